@@ -1,0 +1,264 @@
+//! The one error type: what kind of failure, at which stage, in whose words, and from what cause.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+
+/// The result of every fallible call in this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, with its context and cause.
+///
+/// Cheap to clone: one failed attempt is reported to every socket that waits for it.
+///
+/// ```
+/// let error = siot::io("not a url").unwrap_err();
+/// assert_eq!(error.kind(), siot::ErrorKind::InvalidUrl);
+/// ```
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    context: Cow<'static, str>,
+    hint: Option<Cow<'static, str>>,
+    data: Option<Box<str>>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// The families of errors, by whose fault they are and at which stage they appear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The caller gave a URL that cannot be used.
+    InvalidUrl,
+    /// The caller gave an option a value outside its range, or options that exclude each other.
+    InvalidOption,
+    /// The caller used an event name that the protocol reserves for itself.
+    ReservedEvent,
+    /// The caller's data cannot be encoded, or received data is not of the type asked for.
+    Payload,
+    /// The packet is larger than the peer or the configured [`Limits`](crate::Limits) allow.
+    TooLarge,
+    /// A bounded buffer is full and its policy is to refuse.
+    BufferFull,
+    /// This build or this TLS backend cannot do what was asked for.
+    Unsupported,
+    /// A deadline passed.
+    Timeout,
+    /// The connection was lost, or closed, before the operation was finished.
+    Disconnected,
+    /// An attempt to connect failed, at the given stage.
+    Connect(Stage),
+    /// The server refused the namespace; [`Error::data`] has what it sent along.
+    Refused,
+    /// The peer broke the Engine.IO or Socket.IO protocol.
+    Protocol,
+    /// An established transport failed.
+    Transport,
+    /// The operating system refused a resource: a thread, a descriptor.
+    Resource,
+}
+
+/// The steps of an attempt to connect, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Stage {
+    /// Looking up the host name.
+    Dns,
+    /// Opening the TCP connection.
+    Tcp,
+    /// Asking a proxy for the way.
+    Proxy,
+    /// The TLS handshake.
+    Tls,
+    /// The HTTP request or the WebSocket handshake.
+    Http,
+    /// The Engine.IO handshake.
+    Engine,
+    /// Joining the Socket.IO namespace.
+    Namespace,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, context: impl Into<Cow<'static, str>>) -> Self {
+        Self(Arc::new(Inner {
+            kind,
+            context: context.into(),
+            hint: None,
+            data: None,
+            source: None,
+        }))
+    }
+
+    pub(crate) fn with_source(
+        self,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        self.change(|inner| inner.source = Some(source.into()))
+    }
+
+    pub(crate) fn with_hint(self, hint: impl Into<Cow<'static, str>>) -> Self {
+        self.change(|inner| inner.hint = Some(hint.into()))
+    }
+
+    pub(crate) fn with_data(self, data: impl Into<Box<str>>) -> Self {
+        self.change(|inner| inner.data = Some(data.into()))
+    }
+
+    /// Changes a value that was just made and so has no other owner; a shared one stays as it is.
+    fn change(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            change(inner);
+        }
+        self
+    }
+
+    /// The family of this error.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The stage at which an attempt to connect failed.
+    pub fn stage(&self) -> Option<Stage> {
+        match self.0.kind {
+            ErrorKind::Connect(stage) => Some(stage),
+            ErrorKind::Refused => Some(Stage::Namespace),
+            _ => None,
+        }
+    }
+
+    /// One sentence of what happened, without kind, hint and cause.
+    ///
+    /// For a refused namespace it is the server's message.
+    pub fn message(&self) -> &str {
+        &self.0.context
+    }
+
+    /// What to try, where that can be known.
+    pub fn hint(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
+    /// The JSON that the server sent with a refusal (`err.data` of its middleware).
+    pub fn data(&self) -> Option<&str> {
+        self.0.data.as_deref()
+    }
+
+    /// Whether a deadline passed.
+    pub fn is_timeout(&self) -> bool {
+        self.0.kind == ErrorKind::Timeout
+    }
+
+    /// Whether the connection was lost or closed before the operation was finished.
+    pub fn is_disconnected(&self) -> bool {
+        self.0.kind == ErrorKind::Disconnected
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0.kind, self.0.context)?;
+        if let Some(source) = &self.0.source {
+            write!(f, ": {source}")?;
+        }
+        if let Some(hint) = &self.0.hint {
+            write!(f, " ({hint})")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("context", &self.0.context)
+            .field("hint", &self.0.hint)
+            .field("data", &self.0.data)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InvalidUrl => "invalid URL",
+            Self::InvalidOption => "invalid option",
+            Self::ReservedEvent => "reserved event name",
+            Self::Payload => "payload",
+            Self::TooLarge => "too large",
+            Self::BufferFull => "buffer full",
+            Self::Unsupported => "not supported",
+            Self::Timeout => "timeout",
+            Self::Disconnected => "disconnected",
+            Self::Connect(stage) => return write!(f, "cannot connect, {stage}"),
+            Self::Refused => "refused by the server",
+            Self::Protocol => "protocol error",
+            Self::Transport => "transport error",
+            Self::Resource => "system resource",
+        })
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Dns => "DNS",
+            Self::Tcp => "TCP",
+            Self::Proxy => "proxy",
+            Self::Tls => "TLS",
+            Self::Http => "HTTP",
+            Self::Engine => "Engine.IO",
+            Self::Namespace => "namespace",
+        })
+    }
+}
+
+/// The start of what a peer sent, fit for an error message: escaped, and at most 60 bytes of it.
+pub(crate) fn snippet(bytes: &[u8]) -> String {
+    const LIMIT: usize = 60;
+    let shown = &bytes[..bytes.len().min(LIMIT)];
+    let mut text: String =
+        String::from_utf8_lossy(shown).chars().flat_map(char::escape_debug).collect();
+    if bytes.len() > LIMIT {
+        text.push('…');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_word_wide() {
+        assert_eq!(size_of::<Error>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn display_gives_kind_context_cause_and_hint() {
+        let error = Error::new(ErrorKind::Connect(Stage::Tcp), "10.0.0.1:80")
+            .with_source("connection refused")
+            .with_hint("is the server running?");
+        assert_eq!(
+            error.to_string(),
+            "cannot connect, TCP: 10.0.0.1:80: connection refused (is the server running?)"
+        );
+        assert_eq!(error.stage(), Some(Stage::Tcp));
+    }
+
+    #[test]
+    fn a_snippet_is_escaped_and_short() {
+        assert_eq!(snippet(b"a\r\n\0"), "a\\r\\n\\0");
+        assert!(snippet(&[b'x'; 1000]).len() < 70);
+    }
+}

@@ -1,0 +1,68 @@
+//! Protocol revisions as objects that are chosen once.
+//!
+//! Whatever differs between Engine.IO 3 / Socket.IO 4 (servers 1.x and 2.x) and Engine.IO 4 /
+//! Socket.IO 5 (servers 3.x and 4.x) is a method of [`Dialect`]. No other place asks which it is.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use bytes::Bytes;
+
+use super::packet::Packet;
+use super::v4::V4;
+use crate::error::Result;
+
+/// One WebSocket message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Frame {
+    /// Opcode 1.
+    Text(String),
+    /// Opcode 2.
+    Binary(Bytes),
+}
+
+/// The body of one HTTP request or response of the polling transport.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Body {
+    /// Whether the content type is `application/octet-stream` rather than text.
+    pub(crate) binary: bool,
+    /// The content.
+    pub(crate) bytes: Bytes,
+}
+
+/// Who starts the heartbeat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heartbeat {
+    /// The server pings each `pingInterval`; the client answers.
+    ServerPings,
+    /// The client pings each `pingInterval`; the server answers.
+    ClientPings,
+}
+
+/// One revision of the two protocols.
+pub(crate) trait Dialect: fmt::Debug + Send + Sync {
+    /// The value of the query parameter `EIO`.
+    fn eio(&self) -> &'static str;
+
+    /// Who starts the heartbeat.
+    fn heartbeat(&self) -> Heartbeat;
+
+    /// Whether the server joins the namespace `/` by itself.
+    fn joins_root(&self) -> bool;
+
+    /// Writes a packet as a WebSocket message; with `base64`, never as a binary one.
+    fn encode_frame(&self, packet: Packet, base64: bool) -> Frame;
+
+    /// Reads a WebSocket message.
+    fn decode_frame(&self, frame: Frame) -> Result<Packet>;
+
+    /// Takes packets off the front of `queue`, as many as fit into `max` bytes but at least one,
+    /// and writes them as the body of a request. `queue` is not empty.
+    fn encode_payload(&self, queue: &mut VecDeque<Packet>, max: Option<usize>) -> Body;
+
+    /// Reads a body packet by packet. The first error is the last item.
+    fn decode_payload(&self, body: Body) -> Box<dyn Iterator<Item = Result<Packet>> + Send>;
+}
+
+/// Engine.IO 4 / Socket.IO 5: servers 3.x and 4.x.
+pub(crate) static V4_DIALECT: &dyn Dialect = &V4;

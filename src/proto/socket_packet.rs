@@ -1,0 +1,88 @@
+//! Socket.IO packets: what an Engine.IO message carries.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::text::MessageText;
+
+/// The types of Socket.IO packets. Whether a packet has attachments is not part of its type here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// `0`: joins a namespace, or tells that it was joined.
+    Connect,
+    /// `1`: leaves a namespace.
+    Disconnect,
+    /// `2`, or `5` with attachments.
+    Event,
+    /// `3`, or `6` with attachments.
+    Ack,
+    /// `4`: refuses a namespace.
+    ConnectError,
+}
+
+/// All of an outgoing packet but its data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Header<'a> {
+    /// The type.
+    pub(crate) kind: Kind,
+    /// The namespace, with its leading slash.
+    pub(crate) namespace: &'a str,
+    /// The id that asks for an acknowledgement, or that this acknowledges.
+    pub(crate) id: Option<u64>,
+}
+
+/// A received packet, whole. Text and attachments are kept as they came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SocketPacket {
+    /// The type.
+    pub(crate) kind: Kind,
+    /// The id that asks for an acknowledgement, or that this acknowledges.
+    pub(crate) id: Option<u64>,
+    /// The attachments, in the order of their numbers.
+    pub(crate) attachments: Vec<Bytes>,
+    /// The message, in which the ranges below lie (they count from behind the type digit `4`).
+    pub(crate) text: MessageText,
+    /// Where the namespace stands; `None` is `/`.
+    pub(crate) namespace: Option<Range<usize>>,
+    /// Where the JSON stands; empty where there is none.
+    pub(crate) data: Range<usize>,
+    /// The name of an event.
+    pub(crate) name: Name,
+}
+
+/// The name of an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Name {
+    /// The packet is no event.
+    None,
+    /// The name stands in the text as it is: the range without quotes (a string without escapes, or a number).
+    Plain(Range<usize>),
+    /// The name was written with escapes.
+    Unescaped(Box<str>),
+}
+
+impl SocketPacket {
+    /// The namespace.
+    pub(crate) fn namespace(&self) -> &str {
+        self.namespace.clone().map_or("/", |range| &self.text.as_str()[range])
+    }
+
+    /// The JSON of the packet; empty where there is none.
+    pub(crate) fn data(&self) -> &str {
+        &self.text.as_str()[self.data.clone()]
+    }
+
+    /// The name of the event; empty for other packets.
+    pub(crate) fn name(&self) -> &str {
+        match &self.name {
+            Name::None => "",
+            Name::Plain(range) => &self.text.as_str()[range.clone()],
+            Name::Unescaped(name) => name,
+        }
+    }
+}
+
+/// The event names that neither side may emit.
+pub(crate) const RESERVED_EVENTS: [&str; 6] =
+    ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
