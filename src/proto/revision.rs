@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::io::BufRead;
 
 use bytes::Bytes;
 
@@ -21,7 +22,7 @@ pub(crate) enum Frame {
     Binary(Bytes),
 }
 
-/// The body of one HTTP request or response of the polling transport.
+/// The body of one HTTP request of the polling transport.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Body {
     /// Whether the content type is `application/octet-stream` rather than text.
@@ -60,8 +61,15 @@ pub(crate) trait Dialect: fmt::Debug + Send + Sync {
     /// and writes them as the body of a request. `queue` is not empty.
     fn encode_payload(&self, queue: &mut VecDeque<Packet>, max: Option<usize>) -> Body;
 
-    /// Reads a body packet by packet. The first error is the last item.
-    fn decode_payload(&self, body: Body) -> Box<dyn Iterator<Item = Result<Packet>> + Send>;
+    /// Reads the body of a response as it comes, packet by packet, none larger than `max` bytes;
+    /// `binary` tells that its content type is `application/octet-stream`. The first error is the
+    /// last item.
+    fn decode_payload<'a>(
+        &self,
+        binary: bool,
+        body: Box<dyn BufRead + 'a>,
+        max: usize,
+    ) -> Box<dyn Iterator<Item = Result<Packet>> + 'a>;
 }
 
 /// Engine.IO 4 / Socket.IO 5: servers 3.x and 4.x.

@@ -1,6 +1,7 @@
 //! Engine.IO 4: payloads separated by 0x1E, raw binary frames, heartbeats from the server.
 
 use std::collections::VecDeque;
+use std::io::BufRead;
 
 use super::packet::Packet;
 use super::revision::{Body, Dialect, Frame, Heartbeat};
@@ -35,7 +36,12 @@ impl Dialect for V4 {
         todo!()
     }
 
-    fn decode_payload(&self, _body: Body) -> Box<dyn Iterator<Item = Result<Packet>> + Send> {
+    fn decode_payload<'a>(
+        &self,
+        _binary: bool,
+        _body: Box<dyn BufRead + 'a>,
+        _max: usize,
+    ) -> Box<dyn Iterator<Item = Result<Packet>> + 'a> {
         todo!()
     }
 }
