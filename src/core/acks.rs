@@ -1,0 +1,93 @@
+//! The acknowledgements that a namespace waits for.
+
+use std::collections::HashMap;
+
+/// The pending acknowledgements of one namespace. `A` is what the caller wants back.
+#[derive(Debug)]
+pub(crate) struct Acks<A> {
+    pending: HashMap<u64, Pending<A>>,
+    next: u64,
+}
+
+#[derive(Debug)]
+struct Pending<A> {
+    ack: A,
+    /// The event was handed to a session, so that the end of the session is the end of the wait.
+    sent: bool,
+}
+
+impl<A> Default for Acks<A> {
+    fn default() -> Self {
+        Self { pending: HashMap::new(), next: 0 }
+    }
+}
+
+impl<A> Acks<A> {
+    /// Registers an acknowledgement under a new id.
+    pub(crate) fn register(&mut self, ack: A) -> u64 {
+        let id = self.next;
+        self.next = self.next.wrapping_add(1);
+        self.pending.insert(id, Pending { ack, sent: false });
+        id
+    }
+
+    /// The event of this id was handed to a session.
+    pub(crate) fn mark_sent(&mut self, id: u64) {
+        if let Some(pending) = self.pending.get_mut(&id) {
+            pending.sent = true;
+        }
+    }
+
+    /// Takes one out: it was answered, or is given up.
+    pub(crate) fn remove(&mut self, id: u64) -> Option<A> {
+        self.pending.remove(&id).map(|pending| pending.ack)
+    }
+
+    /// Takes out, in order, those whose events were sent.
+    pub(crate) fn remove_sent(&mut self) -> Vec<(u64, A)> {
+        self.remove_where(|pending| pending.sent)
+    }
+
+    /// Takes out all of them, in order.
+    pub(crate) fn remove_all(&mut self) -> Vec<(u64, A)> {
+        self.remove_where(|_| true)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.pending.len()
+    }
+
+    fn remove_where(&mut self, choose: impl Fn(&Pending<A>) -> bool) -> Vec<(u64, A)> {
+        let mut ids: Vec<u64> = self
+            .pending
+            .iter()
+            .filter_map(|(id, pending)| choose(pending).then_some(*id))
+            .collect();
+        ids.sort_unstable();
+        ids.into_iter().filter_map(|id| Some((id, self.remove(id)?))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_count_up_and_are_not_used_again() {
+        let mut acks = Acks::default();
+        assert_eq!(acks.register("a"), 0);
+        assert_eq!(acks.remove(0), Some("a"));
+        assert_eq!(acks.register("b"), 1);
+        assert_eq!(acks.remove(0), None);
+    }
+
+    #[test]
+    fn only_sent_ones_end_with_the_session() {
+        let mut acks = Acks::default();
+        let sent = acks.register("sent");
+        acks.register("buffered");
+        acks.mark_sent(sent);
+        assert_eq!(acks.remove_sent(), [(0, "sent")]);
+        assert_eq!(acks.len(), 1);
+    }
+}

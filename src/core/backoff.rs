@@ -1,0 +1,103 @@
+//! The delays between attempts to connect.
+
+use std::time::Duration;
+
+use crate::options::ManagerOptions;
+
+/// An exponential backoff with jitter: `delay · 2ⁿ`, plus or minus up to `randomization_factor` of
+/// it. It saturates: no outage is long enough to make it zero. Where it would pass `delay_max` it is
+/// spread below that instead, so that a fleet that lost its server does not come back in step.
+#[derive(Debug, Default)]
+pub(crate) struct Backoff {
+    exponent: u32,
+}
+
+impl Backoff {
+    /// The next delay. `random` is uniform in `[0, 1)`.
+    pub(crate) fn next(&mut self, options: &ManagerOptions, random: f64) -> Duration {
+        let max = options.reconnection_delay_max;
+        let factor = options.randomization_factor.clamp(0.0, 1.0);
+        let jittered = 2_u32
+            .checked_pow(self.exponent)
+            .and_then(|power| options.reconnection_delay.checked_mul(power))
+            .and_then(|base| scale(base, 1.0 + factor * (2.0 * random - 1.0)));
+        self.exponent = self.exponent.saturating_add(1);
+        match jittered {
+            Some(delay) if delay <= max => delay,
+            _ => scale(max, 1.0 - factor * random).unwrap_or(max),
+        }
+    }
+
+    /// Starts from the beginning again.
+    pub(crate) fn reset(&mut self) {
+        self.exponent = 0;
+    }
+}
+
+fn scale(duration: Duration, by: f64) -> Option<Duration> {
+    Duration::try_from_secs_f64(duration.as_secs_f64() * by).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options() -> ManagerOptions {
+        ManagerOptions::default()
+    }
+
+    #[test]
+    fn delays_double_up_to_the_maximum() {
+        let mut backoff = Backoff::default();
+        let plain = ManagerOptions { randomization_factor: 0.0, ..options() };
+        let delays: Vec<u64> = (0..5).map(|_| backoff.next(&plain, 0.5).as_secs()).collect();
+        assert_eq!(delays, [1, 2, 4, 5, 5]);
+    }
+
+    #[test]
+    fn jitter_stays_within_its_factor() {
+        for step in 0..100 {
+            let random = f64::from(step) / 100.0;
+            let delay = Backoff::default().next(&options(), random);
+            assert!(delay >= Duration::from_millis(500) && delay <= Duration::from_millis(1500));
+        }
+    }
+
+    #[test]
+    fn an_outage_of_a_year_never_gives_a_short_delay() {
+        let mut backoff = Backoff::default();
+        for _ in 0..3 {
+            backoff.next(&options(), 0.0);
+        }
+        for step in 0..100_000_u32 {
+            let random = f64::from(step % 1000) / 1000.0;
+            let delay = backoff.next(&options(), random);
+            assert!(delay >= Duration::from_millis(2500) && delay <= Duration::from_secs(5));
+        }
+    }
+
+    #[test]
+    fn a_fleet_at_the_maximum_is_spread() {
+        let delays: std::collections::BTreeSet<u128> = (0..1000_u32)
+            .map(|device| {
+                let mut backoff = Backoff { exponent: 20 };
+                backoff.next(&options(), f64::from(device) / 1000.0).as_millis() / 100
+            })
+            .collect();
+        assert!(delays.len() >= 25, "{delays:?}");
+    }
+
+    #[test]
+    fn huge_options_do_not_overflow() {
+        let options = ManagerOptions {
+            reconnection_delay: Duration::MAX,
+            reconnection_delay_max: Duration::MAX,
+            randomization_factor: 1.0,
+            ..ManagerOptions::default()
+        };
+        let mut backoff = Backoff::default();
+        for random in [0.0, 0.5, 0.999] {
+            backoff.next(&options, random);
+        }
+    }
+}

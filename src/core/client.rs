@@ -1,0 +1,498 @@
+//! One connection to one server, with its namespaces: the cycle of connecting, losing, waiting and
+//! connecting again.
+//!
+//! ```text
+//!          open()                 handshake
+//!  Idle ───────────▶ Connecting ────────────▶ Open
+//!   ▲                  │     ▲                 │
+//!   │ reconnection off │     │ delay over      │ lost
+//!   └──────────────────┤     └──── Waiting ◀───┤
+//!   ▲                  └─ failed ────▲         │
+//!   └───────── close(), or no namespace left ──┘
+//! ```
+
+use std::collections::VecDeque;
+
+use super::backoff::Backoff;
+use super::engine::{Engine, LinkId, Load, Loss, Signal, State, Work};
+use super::namespace::{Auth, Namespace, NamespaceId, Phase as Joining};
+use super::timer::{Timer, Timers, Timestamp};
+use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::event::{DisconnectReason, ManagerEvent, Status};
+use crate::options::{ManagerOptions, Transport};
+use crate::payload::Payload;
+use crate::proto::packet::Packet;
+use crate::proto::parser::{JsonParser, Parser};
+use crate::proto::revision::{Dialect, V4_DIALECT};
+use crate::proto::socket_packet::{Header, SocketPacket};
+
+/// How long a transport may take to close in good order.
+pub(super) const LINGER: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// What the owner has to do.
+#[derive(Debug)]
+pub(crate) enum Output<A> {
+    /// Open a transport; with the id of a session, to upgrade that.
+    Dial { link: LinkId, transport: Transport, sid: Option<String> },
+    /// Wake the threads of a link: there is work for them.
+    Wake(LinkId),
+    /// Stop the threads of a link at once.
+    Stop(LinkId),
+    /// Ask for the credentials of a namespace, then call [`Client::auth`].
+    AskAuth { namespace: NamespaceId, asked: u32 },
+    /// Deliver an event.
+    Event { namespace: NamespaceId, session: u32, packet: SocketPacket },
+    /// Tell a namespace's users how it stands.
+    Status { namespace: NamespaceId, status: Status },
+    /// Tell the connection's users how it stands.
+    Manager(ManagerEvent),
+    /// Resolve an acknowledgement.
+    Acked { ack: A, result: Result<SocketPacket> },
+    /// Those who wait to emit may try again.
+    Room,
+}
+
+/// What an event is sent with.
+#[derive(Debug)]
+pub(crate) struct Emit<A> {
+    pub(crate) payload: Payload,
+    /// What [`Output::Acked`] gives back, and the limit of the wait for it.
+    pub(crate) ack: Option<(A, Option<std::time::Duration>)>,
+    /// Rather drop it than let it wait.
+    pub(crate) volatile: bool,
+}
+
+/// Why an event was not taken.
+#[derive(Debug)]
+pub(crate) enum Refused<A> {
+    /// The session's queue is full. Try again after [`Output::Room`].
+    Full(Emit<A>),
+    /// It can never be sent, or not now.
+    Error(Error),
+}
+
+/// Where the connection stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Idle,
+    Connecting,
+    Open,
+    Waiting,
+}
+
+/// What was dropped, since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counters {
+    /// Packets without an addressee: unknown namespaces and acknowledgements.
+    pub(crate) ignored: usize,
+    /// Outgoing events that gave way to newer ones, or that the server would not take.
+    pub(crate) dropped: usize,
+}
+
+/// The connection. `A` stands for one awaited acknowledgement.
+pub(crate) struct Client<A> {
+    pub(super) options: ManagerOptions,
+    dialect: &'static dyn Dialect,
+    parser: Box<dyn Parser>,
+    random: fastrand::Rng,
+    pub(super) phase: Phase,
+    pub(super) engine: Option<Engine>,
+    /// Sessions that are being closed in good order, while a new one may be open already.
+    retiring: Vec<Engine>,
+    pub(super) namespaces: Vec<Namespace<A>>,
+    backoff: Backoff,
+    /// Attempts to connect since the last success, without the first.
+    attempts: u32,
+    pub(super) timers: Timers,
+    next_link: u32,
+    pub(super) outputs: VecDeque<Output<A>>,
+    pub(super) counters: Counters,
+    pub(super) encoded: VecDeque<Packet>,
+}
+
+impl<A> Client<A> {
+    pub(crate) fn new(options: ManagerOptions, seed: u64) -> Self {
+        let limits = &options.limits;
+        let parser = JsonParser::new(
+            limits.max_attachments,
+            limits.max_message.saturating_mul(limits.max_attachments.saturating_add(1)),
+        );
+        Self {
+            options,
+            dialect: V4_DIALECT,
+            parser: Box::new(parser),
+            random: fastrand::Rng::with_seed(seed),
+            phase: Phase::Idle,
+            engine: None,
+            retiring: Vec::new(),
+            namespaces: Vec::new(),
+            backoff: Backoff::default(),
+            attempts: 0,
+            timers: Timers::default(),
+            next_link: 0,
+            outputs: VecDeque::new(),
+            counters: Counters::default(),
+            encoded: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn poll_output(&mut self) -> Option<Output<A>> {
+        self.outputs.pop_front()
+    }
+
+    /// When to call [`Client::expire`].
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        self.timers.next()
+    }
+
+    pub(crate) fn dialect(&self) -> &'static dyn Dialect {
+        self.dialect
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    pub(crate) fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    pub(crate) fn engine(&self) -> Option<&Engine> {
+        self.engine.as_ref()
+    }
+
+    /// The options, to be changed between attempts.
+    pub(crate) fn options_mut(&mut self) -> &mut ManagerOptions {
+        &mut self.options
+    }
+
+    /// Opens the connection, unless it is open or on its way. A wait for the next attempt ends.
+    pub(crate) fn open(&mut self, now: Timestamp) {
+        if matches!(self.phase, Phase::Idle | Phase::Waiting) {
+            self.timers.set(Timer::Reconnect, None);
+            self.dial(now);
+        }
+    }
+
+    /// Closes the connection and stops reconnecting.
+    pub(crate) fn close(&mut self, now: Timestamp) {
+        self.timers.set(Timer::Reconnect, None);
+        self.attempts = 0;
+        self.backoff.reset();
+        let was_open = self.phase == Phase::Open;
+        self.leave_session();
+        if let Some(mut engine) = self.engine.take() {
+            engine.close();
+            self.timers.set(Timer::Linger(engine.main_link()), Some(now + LINGER));
+            self.retiring.push(engine);
+            self.pump_retiring(now);
+        }
+        if was_open {
+            let reason = DisconnectReason::ForcedClose;
+            self.outputs.push_back(Output::Manager(ManagerEvent::Close(reason, None)));
+            self.lose_namespaces(reason, None);
+        }
+    }
+
+    /// A link's connection is made.
+    pub(crate) fn connected(&mut self, link: LinkId, now: Timestamp) {
+        self.with_engine(link, now, |engine| engine.connected(link));
+    }
+
+    /// A packet came in on a link.
+    pub(crate) fn received(&mut self, link: LinkId, packet: Packet, now: Timestamp) {
+        self.with_engine(link, now, |engine| engine.received(link, packet, now));
+    }
+
+    /// A link failed, or its peer closed it.
+    pub(crate) fn lost(&mut self, link: LinkId, loss: Loss, now: Timestamp) {
+        self.with_engine(link, now, |engine| engine.lost(link, loss));
+    }
+
+    /// The threads of a link have ended.
+    pub(crate) fn ended(&mut self, link: LinkId) {
+        self.timers.set(Timer::Linger(link), None);
+    }
+
+    /// The writer of a link asks for work.
+    pub(crate) fn take(&mut self, link: LinkId, now: Timestamp) -> Work {
+        let work = self.with_engine(link, now, |engine| engine.take(link)).unwrap_or(Work::Stop);
+        if work == Work::Finish {
+            self.timers.set(Timer::Linger(link), Some(now + LINGER));
+        }
+        work
+    }
+
+    /// The writer of a link has written what it took.
+    pub(crate) fn written(&mut self, link: LinkId, now: Timestamp) {
+        self.with_engine(link, now, |engine| engine.written(link));
+    }
+
+    /// Whether the reader of a polling link is to send the next request. `None`: it is to end.
+    pub(crate) fn may_poll(&mut self, link: LinkId, now: Timestamp) -> Option<bool> {
+        self.with_engine(link, now, |engine| engine.may_poll(link))
+    }
+
+    /// Runs what is due.
+    pub(crate) fn expire(&mut self, now: Timestamp) {
+        while let Some(timer) = self.timers.pop_due(now) {
+            match timer {
+                Timer::Reconnect => {
+                    let attempt = ManagerEvent::ReconnectAttempt(self.attempts);
+                    self.outputs.push_back(Output::Manager(attempt));
+                    self.dial(now);
+                }
+                Timer::Open => self.open_timed_out(),
+                Timer::Heartbeat => {
+                    if let Some(engine) = &mut self.engine {
+                        engine.expire(now);
+                    }
+                }
+                Timer::Stable => self.backoff.reset(),
+                Timer::Linger(link) => self.linger_timed_out(link, now),
+                Timer::Join(namespace) => self.join_timed_out(namespace, now),
+                Timer::Ack(namespace, ack) => self.ack_timed_out(namespace, ack),
+            }
+            self.pump(now);
+        }
+    }
+
+    /// Ends the current session and reconnects, unless that is switched off.
+    pub(super) fn end_session(&mut self, reason: DisconnectReason, error: Option<Error>) {
+        if let Some(engine) = &mut self.engine {
+            engine.end(reason, error);
+        }
+    }
+
+    /// Hands a packet to the session.
+    pub(super) fn send(&mut self, header: Header<'_>, payload: Payload) {
+        let Some(engine) = &mut self.engine else { return };
+        self.parser.encode(header, payload, &mut self.encoded);
+        engine.send(&mut self.encoded);
+    }
+
+    /// What waits in the session's queue and in the namespaces' buffers.
+    pub(super) fn load(&self) -> Load {
+        let queued = self.engine.as_ref().map(Engine::load).unwrap_or_default();
+        self.namespaces.iter().map(Namespace::buffered).fold(queued, |sum, load| Load {
+            packets: sum.packets + load.packets,
+            bytes: sum.bytes + load.bytes,
+        })
+    }
+
+    fn dial(&mut self, now: Timestamp) {
+        let transport = self.options.transports.first().copied().unwrap_or(Transport::WebSocket);
+        let may_upgrade =
+            self.options.upgrade && self.options.transports.contains(&Transport::WebSocket);
+        let link = self.new_link();
+        self.parser.reset();
+        self.engine = Some(Engine::new(link, transport, may_upgrade, self.dialect));
+        self.phase = Phase::Connecting;
+        self.timers.set(Timer::Open, self.options.timeout.map(|timeout| now + timeout));
+        self.outputs.push_back(Output::Dial { link, transport, sid: None });
+    }
+
+    fn new_link(&mut self) -> LinkId {
+        self.next_link = self.next_link.wrapping_add(1);
+        LinkId(self.next_link)
+    }
+
+    /// Runs a verb of the session that the link belongs to, and then what follows from it.
+    fn with_engine<R>(
+        &mut self,
+        link: LinkId,
+        now: Timestamp,
+        verb: impl FnOnce(&mut Engine) -> R,
+    ) -> Option<R> {
+        if let Some(engine) = self.engine.as_mut().filter(|engine| engine.owns(link)) {
+            let result = verb(engine);
+            self.pump(now);
+            return Some(result);
+        }
+        let engine = self.retiring.iter_mut().find(|engine| engine.owns(link))?;
+        let result = verb(engine);
+        self.pump_retiring(now);
+        Some(result)
+    }
+
+    /// Acts on what the session says.
+    pub(super) fn pump(&mut self, now: Timestamp) {
+        while let Some(signal) = self.engine.as_mut().and_then(Engine::poll_signal) {
+            match signal {
+                Signal::Opened => self.opened(now),
+                Signal::Text(text) => match self.parser.decode_text(text) {
+                    Ok(packet) => self.on_packet(packet, now),
+                    Err(error) => self.end_session(DisconnectReason::ParseError, Some(error)),
+                },
+                Signal::Binary(bytes) => match self.parser.decode_binary(bytes) {
+                    Ok(packet) => self.on_packet(packet, now),
+                    Err(error) => self.end_session(DisconnectReason::ParseError, Some(error)),
+                },
+                Signal::Pinged => self.outputs.push_back(Output::Manager(ManagerEvent::Ping)),
+                Signal::Probe => self.probe(),
+                Signal::Upgraded(_) => {
+                    let upgrade = ManagerEvent::Upgrade(Transport::WebSocket);
+                    self.outputs.push_back(Output::Manager(upgrade));
+                }
+                Signal::UpgradeFailed(error) => {
+                    log::debug!("the upgrade failed, the session stays on long-polling: {error}");
+                    self.outputs.push_back(Output::Manager(ManagerEvent::UpgradeError(error)));
+                }
+                Signal::Wake(link) => self.outputs.push_back(Output::Wake(link)),
+                Signal::Stop(link) => self.outputs.push_back(Output::Stop(link)),
+                Signal::Room => self.outputs.push_back(Output::Room),
+                Signal::Closed(reason, error) => self.closed(reason, error, now),
+            }
+        }
+        let deadline = self.engine.as_ref().and_then(Engine::deadline);
+        self.timers.set(Timer::Heartbeat, deadline);
+    }
+
+    /// A session that is being closed concerns its links alone.
+    fn pump_retiring(&mut self, now: Timestamp) {
+        for engine in &mut self.retiring {
+            while let Some(signal) = engine.poll_signal() {
+                match signal {
+                    Signal::Wake(link) => self.outputs.push_back(Output::Wake(link)),
+                    Signal::Stop(link) => self.outputs.push_back(Output::Stop(link)),
+                    Signal::Upgraded(link) => {
+                        self.timers.set(Timer::Linger(link), Some(now + LINGER));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        self.retiring.retain(|engine| engine.state() != State::Closed);
+    }
+
+    fn probe(&mut self) {
+        let link = self.new_link();
+        let Some(engine) = &mut self.engine else { return };
+        engine.probe(link);
+        let sid = engine.sid().map(str::to_owned);
+        self.outputs.push_back(Output::Dial { link, transport: Transport::WebSocket, sid });
+    }
+
+    fn opened(&mut self, now: Timestamp) {
+        self.timers.set(Timer::Open, None);
+        self.timers.set(Timer::Stable, Some(now + self.options.reconnection_delay_max));
+        self.phase = Phase::Open;
+        self.outputs.push_back(Output::Manager(ManagerEvent::Open));
+        let attempts = std::mem::take(&mut self.attempts);
+        if attempts > 0 {
+            self.outputs.push_back(Output::Manager(ManagerEvent::Reconnect(attempts)));
+        }
+        for namespace in self.ids() {
+            if self.namespace(namespace).phase == Joining::Waiting {
+                self.join(namespace, now);
+            }
+        }
+    }
+
+    /// The session ended by itself.
+    fn closed(&mut self, reason: DisconnectReason, error: Option<Error>, now: Timestamp) {
+        let was_open = self.phase == Phase::Open;
+        self.leave_session();
+        self.engine = None;
+        // Those who wait for room wait in vain.
+        self.outputs.push_back(Output::Room);
+        if was_open {
+            self.lose_namespaces(reason, error.as_ref());
+            if let Some(error) =
+                error.as_ref().filter(|_| reason == DisconnectReason::TransportError)
+            {
+                self.outputs.push_back(Output::Manager(ManagerEvent::Error(error.clone())));
+            }
+            self.outputs.push_back(Output::Manager(ManagerEvent::Close(reason, error)));
+        } else {
+            let error = error
+                .unwrap_or_else(|| Error::new(ErrorKind::Connect(Stage::Engine), reason.as_str()));
+            self.attempt_failed(error);
+        }
+        self.reconnect(now);
+    }
+
+    fn attempt_failed(&mut self, error: Error) {
+        for namespace in self.ids() {
+            if self.namespace(namespace).is_active() {
+                let status = Status::ConnectError(error.clone());
+                self.outputs.push_back(Output::Status { namespace, status });
+            }
+        }
+        self.outputs.push_back(Output::Manager(ManagerEvent::Error(error.clone())));
+        if self.attempts > 0 {
+            self.outputs.push_back(Output::Manager(ManagerEvent::ReconnectError(error)));
+        }
+    }
+
+    fn leave_session(&mut self) {
+        self.phase = Phase::Idle;
+        self.timers.set(Timer::Open, None);
+        self.timers.set(Timer::Heartbeat, None);
+        self.timers.set(Timer::Stable, None);
+    }
+
+    fn reconnect(&mut self, now: Timestamp) {
+        if !self.options.reconnection {
+            return;
+        }
+        if self.options.reconnection_attempts.is_some_and(|most| self.attempts >= most) {
+            self.attempts = 0;
+            self.backoff.reset();
+            self.outputs.push_back(Output::Manager(ManagerEvent::ReconnectFailed));
+            return;
+        }
+        self.attempts = self.attempts.saturating_add(1);
+        let delay = self.backoff.next(&self.options, self.random.f64());
+        log::debug!("attempt {} to reconnect in {delay:?}", self.attempts);
+        self.phase = Phase::Waiting;
+        self.timers.set(Timer::Reconnect, Some(now + delay));
+    }
+
+    fn open_timed_out(&mut self) {
+        let limit = self.options.timeout.unwrap_or_default();
+        let error = Error::new(
+            ErrorKind::Timeout,
+            format!("no Engine.IO session within the connect timeout of {limit:?}"),
+        );
+        self.end_session(DisconnectReason::TransportError, Some(error));
+    }
+
+    fn linger_timed_out(&mut self, link: LinkId, now: Timestamp) {
+        if let Some(engine) = self.retiring.iter_mut().find(|engine| engine.owns(link)) {
+            engine.end(DisconnectReason::ForcedClose, None);
+            self.pump_retiring(now);
+        }
+        self.outputs.push_back(Output::Stop(link));
+    }
+}
+
+/// Access to the namespaces by number.
+impl<A> Client<A> {
+    /// The number of a namespace, which is made if it is new.
+    pub(crate) fn namespace_id(&mut self, name: &str) -> NamespaceId {
+        let known = self.namespaces.iter().position(|namespace| *namespace.name == *name);
+        let index = known.unwrap_or_else(|| {
+            self.namespaces.push(Namespace::new(name));
+            self.namespaces.len() - 1
+        });
+        NamespaceId(u32::try_from(index).unwrap_or(u32::MAX))
+    }
+
+    /// Sets where the credentials of a namespace come from.
+    pub(crate) fn set_auth(&mut self, namespace: NamespaceId, auth: Auth) {
+        self.namespace_mut(namespace).auth = auth;
+    }
+
+    pub(crate) fn namespace(&self, id: NamespaceId) -> &Namespace<A> {
+        &self.namespaces[id.0 as usize]
+    }
+
+    pub(super) fn namespace_mut(&mut self, id: NamespaceId) -> &mut Namespace<A> {
+        &mut self.namespaces[id.0 as usize]
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = NamespaceId> + use<A> {
+        (0..u32::try_from(self.namespaces.len()).unwrap_or(u32::MAX)).map(NamespaceId)
+    }
+}

@@ -1,0 +1,529 @@
+//! One Engine.IO session: from the first packet on the first transport to the end.
+//!
+//! ```text
+//!             OPEN                    close()              all is written
+//!  Opening ─────────────▶ Open ───────────────▶ Closing ──────────────────▶ Closed
+//!     │                    │                       │                          ▲
+//!     └────────────────────┴── transport lost, heartbeat missed, deadline ────┘
+//! ```
+//!
+//! The session runs on one main link. While it is upgraded there is a second one; see
+//! [`upgrade`](super::upgrade).
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::heartbeat::{Beat, Heartbeat};
+use super::timer::Timestamp;
+use super::upgrade::{Step, Upgrade};
+use crate::error::{Error, ErrorKind, Stage};
+use crate::event::DisconnectReason;
+use crate::options::Transport;
+use crate::proto::handshake::Handshake;
+use crate::proto::packet::{Packet, Probe};
+use crate::proto::revision::Dialect;
+use crate::proto::text::MessageText;
+
+/// One transport connection: a WebSocket, or the two request lanes of long-polling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct LinkId(pub(crate) u32);
+
+/// Where a session stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Opening,
+    Open,
+    Closing,
+    Closed,
+}
+
+/// What a session tells its owner.
+#[derive(Debug)]
+pub(crate) enum Signal {
+    /// The handshake is done.
+    Opened,
+    /// A text message came.
+    Text(MessageText),
+    /// A binary message came.
+    Binary(Bytes),
+    /// The server pinged.
+    Pinged,
+    /// A second link is needed, to upgrade the session to WebSocket.
+    Probe,
+    /// The session moved to this link.
+    Upgraded(LinkId),
+    /// The upgrade failed; the session stays where it is.
+    UpgradeFailed(Error),
+    /// The link has something to do: to write, to poll again, or to end.
+    Wake(LinkId),
+    /// The link has to stop at once.
+    Stop(LinkId),
+    /// Packets were written: there is room in the queue.
+    Room,
+    /// The session ended.
+    Closed(DisconnectReason, Option<Error>),
+}
+
+/// How a link ended, in the words of its transport.
+#[derive(Debug)]
+pub(crate) enum Loss {
+    /// The peer closed it.
+    Closed(String),
+    /// It failed.
+    Failed(Error),
+}
+
+/// What the writer of a link has to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// Write these packets, then report `written`.
+    Write(VecDeque<Packet>),
+    /// Nothing now; there will be a wake-up.
+    Wait,
+    /// Close the transport in good order.
+    Finish,
+    /// End: the session has left this link.
+    Stop,
+}
+
+/// A session.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    state: State,
+    dialect: &'static dyn Dialect,
+    main: Link,
+    upgrade: Upgrade,
+    may_upgrade: bool,
+    handshake: Option<Handshake>,
+    heartbeat: Option<Heartbeat>,
+    queue: VecDeque<Packet>,
+    queued: Load,
+    in_flight: Load,
+    /// A ping waits for its pong. One pong answers any number of pings.
+    pong_due: bool,
+    signals: VecDeque<Signal>,
+}
+
+/// The link that carries the session.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Link {
+    pub(super) id: LinkId,
+    pub(super) transport: Transport,
+    /// A batch is with the writer.
+    pub(super) writing: bool,
+    /// The reader of long-polling is inside a request, or entitled to one.
+    pub(super) polling: bool,
+}
+
+/// An amount of queued packets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Load {
+    pub(crate) packets: usize,
+    pub(crate) bytes: usize,
+}
+
+impl Engine {
+    pub(crate) fn new(
+        id: LinkId,
+        transport: Transport,
+        may_upgrade: bool,
+        dialect: &'static dyn Dialect,
+    ) -> Self {
+        Self {
+            state: State::Opening,
+            dialect,
+            main: Link { id, transport, writing: false, polling: transport == Transport::Polling },
+            upgrade: Upgrade::None,
+            may_upgrade: may_upgrade && transport == Transport::Polling,
+            handshake: None,
+            heartbeat: None,
+            queue: VecDeque::new(),
+            queued: Load::default(),
+            in_flight: Load::default(),
+            pong_due: false,
+            signals: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.state
+    }
+
+    /// The session's id, once it is open.
+    pub(crate) fn sid(&self) -> Option<&str> {
+        self.handshake.as_ref().map(|handshake| handshake.sid.as_str())
+    }
+
+    pub(crate) fn handshake(&self) -> Option<&Handshake> {
+        self.handshake.as_ref()
+    }
+
+    pub(crate) fn transport(&self) -> Transport {
+        self.main.transport
+    }
+
+    pub(crate) fn main_link(&self) -> LinkId {
+        self.main.id
+    }
+
+    /// Whether the link belongs to this session.
+    pub(crate) fn owns(&self, link: LinkId) -> bool {
+        self.main.id == link || self.upgrade.link() == Some(link)
+    }
+
+    /// What waits to be written, and what is being written.
+    pub(crate) fn load(&self) -> Load {
+        Load {
+            packets: self.queued.packets + self.in_flight.packets,
+            bytes: self.queued.bytes + self.in_flight.bytes,
+        }
+    }
+
+    /// Whether a message that is sent now goes out at once.
+    pub(crate) fn is_writable(&self) -> bool {
+        self.state == State::Open
+            && self.queue.is_empty()
+            && !self.main.writing
+            && !self.upgrade.holds_writes()
+    }
+
+    /// When to call [`Engine::expire`].
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        match self.state {
+            State::Open | State::Closing => self.heartbeat.as_ref().map(Heartbeat::deadline),
+            State::Opening | State::Closed => None,
+        }
+    }
+
+    pub(crate) fn poll_signal(&mut self) -> Option<Signal> {
+        self.signals.pop_front()
+    }
+
+    /// Starts the upgrade on this link, as [`Signal::Probe`] asked for.
+    pub(crate) fn probe(&mut self, link: LinkId) {
+        self.upgrade = Upgrade::Dialing(link);
+    }
+
+    /// The connection of a link is made; a WebSocket can now be written to.
+    pub(crate) fn connected(&mut self, link: LinkId) {
+        if self.upgrade.connected(link) {
+            self.signals.push_back(Signal::Wake(link));
+        }
+    }
+
+    /// Queues packets.
+    pub(crate) fn send(&mut self, packets: &mut VecDeque<Packet>) {
+        if !matches!(self.state, State::Opening | State::Open) {
+            packets.clear();
+            return;
+        }
+        for packet in packets.drain(..) {
+            self.queued.packets += 1;
+            self.queued.bytes += size(&packet);
+            self.queue.push_back(packet);
+        }
+        self.wake_writer();
+    }
+
+    /// A packet came in.
+    pub(crate) fn received(&mut self, link: LinkId, packet: Packet, now: Timestamp) {
+        if self.upgrade.link() == Some(link) {
+            match self.upgrade.received(&packet) {
+                Step::Done => {
+                    self.finish_upgrade();
+                    self.received_on_main(packet, now);
+                }
+                step => self.step(step),
+            }
+        } else if self.main.id == link {
+            self.received_on_main(packet, now);
+        }
+    }
+
+    /// A link ended.
+    pub(crate) fn lost(&mut self, link: LinkId, loss: Loss) {
+        if self.upgrade.link() == Some(link) {
+            let error = match loss {
+                Loss::Closed(words) => Error::new(ErrorKind::Transport, words),
+                Loss::Failed(error) => error,
+            };
+            self.abandon_upgrade(error);
+        } else if self.main.id == link && self.state != State::Closed {
+            let (reason, error) = match loss {
+                Loss::Closed(words) => (
+                    DisconnectReason::TransportClose,
+                    Error::new(self.failure_kind(ErrorKind::Transport), words),
+                ),
+                Loss::Failed(error) => (DisconnectReason::TransportError, error),
+            };
+            self.end(reason, Some(error));
+        }
+    }
+
+    /// The writer of a link asks for work.
+    pub(crate) fn take(&mut self, link: LinkId) -> Work {
+        if self.upgrade.link() == Some(link) {
+            return self.upgrade.take();
+        }
+        if self.main.id != link || self.state == State::Closed {
+            return Work::Stop;
+        }
+        if self.main.writing || self.upgrade.holds_writes() || !self.may_write() {
+            return Work::Wait;
+        }
+        if self.pong_due {
+            self.pong_due = false;
+            self.queue.push_front(Packet::Pong(Probe::Heartbeat));
+        }
+        if self.queue.is_empty() {
+            return self.nothing_to_write();
+        }
+        self.main.writing = true;
+        self.in_flight = std::mem::take(&mut self.queued);
+        Work::Write(std::mem::take(&mut self.queue))
+    }
+
+    /// The writer of a link has written all that it took.
+    pub(crate) fn written(&mut self, link: LinkId) {
+        if self.upgrade.link() == Some(link) {
+            let step = self.upgrade.written();
+            self.step(step);
+            return;
+        }
+        if self.main.id != link {
+            return;
+        }
+        self.main.writing = false;
+        if self.in_flight != Load::default() {
+            self.in_flight = Load::default();
+            self.signals.push_back(Signal::Room);
+        }
+        self.move_over();
+        if !self.queue.is_empty() || self.pong_due || self.state == State::Closing {
+            self.wake_writer();
+        }
+    }
+
+    /// The reader of long-polling asks whether to send the next request. `false`: wait for a
+    /// wake-up.
+    pub(crate) fn may_poll(&mut self, link: LinkId) -> bool {
+        if self.main.id != link {
+            return false;
+        }
+        self.main.polling = !self.upgrade.holds_polls();
+        self.move_over();
+        self.main.id == link && self.main.polling
+    }
+
+    /// Closes in good order: first all that is queued is written.
+    pub(crate) fn close(&mut self) {
+        match self.state {
+            State::Closing | State::Closed => {}
+            // A WebSocket without a session needs no farewell.
+            State::Opening if self.main.transport == Transport::WebSocket => {
+                self.end(DisconnectReason::ForcedClose, None);
+            }
+            // The server may have made the session already: it is closed once its id is known.
+            State::Opening => self.state = State::Closing,
+            State::Open => {
+                self.state = State::Closing;
+                if !self.upgrade.holds_writes() {
+                    self.abandon_upgrade(Error::new(ErrorKind::Disconnected, "session closed"));
+                }
+                self.say_goodbye();
+            }
+        }
+    }
+
+    /// Ends at once.
+    pub(crate) fn end(&mut self, reason: DisconnectReason, error: Option<Error>) {
+        if self.state == State::Closed {
+            return;
+        }
+        self.state = State::Closed;
+        if let Some(link) = self.upgrade.take_link() {
+            self.signals.push_back(Signal::Stop(link));
+        }
+        self.signals.push_back(Signal::Stop(self.main.id));
+        self.signals.push_back(Signal::Closed(reason, error));
+    }
+
+    /// The deadline passed.
+    pub(crate) fn expire(&mut self, now: Timestamp) {
+        let Some(heartbeat) = &mut self.heartbeat else { return };
+        if heartbeat.deadline() > now {
+            return;
+        }
+        match heartbeat.expire(now) {
+            Beat::Lost => self.end(DisconnectReason::PingTimeout, None),
+            Beat::Ping => {
+                self.queue.push_front(Packet::Ping(Probe::Heartbeat));
+                self.wake_writer();
+            }
+        }
+    }
+
+    fn received_on_main(&mut self, packet: Packet, now: Timestamp) {
+        match (self.state, packet) {
+            (State::Closed, _) => {}
+            (_, Packet::Open(json)) => self.on_open(&json, now),
+            (State::Opening, _) | (State::Closing, _) if self.handshake.is_none() => {
+                let error = Error::new(
+                    ErrorKind::Connect(Stage::Engine),
+                    "the server's first packet is not the handshake",
+                );
+                self.end(DisconnectReason::TransportError, Some(error));
+            }
+            (_, Packet::Ping(_)) => {
+                if let Some(heartbeat) = &mut self.heartbeat {
+                    heartbeat.on_ping(now);
+                }
+                self.pong_due = true;
+                self.signals.push_back(Signal::Pinged);
+                self.wake_writer();
+            }
+            (_, Packet::Pong(_)) => {
+                if let Some(heartbeat) = &mut self.heartbeat {
+                    heartbeat.on_pong(now);
+                }
+            }
+            (State::Open, Packet::Text(text)) => {
+                self.on_other(now);
+                self.signals.push_back(Signal::Text(text));
+            }
+            (State::Open, Packet::Binary(bytes)) => {
+                self.on_other(now);
+                self.signals.push_back(Signal::Binary(bytes));
+            }
+            (_, Packet::Close) => {
+                let error = Error::new(ErrorKind::Transport, "the server closed the session");
+                self.end(DisconnectReason::TransportClose, Some(error));
+            }
+            _ => self.on_other(now),
+        }
+    }
+
+    fn on_other(&mut self, now: Timestamp) {
+        if let Some(heartbeat) = &mut self.heartbeat {
+            heartbeat.on_other(now);
+        }
+    }
+
+    fn on_open(&mut self, json: &str, now: Timestamp) {
+        if self.handshake.is_some() {
+            log::warn!("a second Engine.IO handshake is ignored");
+            return;
+        }
+        let handshake = match Handshake::from_json(json) {
+            Ok(handshake) => handshake,
+            Err(error) => return self.end(DisconnectReason::TransportError, Some(error)),
+        };
+        self.heartbeat = Some(Heartbeat::new(self.dialect.heartbeat(), &handshake, now));
+        let upgrade = self.may_upgrade && handshake.upgrade_to_websocket;
+        self.handshake = Some(handshake);
+        if self.state == State::Closing {
+            return self.say_goodbye();
+        }
+        self.state = State::Open;
+        self.signals.push_back(Signal::Opened);
+        if upgrade {
+            self.signals.push_back(Signal::Probe);
+        }
+        self.wake_writer();
+    }
+
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::None => {}
+            Step::Pause => self.pause(),
+            Step::Done => self.finish_upgrade(),
+            Step::Fail(words) => self.abandon_upgrade(Error::new(ErrorKind::Protocol, words)),
+        }
+    }
+
+    /// The probe was answered: the old link has to come to rest.
+    fn pause(&mut self) {
+        self.signals.push_back(Signal::Wake(self.main.id));
+        self.move_over();
+    }
+
+    /// Goes on with the upgrade when the old link is at rest.
+    fn move_over(&mut self) {
+        if self.main.writing || self.main.polling {
+            return;
+        }
+        if let Some(link) = self.upgrade.old_link_rests() {
+            self.signals.push_back(Signal::Wake(link));
+        }
+    }
+
+    /// The server knows of the move: from here on the session lives on the new link.
+    fn finish_upgrade(&mut self) {
+        let Some(link) = self.upgrade.take_link() else { return };
+        self.signals.push_back(Signal::Stop(self.main.id));
+        self.main =
+            Link { id: link, transport: Transport::WebSocket, writing: false, polling: false };
+        self.signals.push_back(Signal::Upgraded(link));
+        if self.state == State::Closing {
+            // On a WebSocket the close frame says it.
+            self.queue.retain(|packet| *packet != Packet::Close);
+        }
+        self.wake_writer();
+    }
+
+    fn abandon_upgrade(&mut self, error: Error) {
+        let Some(link) = self.upgrade.take_link() else { return };
+        self.signals.push_back(Signal::Stop(link));
+        self.signals.push_back(Signal::UpgradeFailed(error));
+        // The old link may have come to rest for nothing.
+        self.signals.push_back(Signal::Wake(self.main.id));
+    }
+
+    fn may_write(&self) -> bool {
+        match self.state {
+            State::Open => true,
+            State::Closing => self.handshake.is_some(),
+            State::Opening | State::Closed => false,
+        }
+    }
+
+    fn nothing_to_write(&mut self) -> Work {
+        if self.state != State::Closing {
+            return Work::Wait;
+        }
+        self.state = State::Closed;
+        if self.main.transport == Transport::Polling {
+            // The farewell is out; the poll that still waits has no answer of interest.
+            self.signals.push_back(Signal::Stop(self.main.id));
+        }
+        self.signals.push_back(Signal::Closed(DisconnectReason::ForcedClose, None));
+        Work::Finish
+    }
+
+    fn say_goodbye(&mut self) {
+        if self.main.transport == Transport::Polling {
+            self.queue.push_back(Packet::Close);
+        }
+        self.wake_writer();
+    }
+
+    fn wake_writer(&mut self) {
+        if !self.main.writing && !self.upgrade.holds_writes() {
+            self.signals.push_back(Signal::Wake(self.main.id));
+        }
+    }
+
+    fn failure_kind(&self, otherwise: ErrorKind) -> ErrorKind {
+        if self.state == State::Opening { ErrorKind::Connect(Stage::Engine) } else { otherwise }
+    }
+}
+
+/// What a packet counts in a queue, in bytes.
+fn size(packet: &Packet) -> usize {
+    match packet {
+        Packet::Text(text) => text.as_str().len(),
+        Packet::Binary(bytes) => bytes.len(),
+        _ => 0,
+    }
+}

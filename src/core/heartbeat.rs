@@ -1,0 +1,85 @@
+//! The heartbeat of an open session.
+
+use std::time::Duration;
+
+use super::timer::Timestamp;
+use crate::proto::handshake::Handshake;
+use crate::proto::revision;
+
+/// Who pings, and until when the peer has to be heard.
+#[derive(Debug)]
+pub(super) struct Heartbeat {
+    kind: revision::Heartbeat,
+    interval: Duration,
+    timeout: Duration,
+    /// In the kind in which the client pings: a ping is out and nothing came since.
+    waiting: bool,
+    deadline: Timestamp,
+}
+
+/// What the passing of the deadline means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Beat {
+    /// A ping is to be sent.
+    Ping,
+    /// The peer is gone.
+    Lost,
+}
+
+impl Heartbeat {
+    pub(super) fn new(kind: revision::Heartbeat, handshake: &Handshake, now: Timestamp) -> Self {
+        let mut heartbeat = Self {
+            kind,
+            interval: handshake.ping_interval,
+            timeout: handshake.ping_timeout,
+            waiting: false,
+            deadline: now,
+        };
+        heartbeat.restart(now);
+        heartbeat
+    }
+
+    pub(super) fn deadline(&self) -> Timestamp {
+        self.deadline
+    }
+
+    /// The server pinged.
+    pub(super) fn on_ping(&mut self, now: Timestamp) {
+        if self.kind == revision::Heartbeat::ServerPings {
+            self.restart(now);
+        }
+    }
+
+    /// The server answered a ping.
+    pub(super) fn on_pong(&mut self, now: Timestamp) {
+        if self.kind == revision::Heartbeat::ClientPings {
+            self.restart(now);
+        }
+    }
+
+    /// Anything else came. It counts only while an answer to a ping is awaited.
+    pub(super) fn on_other(&mut self, now: Timestamp) {
+        if self.waiting {
+            self.deadline = now + self.interval + self.timeout;
+        }
+    }
+
+    /// The deadline passed.
+    pub(super) fn expire(&mut self, now: Timestamp) -> Beat {
+        if self.kind == revision::Heartbeat::ServerPings || self.waiting {
+            return Beat::Lost;
+        }
+        self.waiting = true;
+        self.deadline = now + self.timeout;
+        Beat::Ping
+    }
+
+    fn restart(&mut self, now: Timestamp) {
+        self.waiting = false;
+        self.deadline = now
+            + match self.kind {
+                revision::Heartbeat::ServerPings => self.interval + self.timeout,
+                revision::Heartbeat::ClientPings => self.interval,
+            };
+    }
+}

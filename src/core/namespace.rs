@@ -1,0 +1,198 @@
+//! One namespace of a connection: joined or not, what waits for it, and what it waits for.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::acks::Acks;
+use super::engine::Load;
+use crate::error::{Error, ErrorKind, Stage};
+use crate::payload::{Args, Payload};
+use crate::proto::socket_packet::SocketPacket;
+
+/// The number of a namespace in its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct NamespaceId(pub(crate) u32);
+
+/// Where a namespace stands.
+///
+/// ```text
+///        connect()          session open          auth known         CONNECT answered
+///  Idle ──────────▶ Waiting ────────────▶ Asking ───────────▶ Joining ─────────────▶ Joined
+///   ▲                  ▲                     │                   │                     │
+///   └──────────────────┴─── session lost ────┴───────────────────┴─────────────────────┘
+/// ```
+///
+/// A refusal or a DISCONNECT from the server, and `disconnect()`, lead to `Idle`. From `Joining`,
+/// `disconnect()` leads through `Leaving`, where the answer is awaited to be undone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Idle,
+    Waiting,
+    Asking,
+    Joining,
+    Joined,
+    Leaving { rejoin: bool },
+}
+
+/// Where the credentials of CONNECT come from.
+#[derive(Clone, Debug)]
+pub(crate) enum Auth {
+    /// Always the same; empty for none.
+    Fixed(Payload),
+    /// The owner is asked at each connection.
+    Ask,
+}
+
+/// An event that waits for the namespace to be joined.
+#[derive(Debug)]
+pub(crate) struct Buffered {
+    pub(crate) payload: Payload,
+    pub(crate) ack: Option<u64>,
+}
+
+/// A namespace.
+#[derive(Debug)]
+pub(crate) struct Namespace<A> {
+    pub(crate) name: Arc<str>,
+    pub(crate) auth: Auth,
+    pub(crate) phase: Phase,
+    /// Counts the joins: an acknowledgement of an event answers in the same one or not at all.
+    pub(crate) session: u32,
+    /// Counts the questions for credentials: only the answer to the last one is of use.
+    pub(crate) asked: u32,
+    pub(crate) acks: Acks<A>,
+    send_buffer: VecDeque<Buffered>,
+    buffered: Load,
+    /// Events that came before the answer to CONNECT.
+    pub(crate) receive_buffer: VecDeque<SocketPacket>,
+    pub(crate) id: Option<String>,
+    recovery: Recovery,
+}
+
+/// What the server's connection state recovery needs to know.
+#[derive(Debug, Default)]
+struct Recovery {
+    pid: Option<String>,
+    offset: Option<String>,
+}
+
+/// A server's positive answer to CONNECT.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    pub(crate) id: String,
+    pub(crate) recovered: bool,
+}
+
+impl<A> Namespace<A> {
+    pub(crate) fn new(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            auth: Auth::Fixed(Payload::default()),
+            phase: Phase::Idle,
+            session: 0,
+            asked: 0,
+            acks: Acks::default(),
+            send_buffer: VecDeque::new(),
+            buffered: Load::default(),
+            receive_buffer: VecDeque::new(),
+            id: None,
+            recovery: Recovery::default(),
+        }
+    }
+
+    /// Whether the namespace is to be joined whenever there is a session.
+    pub(crate) fn is_active(&self) -> bool {
+        !matches!(self.phase, Phase::Idle | Phase::Leaving { rejoin: false })
+    }
+
+    /// How much waits in the send buffer.
+    pub(crate) fn buffered(&self) -> Load {
+        self.buffered
+    }
+
+    /// Appends to the send buffer.
+    pub(crate) fn buffer(&mut self, event: Buffered) {
+        self.buffered.packets += 1;
+        self.buffered.bytes += event.payload.size();
+        self.send_buffer.push_back(event);
+    }
+
+    /// Takes the oldest event out of the send buffer.
+    pub(crate) fn unbuffer(&mut self) -> Option<Buffered> {
+        let event = self.send_buffer.pop_front()?;
+        self.buffered.packets -= 1;
+        self.buffered.bytes -= event.payload.size();
+        Some(event)
+    }
+
+    /// Takes an event out of the send buffer whose acknowledgement is no longer awaited.
+    pub(crate) fn withdraw(&mut self, ack: u64) {
+        let found = self.send_buffer.iter().position(|event| event.ack == Some(ack));
+        if let Some(event) = found.and_then(|index| self.send_buffer.remove(index)) {
+            self.buffered.packets -= 1;
+            self.buffered.bytes -= event.payload.size();
+        }
+    }
+
+    /// Completes the credentials with what session recovery needs.
+    pub(crate) fn connect_payload(&self, auth: Payload) -> Payload {
+        let Some(pid) = &self.recovery.pid else { return auth };
+        let mut members: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(&auth.json).unwrap_or_default();
+        members.entry("pid").or_insert_with(|| pid.as_str().into());
+        if let Some(offset) = &self.recovery.offset {
+            members.entry("offset").or_insert_with(|| offset.as_str().into());
+        }
+        Payload { json: serde_json::Value::Object(members).to_string(), attachments: Vec::new() }
+    }
+
+    /// Takes in the server's positive answer to CONNECT.
+    pub(crate) fn accept(&mut self, packet: &SocketPacket) -> Result<Accepted, Error> {
+        let data: serde_json::Value = serde_json::from_str(packet.data()).unwrap_or_default();
+        let text = |member: &str| data.get(member).and_then(|value| value.as_str());
+        let Some(id) = text("sid") else {
+            return Err(Error::new(
+                ErrorKind::Connect(Stage::Namespace),
+                format!("the server joined {:?} without giving a socket id", self.name),
+            )
+            .with_hint("a Socket.IO 2.x server answers like this"));
+        };
+        let pid = text("pid").map(str::to_owned);
+        let recovered = pid.is_some() && pid == self.recovery.pid;
+        if !recovered {
+            self.recovery.offset = None;
+        }
+        self.recovery.pid = pid;
+        self.id = Some(id.to_owned());
+        self.session = self.session.wrapping_add(1);
+        self.phase = Phase::Joined;
+        Ok(Accepted { id: id.to_owned(), recovered })
+    }
+
+    /// Notes how far the server's events were received, where it keeps them for recovery: it then
+    /// appends their offset as a last argument.
+    pub(crate) fn note_offset(&mut self, packet: &SocketPacket) {
+        if self.recovery.pid.is_none() {
+            return;
+        }
+        let args = Args { json: packet.data(), skip: 1, attachments: &[] };
+        let last = args.len().checked_sub(1);
+        if let Some(offset) = last.and_then(|index| args.get::<String>(index).ok()) {
+            self.recovery.offset = Some(offset);
+        }
+    }
+}
+
+/// Reads a server's refusal of a namespace.
+pub(crate) fn refusal(namespace: &str, packet: &SocketPacket) -> Error {
+    let data: serde_json::Value = serde_json::from_str(packet.data()).unwrap_or_default();
+    let message = data.as_str().or_else(|| data.get("message").and_then(|text| text.as_str()));
+    let error = Error::new(
+        ErrorKind::Refused,
+        message.map_or_else(|| format!("namespace {namespace:?}: no reason given"), str::to_owned),
+    );
+    match data.get("data") {
+        Some(data) => error.with_data(data.to_string()),
+        None => error,
+    }
+}

@@ -1,0 +1,67 @@
+//! The options of one connection to one server.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::Limits;
+
+/// A way to carry packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// HTTP long-polling: one request that waits for packets, and one for each batch to send.
+    Polling,
+    /// One WebSocket connection.
+    WebSocket,
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Transport {
+    /// The name that stands in the query of a request.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Polling => "polling",
+            Self::WebSocket => "websocket",
+        }
+    }
+}
+
+/// What [`Builder`](crate::Builder) collects for the connection itself.
+#[derive(Clone, Debug)]
+pub(crate) struct ManagerOptions {
+    pub(crate) transports: Vec<Transport>,
+    pub(crate) upgrade: bool,
+    pub(crate) reconnection: bool,
+    pub(crate) reconnection_attempts: Option<u32>,
+    pub(crate) reconnection_delay: Duration,
+    pub(crate) reconnection_delay_max: Duration,
+    pub(crate) randomization_factor: f64,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) namespace_timeout: Option<Duration>,
+    pub(crate) limits: Limits,
+}
+
+impl Default for ManagerOptions {
+    fn default() -> Self {
+        Self {
+            transports: if cfg!(feature = "polling") {
+                vec![Transport::Polling, Transport::WebSocket]
+            } else {
+                vec![Transport::WebSocket]
+            },
+            upgrade: true,
+            reconnection: true,
+            reconnection_attempts: None,
+            reconnection_delay: Duration::from_secs(1),
+            reconnection_delay_max: Duration::from_secs(5),
+            randomization_factor: 0.5,
+            timeout: Some(Duration::from_secs(20)),
+            namespace_timeout: Some(Duration::from_secs(20)),
+            limits: Limits::default(),
+        }
+    }
+}

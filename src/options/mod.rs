@@ -1,0 +1,8 @@
+//! Floor 0: what a user can set. Plain data with documented defaults.
+
+pub(crate) mod limits;
+pub(crate) mod manager;
+
+pub use limits::{Limits, WhenFull};
+pub(crate) use manager::ManagerOptions;
+pub use manager::Transport;
