@@ -1,14 +1,32 @@
 //! Socket.IO for Things: a blocking Socket.IO client for embedded Linux.
 #![forbid(unsafe_code)]
 
+mod ack;
 mod budget;
+mod builder;
 mod core;
+mod driver;
+mod emitter;
+mod endpoint;
 mod error;
 mod event;
+mod io;
+mod manager;
+mod net;
 mod options;
 mod payload;
 mod proto;
+mod socket;
+mod subscription;
 
+// The public interface is:
+pub use ack::{Ack, AckReply};
+pub use builder::Builder;
+pub use emitter::Emitter;
 pub use error::{Error, ErrorKind, Result, Stage};
 pub use event::{DisconnectReason, Event, ManagerEvent, Status};
-pub use options::{Limits, Transport, WhenFull};
+pub use io::io;
+pub use manager::Manager;
+pub use options::{Limits, Tls, TlsBackend, Transport, WhenFull};
+pub use socket::Socket;
+pub use subscription::Subscription;

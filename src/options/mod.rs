@@ -2,7 +2,9 @@
 
 pub(crate) mod limits;
 pub(crate) mod manager;
+mod tls;
 
 pub use limits::{Limits, WhenFull};
 pub(crate) use manager::ManagerOptions;
 pub use manager::Transport;
+pub use tls::{Tls, TlsBackend};

@@ -1,0 +1,113 @@
+//! Looking up host names in a thread, because getaddrinfo(3) cannot be interrupted.
+
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use rustix::event::PollFlags;
+
+use super::signal::{Signal, event_descriptor, raise};
+use crate::error::{Error, ErrorKind, Result, Stage};
+
+/// Looks up names, one at a time: a name server that never answers holds one thread, not one
+/// for each attempt.
+#[derive(Debug, Default)]
+pub(super) struct Resolver {
+    running: Mutex<Option<Arc<LookUp>>>,
+}
+
+/// A look-up that runs, or has ended.
+#[derive(Debug)]
+struct LookUp {
+    host: String,
+    port: u16,
+    /// Readable once `result` is there.
+    done: OwnedFd,
+    result: Mutex<Option<Result<Vec<SocketAddr>>>>,
+}
+
+impl Resolver {
+    /// The addresses of a host, in the order in which the system prefers them.
+    pub(super) fn look_up(
+        &self,
+        host: &str,
+        port: u16,
+        signal: &Signal,
+    ) -> Result<Vec<SocketAddr>> {
+        self.look_up_with(host, port, signal, |host, port| {
+            Ok((host, port).to_socket_addrs()?.collect())
+        })
+    }
+
+    fn look_up_with(
+        &self,
+        host: &str,
+        port: u16,
+        signal: &Signal,
+        ask: fn(&str, u16) -> io::Result<Vec<SocketAddr>>,
+    ) -> Result<Vec<SocketAddr>> {
+        loop {
+            let look_up = self.running_or_new(host, port, ask)?;
+            signal.wait_for_io(look_up.done.as_fd(), PollFlags::IN)?;
+            if look_up.host == host && look_up.port == port {
+                return look_up.result();
+            }
+        }
+    }
+
+    /// The look-up that still runs, whatever its host; otherwise a new one.
+    fn running_or_new(
+        &self,
+        host: &str,
+        port: u16,
+        ask: fn(&str, u16) -> io::Result<Vec<SocketAddr>>,
+    ) -> Result<Arc<LookUp>> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(look_up) = running.as_ref().filter(|look_up| !look_up.is_done()) {
+            return Ok(Arc::clone(look_up));
+        }
+        let look_up = Arc::new(LookUp {
+            host: host.to_owned(),
+            port,
+            done: event_descriptor()?,
+            result: Mutex::new(None),
+        });
+        let for_thread = Arc::clone(&look_up);
+        thread::Builder::new()
+            .name("siot-dns".to_owned())
+            .spawn(move || for_thread.run(ask))
+            .map_err(|error| {
+                Error::new(ErrorKind::Resource, "cannot start the thread `siot-dns`")
+                    .with_source(error)
+            })?;
+        *running = Some(Arc::clone(&look_up));
+        Ok(look_up)
+    }
+}
+
+impl LookUp {
+    fn run(&self, ask: fn(&str, u16) -> io::Result<Vec<SocketAddr>>) {
+        let result = match ask(&self.host, self.port) {
+            Ok(addresses) if !addresses.is_empty() => Ok(addresses),
+            Ok(_) => Err(self.error("has no address")),
+            Err(error) => Err(self.error("cannot be found").with_source(error)),
+        };
+        *self.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+        raise(&self.done);
+    }
+
+    fn is_done(&self) -> bool {
+        self.result.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    fn result(&self) -> Result<Vec<SocketAddr>> {
+        let result = self.result.lock().unwrap_or_else(PoisonError::into_inner);
+        result.clone().unwrap_or_else(|| Err(self.error("got no answer")))
+    }
+
+    fn error(&self, what: &str) -> Error {
+        Error::new(ErrorKind::Connect(Stage::Dns), format!("the host `{}` {what}", self.host))
+    }
+}

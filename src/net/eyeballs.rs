@@ -1,0 +1,172 @@
+//! Opening a TCP connection to the first of several addresses that answers (RFC 8305).
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::sockopt::{set_socket_keepalive, set_tcp_keepidle, set_tcp_nodelay, socket_error};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, ipproto, socket_with};
+
+use super::signal::{Signal, poll_failed};
+use crate::error::{Error, ErrorKind, Result, Stage};
+
+/// How long one address is tried alone before the next one joins it (RFC 8305 §8).
+const STAGGER: Duration = Duration::from_millis(250);
+
+/// How many addresses of one name are tried: a name server may list thousands.
+const MAX_ADDRESSES: usize = 16;
+
+/// After this long without traffic, the system probes whether the peer is still there.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+
+/// Connects to whichever of the addresses answers first, and makes the socket non-blocking.
+pub(super) fn connect_first(addresses: &[SocketAddr], signal: &Signal) -> Result<TcpStream> {
+    let mut race = Race::new(addresses);
+    loop {
+        signal.check()?;
+        if let Some(stream) = race.start_due() {
+            return Ok(stream);
+        }
+        if race.is_lost() {
+            return Err(race.into_error());
+        }
+        if let Some(stream) = race.wait(signal)? {
+            return Ok(stream);
+        }
+    }
+}
+
+/// The state of one race.
+struct Race {
+    waiting: VecDeque<SocketAddr>,
+    running: Vec<(SocketAddr, OwnedFd)>,
+    failed: Vec<(SocketAddr, io::Error)>,
+    next_start: Instant,
+}
+
+impl Race {
+    fn new(addresses: &[SocketAddr]) -> Self {
+        Self {
+            waiting: interleave(addresses),
+            running: Vec::new(),
+            failed: Vec::new(),
+            next_start: Instant::now(),
+        }
+    }
+
+    /// Starts all that are due: the first, one more each stagger, one more for each failure.
+    fn start_due(&mut self) -> Option<TcpStream> {
+        while self.running.is_empty() || Instant::now() >= self.next_start {
+            let address = self.waiting.pop_front()?;
+            match start(&address) {
+                Ok((socket, true)) => return Some(TcpStream::from(socket)),
+                Ok((socket, false)) => {
+                    self.running.push((address, socket));
+                    self.next_start = Instant::now() + STAGGER;
+                }
+                Err(error) => self.failed.push((address, error)),
+            }
+        }
+        None
+    }
+
+    fn is_lost(&self) -> bool {
+        self.running.is_empty() && self.waiting.is_empty()
+    }
+
+    /// Blocks until a connection is made or has failed, or the next start is due.
+    fn wait(&mut self, signal: &Signal) -> Result<Option<TcpStream>> {
+        let mut fds = Vec::with_capacity(self.running.len() + 1);
+        fds.push(signal.polled());
+        fds.extend(self.running.iter().map(|(_, socket)| PollFd::new(socket, PollFlags::OUT)));
+        let limit = (!self.waiting.is_empty())
+            .then(|| self.next_start.saturating_duration_since(Instant::now()))
+            .map(|left| Timespec::try_from(left).unwrap_or_default());
+        match poll(&mut fds, limit.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(poll_failed(error)),
+        }
+        let ready: Vec<bool> = fds[1..].iter().map(|fd| !fd.revents().is_empty()).collect();
+        drop(fds);
+        signal.check()?;
+        Ok(self.finish(&ready))
+    }
+
+    /// Looks at those that are ready: the first that is connected wins.
+    fn finish(&mut self, ready: &[bool]) -> Option<TcpStream> {
+        let mut ready = ready.iter().copied();
+        for (address, socket) in std::mem::take(&mut self.running) {
+            if !ready.next().unwrap_or(false) {
+                self.running.push((address, socket));
+                continue;
+            }
+            match socket_error(&socket) {
+                Ok(Ok(())) => return Some(TcpStream::from(socket)),
+                Ok(Err(error)) | Err(error) => {
+                    self.failed.push((address, error.into()));
+                    self.next_start = Instant::now();
+                }
+            }
+        }
+        None
+    }
+
+    fn into_error(self) -> Error {
+        let mut tried = String::new();
+        for (address, error) in &self.failed {
+            let comma = if tried.is_empty() { "" } else { ", " };
+            // Writing to a String cannot fail.
+            let _ = write!(tried, "{comma}{address}: {error}");
+        }
+        if tried.is_empty() {
+            tried.push_str("no address to connect to");
+        }
+        let refused =
+            self.failed.iter().all(|(_, error)| error.kind() == io::ErrorKind::ConnectionRefused);
+        let error = Error::new(ErrorKind::Connect(Stage::Tcp), tried);
+        if refused && !self.failed.is_empty() {
+            return error.with_hint("is the server running, and is the port right?");
+        }
+        error
+    }
+}
+
+/// Starts to connect; `true` when that has already succeeded.
+fn start(address: &SocketAddr) -> io::Result<(OwnedFd, bool)> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
+    set_tcp_nodelay(&socket, true)?;
+    set_socket_keepalive(&socket, true)?;
+    set_tcp_keepidle(&socket, KEEPALIVE)?;
+    match connect(&socket, address) {
+        Ok(()) => Ok((socket, true)),
+        // An interrupted connect goes on by itself, exactly as one in progress does.
+        Err(Errno::INPROGRESS | Errno::INTR) => Ok((socket, false)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Alternates between the families, each in its given order, starting with the first address's.
+fn interleave(addresses: &[SocketAddr]) -> VecDeque<SocketAddr> {
+    let v4_first = addresses.first().is_some_and(SocketAddr::is_ipv4);
+    let (first, second): (Vec<_>, Vec<_>) =
+        addresses.iter().copied().partition(|address| address.is_ipv4() == v4_first);
+    let (mut first, mut second) = (first.into_iter(), second.into_iter());
+    let mut mixed = VecDeque::new();
+    while mixed.len() < MAX_ADDRESSES {
+        let before = mixed.len();
+        mixed.extend(first.next());
+        mixed.extend(second.next());
+        if mixed.len() == before {
+            break;
+        }
+    }
+    mixed.truncate(MAX_ADDRESSES);
+    mixed
+}

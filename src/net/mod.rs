@@ -1,0 +1,70 @@
+//! Floor 3: blocking I/O. Dialling, TLS, and the two transports as streams of frames and bodies.
+//!
+//! No call here has a deadline of its own: whoever starts one holds its [`Signal`] and may cancel
+//! it from another thread, upon which it returns at once.
+
+mod dial;
+mod dns;
+mod eyeballs;
+mod handshake;
+pub(crate) mod request;
+pub(crate) mod signal;
+mod status;
+mod stream;
+#[cfg(test)]
+mod testing;
+pub(crate) mod websocket;
+
+use std::sync::Arc;
+
+pub(crate) use request::Request;
+pub(crate) use signal::Signal;
+pub(crate) use websocket::{Received, WebSocket};
+
+use self::dns::Resolver;
+use self::stream::Stream;
+use crate::endpoint::Endpoint;
+use crate::error::{Error, ErrorKind, Result};
+use crate::options::Tls;
+
+/// How a manager's connections are made.
+#[derive(Clone, Debug)]
+pub(crate) struct NetOptions {
+    /// Certificates and their verification.
+    pub(crate) tls: Tls,
+    /// The largest WebSocket message that is received, in bytes.
+    pub(crate) max_message: usize,
+    /// WebSocket subprotocols to ask for.
+    pub(crate) subprotocols: Vec<String>,
+}
+
+/// The network as one manager sees it; shared by its threads.
+#[derive(Debug)]
+pub(crate) struct Net {
+    options: NetOptions,
+    resolver: Resolver,
+}
+
+impl Net {
+    /// Prepares the connections; a certificate that cannot be used is an error here.
+    pub(crate) fn new(options: NetOptions) -> Result<Self> {
+        Ok(Self { options, resolver: Resolver::default() })
+    }
+
+    /// Opens a WebSocket.
+    pub(crate) fn websocket(&self, request: &Request, signal: &Arc<Signal>) -> Result<WebSocket> {
+        // Before dialling: a header that cannot be sent fails even when the server is away.
+        let upgrade = handshake::upgrade_request(request, &self.options.subprotocols)?;
+        let stream = self.stream(&request.endpoint, signal)?;
+        WebSocket::open(stream, upgrade, self.options.max_message, signal)
+    }
+
+    /// Dials an endpoint.
+    fn stream(&self, endpoint: &Endpoint, signal: &Arc<Signal>) -> Result<Stream> {
+        if endpoint.secure {
+            return Err(Error::new(ErrorKind::Unsupported, "TLS"));
+        }
+        let socket = dial::dial(endpoint, &self.resolver, signal)?;
+        Ok(Stream::plain(socket, signal))
+    }
+}

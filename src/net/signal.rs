@@ -1,0 +1,219 @@
+//! How other threads reach one that is blocked in `poll(2)`: wake-up and cancellation.
+
+use std::fmt;
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use rustix::io::Errno;
+
+use crate::error::{Error, ErrorKind, Result, Stage};
+
+/// Ends the waits of one connection's threads.
+///
+/// A wake-up and a cancellation are two descriptors. A wake-up is taken by the one wait it ends;
+/// a cancellation is never taken, so that it ends the waits of any number of threads. I/O that
+/// only wants to be cancellable does not look at wake-ups and so cannot swallow one.
+pub(crate) struct Signal {
+    wake: OwnedFd,
+    cancel: OwnedFd,
+    cancelled: AtomicBool,
+    stage: Mutex<Stage>,
+}
+
+impl Signal {
+    /// Makes a signal, which takes two descriptors.
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self {
+            wake: event_descriptor()?,
+            cancel: event_descriptor()?,
+            cancelled: AtomicBool::new(false),
+            stage: Mutex::new(Stage::Dns),
+        })
+    }
+
+    /// Ends the current or the next wait, once.
+    pub(crate) fn wake(&self) {
+        raise(&self.wake);
+    }
+
+    /// Ends this and every later wait.
+    pub(crate) fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Release);
+        raise(&self.cancel);
+    }
+
+    /// Whether all waits are to end.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Acquire)
+    }
+
+    /// Notes how far the attempt has come, for the error of a deadline.
+    pub(crate) fn enter(&self, stage: Stage) {
+        *self.stage.lock().unwrap_or_else(PoisonError::into_inner) = stage;
+    }
+
+    /// How far the attempt has come.
+    pub(crate) fn stage(&self) -> Stage {
+        *self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Blocks until a wake-up or the cancellation.
+    pub(crate) fn wait(&self) {
+        let mut fds = [PollFd::new(&self.wake, PollFlags::IN), self.polled()];
+        // An error of poll(2) counts as a wake-up without a reason, which callers must expect anyhow.
+        let _ = poll_without_limit(&mut fds);
+        lower(&self.wake);
+    }
+
+    /// Blocks until `fd` is ready, or a wake-up (which this takes); a cancellation is an error.
+    pub(super) fn wait_for_io_or_wake(&self, fd: BorrowedFd<'_>, flags: PollFlags) -> Result<()> {
+        let mut fds = [
+            PollFd::from_borrowed_fd(fd, flags),
+            PollFd::new(&self.wake, PollFlags::IN),
+            self.polled(),
+        ];
+        poll_without_limit(&mut fds)?;
+        if !fds[1].revents().is_empty() {
+            lower(&self.wake);
+        }
+        self.check()
+    }
+
+    /// Blocks until `fd` is ready; a cancellation is an error. Wake-ups are left alone.
+    pub(super) fn wait_for_io(&self, fd: BorrowedFd<'_>, flags: PollFlags) -> Result<()> {
+        poll_without_limit(&mut [PollFd::from_borrowed_fd(fd, flags), self.polled()])?;
+        self.check()
+    }
+
+    /// An error when all waits are to end.
+    pub(super) fn check(&self) -> Result<()> {
+        if self.is_cancelled() { Err(cancelled()) } else { Ok(()) }
+    }
+
+    /// The entry for poll(2) that a cancellation makes ready.
+    pub(super) fn polled(&self) -> PollFd<'_> {
+        PollFd::new(&self.cancel, PollFlags::IN)
+    }
+}
+
+impl fmt::Debug for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signal")
+            .field("cancelled", &self.is_cancelled())
+            .field("stage", &self.stage())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The error of whatever a cancellation has ended.
+pub(super) fn cancelled() -> Error {
+    Error::new(ErrorKind::Disconnected, "cancelled")
+}
+
+/// An eventfd: readable from [`raise`] to [`lower`].
+pub(super) fn event_descriptor() -> Result<OwnedFd> {
+    eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC).map_err(|error| {
+        Error::new(ErrorKind::Resource, "cannot make an eventfd")
+            .with_source(io::Error::from(error))
+    })
+}
+
+/// Makes an eventfd readable.
+pub(super) fn raise(event: &OwnedFd) {
+    // It fails only when the count is at its limit, and then it is readable as it should be.
+    let _ = rustix::io::write(event, &1_u64.to_ne_bytes());
+}
+
+/// Makes an eventfd unreadable.
+fn lower(event: &OwnedFd) {
+    // It fails only when the count is zero, which is what is wanted.
+    let _ = rustix::io::read(event, &mut [0_u8; 8]);
+}
+
+/// poll(2) until something is ready, however many signal handlers run meanwhile.
+pub(super) fn poll_without_limit(fds: &mut [PollFd<'_>]) -> Result<()> {
+    loop {
+        match poll(fds, None) {
+            Ok(_) => return Ok(()),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(poll_failed(error)),
+        }
+    }
+}
+
+/// The error of a poll(2) that the system refused.
+pub(super) fn poll_failed(error: Errno) -> Error {
+    Error::new(ErrorKind::Resource, "poll(2) failed").with_source(io::Error::from(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+    use std::sync::Arc;
+    use std::sync::mpsc::{Receiver, channel};
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(5);
+
+    /// Runs `wait` in a thread; the receiver hears when it has ended.
+    fn waiting(signal: &Arc<Signal>) -> Receiver<()> {
+        let (done, ended) = channel();
+        let signal = Arc::clone(signal);
+        thread::spawn(move || {
+            signal.wait();
+            let _ = done.send(());
+        });
+        ended
+    }
+
+    #[test]
+    fn a_wake_up_ends_the_next_wait_and_only_one() {
+        let signal = Arc::new(Signal::new().unwrap());
+        signal.wake();
+        signal.wake();
+        signal.wait();
+        let ended = waiting(&signal);
+        assert!(ended.recv_timeout(Duration::from_millis(50)).is_err());
+        signal.wake();
+        ended.recv_timeout(LIMIT).unwrap();
+    }
+
+    #[test]
+    fn a_cancellation_ends_every_wait_of_every_thread() {
+        let signal = Arc::new(Signal::new().unwrap());
+        let (one, two) = (waiting(&signal), waiting(&signal));
+        signal.cancel();
+        one.recv_timeout(LIMIT).unwrap();
+        two.recv_timeout(LIMIT).unwrap();
+        signal.wait();
+        signal.wait();
+        assert!(signal.is_cancelled());
+    }
+
+    #[test]
+    fn waiting_for_io_leaves_wake_ups_to_others() {
+        let signal = Arc::new(Signal::new().unwrap());
+        let event = event_descriptor().unwrap();
+        raise(&event);
+        signal.wake();
+        signal.wait_for_io(event.as_fd(), PollFlags::IN).unwrap();
+        signal.wait();
+        signal.cancel();
+        let error = signal.wait_for_io(event.as_fd(), PollFlags::IN).unwrap_err();
+        assert_eq!((error.kind(), error.message()), (ErrorKind::Disconnected, "cancelled"));
+    }
+
+    #[test]
+    fn the_stage_is_the_last_one_entered() {
+        let signal = Signal::new().unwrap();
+        assert_eq!(signal.stage(), Stage::Dns);
+        signal.enter(Stage::Tls);
+        assert_eq!(signal.stage(), Stage::Tls);
+    }
+}

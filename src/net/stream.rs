@@ -1,0 +1,142 @@
+//! The byte stream below both transports: non-blocking, over TCP or TLS, and cancellable.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+
+use rustix::event::PollFlags;
+
+use super::signal::Signal;
+use crate::error::Result;
+
+/// A connected stream. Reads and writes never block; [`Stream::wait`] does.
+///
+/// A write goes on until everything is taken or the socket is full, because tungstenite moves its
+/// whole buffer after each partial write.
+#[derive(Debug)]
+pub(super) struct Stream {
+    layer: Layer,
+    signal: Arc<Signal>,
+    full: bool,
+}
+
+/// What lies between the caller's bytes and the socket.
+#[derive(Debug)]
+enum Layer {
+    Plain(TcpStream),
+}
+
+impl Stream {
+    /// A stream without encryption, over a non-blocking socket.
+    pub(super) fn plain(socket: TcpStream, signal: &Arc<Signal>) -> Self {
+        Self::new(Layer::Plain(socket), signal)
+    }
+
+    fn new(layer: Layer, signal: &Arc<Signal>) -> Self {
+        Self { layer, signal: Arc::clone(signal), full: false }
+    }
+
+    /// Blocks until what last would have blocked can go on.
+    pub(super) fn wait(&self) -> Result<()> {
+        self.signal.wait_for_io(self.as_fd(), self.flags(!self.full, false))
+    }
+
+    /// Whether the last write found the socket full.
+    pub(super) fn is_full(&self) -> bool {
+        self.full
+    }
+
+    /// What to ask poll(2) for: what the caller wants, and room for what a read had to send.
+    pub(super) fn flags(&self, read: bool, write: bool) -> PollFlags {
+        let mut flags = PollFlags::empty();
+        flags.set(PollFlags::IN, read);
+        flags.set(PollFlags::OUT, write || self.full);
+        flags
+    }
+
+    /// Says to the peer that nothing more will be written.
+    pub(super) fn half_close(&mut self) {
+        match &mut self.layer {
+            Layer::Plain(socket) => {
+                // It fails only if the connection is gone already.
+                let _ = socket.shutdown(Shutdown::Write);
+            }
+        }
+    }
+
+    /// An error when the cancellation is what made a call fail.
+    pub(super) fn check_cancelled(&self) -> Result<()> {
+        self.signal.check()
+    }
+
+    /// Ends a read or write that an endless supply of bytes would keep from ever blocking.
+    fn check(&self) -> io::Result<()> {
+        if self.signal.is_cancelled() { Err(io::Error::other("cancelled")) } else { Ok(()) }
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match &self.layer {
+            Layer::Plain(socket) => socket.as_fd(),
+        }
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.check()?;
+        match &mut self.layer {
+            Layer::Plain(socket) => retry(|| socket.read(buffer)),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.check()?;
+        let result = match &mut self.layer {
+            Layer::Plain(socket) => write_all_that_fits(socket, bytes),
+        };
+        self.full = would_block(&result);
+        result
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.layer {
+            Layer::Plain(_) => Ok(()),
+        }
+    }
+}
+
+/// Writes until all is taken or the socket is full; an error only if nothing was taken.
+fn write_all_that_fits(to: &mut impl Write, bytes: &[u8]) -> io::Result<usize> {
+    let mut taken = 0;
+    while taken < bytes.len() {
+        match retry(|| to.write(&bytes[taken..])) {
+            // tungstenite asserts that a write without an error takes something.
+            Ok(0) if taken == 0 => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(0) => break,
+            Ok(more) => taken += more,
+            Err(error) if taken == 0 => return Err(error),
+            Err(_) => break,
+        }
+    }
+    Ok(taken)
+}
+
+/// Repeats what a signal handler interrupted.
+fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// Whether the only hindrance is that the call would block.
+pub(super) fn would_block<T>(result: &io::Result<T>) -> bool {
+    matches!(result, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+}

@@ -1,0 +1,264 @@
+//! The WebSocket transport: whole messages over a non-blocking stream.
+
+use std::fmt;
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tungstenite::error::{CapacityError, ProtocolError};
+use tungstenite::protocol::frame::coding::CloseCode;
+use tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tungstenite::{Error as WsError, Message, Utf8Bytes};
+
+use super::handshake::shake_hands;
+use super::signal::Signal;
+use super::stream::Stream;
+use crate::error::{Error, ErrorKind, Result, snippet};
+use crate::proto::revision::Frame;
+
+/// The size of one read. Received messages below it are copied out of the read buffer, since each
+/// would keep the whole buffer in memory.
+const READ_BUFFER: usize = 16 * 1024;
+
+/// How many answers to pings may wait for a socket that takes nothing.
+const MAX_UNSENT_PONGS: u32 = 100;
+
+/// An open WebSocket. Nothing but [`WebSocket::wait`] and [`WebSocket::close`] blocks.
+pub(crate) struct WebSocket {
+    inner: tungstenite::WebSocket<Stream>,
+    unsent_pongs: u32,
+}
+
+/// What a read has found.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Received {
+    /// A message.
+    Frame(Frame),
+    /// All that has come so far is read.
+    Nothing,
+    /// The peer is gone; what it said, or how it went.
+    Closed(String),
+}
+
+impl WebSocket {
+    /// Does the handshake over a stream.
+    pub(super) fn open(
+        stream: Stream,
+        upgrade: http::Request<()>,
+        max_message: usize,
+        signal: &Arc<Signal>,
+    ) -> Result<Self> {
+        // The write buffer is not limited here: the caller's queue in front of it is.
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
+            .max_message_size(Some(max_message))
+            .max_frame_size(Some(max_message));
+        let inner = shake_hands(stream, upgrade, config, signal)?;
+        Ok(Self { inner, unsent_pongs: 0 })
+    }
+
+    /// Reads the next message. To be called until it finds nothing, before waiting: what is
+    /// already in a buffer does not make the socket readable.
+    ///
+    /// Pings of the WebSocket protocol are answered inside.
+    pub(crate) fn read(&mut self) -> Result<Received> {
+        loop {
+            match self.inner.read() {
+                Ok(Message::Text(text)) => {
+                    return Ok(Received::Frame(Frame::Text(owned_text(&text))));
+                }
+                Ok(Message::Binary(bytes)) => {
+                    return Ok(Received::Frame(Frame::Binary(owned_bytes(bytes))));
+                }
+                Ok(Message::Ping(_)) => self.count_ping()?,
+                Ok(Message::Pong(_) | Message::Frame(_)) => {}
+                Ok(Message::Close(frame)) => {
+                    // The answer is queued; whether it arrives no longer matters.
+                    let _ = self.inner.flush();
+                    return Ok(Received::Closed(describe_close(frame.as_ref())));
+                }
+                Err(WsError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Ok(Received::Nothing);
+                }
+                Err(error) => return self.read_failed(error),
+            }
+        }
+    }
+
+    /// Hands a message over, to be sent at the latest by the next [`WebSocket::flush`].
+    pub(crate) fn write(&mut self, frame: Frame) -> Result<()> {
+        let message = match frame {
+            Frame::Text(text) => Message::Text(text.into()),
+            Frame::Binary(bytes) => Message::Binary(bytes),
+        };
+        self.written(|inner| inner.write(message)).map(drop)
+    }
+
+    /// Sends what was handed over. `true`: all is out. `false`: the socket is full.
+    pub(crate) fn flush(&mut self) -> Result<bool> {
+        self.written(tungstenite::WebSocket::flush)
+    }
+
+    /// Blocks until the socket can be read or written, as asked for, or the signal's wake-up,
+    /// which this takes. A cancellation is an error.
+    pub(crate) fn wait(&self, read: bool, write: bool, signal: &Signal) -> Result<()> {
+        let stream = self.inner.get_ref();
+        signal.wait_for_io_or_wake(stream.as_fd(), stream.flags(read, write))
+    }
+
+    /// Says goodbye: sends what is left and a close frame, then reads and discards until the peer
+    /// has closed too, or the cancellation.
+    ///
+    /// Closing the socket with unread bytes in it would reset the connection, and what the peer
+    /// has not yet read would be lost.
+    pub(crate) fn close(mut self, signal: &Signal) {
+        let mut discarded = [0; 4096];
+        let mut all_out = false;
+        // Whatever cannot be sent at once is sent by the flush below.
+        let _ = self.inner.close(None);
+        while !signal.is_cancelled() {
+            if !all_out {
+                match self.flush() {
+                    Ok(true) => {
+                        all_out = true;
+                        self.inner.get_mut().half_close();
+                    }
+                    Ok(false) => {}
+                    Err(_) => return,
+                }
+            }
+            match self.inner.get_mut().read(&mut discarded) {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let stream = self.inner.get_ref();
+                    if signal.wait_for_io(stream.as_fd(), stream.flags(true, !all_out)).is_err() {
+                        return;
+                    }
+                }
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// The next read sends the pong that tungstenite has prepared. A peer that pings and does not
+    /// read the answers would make the write buffer grow for ever.
+    fn count_ping(&mut self) -> Result<()> {
+        self.unsent_pongs = if self.inner.get_ref().is_full() { self.unsent_pongs + 1 } else { 0 };
+        if self.unsent_pongs > MAX_UNSENT_PONGS {
+            return Err(transport_error("the peer sends pings and reads none of the answers"));
+        }
+        Ok(())
+    }
+
+    /// `true` when all is out; `false` when the message is kept, and the socket is full.
+    fn written(
+        &mut self,
+        write: impl FnOnce(&mut tungstenite::WebSocket<Stream>) -> Result<(), WsError>,
+    ) -> Result<bool> {
+        match write(&mut self.inner) {
+            Ok(()) => Ok(true),
+            Err(WsError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) => {
+                self.inner.get_ref().check_cancelled()?;
+                Err(transport_error("cannot write to the WebSocket").with_source(error))
+            }
+        }
+    }
+
+    fn read_failed(&mut self, error: WsError) -> Result<Received> {
+        self.inner.get_ref().check_cancelled()?;
+        let (code, error) = match error {
+            WsError::ConnectionClosed
+            | WsError::AlreadyClosed
+            | WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
+                return Ok(Received::Closed("the connection ended without a close frame".into()));
+            }
+            WsError::Io(error) => return Ok(Received::Closed(error.to_string())),
+            WsError::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
+                (CloseCode::Size, too_large(size, max_size))
+            }
+            WsError::Utf8(_) => (CloseCode::Invalid, transport_error("a text message is no UTF-8")),
+            error => (
+                CloseCode::Protocol,
+                transport_error("the peer broke the WebSocket protocol").with_source(error),
+            ),
+        };
+        // As far as the socket takes it: the error below ends the connection anyhow.
+        let _ = self.inner.close(Some(CloseFrame { code, reason: Utf8Bytes::from_static("") }));
+        Err(error)
+    }
+}
+
+impl fmt::Debug for WebSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebSocket").field("stream", self.inner.get_ref()).finish_non_exhaustive()
+    }
+}
+
+fn owned_text(text: &Utf8Bytes) -> String {
+    text.as_str().to_owned()
+}
+
+fn owned_bytes(bytes: Bytes) -> Bytes {
+    if bytes.len() < READ_BUFFER { Bytes::copy_from_slice(&bytes) } else { bytes }
+}
+
+fn describe_close(frame: Option<&CloseFrame>) -> String {
+    match frame {
+        None => "close frame without a code".to_owned(),
+        Some(frame) if frame.reason.is_empty() => format!("close code {}", u16::from(frame.code)),
+        Some(frame) => {
+            format!("close code {}: {}", u16::from(frame.code), snippet(frame.reason.as_bytes()))
+        }
+    }
+}
+
+fn too_large(size: usize, max_message: usize) -> Error {
+    let what = format!("a WebSocket message of {size} bytes; the limit is {max_message}");
+    Error::new(ErrorKind::TooLarge, what).with_hint("the limit is `max_message`")
+}
+
+fn transport_error(what: &'static str) -> Error {
+    Error::new(ErrorKind::Transport, what)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+    use crate::net::testing::{net, request};
+
+    #[test]
+    fn messages_go_there_and_back() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let request = request(&listener, "/socket.io/?EIO=4&transport=websocket");
+        let server = thread::spawn(move || {
+            let mut server = tungstenite::accept(listener.accept().unwrap().0).unwrap();
+            for _ in 0..2 {
+                let message = server.read().unwrap();
+                server.send(message).unwrap();
+            }
+        });
+        let signal = Arc::new(Signal::new().unwrap());
+        let mut websocket = net().websocket(&request, &signal).unwrap();
+        let sent = [Frame::Text("4ä".into()), Frame::Binary(Bytes::from_static(&[0, 255]))];
+        for frame in &sent {
+            websocket.write(frame.clone()).unwrap();
+        }
+        assert!(websocket.flush().unwrap());
+        for frame in sent {
+            let received = loop {
+                match websocket.read().unwrap() {
+                    Received::Nothing => websocket.wait(true, false, &signal).unwrap(),
+                    other => break other,
+                }
+            };
+            assert_eq!(received, Received::Frame(frame));
+        }
+        server.join().unwrap();
+    }
+}
