@@ -60,6 +60,12 @@ impl Event {
         self
     }
 
+    /// What the event counts in the receive buffer, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        let packet = &self.inner.packet;
+        packet.text.as_frame().len() + packet.attachments.iter().map(bytes::Bytes::len).sum::<usize>()
+    }
+
     /// The name of the event.
     pub fn name(&self) -> &str {
         self.inner.packet.name()
@@ -155,6 +161,64 @@ impl fmt::Debug for Event {
             .field("json", &self.json())
             .field("attachments", &self.inner.packet.attachments.len())
             .field("wants_ack", &self.wants_ack())
+            .finish()
+    }
+}
+
+/// The arguments of an acknowledgement, still encoded.
+#[derive(Clone)]
+pub struct AckReply {
+    packet: Arc<SocketPacket>,
+}
+
+impl AckReply {
+    pub(crate) fn new(packet: SocketPacket) -> Self {
+        Self { packet: Arc::new(packet) }
+    }
+
+    /// Decodes the arguments, by the rule of [`Event::args`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Event::args`].
+    pub fn args<T: DeserializeOwned>(&self) -> Result<T> {
+        self.list().decode()
+    }
+
+    /// Decodes one argument, counted from 0.
+    ///
+    /// # Errors
+    ///
+    /// As [`Event::args`].
+    pub fn arg<T: DeserializeOwned>(&self, index: usize) -> Result<T> {
+        self.list().get(index)
+    }
+
+    /// How many arguments there are.
+    pub fn len(&self) -> usize {
+        self.list().len()
+    }
+
+    /// Whether there are no arguments.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The acknowledgement as it came: a JSON array of the arguments.
+    pub fn json(&self) -> &str {
+        self.packet.data()
+    }
+
+    fn list(&self) -> Args<'_> {
+        Args { json: self.json(), skip: 0, attachments: &self.packet.attachments }
+    }
+}
+
+impl fmt::Debug for AckReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AckReply")
+            .field("json", &self.json())
+            .field("attachments", &self.packet.attachments.len())
             .finish()
     }
 }

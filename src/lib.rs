@@ -20,13 +20,13 @@ mod socket;
 mod subscription;
 
 // The public interface is:
-pub use ack::{Ack, AckReply};
+pub use ack::Ack;
 pub use builder::Builder;
 pub use emitter::Emitter;
 pub use error::{Error, ErrorKind, Result, Stage};
-pub use event::{DisconnectReason, Event, ManagerEvent, Status};
+pub use event::{AckReply, DisconnectReason, Event, ManagerEvent, Status};
 pub use io::io;
-pub use manager::Manager;
+pub use manager::{Counters, Manager};
 pub use options::{Limits, Tls, TlsBackend, Transport, WhenFull};
 pub use socket::Socket;
 pub use subscription::Subscription;

@@ -149,6 +149,21 @@ impl<A> Client<A> {
         self.dialect
     }
 
+    /// Whether a link belongs to a session, current or about to be closed.
+    pub(crate) fn knows(&self, link: LinkId) -> bool {
+        self.sessions().any(|engine| engine.owns(link))
+    }
+
+    /// The id of the session that a link belongs to.
+    pub(crate) fn sid_of(&self, link: LinkId) -> Option<String> {
+        self.sessions().find(|engine| engine.owns(link))?.sid().map(str::to_owned)
+    }
+
+    /// The largest body of a request that the server takes.
+    pub(crate) fn max_payload(&self) -> Option<usize> {
+        self.engine.as_ref()?.handshake()?.max_payload
+    }
+
     pub(crate) fn phase(&self) -> Phase {
         self.phase
     }
@@ -278,6 +293,10 @@ impl<A> Client<A> {
             packets: sum.packets + load.packets,
             bytes: sum.bytes + load.bytes,
         })
+    }
+
+    fn sessions(&self) -> impl Iterator<Item = &Engine> {
+        self.engine.iter().chain(&self.retiring)
     }
 
     fn dial(&mut self, now: Timestamp) {

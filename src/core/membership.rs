@@ -46,6 +46,22 @@ impl<A> Client<A> {
         self.pump(now);
     }
 
+    /// Leaves all namespaces and closes the connection, for good.
+    pub(crate) fn shut_down(&mut self, now: Timestamp) {
+        let error = Error::new(ErrorKind::Disconnected, "the connection was closed for good");
+        for id in self.ids() {
+            self.disconnect(id, now);
+            self.fail_all_acks(id, &error);
+        }
+        self.close(now);
+        self.pump(now);
+    }
+
+    /// Whether the namespace is on its way to be joined.
+    pub(crate) fn is_connecting(&self, id: NamespaceId) -> bool {
+        self.namespace(id).is_active() && self.phase != Connection::Idle
+    }
+
     /// The credentials that [`Output::AskAuth`] asked for.
     pub(crate) fn auth(
         &mut self,
@@ -61,10 +77,8 @@ impl<A> Client<A> {
         match auth {
             Ok(auth) => self.send_connect(id, auth, now),
             Err(error) => {
-                self.namespace_mut(id).phase = Phase::Idle;
-                let status = Status::ConnectError(error);
-                self.outputs.push_back(Output::Status { namespace: id, status });
-                self.close_if_unused(now);
+                self.namespace_mut(id).phase = Phase::Waiting;
+                self.join_failed(id, error, now);
             }
         }
         self.pump(now);
@@ -102,13 +116,13 @@ impl<A> Client<A> {
     pub(super) fn on_connect(&mut self, id: NamespaceId, packet: &SocketPacket, now: Timestamp) {
         match self.namespace(id).phase {
             Phase::Joining => match self.namespace_mut(id).accept(packet) {
-                Ok(accepted) => {
+                Ok(()) => {
                     self.timers.set(Timer::Join(id), None);
                     self.deliver_early_events(id);
                     self.flush_send_buffer(id);
-                    let status =
-                        Status::Connected { id: accepted.id, recovered: accepted.recovered };
-                    self.outputs.push_back(Output::Status { namespace: id, status });
+                    if let Some(status) = self.namespace(id).status() {
+                        self.outputs.push_back(Output::Status { namespace: id, status });
+                    }
                 }
                 Err(error) => {
                     let status = Status::ConnectError(error);
@@ -158,16 +172,24 @@ impl<A> Client<A> {
         }
     }
 
-    /// The server did not answer CONNECT.
+    /// The server did not answer CONNECT, or there were no credentials to send it with.
     pub(super) fn join_timed_out(&mut self, id: NamespaceId, now: Timestamp) {
+        if self.namespace(id).phase == Phase::Waiting {
+            return self.join(id, now);
+        }
         let error = Error::new(
             ErrorKind::Connect(Stage::Namespace),
             format!("no answer to CONNECT for {:?}", self.namespace(id).name),
         );
+        self.join_failed(id, error, now);
+    }
+
+    /// Reports a failed attempt to join, and sees to the next one.
+    fn join_failed(&mut self, id: NamespaceId, error: Error, now: Timestamp) {
         let status = Status::ConnectError(error.clone());
         self.outputs.push_back(Output::Status { namespace: id, status });
         if self.namespaces.iter().any(|namespace| namespace.phase == Phase::Joined) {
-            // Others are well served by this session; the answer may still come.
+            // Others are well served by this session.
             let limit = self.options.namespace_timeout;
             self.timers.set(Timer::Join(id), limit.map(|limit| now + limit));
         } else {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::acks::Acks;
 use super::engine::Load;
-use crate::error::{Error, ErrorKind, Stage};
+use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::event::Status;
 use crate::payload::{Args, Payload};
 use crate::proto::socket_packet::SocketPacket;
 
@@ -66,6 +67,7 @@ pub(crate) struct Namespace<A> {
     /// Events that came before the answer to CONNECT.
     pub(crate) receive_buffer: VecDeque<SocketPacket>,
     pub(crate) id: Option<String>,
+    recovered: bool,
     recovery: Recovery,
 }
 
@@ -74,13 +76,6 @@ pub(crate) struct Namespace<A> {
 struct Recovery {
     pid: Option<String>,
     offset: Option<String>,
-}
-
-/// A server's positive answer to CONNECT.
-#[derive(Debug)]
-pub(crate) struct Accepted {
-    pub(crate) id: String,
-    pub(crate) recovered: bool,
 }
 
 impl<A> Namespace<A> {
@@ -96,6 +91,7 @@ impl<A> Namespace<A> {
             buffered: Load::default(),
             receive_buffer: VecDeque::new(),
             id: None,
+            recovered: false,
             recovery: Recovery::default(),
         }
     }
@@ -147,7 +143,7 @@ impl<A> Namespace<A> {
     }
 
     /// Takes in the server's positive answer to CONNECT.
-    pub(crate) fn accept(&mut self, packet: &SocketPacket) -> Result<Accepted, Error> {
+    pub(crate) fn accept(&mut self, packet: &SocketPacket) -> Result<()> {
         let data: serde_json::Value = serde_json::from_str(packet.data()).unwrap_or_default();
         let text = |member: &str| data.get(member).and_then(|value| value.as_str());
         let Some(id) = text("sid") else {
@@ -166,7 +162,14 @@ impl<A> Namespace<A> {
         self.id = Some(id.to_owned());
         self.session = self.session.wrapping_add(1);
         self.phase = Phase::Joined;
-        Ok(Accepted { id: id.to_owned(), recovered })
+        self.recovered = recovered;
+        Ok(())
+    }
+
+    /// The status of a namespace that is joined.
+    pub(crate) fn status(&self) -> Option<Status> {
+        let id = self.id.clone().filter(|_| self.phase == Phase::Joined)?;
+        Some(Status::Connected { id, recovered: self.recovered })
     }
 
     /// Notes how far the server's events were received, where it keeps them for recovery: it then

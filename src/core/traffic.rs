@@ -71,7 +71,12 @@ impl<A> Client<A> {
         Ok(())
     }
 
-    /// Gives up the wait for an acknowledgement.
+    /// Whether an event of this size would be taken, or refused for good.
+    pub(crate) fn has_room(&self, size: usize) -> bool {
+        self.engine.is_none() || !self.is_full(size)
+    }
+
+    /// Gives up the wait for all acknowledgements.
     pub(crate) fn fail_all_acks(&mut self, id: NamespaceId, error: &Error) {
         for (number, ack) in self.namespace_mut(id).acks.remove_all() {
             self.timers.set(Timer::Ack(id, number), None);

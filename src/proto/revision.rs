@@ -22,6 +22,16 @@ pub(crate) enum Frame {
     Binary(Bytes),
 }
 
+impl Frame {
+    /// The size of its content, in bytes.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+        }
+    }
+}
+
 /// The body of one HTTP request of the polling transport.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Body {

@@ -1,0 +1,86 @@
+//! Waiting for the server's answer to an event.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, bounded};
+use serde::de::DeserializeOwned;
+
+use crate::driver::AckHandle;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::AckReply;
+
+/// The acknowledgement of one emitted event, on its way.
+///
+/// It always resolves: with the server's answer, or with an error when the timeout of the emit
+/// passes, or when the connection that the event was sent by ends. An event that still waits to be
+/// sent stays in wait across reconnections.
+///
+/// Dropping it gives up the answer, not the event.
+///
+/// ```no_run
+/// # fn main() -> siot::Result<()> {
+/// # let socket = siot::io("http://localhost:3000")?;
+/// let sum: u32 = socket.emit_with_ack("sum", (1, 2))?.wait()?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Ack {
+    slot: AckHandle,
+}
+
+impl Ack {
+    pub(crate) fn new(slot: &AckHandle) -> Self {
+        Self { slot: Arc::clone(slot) }
+    }
+
+    /// Waits for the answer and decodes its arguments: into a tuple all of them, into `()` none,
+    /// into anything else the first.
+    ///
+    /// # Blocking
+    ///
+    /// Until the answer is there, or the timeout of the emit
+    /// ([`Emitter::timeout`](crate::Emitter::timeout)) passes, or the connection that the event was
+    /// sent by ends. Without a timeout, an event that waits for a connection waits for ever.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Timeout`], [`ErrorKind::Disconnected`], and [`ErrorKind::Payload`] when the
+    /// answer is of another type.
+    pub fn wait<T: DeserializeOwned>(self) -> Result<T> {
+        self.reply(None)?.args()
+    }
+
+    /// Like [`Ack::wait`], for at most this long.
+    ///
+    /// # Blocking
+    ///
+    /// For at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Ack::wait`]; [`ErrorKind::Timeout`] also when `limit` passes.
+    pub fn wait_timeout<T: DeserializeOwned>(self, limit: Duration) -> Result<T> {
+        self.reply(Some(limit))?.args()
+    }
+
+    /// A channel that gets the answer, for `select!`. It never blocks.
+    pub fn receiver(self) -> Receiver<Result<AckReply>> {
+        let (sender, receiver) = bounded(1);
+        self.slot.forward(sender);
+        receiver
+    }
+
+    fn reply(&self, limit: Option<Duration>) -> Result<AckReply> {
+        self.slot.wait(limit).unwrap_or_else(|| {
+            Err(Error::new(ErrorKind::Timeout, format!("no acknowledgement within {limit:?}")))
+        })
+    }
+}
+
+impl fmt::Debug for Ack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ack").finish_non_exhaustive()
+    }
+}

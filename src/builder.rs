@@ -1,0 +1,357 @@
+//! Options for a socket and its connection.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::driver::{Address, Driver, NamespaceAuth};
+use crate::endpoint::Location;
+use crate::error::{Error, ErrorKind, Result};
+use crate::io::shared_manager;
+use crate::manager::Manager;
+use crate::net::{Net, NetOptions};
+use crate::options::{Limits, ManagerOptions, Tls, Transport};
+use crate::payload::Payload;
+use crate::socket::Socket;
+
+/// Builds a [`Socket`] (or a [`Manager`]) with options.
+///
+/// An option that cannot be used is an error of [`build`](Builder::build), never a surprise later.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use siot::{Builder, Transport};
+///
+/// # fn main() -> siot::Result<()> {
+/// let socket = Builder::new("https://example.com/orders")
+///     .transports([Transport::WebSocket])
+///     .query("device", "gateway-7")
+///     .reconnection_delay_max(Duration::from_secs(60))
+///     .build()?;
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a builder does nothing until it is built"]
+pub struct Builder {
+    url: String,
+    path: String,
+    query: Vec<(String, String)>,
+    headers: Vec<(String, String)>,
+    options: ManagerOptions,
+    tls: Tls,
+    auth: Option<NamespaceAuth>,
+    ack_timeout: Option<Duration>,
+    auto_connect: bool,
+    share: bool,
+    /// The first option that could not be used.
+    error: Option<Error>,
+}
+
+impl Builder {
+    /// Options for a connection to this URL, whose path is the namespace; see [`io`](crate::io()).
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            path: "/socket.io/".into(),
+            query: Vec::new(),
+            headers: Vec::new(),
+            options: ManagerOptions::default(),
+            tls: Tls::new(),
+            auth: None,
+            ack_timeout: None,
+            auto_connect: true,
+            share: true,
+            error: None,
+        }
+    }
+
+    /// The transports that may be used. The first one opens the connection.
+    ///
+    /// Default: long-polling, then WebSocket as an upgrade.
+    pub fn transports(mut self, transports: impl IntoIterator<Item = Transport>) -> Self {
+        self.options.transports = transports.into_iter().collect();
+        self
+    }
+
+    /// Whether to move a session from long-polling to WebSocket. Default: `true`.
+    pub fn upgrade(mut self, upgrade: bool) -> Self {
+        self.options.upgrade = upgrade;
+        self
+    }
+
+    /// The path of the requests on the server; not the namespace. Default: `/socket.io/`.
+    pub fn path(mut self, path: &str) -> Self {
+        self.path = format!("/{}/", path.trim_matches('/'));
+        if self.path == "//" {
+            self.path = "/".into();
+        }
+        self
+    }
+
+    /// Adds a parameter to the query of every request. One of the URL with the same name gives
+    /// way. `EIO`, `transport`, `sid` and `t` belong to the protocol.
+    pub fn query(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.query.push((name.into(), value.into()));
+        self
+    }
+
+    /// Adds a header to every request, long-polling and WebSocket alike.
+    pub fn extra_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// What is sent when the namespace is joined: an object. Default: nothing.
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// let socket = siot::Builder::new("https://example.com")
+    ///     .auth(serde_json::json!({ "token": "123" }))
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn auth<T: Serialize>(mut self, auth: T) -> Self {
+        match auth_payload(&auth) {
+            Ok(payload) => self.auth = Some(NamespaceAuth::Fixed(payload)),
+            Err(error) => self.fail(error),
+        }
+        self
+    }
+
+    /// Asks a function for what is sent when the namespace is joined, at each connection, so that
+    /// a token can be fresh. It runs on a thread of its own and may block. When it fails, the
+    /// attempt to connect has failed, and the next one asks again.
+    ///
+    /// ```no_run
+    /// # fn fetch_token() -> siot::Result<String> { Ok(String::new()) }
+    /// # fn main() -> siot::Result<()> {
+    /// let socket = siot::Builder::new("https://example.com")
+    ///     .auth_with(|| Ok(serde_json::json!({ "token": fetch_token()? })))
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn auth_with<T: Serialize>(
+        mut self,
+        auth: impl Fn() -> Result<T> + Send + Sync + 'static,
+    ) -> Self {
+        let function = Arc::new(move || auth_payload(&auth()?));
+        self.auth = Some(NamespaceAuth::Function(function));
+        self
+    }
+
+    /// How long to wait for acknowledgements. Default: as long as the connection lasts.
+    pub fn ack_timeout(mut self, limit: Duration) -> Self {
+        self.ack_timeout = Some(limit);
+        self
+    }
+
+    /// Whether to connect at once rather than at [`Socket::connect`]. Default: `true`.
+    pub fn auto_connect(mut self, auto_connect: bool) -> Self {
+        self.auto_connect = auto_connect;
+        self
+    }
+
+    /// Whether to make a connection of its own instead of sharing one with other namespaces of the
+    /// server. Default: `false`.
+    pub fn force_new(mut self, force_new: bool) -> Self {
+        self.share = !force_new;
+        self
+    }
+
+    /// Whether to connect again after a failed attempt or a lost connection. Default: `true`.
+    pub fn reconnection(mut self, reconnection: bool) -> Self {
+        self.options.reconnection = reconnection;
+        self
+    }
+
+    /// How many attempts to reconnect in a row may fail. Default: any number.
+    pub fn reconnection_attempts(mut self, attempts: u32) -> Self {
+        self.options.reconnection_attempts = Some(attempts);
+        self
+    }
+
+    /// The first delay before an attempt to reconnect; it doubles with each. Default: 1 s.
+    pub fn reconnection_delay(mut self, delay: Duration) -> Self {
+        self.options.reconnection_delay = delay;
+        self
+    }
+
+    /// The longest delay before an attempt to reconnect. Default: 5 s. For a fleet of devices,
+    /// minutes are kinder to the server.
+    pub fn reconnection_delay_max(mut self, delay: Duration) -> Self {
+        self.options.reconnection_delay_max = delay;
+        self
+    }
+
+    /// By which part of itself a delay varies at random, from 0 to 1. Default: 0.5.
+    pub fn randomization_factor(mut self, factor: f64) -> Self {
+        self.options.randomization_factor = factor;
+        self
+    }
+
+    /// The limit of an attempt to connect, from the look-up of the name to the Engine.IO
+    /// handshake. Default: 20 s.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.options.timeout = Some(limit);
+        self
+    }
+
+    /// The limit for the server's answer to the CONNECT of a namespace. Default: 20 s.
+    pub fn namespace_timeout(mut self, limit: Duration) -> Self {
+        self.options.namespace_timeout = Some(limit);
+        self
+    }
+
+    /// The bounds of all buffers.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.options.limits = limits;
+        self
+    }
+
+    /// Certificates and their verification.
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = tls;
+        self
+    }
+
+    /// Makes the socket, which connects in the background unless
+    /// [`auto_connect`](Builder::auto_connect) is off.
+    ///
+    /// It may share the connection of an earlier socket of the same server and path, whose options
+    /// then stay in force; see [`force_new`](Builder::force_new).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidUrl`], [`ErrorKind::InvalidOption`], [`ErrorKind::Payload`] for the auth
+    /// value, [`ErrorKind::Unsupported`], and [`ErrorKind::Resource`] when the system refuses a
+    /// thread or a descriptor.
+    pub fn build(mut self) -> Result<Socket> {
+        let location = Location::parse(&self.url)?;
+        let auto_connect = self.auto_connect;
+        let auth = self.auth.take();
+        let namespace = location.namespace.clone();
+        let manager = if self.share {
+            let key = format!("{}{}", location.endpoint, self.path);
+            shared_manager(key, &namespace, || self.make(location))?
+        } else {
+            self.make(location)?
+        };
+        let socket = manager.socket_with(&namespace, auth)?;
+        if auto_connect {
+            socket.connect();
+        }
+        Ok(socket)
+    }
+
+    /// Makes the connection alone, without joining a namespace; the one in the URL is ignored. It
+    /// opens in the background unless [`auto_connect`](Builder::auto_connect) is off.
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::build`].
+    pub fn manager(self) -> Result<Manager> {
+        let location = Location::parse(&self.url)?;
+        let auto_connect = self.auto_connect;
+        let manager = self.make(location)?;
+        if auto_connect {
+            manager.open();
+        }
+        Ok(manager)
+    }
+
+    fn make(mut self, location: Location) -> Result<Manager> {
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
+        self.check()?;
+        let of_url = location.query.into_iter();
+        let query = of_url
+            .filter(|(name, _)| !self.query.iter().any(|(ours, _)| ours == name))
+            .chain(self.query.iter().cloned())
+            .collect();
+        let address = Address {
+            endpoint: location.endpoint,
+            path: self.path,
+            query,
+            headers: self.headers,
+        };
+        let net = Net::new(NetOptions {
+            tls: self.tls,
+            max_message: self.options.limits.max_message,
+            subprotocols: Vec::new(),
+        })?;
+        let driver = Driver::new(self.options, net, address)?;
+        Ok(Manager::new(driver, self.ack_timeout))
+    }
+
+    fn check(&self) -> Result<()> {
+        let options = &self.options;
+        let refuse = |what: String| Err(Error::new(ErrorKind::InvalidOption, what));
+        if options.transports.is_empty() {
+            return refuse("no transports".into());
+        }
+        if !cfg!(feature = "polling") && options.transports.contains(&Transport::Polling) {
+            return Err(Error::new(ErrorKind::Unsupported, "this build has no long-polling")
+                .with_hint("enable the feature \"polling\""));
+        }
+        if !(0.0..=1.0).contains(&options.randomization_factor) {
+            return refuse(format!(
+                "randomization_factor is {}, not from 0 to 1",
+                options.randomization_factor
+            ));
+        }
+        let limits = &options.limits;
+        let least = limits.max_message.min(limits.send_events).min(limits.receive_events);
+        if least == 0 || limits.send_bytes.min(limits.receive_bytes) == 0 {
+            return refuse("a limit of zero lets nothing through".into());
+        }
+        for (name, _) in &self.query {
+            if ["EIO", "transport", "sid", "t"].contains(&name.as_str()) {
+                return refuse(format!("the query parameter {name:?} belongs to the protocol"));
+            }
+        }
+        for (name, value) in &self.headers {
+            let name_is_valid = http::HeaderName::from_bytes(name.as_bytes()).is_ok();
+            if !name_is_valid || http::HeaderValue::from_str(value).is_err() {
+                return refuse(format!("the header {name:?} cannot be sent"));
+            }
+        }
+        if self.path.chars().any(|c| c.is_control() || c.is_whitespace() || "?#".contains(c)) {
+            return refuse(format!("{:?} is no path", self.path));
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, error: Error) {
+        self.error.get_or_insert(error);
+    }
+}
+
+/// Servers take an object, or nothing.
+fn auth_payload<T: Serialize>(auth: &T) -> Result<Payload> {
+    let payload = Payload::value(auth)?;
+    if payload.json == "null" {
+        return Ok(Payload::default());
+    }
+    if !payload.json.starts_with('{') {
+        return Err(Error::new(
+            ErrorKind::InvalidOption,
+            "auth has to be an object: servers close the connection on anything else",
+        ));
+    }
+    Ok(payload)
+}
+
+impl fmt::Debug for Builder {
+    /// Says nothing of credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("path", &self.path)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}

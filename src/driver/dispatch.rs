@@ -1,0 +1,116 @@
+//! The thread that runs the user's callbacks, and the threads that ask for credentials.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+
+use super::Driver;
+use crate::core::namespace::NamespaceId;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{Event, Status};
+use crate::payload::Payload;
+
+/// A callback for events.
+pub(crate) type EventCallback = Arc<Mutex<dyn FnMut(Event) + Send>>;
+/// A callback for news of the connection.
+pub(crate) type StatusCallback = Arc<Mutex<dyn FnMut(Status) + Send>>;
+/// Gives the credentials of a namespace, at each connection.
+pub(crate) type AuthFunction = Arc<dyn Fn() -> Result<Payload> + Send + Sync>;
+
+/// One call that waits for the dispatch thread.
+pub(super) enum Call {
+    Event(EventCallback, Event),
+    Status(StatusCallback, Status),
+}
+
+/// The queue of calls. The thread starts with the first callback and ends with the queue.
+pub(super) struct Dispatcher {
+    stack_size: usize,
+    queue: Option<(Sender<Call>, Receiver<Call>)>,
+}
+
+impl Dispatcher {
+    pub(super) fn new(stack_size: usize) -> Self {
+        Self { stack_size, queue: None }
+    }
+
+    /// Makes sure that the thread runs.
+    pub(super) fn start(&mut self) -> Result<()> {
+        if self.queue.is_some() {
+            return Ok(());
+        }
+        let (sender, receiver) = unbounded();
+        let calls = receiver.clone();
+        spawn("siot-call", self.stack_size, move || {
+            for call in calls {
+                call.run();
+            }
+        })?;
+        self.queue = Some((sender, receiver));
+        Ok(())
+    }
+
+    pub(super) fn call(&self, call: Call) {
+        if let Some((queue, _)) = &self.queue {
+            // The receiver lives as long as the sender: here.
+            let _ = queue.send(call);
+        }
+    }
+}
+
+impl Call {
+    fn run(self) {
+        let outcome = match self {
+            // The event's place in the receive buffer is free as soon as its callback runs.
+            Self::Event(callback, event) => catch_unwind(AssertUnwindSafe(|| {
+                let event = event.received();
+                (callback.lock().unwrap_or_else(PoisonError::into_inner))(event);
+            })),
+            Self::Status(callback, status) => catch_unwind(AssertUnwindSafe(|| {
+                (callback.lock().unwrap_or_else(PoisonError::into_inner))(status);
+            })),
+        };
+        if outcome.is_err() {
+            log::error!("a callback panicked; the connection goes on");
+        }
+    }
+}
+
+impl Driver {
+    /// Asks for the credentials of a namespace, on a thread of its own: the function may take its
+    /// time, and must hold up neither heartbeats nor callbacks.
+    pub(super) fn ask_auth(&self, namespace: NamespaceId, asked: u32) {
+        let function = self.lock().auth_functions.get(&namespace).cloned();
+        let Some(function) = function else { return };
+        let driver = self.this.clone();
+        let asking = spawn("siot-auth", self.stack_size, move || {
+            let auth = catch_unwind(AssertUnwindSafe(|| function())).unwrap_or_else(|_| {
+                Err(Error::new(ErrorKind::Payload, "the auth function panicked"))
+            });
+            if let Some(driver) = driver.upgrade() {
+                driver.run(|core, now| core.auth(namespace, asked, auth, now));
+            }
+        });
+        if let Err(error) = asking {
+            self.run(|core, now| core.auth(namespace, asked, Err(error), now));
+        }
+    }
+}
+
+/// Starts a thread. That the system has none to give is an error like any other.
+pub(super) fn spawn(
+    name: &str,
+    stack_size: usize,
+    body: impl FnOnce() + Send + 'static,
+) -> Result<()> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .stack_size(stack_size)
+        .spawn(body)
+        .map(drop)
+        .map_err(|error| {
+            Error::new(ErrorKind::Resource, format!("cannot start the thread {name}"))
+                .with_source(error)
+        })
+}

@@ -1,0 +1,161 @@
+//! The threads of one transport connection.
+
+use std::sync::Arc;
+
+use super::dispatch::spawn;
+use super::{Driver, websocket};
+use crate::core::engine::{LinkId, Loss};
+use crate::error::{Error, ErrorKind, Result};
+use crate::net::{Request, Signal};
+use crate::options::Transport;
+
+/// One thread's place: how to wake it, and whether it sleeps.
+pub(super) struct Lane {
+    signal: Arc<Signal>,
+    asleep: bool,
+}
+
+/// The threads of a link: one for a WebSocket; for long-polling a reader, and a writer beside it.
+#[derive(Default)]
+pub(super) struct Link {
+    reader: Option<Lane>,
+    writer: Option<Lane>,
+}
+
+/// Which thread of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    /// The one of a WebSocket, or the one that polls.
+    Reader,
+    /// The one that posts.
+    #[cfg_attr(not(feature = "polling"), allow(dead_code))]
+    Writer,
+}
+
+impl Link {
+    /// Ends all blocking calls of the threads.
+    pub(super) fn cancel(&self) {
+        for lane in [&self.reader, &self.writer].into_iter().flatten() {
+            lane.signal.cancel();
+        }
+    }
+
+    /// Those who sleep, who are then counted as awake.
+    pub(super) fn take_sleepers(&mut self) -> [Option<Arc<Signal>>; 2] {
+        [&mut self.reader, &mut self.writer].map(|lane| {
+            let lane = lane.as_mut().filter(|lane| lane.asleep)?;
+            lane.asleep = false;
+            Some(Arc::clone(&lane.signal))
+        })
+    }
+
+    /// Notes that a thread is about to sleep: from now on it has to be woken.
+    pub(super) fn sleeps(&mut self, side: Side) {
+        if let Some(lane) = self.lane(side) {
+            lane.asleep = true;
+        }
+    }
+
+    fn lane(&mut self, side: Side) -> &mut Option<Lane> {
+        match side {
+            Side::Reader => &mut self.reader,
+            Side::Writer => &mut self.writer,
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.reader.is_none() && self.writer.is_none()
+    }
+}
+
+impl Driver {
+    /// Starts the thread of a new link.
+    pub(super) fn dial(&self, link: LinkId, upgrade: bool, polling: bool, sid: Option<String>) {
+        let Some(driver) = self.this.upgrade() else { return };
+        let transport = if polling { Transport::Polling } else { Transport::WebSocket };
+        let eio = self.look(crate::core::client::Client::dialect).eio();
+        let request = self.address.request(eio, transport, sid.as_deref());
+        log::debug!(
+            "opening {transport} to {}{}",
+            request.endpoint,
+            if upgrade { ", to upgrade the session" } else { "" }
+        );
+        let started = self.start(link, Side::Reader, "siot-conn", move |signal| {
+            if polling {
+                run_polling(&driver, link, request, &signal);
+            } else {
+                websocket::run(&driver, link, &request, &signal);
+            }
+        });
+        if let Err(error) = started {
+            self.lose(link, Loss::Failed(error));
+        }
+    }
+
+    /// Starts one thread of a link, which is then counted among its threads until it ends.
+    pub(super) fn start(
+        &self,
+        link: LinkId,
+        side: Side,
+        name: &str,
+        body: impl FnOnce(Arc<Signal>) + Send + 'static,
+    ) -> Result<()> {
+        let Some(driver) = self.this.upgrade() else { return Ok(()) };
+        let signal = Arc::new(Signal::new()?);
+        let lane = Lane { signal: Arc::clone(&signal), asleep: false };
+        self.run_with(|monitor, _| {
+            *monitor.links.entry(link).or_default().lane(side) = Some(lane);
+            // The link may have been given up while its thread was on its way.
+            if !monitor.core.knows(link) {
+                signal.cancel();
+            }
+        });
+        let started = spawn(name, self.stack_size, move || {
+            body(signal);
+            driver.end(link, side);
+        });
+        if started.is_err() {
+            self.end(link, side);
+        }
+        started
+    }
+
+    /// A thread of a link has ended.
+    fn end(&self, link: LinkId, side: Side) {
+        self.run_with(|monitor, _| {
+            let Some(entry) = monitor.links.get_mut(&link) else { return };
+            *entry.lane(side) = None;
+            if entry.is_over() {
+                monitor.links.remove(&link);
+                monitor.core.ended(link);
+                self.changed.notify_all();
+            }
+        });
+    }
+
+    /// A link failed, or its peer closed it.
+    pub(super) fn lose(&self, link: LinkId, loss: Loss) {
+        log::debug!("the transport ended: {loss:?}");
+        self.run(|core, now| core.lost(link, loss, now));
+    }
+
+    /// What a deadline says of an attempt that it cut short.
+    pub(super) fn stage_reached(signal: &Signal, error: Error) -> Error {
+        if signal.is_cancelled() && error.kind() == ErrorKind::Disconnected {
+            log::debug!("the attempt was cut short at the stage {}", signal.stage());
+        }
+        error
+    }
+}
+
+#[cfg(feature = "polling")]
+fn run_polling(driver: &Arc<Driver>, link: LinkId, request: Request, signal: &Arc<Signal>) {
+    super::polling::run(driver, link, request, signal);
+}
+
+#[cfg(not(feature = "polling"))]
+fn run_polling(driver: &Arc<Driver>, link: LinkId, _: Request, _: &Arc<Signal>) {
+    let error = Error::new(ErrorKind::Unsupported, "this build has no long-polling")
+        .with_hint("enable the feature \"polling\"");
+    driver.lose(link, Loss::Failed(error));
+}

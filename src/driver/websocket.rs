@@ -1,0 +1,139 @@
+//! The thread of a WebSocket: it reads, and writes whatever is queued.
+
+use std::sync::Arc;
+
+use super::link::Side;
+use super::Driver;
+use crate::core::engine::{LinkId, Loss, Work};
+use crate::error::Result;
+use crate::net::{Received, Request, Signal, WebSocket};
+use crate::proto::packet::Packet;
+
+/// How much is read before it is handed on, in bytes.
+const BATCH: usize = 64 * 1024;
+
+/// Opens the WebSocket and serves it to its end.
+pub(super) fn run(driver: &Arc<Driver>, link: LinkId, request: &Request, signal: &Arc<Signal>) {
+    let loss = match driver.net.websocket(request, signal) {
+        Ok(socket) => {
+            driver.inbox.set_reader(signal);
+            driver.run(|core, now| core.connected(link, now));
+            match (Pump { driver, link, signal, socket }).run() {
+                Ok(End::Finished) => return,
+                Ok(End::Lost(loss)) => loss,
+                Err(error) => Loss::Failed(error),
+            }
+        }
+        Err(error) => Loss::Failed(error),
+    };
+    driver.lose(link, loss);
+}
+
+struct Pump<'a> {
+    driver: &'a Driver,
+    link: LinkId,
+    signal: &'a Arc<Signal>,
+    socket: WebSocket,
+}
+
+/// How the service ended.
+enum End {
+    /// As the state machines wanted it.
+    Finished,
+    /// By itself.
+    Lost(Loss),
+}
+
+/// What reading has come to.
+enum Reading {
+    /// There is more.
+    More,
+    /// All that has come is read.
+    Done,
+    /// Nothing more will come.
+    Over(Loss),
+}
+
+impl Pump<'_> {
+    fn run(mut self) -> Result<End> {
+        let mut unflushed = false;
+        let mut written = false;
+        let mut readable = true;
+        loop {
+            let mut packets = Vec::new();
+            let reading =
+                if readable { self.read(&mut packets) } else { Reading::Done };
+            let work = self.exchange(packets, std::mem::take(&mut written));
+            if let Reading::Over(loss) = reading {
+                return Ok(End::Lost(loss));
+            }
+            match work {
+                Work::Write(packets) => {
+                    let dialect = self.driver.look(crate::core::client::Client::dialect);
+                    for packet in packets {
+                        self.socket.write(dialect.encode_frame(packet, false))?;
+                    }
+                    unflushed = true;
+                }
+                Work::Wait => {}
+                Work::Finish => {
+                    self.socket.close(self.signal);
+                    return Ok(End::Finished);
+                }
+                Work::Stop => return Ok(End::Finished),
+            }
+            if unflushed && self.socket.flush()? {
+                unflushed = false;
+                written = true;
+            }
+            if written || matches!(reading, Reading::More) {
+                // There may be more to write, and there is more to read.
+                readable = matches!(reading, Reading::More);
+                continue;
+            }
+            let may_read = !self.driver.inbox.must_wait();
+            self.socket.wait(may_read, unflushed, self.signal)?;
+            readable = may_read;
+        }
+    }
+
+    /// Reads packets, until there are none or enough.
+    fn read(&mut self, packets: &mut Vec<Packet>) -> Reading {
+        let dialect = self.driver.look(crate::core::client::Client::dialect);
+        let mut size = 0;
+        while size < BATCH {
+            match self.socket.read() {
+                Ok(Received::Frame(frame)) => {
+                    size += frame.len();
+                    match dialect.decode_frame(frame) {
+                        Ok(packet) => packets.push(packet),
+                        Err(error) => return Reading::Over(Loss::Failed(error)),
+                    }
+                }
+                Ok(Received::Nothing) => return Reading::Done,
+                Ok(Received::Closed(words)) => return Reading::Over(Loss::Closed(words)),
+                Err(error) => return Reading::Over(Loss::Failed(error)),
+            }
+        }
+        Reading::More
+    }
+
+    /// Hands in what was read, and takes what is to be written.
+    fn exchange(&self, packets: Vec<Packet>, written: bool) -> Work {
+        self.driver.run_with(|monitor, now| {
+            if written {
+                monitor.core.written(self.link, now);
+            }
+            for packet in packets {
+                monitor.core.received(self.link, packet, now);
+            }
+            let work = monitor.core.take(self.link, now);
+            if work == Work::Wait {
+                if let Some(link) = monitor.links.get_mut(&self.link) {
+                    link.sleeps(Side::Reader);
+                }
+            }
+            work
+        })
+    }
+}

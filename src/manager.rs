@@ -1,0 +1,176 @@
+//! The handle of one connection.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use crossbeam_channel::Receiver;
+
+use crate::core::namespace::NamespaceId;
+use crate::driver::{Driver, NamespaceAuth};
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::ManagerEvent;
+use crate::options::Transport;
+use crate::socket::{self, Socket};
+
+/// One connection to one server, shared by the [`Socket`]s of its namespaces.
+///
+/// Cheap to clone. With the last handle (of the manager, its sockets and their subscriptions) the
+/// connection is closed, in the background.
+#[derive(Clone)]
+pub struct Manager {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    driver: Arc<Driver>,
+    ack_timeout: Option<Duration>,
+    sockets: Mutex<HashMap<NamespaceId, Weak<socket::Inner>>>,
+}
+
+/// What was dropped since a connection was built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Received packets without an addressee: for namespaces that are not joined, or
+    /// acknowledgements that nobody waits for (any more).
+    pub ignored: usize,
+    /// Outgoing events that were dropped: volatile ones, and those that a full buffer or the
+    /// server's limit kept back.
+    pub send_dropped: usize,
+    /// Received events that a full receive buffer dropped.
+    pub receive_dropped: usize,
+}
+
+impl Manager {
+    pub(crate) fn new(driver: Arc<Driver>, ack_timeout: Option<Duration>) -> Self {
+        Self { inner: Arc::new(Inner { driver, ack_timeout, sockets: Mutex::default() }) }
+    }
+
+    pub(crate) fn downgrade(&self) -> Weak<Inner> {
+        Arc::downgrade(&self.inner)
+    }
+
+    pub(crate) fn from_inner(inner: Arc<Inner>) -> Self {
+        Self { inner }
+    }
+
+    pub(crate) fn driver(&self) -> &Driver {
+        &self.inner.driver
+    }
+
+    /// The socket of a namespace, which starts to connect. A second call gives the same socket.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidOption`] for a name that no server can have: one with a comma.
+    pub fn socket(&self, namespace: &str) -> Result<Socket> {
+        let socket = self.socket_with(namespace, None)?;
+        socket.connect();
+        Ok(socket)
+    }
+
+    pub(crate) fn socket_with(
+        &self,
+        namespace: &str,
+        auth: Option<NamespaceAuth>,
+    ) -> Result<Socket> {
+        let name = normal_name(namespace)?;
+        let id = self.driver().namespace(&name, auth);
+        let mut sockets = self.sockets();
+        if let Some(inner) = sockets.get(&id).and_then(Weak::upgrade) {
+            return Ok(Socket::from_inner(inner));
+        }
+        let socket = Socket::new(self.clone(), id, &name, self.inner.ack_timeout);
+        sockets.insert(id, Arc::downgrade(socket.inner()));
+        Ok(socket)
+    }
+
+    /// Whether there is a socket of this namespace.
+    pub(crate) fn has_socket(&self, namespace: &str) -> bool {
+        // Not by an upgrade: dropping the last handle needs the lock that is held here.
+        let id = self.driver().namespace(namespace, None);
+        self.sockets().get(&id).is_some_and(|socket| socket.strong_count() > 0)
+    }
+
+    /// The last handle of a socket is gone.
+    pub(crate) fn forget(&self, id: NamespaceId) {
+        let mut sockets = self.sockets();
+        if sockets.get(&id).is_some_and(|socket| socket.strong_count() > 0) {
+            // There is a new one meanwhile.
+            return;
+        }
+        sockets.remove(&id);
+        drop(sockets);
+        self.driver().run(|core, now| core.disconnect(id, now));
+    }
+
+    /// Opens the connection, without joining a namespace. It never blocks.
+    #[doc(alias = "connect")]
+    pub fn open(&self) {
+        self.driver().run(crate::core::client::Client::open);
+    }
+
+    /// Closes the connection for good: flushes what is queued, leaves all namespaces, ends all
+    /// subscriptions, and waits for the threads.
+    ///
+    /// # Blocking
+    ///
+    /// For at most `limit`; what is not done by then is cut short.
+    pub fn close(&self, limit: Duration) {
+        self.driver().shut_down();
+        self.driver().wait_closed(limit);
+    }
+
+    /// The news of the connection: a channel that keeps up to 64 of them and loses the newest
+    /// beyond. It ends with the connection.
+    pub fn events(&self) -> Receiver<ManagerEvent> {
+        self.driver().listen_manager()
+    }
+
+    /// The transport that is in use, while the connection is open.
+    pub fn transport(&self) -> Option<Transport> {
+        self.driver().look(|core| core.engine().filter(|engine| engine.sid().is_some()).map(
+            crate::core::engine::Engine::transport,
+        ))
+    }
+
+    /// What was dropped so far.
+    pub fn counters(&self) -> Counters {
+        let (core, receive_dropped) = self.driver().counters();
+        Counters { ignored: core.ignored, send_dropped: core.dropped, receive_dropped }
+    }
+
+    fn sockets(&self) -> MutexGuard<'_, HashMap<NamespaceId, Weak<socket::Inner>>> {
+        self.inner.sockets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// With a leading slash.
+fn normal_name(namespace: &str) -> Result<String> {
+    if namespace.contains(',') || namespace.chars().any(char::is_control) {
+        return Err(Error::new(
+            ErrorKind::InvalidOption,
+            format!("a namespace cannot have the name {namespace:?}"),
+        )
+        .with_hint("a comma or a control character would break the protocol"));
+    }
+    if namespace.starts_with('/') {
+        Ok(namespace.to_owned())
+    } else {
+        Ok(format!("/{namespace}"))
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.driver.shut_down();
+    }
+}
+
+impl fmt::Debug for Manager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Manager").field("transport", &self.transport()).finish_non_exhaustive()
+    }
+}
