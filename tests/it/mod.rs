@@ -1,0 +1,3 @@
+//! The tests, by topic.
+
+mod harness;
