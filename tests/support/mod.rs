@@ -1,9 +1,11 @@
 //! What the integration tests share: real servers, hostile peers, and looks at this process.
 #![allow(dead_code, reason = "a kit: not every helper has a user at every moment")]
+#![allow(clippy::needless_pass_by_value, reason = "`json!` makes values to be given away")]
 
 pub(crate) mod process;
 pub(crate) mod raw;
 pub(crate) mod server;
+pub(crate) mod source;
 pub(crate) mod wait;
 
 pub(crate) use process::{alone, fds, threads};

@@ -41,11 +41,11 @@ pub(crate) fn alone<F: FnOnce()>(body: F) {
         .env(ALONE, test)
         .output()
         .expect("own executable starts");
-    let text = String::from_utf8_lossy(&output.stdout);
-    let ran = text.contains("1 passed");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let ran = printed.contains("1 passed");
     assert!(
         output.status.success() && ran,
-        "{test}, alone in its process:\n{text}\n{}",
+        "{test}, alone in its process:\n{printed}\n{}",
         String::from_utf8_lossy(&output.stderr)
     );
 }
