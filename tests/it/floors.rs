@@ -1,0 +1,191 @@
+//! The architecture: each module stands on a floor and imports only from its own or a lower one.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::source::{crate_paths, test_modules};
+
+/// The modules at the crate's root, by floor.
+const FLOORS: [&[&str]; 6] = [
+    &["error", "options"],
+    &["proto", "payload", "event", "endpoint"],
+    &["core"],
+    &["net"],
+    &["driver"],
+    &["io", "builder", "manager", "socket", "emitter", "ack", "subscription"],
+];
+
+/// Higher and lower, and yet strangers: only `driver` knows both.
+const STRANGERS: [(&str, &str); 1] = [("net", "core")];
+
+fn floor(module: &str) -> Option<usize> {
+    FLOORS.iter().position(|modules| modules.contains(&module))
+}
+
+/// What is wrong with the imports of one file. `exports` tells where the names at the root come from.
+fn violations(
+    file: &str,
+    source: &str,
+    module: &[&str],
+    exports: &BTreeMap<String, String>,
+) -> Vec<String> {
+    let own = module[0];
+    let Some(own_floor) = floor(own) else {
+        return vec![format!(
+            "{file}: module `{own}` stands on no floor; give it one in this test"
+        )];
+    };
+    let mut found = Vec::new();
+    for path in crate_paths(source, module) {
+        let named = path.join("::");
+        let first = path.first().map_or("", String::as_str);
+        let target = if floor(first).is_some() {
+            Some(first)
+        } else {
+            exports.get(first).map(String::as_str)
+        };
+        match target.and_then(|target| Some((target, floor(target)?))) {
+            None => found.push(format!("{file}: `crate::{named}` leads to no known module")),
+            Some((target, floor)) if floor > own_floor => found.push(format!(
+                "{file}: `{own}` (floor {own_floor}) imports `crate::{named}` from `{target}` (floor {floor})"
+            )),
+            Some((target, _)) if STRANGERS.contains(&(own, target)) => {
+                found.push(format!("{file}: `{own}` must not know `{target}`: `crate::{named}`"));
+            }
+            Some(_) => {}
+        }
+    }
+    found
+}
+
+/// The public names at the crate's root and the modules they come from, read from `lib.rs`.
+fn exports(lib: &str) -> BTreeMap<String, String> {
+    let mut exports = BTreeMap::new();
+    // `pub use error::{A, B};` is the only form in use; in its place the root could be named.
+    let rooted = lib.replace("pub use ", "pub use crate::");
+    for path in crate_paths(&rooted, &[]) {
+        if let [module, .., name] = path.as_slice() {
+            exports.insert(name.clone(), module.clone());
+        }
+    }
+    exports
+}
+
+/// Every Rust file below `folder` that is not for tests only, with the path of its module.
+fn files(folder: &Path, module: &[String], found: &mut Vec<(PathBuf, Vec<String>)>) {
+    let entries = fs::read_dir(folder).expect("a folder of sources");
+    for path in entries.map(|entry| entry.expect("an entry").path()) {
+        let name =
+            path.file_stem().and_then(|name| name.to_str()).expect("a UTF-8 name").to_owned();
+        let mut inner = module.to_vec();
+        if path.is_dir() {
+            inner.push(name);
+            files(&path, &inner, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            if name != "mod" {
+                inner.push(name);
+            }
+            found.push((path, inner));
+        }
+    }
+}
+
+/// The files of the library without those for tests: path, module, text.
+fn library() -> Vec<(PathBuf, Vec<String>, String)> {
+    let mut all = Vec::new();
+    files(&sources(), &[], &mut all);
+    let texts: Vec<_> = all
+        .into_iter()
+        .map(|(path, module)| {
+            let text = fs::read_to_string(&path).expect("a source file");
+            (path, if module == ["lib"] { Vec::new() } else { module }, text)
+        })
+        .collect();
+    let for_tests: Vec<Vec<String>> = texts
+        .iter()
+        .flat_map(|(_, module, text)| {
+            test_modules(text).into_iter().map(|name| [module.as_slice(), &[name]].concat())
+        })
+        .collect();
+    let is_test = |module: &[String]| for_tests.iter().any(|test| module.starts_with(test));
+    // The root itself names everything.
+    texts.into_iter().filter(|(_, module, _)| !module.is_empty() && !is_test(module)).collect()
+}
+
+fn sources() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+#[test]
+fn imports_point_down() {
+    let lib = fs::read_to_string(sources().join("lib.rs")).unwrap();
+    let exports = exports(&lib);
+    let library = library();
+    assert!(library.len() > 5, "only {} files were read", library.len());
+    let mut found = Vec::new();
+    for (path, module, source) in library {
+        let module: Vec<&str> = module.iter().map(String::as_str).collect();
+        let file = path.strip_prefix(sources()).expect("a path below").display().to_string();
+        found.extend(violations(&file, &source, &module, &exports));
+    }
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
+fn check(source: &str, module: &[&str]) -> Vec<String> {
+    let exports = exports("mod x; pub use manager::{Manager, self}; pub use error::Result;");
+    violations("x.rs", source, module, &exports)
+}
+
+#[test]
+fn an_import_from_a_higher_floor_is_found() {
+    for (source, module) in [
+        ("use crate::net::dial;", ["core", "engine"]),
+        ("use crate::{error::Error, driver::{self}};", ["net", "dial"]),
+        ("use crate::{\n    error::Error,\n    core,\n};", ["proto", "text"]),
+        ("fn f() { let x = crate::driver::run::<u8>(); }", ["core", "engine"]),
+        ("use super::super::driver as d;", ["core", "engine"]),
+        ("use super::super::{error, driver};", ["core", "engine"]),
+        ("mod inner { use super::super::super::driver; }", ["core", "engine"]),
+        ("use crate::Manager;", ["error", "kind"]),
+        ("fn f() -> crate::Manager { g('\"', b'\\'', \"\\\"\") }", ["error", "kind"]),
+        ("use crate::core::engine;", ["net", "dial"]),
+        ("use crate as root;", ["net", "dial"]),
+        ("use crate::*;", ["net", "dial"]),
+        ("use crate::unheard_of::Thing;", ["net", "dial"]),
+        ("#[cfg(test)] mod tests { use crate::core; } use crate::driver;", ["net", "dial"]),
+        ("#[cfg(test)] use crate::core; use crate::driver;", ["net", "dial"]),
+        ("fn f<'a>(x: &'a str) { crate::driver::g(x) }", ["net", "dial"]),
+    ] {
+        assert_eq!(check(source, &module).len(), 1, "{source}: {:?}", check(source, &module));
+    }
+    assert_eq!(check("", &["unheard_of"]).len(), 1);
+}
+
+#[test]
+fn a_file_for_tests_only_is_known() {
+    let source = "mod a; #[cfg(test)] mod b; #[cfg(test)] pub(crate) mod c; #[cfg(test)] use x::y;
+                  #[cfg(all(test, feature = \"d\"))] mod d; #[cfg(test)] mod tests { fn f() {} }";
+    assert_eq!(test_modules(source), ["b", "c", "d"]);
+}
+
+#[test]
+fn an_import_from_below_is_fine() {
+    for (source, module) in [
+        ("use crate::error::{Error, Result};", ["core", "engine"]),
+        ("use crate::{core::engine, net::{dial, tls::Tls}};", ["driver", "monitor"]),
+        ("use super::timer::Timer; use super::{a, b};", ["core", "engine"]),
+        ("mod inner { use super::*; use super::super::timer; }", ["core", "engine"]),
+        ("// use crate::driver;\n/* crate::driver /* */ crate::driver */", ["core", "engine"]),
+        (
+            "const A: &str = \"crate::driver\"; const B: &str = r#\"\" crate::driver\"#;",
+            ["core", "x"],
+        ),
+        ("const C: &[u8] = b\"crate::driver\";", ["core", "x"]),
+        ("#[cfg(test)]\nmod tests { use crate::driver; fn f() { {} } }", ["core", "x"]),
+        ("pub(crate) fn f() {} pub(in crate::driver) fn g() {}", ["core", "x"]),
+        ("fn f() -> crate::Result<()> {}", ["core", "x"]),
+    ] {
+        assert_eq!(check(source, &module), [""; 0], "{source}");
+    }
+}

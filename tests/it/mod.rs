@@ -1,0 +1,5 @@
+//! The tests, by topic.
+
+mod floors;
+mod harness;
+mod tree;

@@ -1,0 +1,51 @@
+//! This process as the kernel sees it, and tests that want a process for themselves.
+
+use std::any::type_name;
+use std::fs;
+use std::process::Command;
+
+const ALONE: &str = "SIOT_TEST_ALONE";
+
+/// The names of all threads of this process, sorted. The kernel cuts names to 15 bytes.
+pub(crate) fn threads() -> Vec<String> {
+    let tasks = fs::read_dir("/proc/self/task").expect("procfs");
+    let mut names: Vec<String> = tasks
+        // A thread may end between the listing and the reading.
+        .filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok())
+        .map(|name| name.trim_end().to_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+/// How many file descriptors this process has open.
+pub(crate) fn fds() -> usize {
+    // One of the entries is the descriptor that lists them.
+    fs::read_dir("/proc/self/fd").expect("procfs").count() - 1
+}
+
+/// Runs the calling test's closure in a process of its own: for what is counted by process
+/// (threads, descriptors, memory), since other tests run at the same time in this one.
+///
+/// Call it as the whole body of a test: `fn claim() { alone(|| { … }); }`.
+#[track_caller]
+pub(crate) fn alone<F: FnOnce()>(body: F) {
+    // The type of a closure names the function it stands in: crate::module::test::{{closure}}.
+    let path = type_name::<F>().trim_end_matches("::{{closure}}");
+    let (_, test) = path.split_once("::").expect("a closure in a function");
+    if std::env::var(ALONE).as_deref() == Ok(test) {
+        return body();
+    }
+    let output = Command::new(std::env::current_exe().expect("own executable"))
+        .args([test, "--exact", "--nocapture", "--include-ignored"])
+        .env(ALONE, test)
+        .output()
+        .expect("own executable starts");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let ran = printed.contains("1 passed");
+    assert!(
+        output.status.success() && ran,
+        "{test}, alone in its process:\n{printed}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
