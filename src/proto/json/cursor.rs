@@ -9,7 +9,7 @@ pub(super) struct Cursor<'a> {
     bytes: &'a [u8],
     /// The offset of the next byte.
     pub(super) at: usize,
-    /// Whether a token was met that JavaScript takes and serde_json refuses.
+    /// Whether a token was met that JavaScript takes and `serde_json` refuses.
     pub(super) needs_repair: bool,
 }
 
@@ -203,7 +203,7 @@ pub(super) fn unicode_escape(bytes: &[u8], at: usize) -> Option<u16> {
     digits.iter().try_fold(0, |unit, &digit| Some(unit << 4 | hex_value(digit)?))
 }
 
-/// Whether a number is infinite for JavaScript or refused by serde_json, which rounds a little
+/// Whether a number is infinite for JavaScript or refused by `serde_json`, which rounds a little
 /// differently at the edge.
 pub(super) fn overflows(number: &str) -> bool {
     let infinite = number.parse().is_ok_and(f64::is_infinite);

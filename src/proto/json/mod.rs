@@ -25,7 +25,7 @@ pub(crate) struct Outline {
     pub(crate) len: usize,
     /// The deepest nesting of arrays and objects; 0 for any other value.
     pub(crate) depth: usize,
-    /// Whether the text holds something that JavaScript takes and serde_json refuses: half of a
+    /// Whether the text holds something that JavaScript takes and `serde_json` refuses: half of a
     /// surrogate pair, or a number beyond `f64`. See [`repair`].
     pub(crate) needs_repair: bool,
 }

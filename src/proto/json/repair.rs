@@ -1,8 +1,8 @@
-//! What JavaScript takes and serde_json refuses, made fit for both.
+//! What JavaScript takes and `serde_json` refuses, made fit for both.
 
 use super::cursor::{low_surrogate, overflows, unicode_escape};
 
-/// Rewrites a valid text so that serde_json takes it: half surrogate pairs become U+FFFD, numbers
+/// Rewrites a valid text so that `serde_json` takes it: half surrogate pairs become U+FFFD, numbers
 /// beyond `f64` become `null`.
 ///
 /// The result is never longer than the text.
