@@ -38,6 +38,9 @@ pub(crate) struct SocketPacket {
     /// The type.
     pub(crate) kind: Kind,
     /// The id that asks for an acknowledgement, or that this acknowledges.
+    ///
+    /// One beyond `u64` is `None`: an event that we cannot acknowledge, an acknowledgement that
+    /// matches nothing. So this is `None` in an acknowledgement only where it is to be ignored.
     pub(crate) id: Option<u64>,
     /// The attachments, in the order of their numbers.
     pub(crate) attachments: Vec<Bytes>,

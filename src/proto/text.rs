@@ -20,9 +20,9 @@ impl MessageText {
         Self(text)
     }
 
-    /// Takes a frame as received; `None` when it is no message.
-    pub(crate) fn from_frame(frame: String) -> Option<Self> {
-        frame.starts_with(Self::DIGIT).then_some(Self(frame))
+    /// Takes a frame as received; gives it back when it is no message.
+    pub(crate) fn from_frame(frame: String) -> Result<Self, String> {
+        if frame.starts_with(Self::DIGIT) { Ok(Self(frame)) } else { Err(frame) }
     }
 
     /// The text behind the digit.

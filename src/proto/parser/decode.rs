@@ -1,0 +1,117 @@
+//! The text of a packet, checked and divided into its parts.
+
+use std::ops::Range;
+
+use super::header::{Head, Id};
+use crate::error::Result;
+use crate::proto::json::{Outline, Shape, repair, scan};
+use crate::proto::protocol_error;
+use crate::proto::socket_packet::{Kind, Name, RESERVED_EVENTS, SocketPacket};
+use crate::proto::text::MessageText;
+
+/// Reads the text of a packet; gives it with the number of attachments that it announces.
+pub(super) fn decode(text: MessageText, max_attachments: usize) -> Result<(SocketPacket, usize)> {
+    let head = Head::read(text.as_str(), max_attachments)?;
+    let (text, outline) = check_json(text, head.len)?;
+    check_shape(head.kind, outline.as_ref(), text.as_str())?;
+    let id = ack_id(&head, text.as_str())?;
+    let name = match (head.kind, outline) {
+        (Kind::Event, Some(outline)) => event_name(text.as_str(), head.len, outline.first)?,
+        _ => Name::None,
+    };
+    let packet = SocketPacket {
+        kind: head.kind,
+        id,
+        attachments: Vec::new(),
+        namespace: head.namespace,
+        data: head.len..text.as_str().len(),
+        name,
+        text,
+    };
+    Ok((packet, head.attachments))
+}
+
+/// Checks the JSON behind the head, if there is any, and repairs it if need be.
+fn check_json(text: MessageText, head: usize) -> Result<(MessageText, Option<Outline>)> {
+    let json = text.as_str().get(head..).unwrap_or_default();
+    if json.is_empty() {
+        return Ok((text, None));
+    }
+    let outline = scan_json(text.as_str(), json)?;
+    if !outline.needs_repair {
+        return Ok((text, Some(outline)));
+    }
+    let mut repaired = MessageText::with_capacity(text.as_str().len());
+    repaired.push_str(text.as_str().get(..head).unwrap_or_default());
+    repaired.push_str(&repair(json));
+    let json = repaired.as_str().get(head..).unwrap_or_default();
+    let outline = scan_json(repaired.as_str(), json)?;
+    Ok((repaired, Some(outline)))
+}
+
+fn scan_json(text: &str, json: &str) -> Result<Outline> {
+    scan(json).map_err(|error| {
+        let at = text.len() - json.len() + error.at;
+        protocol_error(&format!("invalid JSON at byte {at} of a packet"), text.as_bytes())
+    })
+}
+
+/// Checks that the data is of the type that the packet asks for.
+fn check_shape(kind: Kind, outline: Option<&Outline>, text: &str) -> Result<()> {
+    let shape = outline.map(|outline| outline.shape);
+    let wrong = match (kind, shape) {
+        (Kind::Connect, None | Some(Shape::Object))
+        | (Kind::ConnectError, None | Some(Shape::Object | Shape::String))
+        | (Kind::Disconnect, None)
+        | (Kind::Event | Kind::Ack, Some(Shape::Array)) => return Ok(()),
+        (Kind::Connect, _) => "CONNECT with data that is no object",
+        (Kind::ConnectError, _) => "CONNECT_ERROR with data that is neither object nor string",
+        (Kind::Disconnect, _) => "DISCONNECT with data",
+        (Kind::Event, None) => "EVENT without data",
+        (Kind::Event, _) => "EVENT with data that is no array",
+        (Kind::Ack, None) => "ACK without data",
+        (Kind::Ack, _) => "ACK with data that is no array",
+    };
+    Err(protocol_error(wrong, text.as_bytes()))
+}
+
+/// The ack id as a number. One beyond `u64` is none that we could answer, or that we ever gave.
+fn ack_id(head: &Head, text: &str) -> Result<Option<u64>> {
+    match head.id {
+        Id::Some(id) => Ok(Some(id)),
+        Id::None if head.kind == Kind::Ack => {
+            Err(protocol_error("ACK without an id", text.as_bytes()))
+        }
+        Id::None => Ok(None),
+        Id::Huge => {
+            let start = crate::error::snippet(text.as_bytes());
+            log::warn!("ignoring an ack id beyond 64 bits: \"{start}\"");
+            Ok(None)
+        }
+    }
+}
+
+/// The name of an event: the first element of its data, a string or a number.
+fn event_name(text: &str, data: usize, first: Option<Range<usize>>) -> Result<Name> {
+    let fail = |wrong| protocol_error(wrong, text.as_bytes());
+    let first = first.ok_or_else(|| fail("EVENT without a name"))?;
+    let range = data + first.start..data + first.end;
+    let json = text.get(range.clone()).unwrap_or_default();
+    let name = match json.as_bytes() {
+        [b'"', string @ .., b'"'] if !string.contains(&b'\\') => {
+            Name::Plain(range.start + 1..range.end - 1)
+        }
+        [b'"', ..] => Name::Unescaped(
+            serde_json::from_str(json)
+                .map_err(|error| fail("EVENT with a broken name").with_source(error))?,
+        ),
+        [b'-' | b'0'..=b'9', ..] => Name::Plain(range),
+        _ => return Err(fail("EVENT with a name that is neither string nor number")),
+    };
+    let reserved = match &name {
+        Name::Plain(range) => RESERVED_EVENTS.contains(&&text[range.clone()]),
+        Name::Unescaped(name) => RESERVED_EVENTS.contains(&&**name),
+        Name::None => false,
+    };
+    if reserved { Err(fail("EVENT with a reserved name")) } else { Ok(name) }
+}

@@ -1,0 +1,57 @@
+//! Packets to messages.
+
+use std::collections::VecDeque;
+use std::fmt::Write;
+
+use crate::payload::Payload;
+use crate::proto::packet::Packet;
+use crate::proto::socket_packet::{Header, Kind};
+use crate::proto::text::MessageText;
+
+/// The digits of the largest ack id or count.
+const MAX_DIGITS: usize = 20;
+
+/// Appends the messages of a packet to `queue`: the text, then the attachments.
+pub(super) fn encode(header: Header<'_>, payload: Payload, queue: &mut VecDeque<Packet>) {
+    let Payload { json, mut attachments } = payload;
+    if !matches!(header.kind, Kind::Event | Kind::Ack) {
+        // No other type can announce them.
+        attachments.clear();
+    }
+    queue.push_back(Packet::Text(text(header, &json, attachments.len())));
+    queue.extend(attachments.into_iter().map(Packet::Binary));
+}
+
+/// Writes `<type>[<count>-][<namespace>,][<id>]<json>`.
+fn text(header: Header<'_>, json: &str, attachments: usize) -> MessageText {
+    let Header { kind, namespace, id } = header;
+    let head = namespace.len() + 2 * MAX_DIGITS + 3;
+    let mut text = MessageText::with_capacity(head + json.len());
+    text.push_str(digit(kind, attachments > 0));
+    // Writing to a text cannot fail.
+    if attachments > 0 {
+        let _ = write!(text, "{attachments}-");
+    }
+    if namespace != "/" {
+        text.push_str(namespace);
+        text.push_str(",");
+    }
+    if let Some(id) = id {
+        let _ = write!(text, "{id}");
+    }
+    text.push_str(json);
+    text
+}
+
+/// The type digit.
+fn digit(kind: Kind, binary: bool) -> &'static str {
+    match (kind, binary) {
+        (Kind::Connect, _) => "0",
+        (Kind::Disconnect, _) => "1",
+        (Kind::Event, false) => "2",
+        (Kind::Ack, false) => "3",
+        (Kind::ConnectError, _) => "4",
+        (Kind::Event, true) => "5",
+        (Kind::Ack, true) => "6",
+    }
+}
