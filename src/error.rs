@@ -92,10 +92,7 @@ impl Error {
         }))
     }
 
-    pub(crate) fn with_source(
-        self,
-        source: impl Into<Box<dyn StdError + Send + Sync>>,
-    ) -> Self {
+    pub(crate) fn with_source(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.change(|inner| inner.source = Some(source.into()))
     }
 

@@ -6,3 +6,4 @@ mod payload;
 mod proto;
 
 pub use error::{Error, ErrorKind, Result, Stage};
+pub use payload::{ArgList, Binary, Value, ValueIndex};
