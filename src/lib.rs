@@ -30,3 +30,4 @@ pub use manager::{Counters, Manager};
 pub use options::{Limits, Tls, TlsBackend, Transport, WhenFull};
 pub use socket::Socket;
 pub use subscription::Subscription;
+pub use payload::{ArgList, Binary, Value, ValueIndex};

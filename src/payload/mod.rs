@@ -1,10 +1,28 @@
 //! Floor 1: the caller's types to wire text and attachments, and back.
 
+mod arg_list;
+mod attached;
+mod binary;
+mod de;
+mod lift;
+mod place;
+mod placeholder;
+mod ser;
+mod shared;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::Result;
+
+pub use arg_list::ArgList;
+pub use binary::Binary;
+pub use value::{Value, ValueIndex};
 
 /// An encoded argument list: JSON text, with placeholders for the attachments.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,18 +36,25 @@ pub(crate) struct Payload {
 impl Payload {
     /// Encodes `["name", arguments…]`: a tuple is the argument list, `()` is none, anything else
     /// is one argument.
-    pub(crate) fn event<T: Serialize + ?Sized>(_name: &str, _args: &T) -> Result<Self> {
-        todo!()
+    ///
+    /// To serde an array of fixed size (`[T; N]`) is a tuple too, so it is an argument list; a
+    /// slice, a `Vec` and a tuple struct are one argument. `None` and `Value::Null` are the argument `null`, but
+    /// `serde_json::Value::Null` cannot be told from `()`.
+    pub(crate) fn event<T: Serialize + ?Sized>(name: &str, args: &T) -> Result<Self> {
+        ser::list(Some(name), args)
     }
 
     /// Encodes `[arguments…]`, by the same rule.
-    pub(crate) fn args<T: Serialize + ?Sized>(_args: &T) -> Result<Self> {
-        todo!()
+    pub(crate) fn args<T: Serialize + ?Sized>(args: &T) -> Result<Self> {
+        ser::list(None, args)
     }
 
     /// Encodes one value without attachments (for CONNECT); binary in it is an error.
-    pub(crate) fn value<T: Serialize + ?Sized>(_value: &T) -> Result<Self> {
-        todo!()
+    ///
+    /// `()` and `None` become an empty text: nothing to send along. Anything else but an object
+    /// is an error, because servers drop a connection that sends it.
+    pub(crate) fn value<T: Serialize + ?Sized>(value: &T) -> Result<Self> {
+        ser::object(value)
     }
 
     /// The size that counts for buffers: text and attachments, in bytes.
@@ -51,17 +76,19 @@ pub(crate) struct Args<'a> {
 
 impl Args<'_> {
     /// Decodes the list by the rule of [`Payload::event`]. More arguments than asked for are ignored.
+    ///
+    /// Missing arguments decode into `Option`s, as `None`, and are an error for other types.
     pub(crate) fn decode<T: DeserializeOwned>(&self) -> Result<T> {
-        todo!()
+        de::list(self)
     }
 
     /// Decodes one argument.
-    pub(crate) fn get<T: DeserializeOwned>(&self, _index: usize) -> Result<T> {
-        todo!()
+    pub(crate) fn get<T: DeserializeOwned>(&self, index: usize) -> Result<T> {
+        de::argument(self, index)
     }
 
     /// How many arguments there are.
     pub(crate) fn len(&self) -> usize {
-        todo!()
+        de::count(self.json).saturating_sub(self.skip)
     }
 }
