@@ -2,31 +2,19 @@
 
 use std::sync::Arc;
 
-use http::header::{HOST, HeaderName, HeaderValue, USER_AGENT};
+use http::header::{HOST, USER_AGENT};
 use tungstenite::Error as WsError;
 use tungstenite::error::{CapacityError, ProtocolError};
 use tungstenite::handshake::HandshakeError;
 use tungstenite::handshake::client::{ClientHandshake, Response, generate_key};
 use tungstenite::protocol::{WebSocket, WebSocketConfig};
 
+use super::headers::{AGENT, checked, parse_value};
 use super::request::Request;
 use super::signal::{Signal, cancelled};
 use super::status::Refusal;
 use super::stream::Stream;
 use crate::error::{Error, ErrorKind, Result, Stage};
-
-/// What identifies this library to servers and their logs.
-pub(super) const AGENT: &str = concat!("siot/", env!("CARGO_PKG_VERSION"));
-
-/// Headers that make the handshake what it is.
-const OWN_HEADERS: [&str; 6] = [
-    "connection",
-    "upgrade",
-    "sec-websocket-key",
-    "sec-websocket-version",
-    "sec-websocket-protocol",
-    "sec-websocket-extensions",
-];
 
 /// Builds the request; a header that cannot be sent is an error.
 pub(super) fn upgrade_request(
@@ -48,17 +36,11 @@ pub(super) fn upgrade_request(
                 .with_source(error)
         })?;
     if !subprotocols.is_empty() {
-        let (name, value) = parse_header("Sec-WebSocket-Protocol", &subprotocols.join(", "))?;
+        let name = "Sec-WebSocket-Protocol";
+        let value = parse_value(name, &subprotocols.join(", "))?;
         upgrade.headers_mut().insert(name, value);
     }
-    for (name, value) in &request.headers {
-        if OWN_HEADERS.iter().any(|own| own.eq_ignore_ascii_case(name)) {
-            return Err(Error::new(
-                ErrorKind::InvalidOption,
-                format!("the header `{name}` belongs to the WebSocket handshake"),
-            ));
-        }
-        let (name, value) = parse_header(name, value)?;
+    for (name, value) in checked(&request.headers)? {
         if name == HOST || name == USER_AGENT {
             upgrade.headers_mut().insert(name, value);
         } else {
@@ -66,18 +48,6 @@ pub(super) fn upgrade_request(
         }
     }
     Ok(upgrade)
-}
-
-/// Checks a header that a caller has configured.
-pub(super) fn parse_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue)> {
-    let invalid = |what: &str| {
-        let what = format!("the header `{}` has {what}", name.escape_debug());
-        Error::new(ErrorKind::InvalidOption, what)
-    };
-    let parsed = HeaderName::try_from(name).map_err(|_| invalid("a name that cannot be sent"))?;
-    let value = HeaderValue::from_bytes(value.as_bytes())
-        .map_err(|_| invalid("a value with control characters, such as a line break"))?;
-    Ok((parsed, value))
 }
 
 /// Sends the request and reads the answer.

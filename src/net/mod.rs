@@ -7,6 +7,9 @@ mod dial;
 mod dns;
 mod eyeballs;
 mod handshake;
+mod headers;
+#[cfg(feature = "polling")]
+pub(crate) mod http;
 pub(crate) mod request;
 pub(crate) mod signal;
 mod status;
@@ -17,6 +20,8 @@ pub(crate) mod websocket;
 
 use std::sync::Arc;
 
+#[cfg(feature = "polling")]
+pub(crate) use http::{Http, Response};
 pub(crate) use request::Request;
 pub(crate) use signal::Signal;
 pub(crate) use websocket::{Received, WebSocket};
@@ -57,6 +62,12 @@ impl Net {
         let upgrade = handshake::upgrade_request(request, &self.options.subprotocols)?;
         let stream = self.stream(&request.endpoint, signal)?;
         WebSocket::open(stream, upgrade, self.options.max_message, signal)
+    }
+
+    /// Prepares HTTP requests to one server; the first of them dials.
+    #[cfg(feature = "polling")]
+    pub(crate) fn http(self: &Arc<Self>, signal: &Arc<Signal>) -> Http {
+        Http::new(self, signal)
     }
 
     /// Dials an endpoint.

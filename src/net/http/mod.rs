@@ -1,0 +1,225 @@
+//! HTTP requests of the polling transport, by ureq over our own streams.
+//!
+//! Nothing is ever sent twice. ureq repeats no request by itself; a kept connection that the
+//! server has closed meanwhile is noticed before it is used again; and whatever fails after that
+//! is an error, for GET too, since only the session knows whether to go on.
+
+mod transport;
+
+use std::fmt;
+use std::io::{BufRead, BufReader, Read};
+use std::sync::{Arc, OnceLock};
+
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, USER_AGENT};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use ureq::{Agent, AsSendBody, Body as HttpBody};
+
+use self::transport::{Dialer, KeepAlive, agent};
+use super::Net;
+use super::headers::{AGENT, checked};
+use super::request::Request;
+use super::signal::{Signal, cancelled};
+use super::status::Refusal;
+use crate::endpoint::Endpoint;
+use crate::error::{Error, ErrorKind, Result, Stage, snippet};
+use crate::proto::revision::Body;
+
+/// The size of one read of a body.
+const READ_BUFFER: usize = 8 * 1024;
+
+/// How much of an answer is read for an error message, and at most to keep a connection.
+const SHORT_BODY: u64 = 4 * 1024;
+
+/// Requests to one server over kept connections. Usable from two threads at once, each with one
+/// request.
+pub(crate) struct Http {
+    agent: Agent,
+    server: Arc<OnceLock<Endpoint>>,
+    keep_alive: Arc<KeepAlive>,
+    signal: Arc<Signal>,
+}
+
+/// The answer to a GET: its status is 200, and its body is still to be read.
+pub(crate) struct Response {
+    /// Whether the content type is `application/octet-stream`.
+    pub(crate) binary: bool,
+    /// The content, as it comes. Read to its end, it leaves the connection to the next request.
+    pub(crate) body: Box<dyn BufRead + Send>,
+}
+
+impl Http {
+    pub(super) fn new(net: &Arc<Net>, signal: &Arc<Signal>) -> Self {
+        let server = Arc::new(OnceLock::new());
+        let keep_alive = Arc::new(KeepAlive::default());
+        let dialer = Dialer {
+            net: Arc::clone(net),
+            server: Arc::clone(&server),
+            keep_alive: Arc::clone(&keep_alive),
+            signal: Arc::clone(signal),
+        };
+        Self { agent: agent(dialer), server, keep_alive, signal: Arc::clone(signal) }
+    }
+
+    /// Asks for a body, and returns once its headers are here.
+    pub(crate) fn get(&self, request: &Request) -> Result<Response> {
+        let response = self.send(http::Method::GET, request, None, ())?;
+        let kind = content_type(response.headers()).to_owned();
+        let binary = is(&kind, "application/octet-stream");
+        let mut body =
+            Box::new(BufReader::with_capacity(READ_BUFFER, response.into_body().into_reader()));
+        if is(&kind, "text/html") {
+            self.refuse_web_page(&mut body, &kind)?;
+        }
+        Ok(Response { binary, body })
+    }
+
+    /// Delivers a body, and returns once the server has taken it.
+    pub(crate) fn post(&self, request: &Request, body: Body) -> Result<()> {
+        let kind =
+            if body.binary { "application/octet-stream" } else { "text/plain;charset=UTF-8" };
+        let kind = HeaderValue::from_static(kind);
+        let response = self.send(http::Method::POST, request, Some(kind), &body.bytes[..])?;
+        // The status says all. Reading the rest keeps the connection for the next request; an
+        // answer that is too long for that costs the connection and nothing else.
+        let mut rest = response.into_body().into_reader().take(SHORT_BODY);
+        let _ = std::io::copy(&mut rest, &mut std::io::sink());
+        Ok(())
+    }
+
+    fn send(
+        &self,
+        method: http::Method,
+        request: &Request,
+        content_type: Option<HeaderValue>,
+        body: impl AsSendBody,
+    ) -> Result<http::Response<HttpBody>> {
+        self.signal.check()?;
+        if self.server.get_or_init(|| request.endpoint.clone()) != &request.endpoint {
+            return Err(Error::new(ErrorKind::Unsupported, "HTTP requests to a second server"));
+        }
+        let outgoing = build(method, request, content_type, body)?;
+        match self.agent.run(outgoing) {
+            Ok(response) => {
+                self.keep_alive.note(response.headers());
+                self.accept(response)
+            }
+            Err(error) => Err(self.to_error(error)),
+        }
+    }
+
+    /// Refuses all but a plain answer with status 200.
+    fn accept(&self, response: http::Response<HttpBody>) -> Result<http::Response<HttpBody>> {
+        if response.status() != StatusCode::OK {
+            let (parts, body) = response.into_parts();
+            let mut start = Vec::new();
+            // As much as comes; the status alone is an error already.
+            let _ = body.into_reader().take(SHORT_BODY).read_to_end(&mut start);
+            self.signal.check()?;
+            return Err(Refusal {
+                status: parts.status.as_u16(),
+                headers: &parts.headers,
+                body: &start,
+            }
+            .into_error());
+        }
+        match response.headers().get(CONTENT_ENCODING) {
+            Some(coding) if !coding.as_bytes().eq_ignore_ascii_case(b"identity") => {
+                let coding = snippet(coding.as_bytes());
+                let what = format!("the server sent a body with the content encoding `{coding}`");
+                Err(Error::new(ErrorKind::Connect(Stage::Http), what)
+                    .with_hint("none was asked for; does an `Accept-Encoding` header do so?"))
+            }
+            _ => Ok(response),
+        }
+    }
+
+    /// Some servers label everything as HTML, but no packet begins as a web page does.
+    fn refuse_web_page(&self, body: &mut impl BufRead, kind: &str) -> Result<()> {
+        let start = body.fill_buf().map_err(|error| {
+            self.signal.check().err().unwrap_or_else(|| failed("no body came").with_source(error))
+        })?;
+        if !start.trim_ascii_start().starts_with(b"<") {
+            return Ok(());
+        }
+        let what = format!("the server answered with a web page, {kind}: {}", snippet(start));
+        Err(Error::new(ErrorKind::Connect(Stage::Http), what).with_hint(
+            "is it a Socket.IO server, is the `path` option right, and is the network behind a \
+             login page?",
+        ))
+    }
+
+    fn to_error(&self, error: ureq::Error) -> Error {
+        if self.signal.is_cancelled() {
+            return cancelled();
+        }
+        match error {
+            ureq::Error::Other(error) => match error.downcast::<Error>() {
+                Ok(error) => *error,
+                Err(error) => failed("the HTTP request failed").with_source(error),
+            },
+            ureq::Error::Io(error) => {
+                failed("the server ended the connection within its answer").with_source(error)
+            }
+            ureq::Error::Protocol(error) => {
+                failed("the answer to an HTTP request is malformed").with_source(error)
+            }
+            error => failed("the HTTP request failed").with_source(error),
+        }
+    }
+}
+
+impl fmt::Debug for Http {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Http").field("server", &self.server.get()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response").field("binary", &self.binary).finish_non_exhaustive()
+    }
+}
+
+fn build<B>(
+    method: http::Method,
+    request: &Request,
+    content_type: Option<HeaderValue>,
+    body: B,
+) -> Result<http::Request<B>> {
+    let scheme = if request.endpoint.secure { "https" } else { "http" };
+    let uri = format!("{scheme}://{}{}", request.endpoint.host_header(), request.path_and_query);
+    let mut outgoing =
+        http::Request::builder().method(method).uri(uri).body(body).map_err(|error| {
+            Error::new(ErrorKind::InvalidUrl, "the path or the query cannot be sent")
+                .with_source(error)
+        })?;
+    let headers = outgoing.headers_mut();
+    headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+    // A compressed body could be a thousand times larger than what its limit sees.
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    if let Some(content_type) = content_type {
+        headers.insert(CONTENT_TYPE, content_type);
+    }
+    for (name, value) in checked(&request.headers)? {
+        if [HOST, USER_AGENT, ACCEPT_ENCODING].contains(&name) {
+            headers.insert(name, value);
+        } else {
+            headers.append(name, value);
+        }
+    }
+    Ok(outgoing)
+}
+
+fn content_type(headers: &HeaderMap) -> &str {
+    headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default()
+}
+
+/// Whether a content type is `expected`, whatever its case and parameters.
+fn is(content_type: &str, expected: &str) -> bool {
+    let kind = content_type.split(';').next().unwrap_or_default();
+    kind.trim().eq_ignore_ascii_case(expected)
+}
+
+fn failed(what: &'static str) -> Error {
+    Error::new(ErrorKind::Transport, what)
+}

@@ -1,0 +1,195 @@
+//! Our streams as ureq's transport: the only file that uses what ureq may change in any release.
+
+use std::io::{self, Read, Write};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, Uri};
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
+};
+use ureq::{Agent, Error as HttpError};
+
+use crate::endpoint::Endpoint;
+use crate::error::{Error, ErrorKind, Stage};
+use crate::net::Net;
+use crate::net::signal::Signal;
+use crate::net::stream::Stream;
+
+/// The size of the buffers of a connection in each direction, and so the longest headers.
+const BUFFER: usize = 16 * 1024;
+
+/// How long a connection is kept when the server does not say how long it does. Most servers and
+/// proxies keep it longer; an unexpected end is noticed before a connection is used again.
+const MAX_IDLE: Duration = Duration::from_secs(60);
+
+/// An agent that does nothing on its own account: no redirection, no proxy, no deadline.
+pub(super) fn agent(dialer: Dialer) -> Agent {
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .proxy(None)
+        .max_idle_connections(2)
+        .max_idle_connections_per_host(2)
+        .max_idle_age(MAX_IDLE)
+        .build();
+    Agent::with_parts(config, dialer, NoResolver)
+}
+
+/// Makes connections the way the rest of this floor does.
+#[derive(Debug)]
+pub(super) struct Dialer {
+    pub(super) net: Arc<Net>,
+    /// The one server that is dialled, which a URI cannot fully name: it has no place for the
+    /// zone of a link-local address.
+    pub(super) server: Arc<OnceLock<Endpoint>>,
+    pub(super) keep_alive: Arc<KeepAlive>,
+    pub(super) signal: Arc<Signal>,
+}
+
+impl Connector for Dialer {
+    type Out = Connection;
+
+    fn connect(
+        &self,
+        _: &ConnectionDetails,
+        _: Option<()>,
+    ) -> Result<Option<Connection>, HttpError> {
+        let server = self.server.get().ok_or(HttpError::ConnectionFailed)?;
+        let stream = self
+            .net
+            .stream(server, &self.signal)
+            .map_err(|error| HttpError::Other(Box::new(error)))?;
+        self.signal.enter(Stage::Http);
+        Ok(Some(Connection {
+            stream,
+            secure: server.secure,
+            buffers: LazyBuffers::new(BUFFER, BUFFER),
+            keep_alive: Arc::clone(&self.keep_alive),
+            last_read: Instant::now(),
+        }))
+    }
+}
+
+/// The time that the server keeps idle connections, from its `Keep-Alive` header.
+///
+/// Node's servers close after 5 s. Whoever writes a POST in that very moment does not learn
+/// whether it was read, so a connection is not used again in its last second.
+#[derive(Debug, Default)]
+pub(super) struct KeepAlive {
+    /// In seconds; zero while unknown.
+    seconds: AtomicU32,
+}
+
+impl KeepAlive {
+    /// Takes note of `Keep-Alive: timeout=5`.
+    pub(super) fn note(&self, headers: &HeaderMap) {
+        let seconds = headers
+            .get("keep-alive")
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| {
+                value.split(',').find_map(|part| part.trim().strip_prefix("timeout="))
+            })
+            .and_then(|seconds| seconds.parse().ok());
+        if let Some(seconds) = seconds {
+            self.seconds.store(seconds, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the server may be about to close a connection that was idle for so long.
+    fn is_over(&self, idle: Duration) -> bool {
+        let seconds = self.seconds.load(Ordering::Relaxed);
+        seconds > 0 && idle + Duration::from_secs(1) >= Duration::from_secs(seconds.into())
+    }
+}
+
+/// One connection, with ureq's buffers.
+#[derive(Debug)]
+pub(super) struct Connection {
+    stream: Stream,
+    secure: bool,
+    buffers: LazyBuffers,
+    keep_alive: Arc<KeepAlive>,
+    last_read: Instant,
+}
+
+impl Connection {
+    /// Repeats a call of the stream until it no longer would block.
+    fn blocking<T>(
+        &mut self,
+        mut call: impl FnMut(&mut Stream, &mut LazyBuffers) -> io::Result<T>,
+    ) -> Result<T, HttpError> {
+        loop {
+            match call(&mut self.stream, &mut self.buffers) {
+                Ok(value) => return Ok(value),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.stream.wait().map_err(|error| HttpError::Other(Box::new(error)))?;
+                }
+                Err(error) => return Err(HttpError::Other(Box::new(lost(error)))),
+            }
+        }
+    }
+}
+
+impl Transport for Connection {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), HttpError> {
+        let mut sent = 0;
+        while sent < amount {
+            sent +=
+                self.blocking(|stream, buffers| stream.write(&buffers.output()[sent..amount]))?;
+        }
+        self.blocking(|stream, _| stream.flush())
+    }
+
+    fn await_input(&mut self, _: NextTimeout) -> Result<bool, HttpError> {
+        if self.buffers.input_append_buf().is_empty() {
+            return Err(HttpError::LargeResponseHeader(BUFFER, BUFFER));
+        }
+        let amount = self.blocking(|stream, buffers| stream.read(buffers.input_append_buf()))?;
+        self.buffers.input_appended(amount);
+        self.last_read = Instant::now();
+        Ok(amount > 0)
+    }
+
+    /// Whether the connection is as quiet as it must be between requests: the end of the stream,
+    /// an error and bytes that nobody asked for all make it unusable.
+    fn is_open(&mut self) -> bool {
+        if self.keep_alive.is_over(self.last_read.elapsed()) {
+            return false;
+        }
+        let quiet = self.stream.read(&mut [0; 1]);
+        matches!(quiet, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    fn is_tls(&self) -> bool {
+        self.secure
+    }
+}
+
+/// The error of a lost connection. It goes through ureq as an error of ours, because ureq takes
+/// some of the system's errors, a reset among them, for the regular end of a body.
+fn lost(error: io::Error) -> Error {
+    Error::new(ErrorKind::Transport, "the connection failed during an HTTP request")
+        .with_source(error)
+}
+
+/// No resolver: the dialler looks up names itself.
+#[derive(Debug)]
+struct NoResolver;
+
+impl Resolver for NoResolver {
+    fn resolve(
+        &self,
+        _: &Uri,
+        _: &ureq::config::Config,
+        _: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, HttpError> {
+        Ok(self.empty())
+    }
+}
