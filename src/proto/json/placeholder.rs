@@ -3,7 +3,8 @@
 use super::SyntaxError;
 use super::cursor::Cursor;
 
-/// Whether each `{"_placeholder":true,"num":n}` in a valid `text` has an integer `n` below `attachments`.
+/// Whether each `{"_placeholder":true,"num":n}` in a valid `text` has an integer `n` below
+/// `attachments`.
 ///
 /// An object whose `_placeholder` is anything but `true` is ordinary data. Of two members with
 /// the same key the last one counts, as in JavaScript.
