@@ -58,7 +58,7 @@ impl Builder {
             query: Vec::new(),
             headers: Vec::new(),
             options: ManagerOptions::default(),
-            tls: Tls::new(),
+            tls: Tls::default(),
             auth: None,
             ack_timeout: None,
             auto_connect: true,

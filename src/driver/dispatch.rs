@@ -40,7 +40,7 @@ impl Dispatcher {
         if self.queue.is_some() {
             return Ok(());
         }
-        let (sender, receiver) = unbounded();
+        let (sender, receiver): (_, Receiver<Call>) = unbounded();
         let calls = receiver.clone();
         spawn("siot-call", self.stack_size, move || {
             for call in calls {

@@ -44,7 +44,7 @@ pub(crate) struct Driver {
     monitor: Mutex<Monitor>,
     /// Something changed that a blocked caller may wait for.
     changed: Condvar,
-    net: Net,
+    net: Arc<Net>,
     address: Address,
     stack_size: usize,
     max_message: usize,
@@ -94,7 +94,7 @@ impl Driver {
                 waiters: 0,
             }),
             changed: Condvar::new(),
-            net,
+            net: Arc::new(net),
             address,
             stack_size: limits.stack_size,
             max_message: limits.max_message,
