@@ -59,15 +59,6 @@ impl<T> IntoIterator for ArgList<T> {
     }
 }
 
-impl<'a, T> IntoIterator for &'a ArgList<T> {
-    type Item = &'a T;
-    type IntoIter = std::slice::Iter<'a, T>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.iter()
-    }
-}
-
 impl<T: Serialize> Serialize for ArgList<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_tuple(self.0.len())?;

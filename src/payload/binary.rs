@@ -17,7 +17,9 @@ use super::shared::{self, SHARED};
 ///
 /// A `Vec<u8>` or a `[u8; 4]` will not do: to serde they are sequences of numbers, and would be sent
 /// as a JSON array like `[255,216,…]`. Types made for it, such as those of the `serde_bytes`
-/// crate, work like `Binary`, but copy the data.
+/// crate, work like `Binary`, but copy the data; and so does a `Binary` that serde buffers, as it does
+/// for untagged and internally tagged enums and for flattened fields. In an untagged enum it
+/// belongs before a `String`, which takes bytes that happen to be text.
 ///
 /// ```
 /// use siot::Binary;
@@ -183,9 +185,14 @@ impl<'de> Visitor<'de> for BinaryVisitor {
         f.write_str("binary data")
     }
 
-    /// The way of deserializers that do not know of shared memory.
+    /// The way of deserializers that do not know of shared memory. A text format is asked what it
+    /// has, because `serde_json` would give the bytes of a string.
     fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<Binary, D::Error> {
-        inner.deserialize_byte_buf(self)
+        if inner.is_human_readable() {
+            inner.deserialize_any(self)
+        } else {
+            inner.deserialize_byte_buf(self)
+        }
     }
 
     fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Binary, E> {
@@ -196,14 +203,7 @@ impl<'de> Visitor<'de> for BinaryVisitor {
         Ok(Binary::from(bytes))
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Binary, E> {
-        Ok(Binary::from(text.as_bytes()))
-    }
-
-    fn visit_string<E: Error>(self, text: String) -> Result<Binary, E> {
-        Ok(Binary::from(text.into_bytes()))
-    }
-
+    /// What a `Binary` looks like in plain JSON.
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Binary, A::Error> {
         let mut bytes = Vec::new();
         while let Some(byte) = seq.next_element()? {
@@ -232,7 +232,8 @@ mod tests {
         let binary = Binary::from(vec![1, 2, 3]);
         let at = binary.as_ptr();
         assert_eq!(binary.clone().as_ptr(), at);
-        assert_eq!(binary.into_vec().as_ptr(), at);
+        let bytes = binary.into_vec();
+        assert_eq!(bytes.as_ptr(), at);
     }
 
     #[test]
@@ -245,10 +246,11 @@ mod tests {
     }
 
     #[test]
-    fn without_attachments_it_decodes_as_bytes_do_in_json() {
+    fn in_plain_json_it_is_an_array_of_numbers_and_never_text() {
         let decode = |json| serde_json::from_str::<Binary>(json);
         assert_eq!(decode("[1,2,255]").unwrap(), [1, 2, 255]);
-        assert_eq!(decode(r#""ab""#).unwrap(), b"ab");
+        assert_eq!(serde_json::to_string(&Binary::from([1, 255])).unwrap(), "[1,255]");
+        assert!(decode(r#""ab""#).is_err());
         assert!(decode("[256]").is_err());
         assert!(decode("{}").is_err());
     }

@@ -12,8 +12,9 @@ use std::fmt;
 
 use super::Args;
 use super::attached::Attached;
+use super::place::{Place, failure};
 use super::placeholder;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 
 /// Decodes the argument list.
 pub(super) fn list<T: DeserializeOwned>(args: &Args<'_>) -> Result<T> {
@@ -85,48 +86,6 @@ fn element(json: &str, index: usize) -> Option<&str> {
     }
     let rest = rest.trim_start();
     (!rest.starts_with(']')).then_some(rest)
-}
-
-/// What is being decoded, for error messages. Arguments count from 0 here, from 1 in messages.
-enum Place {
-    /// The list as a whole, into the named type.
-    List(&'static str),
-    /// An argument, into the named type.
-    Argument(usize, &'static str),
-    /// An argument that is not there.
-    Missing(usize),
-}
-
-fn failure(place: &Place, source: JsonError) -> Error {
-    let message = source.to_string();
-    let is_too_deep = message.starts_with("recursion limit exceeded");
-    let context = match *place {
-        Place::Missing(0) => return Error::new(ErrorKind::Payload, "there is no argument"),
-        Place::Missing(index) => {
-            let context = format!("argument {} is missing", index + 1);
-            return Error::new(ErrorKind::Payload, context);
-        }
-        Place::List(_) if is_too_deep => "the arguments are nested deeper than 127 levels".into(),
-        Place::Argument(index, _) if is_too_deep => {
-            format!("argument {} is nested deeper than 127 levels", index + 1)
-        }
-        Place::List(name) => format!("the arguments are not of type {name}"),
-        Place::Argument(index, name) => format!("argument {} is not of type {name}", index + 1),
-    };
-    let error = Error::new(ErrorKind::Payload, context);
-    match without_mark(&message) {
-        Some(message) => error
-            .with_source(message)
-            .with_hint("binary data decodes into siot::Binary and serde_bytes::ByteBuf"),
-        None => error.with_source(source),
-    }
-}
-
-/// Words a message of `serde_json` anew where it shows the string that marks an attachment.
-fn without_mark(message: &str) -> Option<String> {
-    let (before, rest) = message.split_once(r#"string "\0"#)?;
-    let after = rest.trim_start_matches(|c: char| c.is_ascii_digit()).strip_prefix('"')?;
-    Some(format!("{before}binary data{after}"))
 }
 
 /// The deserializer for the outermost value.

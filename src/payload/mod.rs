@@ -5,6 +5,7 @@ mod attached;
 mod binary;
 mod de;
 mod lift;
+mod place;
 mod placeholder;
 mod ser;
 mod shared;
@@ -37,7 +38,8 @@ impl Payload {
     /// is one argument.
     ///
     /// To serde an array of fixed size (`[T; N]`) is a tuple too, so it is an argument list; a
-    /// slice, a `Vec` and a tuple struct are one argument. `None` is the argument `null`.
+    /// slice, a `Vec` and a tuple struct are one argument. `None` and `Value::Null` are the argument `null`, but
+    /// `serde_json::Value::Null` cannot be told from `()`.
     pub(crate) fn event<T: Serialize + ?Sized>(name: &str, args: &T) -> Result<Self> {
         ser::list(Some(name), args)
     }
