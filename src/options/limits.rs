@@ -56,7 +56,7 @@ impl Default for Limits {
             receive_bytes: 1024 * 1024,
             when_receive_full: WhenFull::Wait,
             acks: 65_536,
-            stack_size: 256 * 1024,
+            stack_size: 512 * 1024,
         }
     }
 }
@@ -128,7 +128,7 @@ impl Limits {
         self
     }
 
-    /// The stack size of siot's threads, in bytes. Default: 256 KiB.
+    /// The stack size of siot's threads, in bytes. Default: 512 KiB, of which only what is used takes memory.
     ///
     /// Callbacks run on such a thread.
     pub fn stack_size(mut self, bytes: usize) -> Self {

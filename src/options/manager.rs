@@ -35,6 +35,9 @@ impl Transport {
 pub(crate) struct ManagerOptions {
     pub(crate) transports: Vec<Transport>,
     pub(crate) upgrade: bool,
+    pub(crate) try_all_transports: bool,
+    pub(crate) remember_upgrade: bool,
+    pub(crate) force_base64: bool,
     pub(crate) reconnection: bool,
     pub(crate) reconnection_attempts: Option<u32>,
     pub(crate) reconnection_delay: Duration,
@@ -54,6 +57,9 @@ impl Default for ManagerOptions {
                 vec![Transport::WebSocket]
             },
             upgrade: true,
+            try_all_transports: false,
+            remember_upgrade: false,
+            force_base64: false,
             reconnection: true,
             reconnection_attempts: None,
             reconnection_delay: Duration::from_secs(1),
