@@ -43,6 +43,7 @@ pub struct Builder {
     tls: Tls,
     auth: Option<NamespaceAuth>,
     ack_timeout: Option<Duration>,
+    retries: Option<u32>,
     auto_connect: bool,
     share: bool,
     /// The first option that could not be used.
@@ -61,6 +62,7 @@ impl Builder {
             tls: Tls::default(),
             auth: None,
             ack_timeout: None,
+            retries: None,
             auto_connect: true,
             share: true,
             error: None,
@@ -78,6 +80,29 @@ impl Builder {
     /// Whether to move a session from long-polling to WebSocket. Default: `true`.
     pub fn upgrade(mut self, upgrade: bool) -> Self {
         self.options.upgrade = upgrade;
+        self
+    }
+
+    /// Whether to try the next transport when the session cannot be opened by the first one. One
+    /// that failed is no goal of an upgrade either. Default: `false`.
+    #[doc(alias = "tryAllTransports")]
+    pub fn try_all_transports(mut self, try_all: bool) -> Self {
+        self.options.try_all_transports = try_all;
+        self
+    }
+
+    /// Whether to start with WebSocket when that worked with this server before, and nothing
+    /// failed since. Default: `false`.
+    #[doc(alias = "rememberUpgrade")]
+    pub fn remember_upgrade(mut self, remember: bool) -> Self {
+        self.options.remember_upgrade = remember;
+        self
+    }
+
+    /// Whether to send binary as base64 text, and to ask the server to do so. Default: `false`.
+    #[doc(alias = "forceBase64")]
+    pub fn force_base64(mut self, force: bool) -> Self {
+        self.options.force_base64 = force;
         self
     }
 
@@ -138,8 +163,18 @@ impl Builder {
         mut self,
         auth: impl Fn() -> Result<T> + Send + Sync + 'static,
     ) -> Self {
-        let function = Arc::new(move || auth_payload(&auth()?));
-        self.auth = Some(NamespaceAuth::Function(function));
+        self.auth = Some(auth_function(auth));
+        self
+    }
+
+    /// Sends each event that is not volatile again, up to this often, until the server acknowledges
+    /// it: at least once, in order, one event under way at a time.
+    ///
+    /// A try ends by the acknowledgement or by [`ack_timeout`](Builder::ack_timeout), which should
+    /// therefore be set; a try that a lost connection interrupts does not count. The server has to
+    /// acknowledge, and to recognise what it sees twice. Default: off.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.retries = Some(retries);
         self
     }
 
@@ -234,13 +269,14 @@ impl Builder {
         let auto_connect = self.auto_connect;
         let auth = self.auth.take();
         let namespace = location.namespace.clone();
+        let socket_options = SocketOptions { ack_timeout: self.ack_timeout, retries: self.retries };
         let manager = if self.share {
             let key = format!("{}{}", location.endpoint, self.path);
             shared_manager(key, &namespace, || self.make(location))?
         } else {
             self.make(location)?
         };
-        let socket = manager.socket_with(&namespace, auth)?;
+        let socket = manager.socket_with(&namespace, auth, &socket_options)?;
         if auto_connect {
             socket.connect();
         }
@@ -273,19 +309,16 @@ impl Builder {
             .filter(|(name, _)| !self.query.iter().any(|(ours, _)| ours == name))
             .chain(self.query.iter().cloned())
             .collect();
-        let address = Address {
-            endpoint: location.endpoint,
-            path: self.path,
-            query,
-            headers: self.headers,
-        };
+        let address =
+            Address { endpoint: location.endpoint, path: self.path, query, headers: self.headers };
         let net = Net::new(NetOptions {
             tls: self.tls,
             max_message: self.options.limits.max_message,
             subprotocols: Vec::new(),
         })?;
         let driver = Driver::new(self.options, net, address)?;
-        Ok(Manager::new(driver, self.ack_timeout))
+        let sockets = SocketOptions { ack_timeout: self.ack_timeout, retries: self.retries };
+        Ok(Manager::new(driver, sockets))
     }
 
     fn check(&self) -> Result<()> {
@@ -331,8 +364,15 @@ impl Builder {
     }
 }
 
+/// Asks a function for the credentials of a namespace.
+pub(crate) fn auth_function<T: Serialize>(
+    auth: impl Fn() -> Result<T> + Send + Sync + 'static,
+) -> NamespaceAuth {
+    NamespaceAuth::Function(Arc::new(move || auth_payload(&auth()?)))
+}
+
 /// Servers take an object, or nothing.
-fn auth_payload<T: Serialize>(auth: &T) -> Result<Payload> {
+pub(crate) fn auth_payload<T: Serialize>(auth: &T) -> Result<Payload> {
     let payload = Payload::value(auth)?;
     if payload.json == "null" {
         return Ok(Payload::default());
@@ -344,6 +384,13 @@ fn auth_payload<T: Serialize>(auth: &T) -> Result<Payload> {
         ));
     }
     Ok(payload)
+}
+
+/// The options of a socket rather than of its connection.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SocketOptions {
+    pub(crate) ack_timeout: Option<Duration>,
+    pub(crate) retries: Option<u32>,
 }
 
 impl fmt::Debug for Builder {

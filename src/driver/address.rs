@@ -52,11 +52,7 @@ impl Address {
             path_and_query.push('=');
             path_and_query.extend(utf8_percent_encode(value, QUERY));
         }
-        Request {
-            endpoint: self.endpoint.clone(),
-            path_and_query,
-            headers: self.headers.clone(),
-        }
+        Request { endpoint: self.endpoint.clone(), path_and_query, headers: self.headers.clone() }
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::link::Side;
 use super::Driver;
+use super::link::Side;
 use crate::core::engine::{LinkId, Loss, Work};
 use crate::error::Result;
 use crate::net::{Received, Request, Signal, WebSocket};
@@ -61,8 +61,7 @@ impl Pump<'_> {
         let mut readable = true;
         loop {
             let mut packets = Vec::new();
-            let reading =
-                if readable { self.read(&mut packets) } else { Reading::Done };
+            let reading = if readable { self.read(&mut packets) } else { Reading::Done };
             let work = self.exchange(packets, std::mem::take(&mut written));
             if let Reading::Over(loss) = reading {
                 return Ok(End::Lost(loss));
