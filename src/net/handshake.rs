@@ -14,6 +14,7 @@ use super::request::Request;
 use super::signal::{Signal, cancelled};
 use super::status::Refusal;
 use super::stream::Stream;
+use super::tls::late_refusal;
 use crate::error::{Error, ErrorKind, Result, Stage};
 
 /// Builds the request; a header that cannot be sent is an error.
@@ -104,9 +105,9 @@ fn to_error(error: WsError, signal: &Signal) -> Error {
         WsError::Protocol(ProtocolError::HttparseError(error)) => {
             connect_error("the answer to the WebSocket handshake is no HTTP").with_source(error)
         }
-        WsError::Io(error) => {
+        WsError::Io(error) => late_refusal(&error).unwrap_or_else(|| {
             connect_error("the connection failed during the WebSocket handshake").with_source(error)
-        }
+        }),
         WsError::AttackAttempt | WsError::Capacity(CapacityError::TooManyHeaders) => {
             connect_error("the headers of the answer are too many, too long, or come in crumbs")
         }

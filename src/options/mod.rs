@@ -1,5 +1,5 @@
 //! Options: plain data with documented defaults.
 
-mod tls;
+pub(crate) mod tls;
 
 pub use tls::{Tls, TlsBackend};
