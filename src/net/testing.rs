@@ -124,10 +124,11 @@ pub(super) fn assert_cancelled(error: &Error) {
     assert_eq!((error.kind(), error.message()), (ErrorKind::Disconnected, "cancelled"), "{error}");
 }
 
-/// A server that accepts one connection, says so, and is silent until the client goes.
+/// A server that waits for the first byte, says so, and is silent until the client goes.
 pub(super) fn silent(there: Sender<()>) -> impl FnOnce(TcpListener) + Send + 'static {
     move |listener| {
         let mut stream = accept(&listener);
+        stream.read_exact(&mut [0]).unwrap();
         there.send(()).unwrap();
         let _ = stream.read_to_end(&mut Vec::new());
     }

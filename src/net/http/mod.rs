@@ -223,3 +223,6 @@ fn is(content_type: &str, expected: &str) -> bool {
 fn failed(what: &'static str) -> Error {
     Error::new(ErrorKind::Transport, what)
 }
+
+#[cfg(test)]
+mod tests;
