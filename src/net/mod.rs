@@ -57,9 +57,10 @@ pub(crate) struct Net {
 impl Net {
     /// Prepares the connections; a certificate that cannot be used is an error here.
     pub(crate) fn new(options: NetOptions) -> Result<Self> {
-        let certificates = !options.tls.cas.is_empty() || options.tls.client_cert.is_some();
         let net = Self { options, resolver: Resolver::default(), tls: Mutex::new(None) };
-        if certificates || net.options.tls.backend.is_some() {
+        let tls = &net.options.tls;
+        let given = !tls.cas.is_empty() || tls.no_built_in_roots || tls.client_cert.is_some();
+        if given || tls.backend.is_some() {
             net.tls()?;
         }
         Ok(net)

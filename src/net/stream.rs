@@ -75,6 +75,19 @@ impl Stream {
         flags
     }
 
+    /// Whether an end of this stream is known to be the peer's own. The platform's library does not
+    /// tell the end of TLS from a connection that somebody on the way cut.
+    #[cfg(feature = "polling")]
+    pub(super) fn tells_truncation(&self) -> bool {
+        match &self.layer {
+            Layer::Plain(_) => true,
+            #[cfg(feature = "rustls")]
+            Layer::Rustls(_) => true,
+            #[cfg(feature = "native-tls")]
+            Layer::Native(_) => false,
+        }
+    }
+
     /// Says to the peer that nothing more will be written.
     pub(super) fn half_close(&mut self) {
         match &mut self.layer {

@@ -272,9 +272,21 @@ fn a_reset_is_never_the_end_of_a_body() {
 
 #[test]
 fn an_answer_that_is_no_http_is_an_error() {
-    for answer in ["SSH-2.0-OpenSSH_9.2\r\n\r\n", "", "HTTP/1.1 200", "HTTP/1.1 999999 x\r\n\r\n"] {
+    for answer in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n12",
+        "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n12",
+        "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n12",
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n12",
+        "SSH-2.0-OpenSSH_9.2\r\n\r\n",
+        "",
+        "HTTP/1.1 200",
+        "HTTP/1.1 999999 x\r\n\r\n",
+    ] {
         let (request, http, server) = once(answer);
-        let error = http.get(&request).map(|_| answer).unwrap_err();
+        let result = http.get(&request).and_then(|response| {
+            read_all(response).map_err(|error| failed("the body").with_source(error))
+        });
+        let error = result.map(|body| (answer, body)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Transport, "{error}");
         drop(http);
         server.join().unwrap();

@@ -153,6 +153,11 @@ impl Transport for Connection {
             return Err(HttpError::LargeResponseHeader(BUFFER, BUFFER));
         }
         let amount = self.blocking(|stream, buffers| stream.read(buffers.input_append_buf()))?;
+        if amount == 0 && !self.stream.tells_truncation() {
+            // Only a body without a length ends so, and this one may have been cut.
+            let end = io::Error::from(io::ErrorKind::UnexpectedEof);
+            return Err(HttpError::Other(Box::new(lost(end))));
+        }
         self.buffers.input_appended(amount);
         self.last_read = Instant::now();
         Ok(amount > 0)

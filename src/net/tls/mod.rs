@@ -158,3 +158,6 @@ impl Refused {
         tls_error(format!("the certificate of `{name}` {what}")).with_hint(hint)
     }
 }
+
+#[cfg(all(test, feature = "rustls"))]
+mod tests;

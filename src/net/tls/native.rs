@@ -175,6 +175,7 @@ fn explain(text: &str, name: &str) -> Error {
     } else if has("self-signed certificate)") || has("self signed certificate)") {
         Refused::SelfSigned
     } else if has("local issuer")
+        || has("signature failure")
         || has("verify the first")
         || has("certificate in certificate chain")
     {

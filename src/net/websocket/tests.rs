@@ -283,7 +283,7 @@ fn closing_delivers_all_to_a_peer_that_talks_and_reads_late() {
     const SIZE: usize = 4 << 20;
     let (websocket, signal, server) = client(|mut stream| {
         // What the client never reads would make a plain close reset the connection.
-        stream.write_all(&frame(0x82, &[0; 60_000])).unwrap();
+        stream.write_all(&frame(0x82, &vec![0; 60_000])).unwrap();
         let mut all = Vec::new();
         stream.read_to_end(&mut all).unwrap();
         all
@@ -301,8 +301,8 @@ fn closing_delivers_all_to_a_peer_that_talks_and_reads_late() {
 #[test]
 fn a_cancellation_ends_closing() {
     let (websocket, signal, _server) = client(|stream| stream);
-    let closer = Arc::clone(&signal);
-    let closed = spawn(move || websocket.close(&closer));
+    let of_thread = Arc::clone(&signal);
+    let closed = spawn(move || websocket.close(&of_thread));
     assert!(closed.recv_timeout(std::time::Duration::from_millis(50)).is_err());
     signal.cancel();
     closed.recv_timeout(LIMIT).unwrap();

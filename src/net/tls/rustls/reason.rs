@@ -27,7 +27,8 @@ fn refused(reason: &CertificateError) -> Refused {
         E::Expired | E::ExpiredContext { .. } => Refused::Expired,
         E::NotValidYet | E::NotValidYetContext { .. } => Refused::NotYetValid,
         E::NotValidForName | E::NotValidForNameContext { .. } => Refused::WrongHost,
-        E::UnknownIssuer => Refused::UnknownIssuer,
+        // A bad signature is that of another authority of the same name, made anew perhaps.
+        E::UnknownIssuer | E::BadSignature => Refused::UnknownIssuer,
         E::InvalidPurpose | E::InvalidPurposeContext { .. } => Refused::NotForServers,
         // webpki's name for a CA in a server's place, which rustls hands on as it is.
         E::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => Refused::CaAsServer,
