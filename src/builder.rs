@@ -59,7 +59,7 @@ impl Builder {
             query: Vec::new(),
             headers: Vec::new(),
             options: ManagerOptions::default(),
-            tls: Tls::default(),
+            tls: Tls::new(),
             auth: None,
             ack_timeout: None,
             retries: None,
