@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::driver::{Address, Driver, NamespaceAuth};
+use crate::driver::{Address, Driver, Header, NamespaceAuth, Timestamps};
 use crate::endpoint::Location;
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::shared_manager;
@@ -37,8 +37,12 @@ use crate::socket::Socket;
 pub struct Builder {
     url: String,
     path: String,
+    trailing_slash: bool,
     query: Vec<(String, String)>,
-    headers: Vec<(String, String)>,
+    headers: Vec<Header>,
+    timestamps: Timestamps,
+    force_base64: bool,
+    subprotocols: Vec<String>,
     options: ManagerOptions,
     tls: Tls,
     auth: Option<NamespaceAuth>,
@@ -55,9 +59,13 @@ impl Builder {
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
-            path: "/socket.io/".into(),
+            path: "/socket.io".into(),
+            trailing_slash: true,
             query: Vec::new(),
             headers: Vec::new(),
+            timestamps: Timestamps { parameter: "t".into(), requests: None },
+            force_base64: false,
+            subprotocols: Vec::new(),
             options: ManagerOptions::default(),
             tls: Tls::new(),
             auth: None,
@@ -102,21 +110,26 @@ impl Builder {
     /// Whether to send binary as base64 text, and to ask the server to do so. Default: `false`.
     #[doc(alias = "forceBase64")]
     pub fn force_base64(mut self, force: bool) -> Self {
-        self.options.force_base64 = force;
+        self.force_base64 = force;
         self
     }
 
     /// The path of the requests on the server; not the namespace. Default: `/socket.io/`.
-    pub fn path(mut self, path: &str) -> Self {
-        self.path = format!("/{}/", path.trim_matches('/'));
-        if self.path == "//" {
-            self.path = "/".into();
-        }
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.path = path.into();
+        self
+    }
+
+    /// Whether the path of the requests ends with a slash. Default: `true`, which JavaScript
+    /// servers insist on.
+    #[doc(alias = "addTrailingSlash")]
+    pub fn add_trailing_slash(mut self, add: bool) -> Self {
+        self.trailing_slash = add;
         self
     }
 
     /// Adds a parameter to the query of every request. One of the URL with the same name gives
-    /// way. `EIO`, `transport`, `sid` and `t` belong to the protocol.
+    /// way. `EIO`, `transport` and `sid` belong to the protocol.
     pub fn query(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.query.push((name.into(), value.into()));
         self
@@ -124,7 +137,42 @@ impl Builder {
 
     /// Adds a header to every request, long-polling and WebSocket alike.
     pub fn extra_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.push((name.into(), value.into()));
+        self.headers.push(Header { name: name.into(), value: value.into(), only: None });
+        self
+    }
+
+    /// Adds a header to the requests of one transport.
+    #[doc(alias = "transportOptions")]
+    pub fn transport_header(
+        mut self,
+        transport: Transport,
+        name: impl Into<String>,
+        value: impl Into<String>,
+    ) -> Self {
+        let only = Some(transport);
+        self.headers.push(Header { name: name.into(), value: value.into(), only });
+        self
+    }
+
+    /// Whether requests carry a parameter that no cache has seen. Default: those of long-polling
+    /// do.
+    #[doc(alias = "timestampRequests")]
+    pub fn timestamp_requests(mut self, timestamps: bool) -> Self {
+        self.timestamps.requests = Some(timestamps);
+        self
+    }
+
+    /// The name of that parameter. Default: `t`.
+    #[doc(alias = "timestampParam")]
+    pub fn timestamp_param(mut self, name: impl Into<String>) -> Self {
+        self.timestamps.parameter = name.into();
+        self
+    }
+
+    /// Asks the server for one of these WebSocket subprotocols. Default: none.
+    #[doc(alias = "protocols")]
+    pub fn subprotocols(mut self, protocols: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.subprotocols = protocols.into_iter().map(Into::into).collect();
         self
     }
 
@@ -271,7 +319,7 @@ impl Builder {
         let namespace = location.namespace.clone();
         let socket_options = SocketOptions { ack_timeout: self.ack_timeout, retries: self.retries };
         let manager = if self.share {
-            let key = format!("{}{}", location.endpoint, self.path);
+            let key = format!("{}{}", location.endpoint, self.request_path());
             shared_manager(key, &namespace, || self.make(location))?
         } else {
             self.make(location)?
@@ -304,63 +352,82 @@ impl Builder {
             return Err(error);
         }
         self.check()?;
+        let path = self.request_path();
         let of_url = location.query.into_iter();
         let query = of_url
             .filter(|(name, _)| !self.query.iter().any(|(ours, _)| ours == name))
             .chain(self.query.iter().cloned())
             .collect();
-        let address =
-            Address { endpoint: location.endpoint, path: self.path, query, headers: self.headers };
+        let address = Address {
+            endpoint: location.endpoint,
+            path,
+            query,
+            headers: self.headers,
+            timestamps: self.timestamps,
+            force_base64: self.force_base64,
+        };
         let net = Net::new(NetOptions {
             tls: self.tls,
             max_message: self.options.limits.max_message,
-            subprotocols: Vec::new(),
+            subprotocols: self.subprotocols,
         })?;
         let driver = Driver::new(self.options, net, address)?;
         let sockets = SocketOptions { ack_timeout: self.ack_timeout, retries: self.retries };
         Ok(Manager::new(driver, sockets))
     }
 
+    fn request_path(&self) -> String {
+        let path = self.path.trim_matches('/');
+        match (path.is_empty(), self.trailing_slash) {
+            (true, _) => "/".into(),
+            (false, true) => format!("/{path}/"),
+            (false, false) => format!("/{path}"),
+        }
+    }
+
     fn check(&self) -> Result<()> {
-        let options = &self.options;
-        let refuse = |what: String| Err(Error::new(ErrorKind::InvalidOption, what));
-        if options.transports.is_empty() {
-            return refuse("no transports".into());
-        }
-        if !cfg!(feature = "polling") && options.transports.contains(&Transport::Polling) {
-            return Err(Error::new(ErrorKind::Unsupported, "this build has no long-polling")
-                .with_hint("enable the feature \"polling\""));
-        }
-        if !(0.0..=1.0).contains(&options.randomization_factor) {
-            return refuse(format!(
-                "randomization_factor is {}, not from 0 to 1",
-                options.randomization_factor
+        self.options.check()?;
+        check_query(&self.query)?;
+        check_headers(&self.headers)?;
+        let bad = |c: char| c.is_control() || c.is_whitespace() || "?#".contains(c);
+        if self.path.contains(bad) {
+            return Err(Error::new(
+                ErrorKind::InvalidOption,
+                format!("{:?} is no path", self.path),
             ));
-        }
-        let limits = &options.limits;
-        let least = limits.max_message.min(limits.send_events).min(limits.receive_events);
-        if least == 0 || limits.send_bytes.min(limits.receive_bytes) == 0 {
-            return refuse("a limit of zero lets nothing through".into());
-        }
-        for (name, _) in &self.query {
-            if ["EIO", "transport", "sid", "t"].contains(&name.as_str()) {
-                return refuse(format!("the query parameter {name:?} belongs to the protocol"));
-            }
-        }
-        for (name, value) in &self.headers {
-            let name_is_valid = http::HeaderName::from_bytes(name.as_bytes()).is_ok();
-            if !name_is_valid || http::HeaderValue::from_str(value).is_err() {
-                return refuse(format!("the header {name:?} cannot be sent"));
-            }
-        }
-        if self.path.chars().any(|c| c.is_control() || c.is_whitespace() || "?#".contains(c)) {
-            return refuse(format!("{:?} is no path", self.path));
         }
         Ok(())
     }
 
     fn fail(&mut self, error: Error) {
         self.error.get_or_insert(error);
+    }
+}
+
+/// Refuses the parameters that the protocol sets.
+pub(crate) fn check_query(query: &[(String, String)]) -> Result<()> {
+    match query.iter().find(|(name, _)| Address::RESERVED.contains(&name.as_str())) {
+        None => Ok(()),
+        Some((name, _)) => Err(Error::new(
+            ErrorKind::InvalidOption,
+            format!("the query parameter {name:?} belongs to the protocol"),
+        )),
+    }
+}
+
+/// Refuses headers that would break a request.
+pub(crate) fn check_headers(headers: &[Header]) -> Result<()> {
+    let is_bad = |header: &&Header| {
+        http::HeaderName::from_bytes(header.name.as_bytes()).is_err()
+            || http::HeaderValue::from_str(&header.value).is_err()
+    };
+    match headers.iter().find(is_bad) {
+        None => Ok(()),
+        // The value may be a secret.
+        Some(header) => Err(Error::new(
+            ErrorKind::InvalidOption,
+            format!("the header {:?} has a name or a value that cannot be sent", header.name),
+        )),
     }
 }
 

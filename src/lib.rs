@@ -18,6 +18,7 @@ mod payload;
 mod proto;
 mod socket;
 mod subscription;
+mod update;
 
 // The public interface is:
 pub use ack::Ack;
@@ -32,3 +33,4 @@ pub use options::{Limits, Tls, TlsBackend, Transport, WhenFull};
 pub use payload::{ArgList, Binary, Value, ValueIndex};
 pub use socket::Socket;
 pub use subscription::Subscription;
+pub use update::Update;

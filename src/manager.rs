@@ -13,8 +13,9 @@ use crate::driver::listeners::NewsSink;
 use crate::driver::{Driver, NamespaceAuth};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::ManagerEvent;
-use crate::options::Transport;
+use crate::options::{ManagerOptions, Transport};
 use crate::socket::{self, Socket};
+use crate::update::Update;
 
 /// One connection to one server, shared by the [`Socket`]s of its namespaces.
 ///
@@ -125,6 +126,56 @@ impl Manager {
     pub fn close(&self, limit: Duration) {
         self.driver().shut_down();
         self.driver().wait_closed(limit);
+    }
+
+    /// Changes options, from the next attempt to connect on.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidOption`] for a value that cannot be used; nothing is then changed.
+    pub fn update(&self, update: Update) -> Result<()> {
+        update.apply(self.driver())
+    }
+
+    /// Whether it connects again after a failed attempt or a lost connection.
+    pub fn reconnection(&self) -> bool {
+        self.option(|options| options.reconnection)
+    }
+
+    /// How many attempts to reconnect in a row may fail; `None` is any number.
+    pub fn reconnection_attempts(&self) -> Option<u32> {
+        self.option(|options| options.reconnection_attempts)
+    }
+
+    /// The first delay before an attempt to reconnect.
+    pub fn reconnection_delay(&self) -> Duration {
+        self.option(|options| options.reconnection_delay)
+    }
+
+    /// The longest delay before an attempt to reconnect.
+    pub fn reconnection_delay_max(&self) -> Duration {
+        self.option(|options| options.reconnection_delay_max)
+    }
+
+    /// By which part of itself a delay varies at random.
+    pub fn randomization_factor(&self) -> f64 {
+        self.option(|options| options.randomization_factor)
+    }
+
+    /// The limit of an attempt to connect; `None` is no limit.
+    pub fn timeout(&self) -> Option<Duration> {
+        self.option(|options| options.timeout)
+    }
+
+    fn option<T>(&self, look: impl FnOnce(&ManagerOptions) -> T) -> T {
+        self.driver().look(|core| look(core.options()))
+    }
+
+    /// Closes the connection, with the reason `forced close`, and opens it no more by itself:
+    /// [`open`](Manager::open) or [`Socket::connect`] do. The sockets stay.
+    #[doc(alias = "disconnect")]
+    pub fn disconnect(&self) {
+        self.driver().run(|core, now| core.close(now));
     }
 
     /// Closes the connection as if it had been lost, with the reason `forced close`: it is opened

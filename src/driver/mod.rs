@@ -20,7 +20,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 pub(crate) use self::ack_slot::AckHandle;
-pub(crate) use self::address::Address;
+pub(crate) use self::address::{Address, Header, Timestamps};
 use self::clock::now;
 use self::dispatch::{AuthFunction, Call, Dispatcher};
 use self::link::Link;
@@ -44,7 +44,8 @@ pub(crate) struct Driver {
     /// Something changed that a blocked caller may wait for.
     changed: Condvar,
     net: Arc<Net>,
-    address: Address,
+    /// Replaced as a whole, for the next attempt.
+    address: Mutex<Arc<Address>>,
     stack_size: usize,
     max_message: usize,
     inbox: Inbox,
@@ -102,7 +103,7 @@ impl Driver {
             }),
             changed: Condvar::new(),
             net: Arc::new(net),
-            address,
+            address: Mutex::new(Arc::new(address)),
             stack_size: limits.stack_size,
             max_message: limits.max_message,
             inbox: Inbox::new(&limits),
@@ -352,6 +353,16 @@ impl Driver {
         }
     }
 
+    fn address(&self) -> Arc<Address> {
+        Arc::clone(&self.address.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Changes where requests lead and what they carry, from the next one on.
+    pub(crate) fn change_address(&self, change: impl FnOnce(&mut Address)) {
+        let mut address = self.address.lock().unwrap_or_else(PoisonError::into_inner);
+        change(Arc::make_mut(&mut address));
+    }
+
     /// A request of the open session.
     #[cfg(feature = "polling")]
     fn session_request(
@@ -360,7 +371,7 @@ impl Driver {
         sid: &str,
     ) -> crate::net::Request {
         let eio = self.look(Client::dialect).eio();
-        self.address.request(eio, transport, Some(sid))
+        self.address().request(eio, transport, Some(sid))
     }
 
     fn act(&self, action: Action) {
