@@ -173,7 +173,6 @@ impl Manager {
 
     /// Closes the connection, with the reason `forced close`, and opens it no more by itself:
     /// [`open`](Manager::open) or [`Socket::connect`] do. The sockets stay.
-    #[doc(alias = "disconnect")]
     pub fn disconnect(&self) {
         self.driver().run(|core, now| core.close(now));
     }
