@@ -275,11 +275,7 @@ impl<A> Client<A> {
 
     /// The writer of a link asks for work.
     pub(crate) fn take(&mut self, link: LinkId, now: Timestamp) -> Work {
-        let work = self.with_engine(link, now, |engine| engine.take(link)).unwrap_or(Work::Stop);
-        if work == Work::Finish {
-            self.timers.set(Timer::Linger(link), Some(now + LINGER));
-        }
-        work
+        self.with_engine(link, now, |engine| engine.take(link)).unwrap_or(Work::Stop)
     }
 
     /// The writer of a link has written what it took.
@@ -361,7 +357,6 @@ impl<A> Client<A> {
         let may_upgrade = options.upgrade
             && options.transports.iter().skip(self.transport).any(|t| *t == Transport::WebSocket);
         let link = self.new_link();
-        self.parser.reset();
         self.engine = Some(Engine::new(link, transport, may_upgrade, self.dialect));
         self.phase = Phase::Connecting;
         self.outputs.push_back(Output::Dial { link, transport, sid: None });
@@ -552,7 +547,7 @@ impl<A> Client<A> {
         for timer in [Timer::Open, Timer::Heartbeat, Timer::Stable, Timer::Upgrade] {
             self.timers.set(timer, None);
         }
-        // What half a packet holds is not kept for the time without a connection.
+        // Half a packet is not kept, neither for the next session nor until then.
         self.parser.reset();
         // Those who wait for room, or to be connected, may wait in vain.
         self.outputs.push_back(Output::Room);

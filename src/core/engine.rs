@@ -79,7 +79,7 @@ pub(crate) enum Loss {
 /// What the writer of a link has to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Work {
-    /// Write these packets, then report `written`.
+    /// Write these packets, report `written`, and ask for more.
     Write(VecDeque<Packet>),
     /// Nothing now; there will be a wake-up.
     Wait,
@@ -336,9 +336,6 @@ impl Engine {
             self.signals.push_back(Signal::Room);
         }
         self.move_over();
-        if !self.queue.is_empty() || self.pong_due || self.state == State::Closing {
-            self.wake_writer();
-        }
     }
 
     /// The reader of long-polling asks whether to send the next request. `false`: wait for a
@@ -495,7 +492,8 @@ impl Engine {
         }
     }
 
-    /// The server knows of the move: from here on the session lives on the new link.
+    /// The server knows of the move: from here on the session lives on the new link, whose writer
+    /// asks for more by itself.
     fn finish_upgrade(&mut self) {
         let Some(link) = self.upgrade.take_link() else { return };
         self.signals.push_back(Signal::Stop(self.main.id));
@@ -506,7 +504,6 @@ impl Engine {
             // On a WebSocket the close frame says it.
             self.queue.retain(|packet| *packet != Packet::Close);
         }
-        self.wake_writer();
     }
 
     /// Gives up the upgrade: the session goes on by its old link.

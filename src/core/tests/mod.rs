@@ -347,6 +347,8 @@ impl World {
             }
             Work::Wait => wire.sleep(),
             Work::Finish if self.stubborn => wire.sleep(),
+            // The reader is in a request, out of which it has to be called.
+            Work::Finish | Work::Stop if wire.polling => wire.sleep(),
             Work::Finish | Work::Stop => self.finish(link),
         }
         true

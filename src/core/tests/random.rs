@@ -292,7 +292,7 @@ impl Account {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
 
     #[test]
     fn any_inputs_in_any_order_end_well(options in options(), inputs in vec(input(), 0..150)) {

@@ -179,7 +179,9 @@ fn an_upgrade_that_hangs_is_given_up() {
 fn a_finished_upgrade_is_not_given_up_later() {
     let (mut world, _) = upgrading(Step::Done);
     flow(&mut world);
-    world.advance(Duration::from_secs(44));
+    world.advance(Duration::from_secs(6));
+    assert_eq!(world.client.next_deadline(), world.client.engine().unwrap().deadline());
+    world.advance(Duration::from_secs(38));
     assert_eq!(world.log(), Vec::<String>::new());
 }
 
@@ -189,7 +191,8 @@ fn a_packet_on_the_new_link_before_the_writer_reports_is_delivered_once() {
     world.emit(root, "[\"held\"]").unwrap();
     world.receive_on(WEBSOCKET, &["42[\"quick\"]"]);
     assert_eq!(world.log(), ["manager: upgrade websocket", "/: event [\"quick\"]"]);
-    assert_eq!(world.sent_on(WEBSOCKET), Vec::<String>::new(), "its writer is still busy");
+    let work = world.run(|client, now| client.take(WEBSOCKET, now));
+    assert_eq!(work, Work::Wait, "its writer is still busy");
     world.written_on(WEBSOCKET);
     assert_eq!(world.sent_on(WEBSOCKET), ["42[\"held\"]"]);
     assert_eq!(world.log(), Vec::<String>::new());
@@ -257,6 +260,19 @@ fn closing_is_cut_at_the_limit_at_any_step() {
         world.advance(Duration::from_secs(10));
         world.assert_at_rest();
     }
+}
+
+#[test]
+fn closing_is_cut_at_the_limit_on_the_new_link_as_well() {
+    let (mut world, root) = upgrading(Step::Telling);
+    world.emit(root, "[\"stuck\"]").unwrap();
+    world.disconnect(root);
+    world.advance(SECOND);
+    world.written_on(WEBSOCKET);
+    assert_eq!(world.sent_on(WEBSOCKET), ["42[\"stuck\"]", "41"]);
+    assert_eq!(world.alive(), [WEBSOCKET]);
+    world.advance(Duration::from_secs(5));
+    world.assert_at_rest();
 }
 
 #[test]
