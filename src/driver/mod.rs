@@ -20,6 +20,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 pub(crate) use self::ack_slot::AckHandle;
+use self::ack_slot::AckSlot;
 pub(crate) use self::address::{Address, Header, Timestamps};
 use self::clock::now;
 use self::dispatch::{AuthFunction, Call, Dispatcher};
@@ -82,6 +83,8 @@ enum Action {
         namespace: NamespaceId,
         asked: u32,
     },
+    /// Who waits for the answer emits again at once, and finds the lock free.
+    Resolve(Arc<AckSlot>, Result<AckReply>),
     /// Dropping a listener may run a user's code.
     Drop(Vec<Listener>),
 }
@@ -292,7 +295,7 @@ impl Driver {
                 Output::Acked { ack, result } => {
                     let result = result.map(AckReply::new);
                     match ack {
-                        AckHandle::Slot(slot) => slot.resolve(result),
+                        AckHandle::Slot(slot) => actions.push(Action::Resolve(slot, result)),
                         AckHandle::Callback(callback) => {
                             monitor.dispatcher.call(Call::Ack(callback, result));
                         }
@@ -381,6 +384,7 @@ impl Driver {
                 self.dial(link, upgrade, polling, sid);
             }
             Action::AskAuth { namespace, asked } => self.ask_auth(namespace, asked),
+            Action::Resolve(slot, result) => slot.resolve(result),
             Action::Drop(listeners) => drop(listeners),
         }
     }

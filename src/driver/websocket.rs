@@ -95,8 +95,9 @@ impl Pump<'_> {
                 continue;
             }
             let may_read = !self.driver.inbox.must_wait();
-            self.socket.wait(may_read, unflushed, self.signal)?;
-            readable = may_read;
+            let ready = self.socket.wait(may_read, unflushed, self.signal)?;
+            // Ready for what was not asked for: the connection has ended, which is to be read.
+            readable = ready && (may_read || !unflushed);
         }
     }
 
