@@ -136,6 +136,11 @@ impl Driver {
     fn on_timer(&self) {
         self.run_with(|monitor, now| {
             monitor.armed = None;
+            for (link, entry) in &monitor.links {
+                if let Some(stage) = entry.stage() {
+                    monitor.core.reached(*link, stage);
+                }
+            }
             monitor.core.expire(now);
         });
     }
@@ -149,7 +154,7 @@ impl Driver {
                 Err(Refused::Full(back)) => emit = back,
             }
             let size = emit.payload.size();
-            self.wait_until(None, |monitor| monitor.core.has_room(size));
+            self.wait_until(None, |monitor| monitor.core.has_room_to_emit(namespace, size));
         }
     }
 
@@ -163,16 +168,11 @@ impl Driver {
         loop {
             match self.run(|core, now| core.reply(namespace, session, ack, payload, now)) {
                 Ok(()) => return Ok(()),
-                Err(None) => {
-                    return Err(Error::new(
-                        ErrorKind::Disconnected,
-                        "the connection that asked for this acknowledgement has ended",
-                    ));
-                }
-                Err(Some(back)) => payload = back,
+                Err(Refused::Error(error)) => return Err(error),
+                Err(Refused::Full(back)) => payload = back,
             }
             let size = payload.size();
-            self.wait_until(None, |monitor| monitor.core.has_room(size));
+            self.wait_until(None, |monitor| monitor.core.has_room_to_reply(size));
         }
     }
 

@@ -121,7 +121,7 @@ fn post(driver: &Driver, link: LinkId, sid: &str, http: &Http, signal: &Signal) 
                     link.sleeps(Side::Writer);
                 }
             }
-            (work, monitor.core.dialect(), monitor.core.max_payload())
+            (work, monitor.core.dialect(), monitor.core.max_payload(link))
         });
         match work {
             Work::Write(mut packets) => {
