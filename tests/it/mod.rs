@@ -1,5 +1,7 @@
 //! The tests, by topic.
 
+mod acks;
+mod events;
 mod floors;
 mod harness;
 mod tree;
