@@ -1,6 +1,7 @@
 //! The tests, by topic.
 
 mod acks;
+mod connect;
 mod events;
 mod floors;
 mod harness;

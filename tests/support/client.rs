@@ -147,7 +147,7 @@ impl Client {
         loop {
             match self.next_status() {
                 Status::Connected { id, .. } => return id,
-                Status::ConnectError(_) => {}
+                Status::ConnectError(_) | Status::Disconnected { .. } => {}
                 other => panic!("not reconnected: {other:?}"),
             }
         }
@@ -162,12 +162,16 @@ impl Client {
         }
     }
 
-    /// Waits for the next status, which is to be a failed attempt.
+    /// Waits until an attempt fails. As in JavaScript, the end of a session in which the namespace
+    /// had not been joined yet is a disconnection too.
     #[track_caller]
     pub(crate) fn connect_error(&self) -> Error {
-        match self.next_status() {
-            Status::ConnectError(error) => error,
-            other => panic!("not an error: {other:?}"),
+        loop {
+            match self.next_status() {
+                Status::ConnectError(error) => return error,
+                Status::Disconnected { .. } => {}
+                other => panic!("not an error: {other:?}"),
+            }
         }
     }
 
