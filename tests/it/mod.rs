@@ -2,7 +2,9 @@
 
 mod acks;
 mod connect;
+mod disconnect;
 mod events;
 mod floors;
 mod harness;
 mod tree;
+mod upgrade;
