@@ -6,5 +6,7 @@ mod disconnect;
 mod events;
 mod floors;
 mod harness;
+mod order;
+mod reconnect;
 mod tree;
 mod upgrade;
