@@ -16,7 +16,6 @@ const BATCH: usize = 64;
 
 /// Polls until the end of the session, or of its life on this transport.
 pub(super) fn run(driver: &Arc<Driver>, link: LinkId, request: Request, signal: &Arc<Signal>) {
-    driver.inbox.set_reader(signal);
     if let Err(error) = (Poller { driver, link, signal }).run(request) {
         driver.lose(link, Loss::Failed(error));
     }
@@ -63,7 +62,7 @@ impl Poller<'_> {
                 None => return Ok(()),
                 Some(packet) => batch.push(packet?),
             }
-            while self.driver.inbox.must_wait() && !self.signal.is_cancelled() {
+            while self.driver.inbox.must_wait(self.signal) && !self.signal.is_cancelled() {
                 self.signal.wait();
             }
         }

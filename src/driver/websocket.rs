@@ -17,7 +17,6 @@ const BATCH: usize = 64 * 1024;
 pub(super) fn run(driver: &Arc<Driver>, link: LinkId, request: &Request, signal: &Arc<Signal>) {
     let loss = match driver.net.websocket(request, signal) {
         Ok(socket) => {
-            driver.inbox.set_reader(signal);
             driver.run(|core, now| core.connected(link, now));
             let base64 = driver.address().force_base64;
             match (Pump { driver, link, signal, socket, base64 }).run() {
@@ -94,7 +93,7 @@ impl Pump<'_> {
                 readable = matches!(reading, Reading::More);
                 continue;
             }
-            let may_read = !self.driver.inbox.must_wait();
+            let may_read = !self.driver.inbox.must_wait(self.signal);
             let ready = self.socket.wait(may_read, unflushed, self.signal)?;
             // Ready for what was not asked for: the connection has ended, which is to be read.
             readable = ready && (may_read || !unflushed);
