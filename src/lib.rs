@@ -10,6 +10,8 @@ mod emitter;
 mod endpoint;
 mod error;
 mod event;
+#[doc(hidden)]
+pub mod internal;
 mod io;
 mod manager;
 mod net;
@@ -28,6 +30,6 @@ pub use event::{AckReply, DisconnectReason, Event, ManagerEvent, Status};
 pub use io::io;
 pub use manager::{Counters, Manager};
 pub use options::{Limits, Tls, TlsBackend, Transport, WhenFull};
+pub use payload::{ArgList, Binary, Value, ValueIndex};
 pub use socket::Socket;
 pub use subscription::Subscription;
-pub use payload::{ArgList, Binary, Value, ValueIndex};
