@@ -88,13 +88,11 @@ fn poll(
     let mut body = vec![0; length];
     read_exact(stream, &mut body)?;
     let binary = request.header("content-type") == "application/octet-stream";
-    match session.receive_payload(binary, &body) {
-        Ok(()) => respond(stream, 200, "text/html", b"ok"),
-        Err(_) => {
-            session.close();
-            refuse(stream, 3, "Bad request")
-        }
+    if session.receive_payload(binary, &body).is_err() {
+        session.close();
+        return refuse(stream, 3, "Bad request");
     }
+    respond(stream, 200, "text/html", b"ok")
 }
 
 fn answer_poll(stream: &mut BufReader<impl Stream>, body: Option<Body>) -> io::Result<()> {
