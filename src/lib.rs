@@ -20,10 +20,12 @@ mod payload;
 mod proto;
 mod socket;
 mod subscription;
+mod update;
 
 // The public interface is:
 pub use ack::Ack;
 pub use builder::Builder;
+pub use driver::listeners::ListenerId;
 pub use emitter::Emitter;
 pub use error::{Error, ErrorKind, Result, Stage};
 pub use event::{AckReply, DisconnectReason, Event, ManagerEvent, Status};
@@ -33,3 +35,4 @@ pub use options::{Limits, Tls, TlsBackend, Transport, WhenFull};
 pub use payload::{ArgList, Binary, Value, ValueIndex};
 pub use socket::Socket;
 pub use subscription::Subscription;
+pub use update::Update;
