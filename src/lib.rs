@@ -230,8 +230,8 @@
 //!
 //! Through the [log](https://docs.rs/log) crate, under the target `siot`: connections and
 //! disconnections at `INFO`, what went wrong without anybody being told otherwise at `WARN` and
-//! `ERROR`, and all that helps to understand a connection at `DEBUG`. Payloads and
-//! credentials are in none of them.
+//! `ERROR`, all that helps to understand a connection at `DEBUG`, and each packet at `TRACE`, of which
+//! only the start is shown. Credentials are in none of them.
 //!
 //! # Which versions does it speak?
 //!

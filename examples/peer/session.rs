@@ -104,9 +104,9 @@ impl Session {
             let mut state = lock(&self.state);
             if state.pong_due.is_some_and(|due| due < now) {
                 state.closed = true;
-            } else if state.next_ping <= now {
+            } else if state.pong_due.is_none() && state.next_ping <= now {
                 state.next_ping = now + options.ping_interval;
-                state.pong_due = Some(now + options.ping_interval + options.ping_timeout);
+                state.pong_due = Some(now + options.ping_timeout);
                 state.queue.push_back(Packet::Ping(Probe::Heartbeat));
             }
             self.changed.notify_all();
