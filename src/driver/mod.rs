@@ -13,6 +13,7 @@ pub(crate) mod listeners;
 #[cfg(feature = "polling")]
 mod polling;
 mod timer;
+mod trace;
 mod websocket;
 
 use std::collections::HashMap;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Driver;
 use super::link::Side;
+use super::trace::trace;
 use crate::core::engine::{LinkId, Loss, Work};
 use crate::error::Result;
 use crate::net::http::Response;
@@ -69,6 +70,7 @@ impl Poller<'_> {
     }
 
     fn hand_in(&self, packets: &mut Vec<Packet>) {
+        packets.iter().for_each(|packet| trace("received:", packet));
         self.driver.run(|core, now| {
             for packet in packets.drain(..) {
                 core.received(self.link, packet, now);
@@ -124,6 +126,7 @@ fn post(driver: &Driver, link: LinkId, sid: &str, http: &Http, signal: &Signal) 
         });
         match work {
             Work::Write(mut packets) => {
+                packets.iter().for_each(|packet| trace("sent:", packet));
                 while !packets.is_empty() {
                     let body = dialect.encode_payload(&mut packets, max);
                     http.post(&driver.session_request(Transport::Polling, sid), body)?;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Driver;
 use super::link::Side;
+use super::trace::trace;
 use crate::core::engine::{LinkId, Loss, Work};
 use crate::error::Result;
 use crate::net::websocket::Received;
@@ -73,6 +74,7 @@ impl Pump<'_> {
                 Work::Write(packets) => {
                     let dialect = self.driver.look(crate::core::client::Client::dialect);
                     for packet in packets {
+                        trace("sent:", &packet);
                         self.socket.write(dialect.encode_frame(packet, self.base64))?;
                     }
                     unflushed = true;
@@ -109,7 +111,10 @@ impl Pump<'_> {
                 Ok(Received::Frame(frame)) => {
                     size += frame.len();
                     match dialect.decode_frame(frame) {
-                        Ok(packet) => packets.push(packet),
+                        Ok(packet) => {
+                            trace("received:", &packet);
+                            packets.push(packet);
+                        }
                         Err(error) => return Reading::Over(Loss::Failed(error)),
                     }
                 }

@@ -15,7 +15,7 @@ use crate::error::Result;
 
 /// One WebSocket message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Frame {
+pub enum Frame {
     /// Opcode 1.
     Text(String),
     /// Opcode 2.
@@ -34,16 +34,16 @@ impl Frame {
 
 /// The body of one HTTP request of the polling transport.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Body {
+pub struct Body {
     /// Whether the content type is `application/octet-stream` rather than text.
-    pub(crate) binary: bool,
+    pub binary: bool,
     /// The content.
-    pub(crate) bytes: Bytes,
+    pub bytes: Bytes,
 }
 
 /// Who starts the heartbeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Heartbeat {
+pub enum Heartbeat {
     /// The server pings each `pingInterval`; the client answers.
     ServerPings,
     /// The client pings each `pingInterval`; the server answers.
@@ -51,7 +51,7 @@ pub(crate) enum Heartbeat {
 }
 
 /// One revision of the two protocols.
-pub(crate) trait Dialect: fmt::Debug + Send + Sync {
+pub trait Dialect: fmt::Debug + Send + Sync {
     /// The value of the query parameter `EIO`.
     fn eio(&self) -> &'static str;
 

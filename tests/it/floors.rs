@@ -13,7 +13,7 @@ const FLOORS: [&[&str]; 6] = [
     &["core"],
     &["net"],
     &["driver"],
-    &["io", "builder", "manager", "socket", "emitter", "ack", "subscription"],
+    &["io", "builder", "manager", "socket", "emitter", "ack", "subscription", "internal"],
 ];
 
 /// Higher and lower, and yet strangers: only `driver` knows both.

@@ -17,7 +17,7 @@ use crate::error::{Error, Result, snippet};
 use crate::payload::Payload;
 
 /// A Socket.IO parser, with the state of a packet whose attachments are still on their way.
-pub(crate) trait Parser: Send {
+pub trait Parser: Send {
     /// Appends the messages of a packet to `queue`: the text, then the attachments.
     fn encode(&self, header: Header<'_>, payload: Payload, queue: &mut VecDeque<Packet>);
 
@@ -33,7 +33,7 @@ pub(crate) trait Parser: Send {
 
 /// The default parser: JSON text, binary as attachments.
 #[derive(Debug)]
-pub(crate) struct JsonParser {
+pub struct JsonParser {
     // The most attachments that a packet may announce.
     max_attachments: usize,
     // The most bytes that an unfinished packet may hold.
@@ -54,7 +54,7 @@ struct Unfinished {
 
 impl JsonParser {
     /// A parser with its limits.
-    pub(crate) fn new(max_attachments: usize, max_bytes: usize) -> Self {
+    pub fn new(max_attachments: usize, max_bytes: usize) -> Self {
         Self { max_attachments, max_bytes, unfinished: None }
     }
 }
