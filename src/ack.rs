@@ -7,7 +7,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, bounded};
 use serde::de::DeserializeOwned;
 
-use crate::driver::AckHandle;
+use crate::driver::ack_slot::AckSlot;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::AckReply;
 
@@ -27,11 +27,11 @@ use crate::event::AckReply;
 /// # }
 /// ```
 pub struct Ack {
-    slot: AckHandle,
+    slot: Arc<AckSlot>,
 }
 
 impl Ack {
-    pub(crate) fn new(slot: &AckHandle) -> Self {
+    pub(crate) fn new(slot: &Arc<AckSlot>) -> Self {
         Self { slot: Arc::clone(slot) }
     }
 

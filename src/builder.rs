@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::driver::{Address, Driver, NamespaceAuth};
+use crate::driver::{Address, Driver, Header, NamespaceAuth, Timestamps};
 use crate::endpoint::Location;
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::shared_manager;
@@ -37,12 +37,17 @@ use crate::socket::Socket;
 pub struct Builder {
     url: String,
     path: String,
+    trailing_slash: bool,
     query: Vec<(String, String)>,
-    headers: Vec<(String, String)>,
+    headers: Vec<Header>,
+    timestamps: Timestamps,
+    force_base64: bool,
+    subprotocols: Vec<String>,
     options: ManagerOptions,
     tls: Tls,
     auth: Option<NamespaceAuth>,
     ack_timeout: Option<Duration>,
+    retries: Option<u32>,
     auto_connect: bool,
     share: bool,
     /// The first option that could not be used.
@@ -54,13 +59,18 @@ impl Builder {
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
-            path: "/socket.io/".into(),
+            path: "/socket.io".into(),
+            trailing_slash: true,
             query: Vec::new(),
             headers: Vec::new(),
+            timestamps: Timestamps { parameter: "t".into(), requests: None },
+            force_base64: false,
+            subprotocols: Vec::new(),
             options: ManagerOptions::default(),
-            tls: Tls::default(),
+            tls: Tls::new(),
             auth: None,
             ack_timeout: None,
+            retries: None,
             auto_connect: true,
             share: true,
             error: None,
@@ -81,17 +91,45 @@ impl Builder {
         self
     }
 
+    /// Whether to try the next transport when the session cannot be opened by the first one. One
+    /// that failed is no goal of an upgrade either. Default: `false`.
+    #[doc(alias = "tryAllTransports")]
+    pub fn try_all_transports(mut self, try_all: bool) -> Self {
+        self.options.try_all_transports = try_all;
+        self
+    }
+
+    /// Whether to start with WebSocket when that worked with this server before, and nothing
+    /// failed since. Default: `false`.
+    #[doc(alias = "rememberUpgrade")]
+    pub fn remember_upgrade(mut self, remember: bool) -> Self {
+        self.options.remember_upgrade = remember;
+        self
+    }
+
+    /// Whether to send binary as base64 text, and to ask the server to do so. Default: `false`.
+    #[doc(alias = "forceBase64")]
+    pub fn force_base64(mut self, force: bool) -> Self {
+        self.force_base64 = force;
+        self
+    }
+
     /// The path of the requests on the server; not the namespace. Default: `/socket.io/`.
-    pub fn path(mut self, path: &str) -> Self {
-        self.path = format!("/{}/", path.trim_matches('/'));
-        if self.path == "//" {
-            self.path = "/".into();
-        }
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.path = path.into();
+        self
+    }
+
+    /// Whether the path of the requests ends with a slash. Default: `true`, which JavaScript
+    /// servers insist on.
+    #[doc(alias = "addTrailingSlash")]
+    pub fn add_trailing_slash(mut self, add: bool) -> Self {
+        self.trailing_slash = add;
         self
     }
 
     /// Adds a parameter to the query of every request. One of the URL with the same name gives
-    /// way. `EIO`, `transport`, `sid` and `t` belong to the protocol.
+    /// way. `EIO`, `transport` and `sid` belong to the protocol.
     pub fn query(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.query.push((name.into(), value.into()));
         self
@@ -99,7 +137,42 @@ impl Builder {
 
     /// Adds a header to every request, long-polling and WebSocket alike.
     pub fn extra_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.push((name.into(), value.into()));
+        self.headers.push(Header { name: name.into(), value: value.into(), only: None });
+        self
+    }
+
+    /// Adds a header to the requests of one transport.
+    #[doc(alias = "transportOptions")]
+    pub fn transport_header(
+        mut self,
+        transport: Transport,
+        name: impl Into<String>,
+        value: impl Into<String>,
+    ) -> Self {
+        let only = Some(transport);
+        self.headers.push(Header { name: name.into(), value: value.into(), only });
+        self
+    }
+
+    /// Whether requests carry a parameter that no cache has seen. Default: those of long-polling
+    /// do.
+    #[doc(alias = "timestampRequests")]
+    pub fn timestamp_requests(mut self, timestamps: bool) -> Self {
+        self.timestamps.requests = Some(timestamps);
+        self
+    }
+
+    /// The name of that parameter. Default: `t`.
+    #[doc(alias = "timestampParam")]
+    pub fn timestamp_param(mut self, name: impl Into<String>) -> Self {
+        self.timestamps.parameter = name.into();
+        self
+    }
+
+    /// Asks the server for one of these WebSocket subprotocols. Default: none.
+    #[doc(alias = "protocols")]
+    pub fn subprotocols(mut self, protocols: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.subprotocols = protocols.into_iter().map(Into::into).collect();
         self
     }
 
@@ -138,8 +211,18 @@ impl Builder {
         mut self,
         auth: impl Fn() -> Result<T> + Send + Sync + 'static,
     ) -> Self {
-        let function = Arc::new(move || auth_payload(&auth()?));
-        self.auth = Some(NamespaceAuth::Function(function));
+        self.auth = Some(auth_function(auth));
+        self
+    }
+
+    /// Sends each event that is not volatile again, up to this often, until the server acknowledges
+    /// it: at least once, in order, one event under way at a time.
+    ///
+    /// A try ends by the acknowledgement or by [`ack_timeout`](Builder::ack_timeout), which should
+    /// therefore be set; a try that a lost connection interrupts does not count. The server has to
+    /// acknowledge, and to recognise what it sees twice. Default: off.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.retries = Some(retries);
         self
     }
 
@@ -234,13 +317,14 @@ impl Builder {
         let auto_connect = self.auto_connect;
         let auth = self.auth.take();
         let namespace = location.namespace.clone();
+        let socket_options = SocketOptions { ack_timeout: self.ack_timeout, retries: self.retries };
         let manager = if self.share {
-            let key = format!("{}{}", location.endpoint, self.path);
+            let key = format!("{}{}", location.endpoint, self.request_path());
             shared_manager(key, &namespace, || self.make(location))?
         } else {
             self.make(location)?
         };
-        let socket = manager.socket_with(&namespace, auth)?;
+        let socket = manager.socket_with(&namespace, auth, &socket_options)?;
         if auto_connect {
             socket.connect();
         }
@@ -268,6 +352,7 @@ impl Builder {
             return Err(error);
         }
         self.check()?;
+        let path = self.request_path();
         let of_url = location.query.into_iter();
         let query = of_url
             .filter(|(name, _)| !self.query.iter().any(|(ours, _)| ours == name))
@@ -275,53 +360,41 @@ impl Builder {
             .collect();
         let address = Address {
             endpoint: location.endpoint,
-            path: self.path,
+            path,
             query,
             headers: self.headers,
+            timestamps: self.timestamps,
+            force_base64: self.force_base64,
         };
         let net = Net::new(NetOptions {
             tls: self.tls,
             max_message: self.options.limits.max_message,
-            subprotocols: Vec::new(),
+            subprotocols: self.subprotocols,
         })?;
         let driver = Driver::new(self.options, net, address)?;
-        Ok(Manager::new(driver, self.ack_timeout))
+        let sockets = SocketOptions { ack_timeout: self.ack_timeout, retries: self.retries };
+        Ok(Manager::new(driver, sockets))
+    }
+
+    fn request_path(&self) -> String {
+        let path = self.path.trim_matches('/');
+        match (path.is_empty(), self.trailing_slash) {
+            (true, _) => "/".into(),
+            (false, true) => format!("/{path}/"),
+            (false, false) => format!("/{path}"),
+        }
     }
 
     fn check(&self) -> Result<()> {
-        let options = &self.options;
-        let refuse = |what: String| Err(Error::new(ErrorKind::InvalidOption, what));
-        if options.transports.is_empty() {
-            return refuse("no transports".into());
-        }
-        if !cfg!(feature = "polling") && options.transports.contains(&Transport::Polling) {
-            return Err(Error::new(ErrorKind::Unsupported, "this build has no long-polling")
-                .with_hint("enable the feature \"polling\""));
-        }
-        if !(0.0..=1.0).contains(&options.randomization_factor) {
-            return refuse(format!(
-                "randomization_factor is {}, not from 0 to 1",
-                options.randomization_factor
+        self.options.check()?;
+        check_query(&self.query)?;
+        check_headers(&self.headers)?;
+        let bad = |c: char| c.is_control() || c.is_whitespace() || "?#".contains(c);
+        if self.path.contains(bad) {
+            return Err(Error::new(
+                ErrorKind::InvalidOption,
+                format!("{:?} is no path", self.path),
             ));
-        }
-        let limits = &options.limits;
-        let least = limits.max_message.min(limits.send_events).min(limits.receive_events);
-        if least == 0 || limits.send_bytes.min(limits.receive_bytes) == 0 {
-            return refuse("a limit of zero lets nothing through".into());
-        }
-        for (name, _) in &self.query {
-            if ["EIO", "transport", "sid", "t"].contains(&name.as_str()) {
-                return refuse(format!("the query parameter {name:?} belongs to the protocol"));
-            }
-        }
-        for (name, value) in &self.headers {
-            let name_is_valid = http::HeaderName::from_bytes(name.as_bytes()).is_ok();
-            if !name_is_valid || http::HeaderValue::from_str(value).is_err() {
-                return refuse(format!("the header {name:?} cannot be sent"));
-            }
-        }
-        if self.path.chars().any(|c| c.is_control() || c.is_whitespace() || "?#".contains(c)) {
-            return refuse(format!("{:?} is no path", self.path));
         }
         Ok(())
     }
@@ -331,8 +404,42 @@ impl Builder {
     }
 }
 
+/// Refuses the parameters that the protocol sets.
+pub(crate) fn check_query(query: &[(String, String)]) -> Result<()> {
+    match query.iter().find(|(name, _)| Address::RESERVED.contains(&name.as_str())) {
+        None => Ok(()),
+        Some((name, _)) => Err(Error::new(
+            ErrorKind::InvalidOption,
+            format!("the query parameter {name:?} belongs to the protocol"),
+        )),
+    }
+}
+
+/// Refuses headers that would break a request.
+pub(crate) fn check_headers(headers: &[Header]) -> Result<()> {
+    let is_bad = |header: &&Header| {
+        http::HeaderName::from_bytes(header.name.as_bytes()).is_err()
+            || http::HeaderValue::from_str(&header.value).is_err()
+    };
+    match headers.iter().find(is_bad) {
+        None => Ok(()),
+        // The value may be a secret.
+        Some(header) => Err(Error::new(
+            ErrorKind::InvalidOption,
+            format!("the header {:?} has a name or a value that cannot be sent", header.name),
+        )),
+    }
+}
+
+/// Asks a function for the credentials of a namespace.
+pub(crate) fn auth_function<T: Serialize>(
+    auth: impl Fn() -> Result<T> + Send + Sync + 'static,
+) -> NamespaceAuth {
+    NamespaceAuth::Function(Arc::new(move || auth_payload(&auth()?)))
+}
+
 /// Servers take an object, or nothing.
-fn auth_payload<T: Serialize>(auth: &T) -> Result<Payload> {
+pub(crate) fn auth_payload<T: Serialize>(auth: &T) -> Result<Payload> {
     let payload = Payload::value(auth)?;
     if payload.json == "null" {
         return Ok(Payload::default());
@@ -344,6 +451,13 @@ fn auth_payload<T: Serialize>(auth: &T) -> Result<Payload> {
         ));
     }
     Ok(payload)
+}
+
+/// The options of a socket rather than of its connection.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SocketOptions {
+    pub(crate) ack_timeout: Option<Duration>,
+    pub(crate) retries: Option<u32>,
 }
 
 impl fmt::Debug for Builder {

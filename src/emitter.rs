@@ -7,7 +7,9 @@ use serde::Serialize;
 
 use crate::ack::Ack;
 use crate::core::client::Emit;
+use crate::driver::AckHandle;
 use crate::error::{Error, ErrorKind, Result};
+use crate::event::AckReply;
 use crate::payload::Payload;
 use crate::proto::socket_packet::RESERVED_EVENTS;
 use crate::socket::Socket;
@@ -63,7 +65,7 @@ impl Emitter {
     /// As [`Socket::emit`].
     pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<()> {
         let payload = encode(event, &args)?;
-        self.socket.send(Emit { payload, ack: None, volatile: self.volatile })
+        self.emit_payload(payload, None)
     }
 
     /// Emits an event and asks for an acknowledgement; see [`Socket::emit_with_ack`].
@@ -79,9 +81,35 @@ impl Emitter {
         let payload = encode(event, &args)?;
         let slot = Arc::default();
         let ack = Ack::new(&slot);
-        let ack_and_limit = Some((slot, self.timeout));
-        self.socket.send(Emit { payload, ack: ack_and_limit, volatile: self.volatile })?;
+        self.emit_payload(payload, Some(AckHandle::Slot(slot)))?;
         Ok(ack)
+    }
+
+    /// Emits an event and calls a function with the acknowledgement, or with the error that ends
+    /// the wait for it, on siot's dispatch thread.
+    ///
+    /// # Blocking
+    ///
+    /// As [`Socket::emit`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::emit`], and [`ErrorKind::Resource`] when the dispatch thread cannot be started.
+    /// The function is then not called.
+    pub fn emit_with_callback<T: Serialize>(
+        &self,
+        event: &str,
+        args: T,
+        callback: impl FnOnce(Result<AckReply>) + Send + 'static,
+    ) -> Result<()> {
+        let payload = encode(event, &args)?;
+        self.socket.start_dispatch()?;
+        self.emit_payload(payload, Some(AckHandle::Callback(Box::new(callback))))
+    }
+
+    fn emit_payload(&self, payload: Payload, ack: Option<AckHandle>) -> Result<()> {
+        let emit = Emit { payload, ack, timeout: self.timeout, volatile: self.volatile };
+        self.socket.emit_encoded(emit)
     }
 }
 

@@ -49,6 +49,11 @@ impl Event {
         Self { inner: Arc::new(Inner { packet, reply }), permit: None }
     }
 
+    /// An event that was sent, as those see it who want to know.
+    pub(crate) fn outgoing(payload: Payload) -> Self {
+        Self::new(SocketPacket::of_event(payload), None)
+    }
+
     /// The same event, holding a place in the receive buffer.
     pub(crate) fn with_permit(&self, permit: Permit) -> Self {
         Self { inner: Arc::clone(&self.inner), permit: Some(permit) }
@@ -63,7 +68,8 @@ impl Event {
     /// What the event counts in the receive buffer, in bytes.
     pub(crate) fn size(&self) -> usize {
         let packet = &self.inner.packet;
-        packet.text.as_frame().len() + packet.attachments.iter().map(bytes::Bytes::len).sum::<usize>()
+        packet.text.as_frame().len()
+            + packet.attachments.iter().map(bytes::Bytes::len).sum::<usize>()
     }
 
     /// The name of the event.

@@ -18,16 +18,19 @@ mod payload;
 mod proto;
 mod socket;
 mod subscription;
+mod update;
 
 // The public interface is:
 pub use ack::Ack;
 pub use builder::Builder;
+pub use driver::listeners::ListenerId;
 pub use emitter::Emitter;
 pub use error::{Error, ErrorKind, Result, Stage};
 pub use event::{AckReply, DisconnectReason, Event, ManagerEvent, Status};
 pub use io::io;
 pub use manager::{Counters, Manager};
 pub use options::{Limits, Tls, TlsBackend, Transport, WhenFull};
+pub use payload::{ArgList, Binary, Value, ValueIndex};
 pub use socket::Socket;
 pub use subscription::Subscription;
-pub use payload::{ArgList, Binary, Value, ValueIndex};
+pub use update::Update;

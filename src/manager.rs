@@ -5,14 +5,17 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, unbounded};
 
+use crate::builder::SocketOptions;
 use crate::core::namespace::NamespaceId;
+use crate::driver::listeners::NewsSink;
 use crate::driver::{Driver, NamespaceAuth};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::ManagerEvent;
-use crate::options::Transport;
+use crate::options::{ManagerOptions, Transport};
 use crate::socket::{self, Socket};
+use crate::update::Update;
 
 /// One connection to one server, shared by the [`Socket`]s of its namespaces.
 ///
@@ -25,7 +28,7 @@ pub struct Manager {
 
 pub(crate) struct Inner {
     driver: Arc<Driver>,
-    ack_timeout: Option<Duration>,
+    socket_options: SocketOptions,
     sockets: Mutex<HashMap<NamespaceId, Weak<socket::Inner>>>,
 }
 
@@ -44,8 +47,8 @@ pub struct Counters {
 }
 
 impl Manager {
-    pub(crate) fn new(driver: Arc<Driver>, ack_timeout: Option<Duration>) -> Self {
-        Self { inner: Arc::new(Inner { driver, ack_timeout, sockets: Mutex::default() }) }
+    pub(crate) fn new(driver: Arc<Driver>, socket_options: SocketOptions) -> Self {
+        Self { inner: Arc::new(Inner { driver, socket_options, sockets: Mutex::default() }) }
     }
 
     pub(crate) fn downgrade(&self) -> Weak<Inner> {
@@ -66,7 +69,7 @@ impl Manager {
     ///
     /// [`ErrorKind::InvalidOption`] for a name that no server can have: one with a comma.
     pub fn socket(&self, namespace: &str) -> Result<Socket> {
-        let socket = self.socket_with(namespace, None)?;
+        let socket = self.socket_with(namespace, None, &self.inner.socket_options)?;
         socket.connect();
         Ok(socket)
     }
@@ -75,6 +78,7 @@ impl Manager {
         &self,
         namespace: &str,
         auth: Option<NamespaceAuth>,
+        options: &SocketOptions,
     ) -> Result<Socket> {
         let name = normal_name(namespace)?;
         let id = self.driver().namespace(&name, auth);
@@ -82,7 +86,8 @@ impl Manager {
         if let Some(inner) = sockets.get(&id).and_then(Weak::upgrade) {
             return Ok(Socket::from_inner(inner));
         }
-        let socket = Socket::new(self.clone(), id, &name, self.inner.ack_timeout);
+        self.driver().run(|core, _| core.set_retries(id, options.retries));
+        let socket = Socket::new(self.clone(), id, &name, options.ack_timeout);
         sockets.insert(id, Arc::downgrade(socket.inner()));
         Ok(socket)
     }
@@ -123,17 +128,88 @@ impl Manager {
         self.driver().wait_closed(limit);
     }
 
-    /// The news of the connection: a channel that keeps up to 64 of them and loses the newest
-    /// beyond. It ends with the connection.
+    /// Changes options, from the next attempt to connect on.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidOption`] for a value that cannot be used; nothing is then changed.
+    pub fn update(&self, update: Update) -> Result<()> {
+        update.apply(self.driver())
+    }
+
+    /// Whether it connects again after a failed attempt or a lost connection.
+    pub fn reconnection(&self) -> bool {
+        self.option(|options| options.reconnection)
+    }
+
+    /// How many attempts to reconnect in a row may fail; `None` is any number.
+    pub fn reconnection_attempts(&self) -> Option<u32> {
+        self.option(|options| options.reconnection_attempts)
+    }
+
+    /// The first delay before an attempt to reconnect.
+    pub fn reconnection_delay(&self) -> Duration {
+        self.option(|options| options.reconnection_delay)
+    }
+
+    /// The longest delay before an attempt to reconnect.
+    pub fn reconnection_delay_max(&self) -> Duration {
+        self.option(|options| options.reconnection_delay_max)
+    }
+
+    /// By which part of itself a delay varies at random.
+    pub fn randomization_factor(&self) -> f64 {
+        self.option(|options| options.randomization_factor)
+    }
+
+    /// The limit of an attempt to connect; `None` is no limit.
+    pub fn timeout(&self) -> Option<Duration> {
+        self.option(|options| options.timeout)
+    }
+
+    fn option<T>(&self, look: impl FnOnce(&ManagerOptions) -> T) -> T {
+        self.driver().look(|core| look(core.options()))
+    }
+
+    /// Closes the connection, with the reason `forced close`, and opens it no more by itself:
+    /// [`open`](Manager::open) or [`Socket::connect`] do. The sockets stay.
+    pub fn disconnect(&self) {
+        self.driver().run(|core, now| core.close(now));
+    }
+
+    /// Closes the connection as if it had been lost, with the reason `forced close`: it is opened
+    /// again, unless reconnection is off. For those who know that the network has changed.
+    #[doc(alias = "engine.close")]
+    pub fn close_engine(&self) {
+        self.driver().run(crate::core::client::Client::close_engine);
+    }
+
+    /// The news of the connection, from now on. It ends when the connection is closed for good. A
+    /// reader who falls behind loses the oldest of more than 64.
     pub fn events(&self) -> Receiver<ManagerEvent> {
-        self.driver().listen_manager()
+        let (sender, receiver) = unbounded();
+        self.driver().listen_manager(NewsSink::Channel(sender, receiver.clone()));
+        receiver
+    }
+
+    /// Calls a function with the news of the connection, on siot's dispatch thread.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::on`].
+    pub fn on_event(&self, callback: impl FnMut(ManagerEvent) + Send + 'static) -> Result<()> {
+        self.driver().start_dispatch()?;
+        self.driver().listen_manager(NewsSink::Callback(Arc::new(Mutex::new(callback))));
+        Ok(())
     }
 
     /// The transport that is in use, while the connection is open.
     pub fn transport(&self) -> Option<Transport> {
-        self.driver().look(|core| core.engine().filter(|engine| engine.sid().is_some()).map(
-            crate::core::engine::Engine::transport,
-        ))
+        self.driver().look(|core| {
+            core.engine()
+                .filter(|engine| engine.sid().is_some())
+                .map(crate::core::engine::Engine::transport)
+        })
     }
 
     /// What was dropped so far.
@@ -156,11 +232,7 @@ fn normal_name(namespace: &str) -> Result<String> {
         )
         .with_hint("a comma or a control character would break the protocol"));
     }
-    if namespace.starts_with('/') {
-        Ok(namespace.to_owned())
-    } else {
-        Ok(format!("/{namespace}"))
-    }
+    if namespace.starts_with('/') { Ok(namespace.to_owned()) } else { Ok(format!("/{namespace}")) }
 }
 
 impl Drop for Inner {

@@ -8,13 +8,14 @@ use crossbeam_channel::unbounded;
 use serde::Serialize;
 
 use crate::ack::Ack;
+use crate::builder::{auth_function, auth_payload};
 use crate::core::client::Emit;
 use crate::core::namespace::{NamespaceId, Phase};
-use crate::driver::listeners::{ListenerId, Sink, StatusSink};
-use crate::driver::{AckHandle, Driver};
+use crate::driver::listeners::{ListenerId, Order, Scope, Sink, StatusSink};
+use crate::driver::{AckHandle, Driver, NamespaceAuth};
 use crate::emitter::Emitter;
 use crate::error::Result;
-use crate::event::{Event, Status};
+use crate::event::{AckReply, Event, Status};
 use crate::manager::Manager;
 use crate::subscription::Subscription;
 
@@ -103,6 +104,25 @@ impl Socket {
         self.emitter().emit_with_ack(event, args)
     }
 
+    /// Emits an event and calls a function with the acknowledgement, or with the error that ends
+    /// the wait for it; see [`Emitter::emit_with_callback`].
+    ///
+    /// # Blocking
+    ///
+    /// As [`Socket::emit`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Emitter::emit_with_callback`].
+    pub fn emit_with_callback<T: Serialize>(
+        &self,
+        event: &str,
+        args: T,
+        callback: impl FnOnce(Result<AckReply>) + Send + 'static,
+    ) -> Result<()> {
+        self.emitter().emit_with_callback(event, args, callback)
+    }
+
     /// Emits the event `message`.
     ///
     /// # Blocking
@@ -112,7 +132,7 @@ impl Socket {
     /// # Errors
     ///
     /// As [`Socket::emit`].
-    pub fn send_message<T: Serialize>(&self, args: T) -> Result<()> {
+    pub fn send<T: Serialize>(&self, args: T) -> Result<()> {
         self.emit("message", args)
     }
 
@@ -136,29 +156,37 @@ impl Socket {
     /// the socket with [`auto_connect(false)`](crate::Builder::auto_connect), subscribe, then
     /// [`connect`](Socket::connect).
     pub fn subscribe(&self, event: &str) -> Subscription {
-        self.subscription(Some(event))
+        self.subscription(Scope::Event(event))
     }
 
     /// Subscribes to all events.
-    #[doc(alias = "onAny")]
     pub fn subscribe_any(&self) -> Subscription {
-        self.subscription(None)
+        self.subscription(Scope::Any)
+    }
+
+    /// Subscribes to the events that are sent, at the moment at which they are handed to the
+    /// connection; not to acknowledgements.
+    pub fn subscribe_any_outgoing(&self) -> Subscription {
+        self.subscription(Scope::Outgoing)
     }
 
     /// Subscribes to the news of the connection. It begins with
     /// [`Status::Connected`] where the socket is connected already.
     ///
     /// A reader who falls behind loses the oldest of more than 64 statuses.
+    #[doc(alias = "connect_error")]
     pub fn status(&self) -> Subscription<Status> {
         let (sender, receiver) = unbounded();
         let sink = StatusSink::Channel(sender, receiver.clone());
-        let listener = self.driver().listen_status(self.inner.id, sink, true);
+        let listener = self.driver().listen_status(self.inner.id, sink);
         Subscription::new(receiver, self.clone(), listener)
     }
 
-    /// Calls a function for each event of this name, on siot's dispatch thread, one call at a
-    /// time. The function may block, emit, wait for acknowledgements, disconnect, and panic (which
-    /// is logged); while it runs, other callbacks of the connection wait.
+    /// Calls a function for each event of this name.
+    ///
+    /// Callbacks run on siot's dispatch thread, one at a time and in the order of the events. They
+    /// may block, emit, wait for acknowledgements, disconnect, and panic (which is logged); while
+    /// one runs, the other callbacks of the connection wait.
     ///
     /// A callback that owns a clone of the socket keeps the connection alive until
     /// [`Manager::close`].
@@ -167,10 +195,178 @@ impl Socket {
     ///
     /// [`ErrorKind::Resource`](crate::ErrorKind::Resource) when the dispatch thread cannot be
     /// started.
-    pub fn on(&self, event: &str, callback: impl FnMut(Event) + Send + 'static) -> Result<()> {
-        let sink = Sink::Callback(Arc::new(Mutex::new(callback)));
-        self.driver().listen_by_callback(self.inner.id, Some(event), false, sink)?;
+    #[doc(alias = "addEventListener")]
+    pub fn on(
+        &self,
+        event: &str,
+        callback: impl FnMut(Event) + Send + 'static,
+    ) -> Result<ListenerId> {
+        self.listen(Scope::Event(event), Order::Last, false, callback)
+    }
+
+    /// Calls a function for the next event of this name; see [`on`](Socket::on).
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::on`].
+    pub fn once(
+        &self,
+        event: &str,
+        callback: impl FnMut(Event) + Send + 'static,
+    ) -> Result<ListenerId> {
+        self.listen(Scope::Event(event), Order::Last, true, callback)
+    }
+
+    /// Calls a function for each event, before those of [`on`](Socket::on).
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::on`].
+    #[doc(alias = "onAny")]
+    pub fn on_any(&self, callback: impl FnMut(Event) + Send + 'static) -> Result<ListenerId> {
+        self.listen(Scope::Any, Order::Last, false, callback)
+    }
+
+    /// Calls a function for each event, before all others.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::on`].
+    #[doc(alias = "prependAny")]
+    pub fn prepend_any(&self, callback: impl FnMut(Event) + Send + 'static) -> Result<ListenerId> {
+        self.listen(Scope::Any, Order::First, false, callback)
+    }
+
+    /// Calls a function for each event that is handed to the connection, when it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::on`].
+    #[doc(alias = "onAnyOutgoing")]
+    pub fn on_any_outgoing(
+        &self,
+        callback: impl FnMut(Event) + Send + 'static,
+    ) -> Result<ListenerId> {
+        self.listen(Scope::Outgoing, Order::Last, false, callback)
+    }
+
+    /// Like [`on_any_outgoing`](Socket::on_any_outgoing), before all others.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::on`].
+    #[doc(alias = "prependAnyOutgoing")]
+    pub fn prepend_any_outgoing(
+        &self,
+        callback: impl FnMut(Event) + Send + 'static,
+    ) -> Result<ListenerId> {
+        self.listen(Scope::Outgoing, Order::First, false, callback)
+    }
+
+    /// Calls a function with each [`Status`], from now on.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::on`].
+    pub fn on_status(&self, callback: impl FnMut(Status) + Send + 'static) -> Result<ListenerId> {
+        self.start_dispatch()?;
+        let sink = StatusSink::Callback(Arc::new(Mutex::new(callback)));
+        Ok(self.driver().listen_status(self.inner.id, sink))
+    }
+
+    /// Removes one callback; `false` when it was removed before. Calls that wait for the dispatch
+    /// thread are still made.
+    #[doc(alias = "removeListener")]
+    #[doc(alias = "offAny")]
+    #[doc(alias = "offAnyOutgoing")]
+    pub fn off(&self, listener: ListenerId) -> bool {
+        self.driver().unlisten(self.inner.id, listener)
+    }
+
+    /// Removes the callbacks of an event; gives their number.
+    #[doc(alias = "removeAllListeners")]
+    pub fn off_event(&self, event: &str) -> usize {
+        self.driver().remove_callbacks(self.inner.id, Some(Scope::Event(event)))
+    }
+
+    /// Removes the callbacks of all events, but not those of [`on_any`](Socket::on_any); gives
+    /// their number.
+    pub fn off_all(&self) -> usize {
+        self.driver().remove_callbacks(self.inner.id, None)
+    }
+
+    /// Removes the callbacks of [`on_any`](Socket::on_any); gives their number.
+    pub fn off_any(&self) -> usize {
+        self.driver().remove_callbacks(self.inner.id, Some(Scope::Any))
+    }
+
+    /// Removes the callbacks of [`on_any_outgoing`](Socket::on_any_outgoing); gives their number.
+    pub fn off_any_outgoing(&self) -> usize {
+        self.driver().remove_callbacks(self.inner.id, Some(Scope::Outgoing))
+    }
+
+    /// How many callbacks and subscriptions an event has.
+    #[doc(alias = "hasListeners")]
+    pub fn listeners(&self, event: &str) -> usize {
+        self.driver().count_listeners(self.inner.id, Scope::Event(event))
+    }
+
+    /// How many callbacks and subscriptions want all events.
+    #[doc(alias = "listenersAny")]
+    pub fn listeners_any(&self) -> usize {
+        self.driver().count_listeners(self.inner.id, Scope::Any)
+    }
+
+    /// How many callbacks and subscriptions want all events that are sent.
+    #[doc(alias = "listenersAnyOutgoing")]
+    pub fn listeners_any_outgoing(&self) -> usize {
+        self.driver().count_listeners(self.inner.id, Scope::Outgoing)
+    }
+
+    /// The events that wait for the socket to be connected, each as JSON, the oldest first.
+    #[doc(alias = "sendBuffer")]
+    pub fn send_buffer(&self) -> Vec<String> {
+        self.driver()
+            .look(|core| core.namespace(self.inner.id).send_buffer().map(str::to_owned).collect())
+    }
+
+    /// Drops the events that wait for the socket to be connected; gives their number. The
+    /// acknowledgements that they asked for fail.
+    pub fn clear_send_buffer(&self) -> usize {
+        self.driver().run(|core, _| core.clear_send_buffer(self.inner.id))
+    }
+
+    /// How many events came before the server's answer to CONNECT, and wait for that.
+    #[doc(alias = "receiveBuffer")]
+    pub fn receive_buffer_len(&self) -> usize {
+        self.driver().look(|core| core.namespace(self.inner.id).receive_buffer.len())
+    }
+
+    /// Drops the events that came before the server's answer to CONNECT; gives their number.
+    pub fn clear_receive_buffer(&self) -> usize {
+        self.driver().run(|core, _| core.clear_receive_buffer(self.inner.id))
+    }
+
+    /// Changes what is sent when the namespace is joined, from the next time on; see
+    /// [`Builder::auth`](crate::Builder::auth).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Payload`](crate::ErrorKind::Payload) and
+    /// [`ErrorKind::InvalidOption`](crate::ErrorKind::InvalidOption) when it is no object.
+    pub fn set_auth<T: Serialize>(&self, auth: T) -> Result<()> {
+        let auth = NamespaceAuth::Fixed(auth_payload(&auth)?);
+        self.driver().namespace(&self.inner.name, Some(auth));
         Ok(())
+    }
+
+    /// Asks a function for what is sent when the namespace is joined, from the next time on; see
+    /// [`Builder::auth_with`](crate::Builder::auth_with).
+    pub fn set_auth_with<T: Serialize>(
+        &self,
+        auth: impl Fn() -> Result<T> + Send + Sync + 'static,
+    ) {
+        self.driver().namespace(&self.inner.name, Some(auth_function(auth)));
     }
 
     /// Joins the namespace, now and after each reconnection; opens the connection if need be. It
@@ -211,6 +407,15 @@ impl Socket {
         self.driver().look(|core| core.namespace(self.inner.id).is_active())
     }
 
+    /// Whether the server restored the session of the last connection at the current one, so that
+    /// nothing that it sent meanwhile is missing.
+    pub fn recovered(&self) -> bool {
+        self.driver().look(|core| {
+            let status = core.namespace(self.inner.id).status();
+            matches!(status, Some(Status::Connected { recovered: true, .. }))
+        })
+    }
+
     /// The id that the server gave to this socket, while it is connected.
     pub fn id(&self) -> Option<String> {
         self.driver().look(|core| core.namespace(self.inner.id).id.clone())
@@ -227,23 +432,35 @@ impl Socket {
         &self.inner.manager
     }
 
-    pub(crate) fn send(&self, emit: Emit<AckHandle>) -> Result<()> {
+    pub(crate) fn emit_encoded(&self, emit: Emit<AckHandle>) -> Result<()> {
         self.driver().emit(self.inner.id, emit)
+    }
+
+    pub(crate) fn start_dispatch(&self) -> Result<()> {
+        self.driver().start_dispatch()
     }
 
     pub(crate) fn default_ack_timeout(&self) -> Option<Duration> {
         self.inner.ack_timeout
     }
 
-    pub(crate) fn unlisten(&self, listener: ListenerId) {
-        self.driver().unlisten(self.inner.id, listener);
-    }
-
-    fn subscription(&self, event: Option<&str>) -> Subscription {
+    fn subscription(&self, scope: Scope<'_>) -> Subscription {
         let (sender, receiver) = unbounded();
         let sink = Sink::Channel(sender, receiver.clone());
-        let listener = self.driver().listen(self.inner.id, event, false, sink);
+        let listener = self.driver().listen(self.inner.id, scope, Order::Last, false, sink);
         Subscription::new(receiver, self.clone(), listener)
+    }
+
+    fn listen(
+        &self,
+        scope: Scope<'_>,
+        order: Order,
+        once: bool,
+        callback: impl FnMut(Event) + Send + 'static,
+    ) -> Result<ListenerId> {
+        self.start_dispatch()?;
+        let sink = Sink::Callback(Arc::new(Mutex::new(callback)));
+        Ok(self.driver().listen(self.inner.id, scope, order, once, sink))
     }
 
     fn driver(&self) -> &Driver {

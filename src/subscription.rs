@@ -124,7 +124,7 @@ fn closed() -> Error {
 
 impl<T: Item> Drop for Subscription<T> {
     fn drop(&mut self) {
-        self.socket.unlisten(self.listener);
+        self.socket.off(self.listener);
     }
 }
 

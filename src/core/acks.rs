@@ -9,6 +9,15 @@ pub(crate) struct Acks<A> {
     next: u64,
 }
 
+/// Who waits for an acknowledgement.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Waiter<A> {
+    /// The caller of an emit.
+    Caller(A),
+    /// The queue of events that are sent again until they are acknowledged.
+    Retry,
+}
+
 #[derive(Debug)]
 struct Pending<A> {
     ack: A,

@@ -12,6 +12,7 @@
 //! ```
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::backoff::Backoff;
 use super::engine::{Engine, LinkId, Load, Loss, Signal, State, Work};
@@ -27,7 +28,7 @@ use crate::proto::revision::{Dialect, V4_DIALECT};
 use crate::proto::socket_packet::{Header, SocketPacket};
 
 /// How long a transport may take to close in good order.
-pub(super) const LINGER: std::time::Duration = std::time::Duration::from_secs(5);
+pub(super) const LINGER: Duration = Duration::from_secs(5);
 
 /// What the owner has to do.
 #[derive(Debug)]
@@ -48,6 +49,8 @@ pub(crate) enum Output<A> {
     Manager(ManagerEvent),
     /// Resolve an acknowledgement.
     Acked { ack: A, result: Result<SocketPacket> },
+    /// Tell those who want to know that an event was handed to the session.
+    Sent { namespace: NamespaceId, payload: Payload },
     /// Those who wait to emit may try again.
     Room,
 }
@@ -56,8 +59,10 @@ pub(crate) enum Output<A> {
 #[derive(Debug)]
 pub(crate) struct Emit<A> {
     pub(crate) payload: Payload,
-    /// What [`Output::Acked`] gives back, and the limit of the wait for it.
-    pub(crate) ack: Option<(A, Option<std::time::Duration>)>,
+    /// What [`Output::Acked`] gives back.
+    pub(crate) ack: Option<A>,
+    /// The limit of the wait for the acknowledgement.
+    pub(crate) timeout: Option<Duration>,
     /// Rather drop it than let it wait.
     pub(crate) volatile: bool,
 }
@@ -105,6 +110,10 @@ pub(crate) struct Client<A> {
     attempts: u32,
     pub(super) timers: Timers,
     next_link: u32,
+    /// Which of the transports the current attempt is on.
+    transport: usize,
+    /// A WebSocket worked with this server, and nothing failed since.
+    websocket_works: bool,
     pub(super) outputs: VecDeque<Output<A>>,
     pub(super) counters: Counters,
     pub(super) encoded: VecDeque<Packet>,
@@ -130,6 +139,8 @@ impl<A> Client<A> {
             attempts: 0,
             timers: Timers::default(),
             next_link: 0,
+            transport: 0,
+            websocket_works: false,
             outputs: VecDeque::new(),
             counters: Counters::default(),
             encoded: VecDeque::new(),
@@ -176,9 +187,28 @@ impl<A> Client<A> {
         self.engine.as_ref()
     }
 
-    /// The options, to be changed between attempts.
-    pub(crate) fn options_mut(&mut self) -> &mut ManagerOptions {
-        &mut self.options
+    pub(crate) fn options(&self) -> &ManagerOptions {
+        &self.options
+    }
+
+    /// Changes options, from the next attempt on. Switching reconnection off ends a wait for one.
+    pub(crate) fn change_options(&mut self, change: impl FnOnce(&mut ManagerOptions)) {
+        change(&mut self.options);
+        if !self.options.reconnection && self.phase == Phase::Waiting {
+            self.timers.set(Timer::Reconnect, None);
+            self.attempts = 0;
+            self.phase = Phase::Idle;
+        }
+    }
+
+    /// Closes the session as if it had been lost: reconnection follows.
+    pub(crate) fn close_engine(&mut self, now: Timestamp) {
+        if let Some(mut engine) = self.engine.take() {
+            engine.close();
+            self.retire(engine, now);
+            let reason = DisconnectReason::ForcedClose;
+            self.closed(reason, None, now);
+        }
     }
 
     /// Opens the connection, unless it is open or on its way. A wait for the next attempt ends.
@@ -198,9 +228,7 @@ impl<A> Client<A> {
         self.leave_session();
         if let Some(mut engine) = self.engine.take() {
             engine.close();
-            self.timers.set(Timer::Linger(engine.main_link()), Some(now + LINGER));
-            self.retiring.push(engine);
-            self.pump_retiring(now);
+            self.retire(engine, now);
         }
         if was_open {
             let reason = DisconnectReason::ForcedClose;
@@ -266,7 +294,7 @@ impl<A> Client<A> {
                 Timer::Stable => self.backoff.reset(),
                 Timer::Linger(link) => self.linger_timed_out(link, now),
                 Timer::Join(namespace) => self.join_timed_out(namespace, now),
-                Timer::Ack(namespace, ack) => self.ack_timed_out(namespace, ack),
+                Timer::Ack(namespace, ack) => self.ack_timed_out(namespace, ack, now),
             }
             self.pump(now);
         }
@@ -300,20 +328,53 @@ impl<A> Client<A> {
     }
 
     fn dial(&mut self, now: Timestamp) {
-        let transport = self.options.transports.first().copied().unwrap_or(Transport::WebSocket);
-        let may_upgrade =
-            self.options.upgrade && self.options.transports.contains(&Transport::WebSocket);
+        self.transport = 0;
+        self.timers.set(Timer::Open, self.options.timeout.map(|timeout| now + timeout));
+        self.dial_transport();
+    }
+
+    /// Tries the transport that it is the turn of.
+    fn dial_transport(&mut self) {
+        let options = &self.options;
+        let remembered = options.remember_upgrade
+            && self.websocket_works
+            && options.transports.contains(&Transport::WebSocket);
+        let listed = options.transports.get(self.transport).copied();
+        let transport =
+            if remembered { Transport::WebSocket } else { listed.unwrap_or(Transport::WebSocket) };
+        // A transport that has just failed is no goal for an upgrade.
+        let may_upgrade = options.upgrade
+            && options.transports.iter().skip(self.transport).any(|t| *t == Transport::WebSocket);
         let link = self.new_link();
         self.parser.reset();
         self.engine = Some(Engine::new(link, transport, may_upgrade, self.dialect));
         self.phase = Phase::Connecting;
-        self.timers.set(Timer::Open, self.options.timeout.map(|timeout| now + timeout));
         self.outputs.push_back(Output::Dial { link, transport, sid: None });
+    }
+
+    /// Goes on with the next transport after the first packet failed to come by this one; `false`
+    /// when there is none.
+    fn try_next_transport(&mut self) -> bool {
+        let left = self.transport + 1 < self.options.transports.len();
+        let next = self.options.try_all_transports && left && self.phase == Phase::Connecting;
+        if next {
+            self.transport += 1;
+            self.websocket_works = false;
+            self.dial_transport();
+        }
+        next
     }
 
     fn new_link(&mut self) -> LinkId {
         self.next_link = self.next_link.wrapping_add(1);
         LinkId(self.next_link)
+    }
+
+    /// Lets a session that is being closed come to its end in the background.
+    fn retire(&mut self, engine: Engine, now: Timestamp) {
+        self.timers.set(Timer::Linger(engine.main_link()), Some(now + LINGER));
+        self.retiring.push(engine);
+        self.pump_retiring(now);
     }
 
     /// Runs a verb of the session that the link belongs to, and then what follows from it.
@@ -350,6 +411,7 @@ impl<A> Client<A> {
                 Signal::Pinged => self.outputs.push_back(Output::Manager(ManagerEvent::Ping)),
                 Signal::Probe => self.probe(),
                 Signal::Upgraded(_) => {
+                    self.websocket_works = true;
                     let upgrade = ManagerEvent::Upgrade(Transport::WebSocket);
                     self.outputs.push_back(Output::Manager(upgrade));
                 }
@@ -396,6 +458,8 @@ impl<A> Client<A> {
         self.timers.set(Timer::Open, None);
         self.timers.set(Timer::Stable, Some(now + self.options.reconnection_delay_max));
         self.phase = Phase::Open;
+        self.websocket_works |=
+            self.engine.as_ref().is_some_and(|engine| engine.transport() == Transport::WebSocket);
         self.outputs.push_back(Output::Manager(ManagerEvent::Open));
         let attempts = std::mem::take(&mut self.attempts);
         if attempts > 0 {
@@ -411,6 +475,11 @@ impl<A> Client<A> {
     /// The session ended by itself.
     fn closed(&mut self, reason: DisconnectReason, error: Option<Error>, now: Timestamp) {
         let was_open = self.phase == Phase::Open;
+        let timed_out = error.as_ref().is_some_and(Error::is_timeout);
+        if !timed_out && self.try_next_transport() {
+            return;
+        }
+        self.websocket_works = false;
         self.leave_session();
         self.engine = None;
         // Those who wait for room wait in vain.

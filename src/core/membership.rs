@@ -12,7 +12,7 @@ impl<A> Client<A> {
     /// Joins a namespace, now and after each reconnection; opens the connection if need be.
     pub(crate) fn connect(&mut self, id: NamespaceId, now: Timestamp) {
         match self.namespace(id).phase {
-            Phase::Idle => {
+            Phase::Idle | Phase::Waiting => {
                 self.namespace_mut(id).phase = Phase::Waiting;
                 match self.phase {
                     Connection::Idle => self.open(now),
@@ -23,7 +23,7 @@ impl<A> Client<A> {
             Phase::Leaving { .. } => {
                 self.namespace_mut(id).phase = Phase::Leaving { rejoin: true };
             }
-            Phase::Waiting | Phase::Asking | Phase::Joining | Phase::Joined => {}
+            Phase::Asking | Phase::Joining | Phase::Joined => {}
         }
         self.pump(now);
     }
@@ -120,6 +120,7 @@ impl<A> Client<A> {
                     self.timers.set(Timer::Join(id), None);
                     self.deliver_early_events(id);
                     self.flush_send_buffer(id);
+                    self.try_next(id, now);
                     if let Some(status) = self.namespace(id).status() {
                         self.outputs.push_back(Output::Status { namespace: id, status });
                     }

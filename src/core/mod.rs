@@ -13,6 +13,7 @@ pub(crate) mod engine;
 mod heartbeat;
 mod membership;
 pub(crate) mod namespace;
+mod retry;
 pub(crate) mod timer;
 mod traffic;
 mod upgrade;

@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::acks::Acks;
+use super::acks::{Acks, Waiter};
 use super::engine::Load;
+use super::retry::RetryQueue;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::event::Status;
 use crate::payload::{Args, Payload};
@@ -61,7 +62,10 @@ pub(crate) struct Namespace<A> {
     pub(crate) session: u32,
     /// Counts the questions for credentials: only the answer to the last one is of use.
     pub(crate) asked: u32,
-    pub(crate) acks: Acks<A>,
+    pub(crate) acks: Acks<Waiter<A>>,
+    pub(crate) retry: Option<RetryQueue<A>>,
+    /// Somebody wants to know of outgoing events.
+    pub(crate) observed: bool,
     send_buffer: VecDeque<Buffered>,
     buffered: Load,
     /// Events that came before the answer to CONNECT.
@@ -87,6 +91,8 @@ impl<A> Namespace<A> {
             session: 0,
             asked: 0,
             acks: Acks::default(),
+            retry: None,
+            observed: false,
             send_buffer: VecDeque::new(),
             buffered: Load::default(),
             receive_buffer: VecDeque::new(),
@@ -101,9 +107,18 @@ impl<A> Namespace<A> {
         !matches!(self.phase, Phase::Idle | Phase::Leaving { rejoin: false })
     }
 
-    /// How much waits in the send buffer.
+    /// How much waits to be handed to a session.
     pub(crate) fn buffered(&self) -> Load {
-        self.buffered
+        let retry = self.retry.as_ref().map(RetryQueue::load).unwrap_or_default();
+        Load {
+            packets: self.buffered.packets + retry.packets,
+            bytes: self.buffered.bytes + retry.bytes,
+        }
+    }
+
+    /// The events in the send buffer, as JSON.
+    pub(crate) fn send_buffer(&self) -> impl Iterator<Item = &str> {
+        self.send_buffer.iter().map(|event| event.payload.json.as_str())
     }
 
     /// Appends to the send buffer.

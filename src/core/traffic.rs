@@ -1,5 +1,6 @@
 //! Events and acknowledgements, out and in.
 
+use super::acks::Waiter;
 use super::client::{Client, Emit, Output, Refused};
 use super::engine::{Engine, Load};
 use super::namespace::{Buffered, NamespaceId, Phase};
@@ -33,8 +34,15 @@ impl<A> Client<A> {
             }
             self.make_room(id, size).map_err(Refused::Error)?;
         }
-        let ack = emit.ack.take().map(|(ack, limit)| {
-            let number = self.namespace_mut(id).acks.register(ack);
+        if self.namespace(id).retry.is_some() && !emit.volatile {
+            let caller = emit.ack.take();
+            self.queue_for_retry(id, emit.payload, caller, emit.timeout, now);
+            self.pump(now);
+            return Ok(());
+        }
+        let limit = emit.timeout;
+        let ack = emit.ack.take().map(|ack| {
+            let number = self.namespace_mut(id).acks.register(Waiter::Caller(ack));
             self.timers.set(Timer::Ack(id, number), limit.map(|limit| now + limit));
             number
         });
@@ -76,11 +84,33 @@ impl<A> Client<A> {
         self.engine.is_none() || !self.is_full(size)
     }
 
+    /// Drops what waits for the namespace to be joined; gives the number of events.
+    pub(crate) fn clear_send_buffer(&mut self, id: NamespaceId) -> usize {
+        let before = self.counters.dropped;
+        let error = Error::new(ErrorKind::Disconnected, "the send buffer was cleared");
+        while let Some(event) = self.namespace_mut(id).unbuffer() {
+            self.give_up(id, event.ack, &error);
+        }
+        self.outputs.push_back(Output::Room);
+        self.counters.dropped - before
+    }
+
+    /// Drops the events that came before the answer to CONNECT; gives their number.
+    pub(crate) fn clear_receive_buffer(&mut self, id: NamespaceId) -> usize {
+        std::mem::take(&mut self.namespace_mut(id).receive_buffer).len()
+    }
+
+    /// Whether somebody wants to know of outgoing events.
+    pub(crate) fn observe_outgoing(&mut self, id: NamespaceId, observed: bool) {
+        self.namespace_mut(id).observed = observed;
+    }
+
     /// Gives up the wait for all acknowledgements.
     pub(crate) fn fail_all_acks(&mut self, id: NamespaceId, error: &Error) {
-        for (number, ack) in self.namespace_mut(id).acks.remove_all() {
+        self.abandon_retries(id, error);
+        for (number, waiter) in self.namespace_mut(id).acks.remove_all() {
             self.timers.set(Timer::Ack(id, number), None);
-            self.outputs.push_back(Output::Acked { ack, result: Err(error.clone()) });
+            self.fail(waiter, error);
         }
     }
 
@@ -98,7 +128,7 @@ impl<A> Client<A> {
             Kind::ConnectError => self.on_connect_error(id, &packet, now),
             Kind::Disconnect => self.on_disconnect(id, now),
             Kind::Event => self.on_event(id, packet),
-            Kind::Ack => self.on_ack(id, packet),
+            Kind::Ack => self.on_ack(id, packet, now),
         }
     }
 
@@ -132,18 +162,31 @@ impl<A> Client<A> {
             ErrorKind::Disconnected,
             format!("the connection ended before the acknowledgement came: {reason}"),
         );
-        for (number, ack) in failed {
+        for (number, waiter) in failed {
             self.timers.set(Timer::Ack(id, number), None);
-            self.outputs.push_back(Output::Acked { ack, result: Err(error.clone()) });
+            match waiter {
+                Waiter::Caller(_) => self.fail(waiter, &error),
+                Waiter::Retry => self.try_interrupted(id),
+            }
         }
     }
 
-    pub(super) fn ack_timed_out(&mut self, id: NamespaceId, number: u64) {
+    pub(super) fn ack_timed_out(&mut self, id: NamespaceId, number: u64, now: Timestamp) {
         let namespace = self.namespace_mut(id);
         namespace.withdraw(number);
-        if let Some(ack) = namespace.acks.remove(number) {
-            let error = Error::new(ErrorKind::Timeout, "no acknowledgement in time");
-            self.outputs.push_back(Output::Acked { ack, result: Err(error) });
+        match namespace.acks.remove(number) {
+            Some(Waiter::Retry) => self.try_timed_out(id, now),
+            Some(waiter) => {
+                let error = Error::new(ErrorKind::Timeout, "no acknowledgement in time");
+                self.fail(waiter, &error);
+            }
+            None => {}
+        }
+    }
+
+    fn fail(&mut self, waiter: Waiter<A>, error: &Error) {
+        if let Waiter::Caller(ack) = waiter {
+            self.outputs.push_back(Output::Acked { ack, result: Err(error.clone()) });
         }
     }
 
@@ -166,14 +209,17 @@ impl<A> Client<A> {
         }
     }
 
-    fn on_ack(&mut self, id: NamespaceId, packet: SocketPacket) {
+    fn on_ack(&mut self, id: NamespaceId, packet: SocketPacket, now: Timestamp) {
         let ack = packet.id.and_then(|number| {
             let ack = self.namespace_mut(id).acks.remove(number)?;
             self.timers.set(Timer::Ack(id, number), None);
             Some(ack)
         });
         match ack {
-            Some(ack) => self.outputs.push_back(Output::Acked { ack, result: Ok(packet) }),
+            Some(Waiter::Caller(ack)) => {
+                self.outputs.push_back(Output::Acked { ack, result: Ok(packet) });
+            }
+            Some(Waiter::Retry) => self.try_succeeded(id, packet, now),
             None => {
                 log::debug!("an acknowledgement that nobody waits for is ignored");
                 self.counters.ignored += 1;
@@ -181,7 +227,11 @@ impl<A> Client<A> {
         }
     }
 
-    fn send_event(&mut self, id: NamespaceId, payload: Payload, ack: Option<u64>) {
+    pub(super) fn send_event(&mut self, id: NamespaceId, payload: Payload, ack: Option<u64>) {
+        if self.namespace(id).observed {
+            let payload = payload.clone();
+            self.outputs.push_back(Output::Sent { namespace: id, payload });
+        }
         if let Some(ack) = ack {
             self.namespace_mut(id).acks.mark_sent(ack);
         }
@@ -261,14 +311,14 @@ impl<A> Client<A> {
         self.counters.dropped += 1;
         let Some(number) = ack else { return };
         self.timers.set(Timer::Ack(id, number), None);
-        if let Some(ack) = self.namespace_mut(id).acks.remove(number) {
-            self.outputs.push_back(Output::Acked { ack, result: Err(error.clone()) });
+        if let Some(waiter) = self.namespace_mut(id).acks.remove(number) {
+            self.fail(waiter, error);
         }
     }
 
     fn drop_volatile(&mut self, emit: Emit<A>) {
         self.counters.dropped += 1;
-        if let Some((ack, _)) = emit.ack {
+        if let Some(ack) = emit.ack {
             let error = Error::new(ErrorKind::Disconnected, "the volatile event was dropped");
             self.outputs.push_back(Output::Acked { ack, result: Err(error) });
         }

@@ -1,12 +1,23 @@
 //! Where the answer to one event arrives.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 
 use crate::error::Result;
 use crate::event::AckReply;
+
+/// Who gets the answer to an event.
+pub(crate) enum AckHandle {
+    /// One who waits for it.
+    Slot(Arc<AckSlot>),
+    /// A callback.
+    Callback(AckCallback),
+}
+
+/// Takes the answer to an event.
+pub(crate) type AckCallback = Box<dyn FnOnce(Result<AckReply>) + Send>;
 
 /// The meeting place of an acknowledgement and the one who waits for it.
 #[derive(Debug, Default)]

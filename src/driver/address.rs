@@ -25,38 +25,74 @@ pub(crate) struct Address {
     /// With a leading slash.
     pub(crate) path: String,
     pub(crate) query: Vec<(String, String)>,
-    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) headers: Vec<Header>,
+    pub(crate) timestamps: Timestamps,
+    /// Binary travels as base64, in both directions.
+    pub(crate) force_base64: bool,
+}
+
+/// A header of the user's.
+#[derive(Clone, Debug)]
+pub(crate) struct Header {
+    pub(crate) name: String,
+    pub(crate) value: String,
+    /// On this transport only.
+    pub(crate) only: Option<Transport>,
+}
+
+/// Which requests carry a parameter that no cache has seen.
+#[derive(Clone, Debug)]
+pub(crate) struct Timestamps {
+    pub(crate) parameter: String,
+    /// Where nothing is said, those of long-polling.
+    pub(crate) requests: Option<bool>,
 }
 
 impl Address {
-    /// The request that opens a transport, or that goes on with a session. The parameters of the
-    /// protocol win over the user's of the same name.
+    /// The names of the parameters that the protocol sets.
+    pub(crate) const RESERVED: [&str; 3] = ["EIO", "transport", "sid"];
+
+    /// The request that opens a transport, or that goes on with a session.
     pub(super) fn request(&self, eio: &str, transport: Transport, sid: Option<&str>) -> Request {
-        let mut own = vec![("EIO", eio.to_owned()), ("transport", transport.name().to_owned())];
-        if let Some(sid) = sid {
-            own.push(("sid", sid.to_owned()));
-        }
-        if transport == Transport::Polling {
-            own.push(("t", cache_buster()));
-        }
-        let user = self
+        let mut parameters: Vec<(&str, &str)> = self
             .query
             .iter()
-            .map(|(name, value)| (name.as_str(), value))
-            .filter(|(name, _)| !["EIO", "transport", "sid", "t"].contains(name));
-        let mut path_and_query = self.path.clone();
-        let all = user.chain(own.iter().map(|(name, value)| (*name, value)));
-        for (index, (name, value)) in all.enumerate() {
-            path_and_query.push(if index == 0 { '?' } else { '&' });
-            path_and_query.extend(utf8_percent_encode(name, QUERY));
-            path_and_query.push('=');
-            path_and_query.extend(utf8_percent_encode(value, QUERY));
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .filter(|(name, _)| !Self::RESERVED.contains(name))
+            .collect();
+        parameters.extend([("EIO", eio), ("transport", transport.name())]);
+        parameters.extend(sid.map(|sid| ("sid", sid)));
+        let stamp = cache_buster();
+        if self.timestamps.requests.unwrap_or(transport == Transport::Polling) {
+            parameters.push((&self.timestamps.parameter, &stamp));
+        }
+        if self.force_base64 {
+            parameters.push(("b64", "1"));
         }
         Request {
             endpoint: self.endpoint.clone(),
-            path_and_query,
-            headers: self.headers.clone(),
+            path_and_query: self.with_query(&parameters),
+            headers: self.headers_of(transport),
         }
+    }
+
+    fn with_query(&self, parameters: &[(&str, &str)]) -> String {
+        let mut text = self.path.clone();
+        for (index, (name, value)) in parameters.iter().enumerate() {
+            text.push(if index == 0 { '?' } else { '&' });
+            text.extend(utf8_percent_encode(name, QUERY));
+            text.push('=');
+            text.extend(utf8_percent_encode(value, QUERY));
+        }
+        text
+    }
+
+    fn headers_of(&self, transport: Transport) -> Vec<(String, String)> {
+        self.headers
+            .iter()
+            .filter(|header| header.only.is_none_or(|only| only == transport))
+            .map(|header| (header.name.clone(), header.value.clone()))
+            .collect()
     }
 }
 
@@ -75,6 +111,8 @@ mod tests {
             path: "/socket.io/".into(),
             query: query.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
             headers: Vec::new(),
+            timestamps: Timestamps { parameter: "t".into(), requests: None },
+            force_base64: false,
         }
     }
 
@@ -99,5 +137,28 @@ mod tests {
         let one = address(&[]).request("4", Transport::Polling, None);
         let other = address(&[]).request("4", Transport::Polling, None);
         assert_ne!(one.path_and_query, other.path_and_query);
+    }
+
+    #[test]
+    fn timestamps_can_be_switched_off_and_renamed() {
+        let mut address = address(&[]);
+        address.timestamps.requests = Some(false);
+        let request = address.request("4", Transport::Polling, None);
+        assert_eq!(request.path_and_query, "/socket.io/?EIO=4&transport=polling");
+        address.timestamps = Timestamps { parameter: "ts".into(), requests: Some(true) };
+        let request = address.request("4", Transport::WebSocket, None);
+        assert!(request.path_and_query.contains("&ts="), "{}", request.path_and_query);
+    }
+
+    #[test]
+    fn a_header_can_be_for_one_transport() {
+        let mut address = address(&[]);
+        address.headers.push(Header {
+            name: "x".into(),
+            value: "y".into(),
+            only: Some(Transport::Polling),
+        });
+        assert_eq!(address.request("4", Transport::Polling, None).headers.len(), 1);
+        assert_eq!(address.request("4", Transport::WebSocket, None).headers.len(), 0);
     }
 }

@@ -1,20 +1,23 @@
 //! The thread that runs the user's callbacks, and the threads that ask for credentials.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::Driver;
 use crate::core::namespace::NamespaceId;
+use crate::driver::ack_slot::AckCallback;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{Event, Status};
+use crate::event::{AckReply, Event, ManagerEvent, Status};
 use crate::payload::Payload;
 
 /// A callback for events.
 pub(crate) type EventCallback = Arc<Mutex<dyn FnMut(Event) + Send>>;
 /// A callback for news of the connection.
 pub(crate) type StatusCallback = Arc<Mutex<dyn FnMut(Status) + Send>>;
+/// A callback for news of a manager's connection.
+pub(crate) type ManagerCallback = Arc<Mutex<dyn FnMut(ManagerEvent) + Send>>;
 /// Gives the credentials of a namespace, at each connection.
 pub(crate) type AuthFunction = Arc<dyn Fn() -> Result<Payload> + Send + Sync>;
 
@@ -22,6 +25,8 @@ pub(crate) type AuthFunction = Arc<dyn Fn() -> Result<Payload> + Send + Sync>;
 pub(super) enum Call {
     Event(EventCallback, Event),
     Status(StatusCallback, Status),
+    Manager(ManagerCallback, ManagerEvent),
+    Ack(AckCallback, Result<AckReply>),
 }
 
 /// The queue of calls. The thread starts with the first callback and ends with the queue.
@@ -61,20 +66,22 @@ impl Dispatcher {
 
 impl Call {
     fn run(self) {
-        let outcome = match self {
+        let call = AssertUnwindSafe(|| match self {
             // The event's place in the receive buffer is free as soon as its callback runs.
-            Self::Event(callback, event) => catch_unwind(AssertUnwindSafe(|| {
-                let event = event.received();
-                (callback.lock().unwrap_or_else(PoisonError::into_inner))(event);
-            })),
-            Self::Status(callback, status) => catch_unwind(AssertUnwindSafe(|| {
-                (callback.lock().unwrap_or_else(PoisonError::into_inner))(status);
-            })),
-        };
-        if outcome.is_err() {
+            Self::Event(callback, event) => lock(&callback)(event.received()),
+            Self::Status(callback, status) => lock(&callback)(status),
+            Self::Manager(callback, event) => lock(&callback)(event),
+            Self::Ack(callback, result) => callback(result),
+        });
+        if catch_unwind(call).is_err() {
             log::error!("a callback panicked; the connection goes on");
         }
     }
+}
+
+/// A callback that panicked is called again all the same.
+fn lock<T: ?Sized>(callback: &Mutex<T>) -> MutexGuard<'_, T> {
+    callback.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Driver {

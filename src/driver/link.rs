@@ -74,7 +74,7 @@ impl Driver {
         let Some(driver) = self.this.upgrade() else { return };
         let transport = if polling { Transport::Polling } else { Transport::WebSocket };
         let eio = self.look(crate::core::client::Client::dialect).eio();
-        let request = self.address.request(eio, transport, sid.as_deref());
+        let request = self.address().request(eio, transport, sid.as_deref());
         log::debug!(
             "opening {transport} to {}{}",
             request.endpoint,

@@ -6,24 +6,25 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender};
 
-use super::dispatch::{Call, Dispatcher, EventCallback, StatusCallback};
+use super::dispatch::{Call, Dispatcher, EventCallback};
 use crate::budget::{Budget, Permit};
 use crate::event::{Event, Status};
 use crate::net::Signal;
 use crate::options::{Limits, WhenFull};
 
-/// The number of a listener, to remove it by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ListenerId(usize);
+/// The number of a callback, to remove it by; see [`Socket::off`](crate::Socket::off).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ListenerId(usize);
 
-/// How many statuses wait for a reader who does not read. The oldest give way.
-const STATUSES: usize = 64;
+/// How many pieces of news wait for a reader who does not read. The oldest give way.
+const NEWS: usize = 64;
 
 /// The listeners of one namespace.
 #[derive(Default)]
 pub(super) struct Listeners {
     by_event: HashMap<Box<str>, Vec<Listener>>,
     any: Vec<Listener>,
+    outgoing: Vec<Listener>,
     statuses: Vec<(ListenerId, StatusSink)>,
     next: usize,
 }
@@ -36,6 +37,24 @@ pub(super) struct Listener {
     sink: Sink,
 }
 
+/// Which events a listener wants.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Scope<'a> {
+    /// Those of this name.
+    Event(&'a str),
+    /// All.
+    Any,
+    /// All that are sent.
+    Outgoing,
+}
+
+/// When a listener gets its turn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Order {
+    First,
+    Last,
+}
+
 /// Where events go.
 #[derive(Clone)]
 pub(crate) enum Sink {
@@ -46,20 +65,36 @@ pub(crate) enum Sink {
 }
 
 /// Where statuses go.
-pub(crate) enum StatusSink {
-    Channel(Sender<Status>, Receiver<Status>),
-    Callback(StatusCallback),
+pub(crate) type StatusSink = NewsSink<Status>;
+
+/// Where news goes.
+pub(crate) enum NewsSink<T> {
+    /// A subscription; the receiver serves to take out the oldest.
+    Channel(Sender<T>, Receiver<T>),
+    /// A callback.
+    Callback(Arc<Mutex<dyn FnMut(T) + Send>>),
 }
 
 impl Listeners {
-    /// Adds a listener for an event, or for all of them.
-    pub(super) fn add(&mut self, event: Option<&str>, once: bool, sink: Sink) -> ListenerId {
+    /// Adds a listener.
+    pub(super) fn add(
+        &mut self,
+        scope: Scope<'_>,
+        order: Order,
+        once: bool,
+        sink: Sink,
+    ) -> ListenerId {
         let id = self.new_id();
-        let list = match event {
-            Some(event) => self.by_event.entry(event.into()).or_default(),
-            None => &mut self.any,
+        let listener = Listener { id, once, sink };
+        let list = match scope {
+            Scope::Event(event) => self.by_event.entry(event.into()).or_default(),
+            Scope::Any => &mut self.any,
+            Scope::Outgoing => &mut self.outgoing,
         };
-        list.push(Listener { id, once, sink });
+        match order {
+            Order::Last => list.push(listener),
+            Order::First => list.insert(0, listener),
+        }
         id
     }
 
@@ -69,11 +104,40 @@ impl Listeners {
         id
     }
 
+    /// How many listeners there are.
+    pub(super) fn count(&self, scope: Scope<'_>) -> usize {
+        match scope {
+            Scope::Event(event) => self.by_event.get(event).map_or(0, Vec::len),
+            Scope::Any => self.any.len(),
+            Scope::Outgoing => self.outgoing.len(),
+        }
+    }
+
+    /// Takes out the callbacks of a scope. Subscriptions end by being dropped.
+    pub(super) fn remove_callbacks(&mut self, scope: Scope<'_>) -> Vec<Listener> {
+        let listeners = match scope {
+            Scope::Event(event) => self.by_event.get_mut(event),
+            Scope::Any => Some(&mut self.any),
+            Scope::Outgoing => Some(&mut self.outgoing),
+        };
+        let removed = listeners.map(take_callbacks).unwrap_or_default();
+        self.by_event.retain(|_, listeners| !listeners.is_empty());
+        removed
+    }
+
+    /// Takes out the callbacks of all events.
+    pub(super) fn remove_all_callbacks(&mut self) -> Vec<Listener> {
+        let removed = self.by_event.values_mut().flat_map(take_callbacks).collect();
+        self.by_event.retain(|_, listeners| !listeners.is_empty());
+        removed
+    }
+
     /// Takes out one listener.
     pub(super) fn remove(&mut self, id: ListenerId) -> (Option<Listener>, Option<StatusSink>) {
         let status = self.statuses.iter().position(|(listener, _)| *listener == id);
         let status = status.map(|index| self.statuses.remove(index).1);
-        let event = std::iter::once(&mut self.any)
+        let event = [&mut self.any, &mut self.outgoing]
+            .into_iter()
             .chain(self.by_event.values_mut())
             .find_map(|listeners| take(listeners, |listener| listener.id == id));
         self.by_event.retain(|_, listeners| !listeners.is_empty());
@@ -110,20 +174,19 @@ impl Listeners {
         }
     }
 
+    /// Shows an event that was sent to everyone who wants to see it.
+    pub(super) fn show_sent(&self, event: &Event, inbox: &Inbox, dispatcher: &Dispatcher) {
+        for listener in &self.outgoing {
+            listener.deliver(event, inbox, dispatcher);
+        }
+    }
+
     /// Tells everyone who wants to know how the connection stands.
     pub(super) fn tell(&self, status: &Status, dispatcher: &Dispatcher) {
         for (_, sink) in &self.statuses {
-            match sink {
-                StatusSink::Channel(sender, receiver) => {
-                    if receiver.len() >= STATUSES {
-                        let _ = receiver.try_recv();
-                    }
-                    let _ = sender.try_send(status.clone());
-                }
-                StatusSink::Callback(callback) => {
-                    dispatcher.call(Call::Status(Arc::clone(callback), status.clone()));
-                }
-            }
+            sink.tell(status.clone(), |callback, status| {
+                dispatcher.call(Call::Status(callback, status));
+            });
         }
     }
 
@@ -133,9 +196,32 @@ impl Listeners {
     }
 }
 
+fn take_callbacks(listeners: &mut Vec<Listener>) -> Vec<Listener> {
+    let all = std::mem::take(listeners);
+    let (callbacks, others) =
+        all.into_iter().partition(|listener| matches!(listener.sink, Sink::Callback(_)));
+    *listeners = others;
+    callbacks
+}
+
 fn take(listeners: &mut Vec<Listener>, which: impl Fn(&Listener) -> bool) -> Option<Listener> {
     let index = listeners.iter().position(which)?;
     Some(listeners.remove(index))
+}
+
+impl<T> NewsSink<T> {
+    /// Passes on a piece of news; to a callback by way of the dispatch thread.
+    pub(super) fn tell(&self, news: T, call: impl FnOnce(Arc<Mutex<dyn FnMut(T) + Send>>, T)) {
+        match self {
+            Self::Channel(sender, receiver) => {
+                if receiver.len() >= NEWS {
+                    let _ = receiver.try_recv();
+                }
+                let _ = sender.try_send(news);
+            }
+            Self::Callback(callback) => call(Arc::clone(callback), news),
+        }
+    }
 }
 
 impl Listener {

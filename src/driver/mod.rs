@@ -19,12 +19,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-pub(crate) use self::address::Address;
-use self::ack_slot::AckSlot;
+pub(crate) use self::ack_slot::AckHandle;
+pub(crate) use self::address::{Address, Header, Timestamps};
 use self::clock::now;
-use self::dispatch::{AuthFunction, Dispatcher};
+use self::dispatch::{AuthFunction, Call, Dispatcher};
 use self::link::Link;
-use self::listeners::{Inbox, Listener, ListenerId, Listeners, Sink, StatusSink};
+use self::listeners::{
+    Inbox, Listener, ListenerId, Listeners, NewsSink, Order, Scope, Sink, StatusSink,
+};
 use crate::core::client::{Client, Counters, Emit, Output, Refused};
 use crate::core::engine::LinkId;
 use crate::core::namespace::{Auth, NamespaceId, Phase};
@@ -36,16 +38,14 @@ use crate::options::ManagerOptions;
 use crate::payload::Payload;
 use crate::proto::socket_packet::SocketPacket;
 
-/// What an awaited acknowledgement is to the state machines.
-pub(crate) type AckHandle = Arc<AckSlot>;
-
 /// One connection, as its threads and handles share it.
 pub(crate) struct Driver {
     monitor: Mutex<Monitor>,
     /// Something changed that a blocked caller may wait for.
     changed: Condvar,
     net: Arc<Net>,
-    address: Address,
+    /// Replaced as a whole, for the next attempt.
+    address: Mutex<Arc<Address>>,
     stack_size: usize,
     max_message: usize,
     inbox: Inbox,
@@ -58,7 +58,7 @@ pub(crate) struct Monitor {
     links: HashMap<LinkId, Link>,
     /// By the number of the namespace.
     listeners: Vec<Listeners>,
-    manager_listeners: Vec<crossbeam_channel::Sender<ManagerEvent>>,
+    manager_listeners: Vec<NewsSink<ManagerEvent>>,
     auth_functions: HashMap<NamespaceId, AuthFunction>,
     dispatcher: Dispatcher,
     /// The deadline that the timer thread knows of.
@@ -72,8 +72,16 @@ pub(crate) struct Monitor {
 /// What is done after the lock is released.
 enum Action {
     Wake(Arc<Signal>),
-    Dial { link: LinkId, upgrade: bool, polling: bool, sid: Option<String> },
-    AskAuth { namespace: NamespaceId, asked: u32 },
+    Dial {
+        link: LinkId,
+        upgrade: bool,
+        polling: bool,
+        sid: Option<String>,
+    },
+    AskAuth {
+        namespace: NamespaceId,
+        asked: u32,
+    },
     /// Dropping a listener may run a user's code.
     Drop(Vec<Listener>),
 }
@@ -95,7 +103,7 @@ impl Driver {
             }),
             changed: Condvar::new(),
             net: Arc::new(net),
-            address,
+            address: Mutex::new(Arc::new(address)),
             stack_size: limits.stack_size,
             max_message: limits.max_message,
             inbox: Inbox::new(&limits),
@@ -106,10 +114,7 @@ impl Driver {
     }
 
     /// Runs one verb of the state machines and what follows from it.
-    pub(crate) fn run<R>(
-        &self,
-        verb: impl FnOnce(&mut Client<AckHandle>, Timestamp) -> R,
-    ) -> R {
+    pub(crate) fn run<R>(&self, verb: impl FnOnce(&mut Client<AckHandle>, Timestamp) -> R) -> R {
         self.run_with(|monitor, now| verb(&mut monitor.core, now))
     }
 
@@ -261,11 +266,8 @@ impl Driver {
             if left.is_zero() {
                 break false;
             }
-            monitor = self
-                .changed
-                .wait_timeout(monitor, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            monitor =
+                self.changed.wait_timeout(monitor, left).unwrap_or_else(PoisonError::into_inner).0;
         };
         monitor.waiters -= 1;
         done
@@ -287,10 +289,25 @@ impl Driver {
                 Output::Event { namespace, session, packet } => {
                     self.deliver(monitor, namespace, session, packet, &mut done);
                 }
-                Output::Acked { ack, result } => ack.resolve(result.map(AckReply::new)),
+                Output::Acked { ack, result } => {
+                    let result = result.map(AckReply::new);
+                    match ack {
+                        AckHandle::Slot(slot) => slot.resolve(result),
+                        AckHandle::Callback(callback) => {
+                            monitor.dispatcher.call(Call::Ack(callback, result));
+                        }
+                    }
+                }
+                Output::Sent { namespace, payload } => {
+                    let event = Event::outgoing(payload);
+                    if let Some(listeners) = monitor.listeners.get(namespace.0 as usize) {
+                        listeners.show_sent(&event, &self.inbox, &monitor.dispatcher);
+                    }
+                }
                 Output::Wake(link) => {
                     if let Some(link) = monitor.links.get_mut(&link) {
-                        actions.extend(link.take_sleepers().into_iter().flatten().map(Action::Wake));
+                        actions
+                            .extend(link.take_sleepers().into_iter().flatten().map(Action::Wake));
                     }
                 }
                 Output::Stop(link) => {
@@ -336,11 +353,25 @@ impl Driver {
         }
     }
 
+    fn address(&self) -> Arc<Address> {
+        Arc::clone(&self.address.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Changes where requests lead and what they carry, from the next one on.
+    pub(crate) fn change_address(&self, change: impl FnOnce(&mut Address)) {
+        let mut address = self.address.lock().unwrap_or_else(PoisonError::into_inner);
+        change(Arc::make_mut(&mut address));
+    }
+
     /// A request of the open session.
     #[cfg(feature = "polling")]
-    fn session_request(&self, transport: crate::options::Transport, sid: &str) -> crate::net::Request {
+    fn session_request(
+        &self,
+        transport: crate::options::Transport,
+        sid: &str,
+    ) -> crate::net::Request {
         let eio = self.look(Client::dialect).eio();
-        self.address.request(eio, transport, Some(sid))
+        self.address().request(eio, transport, Some(sid))
     }
 
     fn act(&self, action: Action) {
@@ -390,7 +421,9 @@ impl Monitor {
                 log::debug!("cannot connect to {name:?}: {error}");
                 self.last_error = Some(error.clone());
             }
-            Status::Disconnected { reason, .. } => log::info!("disconnected from {name:?}: {reason}"),
+            Status::Disconnected { reason, .. } => {
+                log::info!("disconnected from {name:?}: {reason}")
+            }
         }
         if let Some(listeners) = self.listeners.get_mut(namespace.0 as usize) {
             listeners.tell(&status, &self.dispatcher);
@@ -399,7 +432,11 @@ impl Monitor {
 
     fn tell_manager(&mut self, event: &ManagerEvent) {
         log::debug!("{event:?}");
-        self.manager_listeners.retain(|listener| listener.try_send(event.clone()).is_ok());
+        for sink in &self.manager_listeners {
+            sink.tell(event.clone(), |callback, event| {
+                self.dispatcher.call(Call::Manager(callback, event));
+            });
+        }
     }
 }
 
@@ -441,64 +478,84 @@ impl Reply for WayBack {
 
 /// Adding and removing listeners.
 impl Driver {
-    /// Adds a subscription.
+    /// Adds a listener. Where it is a callback, [`Driver::start_dispatch`] comes first.
     pub(crate) fn listen(
         &self,
         namespace: NamespaceId,
-        event: Option<&str>,
+        scope: Scope<'_>,
+        order: Order,
         once: bool,
         sink: Sink,
     ) -> ListenerId {
-        self.lock().listeners[namespace.0 as usize].add(event, once, sink)
+        self.change_listeners(namespace, |listeners| listeners.add(scope, order, once, sink))
     }
 
-    /// Adds a callback.
-    pub(crate) fn listen_by_callback(
+    /// Makes sure that there is a thread to run callbacks on.
+    pub(crate) fn start_dispatch(&self) -> Result<()> {
+        self.lock().dispatcher.start()
+    }
+
+    /// How many listeners there are.
+    pub(crate) fn count_listeners(&self, namespace: NamespaceId, scope: Scope<'_>) -> usize {
+        self.lock().listeners[namespace.0 as usize].count(scope)
+    }
+
+    /// Removes the callbacks of a scope, or with `None` those of all events; gives their number.
+    pub(crate) fn remove_callbacks(
         &self,
         namespace: NamespaceId,
-        event: Option<&str>,
-        once: bool,
-        sink: Sink,
-    ) -> Result<ListenerId> {
-        self.lock().dispatcher.start()?;
-        Ok(self.listen(namespace, event, once, sink))
+        scope: Option<Scope<'_>>,
+    ) -> usize {
+        let removed = self.change_listeners(namespace, |listeners| match scope {
+            Some(scope) => listeners.remove_callbacks(scope),
+            None => listeners.remove_all_callbacks(),
+        });
+        removed.len()
+    }
+
+    fn change_listeners<R>(
+        &self,
+        namespace: NamespaceId,
+        change: impl FnOnce(&mut Listeners) -> R,
+    ) -> R {
+        let mut monitor = self.lock();
+        let listeners = &mut monitor.listeners[namespace.0 as usize];
+        let result = change(listeners);
+        let observed = listeners.count(Scope::Outgoing) > 0;
+        monitor.core.observe_outgoing(namespace, observed);
+        // What is taken out may run a user's code when it is dropped: the caller has it, and by
+        // then the lock is released.
+        result
     }
 
     /// Adds a subscription to the statuses of a namespace, which begins with how it stands.
-    pub(crate) fn listen_status(
-        &self,
-        namespace: NamespaceId,
-        sink: StatusSink,
-        from_now: bool,
-    ) -> ListenerId {
+    pub(crate) fn listen_status(&self, namespace: NamespaceId, sink: StatusSink) -> ListenerId {
         let mut monitor = self.lock();
         let connected = monitor.core.namespace(namespace).status();
-        if let (Some(status), StatusSink::Channel(sender, _), true) = (connected, &sink, from_now) {
+        if let (Some(status), StatusSink::Channel(sender, _)) = (connected, &sink) {
             let _ = sender.try_send(status);
         }
         monitor.listeners[namespace.0 as usize].add_status(sink)
     }
 
-    pub(crate) fn unlisten(&self, namespace: NamespaceId, listener: ListenerId) {
-        let removed = self.lock().listeners[namespace.0 as usize].remove(listener);
-        // Dropping it may run a user's code, so not under the lock.
-        drop(removed);
+    /// Removes one listener; `false` when there is none of this number.
+    pub(crate) fn unlisten(&self, namespace: NamespaceId, listener: ListenerId) -> bool {
+        let (event, status) =
+            self.change_listeners(namespace, |listeners| listeners.remove(listener));
+        event.is_some() || status.is_some()
     }
 
     /// Ends all subscriptions and callbacks.
     pub(crate) fn unlisten_all(&self) {
         let mut monitor = self.lock();
-        let listeners: Vec<Listeners> =
-            monitor.listeners.iter_mut().map(std::mem::take).collect();
+        let listeners: Vec<Listeners> = monitor.listeners.iter_mut().map(std::mem::take).collect();
         let manager_listeners = std::mem::take(&mut monitor.manager_listeners);
         drop(monitor);
         drop((listeners, manager_listeners));
     }
 
-    /// Subscribes to the news of the connection.
-    pub(crate) fn listen_manager(&self) -> crossbeam_channel::Receiver<ManagerEvent> {
-        let (sender, receiver) = crossbeam_channel::bounded(64);
-        self.lock().manager_listeners.push(sender);
-        receiver
+    /// Adds a listener to the news of the connection.
+    pub(crate) fn listen_manager(&self, sink: NewsSink<ManagerEvent>) {
+        self.lock().manager_listeners.push(sink);
     }
 }

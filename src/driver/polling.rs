@@ -6,7 +6,8 @@ use super::Driver;
 use super::link::Side;
 use crate::core::engine::{LinkId, Loss, Work};
 use crate::error::Result;
-use crate::net::{Http, Request, Response, Signal};
+use crate::net::http::Response;
+use crate::net::{Http, Request, Signal};
 use crate::options::Transport;
 use crate::proto::packet::Packet;
 

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::link::Side;
 use super::Driver;
+use super::link::Side;
 use crate::core::engine::{LinkId, Loss, Work};
 use crate::error::Result;
-use crate::net::{Received, Request, Signal, WebSocket};
+use crate::net::websocket::Received;
+use crate::net::{Request, Signal, WebSocket};
 use crate::proto::packet::Packet;
 
 /// How much is read before it is handed on, in bytes.
@@ -18,7 +19,8 @@ pub(super) fn run(driver: &Arc<Driver>, link: LinkId, request: &Request, signal:
         Ok(socket) => {
             driver.inbox.set_reader(signal);
             driver.run(|core, now| core.connected(link, now));
-            match (Pump { driver, link, signal, socket }).run() {
+            let base64 = driver.address().force_base64;
+            match (Pump { driver, link, signal, socket, base64 }).run() {
                 Ok(End::Finished) => return,
                 Ok(End::Lost(loss)) => loss,
                 Err(error) => Loss::Failed(error),
@@ -34,6 +36,8 @@ struct Pump<'a> {
     link: LinkId,
     signal: &'a Arc<Signal>,
     socket: WebSocket,
+    /// Binary travels as text.
+    base64: bool,
 }
 
 /// How the service ended.
@@ -61,8 +65,7 @@ impl Pump<'_> {
         let mut readable = true;
         loop {
             let mut packets = Vec::new();
-            let reading =
-                if readable { self.read(&mut packets) } else { Reading::Done };
+            let reading = if readable { self.read(&mut packets) } else { Reading::Done };
             let work = self.exchange(packets, std::mem::take(&mut written));
             if let Reading::Over(loss) = reading {
                 return Ok(End::Lost(loss));
@@ -71,7 +74,7 @@ impl Pump<'_> {
                 Work::Write(packets) => {
                     let dialect = self.driver.look(crate::core::client::Client::dialect);
                     for packet in packets {
-                        self.socket.write(dialect.encode_frame(packet, false))?;
+                        self.socket.write(dialect.encode_frame(packet, self.base64))?;
                     }
                     unflushed = true;
                 }

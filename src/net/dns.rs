@@ -111,3 +111,67 @@ impl LookUp {
         Error::new(ErrorKind::Connect(Stage::Dns), format!("the host `{}` {what}", self.host))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc::{Sender, channel};
+
+    use super::*;
+    use crate::net::testing::{cancel_ends, signal};
+
+    fn one(port: u16) -> Vec<SocketAddr> {
+        vec![SocketAddr::from(([127, 0, 0, 1], port))]
+    }
+
+    #[test]
+    fn the_system_resolver_is_asked() {
+        let addresses = Resolver::default().look_up("localhost", 7, &signal()).unwrap();
+        assert!(addresses.iter().all(|a| a.ip().is_loopback() && a.port() == 7), "{addresses:?}");
+    }
+
+    #[test]
+    fn a_failed_look_up_names_the_host() {
+        let failing = |_: &str, _| Err(io::Error::other("no such name"));
+        let none = |_: &str, _| Ok(Vec::new());
+        let resolver = Resolver::default();
+        for ask in [failing as fn(&str, u16) -> _, none] {
+            let error = resolver.look_up_with("h.example", 1, &signal(), ask).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Connect(Stage::Dns));
+            assert!(error.message().contains("`h.example`"), "{error}");
+        }
+    }
+
+    #[test]
+    fn every_attempt_asks_again() {
+        static ASKED: AtomicUsize = AtomicUsize::new(0);
+        let ask = |_: &str, port| {
+            ASKED.fetch_add(1, Ordering::SeqCst);
+            Ok(one(port))
+        };
+        let resolver = Resolver::default();
+        for port in [1, 1, 2] {
+            assert_eq!(resolver.look_up_with("h", port, &signal(), ask).unwrap(), one(port));
+        }
+        assert_eq!(ASKED.load(Ordering::SeqCst), 3);
+    }
+
+    #[test]
+    fn a_resolver_without_an_answer_holds_one_thread_and_no_caller() {
+        static ASKED: Mutex<Option<Sender<()>>> = Mutex::new(None);
+        let never = |_: &str, _| {
+            ASKED.lock().unwrap().take().expect("a second thread").send(()).unwrap();
+            loop {
+                thread::park();
+            }
+        };
+        let (asked, there) = channel();
+        *ASKED.lock().unwrap() = Some(asked.clone());
+        let resolver = Arc::new(Resolver::default());
+        for host in ["h", "h", "another"] {
+            let of_thread = Arc::clone(&resolver);
+            cancel_ends(&there, move |signal| of_thread.look_up_with(host, 1, signal, never));
+            asked.send(()).unwrap();
+        }
+    }
+}

@@ -170,3 +170,109 @@ fn interleave(addresses: &[SocketAddr]) -> VecDeque<SocketAddr> {
     mixed.truncate(MAX_ADDRESSES);
     mixed
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+
+    use rustix::net::{bind, getsockname, listen, socket};
+
+    use super::*;
+    use crate::net::testing::{LIMIT, cancel_ends, signal, spawn};
+
+    /// An address where nobody listens.
+    fn refusing() -> SocketAddr {
+        TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    }
+
+    /// An address that answers nothing, and what must live for it to stay so: a listener whose
+    /// queue is full.
+    fn black_hole() -> (SocketAddr, OwnedFd, Vec<OwnedFd>) {
+        let listener = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        bind(&listener, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        listen(&listener, 0).unwrap();
+        let address = SocketAddr::try_from(getsockname(&listener).unwrap()).unwrap();
+        let mut fillers = Vec::new();
+        for _ in 0..4 {
+            fillers.push(start(&address).unwrap().0);
+        }
+        (address, listener, fillers)
+    }
+
+    #[test]
+    fn families_alternate_in_the_order_of_the_system() {
+        let v4 = |n: u8| SocketAddr::from(([10, 0, 0, n], 1));
+        let v6 = |n: u16| SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, n], 1));
+        for (given, expected) in [
+            (vec![], vec![]),
+            (vec![v4(1), v4(2)], vec![v4(1), v4(2)]),
+            (vec![v6(1), v6(2), v4(1), v4(2)], vec![v6(1), v4(1), v6(2), v4(2)]),
+            (vec![v4(1), v6(1), v6(2), v6(3)], vec![v4(1), v6(1), v6(2), v6(3)]),
+        ] {
+            assert_eq!(interleave(&given), expected);
+        }
+        let many: Vec<_> = (0..200).map(v4).collect();
+        assert_eq!(interleave(&many).len(), MAX_ADDRESSES);
+    }
+
+    #[test]
+    fn a_refused_connection_names_every_address_and_its_cause() {
+        let addresses = [refusing(), refusing()];
+        let error = connect_first(&addresses, &signal()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Connect(Stage::Tcp));
+        for address in addresses {
+            assert!(error.message().contains(&address.to_string()), "{error}");
+        }
+        assert!(error.message().contains("refused"), "{error}");
+        assert!(error.hint().is_some());
+    }
+
+    #[test]
+    fn without_an_address_there_is_an_error() {
+        let error = connect_first(&[], &signal()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Connect(Stage::Tcp));
+    }
+
+    #[test]
+    fn a_failure_starts_the_next_address_at_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let good = listener.local_addr().unwrap();
+        let mut addresses: Vec<_> = (0..12).map(|_| refusing()).collect();
+        addresses.push(good);
+        let start = Instant::now();
+        let stream = connect_first(&addresses, &signal()).unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), good);
+        assert!(start.elapsed() < 8 * STAGGER, "{:?}", start.elapsed());
+    }
+
+    #[test]
+    fn an_address_that_does_not_answer_is_overtaken() {
+        let (hole, _listener, _fillers) = black_hole();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let good = listener.local_addr().unwrap();
+        let connected = spawn(move || connect_first(&[hole, good], &signal()));
+        let stream = connected.recv_timeout(LIMIT).unwrap().unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), good);
+    }
+
+    #[test]
+    fn a_cancellation_ends_a_connect_that_nobody_answers() {
+        let (hole, _listener, _fillers) = black_hole();
+        let (there, reached) = std::sync::mpsc::channel();
+        cancel_ends(&reached, move |signal| {
+            there.send(()).unwrap();
+            connect_first(&[hole], signal)
+        });
+    }
+
+    #[test]
+    fn the_socket_is_set_up_for_small_messages_and_dead_peers() {
+        use rustix::net::sockopt::{socket_keepalive, tcp_keepidle, tcp_nodelay};
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = connect_first(&[listener.local_addr().unwrap()], &signal()).unwrap();
+        assert!(tcp_nodelay(&stream).unwrap() && socket_keepalive(&stream).unwrap());
+        assert_eq!(tcp_keepidle(&stream).unwrap(), KEEPALIVE);
+        let error = std::io::Read::read(&mut (&stream), &mut [0]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+    }
+}

@@ -14,6 +14,7 @@ use super::request::Request;
 use super::signal::{Signal, cancelled};
 use super::status::Refusal;
 use super::stream::Stream;
+use super::tls::late_refusal;
 use crate::error::{Error, ErrorKind, Result, Stage};
 
 /// Builds the request; a header that cannot be sent is an error.
@@ -104,9 +105,9 @@ fn to_error(error: WsError, signal: &Signal) -> Error {
         WsError::Protocol(ProtocolError::HttparseError(error)) => {
             connect_error("the answer to the WebSocket handshake is no HTTP").with_source(error)
         }
-        WsError::Io(error) => {
+        WsError::Io(error) => late_refusal(&error).unwrap_or_else(|| {
             connect_error("the connection failed during the WebSocket handshake").with_source(error)
-        }
+        }),
         WsError::AttackAttempt | WsError::Capacity(CapacityError::TooManyHeaders) => {
             connect_error("the headers of the answer are too many, too long, or come in crumbs")
         }
@@ -116,4 +117,160 @@ fn to_error(error: WsError, signal: &Signal) -> Error {
 
 fn connect_error(what: &'static str) -> Error {
     Error::new(ErrorKind::Connect(Stage::Http), what)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::mpsc::channel;
+
+    use super::*;
+    use crate::net::testing::{
+        accept, accept_websocket, cancel_ends, header, net, read_head, serve, signal, silent,
+    };
+    use crate::net::{Net, NetOptions};
+    use crate::options::Tls;
+
+    /// What a client says to an answer; `{accept}` in it becomes the right key.
+    fn outcome(answer: &str, subprotocols: &[&str]) -> Result<()> {
+        let answer = answer.to_owned();
+        let (request, server) = serve(move |listener| {
+            let mut stream = accept(&listener);
+            let head = read_head(&mut stream);
+            let key = header(&head, "sec-websocket-key").unwrap();
+            let accept = tungstenite::handshake::derive_accept_key(key.as_bytes());
+            stream.write_all(answer.replace("{accept}", &accept).as_bytes()).unwrap();
+        });
+        let options = NetOptions {
+            tls: Tls::default(),
+            max_message: 1000,
+            subprotocols: subprotocols.iter().map(|&name| name.to_owned()).collect(),
+        };
+        let result = Net::new(options).unwrap().websocket(&request, &signal()).map(drop);
+        server.join().unwrap();
+        result
+    }
+
+    const UPGRADE: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+                           Connection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n";
+
+    #[test]
+    fn the_request_has_what_servers_look_for_and_the_callers_headers_in_their_order() {
+        let (mut request, server) = serve(|listener| {
+            let mut stream = accept(&listener);
+            read_head(&mut stream)
+        });
+        for (name, value) in [("X-B", "1"), ("x-a", "2"), ("X-B", "3"), ("User-Agent", "mine")] {
+            request.headers.push((name.to_owned(), value.to_owned()));
+        }
+        net().websocket(&request, &signal()).unwrap_err();
+        let head = server.join().unwrap();
+        assert!(head.starts_with("GET /socket.io/?EIO=4 HTTP/1.1\r\nHost: 127.0.0.1:"), "{head}");
+        for line in ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"] {
+            assert!(head.contains(&format!("{line}\r\n")), "{head}");
+        }
+        assert_eq!(header(&head, "user-agent"), Some("mine"));
+        assert_eq!(head.to_lowercase().matches("user-agent").count(), 1, "{head}");
+        let own: Vec<_> = head.lines().filter(|line| line.starts_with("x-")).collect();
+        assert_eq!(own, ["x-b: 1", "x-b: 3", "x-a: 2"]);
+    }
+
+    #[test]
+    fn headers_that_cannot_be_sent_fail_before_dialling() {
+        let (mut request, server) = serve(drop);
+        server.join().unwrap();
+        request.headers.push(("X-A".to_owned(), "1\r\nX-Evil: 1".to_owned()));
+        let error = net().websocket(&request, &signal()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidOption, "{error}");
+    }
+
+    #[test]
+    fn an_answer_that_is_no_upgrade_is_named() {
+        for (answer, parts) in [
+            (
+                "HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\n\r\n\
+                 {\"code\":4,\"message\":\"no token\"}",
+                &["401", "Unauthorized", "no token (code 4)", "credentials"][..],
+            ),
+            ("HTTP/1.1 404 Nope\r\nContent-Type: text/html\r\n\r\n<h1>nginx", &["404", "nginx"]),
+            (
+                "HTTP/1.1 302 Found\r\nLocation: https://other/x\r\n\r\n",
+                &["302", "https://other/x", "not followed"],
+            ),
+            ("HTTP/1.1 503 Busy\r\nRetry-After: 120\r\n\r\n", &["503", "`120`"]),
+            ("HTTP/1.1 200 OK\r\n\r\nhello", &["200", "hello"]),
+            ("HTTP/1.1 100 Continue\r\n\r\n", &["100"]),
+            ("SSH-2.0-OpenSSH_9.2\r\n\r\n", &["no HTTP"]),
+            ("", &["closed the connection"]),
+            ("HTTP/1.1 101 Switching", &["closed the connection"]),
+            (&UPGRADE.replace("{accept}", "x"), &["closed the connection"]),
+            (&(UPGRADE.replace("{accept}", "x") + "\r\n"), &["Sec-WebSocket-Accept"]),
+            (&(UPGRADE.replace("Upgrade: websocket\r\n", "") + "\r\n"), &["Upgrade"]),
+            (
+                &(UPGRADE.to_owned() + "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"),
+                &["extension"],
+            ),
+            (&(UPGRADE.to_owned() + "Sec-WebSocket-Protocol: mqtt\r\n\r\n"), &["subprotocol"]),
+        ] {
+            let error = outcome(answer, &[]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Connect(Stage::Http), "{answer}: {error}");
+            let text = error.to_string().to_lowercase();
+            for part in parts {
+                assert!(text.contains(&part.to_lowercase()), "{part} in {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_subprotocol_that_was_asked_for_is_taken() {
+        let answer = UPGRADE.to_owned() + "Sec-WebSocket-Protocol: b\r\n\r\n";
+        outcome(&answer, &["a", "b"]).unwrap();
+        outcome(&answer, &["a"]).unwrap_err();
+    }
+
+    #[test]
+    fn endless_headers_end_in_an_error() {
+        let (request, server) = serve(|listener| {
+            let mut stream = accept(&listener);
+            read_head(&mut stream);
+            let _ = stream.write_all(b"HTTP/1.1 101 OK\r\n");
+            while stream.write_all(&[b'x'; 1000]).is_ok() {}
+        });
+        let error = net().websocket(&request, &signal()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Connect(Stage::Http), "{error}");
+        server.join().unwrap();
+    }
+
+    #[test]
+    fn a_cancellation_ends_the_handshake() {
+        let (there, reached) = channel();
+        let (request, server) = serve(silent(there));
+        let signal = cancel_ends(&reached, move |signal| net().websocket(&request, signal));
+        assert_eq!(signal.stage(), Stage::Http);
+        server.join().unwrap();
+    }
+
+    #[test]
+    fn a_message_right_behind_the_handshake_is_not_lost() {
+        let (request, server) = serve(|listener| {
+            let mut stream = accept_websocket(&listener);
+            stream.write_all(b"\x81\x01x").unwrap();
+            stream
+        });
+        let signal = signal();
+        let mut websocket = net().websocket(&request, &signal).unwrap();
+        let stream = server.join().unwrap();
+        loop {
+            use crate::net::websocket::Received;
+            match websocket.read().unwrap() {
+                Received::Nothing => websocket.wait(true, false, &signal).unwrap(),
+                other => {
+                    let frame = crate::proto::revision::Frame::Text("x".to_owned());
+                    assert_eq!(other, Received::Frame(frame));
+                    break;
+                }
+            }
+        }
+        drop(stream);
+    }
 }

@@ -16,20 +16,22 @@ mod status;
 mod stream;
 #[cfg(test)]
 mod testing;
+mod tls;
 pub(crate) mod websocket;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 #[cfg(feature = "polling")]
-pub(crate) use http::{Http, Response};
+pub(crate) use http::Http;
 pub(crate) use request::Request;
 pub(crate) use signal::Signal;
-pub(crate) use websocket::{Received, WebSocket};
+pub(crate) use websocket::WebSocket;
 
 use self::dns::Resolver;
 use self::stream::Stream;
+use self::tls::TlsConnector;
 use crate::endpoint::Endpoint;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::options::Tls;
 
 /// How a manager's connections are made.
@@ -48,12 +50,20 @@ pub(crate) struct NetOptions {
 pub(crate) struct Net {
     options: NetOptions,
     resolver: Resolver,
+    /// Made when first needed: it takes some ten kilobytes, which unencrypted connections save.
+    tls: Mutex<Option<Arc<TlsConnector>>>,
 }
 
 impl Net {
     /// Prepares the connections; a certificate that cannot be used is an error here.
     pub(crate) fn new(options: NetOptions) -> Result<Self> {
-        Ok(Self { options, resolver: Resolver::default() })
+        let net = Self { options, resolver: Resolver::default(), tls: Mutex::new(None) };
+        let tls = &net.options.tls;
+        let given = !tls.cas.is_empty() || tls.no_built_in_roots || tls.client_cert.is_some();
+        if given || tls.backend.is_some() {
+            net.tls()?;
+        }
+        Ok(net)
     }
 
     /// Opens a WebSocket.
@@ -72,10 +82,22 @@ impl Net {
 
     /// Dials an endpoint.
     fn stream(&self, endpoint: &Endpoint, signal: &Arc<Signal>) -> Result<Stream> {
-        if endpoint.secure {
-            return Err(Error::new(ErrorKind::Unsupported, "TLS"));
+        if !endpoint.secure {
+            let socket = dial::dial(endpoint, &self.resolver, signal)?;
+            return Ok(Stream::plain(socket, signal));
         }
+        let tls = self.tls()?;
         let socket = dial::dial(endpoint, &self.resolver, signal)?;
-        Ok(Stream::plain(socket, signal))
+        tls.connect(socket, endpoint, signal)
+    }
+
+    fn tls(&self) -> Result<Arc<TlsConnector>> {
+        let mut tls = self.tls.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(connector) = &*tls {
+            return Ok(Arc::clone(connector));
+        }
+        let connector = Arc::new(TlsConnector::new(&self.options.tls)?);
+        *tls = Some(Arc::clone(&connector));
+        Ok(connector)
     }
 }

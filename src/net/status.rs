@@ -18,17 +18,15 @@ pub(super) struct Refusal<'a> {
 impl Refusal<'_> {
     /// Names the status, the server's own words, and what to do about it.
     pub(super) fn into_error(self) -> Error {
-        let mut text = format!("the server answered with status {}", self.status);
-        if let Some(reason) = http::StatusCode::from_u16(self.status)
-            .ok()
-            .and_then(|status| status.canonical_reason())
-        {
-            text.push_str(&format!(" ({reason})"));
-        }
-        if let Some(location) = self.redirection() {
-            text.push_str(&format!(", a redirection to `{location}`"));
-        }
-        text.push_str(&self.words());
+        let status = http::StatusCode::from_u16(self.status).ok();
+        let reason = status.and_then(|status| status.canonical_reason()).unwrap_or("unknown");
+        let to = self.redirection().map(|to| format!(", a redirection to `{to}`"));
+        let text = format!(
+            "the server answered with status {} ({reason}){}{}",
+            self.status,
+            to.unwrap_or_default(),
+            self.words()
+        );
         let error = Error::new(ErrorKind::Connect(Stage::Http), text);
         match self.hint() {
             Some(hint) => error.with_hint(hint),

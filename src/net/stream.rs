@@ -8,6 +8,10 @@ use std::sync::Arc;
 use rustix::event::PollFlags;
 
 use super::signal::Signal;
+#[cfg(feature = "native-tls")]
+use super::tls::native::NativeStream;
+#[cfg(feature = "rustls")]
+use super::tls::rustls::RustlsStream;
 use crate::error::Result;
 
 /// A connected stream. Reads and writes never block; [`Stream::wait`] does.
@@ -25,12 +29,28 @@ pub(super) struct Stream {
 #[derive(Debug)]
 enum Layer {
     Plain(TcpStream),
+    #[cfg(feature = "rustls")]
+    Rustls(Box<RustlsStream>),
+    #[cfg(feature = "native-tls")]
+    Native(Box<NativeStream>),
 }
 
 impl Stream {
     /// A stream without encryption, over a non-blocking socket.
     pub(super) fn plain(socket: TcpStream, signal: &Arc<Signal>) -> Self {
         Self::new(Layer::Plain(socket), signal)
+    }
+
+    /// An encrypted stream.
+    #[cfg(feature = "rustls")]
+    pub(super) fn rustls(stream: RustlsStream, signal: &Arc<Signal>) -> Self {
+        Self::new(Layer::Rustls(Box::new(stream)), signal)
+    }
+
+    /// An encrypted stream.
+    #[cfg(feature = "native-tls")]
+    pub(super) fn native(stream: NativeStream, signal: &Arc<Signal>) -> Self {
+        Self::new(Layer::Native(Box::new(stream)), signal)
     }
 
     fn new(layer: Layer, signal: &Arc<Signal>) -> Self {
@@ -55,6 +75,19 @@ impl Stream {
         flags
     }
 
+    /// Whether an end of this stream is known to be the peer's own. The platform's library does not
+    /// tell the end of TLS from a connection that somebody on the way cut.
+    #[cfg(feature = "polling")]
+    pub(super) fn tells_truncation(&self) -> bool {
+        match &self.layer {
+            Layer::Plain(_) => true,
+            #[cfg(feature = "rustls")]
+            Layer::Rustls(_) => true,
+            #[cfg(feature = "native-tls")]
+            Layer::Native(_) => false,
+        }
+    }
+
     /// Says to the peer that nothing more will be written.
     pub(super) fn half_close(&mut self) {
         match &mut self.layer {
@@ -62,6 +95,10 @@ impl Stream {
                 // It fails only if the connection is gone already.
                 let _ = socket.shutdown(Shutdown::Write);
             }
+            #[cfg(feature = "rustls")]
+            Layer::Rustls(stream) => stream.half_close(),
+            #[cfg(feature = "native-tls")]
+            Layer::Native(stream) => stream.half_close(),
         }
     }
 
@@ -80,6 +117,10 @@ impl AsFd for Stream {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match &self.layer {
             Layer::Plain(socket) => socket.as_fd(),
+            #[cfg(feature = "rustls")]
+            Layer::Rustls(stream) => stream.socket().as_fd(),
+            #[cfg(feature = "native-tls")]
+            Layer::Native(stream) => stream.socket().as_fd(),
         }
     }
 }
@@ -89,6 +130,10 @@ impl Read for Stream {
         self.check()?;
         match &mut self.layer {
             Layer::Plain(socket) => retry(|| socket.read(buffer)),
+            #[cfg(feature = "rustls")]
+            Layer::Rustls(stream) => stream.read(buffer),
+            #[cfg(feature = "native-tls")]
+            Layer::Native(stream) => stream.read(buffer),
         }
     }
 }
@@ -98,20 +143,30 @@ impl Write for Stream {
         self.check()?;
         let result = match &mut self.layer {
             Layer::Plain(socket) => write_all_that_fits(socket, bytes),
+            #[cfg(feature = "rustls")]
+            Layer::Rustls(stream) => stream.write(bytes),
+            #[cfg(feature = "native-tls")]
+            Layer::Native(stream) => stream.write(bytes),
         };
         self.full = would_block(&result);
         result
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match &mut self.layer {
-            Layer::Plain(_) => Ok(()),
-        }
+        let result = match &mut self.layer {
+            Layer::Plain(socket) => socket.flush(),
+            #[cfg(feature = "rustls")]
+            Layer::Rustls(stream) => stream.flush(),
+            #[cfg(feature = "native-tls")]
+            Layer::Native(stream) => stream.flush(),
+        };
+        self.full = would_block(&result);
+        result
     }
 }
 
 /// Writes until all is taken or the socket is full; an error only if nothing was taken.
-fn write_all_that_fits(to: &mut impl Write, bytes: &[u8]) -> io::Result<usize> {
+pub(super) fn write_all_that_fits(to: &mut impl Write, bytes: &[u8]) -> io::Result<usize> {
     let mut taken = 0;
     while taken < bytes.len() {
         match retry(|| to.write(&bytes[taken..])) {
@@ -127,7 +182,7 @@ fn write_all_that_fits(to: &mut impl Write, bytes: &[u8]) -> io::Result<usize> {
 }
 
 /// Repeats what a signal handler interrupted.
-fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+pub(super) fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match call() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

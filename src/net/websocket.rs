@@ -225,40 +225,4 @@ fn transport_error(what: &'static str) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::TcpListener;
-    use std::thread;
-
-    use super::*;
-    use crate::net::testing::{net, request};
-
-    #[test]
-    fn messages_go_there_and_back() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let request = request(&listener, "/socket.io/?EIO=4&transport=websocket");
-        let server = thread::spawn(move || {
-            let mut server = tungstenite::accept(listener.accept().unwrap().0).unwrap();
-            for _ in 0..2 {
-                let message = server.read().unwrap();
-                server.send(message).unwrap();
-            }
-        });
-        let signal = Arc::new(Signal::new().unwrap());
-        let mut websocket = net().websocket(&request, &signal).unwrap();
-        let sent = [Frame::Text("4ä".into()), Frame::Binary(Bytes::from_static(&[0, 255]))];
-        for frame in &sent {
-            websocket.write(frame.clone()).unwrap();
-        }
-        assert!(websocket.flush().unwrap());
-        for frame in sent {
-            let received = loop {
-                match websocket.read().unwrap() {
-                    Received::Nothing => websocket.wait(true, false, &signal).unwrap(),
-                    other => break other,
-                }
-            };
-            assert_eq!(received, Received::Frame(frame));
-        }
-        server.join().unwrap();
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Limits;
+use crate::error::{Error, ErrorKind, Result};
 
 /// A way to carry packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,6 +36,8 @@ impl Transport {
 pub(crate) struct ManagerOptions {
     pub(crate) transports: Vec<Transport>,
     pub(crate) upgrade: bool,
+    pub(crate) try_all_transports: bool,
+    pub(crate) remember_upgrade: bool,
     pub(crate) reconnection: bool,
     pub(crate) reconnection_attempts: Option<u32>,
     pub(crate) reconnection_delay: Duration,
@@ -54,6 +57,8 @@ impl Default for ManagerOptions {
                 vec![Transport::WebSocket]
             },
             upgrade: true,
+            try_all_transports: false,
+            remember_upgrade: false,
             reconnection: true,
             reconnection_attempts: None,
             reconnection_delay: Duration::from_secs(1),
@@ -63,5 +68,27 @@ impl Default for ManagerOptions {
             namespace_timeout: Some(Duration::from_secs(20)),
             limits: Limits::default(),
         }
+    }
+}
+
+impl ManagerOptions {
+    /// Refuses what cannot work.
+    pub(crate) fn check(&self) -> Result<()> {
+        let refuse = |what: String| Err(Error::new(ErrorKind::InvalidOption, what));
+        if self.transports.is_empty() {
+            return refuse("there is no transport to use".into());
+        }
+        if !cfg!(feature = "polling") && self.transports.contains(&Transport::Polling) {
+            return Err(Error::new(ErrorKind::Unsupported, "this build has no long-polling")
+                .with_hint("enable the feature \"polling\""));
+        }
+        if !(0.0..=1.0).contains(&self.randomization_factor) {
+            let factor = self.randomization_factor;
+            return refuse(format!("randomization_factor is {factor}, not from 0 to 1"));
+        }
+        if self.reconnection_delay.is_zero() || self.reconnection_delay_max.is_zero() {
+            return refuse("a reconnection delay of zero would hammer the server".into());
+        }
+        self.limits.check()
     }
 }

@@ -2,7 +2,7 @@
 
 pub(crate) mod limits;
 pub(crate) mod manager;
-mod tls;
+pub(crate) mod tls;
 
 pub use limits::{Limits, WhenFull};
 pub(crate) use manager::ManagerOptions;

@@ -232,7 +232,8 @@ mod tests {
         let binary = Binary::from(vec![1, 2, 3]);
         let at = binary.as_ptr();
         assert_eq!(binary.clone().as_ptr(), at);
-        assert_eq!(binary.into_vec().as_ptr(), at);
+        let bytes = binary.into_vec();
+        assert_eq!(bytes.as_ptr(), at);
     }
 
     #[test]

@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use super::json;
 use super::text::MessageText;
+use crate::payload::Payload;
 
 /// The types of Socket.IO packets. Whether a packet has attachments is not part of its type here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +68,19 @@ pub(crate) enum Name {
 }
 
 impl SocketPacket {
+    /// The packet of an event of our own, in the namespace `/` and without an id.
+    pub(crate) fn of_event(payload: Payload) -> Self {
+        let text = MessageText::from(payload.json.as_str());
+        let data = 0..payload.json.len();
+        let name = json::scan(&payload.json)
+            .ok()
+            .and_then(|outline| outline.first)
+            .and_then(|range| serde_json::from_str(&payload.json[range]).ok())
+            .map_or(Name::None, Name::Unescaped);
+        let attachments = payload.attachments;
+        Self { kind: Kind::Event, id: None, attachments, text, namespace: None, data, name }
+    }
+
     /// The namespace.
     pub(crate) fn namespace(&self) -> &str {
         self.namespace.clone().map_or("/", |range| &self.text.as_str()[range])

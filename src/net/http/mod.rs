@@ -75,10 +75,10 @@ impl Http {
 
     /// Delivers a body, and returns once the server has taken it.
     pub(crate) fn post(&self, request: &Request, body: Body) -> Result<()> {
-        let kind =
-            if body.binary { "application/octet-stream" } else { "text/plain;charset=UTF-8" };
+        let Body { binary, bytes } = body;
+        let kind = if binary { "application/octet-stream" } else { "text/plain;charset=UTF-8" };
         let kind = HeaderValue::from_static(kind);
-        let response = self.send(http::Method::POST, request, Some(kind), &body.bytes[..])?;
+        let response = self.send(http::Method::POST, request, Some(kind), &bytes[..])?;
         // The status says all. Reading the rest keeps the connection for the next request; an
         // answer that is too long for that costs the connection and nothing else.
         let mut rest = response.into_body().into_reader().take(SHORT_BODY);
@@ -223,3 +223,6 @@ fn is(content_type: &str, expected: &str) -> bool {
 fn failed(what: &'static str) -> Error {
     Error::new(ErrorKind::Transport, what)
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,7 @@ use crate::error::{Error, ErrorKind, Stage};
 use crate::net::Net;
 use crate::net::signal::Signal;
 use crate::net::stream::Stream;
+use crate::net::tls::late_refusal;
 
 /// The size of the buffers of a connection in each direction, and so the longest headers.
 const BUFFER: usize = 16 * 1024;
@@ -152,6 +153,11 @@ impl Transport for Connection {
             return Err(HttpError::LargeResponseHeader(BUFFER, BUFFER));
         }
         let amount = self.blocking(|stream, buffers| stream.read(buffers.input_append_buf()))?;
+        if amount == 0 && !self.stream.tells_truncation() {
+            // Only a body without a length ends so, and this one may have been cut.
+            let end = io::Error::from(io::ErrorKind::UnexpectedEof);
+            return Err(HttpError::Other(Box::new(lost(end))));
+        }
         self.buffers.input_appended(amount);
         self.last_read = Instant::now();
         Ok(amount > 0)
@@ -175,8 +181,10 @@ impl Transport for Connection {
 /// The error of a lost connection. It goes through ureq as an error of ours, because ureq takes
 /// some of the system's errors, a reset among them, for the regular end of a body.
 fn lost(error: io::Error) -> Error {
-    Error::new(ErrorKind::Transport, "the connection failed during an HTTP request")
-        .with_source(error)
+    late_refusal(&error).unwrap_or_else(|| {
+        Error::new(ErrorKind::Transport, "the connection failed during an HTTP request")
+            .with_source(error)
+    })
 }
 
 /// No resolver: the dialler looks up names itself.

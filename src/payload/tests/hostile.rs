@@ -82,10 +82,11 @@ fn deep_arguments_can_be_skipped() {
 }
 
 /// The stack on which depth is refused, and on which the deepest value is decoded, printed, cloned,
-/// compared and dropped. Builds without optimisation need more of it.
+/// compared and dropped. On x86-64 it takes about 60 KiB without attachments and 85 KiB with them;
+/// builds without optimisation take about 350 KiB.
 #[test]
 fn a_small_stack_suffices() {
-    let stack = if cfg!(debug_assertions) { 1024 } else { 64 } * 1024;
+    let stack = if cfg!(debug_assertions) { 768 } else { 128 } * 1024;
     let run = || {
         for attachments in [&[][..], &one()] {
             let value: Value =

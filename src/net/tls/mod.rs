@@ -1,0 +1,163 @@
+//! TLS, by whichever library is asked for and built in.
+
+mod material;
+#[cfg(feature = "native-tls")]
+pub(super) mod native;
+#[cfg(feature = "rustls")]
+pub(super) mod rustls;
+
+use std::io;
+use std::net::TcpStream;
+use std::sync::Arc;
+
+use super::signal::Signal;
+use super::stream::Stream;
+use crate::endpoint::Endpoint;
+use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::options::{Tls, TlsBackend};
+
+/// Encrypts connections: one configuration with its cache of sessions.
+#[derive(Debug)]
+pub(super) struct TlsConnector {
+    backend: Backend,
+    server_name: Option<String>,
+    accept_invalid: bool,
+}
+
+/// The configuration of one library.
+#[derive(Debug)]
+enum Backend {
+    #[cfg(feature = "rustls")]
+    Rustls(rustls::Connector),
+    #[cfg(feature = "native-tls")]
+    Native(native::Connector),
+}
+
+impl TlsConnector {
+    /// Reads the certificates; one that cannot be used is an error here.
+    pub(super) fn new(options: &Tls) -> Result<Self> {
+        Ok(Self {
+            backend: backend(options)?,
+            server_name: options.server_name.clone(),
+            accept_invalid: options.accept_invalid,
+        })
+    }
+
+    /// Does the handshake over a connected, non-blocking socket.
+    // Without a library there is no value of this type, and nothing to do here.
+    #[cfg_attr(
+        not(any(feature = "rustls", feature = "native-tls")),
+        allow(unused_variables, clippy::needless_pass_by_value)
+    )]
+    pub(super) fn connect(
+        &self,
+        socket: TcpStream,
+        endpoint: &Endpoint,
+        signal: &Arc<Signal>,
+    ) -> Result<Stream> {
+        signal.enter(Stage::Tls);
+        let name = self.server_name.as_deref().unwrap_or_else(|| endpoint.host_without_zone());
+        if self.accept_invalid {
+            log::warn!(
+                "the certificate of {endpoint} is not verified (reject_unauthorized(false))"
+            );
+        }
+        match self.backend {
+            #[cfg(feature = "rustls")]
+            Backend::Rustls(ref connector) => {
+                Ok(Stream::rustls(connector.connect(socket, name, signal)?, signal))
+            }
+            #[cfg(feature = "native-tls")]
+            Backend::Native(ref connector) => {
+                Ok(Stream::native(connector.connect(socket, name, signal)?, signal))
+            }
+        }
+    }
+}
+
+/// What an alert says that came after the handshake, as the cause of a failed read or write.
+pub(super) fn late_refusal(error: &io::Error) -> Option<Error> {
+    #[cfg(feature = "rustls")]
+    if let Some(refusal) = rustls::late_refusal(error) {
+        return Some(refusal);
+    }
+    #[cfg(feature = "native-tls")]
+    if let Some(refusal) = native::late_refusal(error) {
+        return Some(refusal);
+    }
+    let _ = error;
+    None
+}
+
+fn backend(options: &Tls) -> Result<Backend> {
+    let default = if cfg!(feature = "rustls") { TlsBackend::Rustls } else { TlsBackend::Native };
+    match options.backend.unwrap_or(default) {
+        #[cfg(feature = "rustls")]
+        TlsBackend::Rustls => Ok(Backend::Rustls(rustls::Connector::new(options)?)),
+        #[cfg(feature = "native-tls")]
+        TlsBackend::Native => Ok(Backend::Native(native::Connector::new(options)?)),
+        #[allow(unreachable_patterns)] // with both features
+        other => Err(not_built_in(options.backend.map(|_| other))),
+    }
+}
+
+/// The error where the library that was asked for, or any at all, is missing.
+fn not_built_in(asked_for: Option<TlsBackend>) -> Error {
+    let (what, hint) = match asked_for {
+        Some(TlsBackend::Rustls) => ("TLS by rustls", "enable the feature `rustls`"),
+        Some(TlsBackend::Native) => ("TLS by the platform", "enable the feature `native-tls`"),
+        None => ("TLS (https, wss)", "enable the feature `rustls` or `native-tls`"),
+    };
+    Error::new(ErrorKind::Unsupported, format!("{what} is not built in")).with_hint(hint)
+}
+
+/// An error of the handshake.
+fn tls_error(what: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::new(ErrorKind::Connect(Stage::Tls), what)
+}
+
+/// The reasons for which a certificate is refused, in the same words for every library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refused {
+    Expired,
+    NotYetValid,
+    WrongHost,
+    UnknownIssuer,
+    NotForServers,
+    SelfSigned,
+    CaAsServer,
+    Other,
+}
+
+impl Refused {
+    fn error(self, name: &str) -> Error {
+        const CLOCK: &str = "is the clock of this device right?";
+        let (what, hint) = match self {
+            Self::Expired => ("has expired", CLOCK),
+            Self::NotYetValid => ("is not valid yet", CLOCK),
+            Self::WrongHost => (
+                "is for another host",
+                "is the URL right? `Tls::server_name` can say which name to expect",
+            ),
+            Self::UnknownIssuer => (
+                "is of an authority that is not trusted",
+                "give the authority by `Tls::ca_file`; or does the server not send its \
+                 intermediate certificate?",
+            ),
+            Self::SelfSigned => {
+                ("is signed by itself, and not trusted", "give it by `Tls::ca_file`")
+            }
+            Self::CaAsServer => (
+                "is that of an authority, in the place of a server's",
+                "make the server a certificate without CA:TRUE (openssl: \
+                 -addext basicConstraints=CA:FALSE)",
+            ),
+            Self::NotForServers => ("is not made for servers", "get one with the usage serverAuth"),
+            Self::Other => ("is not acceptable", "look at it with `openssl s_client`"),
+        };
+        tls_error(format!("the certificate of `{name}` {what}")).with_hint(hint)
+    }
+}
+
+#[cfg(all(test, feature = "rustls"))]
+mod tests;

@@ -1,0 +1,218 @@
+//! TLS by the platform's library, over a non-blocking socket.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::AsFd;
+
+use native_tls::{Certificate, HandshakeError, Identity, Protocol, TlsStream};
+use rustix::event::PollFlags;
+
+use super::{Refused, material, tls_error};
+use crate::error::{Error, ErrorKind, Result};
+use crate::net::signal::Signal;
+use crate::net::stream::{retry, would_block, write_all_that_fits};
+use crate::options::Tls;
+use crate::options::tls::ClientCert;
+
+/// A configuration.
+#[derive(Debug)]
+pub(super) struct Connector {
+    connector: native_tls::TlsConnector,
+}
+
+/// An encrypted connection.
+#[derive(Debug)]
+pub(in crate::net) struct NativeStream {
+    inner: TlsStream<Noting>,
+}
+
+/// A socket that notes for which direction the library waits, which it does not say itself.
+struct Noting {
+    socket: TcpStream,
+    full: bool,
+}
+
+impl Connector {
+    pub(super) fn new(options: &Tls) -> Result<Self> {
+        let mut builder = native_tls::TlsConnector::builder();
+        builder
+            .min_protocol_version(Some(Protocol::Tlsv12))
+            .disable_built_in_roots(options.no_built_in_roots)
+            .danger_accept_invalid_certs(options.accept_invalid)
+            .danger_accept_invalid_hostnames(options.accept_invalid);
+        for ca in &options.cas {
+            let (material, pem) = material::ca(ca)?;
+            let certs = if pem {
+                Certificate::stack_from_pem(&material.bytes)
+            } else {
+                Certificate::from_der(&material.bytes).map(|cert| vec![cert])
+            };
+            let certs = certs.map_err(|error| {
+                material.invalid("has a certificate that cannot be used").with_source(error)
+            })?;
+            if certs.is_empty() {
+                return Err(material.invalid("has no certificate in PEM"));
+            }
+            for cert in certs {
+                builder.add_root_certificate(cert);
+            }
+        }
+        if let Some(cert) = &options.client_cert {
+            builder.identity(identity(cert)?);
+        }
+        let connector = builder.build().map_err(|error| {
+            let what = "the certificates cannot be used, or do not fit together";
+            Error::new(ErrorKind::InvalidOption, what).with_source(error)
+        })?;
+        Ok(Self { connector })
+    }
+
+    pub(super) fn connect(
+        &self,
+        socket: TcpStream,
+        name: &str,
+        signal: &Signal,
+    ) -> Result<NativeStream> {
+        let mut result = self.connector.connect(name, Noting { socket, full: false });
+        loop {
+            result = match result {
+                Ok(inner) => return Ok(NativeStream { inner }),
+                Err(HandshakeError::Failure(error)) => {
+                    return Err(explain(&error.to_string(), name).with_source(error));
+                }
+                Err(HandshakeError::WouldBlock(handshake)) => {
+                    let Noting { socket, full } = handshake.get_ref();
+                    let flags = if *full { PollFlags::OUT } else { PollFlags::IN };
+                    signal.wait_for_io(socket.as_fd(), flags)?;
+                    handshake.handshake()
+                }
+            };
+        }
+    }
+}
+
+impl NativeStream {
+    /// Says to the peer that nothing more will be written, in TLS and then in TCP.
+    pub(in crate::net) fn half_close(&mut self) {
+        // If this cannot be sent now, the end of the TCP stream says the same.
+        let _ = self.inner.shutdown();
+        let _ = self.socket().shutdown(Shutdown::Write);
+    }
+
+    pub(in crate::net) fn socket(&self) -> &TcpStream {
+        &self.inner.get_ref().socket
+    }
+}
+
+impl Read for NativeStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        retry(|| self.inner.read(buffer))
+    }
+}
+
+impl Write for NativeStream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        write_all_that_fits(&mut self.inner, bytes)
+    }
+
+    /// What the socket did not take is not kept by the library: the next write repeats it.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Read for Noting {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.full = false;
+        retry(|| self.socket.read(buffer))
+    }
+}
+
+impl Write for Noting {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let result = retry(|| self.socket.write(bytes));
+        self.full = would_block(&result);
+        result
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Noting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.socket.fmt(f)
+    }
+}
+
+fn identity(cert: &ClientCert) -> Result<Identity> {
+    let (chain, key) = material::client_cert(cert)?;
+    Identity::from_pkcs8(&chain.bytes, key.bytes.trim_ascii_start()).map_err(|error| {
+        key.invalid("or the certificate for it cannot be used").with_source(error).with_hint(
+            "this backend takes keys in PKCS#8 (BEGIN PRIVATE KEY): openssl pkcs8 -topk8 -nocrypt",
+        )
+    })
+}
+
+/// An alert that comes after the handshake: with TLS 1.3 the server looks at the client's
+/// certificate only then.
+pub(in crate::net) fn late_refusal(error: &io::Error) -> Option<Error> {
+    let text = error.to_string();
+    text.contains("SSL alert number").then(|| explain(&text, "").with_source(text))
+}
+
+/// Names the reason for which a handshake failed. OpenSSL tells it in its text only.
+fn explain(text: &str, name: &str) -> Error {
+    let has = |part: &str| text.contains(part);
+    let refused = if has("certificate has expired") {
+        Refused::Expired
+    } else if has("not yet valid") {
+        Refused::NotYetValid
+    } else if has("ostname mismatch") || has("IP address mismatch") {
+        Refused::WrongHost
+    } else if has("self-signed certificate)") || has("self signed certificate)") {
+        Refused::SelfSigned
+    } else if has("local issuer")
+        || has("signature failure")
+        || has("verify the first")
+        || has("certificate in certificate chain")
+    {
+        Refused::UnknownIssuer
+    } else if has("purpose") {
+        Refused::NotForServers
+    } else if has("certificate verify failed") {
+        Refused::Other
+    } else {
+        return other_reason(text, name);
+    };
+    let error = refused.error(name);
+    if refused == Refused::UnknownIssuer {
+        return error.with_hint(
+            "give the authority by `Tls::ca_file`; or does the server not send its intermediate \
+             certificate, or are this system's root certificates not installed?",
+        );
+    }
+    error
+}
+
+/// The reasons that are not in the server's certificate.
+fn other_reason(text: &str, name: &str) -> Error {
+    let has = |part: &str| text.contains(part);
+    if has("certificate required") {
+        tls_error("the server asks for a client certificate")
+            .with_hint("give one by `Tls::client_cert_files`")
+    } else if has("alert") && (has("certificate") || has("unknown ca") || has("access denied")) {
+        tls_error("the server refused the client certificate")
+            .with_hint("is it of the right authority, and still valid?")
+    } else if has("wrong version number") || has("packet length too long") {
+        tls_error(format!("`{name}` does not answer in TLS"))
+            .with_hint("is this the port for https and wss, or does it want http and ws?")
+    } else if has("unsupported protocol") || has("protocol version") {
+        tls_error(format!("`{name}` offers no TLS that is still safe"))
+            .with_hint("TLS 1.2 or 1.3 is needed")
+    } else {
+        tls_error(format!("the TLS handshake with `{name}` failed"))
+    }
+}

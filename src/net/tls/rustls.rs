@@ -1,0 +1,171 @@
+//! TLS by rustls, over a non-blocking socket.
+
+mod config;
+mod reason;
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+use ::rustls::pki_types::ServerName;
+use ::rustls::{ClientConfig, ClientConnection, Error as RustlsError};
+use rustix::event::PollFlags;
+
+use super::tls_error;
+use crate::error::{Error, Result};
+use crate::net::signal::Signal;
+use crate::net::stream::{retry, would_block};
+use crate::options::Tls;
+
+/// A configuration, which holds the sessions to resume.
+#[derive(Debug)]
+pub(super) struct Connector {
+    config: Arc<ClientConfig>,
+}
+
+/// An encrypted connection.
+///
+/// Reading never writes more than a protocol's answer, and writing never reads: what the one
+/// direction has buffered cannot hide from a poll(2) for the other.
+#[derive(Debug)]
+pub(in crate::net) struct RustlsStream {
+    connection: ClientConnection,
+    socket: TcpStream,
+}
+
+impl Connector {
+    pub(super) fn new(options: &Tls) -> Result<Self> {
+        Ok(Self { config: Arc::new(config::client_config(options)?) })
+    }
+
+    pub(super) fn connect(
+        &self,
+        socket: TcpStream,
+        name: &str,
+        signal: &Signal,
+    ) -> Result<RustlsStream> {
+        let server = ServerName::try_from(name.to_owned()).map_err(|error| {
+            tls_error(format!("`{name}` is no name that a certificate can have")).with_source(error)
+        })?;
+        let connection = ClientConnection::new(Arc::clone(&self.config), server)
+            .map_err(|error| reason::explain(error, name))?;
+        let mut stream = RustlsStream { connection, socket };
+        while stream.connection.is_handshaking() || stream.connection.wants_write() {
+            signal.check()?;
+            let (result, flags) = if stream.connection.wants_write() {
+                (stream.push(), PollFlags::OUT)
+            } else {
+                (stream.pull(), PollFlags::IN)
+            };
+            if would_block(&result) {
+                signal.wait_for_io(stream.socket.as_fd(), flags)?;
+            } else {
+                result.map_err(|error| handshake_error(error, name))?;
+            }
+        }
+        Ok(stream)
+    }
+}
+
+impl RustlsStream {
+    /// Takes in what the socket has, and says what that calls for. At the end of the stream this
+    /// succeeds, and the session's reader knows.
+    fn pull(&mut self) -> io::Result<()> {
+        let taken = retry(|| self.connection.read_tls(&mut self.socket))?;
+        if let Err(error) = self.connection.process_new_packets() {
+            // The alert that tells the peer; the error is reported whether it arrives or not.
+            let _ = self.push();
+            return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+        }
+        if taken == 0 && self.connection.is_handshaking() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(())
+    }
+
+    /// Sends what is encrypted already.
+    fn push(&mut self) -> io::Result<()> {
+        while self.connection.wants_write() {
+            if retry(|| self.connection.write_tls(&mut self.socket))? == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Says to the peer that nothing more will be written, in TLS and then in TCP.
+    pub(in crate::net) fn half_close(&mut self) {
+        self.connection.send_close_notify();
+        // If this cannot be sent now, the end of the TCP stream says the same.
+        let _ = self.push();
+        let _ = self.socket.shutdown(Shutdown::Write);
+    }
+
+    pub(in crate::net) fn socket(&self) -> &TcpStream {
+        &self.socket
+    }
+}
+
+impl Read for RustlsStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.connection.reader().read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.pull()?,
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    // rustls's own text is a paragraph with a link.
+                    let text = "the connection ended without the end of TLS";
+                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
+                }
+                result => return result,
+            }
+            // The answer to a change of keys; what the socket does not take goes with the next
+            // write.
+            let _ = self.push();
+        }
+    }
+}
+
+impl Write for RustlsStream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut taken = 0;
+        loop {
+            // First what was left: rustls holds at most its own buffer, whatever is offered.
+            match self.push() {
+                Ok(()) => {}
+                Err(error) if taken == 0 => return Err(error),
+                Err(_) => return Ok(taken),
+            }
+            if taken == bytes.len() {
+                return Ok(taken);
+            }
+            match self.connection.writer().write(&bytes[taken..])? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                more => taken += more,
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.push()
+    }
+}
+
+/// An alert that comes after the handshake: with TLS 1.3 the server looks at the client's
+/// certificate only then.
+pub(in crate::net) fn late_refusal(error: &io::Error) -> Option<Error> {
+    match error.get_ref()?.downcast_ref::<RustlsError>()? {
+        error @ RustlsError::AlertReceived(_) => Some(reason::explain(error.clone(), "")),
+        _ => None,
+    }
+}
+
+fn handshake_error(error: io::Error, name: &str) -> Error {
+    let rustls = error.get_ref().and_then(|error| error.downcast_ref::<RustlsError>());
+    match rustls {
+        Some(error) => reason::explain(error.clone(), name),
+        None => {
+            tls_error(format!("the TLS handshake with `{name}` was cut off")).with_source(error)
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! Peers that speak WebSocket byte by byte.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::sync::mpsc::channel;
+
+use super::*;
+use crate::net::testing::{
+    LIMIT, MAX_MESSAGE, accept_websocket, assert_cancelled, cancel_ends, net, serve, signal, spawn,
+};
+
+/// A frame as a server sends it, with any first byte.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![first];
+    match u16::try_from(payload.len()) {
+        Ok(short @ 0..=125) => frame.push(u8::try_from(short).unwrap()),
+        Ok(length) => {
+            frame.push(126);
+            frame.extend(length.to_be_bytes());
+        }
+        Err(_) => {
+            frame.push(127);
+            frame.extend(u64::try_from(payload.len()).unwrap().to_be_bytes());
+        }
+    }
+    frame.extend(payload);
+    frame
+}
+
+/// Reads one short frame of a client: the first byte and the unmasked payload.
+fn read_frame(stream: &mut TcpStream) -> (u8, Vec<u8>) {
+    let mut head = [0; 6];
+    stream.read_exact(&mut head).unwrap();
+    assert_eq!(head[1] & 0x80, 0x80, "a client masks");
+    let mut payload = vec![0; usize::from(head[1] & 0x7f)];
+    stream.read_exact(&mut payload).unwrap();
+    for (byte, mask) in payload.iter_mut().zip(head[2..].iter().cycle()) {
+        *byte ^= mask;
+    }
+    (head[0], payload)
+}
+
+/// A client whose server does `script` behind the handshake; and what `script` returns.
+fn client<T: Send + 'static>(
+    script: impl FnOnce(TcpStream) -> T + Send + 'static,
+) -> (WebSocket, Arc<Signal>, std::thread::JoinHandle<T>) {
+    let (request, server) = serve(|listener| script(accept_websocket(&listener)));
+    let signal = signal();
+    (net().websocket(&request, &signal).unwrap(), signal, server)
+}
+
+/// Reads until there is something.
+fn next(websocket: &mut WebSocket, signal: &Signal) -> Result<Received> {
+    loop {
+        match websocket.read()? {
+            Received::Nothing => websocket.wait(true, false, signal)?,
+            other => return Ok(other),
+        }
+    }
+}
+
+/// What a client makes of the bytes of a server, which then ends the connection; and what it
+/// sends to them.
+fn outcome(bytes: Vec<u8>) -> (Result<Received>, Vec<u8>) {
+    let (mut websocket, signal, server) = client(move |mut stream| {
+        stream.write_all(&bytes).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        answer
+    });
+    let result = next(&mut websocket, &signal);
+    drop(websocket);
+    (result, server.join().unwrap())
+}
+
+fn text(text: &str) -> Received {
+    Received::Frame(Frame::Text(text.to_owned()))
+}
+
+#[test]
+fn messages_go_there_and_back() {
+    let (request, server) = serve(|listener| {
+        let mut server = tungstenite::accept(listener.accept().unwrap().0).unwrap();
+        while let Ok(message) = server.read() {
+            let _ = server.send(message);
+        }
+    });
+    let signal = signal();
+    let mut websocket = net().websocket(&request, &signal).unwrap();
+    let sent = [
+        Frame::Text("4ä".into()),
+        Frame::Binary(Bytes::from_static(&[0, 255])),
+        Frame::Text(String::new()),
+        Frame::Binary(Bytes::from(vec![7; MAX_MESSAGE])),
+        Frame::Text("y".repeat(100_000)),
+    ];
+    for frame in &sent {
+        websocket.write(frame.clone()).unwrap();
+    }
+    let mut received = Vec::new();
+    while received.len() < sent.len() {
+        let all_out = websocket.flush().unwrap();
+        match websocket.read().unwrap() {
+            Received::Frame(frame) => received.push(frame),
+            Received::Nothing => websocket.wait(true, !all_out, &signal).unwrap(),
+            Received::Closed(why) => panic!("{why}"),
+        }
+    }
+    assert!(received == sent);
+    websocket.close(&signal);
+    server.join().unwrap();
+}
+
+#[test]
+fn a_message_in_crumbs_and_fragments_is_whole() {
+    let (mut websocket, signal, server) = client(|mut stream| {
+        let mut bytes = frame(0x01, b"ab");
+        bytes.extend(frame(0x89, b"ping"));
+        bytes.extend(frame(0x00, b""));
+        bytes.extend(frame(0x80, b"c"));
+        bytes.extend(frame(0x82, &[1; 300]));
+        for byte in bytes {
+            stream.write_all(&[byte]).unwrap();
+        }
+        read_frame(&mut stream)
+    });
+    assert_eq!(next(&mut websocket, &signal).unwrap(), text("abc"));
+    let binary = Received::Frame(Frame::Binary(Bytes::from(vec![1; 300])));
+    assert_eq!(next(&mut websocket, &signal).unwrap(), binary);
+    assert_eq!(server.join().unwrap(), (0x8a, b"ping".to_vec()));
+}
+
+#[test]
+fn a_small_message_does_not_keep_the_read_buffer() {
+    let (received, _) = outcome(frame(0x82, &[1; 200]));
+    match received.unwrap() {
+        Received::Frame(Frame::Binary(bytes)) => assert!(bytes.is_unique()),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_close_frame_says_why() {
+    for (payload, why) in [
+        (&b""[..], "close frame without a code"),
+        (&[3, 232][..], "close code 1000"),
+        (b"\x03\xe9bye\n", "close code 1001: bye\\n"),
+    ] {
+        let (received, answer) = outcome(frame(0x88, payload));
+        assert_eq!(received.unwrap(), Received::Closed(why.to_owned()));
+        assert_eq!(answer[0], 0x88, "the close is answered");
+    }
+}
+
+#[test]
+fn an_end_without_a_close_frame_is_a_close_too() {
+    for bytes in [vec![], vec![0x81], frame(0x01, b"a"), vec![0x81, 10, b'x']] {
+        match outcome(bytes).0.unwrap() {
+            Received::Closed(why) => assert!(why.contains("without a close frame"), "{why}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_reset_is_a_close_with_its_cause() {
+    let (mut websocket, signal, server) = client(|mut stream| {
+        stream.write_all(&[0x81, 10, b'x']).unwrap();
+        rustix::net::sockopt::set_socket_linger(&stream, Some(std::time::Duration::ZERO)).unwrap();
+    });
+    server.join().unwrap();
+    match next(&mut websocket, &signal).unwrap() {
+        Received::Closed(why) => assert!(why.contains("reset"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_broken_protocol_is_an_error_and_the_peer_learns_it() {
+    let long = |length: u64| [&[0x82, 127][..], &length.to_be_bytes()].concat();
+    let too_long = [frame(0x02, &vec![0; MAX_MESSAGE]), frame(0x80, b"x")].concat();
+    for (bytes, kind, code) in [
+        (frame(0x81, &[0xff]), ErrorKind::Transport, 1007),
+        (vec![0x81, 0x81, 0, 0, 0, 0, b'x'], ErrorKind::Transport, 1002),
+        (frame(0xc1, b"x"), ErrorKind::Transport, 1002),
+        (frame(0x83, b"x"), ErrorKind::Transport, 1002),
+        (frame(0x80, b"x"), ErrorKind::Transport, 1002),
+        (frame(0x89, &[0; 126]), ErrorKind::Transport, 1002),
+        (frame(0x09, b""), ErrorKind::Transport, 1002),
+        (frame(0x88, b"x"), ErrorKind::Transport, 1002),
+        (long(200_000_000), ErrorKind::TooLarge, 1009),
+        (long(1 << 62), ErrorKind::TooLarge, 1009),
+        (long(1 << 63), ErrorKind::TooLarge, 1009),
+        (too_long, ErrorKind::TooLarge, 1009),
+    ] {
+        let start = bytes[..bytes.len().min(12)].to_vec();
+        let (received, answer) = outcome(bytes);
+        let error = received.unwrap_err();
+        assert_eq!(error.kind(), kind, "{start:x?}: {error}");
+        let told = [answer[6] ^ answer[2], answer[7] ^ answer[3]];
+        assert_eq!((answer[0], u16::from_be_bytes(told)), (0x88, code), "{start:x?}: {error}");
+    }
+}
+
+#[test]
+fn a_message_that_is_too_large_names_the_limit() {
+    let error = outcome(vec![0x82, 127, 0, 0, 0, 0, 1, 0, 0, 0]).0.unwrap_err();
+    assert!(error.message().contains("16777216"), "{error}");
+    assert!(error.message().contains(&MAX_MESSAGE.to_string()), "{error}");
+}
+
+#[test]
+fn a_flood_of_pings_that_reads_no_pong_ends_in_an_error() {
+    let (mut websocket, signal, server) = client(|mut stream| {
+        let pings = frame(0x89, &[0; 125]).repeat(100);
+        while stream.write_all(&pings).is_ok() {}
+    });
+    let error = next(&mut websocket, &signal).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Transport);
+    drop(websocket);
+    server.join().unwrap();
+}
+
+#[test]
+fn a_cancellation_ends_reading_what_never_ends() {
+    let (there, reached) = channel();
+    let (request, server) = serve(move |listener| {
+        let mut stream = accept_websocket(&listener);
+        stream.write_all(&frame(0x01, b"")).unwrap();
+        there.send(()).unwrap();
+        let fragments = frame(0x00, b"").repeat(1000);
+        while stream.write_all(&fragments).is_ok() {}
+    });
+    cancel_ends(&reached, move |signal| next(&mut net().websocket(&request, signal)?, signal));
+    server.join().unwrap();
+}
+
+#[test]
+fn a_cancellation_ends_a_wait_and_everything_after_it() {
+    let (websocket, signal, _server) = client(|stream| stream);
+    let mut websocket = websocket;
+    signal.cancel();
+    assert_cancelled(&websocket.wait(true, false, &signal).unwrap_err());
+    assert_cancelled(&websocket.read().unwrap_err());
+    websocket.write(Frame::Text("x".into())).unwrap();
+    assert_cancelled(&websocket.flush().unwrap_err());
+}
+
+#[test]
+fn a_wake_up_ends_a_wait_without_an_error() {
+    let (websocket, signal, _server) = client(|stream| stream);
+    signal.wake();
+    websocket.wait(true, false, &signal).unwrap();
+    let waiter = Arc::clone(&signal);
+    let woken = spawn(move || websocket.wait(true, false, &waiter));
+    assert!(woken.recv_timeout(std::time::Duration::from_millis(50)).is_err());
+    signal.wake();
+    woken.recv_timeout(LIMIT).unwrap().unwrap();
+}
+
+#[test]
+fn a_peer_that_stops_reading_fills_the_socket_and_blocks_nothing() {
+    let (mut websocket, signal, server) = client(|stream| stream);
+    let _stream = server.join().unwrap();
+    let big = Frame::Binary(Bytes::from(vec![0; 16 << 20]));
+    websocket.write(big).unwrap();
+    assert!(!websocket.flush().unwrap());
+    assert_eq!(websocket.read().unwrap(), Received::Nothing);
+    let (there, reached) = channel();
+    let waiter = Arc::clone(&signal);
+    let ended = spawn(move || {
+        there.send(()).unwrap();
+        websocket.wait(true, true, &waiter)
+    });
+    reached.recv_timeout(LIMIT).unwrap();
+    signal.cancel();
+    assert_cancelled(&ended.recv_timeout(LIMIT).unwrap().unwrap_err());
+}
+
+#[test]
+fn closing_delivers_all_to_a_peer_that_talks_and_reads_late() {
+    const SIZE: usize = 4 << 20;
+    let (websocket, signal, server) = client(|mut stream| {
+        // What the client never reads would make a plain close reset the connection.
+        stream.write_all(&frame(0x82, &vec![0; 60_000])).unwrap();
+        let mut all = Vec::new();
+        stream.read_to_end(&mut all).unwrap();
+        all
+    });
+    let mut websocket = websocket;
+    websocket.write(Frame::Binary(Bytes::from(vec![0; SIZE]))).unwrap();
+    let closed = spawn(move || websocket.close(&signal));
+    closed.recv_timeout(LIMIT).unwrap();
+    let all = server.join().unwrap();
+    // A long header with a mask, the payload, and an empty close frame with a mask.
+    assert_eq!(all.len(), 14 + SIZE + 6);
+    assert_eq!(all[14 + SIZE..14 + SIZE + 2], [0x88, 0x80]);
+}
+
+#[test]
+fn a_cancellation_ends_closing() {
+    let (websocket, signal, _server) = client(|stream| stream);
+    let of_thread = Arc::clone(&signal);
+    let closed = spawn(move || websocket.close(&of_thread));
+    assert!(closed.recv_timeout(std::time::Duration::from_millis(50)).is_err());
+    signal.cancel();
+    closed.recv_timeout(LIMIT).unwrap();
+}
