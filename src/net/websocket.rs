@@ -102,6 +102,9 @@ impl WebSocket {
 
     /// Blocks until the socket can be read or written, as asked for, or the signal's wake-up,
     /// which this takes. A cancellation is an error.
+    ///
+    /// The end of the connection ends it too, even if neither is asked for: ask for reading, and
+    /// read, or this returns at once for ever.
     pub(crate) fn wait(&self, read: bool, write: bool, signal: &Signal) -> Result<()> {
         let stream = self.inner.get_ref();
         signal.wait_for_io_or_wake(stream.as_fd(), stream.flags(read, write))
