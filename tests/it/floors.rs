@@ -9,11 +9,11 @@ use crate::support::source::{crate_paths, test_modules};
 /// The modules at the crate's root, by floor.
 const FLOORS: [&[&str]; 6] = [
     &["error", "options"],
-    &["proto", "payload", "event", "endpoint"],
+    &["proto", "payload", "event", "endpoint", "budget"],
     &["core"],
     &["net"],
     &["driver"],
-    &["io", "builder", "manager", "socket", "emitter", "ack", "subscription", "internal"],
+    &["io", "builder", "manager", "socket", "emitter", "ack", "subscription", "update", "internal"],
 ];
 
 /// Higher and lower, and yet strangers: only `driver` knows both.
