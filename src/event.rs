@@ -167,7 +167,7 @@ impl fmt::Debug for Event {
             .field("json", &self.json())
             .field("attachments", &self.inner.packet.attachments.len())
             .field("wants_ack", &self.wants_ack())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

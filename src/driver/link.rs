@@ -75,11 +75,11 @@ impl Link {
 
 impl Driver {
     /// Starts the thread of a new link.
-    pub(super) fn dial(&self, link: LinkId, upgrade: bool, polling: bool, sid: Option<String>) {
+    pub(super) fn dial(&self, link: LinkId, upgrade: bool, polling: bool, sid: Option<&str>) {
         let Some(driver) = self.this.upgrade() else { return };
         let transport = if polling { Transport::Polling } else { Transport::WebSocket };
         let eio = self.look(crate::core::client::Client::dialect).eio();
-        let request = self.address().request(eio, transport, sid.as_deref());
+        let request = self.address().request(eio, transport, sid);
         log::debug!(
             "opening {transport} to {}{}",
             request.endpoint,
