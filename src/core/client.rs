@@ -104,13 +104,13 @@ pub(crate) struct Counters {
 /// The connection. `A` stands for one awaited acknowledgement.
 pub(crate) struct Client<A> {
     pub(super) options: ManagerOptions,
-    dialect: &'static dyn Dialect,
+    pub(super) dialect: &'static dyn Dialect,
     parser: Box<dyn Parser>,
     random: fastrand::Rng,
     pub(super) phase: Phase,
     pub(super) engine: Option<Engine>,
     /// Sessions that are being closed in good order, while a new one may be open already.
-    retiring: Vec<Engine>,
+    pub(super) retiring: Vec<Engine>,
     pub(super) namespaces: Vec<Namespace<A>>,
     backoff: Backoff,
     /// Attempts to connect since the last success, without the first.
