@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::backoff::Backoff;
-use super::engine::{Engine, LinkId, Load, Loss, Signal, State, Work};
+use super::engine::{Engine, LinkId, Loss, Signal, State, Work};
 use super::namespace::{Auth, Namespace, NamespaceId, Phase as Joining};
 use super::timer::{Timer, Timers, Timestamp};
 use crate::error::{Error, ErrorKind, Result, Stage};
@@ -29,6 +29,12 @@ use crate::proto::socket_packet::{Header, SocketPacket};
 
 /// How long a transport may take to close in good order.
 pub(super) const LINGER: Duration = Duration::from_secs(5);
+
+/// How many sessions may be on their way to be closed in good order.
+const MAX_RETIRING: usize = 4;
+
+/// How long an upgrade may take where attempts to connect have no limit. Servers give it 10 s.
+const UPGRADE_LIMIT: Duration = Duration::from_secs(20);
 
 /// What the owner has to do.
 #[derive(Debug)]
@@ -51,7 +57,7 @@ pub(crate) enum Output<A> {
     Acked { ack: A, result: Result<SocketPacket> },
     /// Tell those who want to know that an event was handed to the session.
     Sent { namespace: NamespaceId, payload: Payload },
-    /// Those who wait to emit may try again.
+    /// Those who wait for room, or for the end of something, may look again.
     Room,
 }
 
@@ -67,11 +73,11 @@ pub(crate) struct Emit<A> {
     pub(crate) volatile: bool,
 }
 
-/// Why an event was not taken.
+/// Why something to send was not taken.
 #[derive(Debug)]
-pub(crate) enum Refused<A> {
-    /// The session's queue is full. Try again after [`Output::Room`].
-    Full(Emit<A>),
+pub(crate) enum Refused<T> {
+    /// There is no room. Here it is back; try again after [`Output::Room`].
+    Full(T),
     /// It can never be sent, or not now.
     Error(Error),
 }
@@ -88,7 +94,8 @@ pub(crate) enum Phase {
 /// What was dropped, since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counters {
-    /// Packets without an addressee: unknown namespaces and acknowledgements.
+    /// Packets without an addressee (unknown namespaces and acknowledgements), and those that
+    /// made no sense when they came.
     pub(crate) ignored: usize,
     /// Outgoing events that gave way to newer ones, or that the server would not take.
     pub(crate) dropped: usize,
@@ -170,9 +177,9 @@ impl<A> Client<A> {
         self.sessions().find(|engine| engine.owns(link))?.sid().map(str::to_owned)
     }
 
-    /// The largest body of a request that the server takes.
-    pub(crate) fn max_payload(&self) -> Option<usize> {
-        self.engine.as_ref()?.handshake()?.max_payload
+    /// The largest body of a request that the server of a link takes.
+    pub(crate) fn max_payload(&self, link: LinkId) -> Option<usize> {
+        self.sessions().find(|engine| engine.owns(link))?.handshake()?.max_payload
     }
 
     pub(crate) fn phase(&self) -> Phase {
@@ -198,6 +205,7 @@ impl<A> Client<A> {
             self.timers.set(Timer::Reconnect, None);
             self.attempts = 0;
             self.phase = Phase::Idle;
+            self.outputs.push_back(Output::Room);
         }
     }
 
@@ -237,6 +245,13 @@ impl<A> Client<A> {
         }
     }
 
+    /// A link's attempt to connect has come to this stage: for the error, should its time run out.
+    pub(crate) fn reached(&mut self, link: LinkId, stage: Stage) {
+        if let Some(engine) = &mut self.engine {
+            engine.reached(link, stage);
+        }
+    }
+
     /// A link's connection is made.
     pub(crate) fn connected(&mut self, link: LinkId, now: Timestamp) {
         self.with_engine(link, now, |engine| engine.connected(link));
@@ -252,9 +267,10 @@ impl<A> Client<A> {
         self.with_engine(link, now, |engine| engine.lost(link, loss));
     }
 
-    /// The threads of a link have ended.
-    pub(crate) fn ended(&mut self, link: LinkId) {
+    /// The threads of a link have ended. No session outlives its link, whatever ended them.
+    pub(crate) fn ended(&mut self, link: LinkId, now: Timestamp) {
         self.timers.set(Timer::Linger(link), None);
+        self.lost(link, Loss::Closed("the threads of the transport have ended".into()), now);
     }
 
     /// The writer of a link asks for work.
@@ -286,16 +302,22 @@ impl<A> Client<A> {
                     self.dial(now);
                 }
                 Timer::Open => self.open_timed_out(),
-                Timer::Heartbeat => {
-                    if let Some(engine) = &mut self.engine {
-                        engine.expire(now);
-                    }
-                }
+                Timer::Heartbeat => self.check_heartbeat(now),
+                Timer::Upgrade => self.upgrade_timed_out(),
                 Timer::Stable => self.backoff.reset(),
                 Timer::Linger(link) => self.linger_timed_out(link, now),
                 Timer::Join(namespace) => self.join_timed_out(namespace, now),
                 Timer::Ack(namespace, ack) => self.ack_timed_out(namespace, ack, now),
             }
+            self.pump(now);
+        }
+    }
+
+    /// Ends a session whose heartbeat is overdue. A device that was asleep must find out before it
+    /// writes into a session that died meanwhile.
+    pub(super) fn check_heartbeat(&mut self, now: Timestamp) {
+        if let Some(engine) = &mut self.engine {
+            engine.expire(now);
             self.pump(now);
         }
     }
@@ -307,20 +329,16 @@ impl<A> Client<A> {
         }
     }
 
-    /// Hands a packet to the session.
-    pub(super) fn send(&mut self, header: Header<'_>, payload: Payload) {
-        let Some(engine) = &mut self.engine else { return };
+    /// Hands a packet to the session, unless it is larger than the server takes.
+    pub(super) fn send(&mut self, header: Header<'_>, payload: Payload) -> Result<()> {
+        let Some(engine) = &mut self.engine else { return Ok(()) };
         self.parser.encode(header, payload, &mut self.encoded);
+        if let Err(error) = engine.check_size(&self.encoded) {
+            self.encoded.clear();
+            return Err(error);
+        }
         engine.send(&mut self.encoded);
-    }
-
-    /// What waits in the session's queue and in the namespaces' buffers.
-    pub(super) fn load(&self) -> Load {
-        let queued = self.engine.as_ref().map(Engine::load).unwrap_or_default();
-        self.namespaces.iter().map(Namespace::buffered).fold(queued, |sum, load| Load {
-            packets: sum.packets + load.packets,
-            bytes: sum.bytes + load.bytes,
-        })
+        Ok(())
     }
 
     fn sessions(&self) -> impl Iterator<Item = &Engine> {
@@ -336,12 +354,9 @@ impl<A> Client<A> {
     /// Tries the transport that it is the turn of.
     fn dial_transport(&mut self) {
         let options = &self.options;
-        let remembered = options.remember_upgrade
-            && self.websocket_works
-            && options.transports.contains(&Transport::WebSocket);
         let listed = options.transports.get(self.transport).copied();
         let transport =
-            if remembered { Transport::WebSocket } else { listed.unwrap_or(Transport::WebSocket) };
+            listed.filter(|_| !self.remembers_websocket()).unwrap_or(Transport::WebSocket);
         // A transport that has just failed is no goal for an upgrade.
         let may_upgrade = options.upgrade
             && options.transports.iter().skip(self.transport).any(|t| *t == Transport::WebSocket);
@@ -355,14 +370,23 @@ impl<A> Client<A> {
     /// Goes on with the next transport after the first packet failed to come by this one; `false`
     /// when there is none.
     fn try_next_transport(&mut self) -> bool {
-        let left = self.transport + 1 < self.options.transports.len();
+        let next_in_list = if self.remembers_websocket() { 0 } else { self.transport + 1 };
+        let left = next_in_list < self.options.transports.len();
         let next = self.options.try_all_transports && left && self.phase == Phase::Connecting;
         if next {
-            self.transport += 1;
             self.websocket_works = false;
+            self.transport = next_in_list;
             self.dial_transport();
         }
         next
+    }
+
+    /// Whether to begin with WebSocket because it worked before.
+    fn remembers_websocket(&self) -> bool {
+        self.options.remember_upgrade
+            && self.websocket_works
+            && self.options.transports.first() != Some(&Transport::WebSocket)
+            && self.options.transports.contains(&Transport::WebSocket)
     }
 
     fn new_link(&mut self) -> LinkId {
@@ -374,6 +398,9 @@ impl<A> Client<A> {
     fn retire(&mut self, engine: Engine, now: Timestamp) {
         self.timers.set(Timer::Linger(engine.main_link()), Some(now + LINGER));
         self.retiring.push(engine);
+        if self.retiring.len() > MAX_RETIRING {
+            self.retiring[0].end(DisconnectReason::ForcedClose, None);
+        }
         self.pump_retiring(now);
     }
 
@@ -409,19 +436,25 @@ impl<A> Client<A> {
                     Err(error) => self.end_session(DisconnectReason::ParseError, Some(error)),
                 },
                 Signal::Pinged => self.outputs.push_back(Output::Manager(ManagerEvent::Ping)),
-                Signal::Probe => self.probe(),
+                Signal::Probe => self.probe(now),
                 Signal::Upgraded(_) => {
+                    self.timers.set(Timer::Upgrade, None);
                     self.websocket_works = true;
                     let upgrade = ManagerEvent::Upgrade(Transport::WebSocket);
                     self.outputs.push_back(Output::Manager(upgrade));
                 }
                 Signal::UpgradeFailed(error) => {
                     log::debug!("the upgrade failed, the session stays on long-polling: {error}");
+                    self.timers.set(Timer::Upgrade, None);
                     self.outputs.push_back(Output::Manager(ManagerEvent::UpgradeError(error)));
                 }
                 Signal::Wake(link) => self.outputs.push_back(Output::Wake(link)),
                 Signal::Stop(link) => self.outputs.push_back(Output::Stop(link)),
-                Signal::Room => self.outputs.push_back(Output::Room),
+                Signal::Room => {
+                    self.flush_send_buffers();
+                    self.outputs.push_back(Output::Room);
+                }
+                Signal::Ignored => self.counters.ignored += 1,
                 Signal::Closed(reason, error) => self.closed(reason, error, now),
             }
         }
@@ -446,9 +479,11 @@ impl<A> Client<A> {
         self.retiring.retain(|engine| engine.state() != State::Closed);
     }
 
-    fn probe(&mut self) {
+    fn probe(&mut self, now: Timestamp) {
         let link = self.new_link();
         let Some(engine) = &mut self.engine else { return };
+        let limit = self.options.timeout.unwrap_or(UPGRADE_LIMIT);
+        self.timers.set(Timer::Upgrade, Some(now + limit));
         engine.probe(link);
         let sid = engine.sid().map(str::to_owned);
         self.outputs.push_back(Output::Dial { link, transport: Transport::WebSocket, sid });
@@ -476,21 +511,20 @@ impl<A> Client<A> {
     fn closed(&mut self, reason: DisconnectReason, error: Option<Error>, now: Timestamp) {
         let was_open = self.phase == Phase::Open;
         let timed_out = error.as_ref().is_some_and(Error::is_timeout);
-        if !timed_out && self.try_next_transport() {
+        let failed = reason != DisconnectReason::ForcedClose && !timed_out;
+        if failed && self.try_next_transport() {
             return;
         }
         self.websocket_works = false;
         self.leave_session();
         self.engine = None;
-        // Those who wait for room wait in vain.
-        self.outputs.push_back(Output::Room);
         if was_open {
-            self.lose_namespaces(reason, error.as_ref());
             if let Some(error) =
                 error.as_ref().filter(|_| reason == DisconnectReason::TransportError)
             {
                 self.outputs.push_back(Output::Manager(ManagerEvent::Error(error.clone())));
             }
+            self.lose_namespaces(reason, error.as_ref());
             self.outputs.push_back(Output::Manager(ManagerEvent::Close(reason, error)));
         } else {
             let error = error
@@ -515,9 +549,13 @@ impl<A> Client<A> {
 
     fn leave_session(&mut self) {
         self.phase = Phase::Idle;
-        self.timers.set(Timer::Open, None);
-        self.timers.set(Timer::Heartbeat, None);
-        self.timers.set(Timer::Stable, None);
+        for timer in [Timer::Open, Timer::Heartbeat, Timer::Stable, Timer::Upgrade] {
+            self.timers.set(timer, None);
+        }
+        // What half a packet holds is not kept for the time without a connection.
+        self.parser.reset();
+        // Those who wait for room, or to be connected, may wait in vain.
+        self.outputs.push_back(Output::Room);
     }
 
     fn reconnect(&mut self, now: Timestamp) {
@@ -539,11 +577,19 @@ impl<A> Client<A> {
 
     fn open_timed_out(&mut self) {
         let limit = self.options.timeout.unwrap_or_default();
+        let stage = self.engine.as_ref().map_or(Stage::Engine, Engine::stage);
         let error = Error::new(
-            ErrorKind::Timeout,
-            format!("no Engine.IO session within the connect timeout of {limit:?}"),
-        );
+            ErrorKind::Connect(stage),
+            format!("not done within the connect timeout of {limit:?}"),
+        )
+        .timed_out();
         self.end_session(DisconnectReason::TransportError, Some(error));
+    }
+
+    fn upgrade_timed_out(&mut self) {
+        if let Some(engine) = &mut self.engine {
+            engine.abandon_upgrade(Error::new(ErrorKind::Timeout, "the upgrade took too long"));
+        }
     }
 
     fn linger_timed_out(&mut self, link: LinkId, now: Timestamp) {

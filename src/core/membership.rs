@@ -1,5 +1,7 @@
 //! Joining and leaving namespaces.
 
+use std::time::Duration;
+
 use super::client::{Client, Output, Phase as Connection};
 use super::namespace::{Auth, NamespaceId, Phase, refusal};
 use super::timer::{Timer, Timestamp};
@@ -7,6 +9,9 @@ use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::event::{DisconnectReason, Status};
 use crate::payload::Payload;
 use crate::proto::socket_packet::{Header, Kind, SocketPacket};
+
+/// No options make the pause before the next attempt to join shorter.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
 impl<A> Client<A> {
     /// Joins a namespace, now and after each reconnection; opens the connection if need be.
@@ -22,6 +27,7 @@ impl<A> Client<A> {
             }
             Phase::Leaving { .. } => {
                 self.namespace_mut(id).phase = Phase::Leaving { rejoin: true };
+                self.limit_join(id, now);
             }
             Phase::Asking | Phase::Joining | Phase::Joined => {}
         }
@@ -31,11 +37,13 @@ impl<A> Client<A> {
     /// Leaves a namespace. The connection is closed with the last one.
     pub(crate) fn disconnect(&mut self, id: NamespaceId, now: Timestamp) {
         let phase = self.namespace(id).phase;
-        self.namespace_mut(id).phase = match phase {
-            Phase::Joining | Phase::Leaving { .. } => Phase::Leaving { rejoin: false },
-            _ => Phase::Idle,
-        };
-        self.timers.set(Timer::Join(id), None);
+        self.begin(
+            id,
+            match phase {
+                Phase::Joining | Phase::Leaving { .. } => Phase::Leaving { rejoin: false },
+                _ => Phase::Idle,
+            },
+        );
         if phase == Phase::Joined {
             self.send_bare(id, Kind::Disconnect);
         }
@@ -43,6 +51,8 @@ impl<A> Client<A> {
         if phase == Phase::Joined {
             self.disconnected(id, DisconnectReason::IoClientDisconnect, None);
         }
+        // Those who wait for the namespace to be joined wait in vain.
+        self.outputs.push_back(Output::Room);
         self.pump(now);
     }
 
@@ -51,6 +61,7 @@ impl<A> Client<A> {
         let error = Error::new(ErrorKind::Disconnected, "the connection was closed for good");
         for id in self.ids() {
             self.disconnect(id, now);
+            self.clear_send_buffer(id);
             self.fail_all_acks(id, &error);
         }
         self.close(now);
@@ -76,10 +87,7 @@ impl<A> Client<A> {
         }
         match auth {
             Ok(auth) => self.send_connect(id, auth, now),
-            Err(error) => {
-                self.namespace_mut(id).phase = Phase::Waiting;
-                self.join_failed(id, error, now);
-            }
+            Err(error) => self.join_failed(id, Phase::Waiting, error, now),
         }
         self.pump(now);
     }
@@ -101,11 +109,8 @@ impl<A> Client<A> {
     /// The session ended: all namespaces are left, and the active ones wait for the next session.
     pub(super) fn lose_namespaces(&mut self, reason: DisconnectReason, error: Option<&Error>) {
         for id in self.ids() {
-            self.timers.set(Timer::Join(id), None);
             let active = self.namespace(id).is_active();
-            let namespace = self.namespace_mut(id);
-            namespace.phase = if active { Phase::Waiting } else { Phase::Idle };
-            namespace.receive_buffer.clear();
+            self.begin(id, if active { Phase::Waiting } else { Phase::Idle });
             if active {
                 self.disconnected(id, reason, error.cloned());
             }
@@ -125,16 +130,16 @@ impl<A> Client<A> {
                         self.outputs.push_back(Output::Status { namespace: id, status });
                     }
                 }
-                Err(error) => {
-                    let status = Status::ConnectError(error);
-                    self.outputs.push_back(Output::Status { namespace: id, status });
-                }
+                Err(error) => self.join_failed(id, Phase::Joining, error, now),
             },
             Phase::Leaving { rejoin } => {
                 self.send_bare(id, Kind::Disconnect);
                 self.left(id, rejoin, now);
             }
-            _ => log::warn!("a second CONNECT for {:?} is ignored", self.namespace(id).name),
+            _ => {
+                log::warn!("a second CONNECT for {:?} is ignored", self.namespace(id).name);
+                self.counters.ignored += 1;
+            }
         }
     }
 
@@ -148,15 +153,19 @@ impl<A> Client<A> {
         match self.namespace(id).phase {
             Phase::Leaving { rejoin } => return self.left(id, rejoin, now),
             Phase::Joining => {
-                self.timers.set(Timer::Join(id), None);
-                self.namespace_mut(id).phase = Phase::Idle;
+                self.begin(id, Phase::Idle);
+                self.close_if_unused(now);
             }
-            _ => {}
+            // It is news, but no end.
+            Phase::Joined => {}
+            Phase::Idle | Phase::Waiting | Phase::Asking => {
+                self.counters.ignored += 1;
+                return;
+            }
         }
         let error = refusal(&self.namespace(id).name, packet);
         let status = Status::ConnectError(error);
         self.outputs.push_back(Output::Status { namespace: id, status });
-        self.close_if_unused(now);
     }
 
     /// The server ends the membership.
@@ -164,35 +173,42 @@ impl<A> Client<A> {
         match self.namespace(id).phase {
             Phase::Leaving { rejoin } => self.left(id, rejoin, now),
             Phase::Joining | Phase::Joined => {
-                self.timers.set(Timer::Join(id), None);
-                self.namespace_mut(id).phase = Phase::Idle;
+                self.begin(id, Phase::Idle);
                 self.close_if_unused(now);
                 self.disconnected(id, DisconnectReason::IoServerDisconnect, None);
+            }
+            Phase::Idle | Phase::Waiting | Phase::Asking => self.counters.ignored += 1,
+        }
+    }
+
+    /// The server did not answer CONNECT, or it is time to try again to have it sent.
+    pub(super) fn join_timed_out(&mut self, id: NamespaceId, now: Timestamp) {
+        let phase = self.namespace(id).phase;
+        match phase {
+            Phase::Waiting => self.join(id, now),
+            Phase::Joining | Phase::Leaving { rejoin: true } => {
+                let name = &self.namespace(id).name;
+                let error = Error::new(
+                    ErrorKind::Connect(Stage::Namespace),
+                    format!("no answer to CONNECT for {name:?}"),
+                )
+                .timed_out();
+                self.join_failed(id, phase, error, now);
             }
             _ => {}
         }
     }
 
-    /// The server did not answer CONNECT, or there were no credentials to send it with.
-    pub(super) fn join_timed_out(&mut self, id: NamespaceId, now: Timestamp) {
-        if self.namespace(id).phase == Phase::Waiting {
-            return self.join(id, now);
-        }
-        let error = Error::new(
-            ErrorKind::Connect(Stage::Namespace),
-            format!("no answer to CONNECT for {:?}", self.namespace(id).name),
-        );
-        self.join_failed(id, error, now);
-    }
-
     /// Reports a failed attempt to join, and sees to the next one.
-    fn join_failed(&mut self, id: NamespaceId, error: Error, now: Timestamp) {
+    fn join_failed(&mut self, id: NamespaceId, phase: Phase, error: Error, now: Timestamp) {
+        self.begin(id, phase);
         let status = Status::ConnectError(error.clone());
         self.outputs.push_back(Output::Status { namespace: id, status });
         if self.namespaces.iter().any(|namespace| namespace.phase == Phase::Joined) {
             // Others are well served by this session.
-            let limit = self.options.namespace_timeout;
-            self.timers.set(Timer::Join(id), limit.map(|limit| now + limit));
+            let pause = self.options.namespace_timeout.unwrap_or_default();
+            let pause = pause.max(self.options.reconnection_delay_max).max(SHORTEST_PAUSE);
+            self.timers.set(Timer::Join(id), Some(now + pause));
         } else {
             self.end_session(DisconnectReason::TransportError, Some(error));
         }
@@ -200,21 +216,42 @@ impl<A> Client<A> {
 
     fn send_connect(&mut self, id: NamespaceId, auth: Payload, now: Timestamp) {
         let payload = self.namespace(id).connect_payload(auth);
-        self.namespace_mut(id).phase = Phase::Joining;
-        let limit = self.options.namespace_timeout;
-        self.timers.set(Timer::Join(id), limit.map(|limit| now + limit));
         let name = self.namespace(id).name.clone();
-        self.send(Header { kind: Kind::Connect, namespace: &name, id: None }, payload);
+        let header = Header { kind: Kind::Connect, namespace: &name, id: None };
+        match self.send(header, payload) {
+            Ok(()) => {
+                self.namespace_mut(id).begin(Phase::Joining);
+                self.limit_join(id, now);
+            }
+            Err(error) => self.join_failed(id, Phase::Waiting, error, now),
+        }
     }
 
     fn send_bare(&mut self, id: NamespaceId, kind: Kind) {
         let name = self.namespace(id).name.clone();
-        self.send(Header { kind, namespace: &name, id: None }, Payload::default());
+        if let Err(error) =
+            self.send(Header { kind, namespace: &name, id: None }, Payload::default())
+        {
+            // A limit of a few bytes: nothing can be said to such a server.
+            log::warn!("{kind:?} cannot be sent: {error}");
+        }
+    }
+
+    /// Bounds the wait for the answer to CONNECT.
+    fn limit_join(&mut self, id: NamespaceId, now: Timestamp) {
+        let limit = self.options.namespace_timeout;
+        self.timers.set(Timer::Join(id), limit.map(|limit| now + limit));
+    }
+
+    /// Begins a phase in which the namespace is not joined.
+    fn begin(&mut self, id: NamespaceId, phase: Phase) {
+        self.timers.set(Timer::Join(id), None);
+        self.namespace_mut(id).begin(phase);
     }
 
     /// A membership that was given up before the server answered is undone.
     fn left(&mut self, id: NamespaceId, rejoin: bool, now: Timestamp) {
-        self.namespace_mut(id).phase = if rejoin { Phase::Waiting } else { Phase::Idle };
+        self.begin(id, if rejoin { Phase::Waiting } else { Phase::Idle });
         if rejoin {
             self.join(id, now);
         }
@@ -231,8 +268,8 @@ impl<A> Client<A> {
         if !self.namespaces.iter().any(super::namespace::Namespace::is_active) {
             self.close(now);
             // The session takes what was given up along with it.
-            for namespace in &mut self.namespaces {
-                namespace.phase = Phase::Idle;
+            for id in self.ids() {
+                self.begin(id, Phase::Idle);
             }
         }
     }

@@ -8,6 +8,7 @@ use super::engine::Load;
 use super::retry::RetryQueue;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::event::Status;
+use crate::options::Limits;
 use crate::payload::{Args, Payload};
 use crate::proto::socket_packet::SocketPacket;
 
@@ -69,7 +70,10 @@ pub(crate) struct Namespace<A> {
     send_buffer: VecDeque<Buffered>,
     buffered: Load,
     /// Events that came before the answer to CONNECT.
-    pub(crate) receive_buffer: VecDeque<SocketPacket>,
+    receive_buffer: VecDeque<SocketPacket>,
+    received: Load,
+    /// Not all of them could be kept.
+    missed: bool,
     pub(crate) id: Option<String>,
     recovered: bool,
     recovery: Recovery,
@@ -96,6 +100,8 @@ impl<A> Namespace<A> {
             send_buffer: VecDeque::new(),
             buffered: Load::default(),
             receive_buffer: VecDeque::new(),
+            received: Load::default(),
+            missed: false,
             id: None,
             recovered: false,
             recovery: Recovery::default(),
@@ -145,16 +151,55 @@ impl<A> Namespace<A> {
         }
     }
 
+    /// Begins a phase in which the namespace is not joined, with nothing kept from the one before.
+    pub(crate) fn begin(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.take_early_events();
+        self.missed = false;
+    }
+
+    /// Keeps an event that came before the answer to CONNECT; `false` when there is no room.
+    pub(crate) fn keep_early_event(&mut self, packet: SocketPacket, limits: &Limits) -> bool {
+        let size = packet.text.as_frame().len()
+            + packet.attachments.iter().map(bytes::Bytes::len).sum::<usize>();
+        let room = self.received.packets < limits.receive_events
+            && self.received.bytes.saturating_add(size) <= limits.receive_bytes;
+        if room || self.receive_buffer.is_empty() {
+            self.received.packets += 1;
+            self.received.bytes += size;
+            self.receive_buffer.push_back(packet);
+            return true;
+        }
+        self.missed = true;
+        false
+    }
+
+    /// How many events came before the answer to CONNECT.
+    pub(crate) fn early_events(&self) -> usize {
+        self.receive_buffer.len()
+    }
+
+    /// Takes out the events that came before the answer to CONNECT.
+    pub(crate) fn take_early_events(&mut self) -> VecDeque<SocketPacket> {
+        self.received = Load::default();
+        std::mem::take(&mut self.receive_buffer)
+    }
+
     /// Completes the credentials with what session recovery needs.
     pub(crate) fn connect_payload(&self, auth: Payload) -> Payload {
         let Some(pid) = &self.recovery.pid else { return auth };
-        let mut members: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_str(&auth.json).unwrap_or_default();
-        members.entry("pid").or_insert_with(|| pid.as_str().into());
+        let mut json = format!("{{\"pid\":{}", serde_json::Value::from(pid.as_str()));
         if let Some(offset) = &self.recovery.offset {
-            members.entry("offset").or_insert_with(|| offset.as_str().into());
+            json.push_str(",\"offset\":");
+            json.push_str(&serde_json::Value::from(offset.as_str()).to_string());
         }
-        Payload { json: serde_json::Value::Object(members).to_string(), attachments: Vec::new() }
+        // Of two members of one name the last one counts: the caller's.
+        let members = auth.json.trim_start().strip_prefix('{').unwrap_or("}").trim_start();
+        if !members.starts_with('}') {
+            json.push(',');
+        }
+        json.push_str(members);
+        Payload { json, attachments: Vec::new() }
     }
 
     /// Takes in the server's positive answer to CONNECT.
@@ -177,7 +222,7 @@ impl<A> Namespace<A> {
         self.id = Some(id.to_owned());
         self.session = self.session.wrapping_add(1);
         self.phase = Phase::Joined;
-        self.recovered = recovered;
+        self.recovered = recovered && !std::mem::take(&mut self.missed);
         Ok(())
     }
 
@@ -190,7 +235,8 @@ impl<A> Namespace<A> {
     /// Notes how far the server's events were received, where it keeps them for recovery: it then
     /// appends their offset as a last argument.
     pub(crate) fn note_offset(&mut self, packet: &SocketPacket) {
-        if self.recovery.pid.is_none() {
+        // Events that ask for an acknowledgement are not kept by the server.
+        if self.recovery.pid.is_none() || packet.id.is_some() {
             return;
         }
         let args = Args { json: packet.data(), skip: 1, attachments: &[] };

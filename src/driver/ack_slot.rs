@@ -46,6 +46,8 @@ impl AckSlot {
         match &*state {
             State::Pending => {
                 *state = State::Resolved(result);
+                // Who wakes up finds the lock free.
+                drop(state);
                 self.resolved.notify_all();
             }
             State::Forward(channel) => {

@@ -21,6 +21,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 pub(crate) use self::ack_slot::AckHandle;
+use self::ack_slot::AckSlot;
 pub(crate) use self::address::{Address, Header, Timestamps};
 use self::clock::now;
 use self::dispatch::{AuthFunction, Call, Dispatcher};
@@ -83,6 +84,8 @@ enum Action {
         namespace: NamespaceId,
         asked: u32,
     },
+    /// Who waits for the answer emits again at once, and finds the lock free.
+    Resolve(Arc<AckSlot>, Result<AckReply>),
     /// Dropping a listener may run a user's code.
     Drop(Vec<Listener>),
 }
@@ -134,6 +137,11 @@ impl Driver {
     fn on_timer(&self) {
         self.run_with(|monitor, now| {
             monitor.armed = None;
+            for (link, entry) in &monitor.links {
+                if let Some(stage) = entry.stage() {
+                    monitor.core.reached(*link, stage);
+                }
+            }
             monitor.core.expire(now);
         });
     }
@@ -147,7 +155,7 @@ impl Driver {
                 Err(Refused::Full(back)) => emit = back,
             }
             let size = emit.payload.size();
-            self.wait_until(None, |monitor| monitor.core.has_room(size));
+            self.wait_until(None, |monitor| monitor.core.has_room_to_emit(namespace, size));
         }
     }
 
@@ -161,16 +169,11 @@ impl Driver {
         loop {
             match self.run(|core, now| core.reply(namespace, session, ack, payload, now)) {
                 Ok(()) => return Ok(()),
-                Err(None) => {
-                    return Err(Error::new(
-                        ErrorKind::Disconnected,
-                        "the connection that asked for this acknowledgement has ended",
-                    ));
-                }
-                Err(Some(back)) => payload = back,
+                Err(Refused::Error(error)) => return Err(error),
+                Err(Refused::Full(back)) => payload = back,
             }
             let size = payload.size();
-            self.wait_until(None, |monitor| monitor.core.has_room(size));
+            self.wait_until(None, |monitor| monitor.core.has_room_to_reply(size));
         }
     }
 
@@ -293,7 +296,7 @@ impl Driver {
                 Output::Acked { ack, result } => {
                     let result = result.map(AckReply::new);
                     match ack {
-                        AckHandle::Slot(slot) => slot.resolve(result),
+                        AckHandle::Slot(slot) => actions.push(Action::Resolve(slot, result)),
                         AckHandle::Callback(callback) => {
                             monitor.dispatcher.call(Call::Ack(callback, result));
                         }
@@ -382,6 +385,7 @@ impl Driver {
                 self.dial(link, upgrade, polling, sid);
             }
             Action::AskAuth { namespace, asked } => self.ask_auth(namespace, asked),
+            Action::Resolve(slot, result) => slot.resolve(result),
             Action::Drop(listeners) => drop(listeners),
         }
     }

@@ -17,7 +17,6 @@ const BATCH: usize = 64;
 
 /// Polls until the end of the session, or of its life on this transport.
 pub(super) fn run(driver: &Arc<Driver>, link: LinkId, request: Request, signal: &Arc<Signal>) {
-    driver.inbox.set_reader(signal);
     if let Err(error) = (Poller { driver, link, signal }).run(request) {
         driver.lose(link, Loss::Failed(error));
     }
@@ -64,7 +63,7 @@ impl Poller<'_> {
                 None => return Ok(()),
                 Some(packet) => batch.push(packet?),
             }
-            while self.driver.inbox.must_wait() && !self.signal.is_cancelled() {
+            while self.driver.inbox.must_wait(self.signal) && !self.signal.is_cancelled() {
                 self.signal.wait();
             }
         }
@@ -123,7 +122,7 @@ fn post(driver: &Driver, link: LinkId, sid: &str, http: &Http, signal: &Signal) 
                     link.sleeps(Side::Writer);
                 }
             }
-            (work, monitor.core.dialect(), monitor.core.max_payload())
+            (work, monitor.core.dialect(), monitor.core.max_payload(link))
         });
         match work {
             Work::Write(mut packets) => {

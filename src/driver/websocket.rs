@@ -18,7 +18,6 @@ const BATCH: usize = 64 * 1024;
 pub(super) fn run(driver: &Arc<Driver>, link: LinkId, request: &Request, signal: &Arc<Signal>) {
     let loss = match driver.net.websocket(request, signal) {
         Ok(socket) => {
-            driver.inbox.set_reader(signal);
             driver.run(|core, now| core.connected(link, now));
             let base64 = driver.address().force_base64;
             match (Pump { driver, link, signal, socket, base64 }).run() {
@@ -51,6 +50,8 @@ enum End {
 
 /// What reading has come to.
 enum Reading {
+    /// Nothing was read, since nothing has come or the receive buffer is full.
+    Paused,
     /// There is more.
     More,
     /// All that has come is read.
@@ -63,10 +64,14 @@ impl Pump<'_> {
     fn run(mut self) -> Result<End> {
         let mut unflushed = false;
         let mut written = false;
-        let mut readable = true;
+        // There may be something that can be read without waiting for the socket.
+        let mut unread = true;
+        let mut ended = false;
         loop {
             let mut packets = Vec::new();
-            let reading = if readable { self.read(&mut packets) } else { Reading::Done };
+            let may_read = ended || !self.driver.inbox.must_wait(self.signal);
+            let reading =
+                if unread && may_read { self.read(&mut packets) } else { Reading::Paused };
             let work = self.exchange(packets, std::mem::take(&mut written));
             if let Reading::Over(loss) = reading {
                 return Ok(End::Lost(loss));
@@ -91,14 +96,20 @@ impl Pump<'_> {
                 unflushed = false;
                 written = true;
             }
-            if written || matches!(reading, Reading::More) {
-                // There may be more to write, and there is more to read.
-                readable = matches!(reading, Reading::More);
+            match reading {
+                Reading::More => continue,
+                Reading::Done => unread = false,
+                Reading::Paused | Reading::Over(_) => {}
+            }
+            if written {
+                // There may be more to write.
                 continue;
             }
-            let may_read = !self.driver.inbox.must_wait();
-            self.socket.wait(may_read, unflushed, self.signal)?;
-            readable = may_read;
+            let ready = self.socket.wait(may_read, unflushed, self.signal)?;
+            // Ready for what was not asked for: the connection has ended, which is to be read.
+            ended = ready && !may_read && !unflushed;
+            // While the consumers are behind, what was read too far ahead stays where it is.
+            unread |= ready && may_read || ended;
         }
     }
 

@@ -101,8 +101,11 @@ impl WebSocket {
     }
 
     /// Blocks until the socket can be read or written, as asked for, or the signal's wake-up,
-    /// which this takes. A cancellation is an error.
-    pub(crate) fn wait(&self, read: bool, write: bool, signal: &Signal) -> Result<()> {
+    /// which this takes. A cancellation is an error. Tells whether it was the socket.
+    ///
+    /// The end of the connection ends it too, even if neither is asked for: then read, or this
+    /// returns at once for ever.
+    pub(crate) fn wait(&self, read: bool, write: bool, signal: &Signal) -> Result<bool> {
         let stream = self.inner.get_ref();
         signal.wait_for_io_or_wake(stream.as_fd(), stream.flags(read, write))
     }

@@ -1,5 +1,14 @@
 //! The tests, by topic.
 
+mod acks;
+mod connect;
+mod disconnect;
+mod events;
 mod floors;
 mod harness;
+mod limits;
+mod order;
+mod receive;
+mod reconnect;
 mod tree;
+mod upgrade;
