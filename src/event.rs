@@ -255,7 +255,7 @@ pub enum Status {
     },
 }
 
-/// Why a connection ended. Displays as the reference's exact string.
+/// Why a connection ended. Displays as the string that the JavaScript client gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DisconnectReason {
@@ -276,7 +276,7 @@ pub enum DisconnectReason {
 }
 
 impl DisconnectReason {
-    /// The reference's string.
+    /// The string that the JavaScript client gives.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::IoServerDisconnect => "io server disconnect",

@@ -475,7 +475,7 @@ impl Engine {
             Step::None => {}
             Step::Pause => self.pause(),
             Step::Done => self.finish_upgrade(),
-            Step::Fail(words) => self.abandon_upgrade(Error::new(ErrorKind::Protocol, words)),
+            Step::Fail(words) => self.abandon_upgrade(Error::new(ErrorKind::Protocol, *words)),
         }
     }
 
