@@ -41,6 +41,8 @@ struct World {
     /// Those of them whose threads run.
     running: Vec<LinkId>,
     last_link: LinkId,
+    /// How many sessions were begun.
+    sessions: usize,
     log: Vec<String>,
     /// The questions for credentials.
     asked: Vec<(NamespaceId, u32)>,
@@ -59,6 +61,8 @@ struct World {
 struct Wire {
     transport: Transport,
     sid: Option<String>,
+    /// The number of the session it was dialled for.
+    session: usize,
     /// The thread that reads, of a WebSocket also the one that writes, has something to do.
     reader_awake: bool,
     /// The thread that posts has something to do.
@@ -88,6 +92,7 @@ impl World {
             links: BTreeMap::new(),
             running: Vec::new(),
             last_link: LinkId(0),
+            sessions: 0,
             log: Vec::new(),
             asked: Vec::new(),
             rooms: 0,
@@ -147,7 +152,10 @@ impl World {
 
     /// The link dialled last has its connection.
     fn connected(&mut self) {
-        let link = self.last_link;
+        self.connected_on(self.last_link);
+    }
+
+    fn connected_on(&mut self, link: LinkId) {
         if let Some(wire) = self.links.get_mut(&link) {
             if wire.transport == Transport::WebSocket {
                 wire.started = true;
@@ -354,9 +362,11 @@ impl World {
     fn obey(&mut self, output: Output<u32>) {
         match output {
             Output::Dial { link, transport, sid } => {
+                self.sessions += usize::from(sid.is_none());
                 let wire = Wire {
                     transport,
                     sid,
+                    session: self.sessions,
                     reader_awake: false,
                     writer_awake: false,
                     writing: false,
