@@ -10,6 +10,7 @@ use std::io::BufRead;
 use bytes::Bytes;
 
 use super::packet::Packet;
+use super::v3::V3;
 use super::v4::V4;
 use crate::error::Result;
 
@@ -81,6 +82,9 @@ pub trait Dialect: fmt::Debug + Send + Sync {
         max: usize,
     ) -> Box<dyn Iterator<Item = Result<Packet>> + 'a>;
 }
+
+/// Engine.IO 3 / Socket.IO 4: servers 1.x and 2.x, and later ones with `allowEIO3`.
+pub(crate) static V3_DIALECT: &dyn Dialect = &V3;
 
 /// Engine.IO 4 / Socket.IO 5: servers 3.x and 4.x.
 pub(crate) static V4_DIALECT: &dyn Dialect = &V4;

@@ -1,11 +1,12 @@
 //! Engine.IO 4: payloads separated by 0x1E, raw binary frames, heartbeats from the server.
 
 use std::collections::VecDeque;
-use std::io::{self, BufRead, Read};
+use std::io::{BufRead, Read};
 use std::iter;
 
 use bytes::Bytes;
 
+use super::body::{NO_SERVER, broken_body, peek};
 use super::packet::Packet;
 use super::packet_text::{base64_len, read_text, text_len, write_text};
 use super::revision::{Body, Dialect, Frame, Heartbeat};
@@ -97,8 +98,6 @@ fn fitting(queue: &VecDeque<Packet>, max: usize) -> (usize, usize) {
 }
 
 const OLD_SERVER: &str = "the server seems to speak EIO=3, as Socket.IO 1.x and 2.x do";
-const NO_SERVER: &str = "this is probably not a Socket.IO server: \
-                         the page of a captive portal or a proxy, or another path?";
 
 /// How much of what is no packet is read, for the error message.
 const SAMPLE: usize = 64;
@@ -127,7 +126,7 @@ impl Iterator for Payload<'_> {
 
 impl Payload<'_> {
     fn packet(&mut self) -> Result<Packet> {
-        let first = self.peek().map_err(broken_body)?;
+        let first = peek(&mut self.body).map_err(broken_body)?;
         let limit = match first {
             Some(b'0'..=b'6') => self.max,
             // The limit is for what base64 carries, so that both transports take the same.
@@ -142,17 +141,6 @@ impl Payload<'_> {
         match read_text(text, BINARY)? {
             Packet::Binary(bytes) if bytes.len() > self.max => Err(self.too_large()),
             packet => Ok(packet),
-        }
-    }
-
-    /// The next byte of the body.
-    fn peek(&mut self) -> io::Result<Option<u8>> {
-        loop {
-            match self.body.fill_buf() {
-                Ok(buffer) => return Ok(buffer.first().copied()),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
         }
     }
 
@@ -200,10 +188,6 @@ impl Payload<'_> {
     }
 }
 
-fn broken_body(error: io::Error) -> Error {
-    Error::new(ErrorKind::Transport, "cannot read the body of a response").with_source(error)
-}
-
 /// Whether a body begins with a handshake and its length, as it does in Engine.IO 3.
 ///
 /// A length that begins with 4 is not taken for one: it could be a message of a custom parser.
@@ -214,7 +198,7 @@ fn is_eio3(body: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{BufReader, Cursor};
+    use std::io::{self, BufReader, Cursor};
 
     use proptest::prelude::*;
 
