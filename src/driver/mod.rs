@@ -38,6 +38,8 @@ use crate::event::{AckReply, Event, ManagerEvent, Reply, Status};
 use crate::net::{Net, Signal};
 use crate::options::ManagerOptions;
 use crate::payload::Payload;
+#[cfg(feature = "polling")]
+use crate::proto::revision::Dialect;
 use crate::proto::socket_packet::SocketPacket;
 
 /// One connection, as its threads and handles share it.
@@ -373,8 +375,9 @@ impl Driver {
         &self,
         transport: crate::options::Transport,
         sid: &str,
+        dialect: &dyn Dialect,
     ) -> crate::net::Request {
-        let eio = self.look(Client::dialect).eio();
+        let eio = dialect.eio();
         self.address().request(eio, transport, Some(sid))
     }
 
@@ -426,6 +429,7 @@ impl Monitor {
                 log::debug!("cannot connect to {name:?}: {error}");
                 self.last_error = Some(error.clone());
             }
+            Status::Error(error) => log::info!("the server says in {name:?}: {error}"),
             Status::Disconnected { reason, .. } => {
                 log::info!("disconnected from {name:?}: {reason}")
             }

@@ -3,11 +3,13 @@
 //! Every packet both encodes and decodes, in both directions: nothing here says "client".
 
 mod body;
+pub(crate) mod detector;
 pub(crate) mod handshake;
 pub(crate) mod json;
 pub(crate) mod packet;
 mod packet_text;
 pub(crate) mod parser;
+pub(crate) mod query;
 pub(crate) mod revision;
 pub(crate) mod socket_packet;
 pub(crate) mod text;

@@ -7,11 +7,13 @@ use std::collections::VecDeque;
 use std::io::{BufRead, Read};
 
 use bytes::{BufMut, Bytes, BytesMut};
+use serde_json::{Map, Value};
 
 use super::body::{NO_SERVER, broken_body, peek};
 use super::packet::Packet;
 use super::packet_text::{base64_len, read_text, text_len, write_text};
-use super::revision::{Body, Dialect, Frame, Heartbeat};
+use super::query::push_parameter;
+use super::revision::{Body, Connect, Credentials, Dialect, Frame, Heartbeat, Membership};
 use super::{protocol_error, too_large};
 use crate::error::{Error, Result};
 
@@ -43,6 +45,26 @@ impl Dialect for V3 {
     }
 
     fn joins_root(&self) -> bool {
+        true
+    }
+
+    fn connect(&self, namespace: &str, credentials: Credentials<'_>) -> Connect {
+        Connect { namespace: with_query(namespace, credentials.auth), data: String::new() }
+    }
+
+    fn membership(&self, namespace: &str, sid: &str, data: &Value) -> Option<Membership> {
+        if data.get("sid").is_some() {
+            return None;
+        }
+        let id = if namespace == "/" { sid.to_owned() } else { format!("{namespace}#{sid}") };
+        Some(Membership { id, pid: None })
+    }
+
+    fn is_lax(&self) -> bool {
+        true
+    }
+
+    fn reports_errors(&self) -> bool {
         true
     }
 
@@ -96,6 +118,18 @@ impl Dialect for V3 {
     ) -> Box<dyn Iterator<Item = Result<Packet>> + 'a> {
         Box::new(Payload { body, binary, max, started: false, ended: false })
     }
+}
+
+/// A namespace with credentials as the query that servers look for: text as it is, anything else as
+/// JSON.
+fn with_query(namespace: &str, auth: &str) -> String {
+    let members: Map<String, Value> = serde_json::from_str(auth).unwrap_or_default();
+    let mut url = namespace.to_owned();
+    for (index, (name, value)) in members.iter().enumerate() {
+        let json = value.to_string();
+        push_parameter(&mut url, index == 0, name, value.as_str().unwrap_or(&json));
+    }
+    url
 }
 
 /// Whether a body with this packet is to be a binary one.

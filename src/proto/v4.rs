@@ -5,11 +5,12 @@ use std::io::{BufRead, Read};
 use std::iter;
 
 use bytes::Bytes;
+use serde_json::Value;
 
 use super::body::{NO_SERVER, broken_body, peek};
 use super::packet::Packet;
 use super::packet_text::{base64_len, read_text, text_len, write_text};
-use super::revision::{Body, Dialect, Frame, Heartbeat};
+use super::revision::{Body, Connect, Credentials, Dialect, Frame, Heartbeat, Membership};
 use super::{protocol_error, too_large};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -33,6 +34,23 @@ impl Dialect for V4 {
     }
 
     fn joins_root(&self) -> bool {
+        false
+    }
+
+    fn connect(&self, namespace: &str, credentials: Credentials<'_>) -> Connect {
+        Connect { namespace: namespace.to_owned(), data: connect_data(credentials) }
+    }
+
+    fn membership(&self, _: &str, _: &str, data: &Value) -> Option<Membership> {
+        let text = |member: &str| data.get(member).and_then(Value::as_str).map(str::to_owned);
+        Some(Membership { id: text("sid")?, pid: text("pid") })
+    }
+
+    fn is_lax(&self) -> bool {
+        false
+    }
+
+    fn reports_errors(&self) -> bool {
         false
     }
 
@@ -79,6 +97,23 @@ impl Dialect for V4 {
         }
         Box::new(Payload { body, max, started: false, ended: false })
     }
+}
+
+/// The credentials with what the recovery of a session needs.
+fn connect_data(Credentials { auth, pid, offset }: Credentials<'_>) -> String {
+    let Some(pid) = pid else { return auth.to_owned() };
+    let mut json = format!("{{\"pid\":{}", Value::from(pid));
+    if let Some(offset) = offset {
+        json.push_str(",\"offset\":");
+        json.push_str(&Value::from(offset).to_string());
+    }
+    // Of two members of one name the last one counts: the caller's.
+    let members = auth.trim_start().strip_prefix('{').unwrap_or("}").trim_start();
+    if !members.starts_with('}') {
+        json.push(',');
+    }
+    json.push_str(members);
+    json
 }
 
 /// How many packets fit into a body of `max` bytes, at least one, and the size of that body.

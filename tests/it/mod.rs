@@ -10,5 +10,6 @@ mod limits;
 mod order;
 mod receive;
 mod reconnect;
+mod revisions;
 mod tree;
 mod upgrade;
