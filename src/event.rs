@@ -245,6 +245,10 @@ pub enum Status {
     /// An attempt to connect failed. Unless the server refused the namespace
     /// ([`ErrorKind::Refused`]) or reconnection is off, the next attempt follows by itself.
     ConnectError(Error),
+    /// A server before 3.0 reports that something went wrong in the connected namespace: its
+    /// middleware refused an event. The connection goes on. [`Error::message`] or [`Error::data`]
+    /// is what the server said.
+    Error(Error),
     /// The connection ended.
     #[non_exhaustive]
     Disconnected {

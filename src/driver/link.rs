@@ -78,7 +78,7 @@ impl Driver {
     pub(super) fn dial(&self, link: LinkId, upgrade: bool, polling: bool, sid: Option<&str>) {
         let Some(driver) = self.this.upgrade() else { return };
         let transport = if polling { Transport::Polling } else { Transport::WebSocket };
-        let eio = self.look(crate::core::client::Client::dialect).eio();
+        let eio = self.look(|core| core.dialect_of(link)).eio();
         let request = self.address().request(eio, transport, sid);
         log::debug!(
             "opening {transport} to {}{}",

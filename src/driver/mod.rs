@@ -37,6 +37,8 @@ use crate::event::{AckReply, Event, ManagerEvent, Status};
 use crate::net::{Net, Signal};
 use crate::options::ManagerOptions;
 use crate::payload::Payload;
+#[cfg(feature = "polling")]
+use crate::proto::revision::Dialect;
 
 /// One connection, as its threads and handles share it.
 pub(crate) struct Driver {
@@ -278,8 +280,9 @@ impl Driver {
         &self,
         transport: crate::options::Transport,
         sid: &str,
+        dialect: &dyn Dialect,
     ) -> crate::net::Request {
-        let eio = self.look(Client::dialect).eio();
+        let eio = dialect.eio();
         self.address().request(eio, transport, Some(sid))
     }
 
@@ -308,6 +311,7 @@ impl Monitor {
                 log::debug!("cannot connect to {name:?}: {error}");
                 self.last_error = Some(error.clone());
             }
+            Status::Error(error) => log::info!("the server says in {name:?}: {error}"),
             Status::Disconnected { reason, .. } => {
                 log::info!("disconnected from {name:?}: {reason}");
             }

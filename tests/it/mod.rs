@@ -10,6 +10,7 @@ mod limits;
 mod order;
 mod receive;
 mod reconnect;
+mod revisions;
 mod threads;
 mod tree;
 mod upgrade;
