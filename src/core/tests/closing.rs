@@ -299,7 +299,9 @@ fn shutting_down_ends_everything_at_every_phase() {
     type Arrange = fn(&mut World, NamespaceId);
     let phases: [Arrange; 8] = [
         |_, _| (),
-        |world, _| drop(world.connect("/")),
+        |world, _| {
+            world.connect("/");
+        },
         |world, _| {
             world.connect("/");
             world.lose(
@@ -316,7 +318,9 @@ fn shutting_down_ends_everything_at_every_phase() {
             world.connect("/");
             world.open();
         },
-        |world, _| drop(world.join("/")),
+        |world, _| {
+            world.join("/");
+        },
         |world, id| {
             world.join("/x");
             world.connect("/");
