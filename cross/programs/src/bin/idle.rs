@@ -21,6 +21,9 @@ use siot::{Builder, Socket, Transport};
 #[global_allocator]
 static ALLOCATOR: allocator::Counting = allocator::Counting;
 
+/// The default time limits for connecting, and a little.
+const LAPSE: Duration = Duration::from_secs(21);
+
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
@@ -59,7 +62,8 @@ fn measure(connections: usize, seconds: u64) -> Result<(), Box<dyn Error>> {
         (allocator::live() - heap) as f64 / further as f64 / 1000.0,
         (status("Threads")? - 1) as f64 / further as f64,
     );
-    thread::sleep(Duration::from_secs(1));
+    // The limits of time for connecting, which were met, lapse without being taken back.
+    thread::sleep(LAPSE);
     let before = switches()?;
     thread::sleep(Duration::from_secs(seconds));
     let after = switches()?;
