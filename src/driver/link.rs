@@ -145,6 +145,8 @@ impl Driver {
     }
 }
 
+// Its frame is large, and of no use to a WebSocket.
+#[inline(never)]
 #[cfg(feature = "polling")]
 fn run_polling(driver: &Arc<Driver>, link: LinkId, request: Request, signal: &Arc<Signal>) {
     super::polling::run(driver, link, request, signal);

@@ -52,6 +52,8 @@ pub(super) fn upgrade_request(
 }
 
 /// Sends the request and reads the answer.
+// Its frame is large: apart, it shares its stack with what the thread does later.
+#[inline(never)]
 pub(super) fn shake_hands(
     stream: Stream,
     upgrade: http::Request<()>,

@@ -131,6 +131,8 @@ impl WebSocket {
     ///
     /// Closing the socket with unread bytes in it would reset the connection, and what the peer
     /// has not yet read would be lost.
+    // Its frame is large, and of no use to a connection that stays.
+    #[inline(never)]
     pub(crate) fn close(mut self, signal: &Signal) {
         let mut discarded = [0; 4096];
         let mut all_out = false;
