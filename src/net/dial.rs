@@ -9,6 +9,8 @@ use crate::endpoint::Endpoint;
 use crate::error::{Result, Stage};
 
 /// Connects to an endpoint; the socket is non-blocking. A cancellation ends it at once.
+// Apart, so that it shares its stack with the handshakes that follow.
+#[inline(never)]
 pub(super) fn dial(endpoint: &Endpoint, resolver: &Resolver, signal: &Signal) -> Result<TcpStream> {
     signal.check()?;
     signal.enter(Stage::Dns);

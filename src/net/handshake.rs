@@ -52,6 +52,8 @@ pub(super) fn upgrade_request(
 }
 
 /// Sends the request and reads the answer.
+// Its frame is large: apart, it shares its stack with what the thread does later.
+#[inline(never)]
 pub(super) fn shake_hands(
     stream: Stream,
     upgrade: http::Request<()>,
@@ -263,7 +265,9 @@ mod tests {
         loop {
             use crate::net::websocket::Received;
             match websocket.read().unwrap() {
-                Received::Nothing => websocket.wait(true, false, &signal).unwrap(),
+                Received::Nothing => {
+                    websocket.wait(true, false, &signal).unwrap();
+                }
                 other => {
                     let frame = crate::proto::revision::Frame::Text("x".to_owned());
                     assert_eq!(other, Received::Frame(frame));

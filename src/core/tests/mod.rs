@@ -459,6 +459,7 @@ fn describe(status: &Status) -> String {
         Status::Connected { id, recovered: false } => format!("connect {id}"),
         Status::Connected { id, recovered: true } => format!("connect {id} recovered"),
         Status::ConnectError(error) => format!("connect_error {}", error.kind()),
+        Status::Error(error) => format!("error {}", error.kind()),
         Status::Disconnected { reason, .. } => format!("disconnect {reason}"),
     }
 }
