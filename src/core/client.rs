@@ -109,7 +109,7 @@ pub(crate) struct Client<A> {
     pub(super) detector: Detector,
     /// Where the session stands with a namespace `/` that the server joins by itself.
     pub(super) root: Root,
-    /// How often in a row a session was taken for another revision than its own.
+    /// How often a session was taken for another revision than its own, since one has lasted.
     pub(super) contradictions: u32,
     parser: Box<dyn Parser>,
     random: fastrand::Rng,
@@ -328,7 +328,10 @@ impl<A> Client<A> {
                 Timer::Open => self.open_timed_out(),
                 Timer::Heartbeat => self.check_heartbeat(now),
                 Timer::Upgrade => self.upgrade_timed_out(),
-                Timer::Stable => self.backoff.reset(),
+                Timer::Stable => {
+                    self.backoff.reset();
+                    self.contradictions = 0;
+                }
                 Timer::Linger(link) => self.linger_timed_out(link, now),
                 Timer::Join(namespace) => self.join_timed_out(namespace, now),
                 Timer::Ack(namespace, ack) => self.ack_timed_out(namespace, ack, now),

@@ -89,7 +89,6 @@ impl<A> Client<A> {
         let Some(membership) = dialect.membership(&self.namespace(id).name, sid, data) else {
             return self.contradicted(id, dialect, now);
         };
-        self.contradictions = 0;
         self.detector.confirm(dialect);
         self.namespace_mut(id).accept(membership);
         self.joined(id, now);

@@ -151,7 +151,7 @@ fn pinging_engine() -> Engine {
 fn written(engine: &mut Engine) -> Vec<String> {
     let Work::Write(packets) = engine.take(LinkId(1)) else { return Vec::new() };
     engine.written(LinkId(1));
-    packets.into_iter().map(text).collect()
+    packets.into_iter().map(|packet| text(V4_DIALECT, packet)).collect()
 }
 
 fn closed(engine: &mut Engine) -> Option<DisconnectReason> {

@@ -10,6 +10,7 @@ mod namespaces;
 mod random;
 mod recovery;
 mod retries;
+mod revision;
 mod upgrade;
 
 use std::collections::BTreeMap;
@@ -25,7 +26,7 @@ use crate::options::{ManagerOptions, Transport};
 use crate::payload::Payload;
 use crate::proto::handshake::Handshake;
 use crate::proto::packet::Packet;
-use crate::proto::revision::{Frame, V4_DIALECT};
+use crate::proto::revision::{Dialect, Frame, V4_DIALECT};
 
 /// The heartbeat of the scripted server.
 const INTERVAL: Duration = Duration::from_secs(25);
@@ -52,6 +53,8 @@ struct World {
     slow: bool,
     /// Transports that are to close in good order do not.
     stubborn: bool,
+    /// What the server speaks.
+    dialect: &'static dyn Dialect,
     /// What the server says in its handshake.
     handshake: Handshake,
 }
@@ -98,6 +101,7 @@ impl World {
             rooms: 0,
             slow: false,
             stubborn: false,
+            dialect: V4_DIALECT,
             handshake: Handshake {
                 sid: "engine".into(),
                 upgrade_to_websocket: false,
@@ -172,8 +176,10 @@ impl World {
 
     /// Something arrives on a link: frames, or the response to a request.
     fn receive_on(&mut self, link: LinkId, packets: &[&str]) {
+        let dialect = self.dialect;
+        self.run(|client, _| client.settle(link, dialect));
         for text in packets {
-            match V4_DIALECT.decode_frame(Frame::Text((*text).to_owned())) {
+            match dialect.decode_frame(Frame::Text((*text).to_owned())) {
                 Ok(packet) => self.run(|client, now| client.received(link, packet, now)),
                 Err(error) => return self.lose(link, Loss::Failed(error)),
             }
@@ -339,7 +345,8 @@ impl World {
         }
         match self.client.take(link, self.now) {
             Work::Write(packets) => {
-                wire.sent.extend(packets.into_iter().map(text));
+                let dialect = self.client.dialect_of(link);
+                wire.sent.extend(packets.into_iter().map(|packet| text(dialect, packet)));
                 wire.writing = self.slow;
                 if !self.slow {
                     self.client.written(link, self.now);
@@ -447,8 +454,8 @@ fn refusal(refused: Refused<Emit<u32>>) -> Error {
     }
 }
 
-fn text(packet: Packet) -> String {
-    match V4_DIALECT.encode_frame(packet, true) {
+fn text(dialect: &dyn Dialect, packet: Packet) -> String {
+    match dialect.encode_frame(packet, true) {
         Frame::Text(text) => text,
         Frame::Binary(_) => "binary".into(),
     }

@@ -460,3 +460,13 @@ fn what_can_be_held_is_bounded_in_events_and_bytes() {
     assert_eq!(world.client.namespace(root).early_events(), 1);
     assert_eq!(world.client.counters().ignored, 3);
 }
+
+#[test]
+fn whoever_waits_for_a_namespace_is_told_that_it_is_not_wanted_any_more() {
+    let (mut world, _) = World::joined();
+    let other = world.connect("/other");
+    let rooms = world.rooms;
+    world.disconnect(other);
+    assert!(world.rooms > rooms);
+    assert!(!world.client.is_connecting(other));
+}

@@ -9,6 +9,7 @@ use proptest::sample::{Index, select};
 use super::*;
 use crate::core::namespace::Auth;
 use crate::options::WhenFull;
+use crate::proto::revision::V3_DIALECT;
 
 /// `/ask` asks for credentials, the events of `/retry` are sent again.
 const NAMESPACES: [&str; 4] = ["/", "/a", "/ask", "/retry"];
@@ -60,7 +61,12 @@ const PACKETS: [&str; 40] = [
 enum Input {
     Connect(usize),
     Disconnect(usize),
-    Emit { namespace: usize, ack: bool, timeout: Option<u64>, volatile: bool },
+    Emit {
+        namespace: usize,
+        ack: bool,
+        timeout: Option<u64>,
+        volatile: bool,
+    },
     Reply(usize, u32),
     Auth(bool),
     Open,
@@ -79,6 +85,8 @@ enum Input {
     Stubborn(bool),
     Retries(Option<u32>),
     Reconnection(bool),
+    /// The server is replaced by an old one, or by a new one.
+    Old(bool),
 }
 
 fn input() -> impl Strategy<Value = Input> {
@@ -108,6 +116,7 @@ fn input() -> impl Strategy<Value = Input> {
         1 => any::<bool>().prop_map(Input::Stubborn),
         1 => proptest::option::of(0..3_u32).prop_map(Input::Retries),
         1 => any::<bool>().prop_map(Input::Reconnection),
+        1 => any::<bool>().prop_map(Input::Old),
     ]
 }
 
@@ -189,6 +198,10 @@ impl Account {
                 world.run(|client, _| client.clear_send_buffer(id));
             }
             Input::Slow(slow) => world.slow = *slow,
+            Input::Old(old) => {
+                world.dialect = if *old { V3_DIALECT } else { V4_DIALECT };
+                world.handshake.max_payload = (!old).then_some(1_000_000);
+            }
             Input::Stubborn(stubborn) => world.stubborn = *stubborn,
             Input::Retries(retries) => {
                 let id = self.ids[3];
