@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::sync::mpsc::channel;
 
 use super::*;
@@ -53,7 +54,7 @@ fn client<T: Send + 'static>(
 fn next(websocket: &mut WebSocket, signal: &Signal) -> Result<Received> {
     loop {
         match websocket.read()? {
-            Received::Nothing => websocket.wait(true, false, signal)?,
+            Received::Nothing => drop(websocket.wait(true, false, signal)?),
             other => return Ok(other),
         }
     }
@@ -103,7 +104,7 @@ fn messages_go_there_and_back() {
         let all_out = websocket.flush().unwrap();
         match websocket.read().unwrap() {
             Received::Frame(frame) => received.push(frame),
-            Received::Nothing => websocket.wait(true, !all_out, &signal).unwrap(),
+            Received::Nothing => drop(websocket.wait(true, !all_out, &signal).unwrap()),
             Received::Closed(why) => panic!("{why}"),
         }
     }
