@@ -10,6 +10,9 @@
 //! The session runs on one main link. While it is upgraded there is a second one; see
 //! [`upgrade`](super::upgrade).
 
+mod handover;
+mod incoming;
+
 use std::collections::VecDeque;
 
 use bytes::Bytes;
@@ -248,11 +251,6 @@ impl Engine {
         self.signals.pop_front()
     }
 
-    /// Starts the upgrade on this link, as [`Signal::Probe`] asked for.
-    pub(crate) fn probe(&mut self, link: LinkId) {
-        self.upgrade = Upgrade::Dialing(link);
-    }
-
     /// The connection of a link is made; a WebSocket can now be written to.
     pub(crate) fn connected(&mut self, link: LinkId) {
         self.reached(link, Stage::Engine);
@@ -426,124 +424,6 @@ impl Engine {
                 self.wake_writer();
             }
         }
-    }
-
-    fn received_on_main(&mut self, packet: Packet, now: Timestamp) {
-        match (self.state, packet) {
-            (State::Closed, _) => {}
-            (_, Packet::Open(json)) => self.on_open(&json, now),
-            (State::Opening | State::Closing, _) if self.handshake.is_none() => {
-                let error = Error::new(
-                    ErrorKind::Connect(Stage::Engine),
-                    "the server's first packet is not the handshake",
-                );
-                self.end(DisconnectReason::TransportError, Some(error));
-            }
-            (_, Packet::Ping(_)) => {
-                if let Some(heartbeat) = &mut self.heartbeat {
-                    heartbeat.on_ping(now);
-                }
-                self.pong_due = true;
-                self.signals.push_back(Signal::Pinged);
-                self.wake_writer();
-            }
-            (_, Packet::Pong(_)) => {
-                if let Some(heartbeat) = &mut self.heartbeat {
-                    heartbeat.on_pong(now);
-                }
-            }
-            (State::Open, Packet::Text(text)) => {
-                self.on_other(now);
-                self.signals.push_back(Signal::Text(text));
-            }
-            (State::Open, Packet::Binary(bytes)) => {
-                self.on_other(now);
-                self.signals.push_back(Signal::Binary(bytes));
-            }
-            (_, Packet::Close) => {
-                let error = Error::new(ErrorKind::Transport, "the server closed the session");
-                self.end(DisconnectReason::TransportClose, Some(error));
-            }
-            _ => self.on_other(now),
-        }
-    }
-
-    fn on_other(&mut self, now: Timestamp) {
-        if let Some(heartbeat) = &mut self.heartbeat {
-            heartbeat.on_other(now);
-        }
-    }
-
-    fn on_open(&mut self, json: &str, now: Timestamp) {
-        if self.handshake.is_some() {
-            log::warn!("a second Engine.IO handshake is ignored");
-            self.signals.push_back(Signal::Ignored);
-            return;
-        }
-        let handshake = match Handshake::from_json(json) {
-            Ok(handshake) => handshake,
-            Err(error) => return self.end(DisconnectReason::TransportError, Some(error)),
-        };
-        self.heartbeat = Some(Heartbeat::new(self.dialect.heartbeat(), &handshake, now));
-        let upgrade = self.may_upgrade && handshake.upgrade_to_websocket;
-        self.handshake = Some(handshake);
-        if self.state == State::Closing {
-            return self.say_goodbye();
-        }
-        self.state = State::Open;
-        self.signals.push_back(Signal::Opened);
-        if upgrade {
-            self.signals.push_back(Signal::Probe);
-        }
-        self.wake_writer();
-    }
-
-    fn step(&mut self, step: &Step) {
-        match step {
-            Step::None => {}
-            Step::Pause => self.pause(),
-            Step::Done => self.finish_upgrade(),
-            Step::Fail(words) => self.abandon_upgrade(Error::new(ErrorKind::Protocol, *words)),
-        }
-    }
-
-    /// The probe was answered: the old link has to come to rest.
-    fn pause(&mut self) {
-        self.signals.push_back(Signal::Wake(self.main.id));
-        self.move_over();
-    }
-
-    /// Goes on with the upgrade when the old link is at rest.
-    fn move_over(&mut self) {
-        if self.main.writing || self.main.polling {
-            return;
-        }
-        if let Some(link) = self.upgrade.old_link_rests() {
-            self.signals.push_back(Signal::Wake(link));
-        }
-    }
-
-    /// The server knows of the move: from here on the session lives on the new link, whose writer
-    /// asks for more by itself.
-    fn finish_upgrade(&mut self) {
-        let Some(link) = self.upgrade.take_link() else { return };
-        self.signals.push_back(Signal::Stop(self.main.id));
-        self.main =
-            Link { id: link, transport: Transport::WebSocket, writing: false, polling: false };
-        self.signals.push_back(Signal::Upgraded(link));
-        if self.state == State::Closing {
-            // On a WebSocket the close frame says it.
-            self.queue.retain(|packet| *packet != Packet::Close);
-        }
-    }
-
-    /// Gives up the upgrade: the session goes on by its old link.
-    pub(crate) fn abandon_upgrade(&mut self, error: Error) {
-        let Some(link) = self.upgrade.take_link() else { return };
-        self.signals.push_back(Signal::Stop(link));
-        self.signals.push_back(Signal::UpgradeFailed(error));
-        // The old link may have come to rest for nothing.
-        self.signals.push_back(Signal::Wake(self.main.id));
     }
 
     fn may_write(&self) -> bool {

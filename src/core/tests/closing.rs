@@ -82,9 +82,9 @@ fn a_polling_handshake_that_is_not_wanted_any_more_is_awaited_for_a_while() {
     let mut world = World::polling();
     let root = world.connect("/");
     world.disconnect(root);
-    world.advance(LINGER - Duration::from_nanos(1));
+    world.advance(LINGER.saturating_sub(MOMENT));
     assert_eq!(world.alive().len(), 1);
-    world.advance(Duration::from_nanos(1));
+    world.advance(MOMENT);
     world.assert_at_rest();
 }
 
@@ -167,9 +167,9 @@ fn a_link_that_does_not_close_is_cut() {
     world.stubborn = true;
     world.disconnect(root);
     assert_eq!(world.alive(), [LinkId(1)]);
-    world.advance(LINGER - Duration::from_nanos(1));
+    world.advance(LINGER.saturating_sub(MOMENT));
     assert_eq!(world.alive(), [LinkId(1)]);
-    world.advance(Duration::from_nanos(1));
+    world.advance(MOMENT);
     world.assert_at_rest();
 }
 
@@ -218,7 +218,6 @@ fn no_session_outlives_its_threads() {
 
 #[test]
 fn each_end_has_its_reason() {
-    let failed = || Loss::Failed(Error::new(ErrorKind::Transport, "reset"));
     type End = fn(&mut World);
     let ends: [(End, &str); 8] = [
         (|world| world.drop_link(), "transport close"),
@@ -239,7 +238,7 @@ fn each_end_has_its_reason() {
         assert_eq!(world.client.phase == Phase::Waiting, again, "{reason}");
     }
     let (mut world, _) = World::joined();
-    world.lose(LinkId(1), failed());
+    world.lose(LinkId(1), Loss::Failed(Error::new(ErrorKind::Transport, "reset")));
     assert_eq!(
         world.log(),
         [

@@ -34,6 +34,9 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 
 const SECOND: Duration = Duration::from_secs(1);
 
+/// The least time there is.
+const MOMENT: Duration = Duration::from_nanos(1);
+
 /// The connection under test with everything around it.
 struct World {
     client: Client<u32>,

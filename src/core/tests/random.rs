@@ -164,7 +164,7 @@ impl Account {
         Self { world, ids, next: 0, awaited: BTreeSet::new(), resolved: BTreeMap::new() }
     }
 
-    fn link(&self, index: &Index) -> LinkId {
+    fn link(&self, index: Index) -> LinkId {
         let running = self.world.alive();
         if running.is_empty() { LinkId(0) } else { *index.get(&running) }
     }
@@ -231,7 +231,7 @@ impl Account {
         else {
             return;
         };
-        let link = self.link(index);
+        let link = self.link(*index);
         let world = &mut self.world;
         let begun = world.links.get(&link).is_some_and(|wire| {
             wire.started || (wire.transport == Transport::Polling && wire.sid.is_none())
