@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::io::shared_manager;
 use crate::manager::Manager;
 use crate::net::{Net, NetOptions};
-use crate::options::{Limits, ManagerOptions, Tls, Transport};
+use crate::options::{Limits, ManagerOptions, Revision, Tls, Transport};
 use crate::payload::Payload;
 use crate::socket::Socket;
 
@@ -111,6 +111,13 @@ impl Builder {
     #[doc(alias = "forceBase64")]
     pub fn force_base64(mut self, force: bool) -> Self {
         self.force_base64 = force;
+        self
+    }
+
+    /// Which revision of the protocols to speak. Default: [`Revision::Auto`], whatever the server
+    /// speaks.
+    pub fn revision(mut self, revision: Revision) -> Self {
+        self.options.revision = revision;
         self
     }
 

@@ -24,6 +24,7 @@ struct Inner {
     context: Cow<'static, str>,
     hint: Option<Cow<'static, str>>,
     data: Option<Box<str>>,
+    timed_out: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -88,6 +89,7 @@ impl Error {
             context: context.into(),
             hint: None,
             data: None,
+            timed_out: false,
             source: None,
         }))
     }
@@ -102,6 +104,11 @@ impl Error {
 
     pub(crate) fn with_data(self, data: impl Into<Box<str>>) -> Self {
         self.change(|inner| inner.data = Some(data.into()))
+    }
+
+    /// Notes that a deadline ended it, where the kind says something else.
+    pub(crate) fn timed_out(self) -> Self {
+        self.change(|inner| inner.timed_out = true)
     }
 
     /// Changes a value that was just made and so has no other owner; a shared one stays as it is.
@@ -143,9 +150,9 @@ impl Error {
         self.0.data.as_deref()
     }
 
-    /// Whether a deadline passed.
+    /// Whether a deadline passed: that of the operation, or that of an attempt to connect.
     pub fn is_timeout(&self) -> bool {
-        self.0.kind == ErrorKind::Timeout
+        self.0.timed_out || self.0.kind == ErrorKind::Timeout
     }
 
     /// Whether the connection was lost or closed before the operation was finished.

@@ -339,7 +339,7 @@ impl Socket {
     /// How many events came before the server's answer to CONNECT, and wait for that.
     #[doc(alias = "receiveBuffer")]
     pub fn receive_buffer_len(&self) -> usize {
-        self.driver().look(|core| core.namespace(self.inner.id).receive_buffer.len())
+        self.driver().look(|core| core.namespace(self.inner.id).early_events())
     }
 
     /// Drops the events that came before the server's answer to CONNECT; gives their number.

@@ -15,20 +15,28 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::backoff::Backoff;
-use super::engine::{Engine, LinkId, Load, Loss, Signal, State, Work};
+use super::engine::{Engine, LinkId, Loss, Signal, State, Work};
 use super::namespace::{Auth, Namespace, NamespaceId, Phase as Joining};
+use super::root::Root;
 use super::timer::{Timer, Timers, Timestamp};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::event::{DisconnectReason, ManagerEvent, Status};
 use crate::options::{ManagerOptions, Transport};
 use crate::payload::Payload;
+use crate::proto::detector::Detector;
 use crate::proto::packet::Packet;
 use crate::proto::parser::{JsonParser, Parser};
-use crate::proto::revision::{Dialect, V4_DIALECT};
+use crate::proto::revision::Dialect;
 use crate::proto::socket_packet::{Header, SocketPacket};
 
 /// How long a transport may take to close in good order.
 pub(super) const LINGER: Duration = Duration::from_secs(5);
+
+/// How many sessions may be on their way to be closed in good order.
+const MAX_RETIRING: usize = 4;
+
+/// How long an upgrade may take where attempts to connect have no limit. Servers give it 10 s.
+const UPGRADE_LIMIT: Duration = Duration::from_secs(20);
 
 /// What the owner has to do.
 #[derive(Debug)]
@@ -51,7 +59,7 @@ pub(crate) enum Output<A> {
     Acked { ack: A, result: Result<SocketPacket> },
     /// Tell those who want to know that an event was handed to the session.
     Sent { namespace: NamespaceId, payload: Payload },
-    /// Those who wait to emit may try again.
+    /// Those who wait for room, or for the end of something, may look again.
     Room,
 }
 
@@ -67,11 +75,11 @@ pub(crate) struct Emit<A> {
     pub(crate) volatile: bool,
 }
 
-/// Why an event was not taken.
+/// Why something to send was not taken.
 #[derive(Debug)]
-pub(crate) enum Refused<A> {
-    /// The session's queue is full. Try again after [`Output::Room`].
-    Full(Emit<A>),
+pub(crate) enum Refused<T> {
+    /// There is no room. Here it is back; try again after [`Output::Room`].
+    Full(T),
     /// It can never be sent, or not now.
     Error(Error),
 }
@@ -88,7 +96,8 @@ pub(crate) enum Phase {
 /// What was dropped, since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counters {
-    /// Packets without an addressee: unknown namespaces and acknowledgements.
+    /// Packets without an addressee (unknown namespaces and acknowledgements), and those that
+    /// made no sense when they came.
     pub(crate) ignored: usize,
     /// Outgoing events that gave way to newer ones, or that the server would not take.
     pub(crate) dropped: usize,
@@ -97,13 +106,17 @@ pub(crate) struct Counters {
 /// The connection. `A` stands for one awaited acknowledgement.
 pub(crate) struct Client<A> {
     pub(super) options: ManagerOptions,
-    dialect: &'static dyn Dialect,
+    pub(super) detector: Detector,
+    /// Where the session stands with a namespace `/` that the server joins by itself.
+    pub(super) root: Root,
+    /// How often in a row a session was taken for another revision than its own.
+    pub(super) contradictions: u32,
     parser: Box<dyn Parser>,
     random: fastrand::Rng,
     pub(super) phase: Phase,
     pub(super) engine: Option<Engine>,
     /// Sessions that are being closed in good order, while a new one may be open already.
-    retiring: Vec<Engine>,
+    pub(super) retiring: Vec<Engine>,
     pub(super) namespaces: Vec<Namespace<A>>,
     backoff: Backoff,
     /// Attempts to connect since the last success, without the first.
@@ -126,9 +139,12 @@ impl<A> Client<A> {
             limits.max_attachments,
             limits.max_message.saturating_mul(limits.max_attachments.saturating_add(1)),
         );
+        let detector = Detector::new(options.revision);
         Self {
             options,
-            dialect: V4_DIALECT,
+            detector,
+            root: Root::Awaited,
+            contradictions: 0,
             parser: Box::new(parser),
             random: fastrand::Rng::with_seed(seed),
             phase: Phase::Idle,
@@ -156,8 +172,24 @@ impl<A> Client<A> {
         self.timers.next()
     }
 
-    pub(crate) fn dialect(&self) -> &'static dyn Dialect {
-        self.dialect
+    /// What the session of a link is written in.
+    pub(crate) fn dialect_of(&self, link: LinkId) -> &'static dyn Dialect {
+        let session = self.sessions().find(|engine| engine.owns(link));
+        session.map_or_else(|| self.detector.asks_in(), Engine::dialect)
+    }
+
+    /// How to find out what a new session is written in.
+    pub(crate) fn detector(&self) -> Detector {
+        self.detector
+    }
+
+    /// The first answer of the server on this link tells what its session is written in. To be
+    /// called before the answer is handed in.
+    pub(crate) fn settle(&mut self, link: LinkId, dialect: &'static dyn Dialect) {
+        let mut sessions = self.engine.iter_mut().chain(&mut self.retiring);
+        if let Some(engine) = sessions.find(|engine| engine.owns(link)) {
+            engine.settle(dialect);
+        }
     }
 
     /// Whether a link belongs to a session, current or about to be closed.
@@ -170,13 +202,9 @@ impl<A> Client<A> {
         self.sessions().find(|engine| engine.owns(link))?.sid().map(str::to_owned)
     }
 
-    /// The largest body of a request that the server takes.
-    pub(crate) fn max_payload(&self) -> Option<usize> {
-        self.engine.as_ref()?.handshake()?.max_payload
-    }
-
-    pub(crate) fn phase(&self) -> Phase {
-        self.phase
+    /// The largest body of a request that the server of a link takes.
+    pub(crate) fn max_payload(&self, link: LinkId) -> Option<usize> {
+        self.sessions().find(|engine| engine.owns(link))?.handshake()?.max_payload
     }
 
     pub(crate) fn counters(&self) -> Counters {
@@ -198,6 +226,7 @@ impl<A> Client<A> {
             self.timers.set(Timer::Reconnect, None);
             self.attempts = 0;
             self.phase = Phase::Idle;
+            self.outputs.push_back(Output::Room);
         }
     }
 
@@ -237,6 +266,13 @@ impl<A> Client<A> {
         }
     }
 
+    /// A link's attempt to connect has come to this stage: for the error, should its time run out.
+    pub(crate) fn reached(&mut self, link: LinkId, stage: Stage) {
+        if let Some(engine) = &mut self.engine {
+            engine.reached(link, stage);
+        }
+    }
+
     /// A link's connection is made.
     pub(crate) fn connected(&mut self, link: LinkId, now: Timestamp) {
         self.with_engine(link, now, |engine| engine.connected(link));
@@ -252,9 +288,17 @@ impl<A> Client<A> {
         self.with_engine(link, now, |engine| engine.lost(link, loss));
     }
 
-    /// The threads of a link have ended.
-    pub(crate) fn ended(&mut self, link: LinkId) {
+    /// The server's first answer on this link did not tell what it speaks; a second one is awaited.
+    pub(crate) fn doubt(&mut self, link: LinkId) {
+        if let Some(engine) = self.engine.as_mut().filter(|engine| engine.owns(link)) {
+            engine.doubt();
+        }
+    }
+
+    /// The threads of a link have ended. No session outlives its link, whatever ended them.
+    pub(crate) fn ended(&mut self, link: LinkId, now: Timestamp) {
         self.timers.set(Timer::Linger(link), None);
+        self.lost(link, Loss::Closed("the threads of the transport have ended".into()), now);
     }
 
     /// The writer of a link asks for work.
@@ -286,16 +330,22 @@ impl<A> Client<A> {
                     self.dial(now);
                 }
                 Timer::Open => self.open_timed_out(),
-                Timer::Heartbeat => {
-                    if let Some(engine) = &mut self.engine {
-                        engine.expire(now);
-                    }
-                }
+                Timer::Heartbeat => self.check_heartbeat(now),
+                Timer::Upgrade => self.upgrade_timed_out(),
                 Timer::Stable => self.backoff.reset(),
                 Timer::Linger(link) => self.linger_timed_out(link, now),
                 Timer::Join(namespace) => self.join_timed_out(namespace, now),
                 Timer::Ack(namespace, ack) => self.ack_timed_out(namespace, ack, now),
             }
+            self.pump(now);
+        }
+    }
+
+    /// Ends a session whose heartbeat is overdue. A device that was asleep must find out before it
+    /// writes into a session that died meanwhile.
+    pub(super) fn check_heartbeat(&mut self, now: Timestamp) {
+        if let Some(engine) = &mut self.engine {
+            engine.expire(now);
             self.pump(now);
         }
     }
@@ -307,27 +357,23 @@ impl<A> Client<A> {
         }
     }
 
-    /// Hands a packet to the session.
-    pub(super) fn send(&mut self, header: Header<'_>, payload: Payload) {
-        let Some(engine) = &mut self.engine else { return };
+    /// Hands a packet to the session, unless it is larger than the server takes.
+    pub(super) fn send(&mut self, header: Header<'_>, payload: Payload) -> Result<()> {
+        let Some(engine) = &mut self.engine else { return Ok(()) };
         self.parser.encode(header, payload, &mut self.encoded);
+        if let Err(error) = engine.check_size(&self.encoded) {
+            self.encoded.clear();
+            return Err(error);
+        }
         engine.send(&mut self.encoded);
-    }
-
-    /// What waits in the session's queue and in the namespaces' buffers.
-    pub(super) fn load(&self) -> Load {
-        let queued = self.engine.as_ref().map(Engine::load).unwrap_or_default();
-        self.namespaces.iter().map(Namespace::buffered).fold(queued, |sum, load| Load {
-            packets: sum.packets + load.packets,
-            bytes: sum.bytes + load.bytes,
-        })
+        Ok(())
     }
 
     fn sessions(&self) -> impl Iterator<Item = &Engine> {
         self.engine.iter().chain(&self.retiring)
     }
 
-    fn dial(&mut self, now: Timestamp) {
+    pub(super) fn dial(&mut self, now: Timestamp) {
         self.transport = 0;
         self.timers.set(Timer::Open, self.options.timeout.map(|timeout| now + timeout));
         self.dial_transport();
@@ -336,18 +382,16 @@ impl<A> Client<A> {
     /// Tries the transport that it is the turn of.
     fn dial_transport(&mut self) {
         let options = &self.options;
-        let remembered = options.remember_upgrade
-            && self.websocket_works
-            && options.transports.contains(&Transport::WebSocket);
         let listed = options.transports.get(self.transport).copied();
         let transport =
-            if remembered { Transport::WebSocket } else { listed.unwrap_or(Transport::WebSocket) };
+            listed.filter(|_| !self.remembers_websocket()).unwrap_or(Transport::WebSocket);
         // A transport that has just failed is no goal for an upgrade.
         let may_upgrade = options.upgrade
             && options.transports.iter().skip(self.transport).any(|t| *t == Transport::WebSocket);
         let link = self.new_link();
         self.parser.reset();
-        self.engine = Some(Engine::new(link, transport, may_upgrade, self.dialect));
+        self.root = Root::Awaited;
+        self.engine = Some(Engine::new(link, transport, may_upgrade, self.detector.asks_in()));
         self.phase = Phase::Connecting;
         self.outputs.push_back(Output::Dial { link, transport, sid: None });
     }
@@ -355,14 +399,23 @@ impl<A> Client<A> {
     /// Goes on with the next transport after the first packet failed to come by this one; `false`
     /// when there is none.
     fn try_next_transport(&mut self) -> bool {
-        let left = self.transport + 1 < self.options.transports.len();
+        let next_in_list = if self.remembers_websocket() { 0 } else { self.transport + 1 };
+        let left = next_in_list < self.options.transports.len();
         let next = self.options.try_all_transports && left && self.phase == Phase::Connecting;
         if next {
-            self.transport += 1;
             self.websocket_works = false;
+            self.transport = next_in_list;
             self.dial_transport();
         }
         next
+    }
+
+    /// Whether to begin with WebSocket because it worked before.
+    fn remembers_websocket(&self) -> bool {
+        self.options.remember_upgrade
+            && self.websocket_works
+            && self.options.transports.first() != Some(&Transport::WebSocket)
+            && self.options.transports.contains(&Transport::WebSocket)
     }
 
     fn new_link(&mut self) -> LinkId {
@@ -371,9 +424,12 @@ impl<A> Client<A> {
     }
 
     /// Lets a session that is being closed come to its end in the background.
-    fn retire(&mut self, engine: Engine, now: Timestamp) {
+    pub(super) fn retire(&mut self, engine: Engine, now: Timestamp) {
         self.timers.set(Timer::Linger(engine.main_link()), Some(now + LINGER));
         self.retiring.push(engine);
+        if self.retiring.len() > MAX_RETIRING {
+            self.retiring[0].end(DisconnectReason::ForcedClose, None);
+        }
         self.pump_retiring(now);
     }
 
@@ -409,19 +465,25 @@ impl<A> Client<A> {
                     Err(error) => self.end_session(DisconnectReason::ParseError, Some(error)),
                 },
                 Signal::Pinged => self.outputs.push_back(Output::Manager(ManagerEvent::Ping)),
-                Signal::Probe => self.probe(),
+                Signal::Probe => self.probe(now),
                 Signal::Upgraded(_) => {
+                    self.timers.set(Timer::Upgrade, None);
                     self.websocket_works = true;
                     let upgrade = ManagerEvent::Upgrade(Transport::WebSocket);
                     self.outputs.push_back(Output::Manager(upgrade));
                 }
                 Signal::UpgradeFailed(error) => {
                     log::debug!("the upgrade failed, the session stays on long-polling: {error}");
+                    self.timers.set(Timer::Upgrade, None);
                     self.outputs.push_back(Output::Manager(ManagerEvent::UpgradeError(error)));
                 }
                 Signal::Wake(link) => self.outputs.push_back(Output::Wake(link)),
                 Signal::Stop(link) => self.outputs.push_back(Output::Stop(link)),
-                Signal::Room => self.outputs.push_back(Output::Room),
+                Signal::Room => {
+                    self.flush_send_buffers();
+                    self.outputs.push_back(Output::Room);
+                }
+                Signal::Ignored => self.counters.ignored += 1,
                 Signal::Closed(reason, error) => self.closed(reason, error, now),
             }
         }
@@ -446,9 +508,11 @@ impl<A> Client<A> {
         self.retiring.retain(|engine| engine.state() != State::Closed);
     }
 
-    fn probe(&mut self) {
+    fn probe(&mut self, now: Timestamp) {
         let link = self.new_link();
         let Some(engine) = &mut self.engine else { return };
+        let limit = self.options.timeout.unwrap_or(UPGRADE_LIMIT);
+        self.timers.set(Timer::Upgrade, Some(now + limit));
         engine.probe(link);
         let sid = engine.sid().map(str::to_owned);
         self.outputs.push_back(Output::Dial { link, transport: Transport::WebSocket, sid });
@@ -458,6 +522,7 @@ impl<A> Client<A> {
         self.timers.set(Timer::Open, None);
         self.timers.set(Timer::Stable, Some(now + self.options.reconnection_delay_max));
         self.phase = Phase::Open;
+        self.parser.set_lax(self.dialect().is_lax());
         self.websocket_works |=
             self.engine.as_ref().is_some_and(|engine| engine.transport() == Transport::WebSocket);
         self.outputs.push_back(Output::Manager(ManagerEvent::Open));
@@ -476,21 +541,20 @@ impl<A> Client<A> {
     fn closed(&mut self, reason: DisconnectReason, error: Option<Error>, now: Timestamp) {
         let was_open = self.phase == Phase::Open;
         let timed_out = error.as_ref().is_some_and(Error::is_timeout);
-        if !timed_out && self.try_next_transport() {
+        let failed = reason != DisconnectReason::ForcedClose && !timed_out;
+        if failed && self.try_next_transport() {
             return;
         }
         self.websocket_works = false;
         self.leave_session();
         self.engine = None;
-        // Those who wait for room wait in vain.
-        self.outputs.push_back(Output::Room);
         if was_open {
-            self.lose_namespaces(reason, error.as_ref());
             if let Some(error) =
                 error.as_ref().filter(|_| reason == DisconnectReason::TransportError)
             {
                 self.outputs.push_back(Output::Manager(ManagerEvent::Error(error.clone())));
             }
+            self.lose_namespaces(reason, error.as_ref());
             self.outputs.push_back(Output::Manager(ManagerEvent::Close(reason, error)));
         } else {
             let error = error
@@ -513,11 +577,15 @@ impl<A> Client<A> {
         }
     }
 
-    fn leave_session(&mut self) {
+    pub(super) fn leave_session(&mut self) {
         self.phase = Phase::Idle;
-        self.timers.set(Timer::Open, None);
-        self.timers.set(Timer::Heartbeat, None);
-        self.timers.set(Timer::Stable, None);
+        for timer in [Timer::Open, Timer::Heartbeat, Timer::Stable, Timer::Upgrade] {
+            self.timers.set(timer, None);
+        }
+        // What half a packet holds is not kept for the time without a connection.
+        self.parser.reset();
+        // Those who wait for room, or to be connected, may wait in vain.
+        self.outputs.push_back(Output::Room);
     }
 
     fn reconnect(&mut self, now: Timestamp) {
@@ -539,11 +607,22 @@ impl<A> Client<A> {
 
     fn open_timed_out(&mut self) {
         let limit = self.options.timeout.unwrap_or_default();
-        let error = Error::new(
-            ErrorKind::Timeout,
-            format!("no Engine.IO session within the connect timeout of {limit:?}"),
-        );
+        let stage = self.engine.as_ref().map_or(Stage::Engine, Engine::stage);
+        let mut error = Error::new(
+            ErrorKind::Connect(stage),
+            format!("not done within the connect timeout of {limit:?}"),
+        )
+        .timed_out();
+        if self.engine.as_ref().is_some_and(Engine::is_doubtful) {
+            error = error.with_hint(self.detector.hint());
+        }
         self.end_session(DisconnectReason::TransportError, Some(error));
+    }
+
+    fn upgrade_timed_out(&mut self) {
+        if let Some(engine) = &mut self.engine {
+            engine.abandon_upgrade(Error::new(ErrorKind::Timeout, "the upgrade took too long"));
+        }
     }
 
     fn linger_timed_out(&mut self, link: LinkId, now: Timestamp) {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crossbeam_channel::{Receiver, Sender};
 
@@ -241,22 +241,26 @@ impl Listener {
     }
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The receive buffer of one connection: an account over the queues of all its listeners.
 pub(super) struct Inbox {
     budget: Arc<Budget>,
     policy: WhenFull,
-    /// Whom to wake when there is room again: the reader of the current transport.
-    reader: Arc<Mutex<Option<Arc<Signal>>>>,
+    /// Whom to wake when there is room again. During an upgrade both transports may wait.
+    waiting: Arc<Mutex<Vec<Weak<Signal>>>>,
     dropped: AtomicUsize,
     warned: AtomicBool,
 }
 
 impl Inbox {
     pub(super) fn new(limits: &Limits) -> Self {
-        let reader: Arc<Mutex<Option<Arc<Signal>>>> = Arc::default();
-        let to_wake = Arc::clone(&reader);
+        let waiting: Arc<Mutex<Vec<Weak<Signal>>>> = Arc::default();
+        let to_wake = Arc::clone(&waiting);
         let resume = move || {
-            if let Some(signal) = &*to_wake.lock().unwrap_or_else(PoisonError::into_inner) {
+            for signal in lock(&to_wake).drain(..).filter_map(|signal| signal.upgrade()) {
                 signal.wake();
             }
         };
@@ -264,24 +268,25 @@ impl Inbox {
         Self {
             budget: Arc::new(budget),
             policy: limits.when_receive_full,
-            reader,
+            waiting,
             dropped: AtomicUsize::new(0),
             warned: AtomicBool::new(false),
         }
     }
 
-    /// The thread behind this signal reads from now on.
-    pub(super) fn set_reader(&self, signal: &Arc<Signal>) {
-        *self.reader.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(signal));
-    }
-
-    /// Whether the reader has to wait. It is woken when it can go on.
-    pub(super) fn must_wait(&self) -> bool {
-        let must_wait = self.policy == WhenFull::Wait && self.budget.must_wait();
-        if must_wait {
-            self.warn_once("siot stops reading until the program takes some");
+    /// Whether the reader behind this signal has to wait. It is woken when it can go on.
+    pub(super) fn must_wait(&self, reader: &Arc<Signal>) -> bool {
+        if self.policy != WhenFull::Wait || !self.budget.is_full() {
+            return false;
         }
-        must_wait
+        self.warn_once("siot stops reading until the program takes some");
+        let mut waiting = lock(&self.waiting);
+        // Here those who were given up while they waited are forgotten as well.
+        waiting.retain(|other| other.strong_count() > 0 && !other.ptr_eq(&Arc::downgrade(reader)));
+        waiting.push(Arc::downgrade(reader));
+        drop(waiting);
+        // Only now: whoever makes room from here on finds the reader in the list.
+        self.budget.must_wait()
     }
 
     /// How many events were dropped.

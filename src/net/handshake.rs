@@ -265,7 +265,9 @@ mod tests {
         loop {
             use crate::net::websocket::Received;
             match websocket.read().unwrap() {
-                Received::Nothing => websocket.wait(true, false, &signal).unwrap(),
+                Received::Nothing => {
+                    websocket.wait(true, false, &signal).unwrap();
+                }
                 other => {
                     let frame = crate::proto::revision::Frame::Text("x".to_owned());
                     assert_eq!(other, Received::Frame(frame));

@@ -69,7 +69,8 @@ impl Signal {
     }
 
     /// Blocks until `fd` is ready, or a wake-up (which this takes); a cancellation is an error.
-    pub(super) fn wait_for_io_or_wake(&self, fd: BorrowedFd<'_>, flags: PollFlags) -> Result<()> {
+    /// Tells whether it was `fd`.
+    pub(super) fn wait_for_io_or_wake(&self, fd: BorrowedFd<'_>, flags: PollFlags) -> Result<bool> {
         let mut fds = [
             PollFd::from_borrowed_fd(fd, flags),
             PollFd::new(&self.wake, PollFlags::IN),
@@ -79,7 +80,8 @@ impl Signal {
         if !fds[1].revents().is_empty() {
             lower(&self.wake);
         }
-        self.check()
+        let ready = !fds[0].revents().is_empty();
+        self.check().map(|()| ready)
     }
 
     /// Blocks until `fd` is ready; a cancellation is an error. Wake-ups are left alone.

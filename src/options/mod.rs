@@ -2,9 +2,11 @@
 
 pub(crate) mod limits;
 pub(crate) mod manager;
+mod revision;
 pub(crate) mod tls;
 
 pub use limits::{Limits, WhenFull};
 pub(crate) use manager::ManagerOptions;
 pub use manager::Transport;
+pub use revision::Revision;
 pub use tls::{Tls, TlsBackend};

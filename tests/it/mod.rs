@@ -1,5 +1,18 @@
 //! The tests, by topic.
 
+mod acks;
+mod connect;
+mod disconnect;
+mod events;
 mod floors;
 mod harness;
+mod limits;
+mod malformed;
+mod order;
+mod peers;
+mod receive;
+mod reconnect;
+mod revisions;
+mod threads;
 mod tree;
+mod upgrade;

@@ -2,12 +2,14 @@
 #![allow(dead_code, reason = "a kit: not every helper has a user at every moment")]
 #![allow(clippy::needless_pass_by_value, reason = "`json!` makes values to be given away")]
 
+pub(crate) mod client;
 pub(crate) mod process;
 pub(crate) mod raw;
 pub(crate) mod server;
 pub(crate) mod source;
 pub(crate) mod wait;
 
+pub(crate) use client::{Client, Via, over_each_transport, shared};
 pub(crate) use process::{alone, fds, threads};
 pub(crate) use server::Server;
 pub(crate) use wait::{LIMIT, eventually, recv_within};

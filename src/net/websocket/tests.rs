@@ -53,7 +53,9 @@ fn client<T: Send + 'static>(
 fn next(websocket: &mut WebSocket, signal: &Signal) -> Result<Received> {
     loop {
         match websocket.read()? {
-            Received::Nothing => websocket.wait(true, false, signal)?,
+            Received::Nothing => {
+                websocket.wait(true, false, signal)?;
+            }
             other => return Ok(other),
         }
     }
@@ -103,7 +105,9 @@ fn messages_go_there_and_back() {
         let all_out = websocket.flush().unwrap();
         match websocket.read().unwrap() {
             Received::Frame(frame) => received.push(frame),
-            Received::Nothing => websocket.wait(true, !all_out, &signal).unwrap(),
+            Received::Nothing => {
+                websocket.wait(true, !all_out, &signal).unwrap();
+            }
             Received::Closed(why) => panic!("{why}"),
         }
     }
