@@ -17,14 +17,16 @@ use std::time::Duration;
 use super::backoff::Backoff;
 use super::engine::{Engine, LinkId, Loss, Signal, State, Work};
 use super::namespace::{Auth, Namespace, NamespaceId, Phase as Joining};
+use super::root::Root;
 use super::timer::{Timer, Timers, Timestamp};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::event::{DisconnectReason, ManagerEvent, Status};
 use crate::options::{ManagerOptions, Transport};
 use crate::payload::Payload;
+use crate::proto::detector::Detector;
 use crate::proto::packet::Packet;
 use crate::proto::parser::{JsonParser, Parser};
-use crate::proto::revision::{Dialect, V4_DIALECT};
+use crate::proto::revision::Dialect;
 use crate::proto::socket_packet::{Header, SocketPacket};
 
 /// How long a transport may take to close in good order.
@@ -104,13 +106,17 @@ pub(crate) struct Counters {
 /// The connection. `A` stands for one awaited acknowledgement.
 pub(crate) struct Client<A> {
     pub(super) options: ManagerOptions,
-    dialect: &'static dyn Dialect,
+    pub(super) detector: Detector,
+    /// Where the session stands with a namespace `/` that the server joins by itself.
+    pub(super) root: Root,
+    /// How often in a row a session was taken for another revision than its own.
+    pub(super) contradictions: u32,
     parser: Box<dyn Parser>,
     random: fastrand::Rng,
     pub(super) phase: Phase,
     pub(super) engine: Option<Engine>,
     /// Sessions that are being closed in good order, while a new one may be open already.
-    retiring: Vec<Engine>,
+    pub(super) retiring: Vec<Engine>,
     pub(super) namespaces: Vec<Namespace<A>>,
     backoff: Backoff,
     /// Attempts to connect since the last success, without the first.
@@ -133,9 +139,12 @@ impl<A> Client<A> {
             limits.max_attachments,
             limits.max_message.saturating_mul(limits.max_attachments.saturating_add(1)),
         );
+        let detector = Detector::new(options.revision);
         Self {
             options,
-            dialect: V4_DIALECT,
+            detector,
+            root: Root::Awaited,
+            contradictions: 0,
             parser: Box::new(parser),
             random: fastrand::Rng::with_seed(seed),
             phase: Phase::Idle,
@@ -163,8 +172,24 @@ impl<A> Client<A> {
         self.timers.next()
     }
 
-    pub(crate) fn dialect(&self) -> &'static dyn Dialect {
-        self.dialect
+    /// What the session of a link is written in.
+    pub(crate) fn dialect_of(&self, link: LinkId) -> &'static dyn Dialect {
+        let session = self.sessions().find(|engine| engine.owns(link));
+        session.map_or_else(|| self.detector.asks_in(), Engine::dialect)
+    }
+
+    /// How to find out what a new session is written in.
+    pub(crate) fn detector(&self) -> Detector {
+        self.detector
+    }
+
+    /// The first answer of the server on this link tells what its session is written in. To be
+    /// called before the answer is handed in.
+    pub(crate) fn settle(&mut self, link: LinkId, dialect: &'static dyn Dialect) {
+        let mut sessions = self.engine.iter_mut().chain(&mut self.retiring);
+        if let Some(engine) = sessions.find(|engine| engine.owns(link)) {
+            engine.settle(dialect);
+        }
     }
 
     /// Whether a link belongs to a session, current or about to be closed.
@@ -180,10 +205,6 @@ impl<A> Client<A> {
     /// The largest body of a request that the server of a link takes.
     pub(crate) fn max_payload(&self, link: LinkId) -> Option<usize> {
         self.sessions().find(|engine| engine.owns(link))?.handshake()?.max_payload
-    }
-
-    pub(crate) fn phase(&self) -> Phase {
-        self.phase
     }
 
     pub(crate) fn counters(&self) -> Counters {
@@ -267,6 +288,13 @@ impl<A> Client<A> {
         self.with_engine(link, now, |engine| engine.lost(link, loss));
     }
 
+    /// The server's first answer on this link did not tell what it speaks; a second one is awaited.
+    pub(crate) fn doubt(&mut self, link: LinkId) {
+        if let Some(engine) = self.engine.as_mut().filter(|engine| engine.owns(link)) {
+            engine.doubt();
+        }
+    }
+
     /// The threads of a link have ended. No session outlives its link, whatever ended them.
     pub(crate) fn ended(&mut self, link: LinkId, now: Timestamp) {
         self.timers.set(Timer::Linger(link), None);
@@ -345,7 +373,7 @@ impl<A> Client<A> {
         self.engine.iter().chain(&self.retiring)
     }
 
-    fn dial(&mut self, now: Timestamp) {
+    pub(super) fn dial(&mut self, now: Timestamp) {
         self.transport = 0;
         self.timers.set(Timer::Open, self.options.timeout.map(|timeout| now + timeout));
         self.dial_transport();
@@ -362,7 +390,8 @@ impl<A> Client<A> {
             && options.transports.iter().skip(self.transport).any(|t| *t == Transport::WebSocket);
         let link = self.new_link();
         self.parser.reset();
-        self.engine = Some(Engine::new(link, transport, may_upgrade, self.dialect));
+        self.root = Root::Awaited;
+        self.engine = Some(Engine::new(link, transport, may_upgrade, self.detector.asks_in()));
         self.phase = Phase::Connecting;
         self.outputs.push_back(Output::Dial { link, transport, sid: None });
     }
@@ -395,7 +424,7 @@ impl<A> Client<A> {
     }
 
     /// Lets a session that is being closed come to its end in the background.
-    fn retire(&mut self, engine: Engine, now: Timestamp) {
+    pub(super) fn retire(&mut self, engine: Engine, now: Timestamp) {
         self.timers.set(Timer::Linger(engine.main_link()), Some(now + LINGER));
         self.retiring.push(engine);
         if self.retiring.len() > MAX_RETIRING {
@@ -493,6 +522,7 @@ impl<A> Client<A> {
         self.timers.set(Timer::Open, None);
         self.timers.set(Timer::Stable, Some(now + self.options.reconnection_delay_max));
         self.phase = Phase::Open;
+        self.parser.set_lax(self.dialect().is_lax());
         self.websocket_works |=
             self.engine.as_ref().is_some_and(|engine| engine.transport() == Transport::WebSocket);
         self.outputs.push_back(Output::Manager(ManagerEvent::Open));
@@ -547,7 +577,7 @@ impl<A> Client<A> {
         }
     }
 
-    fn leave_session(&mut self) {
+    pub(super) fn leave_session(&mut self) {
         self.phase = Phase::Idle;
         for timer in [Timer::Open, Timer::Heartbeat, Timer::Stable, Timer::Upgrade] {
             self.timers.set(timer, None);
@@ -578,11 +608,14 @@ impl<A> Client<A> {
     fn open_timed_out(&mut self) {
         let limit = self.options.timeout.unwrap_or_default();
         let stage = self.engine.as_ref().map_or(Stage::Engine, Engine::stage);
-        let error = Error::new(
+        let mut error = Error::new(
             ErrorKind::Connect(stage),
             format!("not done within the connect timeout of {limit:?}"),
         )
         .timed_out();
+        if self.engine.as_ref().is_some_and(Engine::is_doubtful) {
+            error = error.with_hint(self.detector.hint());
+        }
         self.end_session(DisconnectReason::TransportError, Some(error));
     }
 

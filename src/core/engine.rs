@@ -96,6 +96,8 @@ pub(crate) struct Engine {
     dialect: &'static dyn Dialect,
     /// How far the attempt to connect has come.
     stage: Stage,
+    /// Whether that is not settled, though the server has answered.
+    doubtful: bool,
     main: Link,
     upgrade: Upgrade,
     may_upgrade: bool,
@@ -138,6 +140,7 @@ impl Engine {
             state: State::Opening,
             dialect,
             stage: Stage::Dns,
+            doubtful: false,
             main: Link { id, transport, writing: false, polling: transport == Transport::Polling },
             upgrade: Upgrade::None,
             may_upgrade: may_upgrade && transport == Transport::Polling,
@@ -148,6 +151,34 @@ impl Engine {
             in_flight: Load::default(),
             pong_due: false,
             signals: VecDeque::new(),
+        }
+    }
+
+    /// What the session is written in.
+    pub(crate) fn dialect(&self) -> &'static dyn Dialect {
+        self.dialect
+    }
+
+    /// The server's first answer did not tell what the session is written in.
+    pub(crate) fn doubt(&mut self) {
+        self.doubtful = true;
+    }
+
+    pub(crate) fn is_doubtful(&self) -> bool {
+        self.doubtful
+    }
+
+    /// Whether the session may be written in what the server does not speak: only the handshakes of
+    /// current servers leave no doubt.
+    pub(crate) fn may_be_mistaken(&self) -> bool {
+        self.handshake.as_ref().is_some_and(|handshake| handshake.max_payload.is_none())
+    }
+
+    /// The server's first answer tells what the session is written in.
+    pub(crate) fn settle(&mut self, dialect: &'static dyn Dialect) {
+        if self.handshake.is_none() {
+            self.dialect = dialect;
+            self.doubtful = false;
         }
     }
 
@@ -270,7 +301,7 @@ impl Engine {
                     self.main.writing = true;
                     self.received_on_main(packet, now);
                 }
-                step => self.step(step),
+                step => self.step(&step),
             }
         } else if self.main.id == link {
             self.received_on_main(packet, now);
@@ -324,7 +355,7 @@ impl Engine {
     pub(crate) fn written(&mut self, link: LinkId) {
         if self.upgrade.link() == Some(link) {
             let step = self.upgrade.written();
-            self.step(step);
+            self.step(&step);
             return;
         }
         if self.main.id != link {
@@ -404,7 +435,7 @@ impl Engine {
         match (self.state, packet) {
             (State::Closed, _) => {}
             (_, Packet::Open(json)) => self.on_open(&json, now),
-            (State::Opening, _) | (State::Closing, _) if self.handshake.is_none() => {
+            (State::Opening | State::Closing, _) if self.handshake.is_none() => {
                 let error = Error::new(
                     ErrorKind::Connect(Stage::Engine),
                     "the server's first packet is not the handshake",
@@ -470,12 +501,12 @@ impl Engine {
         self.wake_writer();
     }
 
-    fn step(&mut self, step: Step) {
+    fn step(&mut self, step: &Step) {
         match step {
             Step::None => {}
             Step::Pause => self.pause(),
             Step::Done => self.finish_upgrade(),
-            Step::Fail(words) => self.abandon_upgrade(Error::new(ErrorKind::Protocol, words)),
+            Step::Fail(words) => self.abandon_upgrade(Error::new(ErrorKind::Protocol, *words)),
         }
     }
 

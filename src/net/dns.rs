@@ -116,9 +116,10 @@ impl LookUp {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc::{Sender, channel};
+    use std::time::Duration;
 
     use super::*;
-    use crate::net::testing::{cancel_ends, signal};
+    use crate::net::testing::{LIMIT, cancel_ends, signal};
 
     fn one(port: u16) -> Vec<SocketAddr> {
         vec![SocketAddr::from(([127, 0, 0, 1], port))]
@@ -160,18 +161,25 @@ mod tests {
     fn a_resolver_without_an_answer_holds_one_thread_and_no_caller() {
         static ASKED: Mutex<Option<Sender<()>>> = Mutex::new(None);
         let never = |_: &str, _| {
-            ASKED.lock().unwrap().take().expect("a second thread").send(()).unwrap();
+            if let Some(asked) = &*ASKED.lock().unwrap() {
+                asked.send(()).unwrap();
+            }
             loop {
                 thread::park();
             }
         };
-        let (asked, there) = channel();
-        *ASKED.lock().unwrap() = Some(asked.clone());
+        let (asked, threads) = channel();
+        *ASKED.lock().unwrap() = Some(asked);
         let resolver = Arc::new(Resolver::default());
         for host in ["h", "h", "another"] {
+            let (there, reached) = channel();
             let of_thread = Arc::clone(&resolver);
-            cancel_ends(&there, move |signal| of_thread.look_up_with(host, 1, signal, never));
-            asked.send(()).unwrap();
+            cancel_ends(&reached, move |signal| {
+                there.send(()).unwrap();
+                of_thread.look_up_with(host, 1, signal, never)
+            });
         }
+        threads.recv_timeout(LIMIT).unwrap();
+        assert!(threads.recv_timeout(Duration::from_millis(50)).is_err(), "a second thread");
     }
 }

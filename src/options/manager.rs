@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::Limits;
+use super::{Limits, Revision};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A way to carry packets.
@@ -34,6 +34,7 @@ impl Transport {
 /// What [`Builder`](crate::Builder) collects for the connection itself.
 #[derive(Clone, Debug)]
 pub(crate) struct ManagerOptions {
+    pub(crate) revision: Revision,
     pub(crate) transports: Vec<Transport>,
     pub(crate) upgrade: bool,
     pub(crate) try_all_transports: bool,
@@ -51,6 +52,7 @@ pub(crate) struct ManagerOptions {
 impl Default for ManagerOptions {
     fn default() -> Self {
         Self {
+            revision: Revision::Auto,
             transports: if cfg!(feature = "polling") {
                 vec![Transport::Polling, Transport::WebSocket]
             } else {

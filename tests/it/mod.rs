@@ -12,6 +12,7 @@ mod order;
 mod peers;
 mod receive;
 mod reconnect;
+mod revisions;
 mod threads;
 mod tree;
 mod upgrade;

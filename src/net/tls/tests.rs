@@ -132,7 +132,9 @@ fn round_trip(mut websocket: WebSocket, signal: &Signal, bytes: Vec<u8>) {
     loop {
         let all_out = websocket.flush().unwrap();
         match websocket.read().unwrap() {
-            Received::Nothing => websocket.wait(true, !all_out, signal).unwrap(),
+            Received::Nothing => {
+                websocket.wait(true, !all_out, signal).unwrap();
+            }
             received => {
                 assert!(received == Received::Frame(sent));
                 break;
@@ -298,7 +300,7 @@ fn what_cannot_be_used_is_an_error_before_connecting() {
                 "not fit together",
             ),
         ] {
-            let options = NetOptions { tls, max_message: 1, subprotocols: Vec::new() };
+            let options = NetOptions { tls, ..NetOptions::default() };
             let error = Net::new(options.clone()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidOption, "{options:?}: {error}");
             assert!(error.to_string().contains(part), "{options:?}: {error}");
@@ -310,7 +312,7 @@ fn what_cannot_be_used_is_an_error_before_connecting() {
 #[test]
 fn a_library_that_is_not_built_in_is_named() {
     let tls = Tls::new().backend(TlsBackend::Native);
-    let options = NetOptions { tls, max_message: 1, subprotocols: Vec::new() };
+    let options = NetOptions { tls, ..NetOptions::default() };
     let error = Net::new(options).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.hint().unwrap().contains("`native-tls`"), "{error}");
@@ -409,7 +411,9 @@ fn an_end_without_the_end_of_tls_is_a_close_of_a_websocket() {
         let mut websocket = net_with(tls).websocket(&request, &signal).unwrap();
         loop {
             match websocket.read().unwrap() {
-                Received::Nothing => websocket.wait(true, false, &signal).unwrap(),
+                Received::Nothing => {
+                    websocket.wait(true, false, &signal).unwrap();
+                }
                 Received::Closed(_) => break,
                 Received::Frame(_) => panic!("a frame from nowhere"),
             }
