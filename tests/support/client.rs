@@ -62,8 +62,8 @@ impl Via {
         Builder::new(url)
             .transports(transports.iter().copied())
             .force_new(true)
-            .reconnection_delay(Duration::from_millis(20))
-            .reconnection_delay_max(Duration::from_millis(100))
+            .reconnection_delay(Duration::from_millis(10))
+            .reconnection_delay_max(Duration::from_millis(40))
     }
 
     /// A client that is connected; by upgrade it may still be on its way to WebSocket.
