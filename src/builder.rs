@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::io::shared_manager;
 use crate::manager::Manager;
 use crate::net::{Net, NetOptions};
-use crate::options::{Limits, ManagerOptions, Revision, Tls, Transport};
+use crate::options::{Limits, ManagerOptions, ParserKind, Revision, Tls, Transport};
 use crate::payload::Payload;
 use crate::socket::Socket;
 
@@ -118,6 +118,13 @@ impl Builder {
     /// speaks.
     pub fn revision(mut self, revision: Revision) -> Self {
         self.options.revision = revision;
+        self
+    }
+
+    /// How packets are written, which has to be what the server is configured for. Default:
+    /// [`ParserKind::Json`].
+    pub fn parser(mut self, parser: ParserKind) -> Self {
+        self.options.parser = parser;
         self
     }
 

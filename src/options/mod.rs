@@ -2,11 +2,13 @@
 
 pub(crate) mod limits;
 pub(crate) mod manager;
+mod parser;
 mod revision;
 pub(crate) mod tls;
 
 pub use limits::{Limits, WhenFull};
 pub(crate) use manager::ManagerOptions;
 pub use manager::Transport;
+pub use parser::ParserKind;
 pub use revision::Revision;
 pub use tls::{Tls, TlsBackend};

@@ -8,6 +8,8 @@ mod floors;
 mod harness;
 mod limits;
 mod order;
+#[cfg(feature = "msgpack")]
+mod parsers;
 mod receive;
 mod reconnect;
 mod revisions;
