@@ -1,4 +1,4 @@
-//! The parser of MessagePack, with servers that have it.
+//! The parser of `MessagePack`, with servers that have it.
 
 use serde_json::{Value, json};
 use siot::{Binary, Builder, ErrorKind, ParserKind, Socket, Status, Transport};

@@ -1,4 +1,4 @@
-//! JSON with attachments to MessagePack.
+//! JSON with attachments to `MessagePack`.
 
 use bytes::Bytes;
 use rmp::encode::{
@@ -9,10 +9,10 @@ use rmp::encode::{
 /// How a placeholder begins and ends as we write it.
 const PLACEHOLDER: &str = r#"{"_placeholder":true,"num":"#;
 
-/// Writes a JSON text of our own as MessagePack, with the attachments in the place of their
+/// Writes a JSON text of our own as `MessagePack`, with the attachments in the place of their
 /// placeholders.
 ///
-/// In both formats a value begins with what it is; but MessagePack also says how many elements
+/// In both formats a value begins with what it is; but `MessagePack` also says how many elements
 /// follow, so that those are counted before.
 pub(super) fn write_json(json: &str, attachments: &[Bytes], out: &mut Vec<u8>) {
     let mut counts = counts(json.as_bytes()).into_iter();
@@ -27,15 +27,12 @@ pub(super) fn write_json(json: &str, attachments: &[Bytes], out: &mut Vec<u8>) {
             }
             b'{' => {
                 let members = counts.next().unwrap_or_default();
-                match placeholder(rest, attachments) {
-                    Some((bytes, length)) => {
-                        let _ = write_bin(out, bytes);
-                        length
-                    }
-                    None => {
-                        let _ = write_map_len(out, members);
-                        1
-                    }
+                if let Some((bytes, length)) = placeholder(rest, attachments) {
+                    let _ = write_bin(out, bytes);
+                    length
+                } else {
+                    let _ = write_map_len(out, members);
+                    1
                 }
             }
             b'[' => {
@@ -124,9 +121,9 @@ fn is_of_number(byte: u8) -> bool {
 }
 
 fn write_number(text: &str, out: &mut Vec<u8>) {
-    if let Ok(number) = text.parse() {
+    if let Ok(number) = text.parse::<u64>() {
         let _ = write_uint(out, number);
-    } else if let Ok(number) = text.parse() {
+    } else if let Ok(number) = text.parse::<i64>() {
         let _ = write_sint(out, number);
     } else {
         let _ = write_f64(out, text.parse().unwrap_or_default());

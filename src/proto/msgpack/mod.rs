@@ -1,4 +1,4 @@
-//! The parser of `socket.io-msgpack-parser`: each packet is one binary message, a map of MessagePack
+//! The parser of `socket.io-msgpack-parser`: each packet is one binary message, a map of `MessagePack`
 //! with binary inside.
 //!
 //! Within this crate data is JSON text with attachments whatever the parser, so that a program, its

@@ -1,4 +1,4 @@
-//! Tests of the parser of MessagePack. The messages in hexadecimal were written by notepack.io 3.0,
+//! Tests of the parser of `MessagePack`. The messages in hexadecimal were written by notepack.io 3.0,
 //! which JavaScript's parser is made of.
 
 use proptest::prelude::*;

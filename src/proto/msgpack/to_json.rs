@@ -1,4 +1,4 @@
-//! MessagePack to JSON with attachments.
+//! `MessagePack` to JSON with attachments.
 
 use std::io::Write;
 

@@ -1,4 +1,4 @@
-//! MessagePack as a stream of tokens.
+//! `MessagePack` as a stream of tokens.
 
 use std::borrow::Cow;
 
