@@ -167,7 +167,7 @@ impl fmt::Debug for Event {
             .field("json", &self.json())
             .field("attachments", &self.inner.packet.attachments.len())
             .field("wants_ack", &self.wants_ack())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -259,7 +259,7 @@ pub enum Status {
     },
 }
 
-/// Why a connection ended. Displays as the reference's exact string.
+/// Why a connection ended. Displays as the string that the JavaScript client gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DisconnectReason {
@@ -280,7 +280,7 @@ pub enum DisconnectReason {
 }
 
 impl DisconnectReason {
-    /// The reference's string.
+    /// The string that the JavaScript client gives.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::IoServerDisconnect => "io server disconnect",

@@ -149,9 +149,9 @@
 //! # What happens when the connection is lost?
 //!
 //! [`Status::Disconnected`] tells why, and attempts to reconnect follow: after about 1 s, then 2 s, 4 s
-//! and each 5 s, for ever; the [`Builder`] changes each of these. A dead link is noticed by the
-//! server's heartbeats, which a socket awaits for the time that the server announces (with the
-//! defaults of JavaScript servers, 45 s).
+//! and then each 5 s, for ever; the [`Builder`] changes each of these. A link that died without a word
+//! is noticed when the server's heartbeat is overdue: with the defaults of JavaScript servers, after
+//! 45 s at the latest.
 //!
 //! There is no automatic reconnection after [`Socket::disconnect`], after the server's own
 //! `disconnect()`, and after a refusal; [`Socket::connect`] begins anew.
@@ -198,9 +198,10 @@
 //! # What is bounded?
 //!
 //! Everything, by [`Limits`]: the size of a message, the events that wait to be sent or to be received,
-//! in number and bytes, and acknowledgements. By default a full buffer makes its writer wait, so
-//! nothing is lost; [`WhenFull`] names the alternatives, and [`Manager::counters`] counts what they
-//! drop. A subscription that is kept and never read fills the receive buffer, and then siot stops
+//! in number and bytes, and acknowledgements. By default nothing is lost in silence: a full buffer
+//! makes its writer wait, or, while there is no connection to wait for, gives it an error
+//! ([`ErrorKind::BufferFull`]). [`WhenFull`] names the alternatives, and [`Manager::counters`] counts
+//! what they drop. A subscription that is kept and never read fills the receive buffer, and then siot stops
 //! reading.
 //!
 //! # What about TLS?
@@ -225,17 +226,26 @@
 //! * `rustls` (default): TLS by rustls, with ring.
 //! * `native-tls`: TLS by the platform's library, OpenSSL on Linux. It is used where a [`Tls`] asks for
 //!   it, or where rustls is not built in.
+//! * `msgpack`: the parser of `socket.io-msgpack-parser`.
 //!
 //! # What is logged?
 //!
-//! Through the [log](https://docs.rs/log) crate, under the target `siot`: connections and
+//! Through the [log](https://docs.rs/log) crate, under targets that begin with `siot`: connections and
 //! disconnections at `INFO`, what went wrong without anybody being told otherwise at `WARN` and
 //! `ERROR`, all that helps to understand a connection at `DEBUG`, and each packet at `TRACE`, of which
 //! only the start is shown. Credentials are in none of them.
 //!
 //! # Which versions does it speak?
 //!
-//! Protocol revision 5 on Engine.IO 4: Socket.IO servers 3.x and 4.x. Rust 1.85 or newer, on Linux.
+//! Those of Socket.IO servers 1.x to 4.x: protocol 5 on Engine.IO 4 (servers 3.x and 4.x) and protocol 4
+//! on Engine.IO 3 (servers 1.x and 2.x, and newer ones with `allowEIO3`). Which one it is is found out
+//! from the server's first answer, also after a reconnection; [`Builder::revision`] can say it.
+//! Servers 1.x and 2.x join the namespace `/` by themselves, and take credentials as a query:
+//! [`Builder::auth`] does that for other namespaces, [`Builder::query`] for `/`.
+//!
+//! Packets are JSON, or with the feature `msgpack` `MessagePack` ([`Builder::parser`]).
+//!
+//! Rust 1.85 or newer, on Linux.
 #![forbid(unsafe_code)]
 
 mod ack;
@@ -268,7 +278,9 @@ pub use error::{Error, ErrorKind, Result, Stage};
 pub use event::{AckReply, DisconnectReason, Event, ManagerEvent, Status};
 pub use io::io;
 pub use manager::{Counters, Manager};
-pub use options::{Limits, ParserKind, Revision, Tls, TlsBackend, Transport, WhenFull};
+pub use options::{
+    Limits, ParserKind, Proxy, Revision, Timeouts, Tls, TlsBackend, Transport, WhenFull,
+};
 pub use payload::{ArgList, Binary, Value, ValueIndex};
 pub use socket::Socket;
 pub use subscription::Subscription;

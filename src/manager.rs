@@ -174,7 +174,7 @@ impl Manager {
     /// Closes the connection, with the reason `forced close`, and opens it no more by itself:
     /// [`open`](Manager::open) or [`Socket::connect`] do. The sockets stay.
     pub fn disconnect(&self) {
-        self.driver().run(|core, now| core.close(now));
+        self.driver().run(crate::core::client::Client::close);
     }
 
     /// Closes the connection as if it had been lost, with the reason `forced close`: it is opened

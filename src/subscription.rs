@@ -108,6 +108,11 @@ impl<T: Item> Subscription<T> {
         std::iter::from_fn(|| self.try_recv())
     }
 
+    /// What comes, blocking, until the connection is closed for good.
+    pub fn iter(&self) -> Iter<'_, T> {
+        Iter { subscription: self }
+    }
+
     /// The channel itself, for crossbeam's `select!`.
     ///
     /// An event that is taken from it keeps its place in the receive buffer
@@ -133,7 +138,7 @@ impl<T: Item> fmt::Debug for Subscription<T> {
         f.debug_struct("Subscription")
             .field("namespace", &self.socket.namespace())
             .field("waiting", &self.receiver.len())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -153,7 +158,7 @@ impl<'a, T: Item> IntoIterator for &'a Subscription<T> {
 
     /// Iterates, blocking, until the connection is closed for good.
     fn into_iter(self) -> Iter<'a, T> {
-        Iter { subscription: self }
+        self.iter()
     }
 }
 

@@ -27,11 +27,27 @@ pub struct Update {
     transports: Option<Vec<Transport>>,
     upgrade: Option<bool>,
     reconnection: Option<bool>,
-    reconnection_attempts: Option<Option<u32>>,
+    reconnection_attempts: Change<u32>,
     reconnection_delay: Option<Duration>,
     reconnection_delay_max: Option<Duration>,
     randomization_factor: Option<f64>,
-    timeout: Option<Option<Duration>>,
+    timeout: Change<Duration>,
+}
+
+/// A change of an option that may have no value.
+#[derive(Clone, Copy, Default)]
+enum Change<T> {
+    #[default]
+    None,
+    To(Option<T>),
+}
+
+impl<T: Copy> Change<T> {
+    fn apply(self, option: &mut Option<T>) {
+        if let Self::To(value) = self {
+            *option = value;
+        }
+    }
 }
 
 impl Update {
@@ -74,7 +90,7 @@ impl Update {
     /// See [`Builder::reconnection_attempts`](crate::Builder::reconnection_attempts); `None` is any
     /// number.
     pub fn reconnection_attempts(mut self, attempts: Option<u32>) -> Self {
-        self.reconnection_attempts = Some(attempts);
+        self.reconnection_attempts = Change::To(attempts);
         self
     }
 
@@ -98,7 +114,7 @@ impl Update {
 
     /// See [`Builder::timeout`](crate::Builder::timeout); `None` is no limit.
     pub fn timeout(mut self, limit: Option<Duration>) -> Self {
-        self.timeout = Some(limit);
+        self.timeout = Change::To(limit);
         self
     }
 
@@ -118,11 +134,11 @@ impl Update {
         set(&mut options.transports, self.transports.as_ref());
         set(&mut options.upgrade, self.upgrade.as_ref());
         set(&mut options.reconnection, self.reconnection.as_ref());
-        set(&mut options.reconnection_attempts, self.reconnection_attempts.as_ref());
+        self.reconnection_attempts.apply(&mut options.reconnection_attempts);
         set(&mut options.reconnection_delay, self.reconnection_delay.as_ref());
         set(&mut options.reconnection_delay_max, self.reconnection_delay_max.as_ref());
         set(&mut options.randomization_factor, self.randomization_factor.as_ref());
-        set(&mut options.timeout, self.timeout.as_ref());
+        self.timeout.apply(&mut options.timeout);
     }
 
     fn change_address(self, address: &mut Address) {

@@ -116,7 +116,7 @@ pub(crate) struct Client<A> {
     pub(super) phase: Phase,
     pub(super) engine: Option<Engine>,
     /// Sessions that are being closed in good order, while a new one may be open already.
-    retiring: Vec<Engine>,
+    pub(super) retiring: Vec<Engine>,
     pub(super) namespaces: Vec<Namespace<A>>,
     backoff: Backoff,
     /// Attempts to connect since the last success, without the first.
@@ -206,10 +206,6 @@ impl<A> Client<A> {
     /// The largest body of a request that the server of a link takes.
     pub(crate) fn max_payload(&self, link: LinkId) -> Option<usize> {
         self.sessions().find(|engine| engine.owns(link))?.handshake()?.max_payload
-    }
-
-    pub(crate) fn phase(&self) -> Phase {
-        self.phase
     }
 
     pub(crate) fn counters(&self) -> Counters {

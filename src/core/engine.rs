@@ -301,7 +301,7 @@ impl Engine {
                     self.main.writing = true;
                     self.received_on_main(packet, now);
                 }
-                step => self.step(step),
+                step => self.step(&step),
             }
         } else if self.main.id == link {
             self.received_on_main(packet, now);
@@ -355,7 +355,7 @@ impl Engine {
     pub(crate) fn written(&mut self, link: LinkId) {
         if self.upgrade.link() == Some(link) {
             let step = self.upgrade.written();
-            self.step(step);
+            self.step(&step);
             return;
         }
         if self.main.id != link {
@@ -435,7 +435,7 @@ impl Engine {
         match (self.state, packet) {
             (State::Closed, _) => {}
             (_, Packet::Open(json)) => self.on_open(&json, now),
-            (State::Opening, _) | (State::Closing, _) if self.handshake.is_none() => {
+            (State::Opening | State::Closing, _) if self.handshake.is_none() => {
                 let error = Error::new(
                     ErrorKind::Connect(Stage::Engine),
                     "the server's first packet is not the handshake",
@@ -501,12 +501,12 @@ impl Engine {
         self.wake_writer();
     }
 
-    fn step(&mut self, step: Step) {
+    fn step(&mut self, step: &Step) {
         match step {
             Step::None => {}
             Step::Pause => self.pause(),
             Step::Done => self.finish_upgrade(),
-            Step::Fail(words) => self.abandon_upgrade(Error::new(ErrorKind::Protocol, words)),
+            Step::Fail(words) => self.abandon_upgrade(Error::new(ErrorKind::Protocol, *words)),
         }
     }
 

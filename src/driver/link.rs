@@ -75,11 +75,11 @@ impl Link {
 
 impl Driver {
     /// Starts the thread of a new link.
-    pub(super) fn dial(&self, link: LinkId, upgrade: bool, polling: bool, sid: Option<String>) {
+    pub(super) fn dial(&self, link: LinkId, upgrade: bool, polling: bool, sid: Option<&str>) {
         let Some(driver) = self.this.upgrade() else { return };
         let transport = if polling { Transport::Polling } else { Transport::WebSocket };
         let eio = self.look(|core| core.dialect_of(link)).eio();
-        let request = self.address().request(eio, transport, sid.as_deref());
+        let request = self.address().request(eio, transport, sid);
         log::debug!(
             "opening {transport} to {}{}",
             request.endpoint,
@@ -145,6 +145,8 @@ impl Driver {
     }
 }
 
+// Its frame is large, and of no use to a WebSocket.
+#[inline(never)]
 #[cfg(feature = "polling")]
 fn run_polling(driver: &Arc<Driver>, link: LinkId, request: Request, signal: &Arc<Signal>) {
     super::polling::run(driver, link, request, signal);

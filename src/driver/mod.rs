@@ -10,15 +10,16 @@ mod clock;
 mod dispatch;
 mod link;
 pub(crate) mod listeners;
+mod listening;
 #[cfg(feature = "polling")]
 mod polling;
 mod timer;
 mod trace;
+mod waiting;
 mod websocket;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
 
 pub(crate) use self::ack_slot::AckHandle;
 use self::ack_slot::AckSlot;
@@ -26,21 +27,18 @@ pub(crate) use self::address::{Address, Header, Timestamps};
 use self::clock::now;
 use self::dispatch::{AuthFunction, Call, Dispatcher};
 use self::link::Link;
-use self::listeners::{
-    Inbox, Listener, ListenerId, Listeners, NewsSink, Order, Scope, Sink, StatusSink,
-};
-use crate::core::client::{Client, Counters, Emit, Output, Refused};
+use self::listeners::{Inbox, Listener, Listeners, NewsSink};
+use crate::core::client::{Client, Counters, Output};
 use crate::core::engine::LinkId;
-use crate::core::namespace::{Auth, NamespaceId, Phase};
+use crate::core::namespace::{Auth, NamespaceId};
 use crate::core::timer::Timestamp;
-use crate::error::{Error, ErrorKind, Result};
-use crate::event::{AckReply, Event, ManagerEvent, Reply, Status};
+use crate::error::{Error, Result};
+use crate::event::{AckReply, Event, ManagerEvent, Status};
 use crate::net::{Net, Signal};
 use crate::options::ManagerOptions;
 use crate::payload::Payload;
 #[cfg(feature = "polling")]
 use crate::proto::revision::Dialect;
-use crate::proto::socket_packet::SocketPacket;
 
 /// One connection, as its threads and handles share it.
 pub(crate) struct Driver {
@@ -148,76 +146,10 @@ impl Driver {
         });
     }
 
-    /// Sends an event; waits for room in the send buffer where the policy says so.
-    pub(crate) fn emit(&self, namespace: NamespaceId, mut emit: Emit<AckHandle>) -> Result<()> {
-        loop {
-            match self.run(|core, now| core.emit(namespace, emit, now)) {
-                Ok(()) => return Ok(()),
-                Err(Refused::Error(error)) => return Err(error),
-                Err(Refused::Full(back)) => emit = back,
-            }
-            let size = emit.payload.size();
-            self.wait_until(None, |monitor| monitor.core.has_room_to_emit(namespace, size));
-        }
-    }
-
-    fn reply(
-        &self,
-        namespace: NamespaceId,
-        session: u32,
-        ack: u64,
-        mut payload: Payload,
-    ) -> Result<()> {
-        loop {
-            match self.run(|core, now| core.reply(namespace, session, ack, payload, now)) {
-                Ok(()) => return Ok(()),
-                Err(Refused::Error(error)) => return Err(error),
-                Err(Refused::Full(back)) => payload = back,
-            }
-            let size = payload.size();
-            self.wait_until(None, |monitor| monitor.core.has_room_to_reply(size));
-        }
-    }
-
-    /// Blocks until the namespace is joined.
-    pub(crate) fn wait_joined(&self, namespace: NamespaceId, limit: Duration) -> Result<()> {
-        let done = self.wait_until(Some(limit), |monitor| {
-            monitor.core.namespace(namespace).phase == Phase::Joined
-                || !monitor.core.is_connecting(namespace)
-        });
-        let monitor = self.lock();
-        if monitor.core.namespace(namespace).phase == Phase::Joined {
-            return Ok(());
-        }
-        let last_error = monitor.last_error.clone();
-        if done {
-            return Err(last_error.unwrap_or_else(|| {
-                Error::new(ErrorKind::Disconnected, "nothing tries to connect this socket")
-                    .with_hint("call connect() first")
-            }));
-        }
-        let error = Error::new(ErrorKind::Timeout, format!("not connected within {limit:?}"));
-        Err(match last_error {
-            Some(cause) => error.with_source(cause),
-            None => error,
-        })
-    }
-
     /// Closes for good: leaves all namespaces, gives up what is awaited, ends all subscriptions.
     pub(crate) fn shut_down(&self) {
-        self.run(|core, now| core.shut_down(now));
+        self.run(Client::shut_down);
         self.unlisten_all();
-    }
-
-    /// Blocks until all transports are closed; cuts those that are not at the limit.
-    pub(crate) fn wait_closed(&self, limit: Duration) {
-        let done = self.wait_until(Some(limit), |monitor| monitor.links.is_empty());
-        if !done {
-            for link in self.lock().links.values() {
-                link.cancel();
-            }
-            self.wait_until(Some(Duration::from_secs(1)), |monitor| monitor.links.is_empty());
-        }
     }
 
     /// Registers a namespace and where its credentials come from.
@@ -250,33 +182,6 @@ impl Driver {
     /// What was dropped since the start.
     pub(crate) fn counters(&self) -> (Counters, usize) {
         (self.lock().core.counters(), self.inbox.dropped())
-    }
-
-    /// Blocks until a condition holds; `false` when the limit passes before.
-    fn wait_until(
-        &self,
-        limit: Option<Duration>,
-        condition: impl Fn(&mut Monitor) -> bool,
-    ) -> bool {
-        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
-        let mut monitor = self.lock();
-        monitor.waiters += 1;
-        let done = loop {
-            if condition(&mut monitor) {
-                break true;
-            }
-            let left = match deadline {
-                None => Duration::from_secs(3600),
-                Some(deadline) => deadline.saturating_duration_since(Instant::now()),
-            };
-            if left.is_zero() {
-                break false;
-            }
-            monitor =
-                self.changed.wait_timeout(monitor, left).unwrap_or_else(PoisonError::into_inner).0;
-        };
-        monitor.waiters -= 1;
-        done
     }
 
     fn lock(&self) -> MutexGuard<'_, Monitor> {
@@ -331,7 +236,7 @@ impl Driver {
                 }
                 Output::Status { namespace, status } => {
                     notify = true;
-                    monitor.tell_status(namespace, status);
+                    monitor.tell_status(namespace, &status);
                 }
                 Output::Manager(event) => {
                     notify = true;
@@ -385,42 +290,19 @@ impl Driver {
         match action {
             Action::Wake(signal) => signal.wake(),
             Action::Dial { link, upgrade, polling, sid } => {
-                self.dial(link, upgrade, polling, sid);
+                self.dial(link, upgrade, polling, sid.as_deref());
             }
             Action::AskAuth { namespace, asked } => self.ask_auth(namespace, asked),
             Action::Resolve(slot, result) => slot.resolve(result),
             Action::Drop(listeners) => drop(listeners),
         }
     }
-
-    fn deliver(
-        &self,
-        monitor: &mut Monitor,
-        namespace: NamespaceId,
-        session: u32,
-        packet: SocketPacket,
-        done: &mut Vec<Listener>,
-    ) {
-        let reply = packet.id.map(|ack| {
-            let way_back = WayBack {
-                driver: self.this.clone(),
-                namespace,
-                session,
-                ack: Mutex::new(Some(ack)),
-            };
-            Box::new(way_back) as Box<dyn Reply>
-        });
-        let event = Event::new(packet, reply);
-        if let Some(listeners) = monitor.listeners.get_mut(namespace.0 as usize) {
-            listeners.deliver(&event, &self.inbox, &monitor.dispatcher, done);
-        }
-    }
 }
 
 impl Monitor {
-    fn tell_status(&mut self, namespace: NamespaceId, status: Status) {
+    fn tell_status(&mut self, namespace: NamespaceId, status: &Status) {
         let name = &self.core.namespace(namespace).name;
-        match &status {
+        match status {
             Status::Connected { .. } => {
                 log::info!("connected to {name:?}");
                 self.last_error = None;
@@ -431,11 +313,11 @@ impl Monitor {
             }
             Status::Error(error) => log::info!("the server says in {name:?}: {error}"),
             Status::Disconnected { reason, .. } => {
-                log::info!("disconnected from {name:?}: {reason}")
+                log::info!("disconnected from {name:?}: {reason}");
             }
         }
         if let Some(listeners) = self.listeners.get_mut(namespace.0 as usize) {
-            listeners.tell(&status, &self.dispatcher);
+            listeners.tell(status, &self.dispatcher);
         }
     }
 
@@ -459,112 +341,4 @@ impl Drop for Driver {
 pub(crate) enum NamespaceAuth {
     Fixed(Payload),
     Function(AuthFunction),
-}
-
-/// The way of an acknowledgement back to the session that asked for it.
-struct WayBack {
-    driver: Weak<Driver>,
-    namespace: NamespaceId,
-    session: u32,
-    ack: Mutex<Option<u64>>,
-}
-
-impl Reply for WayBack {
-    fn reply(&self, payload: Payload) -> Result<()> {
-        let ack = self.ack.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(ack) = ack else {
-            return Err(Error::new(
-                ErrorKind::InvalidOption,
-                "this event was acknowledged already",
-            ));
-        };
-        match self.driver.upgrade() {
-            Some(driver) => driver.reply(self.namespace, self.session, ack, payload),
-            None => Err(Error::new(ErrorKind::Disconnected, "the connection is gone")),
-        }
-    }
-}
-
-/// Adding and removing listeners.
-impl Driver {
-    /// Adds a listener. Where it is a callback, [`Driver::start_dispatch`] comes first.
-    pub(crate) fn listen(
-        &self,
-        namespace: NamespaceId,
-        scope: Scope<'_>,
-        order: Order,
-        once: bool,
-        sink: Sink,
-    ) -> ListenerId {
-        self.change_listeners(namespace, |listeners| listeners.add(scope, order, once, sink))
-    }
-
-    /// Makes sure that there is a thread to run callbacks on.
-    pub(crate) fn start_dispatch(&self) -> Result<()> {
-        self.lock().dispatcher.start()
-    }
-
-    /// How many listeners there are.
-    pub(crate) fn count_listeners(&self, namespace: NamespaceId, scope: Scope<'_>) -> usize {
-        self.lock().listeners[namespace.0 as usize].count(scope)
-    }
-
-    /// Removes the callbacks of a scope, or with `None` those of all events; gives their number.
-    pub(crate) fn remove_callbacks(
-        &self,
-        namespace: NamespaceId,
-        scope: Option<Scope<'_>>,
-    ) -> usize {
-        let removed = self.change_listeners(namespace, |listeners| match scope {
-            Some(scope) => listeners.remove_callbacks(scope),
-            None => listeners.remove_all_callbacks(),
-        });
-        removed.len()
-    }
-
-    fn change_listeners<R>(
-        &self,
-        namespace: NamespaceId,
-        change: impl FnOnce(&mut Listeners) -> R,
-    ) -> R {
-        let mut monitor = self.lock();
-        let listeners = &mut monitor.listeners[namespace.0 as usize];
-        let result = change(listeners);
-        let observed = listeners.count(Scope::Outgoing) > 0;
-        monitor.core.observe_outgoing(namespace, observed);
-        // What is taken out may run a user's code when it is dropped: the caller has it, and by
-        // then the lock is released.
-        result
-    }
-
-    /// Adds a subscription to the statuses of a namespace, which begins with how it stands.
-    pub(crate) fn listen_status(&self, namespace: NamespaceId, sink: StatusSink) -> ListenerId {
-        let mut monitor = self.lock();
-        let connected = monitor.core.namespace(namespace).status();
-        if let (Some(status), StatusSink::Channel(sender, _)) = (connected, &sink) {
-            let _ = sender.try_send(status);
-        }
-        monitor.listeners[namespace.0 as usize].add_status(sink)
-    }
-
-    /// Removes one listener; `false` when there is none of this number.
-    pub(crate) fn unlisten(&self, namespace: NamespaceId, listener: ListenerId) -> bool {
-        let (event, status) =
-            self.change_listeners(namespace, |listeners| listeners.remove(listener));
-        event.is_some() || status.is_some()
-    }
-
-    /// Ends all subscriptions and callbacks.
-    pub(crate) fn unlisten_all(&self) {
-        let mut monitor = self.lock();
-        let listeners: Vec<Listeners> = monitor.listeners.iter_mut().map(std::mem::take).collect();
-        let manager_listeners = std::mem::take(&mut monitor.manager_listeners);
-        drop(monitor);
-        drop((listeners, manager_listeners));
-    }
-
-    /// Adds a listener to the news of the connection.
-    pub(crate) fn listen_manager(&self, sink: NewsSink<ManagerEvent>) {
-        self.lock().manager_listeners.push(sink);
-    }
 }

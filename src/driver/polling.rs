@@ -87,7 +87,9 @@ impl Poller<'_> {
     }
 
     fn hand_in(&self, packets: &mut Vec<Packet>) {
-        packets.iter().for_each(|packet| trace("received:", packet));
+        for packet in packets.iter() {
+            trace("received:", packet);
+        }
         self.driver.run(|core, now| {
             for packet in packets.drain(..) {
                 core.received(self.link, packet, now);
@@ -150,7 +152,9 @@ fn post(
         });
         match work {
             Work::Write(mut packets) => {
-                packets.iter().for_each(|packet| trace("sent:", packet));
+                for packet in &packets {
+                    trace("sent:", packet);
+                }
                 while !packets.is_empty() {
                     let body = dialect.encode_payload(&mut packets, max);
                     let request = driver.session_request(Transport::Polling, sid, dialect);

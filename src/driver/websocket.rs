@@ -17,6 +17,8 @@ use crate::proto::revision::{Dialect, Frame};
 const BATCH: usize = 64 * 1024;
 
 /// Opens the WebSocket and serves it to its end.
+// Apart from polling, which takes more stack.
+#[inline(never)]
 pub(super) fn run(driver: &Arc<Driver>, link: LinkId, request: &Request, signal: &Arc<Signal>) {
     let loss = match driver.net.websocket(request, signal) {
         Ok(socket) => {

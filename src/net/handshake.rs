@@ -9,6 +9,7 @@ use tungstenite::handshake::HandshakeError;
 use tungstenite::handshake::client::{ClientHandshake, Response, generate_key};
 use tungstenite::protocol::{WebSocket, WebSocketConfig};
 
+use super::cookies::Jar;
 use super::headers::{AGENT, checked, parse_value};
 use super::request::Request;
 use super::signal::{Signal, cancelled};
@@ -21,6 +22,7 @@ use crate::error::{Error, ErrorKind, Result, Stage};
 pub(super) fn upgrade_request(
     request: &Request,
     subprotocols: &[String],
+    jar: Option<&Jar>,
 ) -> Result<http::Request<()>> {
     // Of the URI, tungstenite sends the path and the query only.
     let mut upgrade = http::Request::builder()
@@ -48,28 +50,40 @@ pub(super) fn upgrade_request(
             upgrade.headers_mut().append(name, value);
         }
     }
+    if let Some(jar) = jar {
+        jar.apply(upgrade.headers_mut());
+    }
     Ok(upgrade)
 }
 
-/// Sends the request and reads the answer.
+/// Sends the request and reads the answer, whose headers go to `note`.
+// Its frame is large: apart, it shares its stack with what the thread does later.
+#[inline(never)]
 pub(super) fn shake_hands(
     stream: Stream,
     upgrade: http::Request<()>,
     config: WebSocketConfig,
-    signal: &Arc<Signal>,
+    note: impl Fn(&http::HeaderMap),
 ) -> Result<WebSocket<Stream>> {
-    signal.enter(Stage::Http);
+    let signal = &Arc::clone(stream.signal());
+    let to_error = |error| {
+        if let WsError::Http(response) = &error {
+            note(response.headers());
+        }
+        to_error(error, signal)
+    };
     let mut running = match ClientHandshake::start(stream, upgrade, Some(config)) {
         Ok(start) => start,
-        Err(error) => return Err(to_error(error, signal)),
+        Err(error) => return Err(to_error(error)),
     };
     loop {
         running = match running.handshake() {
             Ok((websocket, response)) => {
+                note(response.headers());
                 check_response(&response)?;
                 return Ok(websocket);
             }
-            Err(HandshakeError::Failure(error)) => return Err(to_error(error, signal)),
+            Err(HandshakeError::Failure(error)) => return Err(to_error(error)),
             Err(HandshakeError::Interrupted(running)) => {
                 running.get_ref().get_ref().wait()?;
                 running
@@ -129,7 +143,6 @@ mod tests {
         accept, accept_websocket, cancel_ends, header, net, read_head, serve, signal, silent,
     };
     use crate::net::{Net, NetOptions};
-    use crate::options::Tls;
 
     /// What a client says to an answer; `{accept}` in it becomes the right key.
     fn outcome(answer: &str, subprotocols: &[&str]) -> Result<()> {
@@ -142,9 +155,9 @@ mod tests {
             stream.write_all(answer.replace("{accept}", &accept).as_bytes()).unwrap();
         });
         let options = NetOptions {
-            tls: Tls::default(),
             max_message: 1000,
             subprotocols: subprotocols.iter().map(|&name| name.to_owned()).collect(),
+            ..NetOptions::default()
         };
         let result = Net::new(options).unwrap().websocket(&request, &signal()).map(drop);
         server.join().unwrap();

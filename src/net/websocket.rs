@@ -3,7 +3,6 @@
 use std::fmt;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use tungstenite::error::{CapacityError, ProtocolError};
@@ -44,19 +43,19 @@ pub(crate) enum Received {
 }
 
 impl WebSocket {
-    /// Does the handshake over a stream.
+    /// Does the handshake over a stream; the headers of the answer go to `note`.
     pub(super) fn open(
         stream: Stream,
         upgrade: http::Request<()>,
         max_message: usize,
-        signal: &Arc<Signal>,
+        note: impl Fn(&http::HeaderMap),
     ) -> Result<Self> {
         // The write buffer is not limited here: the caller's queue in front of it is.
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .max_message_size(Some(max_message))
             .max_frame_size(Some(max_message));
-        let inner = shake_hands(stream, upgrade, config, signal)?;
+        let inner = shake_hands(stream, upgrade, config, note)?;
         Ok(Self { inner, unsent_pongs: 0, pong_came: false })
     }
 
@@ -131,6 +130,8 @@ impl WebSocket {
     ///
     /// Closing the socket with unread bytes in it would reset the connection, and what the peer
     /// has not yet read would be lost.
+    // Its frame is large, and of no use to a connection that stays.
+    #[inline(never)]
     pub(crate) fn close(mut self, signal: &Signal) {
         let mut discarded = [0; 4096];
         let mut all_out = false;

@@ -8,12 +8,12 @@ use crate::support::source::{crate_paths, identifiers, test_modules};
 
 /// The modules at the crate's root, by floor.
 const FLOORS: [&[&str]; 6] = [
-    &["error", "options"],
-    &["proto", "payload", "event", "endpoint", "budget"],
+    &["error", "options", "budget"],
+    &["proto", "payload", "event", "endpoint"],
     &["core"],
     &["net"],
     &["driver"],
-    &["io", "builder", "manager", "socket", "emitter", "ack", "subscription", "update", "internal"],
+    &["io", "builder", "manager", "update", "socket", "emitter", "ack", "subscription", "internal"],
 ];
 
 /// Higher and lower, and yet strangers: only `driver` knows both.

@@ -153,6 +153,22 @@ impl Client {
         }
     }
 
+    /// Has the server cut all TCP connections, again and again until that is noticed: between two
+    /// polls there may be none that matters. Gives why the socket was disconnected.
+    #[track_caller]
+    pub(crate) fn cut_off(&self, server: &Server) -> (DisconnectReason, Option<Error>) {
+        for _ in 0..1000 {
+            server.cmd("drop");
+            if let Ok(status) = self.status.recv_timeout(Duration::from_millis(20)) {
+                match status {
+                    Status::Disconnected { reason, error, .. } => return (reason, error),
+                    other => panic!("not disconnected: {other:?}"),
+                }
+            }
+        }
+        panic!("nothing was noticed");
+    }
+
     /// Waits for the next status, which is to be a disconnection.
     #[track_caller]
     pub(crate) fn disconnected(&self) -> (DisconnectReason, Option<Error>) {

@@ -8,6 +8,7 @@ mod transport;
 
 use std::fmt;
 use std::io::{BufRead, BufReader, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, USER_AGENT};
@@ -16,6 +17,7 @@ use ureq::{Agent, AsSendBody, Body as HttpBody};
 
 use self::transport::{Dialer, KeepAlive, agent};
 use super::Net;
+use super::cookies::Jar;
 use super::headers::{AGENT, checked};
 use super::request::Request;
 use super::signal::{Signal, cancelled};
@@ -34,6 +36,8 @@ const SHORT_BODY: u64 = 4 * 1024;
 /// request.
 pub(crate) struct Http {
     agent: Agent,
+    net: Arc<Net>,
+    answered: Arc<AtomicBool>,
     server: Arc<OnceLock<Endpoint>>,
     keep_alive: Arc<KeepAlive>,
     signal: Arc<Signal>,
@@ -51,13 +55,22 @@ impl Http {
     pub(super) fn new(net: &Arc<Net>, signal: &Arc<Signal>) -> Self {
         let server = Arc::new(OnceLock::new());
         let keep_alive = Arc::new(KeepAlive::default());
+        let answered = Arc::new(AtomicBool::new(false));
         let dialer = Dialer {
             net: Arc::clone(net),
+            answered: Arc::clone(&answered),
             server: Arc::clone(&server),
             keep_alive: Arc::clone(&keep_alive),
             signal: Arc::clone(signal),
         };
-        Self { agent: agent(dialer), server, keep_alive, signal: Arc::clone(signal) }
+        Self {
+            agent: agent(dialer),
+            net: Arc::clone(net),
+            answered,
+            server,
+            keep_alive,
+            signal: Arc::clone(signal),
+        }
     }
 
     /// Asks for a body, and returns once its headers are here.
@@ -97,14 +110,17 @@ impl Http {
         if self.server.get_or_init(|| request.endpoint.clone()) != &request.endpoint {
             return Err(Error::new(ErrorKind::Unsupported, "HTTP requests to a second server"));
         }
-        let outgoing = build(method, request, content_type, body)?;
-        match self.agent.run(outgoing) {
-            Ok(response) => {
-                self.keep_alive.note(response.headers());
-                self.accept(response)
-            }
-            Err(error) => Err(self.to_error(error)),
-        }
+        let outgoing = build(method, request, content_type, self.net.jar.as_ref(), body)?;
+        self.signal.begin();
+        let result = self.agent.run(outgoing).map_err(|error| self.to_error(error));
+        let result = result.and_then(|response| {
+            self.signal.lift_limit();
+            self.answered.store(true, Ordering::Relaxed);
+            self.keep_alive.note(response.headers());
+            self.net.note_cookies(request, response.headers());
+            self.accept(response)
+        });
+        result.map_err(|error| self.signal.describe(error))
     }
 
     /// Refuses all but a plain answer with status 200.
@@ -142,10 +158,11 @@ impl Http {
             return Ok(());
         }
         let what = format!("the server answered with a web page, {kind}: {}", snippet(start));
-        Err(Error::new(ErrorKind::Connect(Stage::Http), what).with_hint(
+        let error = Error::new(ErrorKind::Connect(Stage::Http), what).with_hint(
             "is it a Socket.IO server, is the `path` option right, and is the network behind a \
              login page?",
-        ))
+        );
+        Err(self.signal.describe(error))
     }
 
     fn to_error(&self, error: ureq::Error) -> Error {
@@ -184,6 +201,7 @@ fn build<B>(
     method: http::Method,
     request: &Request,
     content_type: Option<HeaderValue>,
+    jar: Option<&Jar>,
     body: B,
 ) -> Result<http::Request<B>> {
     let scheme = if request.endpoint.secure { "https" } else { "http" };
@@ -206,6 +224,9 @@ fn build<B>(
         } else {
             headers.append(name, value);
         }
+    }
+    if let Some(jar) = jar {
+        jar.apply(headers);
     }
     Ok(outgoing)
 }

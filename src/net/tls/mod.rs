@@ -55,7 +55,6 @@ impl TlsConnector {
         endpoint: &Endpoint,
         signal: &Arc<Signal>,
     ) -> Result<Stream> {
-        signal.enter(Stage::Tls);
         let name = self.server_name.as_deref().unwrap_or_else(|| endpoint.host_without_zone());
         if self.accept_invalid {
             log::warn!(

@@ -300,7 +300,7 @@ fn what_cannot_be_used_is_an_error_before_connecting() {
                 "not fit together",
             ),
         ] {
-            let options = NetOptions { tls, max_message: 1, subprotocols: Vec::new() };
+            let options = NetOptions { tls, ..NetOptions::default() };
             let error = Net::new(options.clone()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidOption, "{options:?}: {error}");
             assert!(error.to_string().contains(part), "{options:?}: {error}");
@@ -312,7 +312,7 @@ fn what_cannot_be_used_is_an_error_before_connecting() {
 #[test]
 fn a_library_that_is_not_built_in_is_named() {
     let tls = Tls::new().backend(TlsBackend::Native);
-    let options = NetOptions { tls, max_message: 1, subprotocols: Vec::new() };
+    let options = NetOptions { tls, ..NetOptions::default() };
     let error = Net::new(options).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.hint().unwrap().contains("`native-tls`"), "{error}");
