@@ -14,7 +14,7 @@ use crate::io::shared_manager;
 use crate::manager::Manager;
 use crate::net::{Net, NetOptions};
 use crate::options::{
-    Limits, ManagerOptions, Proxy, ProxyChoice, Revision, Timeouts, Tls, Transport,
+    Limits, ManagerOptions, ParserKind, Proxy, ProxyChoice, Revision, Timeouts, Tls, Transport,
 };
 use crate::payload::Payload;
 use crate::socket::Socket;
@@ -117,8 +117,35 @@ impl Builder {
 
     /// Which revision of the protocols to speak. Default: [`Revision::Auto`], whatever the server
     /// speaks.
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// use siot::{Builder, Revision};
+    ///
+    /// // A server 2.x, for sure.
+    /// let socket = Builder::new("http://localhost:3000").revision(Revision::V3).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn revision(mut self, revision: Revision) -> Self {
         self.options.revision = revision;
+        self
+    }
+
+    /// How packets are written, which has to be what the server is configured for. Default:
+    /// [`ParserKind::Json`].
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// use siot::{Builder, ParserKind};
+    ///
+    /// let socket =
+    ///     Builder::new("http://localhost:3000").parser(ParserKind::MessagePack).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn parser(mut self, parser: ParserKind) -> Self {
+        self.options.parser = parser;
         self
     }
 
@@ -185,6 +212,9 @@ impl Builder {
     }
 
     /// What is sent when the namespace is joined: an object. Default: nothing.
+    ///
+    /// Servers 1.x and 2.x get it as the query of the namespace, and for `/` not at all: those look
+    /// into the query of the connection ([`Builder::query`]).
     ///
     /// ```no_run
     /// # fn main() -> siot::Result<()> {

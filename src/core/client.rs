@@ -27,7 +27,7 @@ use crate::options::{ManagerOptions, Transport};
 use crate::payload::Payload;
 use crate::proto::detector::Detector;
 use crate::proto::packet::Packet;
-use crate::proto::parser::{JsonParser, Parser};
+use crate::proto::parser::{Parser, new_parser};
 use crate::proto::revision::Dialect;
 use crate::proto::socket_packet::{Header, SocketPacket};
 
@@ -134,7 +134,8 @@ pub(crate) struct Client<A> {
 impl<A> Client<A> {
     pub(crate) fn new(options: ManagerOptions, seed: u64) -> Self {
         let limits = &options.limits;
-        let parser = JsonParser::new(
+        let parser = new_parser(
+            options.parser,
             limits.max_attachments,
             limits.max_message.saturating_mul(limits.max_attachments.saturating_add(1)),
         );
@@ -144,7 +145,7 @@ impl<A> Client<A> {
             detector,
             root: Root::Awaited,
             contradictions: 0,
-            parser: Box::new(parser),
+            parser,
             random: fastrand::Rng::with_seed(seed),
             phase: Phase::Idle,
             engine: None,

@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::client::{Client, Output};
+use super::engine::Engine;
 use super::namespace::{Auth, NamespaceId, Phase};
 use super::timer::Timestamp;
 use crate::error::{Error, ErrorKind, Stage};
@@ -32,7 +33,7 @@ pub(super) enum Root {
 impl<A> Client<A> {
     /// What the session is written in.
     pub(super) fn dialect(&self) -> &'static dyn Dialect {
-        self.engine.as_ref().map_or_else(|| self.detector.asks_in(), super::engine::Engine::dialect)
+        self.engine.as_ref().map_or_else(|| self.detector.asks_in(), Engine::dialect)
     }
 
     /// Sees to a join that is not the client's to ask for. `false`: it is.
@@ -58,10 +59,17 @@ impl<A> Client<A> {
         true
     }
 
-    /// Follows what becomes of `/`, whether anybody wants it or not.
-    pub(super) fn watch_root(&mut self, packet: &SocketPacket, now: Timestamp) {
-        if packet.namespace() != ROOT || !self.dialect().joins_root() {
-            return;
+    /// Follows what becomes of `/`, whether anybody wants it or not. `true`: the packet says nothing
+    /// more.
+    pub(super) fn watch_root(&mut self, packet: &SocketPacket, now: Timestamp) -> bool {
+        if packet.namespace() != ROOT {
+            return false;
+        }
+        if !self.dialect().joins_root() {
+            let is_answer = matches!(packet.kind, Kind::Connect | Kind::ConnectError);
+            let is_doubtful = self.engine.as_ref().is_some_and(Engine::may_be_mistaken);
+            let is_strange = is_answer && is_doubtful && !self.asked_for_root();
+            return is_strange && self.reconsider(now);
         }
         match packet.kind {
             Kind::Connect => self.root = Root::Joined,
@@ -72,6 +80,8 @@ impl<A> Client<A> {
             }
             _ => {}
         }
+        // What the server does by itself is no news to those who did not ask for it.
+        packet.kind == Kind::Connect && !self.asked_for_root()
     }
 
     /// This side leaves a namespace.
@@ -87,7 +97,7 @@ impl<A> Client<A> {
         let dialect = engine.dialect();
         let sid = engine.sid().unwrap_or_default();
         let Some(membership) = dialect.membership(&self.namespace(id).name, sid, data) else {
-            return self.contradicted(id, dialect, now);
+            return self.contradicted(id, now);
         };
         self.detector.confirm(dialect);
         self.namespace_mut(id).accept(membership);
@@ -106,25 +116,38 @@ impl<A> Client<A> {
         }
     }
 
-    /// The server answers CONNECT as another revision does: it was replaced, or taken for what it
-    /// is not.
-    fn contradicted(&mut self, id: NamespaceId, dialect: &'static dyn Dialect, now: Timestamp) {
-        let may_change = self.detector.contradict(dialect);
-        self.contradictions = self.contradictions.saturating_add(1);
-        if may_change && self.contradictions <= MOST_CONTRADICTIONS {
-            log::debug!("the server speaks another revision; opening another session");
-            return self.renew(now);
+    fn asked_for_root(&self) -> bool {
+        self.namespaces.iter().any(|namespace| {
+            let is_known = !matches!(namespace.phase, Phase::Idle | Phase::Waiting | Phase::Asking);
+            *namespace.name == *ROOT && is_known
+        })
+    }
+
+    /// The server answers CONNECT as another revision does.
+    fn contradicted(&mut self, id: NamespaceId, now: Timestamp) {
+        if self.reconsider(now) {
+            return;
         }
         let error = Error::new(
             ErrorKind::Connect(Stage::Namespace),
             format!("the server joined {:?} as another revision does", self.namespace(id).name),
         )
         .with_hint(self.detector.hint());
-        if may_change {
-            // This is no way for a server to behave. Not so fast, then.
-            return self.end_session(DisconnectReason::ParseError, Some(error));
-        }
         self.join_failed(id, Phase::Joining, error, now);
+    }
+
+    /// The server was replaced, or taken for what it is not: opens another session. `false`: there
+    /// is nothing else to take it for.
+    fn reconsider(&mut self, now: Timestamp) -> bool {
+        let may_change = self.detector.contradict(self.dialect());
+        self.contradictions = self.contradictions.saturating_add(1);
+        // Beyond that, it is no way for a server to behave.
+        let renews = may_change && self.contradictions <= MOST_CONTRADICTIONS;
+        if renews {
+            log::debug!("the server speaks another revision; opening another session");
+            self.renew(now);
+        }
+        renews
     }
 
     /// Gives the session up for another one, at once.

@@ -139,7 +139,9 @@ impl<A> Client<A> {
     /// Routes a packet to its namespace.
     pub(super) fn on_packet(&mut self, packet: Option<SocketPacket>, now: Timestamp) {
         let Some(packet) = packet else { return };
-        self.watch_root(&packet, now);
+        if self.watch_root(&packet, now) {
+            return;
+        }
         let known = self.ids().find(|id| *self.namespace(*id).name == *packet.namespace());
         let Some(id) = known else {
             log::debug!("a packet for the unknown namespace {:?} is ignored", packet.namespace());

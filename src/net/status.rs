@@ -59,6 +59,9 @@ impl Refusal<'_> {
                  server got the request"
                     .to_owned()
             }
+            400 if engine_error(self.body).is_some_and(|(code, _)| code == 5) => {
+                "the server does not speak that revision: is `Revision::Auto` better?".to_owned()
+            }
             401 | 403 => "are the credentials and the origin right?".to_owned(),
             404 => "is the `path` option right, and is it a Socket.IO server?".to_owned(),
             407 => "a proxy asks for credentials".to_owned(),

@@ -2,6 +2,7 @@
 
 pub(crate) mod limits;
 pub(crate) mod manager;
+mod parser;
 pub(crate) mod proxy;
 mod revision;
 pub(crate) mod tcp;
@@ -11,6 +12,7 @@ pub(crate) mod tls;
 pub use limits::{Limits, WhenFull};
 pub(crate) use manager::ManagerOptions;
 pub use manager::Transport;
+pub use parser::ParserKind;
 pub use proxy::Proxy;
 pub(crate) use proxy::ProxyChoice;
 pub use revision::Revision;

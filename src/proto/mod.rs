@@ -6,6 +6,8 @@ mod body;
 pub(crate) mod detector;
 pub(crate) mod handshake;
 pub(crate) mod json;
+#[cfg(feature = "msgpack")]
+pub(crate) mod msgpack;
 pub(crate) mod packet;
 mod packet_text;
 pub(crate) mod parser;

@@ -9,6 +9,8 @@ mod harness;
 mod limits;
 mod malformed;
 mod order;
+#[cfg(feature = "msgpack")]
+mod parsers;
 mod peers;
 mod receive;
 mod reconnect;

@@ -7,6 +7,9 @@ use siot::{
     Binary, Builder, DisconnectReason, ErrorKind, Revision, Socket, Status, Subscription, Transport,
 };
 
+use tungstenite::Message;
+
+use crate::support::raw::Peer;
 use crate::support::{LIMIT, Server, eventually, recv_within};
 
 /// How a session gets to its transport.
@@ -237,15 +240,130 @@ fn credentials_reach_each_server() {
 
 #[test]
 fn a_refusal_of_the_root_is_one_of_all() {
-    // The old server has no such namespace; the middleware of `/` cannot be set by the test kit, so
-    // that an unknown namespace stands for it.
+    for version in [1, 2] {
+        let server = Server::start(json!({ "version": version, "gate": { "refuse": "not you" } }));
+        for way in WAYS {
+            let admin = builder(&server, "/admin", way).auto_connect(false).build().unwrap();
+            let statuses = admin.status();
+            // The second time it takes another session.
+            for _ in 0..2 {
+                admin.connect();
+                let Status::ConnectError(error) = next(&statuses) else { panic!("not refused") };
+                assert_eq!((error.kind(), error.message()), (ErrorKind::Refused, "not you"));
+            }
+        }
+    }
+}
+
+#[test]
+fn an_old_server_may_keep_its_clients_waiting() {
+    for (version, way) in [(1, Way::WebSocket), (2, Way::WebSocket), (2, Way::Polling)] {
+        let server = Server::start(json!({ "version": version, "gate": { "delay": 300 } }));
+        let socket = builder(&server, "/", way).auto_connect(false).build().unwrap();
+        let statuses = socket.status();
+        socket.connect();
+        // It was taken for a newer one in between, of which nobody hears.
+        let status = recv_within(statuses.receiver(), LIMIT);
+        assert!(matches!(status, Status::Connected { .. }), "{version}: {status:?}");
+        assert_eq!(ask::<u32>(&socket, "sum", (1, 2)), 3);
+        let before = server.entries("requests").len();
+        server.cmd("drop");
+        assert!(matches!(next(&statuses), Status::Disconnected { .. }));
+        expect_connected(&statuses);
+        if way == Way::WebSocket {
+            // From now on it is known.
+            assert_eq!(server.entries("requests").len(), before + 1);
+        }
+        eventually(LIMIT, "one session alone", || server.sessions() == 1);
+    }
+}
+
+#[test]
+fn an_error_is_told_while_connected() {
+    for version in [1, 2] {
+        let server = Server::version(version, json!({}));
+        let (socket, statuses, _) = connected(builder(&server, "/", Way::WebSocket));
+        socket.emit("refused-event", ()).unwrap();
+        let status = next(&statuses);
+        let Status::Error(error) = status else { panic!("{status:?}") };
+        assert_eq!(
+            (error.kind(), error.message()),
+            (ErrorKind::Refused, "refused by the test server")
+        );
+        assert_eq!(ask::<u32>(&socket, "sum", (1, 2)), 3);
+    }
+}
+
+#[test]
+fn an_old_server_may_call_anything_binary() {
     let server = Server::version(2, json!({}));
-    let socket =
-        builder(&server, "/unheard-of", Way::WebSocket).auto_connect(false).build().unwrap();
+    let (socket, _, _) = connected(builder(&server, "/", Way::WebSocket));
+    let plain = socket.subscribe("plain");
+    socket.emit("forced-binary", ()).unwrap();
+    assert_eq!(recv_within(plain.receiver(), LIMIT).args::<String>().unwrap(), "text");
+}
+
+#[test]
+fn a_wrong_revision_is_an_error_with_a_hint() {
+    for (version, told, way) in [
+        (2, Revision::V4, Way::Polling),
+        (2, Revision::V4, Way::WebSocket),
+        (1, Revision::V4, Way::Polling),
+        (4, Revision::V3, Way::Polling),
+        (3, Revision::V3, Way::Polling),
+    ] {
+        let server = Server::version(version, json!({}));
+        let socket = builder(&server, "/", way).revision(told).auto_connect(false).build().unwrap();
+        let statuses = socket.status();
+        socket.connect();
+        let Status::ConnectError(error) = recv_within(statuses.receiver(), LIMIT) else {
+            panic!("connected")
+        };
+        assert!(error.hint().is_some(), "{version} {told:?} {way:?}: {error}");
+    }
+}
+
+#[test]
+fn what_is_no_server_is_an_error() {
+    for answer in ["", "hello", "<html>", "0", "97:0{", "7:0{\"a\":1", "{\"sid\":1}", "\0\u{9}"] {
+        let peer = Peer::start(move |mut connection| {
+            connection.read_request()?;
+            connection.respond(200, "Content-Type: text/plain\r\n", answer.as_bytes())
+        });
+        let socket = Builder::new(peer.url())
+            .transports([Transport::Polling])
+            .reconnection(false)
+            .auto_connect(false)
+            .build()
+            .unwrap();
+        let statuses = socket.status();
+        socket.connect();
+        let status = recv_within(statuses.receiver(), LIMIT);
+        assert!(matches!(status, Status::ConnectError(_)), "{answer}: {status:?}");
+    }
+}
+
+#[test]
+fn a_peer_that_never_makes_up_its_mind_is_no_endless_loop() {
+    const OPEN: &str = r#"0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
+    // It greets as an old server, and then answers as none.
+    let peer = Peer::websocket(|socket, _| {
+        socket.send(Message::text(OPEN))?;
+        socket.send(Message::text("40{\"sid\":\"x\"}"))?;
+        while socket.read().is_ok() {}
+        Ok(())
+    });
+    let socket = Builder::new(peer.url())
+        .transports([Transport::WebSocket])
+        .reconnection(false)
+        .auto_connect(false)
+        .build()
+        .unwrap();
     let statuses = socket.status();
     socket.connect();
-    let Status::ConnectError(error) = next(&statuses) else { panic!("not refused") };
-    assert_eq!((error.kind(), error.message()), (ErrorKind::Refused, "Invalid namespace"));
+    let status = recv_within(statuses.receiver(), LIMIT);
+    assert!(matches!(status, Status::ConnectError(_) | Status::Disconnected { .. }), "{status:?}");
+    assert!(peer.accepted() <= 3, "{} sessions", peer.accepted());
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::proto::socket_packet::{Kind, Name, RESERVED_EVENTS, SocketPacket};
 use crate::proto::text::MessageText;
 
 /// Reads the text of a packet; gives it with the number of attachments that it announces.
-pub(super) fn decode(
+pub(in crate::proto) fn decode(
     text: MessageText,
     max_attachments: usize,
     lax: bool,

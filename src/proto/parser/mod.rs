@@ -8,12 +8,14 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+pub(super) use self::decode::decode;
 use super::json::placeholders_are_valid;
 use super::packet::Packet;
 use super::socket_packet::{Header, SocketPacket};
 use super::text::MessageText;
 use super::{protocol_error, too_large};
 use crate::error::{Error, Result, snippet};
+use crate::options::ParserKind;
 use crate::payload::Payload;
 
 /// A Socket.IO parser, with the state of a packet whose attachments are still on their way.
@@ -65,6 +67,19 @@ impl JsonParser {
     }
 }
 
+/// The parser of a kind, with its limits: on the attachments of a packet, and on all its bytes.
+pub(crate) fn new_parser(
+    kind: ParserKind,
+    max_attachments: usize,
+    max_bytes: usize,
+) -> Box<dyn Parser> {
+    match kind {
+        #[cfg(feature = "msgpack")]
+        ParserKind::MessagePack => Box::new(super::msgpack::MsgpackParser::new(max_bytes)),
+        _ => Box::new(JsonParser::new(max_attachments, max_bytes)),
+    }
+}
+
 impl Unfinished {
     /// Checks the size of what is here.
     fn check_size(&self, max: usize) -> Result<()> {
@@ -96,7 +111,7 @@ impl Parser for JsonParser {
             );
         }
         let bytes = text.as_str().len();
-        let (packet, announced) = decode::decode(text, self.max_attachments, self.lax)?;
+        let (packet, announced) = decode(text, self.max_attachments, self.lax)?;
         if announced == 0 {
             return Ok(Some(packet));
         }

@@ -277,7 +277,9 @@ fn text_body(packets: &[Packet]) -> String {
     packets.iter().fold(String::new(), |mut body, packet| {
         let mut text = String::new();
         write_text(packet, BINARY, &mut text);
-        body.push_str(&format!("{}:{text}", text.encode_utf16().count()));
+        body.push_str(&text.encode_utf16().count().to_string());
+        body.push(':');
+        body.push_str(&text);
         body
     })
 }
