@@ -135,7 +135,7 @@ impl Error {
     }
 
     /// The same attempt will fail in the same way.
-    pub(crate) fn as_fatal(self) -> Self {
+    pub(crate) fn fatal(self) -> Self {
         self.change(|inner| inner.fatal = true)
     }
 
@@ -339,7 +339,7 @@ mod tests {
     fn a_mistake_of_the_caller_is_fatal_and_a_lost_connection_is_not() {
         assert!(Error::new(ErrorKind::InvalidOption, "x").is_fatal());
         let lost = Error::new(ErrorKind::Connect(Stage::Http), "x");
-        assert!(!lost.is_fatal() && lost.as_fatal().is_fatal());
+        assert!(!lost.is_fatal() && lost.fatal().is_fatal());
     }
 
     #[test]

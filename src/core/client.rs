@@ -30,6 +30,9 @@ use crate::proto::socket_packet::{Header, SocketPacket};
 /// How long a transport may take to close in good order.
 pub(super) const LINGER: Duration = Duration::from_secs(5);
 
+/// The longest delay that a server can ask for.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
+
 /// What the owner has to do.
 #[derive(Debug)]
 pub(crate) enum Output<A> {
@@ -479,6 +482,7 @@ impl<A> Client<A> {
         if !timed_out && self.try_next_transport() {
             return;
         }
+        let at_least = self.delay_asked_for(error.as_ref());
         self.websocket_works = false;
         self.leave_session();
         self.engine = None;
@@ -497,7 +501,7 @@ impl<A> Client<A> {
                 .unwrap_or_else(|| Error::new(ErrorKind::Connect(Stage::Engine), reason.as_str()));
             self.attempt_failed(error);
         }
-        self.reconnect(now);
+        self.reconnect(at_least, now);
     }
 
     fn attempt_failed(&mut self, error: Error) {
@@ -520,7 +524,16 @@ impl<A> Client<A> {
         self.timers.set(Timer::Stable, None);
     }
 
-    fn reconnect(&mut self, now: Timestamp) {
+    /// How long to wait at least after this error: as long as the server asks for, and after one
+    /// that will come again, as long as the user permits. A fleet that was told the same spreads.
+    fn delay_asked_for(&mut self, error: Option<&Error>) -> Duration {
+        let asked = error.and_then(Error::retry_after).unwrap_or_default().min(MAX_RETRY_AFTER);
+        let asked = asked.mul_f64(1.0 + self.random.f64() / 10.0);
+        let fatal = error.is_some_and(Error::is_fatal);
+        if fatal { asked.max(self.options.reconnection_delay_max) } else { asked }
+    }
+
+    fn reconnect(&mut self, at_least: Duration, now: Timestamp) {
         if !self.options.reconnection {
             return;
         }
@@ -531,7 +544,7 @@ impl<A> Client<A> {
             return;
         }
         self.attempts = self.attempts.saturating_add(1);
-        let delay = self.backoff.next(&self.options, self.random.f64());
+        let delay = self.backoff.next(&self.options, self.random.f64()).max(at_least);
         log::debug!("attempt {} to reconnect in {delay:?}", self.attempts);
         self.phase = Phase::Waiting;
         self.timers.set(Timer::Reconnect, Some(now + delay));
