@@ -29,7 +29,7 @@ pub use error::{Error, ErrorKind, Result, Stage};
 pub use event::{AckReply, DisconnectReason, Event, ManagerEvent, Status};
 pub use io::io;
 pub use manager::{Counters, Manager};
-pub use options::{Limits, Proxy, Timeouts, Tls, TlsBackend, Transport, WhenFull};
+pub use options::{Limits, Proxy, Timeouts, Tls, TlsBackend, TlsVersion, Transport, WhenFull};
 pub use payload::{ArgList, Binary, Value, ValueIndex};
 pub use socket::Socket;
 pub use subscription::Subscription;

@@ -14,4 +14,4 @@ pub use proxy::Proxy;
 pub(crate) use proxy::ProxyChoice;
 pub(crate) use tcp::TcpOptions;
 pub use timeouts::Timeouts;
-pub use tls::{Tls, TlsBackend};
+pub use tls::{Tls, TlsBackend, TlsVersion};

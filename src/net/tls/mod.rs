@@ -1,15 +1,22 @@
 //! TLS, by whichever library is asked for and built in.
 
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod material;
 #[cfg(feature = "native-tls")]
 pub(super) mod native;
+mod reload;
 #[cfg(feature = "rustls")]
 pub(super) mod rustls;
+#[cfg(feature = "rustls")]
+mod system;
 
 use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::time::SystemTime;
 
+pub(super) use self::reload::Reloading;
+use super::date;
 use super::signal::Signal;
 use super::stream::Stream;
 use crate::endpoint::Endpoint;
@@ -110,6 +117,13 @@ fn not_built_in(asked_for: Option<TlsBackend>) -> Error {
     Error::new(ErrorKind::Unsupported, format!("{what} is not built in")).with_hint(hint)
 }
 
+/// The error of an option that the library in use has no means for.
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+fn unsupported(option: &str, library: &str, hint: &'static str) -> Error {
+    Error::new(ErrorKind::Unsupported, format!("{library} has no means for `Tls::{option}`"))
+        .with_hint(hint)
+}
+
 /// An error of the handshake.
 fn tls_error(what: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::Connect(Stage::Tls), what)
@@ -130,10 +144,11 @@ enum Refused {
 
 impl Refused {
     fn error(self, name: &str) -> Error {
-        const CLOCK: &str = "is the clock of this device right?";
+        let today = date::civil(SystemTime::now());
+        let clock = format!("is the clock of this device right? It says {today}");
         let (what, hint) = match self {
-            Self::Expired => ("has expired", CLOCK),
-            Self::NotYetValid => ("is not valid yet", CLOCK),
+            Self::Expired => ("has expired", &*clock),
+            Self::NotYetValid => ("is not valid yet", &*clock),
             Self::WrongHost => (
                 "is for another host",
                 "is the URL right? `Tls::server_name` can say which name to expect",
@@ -141,7 +156,7 @@ impl Refused {
             Self::UnknownIssuer => (
                 "is of an authority that is not trusted",
                 "give the authority by `Tls::ca_file`; or does the server not send its \
-                 intermediate certificate?",
+                 intermediate certificate, or the network want a login first?",
             ),
             Self::SelfSigned => {
                 ("is signed by itself, and not trusted", "give it by `Tls::ca_file`")
@@ -154,7 +169,10 @@ impl Refused {
             Self::NotForServers => ("is not made for servers", "get one with the usage serverAuth"),
             Self::Other => ("is not acceptable", "look at it with `openssl s_client`"),
         };
-        tls_error(format!("the certificate of `{name}` {what}")).with_hint(hint)
+        let error = tls_error(format!("the certificate of `{name}` {what}"));
+        let error = error.with_hint(hint.to_owned());
+        // A clock can be set while we wait.
+        if matches!(self, Self::Expired | Self::NotYetValid) { error } else { error.fatal() }
     }
 }
 
