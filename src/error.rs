@@ -117,6 +117,11 @@ impl Error {
         self.change(|inner| inner.data = Some(data.into()))
     }
 
+    /// The same failure, as one of an attempt to connect.
+    pub(crate) fn with_kind(self, kind: ErrorKind) -> Self {
+        self.change(|inner| inner.kind = kind)
+    }
+
     /// For a deadline: the stage that it cut short.
     pub(crate) fn with_stage(self, stage: Stage) -> Self {
         self.change(|inner| inner.stage = Some(stage))

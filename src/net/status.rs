@@ -8,6 +8,10 @@ use http::header::{CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER};
 use super::date;
 use crate::error::{Error, ErrorKind, Stage, snippet};
 
+/// What may have made a server end a connection without an answer.
+pub(super) const HUNG_UP: &str = "is it a web server? With TLS, some servers refuse a client \
+                                  certificate, or the lack of one, like this";
+
 /// An answer with another status than the expected one.
 pub(super) struct Refusal<'a> {
     /// The status code.

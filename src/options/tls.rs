@@ -103,7 +103,10 @@ pub(crate) enum ClientCert {
 
 /// Text that nobody is to see.
 #[derive(Clone)]
-pub(crate) struct Secret(pub(crate) String);
+pub(crate) struct Secret(
+    #[cfg_attr(not(any(feature = "rustls", feature = "native-tls")), allow(dead_code))]
+    pub(crate)  String,
+);
 
 impl Tls {
     /// The default.

@@ -1,12 +1,10 @@
 //! Taking up certificates that have changed, without a restart.
 
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::TlsConnector;
-#[cfg(feature = "rustls")]
-use super::system;
 use crate::error::{Error, Result};
 use crate::net::signal::Signal;
 use crate::options::Tls;
@@ -81,24 +79,29 @@ impl Reloading {
     }
 
     fn stamps(&self) -> Vec<Option<Stamp>> {
-        let mut paths: Vec<&Path> = Vec::new();
-        let cas = self.options.cas.iter().map(Ca::source);
-        let client: [Option<&Source>; 2] = match &self.options.client_cert {
+        let client = match &self.options.client_cert {
             None => [None, None],
             Some(ClientCert::Pfx(pfx)) => [Some(pfx), None],
             Some(ClientCert::Pair { chain, key }) => [Some(chain), Some(key)],
         };
-        for source in cas.chain(client.into_iter().flatten()) {
-            if let Source::File(path) = source {
-                paths.push(path);
-            }
-        }
-        let mut stamps: Vec<_> = paths.into_iter().map(stamp).collect();
-        #[cfg(feature = "rustls")]
-        if self.options.system_roots {
-            stamps.push(system::bundle().ok().and_then(|path| stamp(&path)));
-        }
-        stamps
+        let sources = self.options.cas.iter().map(Ca::source).chain(client.into_iter().flatten());
+        let files = sources.filter_map(|source| match source {
+            Source::File(path) => Some(stamp(path)),
+            Source::Bytes(_) => None,
+        });
+        files.chain(self.system().map(|path| stamp(&path))).collect()
+    }
+
+    /// The system's file, if it is asked for.
+    #[cfg(feature = "rustls")]
+    fn system(&self) -> Option<PathBuf> {
+        if self.options.system_roots { super::system::bundle().ok() } else { None }
+    }
+
+    #[cfg(not(feature = "rustls"))]
+    #[allow(clippy::unused_self, reason = "what it is with rustls")]
+    fn system(&self) -> Option<PathBuf> {
+        None
     }
 }
 
