@@ -117,6 +117,11 @@ impl Error {
         self.change(|inner| inner.data = Some(data.into()))
     }
 
+    /// The same failure, as one of an attempt to connect.
+    pub(crate) fn with_kind(self, kind: ErrorKind) -> Self {
+        self.change(|inner| inner.kind = kind)
+    }
+
     /// Notes that a deadline ended it, where the kind says something else.
     pub(crate) fn timed_out(self) -> Self {
         self.change(|inner| inner.timed_out = true)
@@ -135,7 +140,7 @@ impl Error {
     }
 
     /// The same attempt will fail in the same way.
-    pub(crate) fn as_fatal(self) -> Self {
+    pub(crate) fn fatal(self) -> Self {
         self.change(|inner| inner.fatal = true)
     }
 
@@ -344,7 +349,7 @@ mod tests {
     fn a_mistake_of_the_caller_is_fatal_and_a_lost_connection_is_not() {
         assert!(Error::new(ErrorKind::InvalidOption, "x").is_fatal());
         let lost = Error::new(ErrorKind::Connect(Stage::Http), "x");
-        assert!(!lost.is_fatal() && lost.as_fatal().is_fatal());
+        assert!(!lost.is_fatal() && lost.fatal().is_fatal());
     }
 
     #[test]

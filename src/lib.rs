@@ -279,7 +279,7 @@ pub use event::{AckReply, DisconnectReason, Event, ManagerEvent, Status};
 pub use io::io;
 pub use manager::{Counters, Manager};
 pub use options::{
-    Limits, ParserKind, Proxy, Revision, Timeouts, Tls, TlsBackend, Transport, WhenFull,
+    Limits, ParserKind, Proxy, Revision, Timeouts, Tls, TlsBackend, TlsVersion, Transport, WhenFull,
 };
 pub use payload::{ArgList, Binary, Value, ValueIndex};
 pub use socket::Socket;

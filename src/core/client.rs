@@ -207,6 +207,10 @@ impl<A> Client<A> {
         self.sessions().find(|engine| engine.owns(link))?.handshake()?.max_payload
     }
 
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase
+    }
+
     pub(crate) fn counters(&self) -> Counters {
         self.counters
     }

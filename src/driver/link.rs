@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use super::dispatch::spawn;
 use super::{Driver, websocket};
+use crate::core::client::Phase;
 use crate::core::engine::{LinkId, Loss};
 use crate::error::{Result, Stage};
+use crate::event::ManagerEvent;
+use crate::net::signal::News;
 use crate::net::{Request, Signal};
 use crate::options::Transport;
 
@@ -106,7 +109,12 @@ impl Driver {
         body: impl FnOnce(Arc<Signal>) + Send + 'static,
     ) -> Result<()> {
         let Some(driver) = self.this.upgrade() else { return Ok(()) };
-        let signal = Arc::new(Signal::new()?);
+        let this = self.this.clone();
+        let signal = Arc::new(Signal::observed(Box::new(move |news| {
+            if let Some(driver) = this.upgrade() {
+                driver.hear(news);
+            }
+        }))?);
         let lane = Lane { signal: Arc::clone(&signal), asleep: false };
         self.run_with(|monitor, _| {
             *monitor.links.entry(link).or_default().lane(side) = Some(lane);
@@ -123,6 +131,18 @@ impl Driver {
             self.end(link, side);
         }
         started
+    }
+
+    /// Hands on what a thread meets on its way to the server.
+    fn hear(&self, news: News) {
+        self.run_with(|monitor, _| match news {
+            // Later, long-polling dials whenever a connection was not kept.
+            News::Stage(stage) if monitor.core.phase() == Phase::Connecting => {
+                monitor.tell_manager(&ManagerEvent::Stage(stage));
+            }
+            News::Stage(_) => {}
+            News::Warning(error) => monitor.tell_manager(&ManagerEvent::Warning(error)),
+        });
     }
 
     /// A thread of a link has ended.

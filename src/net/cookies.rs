@@ -64,15 +64,14 @@ impl Jar {
             // What lies beyond the reach of the clock is as good as for ever.
             expires: cookie.lifetime.and_then(|lifetime| Instant::now().checked_add(lifetime)),
         };
-        match known {
-            Some(known) => cookies[known] = fresh,
-            None => {
-                if cookies.len() >= MAX_COOKIES {
-                    cookies.remove(0);
-                }
-                cookies.push(fresh);
-            }
+        if let Some(known) = known {
+            cookies[known] = fresh;
+            return;
         }
+        if cookies.len() >= MAX_COOKIES {
+            cookies.remove(0);
+        }
+        cookies.push(fresh);
     }
 
     /// Merges the cookies into the headers of a request: one `Cookie` header, in which the jar's
@@ -182,7 +181,7 @@ mod tests {
         }
     }
 
-    fn headers(name: http::HeaderName, values: &[&str]) -> HeaderMap {
+    fn headers(name: &http::HeaderName, values: &[&str]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for value in values {
             headers.append(name.clone(), HeaderValue::from_str(value).unwrap());
@@ -192,13 +191,13 @@ mod tests {
 
     /// What a request carries after these answers; `own` are the caller's cookies.
     fn sent(jar: &Jar, own: &[&str]) -> Vec<String> {
-        let mut headers = headers(COOKIE, own);
+        let mut headers = headers(&COOKIE, own);
         jar.apply(&mut headers);
         headers.get_all(COOKIE).iter().map(|value| value.to_str().unwrap().to_owned()).collect()
     }
 
     fn note(jar: &Jar, cookies: &[&str]) {
-        jar.note(&request(false), &headers(SET_COOKIE, cookies));
+        jar.note(&request(false), &headers(&SET_COOKIE, cookies));
     }
 
     #[test]
@@ -251,7 +250,7 @@ mod tests {
     #[test]
     fn the_servers_own_clock_tells_how_long_a_cookie_lives() {
         let jar = Jar::default();
-        let mut answer = headers(SET_COOKIE, &["a=1; Expires=Thu, 01 Jan 1970 01:00:00 GMT"]);
+        let mut answer = headers(&SET_COOKIE, &["a=1; Expires=Thu, 01 Jan 1970 01:00:00 GMT"]);
         jar.note(&request(false), &answer);
         assert_eq!(sent(&jar, &[]), [""; 0]);
         answer.insert(DATE, HeaderValue::from_static("Thu, 01 Jan 1970 00:59:00 GMT"));
@@ -288,7 +287,7 @@ mod tests {
             ("a=\t1\tx", false, false),
         ] {
             let jar = Jar::default();
-            jar.note(&request(secure), &headers(SET_COOKIE, &[cookie]));
+            jar.note(&request(secure), &headers(&SET_COOKIE, &[cookie]));
             assert_eq!(sent(&jar, &[]).len(), usize::from(kept), "{cookie}");
         }
     }

@@ -39,6 +39,7 @@ pub(super) fn parse(text: &str) -> Option<SystemTime> {
 }
 
 /// `1970-01-01`.
+#[cfg(any(test, feature = "rustls", feature = "native-tls"))]
 pub(super) fn civil(time: SystemTime) -> String {
     let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     // Days since 0000-03-01: with years that begin in March, the leap day is the last.

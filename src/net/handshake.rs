@@ -13,7 +13,7 @@ use super::cookies::Jar;
 use super::headers::{AGENT, checked, parse_value};
 use super::request::Request;
 use super::signal::{Signal, cancelled};
-use super::status::Refusal;
+use super::status::{HUNG_UP, Refusal};
 use super::stream::Stream;
 use super::tls::late_refusal;
 use crate::error::{Error, ErrorKind, Result, Stage};
@@ -115,12 +115,15 @@ fn to_error(error: WsError, signal: &Signal) -> Error {
         .into_error(),
         WsError::Protocol(ProtocolError::HandshakeIncomplete) => {
             connect_error("the server closed the connection instead of answering")
+                .with_hint(HUNG_UP)
         }
         WsError::Protocol(ProtocolError::HttparseError(error)) => {
             connect_error("the answer to the WebSocket handshake is no HTTP").with_source(error)
         }
         WsError::Io(error) => late_refusal(&error).unwrap_or_else(|| {
-            connect_error("the connection failed during the WebSocket handshake").with_source(error)
+            connect_error("the connection failed during the WebSocket handshake")
+                .with_source(error)
+                .with_hint(HUNG_UP)
         }),
         WsError::AttackAttempt | WsError::Capacity(CapacityError::TooManyHeaders) => {
             connect_error("the headers of the answer are too many, too long, or come in crumbs")

@@ -23,7 +23,7 @@ mod tls;
 pub(crate) mod websocket;
 
 use std::net::TcpStream;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 #[cfg(feature = "polling")]
 pub(crate) use http::Http;
@@ -36,7 +36,7 @@ use self::dial::Dialler;
 use self::dns::Resolver;
 use self::proxy::Proxies;
 use self::stream::Stream;
-use self::tls::TlsConnector;
+use self::tls::Reloading;
 use crate::endpoint::Endpoint;
 use crate::error::{Result, Stage};
 use crate::options::{ProxyChoice, TcpOptions, Timeouts, Tls};
@@ -63,14 +63,12 @@ pub(crate) struct NetOptions {
 /// The network as one manager sees it; shared by its threads.
 #[derive(Debug)]
 pub(crate) struct Net {
-    tls_options: Tls,
     max_message: usize,
     subprotocols: Vec<String>,
     dialler: Dialler,
     proxies: Proxies,
     jar: Option<Jar>,
-    /// Made when first needed: it takes some ten kilobytes, which unencrypted connections save.
-    tls: Mutex<Option<Arc<TlsConnector>>>,
+    tls: Reloading,
 }
 
 impl Net {
@@ -78,8 +76,8 @@ impl Net {
     pub(crate) fn new(options: NetOptions) -> Result<Self> {
         options.tcp.check()?;
         let proxies = Proxies::new(&options.proxy)?;
+        let given = options.tls.is_given();
         let net = Self {
-            tls_options: options.tls,
             max_message: options.max_message,
             subprotocols: options.subprotocols,
             dialler: Dialler {
@@ -89,12 +87,10 @@ impl Net {
             },
             proxies,
             jar: options.with_credentials.then(Jar::default),
-            tls: Mutex::new(None),
+            tls: Reloading::new(options.tls),
         };
-        let tls = &net.tls_options;
-        let given = !tls.cas.is_empty() || tls.no_built_in_roots || tls.client_cert.is_some();
-        if given || tls.backend.is_some() {
-            net.tls()?;
+        if given {
+            net.tls.prepare()?;
         }
         Ok(net)
     }
@@ -134,7 +130,7 @@ impl Net {
         if !endpoint.secure {
             return Ok(Stream::plain(self.dial(endpoint, signal)?, signal));
         }
-        let tls = self.tls()?;
+        let tls = self.tls.for_attempt(signal)?;
         let socket = self.dial(endpoint, signal)?;
         signal.enter(Stage::Tls, self.dialler.timeouts.tls);
         let stream = tls.connect(socket, endpoint, signal)?;
@@ -155,15 +151,5 @@ impl Net {
         proxy::open_tunnel(&socket, proxy, endpoint, signal)?;
         signal.lift_limit();
         Ok(socket)
-    }
-
-    fn tls(&self) -> Result<Arc<TlsConnector>> {
-        let mut tls = self.tls.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(connector) = &*tls {
-            return Ok(Arc::clone(connector));
-        }
-        let connector = Arc::new(TlsConnector::new(&self.tls_options)?);
-        *tls = Some(Arc::clone(&connector));
-        Ok(connector)
     }
 }

@@ -51,11 +51,12 @@ struct Progress {
 
 impl Signal {
     /// Makes a signal, which takes two descriptors.
+    #[cfg(test)]
     pub(crate) fn new() -> Result<Self> {
         Self::make(None)
     }
 
-    /// Makes a signal of which somebody hears what happens.
+    /// Makes a signal, which takes two descriptors, and of which somebody hears what happens.
     pub(crate) fn observed(observer: Observer) -> Result<Self> {
         Self::make(Some(observer))
     }
@@ -164,6 +165,7 @@ impl Signal {
     }
 
     /// Blocks until a wake-up or the cancellation.
+    #[cfg_attr(not(feature = "polling"), allow(dead_code))]
     pub(crate) fn wait(&self) {
         let mut fds = [PollFd::new(&self.wake, PollFlags::IN), self.polled()];
         // An error of poll(2) counts as a wake-up without a reason, which callers must expect anyhow.

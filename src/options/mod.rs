@@ -18,4 +18,4 @@ pub(crate) use proxy::ProxyChoice;
 pub use revision::Revision;
 pub(crate) use tcp::TcpOptions;
 pub use timeouts::Timeouts;
-pub use tls::{Tls, TlsBackend};
+pub use tls::{Tls, TlsBackend, TlsVersion};

@@ -1,5 +1,7 @@
 //! Attempts to connect, and what follows from their success, their failure and their loss.
 
+use std::time::Duration;
+
 use super::{Client, Output, Phase};
 use crate::core::engine::{Engine, LinkId};
 use crate::core::namespace::Phase as Joining;
@@ -10,7 +12,10 @@ use crate::event::{DisconnectReason, ManagerEvent, Status};
 use crate::options::Transport;
 
 /// How long an upgrade may take where attempts to connect have no limit. Servers give it 10 s.
-const UPGRADE_LIMIT: std::time::Duration = std::time::Duration::from_secs(20);
+const UPGRADE_LIMIT: Duration = Duration::from_secs(20);
+
+/// The longest delay that a server can ask for.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 
 impl<A> Client<A> {
     /// Starts an attempt to connect, with the first of the transports.
@@ -107,6 +112,7 @@ impl<A> Client<A> {
         if failed && self.try_next_transport() {
             return;
         }
+        let at_least = self.delay_asked_for(error.as_ref());
         self.websocket_works = false;
         self.leave_session();
         self.engine = None;
@@ -123,7 +129,7 @@ impl<A> Client<A> {
                 .unwrap_or_else(|| Error::new(ErrorKind::Connect(Stage::Engine), reason.as_str()));
             self.attempt_failed(error);
         }
-        self.reconnect(now);
+        self.reconnect(at_least, now);
     }
 
     /// Tells of an attempt that came to nothing.
@@ -152,8 +158,17 @@ impl<A> Client<A> {
         self.outputs.push_back(Output::Room);
     }
 
+    /// How long to wait at least after this error: as long as the server asks for, and after one
+    /// that will come again, as long as the user permits. A fleet that was told the same spreads.
+    fn delay_asked_for(&mut self, error: Option<&Error>) -> Duration {
+        let asked = error.and_then(Error::retry_after).unwrap_or_default().min(MAX_RETRY_AFTER);
+        let asked = asked.mul_f64(1.0 + self.random.f64() / 10.0);
+        let fatal = error.is_some_and(Error::is_fatal);
+        if fatal { asked.max(self.options.reconnection_delay_max) } else { asked }
+    }
+
     /// Sets the time of the next attempt, where there is to be one.
-    fn reconnect(&mut self, now: Timestamp) {
+    fn reconnect(&mut self, at_least: Duration, now: Timestamp) {
         if !self.options.reconnection {
             return;
         }
@@ -164,7 +179,7 @@ impl<A> Client<A> {
             return;
         }
         self.attempts = self.attempts.saturating_add(1);
-        let delay = self.backoff.next(&self.options, self.random.f64());
+        let delay = self.backoff.next(&self.options, self.random.f64()).max(at_least);
         log::debug!("attempt {} to reconnect in {delay:?}", self.attempts);
         self.phase = Phase::Waiting;
         self.timers.set(Timer::Reconnect, Some(now + delay));

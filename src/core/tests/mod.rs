@@ -486,5 +486,6 @@ fn news(event: &ManagerEvent) -> String {
         ManagerEvent::Reconnect(attempts) => format!("reconnect {attempts}"),
         ManagerEvent::ReconnectError(error) => format!("attempt failed {}", error.kind()),
         ManagerEvent::ReconnectFailed => "reconnect failed".into(),
+        ManagerEvent::Stage(_) | ManagerEvent::Warning(_) => "told by the driver".into(),
     }
 }

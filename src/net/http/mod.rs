@@ -21,7 +21,7 @@ use super::cookies::Jar;
 use super::headers::{AGENT, checked};
 use super::request::Request;
 use super::signal::{Signal, cancelled};
-use super::status::Refusal;
+use super::status::{HUNG_UP, Refusal};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Stage, snippet};
 use crate::proto::revision::Body;
@@ -169,6 +169,17 @@ impl Http {
         if self.signal.is_cancelled() {
             return cancelled();
         }
+        let malformed = matches!(error, ureq::Error::Protocol(_));
+        let error = Self::explain(error);
+        if error.kind() != ErrorKind::Transport || self.answered.load(Ordering::Relaxed) {
+            return error;
+        }
+        // Before the first answer there is no transport that could have failed.
+        let error = error.with_kind(ErrorKind::Connect(Stage::Http));
+        if malformed { error } else { error.with_hint(HUNG_UP) }
+    }
+
+    fn explain(error: ureq::Error) -> Error {
         match error {
             ureq::Error::Other(error) => match error.downcast::<Error>() {
                 Ok(error) => *error,

@@ -18,7 +18,7 @@ pub(super) fn connect(channel: &mut Channel<'_>, endpoint: &Endpoint) -> Result<
         format!("CONNECT {server} HTTP/1.1\r\nHost: {server}\r\nUser-Agent: {AGENT}\r\n");
     if let Some((user, password)) = &channel.proxy.credentials {
         let credentials = STANDARD.encode(format!("{user}:{password}"));
-        request.push_str(&format!("Proxy-Authorization: Basic {credentials}\r\n"));
+        request = format!("{request}Proxy-Authorization: Basic {credentials}\r\n");
     }
     request.push_str("\r\n");
     channel.send(request.as_bytes())?;
@@ -66,7 +66,7 @@ fn refused(channel: &Channel<'_>, server: &str, status: u16, head: &str, rest: &
     let words = if rest.is_empty() { String::new() } else { format!(": {}", snippet(rest)) };
     let error = channel.error(&format!("refused the way to {server} with `{line}`{words}"));
     match status {
-        407 => error.with_hint(authentication(channel, head)).as_fatal(),
+        407 => error.with_hint(authentication(channel, head)).fatal(),
         403 | 405 => error.with_hint(
             "the proxy's rules forbid this server or port; many allow CONNECT to port 443 only",
         ),

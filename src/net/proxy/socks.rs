@@ -33,7 +33,7 @@ pub(super) fn connect(channel: &mut Channel<'_>, endpoint: &Endpoint) -> Result<
             } else {
                 "the proxy wants a user name and a password: `Proxy::credentials`"
             };
-            return Err(channel.error("wants authentication").with_hint(hint).as_fatal());
+            return Err(channel.error("wants authentication").with_hint(hint).fatal());
         }
         other => return Err(strange(channel, &other)),
     }
@@ -60,7 +60,7 @@ fn authenticate(channel: &mut Channel<'_>) -> Result<()> {
     Err(channel
         .error("refused the user name and the password")
         .with_hint("are they right?")
-        .as_fatal())
+        .fatal())
 }
 
 fn request(channel: &Channel<'_>, endpoint: &Endpoint) -> Result<Vec<u8>> {
