@@ -251,6 +251,7 @@ mod event;
 #[doc(hidden)]
 pub mod internal;
 mod io;
+mod lock;
 mod manager;
 mod net;
 mod options;

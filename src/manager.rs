@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, unbounded};
@@ -13,6 +13,7 @@ use crate::driver::listeners::NewsSink;
 use crate::driver::{Driver, NamespaceAuth};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::ManagerEvent;
+use crate::lock::{Locked, lock};
 use crate::options::{ManagerOptions, Transport};
 use crate::socket::{self, Socket};
 use crate::update::Update;
@@ -218,8 +219,8 @@ impl Manager {
         Counters { ignored: core.ignored, send_dropped: core.dropped, receive_dropped }
     }
 
-    fn sockets(&self) -> MutexGuard<'_, HashMap<NamespaceId, Weak<socket::Inner>>> {
-        self.inner.sockets.lock().unwrap_or_else(PoisonError::into_inner)
+    fn sockets(&self) -> Locked<'_, HashMap<NamespaceId, Weak<socket::Inner>>> {
+        lock(&self.inner.sockets)
     }
 }
 

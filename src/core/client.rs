@@ -20,6 +20,7 @@ use super::namespace::{Auth, Namespace, NamespaceId, Phase as Joining};
 use super::timer::{Timer, Timers, Timestamp};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::event::{DisconnectReason, ManagerEvent, Status};
+use crate::lock::log_later;
 use crate::options::{ManagerOptions, Transport};
 use crate::payload::Payload;
 use crate::proto::packet::Packet;
@@ -440,7 +441,10 @@ impl<A> Client<A> {
                     self.outputs.push_back(Output::Manager(upgrade));
                 }
                 Signal::UpgradeFailed(error) => {
-                    log::debug!("the upgrade failed, the session stays on long-polling: {error}");
+                    log_later!(
+                        Debug,
+                        "the upgrade failed, the session stays on long-polling: {error}"
+                    );
                     self.timers.set(Timer::Upgrade, None);
                     self.outputs.push_back(Output::Manager(ManagerEvent::UpgradeError(error)));
                 }
@@ -566,7 +570,7 @@ impl<A> Client<A> {
         }
         self.attempts = self.attempts.saturating_add(1);
         let delay = self.backoff.next(&self.options, self.random.f64());
-        log::debug!("attempt {} to reconnect in {delay:?}", self.attempts);
+        log_later!(Debug, "attempt {} to reconnect in {delay:?}", self.attempts);
         self.phase = Phase::Waiting;
         self.timers.set(Timer::Reconnect, Some(now + delay));
     }

@@ -19,6 +19,7 @@ use super::timer::Timestamp;
 use super::upgrade::{Step, Upgrade};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::event::DisconnectReason;
+use crate::lock::log_later;
 use crate::options::Transport;
 use crate::proto::handshake::Handshake;
 use crate::proto::packet::{Packet, Probe};
@@ -448,7 +449,7 @@ impl Engine {
 
     fn on_open(&mut self, json: &str, now: Timestamp) {
         if self.handshake.is_some() {
-            log::warn!("a second Engine.IO handshake is ignored");
+            log_later!(Warn, "a second Engine.IO handshake is ignored");
             self.signals.push_back(Signal::Ignored);
             return;
         }

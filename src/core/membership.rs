@@ -7,6 +7,7 @@ use super::namespace::{Auth, NamespaceId, Phase, refusal};
 use super::timer::{Timer, Timestamp};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::event::{DisconnectReason, Status};
+use crate::lock::log_later;
 use crate::payload::Payload;
 use crate::proto::socket_packet::{Header, Kind, SocketPacket};
 
@@ -137,7 +138,7 @@ impl<A> Client<A> {
                 self.left(id, rejoin, now);
             }
             _ => {
-                log::warn!("a second CONNECT for {:?} is ignored", self.namespace(id).name);
+                log_later!(Warn, "a second CONNECT for {:?} is ignored", self.namespace(id).name);
                 self.counters.ignored += 1;
             }
         }
@@ -233,7 +234,7 @@ impl<A> Client<A> {
             self.send(Header { kind, namespace: &name, id: None }, Payload::default())
         {
             // A limit of a few bytes: nothing can be said to such a server.
-            log::warn!("{kind:?} cannot be sent: {error}");
+            log_later!(Warn, "{kind:?} cannot be sent: {error}");
         }
     }
 

@@ -6,6 +6,7 @@ use super::dispatch::spawn;
 use super::{Driver, websocket};
 use crate::core::engine::{LinkId, Loss};
 use crate::error::{Result, Stage};
+use crate::lock::log_later;
 use crate::net::{Request, Signal};
 use crate::options::Transport;
 
@@ -80,7 +81,8 @@ impl Driver {
         let transport = if polling { Transport::Polling } else { Transport::WebSocket };
         let eio = self.look(crate::core::client::Client::dialect).eio();
         let request = self.address().request(eio, transport, sid);
-        log::debug!(
+        log_later!(
+            Debug,
             "opening {transport} to {}{}",
             request.endpoint,
             if upgrade { ", to upgrade the session" } else { "" }
@@ -140,7 +142,7 @@ impl Driver {
 
     /// A link failed, or its peer closed it.
     pub(super) fn lose(&self, link: LinkId, loss: Loss) {
-        log::debug!("the transport ended: {loss:?}");
+        log_later!(Debug, "the transport ended: {loss:?}");
         self.run(|core, now| core.lost(link, loss, now));
     }
 }

@@ -9,6 +9,7 @@ use crossbeam_channel::{Receiver, Sender};
 use super::dispatch::{Call, Dispatcher, EventCallback};
 use crate::budget::{Budget, Permit};
 use crate::event::{Event, Status};
+use crate::lock::log_later;
 use crate::net::Signal;
 use crate::options::{Limits, WhenFull};
 
@@ -170,7 +171,7 @@ impl Listeners {
             }
         }
         if !wanted {
-            log::debug!("nobody listens to the event {:?}", event.name());
+            log_later!(Debug, "nobody listens to the event {:?}", event.name());
         }
     }
 
@@ -310,7 +311,7 @@ impl Inbox {
 
     fn warn_once(&self, consequence: &str) {
         if !self.warned.swap(true, Ordering::Relaxed) {
-            log::warn!("the receive buffer is full: {consequence} (see Limits; said once)");
+            log_later!(Warn, "the receive buffer is full: {consequence} (see Limits; said once)");
         }
     }
 }

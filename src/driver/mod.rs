@@ -19,7 +19,7 @@ mod waiting;
 mod websocket;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, Weak};
 
 pub(crate) use self::ack_slot::AckHandle;
 use self::ack_slot::AckSlot;
@@ -34,6 +34,7 @@ use crate::core::namespace::{Auth, NamespaceId};
 use crate::core::timer::Timestamp;
 use crate::error::{Error, Result};
 use crate::event::{AckReply, Event, ManagerEvent, Status};
+use crate::lock::{Locked, lock, log_later};
 use crate::net::{Net, Signal};
 use crate::options::ManagerOptions;
 use crate::payload::Payload;
@@ -182,10 +183,9 @@ impl Driver {
         (self.lock().core.counters(), self.inbox.dropped())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Monitor> {
-        // Nothing under the lock runs user code; a panic there is a bug of ours, and the state
-        // machines are still better company than a second panic.
-        self.monitor.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Locked<'_, Monitor> {
+        // Nothing under the lock runs user code, a logger's included.
+        lock(&self.monitor)
     }
 
     /// Carries out what the state machines ask for, but for what has to wait for the lock's release.
@@ -263,12 +263,12 @@ impl Driver {
     }
 
     fn address(&self) -> Arc<Address> {
-        Arc::clone(&self.address.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&lock(&self.address))
     }
 
     /// Changes where requests lead and what they carry, from the next one on.
     pub(crate) fn change_address(&self, change: impl FnOnce(&mut Address)) {
-        let mut address = self.address.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut address = lock(&self.address);
         change(Arc::make_mut(&mut address));
     }
 
@@ -301,15 +301,15 @@ impl Monitor {
         let name = &self.core.namespace(namespace).name;
         match status {
             Status::Connected { .. } => {
-                log::info!("connected to {name:?}");
+                log_later!(Info, "connected to {name:?}");
                 self.last_error = None;
             }
             Status::ConnectError(error) => {
-                log::debug!("cannot connect to {name:?}: {error}");
+                log_later!(Debug, "cannot connect to {name:?}: {error}");
                 self.last_error = Some(error.clone());
             }
             Status::Disconnected { reason, .. } => {
-                log::info!("disconnected from {name:?}: {reason}");
+                log_later!(Info, "disconnected from {name:?}: {reason}");
             }
         }
         if let Some(listeners) = self.listeners.get_mut(namespace.0 as usize) {
@@ -318,7 +318,7 @@ impl Monitor {
     }
 
     fn tell_manager(&mut self, event: &ManagerEvent) {
-        log::debug!("{event:?}");
+        log_later!(Debug, "{event:?}");
         for sink in &self.manager_listeners {
             sink.tell(event.clone(), |callback, event| {
                 self.dispatcher.call(Call::Manager(callback, event));

@@ -1,14 +1,13 @@
 //! Packets in the log, at the level `TRACE`.
 
 use crate::error::snippet;
+use crate::lock::log_later;
 use crate::proto::packet::Packet;
 
 /// Logs a packet that comes or goes: the start of a text, the length of binary data, and of a
 /// CONNECT no more than its namespace, since credentials may follow.
 pub(super) fn trace(direction: &str, packet: &Packet) {
-    if log::log_enabled!(log::Level::Trace) {
-        log::trace!("{direction} {}", describe(packet));
-    }
+    log_later!(Trace, "{direction} {}", describe(packet));
 }
 
 fn describe(packet: &Packet) -> String {

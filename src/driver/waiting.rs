@@ -97,8 +97,7 @@ impl Driver {
             if left.is_zero() {
                 break false;
             }
-            monitor =
-                self.changed.wait_timeout(monitor, left).unwrap_or_else(PoisonError::into_inner).0;
+            monitor = monitor.wait(&self.changed, left);
         };
         monitor.waiters -= 1;
         done

@@ -8,7 +8,7 @@ use crate::support::source::{crate_paths, test_modules};
 
 /// The modules at the crate's root, by floor.
 const FLOORS: [&[&str]; 6] = [
-    &["error", "options", "budget"],
+    &["error", "options", "budget", "lock"],
     &["proto", "payload", "event", "endpoint"],
     &["core"],
     &["net"],
