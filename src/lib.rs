@@ -246,6 +246,7 @@ mod core;
 mod driver;
 mod emitter;
 mod endpoint;
+mod engine;
 mod error;
 mod event;
 #[doc(hidden)]
@@ -258,6 +259,7 @@ mod options;
 mod payload;
 mod proto;
 mod socket;
+mod socket_options;
 mod subscription;
 mod update;
 
@@ -266,6 +268,7 @@ pub use ack::Ack;
 pub use builder::Builder;
 pub use driver::listeners::ListenerId;
 pub use emitter::Emitter;
+pub use engine::{EngineEvent, EngineInfo, EnginePacket, EngineState, PacketType};
 pub use error::{Error, ErrorKind, Result, Stage};
 pub use event::{AckReply, DisconnectReason, Event, ManagerEvent, Status};
 pub use io::io;
@@ -273,6 +276,7 @@ pub use manager::{Counters, Manager};
 pub use options::{Limits, Tls, TlsBackend, Transport, WhenFull};
 pub use payload::{ArgList, Binary, Value, ValueIndex};
 pub use socket::Socket;
+pub use socket_options::SocketOptions;
 pub use subscription::Subscription;
 pub use update::Update;
 

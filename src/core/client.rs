@@ -195,6 +195,10 @@ impl<A> Client<A> {
         &self.options
     }
 
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase
+    }
+
     /// Changes options, from the next attempt on. Switching reconnection off ends a wait for one.
     pub(crate) fn change_options(&mut self, change: impl FnOnce(&mut ManagerOptions)) {
         change(&mut self.options);

@@ -69,6 +69,15 @@ impl<A> Client<A> {
         self.pump(now);
     }
 
+    /// Leaves a namespace that nobody has a handle of any more. The next one begins anew.
+    pub(crate) fn forget(&mut self, id: NamespaceId, now: Timestamp) {
+        self.disconnect(id, now);
+        self.clear_send_buffer(id);
+        let error = Error::new(ErrorKind::Disconnected, "the last handle of the socket is gone");
+        self.fail_all_acks(id, &error);
+        self.namespace_mut(id).forget();
+    }
+
     /// Whether the namespace is on its way to be joined.
     pub(crate) fn is_connecting(&self, id: NamespaceId) -> bool {
         self.namespace(id).is_active() && self.phase != Connection::Idle

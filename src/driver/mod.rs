@@ -11,6 +11,7 @@ mod dispatch;
 mod link;
 pub(crate) mod listeners;
 mod listening;
+mod observing;
 #[cfg(feature = "polling")]
 mod polling;
 mod timer;
@@ -27,7 +28,8 @@ pub(crate) use self::address::{Address, Header, Timestamps};
 use self::clock::now;
 use self::dispatch::{AuthFunction, Call, Dispatcher};
 use self::link::Link;
-use self::listeners::{Inbox, Listener, Listeners, NewsSink};
+use self::listeners::{Inbox, Listener, ListenerId, Listeners, NewsSink};
+use self::observing::Observers;
 use crate::core::client::{Client, Counters, Output};
 use crate::core::engine::LinkId;
 use crate::core::namespace::{Auth, NamespaceId};
@@ -50,6 +52,7 @@ pub(crate) struct Driver {
     stack_size: usize,
     max_message: usize,
     inbox: Inbox,
+    observers: Observers,
     this: Weak<Self>,
 }
 
@@ -59,13 +62,15 @@ pub(crate) struct Monitor {
     links: HashMap<LinkId, Link>,
     /// By the number of the namespace.
     listeners: Vec<Listeners>,
-    manager_listeners: Vec<NewsSink<ManagerEvent>>,
+    manager_listeners: Vec<(ListenerId, NewsSink<ManagerEvent>)>,
     auth_functions: HashMap<NamespaceId, AuthFunction>,
     dispatcher: Dispatcher,
     /// The deadline that the timer thread knows of.
     armed: Option<Timestamp>,
-    /// The error of the last failed attempt to connect.
+    /// Why the connection could not be opened, the last time.
     last_error: Option<Error>,
+    /// Why a namespace could not be joined, the last time.
+    last_errors: HashMap<NamespaceId, Error>,
     /// How many callers wait for a change.
     waiters: usize,
 }
@@ -102,6 +107,7 @@ impl Driver {
                 dispatcher: Dispatcher::new(limits.stack_size),
                 armed: None,
                 last_error: None,
+                last_errors: HashMap::new(),
                 waiters: 0,
             }),
             changed: Condvar::new(),
@@ -110,6 +116,7 @@ impl Driver {
             stack_size: limits.stack_size,
             max_message: limits.max_message,
             inbox: Inbox::new(&limits),
+            observers: Observers::new(&limits),
             this: this.clone(),
         });
         timer::register()?;
@@ -153,24 +160,26 @@ impl Driver {
 
     /// Registers a namespace and where its credentials come from.
     pub(crate) fn namespace(&self, name: &str, auth: Option<NamespaceAuth>) -> NamespaceId {
-        self.run_with(|monitor, _| {
+        // What is replaced may run a user's code when it is dropped: not under the lock.
+        let (id, _replaced) = self.run_with(|monitor, _| {
             let id = monitor.core.namespace_id(name);
             while monitor.listeners.len() <= id.0 as usize {
                 monitor.listeners.push(Listeners::default());
             }
-            match auth {
-                None => {}
+            let replaced = match auth {
+                None => None,
                 Some(NamespaceAuth::Fixed(payload)) => {
                     monitor.core.set_auth(id, Auth::Fixed(payload));
-                    monitor.auth_functions.remove(&id);
+                    monitor.auth_functions.remove(&id)
                 }
                 Some(NamespaceAuth::Function(function)) => {
                     monitor.core.set_auth(id, Auth::Ask);
-                    monitor.auth_functions.insert(id, function);
+                    monitor.auth_functions.insert(id, function)
                 }
-            }
-            id
-        })
+            };
+            (id, replaced)
+        });
+        id
     }
 
     /// Looks at the state without changing it.
@@ -238,9 +247,13 @@ impl Driver {
                 }
                 Output::Manager(event) => {
                     notify = true;
+                    self.observers.news(&event);
                     monitor.tell_manager(&event);
                 }
-                Output::Room => notify = true,
+                Output::Room => {
+                    notify = true;
+                    self.observers.room(&monitor.core);
+                }
             }
         }
         if notify && monitor.waiters > 0 {
@@ -264,6 +277,11 @@ impl Driver {
 
     fn address(&self) -> Arc<Address> {
         Arc::clone(&lock(&self.address))
+    }
+
+    /// Which requests carry a timestamp.
+    pub(crate) fn timestamps(&self) -> Timestamps {
+        self.address().timestamps.clone()
     }
 
     /// Changes where requests lead and what they carry, from the next one on.
@@ -302,11 +320,11 @@ impl Monitor {
         match status {
             Status::Connected { .. } => {
                 log_later!(Info, "connected to {name:?}");
-                self.last_error = None;
+                self.last_errors.remove(&namespace);
             }
             Status::ConnectError(error) => {
                 log_later!(Debug, "cannot connect to {name:?}: {error}");
-                self.last_error = Some(error.clone());
+                self.last_errors.insert(namespace, error.clone());
             }
             Status::Disconnected { reason, .. } => {
                 log_later!(Info, "disconnected from {name:?}: {reason}");
@@ -319,7 +337,12 @@ impl Monitor {
 
     fn tell_manager(&mut self, event: &ManagerEvent) {
         log_later!(Debug, "{event:?}");
-        for sink in &self.manager_listeners {
+        match event {
+            ManagerEvent::Open => self.last_error = None,
+            ManagerEvent::Error(error) => self.last_error = Some(error.clone()),
+            _ => {}
+        }
+        for (_, sink) in &self.manager_listeners {
             sink.tell(event.clone(), |callback, event| {
                 self.dispatcher.call(Call::Manager(callback, event));
             });

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::Driver;
 use super::link::Side;
-use super::trace::trace;
 use crate::core::engine::{LinkId, Loss, Work};
 use crate::error::Result;
 use crate::net::http::Response;
@@ -71,7 +70,7 @@ impl Poller<'_> {
 
     fn hand_in(&self, packets: &mut Vec<Packet>) {
         for packet in packets.iter() {
-            trace("received:", packet);
+            self.driver.show_received(packet);
         }
         self.driver.run(|core, now| {
             for packet in packets.drain(..) {
@@ -129,7 +128,7 @@ fn post(driver: &Driver, link: LinkId, sid: &str, http: &Http, signal: &Signal) 
         match work {
             Work::Write(mut packets) => {
                 for packet in &packets {
-                    trace("sent:", packet);
+                    driver.show_sent(packet);
                 }
                 while !packets.is_empty() {
                     let body = dialect.encode_payload(&mut packets, max);

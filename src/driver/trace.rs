@@ -1,6 +1,6 @@
 //! Packets in the log, at the level `TRACE`.
 
-use crate::error::snippet;
+use crate::engine::without_credentials;
 use crate::lock::log_later;
 use crate::proto::packet::Packet;
 
@@ -12,11 +12,7 @@ pub(super) fn trace(direction: &str, packet: &Packet) {
 
 fn describe(packet: &Packet) -> String {
     match packet {
-        Packet::Text(text) => {
-            let text = text.as_str();
-            let json = if text.starts_with('0') { text.find('{') } else { None };
-            snippet(&text.as_bytes()[..json.unwrap_or(text.len())])
-        }
+        Packet::Text(text) => without_credentials(text),
         Packet::Binary(bytes) => format!("{} bytes", bytes.len()),
         Packet::Open(_) => "Open".into(),
         packet => format!("{packet:?}"),

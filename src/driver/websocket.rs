@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::Driver;
 use super::link::Side;
-use super::trace::trace;
 use crate::core::engine::{LinkId, Loss, Work};
 use crate::error::Result;
 use crate::net::websocket::Received;
@@ -80,7 +79,7 @@ impl Pump<'_> {
                 Work::Write(packets) => {
                     let dialect = self.driver.look(crate::core::client::Client::dialect);
                     for packet in packets {
-                        trace("sent:", &packet);
+                        self.driver.show_sent(&packet);
                         self.socket.write(dialect.encode_frame(packet, self.base64))?;
                     }
                     unflushed = true;
@@ -123,7 +122,7 @@ impl Pump<'_> {
                     size += frame.len();
                     match dialect.decode_frame(frame) {
                         Ok(packet) => {
-                            trace("received:", &packet);
+                            self.driver.show_received(&packet);
                             packets.push(packet);
                         }
                         Err(error) => return Reading::Over(Loss::Failed(error)),

@@ -22,6 +22,7 @@ pub(crate) mod websocket;
 use std::sync::{Arc, Mutex, PoisonError};
 
 #[cfg(feature = "polling")]
+pub(crate) use headers::check_header;
 pub(crate) use http::Http;
 pub(crate) use request::Request;
 pub(crate) use signal::Signal;
