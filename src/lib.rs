@@ -255,17 +255,20 @@ mod core;
 mod driver;
 mod emitter;
 mod endpoint;
+mod engine;
 mod error;
 mod event;
 #[doc(hidden)]
 pub mod internal;
 mod io;
+mod lock;
 mod manager;
 mod net;
 mod options;
 mod payload;
 mod proto;
 mod socket;
+mod socket_options;
 mod subscription;
 mod update;
 
@@ -274,6 +277,7 @@ pub use ack::Ack;
 pub use builder::Builder;
 pub use driver::listeners::ListenerId;
 pub use emitter::Emitter;
+pub use engine::{EngineEvent, EngineInfo, EnginePacket, EngineState, PacketType};
 pub use error::{Error, ErrorKind, Result, Stage};
 pub use event::{AckReply, DisconnectReason, Event, ManagerEvent, Status};
 pub use io::io;
@@ -283,6 +287,7 @@ pub use options::{
 };
 pub use payload::{ArgList, Binary, Value, ValueIndex};
 pub use socket::Socket;
+pub use socket_options::SocketOptions;
 pub use subscription::Subscription;
 pub use update::Update;
 

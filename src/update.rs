@@ -63,6 +63,7 @@ impl Update {
     }
 
     /// Sets a header; see [`Builder::extra_header`](crate::Builder::extra_header).
+    #[doc(alias = "extraHeaders")]
     pub fn extra_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push(Header { name: name.into(), value: value.into(), only: None });
         self
@@ -89,24 +90,28 @@ impl Update {
 
     /// See [`Builder::reconnection_attempts`](crate::Builder::reconnection_attempts); `None` is any
     /// number.
+    #[doc(alias = "reconnectionAttempts")]
     pub fn reconnection_attempts(mut self, attempts: Option<u32>) -> Self {
         self.reconnection_attempts = Change::To(attempts);
         self
     }
 
     /// See [`Builder::reconnection_delay`](crate::Builder::reconnection_delay).
+    #[doc(alias = "reconnectionDelay")]
     pub fn reconnection_delay(mut self, delay: Duration) -> Self {
         self.reconnection_delay = Some(delay);
         self
     }
 
     /// See [`Builder::reconnection_delay_max`](crate::Builder::reconnection_delay_max).
+    #[doc(alias = "reconnectionDelayMax")]
     pub fn reconnection_delay_max(mut self, delay: Duration) -> Self {
         self.reconnection_delay_max = Some(delay);
         self
     }
 
     /// See [`Builder::randomization_factor`](crate::Builder::randomization_factor).
+    #[doc(alias = "randomizationFactor")]
     pub fn randomization_factor(mut self, factor: f64) -> Self {
         self.randomization_factor = Some(factor);
         self
@@ -120,7 +125,7 @@ impl Update {
 
     /// Makes the changes: all of them, or with an error none.
     pub(crate) fn apply(self, driver: &Driver) -> Result<()> {
-        check_query(&self.query)?;
+        check_query(&self.query, &driver.timestamps())?;
         check_headers(&self.headers)?;
         let mut options = driver.look(|core| core.options().clone());
         self.change_options(&mut options);

@@ -23,6 +23,7 @@ use super::root::Root;
 use super::timer::{Timer, Timers, Timestamp};
 use crate::error::{Error, Result, Stage};
 use crate::event::{DisconnectReason, ManagerEvent, Status};
+use crate::lock::log_later;
 use crate::options::{ManagerOptions, Transport};
 use crate::payload::Payload;
 use crate::proto::detector::Detector;
@@ -207,10 +208,6 @@ impl<A> Client<A> {
         self.sessions().find(|engine| engine.owns(link))?.handshake()?.max_payload
     }
 
-    pub(crate) fn phase(&self) -> Phase {
-        self.phase
-    }
-
     pub(crate) fn counters(&self) -> Counters {
         self.counters
     }
@@ -221,6 +218,10 @@ impl<A> Client<A> {
 
     pub(crate) fn options(&self) -> &ManagerOptions {
         &self.options
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase
     }
 
     /// Changes options, from the next attempt on. Switching reconnection off ends a wait for one.
@@ -426,7 +427,10 @@ impl<A> Client<A> {
                     self.outputs.push_back(Output::Manager(upgrade));
                 }
                 Signal::UpgradeFailed(error) => {
-                    log::debug!("the upgrade failed, the session stays on long-polling: {error}");
+                    log_later!(
+                        Debug,
+                        "the upgrade failed, the session stays on long-polling: {error}"
+                    );
                     self.timers.set(Timer::Upgrade, None);
                     self.outputs.push_back(Output::Manager(ManagerEvent::UpgradeError(error)));
                 }

@@ -8,6 +8,7 @@ use super::namespace::{Auth, NamespaceId, Phase, refusal};
 use super::timer::{Timer, Timestamp};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::event::{DisconnectReason, Status};
+use crate::lock::log_later;
 use crate::payload::Payload;
 use crate::proto::revision::Connect;
 use crate::proto::socket_packet::{Header, Kind, SocketPacket};
@@ -68,6 +69,15 @@ impl<A> Client<A> {
         }
         self.close(now);
         self.pump(now);
+    }
+
+    /// Leaves a namespace that nobody has a handle of any more. The next one begins anew.
+    pub(crate) fn forget(&mut self, id: NamespaceId, now: Timestamp) {
+        self.disconnect(id, now);
+        self.clear_send_buffer(id);
+        let error = Error::new(ErrorKind::Disconnected, "the last handle of the socket is gone");
+        self.fail_all_acks(id, &error);
+        self.namespace_mut(id).forget();
     }
 
     /// Whether the namespace is on its way to be joined.
@@ -134,7 +144,7 @@ impl<A> Client<A> {
                 self.left(id, rejoin, now);
             }
             _ => {
-                log::warn!("a second CONNECT for {:?} is ignored", self.namespace(id).name);
+                log_later!(Warn, "a second CONNECT for {:?} is ignored", self.namespace(id).name);
                 self.counters.ignored += 1;
             }
         }
@@ -259,7 +269,7 @@ impl<A> Client<A> {
         let header = Header { kind: Kind::Disconnect, namespace: &name, id: None };
         if let Err(error) = self.send(header, Payload::default()) {
             // A limit of a few bytes: nothing can be said to such a server.
-            log::warn!("DISCONNECT cannot be sent: {error}");
+            log_later!(Warn, "DISCONNECT cannot be sent: {error}");
         }
         self.note_leave(id);
     }

@@ -111,6 +111,14 @@ impl<A> Namespace<A> {
         }
     }
 
+    /// Forgets what the owner of one socket has set, and what the next one must not inherit.
+    pub(crate) fn forget(&mut self) {
+        self.auth = Auth::Fixed(Payload::default());
+        self.retry = None;
+        self.observed = false;
+        self.recovery = Recovery::default();
+    }
+
     /// Whether the namespace is to be joined whenever there is a session.
     pub(crate) fn is_active(&self) -> bool {
         !matches!(self.phase, Phase::Idle | Phase::Leaving { rejoin: false })

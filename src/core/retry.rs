@@ -9,6 +9,7 @@ use super::namespace::{NamespaceId, Phase};
 use super::timer::Timer;
 use super::timer::Timestamp;
 use crate::error::{Error, ErrorKind};
+use crate::lock::log_later;
 use crate::payload::Payload;
 use crate::proto::socket_packet::SocketPacket;
 
@@ -110,7 +111,7 @@ impl<A> Client<A> {
     /// Drops the first event of the queue.
     fn give_up_first(&mut self, id: NamespaceId, error: &Error) {
         let event = self.namespace_mut(id).retry.as_mut().and_then(RetryQueue::pop);
-        log::warn!("an event is given up: {error}");
+        log_later!(Warn, "an event is given up: {error}");
         self.counters.dropped += 1;
         if let Some(ack) = event.and_then(|event| event.caller) {
             self.outputs.push_back(Output::Acked { ack, result: Err(error.clone()) });

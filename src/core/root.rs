@@ -9,6 +9,7 @@ use super::namespace::{Auth, NamespaceId, Phase};
 use super::timer::Timestamp;
 use crate::error::{Error, ErrorKind, Stage};
 use crate::event::{DisconnectReason, ManagerEvent};
+use crate::lock::log_later;
 use crate::proto::revision::Dialect;
 use crate::proto::socket_packet::{Kind, SocketPacket};
 
@@ -32,7 +33,7 @@ pub(super) enum Root {
 
 impl<A> Client<A> {
     /// What the session is written in.
-    pub(super) fn dialect(&self) -> &'static dyn Dialect {
+    pub(crate) fn dialect(&self) -> &'static dyn Dialect {
         self.engine.as_ref().map_or_else(|| self.detector.asks_in(), Engine::dialect)
     }
 
@@ -48,7 +49,10 @@ impl<A> Client<A> {
             _ if !is_root => return false,
             root => {
                 if !matches!(&namespace.auth, Auth::Fixed(auth) if auth.json.is_empty()) {
-                    log::warn!("this server reads the credentials of \"/\" from the URL's query");
+                    log_later!(
+                        Warn,
+                        "this server reads the credentials of \"/\" from the URL's query"
+                    );
                 }
                 self.await_join(id, now);
                 if root == Root::Joined {
@@ -144,7 +148,7 @@ impl<A> Client<A> {
         // Beyond that, it is no way for a server to behave.
         let renews = may_change && self.contradictions <= MOST_CONTRADICTIONS;
         if renews {
-            log::debug!("the server speaks another revision; opening another session");
+            log_later!(Debug, "the server speaks another revision; opening another session");
             self.renew(now);
         }
         renews

@@ -7,6 +7,7 @@ use super::namespace::{Buffered, Namespace, NamespaceId, Phase};
 use super::timer::{Timer, Timestamp};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::DisconnectReason;
+use crate::lock::log_later;
 use crate::options::WhenFull;
 use crate::payload::Payload;
 use crate::proto::socket_packet::{Header, Kind, SocketPacket};
@@ -144,7 +145,11 @@ impl<A> Client<A> {
         }
         let known = self.ids().find(|id| *self.namespace(*id).name == *packet.namespace());
         let Some(id) = known else {
-            log::debug!("a packet for the unknown namespace {:?} is ignored", packet.namespace());
+            log_later!(
+                Debug,
+                "a packet for the unknown namespace {:?} is ignored",
+                packet.namespace()
+            );
             self.counters.ignored += 1;
             return;
         };
@@ -168,7 +173,7 @@ impl<A> Client<A> {
     pub(super) fn flush_send_buffer(&mut self, id: NamespaceId) {
         while let Some(Buffered { payload, ack }) = self.namespace_mut(id).unbuffer() {
             if let Err(error) = self.send_event(id, payload, ack) {
-                log::warn!("a buffered event is dropped: {error}");
+                log_later!(Warn, "a buffered event is dropped: {error}");
                 self.give_up(id, ack, &error);
             }
         }
@@ -232,12 +237,16 @@ impl<A> Client<A> {
             }
             Phase::Joining => {
                 if !namespace.keep_early_event(packet, limits) {
-                    log::warn!("too many events for {:?} before it is joined", namespace.name);
+                    log_later!(
+                        Warn,
+                        "too many events for {:?} before it is joined",
+                        namespace.name
+                    );
                     self.counters.ignored += 1;
                 }
             }
             _ => {
-                log::debug!("an event for {:?} is ignored: not joined", namespace.name);
+                log_later!(Debug, "an event for {:?} is ignored: not joined", namespace.name);
                 self.counters.ignored += 1;
             }
         }
@@ -255,7 +264,7 @@ impl<A> Client<A> {
             }
             Some(Waiter::Retry) => self.try_succeeded(id, packet, now),
             None => {
-                log::debug!("an acknowledgement that nobody waits for is ignored");
+                log_later!(Debug, "an acknowledgement that nobody waits for is ignored");
                 self.counters.ignored += 1;
             }
         }

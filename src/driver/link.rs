@@ -8,6 +8,7 @@ use crate::core::client::Phase;
 use crate::core::engine::{LinkId, Loss};
 use crate::error::{Result, Stage};
 use crate::event::ManagerEvent;
+use crate::lock::log_later;
 use crate::net::signal::News;
 use crate::net::{Request, Signal};
 use crate::options::Transport;
@@ -83,7 +84,8 @@ impl Driver {
         let transport = if polling { Transport::Polling } else { Transport::WebSocket };
         let eio = self.look(|core| core.dialect_of(link)).eio();
         let request = self.address().request(eio, transport, sid);
-        log::debug!(
+        log_later!(
+            Debug,
             "opening {transport} to {}{}",
             request.endpoint,
             if upgrade { ", to upgrade the session" } else { "" }
@@ -160,7 +162,7 @@ impl Driver {
 
     /// A link failed, or its peer closed it.
     pub(super) fn lose(&self, link: LinkId, loss: Loss) {
-        log::debug!("the transport ended: {loss:?}");
+        log_later!(Debug, "the transport ended: {loss:?}");
         self.run(|core, now| core.lost(link, loss, now));
     }
 }

@@ -9,6 +9,7 @@ use crossbeam_channel::{Receiver, Sender};
 use super::dispatch::{Call, Dispatcher, EventCallback};
 use crate::budget::{Budget, Permit};
 use crate::event::{Event, Status};
+use crate::lock::log_later;
 use crate::net::Signal;
 use crate::options::{Limits, WhenFull};
 
@@ -16,17 +17,24 @@ use crate::options::{Limits, WhenFull};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ListenerId(usize);
 
+impl ListenerId {
+    /// One that no other listener has, whosever it is.
+    pub(super) fn new() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
 /// How many pieces of news wait for a reader who does not read. The oldest give way.
 const NEWS: usize = 64;
 
 /// The listeners of one namespace.
 #[derive(Default)]
-pub(super) struct Listeners {
+pub(crate) struct Listeners {
     by_event: HashMap<Box<str>, Vec<Listener>>,
     any: Vec<Listener>,
     outgoing: Vec<Listener>,
     statuses: Vec<(ListenerId, StatusSink)>,
-    next: usize,
 }
 
 /// A listener. Dropping it may run a user's code (the end of a callback's captures), so it is
@@ -84,7 +92,7 @@ impl Listeners {
         once: bool,
         sink: Sink,
     ) -> ListenerId {
-        let id = self.new_id();
+        let id = ListenerId::new();
         let listener = Listener { id, once, sink };
         let list = match scope {
             Scope::Event(event) => self.by_event.entry(event.into()).or_default(),
@@ -99,7 +107,7 @@ impl Listeners {
     }
 
     pub(super) fn add_status(&mut self, sink: StatusSink) -> ListenerId {
-        let id = self.new_id();
+        let id = ListenerId::new();
         self.statuses.push((id, sink));
         id
     }
@@ -170,7 +178,7 @@ impl Listeners {
             }
         }
         if !wanted {
-            log::debug!("nobody listens to the event {:?}", event.name());
+            log_later!(Debug, "nobody listens to the event {:?}", event.name());
         }
     }
 
@@ -188,11 +196,6 @@ impl Listeners {
                 dispatcher.call(Call::Status(callback, status));
             });
         }
-    }
-
-    fn new_id(&mut self) -> ListenerId {
-        self.next = self.next.wrapping_add(1);
-        ListenerId(self.next)
     }
 }
 
@@ -310,7 +313,7 @@ impl Inbox {
 
     fn warn_once(&self, consequence: &str) {
         if !self.warned.swap(true, Ordering::Relaxed) {
-            log::warn!("the receive buffer is full: {consequence} (see Limits; said once)");
+            log_later!(Warn, "the receive buffer is full: {consequence} (see Limits; said once)");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use super::dispatch::AuthFunction;
 use super::listeners::{Listener, ListenerId, Listeners, NewsSink, Order, Scope, Sink, StatusSink};
 use super::waiting::WayBack;
 use super::{Driver, Monitor};
@@ -84,12 +85,37 @@ impl Driver {
         let listeners: Vec<Listeners> = monitor.listeners.iter_mut().map(std::mem::take).collect();
         let manager_listeners = std::mem::take(&mut monitor.manager_listeners);
         drop(monitor);
+        self.observers.clear();
         drop((listeners, manager_listeners));
     }
 
     /// Adds a listener to the news of the connection.
-    pub(crate) fn listen_manager(&self, sink: NewsSink<ManagerEvent>) {
-        self.lock().manager_listeners.push(sink);
+    pub(crate) fn listen_manager(&self, sink: NewsSink<ManagerEvent>) -> ListenerId {
+        let id = ListenerId::new();
+        self.lock().manager_listeners.push((id, sink));
+        id
+    }
+
+    /// Removes a listener to the news of the connection, or an observer of its session; `false`
+    /// when there is none of this number.
+    pub(crate) fn unlisten_manager(&self, id: ListenerId) -> bool {
+        let mut monitor = self.lock();
+        let listeners = &mut monitor.manager_listeners;
+        let found = listeners.iter().position(|(listener, _)| *listener == id);
+        let removed = found.map(|index| listeners.remove(index));
+        drop(monitor);
+        removed.is_some() || self.unobserve(id)
+    }
+
+    /// Ends all that concerns a namespace whose last handle is gone. What is returned may run a
+    /// user's code when it is dropped.
+    pub(crate) fn forget(&self, namespace: NamespaceId) -> (Listeners, Option<AuthFunction>) {
+        self.run_with(|monitor, now| {
+            monitor.core.forget(namespace, now);
+            monitor.last_errors.remove(&namespace);
+            let auth = monitor.auth_functions.remove(&namespace);
+            (std::mem::take(&mut monitor.listeners[namespace.0 as usize]), auth)
+        })
     }
 
     pub(super) fn deliver(

@@ -11,6 +11,7 @@ mod dispatch;
 mod link;
 pub(crate) mod listeners;
 mod listening;
+mod observing;
 #[cfg(feature = "polling")]
 mod polling;
 mod timer;
@@ -19,7 +20,7 @@ mod waiting;
 mod websocket;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, Weak};
 
 pub(crate) use self::ack_slot::AckHandle;
 use self::ack_slot::AckSlot;
@@ -27,13 +28,15 @@ pub(crate) use self::address::{Address, Header, Timestamps};
 use self::clock::now;
 use self::dispatch::{AuthFunction, Call, Dispatcher};
 use self::link::Link;
-use self::listeners::{Inbox, Listener, Listeners, NewsSink};
+use self::listeners::{Inbox, Listener, ListenerId, Listeners, NewsSink};
+use self::observing::Observers;
 use crate::core::client::{Client, Counters, Output};
 use crate::core::engine::LinkId;
 use crate::core::namespace::{Auth, NamespaceId};
 use crate::core::timer::Timestamp;
 use crate::error::{Error, Result};
 use crate::event::{AckReply, Event, ManagerEvent, Status};
+use crate::lock::{Locked, lock, log_later};
 use crate::net::{Net, Signal};
 use crate::options::ManagerOptions;
 use crate::payload::Payload;
@@ -51,6 +54,7 @@ pub(crate) struct Driver {
     stack_size: usize,
     max_message: usize,
     inbox: Inbox,
+    observers: Observers,
     this: Weak<Self>,
 }
 
@@ -60,13 +64,15 @@ pub(crate) struct Monitor {
     links: HashMap<LinkId, Link>,
     /// By the number of the namespace.
     listeners: Vec<Listeners>,
-    manager_listeners: Vec<NewsSink<ManagerEvent>>,
+    manager_listeners: Vec<(ListenerId, NewsSink<ManagerEvent>)>,
     auth_functions: HashMap<NamespaceId, AuthFunction>,
     dispatcher: Dispatcher,
     /// The deadline that the timer thread knows of.
     armed: Option<Timestamp>,
-    /// The error of the last failed attempt to connect.
+    /// Why the connection could not be opened, the last time.
     last_error: Option<Error>,
+    /// Why a namespace could not be joined, the last time.
+    last_errors: HashMap<NamespaceId, Error>,
     /// How many callers wait for a change.
     waiters: usize,
 }
@@ -103,6 +109,7 @@ impl Driver {
                 dispatcher: Dispatcher::new(limits.stack_size),
                 armed: None,
                 last_error: None,
+                last_errors: HashMap::new(),
                 waiters: 0,
             }),
             changed: Condvar::new(),
@@ -111,6 +118,7 @@ impl Driver {
             stack_size: limits.stack_size,
             max_message: limits.max_message,
             inbox: Inbox::new(&limits),
+            observers: Observers::new(&limits),
             this: this.clone(),
         });
         timer::register()?;
@@ -154,24 +162,26 @@ impl Driver {
 
     /// Registers a namespace and where its credentials come from.
     pub(crate) fn namespace(&self, name: &str, auth: Option<NamespaceAuth>) -> NamespaceId {
-        self.run_with(|monitor, _| {
+        // What is replaced may run a user's code when it is dropped: not under the lock.
+        let (id, _replaced) = self.run_with(|monitor, _| {
             let id = monitor.core.namespace_id(name);
             while monitor.listeners.len() <= id.0 as usize {
                 monitor.listeners.push(Listeners::default());
             }
-            match auth {
-                None => {}
+            let replaced = match auth {
+                None => None,
                 Some(NamespaceAuth::Fixed(payload)) => {
                     monitor.core.set_auth(id, Auth::Fixed(payload));
-                    monitor.auth_functions.remove(&id);
+                    monitor.auth_functions.remove(&id)
                 }
                 Some(NamespaceAuth::Function(function)) => {
                     monitor.core.set_auth(id, Auth::Ask);
-                    monitor.auth_functions.insert(id, function);
+                    monitor.auth_functions.insert(id, function)
                 }
-            }
-            id
-        })
+            };
+            (id, replaced)
+        });
+        id
     }
 
     /// Looks at the state without changing it.
@@ -184,10 +194,9 @@ impl Driver {
         (self.lock().core.counters(), self.inbox.dropped())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Monitor> {
-        // Nothing under the lock runs user code; a panic there is a bug of ours, and the state
-        // machines are still better company than a second panic.
-        self.monitor.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Locked<'_, Monitor> {
+        // Nothing under the lock runs user code, a logger's included.
+        lock(&self.monitor)
     }
 
     /// Carries out what the state machines ask for, but for what has to wait for the lock's release.
@@ -240,9 +249,13 @@ impl Driver {
                 }
                 Output::Manager(event) => {
                     notify = true;
+                    self.observers.news(&event);
                     monitor.tell_manager(&event);
                 }
-                Output::Room => notify = true,
+                Output::Room => {
+                    notify = true;
+                    self.observers.room(&monitor.core);
+                }
             }
         }
         if notify && monitor.waiters > 0 {
@@ -265,12 +278,17 @@ impl Driver {
     }
 
     fn address(&self) -> Arc<Address> {
-        Arc::clone(&self.address.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&lock(&self.address))
+    }
+
+    /// Which requests carry a timestamp.
+    pub(crate) fn timestamps(&self) -> Timestamps {
+        self.address().timestamps.clone()
     }
 
     /// Changes where requests lead and what they carry, from the next one on.
     pub(crate) fn change_address(&self, change: impl FnOnce(&mut Address)) {
-        let mut address = self.address.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut address = lock(&self.address);
         change(Arc::make_mut(&mut address));
     }
 
@@ -304,16 +322,16 @@ impl Monitor {
         let name = &self.core.namespace(namespace).name;
         match status {
             Status::Connected { .. } => {
-                log::info!("connected to {name:?}");
-                self.last_error = None;
+                log_later!(Info, "connected to {name:?}");
+                self.last_errors.remove(&namespace);
             }
             Status::ConnectError(error) => {
-                log::debug!("cannot connect to {name:?}: {error}");
-                self.last_error = Some(error.clone());
+                log_later!(Debug, "cannot connect to {name:?}: {error}");
+                self.last_errors.insert(namespace, error.clone());
             }
-            Status::Error(error) => log::info!("the server says in {name:?}: {error}"),
+            Status::Error(error) => log_later!(Info, "the server says in {name:?}: {error}"),
             Status::Disconnected { reason, .. } => {
-                log::info!("disconnected from {name:?}: {reason}");
+                log_later!(Info, "disconnected from {name:?}: {reason}");
             }
         }
         if let Some(listeners) = self.listeners.get_mut(namespace.0 as usize) {
@@ -322,8 +340,13 @@ impl Monitor {
     }
 
     fn tell_manager(&mut self, event: &ManagerEvent) {
-        log::debug!("{event:?}");
-        for sink in &self.manager_listeners {
+        log_later!(Debug, "{event:?}");
+        match event {
+            ManagerEvent::Open => self.last_error = None,
+            ManagerEvent::Error(error) => self.last_error = Some(error.clone()),
+            _ => {}
+        }
+        for (_, sink) in &self.manager_listeners {
             sink.tell(event.clone(), |callback, event| {
                 self.dispatcher.call(Call::Manager(callback, event));
             });

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::Driver;
 use super::link::Side;
-use super::trace::trace;
 use crate::core::client::Client;
 use crate::core::engine::{LinkId, Loss, Work};
 use crate::error::Result;
@@ -88,7 +87,7 @@ impl Poller<'_> {
 
     fn hand_in(&self, packets: &mut Vec<Packet>) {
         for packet in packets.iter() {
-            trace("received:", packet);
+            self.driver.show_received(packet);
         }
         self.driver.run(|core, now| {
             for packet in packets.drain(..) {
@@ -153,7 +152,7 @@ fn post(
         match work {
             Work::Write(mut packets) => {
                 for packet in &packets {
-                    trace("sent:", packet);
+                    driver.show_sent(packet);
                 }
                 while !packets.is_empty() {
                     let body = dialect.encode_payload(&mut packets, max);

@@ -1,23 +1,18 @@
 //! Packets in the log, at the level `TRACE`.
 
-use crate::error::snippet;
+use crate::engine::without_credentials;
+use crate::lock::log_later;
 use crate::proto::packet::Packet;
 
 /// Logs a packet that comes or goes: the start of a text, the length of binary data, and of a
 /// CONNECT no more than its namespace, since credentials may follow.
 pub(super) fn trace(direction: &str, packet: &Packet) {
-    if log::log_enabled!(log::Level::Trace) {
-        log::trace!("{direction} {}", describe(packet));
-    }
+    log_later!(Trace, "{direction} {}", describe(packet));
 }
 
 fn describe(packet: &Packet) -> String {
     match packet {
-        Packet::Text(text) => {
-            let text = text.as_str();
-            let json = if text.starts_with('0') { text.find('{') } else { None };
-            snippet(&text.as_bytes()[..json.unwrap_or(text.len())])
-        }
+        Packet::Text(text) => without_credentials(text),
         Packet::Binary(bytes) => format!("{} bytes", bytes.len()),
         Packet::Open(_) => "Open".into(),
         packet => format!("{packet:?}"),

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use super::{AckHandle, Driver, Monitor};
-use crate::core::client::{Emit, Refused};
+use crate::core::client::{Emit, Phase as Connection, Refused};
 use crate::core::namespace::{NamespaceId, Phase};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Reply;
@@ -19,6 +19,7 @@ impl Driver {
                 Err(Refused::Error(error)) => return Err(error),
                 Err(Refused::Full(back)) => emit = back,
             }
+            check_may_wait()?;
             let size = emit.payload.size();
             self.wait_until(None, |monitor| monitor.core.has_room_to_emit(namespace, size));
         }
@@ -37,6 +38,7 @@ impl Driver {
                 Err(Refused::Error(error)) => return Err(error),
                 Err(Refused::Full(back)) => payload = back,
             }
+            check_may_wait()?;
             let size = payload.size();
             self.wait_until(None, |monitor| monitor.core.has_room_to_reply(size));
         }
@@ -52,18 +54,33 @@ impl Driver {
         if monitor.core.namespace(namespace).phase == Phase::Joined {
             return Ok(());
         }
-        let last_error = monitor.last_error.clone();
+        let last_error = monitor.last_errors.get(&namespace).cloned();
         if done {
             return Err(last_error.unwrap_or_else(|| {
                 Error::new(ErrorKind::Disconnected, "nothing tries to connect this socket")
                     .with_hint("call connect() first")
             }));
         }
-        let error = Error::new(ErrorKind::Timeout, format!("not connected within {limit:?}"));
-        Err(match last_error {
-            Some(cause) => error.with_source(cause),
-            None => error,
-        })
+        Err(too_late("connected", limit, last_error))
+    }
+
+    /// Blocks until the connection is open.
+    pub(crate) fn wait_open(&self, limit: Duration) -> Result<()> {
+        let done = self.wait_until(Some(limit), |monitor| {
+            matches!(monitor.core.phase(), Connection::Open | Connection::Idle)
+        });
+        let monitor = self.lock();
+        if monitor.core.phase() == Connection::Open {
+            return Ok(());
+        }
+        let last_error = monitor.last_error.clone();
+        if done {
+            return Err(last_error.unwrap_or_else(|| {
+                Error::new(ErrorKind::Disconnected, "nothing tries to open this connection")
+                    .with_hint("call open() first")
+            }));
+        }
+        Err(too_late("open", limit, last_error))
     }
 
     /// Blocks until all transports are closed; cuts those that are not at the limit.
@@ -97,11 +114,30 @@ impl Driver {
             if left.is_zero() {
                 break false;
             }
-            monitor =
-                self.changed.wait_timeout(monitor, left).unwrap_or_else(PoisonError::into_inner).0;
+            monitor = monitor.wait(&self.changed, left);
         };
         monitor.waiters -= 1;
         done
+    }
+}
+
+fn too_late(what: &str, limit: Duration, cause: Option<Error>) -> Error {
+    let error = Error::new(ErrorKind::Timeout, format!("not {what} within {limit:?}"));
+    match cause {
+        Some(cause) => error.with_source(cause),
+        None => error,
+    }
+}
+
+/// A thread of a transport must not wait for room that nobody but itself can make. It comes here
+/// where the program's logger emits what it is given.
+fn check_may_wait() -> Result<()> {
+    let thread = std::thread::current();
+    match thread.name() {
+        Some("siot-conn" | "siot-post" | "siot-timer") => {
+            Err(Error::new(ErrorKind::BufferFull, "no room to send, and no time to wait for it"))
+        }
+        _ => Ok(()),
     }
 }
 

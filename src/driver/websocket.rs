@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::Driver;
 use super::link::Side;
-use super::trace::trace;
 use crate::core::engine::{LinkId, Loss, Work};
 use crate::error::Result;
 use crate::net::websocket::Received;
@@ -105,7 +104,7 @@ impl Pump<'_> {
                 Work::Write(packets) => {
                     let dialect = self.driver.look(|core| core.dialect_of(self.link));
                     for packet in packets {
-                        trace("sent:", &packet);
+                        self.driver.show_sent(&packet);
                         self.socket.write(dialect.encode_frame(packet, self.base64))?;
                     }
                     self.unflushed = true;
@@ -166,7 +165,7 @@ impl Pump<'_> {
         match &mut self.language {
             Language::Known(dialect) => {
                 let packet = dialect.decode_frame(frame)?;
-                trace("received:", &packet);
+                self.driver.show_received(&packet);
                 packets.push(packet);
                 Ok(())
             }

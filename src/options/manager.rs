@@ -82,6 +82,11 @@ impl ManagerOptions {
         if self.transports.is_empty() {
             return refuse("there is no transport to use".into());
         }
+        let listed =
+            |transport| self.transports.iter().filter(|other| **other == transport).count();
+        if let Some(twice) = self.transports.iter().find(|transport| listed(**transport) > 1) {
+            return refuse(format!("the transport {twice} is listed twice"));
+        }
         if !cfg!(feature = "polling") && self.transports.contains(&Transport::Polling) {
             return Err(Error::new(ErrorKind::Unsupported, "this build has no long-polling")
                 .with_hint("enable the feature \"polling\""));
@@ -96,6 +101,13 @@ impl ManagerOptions {
         }
         if self.reconnection_delay.is_zero() || self.reconnection_delay_max.is_zero() {
             return refuse("a reconnection delay of zero would hammer the server".into());
+        }
+        for (name, limit) in
+            [("timeout", self.timeout), ("namespace_timeout", self.namespace_timeout)]
+        {
+            if limit.is_some_and(|limit| limit.is_zero()) {
+                return refuse(format!("a {name} of zero would fail each attempt"));
+            }
         }
         self.limits.check()
     }

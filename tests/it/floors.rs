@@ -8,12 +8,23 @@ use crate::support::source::{crate_paths, identifiers, test_modules};
 
 /// The modules at the crate's root, by floor.
 const FLOORS: [&[&str]; 6] = [
-    &["error", "options", "budget"],
-    &["proto", "payload", "event", "endpoint"],
+    &["error", "options", "budget", "lock"],
+    &["proto", "payload", "event", "endpoint", "engine"],
     &["core"],
     &["net"],
     &["driver"],
-    &["io", "builder", "manager", "update", "socket", "emitter", "ack", "subscription", "internal"],
+    &[
+        "io",
+        "builder",
+        "manager",
+        "update",
+        "socket",
+        "socket_options",
+        "emitter",
+        "ack",
+        "subscription",
+        "internal",
+    ],
 ];
 
 /// Higher and lower, and yet strangers: only `driver` knows both.

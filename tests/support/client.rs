@@ -4,7 +4,6 @@ use std::ops::Deref;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use crossbeam_channel::Receiver;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -104,7 +103,7 @@ pub(crate) fn shared() -> &'static Server {
 pub(crate) struct Client {
     pub(crate) socket: Socket,
     pub(crate) status: Subscription<Status>,
-    pub(crate) news: Receiver<ManagerEvent>,
+    pub(crate) news: Subscription<ManagerEvent>,
 }
 
 impl Client {

@@ -9,6 +9,7 @@ use crate::core::root::Root;
 use crate::core::timer::{Timer, Timestamp};
 use crate::error::{Error, ErrorKind, Stage};
 use crate::event::{DisconnectReason, ManagerEvent, Status};
+use crate::lock::log_later;
 use crate::options::Transport;
 
 /// How long an upgrade may take where attempts to connect have no limit. Servers give it 10 s.
@@ -180,7 +181,7 @@ impl<A> Client<A> {
         }
         self.attempts = self.attempts.saturating_add(1);
         let delay = self.backoff.next(&self.options, self.random.f64()).max(at_least);
-        log::debug!("attempt {} to reconnect in {delay:?}", self.attempts);
+        log_later!(Debug, "attempt {} to reconnect in {delay:?}", self.attempts);
         self.phase = Phase::Waiting;
         self.timers.set(Timer::Reconnect, Some(now + delay));
     }

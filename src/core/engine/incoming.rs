@@ -5,6 +5,7 @@ use crate::core::heartbeat::Heartbeat;
 use crate::core::timer::Timestamp;
 use crate::error::{Error, ErrorKind, Stage};
 use crate::event::DisconnectReason;
+use crate::lock::log_later;
 use crate::proto::handshake::Handshake;
 use crate::proto::packet::Packet;
 
@@ -57,7 +58,7 @@ impl Engine {
 
     fn on_open(&mut self, json: &str, now: Timestamp) {
         if self.handshake.is_some() {
-            log::warn!("a second Engine.IO handshake is ignored");
+            log_later!(Warn, "a second Engine.IO handshake is ignored");
             self.signals.push_back(Signal::Ignored);
             return;
         }

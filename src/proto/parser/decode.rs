@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::header::{Head, Id};
 use crate::error::Result;
+use crate::lock::log_later;
 use crate::proto::json::{Outline, Shape, repair, scan};
 use crate::proto::protocol_error;
 use crate::proto::socket_packet::{Kind, Name, RESERVED_EVENTS, SocketPacket};
@@ -91,7 +92,7 @@ fn ack_id(head: &Head, text: &str) -> Result<Option<u64>> {
         Id::None => Ok(None),
         Id::Huge => {
             let start = crate::error::snippet(text.as_bytes());
-            log::warn!("ignoring an ack id beyond 64 bits: \"{start}\"");
+            log_later!(Warn, "ignoring an ack id beyond 64 bits: \"{start}\"");
             Ok(None)
         }
     }
