@@ -7,7 +7,7 @@ use super::client::{Client, Output};
 use super::namespace::{Auth, NamespaceId, Phase};
 use super::timer::Timestamp;
 use crate::error::{Error, ErrorKind, Stage};
-use crate::event::{DisconnectReason, ManagerEvent};
+use crate::event::{DisconnectReason, ManagerEvent, Status};
 use crate::proto::revision::Dialect;
 use crate::proto::socket_packet::{Kind, SocketPacket};
 
@@ -123,6 +123,8 @@ impl<A> Client<A> {
         .with_hint(self.detector.hint());
         if may_change {
             // This is no way for a server to behave. Not so fast, then.
+            let status = Status::ConnectError(error.clone());
+            self.outputs.push_back(Output::Status { namespace: id, status });
             return self.end_session(DisconnectReason::ParseError, Some(error));
         }
         self.join_failed(id, Phase::Joining, error, now);
