@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -143,13 +143,15 @@ impl Client {
     /// Waits until the socket is connected, whatever fails before.
     #[track_caller]
     pub(crate) fn reconnected(&self) -> String {
-        loop {
+        let mut before = Vec::new();
+        let start = Instant::now();
+        while start.elapsed() < LIMIT {
             match self.next_status() {
                 Status::Connected { id, .. } => return id,
-                Status::ConnectError(_) | Status::Disconnected { .. } => {}
-                other => panic!("not reconnected: {other:?}"),
+                other => before.push(other),
             }
         }
+        panic!("not reconnected, but {before:?}");
     }
 
     /// Has the server cut all TCP connections, again and again until that is noticed: between two
@@ -181,13 +183,15 @@ impl Client {
     /// had not been joined yet is a disconnection too.
     #[track_caller]
     pub(crate) fn connect_error(&self) -> Error {
-        loop {
+        let mut before = Vec::new();
+        let start = Instant::now();
+        while start.elapsed() < LIMIT {
             match self.next_status() {
                 Status::ConnectError(error) => return error,
-                Status::Disconnected { .. } => {}
-                other => panic!("not an error: {other:?}"),
+                other => before.push(other),
             }
         }
+        panic!("no error, but {before:?}");
     }
 
     #[track_caller]
