@@ -2,4 +2,7 @@
 
 mod floors;
 mod harness;
+mod proxy;
+#[cfg(feature = "rustls")]
+mod tls;
 mod tree;
