@@ -12,9 +12,12 @@ mod order;
 #[cfg(feature = "msgpack")]
 mod parsers;
 mod peers;
+mod proxy;
 mod receive;
 mod reconnect;
 mod revisions;
 mod threads;
+#[cfg(feature = "rustls")]
+mod tls;
 mod tree;
 mod upgrade;
