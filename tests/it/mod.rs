@@ -6,3 +6,4 @@ mod proxy;
 #[cfg(feature = "rustls")]
 mod tls;
 mod tree;
+mod way;
