@@ -86,6 +86,9 @@ mod tests {
         let hidden = request.secrets().hide(b"GET ?token=que%2Fry&x=1 que/ry tok-1 cook-2 polling");
         assert_eq!(hidden, "GET ?token=***&x=1 *** *** *** polling");
         let debug = format!("{request:?}");
-        assert!(!["que%2Fry", "tok-1", "cook-2"].iter().any(|part| debug.contains(part)), "{debug}");
+        assert!(
+            !["que%2Fry", "tok-1", "cook-2"].iter().any(|part| debug.contains(part)),
+            "{debug}"
+        );
     }
 }
