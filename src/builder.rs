@@ -2,20 +2,21 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::driver::{Address, Driver, Header, NamespaceAuth, Timestamps};
+use crate::driver::{Address, Driver, Header, Timestamps};
 use crate::endpoint::Location;
 use crate::error::{Error, ErrorKind, Result};
-use crate::io::shared_manager;
+use crate::io::shared_socket;
 use crate::manager::Manager;
-use crate::net::{Net, NetOptions};
-use crate::options::{Limits, ManagerOptions, Proxy, ProxyChoice, Timeouts, Tls, Transport};
-use crate::payload::Payload;
+use crate::net::{Net, NetOptions, check_header};
+use crate::options::{
+    Limits, ManagerOptions, ParserKind, Proxy, ProxyChoice, Revision, Timeouts, Tls, Transport,
+};
 use crate::socket::Socket;
+use crate::socket_options::SocketOptions;
 
 /// Builds a [`Socket`] (or a [`Manager`]) with options.
 ///
@@ -45,13 +46,8 @@ pub struct Builder {
     force_base64: bool,
     options: ManagerOptions,
     net: NetOptions,
-    auth: Option<NamespaceAuth>,
-    ack_timeout: Option<Duration>,
-    retries: Option<u32>,
-    auto_connect: bool,
+    socket: SocketOptions,
     share: bool,
-    /// The first option that could not be used.
-    error: Option<Error>,
 }
 
 impl Builder {
@@ -67,12 +63,8 @@ impl Builder {
             force_base64: false,
             options: ManagerOptions::default(),
             net: NetOptions::default(),
-            auth: None,
-            ack_timeout: None,
-            retries: None,
-            auto_connect: true,
+            socket: SocketOptions::new(),
             share: true,
-            error: None,
         }
     }
 
@@ -113,6 +105,40 @@ impl Builder {
         self
     }
 
+    /// Which revision of the protocols to speak. Default: [`Revision::Auto`], whatever the server
+    /// speaks.
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// use siot::{Builder, Revision};
+    ///
+    /// // A server 2.x, for sure.
+    /// let socket = Builder::new("http://localhost:3000").revision(Revision::V3).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn revision(mut self, revision: Revision) -> Self {
+        self.options.revision = revision;
+        self
+    }
+
+    /// How packets are written, which has to be what the server is configured for. Default:
+    /// [`ParserKind::Json`].
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// use siot::{Builder, ParserKind};
+    ///
+    /// let socket =
+    ///     Builder::new("http://localhost:3000").parser(ParserKind::MessagePack).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn parser(mut self, parser: ParserKind) -> Self {
+        self.options.parser = parser;
+        self
+    }
+
     /// The path of the requests on the server; not the namespace. Default: `/socket.io/`.
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.path = path.into();
@@ -135,6 +161,7 @@ impl Builder {
     }
 
     /// Adds a header to every request, long-polling and WebSocket alike.
+    #[doc(alias = "extraHeaders")]
     pub fn extra_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push(Header { name: name.into(), value: value.into(), only: None });
         self
@@ -177,6 +204,9 @@ impl Builder {
 
     /// What is sent when the namespace is joined: an object. Default: nothing.
     ///
+    /// Servers 1.x and 2.x get it as the query of the namespace, and for `/` not at all: those look
+    /// into the query of the connection ([`Builder::query`]).
+    ///
     /// ```no_run
     /// # fn main() -> siot::Result<()> {
     /// let socket = siot::Builder::new("https://example.com")
@@ -186,10 +216,7 @@ impl Builder {
     /// # }
     /// ```
     pub fn auth<T: Serialize>(mut self, auth: T) -> Self {
-        match auth_payload(&auth) {
-            Ok(payload) => self.auth = Some(NamespaceAuth::Fixed(payload)),
-            Err(error) => self.fail(error),
-        }
+        self.socket = self.socket.auth(auth);
         self
     }
 
@@ -210,7 +237,7 @@ impl Builder {
         mut self,
         auth: impl Fn() -> Result<T> + Send + Sync + 'static,
     ) -> Self {
-        self.auth = Some(auth_function(auth));
+        self.socket = self.socket.auth_with(auth);
         self
     }
 
@@ -221,24 +248,29 @@ impl Builder {
     /// therefore be set; a try that a lost connection interrupts does not count. The server has to
     /// acknowledge, and to recognise what it sees twice. Default: off.
     pub fn retries(mut self, retries: u32) -> Self {
-        self.retries = Some(retries);
+        self.socket.retries = Some(retries);
         self
     }
 
     /// How long to wait for acknowledgements. Default: as long as the connection lasts.
+    #[doc(alias = "ackTimeout")]
     pub fn ack_timeout(mut self, limit: Duration) -> Self {
-        self.ack_timeout = Some(limit);
+        self.socket.ack_timeout = Some(limit);
         self
     }
 
     /// Whether to connect at once rather than at [`Socket::connect`]. Default: `true`.
+    #[doc(alias = "autoConnect")]
     pub fn auto_connect(mut self, auto_connect: bool) -> Self {
-        self.auto_connect = auto_connect;
+        self.socket.auto_connect = auto_connect;
         self
     }
 
     /// Whether to make a connection of its own instead of sharing one with other namespaces of the
     /// server. Default: `false`.
+    #[doc(alias = "forceNew")]
+    #[doc(alias = "force new connection")]
+    #[doc(alias = "multiplex")]
     pub fn force_new(mut self, force_new: bool) -> Self {
         self.share = !force_new;
         self
@@ -251,12 +283,14 @@ impl Builder {
     }
 
     /// How many attempts to reconnect in a row may fail. Default: any number.
+    #[doc(alias = "reconnectionAttempts")]
     pub fn reconnection_attempts(mut self, attempts: u32) -> Self {
         self.options.reconnection_attempts = Some(attempts);
         self
     }
 
     /// The first delay before an attempt to reconnect; it doubles with each. Default: 1 s.
+    #[doc(alias = "reconnectionDelay")]
     pub fn reconnection_delay(mut self, delay: Duration) -> Self {
         self.options.reconnection_delay = delay;
         self
@@ -264,27 +298,30 @@ impl Builder {
 
     /// The longest delay before an attempt to reconnect. Default: 5 s. For a fleet of devices,
     /// minutes are kinder to the server.
+    #[doc(alias = "reconnectionDelayMax")]
     pub fn reconnection_delay_max(mut self, delay: Duration) -> Self {
         self.options.reconnection_delay_max = delay;
         self
     }
 
     /// By which part of itself a delay varies at random, from 0 to 1. Default: 0.5.
+    #[doc(alias = "randomizationFactor")]
     pub fn randomization_factor(mut self, factor: f64) -> Self {
         self.options.randomization_factor = factor;
         self
     }
 
     /// The limit of an attempt to connect, from the look-up of the name to the Engine.IO
-    /// handshake. Default: 20 s.
-    pub fn timeout(mut self, limit: Duration) -> Self {
-        self.options.timeout = Some(limit);
+    /// handshake; `None` is no limit. Default: 20 s.
+    pub fn timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.options.timeout = limit.into();
         self
     }
 
-    /// The limit for the server's answer to the CONNECT of a namespace. Default: 20 s.
-    pub fn namespace_timeout(mut self, limit: Duration) -> Self {
-        self.options.namespace_timeout = Some(limit);
+    /// The limit for the server's answer to the CONNECT of a namespace; `None` is no limit.
+    /// Default: 20 s.
+    pub fn namespace_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.options.namespace_timeout = limit.into();
         self
     }
 
@@ -376,22 +413,16 @@ impl Builder {
     /// value, [`ErrorKind::Unsupported`], and [`ErrorKind::Resource`] when the system refuses a
     /// thread or a descriptor.
     pub fn build(mut self) -> Result<Socket> {
-        let location = Location::parse(&self.url)?;
-        let auto_connect = self.auto_connect;
-        let auth = self.auth.take();
+        let location = self.check()?;
+        let options = std::mem::take(&mut self.socket);
+        self.socket.ack_timeout = options.ack_timeout;
+        self.socket.retries = options.retries;
         let namespace = location.namespace.clone();
-        let socket_options = SocketOptions { ack_timeout: self.ack_timeout, retries: self.retries };
-        let manager = if self.share {
-            let key = format!("{}{}", location.endpoint, self.request_path());
-            shared_manager(key, &namespace, || self.make(location))?
-        } else {
-            self.make(location)?
-        };
-        let socket = manager.socket_with(&namespace, auth, &socket_options)?;
-        if auto_connect {
-            socket.connect();
+        if !self.share {
+            return self.make(location)?.socket_with(&namespace, options);
         }
-        Ok(socket)
+        let key = format!("{}{}", location.endpoint, self.request_path());
+        shared_socket(key, &namespace, options, || self.make(location))
     }
 
     /// Makes the connection alone, without joining a namespace; the one in the URL is ignored. It
@@ -401,8 +432,8 @@ impl Builder {
     ///
     /// As [`Builder::build`].
     pub fn manager(self) -> Result<Manager> {
-        let location = Location::parse(&self.url)?;
-        let auto_connect = self.auto_connect;
+        let location = self.check()?;
+        let auto_connect = self.socket.auto_connect;
         let manager = self.make(location)?;
         if auto_connect {
             manager.open();
@@ -410,11 +441,7 @@ impl Builder {
         Ok(manager)
     }
 
-    fn make(mut self, location: Location) -> Result<Manager> {
-        if let Some(error) = self.error.take() {
-            return Err(error);
-        }
-        self.check()?;
+    fn make(self, location: Location) -> Result<Manager> {
         let path = self.request_path();
         let of_url = location.query.into_iter();
         let query = of_url
@@ -432,8 +459,8 @@ impl Builder {
         let max_message = self.options.limits.max_message;
         let net = Net::new(NetOptions { max_message, ..self.net })?;
         let driver = Driver::new(self.options, net, address)?;
-        let sockets = SocketOptions { ack_timeout: self.ack_timeout, retries: self.retries };
-        Ok(Manager::new(driver, sockets))
+        let socket = &self.socket;
+        Ok(Manager::new(driver, socket.ack_timeout, socket.retries))
     }
 
     fn request_path(&self) -> String {
@@ -445,79 +472,66 @@ impl Builder {
         }
     }
 
-    fn check(&self) -> Result<()> {
+    /// Refuses what cannot work, whether a new connection is made or not.
+    fn check(&self) -> Result<Location> {
+        let location = Location::parse(&self.url)?;
+        self.socket.check()?;
         self.options.check()?;
-        check_query(&self.query)?;
+        check_query(&self.query, &self.timestamps)?;
+        check_query(&location.query, &self.timestamps).map_err(|error| {
+            Error::new(ErrorKind::InvalidUrl, error.message().to_owned())
+                .with_hint("a URL leads to a namespace; the path of the requests is Builder::path")
+        })?;
         check_headers(&self.headers)?;
-        let bad = |c: char| c.is_control() || c.is_whitespace() || "?#".contains(c);
+        check_subprotocols(&self.net.subprotocols)?;
+        let bad = |c: char| !c.is_ascii_graphic() || "?#\"<>\\^`{|}".contains(c);
         if self.path.contains(bad) {
-            return Err(Error::new(
-                ErrorKind::InvalidOption,
-                format!("{:?} is no path", self.path),
-            ));
+            return Err(invalid(format!("{:?} is no path", self.path)));
         }
-        Ok(())
-    }
-
-    fn fail(&mut self, error: Error) {
-        self.error.get_or_insert(error);
+        if reserved(&self.timestamps.parameter) || self.timestamps.parameter.is_empty() {
+            let name = &self.timestamps.parameter;
+            return Err(invalid(format!("the timestamp cannot have the name {name:?}")));
+        }
+        Ok(location)
     }
 }
 
-/// Refuses the parameters that the protocol sets.
-pub(crate) fn check_query(query: &[(String, String)]) -> Result<()> {
-    match query.iter().find(|(name, _)| Address::RESERVED.contains(&name.as_str())) {
-        None => Ok(()),
-        Some((name, _)) => Err(Error::new(
-            ErrorKind::InvalidOption,
-            format!("the query parameter {name:?} belongs to the protocol"),
-        )),
+fn invalid(what: String) -> Error {
+    Error::new(ErrorKind::InvalidOption, what)
+}
+
+/// Whether a parameter of the query belongs to the protocol.
+fn reserved(name: &str) -> bool {
+    Address::RESERVED.contains(&name)
+}
+
+/// Refuses the parameters that the protocol or we ourselves set.
+pub(crate) fn check_query(query: &[(String, String)], timestamps: &Timestamps) -> Result<()> {
+    let stamped = timestamps.requests != Some(false);
+    for (name, _) in query {
+        if reserved(name) {
+            return Err(invalid(format!("the query parameter {name:?} belongs to the protocol")));
+        }
+        if stamped && *name == timestamps.parameter {
+            return Err(invalid(format!("the query parameter {name:?} is the timestamp's"))
+                .with_hint("see timestamp_param and timestamp_requests"));
+        }
     }
+    Ok(())
 }
 
 /// Refuses headers that would break a request.
 pub(crate) fn check_headers(headers: &[Header]) -> Result<()> {
-    let is_bad = |header: &&Header| {
-        http::HeaderName::from_bytes(header.name.as_bytes()).is_err()
-            || http::HeaderValue::from_str(&header.value).is_err()
-    };
-    match headers.iter().find(is_bad) {
+    headers.iter().try_for_each(|header| check_header(&header.name, &header.value))
+}
+
+fn check_subprotocols(names: &[String]) -> Result<()> {
+    // What may stand in the list is what may be the name of a header.
+    let bad = |name: &&String| http::HeaderName::from_bytes(name.as_bytes()).is_err();
+    match names.iter().find(bad) {
         None => Ok(()),
-        // The value may be a secret.
-        Some(header) => Err(Error::new(
-            ErrorKind::InvalidOption,
-            format!("the header {:?} has a name or a value that cannot be sent", header.name),
-        )),
+        Some(name) => Err(invalid(format!("{name:?} is no name of a subprotocol"))),
     }
-}
-
-/// Asks a function for the credentials of a namespace.
-pub(crate) fn auth_function<T: Serialize>(
-    auth: impl Fn() -> Result<T> + Send + Sync + 'static,
-) -> NamespaceAuth {
-    NamespaceAuth::Function(Arc::new(move || auth_payload(&auth()?)))
-}
-
-/// Servers take an object, or nothing.
-pub(crate) fn auth_payload<T: Serialize>(auth: &T) -> Result<Payload> {
-    let payload = Payload::value(auth)?;
-    if payload.json == "null" {
-        return Ok(Payload::default());
-    }
-    if !payload.json.starts_with('{') {
-        return Err(Error::new(
-            ErrorKind::InvalidOption,
-            "auth has to be an object: servers close the connection on anything else",
-        ));
-    }
-    Ok(payload)
-}
-
-/// The options of a socket rather than of its connection.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct SocketOptions {
-    pub(crate) ack_timeout: Option<Duration>,
-    pub(crate) retries: Option<u32>,
 }
 
 impl fmt::Debug for Builder {

@@ -77,6 +77,7 @@ impl Emitter {
     /// # Errors
     ///
     /// As [`Socket::emit`].
+    #[doc(alias = "emitWithAck")]
     pub fn emit_with_ack<T: Serialize>(&self, event: &str, args: T) -> Result<Ack> {
         let payload = encode(event, &args)?;
         let slot = Arc::default();

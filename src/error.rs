@@ -27,8 +27,8 @@ struct Inner {
     context: Cow<'static, str>,
     hint: Option<Cow<'static, str>>,
     data: Option<Box<str>>,
+    timed_out: bool,
     source: Option<Arc<dyn StdError + Send + Sync>>,
-    stage: Option<Stage>,
     address: Option<SocketAddr>,
     elapsed: Option<Duration>,
     retry_after: Option<Duration>,
@@ -96,8 +96,8 @@ impl Error {
             context: context.into(),
             hint: None,
             data: None,
+            timed_out: false,
             source: None,
-            stage: None,
             address: None,
             elapsed: None,
             retry_after: None,
@@ -123,9 +123,9 @@ impl Error {
         self.change(|inner| inner.kind = kind)
     }
 
-    /// For a deadline: the stage that it cut short.
-    pub(crate) fn with_stage(self, stage: Stage) -> Self {
-        self.change(|inner| inner.stage = Some(stage))
+    /// Notes that a deadline ended it, where the kind says something else.
+    pub(crate) fn timed_out(self) -> Self {
+        self.change(|inner| inner.timed_out = true)
     }
 
     /// Which address was tried, and how long the attempt took.
@@ -145,6 +145,7 @@ impl Error {
         self.change(|inner| inner.fatal = true)
     }
 
+    /// Changes a value that was just made and so has no other owner; a shared one stays as it is.
     fn change(mut self, change: impl FnOnce(&mut Inner)) -> Self {
         change(Arc::make_mut(&mut self.0));
         self
@@ -162,7 +163,7 @@ impl Error {
         match self.0.kind {
             ErrorKind::Connect(stage) => Some(stage),
             ErrorKind::Refused => Some(Stage::Namespace),
-            _ => self.0.stage,
+            _ => None,
         }
     }
 
@@ -214,9 +215,9 @@ impl Error {
             )
     }
 
-    /// Whether a deadline passed.
+    /// Whether a deadline passed: that of the operation, or that of an attempt to connect.
     pub fn is_timeout(&self) -> bool {
-        self.0.kind == ErrorKind::Timeout
+        self.0.timed_out || self.0.kind == ErrorKind::Timeout
     }
 
     /// Whether the connection was lost or closed before the operation was finished.
@@ -332,13 +333,17 @@ mod tests {
 
     #[test]
     fn a_shared_error_takes_more_context() {
-        let shared = Error::new(ErrorKind::Timeout, "late").with_source("a cause");
+        let shared = Error::new(ErrorKind::Connect(Stage::Tls), "late").with_source("a cause");
         let address = SocketAddr::from(([10, 0, 0, 1], 80));
-        let error = shared.clone().with_stage(Stage::Tls);
+        let error = shared.clone().timed_out();
         let error = error.with_attempt(Some(address), Duration::from_millis(7));
-        assert_eq!(error.to_string(), "timeout: late: a cause [10.0.0.1:80, after 7 ms]");
+        assert_eq!(
+            error.to_string(),
+            "cannot connect, TLS: late: a cause [10.0.0.1:80, after 7 ms]"
+        );
         assert_eq!((error.stage(), error.is_timeout()), (Some(Stage::Tls), true));
-        assert_eq!(shared.to_string(), "timeout: late: a cause");
+        assert_eq!(shared.to_string(), "cannot connect, TLS: late: a cause");
+        assert!(!shared.is_timeout());
     }
 
     #[test]

@@ -167,7 +167,7 @@ impl fmt::Debug for Event {
             .field("json", &self.json())
             .field("attachments", &self.inner.packet.attachments.len())
             .field("wants_ack", &self.wants_ack())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -235,6 +235,7 @@ impl fmt::Debug for AckReply {
 pub enum Status {
     /// The namespace is joined: events flow.
     #[non_exhaustive]
+    #[doc(alias = "connect")]
     Connected {
         /// The id that the server gave to this socket.
         id: String,
@@ -244,9 +245,15 @@ pub enum Status {
     },
     /// An attempt to connect failed. Unless the server refused the namespace
     /// ([`ErrorKind::Refused`]) or reconnection is off, the next attempt follows by itself.
+    #[doc(alias = "connect_error")]
     ConnectError(Error),
+    /// A server before 3.0 reports that something went wrong in the connected namespace: its
+    /// middleware refused an event. The connection goes on. [`Error::message`] or [`Error::data`]
+    /// is what the server said.
+    Error(Error),
     /// The connection ended.
     #[non_exhaustive]
+    #[doc(alias = "disconnect")]
     Disconnected {
         /// Why.
         reason: DisconnectReason,
@@ -255,28 +262,35 @@ pub enum Status {
     },
 }
 
-/// Why a connection ended. Displays as the reference's exact string.
+/// Why a connection ended. Displays as the string that the JavaScript client gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DisconnectReason {
     /// The server called `socket.disconnect()`. There is no automatic reconnection.
+    #[doc(alias = "io server disconnect")]
     IoServerDisconnect,
     /// This program disconnected the socket. There is no automatic reconnection.
+    #[doc(alias = "io client disconnect")]
     IoClientDisconnect,
     /// This program closed the connection below the socket.
+    #[doc(alias = "forced close")]
     ForcedClose,
     /// No heartbeat came in time.
+    #[doc(alias = "ping timeout")]
     PingTimeout,
     /// The peer closed the transport.
+    #[doc(alias = "transport close")]
     TransportClose,
     /// The transport failed.
+    #[doc(alias = "transport error")]
     TransportError,
     /// The peer sent a packet that is not Socket.IO.
+    #[doc(alias = "parse error")]
     ParseError,
 }
 
 impl DisconnectReason {
-    /// The reference's string.
+    /// The string that the JavaScript client gives.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::IoServerDisconnect => "io server disconnect",
@@ -316,13 +330,17 @@ pub enum ManagerEvent {
     /// The session moved to this transport.
     Upgrade(Transport),
     /// The session could not move to WebSocket and stays on long-polling.
+    #[doc(alias = "upgradeError")]
     UpgradeError(Error),
     /// The next attempt to reconnect starts now; counted from 1.
+    #[doc(alias = "reconnect_attempt")]
     ReconnectAttempt(u32),
     /// The connection is back, after this many attempts.
     Reconnect(u32),
     /// An attempt to reconnect failed.
+    #[doc(alias = "reconnect_error")]
     ReconnectError(Error),
     /// The last permitted attempt to reconnect failed.
+    #[doc(alias = "reconnect_failed")]
     ReconnectFailed,
 }

@@ -1,11 +1,13 @@
 //! The front door.
 
-use std::sync::{Mutex, PoisonError, Weak};
+use std::sync::{Mutex, Weak};
 
 use crate::builder::Builder;
 use crate::error::Result;
+use crate::lock::lock;
 use crate::manager::{self, Manager};
 use crate::socket::Socket;
+use crate::socket_options::SocketOptions;
 
 /// Connects to a Socket.IO server, with default options.
 ///
@@ -36,24 +38,31 @@ pub fn io(url: &str) -> Result<Socket> {
 /// The managers that later calls for the same server may share.
 static CACHE: Mutex<Vec<(String, Weak<manager::Inner>)>> = Mutex::new(Vec::new());
 
-/// The manager of this key, unless it has a socket of the namespace already; else a new one,
-/// which is kept under the key where that is free.
-pub(crate) fn shared_manager(
+/// A socket of the manager of this key, unless that has one of the namespace already; else of a new
+/// one, which is kept under the key where that is free.
+pub(crate) fn shared_socket(
     key: String,
     namespace: &str,
+    options: SocketOptions,
     make: impl FnOnce() -> Result<Manager>,
-) -> Result<Manager> {
-    let mut cache = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
+) -> Result<Socket> {
+    // Released before the manager that may turn out to be of no use, and may be the last handle.
+    let manager;
+    let mut cache = lock(&CACHE);
     cache.retain(|(_, manager)| manager.strong_count() > 0);
     let cached = cache.iter().find(|(known, _)| *known == key);
-    let cached = cached.and_then(|(_, manager)| manager.upgrade()).map(Manager::from_inner);
-    match cached {
-        Some(manager) if !manager.has_socket(namespace) => Ok(manager),
-        Some(_) => make(),
+    manager = cached.and_then(|(_, manager)| manager.upgrade()).map(Manager::from_inner);
+    match &manager {
+        // With the lock held, since another call may want the same namespace.
+        Some(manager) if !manager.has_socket(namespace) => manager.socket_with(namespace, options),
+        Some(_) => {
+            drop(cache);
+            make()?.socket_with(namespace, options)
+        }
         None => {
             let manager = make()?;
             cache.push((key, manager.downgrade()));
-            Ok(manager)
+            manager.socket_with(namespace, options)
         }
     }
 }

@@ -1,4 +1,251 @@
-//! Socket.IO for Things: a blocking Socket.IO client for embedded Linux.
+//! Socket.IO for Things: a blocking [Socket.IO](https://socket.io) client for embedded Linux.
+//!
+//! Socket.IO carries named events with arguments, in both directions, over one connection that
+//! comes back by itself. This client needs no async runtime: its calls block or return at once, its
+//! few threads sleep in the kernel, and everything it keeps is bounded.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! # fn main() -> siot::Result<()> {
+//! // Connects in the background, and again whenever the connection is lost.
+//! let socket = siot::io("http://localhost:3000")?;
+//!
+//! // Sends an event with two arguments.
+//! socket.emit("temperature", ("kitchen", 21.5))?;
+//!
+//! // Sends another and waits for the server's answer.
+//! let limit = Duration::from_secs(5);
+//! let sum: u32 = socket.timeout(limit).emit_with_ack("sum", (1, 2))?.wait()?;
+//! println!("1 + 2 = {sum}");
+//!
+//! // Receives events.
+//! for event in socket.subscribe("switch") {
+//!     let (lamp, on): (String, bool) = event.args()?;
+//!     println!("{lamp}: {on}");
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The [examples](https://docs.rs/crate/siot/latest/source/examples/) run without a server of yours:
+//! `cargo run --example hello`.
+//!
+//! # How do I connect?
+//!
+//! [`io`](io()) takes a URL; [`Builder`] takes options too. The path of the URL is the *namespace*.
+//! Both return a [`Socket`] at once, which connects in the background, and retries for ever.
+//! [`Socket::wait_connected`] waits for the connection, and tells why there is none.
+//!
+//! ```no_run
+//! # use std::time::Duration;
+//! # fn main() -> siot::Result<()> {
+//! use siot::{Builder, Transport};
+//!
+//! let socket = Builder::new("https://example.com/orders")
+//!     .transports([Transport::WebSocket])
+//!     .auth(serde_json::json!({ "token": "123" }))
+//!     .reconnection_delay_max(Duration::from_secs(60))
+//!     .build()?;
+//! socket.wait_connected(Duration::from_secs(20))?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Like the JavaScript client, it starts with long-polling, which passes every proxy, and moves to
+//! WebSocket when that works. Where WebSocket is known to work, name it alone, as above: the
+//! connection is there sooner.
+//!
+//! Sockets of several namespaces of one server share a connection, the [`Manager`]. Credentials
+//! that expire come from a function ([`Builder::auth_with`]). A server that refuses the namespace is
+//! not asked again; the [`Error`] of kind [`ErrorKind::Refused`] has its message and data.
+//!
+//! # How do I send?
+//!
+//! [`Socket::emit`] takes anything that serde can serialize. A tuple is the list of arguments, `()`
+//! is none, anything else is one argument. [`Binary`] may stand at any depth, and
+//! [`ArgList`] is a list whose length is known only at run time.
+//!
+//! ```no_run
+//! # fn main() -> siot::Result<()> {
+//! # let socket = siot::io("http://localhost:3000")?;
+//! use siot::Binary;
+//!
+//! socket.emit("ready", ())?;
+//! socket.emit("log", "door opened")?;
+//! socket.emit("photo", ("front door", Binary::from(vec![0xff, 0xd8])))?;
+//! // Now or never: not worth keeping until there is a connection.
+//! socket.volatile().emit("temperature", 21.5)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `Ok` means that the event is queued. To know that the server has it, ask for an acknowledgement.
+//!
+//! # How do I ask, and answer?
+//!
+//! [`Socket::emit_with_ack`] gives an [`Ack`]: [wait](Ack::wait) for it, or take its
+//! [channel](Ack::receiver). It always resolves, with the answer or with an error, provided that a
+//! limit is set ([`Socket::timeout`], [`Builder::ack_timeout`]); without one, an event that waits for a
+//! connection waits for ever. When the server asks, [`Event::ack`] answers.
+//!
+//! ```no_run
+//! # use std::time::Duration;
+//! # fn main() -> siot::Result<()> {
+//! # let socket = siot::io("http://localhost:3000")?;
+//! match socket.timeout(Duration::from_secs(5)).emit_with_ack("save", "state")?.wait::<String>() {
+//!     Ok(answer) => println!("saved: {answer}"),
+//!     Err(error) if error.is_timeout() => println!("no answer"),
+//!     Err(error) if error.is_disconnected() => println!("nobody knows whether it is saved"),
+//!     Err(error) => return Err(error),
+//! }
+//! for question in socket.subscribe("are you there?") {
+//!     question.ack(("yes", 42))?;
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # How do I receive?
+//!
+//! By channel: a [`Subscription`] is a queue that any thread may read, with or without a limit, by
+//! iteration, or together with other channels by `select!` of
+//! [crossbeam-channel](https://docs.rs/crossbeam-channel) 0.5.
+//! [`Socket::subscribe_any`] gets all events, [`Socket::status`] the news of the connection.
+//!
+//! By callback: [`Socket::on`] and its relatives call a function, on a thread of siot's. It may block,
+//! emit, wait for acknowledgements and disconnect; meanwhile the next callbacks wait.
+//!
+//! Arguments stay encoded until [`Event::args`] names their types. Where those are not known,
+//! [`Value`] is any of them, and [`Event::json`] is the text.
+//!
+//! Events that come before there is a subscription are not kept. To miss nothing, subscribe first
+//! and connect then:
+//!
+//! ```no_run
+//! # use std::time::Duration;
+//! # fn main() -> siot::Result<()> {
+//! use crossbeam_channel::select;
+//!
+//! let socket = siot::Builder::new("http://localhost:3000").auto_connect(false).build()?;
+//! let status = socket.status();
+//! let orders = socket.subscribe("order");
+//! socket.on("news", |event| println!("{}", event.json()))?;
+//! socket.connect();
+//! loop {
+//!     select! {
+//!         recv(orders.receiver()) -> order => match order {
+//!             Ok(order) => println!("order {}", order.args::<u64>()?),
+//!             Err(_) => break, // The connection was closed for good.
+//!         },
+//!         recv(status.receiver()) -> status => println!("{status:?}"),
+//!         default(Duration::from_secs(60)) => println!("a quiet minute"),
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What happens when the connection is lost?
+//!
+//! [`Status::Disconnected`] tells why, and attempts to reconnect follow: after about 1 s, then 2 s, 4 s
+//! and then each 5 s, for ever; the [`Builder`] changes each of these. A link that died without a word
+//! is noticed when the server's heartbeat is overdue: with the defaults of JavaScript servers, after
+//! 45 s at the latest.
+//!
+//! There is no automatic reconnection after [`Socket::disconnect`], after the server's own
+//! `disconnect()`, and after a refusal; [`Socket::connect`] begins anew.
+//!
+//! Events are delivered **at most once**, in the order in which they were emitted:
+//!
+//! | an event                                    | when the connection is lost                             |
+//! |---------------------------------------------|---------------------------------------------------------|
+//! | emitted while there is no connection        | waits (within [`Limits`]), and is sent after the next one |
+//! | …with [`volatile`](Socket::volatile)        | is dropped, and [counted](Counters)                     |
+//! | handed to the connection before the loss    | may have arrived or not, and is not sent again          |
+//! | …with an acknowledgement that is awaited    | the same; its [`Ack`] fails with [`ErrorKind::Disconnected`] |
+//! | emitted by the server meanwhile             | is lost, unless the server [recovers](Socket::recovered) the session |
+//!
+//! For *at least once* there is [`Builder::retries`].
+//!
+//! # How does it end?
+//!
+//! [`Socket::disconnect`] leaves the namespace, [`Manager::close`] ends the connection for good, with all
+//! its subscriptions, and waits until what was emitted is sent. When the last handle is dropped
+//! (sockets, subscriptions, managers) the same happens in the background, where nobody waits: a
+//! program that is about to exit should close first.
+//!
+//! # What blocks?
+//!
+//! Only what says so under *Blocking* in its documentation: [`Ack::wait`], [`Subscription::recv`] and the
+//! iterators, [`Socket::wait_connected`], [`Manager::close`], and [`Socket::emit`] while the send buffer
+//! of an open connection is full. All but the last have variants or arguments with a limit; for
+//! `emit` there is [`WhenFull`]. Nothing blocks in `drop`.
+//!
+//! # Which threads are there?
+//!
+//! | name         | how many                                                        |
+//! |--------------|-----------------------------------------------------------------|
+//! | `siot-conn`  | one per connection, two during an upgrade                       |
+//! | `siot-post`  | one more while long-polling is in use                           |
+//! | `siot-timer` | one per process, while there are connections                    |
+//! | `siot-call`  | one per connection, from the first callback on                  |
+//! | `siot-auth`  | while the function of [`Builder::auth_with`] runs                |
+//! | `siot-dns`   | while a name is looked up                                       |
+//!
+//! All handles are `Send`, `Sync` and cheap to clone. An idle connection wakes up for heartbeats only.
+//!
+//! # What is bounded?
+//!
+//! Everything, by [`Limits`]: the size of a message, the events that wait to be sent or to be received,
+//! in number and bytes, and acknowledgements. By default nothing is lost in silence: a full buffer
+//! makes its writer wait, or, while there is no connection to wait for, gives it an error
+//! ([`ErrorKind::BufferFull`]). [`WhenFull`] names the alternatives, and [`Manager::counters`] counts
+//! what they drop. A subscription that is kept and never read fills the receive buffer, and then siot stops
+//! reading.
+//!
+//! # What about TLS?
+//!
+//! `https` and `wss` URLs are encrypted by [rustls](https://docs.rs/rustls), against the Mozilla root
+//! certificates. [`Tls`] has authorities of your own, client certificates and the choice of the
+//! platform's library:
+//!
+//! ```no_run
+//! # fn main() -> siot::Result<()> {
+//! use siot::{Builder, Tls};
+//!
+//! let tls = Tls::new().ca_file("/etc/device/ca.pem");
+//! let socket = Builder::new("https://192.168.1.5").tls(tls).build()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Which features are there?
+//!
+//! * `polling` (default): long-polling, and the upgrade from it to WebSocket.
+//! * `rustls` (default): TLS by rustls, with ring.
+//! * `native-tls`: TLS by the platform's library, OpenSSL on Linux. It is used where a [`Tls`] asks for
+//!   it, or where rustls is not built in.
+//! * `msgpack`: the parser of `socket.io-msgpack-parser`.
+//!
+//! # What is logged?
+//!
+//! Through the [log](https://docs.rs/log) crate, under targets that begin with `siot`: connections and
+//! disconnections at `INFO`, what went wrong without anybody being told otherwise at `WARN` and
+//! `ERROR`, all that helps to understand a connection at `DEBUG`, and each packet at `TRACE`, of which
+//! only the start is shown. Credentials are in none of them.
+//!
+//! # Which versions does it speak?
+//!
+//! Those of Socket.IO servers 1.x to 4.x: protocol 5 on Engine.IO 4 (servers 3.x and 4.x) and protocol 4
+//! on Engine.IO 3 (servers 1.x and 2.x, and newer ones with `allowEIO3`). Which one it is is found out
+//! from the server's first answer, also after a reconnection; [`Builder::revision`] can say it.
+//! Servers 1.x and 2.x join the namespace `/` by themselves, and take credentials as a query:
+//! [`Builder::auth`] does that for other namespaces, [`Builder::query`] for `/`.
+//!
+//! Packets are JSON, or with the feature `msgpack` `MessagePack` ([`Builder::parser`]).
+//!
+//! Rust 1.85 or newer, on Linux.
 #![forbid(unsafe_code)]
 
 mod ack;
@@ -8,15 +255,20 @@ mod core;
 mod driver;
 mod emitter;
 mod endpoint;
+mod engine;
 mod error;
 mod event;
+#[doc(hidden)]
+pub mod internal;
 mod io;
+mod lock;
 mod manager;
 mod net;
 mod options;
 mod payload;
 mod proto;
 mod socket;
+mod socket_options;
 mod subscription;
 mod update;
 
@@ -25,12 +277,21 @@ pub use ack::Ack;
 pub use builder::Builder;
 pub use driver::listeners::ListenerId;
 pub use emitter::Emitter;
+pub use engine::{EngineEvent, EngineInfo, EnginePacket, EngineState, PacketType};
 pub use error::{Error, ErrorKind, Result, Stage};
 pub use event::{AckReply, DisconnectReason, Event, ManagerEvent, Status};
 pub use io::io;
 pub use manager::{Counters, Manager};
-pub use options::{Limits, Proxy, Timeouts, Tls, TlsBackend, TlsVersion, Transport, WhenFull};
+pub use options::{
+    Limits, ParserKind, Proxy, Revision, Timeouts, Tls, TlsBackend, TlsVersion, Transport, WhenFull,
+};
 pub use payload::{ArgList, Binary, Value, ValueIndex};
 pub use socket::Socket;
+pub use socket_options::SocketOptions;
 pub use subscription::Subscription;
 pub use update::Update;
+
+/// Compiles the code of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

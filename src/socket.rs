@@ -8,15 +8,17 @@ use crossbeam_channel::unbounded;
 use serde::Serialize;
 
 use crate::ack::Ack;
-use crate::builder::{auth_function, auth_payload};
 use crate::core::client::Emit;
 use crate::core::namespace::{NamespaceId, Phase};
 use crate::driver::listeners::{ListenerId, Order, Scope, Sink, StatusSink};
 use crate::driver::{AckHandle, Driver, NamespaceAuth};
 use crate::emitter::Emitter;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::event::{AckReply, Event, Status};
+use crate::lock::log_later;
 use crate::manager::Manager;
+use crate::proto::socket_packet::RESERVED_EVENTS;
+use crate::socket_options::{auth_function, auth_payload};
 use crate::subscription::Subscription;
 
 /// A namespace of a server: the way to emit and receive events.
@@ -100,6 +102,7 @@ impl Socket {
     /// # Errors
     ///
     /// As [`Socket::emit`].
+    #[doc(alias = "emitWithAck")]
     pub fn emit_with_ack<T: Serialize>(&self, event: &str, args: T) -> Result<Ack> {
         self.emitter().emit_with_ack(event, args)
     }
@@ -150,12 +153,16 @@ impl Socket {
         Emitter::new(self.clone())
     }
 
-    /// Subscribes to an event.
+    /// Subscribes to an event. Not to `connect`, `connect_error` and `disconnect`, which are no
+    /// events here: they come by [`status`](Socket::status).
     ///
     /// Only what arrives from now on is received. To miss nothing from the first moment on, build
     /// the socket with [`auto_connect(false)`](crate::Builder::auto_connect), subscribe, then
     /// [`connect`](Socket::connect).
     pub fn subscribe(&self, event: &str) -> Subscription {
+        if let Err(error) = check_name(event) {
+            log_later!(Warn, "a subscription that nothing will come by: {error}");
+        }
         self.subscription(Scope::Event(event))
     }
 
@@ -174,12 +181,14 @@ impl Socket {
     /// [`Status::Connected`] where the socket is connected already.
     ///
     /// A reader who falls behind loses the oldest of more than 64 statuses.
+    #[doc(alias = "connect")]
     #[doc(alias = "connect_error")]
+    #[doc(alias = "disconnect")]
     pub fn status(&self) -> Subscription<Status> {
         let (sender, receiver) = unbounded();
         let sink = StatusSink::Channel(sender, receiver.clone());
         let listener = self.driver().listen_status(self.inner.id, sink);
-        Subscription::new(receiver, self.clone(), listener)
+        Subscription::of_socket(receiver, self.clone(), listener)
     }
 
     /// Calls a function for each event of this name.
@@ -194,13 +203,15 @@ impl Socket {
     /// # Errors
     ///
     /// [`ErrorKind::Resource`](crate::ErrorKind::Resource) when the dispatch thread cannot be
-    /// started.
+    /// started; [`ErrorKind::ReservedEvent`](crate::ErrorKind::ReservedEvent) for the names that no
+    /// event can have, such as `connect`: see [`on_status`](Socket::on_status).
     #[doc(alias = "addEventListener")]
     pub fn on(
         &self,
         event: &str,
         callback: impl FnMut(Event) + Send + 'static,
     ) -> Result<ListenerId> {
+        check_name(event)?;
         self.listen(Scope::Event(event), Order::Last, false, callback)
     }
 
@@ -214,6 +225,7 @@ impl Socket {
         event: &str,
         callback: impl FnMut(Event) + Send + 'static,
     ) -> Result<ListenerId> {
+        check_name(event)?;
         self.listen(Scope::Event(event), Order::Last, true, callback)
     }
 
@@ -277,8 +289,7 @@ impl Socket {
     /// Removes one callback; `false` when it was removed before. Calls that wait for the dispatch
     /// thread are still made.
     #[doc(alias = "removeListener")]
-    #[doc(alias = "offAny")]
-    #[doc(alias = "offAnyOutgoing")]
+    #[doc(alias = "removeEventListener")]
     pub fn off(&self, listener: ListenerId) -> bool {
         self.driver().unlisten(self.inner.id, listener)
     }
@@ -291,16 +302,19 @@ impl Socket {
 
     /// Removes the callbacks of all events, but not those of [`on_any`](Socket::on_any); gives
     /// their number.
+    #[doc(alias = "removeAllListeners")]
     pub fn off_all(&self) -> usize {
         self.driver().remove_callbacks(self.inner.id, None)
     }
 
     /// Removes the callbacks of [`on_any`](Socket::on_any); gives their number.
+    #[doc(alias = "offAny")]
     pub fn off_any(&self) -> usize {
         self.driver().remove_callbacks(self.inner.id, Some(Scope::Any))
     }
 
     /// Removes the callbacks of [`on_any_outgoing`](Socket::on_any_outgoing); gives their number.
+    #[doc(alias = "offAnyOutgoing")]
     pub fn off_any_outgoing(&self) -> usize {
         self.driver().remove_callbacks(self.inner.id, Some(Scope::Outgoing))
     }
@@ -339,7 +353,7 @@ impl Socket {
     /// How many events came before the server's answer to CONNECT, and wait for that.
     #[doc(alias = "receiveBuffer")]
     pub fn receive_buffer_len(&self) -> usize {
-        self.driver().look(|core| core.namespace(self.inner.id).receive_buffer.len())
+        self.driver().look(|core| core.namespace(self.inner.id).early_events())
     }
 
     /// Drops the events that came before the server's answer to CONNECT; gives their number.
@@ -398,6 +412,7 @@ impl Socket {
     }
 
     /// Whether the namespace is joined.
+    #[doc(alias = "disconnected")]
     pub fn connected(&self) -> bool {
         self.driver().look(|core| core.namespace(self.inner.id).phase == Phase::Joined)
     }
@@ -448,7 +463,7 @@ impl Socket {
         let (sender, receiver) = unbounded();
         let sink = Sink::Channel(sender, receiver.clone());
         let listener = self.driver().listen(self.inner.id, scope, Order::Last, false, sink);
-        Subscription::new(receiver, self.clone(), listener)
+        Subscription::of_socket(receiver, self.clone(), listener)
     }
 
     fn listen(
@@ -466,6 +481,16 @@ impl Socket {
     fn driver(&self) -> &Driver {
         self.inner.manager.driver()
     }
+}
+
+/// Refuses names that no event can have: a callback would wait for ever.
+fn check_name(event: &str) -> Result<()> {
+    if RESERVED_EVENTS.contains(&event) {
+        let what = format!("{event:?} is no event that a server can emit");
+        return Err(Error::new(ErrorKind::ReservedEvent, what)
+            .with_hint("on_status and status tell of the connection"));
+    }
+    Ok(())
 }
 
 impl Drop for Inner {

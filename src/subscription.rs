@@ -6,13 +6,15 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use crate::driver::listeners::ListenerId;
+use crate::engine::EngineEvent;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{Event, Status};
+use crate::event::{Event, ManagerEvent, Status};
+use crate::manager::Manager;
 use crate::socket::Socket;
 
 /// A queue of received events (or statuses), to be read by any thread.
 ///
-/// It keeps the socket alive, and unsubscribes when it is dropped. It ends, which ends an
+/// It keeps the socket (or the connection) alive, and unsubscribes when it is dropped. It ends, which ends an
 /// iteration over it too, when the connection is closed for good
 /// ([`Manager::close`](crate::Manager::close)); a disconnection does not end it.
 ///
@@ -32,8 +34,14 @@ use crate::socket::Socket;
 /// ```
 pub struct Subscription<T: Item = Event> {
     receiver: Receiver<T>,
-    socket: Socket,
+    owner: Owner,
     listener: ListenerId,
+}
+
+/// Whose news it is; kept alive by it.
+enum Owner {
+    Socket(Socket),
+    Manager(Manager),
 }
 
 /// What a subscription can carry.
@@ -47,6 +55,8 @@ mod sealed {
     pub trait Sealed {}
     impl Sealed for crate::event::Event {}
     impl Sealed for crate::event::Status {}
+    impl Sealed for crate::event::ManagerEvent {}
+    impl Sealed for crate::engine::EngineEvent {}
 }
 
 impl Item for Event {
@@ -61,9 +71,29 @@ impl Item for Status {
     }
 }
 
+impl Item for ManagerEvent {
+    fn received(self) -> Self {
+        self
+    }
+}
+
+impl Item for EngineEvent {
+    fn received(self) -> Self {
+        self
+    }
+}
+
 impl<T: Item> Subscription<T> {
-    pub(crate) fn new(receiver: Receiver<T>, socket: Socket, listener: ListenerId) -> Self {
-        Self { receiver, socket, listener }
+    pub(crate) fn of_socket(receiver: Receiver<T>, socket: Socket, listener: ListenerId) -> Self {
+        Self { receiver, owner: Owner::Socket(socket), listener }
+    }
+
+    pub(crate) fn of_manager(
+        receiver: Receiver<T>,
+        manager: Manager,
+        listener: ListenerId,
+    ) -> Self {
+        Self { receiver, owner: Owner::Manager(manager), listener }
     }
 
     /// The next one.
@@ -108,6 +138,11 @@ impl<T: Item> Subscription<T> {
         std::iter::from_fn(|| self.try_recv())
     }
 
+    /// What comes, blocking, until the connection is closed for good.
+    pub fn iter(&self) -> Iter<'_, T> {
+        Iter { subscription: self }
+    }
+
     /// The channel itself, for crossbeam's `select!`.
     ///
     /// An event that is taken from it keeps its place in the receive buffer
@@ -124,16 +159,18 @@ fn closed() -> Error {
 
 impl<T: Item> Drop for Subscription<T> {
     fn drop(&mut self) {
-        self.socket.off(self.listener);
+        match &self.owner {
+            Owner::Socket(socket) => socket.off(self.listener),
+            Owner::Manager(manager) => manager.off(self.listener),
+        };
     }
 }
 
 impl<T: Item> fmt::Debug for Subscription<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscription")
-            .field("namespace", &self.socket.namespace())
             .field("waiting", &self.receiver.len())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -153,7 +190,7 @@ impl<'a, T: Item> IntoIterator for &'a Subscription<T> {
 
     /// Iterates, blocking, until the connection is closed for good.
     fn into_iter(self) -> Iter<'a, T> {
-        Iter { subscription: self }
+        self.iter()
     }
 }
 

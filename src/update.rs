@@ -27,11 +27,27 @@ pub struct Update {
     transports: Option<Vec<Transport>>,
     upgrade: Option<bool>,
     reconnection: Option<bool>,
-    reconnection_attempts: Option<Option<u32>>,
+    reconnection_attempts: Change<u32>,
     reconnection_delay: Option<Duration>,
     reconnection_delay_max: Option<Duration>,
     randomization_factor: Option<f64>,
-    timeout: Option<Option<Duration>>,
+    timeout: Change<Duration>,
+}
+
+/// A change of an option that may have no value.
+#[derive(Clone, Copy, Default)]
+enum Change<T> {
+    #[default]
+    None,
+    To(Option<T>),
+}
+
+impl<T: Copy> Change<T> {
+    fn apply(self, option: &mut Option<T>) {
+        if let Self::To(value) = self {
+            *option = value;
+        }
+    }
 }
 
 impl Update {
@@ -47,6 +63,7 @@ impl Update {
     }
 
     /// Sets a header; see [`Builder::extra_header`](crate::Builder::extra_header).
+    #[doc(alias = "extraHeaders")]
     pub fn extra_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push(Header { name: name.into(), value: value.into(), only: None });
         self
@@ -73,24 +90,28 @@ impl Update {
 
     /// See [`Builder::reconnection_attempts`](crate::Builder::reconnection_attempts); `None` is any
     /// number.
+    #[doc(alias = "reconnectionAttempts")]
     pub fn reconnection_attempts(mut self, attempts: Option<u32>) -> Self {
-        self.reconnection_attempts = Some(attempts);
+        self.reconnection_attempts = Change::To(attempts);
         self
     }
 
     /// See [`Builder::reconnection_delay`](crate::Builder::reconnection_delay).
+    #[doc(alias = "reconnectionDelay")]
     pub fn reconnection_delay(mut self, delay: Duration) -> Self {
         self.reconnection_delay = Some(delay);
         self
     }
 
     /// See [`Builder::reconnection_delay_max`](crate::Builder::reconnection_delay_max).
+    #[doc(alias = "reconnectionDelayMax")]
     pub fn reconnection_delay_max(mut self, delay: Duration) -> Self {
         self.reconnection_delay_max = Some(delay);
         self
     }
 
     /// See [`Builder::randomization_factor`](crate::Builder::randomization_factor).
+    #[doc(alias = "randomizationFactor")]
     pub fn randomization_factor(mut self, factor: f64) -> Self {
         self.randomization_factor = Some(factor);
         self
@@ -98,13 +119,13 @@ impl Update {
 
     /// See [`Builder::timeout`](crate::Builder::timeout); `None` is no limit.
     pub fn timeout(mut self, limit: Option<Duration>) -> Self {
-        self.timeout = Some(limit);
+        self.timeout = Change::To(limit);
         self
     }
 
     /// Makes the changes: all of them, or with an error none.
     pub(crate) fn apply(self, driver: &Driver) -> Result<()> {
-        check_query(&self.query)?;
+        check_query(&self.query, &driver.timestamps())?;
         check_headers(&self.headers)?;
         let mut options = driver.look(|core| core.options().clone());
         self.change_options(&mut options);
@@ -118,11 +139,11 @@ impl Update {
         set(&mut options.transports, self.transports.as_ref());
         set(&mut options.upgrade, self.upgrade.as_ref());
         set(&mut options.reconnection, self.reconnection.as_ref());
-        set(&mut options.reconnection_attempts, self.reconnection_attempts.as_ref());
+        self.reconnection_attempts.apply(&mut options.reconnection_attempts);
         set(&mut options.reconnection_delay, self.reconnection_delay.as_ref());
         set(&mut options.reconnection_delay_max, self.reconnection_delay_max.as_ref());
         set(&mut options.randomization_factor, self.randomization_factor.as_ref());
-        set(&mut options.timeout, self.timeout.as_ref());
+        self.timeout.apply(&mut options.timeout);
     }
 
     fn change_address(self, address: &mut Address) {

@@ -47,7 +47,12 @@ impl<A> Acks<A> {
         }
     }
 
-    /// Takes one out: it was answered, or is given up.
+    /// Takes one out whose event was sent: the server answered it.
+    pub(crate) fn answer(&mut self, id: u64) -> Option<A> {
+        if self.pending.get(&id)?.sent { self.remove(id) } else { None }
+    }
+
+    /// Takes one out: it is given up.
     pub(crate) fn remove(&mut self, id: u64) -> Option<A> {
         self.pending.remove(&id).map(|pending| pending.ack)
     }

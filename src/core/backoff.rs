@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::options::ManagerOptions;
 
+/// No options make it shorter, so that no loop of attempts is without a pause.
+const SHORTEST: Duration = Duration::from_millis(1);
+
 /// An exponential backoff with jitter: `delay · 2ⁿ`, plus or minus up to `randomization_factor` of
 /// it. It saturates: no outage is long enough to make it zero. Where it would pass `delay_max` it is
 /// spread below that instead, so that a fleet that lost its server does not come back in step.
@@ -22,10 +25,11 @@ impl Backoff {
             .and_then(|power| options.reconnection_delay.checked_mul(power))
             .and_then(|base| scale(base, 1.0 + factor * (2.0 * random - 1.0)));
         self.exponent = self.exponent.saturating_add(1);
-        match jittered {
+        let delay = match jittered {
             Some(delay) if delay <= max => delay,
             _ => scale(max, 1.0 - factor * random).unwrap_or(max),
-        }
+        };
+        delay.max(SHORTEST)
     }
 
     /// Starts from the beginning again.

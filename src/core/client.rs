@@ -11,27 +11,32 @@
 //!   └───────── close(), or no namespace left ──┘
 //! ```
 
+mod cycle;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::backoff::Backoff;
-use super::engine::{Engine, LinkId, Load, Loss, Signal, State, Work};
-use super::namespace::{Auth, Namespace, NamespaceId, Phase as Joining};
+use super::engine::{Engine, LinkId, Loss, Signal, State, Work};
+use super::namespace::{Auth, Namespace, NamespaceId};
+use super::root::Root;
 use super::timer::{Timer, Timers, Timestamp};
-use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::error::{Error, Result, Stage};
 use crate::event::{DisconnectReason, ManagerEvent, Status};
+use crate::lock::log_later;
 use crate::options::{ManagerOptions, Transport};
 use crate::payload::Payload;
+use crate::proto::detector::Detector;
 use crate::proto::packet::Packet;
-use crate::proto::parser::{JsonParser, Parser};
-use crate::proto::revision::{Dialect, V4_DIALECT};
+use crate::proto::parser::{Parser, new_parser};
+use crate::proto::revision::Dialect;
 use crate::proto::socket_packet::{Header, SocketPacket};
 
 /// How long a transport may take to close in good order.
 pub(super) const LINGER: Duration = Duration::from_secs(5);
 
-/// The longest delay that a server can ask for.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
+/// How many sessions may be on their way to be closed in good order.
+const MAX_RETIRING: usize = 4;
 
 /// What the owner has to do.
 #[derive(Debug)]
@@ -54,7 +59,7 @@ pub(crate) enum Output<A> {
     Acked { ack: A, result: Result<SocketPacket> },
     /// Tell those who want to know that an event was handed to the session.
     Sent { namespace: NamespaceId, payload: Payload },
-    /// Those who wait to emit may try again.
+    /// Those who wait for room, or for the end of something, may look again.
     Room,
 }
 
@@ -70,11 +75,11 @@ pub(crate) struct Emit<A> {
     pub(crate) volatile: bool,
 }
 
-/// Why an event was not taken.
+/// Why something to send was not taken.
 #[derive(Debug)]
-pub(crate) enum Refused<A> {
-    /// The session's queue is full. Try again after [`Output::Room`].
-    Full(Emit<A>),
+pub(crate) enum Refused<T> {
+    /// There is no room. Here it is back; try again after [`Output::Room`].
+    Full(T),
     /// It can never be sent, or not now.
     Error(Error),
 }
@@ -91,7 +96,8 @@ pub(crate) enum Phase {
 /// What was dropped, since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counters {
-    /// Packets without an addressee: unknown namespaces and acknowledgements.
+    /// Packets without an addressee (unknown namespaces and acknowledgements), and those that
+    /// made no sense when they came.
     pub(crate) ignored: usize,
     /// Outgoing events that gave way to newer ones, or that the server would not take.
     pub(crate) dropped: usize,
@@ -100,13 +106,17 @@ pub(crate) struct Counters {
 /// The connection. `A` stands for one awaited acknowledgement.
 pub(crate) struct Client<A> {
     pub(super) options: ManagerOptions,
-    dialect: &'static dyn Dialect,
+    pub(super) detector: Detector,
+    /// Where the session stands with a namespace `/` that the server joins by itself.
+    pub(super) root: Root,
+    /// How often a session was taken for another revision than its own, since one has lasted.
+    pub(super) contradictions: u32,
     parser: Box<dyn Parser>,
     random: fastrand::Rng,
     pub(super) phase: Phase,
     pub(super) engine: Option<Engine>,
     /// Sessions that are being closed in good order, while a new one may be open already.
-    retiring: Vec<Engine>,
+    pub(super) retiring: Vec<Engine>,
     pub(super) namespaces: Vec<Namespace<A>>,
     backoff: Backoff,
     /// Attempts to connect since the last success, without the first.
@@ -125,14 +135,18 @@ pub(crate) struct Client<A> {
 impl<A> Client<A> {
     pub(crate) fn new(options: ManagerOptions, seed: u64) -> Self {
         let limits = &options.limits;
-        let parser = JsonParser::new(
+        let parser = new_parser(
+            options.parser,
             limits.max_attachments,
             limits.max_message.saturating_mul(limits.max_attachments.saturating_add(1)),
         );
+        let detector = Detector::new(options.revision);
         Self {
             options,
-            dialect: V4_DIALECT,
-            parser: Box::new(parser),
+            detector,
+            root: Root::Awaited,
+            contradictions: 0,
+            parser,
             random: fastrand::Rng::with_seed(seed),
             phase: Phase::Idle,
             engine: None,
@@ -159,8 +173,24 @@ impl<A> Client<A> {
         self.timers.next()
     }
 
-    pub(crate) fn dialect(&self) -> &'static dyn Dialect {
-        self.dialect
+    /// What the session of a link is written in.
+    pub(crate) fn dialect_of(&self, link: LinkId) -> &'static dyn Dialect {
+        let session = self.sessions().find(|engine| engine.owns(link));
+        session.map_or_else(|| self.detector.asks_in(), Engine::dialect)
+    }
+
+    /// How to find out what a new session is written in.
+    pub(crate) fn detector(&self) -> Detector {
+        self.detector
+    }
+
+    /// The first answer of the server on this link tells what its session is written in. To be
+    /// called before the answer is handed in.
+    pub(crate) fn settle(&mut self, link: LinkId, dialect: &'static dyn Dialect) {
+        let mut sessions = self.engine.iter_mut().chain(&mut self.retiring);
+        if let Some(engine) = sessions.find(|engine| engine.owns(link)) {
+            engine.settle(dialect);
+        }
     }
 
     /// Whether a link belongs to a session, current or about to be closed.
@@ -173,13 +203,9 @@ impl<A> Client<A> {
         self.sessions().find(|engine| engine.owns(link))?.sid().map(str::to_owned)
     }
 
-    /// The largest body of a request that the server takes.
-    pub(crate) fn max_payload(&self) -> Option<usize> {
-        self.engine.as_ref()?.handshake()?.max_payload
-    }
-
-    pub(crate) fn phase(&self) -> Phase {
-        self.phase
+    /// The largest body of a request that the server of a link takes.
+    pub(crate) fn max_payload(&self, link: LinkId) -> Option<usize> {
+        self.sessions().find(|engine| engine.owns(link))?.handshake()?.max_payload
     }
 
     pub(crate) fn counters(&self) -> Counters {
@@ -194,6 +220,10 @@ impl<A> Client<A> {
         &self.options
     }
 
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase
+    }
+
     /// Changes options, from the next attempt on. Switching reconnection off ends a wait for one.
     pub(crate) fn change_options(&mut self, change: impl FnOnce(&mut ManagerOptions)) {
         change(&mut self.options);
@@ -201,6 +231,7 @@ impl<A> Client<A> {
             self.timers.set(Timer::Reconnect, None);
             self.attempts = 0;
             self.phase = Phase::Idle;
+            self.outputs.push_back(Output::Room);
         }
     }
 
@@ -240,6 +271,13 @@ impl<A> Client<A> {
         }
     }
 
+    /// A link's attempt to connect has come to this stage: for the error, should its time run out.
+    pub(crate) fn reached(&mut self, link: LinkId, stage: Stage) {
+        if let Some(engine) = &mut self.engine {
+            engine.reached(link, stage);
+        }
+    }
+
     /// A link's connection is made.
     pub(crate) fn connected(&mut self, link: LinkId, now: Timestamp) {
         self.with_engine(link, now, |engine| engine.connected(link));
@@ -255,18 +293,22 @@ impl<A> Client<A> {
         self.with_engine(link, now, |engine| engine.lost(link, loss));
     }
 
-    /// The threads of a link have ended.
-    pub(crate) fn ended(&mut self, link: LinkId) {
+    /// The server's first answer on this link did not tell what it speaks; a second one is awaited.
+    pub(crate) fn doubt(&mut self, link: LinkId) {
+        if let Some(engine) = self.engine.as_mut().filter(|engine| engine.owns(link)) {
+            engine.doubt();
+        }
+    }
+
+    /// The threads of a link have ended. No session outlives its link, whatever ended them.
+    pub(crate) fn ended(&mut self, link: LinkId, now: Timestamp) {
         self.timers.set(Timer::Linger(link), None);
+        self.lost(link, Loss::Closed("the threads of the transport have ended".into()), now);
     }
 
     /// The writer of a link asks for work.
     pub(crate) fn take(&mut self, link: LinkId, now: Timestamp) -> Work {
-        let work = self.with_engine(link, now, |engine| engine.take(link)).unwrap_or(Work::Stop);
-        if work == Work::Finish {
-            self.timers.set(Timer::Linger(link), Some(now + LINGER));
-        }
-        work
+        self.with_engine(link, now, |engine| engine.take(link)).unwrap_or(Work::Stop)
     }
 
     /// The writer of a link has written what it took.
@@ -289,16 +331,25 @@ impl<A> Client<A> {
                     self.dial(now);
                 }
                 Timer::Open => self.open_timed_out(),
-                Timer::Heartbeat => {
-                    if let Some(engine) = &mut self.engine {
-                        engine.expire(now);
-                    }
+                Timer::Heartbeat => self.check_heartbeat(now),
+                Timer::Upgrade => self.upgrade_timed_out(),
+                Timer::Stable => {
+                    self.backoff.reset();
+                    self.contradictions = 0;
                 }
-                Timer::Stable => self.backoff.reset(),
                 Timer::Linger(link) => self.linger_timed_out(link, now),
                 Timer::Join(namespace) => self.join_timed_out(namespace, now),
                 Timer::Ack(namespace, ack) => self.ack_timed_out(namespace, ack, now),
             }
+            self.pump(now);
+        }
+    }
+
+    /// Ends a session whose heartbeat is overdue. A device that was asleep must find out before it
+    /// writes into a session that died meanwhile.
+    pub(super) fn check_heartbeat(&mut self, now: Timestamp) {
+        if let Some(engine) = &mut self.engine {
+            engine.expire(now);
             self.pump(now);
         }
     }
@@ -310,73 +361,29 @@ impl<A> Client<A> {
         }
     }
 
-    /// Hands a packet to the session.
-    pub(super) fn send(&mut self, header: Header<'_>, payload: Payload) {
-        let Some(engine) = &mut self.engine else { return };
+    /// Hands a packet to the session, unless it is larger than the server takes.
+    pub(super) fn send(&mut self, header: Header<'_>, payload: Payload) -> Result<()> {
+        let Some(engine) = &mut self.engine else { return Ok(()) };
         self.parser.encode(header, payload, &mut self.encoded);
+        if let Err(error) = engine.check_size(&self.encoded) {
+            self.encoded.clear();
+            return Err(error);
+        }
         engine.send(&mut self.encoded);
-    }
-
-    /// What waits in the session's queue and in the namespaces' buffers.
-    pub(super) fn load(&self) -> Load {
-        let queued = self.engine.as_ref().map(Engine::load).unwrap_or_default();
-        self.namespaces.iter().map(Namespace::buffered).fold(queued, |sum, load| Load {
-            packets: sum.packets + load.packets,
-            bytes: sum.bytes + load.bytes,
-        })
+        Ok(())
     }
 
     fn sessions(&self) -> impl Iterator<Item = &Engine> {
         self.engine.iter().chain(&self.retiring)
     }
 
-    fn dial(&mut self, now: Timestamp) {
-        self.transport = 0;
-        self.timers.set(Timer::Open, self.options.timeout.map(|timeout| now + timeout));
-        self.dial_transport();
-    }
-
-    /// Tries the transport that it is the turn of.
-    fn dial_transport(&mut self) {
-        let options = &self.options;
-        let remembered = options.remember_upgrade
-            && self.websocket_works
-            && options.transports.contains(&Transport::WebSocket);
-        let listed = options.transports.get(self.transport).copied();
-        let transport =
-            if remembered { Transport::WebSocket } else { listed.unwrap_or(Transport::WebSocket) };
-        // A transport that has just failed is no goal for an upgrade.
-        let may_upgrade = options.upgrade
-            && options.transports.iter().skip(self.transport).any(|t| *t == Transport::WebSocket);
-        let link = self.new_link();
-        self.parser.reset();
-        self.engine = Some(Engine::new(link, transport, may_upgrade, self.dialect));
-        self.phase = Phase::Connecting;
-        self.outputs.push_back(Output::Dial { link, transport, sid: None });
-    }
-
-    /// Goes on with the next transport after the first packet failed to come by this one; `false`
-    /// when there is none.
-    fn try_next_transport(&mut self) -> bool {
-        let left = self.transport + 1 < self.options.transports.len();
-        let next = self.options.try_all_transports && left && self.phase == Phase::Connecting;
-        if next {
-            self.transport += 1;
-            self.websocket_works = false;
-            self.dial_transport();
-        }
-        next
-    }
-
-    fn new_link(&mut self) -> LinkId {
-        self.next_link = self.next_link.wrapping_add(1);
-        LinkId(self.next_link)
-    }
-
     /// Lets a session that is being closed come to its end in the background.
-    fn retire(&mut self, engine: Engine, now: Timestamp) {
+    pub(super) fn retire(&mut self, engine: Engine, now: Timestamp) {
         self.timers.set(Timer::Linger(engine.main_link()), Some(now + LINGER));
         self.retiring.push(engine);
+        if self.retiring.len() > MAX_RETIRING {
+            self.retiring[0].end(DisconnectReason::ForcedClose, None);
+        }
         self.pump_retiring(now);
     }
 
@@ -412,19 +419,28 @@ impl<A> Client<A> {
                     Err(error) => self.end_session(DisconnectReason::ParseError, Some(error)),
                 },
                 Signal::Pinged => self.outputs.push_back(Output::Manager(ManagerEvent::Ping)),
-                Signal::Probe => self.probe(),
+                Signal::Probe => self.probe(now),
                 Signal::Upgraded(_) => {
+                    self.timers.set(Timer::Upgrade, None);
                     self.websocket_works = true;
                     let upgrade = ManagerEvent::Upgrade(Transport::WebSocket);
                     self.outputs.push_back(Output::Manager(upgrade));
                 }
                 Signal::UpgradeFailed(error) => {
-                    log::debug!("the upgrade failed, the session stays on long-polling: {error}");
+                    log_later!(
+                        Debug,
+                        "the upgrade failed, the session stays on long-polling: {error}"
+                    );
+                    self.timers.set(Timer::Upgrade, None);
                     self.outputs.push_back(Output::Manager(ManagerEvent::UpgradeError(error)));
                 }
                 Signal::Wake(link) => self.outputs.push_back(Output::Wake(link)),
                 Signal::Stop(link) => self.outputs.push_back(Output::Stop(link)),
-                Signal::Room => self.outputs.push_back(Output::Room),
+                Signal::Room => {
+                    self.flush_send_buffers();
+                    self.outputs.push_back(Output::Room);
+                }
+                Signal::Ignored => self.counters.ignored += 1,
                 Signal::Closed(reason, error) => self.closed(reason, error, now),
             }
         }
@@ -447,116 +463,6 @@ impl<A> Client<A> {
             }
         }
         self.retiring.retain(|engine| engine.state() != State::Closed);
-    }
-
-    fn probe(&mut self) {
-        let link = self.new_link();
-        let Some(engine) = &mut self.engine else { return };
-        engine.probe(link);
-        let sid = engine.sid().map(str::to_owned);
-        self.outputs.push_back(Output::Dial { link, transport: Transport::WebSocket, sid });
-    }
-
-    fn opened(&mut self, now: Timestamp) {
-        self.timers.set(Timer::Open, None);
-        self.timers.set(Timer::Stable, Some(now + self.options.reconnection_delay_max));
-        self.phase = Phase::Open;
-        self.websocket_works |=
-            self.engine.as_ref().is_some_and(|engine| engine.transport() == Transport::WebSocket);
-        self.outputs.push_back(Output::Manager(ManagerEvent::Open));
-        let attempts = std::mem::take(&mut self.attempts);
-        if attempts > 0 {
-            self.outputs.push_back(Output::Manager(ManagerEvent::Reconnect(attempts)));
-        }
-        for namespace in self.ids() {
-            if self.namespace(namespace).phase == Joining::Waiting {
-                self.join(namespace, now);
-            }
-        }
-    }
-
-    /// The session ended by itself.
-    fn closed(&mut self, reason: DisconnectReason, error: Option<Error>, now: Timestamp) {
-        let was_open = self.phase == Phase::Open;
-        let timed_out = error.as_ref().is_some_and(Error::is_timeout);
-        if !timed_out && self.try_next_transport() {
-            return;
-        }
-        let at_least = self.delay_asked_for(error.as_ref());
-        self.websocket_works = false;
-        self.leave_session();
-        self.engine = None;
-        // Those who wait for room wait in vain.
-        self.outputs.push_back(Output::Room);
-        if was_open {
-            self.lose_namespaces(reason, error.as_ref());
-            if let Some(error) =
-                error.as_ref().filter(|_| reason == DisconnectReason::TransportError)
-            {
-                self.outputs.push_back(Output::Manager(ManagerEvent::Error(error.clone())));
-            }
-            self.outputs.push_back(Output::Manager(ManagerEvent::Close(reason, error)));
-        } else {
-            let error = error
-                .unwrap_or_else(|| Error::new(ErrorKind::Connect(Stage::Engine), reason.as_str()));
-            self.attempt_failed(error);
-        }
-        self.reconnect(at_least, now);
-    }
-
-    fn attempt_failed(&mut self, error: Error) {
-        for namespace in self.ids() {
-            if self.namespace(namespace).is_active() {
-                let status = Status::ConnectError(error.clone());
-                self.outputs.push_back(Output::Status { namespace, status });
-            }
-        }
-        self.outputs.push_back(Output::Manager(ManagerEvent::Error(error.clone())));
-        if self.attempts > 0 {
-            self.outputs.push_back(Output::Manager(ManagerEvent::ReconnectError(error)));
-        }
-    }
-
-    fn leave_session(&mut self) {
-        self.phase = Phase::Idle;
-        self.timers.set(Timer::Open, None);
-        self.timers.set(Timer::Heartbeat, None);
-        self.timers.set(Timer::Stable, None);
-    }
-
-    /// How long to wait at least after this error: as long as the server asks for, and after one
-    /// that will come again, as long as the user permits. A fleet that was told the same spreads.
-    fn delay_asked_for(&mut self, error: Option<&Error>) -> Duration {
-        let asked = error.and_then(Error::retry_after).unwrap_or_default().min(MAX_RETRY_AFTER);
-        let asked = asked.mul_f64(1.0 + self.random.f64() / 10.0);
-        let fatal = error.is_some_and(Error::is_fatal);
-        if fatal { asked.max(self.options.reconnection_delay_max) } else { asked }
-    }
-
-    fn reconnect(&mut self, at_least: Duration, now: Timestamp) {
-        if !self.options.reconnection {
-            return;
-        }
-        if self.options.reconnection_attempts.is_some_and(|most| self.attempts >= most) {
-            self.attempts = 0;
-            self.backoff.reset();
-            self.outputs.push_back(Output::Manager(ManagerEvent::ReconnectFailed));
-            return;
-        }
-        self.attempts = self.attempts.saturating_add(1);
-        let delay = self.backoff.next(&self.options, self.random.f64()).max(at_least);
-        log::debug!("attempt {} to reconnect in {delay:?}", self.attempts);
-        self.phase = Phase::Waiting;
-        self.timers.set(Timer::Reconnect, Some(now + delay));
-    }
-
-    fn open_timed_out(&mut self) {
-        let limit = self.options.timeout.unwrap_or_default();
-        let error = Error::new(
-            ErrorKind::Timeout,
-            format!("no Engine.IO session within the connect timeout of {limit:?}"),
-        );
-        self.end_session(DisconnectReason::TransportError, Some(error));
     }
 
     fn linger_timed_out(&mut self, link: LinkId, now: Timestamp) {

@@ -10,6 +10,9 @@
 //! The session runs on one main link. While it is upgraded there is a second one; see
 //! [`upgrade`](super::upgrade).
 
+mod handover;
+mod incoming;
+
 use std::collections::VecDeque;
 
 use bytes::Bytes;
@@ -17,7 +20,7 @@ use bytes::Bytes;
 use super::heartbeat::{Beat, Heartbeat};
 use super::timer::Timestamp;
 use super::upgrade::{Step, Upgrade};
-use crate::error::{Error, ErrorKind, Stage};
+use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::event::DisconnectReason;
 use crate::options::Transport;
 use crate::proto::handshake::Handshake;
@@ -61,6 +64,8 @@ pub(crate) enum Signal {
     Stop(LinkId),
     /// Packets were written: there is room in the queue.
     Room,
+    /// A packet came that makes no sense here.
+    Ignored,
     /// The session ended.
     Closed(DisconnectReason, Option<Error>),
 }
@@ -77,7 +82,7 @@ pub(crate) enum Loss {
 /// What the writer of a link has to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Work {
-    /// Write these packets, then report `written`.
+    /// Write these packets, report `written`, and ask for more.
     Write(VecDeque<Packet>),
     /// Nothing now; there will be a wake-up.
     Wait,
@@ -92,6 +97,10 @@ pub(crate) enum Work {
 pub(crate) struct Engine {
     state: State,
     dialect: &'static dyn Dialect,
+    /// How far the attempt to connect has come.
+    stage: Stage,
+    /// Whether that is not settled, though the server has answered.
+    doubtful: bool,
     main: Link,
     upgrade: Upgrade,
     may_upgrade: bool,
@@ -133,6 +142,8 @@ impl Engine {
         Self {
             state: State::Opening,
             dialect,
+            stage: Stage::Dns,
+            doubtful: false,
             main: Link { id, transport, writing: false, polling: transport == Transport::Polling },
             upgrade: Upgrade::None,
             may_upgrade: may_upgrade && transport == Transport::Polling,
@@ -146,8 +157,48 @@ impl Engine {
         }
     }
 
+    /// What the session is written in.
+    pub(crate) fn dialect(&self) -> &'static dyn Dialect {
+        self.dialect
+    }
+
+    /// The server's first answer did not tell what the session is written in.
+    pub(crate) fn doubt(&mut self) {
+        self.doubtful = true;
+    }
+
+    pub(crate) fn is_doubtful(&self) -> bool {
+        self.doubtful
+    }
+
+    /// Whether the session may be written in what the server does not speak: only the handshakes of
+    /// current servers leave no doubt.
+    pub(crate) fn may_be_mistaken(&self) -> bool {
+        self.handshake.as_ref().is_some_and(|handshake| handshake.max_payload.is_none())
+    }
+
+    /// The server's first answer tells what the session is written in.
+    pub(crate) fn settle(&mut self, dialect: &'static dyn Dialect) {
+        if self.handshake.is_none() {
+            self.dialect = dialect;
+            self.doubtful = false;
+        }
+    }
+
     pub(crate) fn state(&self) -> State {
         self.state
+    }
+
+    /// How far the attempt to connect has come.
+    pub(crate) fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    /// Notes how far the attempt to connect has come.
+    pub(crate) fn reached(&mut self, link: LinkId, stage: Stage) {
+        if self.main.id == link {
+            self.stage = self.stage.max(stage);
+        }
     }
 
     /// The session's id, once it is open.
@@ -200,15 +251,27 @@ impl Engine {
         self.signals.pop_front()
     }
 
-    /// Starts the upgrade on this link, as [`Signal::Probe`] asked for.
-    pub(crate) fn probe(&mut self, link: LinkId) {
-        self.upgrade = Upgrade::Dialing(link);
-    }
-
     /// The connection of a link is made; a WebSocket can now be written to.
     pub(crate) fn connected(&mut self, link: LinkId) {
+        self.reached(link, Stage::Engine);
         if self.upgrade.connected(link) {
             self.signals.push_back(Signal::Wake(link));
+        }
+    }
+
+    /// Whether the server takes messages of this size. One that it does not take would cost the
+    /// connection.
+    pub(crate) fn check_size(&self, packets: &VecDeque<Packet>) -> Result<()> {
+        let limit = self.handshake.as_ref().and_then(|handshake| handshake.max_payload);
+        let largest = packets.iter().map(|packet| self.size_on_the_way(packet)).max().unwrap_or(0);
+        match limit {
+            Some(limit) if largest > limit => Err(Error::new(
+                ErrorKind::TooLarge,
+                format!(
+                    "a message of {largest} bytes; the server takes {limit} (its maxHttpBufferSize)"
+                ),
+            )),
+            _ => Ok(()),
         }
     }
 
@@ -232,9 +295,11 @@ impl Engine {
             match self.upgrade.received(&packet) {
                 Step::Done => {
                     self.finish_upgrade();
+                    // The writer has not yet reported what told the server of the move.
+                    self.main.writing = true;
                     self.received_on_main(packet, now);
                 }
-                step => self.step(step),
+                step => self.step(&step),
             }
         } else if self.main.id == link {
             self.received_on_main(packet, now);
@@ -288,7 +353,7 @@ impl Engine {
     pub(crate) fn written(&mut self, link: LinkId) {
         if self.upgrade.link() == Some(link) {
             let step = self.upgrade.written();
-            self.step(step);
+            self.step(&step);
             return;
         }
         if self.main.id != link {
@@ -300,9 +365,6 @@ impl Engine {
             self.signals.push_back(Signal::Room);
         }
         self.move_over();
-        if !self.queue.is_empty() || self.pong_due || self.state == State::Closing {
-            self.wake_writer();
-        }
     }
 
     /// The reader of long-polling asks whether to send the next request. `false`: wait for a
@@ -364,122 +426,6 @@ impl Engine {
         }
     }
 
-    fn received_on_main(&mut self, packet: Packet, now: Timestamp) {
-        match (self.state, packet) {
-            (State::Closed, _) => {}
-            (_, Packet::Open(json)) => self.on_open(&json, now),
-            (State::Opening, _) | (State::Closing, _) if self.handshake.is_none() => {
-                let error = Error::new(
-                    ErrorKind::Connect(Stage::Engine),
-                    "the server's first packet is not the handshake",
-                );
-                self.end(DisconnectReason::TransportError, Some(error));
-            }
-            (_, Packet::Ping(_)) => {
-                if let Some(heartbeat) = &mut self.heartbeat {
-                    heartbeat.on_ping(now);
-                }
-                self.pong_due = true;
-                self.signals.push_back(Signal::Pinged);
-                self.wake_writer();
-            }
-            (_, Packet::Pong(_)) => {
-                if let Some(heartbeat) = &mut self.heartbeat {
-                    heartbeat.on_pong(now);
-                }
-            }
-            (State::Open, Packet::Text(text)) => {
-                self.on_other(now);
-                self.signals.push_back(Signal::Text(text));
-            }
-            (State::Open, Packet::Binary(bytes)) => {
-                self.on_other(now);
-                self.signals.push_back(Signal::Binary(bytes));
-            }
-            (_, Packet::Close) => {
-                let error = Error::new(ErrorKind::Transport, "the server closed the session");
-                self.end(DisconnectReason::TransportClose, Some(error));
-            }
-            _ => self.on_other(now),
-        }
-    }
-
-    fn on_other(&mut self, now: Timestamp) {
-        if let Some(heartbeat) = &mut self.heartbeat {
-            heartbeat.on_other(now);
-        }
-    }
-
-    fn on_open(&mut self, json: &str, now: Timestamp) {
-        if self.handshake.is_some() {
-            log::warn!("a second Engine.IO handshake is ignored");
-            return;
-        }
-        let handshake = match Handshake::from_json(json) {
-            Ok(handshake) => handshake,
-            Err(error) => return self.end(DisconnectReason::TransportError, Some(error)),
-        };
-        self.heartbeat = Some(Heartbeat::new(self.dialect.heartbeat(), &handshake, now));
-        let upgrade = self.may_upgrade && handshake.upgrade_to_websocket;
-        self.handshake = Some(handshake);
-        if self.state == State::Closing {
-            return self.say_goodbye();
-        }
-        self.state = State::Open;
-        self.signals.push_back(Signal::Opened);
-        if upgrade {
-            self.signals.push_back(Signal::Probe);
-        }
-        self.wake_writer();
-    }
-
-    fn step(&mut self, step: Step) {
-        match step {
-            Step::None => {}
-            Step::Pause => self.pause(),
-            Step::Done => self.finish_upgrade(),
-            Step::Fail(words) => self.abandon_upgrade(Error::new(ErrorKind::Protocol, words)),
-        }
-    }
-
-    /// The probe was answered: the old link has to come to rest.
-    fn pause(&mut self) {
-        self.signals.push_back(Signal::Wake(self.main.id));
-        self.move_over();
-    }
-
-    /// Goes on with the upgrade when the old link is at rest.
-    fn move_over(&mut self) {
-        if self.main.writing || self.main.polling {
-            return;
-        }
-        if let Some(link) = self.upgrade.old_link_rests() {
-            self.signals.push_back(Signal::Wake(link));
-        }
-    }
-
-    /// The server knows of the move: from here on the session lives on the new link.
-    fn finish_upgrade(&mut self) {
-        let Some(link) = self.upgrade.take_link() else { return };
-        self.signals.push_back(Signal::Stop(self.main.id));
-        self.main =
-            Link { id: link, transport: Transport::WebSocket, writing: false, polling: false };
-        self.signals.push_back(Signal::Upgraded(link));
-        if self.state == State::Closing {
-            // On a WebSocket the close frame says it.
-            self.queue.retain(|packet| *packet != Packet::Close);
-        }
-        self.wake_writer();
-    }
-
-    fn abandon_upgrade(&mut self, error: Error) {
-        let Some(link) = self.upgrade.take_link() else { return };
-        self.signals.push_back(Signal::Stop(link));
-        self.signals.push_back(Signal::UpgradeFailed(error));
-        // The old link may have come to rest for nothing.
-        self.signals.push_back(Signal::Wake(self.main.id));
-    }
-
     fn may_write(&self) -> bool {
         match self.state {
             State::Open => true,
@@ -511,6 +457,19 @@ impl Engine {
     fn wake_writer(&mut self) {
         if !self.main.writing && !self.upgrade.holds_writes() {
             self.signals.push_back(Signal::Wake(self.main.id));
+        }
+    }
+
+    /// What a packet counts for the server, in bytes.
+    fn size_on_the_way(&self, packet: &Packet) -> usize {
+        match packet {
+            Packet::Text(text) => text.as_frame().len(),
+            Packet::Binary(bytes) => match self.main.transport {
+                Transport::WebSocket => bytes.len(),
+                // In base64, with a letter in front.
+                Transport::Polling => bytes.len().div_ceil(3).saturating_mul(4).saturating_add(1),
+            },
+            _ => 1,
         }
     }
 

@@ -66,7 +66,9 @@ impl Heartbeat {
 
     /// The deadline passed.
     pub(super) fn expire(&mut self, now: Timestamp) -> Beat {
-        if self.kind == revision::Heartbeat::ServerPings || self.waiting {
+        // A device that was asleep for so long did not ping in time: the server has given it up.
+        let overdue = now >= self.deadline + self.timeout;
+        if self.kind == revision::Heartbeat::ServerPings || self.waiting || overdue {
             return Beat::Lost;
         }
         self.waiting = true;

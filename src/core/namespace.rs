@@ -3,12 +3,16 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::acks::{Acks, Waiter};
 use super::engine::Load;
 use super::retry::RetryQueue;
-use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::error::{Error, ErrorKind};
 use crate::event::Status;
+use crate::options::Limits;
 use crate::payload::{Args, Payload};
+use crate::proto::revision::{Credentials, Membership};
 use crate::proto::socket_packet::SocketPacket;
 
 /// The number of a namespace in its connection.
@@ -69,7 +73,10 @@ pub(crate) struct Namespace<A> {
     send_buffer: VecDeque<Buffered>,
     buffered: Load,
     /// Events that came before the answer to CONNECT.
-    pub(crate) receive_buffer: VecDeque<SocketPacket>,
+    receive_buffer: VecDeque<SocketPacket>,
+    received: Load,
+    /// Not all of them could be kept.
+    missed: bool,
     pub(crate) id: Option<String>,
     recovered: bool,
     recovery: Recovery,
@@ -96,10 +103,20 @@ impl<A> Namespace<A> {
             send_buffer: VecDeque::new(),
             buffered: Load::default(),
             receive_buffer: VecDeque::new(),
+            received: Load::default(),
+            missed: false,
             id: None,
             recovered: false,
             recovery: Recovery::default(),
         }
+    }
+
+    /// Forgets what the owner of one socket has set, and what the next one must not inherit.
+    pub(crate) fn forget(&mut self) {
+        self.auth = Auth::Fixed(Payload::default());
+        self.retry = None;
+        self.observed = false;
+        self.recovery = Recovery::default();
     }
 
     /// Whether the namespace is to be joined whenever there is a session.
@@ -145,40 +162,57 @@ impl<A> Namespace<A> {
         }
     }
 
-    /// Completes the credentials with what session recovery needs.
-    pub(crate) fn connect_payload(&self, auth: Payload) -> Payload {
-        let Some(pid) = &self.recovery.pid else { return auth };
-        let mut members: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_str(&auth.json).unwrap_or_default();
-        members.entry("pid").or_insert_with(|| pid.as_str().into());
-        if let Some(offset) = &self.recovery.offset {
-            members.entry("offset").or_insert_with(|| offset.as_str().into());
+    /// Begins a phase in which the namespace is not joined, with nothing kept from the one before.
+    pub(crate) fn begin(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.take_early_events();
+        self.missed = false;
+    }
+
+    /// Keeps an event that came before the answer to CONNECT; `false` when there is no room.
+    pub(crate) fn keep_early_event(&mut self, packet: SocketPacket, limits: &Limits) -> bool {
+        let size = packet.text.as_frame().len()
+            + packet.attachments.iter().map(bytes::Bytes::len).sum::<usize>();
+        let room = self.received.packets < limits.receive_events
+            && self.received.bytes.saturating_add(size) <= limits.receive_bytes;
+        if room || self.receive_buffer.is_empty() {
+            self.received.packets += 1;
+            self.received.bytes += size;
+            self.receive_buffer.push_back(packet);
+            return true;
         }
-        Payload { json: serde_json::Value::Object(members).to_string(), attachments: Vec::new() }
+        self.missed = true;
+        false
+    }
+
+    /// How many events came before the answer to CONNECT.
+    pub(crate) fn early_events(&self) -> usize {
+        self.receive_buffer.len()
+    }
+
+    /// Takes out the events that came before the answer to CONNECT.
+    pub(crate) fn take_early_events(&mut self) -> VecDeque<SocketPacket> {
+        self.received = Load::default();
+        std::mem::take(&mut self.receive_buffer)
+    }
+
+    /// Completes the credentials with what session recovery needs.
+    pub(crate) fn credentials<'a>(&'a self, auth: &'a str) -> Credentials<'a> {
+        let Recovery { pid, offset } = &self.recovery;
+        Credentials { auth, pid: pid.as_deref(), offset: offset.as_deref() }
     }
 
     /// Takes in the server's positive answer to CONNECT.
-    pub(crate) fn accept(&mut self, packet: &SocketPacket) -> Result<()> {
-        let data: serde_json::Value = serde_json::from_str(packet.data()).unwrap_or_default();
-        let text = |member: &str| data.get(member).and_then(|value| value.as_str());
-        let Some(id) = text("sid") else {
-            return Err(Error::new(
-                ErrorKind::Connect(Stage::Namespace),
-                format!("the server joined {:?} without giving a socket id", self.name),
-            )
-            .with_hint("a Socket.IO 2.x server answers like this"));
-        };
-        let pid = text("pid").map(str::to_owned);
+    pub(crate) fn accept(&mut self, Membership { id, pid }: Membership) {
         let recovered = pid.is_some() && pid == self.recovery.pid;
         if !recovered {
             self.recovery.offset = None;
         }
         self.recovery.pid = pid;
-        self.id = Some(id.to_owned());
+        self.id = Some(id);
         self.session = self.session.wrapping_add(1);
         self.phase = Phase::Joined;
-        self.recovered = recovered;
-        Ok(())
+        self.recovered = recovered && !std::mem::take(&mut self.missed);
     }
 
     /// The status of a namespace that is joined.
@@ -190,7 +224,8 @@ impl<A> Namespace<A> {
     /// Notes how far the server's events were received, where it keeps them for recovery: it then
     /// appends their offset as a last argument.
     pub(crate) fn note_offset(&mut self, packet: &SocketPacket) {
-        if self.recovery.pid.is_none() {
+        // Events that ask for an acknowledgement are not kept by the server.
+        if self.recovery.pid.is_none() || packet.id.is_some() {
             return;
         }
         let args = Args { json: packet.data(), skip: 1, attachments: &[] };
@@ -201,15 +236,24 @@ impl<A> Namespace<A> {
     }
 }
 
-/// Reads a server's refusal of a namespace.
+/// Reads a server's refusal: `{"message":…,"data":…}`, or from an old one either of the two.
 pub(crate) fn refusal(namespace: &str, packet: &SocketPacket) -> Error {
-    let data: serde_json::Value = serde_json::from_str(packet.data()).unwrap_or_default();
-    let message = data.as_str().or_else(|| data.get("message").and_then(|text| text.as_str()));
+    let refusal: Value = serde_json::from_str(packet.data()).unwrap_or_default();
+    let (message, data) = match &refusal {
+        Value::Object(members) => {
+            let message = members.get("message").and_then(Value::as_str);
+            let is_usual = members.keys().all(|name| ["message", "data"].contains(&name.as_str()));
+            (message, if is_usual { members.get("data") } else { Some(&refusal) })
+        }
+        Value::String(message) => (Some(message.as_str()), None),
+        Value::Null => (None, None),
+        _ => (None, Some(&refusal)),
+    };
     let error = Error::new(
         ErrorKind::Refused,
         message.map_or_else(|| format!("namespace {namespace:?}: no reason given"), str::to_owned),
     );
-    match data.get("data") {
+    match data {
         Some(data) => error.with_data(data.to_string()),
         None => error,
     }

@@ -9,6 +9,7 @@ use super::namespace::{NamespaceId, Phase};
 use super::timer::Timer;
 use super::timer::Timestamp;
 use crate::error::{Error, ErrorKind};
+use crate::lock::log_later;
 use crate::payload::Payload;
 use crate::proto::socket_packet::SocketPacket;
 
@@ -52,7 +53,15 @@ impl<A> RetryQueue<A> {
 impl<A> Client<A> {
     /// Has the events of a namespace sent again, this often, until they are acknowledged.
     pub(crate) fn set_retries(&mut self, id: NamespaceId, retries: Option<u32>) {
-        self.namespace_mut(id).retry = retries.map(RetryQueue::new);
+        match (&mut self.namespace_mut(id).retry, retries) {
+            (Some(queue), Some(retries)) => queue.retries = retries,
+            (Some(_), None) => {
+                let error = Error::new(ErrorKind::Disconnected, "retries were switched off");
+                self.abandon_retries(id, &error);
+                self.namespace_mut(id).retry = None;
+            }
+            (None, _) => self.namespace_mut(id).retry = retries.map(RetryQueue::new),
+        }
     }
 
     /// Queues an event. The limit is that of each try.
@@ -73,16 +82,22 @@ impl<A> Client<A> {
 
     /// Sends the first event of the queue, unless it is under way.
     pub(super) fn try_next(&mut self, id: NamespaceId, now: Timestamp) {
+        // What the server would not take is given up, and then it is the turn of the next.
+        while let Some((number, payload)) = self.begin_try(id, now) {
+            let Err(error) = self.send_event(id, payload, Some(number)) else { return };
+            self.forget_ack(id, Some(number));
+            self.give_up_first(id, &error);
+        }
+    }
+
+    fn begin_try(&mut self, id: NamespaceId, now: Timestamp) -> Option<(u64, Payload)> {
         let namespace = self.namespace_mut(id);
         if namespace.phase != Phase::Joined {
-            return;
+            return None;
         }
-        let Some(event) = namespace.retry.as_mut().and_then(|queue| queue.events.front_mut())
-        else {
-            return;
-        };
+        let event = namespace.retry.as_mut()?.events.front_mut()?;
         if event.in_flight.is_some() {
-            return;
+            return None;
         }
         let number = namespace.acks.register(Waiter::Retry);
         event.tries = event.tries.saturating_add(1);
@@ -90,7 +105,18 @@ impl<A> Client<A> {
         let payload = event.payload.clone();
         let limit = event.limit;
         self.timers.set(Timer::Ack(id, number), limit.map(|limit| now + limit));
-        self.send_event(id, payload, Some(number));
+        Some((number, payload))
+    }
+
+    /// Drops the first event of the queue.
+    fn give_up_first(&mut self, id: NamespaceId, error: &Error) {
+        let event = self.namespace_mut(id).retry.as_mut().and_then(RetryQueue::pop);
+        log_later!(Warn, "an event is given up: {error}");
+        self.counters.dropped += 1;
+        if let Some(ack) = event.and_then(|event| event.caller) {
+            self.outputs.push_back(Output::Acked { ack, result: Err(error.clone()) });
+        }
+        self.outputs.push_back(Output::Room);
     }
 
     /// The try was acknowledged, whatever the server answered.
@@ -113,15 +139,9 @@ impl<A> Client<A> {
         event.in_flight = None;
         if event.tries > retries {
             let tries = event.tries;
-            let caller = queue.pop().and_then(|event| event.caller);
             let error =
                 Error::new(ErrorKind::Timeout, format!("not acknowledged in {tries} tries"));
-            log::warn!("an event is given up: {error}");
-            self.counters.dropped += 1;
-            if let Some(ack) = caller {
-                self.outputs.push_back(Output::Acked { ack, result: Err(error) });
-            }
-            self.outputs.push_back(Output::Room);
+            self.give_up_first(id, &error);
         }
         self.try_next(id, now);
     }

@@ -30,6 +30,8 @@ pub(crate) enum Timer {
     Heartbeat,
     /// The session has lasted: the backoff starts from the beginning again.
     Stable,
+    /// The upgrade to WebSocket.
+    Upgrade,
     /// A transport that is being closed in good order.
     Linger(LinkId),
     /// The server's answer to CONNECT.

@@ -3,13 +3,25 @@
 use super::acks::Waiter;
 use super::client::{Client, Emit, Output, Refused};
 use super::engine::{Engine, Load};
-use super::namespace::{Buffered, NamespaceId, Phase};
+use super::namespace::{Buffered, Namespace, NamespaceId, Phase};
 use super::timer::{Timer, Timestamp};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::DisconnectReason;
-use crate::options::{Transport, WhenFull};
+use crate::lock::log_later;
+use crate::options::WhenFull;
 use crate::payload::Payload;
 use crate::proto::socket_packet::{Header, Kind, SocketPacket};
+
+/// Which way an event takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// Into the queue of the open session.
+    Session,
+    /// Into the namespace's buffer, until it is joined or the session has written.
+    Buffer,
+    /// Into the queue of what is sent again until it is acknowledged.
+    Retry,
+}
 
 impl<A> Client<A> {
     /// Sends an event, or keeps it until the namespace is joined.
@@ -18,23 +30,22 @@ impl<A> Client<A> {
         id: NamespaceId,
         mut emit: Emit<A>,
         now: Timestamp,
-    ) -> Result<(), Refused<A>> {
-        // A device that was asleep must not write into a session that died meanwhile.
-        self.expire(now);
-        let joined = self.namespace(id).phase == Phase::Joined;
+    ) -> Result<(), Refused<Emit<A>>> {
+        self.check_heartbeat(now);
         self.check(id, &emit).map_err(Refused::Error)?;
-        if emit.volatile && !(joined && self.engine.as_ref().is_some_and(Engine::is_writable)) {
+        if emit.volatile && !(self.is_joined(id) && self.is_writable()) {
             self.drop_volatile(emit);
             return Ok(());
         }
+        let way = self.way(id, emit.volatile);
         let size = emit.payload.size();
-        if self.is_full(size) {
-            if joined && self.options.limits.when_send_full != WhenFull::DropNewest {
+        if self.is_full(way, size) {
+            if self.waits_when_full(id) {
                 return Err(Refused::Full(emit));
             }
-            self.make_room(id, size).map_err(Refused::Error)?;
+            self.make_room(id, way, size).map_err(Refused::Error)?;
         }
-        if self.namespace(id).retry.is_some() && !emit.volatile {
+        if way == Way::Retry {
             let caller = emit.ack.take();
             self.queue_for_retry(id, emit.payload, caller, emit.timeout, now);
             self.pump(now);
@@ -46,17 +57,20 @@ impl<A> Client<A> {
             self.timers.set(Timer::Ack(id, number), limit.map(|limit| now + limit));
             number
         });
-        if joined {
-            self.send_event(id, emit.payload, ack);
-            self.pump(now);
-        } else {
+        if way == Way::Buffer {
             self.namespace_mut(id).buffer(Buffered { payload: emit.payload, ack });
+            return Ok(());
         }
+        if let Err(error) = self.send_event(id, emit.payload, ack) {
+            // The caller has the error instead.
+            self.forget_ack(id, ack);
+            return Err(Refused::Error(error));
+        }
+        self.pump(now);
         Ok(())
     }
 
-    /// Answers an event that asked for an acknowledgement. `Err` gives the payload back when the
-    /// queue is full, and `None` when the event's session is over.
+    /// Answers an event that asked for an acknowledgement.
     pub(crate) fn reply(
         &mut self,
         id: NamespaceId,
@@ -64,24 +78,33 @@ impl<A> Client<A> {
         ack: u64,
         payload: Payload,
         now: Timestamp,
-    ) -> Result<(), Option<Payload>> {
-        self.expire(now);
-        let namespace = self.namespace(id);
-        if namespace.phase != Phase::Joined || namespace.session != session {
-            return Err(None);
+    ) -> Result<(), Refused<Payload>> {
+        self.check_heartbeat(now);
+        if !self.is_joined(id) || self.namespace(id).session != session {
+            return Err(Refused::Error(Error::new(
+                ErrorKind::Disconnected,
+                "the connection that asked for this acknowledgement has ended",
+            )));
         }
-        if self.is_full(payload.size()) {
-            return Err(Some(payload));
+        self.check_attachments(&payload).map_err(Refused::Error)?;
+        if self.is_full(Way::Session, payload.size()) {
+            return Err(Refused::Full(payload));
         }
         let name = self.namespace(id).name.clone();
-        self.send(Header { kind: Kind::Ack, namespace: &name, id: Some(ack) }, payload);
+        let header = Header { kind: Kind::Ack, namespace: &name, id: Some(ack) };
+        self.send(header, payload).map_err(Refused::Error)?;
         self.pump(now);
         Ok(())
     }
 
-    /// Whether an event of this size would be taken, or refused for good.
-    pub(crate) fn has_room(&self, size: usize) -> bool {
-        self.engine.is_none() || !self.is_full(size)
+    /// Whether to call [`Client::emit`] again after it was refused for want of room.
+    pub(crate) fn has_room_to_emit(&self, id: NamespaceId, size: usize) -> bool {
+        !(self.waits_when_full(id) && self.is_full(self.way(id, false), size))
+    }
+
+    /// Whether to call [`Client::reply`] again after it was refused for want of room.
+    pub(crate) fn has_room_to_reply(&self, size: usize) -> bool {
+        !self.is_full(Way::Session, size)
     }
 
     /// Drops what waits for the namespace to be joined; gives the number of events.
@@ -97,7 +120,7 @@ impl<A> Client<A> {
 
     /// Drops the events that came before the answer to CONNECT; gives their number.
     pub(crate) fn clear_receive_buffer(&mut self, id: NamespaceId) -> usize {
-        std::mem::take(&mut self.namespace_mut(id).receive_buffer).len()
+        self.namespace_mut(id).take_early_events().len()
     }
 
     /// Whether somebody wants to know of outgoing events.
@@ -117,9 +140,16 @@ impl<A> Client<A> {
     /// Routes a packet to its namespace.
     pub(super) fn on_packet(&mut self, packet: Option<SocketPacket>, now: Timestamp) {
         let Some(packet) = packet else { return };
+        if self.watch_root(&packet, now) {
+            return;
+        }
         let known = self.ids().find(|id| *self.namespace(*id).name == *packet.namespace());
         let Some(id) = known else {
-            log::debug!("a packet for the unknown namespace {:?} is ignored", packet.namespace());
+            log_later!(
+                Debug,
+                "a packet for the unknown namespace {:?} is ignored",
+                packet.namespace()
+            );
             self.counters.ignored += 1;
             return;
         };
@@ -134,7 +164,7 @@ impl<A> Client<A> {
 
     /// Delivers what came between CONNECT and its answer.
     pub(super) fn deliver_early_events(&mut self, id: NamespaceId) {
-        while let Some(packet) = self.namespace_mut(id).receive_buffer.pop_front() {
+        for packet in self.namespace_mut(id).take_early_events() {
             self.on_event(id, packet);
         }
     }
@@ -142,12 +172,18 @@ impl<A> Client<A> {
     /// Sends what waited for the namespace to be joined.
     pub(super) fn flush_send_buffer(&mut self, id: NamespaceId) {
         while let Some(Buffered { payload, ack }) = self.namespace_mut(id).unbuffer() {
-            match self.check_size(&payload) {
-                Ok(()) => self.send_event(id, payload, ack),
-                Err(error) => {
-                    log::warn!("a buffered event is dropped: {error}");
-                    self.give_up(id, ack, &error);
-                }
+            if let Err(error) = self.send_event(id, payload, ack) {
+                log_later!(Warn, "a buffered event is dropped: {error}");
+                self.give_up(id, ack, &error);
+            }
+        }
+    }
+
+    /// Sends what waited for the session to have written something else.
+    pub(super) fn flush_send_buffers(&mut self) {
+        for id in self.ids() {
+            if self.is_joined(id) {
+                self.flush_send_buffer(id);
             }
         }
     }
@@ -191,19 +227,26 @@ impl<A> Client<A> {
     }
 
     fn on_event(&mut self, id: NamespaceId, packet: SocketPacket) {
-        let limit = self.options.limits.receive_events;
-        let namespace = self.namespace_mut(id);
+        let limits = &self.options.limits;
+        let namespace = &mut self.namespaces[id.0 as usize];
         match namespace.phase {
             Phase::Joined => {
                 namespace.note_offset(&packet);
                 let session = namespace.session;
                 self.outputs.push_back(Output::Event { namespace: id, session, packet });
             }
-            Phase::Joining if namespace.receive_buffer.len() < limit => {
-                namespace.receive_buffer.push_back(packet);
+            Phase::Joining => {
+                if !namespace.keep_early_event(packet, limits) {
+                    log_later!(
+                        Warn,
+                        "too many events for {:?} before it is joined",
+                        namespace.name
+                    );
+                    self.counters.ignored += 1;
+                }
             }
             _ => {
-                log::debug!("an event for {:?} is ignored: not joined", namespace.name);
+                log_later!(Debug, "an event for {:?} is ignored: not joined", namespace.name);
                 self.counters.ignored += 1;
             }
         }
@@ -211,7 +254,7 @@ impl<A> Client<A> {
 
     fn on_ack(&mut self, id: NamespaceId, packet: SocketPacket, now: Timestamp) {
         let ack = packet.id.and_then(|number| {
-            let ack = self.namespace_mut(id).acks.remove(number)?;
+            let ack = self.namespace_mut(id).acks.answer(number)?;
             self.timers.set(Timer::Ack(id, number), None);
             Some(ack)
         });
@@ -221,86 +264,115 @@ impl<A> Client<A> {
             }
             Some(Waiter::Retry) => self.try_succeeded(id, packet, now),
             None => {
-                log::debug!("an acknowledgement that nobody waits for is ignored");
+                log_later!(Debug, "an acknowledgement that nobody waits for is ignored");
                 self.counters.ignored += 1;
             }
         }
     }
 
-    pub(super) fn send_event(&mut self, id: NamespaceId, payload: Payload, ack: Option<u64>) {
-        if self.namespace(id).observed {
-            let payload = payload.clone();
+    pub(super) fn send_event(
+        &mut self,
+        id: NamespaceId,
+        payload: Payload,
+        ack: Option<u64>,
+    ) -> Result<()> {
+        let name = self.namespace(id).name.clone();
+        let shown = self.namespace(id).observed.then(|| payload.clone());
+        self.send(Header { kind: Kind::Event, namespace: &name, id: ack }, payload)?;
+        if let Some(payload) = shown {
             self.outputs.push_back(Output::Sent { namespace: id, payload });
         }
         if let Some(ack) = ack {
             self.namespace_mut(id).acks.mark_sent(ack);
         }
-        let name = self.namespace(id).name.clone();
-        self.send(Header { kind: Kind::Event, namespace: &name, id: ack }, payload);
+        Ok(())
+    }
+
+    fn is_joined(&self, id: NamespaceId) -> bool {
+        self.namespace(id).phase == Phase::Joined
+    }
+
+    fn is_writable(&self) -> bool {
+        self.engine.as_ref().is_some_and(Engine::is_writable)
+    }
+
+    /// Which way an event takes.
+    fn way(&self, id: NamespaceId, volatile: bool) -> Way {
+        // What is in the session's queue cannot be taken back. So where the oldest is to give way
+        // that holds no more than what is being written.
+        let keeps_back = self.options.limits.when_send_full == WhenFull::DropOldest
+            && self.engine.as_ref().is_some_and(|engine| engine.load() != Load::default());
+        if self.namespace(id).retry.is_some() && !volatile {
+            Way::Retry
+        } else if self.is_joined(id) && !keeps_back {
+            Way::Session
+        } else {
+            Way::Buffer
+        }
     }
 
     /// What can be known before anything is sent.
     fn check(&self, id: NamespaceId, emit: &Emit<A>) -> Result<()> {
         let limits = &self.options.limits;
-        let attachments = emit.payload.attachments.len();
-        if attachments > limits.max_attachments {
-            return Err(Error::new(
-                ErrorKind::TooLarge,
-                format!("{attachments} attachments; the limit is {}", limits.max_attachments),
-            ));
-        }
         if emit.ack.is_some() && self.namespace(id).acks.len() >= limits.acks {
             return Err(Error::new(
                 ErrorKind::BufferFull,
                 format!("{} acknowledgements are pending already", limits.acks),
             ));
         }
-        self.check_size(&emit.payload)
+        self.check_attachments(&emit.payload)
     }
 
-    /// Whether the server takes messages of this size. One that it does not take would cost the
-    /// connection.
-    fn check_size(&self, payload: &Payload) -> Result<()> {
-        let Some(engine) = &self.engine else { return Ok(()) };
-        let Some(limit) = engine.handshake().and_then(|handshake| handshake.max_payload) else {
-            return Ok(());
-        };
-        let binary = |length: usize| match engine.transport() {
-            Transport::WebSocket => length,
-            Transport::Polling => length.div_ceil(3) * 4 + 1,
-        };
-        let largest = payload.attachments.iter().map(|bytes| binary(bytes.len())).max();
-        // The text grows by type, namespace and ids.
-        let size = largest.unwrap_or(0).max(payload.json.len() + 2);
-        if size <= limit {
+    fn check_attachments(&self, payload: &Payload) -> Result<()> {
+        let (attachments, limit) = (payload.attachments.len(), self.options.limits.max_attachments);
+        if attachments <= limit {
             return Ok(());
         }
         Err(Error::new(
             ErrorKind::TooLarge,
-            format!("a message of {size} bytes; the server takes {limit} (its maxHttpBufferSize)"),
+            format!("{attachments} attachments; the limit is {limit}"),
         ))
     }
 
-    fn is_full(&self, size: usize) -> bool {
+    /// What waits where an event of this way waits.
+    fn load(&self, way: Way) -> Load {
+        match way {
+            Way::Session => self.engine.as_ref().map(Engine::load).unwrap_or_default(),
+            Way::Buffer | Way::Retry => self.namespaces.iter().map(Namespace::buffered).fold(
+                Load::default(),
+                |sum, load| Load {
+                    packets: sum.packets + load.packets,
+                    bytes: sum.bytes + load.bytes,
+                },
+            ),
+        }
+    }
+
+    fn is_full(&self, way: Way, size: usize) -> bool {
         let limits = &self.options.limits;
-        let load = self.load();
+        let load = self.load(way);
         load != Load::default()
             && (load.packets >= limits.send_events
                 || load.bytes.saturating_add(size) > limits.send_bytes)
     }
 
-    fn make_room(&mut self, id: NamespaceId, size: usize) -> Result<()> {
+    /// Whether there will be room without the caller's doing.
+    fn waits_when_full(&self, id: NamespaceId) -> bool {
+        self.is_joined(id) && self.options.limits.when_send_full == WhenFull::Wait
+    }
+
+    fn make_room(&mut self, id: NamespaceId, way: Way, size: usize) -> Result<()> {
         if self.options.limits.when_send_full == WhenFull::DropOldest {
-            while self.is_full(size) {
+            while self.is_full(way, size) {
                 let Some(event) = self.namespace_mut(id).unbuffer() else { break };
                 let error = Error::new(ErrorKind::BufferFull, "gave way to a newer event");
                 self.give_up(id, event.ack, &error);
             }
         }
-        if !self.is_full(size) {
+        if !self.is_full(way, size) {
             return Ok(());
         }
-        let load = self.load();
+        let load = self.load(way);
         Err(Error::new(
             ErrorKind::BufferFull,
             format!("{} events of {} bytes wait to be sent", load.packets, load.bytes),
@@ -309,11 +381,16 @@ impl<A> Client<A> {
 
     fn give_up(&mut self, id: NamespaceId, ack: Option<u64>, error: &Error) {
         self.counters.dropped += 1;
-        let Some(number) = ack else { return };
-        self.timers.set(Timer::Ack(id, number), None);
-        if let Some(waiter) = self.namespace_mut(id).acks.remove(number) {
+        if let Some(waiter) = self.forget_ack(id, ack) {
             self.fail(waiter, error);
         }
+    }
+
+    /// Ends the wait for an acknowledgement.
+    pub(super) fn forget_ack(&mut self, id: NamespaceId, ack: Option<u64>) -> Option<Waiter<A>> {
+        let number = ack?;
+        self.timers.set(Timer::Ack(id, number), None);
+        self.namespace_mut(id).acks.remove(number)
     }
 
     fn drop_volatile(&mut self, emit: Emit<A>) {

@@ -88,12 +88,13 @@ impl AckSlot {
     /// Sends the answer to a channel, now or when it comes.
     pub(crate) fn forward(&self, channel: Sender<Result<AckReply>>) {
         let mut state = self.lock();
-        if let State::Resolved(result) =
-            std::mem::replace(&mut *state, State::Forward(channel.clone()))
-        {
-            *state = State::Taken;
-            let _ = channel.try_send(result);
-        }
+        *state = match std::mem::replace(&mut *state, State::Taken) {
+            State::Resolved(result) => {
+                let _ = channel.try_send(result);
+                State::Taken
+            }
+            _ => State::Forward(channel),
+        };
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -1,22 +1,9 @@
 //! Where a connection leads: the requests that its transports start with.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-
 use crate::endpoint::Endpoint;
 use crate::net::Request;
 use crate::options::Transport;
-
-/// What `encodeURIComponent` leaves alone.
-const QUERY: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'!')
-    .remove(b'~')
-    .remove(b'*')
-    .remove(b'\'')
-    .remove(b'(')
-    .remove(b')');
+use crate::proto::query::push_parameter;
 
 /// The server, the path, and what every request carries, some of which may be secret.
 #[derive(Clone)]
@@ -79,10 +66,7 @@ impl Address {
     fn with_query(&self, parameters: &[(&str, &str)]) -> String {
         let mut text = self.path.clone();
         for (index, (name, value)) in parameters.iter().enumerate() {
-            text.push(if index == 0 { '?' } else { '&' });
-            text.extend(utf8_percent_encode(name, QUERY));
-            text.push('=');
-            text.extend(utf8_percent_encode(value, QUERY));
+            push_parameter(&mut text, index == 0, name, value);
         }
         text
     }

@@ -10,6 +10,7 @@ use crate::core::namespace::NamespaceId;
 use crate::driver::ack_slot::AckCallback;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{AckReply, Event, ManagerEvent, Status};
+use crate::lock::log_later;
 use crate::payload::Payload;
 
 /// A callback for events.
@@ -74,7 +75,7 @@ impl Call {
             Self::Ack(callback, result) => callback(result),
         });
         if catch_unwind(call).is_err() {
-            log::error!("a callback panicked; the connection goes on");
+            log_later!(Error, "a callback panicked; the connection goes on");
         }
     }
 }

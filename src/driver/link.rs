@@ -6,8 +6,9 @@ use super::dispatch::spawn;
 use super::{Driver, websocket};
 use crate::core::client::Phase;
 use crate::core::engine::{LinkId, Loss};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Result, Stage};
 use crate::event::ManagerEvent;
+use crate::lock::log_later;
 use crate::net::signal::News;
 use crate::net::{Request, Signal};
 use crate::options::Transport;
@@ -43,6 +44,11 @@ impl Link {
         }
     }
 
+    /// How far its attempt to connect has come.
+    pub(super) fn stage(&self) -> Option<Stage> {
+        self.reader.as_ref().map(|lane| lane.signal.stage())
+    }
+
     /// Those who sleep, who are then counted as awake.
     pub(super) fn take_sleepers(&mut self) -> [Option<Arc<Signal>>; 2] {
         [&mut self.reader, &mut self.writer].map(|lane| {
@@ -73,12 +79,13 @@ impl Link {
 
 impl Driver {
     /// Starts the thread of a new link.
-    pub(super) fn dial(&self, link: LinkId, upgrade: bool, polling: bool, sid: Option<String>) {
+    pub(super) fn dial(&self, link: LinkId, upgrade: bool, polling: bool, sid: Option<&str>) {
         let Some(driver) = self.this.upgrade() else { return };
         let transport = if polling { Transport::Polling } else { Transport::WebSocket };
-        let eio = self.look(crate::core::client::Client::dialect).eio();
-        let request = self.address().request(eio, transport, sid.as_deref());
-        log::debug!(
+        let eio = self.look(|core| core.dialect_of(link)).eio();
+        let request = self.address().request(eio, transport, sid);
+        log_later!(
+            Debug,
             "opening {transport} to {}{}",
             request.endpoint,
             if upgrade { ", to upgrade the session" } else { "" }
@@ -142,12 +149,12 @@ impl Driver {
 
     /// A thread of a link has ended.
     fn end(&self, link: LinkId, side: Side) {
-        self.run_with(|monitor, _| {
+        self.run_with(|monitor, now| {
             let Some(entry) = monitor.links.get_mut(&link) else { return };
             *entry.lane(side) = None;
             if entry.is_over() {
                 monitor.links.remove(&link);
-                monitor.core.ended(link);
+                monitor.core.ended(link, now);
                 self.changed.notify_all();
             }
         });
@@ -155,19 +162,13 @@ impl Driver {
 
     /// A link failed, or its peer closed it.
     pub(super) fn lose(&self, link: LinkId, loss: Loss) {
-        log::debug!("the transport ended: {loss:?}");
+        log_later!(Debug, "the transport ended: {loss:?}");
         self.run(|core, now| core.lost(link, loss, now));
-    }
-
-    /// What a deadline says of an attempt that it cut short.
-    pub(super) fn stage_reached(signal: &Signal, error: Error) -> Error {
-        if signal.is_cancelled() && error.kind() == ErrorKind::Disconnected {
-            log::debug!("the attempt was cut short at the stage {}", signal.stage());
-        }
-        error
     }
 }
 
+// Its frame is large, and of no use to a WebSocket.
+#[inline(never)]
 #[cfg(feature = "polling")]
 fn run_polling(driver: &Arc<Driver>, link: LinkId, request: Request, signal: &Arc<Signal>) {
     super::polling::run(driver, link, request, signal);
@@ -175,6 +176,8 @@ fn run_polling(driver: &Arc<Driver>, link: LinkId, request: Request, signal: &Ar
 
 #[cfg(not(feature = "polling"))]
 fn run_polling(driver: &Arc<Driver>, link: LinkId, _: Request, _: &Arc<Signal>) {
+    use crate::error::{Error, ErrorKind};
+
     let error = Error::new(ErrorKind::Unsupported, "this build has no long-polling")
         .with_hint("enable the feature \"polling\"");
     driver.lose(link, Loss::Failed(error));

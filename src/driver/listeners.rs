@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crossbeam_channel::{Receiver, Sender};
 
 use super::dispatch::{Call, Dispatcher, EventCallback};
 use crate::budget::{Budget, Permit};
 use crate::event::{Event, Status};
+use crate::lock::log_later;
 use crate::net::Signal;
 use crate::options::{Limits, WhenFull};
 
@@ -16,17 +17,24 @@ use crate::options::{Limits, WhenFull};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ListenerId(usize);
 
+impl ListenerId {
+    /// One that no other listener has, whosever it is.
+    pub(super) fn new() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
 /// How many pieces of news wait for a reader who does not read. The oldest give way.
 const NEWS: usize = 64;
 
 /// The listeners of one namespace.
 #[derive(Default)]
-pub(super) struct Listeners {
+pub(crate) struct Listeners {
     by_event: HashMap<Box<str>, Vec<Listener>>,
     any: Vec<Listener>,
     outgoing: Vec<Listener>,
     statuses: Vec<(ListenerId, StatusSink)>,
-    next: usize,
 }
 
 /// A listener. Dropping it may run a user's code (the end of a callback's captures), so it is
@@ -84,7 +92,7 @@ impl Listeners {
         once: bool,
         sink: Sink,
     ) -> ListenerId {
-        let id = self.new_id();
+        let id = ListenerId::new();
         let listener = Listener { id, once, sink };
         let list = match scope {
             Scope::Event(event) => self.by_event.entry(event.into()).or_default(),
@@ -99,7 +107,7 @@ impl Listeners {
     }
 
     pub(super) fn add_status(&mut self, sink: StatusSink) -> ListenerId {
-        let id = self.new_id();
+        let id = ListenerId::new();
         self.statuses.push((id, sink));
         id
     }
@@ -170,7 +178,7 @@ impl Listeners {
             }
         }
         if !wanted {
-            log::debug!("nobody listens to the event {:?}", event.name());
+            log_later!(Debug, "nobody listens to the event {:?}", event.name());
         }
     }
 
@@ -188,11 +196,6 @@ impl Listeners {
                 dispatcher.call(Call::Status(callback, status));
             });
         }
-    }
-
-    fn new_id(&mut self) -> ListenerId {
-        self.next = self.next.wrapping_add(1);
-        ListenerId(self.next)
     }
 }
 
@@ -241,22 +244,26 @@ impl Listener {
     }
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The receive buffer of one connection: an account over the queues of all its listeners.
 pub(super) struct Inbox {
     budget: Arc<Budget>,
     policy: WhenFull,
-    /// Whom to wake when there is room again: the reader of the current transport.
-    reader: Arc<Mutex<Option<Arc<Signal>>>>,
+    /// Whom to wake when there is room again. During an upgrade both transports may wait.
+    waiting: Arc<Mutex<Vec<Weak<Signal>>>>,
     dropped: AtomicUsize,
     warned: AtomicBool,
 }
 
 impl Inbox {
     pub(super) fn new(limits: &Limits) -> Self {
-        let reader: Arc<Mutex<Option<Arc<Signal>>>> = Arc::default();
-        let to_wake = Arc::clone(&reader);
+        let waiting: Arc<Mutex<Vec<Weak<Signal>>>> = Arc::default();
+        let to_wake = Arc::clone(&waiting);
         let resume = move || {
-            if let Some(signal) = &*to_wake.lock().unwrap_or_else(PoisonError::into_inner) {
+            for signal in lock(&to_wake).drain(..).filter_map(|signal| signal.upgrade()) {
                 signal.wake();
             }
         };
@@ -264,24 +271,25 @@ impl Inbox {
         Self {
             budget: Arc::new(budget),
             policy: limits.when_receive_full,
-            reader,
+            waiting,
             dropped: AtomicUsize::new(0),
             warned: AtomicBool::new(false),
         }
     }
 
-    /// The thread behind this signal reads from now on.
-    pub(super) fn set_reader(&self, signal: &Arc<Signal>) {
-        *self.reader.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(signal));
-    }
-
-    /// Whether the reader has to wait. It is woken when it can go on.
-    pub(super) fn must_wait(&self) -> bool {
-        let must_wait = self.policy == WhenFull::Wait && self.budget.must_wait();
-        if must_wait {
-            self.warn_once("siot stops reading until the program takes some");
+    /// Whether the reader behind this signal has to wait. It is woken when it can go on.
+    pub(super) fn must_wait(&self, reader: &Arc<Signal>) -> bool {
+        if self.policy != WhenFull::Wait || !self.budget.is_full() {
+            return false;
         }
-        must_wait
+        self.warn_once("siot stops reading until the program takes some");
+        let mut waiting = lock(&self.waiting);
+        // Here those who were given up while they waited are forgotten as well.
+        waiting.retain(|other| other.strong_count() > 0 && !other.ptr_eq(&Arc::downgrade(reader)));
+        waiting.push(Arc::downgrade(reader));
+        drop(waiting);
+        // Only now: whoever makes room from here on finds the reader in the list.
+        self.budget.must_wait()
     }
 
     /// How many events were dropped.
@@ -305,7 +313,7 @@ impl Inbox {
 
     fn warn_once(&self, consequence: &str) {
         if !self.warned.swap(true, Ordering::Relaxed) {
-            log::warn!("the receive buffer is full: {consequence} (see Limits; said once)");
+            log_later!(Warn, "the receive buffer is full: {consequence} (see Limits; said once)");
         }
     }
 }

@@ -10,14 +10,17 @@ mod clock;
 mod dispatch;
 mod link;
 pub(crate) mod listeners;
+mod listening;
+mod observing;
 #[cfg(feature = "polling")]
 mod polling;
 mod timer;
+mod trace;
+mod waiting;
 mod websocket;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Condvar, Mutex, Weak};
 
 pub(crate) use self::ack_slot::AckHandle;
 use self::ack_slot::AckSlot;
@@ -25,19 +28,20 @@ pub(crate) use self::address::{Address, Header, Timestamps};
 use self::clock::now;
 use self::dispatch::{AuthFunction, Call, Dispatcher};
 use self::link::Link;
-use self::listeners::{
-    Inbox, Listener, ListenerId, Listeners, NewsSink, Order, Scope, Sink, StatusSink,
-};
-use crate::core::client::{Client, Counters, Emit, Output, Refused};
+use self::listeners::{Inbox, Listener, ListenerId, Listeners, NewsSink};
+use self::observing::Observers;
+use crate::core::client::{Client, Counters, Output};
 use crate::core::engine::LinkId;
-use crate::core::namespace::{Auth, NamespaceId, Phase};
+use crate::core::namespace::{Auth, NamespaceId};
 use crate::core::timer::Timestamp;
-use crate::error::{Error, ErrorKind, Result};
-use crate::event::{AckReply, Event, ManagerEvent, Reply, Status};
+use crate::error::{Error, Result};
+use crate::event::{AckReply, Event, ManagerEvent, Status};
+use crate::lock::{Locked, lock, log_later};
 use crate::net::{Net, Signal};
 use crate::options::ManagerOptions;
 use crate::payload::Payload;
-use crate::proto::socket_packet::SocketPacket;
+#[cfg(feature = "polling")]
+use crate::proto::revision::Dialect;
 
 /// One connection, as its threads and handles share it.
 pub(crate) struct Driver {
@@ -50,6 +54,7 @@ pub(crate) struct Driver {
     stack_size: usize,
     max_message: usize,
     inbox: Inbox,
+    observers: Observers,
     this: Weak<Self>,
 }
 
@@ -59,13 +64,15 @@ pub(crate) struct Monitor {
     links: HashMap<LinkId, Link>,
     /// By the number of the namespace.
     listeners: Vec<Listeners>,
-    manager_listeners: Vec<NewsSink<ManagerEvent>>,
+    manager_listeners: Vec<(ListenerId, NewsSink<ManagerEvent>)>,
     auth_functions: HashMap<NamespaceId, AuthFunction>,
     dispatcher: Dispatcher,
     /// The deadline that the timer thread knows of.
     armed: Option<Timestamp>,
-    /// The error of the last failed attempt to connect.
+    /// Why the connection could not be opened, the last time.
     last_error: Option<Error>,
+    /// Why a namespace could not be joined, the last time.
+    last_errors: HashMap<NamespaceId, Error>,
     /// How many callers wait for a change.
     waiters: usize,
 }
@@ -102,6 +109,7 @@ impl Driver {
                 dispatcher: Dispatcher::new(limits.stack_size),
                 armed: None,
                 last_error: None,
+                last_errors: HashMap::new(),
                 waiters: 0,
             }),
             changed: Condvar::new(),
@@ -110,6 +118,7 @@ impl Driver {
             stack_size: limits.stack_size,
             max_message: limits.max_message,
             inbox: Inbox::new(&limits),
+            observers: Observers::new(&limits),
             this: this.clone(),
         });
         timer::register()?;
@@ -136,107 +145,43 @@ impl Driver {
     fn on_timer(&self) {
         self.run_with(|monitor, now| {
             monitor.armed = None;
+            for (link, entry) in &monitor.links {
+                if let Some(stage) = entry.stage() {
+                    monitor.core.reached(*link, stage);
+                }
+            }
             monitor.core.expire(now);
         });
     }
 
-    /// Sends an event; waits for room in the send buffer where the policy says so.
-    pub(crate) fn emit(&self, namespace: NamespaceId, mut emit: Emit<AckHandle>) -> Result<()> {
-        loop {
-            match self.run(|core, now| core.emit(namespace, emit, now)) {
-                Ok(()) => return Ok(()),
-                Err(Refused::Error(error)) => return Err(error),
-                Err(Refused::Full(back)) => emit = back,
-            }
-            let size = emit.payload.size();
-            self.wait_until(None, |monitor| monitor.core.has_room(size));
-        }
-    }
-
-    fn reply(
-        &self,
-        namespace: NamespaceId,
-        session: u32,
-        ack: u64,
-        mut payload: Payload,
-    ) -> Result<()> {
-        loop {
-            match self.run(|core, now| core.reply(namespace, session, ack, payload, now)) {
-                Ok(()) => return Ok(()),
-                Err(None) => {
-                    return Err(Error::new(
-                        ErrorKind::Disconnected,
-                        "the connection that asked for this acknowledgement has ended",
-                    ));
-                }
-                Err(Some(back)) => payload = back,
-            }
-            let size = payload.size();
-            self.wait_until(None, |monitor| monitor.core.has_room(size));
-        }
-    }
-
-    /// Blocks until the namespace is joined.
-    pub(crate) fn wait_joined(&self, namespace: NamespaceId, limit: Duration) -> Result<()> {
-        let done = self.wait_until(Some(limit), |monitor| {
-            monitor.core.namespace(namespace).phase == Phase::Joined
-                || !monitor.core.is_connecting(namespace)
-        });
-        let monitor = self.lock();
-        if monitor.core.namespace(namespace).phase == Phase::Joined {
-            return Ok(());
-        }
-        let last_error = monitor.last_error.clone();
-        if done {
-            return Err(last_error.unwrap_or_else(|| {
-                Error::new(ErrorKind::Disconnected, "nothing tries to connect this socket")
-                    .with_hint("call connect() first")
-            }));
-        }
-        let error = Error::new(ErrorKind::Timeout, format!("not connected within {limit:?}"));
-        Err(match last_error {
-            Some(cause) => error.with_source(cause),
-            None => error,
-        })
-    }
-
     /// Closes for good: leaves all namespaces, gives up what is awaited, ends all subscriptions.
     pub(crate) fn shut_down(&self) {
-        self.run(|core, now| core.shut_down(now));
+        self.run(Client::shut_down);
         self.unlisten_all();
-    }
-
-    /// Blocks until all transports are closed; cuts those that are not at the limit.
-    pub(crate) fn wait_closed(&self, limit: Duration) {
-        let done = self.wait_until(Some(limit), |monitor| monitor.links.is_empty());
-        if !done {
-            for link in self.lock().links.values() {
-                link.cancel();
-            }
-            self.wait_until(Some(Duration::from_secs(1)), |monitor| monitor.links.is_empty());
-        }
     }
 
     /// Registers a namespace and where its credentials come from.
     pub(crate) fn namespace(&self, name: &str, auth: Option<NamespaceAuth>) -> NamespaceId {
-        self.run_with(|monitor, _| {
+        // What is replaced may run a user's code when it is dropped: not under the lock.
+        let (id, _replaced) = self.run_with(|monitor, _| {
             let id = monitor.core.namespace_id(name);
             while monitor.listeners.len() <= id.0 as usize {
                 monitor.listeners.push(Listeners::default());
             }
-            match auth {
-                None => {}
+            let replaced = match auth {
+                None => None,
                 Some(NamespaceAuth::Fixed(payload)) => {
                     monitor.core.set_auth(id, Auth::Fixed(payload));
-                    monitor.auth_functions.remove(&id);
+                    monitor.auth_functions.remove(&id)
                 }
                 Some(NamespaceAuth::Function(function)) => {
                     monitor.core.set_auth(id, Auth::Ask);
-                    monitor.auth_functions.insert(id, function);
+                    monitor.auth_functions.insert(id, function)
                 }
-            }
-            id
-        })
+            };
+            (id, replaced)
+        });
+        id
     }
 
     /// Looks at the state without changing it.
@@ -249,37 +194,9 @@ impl Driver {
         (self.lock().core.counters(), self.inbox.dropped())
     }
 
-    /// Blocks until a condition holds; `false` when the limit passes before.
-    fn wait_until(
-        &self,
-        limit: Option<Duration>,
-        condition: impl Fn(&mut Monitor) -> bool,
-    ) -> bool {
-        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
-        let mut monitor = self.lock();
-        monitor.waiters += 1;
-        let done = loop {
-            if condition(&mut monitor) {
-                break true;
-            }
-            let left = match deadline {
-                None => Duration::from_secs(3600),
-                Some(deadline) => deadline.saturating_duration_since(Instant::now()),
-            };
-            if left.is_zero() {
-                break false;
-            }
-            monitor =
-                self.changed.wait_timeout(monitor, left).unwrap_or_else(PoisonError::into_inner).0;
-        };
-        monitor.waiters -= 1;
-        done
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Monitor> {
-        // Nothing under the lock runs user code; a panic there is a bug of ours, and the state
-        // machines are still better company than a second panic.
-        self.monitor.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Locked<'_, Monitor> {
+        // Nothing under the lock runs user code, a logger's included.
+        lock(&self.monitor)
     }
 
     /// Carries out what the state machines ask for, but for what has to wait for the lock's release.
@@ -328,13 +245,17 @@ impl Driver {
                 }
                 Output::Status { namespace, status } => {
                     notify = true;
-                    monitor.tell_status(namespace, status);
+                    monitor.tell_status(namespace, &status);
                 }
                 Output::Manager(event) => {
                     notify = true;
+                    self.observers.news(&event);
                     monitor.tell_manager(&event);
                 }
-                Output::Room => notify = true,
+                Output::Room => {
+                    notify = true;
+                    self.observers.room(&monitor.core);
+                }
             }
         }
         if notify && monitor.waiters > 0 {
@@ -357,12 +278,17 @@ impl Driver {
     }
 
     fn address(&self) -> Arc<Address> {
-        Arc::clone(&self.address.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&lock(&self.address))
+    }
+
+    /// Which requests carry a timestamp.
+    pub(crate) fn timestamps(&self) -> Timestamps {
+        self.address().timestamps.clone()
     }
 
     /// Changes where requests lead and what they carry, from the next one on.
     pub(crate) fn change_address(&self, change: impl FnOnce(&mut Address)) {
-        let mut address = self.address.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut address = lock(&self.address);
         change(Arc::make_mut(&mut address));
     }
 
@@ -372,8 +298,9 @@ impl Driver {
         &self,
         transport: crate::options::Transport,
         sid: &str,
+        dialect: &dyn Dialect,
     ) -> crate::net::Request {
-        let eio = self.look(Client::dialect).eio();
+        let eio = dialect.eio();
         self.address().request(eio, transport, Some(sid))
     }
 
@@ -381,62 +308,45 @@ impl Driver {
         match action {
             Action::Wake(signal) => signal.wake(),
             Action::Dial { link, upgrade, polling, sid } => {
-                self.dial(link, upgrade, polling, sid);
+                self.dial(link, upgrade, polling, sid.as_deref());
             }
             Action::AskAuth { namespace, asked } => self.ask_auth(namespace, asked),
             Action::Resolve(slot, result) => slot.resolve(result),
             Action::Drop(listeners) => drop(listeners),
         }
     }
-
-    fn deliver(
-        &self,
-        monitor: &mut Monitor,
-        namespace: NamespaceId,
-        session: u32,
-        packet: SocketPacket,
-        done: &mut Vec<Listener>,
-    ) {
-        let reply = packet.id.map(|ack| {
-            let way_back = WayBack {
-                driver: self.this.clone(),
-                namespace,
-                session,
-                ack: Mutex::new(Some(ack)),
-            };
-            Box::new(way_back) as Box<dyn Reply>
-        });
-        let event = Event::new(packet, reply);
-        if let Some(listeners) = monitor.listeners.get_mut(namespace.0 as usize) {
-            listeners.deliver(&event, &self.inbox, &monitor.dispatcher, done);
-        }
-    }
 }
 
 impl Monitor {
-    fn tell_status(&mut self, namespace: NamespaceId, status: Status) {
+    fn tell_status(&mut self, namespace: NamespaceId, status: &Status) {
         let name = &self.core.namespace(namespace).name;
-        match &status {
+        match status {
             Status::Connected { .. } => {
-                log::info!("connected to {name:?}");
-                self.last_error = None;
+                log_later!(Info, "connected to {name:?}");
+                self.last_errors.remove(&namespace);
             }
             Status::ConnectError(error) => {
-                log::debug!("cannot connect to {name:?}: {error}");
-                self.last_error = Some(error.clone());
+                log_later!(Debug, "cannot connect to {name:?}: {error}");
+                self.last_errors.insert(namespace, error.clone());
             }
+            Status::Error(error) => log_later!(Info, "the server says in {name:?}: {error}"),
             Status::Disconnected { reason, .. } => {
-                log::info!("disconnected from {name:?}: {reason}")
+                log_later!(Info, "disconnected from {name:?}: {reason}");
             }
         }
         if let Some(listeners) = self.listeners.get_mut(namespace.0 as usize) {
-            listeners.tell(&status, &self.dispatcher);
+            listeners.tell(status, &self.dispatcher);
         }
     }
 
     fn tell_manager(&mut self, event: &ManagerEvent) {
-        log::debug!("{event:?}");
-        for sink in &self.manager_listeners {
+        log_later!(Debug, "{event:?}");
+        match event {
+            ManagerEvent::Open => self.last_error = None,
+            ManagerEvent::Error(error) => self.last_error = Some(error.clone()),
+            _ => {}
+        }
+        for (_, sink) in &self.manager_listeners {
             sink.tell(event.clone(), |callback, event| {
                 self.dispatcher.call(Call::Manager(callback, event));
             });
@@ -454,112 +364,4 @@ impl Drop for Driver {
 pub(crate) enum NamespaceAuth {
     Fixed(Payload),
     Function(AuthFunction),
-}
-
-/// The way of an acknowledgement back to the session that asked for it.
-struct WayBack {
-    driver: Weak<Driver>,
-    namespace: NamespaceId,
-    session: u32,
-    ack: Mutex<Option<u64>>,
-}
-
-impl Reply for WayBack {
-    fn reply(&self, payload: Payload) -> Result<()> {
-        let ack = self.ack.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(ack) = ack else {
-            return Err(Error::new(
-                ErrorKind::InvalidOption,
-                "this event was acknowledged already",
-            ));
-        };
-        match self.driver.upgrade() {
-            Some(driver) => driver.reply(self.namespace, self.session, ack, payload),
-            None => Err(Error::new(ErrorKind::Disconnected, "the connection is gone")),
-        }
-    }
-}
-
-/// Adding and removing listeners.
-impl Driver {
-    /// Adds a listener. Where it is a callback, [`Driver::start_dispatch`] comes first.
-    pub(crate) fn listen(
-        &self,
-        namespace: NamespaceId,
-        scope: Scope<'_>,
-        order: Order,
-        once: bool,
-        sink: Sink,
-    ) -> ListenerId {
-        self.change_listeners(namespace, |listeners| listeners.add(scope, order, once, sink))
-    }
-
-    /// Makes sure that there is a thread to run callbacks on.
-    pub(crate) fn start_dispatch(&self) -> Result<()> {
-        self.lock().dispatcher.start()
-    }
-
-    /// How many listeners there are.
-    pub(crate) fn count_listeners(&self, namespace: NamespaceId, scope: Scope<'_>) -> usize {
-        self.lock().listeners[namespace.0 as usize].count(scope)
-    }
-
-    /// Removes the callbacks of a scope, or with `None` those of all events; gives their number.
-    pub(crate) fn remove_callbacks(
-        &self,
-        namespace: NamespaceId,
-        scope: Option<Scope<'_>>,
-    ) -> usize {
-        let removed = self.change_listeners(namespace, |listeners| match scope {
-            Some(scope) => listeners.remove_callbacks(scope),
-            None => listeners.remove_all_callbacks(),
-        });
-        removed.len()
-    }
-
-    fn change_listeners<R>(
-        &self,
-        namespace: NamespaceId,
-        change: impl FnOnce(&mut Listeners) -> R,
-    ) -> R {
-        let mut monitor = self.lock();
-        let listeners = &mut monitor.listeners[namespace.0 as usize];
-        let result = change(listeners);
-        let observed = listeners.count(Scope::Outgoing) > 0;
-        monitor.core.observe_outgoing(namespace, observed);
-        // What is taken out may run a user's code when it is dropped: the caller has it, and by
-        // then the lock is released.
-        result
-    }
-
-    /// Adds a subscription to the statuses of a namespace, which begins with how it stands.
-    pub(crate) fn listen_status(&self, namespace: NamespaceId, sink: StatusSink) -> ListenerId {
-        let mut monitor = self.lock();
-        let connected = monitor.core.namespace(namespace).status();
-        if let (Some(status), StatusSink::Channel(sender, _)) = (connected, &sink) {
-            let _ = sender.try_send(status);
-        }
-        monitor.listeners[namespace.0 as usize].add_status(sink)
-    }
-
-    /// Removes one listener; `false` when there is none of this number.
-    pub(crate) fn unlisten(&self, namespace: NamespaceId, listener: ListenerId) -> bool {
-        let (event, status) =
-            self.change_listeners(namespace, |listeners| listeners.remove(listener));
-        event.is_some() || status.is_some()
-    }
-
-    /// Ends all subscriptions and callbacks.
-    pub(crate) fn unlisten_all(&self) {
-        let mut monitor = self.lock();
-        let listeners: Vec<Listeners> = monitor.listeners.iter_mut().map(std::mem::take).collect();
-        let manager_listeners = std::mem::take(&mut monitor.manager_listeners);
-        drop(monitor);
-        drop((listeners, manager_listeners));
-    }
-
-    /// Adds a listener to the news of the connection.
-    pub(crate) fn listen_manager(&self, sink: NewsSink<ManagerEvent>) {
-        self.lock().manager_listeners.push(sink);
-    }
 }

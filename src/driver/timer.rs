@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use rustix::time::{
@@ -17,6 +17,7 @@ use super::Driver;
 use super::clock::now;
 use crate::core::timer::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
+use crate::lock::{lock, log_later};
 
 static TABLE: Mutex<Table> =
     Mutex::new(Table { deadlines: BTreeMap::new(), drivers: 0, timer: None });
@@ -34,7 +35,7 @@ struct Table {
 
 /// Makes sure that the thread runs, for one more driver.
 pub(super) fn register() -> Result<()> {
-    let mut table = lock();
+    let mut table = lock(&TABLE);
     if table.timer.is_none() {
         let timer = Arc::new(
             timerfd_create(TimerfdClockId::Boottime, TimerfdFlags::CLOEXEC).map_err(|error| {
@@ -58,7 +59,7 @@ pub(super) fn register() -> Result<()> {
 
 /// One driver less. The thread ends with the last.
 pub(super) fn unregister(driver: &Weak<Driver>) {
-    let mut table = lock();
+    let mut table = lock(&TABLE);
     let address = Weak::as_ptr(driver) as usize;
     table.deadlines.retain(|(_, of), _| *of != address);
     table.drivers = table.drivers.saturating_sub(1);
@@ -71,7 +72,7 @@ pub(super) fn unregister(driver: &Weak<Driver>) {
 
 /// Has the driver called at this moment.
 pub(super) fn arm(driver: &Weak<Driver>, at: Timestamp) {
-    let mut table = lock();
+    let mut table = lock(&TABLE);
     let first = table.deadlines.keys().next().map(|(at, _)| *at);
     table.deadlines.insert((at, Weak::as_ptr(driver) as usize), driver.clone());
     if first.is_none_or(|first| at < first) {
@@ -92,7 +93,7 @@ fn run(timer: &Arc<OwnedFd>) {
                 driver.on_timer();
             }
         }
-        let table = lock();
+        let table = lock(&TABLE);
         if !table.timer.as_ref().is_some_and(|current| Arc::ptr_eq(current, timer)) {
             return;
         }
@@ -103,7 +104,7 @@ fn run(timer: &Arc<OwnedFd>) {
 }
 
 fn pop_due() -> Option<Weak<Driver>> {
-    let mut table = lock();
+    let mut table = lock(&TABLE);
     let first = table.deadlines.first_entry()?;
     (first.key().0 <= now()).then(|| first.remove())
 }
@@ -118,10 +119,6 @@ fn fire_at(timer: &OwnedFd, at: Timestamp) {
     let never_again = Timespec { tv_sec: 0, tv_nsec: 0 };
     let setting = Itimerspec { it_interval: never_again, it_value: value };
     if let Err(error) = timerfd_settime(timer, TimerfdTimerFlags::ABSTIME, &setting) {
-        log::error!("cannot set the timer: {error}");
+        log_later!(Error, "cannot set the timer: {error}");
     }
-}
-
-fn lock() -> MutexGuard<'static, Table> {
-    TABLE.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -18,6 +18,8 @@ pub(super) struct Dialler {
 
 impl Dialler {
     /// Connects; the socket is non-blocking. A cancellation ends it at once.
+    // Apart, so that it shares its stack with the handshakes that follow.
+    #[inline(never)]
     pub(super) fn dial(&self, host: &str, port: u16, signal: &Signal) -> Result<TcpStream> {
         signal.check()?;
         signal.reached(None);

@@ -375,6 +375,6 @@ mod tests {
         let signal = signal();
         signal.enter(Stage::Tcp, Some(Duration::from_millis(30)));
         let error = first(&[hole], &signal).unwrap_err();
-        assert_eq!((error.kind(), error.stage()), (ErrorKind::Timeout, Some(Stage::Tcp)));
+        assert_eq!((error.is_timeout(), error.stage()), (true, Some(Stage::Tcp)));
     }
 }

@@ -57,6 +57,8 @@ pub(super) fn upgrade_request(
 }
 
 /// Sends the request and reads the answer, whose headers go to `note`.
+// Its frame is large: apart, it shares its stack with what the thread does later.
+#[inline(never)]
 pub(super) fn shake_hands(
     stream: Stream,
     upgrade: http::Request<()>,
@@ -310,7 +312,9 @@ mod tests {
         loop {
             use crate::net::websocket::Received;
             match websocket.read().unwrap() {
-                Received::Nothing => drop(websocket.wait(true, false, &signal).unwrap()),
+                Received::Nothing => {
+                    websocket.wait(true, false, &signal).unwrap();
+                }
                 other => {
                     let frame = crate::proto::revision::Frame::Text("x".to_owned());
                     assert_eq!(other, Received::Frame(frame));

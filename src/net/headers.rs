@@ -23,15 +23,22 @@ const OWN: [&str; 11] = [
     "upgrade",
 ];
 
+/// Checks one header, for whoever wants to know before there is a request.
+pub(crate) fn check_header(name: &str, value: &str) -> Result<()> {
+    if OWN.iter().any(|own| own.eq_ignore_ascii_case(name)) {
+        let what = format!("the header `{name}` is written by the transport");
+        return Err(Error::new(ErrorKind::InvalidOption, what));
+    }
+    parse_name(name)?;
+    parse_value(name, value).map(drop)
+}
+
 /// Checks the configured headers; the same ones are refused on both transports.
 pub(super) fn checked(headers: &[(String, String)]) -> Result<Vec<(HeaderName, HeaderValue)>> {
     headers
         .iter()
         .map(|(name, value)| {
-            if OWN.iter().any(|own| own.eq_ignore_ascii_case(name)) {
-                let what = format!("the header `{name}` is written by the transport");
-                return Err(Error::new(ErrorKind::InvalidOption, what));
-            }
+            check_header(name, value)?;
             Ok((parse_name(name)?, parse_value(name, value)?))
         })
         .collect()

@@ -26,6 +26,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 
 #[cfg(feature = "polling")]
+pub(crate) use headers::check_header;
 pub(crate) use http::Http;
 pub(crate) use request::Request;
 pub(crate) use signal::Signal;

@@ -140,7 +140,7 @@ impl Signal {
             ErrorKind::Connect(Stage::Dns | Stage::Tcp) => {
                 error.with_attempt(None, progress.started.elapsed())
             }
-            ErrorKind::Connect(_) | ErrorKind::Timeout => {
+            ErrorKind::Connect(_) => {
                 error.with_attempt(progress.address, progress.started.elapsed())
             }
             _ => error,
@@ -155,7 +155,7 @@ impl Signal {
         if left.is_zero() {
             let stage = progress.stage;
             let what = format!("the stage {stage} was not over within its limit of {limit:?}");
-            return Err(Error::new(ErrorKind::Timeout, what).with_stage(stage));
+            return Err(Error::new(ErrorKind::Connect(stage), what).timed_out());
         }
         Ok(Some(left))
     }
@@ -338,7 +338,7 @@ mod tests {
         let event = event_descriptor().unwrap();
         signal.enter(Stage::Tls, Some(Duration::from_millis(20)));
         let error = signal.wait_for_io(event.as_fd(), PollFlags::IN).unwrap_err();
-        assert_eq!((error.kind(), error.stage()), (ErrorKind::Timeout, Some(Stage::Tls)));
+        assert_eq!((error.is_timeout(), error.stage()), (true, Some(Stage::Tls)));
         raise(&event);
         signal.wait_for_io(event.as_fd(), PollFlags::IN).unwrap_err();
         signal.lift_limit();

@@ -93,9 +93,7 @@ impl Refusal<'_> {
                     .to_owned()
             }
             400 if engine_error(self.body).is_some_and(|(code, _)| code == 5) => {
-                "the server does not speak this revision of the protocol: its Socket.IO is older \
-                 than this connection asks for, or newer"
-                    .to_owned()
+                "the server does not speak that revision: is `Revision::Auto` better?".to_owned()
             }
             401 | 403 => "are the credentials and the origin right?".to_owned(),
             404 => "is the `path` option right, and is it a Socket.IO server?".to_owned(),

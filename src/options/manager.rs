@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::Limits;
+use super::{Limits, ParserKind, Revision};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A way to carry packets.
@@ -34,6 +34,8 @@ impl Transport {
 /// What [`Builder`](crate::Builder) collects for the connection itself.
 #[derive(Clone, Debug)]
 pub(crate) struct ManagerOptions {
+    pub(crate) revision: Revision,
+    pub(crate) parser: ParserKind,
     pub(crate) transports: Vec<Transport>,
     pub(crate) upgrade: bool,
     pub(crate) try_all_transports: bool,
@@ -51,6 +53,8 @@ pub(crate) struct ManagerOptions {
 impl Default for ManagerOptions {
     fn default() -> Self {
         Self {
+            revision: Revision::Auto,
+            parser: ParserKind::Json,
             transports: if cfg!(feature = "polling") {
                 vec![Transport::Polling, Transport::WebSocket]
             } else {
@@ -78,9 +82,18 @@ impl ManagerOptions {
         if self.transports.is_empty() {
             return refuse("there is no transport to use".into());
         }
+        let listed =
+            |transport| self.transports.iter().filter(|other| **other == transport).count();
+        if let Some(twice) = self.transports.iter().find(|transport| listed(**transport) > 1) {
+            return refuse(format!("the transport {twice} is listed twice"));
+        }
         if !cfg!(feature = "polling") && self.transports.contains(&Transport::Polling) {
             return Err(Error::new(ErrorKind::Unsupported, "this build has no long-polling")
                 .with_hint("enable the feature \"polling\""));
+        }
+        if !cfg!(feature = "msgpack") && self.parser == ParserKind::MessagePack {
+            return Err(Error::new(ErrorKind::Unsupported, "this build has no MessagePack")
+                .with_hint("enable the feature \"msgpack\""));
         }
         if !(0.0..=1.0).contains(&self.randomization_factor) {
             let factor = self.randomization_factor;
@@ -88,6 +101,13 @@ impl ManagerOptions {
         }
         if self.reconnection_delay.is_zero() || self.reconnection_delay_max.is_zero() {
             return refuse("a reconnection delay of zero would hammer the server".into());
+        }
+        for (name, limit) in
+            [("timeout", self.timeout), ("namespace_timeout", self.namespace_timeout)]
+        {
+            if limit.is_some_and(|limit| limit.is_zero()) {
+                return refuse(format!("a {name} of zero would fail each attempt"));
+            }
         }
         self.limits.check()
     }

@@ -26,11 +26,11 @@ pub use value::{Value, ValueIndex};
 
 /// An encoded argument list: JSON text, with placeholders for the attachments.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Payload {
+pub struct Payload {
     /// A JSON array for events and acknowledgements, an object for a CONNECT packet, or empty.
-    pub(crate) json: String,
+    pub json: String,
     /// The binary values, by the number in their placeholder.
-    pub(crate) attachments: Vec<Bytes>,
+    pub attachments: Vec<Bytes>,
 }
 
 impl Payload {
@@ -40,12 +40,12 @@ impl Payload {
     /// To serde an array of fixed size (`[T; N]`) is a tuple too, so it is an argument list; a
     /// slice, a `Vec` and a tuple struct are one argument. `None` and `Value::Null` are the argument `null`, but
     /// `serde_json::Value::Null` cannot be told from `()`.
-    pub(crate) fn event<T: Serialize + ?Sized>(name: &str, args: &T) -> Result<Self> {
+    pub fn event<T: Serialize + ?Sized>(name: &str, args: &T) -> Result<Self> {
         ser::list(Some(name), args)
     }
 
     /// Encodes `[arguments…]`, by the same rule.
-    pub(crate) fn args<T: Serialize + ?Sized>(args: &T) -> Result<Self> {
+    pub fn args<T: Serialize + ?Sized>(args: &T) -> Result<Self> {
         ser::list(None, args)
     }
 
@@ -53,7 +53,7 @@ impl Payload {
     ///
     /// `()` and `None` become an empty text: nothing to send along. Anything else but an object
     /// is an error, because servers drop a connection that sends it.
-    pub(crate) fn value<T: Serialize + ?Sized>(value: &T) -> Result<Self> {
+    pub fn value<T: Serialize + ?Sized>(value: &T) -> Result<Self> {
         ser::object(value)
     }
 

@@ -9,17 +9,17 @@ use crate::error::Result;
 
 /// What the server says about the session in its `open` packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Handshake {
+pub struct Handshake {
     /// The id of the Engine.IO session: 1 to 256 visible ASCII characters.
-    pub(crate) sid: String,
+    pub sid: String,
     /// Whether the server offers an upgrade to WebSocket.
-    pub(crate) upgrade_to_websocket: bool,
+    pub upgrade_to_websocket: bool,
     /// The period of heartbeats.
-    pub(crate) ping_interval: Duration,
+    pub ping_interval: Duration,
     /// How long a heartbeat may be late.
-    pub(crate) ping_timeout: Duration,
+    pub ping_timeout: Duration,
     /// The largest body of a request that the server takes, in bytes.
-    pub(crate) max_payload: Option<usize>,
+    pub max_payload: Option<usize>,
 }
 
 /// The most bytes of JSON that are looked at; real ones have about 130.
@@ -64,7 +64,7 @@ impl Handshake {
     }
 
     /// Writes the JSON of an `open` packet.
-    pub(crate) fn to_json(&self) -> String {
+    pub fn to_json(&self) -> String {
         let sid = Value::from(self.sid.as_str());
         let upgrades = if self.upgrade_to_websocket { r#"["websocket"]"# } else { "[]" };
         let interval = self.ping_interval.as_millis();

@@ -6,7 +6,7 @@ use super::text::MessageText;
 
 /// One Engine.IO packet, in either direction.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Packet {
+pub enum Packet {
     /// `0`: the server's handshake, still as JSON text.
     Open(String),
     /// `1`: the sender closes the session.
@@ -27,7 +27,7 @@ pub(crate) enum Packet {
 
 /// What a ping or a pong carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Probe {
+pub enum Probe {
     /// Nothing, or text without a meaning (which is never echoed): a heartbeat.
     Heartbeat,
     /// The word `probe`: a transport under test.

@@ -10,7 +10,7 @@ use crate::payload::Payload;
 
 /// The types of Socket.IO packets. Whether a packet has attachments is not part of its type here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// `0`: joins a namespace, or tells that it was joined.
     Connect,
     /// `1`: leaves a namespace.
@@ -25,27 +25,27 @@ pub(crate) enum Kind {
 
 /// All of an outgoing packet but its data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Header<'a> {
+pub struct Header<'a> {
     /// The type.
-    pub(crate) kind: Kind,
+    pub kind: Kind,
     /// The namespace, with its leading slash.
-    pub(crate) namespace: &'a str,
+    pub namespace: &'a str,
     /// The id that asks for an acknowledgement, or that this acknowledges.
-    pub(crate) id: Option<u64>,
+    pub id: Option<u64>,
 }
 
 /// A received packet, whole. Text and attachments are kept as they came.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct SocketPacket {
+pub struct SocketPacket {
     /// The type.
-    pub(crate) kind: Kind,
+    pub kind: Kind,
     /// The id that asks for an acknowledgement, or that this acknowledges.
     ///
     /// One beyond `u64` is `None`: an event that we cannot acknowledge, an acknowledgement that
     /// matches nothing. So this is `None` in an acknowledgement only where it is to be ignored.
-    pub(crate) id: Option<u64>,
+    pub id: Option<u64>,
     /// The attachments, in the order of their numbers.
-    pub(crate) attachments: Vec<Bytes>,
+    pub attachments: Vec<Bytes>,
     /// The message, in which the ranges below lie (they count from behind the type digit `4`).
     pub(crate) text: MessageText,
     /// Where the namespace stands; `None` is `/`.
@@ -82,17 +82,17 @@ impl SocketPacket {
     }
 
     /// The namespace.
-    pub(crate) fn namespace(&self) -> &str {
+    pub fn namespace(&self) -> &str {
         self.namespace.clone().map_or("/", |range| &self.text.as_str()[range])
     }
 
     /// The JSON of the packet; empty where there is none.
-    pub(crate) fn data(&self) -> &str {
+    pub fn data(&self) -> &str {
         &self.text.as_str()[self.data.clone()]
     }
 
     /// The name of the event; empty for other packets.
-    pub(crate) fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         match &self.name {
             Name::None => "",
             Name::Plain(range) => &self.text.as_str()[range.clone()],

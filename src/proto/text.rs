@@ -7,7 +7,7 @@ use std::fmt;
 /// Keeping the digit in front saves a copy of every message in each direction: the encoder of a
 /// Socket.IO packet writes behind it, and a received frame is kept as it came.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct MessageText(String);
+pub struct MessageText(String);
 
 impl MessageText {
     /// The type digit of a message.

@@ -69,7 +69,7 @@ fn connect(server: &Server, tls: Tls, way: Way) -> Result<Socket> {
     socket.wait_connected(LIMIT)?;
     #[cfg(feature = "polling")]
     if matches!(way, Way::Upgrade) {
-        while !matches!(recv_within(&news, LIMIT), ManagerEvent::Upgrade(_)) {}
+        while !matches!(recv_within(news.receiver(), LIMIT), ManagerEvent::Upgrade(_)) {}
     }
     let _ = news;
     let sum: u32 = socket.timeout(LIMIT).emit_with_ack("sum", (20, 22))?.wait()?;
@@ -264,7 +264,7 @@ fn a_renewed_authority_is_taken_up_without_a_restart() {
         std::fs::write(&file, "half a file").unwrap();
         before.cmd("drop");
         let warning = loop {
-            if let ManagerEvent::Warning(error) = recv_within(&news, LIMIT) {
+            if let ManagerEvent::Warning(error) = recv_within(news.receiver(), LIMIT) {
                 break error;
             }
         };
@@ -273,7 +273,7 @@ fn a_renewed_authority_is_taken_up_without_a_restart() {
         std::fs::write(&file, new.pem()).unwrap();
         before.cmd("drop");
         let refused = loop {
-            if let ManagerEvent::Error(error) = recv_within(&news, LIMIT) {
+            if let ManagerEvent::Error(error) = recv_within(news.receiver(), LIMIT) {
                 if error.stage() == Some(Stage::Tls) {
                     break error;
                 }

@@ -211,7 +211,7 @@ fn a_cancellation_or_the_limit_ends_the_wait_for_a_proxy() {
     let ended =
         spawn(move || Net::new(options).unwrap().websocket(&request(), &signal()).map(drop));
     let error = ended.recv_timeout(LIMIT).unwrap().unwrap_err();
-    assert_eq!((error.kind(), error.stage()), (ErrorKind::Timeout, Some(Stage::Proxy)));
+    assert_eq!((error.is_timeout(), error.stage()), (true, Some(Stage::Proxy)));
     assert_eq!(error.address().unwrap().port(), port);
     proxy.join().unwrap().unwrap();
 }

@@ -23,6 +23,7 @@ use super::signal::Signal;
 use super::stream::Stream;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result};
+use crate::lock::log_later;
 use crate::options::{Tls, TlsBackend};
 
 /// Encrypts connections: one configuration with its cache of sessions.
@@ -66,7 +67,8 @@ impl TlsConnector {
     ) -> Result<Stream> {
         let name = self.server_name.as_deref().unwrap_or_else(|| endpoint.host_without_zone());
         if self.accept_invalid {
-            log::warn!(
+            log_later!(
+                Warn,
                 "the certificate of {endpoint} is not verified (reject_unauthorized(false))"
             );
         }

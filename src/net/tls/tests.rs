@@ -135,7 +135,9 @@ fn round_trip(mut websocket: WebSocket, signal: &Signal, bytes: Vec<u8>) {
     loop {
         let all_out = websocket.flush().unwrap();
         match websocket.read().unwrap() {
-            Received::Nothing => drop(websocket.wait(true, !all_out, signal).unwrap()),
+            Received::Nothing => {
+                websocket.wait(true, !all_out, signal).unwrap();
+            }
             received => {
                 assert!(received == Received::Frame(sent));
                 break;
@@ -414,7 +416,9 @@ fn an_end_without_the_end_of_tls_is_a_close_of_a_websocket() {
         let mut websocket = net_with(tls).websocket(&request, &signal).unwrap();
         loop {
             match websocket.read().unwrap() {
-                Received::Nothing => drop(websocket.wait(true, false, &signal).unwrap()),
+                Received::Nothing => {
+                    websocket.wait(true, false, &signal).unwrap();
+                }
                 Received::Closed(_) => break,
                 Received::Frame(_) => panic!("a frame from nowhere"),
             }

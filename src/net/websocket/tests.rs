@@ -54,7 +54,9 @@ fn client<T: Send + 'static>(
 fn next(websocket: &mut WebSocket, signal: &Signal) -> Result<Received> {
     loop {
         match websocket.read()? {
-            Received::Nothing => drop(websocket.wait(true, false, signal)?),
+            Received::Nothing => {
+                websocket.wait(true, false, signal)?;
+            }
             other => return Ok(other),
         }
     }
@@ -104,7 +106,9 @@ fn messages_go_there_and_back() {
         let all_out = websocket.flush().unwrap();
         match websocket.read().unwrap() {
             Received::Frame(frame) => received.push(frame),
-            Received::Nothing => drop(websocket.wait(true, !all_out, &signal).unwrap()),
+            Received::Nothing => {
+                websocket.wait(true, !all_out, &signal).unwrap();
+            }
             Received::Closed(why) => panic!("{why}"),
         }
     }

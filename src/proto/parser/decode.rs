@@ -4,16 +4,23 @@ use std::ops::Range;
 
 use super::header::{Head, Id};
 use crate::error::Result;
+use crate::lock::log_later;
 use crate::proto::json::{Outline, Shape, repair, scan};
 use crate::proto::protocol_error;
 use crate::proto::socket_packet::{Kind, Name, RESERVED_EVENTS, SocketPacket};
 use crate::proto::text::MessageText;
 
 /// Reads the text of a packet; gives it with the number of attachments that it announces.
-pub(super) fn decode(text: MessageText, max_attachments: usize) -> Result<(SocketPacket, usize)> {
-    let head = Head::read(text.as_str(), max_attachments)?;
+pub(in crate::proto) fn decode(
+    text: MessageText,
+    max_attachments: usize,
+    lax: bool,
+) -> Result<(SocketPacket, usize)> {
+    let head = Head::read(text.as_str(), max_attachments, lax)?;
     let (text, outline) = check_json(text, head.len)?;
-    check_shape(head.kind, outline.as_ref(), text.as_str())?;
+    if !(lax && head.kind == Kind::ConnectError) {
+        check_shape(head.kind, outline.as_ref(), text.as_str())?;
+    }
     let id = ack_id(&head, text.as_str())?;
     let name = match (head.kind, outline) {
         (Kind::Event, Some(outline)) => event_name(text.as_str(), head.len, outline.first)?,
@@ -85,7 +92,7 @@ fn ack_id(head: &Head, text: &str) -> Result<Option<u64>> {
         Id::None => Ok(None),
         Id::Huge => {
             let start = crate::error::snippet(text.as_bytes());
-            log::warn!("ignoring an ack id beyond 64 bits: \"{start}\"");
+            log_later!(Warn, "ignoring an ack id beyond 64 bits: \"{start}\"");
             Ok(None)
         }
     }

@@ -1,0 +1,491 @@
+//! The state machines in virtual time: a [`World`] plays the driver, the clock and the server.
+
+mod acks;
+mod backoff;
+mod buffers;
+mod closing;
+mod heartbeat;
+mod malformed;
+mod namespaces;
+mod random;
+mod recovery;
+mod retries;
+mod revision;
+mod upgrade;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::client::{Client, Emit, Output, Refused};
+use super::engine::{LinkId, Loss, Work};
+use super::namespace::NamespaceId;
+use super::timer::Timestamp;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{ManagerEvent, Status};
+use crate::options::{ManagerOptions, Transport};
+use crate::payload::Payload;
+use crate::proto::handshake::Handshake;
+use crate::proto::packet::Packet;
+use crate::proto::revision::{Dialect, Frame, V4_DIALECT};
+
+/// The heartbeat of the scripted server.
+const INTERVAL: Duration = Duration::from_secs(25);
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The least time there is.
+const MOMENT: Duration = Duration::from_nanos(1);
+
+/// The connection under test with everything around it.
+struct World {
+    client: Client<u32>,
+    now: Timestamp,
+    links: BTreeMap<LinkId, Wire>,
+    /// Those of them whose threads run.
+    running: Vec<LinkId>,
+    last_link: LinkId,
+    /// How many sessions were begun.
+    sessions: usize,
+    log: Vec<String>,
+    /// The questions for credentials.
+    asked: Vec<(NamespaceId, u32)>,
+    /// How often those who wait were told to look again.
+    rooms: usize,
+    /// Writes are finished by [`World::written`] only.
+    slow: bool,
+    /// Transports that are to close in good order do not.
+    stubborn: bool,
+    /// What the server speaks.
+    dialect: &'static dyn Dialect,
+    /// What the server says in its handshake.
+    handshake: Handshake,
+}
+
+/// What the driver has for a link.
+#[derive(Debug)]
+struct Wire {
+    transport: Transport,
+    sid: Option<String>,
+    /// The number of the session it was dialled for.
+    session: usize,
+    /// The thread that reads, of a WebSocket also the one that writes, has something to do.
+    reader_awake: bool,
+    /// The thread that posts has something to do.
+    writer_awake: bool,
+    writing: bool,
+    /// A request of the reader waits for its response.
+    polling: bool,
+    /// The WebSocket is open, or the first response was there.
+    started: bool,
+    sent: Vec<String>,
+}
+
+impl World {
+    /// A client that uses WebSocket alone.
+    fn new() -> Self {
+        Self::with(|_| ())
+    }
+
+    /// The same, with other options.
+    fn with(change: impl FnOnce(&mut ManagerOptions)) -> Self {
+        let mut options =
+            ManagerOptions { transports: vec![Transport::WebSocket], ..ManagerOptions::default() };
+        change(&mut options);
+        Self {
+            client: Client::new(options, 7),
+            now: Timestamp(Duration::from_secs(1000)),
+            links: BTreeMap::new(),
+            running: Vec::new(),
+            last_link: LinkId(0),
+            sessions: 0,
+            log: Vec::new(),
+            asked: Vec::new(),
+            rooms: 0,
+            slow: false,
+            stubborn: false,
+            dialect: V4_DIALECT,
+            handshake: Handshake {
+                sid: "engine".into(),
+                upgrade_to_websocket: false,
+                ping_interval: INTERVAL,
+                ping_timeout: TIMEOUT,
+                max_payload: Some(1_000_000),
+            },
+        }
+    }
+
+    /// A client that begins with long-polling, and a server that offers the upgrade.
+    fn polling() -> Self {
+        let mut world = Self::with(|options| {
+            options.transports = vec![Transport::Polling, Transport::WebSocket];
+        });
+        world.handshake.upgrade_to_websocket = true;
+        world
+    }
+
+    /// A client that is connected to `/` by WebSocket.
+    fn joined() -> (Self, NamespaceId) {
+        let mut world = Self::new();
+        let root = world.join("/");
+        world.log();
+        (world, root)
+    }
+
+    /// Connects a namespace, with all that takes.
+    fn join(&mut self, name: &str) -> NamespaceId {
+        let id = self.connect(name);
+        if self.client.engine().is_none_or(|engine| engine.sid().is_none()) {
+            self.open();
+        }
+        let head = if name == "/" { "40".to_owned() } else { format!("40{name},") };
+        self.receive(&format!("{head}{{\"sid\":\"{name}1\"}}"));
+        self.sent();
+        id
+    }
+
+    fn connect(&mut self, name: &str) -> NamespaceId {
+        let id = self.client.namespace_id(name);
+        self.run(|client, now| client.connect(id, now));
+        id
+    }
+
+    /// The server accepts the connection and opens the session.
+    fn open(&mut self) {
+        let open = format!("0{}", self.handshake.to_json());
+        self.connected();
+        self.receive(&open);
+    }
+
+    /// The link dialled last has its connection.
+    fn connected(&mut self) {
+        self.connected_on(self.last_link);
+    }
+
+    fn connected_on(&mut self, link: LinkId) {
+        if let Some(wire) = self.links.get_mut(&link) {
+            if wire.transport == Transport::WebSocket {
+                wire.started = true;
+                wire.reader_awake = true;
+                self.run(|client, now| client.connected(link, now));
+            }
+        }
+    }
+
+    /// Something arrives on the link dialled last.
+    fn receive(&mut self, text: &str) {
+        self.receive_on(self.last_link, &[text]);
+    }
+
+    /// Something arrives on a link: frames, or the response to a request.
+    fn receive_on(&mut self, link: LinkId, packets: &[&str]) {
+        let dialect = self.dialect;
+        self.run(|client, _| client.settle(link, dialect));
+        for text in packets {
+            match dialect.decode_frame(Frame::Text((*text).to_owned())) {
+                Ok(packet) => self.run(|client, now| client.received(link, packet, now)),
+                Err(error) => return self.lose(link, Loss::Failed(error)),
+            }
+        }
+        let Some(wire) = self.links.get_mut(&link) else { return };
+        if wire.transport == Transport::Polling {
+            wire.polling = false;
+            wire.writer_awake |= !wire.started;
+            wire.started = true;
+        }
+        wire.reader_awake = wire.started;
+        self.settle();
+    }
+
+    /// What was written to the link dialled last, since the last look.
+    fn sent(&mut self) -> Vec<String> {
+        self.sent_on(self.last_link)
+    }
+
+    fn sent_on(&mut self, link: LinkId) -> Vec<String> {
+        self.links.get_mut(&link).map(|wire| std::mem::take(&mut wire.sent)).unwrap_or_default()
+    }
+
+    /// A slow writer is done.
+    fn written(&mut self) {
+        self.written_on(self.last_link);
+    }
+
+    fn written_on(&mut self, link: LinkId) {
+        if let Some(wire) = self.links.get_mut(&link).filter(|wire| wire.writing) {
+            wire.writing = false;
+            wire.wake_writer();
+            self.run(|client, now| client.written(link, now));
+        }
+    }
+
+    /// A link fails.
+    fn lose(&mut self, link: LinkId, loss: Loss) {
+        self.run(|client, now| client.lost(link, loss, now));
+        self.end(link);
+    }
+
+    /// The server closes the link dialled last.
+    fn drop_link(&mut self) {
+        self.lose(self.last_link, Loss::Closed("closed by the server".into()));
+    }
+
+    /// The threads of a link end.
+    fn end(&mut self, link: LinkId) {
+        self.finish(link);
+        self.settle();
+    }
+
+    fn emit(&mut self, id: NamespaceId, json: &str) -> Result<()> {
+        self.try_emit(id, emit(json)).map_err(refusal)
+    }
+
+    /// Emits an event with an acknowledgement of this number.
+    fn emit_with_ack(
+        &mut self,
+        id: NamespaceId,
+        json: &str,
+        ack: u32,
+        timeout: Option<Duration>,
+    ) -> Result<()> {
+        self.try_emit(id, Emit { ack: Some(ack), timeout, ..emit(json) }).map_err(refusal)
+    }
+
+    fn try_emit(&mut self, id: NamespaceId, emit: Emit<u32>) -> Result<(), Refused<Emit<u32>>> {
+        self.run(|client, now| client.emit(id, emit, now))
+    }
+
+    fn disconnect(&mut self, id: NamespaceId) {
+        self.run(|client, now| client.disconnect(id, now));
+    }
+
+    /// Lets time pass, from deadline to deadline.
+    fn advance(&mut self, by: Duration) {
+        let target = self.now + by;
+        while let Some(deadline) = self.client.next_deadline().filter(|at| *at <= target) {
+            self.now = self.now.max(deadline);
+            self.run(Client::expire);
+        }
+        self.now = target;
+    }
+
+    /// Lets time pass up to the next deadline.
+    fn advance_to_deadline(&mut self) -> Duration {
+        let deadline = self.client.next_deadline().expect("a deadline");
+        let pause = deadline.0.saturating_sub(self.now.0);
+        self.advance(pause);
+        pause
+    }
+
+    /// Lets time pass while the device sleeps, so that no timer fires.
+    fn sleep(&mut self, by: Duration) {
+        self.now = self.now + by;
+    }
+
+    /// What the users saw since the last look.
+    fn log(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.log)
+    }
+
+    /// What the users of sockets saw since the last look.
+    fn news(&mut self) -> Vec<String> {
+        let mut log = self.log();
+        log.retain(|line| !line.starts_with("manager"));
+        log
+    }
+
+    /// The links whose threads run.
+    fn alive(&self) -> Vec<LinkId> {
+        self.running.clone()
+    }
+
+    /// Nothing is left of any session, nor any timer.
+    fn assert_at_rest(&self) {
+        assert_eq!(self.alive(), []);
+        assert_eq!(self.client.next_deadline(), None);
+        assert!(self.client.engine().is_none());
+        assert!(self.client.retiring.is_empty());
+    }
+
+    /// Calls a verb, and does what follows as a driver would.
+    fn run<R>(&mut self, verb: impl FnOnce(&mut Client<u32>, Timestamp) -> R) -> R {
+        let result = verb(&mut self.client, self.now);
+        self.settle();
+        result
+    }
+
+    fn settle(&mut self) {
+        loop {
+            while let Some(output) = self.client.poll_output() {
+                self.obey(output);
+            }
+            let links: Vec<LinkId> = self.alive();
+            if !links.into_iter().any(|link| self.step(link)) {
+                return;
+            }
+        }
+    }
+
+    /// What the threads of a link do next; `false` when they sleep.
+    fn step(&mut self, link: LinkId) -> bool {
+        let Some(wire) = self.links.get_mut(&link) else { return false };
+        if wire.transport == Transport::Polling && wire.reader_awake && !wire.polling {
+            match self.client.may_poll(link, self.now) {
+                None => self.finish(link),
+                Some(permitted) => {
+                    wire.polling = permitted;
+                    wire.reader_awake = false;
+                }
+            }
+            return true;
+        }
+        let awake = match wire.transport {
+            Transport::Polling => wire.writer_awake,
+            Transport::WebSocket => wire.reader_awake,
+        };
+        if !awake || wire.writing {
+            return false;
+        }
+        match self.client.take(link, self.now) {
+            Work::Write(packets) => {
+                let dialect = self.client.dialect_of(link);
+                wire.sent.extend(packets.into_iter().map(|packet| text(dialect, packet)));
+                wire.writing = self.slow;
+                if !self.slow {
+                    self.client.written(link, self.now);
+                }
+            }
+            Work::Wait => wire.sleep(),
+            Work::Finish if self.stubborn => wire.sleep(),
+            // The reader is in a request, out of which it has to be called.
+            Work::Finish | Work::Stop if wire.polling => wire.sleep(),
+            Work::Finish | Work::Stop => self.finish(link),
+        }
+        true
+    }
+
+    fn finish(&mut self, link: LinkId) {
+        if let Some(index) = self.running.iter().position(|running| *running == link) {
+            self.running.remove(index);
+            self.client.ended(link, self.now);
+        }
+    }
+
+    fn obey(&mut self, output: Output<u32>) {
+        match output {
+            Output::Dial { link, transport, sid } => {
+                self.sessions += usize::from(sid.is_none());
+                let wire = Wire {
+                    transport,
+                    sid,
+                    session: self.sessions,
+                    reader_awake: false,
+                    writer_awake: false,
+                    writing: false,
+                    polling: transport == Transport::Polling,
+                    started: false,
+                    sent: Vec::new(),
+                };
+                assert!(self.links.insert(link, wire).is_none(), "each link is dialled once");
+                self.running.push(link);
+                self.last_link = link;
+            }
+            Output::Wake(link) => {
+                let wire = self.links.get_mut(&link).expect("only what was dialled is woken");
+                // What sleeps is woken; what is under way finds out by itself.
+                wire.reader_awake |= wire.started;
+                wire.writer_awake |= wire.started;
+            }
+            Output::Stop(link) => self.finish(link),
+            Output::AskAuth { namespace, asked } => {
+                self.asked.push((namespace, asked));
+                self.log.push(format!("{}: ask", self.name(namespace)));
+            }
+            Output::Event { namespace, packet, .. } => {
+                self.log.push(format!("{}: event {}", self.name(namespace), packet.data()));
+            }
+            Output::Status { namespace, status } => {
+                self.log.push(format!("{}: {}", self.name(namespace), describe(&status)));
+            }
+            Output::Manager(event) => self.log.push(format!("manager: {}", news(&event))),
+            Output::Acked { ack, result: Ok(packet) } => {
+                self.log.push(format!("ack {ack}: {}", packet.data()));
+            }
+            Output::Acked { ack, result: Err(error) } => {
+                self.log.push(format!("ack {ack} failed: {}", error.kind()));
+            }
+            Output::Sent { namespace, payload } => {
+                self.log.push(format!("{}: sent {}", self.name(namespace), payload.json));
+            }
+            Output::Room => self.rooms += 1,
+        }
+    }
+
+    fn name(&self, id: NamespaceId) -> String {
+        self.client.namespace(id).name.to_string()
+    }
+}
+
+impl Wire {
+    fn wake_writer(&mut self) {
+        match self.transport {
+            Transport::Polling => self.writer_awake = true,
+            Transport::WebSocket => self.reader_awake = true,
+        }
+    }
+
+    fn sleep(&mut self) {
+        match self.transport {
+            Transport::Polling => self.writer_awake = false,
+            Transport::WebSocket => self.reader_awake = false,
+        }
+    }
+}
+
+fn emit(json: &str) -> Emit<u32> {
+    Emit { payload: payload(json), ack: None, timeout: None, volatile: false }
+}
+
+fn payload(json: &str) -> Payload {
+    Payload { json: json.to_owned(), attachments: Vec::new() }
+}
+
+fn refusal(refused: Refused<Emit<u32>>) -> Error {
+    match refused {
+        Refused::Full(_) => Error::new(ErrorKind::BufferFull, "wait"),
+        Refused::Error(error) => error,
+    }
+}
+
+fn text(dialect: &dyn Dialect, packet: Packet) -> String {
+    match dialect.encode_frame(packet, true) {
+        Frame::Text(text) => text,
+        Frame::Binary(_) => "binary".into(),
+    }
+}
+
+fn describe(status: &Status) -> String {
+    match status {
+        Status::Connected { id, recovered: false } => format!("connect {id}"),
+        Status::Connected { id, recovered: true } => format!("connect {id} recovered"),
+        Status::ConnectError(error) => format!("connect_error {}", error.kind()),
+        Status::Error(error) => format!("error {}", error.kind()),
+        Status::Disconnected { reason, .. } => format!("disconnect {reason}"),
+    }
+}
+
+fn news(event: &ManagerEvent) -> String {
+    match event {
+        ManagerEvent::Open => "open".into(),
+        ManagerEvent::Close(reason, _) => format!("close {reason}"),
+        ManagerEvent::Error(error) => format!("error {}", error.kind()),
+        ManagerEvent::Ping => "ping".into(),
+        ManagerEvent::Upgrade(transport) => format!("upgrade {transport}"),
+        ManagerEvent::UpgradeError(error) => format!("upgrade error {}", error.kind()),
+        ManagerEvent::ReconnectAttempt(attempt) => format!("attempt {attempt}"),
+        ManagerEvent::Reconnect(attempts) => format!("reconnect {attempts}"),
+        ManagerEvent::ReconnectError(error) => format!("attempt failed {}", error.kind()),
+        ManagerEvent::ReconnectFailed => "reconnect failed".into(),
+        ManagerEvent::Stage(_) | ManagerEvent::Warning(_) => "told by the driver".into(),
+    }
+}

@@ -1,0 +1,117 @@
+//! Runs the examples, as `cargo test` has built them, and looks at what they print.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// The examples, each with some of its lines in their order.
+macro_rules! examples {
+    ($($name:ident: [$($line:literal),+ $(,)?],)+) => {
+        $(#[test]
+        fn $name() {
+            run(stringify!($name), &[$($line),+]);
+        })+
+
+        const NAMES: &[&str] = &[$(stringify!($name)),+];
+    };
+}
+
+examples! {
+    hello: [
+        "event: echo came back with \"hello\" and 42",
+        "ack: the server says that 1 + 2 + 3 = 6",
+        "binary: \"photo.jpg\" and \"<4 bytes>\"",
+        "done",
+    ],
+    sensor: [
+        "  server: alarm of hour 1, door open",
+        "the server is gone",
+        "the server is back",
+        "  server: hour 5, 20.5 °C",
+        "the alarm of hour 1 has arrived",
+        "the alarm of hour 3 has arrived",
+        "the alarm of hour 5 has arrived",
+    ],
+    ack: [
+        "1 + 2 + 3 = 6",
+        "echo: \"a\", [1, 2], None",
+        "the next sum: 6",
+        "no answer: timeout: no acknowledgement in time",
+        "the server asks: what time is it?",
+        "the server has our answer: tea time, 17",
+    ],
+    select: [
+        "connected",
+        "news: the sun shines",
+        "echo: heard it",
+        "disconnected: io server disconnect",
+    ],
+    callbacks: [
+        "news: [\"news\",\"it rains\"]",
+        "the server says 42, which the callback waited for",
+        "question: [\"question\",\"do you have an umbrella?\"]",
+        "answer 2: [\"answer\",\"yes\"]",
+        "closed",
+    ],
+    namespaces: [
+        "/orders and /chat: 1 connection",
+        "order: three apples",
+        "chat: hi there",
+        "chat is connected: false; orders still count: 5",
+        "with /a and /b: 2 connections",
+        "/a is connected: false, orders: true",
+    ],
+    auth: [
+        "refused: no token; the server adds {\"please\":\"log in\"}",
+        "  server: welcome with token-1",
+        "  server: welcome with token-2",
+        "  server: welcome with token-3",
+        "connected for the third time",
+    ],
+    binary: [
+        "alone: Binary(3 bytes: 01 02 03)",
+        "7: front door, 100000 and 1000 bytes",
+        "acknowledged: Binary(1 bytes: 09), \"nine\"",
+    ],
+    status: [
+        "connected (1)",
+        "  attempt 1 to reconnect",
+        "connected (2)",
+    ],
+}
+
+fn run(name: &str, lines: &[&str]) {
+    let program = folder().join(name);
+    let start = Instant::now();
+    let output = Command::new(&program).output().unwrap_or_else(|error| {
+        panic!("{}: {error} (`cargo test --examples` builds it)", program.display())
+    });
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && errors.is_empty(), "{}\n{printed}{errors}", output.status);
+    let mut rest = printed.lines();
+    for line in lines {
+        assert!(rest.any(|printed| printed == *line), "no line {line:?} here:\n{printed}");
+    }
+    // A few seconds for whoever tries it; much more for a busy machine.
+    assert!(start.elapsed() < Duration::from_secs(30), "it took {:?}", start.elapsed());
+}
+
+/// Where Cargo has put them: beside the folder of this test.
+fn folder() -> PathBuf {
+    let this = std::env::current_exe().expect("a path");
+    this.ancestors().nth(2).expect("a folder above").join("examples")
+}
+
+#[test]
+fn every_example_is_run() {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let files = std::fs::read_dir(sources).unwrap().map(|entry| entry.unwrap().path());
+    let found: BTreeSet<_> = files
+        .filter(|path| path.is_file())
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    let known: BTreeSet<_> = NAMES.iter().map(|name| (*name).to_owned()).collect();
+    assert_eq!(found, known);
+}

@@ -1,0 +1,337 @@
+//! The whole library against the small server of the examples: no Node.js, and no network but
+//! loopback, so that it also runs on emulated machines.
+
+#[path = "../examples/peer/mod.rs"]
+mod peer;
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use peer::{Options, Peer, PeerSocket, Refusal};
+use serde_json::json;
+use siot::{
+    ArgList, Binary, Builder, Counters, DisconnectReason, ErrorKind, ManagerEvent, Socket, Stage,
+    Status, Subscription, Transport, Value,
+};
+
+/// For everything that happens soon or never; emulated machines are slow.
+const LIMIT: Duration = Duration::from_secs(30);
+
+const WEBSOCKET: &[Transport] = &[Transport::WebSocket];
+
+/// The transports to test with; the last way is the upgrade.
+#[cfg(feature = "polling")]
+const WAYS: &[&[Transport]] =
+    &[WEBSOCKET, &[Transport::Polling], &[Transport::Polling, Transport::WebSocket]];
+#[cfg(not(feature = "polling"))]
+const WAYS: &[&[Transport]] = &[WEBSOCKET];
+
+fn start(options: Options) -> Peer {
+    options.start().expect("a peer")
+}
+
+/// A socket that will reconnect soon, not connected yet.
+fn builder(url: &str, way: &[Transport]) -> Builder {
+    Builder::new(url)
+        .transports(way.iter().copied())
+        .reconnection_delay(Duration::from_millis(10))
+        .reconnection_delay_max(Duration::from_millis(50))
+        .auto_connect(false)
+}
+
+fn connect(peer: &Peer, way: &[Transport]) -> Socket {
+    let socket = builder(&peer.url(), way).build().unwrap();
+    socket.connect();
+    socket.wait_connected(LIMIT).unwrap();
+    socket
+}
+
+fn connected(status: &Subscription<Status>) -> String {
+    match status.recv_timeout(LIMIT) {
+        Ok(Status::Connected { id, .. }) => id,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn disconnected(status: &Subscription<Status>) -> DisconnectReason {
+    match status.recv_timeout(LIMIT) {
+        Ok(Status::Disconnected { reason, .. }) => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Only for what the peer sees: on this side there are channels.
+fn eventually(what: &str, condition: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < LIMIT, "{what}");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn events_and_acks_pass_in_both_directions() {
+    for &way in WAYS {
+        let peer = Peer::start().unwrap();
+        let socket = connect(&peer, way);
+        let echoes = socket.subscribe("echo");
+        let answers = socket.subscribe("answer");
+        socket
+            .on("question", |event| {
+                let question: String = event.args().unwrap();
+                event.ack((question, "no")).unwrap();
+            })
+            .unwrap();
+        socket.emit("echo", ("a", 1, json!({ "b": [null, "\u{1e}\n"] }))).unwrap();
+        socket.emit("ask", "ready?").unwrap();
+        let sum = socket.timeout(LIMIT).emit_with_ack("sum", (1, -3)).unwrap();
+        assert_eq!(sum.wait::<i64>().unwrap(), -2, "{way:?}");
+        let echo = echoes.recv_timeout(LIMIT).unwrap();
+        assert_eq!(echo.json(), r#"["echo","a",1,{"b":[null,"\u001e\n"]}]"#, "{way:?}");
+        let answer = answers.recv_timeout(LIMIT).unwrap();
+        assert_eq!(answer.args::<(String, String)>().unwrap(), ("ready?".into(), "no".into()));
+    }
+}
+
+#[test]
+fn binary_comes_back_as_it_was() {
+    let large: Binary = (0_u32..300_000).map(|n| n.to_le_bytes()[n as usize % 3]).collect();
+    for &way in WAYS {
+        let peer = Peer::start().unwrap();
+        let socket = connect(&peer, way);
+        let nested: Value =
+            [("deep", Value::from(vec![large.clone(), Binary::default()]))].into_iter().collect();
+        let ack = socket.timeout(LIMIT).emit_with_ack("echo", (&nested, &large, "text")).unwrap();
+        let (first, second, third): (Value, Binary, String) = ack.wait().unwrap();
+        assert!(first == nested && second == large && third == "text", "{way:?}");
+    }
+}
+
+#[test]
+fn many_events_stay_in_order_whatever_a_request_may_hold() {
+    for &way in WAYS {
+        let peer = start(Peer::options().max_payload(400));
+        let socket = connect(&peer, way);
+        let echoes = socket.subscribe("echo");
+        for n in 0..200 {
+            socket.emit("echo", (n, "some text to fill the requests")).unwrap();
+        }
+        for n in 0..200 {
+            let echo = echoes.recv_timeout(LIMIT).unwrap();
+            assert_eq!(echo.arg::<u32>(0).unwrap(), n, "{way:?}");
+        }
+    }
+}
+
+#[test]
+#[cfg(feature = "polling")]
+fn a_session_moves_to_websocket_and_loses_nothing() {
+    let peer = Peer::start().unwrap();
+    let manager = builder(&peer.url(), WAYS[2]).manager().unwrap();
+    let events = manager.events();
+    let socket = manager.socket("/").unwrap();
+    let echoes = socket.subscribe("echo");
+    let mut sent = 0;
+    let mut upgraded = false;
+    while !upgraded {
+        socket.emit("echo", sent).unwrap();
+        sent += 1;
+        upgraded = events.try_iter().any(|event| matches!(event, ManagerEvent::Upgrade(_)));
+        assert!(sent < 100_000, "no upgrade");
+        thread::sleep(Duration::from_micros(200));
+    }
+    assert_eq!(manager.transport(), Some(Transport::WebSocket));
+    eventually("the peer knows of the upgrade", || peer.any_on_websocket());
+    for n in 0..sent {
+        assert_eq!(echoes.recv_timeout(LIMIT).unwrap().args::<u32>().unwrap(), n);
+    }
+}
+
+#[test]
+fn a_lost_connection_comes_back_and_what_waited_is_sent() {
+    for &way in WAYS {
+        let peer = Peer::start().unwrap();
+        let socket = connect(&peer, way);
+        let (status, echoes) = (socket.status(), socket.subscribe("echo"));
+        let first = connected(&status);
+        peer.stop();
+        let reason = disconnected(&status);
+        assert!(
+            matches!(reason, DisconnectReason::TransportClose | DisconnectReason::TransportError),
+            "{way:?}: {reason}"
+        );
+        match status.recv_timeout(LIMIT) {
+            Ok(Status::ConnectError(error)) => {
+                assert_eq!(error.kind(), ErrorKind::Connect(Stage::Tcp), "{error}");
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(!socket.connected());
+        for n in 0..5 {
+            socket.emit("echo", n).unwrap();
+            socket.volatile().emit("echo", "lost").unwrap();
+        }
+        peer.resume().unwrap();
+        let second = loop {
+            match status.recv_timeout(LIMIT).unwrap() {
+                Status::Connected { id, .. } => break id,
+                Status::ConnectError(_) => {}
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_ne!(first, second);
+        for n in 0..5 {
+            assert_eq!(echoes.recv_timeout(LIMIT).unwrap().args::<u32>().unwrap(), n, "{way:?}");
+        }
+        let Counters { send_dropped, .. } = socket.manager().counters();
+        assert_eq!(send_dropped, 5, "{way:?}");
+    }
+}
+
+#[test]
+fn an_awaited_acknowledgement_ends_with_the_connection() {
+    for &way in WAYS {
+        let peer = start(Peer::options().on("silence", |_, _| Ok(())));
+        let socket = connect(&peer, way);
+        let awaited = socket.emit_with_ack("silence", ()).unwrap();
+        // It is under way, since what came after it is answered.
+        socket.timeout(LIMIT).emit_with_ack("sum", ()).unwrap().wait::<i64>().unwrap();
+        peer.drop_connections();
+        let error = awaited.wait_timeout::<()>(LIMIT).unwrap_err();
+        assert!(error.is_disconnected(), "{way:?}: {error}");
+    }
+}
+
+#[test]
+fn namespaces_share_a_connection_and_nothing_else() {
+    for &way in WAYS {
+        let peer = Peer::start().unwrap();
+        let manager = builder(&peer.url(), way).manager().unwrap();
+        let sockets: Vec<_> =
+            (0..20).map(|n| manager.socket(&format!("/room-{n}")).unwrap()).collect();
+        let news: Vec<_> = sockets.iter().map(|socket| socket.subscribe("news")).collect();
+        for (n, socket) in sockets.iter().enumerate() {
+            socket.wait_connected(LIMIT).unwrap();
+            socket.emit("news", n).unwrap();
+        }
+        for (n, news) in news.iter().enumerate() {
+            let event = news.recv_timeout(LIMIT).unwrap();
+            assert_eq!(event.namespace(), format!("/room-{n}"));
+            assert_eq!(event.args::<usize>().unwrap(), n);
+        }
+        assert_eq!(peer.sessions(), 1, "{way:?}");
+        assert!(news.iter().all(|news| news.try_recv().is_none()), "{way:?}");
+        sockets[3].disconnect();
+        let sum = sockets[4].timeout(LIMIT).emit_with_ack("sum", 7).unwrap();
+        assert_eq!(sum.wait::<i64>().unwrap(), 7);
+        peer.emit("/room-3", "news", "not for you").unwrap();
+        peer.emit("/room-5", "news", "for you").unwrap();
+        news[5].recv_timeout(LIMIT).unwrap();
+        assert!(news[3].try_recv().is_none(), "{way:?}");
+    }
+}
+
+#[test]
+fn a_refusal_gives_the_servers_message_and_data() {
+    for &way in WAYS {
+        let peer = start(Peer::options().admit(|namespace, _| {
+            if namespace == "/open" {
+                return Ok(());
+            }
+            let data = json!({ "retry": [1, 2] }).into();
+            Err(Refusal { message: "not you".into(), data })
+        }));
+        let manager = builder(&peer.url(), way).manager().unwrap();
+        let closed = manager.socket("/closed").unwrap();
+        let error = closed.wait_connected(LIMIT).unwrap_err();
+        assert_eq!((error.kind(), error.message()), (ErrorKind::Refused, "not you"), "{way:?}");
+        assert_eq!(error.data(), Some(r#"{"retry":[1,2]}"#));
+        assert!(!closed.active());
+        manager.socket("/open").unwrap().wait_connected(LIMIT).unwrap();
+    }
+}
+
+#[test]
+fn credentials_are_asked_for_at_each_connection() {
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+    let (sender, seen) = crossbeam_channel::unbounded();
+    let peer = start(Peer::options().admit(move |_, auth| {
+        // The test may have ended.
+        let _ = sender.send(auth["token"].as_u64());
+        Ok(())
+    }));
+    let socket = builder(&peer.url(), WEBSOCKET)
+        .auth_with(|| Ok(json!({ "token": ASKED.fetch_add(1, Ordering::SeqCst) })))
+        .build()
+        .unwrap();
+    let status = socket.status();
+    socket.connect();
+    for token in 0..3 {
+        connected(&status);
+        assert_eq!(seen.recv_timeout(LIMIT), Ok(Some(token)));
+        peer.drop_connections();
+        disconnected(&status);
+    }
+}
+
+#[test]
+fn a_server_that_says_goodbye_is_left_alone() {
+    for &way in WAYS {
+        let peer = Peer::start().unwrap();
+        let socket = connect(&peer, way);
+        let status = socket.status();
+        connected(&status);
+        socket.emit("leave", ()).unwrap();
+        assert_eq!(disconnected(&status), DisconnectReason::IoServerDisconnect, "{way:?}");
+        assert!(!socket.active());
+        socket.connect();
+        connected(&status);
+    }
+}
+
+#[test]
+fn heartbeats_keep_a_quiet_connection() {
+    for &way in WAYS {
+        let peer = start(Peer::options().ping(Duration::from_millis(40), LIMIT));
+        let manager = builder(&peer.url(), way).manager().unwrap();
+        let events = manager.events();
+        let status = manager.socket("/").unwrap().status();
+        connected(&status);
+        let mut pings = 0;
+        while pings < 4 {
+            pings += u32::from(matches!(events.recv_timeout(LIMIT), Ok(ManagerEvent::Ping)));
+        }
+        assert!(status.try_recv().is_none(), "{way:?}");
+        assert_eq!(peer.sessions(), 1);
+    }
+}
+
+#[test]
+fn a_server_without_heartbeats_is_given_up() {
+    for &way in WAYS {
+        let limit = Duration::from_millis(100);
+        let peer = start(Peer::options().ping(limit, limit).no_pings());
+        let socket = connect(&peer, way);
+        let status = socket.status();
+        connected(&status);
+        assert_eq!(disconnected(&status), DisconnectReason::PingTimeout, "{way:?}");
+    }
+}
+
+#[test]
+fn closing_sends_what_waits_and_leaves_no_session() {
+    for &way in WAYS {
+        let (sender, received) = crossbeam_channel::unbounded();
+        let peer = start(Peer::options().on("last", move |_: &PeerSocket, event| {
+            // The test may have ended.
+            let _ = sender.send(event.args::<ArgList>()?.0.len());
+            Ok(())
+        }));
+        let socket = connect(&peer, way);
+        socket.emit("last", ("words", Binary::from([1, 2, 3]))).unwrap();
+        socket.manager().close(LIMIT);
+        assert_eq!(received.recv_timeout(LIMIT), Ok(2), "{way:?}");
+        eventually("the peer has no session left", || peer.sessions() == 0);
+    }
+}

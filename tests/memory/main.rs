@@ -1,0 +1,153 @@
+//! What a connection takes of the heap: idle, under a burst in either direction, and after it.
+//!
+//! A process of its own, for the allocator, and one test at a time.
+
+mod allocator;
+mod server;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use siot::{Builder, ErrorKind, Limits, Socket, Transport, WhenFull};
+
+use allocator::{Counting, live, peak, reset_peak};
+use server::Gate;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const LIMIT: Duration = Duration::from_secs(60);
+const KIB: usize = 1024;
+
+/// What an idle WebSocket may take: its read buffer of 16 KiB, and what stands around it.
+const IDLE: usize = 32 * KIB;
+
+/// What the buffer of tungstenite may take that is written at once.
+const WRITE_BUFFER: usize = 256 * KIB;
+
+/// What the buffer of tungstenite may keep that was read at once.
+const READ_BUFFER: usize = 128 * KIB;
+
+/// The limit of the buffer that a burst fills up.
+const BUFFER: usize = 256 * KIB;
+
+fn alone() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn connect(url: &str, limits: Limits) -> Socket {
+    let socket = Builder::new(url)
+        .transports([Transport::WebSocket])
+        .force_new(true)
+        .limits(limits)
+        .build()
+        .unwrap();
+    socket.wait_connected(LIMIT).unwrap();
+    settle(&socket);
+    socket
+}
+
+/// Waits until all that was emitted before has come to the server.
+fn settle(socket: &Socket) {
+    loop {
+        match socket.timeout(LIMIT).emit_with_ack("settle", ()) {
+            Ok(ack) => {
+                let _: usize = ack.wait().unwrap();
+                return;
+            }
+            Err(error) => assert_eq!(error.kind(), ErrorKind::BufferFull),
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Waits until nothing has changed for a while.
+fn quiet() {
+    let start = Instant::now();
+    let mut last = (live(), Instant::now());
+    while last.1.elapsed() < Duration::from_millis(200) && start.elapsed() < LIMIT {
+        thread::sleep(Duration::from_millis(5));
+        if live() != last.0 {
+            last = (live(), Instant::now());
+        }
+    }
+}
+
+#[test]
+fn an_idle_connection_is_small() {
+    let _alone = alone();
+    let url = server::start(&Arc::default()).unwrap();
+    // The first one starts what all share.
+    let first = connect(&url, Limits::new());
+    let before = live();
+    let sockets: Vec<_> = (0..20).map(|_| connect(&url, Limits::new())).collect();
+    quiet();
+    let each = live().saturating_sub(before) / sockets.len();
+    assert!((KIB..=IDLE).contains(&each), "{each} bytes");
+    drop(first);
+}
+
+#[test]
+fn a_burst_outwards_stays_inside_the_send_buffer() {
+    let _alone = alone();
+    let gate = Arc::new(Gate::default());
+    let url = server::start(&gate).unwrap();
+    let limits = Limits::new().send_bytes(BUFFER).when_send_full(WhenFull::DropNewest);
+    let socket = connect(&url, limits);
+    let idle = live();
+    reset_peak();
+
+    gate.close();
+    let event = "x".repeat(KIB);
+    let start = Instant::now();
+    // A hundred refusals on end: the buffers of the system are full as well as our own.
+    let mut refused = 0;
+    while refused < 100 {
+        match socket.emit("fill", event.as_str()) {
+            Ok(()) => refused = 0,
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::BufferFull);
+                refused += 1;
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
+        assert!(start.elapsed() < LIMIT, "the send buffer never fills up");
+    }
+    let grown = peak() - idle;
+    assert!((BUFFER / 2..=BUFFER + WRITE_BUFFER).contains(&grown), "{grown} bytes");
+
+    gate.open();
+    settle(&socket);
+    quiet();
+    let kept = live().saturating_sub(idle);
+    assert!(kept <= WRITE_BUFFER, "{kept} bytes are kept");
+}
+
+#[test]
+fn a_burst_inwards_stays_inside_the_receive_buffer() {
+    let _alone = alone();
+    let url = server::start(&Arc::default()).unwrap();
+    let events = 10_000;
+    let limits = Limits::new().receive_bytes(BUFFER).receive_events(events);
+    let socket = connect(&url, limits);
+    let drops = socket.subscribe("drop");
+    let idle = live();
+    reset_peak();
+
+    socket.emit("flood", (events, KIB)).unwrap();
+    quiet();
+    let grown = peak() - idle;
+    assert!((BUFFER / 2..=2 * BUFFER).contains(&grown), "{grown} bytes");
+
+    // The server waits, and nothing is lost.
+    for _ in 0..events {
+        drop(drops.recv_timeout(LIMIT).unwrap());
+    }
+    settle(&socket);
+    drop(drops);
+    quiet();
+    let kept = live().saturating_sub(idle);
+    assert!(kept <= READ_BUFFER, "{kept} bytes are kept");
+}

@@ -1,0 +1,109 @@
+//! A server that does nothing unless it is told to: it sleeps while its clients do, and can stop reading.
+
+use std::cell::Cell;
+use std::io;
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+
+use tungstenite::{Message, WebSocket, accept};
+
+/// No heartbeat is due within any measurement.
+const OPEN: &str =
+    r#"0{"sid":"s","upgrades":[],"pingInterval":300000,"pingTimeout":300000,"maxPayload":1000000}"#;
+
+thread_local! {
+    /// Whether this thread is the server's, whose memory does not count.
+    static SERVES: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the calling thread is the server's.
+pub(crate) fn serves() -> bool {
+    // While a thread ends there is nothing left to ask.
+    SERVES.try_with(Cell::get).unwrap_or(false)
+}
+
+/// A gate before each read of the server.
+#[derive(Default)]
+pub(crate) struct Gate {
+    closed: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Gate {
+    /// From now on the server reads nothing, but for what it is waiting for already.
+    pub(crate) fn close(&self) {
+        *self.closed.lock().unwrap() = true;
+    }
+
+    /// The server goes on.
+    pub(crate) fn open(&self) {
+        *self.closed.lock().unwrap() = false;
+        self.opened.notify_all();
+    }
+
+    fn pass(&self) {
+        let closed = self.closed.lock().unwrap();
+        drop(self.opened.wait_while(closed, |closed| *closed).unwrap());
+    }
+}
+
+/// Listens on a free port of loopback until the process ends; the URL of it.
+///
+/// An event `flood` with a number of events and their size is answered with as many events `drop`; an
+/// event with an ack is acknowledged with the number of bytes that came since the last one.
+pub(crate) fn start(gate: &Arc<Gate>) -> io::Result<String> {
+    let listener = TcpListener::bind(("127.0.0.1", 0))?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let gate = Arc::clone(gate);
+    thread::spawn(move || {
+        SERVES.set(true);
+        for stream in listener.incoming().map_while(Result::ok) {
+            let gate = Arc::clone(&gate);
+            thread::spawn(move || {
+                SERVES.set(true);
+                // A client that goes away ends its thread.
+                let _ = serve(stream, &gate);
+            });
+        }
+    });
+    Ok(url)
+}
+
+fn serve(stream: TcpStream, gate: &Gate) -> Result<(), Box<dyn std::error::Error>> {
+    stream.set_nodelay(true)?;
+    let mut socket = accept(stream)?;
+    socket.send(Message::text(OPEN))?;
+    let mut received = 0;
+    loop {
+        gate.pass();
+        let message = socket.read()?;
+        received += message.len();
+        if let Message::Text(text) = message {
+            if text.starts_with("40") {
+                socket.send(Message::text(r#"40{"sid":"n"}"#))?;
+            } else if let Some(arguments) = text.strip_prefix(r#"42["flood","#) {
+                flood(&mut socket, arguments)?;
+            } else if let Some(id) = ack_id(&text) {
+                socket.send(Message::text(format!("43{id}[{received}]")))?;
+                received = 0;
+            }
+        }
+    }
+}
+
+fn ack_id(text: &str) -> Option<&str> {
+    text.strip_prefix("42")?.split('[').next().filter(|id| !id.is_empty())
+}
+
+fn flood(
+    socket: &mut WebSocket<TcpStream>,
+    arguments: &str,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let (count, size) = arguments.trim_end_matches(']').split_once(',').ok_or("no two numbers")?;
+    let message = Message::text(format!(r#"42["drop","{}"]"#, "x".repeat(size.parse()?)));
+    for _ in 0..count.parse()? {
+        socket.send(message.clone())?;
+    }
+    Ok(())
+}
