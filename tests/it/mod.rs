@@ -21,3 +21,4 @@ mod threads;
 mod tls;
 mod tree;
 mod upgrade;
+mod way;

@@ -41,7 +41,7 @@ fn trusting(authority: &Authority) -> Vec<Tls> {
     backends().into_iter().map(|tls| tls.built_in_roots(false).ca_pem(authority.pem())).collect()
 }
 
-fn start(tls: Value) -> Server {
+fn start(tls: &Value) -> Server {
     Server::start(json!({ "tls": tls }))
 }
 
@@ -99,7 +99,7 @@ fn assert_refused(result: Result<Socket>, part: &str, context: &str) -> Error {
 #[test]
 fn a_server_of_a_given_authority_is_trusted_and_of_no_other() {
     let (known, unknown) = (Authority::new(), Authority::new());
-    let server = start(known.issue("127.0.0.1").server());
+    let server = start(&known.issue("127.0.0.1").server());
     for_all(trusting(&known), |tls, way| {
         connect(&server, tls, way).unwrap();
     });
@@ -121,7 +121,7 @@ fn a_certificate_out_of_its_time_or_place_is_refused_with_the_reason() {
         (authority.valid("127.0.0.1", 3000, 3010), "is not valid yet", false),
         (authority.issue("other.example"), "is for another host", true),
     ] {
-        let server = start(identity.server());
+        let server = start(&identity.server());
         for_all(trusting(&authority), |tls, way| {
             let context = format!("{tls:?} {way:?}");
             let error = assert_refused(connect(&server, tls.clone(), way), reason, &context);
@@ -134,7 +134,7 @@ fn a_certificate_out_of_its_time_or_place_is_refused_with_the_reason() {
 #[test]
 fn a_server_that_asks_for_a_certificate_gets_it() {
     let (authority, other) = (Authority::new(), Authority::new());
-    let server = start(authority.issue("127.0.0.1").mutual(&authority.pem()));
+    let server = start(&authority.issue("127.0.0.1").mutual(&authority.pem()));
     let (right, wrong) = (authority.issue("device"), other.issue("device"));
     for_all(trusting(&authority), |tls, way| {
         let context = format!("{tls:?} {way:?}");
@@ -163,7 +163,7 @@ fn keys(passphrase: &str) -> Value {
 #[test]
 fn private_keys_of_all_forms_are_taken() {
     let authority = Authority::new();
-    let server = start(authority.issue("127.0.0.1").mutual(&authority.pem()));
+    let server = start(&authority.issue("127.0.0.1").mutual(&authority.pem()));
     let keys = keys("open sesame");
     for kind in ["rsa", "ec"] {
         let text = |form: &str| keys[kind][form].as_str().unwrap().to_owned();
@@ -201,7 +201,7 @@ fn pkcs12_is_taken_with_its_passphrase() {
     const PFX: &[u8] = include_bytes!("../fixtures/client.p12");
     let authority = Authority::new();
     let clients = include_str!("../fixtures/client-ca.pem");
-    let server = start(authority.issue("127.0.0.1").mutual(clients));
+    let server = start(&authority.issue("127.0.0.1").mutual(clients));
     let tls = Tls::new().backend(TlsBackend::Native).ca_pem(authority.pem()).pfx(PFX);
     for way in WAYS {
         connect(&server, tls.clone().passphrase("letmein"), *way).unwrap();
@@ -219,7 +219,7 @@ fn the_systems_authorities_are_trusted_where_they_are_asked_for() {
     // The variable that names them is set for a process of its own.
     let Some(port) = std::env::var_os(PORT) else {
         let authority = Authority::new();
-        let server = start(authority.issue("127.0.0.1").server());
+        let server = start(&authority.issue("127.0.0.1").server());
         let file = std::env::temp_dir().join(format!("siot-system-{}.pem", std::process::id()));
         std::fs::write(&file, authority.pem()).unwrap();
         let output = Command::new(std::env::current_exe().unwrap())
@@ -248,7 +248,7 @@ fn the_systems_authorities_are_trusted_where_they_are_asked_for() {
 #[test]
 fn a_renewed_authority_is_taken_up_without_a_restart() {
     let (old, new) = (Authority::new(), Authority::new());
-    let before = start(old.issue("127.0.0.1").server());
+    let before = start(&old.issue("127.0.0.1").server());
     let file = std::env::temp_dir().join(format!("siot-renewed-{}.pem", std::process::id()));
     for tls in backends() {
         std::fs::write(&file, old.pem()).unwrap();
