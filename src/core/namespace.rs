@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::acks::{Acks, Waiter};
 use super::engine::Load;
 use super::retry::RetryQueue;
+use super::timer::Timestamp;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::event::Status;
 use crate::options::Limits;
@@ -59,6 +60,8 @@ pub(crate) struct Namespace<A> {
     pub(crate) name: Arc<str>,
     pub(crate) auth: Auth,
     pub(crate) phase: Phase,
+    /// When it was left by this side, the last time.
+    pub(crate) left: Option<Timestamp>,
     /// Counts the joins: an acknowledgement of an event answers in the same one or not at all.
     pub(crate) session: u32,
     /// Counts the questions for credentials: only the answer to the last one is of use.
@@ -92,6 +95,7 @@ impl<A> Namespace<A> {
             name: name.into(),
             auth: Auth::Fixed(Payload::default()),
             phase: Phase::Idle,
+            left: None,
             session: 0,
             asked: 0,
             acks: Acks::default(),
