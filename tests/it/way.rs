@@ -59,7 +59,7 @@ fn cookies_are_kept_over_reconnections_and_shared_by_the_transports() {
     socket.connect();
     for round in 0..2 {
         loop {
-            if let ManagerEvent::Upgrade(_) = recv_within(&news, LIMIT) {
+            if let ManagerEvent::Upgrade(_) = recv_within(news.receiver(), LIMIT) {
                 break;
             }
         }
@@ -131,7 +131,7 @@ fn a_limit_on_the_first_answer_does_not_end_a_quiet_session() {
     let socket = connect(socket);
     let news = socket.manager().events();
     for _ in 0..2 {
-        let event = recv_within(&news, LIMIT);
+        let event = recv_within(news.receiver(), LIMIT);
         assert!(matches!(event, ManagerEvent::Ping), "{event:?}");
     }
 }
@@ -155,7 +155,7 @@ fn an_attempt_tells_the_stages_that_it_comes_to() {
     socket.connect();
     let mut stages = Vec::new();
     loop {
-        match recv_within(&news, LIMIT) {
+        match recv_within(news.receiver(), LIMIT) {
             ManagerEvent::Stage(stage) => stages.push(stage),
             ManagerEvent::Open => break,
             other => panic!("{other:?}"),
@@ -219,7 +219,7 @@ fn secrets_are_in_no_log_no_error_and_no_debug() {
             socket.wait_connected(LIMIT).unwrap();
             said.push(format!("{socket:?} {:?}", socket.manager()));
             server.cmd("drop");
-            while !matches!(recv_within(&news, LIMIT), ManagerEvent::Reconnect(_)) {}
+            while !matches!(recv_within(news.receiver(), LIMIT), ManagerEvent::Reconnect(_)) {}
             said.push(format!("{:?}", status.try_recv()));
             socket.manager().close(LIMIT);
             // A server that repeats what it was asked.
