@@ -137,6 +137,35 @@ prepare_openssl() {
   cp -r "$unpacked/usr/include/"*-linux-*/openssl "$unpacked/usr/include/"
 }
 
+# A C compiler and linker for static programs with musl, and the unwinder that std asks for.
+make_musl_linker() {
+  local lib=$root/usr/lib/$prefix tool=$root/usr/bin/$prefix
+  # The paths that they would have if they were installed.
+  sed -i -E "s#/usr/(lib|include)/$prefix#$root&#g" "$lib/musl-gcc.specs"
+  rm -f "$tool-gcc"
+  # rustc asks for position-independent programs, for which Debian's musl has no start code.
+  cat >"$tool-gcc" <<-EOF
+	#!/usr/bin/env bash
+	exec gcc "\${@/#-static-pie/-static}" -specs "$lib/musl-gcc.specs"
+	EOF
+  chmod +x "$tool-gcc"
+  ln -sf "$(command -v ar)" "$tool-ar"
+  # It was compiled for glibc, and asks for one function that musl does not have.
+  cp "$root/usr/lib/llvm-19/lib/libunwind.a" "$lib/"
+  "$tool-gcc" -c -O2 -U_FORTIFY_SOURCE -x c -o "$toolchain/stub.o" - <<-EOF
+	#include <stdarg.h>
+	#include <stdio.h>
+	int __fprintf_chk(FILE *file, int flag, const char *format, ...) {
+	  va_list arguments;
+	  va_start(arguments, format);
+	  int length = vfprintf(file, format, arguments);
+	  va_end(arguments);
+	  return length;
+	}
+	EOF
+  ar r "$lib/libunwind.a" "$toolchain/stub.o"
+}
+
 # Runs Debian's cargo for this machine.
 native_cargo() {
   RUSTC=$root/usr/bin/rustc RUSTDOC=$root/usr/bin/rustdoc LD_LIBRARY_PATH=$root/usr/lib/x86_64-linux-gnu:$root/lib/x86_64-linux-gnu \
@@ -162,6 +191,9 @@ cross_cargo() {
       library=("$toolchain/openssl/$target/usr/lib/"*-linux-*)
       export "${upper}_OPENSSL_LIB_DIR=${library[0]}" "${upper}_OPENSSL_STATIC=1"
       export "${upper}_OPENSSL_INCLUDE_DIR=$toolchain/openssl/$target/usr/include"
+    fi
+    if [ "$prefix" = x86_64-linux-musl ]; then
+      export "CARGO_TARGET_${upper}_RUSTFLAGS=-Ctarget-feature=+crt-static -Clink-self-contained=no -Lnative=$root/usr/lib/$prefix"
     fi
     build_std=()
     if [ "$std" = source ]; then

@@ -1,6 +1,7 @@
 //! Options for a socket and its connection.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -11,7 +12,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::io::shared_socket;
 use crate::manager::Manager;
 use crate::net::{Net, NetOptions, check_header};
-use crate::options::{Limits, ManagerOptions, Tls, Transport};
+use crate::options::{
+    Limits, ManagerOptions, ParserKind, Proxy, ProxyChoice, Revision, Timeouts, Tls, Transport,
+};
 use crate::socket::Socket;
 use crate::socket_options::SocketOptions;
 
@@ -41,9 +44,8 @@ pub struct Builder {
     headers: Vec<Header>,
     timestamps: Timestamps,
     force_base64: bool,
-    subprotocols: Vec<String>,
     options: ManagerOptions,
-    tls: Tls,
+    net: NetOptions,
     socket: SocketOptions,
     share: bool,
 }
@@ -59,9 +61,8 @@ impl Builder {
             headers: Vec::new(),
             timestamps: Timestamps { parameter: "t".into(), requests: None },
             force_base64: false,
-            subprotocols: Vec::new(),
             options: ManagerOptions::default(),
-            tls: Tls::new(),
+            net: NetOptions::default(),
             socket: SocketOptions::new(),
             share: true,
         }
@@ -101,6 +102,40 @@ impl Builder {
     #[doc(alias = "forceBase64")]
     pub fn force_base64(mut self, force: bool) -> Self {
         self.force_base64 = force;
+        self
+    }
+
+    /// Which revision of the protocols to speak. Default: [`Revision::Auto`], whatever the server
+    /// speaks.
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// use siot::{Builder, Revision};
+    ///
+    /// // A server 2.x, for sure.
+    /// let socket = Builder::new("http://localhost:3000").revision(Revision::V3).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn revision(mut self, revision: Revision) -> Self {
+        self.options.revision = revision;
+        self
+    }
+
+    /// How packets are written, which has to be what the server is configured for. Default:
+    /// [`ParserKind::Json`].
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// use siot::{Builder, ParserKind};
+    ///
+    /// let socket =
+    ///     Builder::new("http://localhost:3000").parser(ParserKind::MessagePack).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn parser(mut self, parser: ParserKind) -> Self {
+        self.options.parser = parser;
         self
     }
 
@@ -163,11 +198,14 @@ impl Builder {
     /// Asks the server for one of these WebSocket subprotocols. Default: none.
     #[doc(alias = "protocols")]
     pub fn subprotocols(mut self, protocols: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.subprotocols = protocols.into_iter().map(Into::into).collect();
+        self.net.subprotocols = protocols.into_iter().map(Into::into).collect();
         self
     }
 
     /// What is sent when the namespace is joined: an object. Default: nothing.
+    ///
+    /// Servers 1.x and 2.x get it as the query of the namespace, and for `/` not at all: those look
+    /// into the query of the connection ([`Builder::query`]).
     ///
     /// ```no_run
     /// # fn main() -> siot::Result<()> {
@@ -295,7 +333,71 @@ impl Builder {
 
     /// Certificates and their verification.
     pub fn tls(mut self, tls: Tls) -> Self {
-        self.tls = tls;
+        self.net.tls = tls;
+        self
+    }
+
+    /// Goes through this proxy, whatever the environment says.
+    ///
+    /// Default: what the environment variables `http_proxy`, `https_proxy` and `all_proxy` say
+    /// (also in upper case) for a server that is not listed in `no_proxy`. They are read when the
+    /// connection is built. This machine itself is then never asked for through a proxy.
+    #[doc(alias = "agent")]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.net.proxy = ProxyChoice::Given(proxy);
+        self
+    }
+
+    /// Goes through no proxy, whatever the environment says.
+    pub fn no_proxy(mut self) -> Self {
+        self.net.proxy = ProxyChoice::None;
+        self
+    }
+
+    /// The address on this side that connections come from. Default: the system's choice.
+    #[doc(alias = "localAddress")]
+    pub fn local_address(mut self, address: IpAddr) -> Self {
+        self.net.tcp.local_address = Some(address);
+        self
+    }
+
+    /// The network interface that connections go through, such as `wwan0`. Default: the system's
+    /// choice. Names are looked up as the system does it.
+    pub fn interface(mut self, name: impl Into<String>) -> Self {
+        self.net.tcp.interface = Some(name.into());
+        self
+    }
+
+    /// After how long without traffic the system probes whether the peer is still there; `None`
+    /// is never. In whole seconds. Default: 60 s. The protocol's own heartbeat is quicker, but
+    /// does not see what comes before the handshake.
+    pub fn keepalive(mut self, idle: Option<Duration>) -> Self {
+        self.net.tcp.keepalive = idle;
+        self
+    }
+
+    /// How long sent data may stay unconfirmed before the system gives the connection up
+    /// (`TCP_USER_TIMEOUT`). Default: the system's, which is many minutes; the heartbeat notices a
+    /// dead peer before that.
+    pub fn tcp_user_timeout(mut self, limit: Duration) -> Self {
+        self.net.tcp.user_timeout = Some(limit);
+        self
+    }
+
+    /// Limits of the single steps of an attempt to connect, below
+    /// [`timeout`](Builder::timeout), which stays the limit of the whole. Default: none.
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.net.timeouts = timeouts;
+        self
+    }
+
+    /// Whether to keep the server's cookies and to send them back, over reconnections and on both
+    /// transports, as load balancers need that know their clients by a cookie. Default: `false`.
+    ///
+    /// A cookie in a header of your own stays, unless the server sets one of the same name.
+    #[doc(alias = "withCredentials")]
+    pub fn with_credentials(mut self, with_credentials: bool) -> Self {
+        self.net.with_credentials = with_credentials;
         self
     }
 
@@ -354,11 +456,8 @@ impl Builder {
             timestamps: self.timestamps,
             force_base64: self.force_base64,
         };
-        let net = Net::new(NetOptions {
-            tls: self.tls,
-            max_message: self.options.limits.max_message,
-            subprotocols: self.subprotocols,
-        })?;
+        let max_message = self.options.limits.max_message;
+        let net = Net::new(NetOptions { max_message, ..self.net })?;
         let driver = Driver::new(self.options, net, address)?;
         let socket = &self.socket;
         Ok(Manager::new(driver, socket.ack_timeout, socket.retries))
@@ -384,7 +483,7 @@ impl Builder {
                 .with_hint("a URL leads to a namespace; the path of the requests is Builder::path")
         })?;
         check_headers(&self.headers)?;
-        check_subprotocols(&self.subprotocols)?;
+        check_subprotocols(&self.net.subprotocols)?;
         let bad = |c: char| !c.is_ascii_graphic() || "?#\"<>\\^`{|}".contains(c);
         if self.path.contains(bad) {
             return Err(invalid(format!("{:?} is no path", self.path)));

@@ -45,6 +45,11 @@ impl Endpoint {
         self.host.split_once('%').map_or(self.host.as_str(), |(address, _)| address)
     }
 
+    /// The host and the port, as a proxy is asked for them.
+    pub(crate) fn authority(&self) -> String {
+        format!("{}:{}", self.bracketed(self.host_without_zone()), self.port)
+    }
+
     fn bracketed(&self, host: &str) -> String {
         if self.host.contains(':') { format!("[{host}]") } else { host.to_owned() }
     }

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The result of every fallible call in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -19,13 +21,18 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
     context: Cow<'static, str>,
     hint: Option<Cow<'static, str>>,
     data: Option<Box<str>>,
     timed_out: bool,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+    address: Option<SocketAddr>,
+    elapsed: Option<Duration>,
+    retry_after: Option<Duration>,
+    fatal: bool,
 }
 
 /// The families of errors, by whose fault they are and at which stage they appear.
@@ -91,11 +98,15 @@ impl Error {
             data: None,
             timed_out: false,
             source: None,
+            address: None,
+            elapsed: None,
+            retry_after: None,
+            fatal: false,
         }))
     }
 
     pub(crate) fn with_source(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.change(|inner| inner.source = Some(source.into()))
+        self.change(|inner| inner.source = Some(source.into().into()))
     }
 
     pub(crate) fn with_hint(self, hint: impl Into<Cow<'static, str>>) -> Self {
@@ -106,16 +117,37 @@ impl Error {
         self.change(|inner| inner.data = Some(data.into()))
     }
 
+    /// The same failure, as one of an attempt to connect.
+    #[cfg(feature = "polling")]
+    pub(crate) fn with_kind(self, kind: ErrorKind) -> Self {
+        self.change(|inner| inner.kind = kind)
+    }
+
     /// Notes that a deadline ended it, where the kind says something else.
     pub(crate) fn timed_out(self) -> Self {
         self.change(|inner| inner.timed_out = true)
     }
 
+    /// Which address was tried, and how long the attempt took.
+    pub(crate) fn with_attempt(self, address: Option<SocketAddr>, elapsed: Duration) -> Self {
+        self.change(|inner| {
+            inner.address = address;
+            inner.elapsed = Some(elapsed);
+        })
+    }
+
+    pub(crate) fn with_retry_after(self, delay: Duration) -> Self {
+        self.change(|inner| inner.retry_after = Some(delay))
+    }
+
+    /// The same attempt will fail in the same way.
+    pub(crate) fn fatal(self) -> Self {
+        self.change(|inner| inner.fatal = true)
+    }
+
     /// Changes a value that was just made and so has no other owner; a shared one stays as it is.
     fn change(mut self, change: impl FnOnce(&mut Inner)) -> Self {
-        if let Some(inner) = Arc::get_mut(&mut self.0) {
-            change(inner);
-        }
+        change(Arc::make_mut(&mut self.0));
         self
     }
 
@@ -125,6 +157,8 @@ impl Error {
     }
 
     /// The stage at which an attempt to connect failed.
+    ///
+    /// A deadline that passed in an attempt has the stage that it cut short.
     pub fn stage(&self) -> Option<Stage> {
         match self.0.kind {
             ErrorKind::Connect(stage) => Some(stage),
@@ -150,6 +184,37 @@ impl Error {
         self.0.data.as_deref()
     }
 
+    /// The address that answered, or failed to, in a failed attempt to connect. Where several were
+    /// tried in vain, [`message`](Error::message) names them all.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.0.address
+    }
+
+    /// How long a failed attempt to connect took.
+    pub fn elapsed(&self) -> Option<Duration> {
+        self.0.elapsed
+    }
+
+    /// How long the server asks to be left alone (`Retry-After`). Reconnection honours up to five
+    /// minutes of it.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// Whether trying again is likely to fail in the same way until somebody changes something:
+    /// an option, the credentials, a certificate.
+    ///
+    /// Reconnection goes on all the same, because that somebody may be at the server, but at
+    /// [`reconnection_delay_max`](crate::Builder::reconnection_delay_max).
+    pub fn is_fatal(&self) -> bool {
+        use ErrorKind as K;
+        self.0.fatal
+            || matches!(
+                self.0.kind,
+                K::InvalidUrl | K::InvalidOption | K::ReservedEvent | K::Payload | K::Unsupported
+            )
+    }
+
     /// Whether a deadline passed: that of the operation, or that of an attempt to connect.
     pub fn is_timeout(&self) -> bool {
         self.0.timed_out || self.0.kind == ErrorKind::Timeout
@@ -170,7 +235,13 @@ impl fmt::Display for Error {
         if let Some(hint) = &self.0.hint {
             write!(f, " ({hint})")?;
         }
-        Ok(())
+        match (&self.0.address, self.0.elapsed) {
+            (Some(address), Some(elapsed)) => {
+                write!(f, " [{address}, after {} ms]", elapsed.as_millis())
+            }
+            (None, Some(elapsed)) => write!(f, " [after {} ms]", elapsed.as_millis()),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -182,7 +253,7 @@ impl fmt::Debug for Error {
             .field("hint", &self.0.hint)
             .field("data", &self.0.data)
             .field("source", &self.0.source)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -258,6 +329,28 @@ mod tests {
             "cannot connect, TCP: 10.0.0.1:80: connection refused (is the server running?)"
         );
         assert_eq!(error.stage(), Some(Stage::Tcp));
+    }
+
+    #[test]
+    fn a_shared_error_takes_more_context() {
+        let shared = Error::new(ErrorKind::Connect(Stage::Tls), "late").with_source("a cause");
+        let address = SocketAddr::from(([10, 0, 0, 1], 80));
+        let error = shared.clone().timed_out();
+        let error = error.with_attempt(Some(address), Duration::from_millis(7));
+        assert_eq!(
+            error.to_string(),
+            "cannot connect, TLS: late: a cause [10.0.0.1:80, after 7 ms]"
+        );
+        assert_eq!((error.stage(), error.is_timeout()), (Some(Stage::Tls), true));
+        assert_eq!(shared.to_string(), "cannot connect, TLS: late: a cause");
+        assert!(!shared.is_timeout());
+    }
+
+    #[test]
+    fn a_mistake_of_the_caller_is_fatal_and_a_lost_connection_is_not() {
+        assert!(Error::new(ErrorKind::InvalidOption, "x").is_fatal());
+        let lost = Error::new(ErrorKind::Connect(Stage::Http), "x");
+        assert!(!lost.is_fatal() && lost.fatal().is_fatal());
     }
 
     #[test]

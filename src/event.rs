@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::budget::Permit;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::options::Transport;
 use crate::payload::{Args, Payload};
 use crate::proto::socket_packet::SocketPacket;
@@ -247,6 +247,10 @@ pub enum Status {
     /// ([`ErrorKind::Refused`]) or reconnection is off, the next attempt follows by itself.
     #[doc(alias = "connect_error")]
     ConnectError(Error),
+    /// A server before 3.0 reports that something went wrong in the connected namespace: its
+    /// middleware refused an event. The connection goes on. [`Error::message`] or [`Error::data`]
+    /// is what the server said.
+    Error(Error),
     /// The connection ended.
     #[non_exhaustive]
     #[doc(alias = "disconnect")]
@@ -316,6 +320,11 @@ pub enum ManagerEvent {
     Close(DisconnectReason, Option<Error>),
     /// An attempt to connect failed, or the open session did.
     Error(Error),
+    /// An attempt to connect has come to this stage.
+    Stage(Stage),
+    /// Something is wrong that does not end the attempt to connect: new certificates that cannot
+    /// be used, a clock that goes wrong.
+    Warning(Error),
     /// The server sent a heartbeat.
     Ping,
     /// The session moved to this transport.

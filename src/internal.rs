@@ -13,11 +13,11 @@ pub use crate::proto::socket_packet::{Header, Kind, SocketPacket};
 
 use crate::error::Result;
 use crate::event::{AckReply, Event, Reply};
-use crate::proto::revision::V4_DIALECT;
+use crate::proto::revision::{V3_DIALECT, V4_DIALECT};
 
 /// The dialect of a session whose query has this `EIO`.
 pub fn dialect(eio: &str) -> Option<&'static dyn Dialect> {
-    [V4_DIALECT].into_iter().find(|dialect| dialect.eio() == eio)
+    [V3_DIALECT, V4_DIALECT].into_iter().find(|dialect| dialect.eio() == eio)
 }
 
 /// Makes an event of a packet; `reply` sends the acknowledgement that it asks for.

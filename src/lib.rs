@@ -226,6 +226,7 @@
 //! * `rustls` (default): TLS by rustls, with ring.
 //! * `native-tls`: TLS by the platform's library, OpenSSL on Linux. It is used where a [`Tls`] asks for
 //!   it, or where rustls is not built in.
+//! * `msgpack`: the parser of `socket.io-msgpack-parser`.
 //!
 //! # What is logged?
 //!
@@ -236,7 +237,15 @@
 //!
 //! # Which versions does it speak?
 //!
-//! Protocol revision 5 on Engine.IO 4: Socket.IO servers 3.x and 4.x. Rust 1.85 or newer, on Linux.
+//! Those of Socket.IO servers 1.x to 4.x: protocol 5 on Engine.IO 4 (servers 3.x and 4.x) and protocol 4
+//! on Engine.IO 3 (servers 1.x and 2.x, and newer ones with `allowEIO3`). Which one it is is found out
+//! from the server's first answer, also after a reconnection; [`Builder::revision`] can say it.
+//! Servers 1.x and 2.x join the namespace `/` by themselves, and take credentials as a query:
+//! [`Builder::auth`] does that for other namespaces, [`Builder::query`] for `/`.
+//!
+//! Packets are JSON, or with the feature `msgpack` `MessagePack` ([`Builder::parser`]).
+//!
+//! Rust 1.85 or newer, on Linux.
 #![forbid(unsafe_code)]
 
 mod ack;
@@ -273,7 +282,9 @@ pub use error::{Error, ErrorKind, Result, Stage};
 pub use event::{AckReply, DisconnectReason, Event, ManagerEvent, Status};
 pub use io::io;
 pub use manager::{Counters, Manager};
-pub use options::{Limits, Tls, TlsBackend, Transport, WhenFull};
+pub use options::{
+    Limits, ParserKind, Proxy, Revision, Timeouts, Tls, TlsBackend, TlsVersion, Transport, WhenFull,
+};
 pub use payload::{ArgList, Binary, Value, ValueIndex};
 pub use socket::Socket;
 pub use socket_options::SocketOptions;

@@ -11,21 +11,25 @@
 //!   └───────── close(), or no namespace left ──┘
 //! ```
 
+mod cycle;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::backoff::Backoff;
 use super::engine::{Engine, LinkId, Loss, Signal, State, Work};
-use super::namespace::{Auth, Namespace, NamespaceId, Phase as Joining};
+use super::namespace::{Auth, Namespace, NamespaceId};
+use super::root::Root;
 use super::timer::{Timer, Timers, Timestamp};
-use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::error::{Error, Result, Stage};
 use crate::event::{DisconnectReason, ManagerEvent, Status};
 use crate::lock::log_later;
 use crate::options::{ManagerOptions, Transport};
 use crate::payload::Payload;
+use crate::proto::detector::Detector;
 use crate::proto::packet::Packet;
-use crate::proto::parser::{JsonParser, Parser};
-use crate::proto::revision::{Dialect, V4_DIALECT};
+use crate::proto::parser::{Parser, new_parser};
+use crate::proto::revision::Dialect;
 use crate::proto::socket_packet::{Header, SocketPacket};
 
 /// How long a transport may take to close in good order.
@@ -33,9 +37,6 @@ pub(super) const LINGER: Duration = Duration::from_secs(5);
 
 /// How many sessions may be on their way to be closed in good order.
 const MAX_RETIRING: usize = 4;
-
-/// How long an upgrade may take where attempts to connect have no limit. Servers give it 10 s.
-const UPGRADE_LIMIT: Duration = Duration::from_secs(20);
 
 /// What the owner has to do.
 #[derive(Debug)]
@@ -105,7 +106,11 @@ pub(crate) struct Counters {
 /// The connection. `A` stands for one awaited acknowledgement.
 pub(crate) struct Client<A> {
     pub(super) options: ManagerOptions,
-    pub(super) dialect: &'static dyn Dialect,
+    pub(super) detector: Detector,
+    /// Where the session stands with a namespace `/` that the server joins by itself.
+    pub(super) root: Root,
+    /// How often a session was taken for another revision than its own, since one has lasted.
+    pub(super) contradictions: u32,
     parser: Box<dyn Parser>,
     random: fastrand::Rng,
     pub(super) phase: Phase,
@@ -130,14 +135,18 @@ pub(crate) struct Client<A> {
 impl<A> Client<A> {
     pub(crate) fn new(options: ManagerOptions, seed: u64) -> Self {
         let limits = &options.limits;
-        let parser = JsonParser::new(
+        let parser = new_parser(
+            options.parser,
             limits.max_attachments,
             limits.max_message.saturating_mul(limits.max_attachments.saturating_add(1)),
         );
+        let detector = Detector::new(options.revision);
         Self {
             options,
-            dialect: V4_DIALECT,
-            parser: Box::new(parser),
+            detector,
+            root: Root::Awaited,
+            contradictions: 0,
+            parser,
             random: fastrand::Rng::with_seed(seed),
             phase: Phase::Idle,
             engine: None,
@@ -164,8 +173,24 @@ impl<A> Client<A> {
         self.timers.next()
     }
 
-    pub(crate) fn dialect(&self) -> &'static dyn Dialect {
-        self.dialect
+    /// What the session of a link is written in.
+    pub(crate) fn dialect_of(&self, link: LinkId) -> &'static dyn Dialect {
+        let session = self.sessions().find(|engine| engine.owns(link));
+        session.map_or_else(|| self.detector.asks_in(), Engine::dialect)
+    }
+
+    /// How to find out what a new session is written in.
+    pub(crate) fn detector(&self) -> Detector {
+        self.detector
+    }
+
+    /// The first answer of the server on this link tells what its session is written in. To be
+    /// called before the answer is handed in.
+    pub(crate) fn settle(&mut self, link: LinkId, dialect: &'static dyn Dialect) {
+        let mut sessions = self.engine.iter_mut().chain(&mut self.retiring);
+        if let Some(engine) = sessions.find(|engine| engine.owns(link)) {
+            engine.settle(dialect);
+        }
     }
 
     /// Whether a link belongs to a session, current or about to be closed.
@@ -268,6 +293,13 @@ impl<A> Client<A> {
         self.with_engine(link, now, |engine| engine.lost(link, loss));
     }
 
+    /// The server's first answer on this link did not tell what it speaks; a second one is awaited.
+    pub(crate) fn doubt(&mut self, link: LinkId) {
+        if let Some(engine) = self.engine.as_mut().filter(|engine| engine.owns(link)) {
+            engine.doubt();
+        }
+    }
+
     /// The threads of a link have ended. No session outlives its link, whatever ended them.
     pub(crate) fn ended(&mut self, link: LinkId, now: Timestamp) {
         self.timers.set(Timer::Linger(link), None);
@@ -276,11 +308,7 @@ impl<A> Client<A> {
 
     /// The writer of a link asks for work.
     pub(crate) fn take(&mut self, link: LinkId, now: Timestamp) -> Work {
-        let work = self.with_engine(link, now, |engine| engine.take(link)).unwrap_or(Work::Stop);
-        if work == Work::Finish {
-            self.timers.set(Timer::Linger(link), Some(now + LINGER));
-        }
-        work
+        self.with_engine(link, now, |engine| engine.take(link)).unwrap_or(Work::Stop)
     }
 
     /// The writer of a link has written what it took.
@@ -305,7 +333,10 @@ impl<A> Client<A> {
                 Timer::Open => self.open_timed_out(),
                 Timer::Heartbeat => self.check_heartbeat(now),
                 Timer::Upgrade => self.upgrade_timed_out(),
-                Timer::Stable => self.backoff.reset(),
+                Timer::Stable => {
+                    self.backoff.reset();
+                    self.contradictions = 0;
+                }
                 Timer::Linger(link) => self.linger_timed_out(link, now),
                 Timer::Join(namespace) => self.join_timed_out(namespace, now),
                 Timer::Ack(namespace, ack) => self.ack_timed_out(namespace, ack, now),
@@ -346,57 +377,8 @@ impl<A> Client<A> {
         self.engine.iter().chain(&self.retiring)
     }
 
-    fn dial(&mut self, now: Timestamp) {
-        self.transport = 0;
-        self.timers.set(Timer::Open, self.options.timeout.map(|timeout| now + timeout));
-        self.dial_transport();
-    }
-
-    /// Tries the transport that it is the turn of.
-    fn dial_transport(&mut self) {
-        let options = &self.options;
-        let listed = options.transports.get(self.transport).copied();
-        let transport =
-            listed.filter(|_| !self.remembers_websocket()).unwrap_or(Transport::WebSocket);
-        // A transport that has just failed is no goal for an upgrade.
-        let may_upgrade = options.upgrade
-            && options.transports.iter().skip(self.transport).any(|t| *t == Transport::WebSocket);
-        let link = self.new_link();
-        self.parser.reset();
-        self.engine = Some(Engine::new(link, transport, may_upgrade, self.dialect));
-        self.phase = Phase::Connecting;
-        self.outputs.push_back(Output::Dial { link, transport, sid: None });
-    }
-
-    /// Goes on with the next transport after the first packet failed to come by this one; `false`
-    /// when there is none.
-    fn try_next_transport(&mut self) -> bool {
-        let next_in_list = if self.remembers_websocket() { 0 } else { self.transport + 1 };
-        let left = next_in_list < self.options.transports.len();
-        let next = self.options.try_all_transports && left && self.phase == Phase::Connecting;
-        if next {
-            self.websocket_works = false;
-            self.transport = next_in_list;
-            self.dial_transport();
-        }
-        next
-    }
-
-    /// Whether to begin with WebSocket because it worked before.
-    fn remembers_websocket(&self) -> bool {
-        self.options.remember_upgrade
-            && self.websocket_works
-            && self.options.transports.first() != Some(&Transport::WebSocket)
-            && self.options.transports.contains(&Transport::WebSocket)
-    }
-
-    fn new_link(&mut self) -> LinkId {
-        self.next_link = self.next_link.wrapping_add(1);
-        LinkId(self.next_link)
-    }
-
     /// Lets a session that is being closed come to its end in the background.
-    fn retire(&mut self, engine: Engine, now: Timestamp) {
+    pub(super) fn retire(&mut self, engine: Engine, now: Timestamp) {
         self.timers.set(Timer::Linger(engine.main_link()), Some(now + LINGER));
         self.retiring.push(engine);
         if self.retiring.len() > MAX_RETIRING {
@@ -481,119 +463,6 @@ impl<A> Client<A> {
             }
         }
         self.retiring.retain(|engine| engine.state() != State::Closed);
-    }
-
-    fn probe(&mut self, now: Timestamp) {
-        let link = self.new_link();
-        let Some(engine) = &mut self.engine else { return };
-        let limit = self.options.timeout.unwrap_or(UPGRADE_LIMIT);
-        self.timers.set(Timer::Upgrade, Some(now + limit));
-        engine.probe(link);
-        let sid = engine.sid().map(str::to_owned);
-        self.outputs.push_back(Output::Dial { link, transport: Transport::WebSocket, sid });
-    }
-
-    fn opened(&mut self, now: Timestamp) {
-        self.timers.set(Timer::Open, None);
-        self.timers.set(Timer::Stable, Some(now + self.options.reconnection_delay_max));
-        self.phase = Phase::Open;
-        self.websocket_works |=
-            self.engine.as_ref().is_some_and(|engine| engine.transport() == Transport::WebSocket);
-        self.outputs.push_back(Output::Manager(ManagerEvent::Open));
-        let attempts = std::mem::take(&mut self.attempts);
-        if attempts > 0 {
-            self.outputs.push_back(Output::Manager(ManagerEvent::Reconnect(attempts)));
-        }
-        for namespace in self.ids() {
-            if self.namespace(namespace).phase == Joining::Waiting {
-                self.join(namespace, now);
-            }
-        }
-    }
-
-    /// The session ended by itself.
-    fn closed(&mut self, reason: DisconnectReason, error: Option<Error>, now: Timestamp) {
-        let was_open = self.phase == Phase::Open;
-        let timed_out = error.as_ref().is_some_and(Error::is_timeout);
-        let failed = reason != DisconnectReason::ForcedClose && !timed_out;
-        if failed && self.try_next_transport() {
-            return;
-        }
-        self.websocket_works = false;
-        self.leave_session();
-        self.engine = None;
-        if was_open {
-            if let Some(error) =
-                error.as_ref().filter(|_| reason == DisconnectReason::TransportError)
-            {
-                self.outputs.push_back(Output::Manager(ManagerEvent::Error(error.clone())));
-            }
-            self.lose_namespaces(reason, error.as_ref());
-            self.outputs.push_back(Output::Manager(ManagerEvent::Close(reason, error)));
-        } else {
-            let error = error
-                .unwrap_or_else(|| Error::new(ErrorKind::Connect(Stage::Engine), reason.as_str()));
-            self.attempt_failed(error);
-        }
-        self.reconnect(now);
-    }
-
-    fn attempt_failed(&mut self, error: Error) {
-        for namespace in self.ids() {
-            if self.namespace(namespace).is_active() {
-                let status = Status::ConnectError(error.clone());
-                self.outputs.push_back(Output::Status { namespace, status });
-            }
-        }
-        self.outputs.push_back(Output::Manager(ManagerEvent::Error(error.clone())));
-        if self.attempts > 0 {
-            self.outputs.push_back(Output::Manager(ManagerEvent::ReconnectError(error)));
-        }
-    }
-
-    fn leave_session(&mut self) {
-        self.phase = Phase::Idle;
-        for timer in [Timer::Open, Timer::Heartbeat, Timer::Stable, Timer::Upgrade] {
-            self.timers.set(timer, None);
-        }
-        // What half a packet holds is not kept for the time without a connection.
-        self.parser.reset();
-        // Those who wait for room, or to be connected, may wait in vain.
-        self.outputs.push_back(Output::Room);
-    }
-
-    fn reconnect(&mut self, now: Timestamp) {
-        if !self.options.reconnection {
-            return;
-        }
-        if self.options.reconnection_attempts.is_some_and(|most| self.attempts >= most) {
-            self.attempts = 0;
-            self.backoff.reset();
-            self.outputs.push_back(Output::Manager(ManagerEvent::ReconnectFailed));
-            return;
-        }
-        self.attempts = self.attempts.saturating_add(1);
-        let delay = self.backoff.next(&self.options, self.random.f64());
-        log_later!(Debug, "attempt {} to reconnect in {delay:?}", self.attempts);
-        self.phase = Phase::Waiting;
-        self.timers.set(Timer::Reconnect, Some(now + delay));
-    }
-
-    fn open_timed_out(&mut self) {
-        let limit = self.options.timeout.unwrap_or_default();
-        let stage = self.engine.as_ref().map_or(Stage::Engine, Engine::stage);
-        let error = Error::new(
-            ErrorKind::Connect(stage),
-            format!("not done within the connect timeout of {limit:?}"),
-        )
-        .timed_out();
-        self.end_session(DisconnectReason::TransportError, Some(error));
-    }
-
-    fn upgrade_timed_out(&mut self) {
-        if let Some(engine) = &mut self.engine {
-            engine.abandon_upgrade(Error::new(ErrorKind::Timeout, "the upgrade took too long"));
-        }
     }
 
     fn linger_timed_out(&mut self, link: LinkId, now: Timestamp) {

@@ -10,6 +10,9 @@
 //! The session runs on one main link. While it is upgraded there is a second one; see
 //! [`upgrade`](super::upgrade).
 
+mod handover;
+mod incoming;
+
 use std::collections::VecDeque;
 
 use bytes::Bytes;
@@ -19,7 +22,6 @@ use super::timer::Timestamp;
 use super::upgrade::{Step, Upgrade};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::event::DisconnectReason;
-use crate::lock::log_later;
 use crate::options::Transport;
 use crate::proto::handshake::Handshake;
 use crate::proto::packet::{Packet, Probe};
@@ -80,7 +82,7 @@ pub(crate) enum Loss {
 /// What the writer of a link has to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Work {
-    /// Write these packets, then report `written`.
+    /// Write these packets, report `written`, and ask for more.
     Write(VecDeque<Packet>),
     /// Nothing now; there will be a wake-up.
     Wait,
@@ -97,6 +99,8 @@ pub(crate) struct Engine {
     dialect: &'static dyn Dialect,
     /// How far the attempt to connect has come.
     stage: Stage,
+    /// Whether that is not settled, though the server has answered.
+    doubtful: bool,
     main: Link,
     upgrade: Upgrade,
     may_upgrade: bool,
@@ -139,6 +143,7 @@ impl Engine {
             state: State::Opening,
             dialect,
             stage: Stage::Dns,
+            doubtful: false,
             main: Link { id, transport, writing: false, polling: transport == Transport::Polling },
             upgrade: Upgrade::None,
             may_upgrade: may_upgrade && transport == Transport::Polling,
@@ -149,6 +154,34 @@ impl Engine {
             in_flight: Load::default(),
             pong_due: false,
             signals: VecDeque::new(),
+        }
+    }
+
+    /// What the session is written in.
+    pub(crate) fn dialect(&self) -> &'static dyn Dialect {
+        self.dialect
+    }
+
+    /// The server's first answer did not tell what the session is written in.
+    pub(crate) fn doubt(&mut self) {
+        self.doubtful = true;
+    }
+
+    pub(crate) fn is_doubtful(&self) -> bool {
+        self.doubtful
+    }
+
+    /// Whether the session may be written in what the server does not speak: only the handshakes of
+    /// current servers leave no doubt.
+    pub(crate) fn may_be_mistaken(&self) -> bool {
+        self.handshake.as_ref().is_some_and(|handshake| handshake.max_payload.is_none())
+    }
+
+    /// The server's first answer tells what the session is written in.
+    pub(crate) fn settle(&mut self, dialect: &'static dyn Dialect) {
+        if self.handshake.is_none() {
+            self.dialect = dialect;
+            self.doubtful = false;
         }
     }
 
@@ -216,11 +249,6 @@ impl Engine {
 
     pub(crate) fn poll_signal(&mut self) -> Option<Signal> {
         self.signals.pop_front()
-    }
-
-    /// Starts the upgrade on this link, as [`Signal::Probe`] asked for.
-    pub(crate) fn probe(&mut self, link: LinkId) {
-        self.upgrade = Upgrade::Dialing(link);
     }
 
     /// The connection of a link is made; a WebSocket can now be written to.
@@ -337,9 +365,6 @@ impl Engine {
             self.signals.push_back(Signal::Room);
         }
         self.move_over();
-        if !self.queue.is_empty() || self.pong_due || self.state == State::Closing {
-            self.wake_writer();
-        }
     }
 
     /// The reader of long-polling asks whether to send the next request. `false`: wait for a
@@ -399,124 +424,6 @@ impl Engine {
                 self.wake_writer();
             }
         }
-    }
-
-    fn received_on_main(&mut self, packet: Packet, now: Timestamp) {
-        match (self.state, packet) {
-            (State::Closed, _) => {}
-            (_, Packet::Open(json)) => self.on_open(&json, now),
-            (State::Opening | State::Closing, _) if self.handshake.is_none() => {
-                let error = Error::new(
-                    ErrorKind::Connect(Stage::Engine),
-                    "the server's first packet is not the handshake",
-                );
-                self.end(DisconnectReason::TransportError, Some(error));
-            }
-            (_, Packet::Ping(_)) => {
-                if let Some(heartbeat) = &mut self.heartbeat {
-                    heartbeat.on_ping(now);
-                }
-                self.pong_due = true;
-                self.signals.push_back(Signal::Pinged);
-                self.wake_writer();
-            }
-            (_, Packet::Pong(_)) => {
-                if let Some(heartbeat) = &mut self.heartbeat {
-                    heartbeat.on_pong(now);
-                }
-            }
-            (State::Open, Packet::Text(text)) => {
-                self.on_other(now);
-                self.signals.push_back(Signal::Text(text));
-            }
-            (State::Open, Packet::Binary(bytes)) => {
-                self.on_other(now);
-                self.signals.push_back(Signal::Binary(bytes));
-            }
-            (_, Packet::Close) => {
-                let error = Error::new(ErrorKind::Transport, "the server closed the session");
-                self.end(DisconnectReason::TransportClose, Some(error));
-            }
-            _ => self.on_other(now),
-        }
-    }
-
-    fn on_other(&mut self, now: Timestamp) {
-        if let Some(heartbeat) = &mut self.heartbeat {
-            heartbeat.on_other(now);
-        }
-    }
-
-    fn on_open(&mut self, json: &str, now: Timestamp) {
-        if self.handshake.is_some() {
-            log_later!(Warn, "a second Engine.IO handshake is ignored");
-            self.signals.push_back(Signal::Ignored);
-            return;
-        }
-        let handshake = match Handshake::from_json(json) {
-            Ok(handshake) => handshake,
-            Err(error) => return self.end(DisconnectReason::TransportError, Some(error)),
-        };
-        self.heartbeat = Some(Heartbeat::new(self.dialect.heartbeat(), &handshake, now));
-        let upgrade = self.may_upgrade && handshake.upgrade_to_websocket;
-        self.handshake = Some(handshake);
-        if self.state == State::Closing {
-            return self.say_goodbye();
-        }
-        self.state = State::Open;
-        self.signals.push_back(Signal::Opened);
-        if upgrade {
-            self.signals.push_back(Signal::Probe);
-        }
-        self.wake_writer();
-    }
-
-    fn step(&mut self, step: &Step) {
-        match step {
-            Step::None => {}
-            Step::Pause => self.pause(),
-            Step::Done => self.finish_upgrade(),
-            Step::Fail(words) => self.abandon_upgrade(Error::new(ErrorKind::Protocol, *words)),
-        }
-    }
-
-    /// The probe was answered: the old link has to come to rest.
-    fn pause(&mut self) {
-        self.signals.push_back(Signal::Wake(self.main.id));
-        self.move_over();
-    }
-
-    /// Goes on with the upgrade when the old link is at rest.
-    fn move_over(&mut self) {
-        if self.main.writing || self.main.polling {
-            return;
-        }
-        if let Some(link) = self.upgrade.old_link_rests() {
-            self.signals.push_back(Signal::Wake(link));
-        }
-    }
-
-    /// The server knows of the move: from here on the session lives on the new link.
-    fn finish_upgrade(&mut self) {
-        let Some(link) = self.upgrade.take_link() else { return };
-        self.signals.push_back(Signal::Stop(self.main.id));
-        self.main =
-            Link { id: link, transport: Transport::WebSocket, writing: false, polling: false };
-        self.signals.push_back(Signal::Upgraded(link));
-        if self.state == State::Closing {
-            // On a WebSocket the close frame says it.
-            self.queue.retain(|packet| *packet != Packet::Close);
-        }
-        self.wake_writer();
-    }
-
-    /// Gives up the upgrade: the session goes on by its old link.
-    pub(crate) fn abandon_upgrade(&mut self, error: Error) {
-        let Some(link) = self.upgrade.take_link() else { return };
-        self.signals.push_back(Signal::Stop(link));
-        self.signals.push_back(Signal::UpgradeFailed(error));
-        // The old link may have come to rest for nothing.
-        self.signals.push_back(Signal::Wake(self.main.id));
     }
 
     fn may_write(&self) -> bool {

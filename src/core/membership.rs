@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use super::client::{Client, Output, Phase as Connection};
+use super::engine::Engine;
 use super::namespace::{Auth, NamespaceId, Phase, refusal};
 use super::timer::{Timer, Timestamp};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::event::{DisconnectReason, Status};
 use crate::lock::log_later;
 use crate::payload::Payload;
+use crate::proto::revision::Connect;
 use crate::proto::socket_packet::{Header, Kind, SocketPacket};
 
 /// How long after leaving a namespace it is not joined again in the same session. JavaScript servers
@@ -50,8 +52,7 @@ impl<A> Client<A> {
             },
         );
         if phase == Phase::Joined {
-            self.send_bare(id, Kind::Disconnect);
-            self.namespace_mut(id).left = Some(now);
+            self.send_disconnect(id, now);
         }
         self.close_if_unused(now);
         if phase == Phase::Joined {
@@ -101,7 +102,7 @@ impl<A> Client<A> {
             return;
         }
         match auth {
-            Ok(auth) => self.send_connect(id, auth, now),
+            Ok(auth) => self.send_connect(id, &auth, now),
             Err(error) => self.join_failed(id, Phase::Waiting, error, now),
         }
         self.pump(now);
@@ -109,8 +110,11 @@ impl<A> Client<A> {
 
     /// Starts to join a namespace in an open session.
     pub(super) fn join(&mut self, id: NamespaceId, now: Timestamp) {
+        if self.join_by_server(id, now) {
+            return;
+        }
         match self.namespace(id).auth.clone() {
-            Auth::Fixed(auth) => self.send_connect(id, auth, now),
+            Auth::Fixed(auth) => self.send_connect(id, &auth, now),
             Auth::Ask => {
                 let namespace = self.namespace_mut(id);
                 namespace.phase = Phase::Asking;
@@ -135,21 +139,12 @@ impl<A> Client<A> {
     /// The server answers CONNECT.
     pub(super) fn on_connect(&mut self, id: NamespaceId, packet: &SocketPacket, now: Timestamp) {
         match self.namespace(id).phase {
-            Phase::Joining => match self.namespace_mut(id).accept(packet) {
-                Ok(()) => {
-                    self.timers.set(Timer::Join(id), None);
-                    self.deliver_early_events(id);
-                    self.flush_send_buffer(id);
-                    self.try_next(id, now);
-                    if let Some(status) = self.namespace(id).status() {
-                        self.outputs.push_back(Output::Status { namespace: id, status });
-                    }
-                }
-                Err(error) => self.join_failed(id, Phase::Joining, error, now),
-            },
+            Phase::Joining => {
+                let data = serde_json::from_str(packet.data()).unwrap_or_default();
+                self.accept(id, &data, now);
+            }
             Phase::Leaving { rejoin } => {
-                self.send_bare(id, Kind::Disconnect);
-                self.namespace_mut(id).left = Some(now);
+                self.send_disconnect(id, now);
                 self.left(id, rejoin, now);
             }
             _ => {
@@ -159,7 +154,18 @@ impl<A> Client<A> {
         }
     }
 
-    /// The server refuses a namespace.
+    /// The namespace is joined.
+    pub(super) fn joined(&mut self, id: NamespaceId, now: Timestamp) {
+        self.timers.set(Timer::Join(id), None);
+        self.deliver_early_events(id);
+        self.flush_send_buffer(id);
+        self.try_next(id, now);
+        if let Some(status) = self.namespace(id).status() {
+            self.outputs.push_back(Output::Status { namespace: id, status });
+        }
+    }
+
+    /// The server refuses a namespace, or something that happened in it.
     pub(super) fn on_connect_error(
         &mut self,
         id: NamespaceId,
@@ -171,6 +177,10 @@ impl<A> Client<A> {
             Phase::Joining => {
                 self.begin(id, Phase::Idle);
                 self.close_if_unused(now);
+            }
+            Phase::Joined if self.dialect().reports_errors() => {
+                let status = Status::Error(refusal(&self.namespace(id).name, packet));
+                return self.outputs.push_back(Output::Status { namespace: id, status });
             }
             // It is news, but no end.
             Phase::Joined => {}
@@ -204,11 +214,15 @@ impl<A> Client<A> {
             Phase::Waiting => self.join(id, now),
             Phase::Joining | Phase::Leaving { rejoin: true } => {
                 let name = &self.namespace(id).name;
-                let error = Error::new(
+                let mut error = Error::new(
                     ErrorKind::Connect(Stage::Namespace),
                     format!("no answer to CONNECT for {name:?}"),
                 )
                 .timed_out();
+                if self.engine.as_ref().is_some_and(Engine::may_be_mistaken) {
+                    error = error.with_hint(self.detector.hint());
+                }
+                self.detector.forget();
                 self.join_failed(id, phase, error, now);
             }
             _ => {}
@@ -216,7 +230,13 @@ impl<A> Client<A> {
     }
 
     /// Reports a failed attempt to join, and sees to the next one.
-    fn join_failed(&mut self, id: NamespaceId, phase: Phase, error: Error, now: Timestamp) {
+    pub(super) fn join_failed(
+        &mut self,
+        id: NamespaceId,
+        phase: Phase,
+        error: Error,
+        now: Timestamp,
+    ) {
         self.begin(id, phase);
         let status = Status::ConnectError(error.clone());
         self.outputs.push_back(Output::Status { namespace: id, status });
@@ -230,27 +250,33 @@ impl<A> Client<A> {
         }
     }
 
-    fn send_connect(&mut self, id: NamespaceId, auth: Payload, now: Timestamp) {
-        let payload = self.namespace(id).connect_payload(auth);
-        let name = self.namespace(id).name.clone();
-        let header = Header { kind: Kind::Connect, namespace: &name, id: None };
+    fn send_connect(&mut self, id: NamespaceId, auth: &Payload, now: Timestamp) {
+        let namespace = self.namespace(id);
+        let credentials = namespace.credentials(&auth.json);
+        let Connect { namespace, data } = self.dialect().connect(&namespace.name, credentials);
+        let payload = Payload { json: data, attachments: Vec::new() };
+        let header = Header { kind: Kind::Connect, namespace: &namespace, id: None };
         match self.send(header, payload) {
-            Ok(()) => {
-                self.namespace_mut(id).begin(Phase::Joining);
-                self.limit_join(id, now);
-            }
+            Ok(()) => self.await_join(id, now),
             Err(error) => self.join_failed(id, Phase::Waiting, error, now),
         }
     }
 
-    fn send_bare(&mut self, id: NamespaceId, kind: Kind) {
+    /// Waits for the server's answer, for a while.
+    pub(super) fn await_join(&mut self, id: NamespaceId, now: Timestamp) {
+        self.namespace_mut(id).begin(Phase::Joining);
+        self.limit_join(id, now);
+    }
+
+    fn send_disconnect(&mut self, id: NamespaceId, now: Timestamp) {
+        self.namespace_mut(id).left = Some(now);
         let name = self.namespace(id).name.clone();
-        if let Err(error) =
-            self.send(Header { kind, namespace: &name, id: None }, Payload::default())
-        {
+        let header = Header { kind: Kind::Disconnect, namespace: &name, id: None };
+        if let Err(error) = self.send(header, Payload::default()) {
             // A limit of a few bytes: nothing can be said to such a server.
-            log_later!(Warn, "{kind:?} cannot be sent: {error}");
+            log_later!(Warn, "DISCONNECT cannot be sent: {error}");
         }
+        self.note_leave(id);
     }
 
     /// Bounds the wait for the answer to CONNECT.
@@ -260,7 +286,7 @@ impl<A> Client<A> {
     }
 
     /// Begins a phase in which the namespace is not joined.
-    fn begin(&mut self, id: NamespaceId, phase: Phase) {
+    pub(super) fn begin(&mut self, id: NamespaceId, phase: Phase) {
         self.timers.set(Timer::Join(id), None);
         self.namespace_mut(id).begin(phase);
     }
@@ -282,7 +308,12 @@ impl<A> Client<A> {
         }
     }
 
-    fn disconnected(&mut self, id: NamespaceId, reason: DisconnectReason, error: Option<Error>) {
+    pub(super) fn disconnected(
+        &mut self,
+        id: NamespaceId,
+        reason: DisconnectReason,
+        error: Option<Error>,
+    ) {
         self.namespace_mut(id).id = None;
         let status = Status::Disconnected { reason, error };
         self.outputs.push_back(Output::Status { namespace: id, status });

@@ -14,6 +14,7 @@ mod heartbeat;
 mod membership;
 pub(crate) mod namespace;
 mod retry;
+mod root;
 pub(crate) mod timer;
 mod traffic;
 mod upgrade;

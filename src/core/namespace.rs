@@ -3,14 +3,17 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::acks::{Acks, Waiter};
 use super::engine::Load;
 use super::retry::RetryQueue;
 use super::timer::Timestamp;
-use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::error::{Error, ErrorKind};
 use crate::event::Status;
 use crate::options::Limits;
 use crate::payload::{Args, Payload};
+use crate::proto::revision::{Credentials, Membership};
 use crate::proto::socket_packet::SocketPacket;
 
 /// The number of a namespace in its connection.
@@ -198,44 +201,22 @@ impl<A> Namespace<A> {
     }
 
     /// Completes the credentials with what session recovery needs.
-    pub(crate) fn connect_payload(&self, auth: Payload) -> Payload {
-        let Some(pid) = &self.recovery.pid else { return auth };
-        let mut json = format!("{{\"pid\":{}", serde_json::Value::from(pid.as_str()));
-        if let Some(offset) = &self.recovery.offset {
-            json.push_str(",\"offset\":");
-            json.push_str(&serde_json::Value::from(offset.as_str()).to_string());
-        }
-        // Of two members of one name the last one counts: the caller's.
-        let members = auth.json.trim_start().strip_prefix('{').unwrap_or("}").trim_start();
-        if !members.starts_with('}') {
-            json.push(',');
-        }
-        json.push_str(members);
-        Payload { json, attachments: Vec::new() }
+    pub(crate) fn credentials<'a>(&'a self, auth: &'a str) -> Credentials<'a> {
+        let Recovery { pid, offset } = &self.recovery;
+        Credentials { auth, pid: pid.as_deref(), offset: offset.as_deref() }
     }
 
     /// Takes in the server's positive answer to CONNECT.
-    pub(crate) fn accept(&mut self, packet: &SocketPacket) -> Result<()> {
-        let data: serde_json::Value = serde_json::from_str(packet.data()).unwrap_or_default();
-        let text = |member: &str| data.get(member).and_then(|value| value.as_str());
-        let Some(id) = text("sid") else {
-            return Err(Error::new(
-                ErrorKind::Connect(Stage::Namespace),
-                format!("the server joined {:?} without giving a socket id", self.name),
-            )
-            .with_hint("a Socket.IO 2.x server answers like this"));
-        };
-        let pid = text("pid").map(str::to_owned);
+    pub(crate) fn accept(&mut self, Membership { id, pid }: Membership) {
         let recovered = pid.is_some() && pid == self.recovery.pid;
         if !recovered {
             self.recovery.offset = None;
         }
         self.recovery.pid = pid;
-        self.id = Some(id.to_owned());
+        self.id = Some(id);
         self.session = self.session.wrapping_add(1);
         self.phase = Phase::Joined;
         self.recovered = recovered && !std::mem::take(&mut self.missed);
-        Ok(())
     }
 
     /// The status of a namespace that is joined.
@@ -259,15 +240,24 @@ impl<A> Namespace<A> {
     }
 }
 
-/// Reads a server's refusal of a namespace.
+/// Reads a server's refusal: `{"message":…,"data":…}`, or from an old one either of the two.
 pub(crate) fn refusal(namespace: &str, packet: &SocketPacket) -> Error {
-    let data: serde_json::Value = serde_json::from_str(packet.data()).unwrap_or_default();
-    let message = data.as_str().or_else(|| data.get("message").and_then(|text| text.as_str()));
+    let refusal: Value = serde_json::from_str(packet.data()).unwrap_or_default();
+    let (message, data) = match &refusal {
+        Value::Object(members) => {
+            let message = members.get("message").and_then(Value::as_str);
+            let is_usual = members.keys().all(|name| ["message", "data"].contains(&name.as_str()));
+            (message, if is_usual { members.get("data") } else { Some(&refusal) })
+        }
+        Value::String(message) => (Some(message.as_str()), None),
+        Value::Null => (None, None),
+        _ => (None, Some(&refusal)),
+    };
     let error = Error::new(
         ErrorKind::Refused,
         message.map_or_else(|| format!("namespace {namespace:?}: no reason given"), str::to_owned),
     );
-    match data.get("data") {
+    match data {
         Some(data) => error.with_data(data.to_string()),
         None => error,
     }

@@ -140,6 +140,9 @@ impl<A> Client<A> {
     /// Routes a packet to its namespace.
     pub(super) fn on_packet(&mut self, packet: Option<SocketPacket>, now: Timestamp) {
         let Some(packet) = packet else { return };
+        if self.watch_root(&packet, now) {
+            return;
+        }
         let known = self.ids().find(|id| *self.namespace(*id).name == *packet.namespace());
         let Some(id) = known else {
             log_later!(

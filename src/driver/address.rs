@@ -1,25 +1,12 @@
 //! Where a connection leads: the requests that its transports start with.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-
 use crate::endpoint::Endpoint;
 use crate::net::Request;
 use crate::options::Transport;
+use crate::proto::query::push_parameter;
 
-/// What `encodeURIComponent` leaves alone.
-const QUERY: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'!')
-    .remove(b'~')
-    .remove(b'*')
-    .remove(b'\'')
-    .remove(b'(')
-    .remove(b')');
-
-/// The server, the path, and what every request carries.
-#[derive(Clone, Debug)]
+/// The server, the path, and what every request carries, some of which may be secret.
+#[derive(Clone)]
 pub(crate) struct Address {
     pub(crate) endpoint: Endpoint,
     /// With a leading slash.
@@ -31,8 +18,8 @@ pub(crate) struct Address {
     pub(crate) force_base64: bool,
 }
 
-/// A header of the user's.
-#[derive(Clone, Debug)]
+/// A header of the user's, whose value may be a secret.
+#[derive(Clone)]
 pub(crate) struct Header {
     pub(crate) name: String,
     pub(crate) value: String,
@@ -79,10 +66,7 @@ impl Address {
     fn with_query(&self, parameters: &[(&str, &str)]) -> String {
         let mut text = self.path.clone();
         for (index, (name, value)) in parameters.iter().enumerate() {
-            text.push(if index == 0 { '?' } else { '&' });
-            text.extend(utf8_percent_encode(name, QUERY));
-            text.push('=');
-            text.extend(utf8_percent_encode(value, QUERY));
+            push_parameter(&mut text, index == 0, name, value);
         }
         text
     }

@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use super::dispatch::spawn;
 use super::{Driver, websocket};
+use crate::core::client::Phase;
 use crate::core::engine::{LinkId, Loss};
 use crate::error::{Result, Stage};
+use crate::event::ManagerEvent;
 use crate::lock::log_later;
+use crate::net::signal::News;
 use crate::net::{Request, Signal};
 use crate::options::Transport;
 
@@ -79,7 +82,7 @@ impl Driver {
     pub(super) fn dial(&self, link: LinkId, upgrade: bool, polling: bool, sid: Option<&str>) {
         let Some(driver) = self.this.upgrade() else { return };
         let transport = if polling { Transport::Polling } else { Transport::WebSocket };
-        let eio = self.look(crate::core::client::Client::dialect).eio();
+        let eio = self.look(|core| core.dialect_of(link)).eio();
         let request = self.address().request(eio, transport, sid);
         log_later!(
             Debug,
@@ -108,7 +111,12 @@ impl Driver {
         body: impl FnOnce(Arc<Signal>) + Send + 'static,
     ) -> Result<()> {
         let Some(driver) = self.this.upgrade() else { return Ok(()) };
-        let signal = Arc::new(Signal::new()?);
+        let this = self.this.clone();
+        let signal = Arc::new(Signal::observed(Box::new(move |news| {
+            if let Some(driver) = this.upgrade() {
+                driver.hear(news);
+            }
+        }))?);
         let lane = Lane { signal: Arc::clone(&signal), asleep: false };
         self.run_with(|monitor, _| {
             *monitor.links.entry(link).or_default().lane(side) = Some(lane);
@@ -125,6 +133,18 @@ impl Driver {
             self.end(link, side);
         }
         started
+    }
+
+    /// Hands on what a thread meets on its way to the server.
+    fn hear(&self, news: News) {
+        self.run_with(|monitor, _| match news {
+            // Later, long-polling dials whenever a connection was not kept.
+            News::Stage(stage) if monitor.core.phase() == Phase::Connecting => {
+                monitor.tell_manager(&ManagerEvent::Stage(stage));
+            }
+            News::Stage(_) => {}
+            News::Warning(error) => monitor.tell_manager(&ManagerEvent::Warning(error)),
+        });
     }
 
     /// A thread of a link has ended.
@@ -147,6 +167,8 @@ impl Driver {
     }
 }
 
+// Its frame is large, and of no use to a WebSocket.
+#[inline(never)]
 #[cfg(feature = "polling")]
 fn run_polling(driver: &Arc<Driver>, link: LinkId, request: Request, signal: &Arc<Signal>) {
     super::polling::run(driver, link, request, signal);

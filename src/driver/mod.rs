@@ -40,6 +40,8 @@ use crate::lock::{Locked, lock, log_later};
 use crate::net::{Net, Signal};
 use crate::options::ManagerOptions;
 use crate::payload::Payload;
+#[cfg(feature = "polling")]
+use crate::proto::revision::Dialect;
 
 /// One connection, as its threads and handles share it.
 pub(crate) struct Driver {
@@ -296,8 +298,9 @@ impl Driver {
         &self,
         transport: crate::options::Transport,
         sid: &str,
+        dialect: &dyn Dialect,
     ) -> crate::net::Request {
-        let eio = self.look(Client::dialect).eio();
+        let eio = dialect.eio();
         self.address().request(eio, transport, Some(sid))
     }
 
@@ -326,6 +329,7 @@ impl Monitor {
                 log_later!(Debug, "cannot connect to {name:?}: {error}");
                 self.last_errors.insert(namespace, error.clone());
             }
+            Status::Error(error) => log_later!(Info, "the server says in {name:?}: {error}"),
             Status::Disconnected { reason, .. } => {
                 log_later!(Info, "disconnected from {name:?}: {reason}");
             }

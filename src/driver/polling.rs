@@ -1,15 +1,18 @@
 //! The threads of long-polling: one polls, the other posts.
 
+use std::io::BufRead;
 use std::sync::Arc;
 
 use super::Driver;
 use super::link::Side;
+use crate::core::client::Client;
 use crate::core::engine::{LinkId, Loss, Work};
 use crate::error::Result;
 use crate::net::http::Response;
 use crate::net::{Http, Request, Signal};
 use crate::options::Transport;
 use crate::proto::packet::Packet;
+use crate::proto::revision::Dialect;
 
 /// How many packets are handed on at a time.
 const BATCH: usize = 64;
@@ -30,27 +33,41 @@ struct Poller<'a> {
 impl Poller<'_> {
     fn run(&self, mut request: Request) -> Result<()> {
         let http = self.driver.net.http(self.signal);
+        let dialect = self.receive_first(http.get(&request)?)?;
         let mut posting = false;
         loop {
-            self.receive(http.get(&request)?)?;
             let sid = self.driver.look(|core| core.sid_of(self.link));
             let Some(sid) = sid else { return Ok(()) };
             if !posting {
-                self.start_posting(&sid)?;
+                self.start_posting(dialect, &sid)?;
                 posting = true;
             }
             if !self.may_poll() {
                 return Ok(());
             }
-            request = self.driver.session_request(Transport::Polling, &sid);
+            request = self.driver.session_request(Transport::Polling, &sid, dialect);
+            let response = http.get(&request)?;
+            self.receive(dialect, response.binary, response.body)?;
         }
     }
 
+    /// Finds out from the first response what the server speaks.
+    fn receive_first(&self, response: Response) -> Result<&'static dyn Dialect> {
+        let detector = self.driver.look(Client::detector);
+        let (dialect, body) = detector.look_at_body(response.binary, response.body)?;
+        self.driver.run(|core, _| core.settle(self.link, dialect));
+        self.receive(dialect, response.binary, body)?;
+        Ok(dialect)
+    }
+
     /// Hands on the packets of a response as they come.
-    fn receive(&self, response: Response) -> Result<()> {
-        let dialect = self.driver.look(crate::core::client::Client::dialect);
-        let mut packets =
-            dialect.decode_payload(response.binary, response.body, self.driver.max_message);
+    fn receive(
+        &self,
+        dialect: &dyn Dialect,
+        binary: bool,
+        body: Box<dyn BufRead + '_>,
+    ) -> Result<()> {
+        let mut packets = dialect.decode_payload(binary, body, self.driver.max_message);
         let mut batch = Vec::new();
         loop {
             let next = packets.next();
@@ -100,13 +117,13 @@ impl Poller<'_> {
         }
     }
 
-    fn start_posting(&self, sid: &str) -> Result<()> {
+    fn start_posting(&self, dialect: &'static dyn Dialect, sid: &str) -> Result<()> {
         let driver = Arc::clone(self.driver);
         let link = self.link;
         let sid = sid.to_owned();
         self.driver.start(link, Side::Writer, "siot-post", move |signal| {
             let http = driver.net.http(&signal);
-            if let Err(error) = post(&driver, link, &sid, &http, &signal) {
+            if let Err(error) = post(&driver, link, dialect, &sid, &http, &signal) {
                 driver.lose(link, Loss::Failed(error));
             }
         })
@@ -114,16 +131,23 @@ impl Poller<'_> {
 }
 
 /// Posts whatever is queued, one request at a time.
-fn post(driver: &Driver, link: LinkId, sid: &str, http: &Http, signal: &Signal) -> Result<()> {
+fn post(
+    driver: &Driver,
+    link: LinkId,
+    dialect: &dyn Dialect,
+    sid: &str,
+    http: &Http,
+    signal: &Signal,
+) -> Result<()> {
     loop {
-        let (work, dialect, max) = driver.run_with(|monitor, now| {
+        let (work, max) = driver.run_with(|monitor, now| {
             let work = monitor.core.take(link, now);
             if work == Work::Wait {
                 if let Some(link) = monitor.links.get_mut(&link) {
                     link.sleeps(Side::Writer);
                 }
             }
-            (work, monitor.core.dialect(), monitor.core.max_payload(link))
+            (work, monitor.core.max_payload(link))
         });
         match work {
             Work::Write(mut packets) => {
@@ -132,7 +156,8 @@ fn post(driver: &Driver, link: LinkId, sid: &str, http: &Http, signal: &Signal) 
                 }
                 while !packets.is_empty() {
                     let body = dialect.encode_payload(&mut packets, max);
-                    http.post(&driver.session_request(Transport::Polling, sid), body)?;
+                    let request = driver.session_request(Transport::Polling, sid, dialect);
+                    http.post(&request, body)?;
                 }
                 driver.run(|core, now| core.written(link, now));
             }

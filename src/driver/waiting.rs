@@ -151,16 +151,19 @@ pub(super) struct WayBack {
 
 impl Reply for WayBack {
     fn reply(&self, payload: Payload) -> Result<()> {
-        let ack = self.ack.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(ack) = ack else {
+        let mut ack = self.ack.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(number) = *ack else {
             return Err(Error::new(
                 ErrorKind::InvalidOption,
                 "this event was acknowledged already",
             ));
         };
-        match self.driver.upgrade() {
-            Some(driver) => driver.reply(self.namespace, self.session, ack, payload),
-            None => Err(Error::new(ErrorKind::Disconnected, "the connection is gone")),
-        }
+        let Some(driver) = self.driver.upgrade() else {
+            return Err(Error::new(ErrorKind::Disconnected, "the connection is gone"));
+        };
+        driver.reply(self.namespace, self.session, number, payload)?;
+        // Only now: what was refused may be tried with something smaller.
+        *ack = None;
+        Ok(())
     }
 }

@@ -1,21 +1,37 @@
-//! From an endpoint to a connected TCP socket.
+//! From a host and a port to a connected TCP socket.
 
 use std::net::{IpAddr, SocketAddr, TcpStream};
 
 use super::dns::Resolver;
 use super::eyeballs::connect_first;
 use super::signal::Signal;
-use crate::endpoint::Endpoint;
 use crate::error::{Result, Stage};
+use crate::options::{TcpOptions, Timeouts};
 
-/// Connects to an endpoint; the socket is non-blocking. A cancellation ends it at once.
-pub(super) fn dial(endpoint: &Endpoint, resolver: &Resolver, signal: &Signal) -> Result<TcpStream> {
-    signal.check()?;
-    signal.enter(Stage::Dns);
-    let addresses = match endpoint.host.parse::<IpAddr>() {
-        Ok(address) => vec![SocketAddr::new(address, endpoint.port)],
-        Err(_) => resolver.look_up(&endpoint.host, endpoint.port, signal)?,
-    };
-    signal.enter(Stage::Tcp);
-    connect_first(&addresses, signal)
+/// Dials, the same way every time.
+#[derive(Debug, Default)]
+pub(super) struct Dialler {
+    pub(super) resolver: Resolver,
+    pub(super) tcp: TcpOptions,
+    pub(super) timeouts: Timeouts,
+}
+
+impl Dialler {
+    /// Connects; the socket is non-blocking. A cancellation ends it at once.
+    // Apart, so that it shares its stack with the handshakes that follow.
+    #[inline(never)]
+    pub(super) fn dial(&self, host: &str, port: u16, signal: &Signal) -> Result<TcpStream> {
+        signal.check()?;
+        signal.reached(None);
+        signal.enter(Stage::Dns, self.timeouts.dns);
+        let addresses = match host.parse::<IpAddr>() {
+            Ok(address) => vec![SocketAddr::new(address, port)],
+            Err(_) => self.resolver.look_up(host, port, signal)?,
+        };
+        signal.enter(Stage::Tcp, self.timeouts.tcp);
+        let socket = connect_first(&addresses, &self.tcp, signal)?;
+        signal.reached(socket.peer_addr().ok());
+        signal.lift_limit();
+        Ok(socket)
+    }
 }

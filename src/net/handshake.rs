@@ -9,10 +9,11 @@ use tungstenite::handshake::HandshakeError;
 use tungstenite::handshake::client::{ClientHandshake, Response, generate_key};
 use tungstenite::protocol::{WebSocket, WebSocketConfig};
 
+use super::cookies::Jar;
 use super::headers::{AGENT, checked, parse_value};
-use super::request::Request;
+use super::request::{Request, Secrets};
 use super::signal::{Signal, cancelled};
-use super::status::Refusal;
+use super::status::{HUNG_UP, Refusal};
 use super::stream::Stream;
 use super::tls::late_refusal;
 use crate::error::{Error, ErrorKind, Result, Stage};
@@ -21,6 +22,7 @@ use crate::error::{Error, ErrorKind, Result, Stage};
 pub(super) fn upgrade_request(
     request: &Request,
     subprotocols: &[String],
+    jar: Option<&Jar>,
 ) -> Result<http::Request<()>> {
     // Of the URI, tungstenite sends the path and the query only.
     let mut upgrade = http::Request::builder()
@@ -48,28 +50,41 @@ pub(super) fn upgrade_request(
             upgrade.headers_mut().append(name, value);
         }
     }
+    if let Some(jar) = jar {
+        jar.apply(upgrade.headers_mut());
+    }
     Ok(upgrade)
 }
 
-/// Sends the request and reads the answer.
+/// Sends the request and reads the answer, whose headers go to `note`.
+// Its frame is large: apart, it shares its stack with what the thread does later.
+#[inline(never)]
 pub(super) fn shake_hands(
     stream: Stream,
     upgrade: http::Request<()>,
     config: WebSocketConfig,
-    signal: &Arc<Signal>,
+    secrets: &Secrets,
+    note: impl Fn(&http::HeaderMap),
 ) -> Result<WebSocket<Stream>> {
-    signal.enter(Stage::Http);
+    let signal = &Arc::clone(stream.signal());
+    let to_error = |error| {
+        if let WsError::Http(response) = &error {
+            note(response.headers());
+        }
+        to_error(error, secrets, signal)
+    };
     let mut running = match ClientHandshake::start(stream, upgrade, Some(config)) {
         Ok(start) => start,
-        Err(error) => return Err(to_error(error, signal)),
+        Err(error) => return Err(to_error(error)),
     };
     loop {
         running = match running.handshake() {
             Ok((websocket, response)) => {
+                note(response.headers());
                 check_response(&response)?;
                 return Ok(websocket);
             }
-            Err(HandshakeError::Failure(error)) => return Err(to_error(error, signal)),
+            Err(HandshakeError::Failure(error)) => return Err(to_error(error)),
             Err(HandshakeError::Interrupted(running)) => {
                 running.get_ref().get_ref().wait()?;
                 running
@@ -88,7 +103,7 @@ fn check_response(response: &Response) -> Result<()> {
     }
 }
 
-fn to_error(error: WsError, signal: &Signal) -> Error {
+fn to_error(error: WsError, secrets: &Secrets, signal: &Signal) -> Error {
     if signal.is_cancelled() {
         return cancelled();
     }
@@ -97,16 +112,20 @@ fn to_error(error: WsError, signal: &Signal) -> Error {
             status: response.status().as_u16(),
             headers: response.headers(),
             body: response.body().as_deref().unwrap_or_default(),
+            secrets,
         }
         .into_error(),
         WsError::Protocol(ProtocolError::HandshakeIncomplete) => {
             connect_error("the server closed the connection instead of answering")
+                .with_hint(HUNG_UP)
         }
         WsError::Protocol(ProtocolError::HttparseError(error)) => {
             connect_error("the answer to the WebSocket handshake is no HTTP").with_source(error)
         }
         WsError::Io(error) => late_refusal(&error).unwrap_or_else(|| {
-            connect_error("the connection failed during the WebSocket handshake").with_source(error)
+            connect_error("the connection failed during the WebSocket handshake")
+                .with_source(error)
+                .with_hint(HUNG_UP)
         }),
         WsError::AttackAttempt | WsError::Capacity(CapacityError::TooManyHeaders) => {
             connect_error("the headers of the answer are too many, too long, or come in crumbs")
@@ -129,7 +148,6 @@ mod tests {
         accept, accept_websocket, cancel_ends, header, net, read_head, serve, signal, silent,
     };
     use crate::net::{Net, NetOptions};
-    use crate::options::Tls;
 
     /// What a client says to an answer; `{accept}` in it becomes the right key.
     fn outcome(answer: &str, subprotocols: &[&str]) -> Result<()> {
@@ -142,9 +160,9 @@ mod tests {
             stream.write_all(answer.replace("{accept}", &accept).as_bytes()).unwrap();
         });
         let options = NetOptions {
-            tls: Tls::default(),
             max_message: 1000,
             subprotocols: subprotocols.iter().map(|&name| name.to_owned()).collect(),
+            ..NetOptions::default()
         };
         let result = Net::new(options).unwrap().websocket(&request, &signal()).map(drop);
         server.join().unwrap();
@@ -217,6 +235,37 @@ mod tests {
             let text = error.to_string().to_lowercase();
             for part in parts {
                 assert!(text.contains(&part.to_lowercase()), "{part} in {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_cookie_of_the_answer_is_kept_and_comes_back_if_that_is_asked_for() {
+        for with_credentials in [true, false] {
+            let (mut request, server) = serve(|listener| {
+                [UPGRADE, "HTTP/1.1 503 Busy\r\n", UPGRADE].map(|answer| {
+                    let mut stream = accept(&listener);
+                    let head = read_head(&mut stream);
+                    let key = header(&head, "sec-websocket-key").unwrap();
+                    let key = tungstenite::handshake::derive_accept_key(key.as_bytes());
+                    let name = if answer == UPGRADE { "lb" } else { "busy" };
+                    let answer = answer.replace("{accept}", &key);
+                    write!(stream, "{answer}Set-Cookie: {name}=1; Path=/\r\n\r\n").unwrap();
+                    head
+                })
+            });
+            request.headers.push(("Cookie".to_owned(), "own=1".to_owned()));
+            let options = NetOptions { with_credentials, ..NetOptions::default() };
+            let net = Net::new(options).unwrap();
+            for _ in 0..3 {
+                let _ = net.websocket(&request, &signal());
+            }
+            let heads = server.join().unwrap();
+            let cookies = heads.each_ref().map(|head| header(head, "cookie").unwrap());
+            if with_credentials {
+                assert_eq!(cookies, ["own=1", "own=1; lb=1", "own=1; lb=1; busy=1"]);
+            } else {
+                assert_eq!(cookies, ["own=1"; 3]);
             }
         }
     }

@@ -46,9 +46,14 @@ pub(super) fn checked(headers: &[(String, String)]) -> Result<Vec<(HeaderName, H
 
 /// Reads the value of a header; `name` is for the error.
 pub(super) fn parse_value(name: &str, value: &str) -> Result<HeaderValue> {
-    HeaderValue::from_bytes(value.as_bytes()).map_err(|_| {
+    let parsed = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| {
         let what = format!("the value of the header `{name}` has a control character");
         Error::new(ErrorKind::InvalidOption, what).with_hint("such as a line break at its end")
+    });
+    // Any of them may be a secret, which no `Debug` shows.
+    parsed.map(|mut value| {
+        value.set_sensitive(true);
+        value
     })
 }
 

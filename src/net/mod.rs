@@ -1,8 +1,10 @@
 //! Floor 3: blocking I/O. Dialling, TLS, and the two transports as streams of frames and bodies.
 //!
-//! No call here has a deadline of its own: whoever starts one holds its [`Signal`] and may cancel
-//! it from another thread, upon which it returns at once.
+//! But for the limits of [`Timeouts`], no call here has a deadline of its own: whoever starts one
+//! holds its [`Signal`] and may cancel it from another thread, upon which it returns at once.
 
+mod cookies;
+mod date;
 mod dial;
 mod dns;
 mod eyeballs;
@@ -10,6 +12,7 @@ mod handshake;
 mod headers;
 #[cfg(feature = "polling")]
 pub(crate) mod http;
+mod proxy;
 pub(crate) mod request;
 pub(crate) mod signal;
 mod status;
@@ -19,7 +22,8 @@ mod testing;
 mod tls;
 pub(crate) mod websocket;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::TcpStream;
+use std::sync::Arc;
 
 #[cfg(feature = "polling")]
 pub(crate) use headers::check_header;
@@ -28,15 +32,18 @@ pub(crate) use request::Request;
 pub(crate) use signal::Signal;
 pub(crate) use websocket::WebSocket;
 
+use self::cookies::Jar;
+use self::dial::Dialler;
 use self::dns::Resolver;
+use self::proxy::Proxies;
 use self::stream::Stream;
-use self::tls::TlsConnector;
+use self::tls::Reloading;
 use crate::endpoint::Endpoint;
-use crate::error::Result;
-use crate::options::Tls;
+use crate::error::{Result, Stage};
+use crate::options::{ProxyChoice, TcpOptions, Timeouts, Tls};
 
 /// How a manager's connections are made.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct NetOptions {
     /// Certificates and their verification.
     pub(crate) tls: Tls,
@@ -44,35 +51,66 @@ pub(crate) struct NetOptions {
     pub(crate) max_message: usize,
     /// WebSocket subprotocols to ask for.
     pub(crate) subprotocols: Vec<String>,
+    /// The proxy on the way.
+    pub(crate) proxy: ProxyChoice,
+    /// The sockets.
+    pub(crate) tcp: TcpOptions,
+    /// How long each stage may take.
+    pub(crate) timeouts: Timeouts,
+    /// Whether to keep the server's cookies and to send them back.
+    pub(crate) with_credentials: bool,
 }
 
 /// The network as one manager sees it; shared by its threads.
 #[derive(Debug)]
 pub(crate) struct Net {
-    options: NetOptions,
-    resolver: Resolver,
-    /// Made when first needed: it takes some ten kilobytes, which unencrypted connections save.
-    tls: Mutex<Option<Arc<TlsConnector>>>,
+    max_message: usize,
+    subprotocols: Vec<String>,
+    dialler: Dialler,
+    proxies: Proxies,
+    jar: Option<Jar>,
+    tls: Reloading,
 }
 
 impl Net {
-    /// Prepares the connections; a certificate that cannot be used is an error here.
+    /// Prepares the connections; an option that cannot be used is an error here.
     pub(crate) fn new(options: NetOptions) -> Result<Self> {
-        let net = Self { options, resolver: Resolver::default(), tls: Mutex::new(None) };
-        let tls = &net.options.tls;
-        let given = !tls.cas.is_empty() || tls.no_built_in_roots || tls.client_cert.is_some();
-        if given || tls.backend.is_some() {
-            net.tls()?;
+        options.tcp.check()?;
+        let proxies = Proxies::new(&options.proxy)?;
+        let given = options.tls.is_given();
+        let net = Self {
+            max_message: options.max_message,
+            subprotocols: options.subprotocols,
+            dialler: Dialler {
+                resolver: Resolver::default(),
+                tcp: options.tcp,
+                timeouts: options.timeouts,
+            },
+            proxies,
+            jar: options.with_credentials.then(Jar::default),
+            tls: Reloading::new(options.tls),
+        };
+        if given {
+            net.tls.prepare()?;
         }
         Ok(net)
     }
 
     /// Opens a WebSocket.
     pub(crate) fn websocket(&self, request: &Request, signal: &Arc<Signal>) -> Result<WebSocket> {
+        signal.begin();
         // Before dialling: a header that cannot be sent fails even when the server is away.
-        let upgrade = handshake::upgrade_request(request, &self.options.subprotocols)?;
-        let stream = self.stream(&request.endpoint, signal)?;
-        WebSocket::open(stream, upgrade, self.options.max_message, signal)
+        let upgrade = handshake::upgrade_request(request, &self.subprotocols, self.jar.as_ref())?;
+        let open = || {
+            let stream = self.stream(&request.endpoint, signal)?;
+            signal.enter(Stage::Http, self.dialler.timeouts.http);
+            let note = |headers: &::http::HeaderMap| self.note_cookies(request, headers);
+            let secrets = request.secrets();
+            let websocket = WebSocket::open(stream, upgrade, self.max_message, &secrets, note)?;
+            signal.lift_limit();
+            Ok(websocket)
+        };
+        open().map_err(|error| signal.describe(error))
     }
 
     /// Prepares HTTP requests to one server; the first of them dials.
@@ -81,24 +119,38 @@ impl Net {
         Http::new(self, signal)
     }
 
+    /// Takes the cookies out of an answer, if there is a jar for them.
+    fn note_cookies(&self, request: &Request, headers: &::http::HeaderMap) {
+        if let Some(jar) = &self.jar {
+            jar.note(request, headers);
+        }
+    }
+
     /// Dials an endpoint.
     fn stream(&self, endpoint: &Endpoint, signal: &Arc<Signal>) -> Result<Stream> {
         if !endpoint.secure {
-            let socket = dial::dial(endpoint, &self.resolver, signal)?;
-            return Ok(Stream::plain(socket, signal));
+            return Ok(Stream::plain(self.dial(endpoint, signal)?, signal));
         }
-        let tls = self.tls()?;
-        let socket = dial::dial(endpoint, &self.resolver, signal)?;
-        tls.connect(socket, endpoint, signal)
+        let tls = self.tls.for_attempt(signal)?;
+        let socket = self.dial(endpoint, signal)?;
+        signal.enter(Stage::Tls, self.dialler.timeouts.tls);
+        let stream = tls.connect(socket, endpoint, signal)?;
+        signal.lift_limit();
+        Ok(stream)
     }
 
-    fn tls(&self) -> Result<Arc<TlsConnector>> {
-        let mut tls = self.tls.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(connector) = &*tls {
-            return Ok(Arc::clone(connector));
-        }
-        let connector = Arc::new(TlsConnector::new(&self.options.tls)?);
-        *tls = Some(Arc::clone(&connector));
-        Ok(connector)
+    /// Connects to an endpoint, directly or through a proxy.
+    fn dial(&self, endpoint: &Endpoint, signal: &Signal) -> Result<TcpStream> {
+        let Some(proxy) = self.proxies.for_endpoint(endpoint) else {
+            return self.dialler.dial(&endpoint.host, endpoint.port, signal);
+        };
+        let socket = self
+            .dialler
+            .dial(&proxy.host, proxy.port, signal)
+            .map_err(|error| proxy::unreachable(proxy, error))?;
+        signal.enter(Stage::Proxy, self.dialler.timeouts.proxy);
+        proxy::open_tunnel(&socket, proxy, endpoint, signal)?;
+        signal.lift_limit();
+        Ok(socket)
     }
 }

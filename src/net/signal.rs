@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind, Result, Stage};
@@ -20,17 +22,57 @@ pub(crate) struct Signal {
     wake: OwnedFd,
     cancel: OwnedFd,
     cancelled: AtomicBool,
-    stage: Mutex<Stage>,
+    progress: Mutex<Progress>,
+    observer: Option<Observer>,
+}
+
+/// Who hears of an attempt to connect; called by the thread that makes it, without a lock.
+pub(crate) type Observer = Box<dyn Fn(News) + Send + Sync>;
+
+/// What happens on the way to a server.
+#[derive(Clone, Debug)]
+pub(crate) enum News {
+    /// The attempt has come to this stage.
+    Stage(Stage),
+    /// Something is wrong that does not end the attempt.
+    Warning(Error),
+}
+
+/// How far an attempt has come.
+#[derive(Debug)]
+struct Progress {
+    stage: Stage,
+    started: Instant,
+    /// The address that is connected.
+    address: Option<SocketAddr>,
+    /// When the stage has to be over, and the limit that says so.
+    deadline: Option<(Instant, Duration)>,
 }
 
 impl Signal {
     /// Makes a signal, which takes two descriptors.
+    #[cfg(test)]
     pub(crate) fn new() -> Result<Self> {
+        Self::make(None)
+    }
+
+    /// Makes a signal, which takes two descriptors, and of which somebody hears what happens.
+    pub(crate) fn observed(observer: Observer) -> Result<Self> {
+        Self::make(Some(observer))
+    }
+
+    fn make(observer: Option<Observer>) -> Result<Self> {
         Ok(Self {
             wake: event_descriptor()?,
             cancel: event_descriptor()?,
             cancelled: AtomicBool::new(false),
-            stage: Mutex::new(Stage::Dns),
+            progress: Mutex::new(Progress {
+                stage: Stage::Dns,
+                started: Instant::now(),
+                address: None,
+                deadline: None,
+            }),
+            observer,
         })
     }
 
@@ -50,17 +92,80 @@ impl Signal {
         self.cancelled.load(Ordering::Acquire)
     }
 
-    /// Notes how far the attempt has come, for the error of a deadline.
-    pub(crate) fn enter(&self, stage: Stage) {
-        *self.stage.lock().unwrap_or_else(PoisonError::into_inner) = stage;
-    }
-
     /// How far the attempt has come.
     pub(crate) fn stage(&self) -> Stage {
-        *self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+        self.progress().stage
+    }
+
+    /// An attempt begins; the time that its error tells is counted from here.
+    pub(super) fn begin(&self) {
+        self.progress().started = Instant::now();
+    }
+
+    /// Notes how far the attempt has come. The stage may take that long.
+    pub(super) fn enter(&self, stage: Stage, limit: Option<Duration>) {
+        let mut progress = self.progress();
+        progress.stage = stage;
+        progress.deadline =
+            limit.and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
+        drop(progress);
+        if let Some(observer) = &self.observer {
+            observer(News::Stage(stage));
+        }
+    }
+
+    /// Notes the address that is connected.
+    pub(super) fn reached(&self, address: Option<SocketAddr>) {
+        self.progress().address = address;
+    }
+
+    /// The attempt is over: what is waited for now may take as long as it likes.
+    pub(super) fn lift_limit(&self) {
+        self.progress().deadline = None;
+    }
+
+    /// Tells of something that does not end the attempt.
+    pub(super) fn warn(&self, warning: Error) {
+        log::warn!("{warning}");
+        if let Some(observer) = &self.observer {
+            observer(News::Warning(warning));
+        }
+    }
+
+    /// Adds to the error of an attempt which address it was about and how long it took.
+    pub(super) fn describe(&self, error: Error) -> Error {
+        let progress = self.progress();
+        match error.kind() {
+            // Without a connection, the error itself has the addresses.
+            ErrorKind::Connect(Stage::Dns | Stage::Tcp) => {
+                error.with_attempt(None, progress.started.elapsed())
+            }
+            ErrorKind::Connect(_) => {
+                error.with_attempt(progress.address, progress.started.elapsed())
+            }
+            _ => error,
+        }
+    }
+
+    /// What is left of the stage's limit; `None` is no limit, and too late is an error.
+    pub(super) fn time_left(&self) -> Result<Option<Duration>> {
+        let progress = self.progress();
+        let Some((deadline, limit)) = progress.deadline else { return Ok(None) };
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            let stage = progress.stage;
+            let what = format!("the stage {stage} was not over within its limit of {limit:?}");
+            return Err(Error::new(ErrorKind::Connect(stage), what).timed_out());
+        }
+        Ok(Some(left))
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Blocks until a wake-up or the cancellation.
+    #[cfg_attr(not(feature = "polling"), allow(dead_code))]
     pub(crate) fn wait(&self) {
         let mut fds = [PollFd::new(&self.wake, PollFlags::IN), self.polled()];
         // An error of poll(2) counts as a wake-up without a reason, which callers must expect anyhow.
@@ -84,10 +189,18 @@ impl Signal {
         self.check().map(|()| ready)
     }
 
-    /// Blocks until `fd` is ready; a cancellation is an error. Wake-ups are left alone.
+    /// Blocks until `fd` is ready; a cancellation, and the end of the stage's limit, is an error.
+    /// Wake-ups are left alone.
     pub(super) fn wait_for_io(&self, fd: BorrowedFd<'_>, flags: PollFlags) -> Result<()> {
-        poll_without_limit(&mut [PollFd::from_borrowed_fd(fd, flags), self.polled()])?;
-        self.check()
+        loop {
+            let limit = self.time_left()?.map(|left| Timespec::try_from(left).unwrap_or_default());
+            let mut fds = [PollFd::from_borrowed_fd(fd, flags), self.polled()];
+            match poll(&mut fds, limit.as_ref()) {
+                Ok(0) | Err(Errno::INTR) => self.check()?,
+                Ok(_) => return self.check(),
+                Err(error) => return Err(poll_failed(error)),
+            }
+        }
     }
 
     /// An error when all waits are to end.
@@ -215,7 +328,32 @@ mod tests {
     fn the_stage_is_the_last_one_entered() {
         let signal = Signal::new().unwrap();
         assert_eq!(signal.stage(), Stage::Dns);
-        signal.enter(Stage::Tls);
+        signal.enter(Stage::Tls, None);
         assert_eq!(signal.stage(), Stage::Tls);
+    }
+
+    #[test]
+    fn a_limit_ends_a_stage_and_is_lifted_with_it() {
+        let signal = Signal::new().unwrap();
+        let event = event_descriptor().unwrap();
+        signal.enter(Stage::Tls, Some(Duration::from_millis(20)));
+        let error = signal.wait_for_io(event.as_fd(), PollFlags::IN).unwrap_err();
+        assert_eq!((error.is_timeout(), error.stage()), (true, Some(Stage::Tls)));
+        raise(&event);
+        signal.wait_for_io(event.as_fd(), PollFlags::IN).unwrap_err();
+        signal.lift_limit();
+        signal.wait_for_io(event.as_fd(), PollFlags::IN).unwrap();
+    }
+
+    #[test]
+    fn an_observer_hears_of_stages_and_warnings() {
+        let (sender, receiver) = channel();
+        let sender = Mutex::new(sender);
+        let observer = move |news| sender.lock().unwrap().send(news).unwrap();
+        let signal = Signal::observed(Box::new(observer)).unwrap();
+        signal.enter(Stage::Proxy, None);
+        signal.warn(Error::new(ErrorKind::InvalidOption, "odd"));
+        assert!(matches!(receiver.try_recv(), Ok(News::Stage(Stage::Proxy))));
+        assert!(matches!(receiver.try_recv(), Ok(News::Warning(_))));
     }
 }

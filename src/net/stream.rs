@@ -57,6 +57,11 @@ impl Stream {
         Self { layer, signal: Arc::clone(signal), full: false }
     }
 
+    /// Whose cancellation ends the waits.
+    pub(super) fn signal(&self) -> &Arc<Signal> {
+        &self.signal
+    }
+
     /// Blocks until what last would have blocked can go on.
     pub(super) fn wait(&self) -> Result<()> {
         self.signal.wait_for_io(self.as_fd(), self.flags(!self.full, false))

@@ -27,7 +27,7 @@ pub(super) fn net() -> Arc<Net> {
 
 /// A network with TLS options.
 pub(super) fn net_with(tls: Tls) -> Arc<Net> {
-    let options = NetOptions { tls, max_message: MAX_MESSAGE, subprotocols: Vec::new() };
+    let options = NetOptions { tls, max_message: MAX_MESSAGE, ..NetOptions::default() };
     Arc::new(Net::new(options).unwrap())
 }
 

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use tungstenite::error::{CapacityError, ProtocolError};
@@ -12,6 +11,7 @@ use tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tungstenite::{Error as WsError, Message, Utf8Bytes};
 
 use super::handshake::shake_hands;
+use super::request::Secrets;
 use super::signal::Signal;
 use super::stream::Stream;
 use crate::error::{Error, ErrorKind, Result, snippet};
@@ -28,6 +28,8 @@ const MAX_UNSENT_PONGS: u32 = 100;
 pub(crate) struct WebSocket {
     inner: tungstenite::WebSocket<Stream>,
     unsent_pongs: u32,
+    /// Whether a ping of ours was answered.
+    pong_came: bool,
 }
 
 /// What a read has found.
@@ -42,20 +44,22 @@ pub(crate) enum Received {
 }
 
 impl WebSocket {
-    /// Does the handshake over a stream.
+    /// Does the handshake over a stream; the headers of the answer go to `note`, and its errors
+    /// repeat no `secrets`.
     pub(super) fn open(
         stream: Stream,
         upgrade: http::Request<()>,
         max_message: usize,
-        signal: &Arc<Signal>,
+        secrets: &Secrets,
+        note: impl Fn(&http::HeaderMap),
     ) -> Result<Self> {
         // The write buffer is not limited here: the caller's queue in front of it is.
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .max_message_size(Some(max_message))
             .max_frame_size(Some(max_message));
-        let inner = shake_hands(stream, upgrade, config, signal)?;
-        Ok(Self { inner, unsent_pongs: 0 })
+        let inner = shake_hands(stream, upgrade, config, secrets, note)?;
+        Ok(Self { inner, unsent_pongs: 0, pong_came: false })
     }
 
     /// Reads the next message. To be called until it finds nothing, before waiting: what is
@@ -72,7 +76,8 @@ impl WebSocket {
                     return Ok(Received::Frame(Frame::Binary(owned_bytes(bytes))));
                 }
                 Ok(Message::Ping(_)) => self.count_ping()?,
-                Ok(Message::Pong(_) | Message::Frame(_)) => {}
+                Ok(Message::Pong(_)) => self.pong_came = true,
+                Ok(Message::Frame(_)) => {}
                 Ok(Message::Close(frame)) => {
                     // The answer is queued; whether it arrives no longer matters.
                     let _ = self.inner.flush();
@@ -95,6 +100,19 @@ impl WebSocket {
         self.written(|inner| inner.write(message)).map(drop)
     }
 
+    /// Hands over a ping of the WebSocket protocol, as [`WebSocket::write`] does with a message.
+    ///
+    /// The peer answers it behind everything that it wrote before.
+    pub(crate) fn ping(&mut self) -> Result<()> {
+        self.pong_came = false;
+        self.written(|inner| inner.write(Message::Ping(Bytes::new()))).map(drop)
+    }
+
+    /// Whether the answer to the last ping was read.
+    pub(crate) fn pong_came(&self) -> bool {
+        self.pong_came
+    }
+
     /// Sends what was handed over. `true`: all is out. `false`: the socket is full.
     pub(crate) fn flush(&mut self) -> Result<bool> {
         self.written(tungstenite::WebSocket::flush)
@@ -115,6 +133,8 @@ impl WebSocket {
     ///
     /// Closing the socket with unread bytes in it would reset the connection, and what the peer
     /// has not yet read would be lost.
+    // Its frame is large, and of no use to a connection that stays.
+    #[inline(never)]
     pub(crate) fn close(mut self, signal: &Signal) {
         let mut discarded = [0; 4096];
         let mut all_out = false;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::Limits;
+use super::{Limits, ParserKind, Revision};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A way to carry packets.
@@ -34,6 +34,8 @@ impl Transport {
 /// What [`Builder`](crate::Builder) collects for the connection itself.
 #[derive(Clone, Debug)]
 pub(crate) struct ManagerOptions {
+    pub(crate) revision: Revision,
+    pub(crate) parser: ParserKind,
     pub(crate) transports: Vec<Transport>,
     pub(crate) upgrade: bool,
     pub(crate) try_all_transports: bool,
@@ -51,6 +53,8 @@ pub(crate) struct ManagerOptions {
 impl Default for ManagerOptions {
     fn default() -> Self {
         Self {
+            revision: Revision::Auto,
+            parser: ParserKind::Json,
             transports: if cfg!(feature = "polling") {
                 vec![Transport::Polling, Transport::WebSocket]
             } else {
@@ -86,6 +90,10 @@ impl ManagerOptions {
         if !cfg!(feature = "polling") && self.transports.contains(&Transport::Polling) {
             return Err(Error::new(ErrorKind::Unsupported, "this build has no long-polling")
                 .with_hint("enable the feature \"polling\""));
+        }
+        if !cfg!(feature = "msgpack") && self.parser == ParserKind::MessagePack {
+            return Err(Error::new(ErrorKind::Unsupported, "this build has no MessagePack")
+                .with_hint("enable the feature \"msgpack\""));
         }
         if !(0.0..=1.0).contains(&self.randomization_factor) {
             let factor = self.randomization_factor;

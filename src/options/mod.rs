@@ -2,9 +2,20 @@
 
 pub(crate) mod limits;
 pub(crate) mod manager;
+mod parser;
+pub(crate) mod proxy;
+mod revision;
+pub(crate) mod tcp;
+pub(crate) mod timeouts;
 pub(crate) mod tls;
 
 pub use limits::{Limits, WhenFull};
 pub(crate) use manager::ManagerOptions;
 pub use manager::Transport;
-pub use tls::{Tls, TlsBackend};
+pub use parser::ParserKind;
+pub use proxy::Proxy;
+pub(crate) use proxy::ProxyChoice;
+pub use revision::Revision;
+pub(crate) use tcp::TcpOptions;
+pub use timeouts::Timeouts;
+pub use tls::{Tls, TlsBackend, TlsVersion};

@@ -2,14 +2,20 @@
 //!
 //! Every packet both encodes and decodes, in both directions: nothing here says "client".
 
+mod body;
+pub(crate) mod detector;
 pub(crate) mod handshake;
 pub(crate) mod json;
+#[cfg(feature = "msgpack")]
+pub(crate) mod msgpack;
 pub(crate) mod packet;
 mod packet_text;
 pub(crate) mod parser;
+pub(crate) mod query;
 pub(crate) mod revision;
 pub(crate) mod socket_packet;
 pub(crate) mod text;
+mod v3;
 mod v4;
 
 use crate::error::{Error, ErrorKind, snippet};

@@ -10,6 +10,7 @@ use std::io::BufRead;
 use bytes::Bytes;
 
 use super::packet::Packet;
+use super::v3::V3;
 use super::v4::V4;
 use crate::error::Result;
 
@@ -50,6 +51,35 @@ pub enum Heartbeat {
     ClientPings,
 }
 
+/// What a client says of itself when it joins a namespace.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Credentials<'a> {
+    /// A JSON object, or nothing.
+    pub auth: &'a str,
+    /// What the server calls the session that is to be restored.
+    pub pid: Option<&'a str>,
+    /// The last event that was received in it.
+    pub offset: Option<&'a str>,
+}
+
+/// A CONNECT packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connect {
+    /// The namespace as it is written.
+    pub namespace: String,
+    /// A JSON object, or nothing.
+    pub data: String,
+}
+
+/// What the server says when a namespace was joined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Membership {
+    /// The id of the socket.
+    pub id: String,
+    /// By which name the session can be restored.
+    pub pid: Option<String>,
+}
+
 /// One revision of the two protocols.
 pub trait Dialect: fmt::Debug + Send + Sync {
     /// The value of the query parameter `EIO`.
@@ -58,8 +88,27 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     /// Who starts the heartbeat.
     fn heartbeat(&self) -> Heartbeat;
 
-    /// Whether the server joins the namespace `/` by itself.
+    /// Whether the server joins the namespace `/` by itself, before all others: nothing is joined
+    /// without it, and it cannot be joined again in the same session.
     fn joins_root(&self) -> bool;
+
+    /// How a namespace is asked for that the server does not join by itself.
+    fn connect(&self, namespace: &str, credentials: Credentials<'_>) -> Connect;
+
+    /// Reads the server's positive answer to that, or its own word, in the session `sid`. `None`:
+    /// this is the answer of another revision.
+    fn membership(
+        &self,
+        namespace: &str,
+        sid: &str,
+        data: &serde_json::Value,
+    ) -> Option<Membership>;
+
+    /// Whether packets are to be read as laxly as the old parser does.
+    fn is_lax(&self) -> bool;
+
+    /// Whether the server reports what goes wrong in a joined namespace as it reports refusals.
+    fn reports_errors(&self) -> bool;
 
     /// Writes a packet as a WebSocket message; with `base64`, never as a binary one.
     fn encode_frame(&self, packet: Packet, base64: bool) -> Frame;
@@ -81,6 +130,9 @@ pub trait Dialect: fmt::Debug + Send + Sync {
         max: usize,
     ) -> Box<dyn Iterator<Item = Result<Packet>> + 'a>;
 }
+
+/// Engine.IO 3 / Socket.IO 4: servers 1.x and 2.x, and later ones with `allowEIO3`.
+pub(crate) static V3_DIALECT: &dyn Dialect = &V3;
 
 /// Engine.IO 4 / Socket.IO 5: servers 3.x and 4.x.
 pub(crate) static V4_DIALECT: &dyn Dialect = &V4;

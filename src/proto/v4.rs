@@ -1,14 +1,16 @@
 //! Engine.IO 4: payloads separated by 0x1E, raw binary frames, heartbeats from the server.
 
 use std::collections::VecDeque;
-use std::io::{self, BufRead, Read};
+use std::io::{BufRead, Read};
 use std::iter;
 
 use bytes::Bytes;
+use serde_json::Value;
 
+use super::body::{NO_SERVER, broken_body, peek};
 use super::packet::Packet;
 use super::packet_text::{base64_len, read_text, text_len, write_text};
-use super::revision::{Body, Dialect, Frame, Heartbeat};
+use super::revision::{Body, Connect, Credentials, Dialect, Frame, Heartbeat, Membership};
 use super::{protocol_error, too_large};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -32,6 +34,23 @@ impl Dialect for V4 {
     }
 
     fn joins_root(&self) -> bool {
+        false
+    }
+
+    fn connect(&self, namespace: &str, credentials: Credentials<'_>) -> Connect {
+        Connect { namespace: namespace.to_owned(), data: connect_data(credentials) }
+    }
+
+    fn membership(&self, _: &str, _: &str, data: &Value) -> Option<Membership> {
+        let text = |member: &str| data.get(member).and_then(Value::as_str).map(str::to_owned);
+        Some(Membership { id: text("sid")?, pid: text("pid") })
+    }
+
+    fn is_lax(&self) -> bool {
+        false
+    }
+
+    fn reports_errors(&self) -> bool {
         false
     }
 
@@ -80,6 +99,23 @@ impl Dialect for V4 {
     }
 }
 
+/// The credentials with what the recovery of a session needs.
+fn connect_data(Credentials { auth, pid, offset }: Credentials<'_>) -> String {
+    let Some(pid) = pid else { return auth.to_owned() };
+    let mut json = format!("{{\"pid\":{}", Value::from(pid));
+    if let Some(offset) = offset {
+        json.push_str(",\"offset\":");
+        json.push_str(&Value::from(offset).to_string());
+    }
+    // Of two members of one name the last one counts: the caller's.
+    let members = auth.trim_start().strip_prefix('{').unwrap_or("}").trim_start();
+    if !members.starts_with('}') {
+        json.push(',');
+    }
+    json.push_str(members);
+    json
+}
+
 /// How many packets fit into a body of `max` bytes, at least one, and the size of that body.
 fn fitting(queue: &VecDeque<Packet>, max: usize) -> (usize, usize) {
     let mut count = 0;
@@ -97,8 +133,6 @@ fn fitting(queue: &VecDeque<Packet>, max: usize) -> (usize, usize) {
 }
 
 const OLD_SERVER: &str = "the server seems to speak EIO=3, as Socket.IO 1.x and 2.x do";
-const NO_SERVER: &str = "this is probably not a Socket.IO server: \
-                         the page of a captive portal or a proxy, or another path?";
 
 /// How much of what is no packet is read, for the error message.
 const SAMPLE: usize = 64;
@@ -127,7 +161,7 @@ impl Iterator for Payload<'_> {
 
 impl Payload<'_> {
     fn packet(&mut self) -> Result<Packet> {
-        let first = self.peek().map_err(broken_body)?;
+        let first = peek(&mut self.body).map_err(broken_body)?;
         let limit = match first {
             Some(b'0'..=b'6') => self.max,
             // The limit is for what base64 carries, so that both transports take the same.
@@ -142,17 +176,6 @@ impl Payload<'_> {
         match read_text(text, BINARY)? {
             Packet::Binary(bytes) if bytes.len() > self.max => Err(self.too_large()),
             packet => Ok(packet),
-        }
-    }
-
-    /// The next byte of the body.
-    fn peek(&mut self) -> io::Result<Option<u8>> {
-        loop {
-            match self.body.fill_buf() {
-                Ok(buffer) => return Ok(buffer.first().copied()),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
         }
     }
 
@@ -200,10 +223,6 @@ impl Payload<'_> {
     }
 }
 
-fn broken_body(error: io::Error) -> Error {
-    Error::new(ErrorKind::Transport, "cannot read the body of a response").with_source(error)
-}
-
 /// Whether a body begins with a handshake and its length, as it does in Engine.IO 3.
 ///
 /// A length that begins with 4 is not taken for one: it could be a message of a custom parser.
@@ -214,7 +233,7 @@ fn is_eio3(body: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{BufReader, Cursor};
+    use std::io::{self, BufReader, Cursor};
 
     use proptest::prelude::*;
 

@@ -139,10 +139,11 @@ fn an_engine_close_packet_closes_the_transport(via: Via) {
 }
 
 fn a_destroyed_connection_is_a_lost_transport(via: Via) {
-    let client = via.settle(shared().url());
-    // The poll that waits is the connection that is destroyed.
-    client.emit("destroy", ()).unwrap();
-    assert_eq!(reason(&client), either(via, "transport close", "transport error"));
+    let server = Server::start(json!({}));
+    let client = via.settle(server.url());
+    let (reason, error) = client.cut_off(&server);
+    assert_eq!(reason.as_str(), either(via, "transport close", "transport error"));
+    assert!(error.is_some());
     client.reconnected();
     client.works();
 }
@@ -245,17 +246,16 @@ fn what_is_emitted_while_disconnected_is_sent_in_order(via: Via) {
     for n in 50..100 {
         client.emit("tick", ("a", n)).unwrap();
     }
+    assert_eq!(client.ask::<Json>("ticks", ())["total"], 100);
     server.cmd("close");
     client.disconnected();
-    let before = server.cmd("ticks")["total"].as_u64().unwrap();
-    for n in before..before + 100 {
+    for n in 100..200 {
         client.emit("tick", ("a", n)).unwrap();
     }
     server.cmd("listen");
     client.reconnected();
     let ticks: Json = client.ask("ticks", ());
-    assert_eq!((&ticks["total"], &ticks["inOrder"]), (&json!(before + 100), &json!(true)));
-    assert!(before >= 50, "{before}");
+    assert_eq!((&ticks["total"], &ticks["inOrder"]), (&json!(200), &json!(true)));
 }
 
 /// That it is sent is tested with a peer that reads the packets: this server forgets events that
@@ -327,8 +327,9 @@ fn a_disconnection_can_be_undone_at_once(via: Via) {
     eventually(LIMIT, "one session alone", || {
         server.cmd("sessions")["sockets"] == json!({"/": 1}) && server.sessions() == 1
     });
-    // Faster than the server can answer.
-    for _ in 0..20 {
+    // Faster than the server can answer. Beyond four sessions on their way to be closed the oldest
+    // is just dropped.
+    for _ in 0..4 {
         client.disconnect();
         client.connect();
     }

@@ -81,10 +81,11 @@ fn unicode_comes_back_unchanged(via: Via) {
 
 fn numbers_come_back_unchanged(via: Via) {
     let safe = (1_i64 << 53) - 1;
-    let (a, b, c, d, e): (i64, i64, f64, f64, f64) =
-        echo(via, (safe, -safe, f64::MIN_POSITIVE, 1.5e300, -0.1)).args().unwrap();
-    assert_eq!((a, b), (safe, -safe));
-    assert_eq!([c, d, e].map(f64::to_bits), [f64::MIN_POSITIVE, 1.5e300, -0.1].map(f64::to_bits));
+    let floats = [f64::MIN_POSITIVE, 1.5e300, -0.1];
+    let back: (i64, i64, f64, f64, f64) =
+        echo(via, (safe, -safe, floats[0], floats[1], floats[2])).args().unwrap();
+    assert_eq!((back.0, back.1), (safe, -safe));
+    assert_eq!([back.2, back.3, back.4].map(f64::to_bits), floats.map(f64::to_bits));
     // As JSON.stringify has it.
     let (nan, infinite): (Option<f64>, Option<f64>) =
         echo(via, (f64::NAN, f64::INFINITY)).args().unwrap();
@@ -165,9 +166,9 @@ fn event_names_are_data(via: Via) {
     let names =
         ["", "7", "say \"hi\"", "a,b", "/x,", "\u{1e}", "ö\r\n\u{0}", "__proto__", "5-", &long];
     for name in names {
-        let named = client.subscribe(name);
+        let events = client.subscribe(name);
         client.emit("send-me", (name, 1)).unwrap();
-        let event = recv_within(named.receiver(), LIMIT);
+        let event = recv_within(events.receiver(), LIMIT);
         assert_eq!((event.name(), event.args::<u32>().unwrap()), (name, 1));
     }
     // A number can be a name for JavaScript.
@@ -270,7 +271,7 @@ fn the_first_events_of_a_namespace_are_not_missed(via: Via) {
         via.builder(format!("{}/greeting", shared().url())).auto_connect(false).build().unwrap();
     let welcome = socket.subscribe("welcome");
     socket.connect();
-    let mut next = || recv_within(welcome.receiver(), LIMIT);
+    let next = || recv_within(welcome.receiver(), LIMIT);
     assert_eq!(next().args::<(u32, String)>().unwrap(), (1, "text".into()));
     assert_eq!(next().args::<(u32, Binary)>().unwrap(), (2, Binary::from([0xca, 0xfe])));
     let (three, nested): (u32, Value) = next().args().unwrap();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::support::source::{crate_paths, test_modules};
+use crate::support::source::{crate_paths, identifiers, test_modules};
 
 /// The modules at the crate's root, by floor.
 const FLOORS: [&[&str]; 6] = [
@@ -29,6 +29,20 @@ const FLOORS: [&[&str]; 6] = [
 
 /// Higher and lower, and yet strangers: only `driver` knows both.
 const STRANGERS: [(&str, &str); 1] = [("net", "core")];
+
+/// The names of the revisions of the protocols. Addresses have a `V4` too.
+const REVISIONS: [&str; 4] = ["V3", "Revision::V4", "V3_DIALECT", "V4_DIALECT"];
+
+/// The files that may name them: where they are made, where one is chosen, and where the user says
+/// it. Whatever else differs between them is a method of `Dialect`.
+const NAME_REVISIONS: [&str; 6] = [
+    "internal.rs",
+    "options/revision.rs",
+    "proto/detector.rs",
+    "proto/revision.rs",
+    "proto/v3.rs",
+    "proto/v4.rs",
+];
 
 fn floor(module: &str) -> Option<usize> {
     FLOORS.iter().position(|modules| modules.contains(&module))
@@ -141,6 +155,43 @@ fn imports_point_down() {
         found.extend(violations(&file, &source, &module, &exports));
     }
     assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
+/// The revisions that a source text names.
+fn revisions(source: &str) -> Vec<String> {
+    let names = identifiers(source);
+    let pairs = names.windows(2).map(|pair| pair.join("::"));
+    let mut all: Vec<String> = pairs.chain(names.iter().cloned()).collect();
+    all.retain(|name| REVISIONS.contains(&name.as_str()));
+    all
+}
+
+#[test]
+fn nothing_asks_which_revision_it_is() {
+    let mut seen = 0;
+    for (path, _, source) in library() {
+        let file = path.strip_prefix(sources()).expect("a path below").display().to_string();
+        let found = revisions(&source);
+        if NAME_REVISIONS.contains(&file.as_str()) {
+            seen += usize::from(!found.is_empty());
+        } else {
+            assert!(found.is_empty(), "{file} names {found:?}: make it a method of `Dialect`");
+        }
+    }
+    assert_eq!(seen, NAME_REVISIONS.len(), "a file is listed that names no revision");
+}
+
+#[test]
+fn a_question_for_the_revision_is_found() {
+    for source in [
+        "fn f(r: Revision) { matches!(r, Revision::V3) }",
+        "fn f(r: Revision) { matches!(r, Revision::V4) }",
+        "use x::{V4_DIALECT as A};",
+    ] {
+        assert_eq!(revisions(source).len(), 1, "{source}");
+    }
+    let innocent = "// V3\nconst X: &str = \"V4_DIALECT\"; use x::IpAddr::V4; #[cfg(test)] mod tests { use V3; }";
+    assert_eq!(revisions(innocent), [""; 0]);
 }
 
 fn check(source: &str, module: &[&str]) -> Vec<String> {

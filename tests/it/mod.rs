@@ -7,6 +7,7 @@ mod events;
 mod floors;
 mod harness;
 mod limits;
+mod malformed;
 mod order;
 mod parity_bad_input;
 mod parity_buffers;
@@ -18,7 +19,16 @@ mod parity_manager;
 mod parity_order;
 mod parity_recovery;
 mod parity_retries;
+#[cfg(feature = "msgpack")]
+mod parsers;
+mod peers;
+mod proxy;
 mod receive;
 mod reconnect;
+mod revisions;
+mod threads;
+#[cfg(feature = "rustls")]
+mod tls;
 mod tree;
 mod upgrade;
+mod way;

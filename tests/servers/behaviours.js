@@ -34,6 +34,8 @@ function exchange(socket) {
     socket.emit("question", ...args, (...answer) => socket.emit("answered", ...answer));
   });
   socket.on("send-me", (event, ...args) => socket.emit(event, ...args));
+  socket.use((packet, next) => next(packet[0] === "refused-event" ? new Error("refused by the test server") : undefined));
+  socket.on("forced-binary", () => socket.binary(true).emit("plain", "text"));
   socket.on("later", (ms, event, ...args) => setTimeout(() => socket.emit(event, ...args), ms));
 }
 

@@ -15,6 +15,7 @@ function open(world) {
     });
     return nsp;
   };
+  if (world.gate) io.of("/").use((socket, next) => pass(world.gate, next));
   for (const name of ["/", "/admin", "/orders", "/with space", "/ünïcode"]) welcome(io.of(name));
   const multi = ["/multi-1", "/multi-2", "/multi-3", "/multi-4"];
   versions.dynamic(io, version, /^\/multi-[\w-]+$/, multi).forEach((nsp) => welcome(nsp));
@@ -39,6 +40,10 @@ function open(world) {
     setTimeout(next, Number.isFinite(asked) ? asked : 200);
   });
   welcome(io.of("/never")).use(() => {});
+}
+
+function pass({ delay = 0, refuse }, next) {
+  setTimeout(next, delay, refuse === undefined ? undefined : new Error(refuse));
 }
 
 /** The data of CONNECT; versions 1 and 2 know none. */

@@ -7,6 +7,7 @@
 //   options      given to socket.io as they are (pingInterval, pingTimeout, transports, allowUpgrades, allowEIO3,
 //                maxHttpBufferSize, connectionStateRecovery, path, cookie, upgradeTimeout, connectTimeout, …)
 //   parser       "msgpack"
+//   gate         {delay, refuse}: a middleware of `/` that takes its time, and may refuse (with that message)
 //   tls          key, cert, ca (PEM text or file names), requestCert, rejectUnauthorized, …
 //   setCookies   values of Set-Cookie on every HTTP response
 //
@@ -57,6 +58,8 @@
 //   tick(thread, n [, ack(n)])  counted;  ticks(ack)  {total, inOrder, threads: {id: {count, next, inOrder}}, …}
 //   blob(thread, n, a, b [, ack(n)])  byte i of a must be (thread*31 + n*7 + i) & 255, of b 128 more (& 255);
 //   blobs(ack)                  as ticks, with `bad` (blobs with a wrong byte) and `bytes`
+//   refused-event               refused by a middleware of the socket: "refused by the test server"
+//   forced-binary               emits plain("text") as a packet with binary that has none (1.x and 2.x)
 //   reset([ack])                forgets everything counted or noted
 //   flood(n, size)              emits flood(i, text of that size) n times, then flood-end(n)
 //   bflood(n, size)             the same with binary: byte k of number i is (i*7 + k) & 255; then bflood-end(n)
@@ -117,7 +120,7 @@ async function start(config, record) {
   const options = { ...config.options };
   if (config.parser === "msgpack") options.parser = versions.msgpack(version);
   const world = {
-    version, record, answers: [], tcpSockets: new Set(), connections: new Set(), heartbeats: new WeakMap(),
+    version, record, gate: config.gate, answers: [], tcpSockets: new Set(), connections: new Set(), heartbeats: new WeakMap(),
   };
   world.http = layer.create(config.tls, world.tcpSockets);
   world.io = versions.create(version, world.http, options);

@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -61,8 +61,8 @@ impl Via {
         Builder::new(url)
             .transports(transports.iter().copied())
             .force_new(true)
-            .reconnection_delay(Duration::from_millis(20))
-            .reconnection_delay_max(Duration::from_millis(100))
+            .reconnection_delay(Duration::from_millis(10))
+            .reconnection_delay_max(Duration::from_millis(40))
     }
 
     /// A client that is connected; by upgrade it may still be on its way to WebSocket.
@@ -143,13 +143,31 @@ impl Client {
     /// Waits until the socket is connected, whatever fails before.
     #[track_caller]
     pub(crate) fn reconnected(&self) -> String {
-        loop {
+        let mut before = Vec::new();
+        let start = Instant::now();
+        while start.elapsed() < LIMIT {
             match self.next_status() {
                 Status::Connected { id, .. } => return id,
-                Status::ConnectError(_) | Status::Disconnected { .. } => {}
-                other => panic!("not reconnected: {other:?}"),
+                other => before.push(other),
             }
         }
+        panic!("not reconnected, but {before:?}");
+    }
+
+    /// Has the server cut all TCP connections, again and again until that is noticed: between two
+    /// polls there may be none that matters. Gives why the socket was disconnected.
+    #[track_caller]
+    pub(crate) fn cut_off(&self, server: &Server) -> (DisconnectReason, Option<Error>) {
+        for _ in 0..1000 {
+            server.cmd("drop");
+            if let Ok(status) = self.status.recv_timeout(Duration::from_millis(20)) {
+                match status {
+                    Status::Disconnected { reason, error, .. } => return (reason, error),
+                    other => panic!("not disconnected: {other:?}"),
+                }
+            }
+        }
+        panic!("nothing was noticed");
     }
 
     /// Waits for the next status, which is to be a disconnection.
@@ -165,13 +183,15 @@ impl Client {
     /// had not been joined yet is a disconnection too.
     #[track_caller]
     pub(crate) fn connect_error(&self) -> Error {
-        loop {
+        let mut before = Vec::new();
+        let start = Instant::now();
+        while start.elapsed() < LIMIT {
             match self.next_status() {
                 Status::ConnectError(error) => return error,
-                Status::Disconnected { .. } => {}
-                other => panic!("not an error: {other:?}"),
+                other => before.push(other),
             }
         }
+        panic!("no error, but {before:?}");
     }
 
     #[track_caller]

@@ -12,6 +12,13 @@ pub(crate) fn crate_paths(source: &str, module: &[&str]) -> Vec<Vec<String>> {
     walker.paths
 }
 
+/// The identifiers of a source text outside comments, strings and tests.
+pub(crate) fn identifiers(source: &str) -> Vec<String> {
+    let mut tokens = without_tests(&tokens(source)).to_vec();
+    tokens.retain(|token| token.chars().all(is_word));
+    tokens
+}
+
 /// Identifiers, `::`, and single punctuation characters.
 fn tokens(source: &str) -> Vec<String> {
     let chars: Vec<char> = source.chars().collect();

@@ -296,3 +296,19 @@ fn closing_the_engine_counts_as_a_loss() {
     world.open();
     assert!(world.log().contains(&"manager: reconnect 1".to_owned()));
 }
+
+#[test]
+fn only_a_failure_moves_on_to_the_next_transport() {
+    let ends: [fn(&mut World); 2] =
+        [|world| world.run(Client::close_engine), |world| world.advance(Duration::from_secs(20))];
+    for end in ends {
+        let mut world = World::with(|options| {
+            options.transports = vec![Transport::WebSocket, Transport::Polling];
+            options.try_all_transports = true;
+        });
+        world.connect("/");
+        end(&mut world);
+        assert_eq!(world.links.len(), 1);
+        assert_eq!(world.news().len(), 1);
+    }
+}

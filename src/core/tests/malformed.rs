@@ -1,1 +1,164 @@
-//! malformed
+//! What no server should send.
+
+use super::*;
+
+/// What the loss of the session is told as.
+fn end_of(world: &mut World) -> Option<String> {
+    world.news().into_iter().find(|line| line.starts_with("/: disconnect"))
+}
+
+#[test]
+fn broken_packets_end_the_session_with_a_parse_error_and_it_comes_back() {
+    for packet in [
+        "4",
+        "42",
+        "42{}",
+        "42[]",
+        "42[",
+        "42[\"a\"",
+        "42[\"a\"]x",
+        "42[null]",
+        "425",
+        "47[]",
+        "4x",
+        "42[\"connect\"]",
+        "42[\"disconnect\",1]",
+        "41{}",
+        "40[]",
+        "43[]",
+        "431",
+        "431{}",
+        "43-1[]",
+        "431e3[]",
+        "45-[\"a\"]",
+        "450-[\"a\"]",
+        "4511-[\"a\"]",
+        "459999999999-[\"a\"]",
+        "45-1-[\"a\"]",
+        "451.5-[\"a\"]",
+        "44[]",
+        "44true",
+    ] {
+        let (mut world, _) = World::joined();
+        world.receive(packet);
+        assert_eq!(end_of(&mut world).as_deref(), Some("/: disconnect parse error"), "{packet}");
+        world.advance_to_deadline();
+        world.open();
+        world.receive("40{\"sid\":\"b\"}");
+        assert_eq!(world.news(), ["/: connect b"], "{packet}");
+    }
+}
+
+#[test]
+fn broken_attachments_end_the_session_with_a_parse_error() {
+    let announced = "451-[\"a\",{\"_placeholder\":true,\"num\":0}]";
+    let wrong = "451-[\"a\",{\"_placeholder\":true,\"num\":1}]";
+    for packets in [
+        &["bAQID"] as &[&str],
+        &[announced, "42[\"b\"]"],
+        &[announced, "bAQID", "bAQID"],
+        &[wrong, "bAQID"],
+    ] {
+        let (mut world, _) = World::joined();
+        world.receive_on(LinkId(1), packets);
+        assert_eq!(end_of(&mut world).as_deref(), Some("/: disconnect parse error"), "{packets:?}");
+    }
+}
+
+#[test]
+fn a_heartbeat_may_stand_between_a_packet_and_its_attachment() {
+    let (mut world, _) = World::joined();
+    world.receive_on(
+        LinkId(1),
+        &["451-[\"a\",{\"_placeholder\":true,\"num\":0}]", "2", "6", "bAQID"],
+    );
+    assert_eq!(world.news().len(), 1);
+    assert_eq!(world.sent(), ["3"]);
+}
+
+#[test]
+fn half_a_packet_is_not_continued_in_the_next_session() {
+    let (mut world, _) = World::joined();
+    world.receive("451-[\"a\",{\"_placeholder\":true,\"num\":0}]");
+    world.drop_link();
+    world.advance_to_deadline();
+    world.open();
+    world.receive("40{\"sid\":\"b\"}");
+    world.log();
+    world.receive("42[\"whole\"]");
+    assert_eq!(world.log(), ["/: event [\"whole\"]"]);
+}
+
+#[test]
+fn unknown_engine_packets_are_a_transport_error() {
+    for packet in ["", "7", "x", "b?"] {
+        let (mut world, _) = World::joined();
+        world.receive(packet);
+        let end = end_of(&mut world);
+        assert_eq!(end.as_deref(), Some("/: disconnect transport error"), "{packet:?}");
+    }
+}
+
+#[test]
+fn a_handshake_that_is_none_is_a_failed_attempt() {
+    for packet in [
+        "0",
+        "0[]",
+        "0{broken",
+        "0{}",
+        "0{\"sid\":\"\",\"pingInterval\":1,\"pingTimeout\":1}",
+        "0{\"sid\":\"a\",\"pingInterval\":0,\"pingTimeout\":1}",
+        "0{\"sid\":\"a\",\"pingInterval\":1000000000000000000,\"pingTimeout\":1}",
+        "40{\"sid\":\"a\"}",
+        "2",
+        "1",
+        "6",
+        "3",
+        "bAQID",
+        "5",
+    ] {
+        for transport in [Transport::WebSocket, Transport::Polling] {
+            let mut world = World::with(|options| options.transports = vec![transport]);
+            world.connect("/");
+            world.connected();
+            world.receive(packet);
+            let log = world.log();
+            assert!(log[0].starts_with("/: connect_error"), "{packet}: {log:?}");
+            assert_eq!(world.alive(), [], "{packet}");
+            assert!(world.client.next_deadline().is_some(), "{packet}: it tries again");
+        }
+    }
+}
+
+#[test]
+fn a_second_handshake_is_ignored_and_counted() {
+    let (mut world, _) = World::joined();
+    world.receive("0{\"sid\":\"x\",\"upgrades\":[],\"pingInterval\":1,\"pingTimeout\":1}");
+    world.advance((INTERVAL + TIMEOUT).saturating_sub(SECOND));
+    assert_eq!(world.log(), Vec::<String>::new());
+    assert_eq!(world.client.engine().and_then(|engine| engine.sid()), Some("engine"));
+    assert_eq!(world.client.counters().ignored, 1);
+}
+
+#[test]
+fn a_poison_message_does_not_make_a_tight_loop() {
+    let (mut world, _) = World::joined();
+    let begin = world.now;
+    for _ in 0..1000 {
+        world.receive("42");
+        world.advance_to_deadline();
+        world.open();
+        world.receive("40{\"sid\":\"b\"}");
+    }
+    assert!(world.now > begin + Duration::from_secs(2500));
+}
+
+#[test]
+fn what_makes_no_sense_in_an_open_session_is_ignored() {
+    let (mut world, _) = World::joined();
+    for packet in ["3", "3probe", "5", "6", "6x"] {
+        world.receive(packet);
+    }
+    assert_eq!(world.log(), Vec::<String>::new());
+    assert_eq!(world.alive(), [LinkId(1)]);
+}

@@ -10,6 +10,7 @@ mod namespaces;
 mod random;
 mod recovery;
 mod retries;
+mod revision;
 mod upgrade;
 
 use std::collections::BTreeMap;
@@ -25,13 +26,16 @@ use crate::options::{ManagerOptions, Transport};
 use crate::payload::Payload;
 use crate::proto::handshake::Handshake;
 use crate::proto::packet::Packet;
-use crate::proto::revision::{Frame, V4_DIALECT};
+use crate::proto::revision::{Dialect, Frame, V4_DIALECT};
 
 /// The heartbeat of the scripted server.
 const INTERVAL: Duration = Duration::from_secs(25);
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 const SECOND: Duration = Duration::from_secs(1);
+
+/// The least time there is.
+const MOMENT: Duration = Duration::from_nanos(1);
 
 /// The connection under test with everything around it.
 struct World {
@@ -41,6 +45,8 @@ struct World {
     /// Those of them whose threads run.
     running: Vec<LinkId>,
     last_link: LinkId,
+    /// How many sessions were begun.
+    sessions: usize,
     log: Vec<String>,
     /// The questions for credentials.
     asked: Vec<(NamespaceId, u32)>,
@@ -50,6 +56,8 @@ struct World {
     slow: bool,
     /// Transports that are to close in good order do not.
     stubborn: bool,
+    /// What the server speaks.
+    dialect: &'static dyn Dialect,
     /// What the server says in its handshake.
     handshake: Handshake,
 }
@@ -59,6 +67,8 @@ struct World {
 struct Wire {
     transport: Transport,
     sid: Option<String>,
+    /// The number of the session it was dialled for.
+    session: usize,
     /// The thread that reads, of a WebSocket also the one that writes, has something to do.
     reader_awake: bool,
     /// The thread that posts has something to do.
@@ -88,11 +98,13 @@ impl World {
             links: BTreeMap::new(),
             running: Vec::new(),
             last_link: LinkId(0),
+            sessions: 0,
             log: Vec::new(),
             asked: Vec::new(),
             rooms: 0,
             slow: false,
             stubborn: false,
+            dialect: V4_DIALECT,
             handshake: Handshake {
                 sid: "engine".into(),
                 upgrade_to_websocket: false,
@@ -147,7 +159,10 @@ impl World {
 
     /// The link dialled last has its connection.
     fn connected(&mut self) {
-        let link = self.last_link;
+        self.connected_on(self.last_link);
+    }
+
+    fn connected_on(&mut self, link: LinkId) {
         if let Some(wire) = self.links.get_mut(&link) {
             if wire.transport == Transport::WebSocket {
                 wire.started = true;
@@ -164,8 +179,10 @@ impl World {
 
     /// Something arrives on a link: frames, or the response to a request.
     fn receive_on(&mut self, link: LinkId, packets: &[&str]) {
+        let dialect = self.dialect;
+        self.run(|client, _| client.settle(link, dialect));
         for text in packets {
-            match V4_DIALECT.decode_frame(Frame::Text((*text).to_owned())) {
+            match dialect.decode_frame(Frame::Text((*text).to_owned())) {
                 Ok(packet) => self.run(|client, now| client.received(link, packet, now)),
                 Err(error) => return self.lose(link, Loss::Failed(error)),
             }
@@ -331,7 +348,8 @@ impl World {
         }
         match self.client.take(link, self.now) {
             Work::Write(packets) => {
-                wire.sent.extend(packets.into_iter().map(text));
+                let dialect = self.client.dialect_of(link);
+                wire.sent.extend(packets.into_iter().map(|packet| text(dialect, packet)));
                 wire.writing = self.slow;
                 if !self.slow {
                     self.client.written(link, self.now);
@@ -339,6 +357,8 @@ impl World {
             }
             Work::Wait => wire.sleep(),
             Work::Finish if self.stubborn => wire.sleep(),
+            // The reader is in a request, out of which it has to be called.
+            Work::Finish | Work::Stop if wire.polling => wire.sleep(),
             Work::Finish | Work::Stop => self.finish(link),
         }
         true
@@ -354,9 +374,11 @@ impl World {
     fn obey(&mut self, output: Output<u32>) {
         match output {
             Output::Dial { link, transport, sid } => {
+                self.sessions += usize::from(sid.is_none());
                 let wire = Wire {
                     transport,
                     sid,
+                    session: self.sessions,
                     reader_awake: false,
                     writer_awake: false,
                     writing: false,
@@ -435,8 +457,8 @@ fn refusal(refused: Refused<Emit<u32>>) -> Error {
     }
 }
 
-fn text(packet: Packet) -> String {
-    match V4_DIALECT.encode_frame(packet, true) {
+fn text(dialect: &dyn Dialect, packet: Packet) -> String {
+    match dialect.encode_frame(packet, true) {
         Frame::Text(text) => text,
         Frame::Binary(_) => "binary".into(),
     }
@@ -447,6 +469,7 @@ fn describe(status: &Status) -> String {
         Status::Connected { id, recovered: false } => format!("connect {id}"),
         Status::Connected { id, recovered: true } => format!("connect {id} recovered"),
         Status::ConnectError(error) => format!("connect_error {}", error.kind()),
+        Status::Error(error) => format!("error {}", error.kind()),
         Status::Disconnected { reason, .. } => format!("disconnect {reason}"),
     }
 }
@@ -463,5 +486,6 @@ fn news(event: &ManagerEvent) -> String {
         ManagerEvent::Reconnect(attempts) => format!("reconnect {attempts}"),
         ManagerEvent::ReconnectError(error) => format!("attempt failed {}", error.kind()),
         ManagerEvent::ReconnectFailed => "reconnect failed".into(),
+        ManagerEvent::Stage(_) | ManagerEvent::Warning(_) => "told by the driver".into(),
     }
 }

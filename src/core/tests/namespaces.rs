@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::core::namespace::{Auth, Phase};
+use crate::options::Revision;
 
 fn phase(world: &World, id: NamespaceId) -> Phase {
     world.client.namespace(id).phase
@@ -151,7 +152,8 @@ fn late_packets_for_a_namespace_that_was_left_change_nothing() {
 #[test]
 fn an_answer_without_a_socket_id_is_a_failed_attempt() {
     for answer in ["40", "40{}", "40{\"sid\":7}", "40{\"sid\":null}"] {
-        let mut world = World::new();
+        // Left to itself, the client takes it for the answer of an old server and asks again.
+        let mut world = World::with(|options| options.revision = Revision::V4);
         let root = world.connect("/");
         world.open();
         world.receive(answer);
@@ -482,4 +484,14 @@ fn what_can_be_held_is_bounded_in_events_and_bytes() {
     world.receive(&long);
     assert_eq!(world.client.namespace(root).early_events(), 1);
     assert_eq!(world.client.counters().ignored, 3);
+}
+
+#[test]
+fn whoever_waits_for_a_namespace_is_told_that_it_is_not_wanted_any_more() {
+    let (mut world, _) = World::joined();
+    let other = world.connect("/other");
+    let rooms = world.rooms;
+    world.disconnect(other);
+    assert!(world.rooms > rooms);
+    assert!(!world.client.is_connecting(other));
 }

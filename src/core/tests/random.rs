@@ -1,1 +1,334 @@
-//! random
+//! Whatever happens, in whatever order: no panic, nothing left over, nothing lost count of.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+use super::*;
+use crate::core::namespace::Auth;
+use crate::options::WhenFull;
+use crate::proto::revision::V3_DIALECT;
+
+/// `/ask` asks for credentials, the events of `/retry` are sent again.
+const NAMESPACES: [&str; 4] = ["/", "/a", "/ask", "/retry"];
+
+const PACKETS: [&str; 40] = [
+    "40{\"sid\":\"x\"}",
+    "40/a,{\"sid\":\"x\",\"pid\":\"p\"}",
+    "40/ask,{\"sid\":\"x\"}",
+    "40/retry,{\"sid\":\"x\"}",
+    "40",
+    "40/unknown,{\"sid\":\"x\"}",
+    "41",
+    "41/a,",
+    "41/ask,",
+    "41/retry,",
+    "44",
+    "44/a,\"no\"",
+    "44/ask,{\"message\":\"no\"}",
+    "42[\"event\",\"offset\"]",
+    "42/a,[\"event\",\"offset\"]",
+    "42/retry,7[\"question\"]",
+    "421[\"question\"]",
+    "430[]",
+    "431[1]",
+    "432[1]",
+    "43/a,0[1]",
+    "43/retry,0[1]",
+    "43/retry,1[1]",
+    "451-[\"a\",{\"_placeholder\":true,\"num\":0}]",
+    "bAQID",
+    "1",
+    "2",
+    "2probe",
+    "3",
+    "3probe",
+    "3probe",
+    "3probe",
+    "5",
+    "6",
+    "6",
+    "0{}",
+    "42",
+    "4",
+    "9",
+    "42[\"connect\"]",
+];
+
+#[derive(Clone, Debug)]
+enum Input {
+    Connect(usize),
+    Disconnect(usize),
+    Emit {
+        namespace: usize,
+        ack: bool,
+        timeout: Option<u64>,
+        volatile: bool,
+    },
+    Reply(usize, u32),
+    Auth(bool),
+    Open,
+    Close,
+    CloseEngine,
+    Connected(Index),
+    Handshake(Index),
+    Receive(Index, &'static str),
+    Written(Index),
+    Lose(Index),
+    End(Index),
+    Advance(u64),
+    Sleep(u64),
+    ClearSendBuffer(usize),
+    Slow(bool),
+    Stubborn(bool),
+    Retries(Option<u32>),
+    Reconnection(bool),
+    /// The server is replaced by an old one, or by a new one.
+    Old(bool),
+}
+
+fn input() -> impl Strategy<Value = Input> {
+    let namespace = || 0..NAMESPACES.len();
+    prop_oneof![
+        4 => namespace().prop_map(Input::Connect),
+        2 => namespace().prop_map(Input::Disconnect),
+        8 => (namespace(), any::<bool>(), proptest::option::of(0..30_000_u64), any::<bool>())
+            .prop_map(|(namespace, ack, timeout, volatile)| {
+                Input::Emit { namespace, ack, timeout, volatile }
+            }),
+        1 => (namespace(), 0..3_u32).prop_map(|(namespace, session)| Input::Reply(namespace, session)),
+        2 => any::<bool>().prop_map(Input::Auth),
+        1 => Just(Input::Open),
+        1 => Just(Input::Close),
+        1 => Just(Input::CloseEngine),
+        4 => any::<Index>().prop_map(Input::Connected),
+        6 => any::<Index>().prop_map(Input::Handshake),
+        16 => (any::<Index>(), select(&PACKETS[..])).prop_map(|(link, text)| Input::Receive(link, text)),
+        6 => any::<Index>().prop_map(Input::Written),
+        2 => any::<Index>().prop_map(Input::Lose),
+        1 => any::<Index>().prop_map(Input::End),
+        4 => (0..60_000_u64).prop_map(Input::Advance),
+        1 => (0..60_000_u64).prop_map(Input::Sleep),
+        1 => namespace().prop_map(Input::ClearSendBuffer),
+        1 => any::<bool>().prop_map(Input::Slow),
+        1 => any::<bool>().prop_map(Input::Stubborn),
+        1 => proptest::option::of(0..3_u32).prop_map(Input::Retries),
+        1 => any::<bool>().prop_map(Input::Reconnection),
+        1 => any::<bool>().prop_map(Input::Old),
+    ]
+}
+
+fn options() -> impl Strategy<Value = ManagerOptions> {
+    let transports = select(vec![
+        vec![Transport::WebSocket],
+        vec![Transport::Polling],
+        vec![Transport::Polling, Transport::WebSocket],
+        vec![Transport::WebSocket, Transport::Polling],
+    ]);
+    let policy = select(vec![WhenFull::Wait, WhenFull::DropNewest, WhenFull::DropOldest]);
+    (transports, policy, any::<bool>(), any::<bool>(), proptest::option::of(0..3_u32)).prop_map(
+        |(transports, policy, all, remember, attempts)| {
+            let mut options = ManagerOptions {
+                transports,
+                try_all_transports: all,
+                remember_upgrade: remember,
+                reconnection_attempts: attempts,
+                ..ManagerOptions::default()
+            };
+            options.limits =
+                options.limits.clone().send_events(4).receive_events(4).when_send_full(policy);
+            options
+        },
+    )
+}
+
+/// A world with an account of what was emitted.
+struct Account {
+    world: World,
+    ids: Vec<NamespaceId>,
+    next: u32,
+    /// The acknowledgements that were taken on.
+    awaited: BTreeSet<u32>,
+    resolved: BTreeMap<u32, usize>,
+}
+
+impl Account {
+    fn new(options: ManagerOptions) -> Self {
+        let mut world = World::with(|current| *current = options);
+        world.handshake.upgrade_to_websocket = true;
+        let ids: Vec<_> = NAMESPACES.iter().map(|name| world.client.namespace_id(name)).collect();
+        world.client.set_auth(ids[2], Auth::Ask);
+        world.client.set_retries(ids[3], Some(1));
+        Self { world, ids, next: 0, awaited: BTreeSet::new(), resolved: BTreeMap::new() }
+    }
+
+    fn link(&self, index: Index) -> LinkId {
+        let running = self.world.alive();
+        if running.is_empty() { LinkId(0) } else { *index.get(&running) }
+    }
+
+    fn apply(&mut self, input: &Input) {
+        let world = &mut self.world;
+        match input {
+            Input::Connect(namespace) => drop(world.connect(NAMESPACES[*namespace])),
+            Input::Disconnect(namespace) => world.disconnect(self.ids[*namespace]),
+            Input::Emit { namespace, ack, timeout, volatile } => {
+                self.emit(*namespace, *ack, *timeout, *volatile);
+            }
+            Input::Reply(namespace, session) => {
+                let id = self.ids[*namespace];
+                let _ = world.run(|client, now| client.reply(id, *session, 1, payload("[]"), now));
+            }
+            Input::Auth(known) => {
+                if let Some((id, asked)) = world.asked.pop() {
+                    let error = Error::new(ErrorKind::Payload, "none");
+                    let auth = if *known { Ok(payload("{}")) } else { Err(error) };
+                    world.run(|client, now| client.auth(id, asked, auth, now));
+                }
+            }
+            Input::Open => world.run(Client::open),
+            Input::Close => world.run(Client::close),
+            Input::CloseEngine => world.run(Client::close_engine),
+            Input::Advance(millis) => world.advance(Duration::from_millis(*millis)),
+            Input::Sleep(millis) => world.sleep(Duration::from_millis(*millis)),
+            Input::ClearSendBuffer(namespace) => {
+                let id = self.ids[*namespace];
+                world.run(|client, _| client.clear_send_buffer(id));
+            }
+            Input::Slow(slow) => world.slow = *slow,
+            Input::Old(old) => {
+                world.dialect = if *old { V3_DIALECT } else { V4_DIALECT };
+                world.handshake.max_payload = (!old).then_some(1_000_000);
+            }
+            Input::Stubborn(stubborn) => world.stubborn = *stubborn,
+            Input::Retries(retries) => {
+                let id = self.ids[3];
+                world.run(|client, _| client.set_retries(id, *retries));
+            }
+            Input::Reconnection(on) => {
+                world.run(|client, _| client.change_options(|options| options.reconnection = *on));
+            }
+            Input::Connected(_)
+            | Input::Handshake(_)
+            | Input::Receive(..)
+            | Input::Written(_)
+            | Input::Lose(_)
+            | Input::End(_) => self.happen(input),
+        }
+        self.check();
+    }
+
+    /// Something happens to a link.
+    fn happen(&mut self, input: &Input) {
+        let (Input::Connected(index)
+        | Input::Handshake(index)
+        | Input::Receive(index, _)
+        | Input::Written(index)
+        | Input::Lose(index)
+        | Input::End(index)) = input
+        else {
+            return;
+        };
+        let link = self.link(*index);
+        let world = &mut self.world;
+        let begun = world.links.get(&link).is_some_and(|wire| {
+            wire.started || (wire.transport == Transport::Polling && wire.sid.is_none())
+        });
+        match input {
+            Input::Connected(_) => world.connected_on(link),
+            Input::Handshake(_) => {
+                world.connected_on(link);
+                let open = format!("0{}", world.handshake.to_json());
+                world.receive_on(link, &[&open]);
+            }
+            Input::Receive(_, text) if begun => world.receive_on(link, &[text]),
+            Input::Written(_) => world.written_on(link),
+            Input::Lose(_) => world.lose(link, Loss::Closed("lost".into())),
+            Input::End(_) => world.end(link),
+            _ => {}
+        }
+    }
+
+    fn emit(&mut self, namespace: usize, ack: bool, timeout: Option<u64>, volatile: bool) {
+        let number = self.next;
+        self.next += 1;
+        let emit = Emit {
+            ack: ack.then_some(number),
+            timeout: timeout.map(Duration::from_millis),
+            volatile,
+            ..emit(&format!("[\"e\",{number}]"))
+        };
+        if self.world.try_emit(self.ids[namespace], emit).is_ok() && ack {
+            self.awaited.insert(number);
+        }
+    }
+
+    /// What holds at any time.
+    fn check(&mut self) {
+        for line in self.world.log() {
+            let number = line.strip_prefix("ack ").and_then(|rest| rest.split([' ', ':']).next());
+            if let Some(number) = number {
+                *self.resolved.entry(number.parse().unwrap()).or_default() += 1;
+            }
+        }
+        assert!(self.world.client.retiring.len() <= 4);
+        let waiting: usize =
+            self.ids.iter().map(|id| self.world.client.namespace(*id).buffered().packets).sum();
+        assert!(waiting <= 4, "{waiting} events wait");
+        for id in &self.ids {
+            let namespace = self.world.client.namespace(*id);
+            assert!(namespace.early_events() <= 4);
+            assert_eq!(namespace.buffered().packets == 0, namespace.buffered().bytes == 0);
+            assert_eq!(namespace.id.is_some(), namespace.status().is_some());
+        }
+        if self.world.client.engine().is_none() {
+            assert!(self.ids.iter().all(|id| self.world.client.namespace(*id).status().is_none()));
+        }
+    }
+
+    /// What was written, by session and namespace.
+    fn written(&self) -> BTreeMap<(usize, &str), Vec<u32>> {
+        let mut events: BTreeMap<_, Vec<u32>> = BTreeMap::new();
+        for wire in self.world.links.values() {
+            for text in &wire.sent {
+                let Some((head, number)) = text.split_once("[\"e\",") else { continue };
+                let name =
+                    NAMESPACES[1..].iter().find(|name| head.starts_with(&format!("42{name},")));
+                let number = number.trim_end_matches(']').parse().unwrap();
+                events.entry((wire.session, *name.unwrap_or(&"/"))).or_default().push(number);
+            }
+        }
+        events
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_inputs_in_any_order_end_well(options in options(), inputs in vec(input(), 0..150)) {
+        let mut account = Account::new(options);
+        for input in &inputs {
+            account.apply(input);
+        }
+        account.world.run(Client::shut_down);
+        account.world.advance(Duration::from_secs(60));
+        account.check();
+        account.world.assert_at_rest();
+
+        let once: BTreeMap<u32, usize> = account.awaited.iter().map(|ack| (*ack, 1)).collect();
+        prop_assert_eq!(&account.resolved, &once, "each acknowledgement resolves once");
+        let mut seen = BTreeSet::new();
+        for ((_, name), numbers) in account.written() {
+            if name == "/retry" {
+                continue;
+            }
+            prop_assert!(numbers.is_sorted(), "{}: {:?}", name, numbers);
+            for number in numbers {
+                prop_assert!(seen.insert(number), "{} was sent twice", number);
+            }
+        }
+    }
+}

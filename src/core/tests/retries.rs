@@ -1,1 +1,129 @@
-//! retries
+//! Events that are sent again until they are acknowledged.
+
+use super::*;
+
+const LIMIT: Option<Duration> = Some(SECOND);
+
+/// Connected, with two retries for each event.
+fn retrying() -> (World, NamespaceId) {
+    let (mut world, root) = World::joined();
+    world.client.set_retries(root, Some(2));
+    (world, root)
+}
+
+#[test]
+fn one_event_at_a_time_is_under_way() {
+    let (mut world, root) = retrying();
+    for ack in 0..3 {
+        world.emit_with_ack(root, &format!("[{ack}]"), ack, LIMIT).unwrap();
+    }
+    assert_eq!(world.sent(), ["420[0]"]);
+    world.receive("430[\"ok\"]");
+    assert_eq!(world.sent(), ["421[1]"]);
+    assert_eq!(world.log(), ["ack 0: [\"ok\"]"]);
+}
+
+#[test]
+fn an_event_without_an_answer_is_sent_again_with_a_new_id_and_then_given_up() {
+    let (mut world, root) = retrying();
+    world.emit_with_ack(root, "[\"a\"]", 1, LIMIT).unwrap();
+    world.emit_with_ack(root, "[\"b\"]", 2, LIMIT).unwrap();
+    world.advance(SECOND * 3);
+    assert_eq!(world.sent(), ["420[\"a\"]", "421[\"a\"]", "422[\"a\"]", "423[\"b\"]"]);
+    assert_eq!(world.log(), ["ack 1 failed: timeout"]);
+    world.receive("430[\"late\"]");
+    world.receive("433[\"in time\"]");
+    assert_eq!(world.log(), ["ack 2: [\"in time\"]"]);
+    assert_eq!(world.client.namespace(root).buffered().packets, 0);
+}
+
+#[test]
+fn a_lost_session_is_no_try() {
+    let (mut world, root) = retrying();
+    world.emit_with_ack(root, "[\"a\"]", 1, LIMIT).unwrap();
+    for _ in 0..10 {
+        world.drop_link();
+        world.advance_to_deadline();
+        world.open();
+        world.receive("40{\"sid\":\"b\"}");
+    }
+    assert!(!world.log().iter().any(|line| line.starts_with("ack")));
+    world.receive("4310[\"at last\"]");
+    assert_eq!(world.log(), ["ack 1: [\"at last\"]"]);
+}
+
+#[test]
+fn without_a_session_the_limit_of_a_try_does_not_run() {
+    let mut world = World::new();
+    let root = world.connect("/");
+    world.client.set_retries(root, Some(0));
+    world.emit_with_ack(root, "[\"a\"]", 1, LIMIT).unwrap();
+    world.advance(SECOND * 10);
+    assert_eq!(world.news(), Vec::<String>::new());
+}
+
+#[test]
+fn an_event_that_the_server_would_not_take_is_given_up_at_once() {
+    let (mut world, root) = retrying();
+    world.drop_link();
+    let long = format!("[\"{}\"]", "x".repeat(100));
+    for ack in 0..500 {
+        world.emit_with_ack(root, &long, ack, LIMIT).unwrap();
+    }
+    world.emit_with_ack(root, "[\"short\"]", 500, LIMIT).unwrap();
+    world.handshake.max_payload = Some(50);
+    world.advance_to_deadline();
+    world.open();
+    world.receive("40{\"sid\":\"b\"}");
+    assert_eq!(world.sent(), ["40", "42500[\"short\"]"]);
+    let failed = world.log().iter().filter(|line| line.ends_with("failed: too large")).count();
+    assert_eq!(failed, 500);
+}
+
+#[test]
+fn the_queue_is_bounded() {
+    let mut world = World::with(|options| {
+        options.limits = options.limits.clone().send_events(3);
+    });
+    let root = world.join("/");
+    world.client.set_retries(root, Some(2));
+    for _ in 0..3 {
+        world.emit(root, "[\"a\"]").unwrap();
+    }
+    assert!(matches!(world.try_emit(root, emit("[\"a\"]")), Err(Refused::Full(_))));
+    assert!(!world.client.has_room_to_emit(root, 5));
+    let rooms = world.rooms;
+    world.receive("430[]");
+    assert!(world.rooms > rooms && world.client.has_room_to_emit(root, 5));
+    world.drop_link();
+    world.emit(root, "[\"a\"]").unwrap();
+    assert_eq!(world.emit(root, "[\"a\"]").unwrap_err().kind(), ErrorKind::BufferFull);
+}
+
+#[test]
+fn changing_the_number_of_retries_forgets_nothing() {
+    let (mut world, root) = retrying();
+    world.emit_with_ack(root, "[\"a\"]", 1, LIMIT).unwrap();
+    world.emit_with_ack(root, "[\"b\"]", 2, LIMIT).unwrap();
+    world.run(|client, _| client.set_retries(root, Some(0)));
+    world.advance(SECOND);
+    assert_eq!(world.log(), ["ack 1 failed: timeout"]);
+    world.run(|client, _| client.set_retries(root, None));
+    assert_eq!(world.log(), ["ack 2 failed: disconnected"]);
+    world.receive("431[]");
+    world.emit(root, "[\"c\"]").unwrap();
+    assert_eq!(world.sent(), ["420[\"a\"]", "421[\"b\"]", "42[\"c\"]"]);
+}
+
+#[test]
+fn shutting_down_fails_what_waits() {
+    let (mut world, root) = retrying();
+    for ack in 0..3 {
+        world.emit_with_ack(root, "[\"a\"]", ack, None).unwrap();
+    }
+    world.run(Client::shut_down);
+    let mut log = world.log();
+    log.retain(|line| line.starts_with("ack"));
+    assert_eq!(log.len(), 3);
+    world.assert_at_rest();
+}

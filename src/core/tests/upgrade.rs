@@ -1,1 +1,345 @@
-//! upgrade
+//! The move from long-polling to WebSocket: nothing is lost, doubled or reordered, whatever fails.
+
+use super::*;
+
+const POLLING: LinkId = LinkId(1);
+const WEBSOCKET: LinkId = LinkId(2);
+
+/// How far an upgrade has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    Dialing,
+    /// The WebSocket is open and the probe is with its writer.
+    Greeting,
+    Probing,
+    /// The old link still posts.
+    PausingPost,
+    /// The old link still polls.
+    PausingPoll,
+    /// The message to the server is with the writer of the new link.
+    Telling,
+    Done,
+}
+
+const STEPS: [Step; 7] = [
+    Step::Dialing,
+    Step::Greeting,
+    Step::Probing,
+    Step::PausingPost,
+    Step::PausingPoll,
+    Step::Telling,
+    Step::Done,
+];
+
+/// A session by polling, joined, in the middle of its upgrade.
+fn upgrading(to: Step) -> (World, NamespaceId) {
+    let mut world = World::polling();
+    let root = world.connect("/");
+    world.open();
+    world.receive_on(POLLING, &["40{\"sid\":\"a\"}"]);
+    assert_eq!(world.links[&WEBSOCKET].sid.as_deref(), Some("engine"));
+    assert_eq!(world.sent_on(POLLING), ["40"]);
+    world.log();
+    world.slow = true;
+    if to >= Step::Greeting {
+        world.connected();
+    }
+    if to >= Step::Probing {
+        world.written_on(WEBSOCKET);
+        assert_eq!(world.sent_on(WEBSOCKET), ["2probe"]);
+    }
+    if to == Step::PausingPost {
+        world.emit(root, "[\"posted\"]").unwrap();
+        assert_eq!(world.sent_on(POLLING), ["42[\"posted\"]"]);
+    }
+    if to >= Step::PausingPost {
+        world.receive_on(WEBSOCKET, &["3probe"]);
+        assert_eq!(world.sent_on(WEBSOCKET), Vec::<String>::new());
+    }
+    if to == Step::PausingPost {
+        world.receive_on(POLLING, &["6"]);
+    }
+    if to >= Step::Telling {
+        world.receive_on(POLLING, &["6"]);
+        assert_eq!(world.sent_on(WEBSOCKET), ["5"]);
+    }
+    if to >= Step::Done {
+        world.written_on(WEBSOCKET);
+        assert_eq!(world.log(), ["manager: upgrade websocket"]);
+    }
+    (world, root)
+}
+
+/// Lets all writers write, all at once from here on.
+fn flow(world: &mut World) {
+    world.slow = false;
+    for link in world.alive() {
+        world.written_on(link);
+    }
+}
+
+fn events(world: &mut World, links: &[LinkId]) -> Vec<String> {
+    let sent: Vec<String> = links.iter().flat_map(|link| world.sent_on(*link)).collect();
+    sent.into_iter().filter(|text| text.starts_with("42")).collect()
+}
+
+#[test]
+fn what_is_emitted_during_the_move_is_sent_after_it_in_order() {
+    let (mut world, root) = upgrading(Step::PausingPost);
+    for number in 0..100 {
+        world.emit(root, &format!("[\"held\",{number}]")).unwrap();
+    }
+    world.receive_on(POLLING, &["42[\"by the last poll\"]"]);
+    assert_eq!(world.sent_on(WEBSOCKET), Vec::<String>::new());
+    world.written_on(POLLING);
+    assert_eq!(world.sent_on(WEBSOCKET), ["5"]);
+    assert!(!world.links[&POLLING].polling, "no poll after the probe's answer");
+
+    world.emit(root, "[\"held\",100]").unwrap();
+    world.written_on(WEBSOCKET);
+    let held: Vec<String> = (0..=100).map(|number| format!("42[\"held\",{number}]")).collect();
+    assert_eq!(world.sent_on(WEBSOCKET), held);
+    assert_eq!(world.sent_on(POLLING), Vec::<String>::new());
+    assert_eq!(world.alive(), [WEBSOCKET]);
+    assert_eq!(world.log(), ["/: event [\"by the last poll\"]", "manager: upgrade websocket"]);
+    assert_eq!(world.client.engine().unwrap().transport(), Transport::WebSocket);
+}
+
+#[test]
+fn the_session_goes_on_by_websocket() {
+    let (mut world, root) = upgrading(Step::Done);
+    flow(&mut world);
+    world.receive_on(WEBSOCKET, &["2", "42[\"a\"]"]);
+    world.emit(root, "[\"b\"]").unwrap();
+    assert_eq!(world.sent_on(WEBSOCKET), ["3", "42[\"b\"]"]);
+    assert_eq!(world.log(), ["manager: ping", "/: event [\"a\"]"]);
+    world.advance(INTERVAL + TIMEOUT);
+    assert_eq!(world.news(), ["/: disconnect ping timeout"]);
+    world.disconnect(root);
+    world.assert_at_rest();
+}
+
+#[test]
+fn a_failure_at_any_step_gives_the_session_back_to_polling() {
+    for step in STEPS.into_iter().filter(|step| *step < Step::Done) {
+        let (mut world, root) = upgrading(step);
+        for number in 0..3 {
+            world.emit(root, &format!("[\"e\",{number}]")).unwrap();
+        }
+        world.lose(WEBSOCKET, Loss::Closed("gone".into()));
+        assert_eq!(world.log(), ["manager: upgrade error transport error"], "{step:?}");
+        flow(&mut world);
+        world.emit(root, "[\"e\",3]").unwrap();
+        let sent: Vec<String> = (0..4).map(|number| format!("42[\"e\",{number}]")).collect();
+        assert_eq!(events(&mut world, &[POLLING, WEBSOCKET]), sent, "{step:?}");
+        assert!(world.links[&POLLING].polling, "{step:?}: it polls again");
+        world.receive_on(POLLING, &["2", "42[\"a\"]"]);
+        assert_eq!(world.sent_on(POLLING), ["3"]);
+        assert_eq!(world.news(), ["manager: ping", "/: event [\"a\"]"][1..]);
+        assert_eq!(world.alive(), [POLLING]);
+        assert_eq!(world.links.len(), 2, "{step:?}: there is no second try in this session");
+    }
+}
+
+#[test]
+fn a_wrong_answer_to_the_probe_closes_the_websocket() {
+    for answer in ["3", "42[\"a\"]", "6", "1", "2", "0{}"] {
+        let (mut world, _) = upgrading(Step::Probing);
+        world.receive_on(WEBSOCKET, &[answer]);
+        assert_eq!(world.log(), ["manager: upgrade error protocol error"], "{answer}");
+        assert_eq!(world.alive(), [POLLING]);
+    }
+}
+
+#[test]
+fn a_server_that_speaks_out_of_turn_on_the_new_link_is_no_upgrade() {
+    for step in [Step::PausingPoll, Step::PausingPost] {
+        let (mut world, _) = upgrading(step);
+        world.receive_on(WEBSOCKET, &["3probe"]);
+        flow(&mut world);
+        assert_eq!(world.log(), ["manager: upgrade error protocol error"], "{step:?}");
+        assert!(world.links[&POLLING].polling);
+    }
+}
+
+#[test]
+fn an_upgrade_that_hangs_is_given_up() {
+    for step in STEPS.into_iter().filter(|step| *step < Step::Done) {
+        let (mut world, root) = upgrading(step);
+        world.emit(root, "[\"held\"]").unwrap();
+        world.advance(Duration::from_secs(20));
+        assert_eq!(world.log(), ["manager: upgrade error timeout"], "{step:?}");
+        assert_eq!(world.alive(), [POLLING]);
+        flow(&mut world);
+        assert_eq!(events(&mut world, &[POLLING]), ["42[\"held\"]"], "{step:?}");
+    }
+}
+
+#[test]
+fn a_finished_upgrade_is_not_given_up_later() {
+    let (mut world, _) = upgrading(Step::Done);
+    flow(&mut world);
+    world.advance(Duration::from_secs(6));
+    assert_eq!(world.client.next_deadline(), world.client.engine().unwrap().deadline());
+    world.advance(Duration::from_secs(38));
+    assert_eq!(world.log(), Vec::<String>::new());
+}
+
+#[test]
+fn a_packet_on_the_new_link_before_the_writer_reports_is_delivered_once() {
+    let (mut world, root) = upgrading(Step::Telling);
+    world.emit(root, "[\"held\"]").unwrap();
+    world.receive_on(WEBSOCKET, &["42[\"quick\"]"]);
+    assert_eq!(world.log(), ["manager: upgrade websocket", "/: event [\"quick\"]"]);
+    let work = world.run(|client, now| client.take(WEBSOCKET, now));
+    assert_eq!(work, Work::Wait, "its writer is still busy");
+    world.written_on(WEBSOCKET);
+    assert_eq!(world.sent_on(WEBSOCKET), ["42[\"held\"]"]);
+    assert_eq!(world.log(), Vec::<String>::new());
+}
+
+#[test]
+fn a_loss_of_the_session_at_any_step_takes_both_links() {
+    for step in STEPS {
+        let (mut world, _) = upgrading(step);
+        let main = if step == Step::Done { WEBSOCKET } else { POLLING };
+        world.log();
+        world.lose(main, Loss::Closed("gone".into()));
+        assert_eq!(
+            world.log(),
+            ["/: disconnect transport close", "manager: close transport close"],
+            "{step:?}"
+        );
+        assert_eq!(world.alive(), [], "{step:?}");
+        let pause = world.advance_to_deadline();
+        assert!(pause < Duration::from_secs(2), "{step:?}: only the reconnection waits");
+        assert_eq!(world.links[&world.last_link].transport, Transport::Polling);
+    }
+}
+
+#[test]
+fn closing_at_any_step_sends_everything_and_ends_everything() {
+    for step in STEPS {
+        let (mut world, root) = upgrading(step);
+        for number in 0..3 {
+            world.emit(root, &format!("[\"e\",{number}]")).unwrap();
+        }
+        world.disconnect(root);
+        assert_eq!(world.news(), ["/: disconnect io client disconnect"], "{step:?}");
+        // Whatever the transports have under way comes to its end.
+        world.slow = false;
+        for _ in 0..4 {
+            for link in world.alive() {
+                world.written_on(link);
+            }
+        }
+        if world.links[&POLLING].polling && step < Step::Telling {
+            world.receive_on(POLLING, &["6"]);
+            world.written_on(WEBSOCKET);
+        }
+        let by_polling = world.sent_on(POLLING);
+        let by_websocket = world.sent_on(WEBSOCKET);
+        let all: Vec<&str> = by_polling.iter().chain(&by_websocket).map(String::as_str).collect();
+        let goodbye = all.iter().position(|text| *text == "41").expect("a goodbye");
+        let sent: Vec<&&str> = all.iter().filter(|text| text.starts_with("42[\"e\"")).collect();
+        assert_eq!(sent, [&"42[\"e\",0]", &"42[\"e\",1]", &"42[\"e\",2]"], "{step:?}");
+        assert!(all[goodbye..].iter().all(|text| !text.starts_with("42")), "{step:?}");
+        let close = by_polling.contains(&"1".to_owned());
+        assert_eq!(close, by_websocket.iter().all(|text| text != "41"), "{step:?}: {all:?}");
+        assert!(!by_websocket.contains(&"1".to_owned()), "{step:?}");
+        world.assert_at_rest();
+    }
+}
+
+#[test]
+fn closing_is_cut_at_the_limit_at_any_step() {
+    for step in STEPS {
+        let (mut world, root) = upgrading(step);
+        world.emit(root, "[\"stuck\"]").unwrap();
+        world.disconnect(root);
+        world.advance(Duration::from_secs(10));
+        world.assert_at_rest();
+    }
+}
+
+#[test]
+fn closing_is_cut_at_the_limit_on_the_new_link_as_well() {
+    let (mut world, root) = upgrading(Step::Telling);
+    world.emit(root, "[\"stuck\"]").unwrap();
+    world.disconnect(root);
+    world.advance(SECOND);
+    world.written_on(WEBSOCKET);
+    assert_eq!(world.sent_on(WEBSOCKET), ["42[\"stuck\"]", "41"]);
+    assert_eq!(world.alive(), [WEBSOCKET]);
+    world.advance(Duration::from_secs(5));
+    world.assert_at_rest();
+}
+
+#[test]
+fn a_failed_upgrade_of_a_session_that_is_closed_lets_it_close_by_polling() {
+    let (mut world, root) = upgrading(Step::PausingPoll);
+    world.emit(root, "[\"a\"]").unwrap();
+    world.disconnect(root);
+    world.lose(WEBSOCKET, Loss::Closed("gone".into()));
+    flow(&mut world);
+    assert_eq!(world.sent_on(POLLING), ["42[\"a\"]", "41", "1"]);
+    world.assert_at_rest();
+}
+
+#[test]
+fn a_packet_and_its_attachments_may_come_by_different_links() {
+    let (mut world, _) = upgrading(Step::PausingPoll);
+    world.receive_on(
+        POLLING,
+        &[
+            "452-[\"a\",{\"_placeholder\":true,\"num\":0},{\"_placeholder\":true,\"num\":1}]",
+            "bAQID",
+        ],
+    );
+    world.written_on(WEBSOCKET);
+    assert_eq!(world.log(), ["manager: upgrade websocket"]);
+    world.receive_on(WEBSOCKET, &["bBAUG"]);
+    assert_eq!(world.news().len(), 1);
+}
+
+#[test]
+fn a_packet_and_its_attachments_go_by_one_link() {
+    for step in STEPS {
+        let (mut world, root) = upgrading(step);
+        let photo = Emit {
+            payload: Payload {
+                json: "[\"photo\",{\"_placeholder\":true,\"num\":0}]".into(),
+                attachments: vec![bytes::Bytes::from_static(&[1, 2, 3])],
+            },
+            ..emit("")
+        };
+        world.try_emit(root, photo).unwrap();
+        world.receive_on(if step == Step::Done { WEBSOCKET } else { POLLING }, &["2"]);
+        flow(&mut world);
+        flow(&mut world);
+        let links = [world.sent_on(POLLING), world.sent_on(WEBSOCKET)];
+        let sent = links.iter().find_map(|sent| {
+            let at = sent.iter().position(|text| text.starts_with("451-"))?;
+            sent.get(at + 1)
+        });
+        assert_eq!(sent.map(String::as_str), Some("bAQID"), "{step:?}: {links:?}");
+    }
+}
+
+#[test]
+fn there_is_no_upgrade_that_nobody_wants() {
+    let mut world = World::polling();
+    world.handshake.upgrade_to_websocket = false;
+    world.join("/");
+    assert_eq!(world.links.len(), 1);
+
+    let mut world = World::polling();
+    world.run(|client, _| client.change_options(|options| options.upgrade = false));
+    world.join("/");
+    assert_eq!(world.links.len(), 1);
+
+    let mut world = World::with(|options| options.transports = vec![Transport::Polling]);
+    world.handshake.upgrade_to_websocket = true;
+    world.join("/");
+    assert_eq!(world.links.len(), 1);
+}

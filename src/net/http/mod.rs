@@ -8,6 +8,7 @@ mod transport;
 
 use std::fmt;
 use std::io::{BufRead, BufReader, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, USER_AGENT};
@@ -16,10 +17,11 @@ use ureq::{Agent, AsSendBody, Body as HttpBody};
 
 use self::transport::{Dialer, KeepAlive, agent};
 use super::Net;
+use super::cookies::Jar;
 use super::headers::{AGENT, checked};
 use super::request::Request;
 use super::signal::{Signal, cancelled};
-use super::status::Refusal;
+use super::status::{HUNG_UP, Refusal};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Stage, snippet};
 use crate::proto::revision::Body;
@@ -34,6 +36,8 @@ const SHORT_BODY: u64 = 4 * 1024;
 /// request.
 pub(crate) struct Http {
     agent: Agent,
+    net: Arc<Net>,
+    answered: Arc<AtomicBool>,
     server: Arc<OnceLock<Endpoint>>,
     keep_alive: Arc<KeepAlive>,
     signal: Arc<Signal>,
@@ -51,13 +55,22 @@ impl Http {
     pub(super) fn new(net: &Arc<Net>, signal: &Arc<Signal>) -> Self {
         let server = Arc::new(OnceLock::new());
         let keep_alive = Arc::new(KeepAlive::default());
+        let answered = Arc::new(AtomicBool::new(false));
         let dialer = Dialer {
             net: Arc::clone(net),
+            answered: Arc::clone(&answered),
             server: Arc::clone(&server),
             keep_alive: Arc::clone(&keep_alive),
             signal: Arc::clone(signal),
         };
-        Self { agent: agent(dialer), server, keep_alive, signal: Arc::clone(signal) }
+        Self {
+            agent: agent(dialer),
+            net: Arc::clone(net),
+            answered,
+            server,
+            keep_alive,
+            signal: Arc::clone(signal),
+        }
     }
 
     /// Asks for a body, and returns once its headers are here.
@@ -68,7 +81,7 @@ impl Http {
         let mut body =
             Box::new(BufReader::with_capacity(READ_BUFFER, response.into_body().into_reader()));
         if is(&kind, "text/html") {
-            self.refuse_web_page(&mut body, &kind)?;
+            self.refuse_web_page(&mut body, &kind, request)?;
         }
         Ok(Response { binary, body })
     }
@@ -97,18 +110,25 @@ impl Http {
         if self.server.get_or_init(|| request.endpoint.clone()) != &request.endpoint {
             return Err(Error::new(ErrorKind::Unsupported, "HTTP requests to a second server"));
         }
-        let outgoing = build(method, request, content_type, body)?;
-        match self.agent.run(outgoing) {
-            Ok(response) => {
-                self.keep_alive.note(response.headers());
-                self.accept(response)
-            }
-            Err(error) => Err(self.to_error(error)),
-        }
+        let outgoing = build(method, request, content_type, self.net.jar.as_ref(), body)?;
+        self.signal.begin();
+        let result = self.agent.run(outgoing).map_err(|error| self.to_error(error));
+        let result = result.and_then(|response| {
+            self.signal.lift_limit();
+            self.answered.store(true, Ordering::Relaxed);
+            self.keep_alive.note(response.headers());
+            self.net.note_cookies(request, response.headers());
+            self.accept(response, request)
+        });
+        result.map_err(|error| self.signal.describe(error))
     }
 
     /// Refuses all but a plain answer with status 200.
-    fn accept(&self, response: http::Response<HttpBody>) -> Result<http::Response<HttpBody>> {
+    fn accept(
+        &self,
+        response: http::Response<HttpBody>,
+        request: &Request,
+    ) -> Result<http::Response<HttpBody>> {
         if response.status() != StatusCode::OK {
             let (parts, body) = response.into_parts();
             let mut start = Vec::new();
@@ -119,6 +139,7 @@ impl Http {
                 status: parts.status.as_u16(),
                 headers: &parts.headers,
                 body: &start,
+                secrets: &request.secrets(),
             }
             .into_error());
         }
@@ -134,24 +155,43 @@ impl Http {
     }
 
     /// Some servers label everything as HTML, but no packet begins as a web page does.
-    fn refuse_web_page(&self, body: &mut impl BufRead, kind: &str) -> Result<()> {
+    fn refuse_web_page(
+        &self,
+        body: &mut impl BufRead,
+        kind: &str,
+        request: &Request,
+    ) -> Result<()> {
         let start = body.fill_buf().map_err(|error| {
             self.signal.check().err().unwrap_or_else(|| failed("no body came").with_source(error))
         })?;
         if !start.trim_ascii_start().starts_with(b"<") {
             return Ok(());
         }
-        let what = format!("the server answered with a web page, {kind}: {}", snippet(start));
-        Err(Error::new(ErrorKind::Connect(Stage::Http), what).with_hint(
+        let start = request.secrets().hide(start);
+        let start = snippet(start.as_bytes());
+        let what = format!("the server answered with a web page, {kind}: {start}");
+        let error = Error::new(ErrorKind::Connect(Stage::Http), what).with_hint(
             "is it a Socket.IO server, is the `path` option right, and is the network behind a \
              login page?",
-        ))
+        );
+        Err(self.signal.describe(error))
     }
 
     fn to_error(&self, error: ureq::Error) -> Error {
         if self.signal.is_cancelled() {
             return cancelled();
         }
+        let malformed = matches!(error, ureq::Error::Protocol(_));
+        let error = Self::explain(error);
+        if error.kind() != ErrorKind::Transport || self.answered.load(Ordering::Relaxed) {
+            return error;
+        }
+        // Before the first answer there is no transport that could have failed.
+        let error = error.with_kind(ErrorKind::Connect(Stage::Http));
+        if malformed { error } else { error.with_hint(HUNG_UP) }
+    }
+
+    fn explain(error: ureq::Error) -> Error {
         match error {
             ureq::Error::Other(error) => match error.downcast::<Error>() {
                 Ok(error) => *error,
@@ -184,6 +224,7 @@ fn build<B>(
     method: http::Method,
     request: &Request,
     content_type: Option<HeaderValue>,
+    jar: Option<&Jar>,
     body: B,
 ) -> Result<http::Request<B>> {
     let scheme = if request.endpoint.secure { "https" } else { "http" };
@@ -206,6 +247,9 @@ fn build<B>(
         } else {
             headers.append(name, value);
         }
+    }
+    if let Some(jar) = jar {
+        jar.apply(headers);
     }
     Ok(outgoing)
 }

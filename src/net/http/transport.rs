@@ -1,7 +1,7 @@
 //! Our streams as ureq's transport: the only file that uses what ureq may change in any release.
 
 use std::io::{self, Read, Write};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -48,6 +48,17 @@ pub(super) struct Dialer {
     pub(super) server: Arc<OnceLock<Endpoint>>,
     pub(super) keep_alive: Arc<KeepAlive>,
     pub(super) signal: Arc<Signal>,
+    /// Whether there was an answer already.
+    pub(super) answered: Arc<AtomicBool>,
+}
+
+impl Dialer {
+    /// The limit of the first request, which the server answers at once. Later ones may wait for
+    /// packets.
+    fn first_limit(&self) -> Option<Duration> {
+        let first = !self.answered.load(Ordering::Relaxed);
+        self.net.dialler.timeouts.http.filter(|_| first)
+    }
 }
 
 impl Connector for Dialer {
@@ -63,7 +74,7 @@ impl Connector for Dialer {
             .net
             .stream(server, &self.signal)
             .map_err(|error| HttpError::Other(Box::new(error)))?;
-        self.signal.enter(Stage::Http);
+        self.signal.enter(Stage::Http, self.first_limit());
         Ok(Some(Connection {
             stream,
             secure: server.secure,

@@ -1,19 +1,28 @@
 //! TLS, by whichever library is asked for and built in.
 
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod material;
 #[cfg(feature = "native-tls")]
 pub(super) mod native;
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+mod refused;
+mod reload;
 #[cfg(feature = "rustls")]
 pub(super) mod rustls;
+#[cfg(feature = "rustls")]
+mod system;
 
 use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
 
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+use self::refused::{Refused, tls_error, unsupported};
+pub(super) use self::reload::Reloading;
 use super::signal::Signal;
 use super::stream::Stream;
 use crate::endpoint::Endpoint;
-use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::error::{Error, ErrorKind, Result};
 use crate::lock::log_later;
 use crate::options::{Tls, TlsBackend};
 
@@ -56,7 +65,6 @@ impl TlsConnector {
         endpoint: &Endpoint,
         signal: &Arc<Signal>,
     ) -> Result<Stream> {
-        signal.enter(Stage::Tls);
         let name = self.server_name.as_deref().unwrap_or_else(|| endpoint.host_without_zone());
         if self.accept_invalid {
             log_later!(
@@ -111,54 +119,6 @@ fn not_built_in(asked_for: Option<TlsBackend>) -> Error {
         None => ("TLS (https, wss)", "enable the feature `rustls` or `native-tls`"),
     };
     Error::new(ErrorKind::Unsupported, format!("{what} is not built in")).with_hint(hint)
-}
-
-/// An error of the handshake.
-fn tls_error(what: impl Into<std::borrow::Cow<'static, str>>) -> Error {
-    Error::new(ErrorKind::Connect(Stage::Tls), what)
-}
-
-/// The reasons for which a certificate is refused, in the same words for every library.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refused {
-    Expired,
-    NotYetValid,
-    WrongHost,
-    UnknownIssuer,
-    NotForServers,
-    SelfSigned,
-    CaAsServer,
-    Other,
-}
-
-impl Refused {
-    fn error(self, name: &str) -> Error {
-        const CLOCK: &str = "is the clock of this device right?";
-        let (what, hint) = match self {
-            Self::Expired => ("has expired", CLOCK),
-            Self::NotYetValid => ("is not valid yet", CLOCK),
-            Self::WrongHost => (
-                "is for another host",
-                "is the URL right? `Tls::server_name` can say which name to expect",
-            ),
-            Self::UnknownIssuer => (
-                "is of an authority that is not trusted",
-                "give the authority by `Tls::ca_file`; or does the server not send its \
-                 intermediate certificate?",
-            ),
-            Self::SelfSigned => {
-                ("is signed by itself, and not trusted", "give it by `Tls::ca_file`")
-            }
-            Self::CaAsServer => (
-                "is that of an authority, in the place of a server's",
-                "make the server a certificate without CA:TRUE (openssl: \
-                 -addext basicConstraints=CA:FALSE)",
-            ),
-            Self::NotForServers => ("is not made for servers", "get one with the usage serverAuth"),
-            Self::Other => ("is not acceptable", "look at it with `openssl s_client`"),
-        };
-        tls_error(format!("the certificate of `{name}` {what}")).with_hint(hint)
-    }
 }
 
 #[cfg(all(test, feature = "rustls"))]

@@ -1,19 +1,25 @@
 //! TLS by the platform's library, over a non-blocking socket.
 
+mod pkcs8;
+
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use native_tls::{Certificate, HandshakeError, Identity, Protocol, TlsStream};
 use rustix::event::PollFlags;
 
-use super::{Refused, material, tls_error};
+use super::{Refused, material, tls_error, unsupported};
 use crate::error::{Error, ErrorKind, Result};
 use crate::net::signal::Signal;
 use crate::net::stream::{retry, would_block, write_all_that_fits};
-use crate::options::Tls;
-use crate::options::tls::ClientCert;
+use crate::options::{Tls, TlsVersion};
+
+/// How to call it in an error.
+const LIBRARY: &str = "the platform's TLS library";
 
 /// A configuration.
 #[derive(Debug)]
@@ -35,31 +41,33 @@ struct Noting {
 
 impl Connector {
     pub(super) fn new(options: &Tls) -> Result<Self> {
+        const RUSTLS: &str = "TlsBackend::Rustls can do it";
+        if !options.ciphers.is_empty() {
+            return Err(unsupported("ciphers", LIBRARY, RUSTLS));
+        }
+        if options.clock_floor.is_some() {
+            return Err(unsupported("clock_floor", LIBRARY, RUSTLS));
+        }
+        let min_version = match options.min_version {
+            None | Some(TlsVersion::Tls12) => Protocol::Tlsv12,
+            Some(TlsVersion::Tls13) => Protocol::Tlsv13,
+        };
         let mut builder = native_tls::TlsConnector::builder();
         builder
-            .min_protocol_version(Some(Protocol::Tlsv12))
-            .disable_built_in_roots(options.no_built_in_roots)
+            .min_protocol_version(Some(min_version))
+            .disable_built_in_roots(options.no_built_in_roots && !options.system_roots)
             .danger_accept_invalid_certs(options.accept_invalid)
             .danger_accept_invalid_hostnames(options.accept_invalid);
         for ca in &options.cas {
-            let (material, pem) = material::ca(ca)?;
-            let certs = if pem {
-                Certificate::stack_from_pem(&material.bytes)
-            } else {
-                Certificate::from_der(&material.bytes).map(|cert| vec![cert])
-            };
-            let certs = certs.map_err(|error| {
-                material.invalid("has a certificate that cannot be used").with_source(error)
-            })?;
-            if certs.is_empty() {
-                return Err(material.invalid("has no certificate in PEM"));
-            }
+            let (material, certs) = material::ca(ca)?;
             for cert in certs {
-                builder.add_root_certificate(cert);
+                builder.add_root_certificate(Certificate::from_der(&cert).map_err(|error| {
+                    material.invalid("has a certificate that cannot be used").with_source(error)
+                })?);
             }
         }
-        if let Some(cert) = &options.client_cert {
-            builder.identity(identity(cert)?);
+        if let Some(identity) = identity(options)? {
+            builder.identity(identity);
         }
         let connector = builder.build().map_err(|error| {
             let what = "the certificates cannot be used, or do not fit together";
@@ -147,13 +155,44 @@ impl fmt::Debug for Noting {
     }
 }
 
-fn identity(cert: &ClientCert) -> Result<Identity> {
-    let (chain, key) = material::client_cert(cert)?;
-    Identity::from_pkcs8(&chain.bytes, key.bytes.trim_ascii_start()).map_err(|error| {
-        key.invalid("or the certificate for it cannot be used").with_source(error).with_hint(
-            "this backend takes keys in PKCS#8 (BEGIN PRIVATE KEY): openssl pkcs8 -topk8 -nocrypt",
-        )
-    })
+fn identity(options: &Tls) -> Result<Option<Identity>> {
+    match material::identity(options)? {
+        None => Ok(None),
+        Some(material::Identity::Pfx(pfx)) => {
+            let passphrase = options.passphrase.as_ref().map_or("", |secret| &secret.0);
+            Identity::from_pkcs12(&pfx.bytes, passphrase).map(Some).map_err(|error| {
+                pfx.invalid("cannot be used").with_source(error).with_hint(
+                    "is it PKCS#12, is the passphrase right, and its encryption one that this \
+                     OpenSSL still has?",
+                )
+            })
+        }
+        Some(material::Identity::Pair { chain, key }) => {
+            let mut certs = String::new();
+            for cert in chain {
+                certs.push_str(&pem("CERTIFICATE", &cert));
+            }
+            let key = pem("PRIVATE KEY", &pkcs8::from_any(&key)?);
+            Identity::from_pkcs8(certs.as_bytes(), key.as_bytes()).map(Some).map_err(|error| {
+                let what = "the client certificate or its key cannot be used";
+                Error::new(ErrorKind::InvalidOption, what).with_source(error)
+            })
+        }
+    }
+}
+
+/// The only form in which the library takes both.
+fn pem(label: &str, der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let mut pem = format!("-----BEGIN {label}-----\n");
+    let mut rest = text.as_str();
+    while !rest.is_empty() {
+        let (line, after) = rest.split_at(rest.len().min(64));
+        pem.push_str(line);
+        pem.push('\n');
+        rest = after;
+    }
+    format!("{pem}-----END {label}-----\n")
 }
 
 /// An alert that comes after the handshake: with TLS 1.3 the server looks at the client's

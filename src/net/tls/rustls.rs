@@ -1,5 +1,6 @@
 //! TLS by rustls, over a non-blocking socket.
 
+mod clock;
 mod config;
 mod reason;
 
@@ -12,6 +13,7 @@ use ::rustls::pki_types::ServerName;
 use ::rustls::{ClientConfig, ClientConnection, Error as RustlsError};
 use rustix::event::PollFlags;
 
+use self::clock::Floored;
 use super::tls_error;
 use crate::error::{Error, Result};
 use crate::net::signal::Signal;
@@ -22,6 +24,7 @@ use crate::options::Tls;
 #[derive(Debug)]
 pub(super) struct Connector {
     config: Arc<ClientConfig>,
+    floored: Option<Arc<Floored>>,
 }
 
 /// An encrypted connection.
@@ -36,7 +39,8 @@ pub(in crate::net) struct RustlsStream {
 
 impl Connector {
     pub(super) fn new(options: &Tls) -> Result<Self> {
-        Ok(Self { config: Arc::new(config::client_config(options)?) })
+        let (config, floored) = config::client_config(options)?;
+        Ok(Self { config: Arc::new(config), floored })
     }
 
     pub(super) fn connect(
@@ -48,6 +52,9 @@ impl Connector {
         let server = ServerName::try_from(name.to_owned()).map_err(|error| {
             tls_error(format!("`{name}` is no name that a certificate can have")).with_source(error)
         })?;
+        if let Some(suspicion) = self.floored.as_ref().and_then(|floored| floored.suspicion()) {
+            signal.warn(suspicion);
+        }
         let connection = ClientConnection::new(Arc::clone(&self.config), server)
             .map_err(|error| reason::explain(error, name))?;
         let mut stream = RustlsStream { connection, socket };

@@ -11,10 +11,16 @@ use crate::proto::socket_packet::{Kind, Name, RESERVED_EVENTS, SocketPacket};
 use crate::proto::text::MessageText;
 
 /// Reads the text of a packet; gives it with the number of attachments that it announces.
-pub(super) fn decode(text: MessageText, max_attachments: usize) -> Result<(SocketPacket, usize)> {
-    let head = Head::read(text.as_str(), max_attachments)?;
+pub(in crate::proto) fn decode(
+    text: MessageText,
+    max_attachments: usize,
+    lax: bool,
+) -> Result<(SocketPacket, usize)> {
+    let head = Head::read(text.as_str(), max_attachments, lax)?;
     let (text, outline) = check_json(text, head.len)?;
-    check_shape(head.kind, outline.as_ref(), text.as_str())?;
+    if !(lax && head.kind == Kind::ConnectError) {
+        check_shape(head.kind, outline.as_ref(), text.as_str())?;
+    }
     let id = ack_id(&head, text.as_str())?;
     let name = match (head.kind, outline) {
         (Kind::Event, Some(outline)) => event_name(text.as_str(), head.len, outline.first)?,

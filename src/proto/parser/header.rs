@@ -30,7 +30,7 @@ pub(super) enum Id {
 
 impl Head {
     /// Reads the head of a packet.
-    pub(super) fn read(text: &str, max_attachments: usize) -> Result<Self> {
+    pub(super) fn read(text: &str, max_attachments: usize, lax: bool) -> Result<Self> {
         let fail = |wrong: &str| protocol_error(wrong, text.as_bytes());
         let (kind, binary) = match text.as_bytes().first() {
             Some(b'0') => (Kind::Connect, false),
@@ -47,7 +47,9 @@ impl Head {
         let mut attachments = 0;
         if binary {
             let count = digits(text, len);
-            attachments = count_attachments(count, max_attachments, fail)?;
+            if !(lax && count == "0") {
+                attachments = count_attachments(count, max_attachments, fail)?;
+            }
             len += count.len();
             if text.as_bytes().get(len) != Some(&b'-') {
                 return Err(fail("no `-` behind the number of attachments"));

@@ -8,12 +8,14 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+pub(super) use self::decode::decode;
 use super::json::placeholders_are_valid;
 use super::packet::Packet;
 use super::socket_packet::{Header, SocketPacket};
 use super::text::MessageText;
 use super::{protocol_error, too_large};
 use crate::error::{Error, Result, snippet};
+use crate::options::ParserKind;
 use crate::payload::Payload;
 
 /// A Socket.IO parser, with the state of a packet whose attachments are still on their way.
@@ -29,6 +31,10 @@ pub trait Parser: Send {
 
     /// Forgets a packet that is not complete.
     fn reset(&mut self);
+
+    /// Whether to take what only old servers send: a packet with no attachments that announces
+    /// just that, and refusals of any form.
+    fn set_lax(&mut self, lax: bool);
 }
 
 /// The default parser: JSON text, binary as attachments.
@@ -38,6 +44,8 @@ pub struct JsonParser {
     max_attachments: usize,
     // The most bytes that an unfinished packet may hold.
     max_bytes: usize,
+    // Whether to take what only old servers send.
+    lax: bool,
     // The packet whose attachments are on their way.
     unfinished: Option<Unfinished>,
 }
@@ -55,7 +63,20 @@ struct Unfinished {
 impl JsonParser {
     /// A parser with its limits.
     pub fn new(max_attachments: usize, max_bytes: usize) -> Self {
-        Self { max_attachments, max_bytes, unfinished: None }
+        Self { max_attachments, max_bytes, lax: false, unfinished: None }
+    }
+}
+
+/// The parser of a kind, with its limits: on the attachments of a packet, and on all its bytes.
+pub(crate) fn new_parser(
+    kind: ParserKind,
+    max_attachments: usize,
+    max_bytes: usize,
+) -> Box<dyn Parser> {
+    match kind {
+        #[cfg(feature = "msgpack")]
+        ParserKind::MessagePack => Box::new(super::msgpack::MsgpackParser::new(max_bytes)),
+        _ => Box::new(JsonParser::new(max_attachments, max_bytes)),
     }
 }
 
@@ -90,7 +111,7 @@ impl Parser for JsonParser {
             );
         }
         let bytes = text.as_str().len();
-        let (packet, announced) = decode::decode(text, self.max_attachments)?;
+        let (packet, announced) = decode(text, self.max_attachments, self.lax)?;
         if announced == 0 {
             return Ok(Some(packet));
         }
@@ -119,6 +140,10 @@ impl Parser for JsonParser {
 
     fn reset(&mut self) {
         self.unfinished = None;
+    }
+
+    fn set_lax(&mut self, lax: bool) {
+        self.lax = lax;
     }
 }
 

@@ -1,0 +1,160 @@
+//! Servers of the old revision, and servers that were taken for what they are not.
+
+use super::*;
+use crate::core::namespace::Phase;
+use crate::options::Revision;
+use crate::proto::revision::V3_DIALECT;
+
+/// A world in which the server is an old one.
+fn old() -> World {
+    let mut world = World::new();
+    world.dialect = V3_DIALECT;
+    world.handshake.max_payload = None;
+    world
+}
+
+#[test]
+fn an_old_server_joins_the_root_by_itself() {
+    let mut world = old();
+    let root = world.connect("/");
+    world.open();
+    assert_eq!(world.sent(), Vec::<String>::new(), "a CONNECT for the root would be an error");
+    world.receive("40");
+    assert_eq!(world.log(), ["manager: open", "/: connect engine"]);
+    world.emit(root, "[\"a\"]").unwrap();
+    assert_eq!(world.sent(), ["42[\"a\"]"]);
+    assert_eq!(world.client.namespace(root).phase, Phase::Joined);
+}
+
+#[test]
+fn whoever_wants_the_root_later_has_it_at_once() {
+    let mut world = old();
+    world.connect("/a");
+    world.open();
+    world.receive("40");
+    world.receive("40/a");
+    world.connect("/");
+    assert_eq!(world.news(), ["/a: connect /a#engine", "/: connect engine"]);
+    assert_eq!(world.sent(), ["40/a,"]);
+}
+
+#[test]
+fn what_refuses_the_root_refuses_everything() {
+    let mut world = old();
+    world.connect("/a");
+    world.connect("/");
+    world.open();
+    world.log();
+    world.receive("44\"no\"");
+    let news = world.news();
+    assert!(news.contains(&"/a: connect_error refused by the server".to_owned()), "{news:?}");
+    assert!(news.contains(&"/: connect_error refused by the server".to_owned()), "{news:?}");
+    world.assert_at_rest();
+}
+
+#[test]
+fn a_root_that_was_left_is_joined_again_in_another_session() {
+    let mut world = old();
+    let root = world.join_old();
+    world.connect("/a");
+    world.receive("40/a");
+    world.disconnect(root);
+    world.log();
+    world.connect("/");
+    assert_eq!(world.log(), ["manager: close forced close", "/a: disconnect forced close"]);
+    assert_eq!(world.alive(), [LinkId(2)]);
+    world.open();
+    world.receive("40");
+    world.receive("40/a");
+    assert_eq!(world.news(), ["/: connect engine", "/a: connect /a#engine"]);
+}
+
+#[test]
+fn the_client_pings_an_old_server() {
+    let mut world = old();
+    world.join_old();
+    world.log();
+    for _ in 0..3 {
+        world.advance(INTERVAL);
+        assert_eq!(world.sent(), ["2"]);
+        world.receive("3");
+    }
+    world.advance(INTERVAL + TIMEOUT);
+    assert_eq!(world.sent(), ["2"]);
+    assert_eq!(world.news(), ["/: disconnect ping timeout"]);
+}
+
+#[test]
+fn a_server_that_was_mistaken_gets_another_session_at_once() {
+    let mut world = World::new();
+    world.handshake.max_payload = None;
+    world.connect("/");
+    world.open();
+    assert_eq!(world.sent(), ["40"]);
+    world.receive("40");
+    assert_eq!(world.alive(), [LinkId(2)]);
+    world.dialect = V3_DIALECT;
+    world.open();
+    world.receive("40");
+    assert_eq!(world.news(), ["/: connect engine"]);
+}
+
+#[test]
+fn a_server_that_contradicts_itself_does_not_make_a_tight_loop() {
+    // Each session is well for one namespace and a contradiction for the other.
+    let mut world = World::new();
+    world.connect("/");
+    world.connect("/a");
+    let begin = world.now;
+    for _ in 0..1000 {
+        if world.alive().is_empty() {
+            world.advance_to_deadline();
+        }
+        world.open();
+        world.receive("40{\"sid\":\"x\"}");
+        world.receive("40/a,{}");
+    }
+    let lasted = world.now.0.saturating_sub(begin.0);
+    assert!(lasted > Duration::from_secs(1000), "{lasted:?}");
+}
+
+#[test]
+fn a_server_may_be_replaced_as_often_as_sessions_last() {
+    let mut world = World::new();
+    world.handshake.max_payload = None;
+    world.connect("/");
+    for _ in 0..10 {
+        world.dialect = V4_DIALECT;
+        world.open();
+        // It turns out to be an old one.
+        world.receive("40");
+        world.dialect = V3_DIALECT;
+        world.open();
+        world.receive("40");
+        world.advance(Duration::from_secs(6));
+        assert_eq!(world.news(), ["/: connect engine"]);
+        world.drop_link();
+        world.advance_to_deadline();
+        world.news();
+    }
+}
+
+#[test]
+fn a_revision_that_is_given_is_not_doubted() {
+    let mut world = World::with(|options| options.revision = Revision::V4);
+    world.connect("/");
+    world.open();
+    world.receive("40");
+    assert_eq!(world.news()[0], "/: connect_error cannot connect, namespace");
+    assert_eq!(world.alive(), []);
+}
+
+impl World {
+    /// Connects `/` to an old server.
+    fn join_old(&mut self) -> NamespaceId {
+        let root = self.connect("/");
+        self.open();
+        self.receive("40");
+        root
+    }
+}

@@ -1,0 +1,218 @@
+//! Options beyond trust: files that change, versions, and a clock that is wrong.
+
+use std::path::PathBuf;
+use std::time::{Duration, UNIX_EPOCH};
+
+use super::*;
+use crate::net::signal::News;
+use crate::options::TlsVersion;
+
+/// A folder that is removed again.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("siot-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    /// Writes a file the way it is replaced in practice: by another one, at once.
+    fn put(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let (new, path) = (self.0.join("new"), self.0.join(name));
+        std::fs::write(&new, bytes).unwrap();
+        std::fs::rename(&new, &path).unwrap();
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// One attempt of a network at a server with this certificate, and the warnings on the way.
+fn attempt(net: &Net, config: Arc<ServerConfig>) -> (Result<()>, Vec<String>) {
+    let (request, server) = serve(config, |_, accept| echo(accept));
+    let (sender, warnings) = channel();
+    let sender = std::sync::Mutex::new(sender);
+    let signal = Signal::observed(Box::new(move |news| {
+        if let News::Warning(error) = news {
+            sender.lock().unwrap().send(error.to_string()).unwrap();
+        }
+    }));
+    let signal = Arc::new(signal.unwrap());
+    let websocket = net.websocket(&request, &signal);
+    let result = websocket.map(|websocket| round_trip(websocket, &signal, vec![1]));
+    server.join().unwrap();
+    (result, warnings.try_iter().collect())
+}
+
+#[test]
+fn authorities_can_be_replaced_between_attempts() {
+    let (old, new) = (Authority::new(), Authority::new());
+    let (of_old, of_new) = (old.issue(for_host("127.0.0.1")), new.issue(for_host("127.0.0.1")));
+    for (index, tls) in backends().into_iter().enumerate() {
+        let folder = Folder::new(&format!("ca-{index}"));
+        let path = folder.put("ca.pem", old.cert.pem());
+        let net = net_with(tls.built_in_roots(false).ca_file(&path));
+        attempt(&net, config(&of_old, None)).0.unwrap();
+        attempt(&net, config(&of_new, None)).0.unwrap_err();
+        folder.put("ca.pem", new.cert.pem());
+        attempt(&net, config(&of_new, None)).0.unwrap();
+        attempt(&net, config(&of_old, None)).0.unwrap_err();
+    }
+}
+
+#[test]
+fn a_client_certificate_can_be_replaced_between_attempts() {
+    let (old, new) = (Authority::new(), Authority::new());
+    let server = old.issue(for_host("127.0.0.1"));
+    let [first, second] = [&old, &new].map(|authority| authority.issue(for_host("device")));
+    for (index, tls) in old.trusted().into_iter().enumerate() {
+        let folder = Folder::new(&format!("client-{index}"));
+        let (cert, key) =
+            (folder.put("cert.pem", &first.pem), folder.put("key.pem", first.key.serialize_pem()));
+        let net = net_with(tls.client_cert_files(&cert, &key));
+        attempt(&net, config(&server, Some(&old))).0.unwrap();
+        folder.put("cert.pem", &second.pem);
+        folder.put("key.pem", second.key.serialize_pem());
+        attempt(&net, config(&server, Some(&new))).0.unwrap();
+    }
+}
+
+#[test]
+fn new_certificates_that_cannot_be_used_leave_the_old_ones_and_warn_once() {
+    let authority = Authority::new();
+    let identity = authority.issue(for_host("127.0.0.1"));
+    for (index, tls) in backends().into_iter().enumerate() {
+        let folder = Folder::new(&format!("broken-{index}"));
+        let path = folder.put("ca.pem", authority.cert.pem());
+        let net = net_with(tls.built_in_roots(false).ca_file(&path));
+        assert_eq!(attempt(&net, config(&identity, None)).1, [""; 0]);
+        folder.put("ca.pem", "half a file");
+        for expected in [1, 0] {
+            let (result, warnings) = attempt(&net, config(&identity, None));
+            result.unwrap();
+            assert_eq!(warnings.len(), expected, "{warnings:?}");
+            assert!(warnings.iter().all(|warning| warning.contains("ca.pem")), "{warnings:?}");
+        }
+        std::fs::remove_file(&path).unwrap();
+        let (result, warnings) = attempt(&net, config(&identity, None));
+        result.unwrap();
+        assert!(warnings[0].contains("cannot read"), "{warnings:?}");
+    }
+}
+
+#[test]
+fn unchanged_files_leave_the_sessions_to_resume() {
+    let authority = Authority::new();
+    let identity = authority.issue(for_host("127.0.0.1"));
+    let folder = Folder::new("resume");
+    let path = folder.put("ca.pem", authority.cert.pem());
+    let (request, server) =
+        serve(config(&identity, None), |_, accept| [(); 3].map(|()| echo(accept)));
+    let net = net_with(Tls::new().ca_file(&path));
+    for again in [false, false, true] {
+        if again {
+            folder.put("ca.pem", authority.cert.pem());
+        }
+        let signal = signal();
+        round_trip(net.websocket(&request, &signal).unwrap(), &signal, vec![1]);
+    }
+    let [full, resumed] = [HandshakeKind::Full, HandshakeKind::Resumed].map(Some);
+    assert_eq!(server.join().unwrap(), [full, resumed, full]);
+}
+
+#[test]
+fn an_older_version_than_the_lowest_is_refused() {
+    let authority = Authority::new();
+    let identity = authority.issue(for_host("127.0.0.1"));
+    let provider = Arc::new(::rustls::crypto::ring::default_provider());
+    let old = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&::rustls::version::TLS12])
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(identity.chain.clone(), identity.private_key())
+        .unwrap();
+    let old = Arc::new(old);
+    for tls in authority.trusted() {
+        let only_new = net_with(tls.clone().min_version(TlsVersion::Tls13));
+        attempt(&only_new, config(&identity, None)).0.unwrap();
+        let error = attempt(&only_new, Arc::clone(&old)).0.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Connect(Stage::Tls), "{error}");
+        attempt(&net_with(tls), Arc::clone(&old)).0.unwrap();
+    }
+}
+
+/// The end of 2049: later than any clock that runs this test.
+const FLOOR: Duration = Duration::from_secs(80 * 365 * 24 * 60 * 60);
+
+#[test]
+fn with_a_wrong_clock_certificates_are_verified_as_of_the_floor_or_later() {
+    let authority = Authority::new();
+    let net = |tls: Tls| net_with(tls.clock_floor(UNIX_EPOCH + FLOOR));
+    let trusting = || Tls::new().built_in_roots(false).ca_pem(authority.cert.pem());
+    let valid = |from: i32, to: i32| {
+        let mut params = for_host("127.0.0.1");
+        params.not_before = date_time_ymd(from, 1, 1);
+        params.not_after = date_time_ymd(to, 1, 1);
+        authority.issue(params)
+    };
+    for (identity, reason) in [
+        (valid(2000, 2060), None),
+        (valid(2055, 2060), None),
+        (valid(2000, 2045), Some("has expired")),
+        (authority.issue(for_host("other.example")), Some("is for another host")),
+        (Authority::new().issue(for_host("127.0.0.1")), Some("not trusted")),
+    ] {
+        let (result, warnings) = attempt(&net(trusting()), config(&identity, None));
+        assert!(warnings[0].contains("before the floor"), "{warnings:?}");
+        match (result, reason) {
+            (Ok(()), None) => {}
+            (Err(error), Some(reason)) => assert!(error.message().contains(reason), "{error}"),
+            (result, reason) => panic!("{result:?}, not {reason:?}"),
+        }
+    }
+    // What was seen once counts from then on.
+    let net = net(trusting());
+    attempt(&net, config(&valid(2055, 2070), None)).0.unwrap();
+    let error = attempt(&net, config(&valid(2000, 2052), None)).0.unwrap_err();
+    assert!(error.message().contains("has expired"), "{error}");
+}
+
+#[test]
+fn with_a_right_clock_the_floor_changes_nothing() {
+    let authority = Authority::new();
+    let mut future = for_host("127.0.0.1");
+    future.not_before = date_time_ymd(2100, 1, 1);
+    future.not_after = date_time_ymd(2101, 1, 1);
+    let (good, future) = (authority.issue(for_host("127.0.0.1")), authority.issue(future));
+    let tls = Tls::new().ca_pem(authority.cert.pem());
+    let net = net_with(tls.clock_floor(UNIX_EPOCH + Duration::from_secs(1)));
+    let (result, warnings) = attempt(&net, config(&good, None));
+    result.unwrap();
+    assert_eq!(warnings, [""; 0]);
+    let error = attempt(&net, config(&future, None)).0.unwrap_err();
+    assert!(error.message().contains("not valid yet"), "{error}");
+}
+
+#[test]
+fn what_a_library_cannot_do_is_told_before_connecting() {
+    let mut cases = vec![(Tls::new().backend(TlsBackend::Rustls).pfx(*b"x"), "pfx")];
+    if cfg!(feature = "native-tls") {
+        let native = || Tls::new().backend(TlsBackend::Native);
+        cases.push((native().ciphers(["TLS_AES_128_GCM_SHA256"]), "ciphers"));
+        cases.push((native().clock_floor(UNIX_EPOCH), "clock_floor"));
+    }
+    let old = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: x\n\nAA==\n\
+               -----END RSA PRIVATE KEY-----\n";
+    let authority = Authority::new();
+    cases.push((Tls::new().client_cert_pem(authority.cert.pem(), old), "old encryption"));
+    for (tls, part) in cases {
+        let error = Net::new(NetOptions { tls, ..NetOptions::default() }).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        assert!(error.message().contains(part) && error.hint().is_some(), "{error}");
+    }
+}

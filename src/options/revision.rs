@@ -1,0 +1,17 @@
+//! The revision of the protocols.
+
+/// Which revision of the protocols a connection speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Revision {
+    /// Whatever the server speaks, which is known by the form of its first answer. This costs
+    /// nothing with servers since 4.5, nor where long-polling comes first; over WebSocket alone the
+    /// first connection to an older server takes one more round trip.
+    #[default]
+    Auto,
+    /// Engine.IO 3 and Socket.IO 4, which servers 1.x and 2.x speak, and newer ones with
+    /// `allowEIO3`.
+    V3,
+    /// Engine.IO 4 and Socket.IO 5, which servers 3.x and 4.x speak.
+    V4,
+}

@@ -1,0 +1,62 @@
+//! How long each step of an attempt to connect may take.
+
+use std::time::Duration;
+
+/// Limits of the steps of an attempt to connect, below the overall
+/// [`Builder::timeout`](crate::Builder::timeout). Default: none.
+///
+/// A step that takes too long fails the attempt with an error of kind
+/// [`Timeout`](crate::ErrorKind::Timeout), whose [`stage`](crate::Error::stage) is the step.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let timeouts = siot::Timeouts::new().dns(Duration::from_secs(5)).tcp(Duration::from_secs(5));
+/// # drop(timeouts);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Timeouts {
+    pub(crate) dns: Option<Duration>,
+    pub(crate) tcp: Option<Duration>,
+    pub(crate) proxy: Option<Duration>,
+    pub(crate) tls: Option<Duration>,
+    pub(crate) http: Option<Duration>,
+}
+
+impl Timeouts {
+    /// No limits.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The look-up of the name.
+    pub fn dns(mut self, limit: Duration) -> Self {
+        self.dns = Some(limit);
+        self
+    }
+
+    /// The TCP connection, over all addresses of the name.
+    pub fn tcp(mut self, limit: Duration) -> Self {
+        self.tcp = Some(limit);
+        self
+    }
+
+    /// The proxy's answer.
+    pub fn proxy(mut self, limit: Duration) -> Self {
+        self.proxy = Some(limit);
+        self
+    }
+
+    /// The TLS handshake.
+    pub fn tls(mut self, limit: Duration) -> Self {
+        self.tls = Some(limit);
+        self
+    }
+
+    /// The answer to the first HTTP request, or to the WebSocket handshake.
+    pub fn http(mut self, limit: Duration) -> Self {
+        self.http = Some(limit);
+        self
+    }
+}

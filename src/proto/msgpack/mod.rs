@@ -1,0 +1,236 @@
+//! The parser of `socket.io-msgpack-parser`: each packet is one binary message, a map of `MessagePack`
+//! with binary inside.
+//!
+//! Within this crate data is JSON text with attachments whatever the parser, so that a program, its
+//! types and what it logs stay the same; here one is written as the other, in one pass, without a
+//! tree and without recursion.
+//!
+//! With servers 2.x (version 2 of that parser) all packets but events and acknowledgements are text:
+//! the JSON of the same map.
+
+mod date;
+mod from_json;
+mod to_json;
+mod token;
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use rmp::encode::{write_map_len, write_str, write_uint};
+
+use self::from_json::write_json;
+use self::to_json::Json;
+use self::token::{Token, Tokens};
+use super::packet::Packet;
+use super::parser::{Parser, decode};
+use super::socket_packet::{Header, Kind, SocketPacket};
+use super::text::MessageText;
+use super::{protocol_error, too_large};
+use crate::error::{Error, Result};
+use crate::payload::Payload;
+
+/// The parser.
+#[derive(Debug)]
+pub(crate) struct MsgpackParser {
+    /// The most bytes that a packet may become.
+    max_bytes: usize,
+    /// Whether the server is an old one.
+    lax: bool,
+}
+
+impl MsgpackParser {
+    /// A parser with its limit.
+    pub(crate) fn new(max_bytes: usize) -> Self {
+        Self { max_bytes, lax: false }
+    }
+}
+
+impl Parser for MsgpackParser {
+    fn encode(&self, header: Header<'_>, payload: Payload, queue: &mut VecDeque<Packet>) {
+        let is_text = self.lax && !matches!(header.kind, Kind::Event | Kind::Ack);
+        queue.push_back(if is_text {
+            Packet::Text(text(header, &payload.json))
+        } else {
+            Packet::Binary(map(header, &payload).into())
+        });
+    }
+
+    fn decode_text(&mut self, text: MessageText) -> Result<Option<SocketPacket>> {
+        if !self.lax {
+            return Err(unexpected("text", text.as_str().as_bytes()));
+        }
+        let fail = || unexpected("text", text.as_str().as_bytes());
+        let map: serde_json::Value =
+            serde_json::from_str(text.as_str()).map_err(|error| fail().with_source(error))?;
+        let parts = Parts {
+            kind: map["type"].as_u64().ok_or_else(fail)?,
+            namespace: map["nsp"].as_str().ok_or_else(fail)?.to_owned(),
+            id: map["id"].as_u64(),
+            data: map.get("data").map(serde_json::Value::to_string).unwrap_or_default(),
+        };
+        parts.into_packet(Vec::new(), true).map(Some)
+    }
+
+    fn decode_binary(&mut self, bytes: Bytes) -> Result<Option<SocketPacket>> {
+        let mut json = Json::new(self.max_bytes);
+        let parts = Parts::read(&bytes, &mut json)?;
+        parts.into_packet(json.into_attachments(), self.lax).map(Some)
+    }
+
+    fn reset(&mut self) {}
+
+    fn set_lax(&mut self, lax: bool) {
+        self.lax = lax;
+    }
+}
+
+/// The number that stands for a type.
+fn number(kind: Kind) -> u32 {
+    match kind {
+        Kind::Connect => 0,
+        Kind::Disconnect => 1,
+        Kind::Event => 2,
+        Kind::Ack => 3,
+        Kind::ConnectError => 4,
+    }
+}
+
+/// Writes a packet as JSON.
+fn text(Header { kind, namespace, id }: Header<'_>, data: &str) -> MessageText {
+    let mut text = MessageText::with_capacity(namespace.len() + data.len() + 40);
+    let kind = number(kind);
+    let namespace = serde_json::Value::from(namespace);
+    text.push_str(&format!("{{\"type\":{kind},\"nsp\":{namespace}"));
+    if let Some(id) = id {
+        text.push_str(&format!(",\"id\":{id}"));
+    }
+    if !data.is_empty() {
+        text.push_str(",\"data\":");
+        text.push_str(data);
+    }
+    text.push_str("}");
+    text
+}
+
+/// Writes a packet as a map.
+fn map(Header { kind, namespace, id }: Header<'_>, payload: &Payload) -> Vec<u8> {
+    let mut out = Vec::with_capacity(payload.size() + namespace.len() + 40);
+    let has_data = !payload.json.is_empty();
+    // Writing to memory cannot fail.
+    let _ = write_map_len(&mut out, 2 + u32::from(has_data) + u32::from(id.is_some()));
+    let _ = write_str(&mut out, "type");
+    let _ = write_uint(&mut out, number(kind).into());
+    if has_data {
+        let _ = write_str(&mut out, "data");
+        write_json(&payload.json, &payload.attachments, &mut out);
+    }
+    let _ = write_str(&mut out, "nsp");
+    let _ = write_str(&mut out, namespace);
+    if let Some(id) = id {
+        let _ = write_str(&mut out, "id");
+        let _ = write_uint(&mut out, id);
+    }
+    out
+}
+
+/// What a received packet is made of.
+struct Parts {
+    kind: u64,
+    namespace: String,
+    id: Option<u64>,
+    /// JSON, or nothing.
+    data: String,
+}
+
+impl Parts {
+    /// Reads a map; its data becomes JSON by way of `json`.
+    fn read(bytes: &Bytes, json: &mut Json) -> Result<Self> {
+        let fail = |wrong: &str| unexpected(wrong, bytes);
+        let mut tokens = Tokens::new(bytes);
+        let Token::Map(members) = tokens.next()? else {
+            return Err(fail("data"));
+        };
+        let (mut kind, mut namespace, mut id, mut data) = (None, None, None, String::new());
+        for _ in 0..members {
+            let Token::Str(key) = tokens.next()? else {
+                return Err(fail("a key"));
+            };
+            match &*key {
+                "type" => kind = integer(&tokens.next()?),
+                "nsp" => match tokens.next()? {
+                    Token::Str(name) => namespace = Some(name.into_owned()),
+                    _ => return Err(fail("a namespace")),
+                },
+                "id" => match tokens.next()? {
+                    Token::Undefined => {}
+                    token => id = Some(integer(&token).ok_or_else(|| fail("an ack id"))?),
+                },
+                "data" => data = json.value(&mut tokens)?,
+                // JavaScript clients let an `options` slip in.
+                _ => drop(Json::new(json.max_bytes()).value(&mut tokens)?),
+            }
+        }
+        if !tokens.is_empty() {
+            return Err(fail("bytes behind a packet"));
+        }
+        Ok(Self {
+            kind: kind.ok_or_else(|| fail("a packet without its type"))?,
+            namespace: namespace.ok_or_else(|| fail("a packet without its namespace"))?,
+            id,
+            data,
+        })
+    }
+
+    /// Writes the packet as the default parser does, and reads that: all checks are the same.
+    fn into_packet(self, attachments: Vec<Bytes>, lax: bool) -> Result<SocketPacket> {
+        let Self { kind, namespace, id, data } = self;
+        let kind = match kind {
+            0..=4 => kind,
+            // Servers 2.x have types of their own for packets with binary.
+            5 | 6 if lax => kind - 3,
+            _ => return Err(unexpected("an unknown type", kind.to_string().as_bytes())),
+        };
+        if !namespace.starts_with('/') || namespace.contains(',') {
+            return Err(protocol_error(
+                "a packet of an impossible namespace",
+                namespace.as_bytes(),
+            ));
+        }
+        let mut text = MessageText::with_capacity(namespace.len() + data.len() + 24);
+        text.push_str(&kind.to_string());
+        if namespace != "/" {
+            text.push_str(&namespace);
+            text.push_str(",");
+        }
+        if let Some(id) = id {
+            text.push_str(&id.to_string());
+        }
+        text.push_str(&data);
+        let (mut packet, _) = decode(text, 0, lax)?;
+        packet.attachments = attachments;
+        Ok(packet)
+    }
+}
+
+fn integer(token: &Token<'_>) -> Option<u64> {
+    match token {
+        Token::Unsigned(number) => Some(*number),
+        _ => None,
+    }
+}
+
+/// The error about a message that is none of this parser's.
+#[cold]
+fn unexpected(what: &str, received: &[u8]) -> Error {
+    protocol_error(&format!("{what} that is no packet of MessagePack"), received)
+        .with_hint("is the server's parser the one of `Builder::parser`?")
+}
+
+/// The error that a packet becomes too large.
+#[cold]
+fn too_long(bytes: usize, max: usize) -> Error {
+    too_large("a packet as JSON", bytes, max)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,266 @@
+//! Tests of the parser of `MessagePack`. The messages in hexadecimal were written by notepack.io 3.0,
+//! which JavaScript's parser is made of.
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::error::ErrorKind;
+use crate::payload::{Args, Binary};
+use crate::proto::socket_packet::Name;
+
+const MAX: usize = 1 << 20;
+
+fn bytes(hex: &str) -> Bytes {
+    let digits: Vec<u32> = hex.chars().map(|c| c.to_digit(16).unwrap()).collect();
+    digits.chunks(2).map(|pair| u8::try_from(pair[0] * 16 + pair[1]).unwrap()).collect()
+}
+
+fn encode(header: Header<'_>, payload: Payload) -> Bytes {
+    let mut queue = VecDeque::new();
+    MsgpackParser::new(MAX).encode(header, payload, &mut queue);
+    match queue.pop_front() {
+        Some(Packet::Binary(bytes)) if queue.is_empty() => bytes,
+        other => panic!("not one binary message: {other:?} {queue:?}"),
+    }
+}
+
+fn decode(bytes: &Bytes) -> Result<SocketPacket> {
+    MsgpackParser::new(MAX).decode_binary(bytes.clone()).map(|packet| packet.unwrap())
+}
+
+fn payload(json: &str, attachments: &[&'static [u8]]) -> Payload {
+    let attachments = attachments.iter().map(|bytes| Bytes::from_static(bytes)).collect();
+    Payload { json: json.to_owned(), attachments }
+}
+
+/// Packets, and their messages by JavaScript.
+fn packets() -> Vec<(Header<'static>, Payload, &'static str)> {
+    let header = |kind, namespace, id| Header { kind, namespace, id };
+    vec![
+        (
+            header(Kind::Event, "/", None),
+            payload(
+                r#"["a",1,-1,127,128,255,256,65535,65536,4294967295,4294967296,-32,-33,-128,-129,-32769,-2147483649]"#,
+                &[],
+            ),
+            "83a47479706502a464617461dc0011a16101ff7fcc80ccffcd0100cdffffce00010000ceffffffffcf0000000100000000e0d0dfd080d1ff7fd2ffff7fffd3ffffffff7fffffffa36e7370a12f",
+        ),
+        (
+            header(Kind::Event, "/admin", Some(7)),
+            payload(r#"["x",1.5,true,false,null,"€😀é","",[],{},[[{}]]]"#, &[]),
+            "84a47479706502a4646174619aa178cb3ff8000000000000c3c2c0a9e282acf09f9880c3a9a09080919180a36e7370a62f61646d696ea2696407",
+        ),
+        (
+            header(Kind::Ack, "/", Some(0)),
+            payload(
+                r#"[{"_placeholder":true,"num":0},{"a":{"_placeholder":true,"num":1}}]"#,
+                &[&[1, 2], &[]],
+            ),
+            "84a47479706503a46461746192c402010281a161c400a36e7370a12fa2696400",
+        ),
+        (
+            header(Kind::ConnectError, "/x", None),
+            payload(r#"{"message":"no"}"#, &[]),
+            "83a47479706504a46461746181a76d657373616765a26e6fa36e7370a22f78",
+        ),
+        (header(Kind::Disconnect, "/", None), Payload::default(), "82a47479706501a36e7370a12f"),
+    ]
+}
+
+#[test]
+fn packets_are_those_of_javascript() {
+    for (header, payload, hex) in packets() {
+        assert_eq!(encode(header, payload.clone()), bytes(hex), "{payload:?}");
+        let packet = decode(&bytes(hex)).unwrap();
+        assert_eq!((packet.kind, packet.namespace()), (header.kind, header.namespace));
+        assert_eq!(packet.id, header.id);
+        assert_eq!((packet.data(), &packet.attachments), (&*payload.json, &payload.attachments));
+        assert_eq!(packet.name == Name::None, header.kind != Kind::Event);
+    }
+}
+
+#[test]
+fn what_json_has_not_becomes_what_json_has() {
+    for (hex, data, attachments) in [
+        (
+            "84a47479706502a46461746195a164d7000000018bcfe5687bd4000083a175d40000a16b01a176d40000c7010009a76f7074696f6e7381a8636f6d7072657373c3a36e7370a12f",
+            r#"["d","2023-11-14T22:13:20.123Z",null,{"k":1},{"_placeholder":true,"num":0}]"#,
+            &[9][..],
+        ),
+        (
+            "83a47479706502a46461746194a16ecb7ff8000000000000cb7ff0000000000000d92878787878787878787878787878787878787878787878787878787878787878787878787878787878a36e7370a12f",
+            r#"["n",null,null,"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"]"#,
+            &[],
+        ),
+        ("83a47479706500a46461746182a3736964a173a3706964d40000a36e7370a12f", r#"{"sid":"s"}"#, &[]),
+        // A float of 32 bits, a key that is a number, and an unknown type.
+        (
+            "83a47479706502a46461746194a161ca3f00000081ff01d50501ffa36e7370a12f",
+            r#"["a",0.5,{"-1":1},[5,{"_placeholder":true,"num":0}]]"#,
+            &[1, 255],
+        ),
+        // Undefined data is none.
+        ("83a47479706501a464617461d40000a36e7370a12f", "", &[]),
+    ] {
+        let packet = decode(&bytes(hex)).unwrap();
+        assert_eq!(packet.data(), data);
+        assert_eq!(packet.attachments.concat(), attachments);
+    }
+}
+
+#[test]
+fn attachments_decode_as_binary() {
+    let packet = decode(&bytes("84a47479706503a46461746192c402010281a161c400a36e7370a12fa2696400"));
+    let packet = packet.unwrap();
+    let args = Args { json: packet.data(), skip: 0, attachments: &packet.attachments };
+    let (first, _): (Binary, serde::de::IgnoredAny) = args.decode().unwrap();
+    assert_eq!(first, [1, 2]);
+}
+
+#[test]
+fn what_is_no_packet_is_an_error() {
+    for (hex, wrong) in [
+        ("", "cut short"),
+        ("c0", "data that is no packet"),
+        ("80", "without its type"),
+        ("81a47479706502", "without its namespace"),
+        ("82a47479706509a36e7370a12f", "unknown type"),
+        ("82a47479706505a36e7370a12f", "unknown type"),
+        ("82a474797065ffa36e7370a12f", "without its type"),
+        ("82a47479706501a36e737001", "a namespace"),
+        ("82a47479706501a36e7370a161", "impossible namespace"),
+        ("82a47479706501a36e7370a32f2c61", "impossible namespace"),
+        ("82a47479706502a36e7370a12f", "EVENT without data"),
+        ("83a47479706502a464617461c0a36e7370a12f", "no array"),
+        ("83a47479706500a464617461c0a36e7370a12f", "no object"),
+        ("83a47479706503a46461746190a36e7370a12f", "ACK without an id"),
+        ("83a47479706501a26964ffa36e7370a12f", "an ack id"),
+        ("82a47479706501a36e7370a12f00", "bytes behind"),
+        ("8201020304", "a key"),
+        ("83a47479706502a46461746191c1a36e7370a12f", "without a meaning"),
+        ("83a47479706502a46461746191819001a36e7370a12f", "a key"),
+        ("83a47479706502a464617461ddffffffff", "cut short"),
+        ("83a47479706502a464617461dfffffffff", "cut short"),
+        ("83a47479706502a464617461c6ffffffff", "cut short"),
+        ("83a47479706502a464617461dbffffffff00", "cut short"),
+        ("83a47479706502a46461746191aa646973636f6e6e656374a36e7370a12f", "reserved name"),
+    ] {
+        let error = decode(&bytes(hex)).expect_err(hex);
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{hex}: {error}");
+        assert!(error.message().contains(wrong), "{hex}: {error}");
+    }
+    let error = MsgpackParser::new(MAX).decode_text("2[\"a\"]".into()).unwrap_err();
+    assert!(error.hint().unwrap().contains("Builder::parser"), "{error}");
+}
+
+#[test]
+fn a_message_cannot_become_larger_than_the_limit() {
+    // Two bytes of empty binary become thirty of JSON.
+    let mut message = bytes("83a47479706502a36e7370a12fa464617461dc1000").to_vec();
+    message.extend([0xc4, 0].repeat(0x1000));
+    let message = Bytes::from(message);
+    assert!(MsgpackParser::new(1 << 20).decode_binary(message.clone()).is_err(), "no name");
+    let error = MsgpackParser::new(10_000).decode_binary(message).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
+}
+
+#[test]
+fn deep_nesting_takes_no_stack() {
+    let depth = 300_000;
+    let mut message = bytes("83a47479706502a36e7370a12fa46461746192a161").to_vec();
+    message.extend(vec![0x91; depth]);
+    message.push(0xc0);
+    let size = message.len();
+    let packet = decode(&message.into()).unwrap();
+    assert!(packet.data().ends_with(&"]".repeat(depth)));
+    let back =
+        encode(Header { kind: Kind::Event, namespace: "/", id: None }, payload(packet.data(), &[]));
+    assert_eq!(back.len(), size);
+}
+
+#[test]
+fn old_servers_get_and_send_some_packets_as_text() {
+    let mut parser = MsgpackParser::new(MAX);
+    parser.set_lax(true);
+    let mut queue = VecDeque::new();
+    let header = Header { kind: Kind::Connect, namespace: "/admin?a=b", id: None };
+    parser.encode(header, Payload::default(), &mut queue);
+    let expected = Packet::Text(MessageText::from(r#"{"type":0,"nsp":"/admin?a=b"}"#));
+    assert_eq!(queue.pop_front(), Some(expected));
+    let header = Header { kind: Kind::Event, namespace: "/", id: None };
+    parser.encode(header, payload(r#"["a"]"#, &[]), &mut queue);
+    assert!(matches!(queue.pop_front(), Some(Packet::Binary(_))));
+
+    let connect = parser.decode_text(r#"{"type":0,"nsp":"/admin"}"#.into()).unwrap().unwrap();
+    assert_eq!((connect.kind, connect.namespace()), (Kind::Connect, "/admin"));
+    let refused = parser.decode_text(r#"{"type":4,"nsp":"/x","data":"no"}"#.into());
+    assert_eq!(refused.unwrap().unwrap().data(), r#""no""#);
+    // Type 5: an event with binary.
+    let event = bytes("83a47479706505a46461746192a161c40107a36e7370a12f");
+    let event = parser.decode_binary(event).unwrap().unwrap();
+    assert_eq!((event.kind, event.name(), event.attachments.len()), (Kind::Event, "a", 1));
+    for text in ["", "[]", "{}", r#"{"type":0}"#, r#"{"type":"0","nsp":"/"}"#, "0"] {
+        assert_eq!(parser.decode_text(text.into()).unwrap_err().kind(), ErrorKind::Protocol);
+    }
+}
+
+#[test]
+fn text_with_escapes_and_space_is_written_as_what_it_says() {
+    let json = " [ \"a\\n\\u20ac\\\"\" , { \"k\\t\" : [ 1 , 2.5e1 ] , \"e\" : { } } , [ ] ] ";
+    let message =
+        encode(Header { kind: Kind::Event, namespace: "/", id: None }, payload(json, &[]));
+    let back = decode(&message).unwrap();
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(back.data()).unwrap(),
+        json!(["a\n€\"", { "k\t": [1, 25.0], "e": {} }, []])
+    );
+}
+
+/// Any JSON of a depth that `serde_json` reads.
+fn any_json() -> impl Strategy<Value = serde_json::Value> {
+    let leaf = prop_oneof![
+        Just(json!(null)),
+        any::<bool>().prop_map(|value| json!(value)),
+        any::<i64>().prop_map(|value| json!(value)),
+        any::<u64>().prop_map(|value| json!(value)),
+        any::<f64>().prop_map(|value| json!(value)),
+        any::<String>().prop_map(|value| json!(value)),
+    ];
+    leaf.prop_recursive(6, 60, 20, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..20).prop_map(|list| json!(list)),
+            proptest::collection::hash_map(any::<String>(), inner, 0..20)
+                .prop_map(|map| json!(map)),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_event_survives(data in proptest::collection::vec(any_json(), 0..4), id: Option<u64>) {
+        let mut list = vec![json!("name")];
+        list.extend(data);
+        let json = json!(list).to_string();
+        let header = Header { kind: Kind::Event, namespace: "/n", id };
+        let packet = decode(&encode(header, payload(&json, &[]))).unwrap();
+        prop_assert_eq!(packet.id, id);
+        prop_assert_eq!(packet.data(), json);
+    }
+
+    #[test]
+    fn any_bytes_are_decoded_or_refused(
+        tail in proptest::collection::vec(any::<u8>(), 0..60),
+        with_head: bool,
+    ) {
+        let mut message = if with_head {
+            bytes("83a47479706502a36e7370a12fa46461746191").to_vec()
+        } else {
+            Vec::new()
+        };
+        message.extend(tail);
+        if let Ok(packet) = decode(&message.into()) {
+            prop_assert!(serde_json::from_str::<serde_json::Value>(packet.data()).is_ok());
+        }
+    }
+}
