@@ -52,8 +52,7 @@ impl<A> Client<A> {
             },
         );
         if phase == Phase::Joined {
-            self.send_disconnect(id);
-            self.namespace_mut(id).left = Some(now);
+            self.send_disconnect(id, now);
         }
         self.close_if_unused(now);
         if phase == Phase::Joined {
@@ -145,8 +144,7 @@ impl<A> Client<A> {
                 self.accept(id, &data, now);
             }
             Phase::Leaving { rejoin } => {
-                self.send_disconnect(id);
-                self.namespace_mut(id).left = Some(now);
+                self.send_disconnect(id, now);
                 self.left(id, rejoin, now);
             }
             _ => {
@@ -270,7 +268,8 @@ impl<A> Client<A> {
         self.limit_join(id, now);
     }
 
-    fn send_disconnect(&mut self, id: NamespaceId) {
+    fn send_disconnect(&mut self, id: NamespaceId, now: Timestamp) {
+        self.namespace_mut(id).left = Some(now);
         let name = self.namespace(id).name.clone();
         let header = Header { kind: Kind::Disconnect, namespace: &name, id: None };
         if let Err(error) = self.send(header, Payload::default()) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 use siot::{Binary, DisconnectReason, EngineEvent, EngineState, Stage, Subscription, Transport};
 
-use crate::support::{Client, Server, Via, over_each_transport, shared};
+use crate::support::{Client, LIMIT, Server, Via, over_each_transport, shared};
 
 over_each_transport!(
     the_session_can_be_looked_at,
@@ -70,15 +70,20 @@ fn packets_can_be_watched(via: Via) {
     let rest: Vec<&str> = first
         .iter()
         .map(String::as_str)
-        .filter(|event| !upgrade.contains(event) && *event != "in Noop")
+        // An answer may be there before the end of the request that it is an answer to.
+        .filter(|event| !upgrade.contains(event) && !["in Noop", "Drain"].contains(event))
         .collect();
     let connect = r#"out Message 0{"token":"secret"}"#;
-    let mut expected = vec!["in Open", "Open", connect, "Drain", "in Message"];
-    expected.extend(["out Message 20", "Drain", "in Message"]);
+    let expected = ["in Open", "Open", connect, "in Message", "out Message 20", "in Message"];
     assert_eq!(rest, expected);
+    if !first.iter().any(|event| event == "Drain") {
+        assert!(events.iter().any(|event| matches!(event, EngineEvent::Drain)));
+    }
     client.ask::<Binary>("echo", Binary::from(vec![7; 9]));
-    let parts = ["out Message 51-1", "out Message binary", "Drain", "in Message", "in Message"];
-    assert_eq!(seen(&events), parts);
+    let parts = ["out Message 51-1", "out Message binary", "in Message", "in Message"];
+    let mut seen_parts = seen(&events);
+    seen_parts.retain(|event| event != "Drain");
+    assert_eq!(seen_parts, parts);
     client.emit("close-engine", ()).unwrap();
     assert_eq!(client.disconnected().0, DisconnectReason::TransportClose);
     let end = seen(&events).into_iter().find(|event| event.starts_with("Close"));
@@ -149,6 +154,8 @@ fn timestamps_are_on_polling_alone_unless_said_otherwise(via: Via) {
             client.upgraded();
         }
         let requests = server.entries("requests");
+        // Its last request is not to be among those of the next one.
+        client.manager().close(LIMIT);
         let has = |url: &str| url.contains(&format!("&{name}="));
         let of = |seen: &Json| (seen["event"] == "upgrade", has(seen["url"].as_str().unwrap()));
         requests.iter().map(of).collect()
@@ -187,13 +194,14 @@ mod transports {
 
     #[test]
     fn the_first_transport_alone_decides_unless_all_are_tried() {
-        let server = Server::version(4, json!({"transports": ["polling"]}));
+        let server = Server::start(json!({}));
+        server.command(json!({"cmd": "answer", "match": "upgrade", "status": 503, "times": 2}));
         let builder = || Via::WebSocket.builder(server.url()).transports(BOTH).reconnection(false);
         let error = Client::start(builder()).connect_error();
         assert_eq!(error.stage(), Some(Stage::Http), "{error}");
         let client = Client::connect(builder().try_all_transports(true));
         client.works();
-        assert_eq!(client.manager().transport(), Some(Transport::Polling));
+        assert_eq!(client.ask::<String>("transport", ()), "polling");
     }
 
     #[test]
