@@ -216,7 +216,7 @@ impl Client {
     ) -> ManagerEvent {
         let end = Instant::now() + LIMIT;
         loop {
-            match self.news.recv_deadline(end) {
+            match self.news.receiver().recv_deadline(end) {
                 Ok(event) if is_it(&event) => return event,
                 Ok(_) => {}
                 Err(error) => panic!("waiting for {what}: {error}"),
