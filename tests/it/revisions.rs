@@ -96,11 +96,11 @@ fn exercise(server: &Server, way: Way, builder: impl Fn(&str) -> Builder, revisi
     let who: Value = ask(&socket, "whoami", ());
     assert_eq!(who["id"], id.as_str());
     let facts: Value = ask(&socket, "handshake", ());
-    if way != Way::Upgrade {
+    if way == Way::Upgrade {
+        eventually(LIMIT, "the upgrade", || ask::<String>(&socket, "transport", ()) == "websocket");
+    } else {
         let name = if way == Way::WebSocket { "websocket" } else { "polling" };
         assert_eq!(facts["transport"], name);
-    } else {
-        eventually(LIMIT, "the upgrade", || ask::<String>(&socket, "transport", ()) == "websocket");
     }
     assert_eq!(facts["protocol"], revision);
     assert_eq!(id == who["engine"].as_str().unwrap(), revision == 3);
