@@ -118,6 +118,7 @@ impl Error {
     }
 
     /// The same failure, as one of an attempt to connect.
+    #[cfg(feature = "polling")]
     pub(crate) fn with_kind(self, kind: ErrorKind) -> Self {
         self.change(|inner| inner.kind = kind)
     }

@@ -5,8 +5,8 @@ use crate::net::Request;
 use crate::options::Transport;
 use crate::proto::query::push_parameter;
 
-/// The server, the path, and what every request carries.
-#[derive(Clone, Debug)]
+/// The server, the path, and what every request carries, some of which may be secret.
+#[derive(Clone)]
 pub(crate) struct Address {
     pub(crate) endpoint: Endpoint,
     /// With a leading slash.
@@ -18,8 +18,8 @@ pub(crate) struct Address {
     pub(crate) force_base64: bool,
 }
 
-/// A header of the user's.
-#[derive(Clone, Debug)]
+/// A header of the user's, whose value may be a secret.
+#[derive(Clone)]
 pub(crate) struct Header {
     pub(crate) name: String,
     pub(crate) value: String,

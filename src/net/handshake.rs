@@ -11,7 +11,7 @@ use tungstenite::protocol::{WebSocket, WebSocketConfig};
 
 use super::cookies::Jar;
 use super::headers::{AGENT, checked, parse_value};
-use super::request::Request;
+use super::request::{Request, Secrets};
 use super::signal::{Signal, cancelled};
 use super::status::{HUNG_UP, Refusal};
 use super::stream::Stream;
@@ -63,6 +63,7 @@ pub(super) fn shake_hands(
     stream: Stream,
     upgrade: http::Request<()>,
     config: WebSocketConfig,
+    secrets: &Secrets,
     note: impl Fn(&http::HeaderMap),
 ) -> Result<WebSocket<Stream>> {
     let signal = &Arc::clone(stream.signal());
@@ -70,7 +71,7 @@ pub(super) fn shake_hands(
         if let WsError::Http(response) = &error {
             note(response.headers());
         }
-        to_error(error, signal)
+        to_error(error, secrets, signal)
     };
     let mut running = match ClientHandshake::start(stream, upgrade, Some(config)) {
         Ok(start) => start,
@@ -102,7 +103,7 @@ fn check_response(response: &Response) -> Result<()> {
     }
 }
 
-fn to_error(error: WsError, signal: &Signal) -> Error {
+fn to_error(error: WsError, secrets: &Secrets, signal: &Signal) -> Error {
     if signal.is_cancelled() {
         return cancelled();
     }
@@ -111,6 +112,7 @@ fn to_error(error: WsError, signal: &Signal) -> Error {
             status: response.status().as_u16(),
             headers: response.headers(),
             body: response.body().as_deref().unwrap_or_default(),
+            secrets,
         }
         .into_error(),
         WsError::Protocol(ProtocolError::HandshakeIncomplete) => {
@@ -233,6 +235,37 @@ mod tests {
             let text = error.to_string().to_lowercase();
             for part in parts {
                 assert!(text.contains(&part.to_lowercase()), "{part} in {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_cookie_of_the_answer_is_kept_and_comes_back_if_that_is_asked_for() {
+        for with_credentials in [true, false] {
+            let (mut request, server) = serve(|listener| {
+                [UPGRADE, "HTTP/1.1 503 Busy\r\n", UPGRADE].map(|answer| {
+                    let mut stream = accept(&listener);
+                    let head = read_head(&mut stream);
+                    let key = header(&head, "sec-websocket-key").unwrap();
+                    let key = tungstenite::handshake::derive_accept_key(key.as_bytes());
+                    let name = if answer == UPGRADE { "lb" } else { "busy" };
+                    let answer = answer.replace("{accept}", &key);
+                    write!(stream, "{answer}Set-Cookie: {name}=1; Path=/\r\n\r\n").unwrap();
+                    head
+                })
+            });
+            request.headers.push(("Cookie".to_owned(), "own=1".to_owned()));
+            let options = NetOptions { with_credentials, ..NetOptions::default() };
+            let net = Net::new(options).unwrap();
+            for _ in 0..3 {
+                let _ = net.websocket(&request, &signal());
+            }
+            let heads = server.join().unwrap();
+            let cookies = heads.each_ref().map(|head| header(head, "cookie").unwrap());
+            if with_credentials {
+                assert_eq!(cookies, ["own=1", "own=1; lb=1", "own=1; lb=1; busy=1"]);
+            } else {
+                assert_eq!(cookies, ["own=1"; 3]);
             }
         }
     }

@@ -104,9 +104,9 @@ impl Net {
         let open = || {
             let stream = self.stream(&request.endpoint, signal)?;
             signal.enter(Stage::Http, self.dialler.timeouts.http);
-            let websocket = WebSocket::open(stream, upgrade, self.max_message, |headers| {
-                self.note_cookies(request, headers);
-            })?;
+            let note = |headers: &::http::HeaderMap| self.note_cookies(request, headers);
+            let secrets = request.secrets();
+            let websocket = WebSocket::open(stream, upgrade, self.max_message, &secrets, note)?;
             signal.lift_limit();
             Ok(websocket)
         };

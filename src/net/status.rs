@@ -6,6 +6,7 @@ use http::HeaderMap;
 use http::header::{CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER};
 
 use super::date;
+use super::request::Secrets;
 use crate::error::{Error, ErrorKind, Stage, snippet};
 
 /// What may have made a server end a connection without an answer.
@@ -20,6 +21,8 @@ pub(super) struct Refusal<'a> {
     pub(super) headers: &'a HeaderMap,
     /// The start of the body, as far as it is known.
     pub(super) body: &'a [u8],
+    /// What the error must not repeat.
+    pub(super) secrets: &'a Secrets,
 }
 
 impl Refusal<'_> {
@@ -57,19 +60,25 @@ impl Refusal<'_> {
     }
 
     fn redirection(&self) -> Option<String> {
-        let location = self.header(LOCATION)?;
-        (300..400).contains(&self.status).then_some(location)
+        if !(300..400).contains(&self.status) {
+            return None;
+        }
+        // What is in its query is none of a log's business.
+        let location = self.headers.get(LOCATION)?.as_bytes();
+        let end = location.iter().position(|&byte| byte == b'?').unwrap_or(location.len());
+        Some(snippet(self.secrets.hide(&location[..end]).as_bytes()))
     }
 
     /// What the server says: Engine.IO's own message, or the start of whatever it is.
     fn words(&self) -> String {
-        if let Some((code, message)) = engine_error(self.body) {
+        let body = self.secrets.hide(self.body);
+        if let Some((code, message)) = engine_error(body.as_bytes()) {
             return format!(": {message} (code {code})");
         }
         match (self.body.is_empty(), self.header(CONTENT_TYPE)) {
             (true, _) => String::new(),
-            (false, Some(kind)) => format!(", {kind}: {}", snippet(self.body)),
-            (false, None) => format!(": {}", snippet(self.body)),
+            (false, Some(kind)) => format!(", {kind}: {}", snippet(body.as_bytes())),
+            (false, None) => format!(": {}", snippet(body.as_bytes())),
         }
     }
 
@@ -123,7 +132,8 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)))
             .collect();
-        Refusal { status, headers: &headers, body: body.as_bytes() }.into_error()
+        let secrets = &Secrets::default();
+        Refusal { status, headers: &headers, body: body.as_bytes(), secrets }.into_error()
     }
 
     #[test]

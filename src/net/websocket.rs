@@ -11,6 +11,7 @@ use tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tungstenite::{Error as WsError, Message, Utf8Bytes};
 
 use super::handshake::shake_hands;
+use super::request::Secrets;
 use super::signal::Signal;
 use super::stream::Stream;
 use crate::error::{Error, ErrorKind, Result, snippet};
@@ -43,11 +44,13 @@ pub(crate) enum Received {
 }
 
 impl WebSocket {
-    /// Does the handshake over a stream; the headers of the answer go to `note`.
+    /// Does the handshake over a stream; the headers of the answer go to `note`, and its errors
+    /// repeat no `secrets`.
     pub(super) fn open(
         stream: Stream,
         upgrade: http::Request<()>,
         max_message: usize,
+        secrets: &Secrets,
         note: impl Fn(&http::HeaderMap),
     ) -> Result<Self> {
         // The write buffer is not limited here: the caller's queue in front of it is.
@@ -55,7 +58,7 @@ impl WebSocket {
             .read_buffer_size(READ_BUFFER)
             .max_message_size(Some(max_message))
             .max_frame_size(Some(max_message));
-        let inner = shake_hands(stream, upgrade, config, note)?;
+        let inner = shake_hands(stream, upgrade, config, secrets, note)?;
         Ok(Self { inner, unsent_pongs: 0, pong_came: false })
     }
 

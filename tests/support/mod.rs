@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "a kit: not every helper has a user at every moment")]
 #![allow(clippy::needless_pass_by_value, reason = "`json!` makes values to be given away")]
 
+#[cfg(feature = "rustls")]
+pub(crate) mod certs;
 pub(crate) mod client;
 pub(crate) mod process;
 pub(crate) mod raw;

@@ -81,7 +81,7 @@ impl Http {
         let mut body =
             Box::new(BufReader::with_capacity(READ_BUFFER, response.into_body().into_reader()));
         if is(&kind, "text/html") {
-            self.refuse_web_page(&mut body, &kind)?;
+            self.refuse_web_page(&mut body, &kind, request)?;
         }
         Ok(Response { binary, body })
     }
@@ -118,13 +118,17 @@ impl Http {
             self.answered.store(true, Ordering::Relaxed);
             self.keep_alive.note(response.headers());
             self.net.note_cookies(request, response.headers());
-            self.accept(response)
+            self.accept(response, request)
         });
         result.map_err(|error| self.signal.describe(error))
     }
 
     /// Refuses all but a plain answer with status 200.
-    fn accept(&self, response: http::Response<HttpBody>) -> Result<http::Response<HttpBody>> {
+    fn accept(
+        &self,
+        response: http::Response<HttpBody>,
+        request: &Request,
+    ) -> Result<http::Response<HttpBody>> {
         if response.status() != StatusCode::OK {
             let (parts, body) = response.into_parts();
             let mut start = Vec::new();
@@ -135,6 +139,7 @@ impl Http {
                 status: parts.status.as_u16(),
                 headers: &parts.headers,
                 body: &start,
+                secrets: &request.secrets(),
             }
             .into_error());
         }
@@ -150,14 +155,21 @@ impl Http {
     }
 
     /// Some servers label everything as HTML, but no packet begins as a web page does.
-    fn refuse_web_page(&self, body: &mut impl BufRead, kind: &str) -> Result<()> {
+    fn refuse_web_page(
+        &self,
+        body: &mut impl BufRead,
+        kind: &str,
+        request: &Request,
+    ) -> Result<()> {
         let start = body.fill_buf().map_err(|error| {
             self.signal.check().err().unwrap_or_else(|| failed("no body came").with_source(error))
         })?;
         if !start.trim_ascii_start().starts_with(b"<") {
             return Ok(());
         }
-        let what = format!("the server answered with a web page, {kind}: {}", snippet(start));
+        let start = request.secrets().hide(start);
+        let start = snippet(start.as_bytes());
+        let what = format!("the server answered with a web page, {kind}: {start}");
         let error = Error::new(ErrorKind::Connect(Stage::Http), what).with_hint(
             "is it a Socket.IO server, is the `path` option right, and is the network behind a \
              login page?",

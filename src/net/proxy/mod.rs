@@ -71,7 +71,8 @@ pub(super) fn open_tunnel(
 pub(super) fn unreachable(proxy: &Proxy, error: Error) -> Error {
     match error.kind() {
         ErrorKind::Connect(_) => proxy_error(format!("the proxy {proxy} cannot be reached"))
-            .with_source(error)
+            // Without its hint, which is about servers.
+            .with_source(Error::new(error.kind(), error.message().to_owned()))
             .with_hint("is the proxy right? `Builder::no_proxy` does without any"),
         _ => error,
     }

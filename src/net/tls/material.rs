@@ -32,7 +32,7 @@ pub(super) enum Identity<'a> {
     /// The chain, and the key of its first certificate.
     Pair { chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static> },
     /// PKCS#12.
-    Pfx(Material<'a>),
+    Pfx(#[cfg_attr(not(feature = "native-tls"), allow(dead_code))] Material<'a>),
 }
 
 /// The certificates of a CA.

@@ -19,6 +19,7 @@ pub(super) fn tls_error(what: impl Into<Cow<'static, str>>) -> Error {
 
 /// The reasons for which a certificate is refused, in the same words for every library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(all(feature = "rustls", feature = "native-tls")), allow(dead_code))]
 pub(super) enum Refused {
     Expired,
     NotYetValid,

@@ -197,7 +197,7 @@ mod tests {
             ),
         ] {
             let suites = provider(&[name.to_owned()]).unwrap().cipher_suites;
-            let suites: Vec<_> = suites.iter().map(|suite| suite.suite()).collect();
+            let suites: Vec<_> = suites.iter().map(::rustls::SupportedCipherSuite::suite).collect();
             assert_eq!(suites, [suite], "{name}");
         }
         let error = provider(&["RC4-MD5".to_owned()]).unwrap_err();

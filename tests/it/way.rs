@@ -1,0 +1,274 @@
+//! The way to the server: cookies, delays that it asks for, limits, and secrets that stay secret.
+
+use std::net::{IpAddr, TcpListener};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use siot::{Builder, Error, ErrorKind, ManagerEvent, Proxy, Socket, Stage, Timeouts, Transport};
+
+use crate::support::{LIMIT, Server, alone, recv_within};
+
+const MS: Duration = Duration::from_millis(1);
+
+fn builder(server: &Server) -> Builder {
+    Builder::new(server.url())
+        .force_new(true)
+        .no_proxy()
+        .reconnection_delay(10 * MS)
+        .reconnection_delay_max(20 * MS)
+}
+
+fn connect(builder: Builder) -> Socket {
+    let socket = builder.build().unwrap();
+    socket.wait_connected(LIMIT).unwrap();
+    socket
+}
+
+/// The first attempt's error.
+fn failure(builder: Builder) -> Error {
+    let socket = builder.reconnection(false).build().unwrap();
+    socket.wait_connected(LIMIT).unwrap_err()
+}
+
+/// The `Cookie` headers of each request.
+#[cfg(feature = "polling")]
+fn cookies(server: &Server) -> Vec<Vec<String>> {
+    let of = |request: &Value| {
+        let raw = request["rawHeaders"].as_array().unwrap();
+        let pairs =
+            raw.chunks(2).filter(|pair| pair[0].as_str().unwrap().eq_ignore_ascii_case("cookie"));
+        pairs.map(|pair| pair[1].as_str().unwrap().to_owned()).collect()
+    };
+    server.entries("requests").iter().map(of).collect()
+}
+
+#[cfg(feature = "polling")]
+#[test]
+fn cookies_are_kept_over_reconnections_and_shared_by_the_transports() {
+    let server = Server::start(json!({
+        "setCookies": ["lb=node-1; Path=/; HttpOnly", "gone=1; Max-Age=0", "tls=1; Secure"],
+    }));
+    let socket = builder(&server)
+        .with_credentials(true)
+        .extra_header("Cookie", "own=1; lb=old")
+        .auto_connect(false)
+        .build()
+        .unwrap();
+    let news = socket.manager().events();
+    socket.connect();
+    for round in 0..2 {
+        loop {
+            if let ManagerEvent::Upgrade(_) = recv_within(news.receiver(), LIMIT) {
+                break;
+            }
+        }
+        let seen = cookies(&server);
+        assert!(seen.len() >= 3, "{seen:?}");
+        for (index, cookies) in seen.iter().enumerate() {
+            let first = round == 0 && index == 0;
+            let expected = if first { "own=1; lb=old" } else { "own=1; lb=node-1" };
+            assert_eq!(cookies, &[expected], "request {index} of round {round}");
+        }
+        if round == 0 {
+            server.cmd("reset");
+            server.cmd("drop");
+        }
+    }
+}
+
+/// The milliseconds between the first two requests of a client whose first one is answered so.
+fn gap_after(answer: &Value, builder: impl Fn(&Server) -> Builder) -> i64 {
+    let server = Server::start(json!({}));
+    let mut command = answer.clone();
+    command["cmd"] = json!("answer");
+    server.command(command);
+    let _socket = connect(builder(&server).transports([Transport::WebSocket]));
+    let requests = server.entries("requests");
+    requests[1]["at"].as_i64().unwrap() - requests[0]["at"].as_i64().unwrap()
+}
+
+#[test]
+fn a_busy_server_is_left_alone_for_as_long_as_it_asks() {
+    let busy = json!({ "status": 503, "headers": { "Retry-After": "1" } });
+    let gap = gap_after(&busy, builder);
+    assert!((999..5000).contains(&gap), "{gap} ms");
+    let gap = gap_after(&json!({ "status": 503 }), builder);
+    assert!(gap < 900, "{gap} ms");
+}
+
+#[test]
+fn wrong_credentials_are_repeated_at_the_slowest() {
+    let slow = |server: &Server| builder(server).reconnection_delay_max(700 * MS);
+    let gap = gap_after(&json!({ "status": 401 }), slow);
+    assert!(gap >= 699, "{gap} ms");
+}
+
+#[test]
+fn a_stage_that_takes_too_long_ends_the_attempt_and_is_named() {
+    let server = Server::start(json!({}));
+    let transports: &[Transport] = if cfg!(feature = "polling") {
+        &[Transport::WebSocket, Transport::Polling]
+    } else {
+        &[Transport::WebSocket]
+    };
+    for transport in transports {
+        server.command(json!({ "cmd": "answer", "hang": true }));
+        let timeouts = Timeouts::new().http(100 * MS);
+        let error = failure(builder(&server).transports([*transport]).timeouts(timeouts));
+        assert_eq!((error.kind(), error.stage()), (ErrorKind::Timeout, Some(Stage::Http)));
+        assert_eq!(error.address().unwrap().port(), server.port());
+        assert!(error.elapsed().unwrap() >= 100 * MS);
+    }
+}
+
+#[test]
+fn a_limit_on_the_first_answer_does_not_end_a_quiet_session() {
+    let server = Server::version(4, json!({ "pingInterval": 300 }));
+    let socket = builder(&server).upgrade(false).timeouts(Timeouts::new().http(150 * MS));
+    #[cfg(not(feature = "polling"))]
+    let socket = socket.transports([Transport::WebSocket]);
+    let socket = connect(socket);
+    let news = socket.manager().events();
+    for _ in 0..2 {
+        let event = recv_within(news.receiver(), LIMIT);
+        assert!(matches!(event, ManagerEvent::Ping), "{event:?}");
+    }
+}
+
+#[test]
+fn connections_come_from_the_address_that_was_asked_for() {
+    let server = Server::start(json!({}));
+    let local: IpAddr = "127.0.0.5".parse().unwrap();
+    let _socket = connect(builder(&server).local_address(local).interface("lo"));
+    let error = failure(builder(&server).local_address("192.0.2.1".parse().unwrap()));
+    assert_eq!(error.stage(), Some(Stage::Tcp), "{error}");
+    assert!(error.message().contains("192.0.2.1"), "{error}");
+}
+
+#[test]
+fn an_attempt_tells_the_stages_that_it_comes_to() {
+    let server = Server::start(json!({}));
+    let socket =
+        builder(&server).transports([Transport::WebSocket]).auto_connect(false).build().unwrap();
+    let news = socket.manager().events();
+    socket.connect();
+    let mut stages = Vec::new();
+    loop {
+        match recv_within(news.receiver(), LIMIT) {
+            ManagerEvent::Stage(stage) => stages.push(stage),
+            ManagerEvent::Open => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(stages, [Stage::Dns, Stage::Tcp, Stage::Http]);
+}
+
+/// Everything that was logged, but for the most detailed level.
+static LOGGED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+struct Logger;
+
+impl log::Log for Logger {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        metadata.level() <= log::Level::Debug
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if self.enabled(record.metadata()) {
+            let mut logged = LOGGED.lock().unwrap_or_else(PoisonError::into_inner);
+            logged.push(format!("{} {}: {}\n", record.level(), record.target(), record.args()));
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// In every place that takes a secret, one that begins like this.
+const SECRET: &str = "s3cr3t";
+
+fn secretive(server: &Server, transport: Transport) -> Builder {
+    builder(server)
+        .transports([transport])
+        .with_credentials(true)
+        .query("token", format!("{SECRET} query"))
+        .extra_header("Authorization", format!("Bearer {SECRET}-header"))
+        .extra_header("Cookie", format!("sid={SECRET}-cookie"))
+        .auth(json!({ "token": format!("{SECRET}-auth") }))
+}
+
+#[test]
+fn secrets_are_in_no_log_no_error_and_no_debug() {
+    alone(|| {
+        log::set_logger(&Logger).unwrap();
+        log::set_max_level(log::LevelFilter::Debug);
+        let mut said = Vec::new();
+        let cookie = format!("server={SECRET}-set; Path=/");
+        let server = Server::start(json!({ "setCookies": [cookie] }));
+        let transports = [
+            Transport::WebSocket,
+            #[cfg(feature = "polling")]
+            Transport::Polling,
+        ];
+        for transport in transports {
+            let builder = secretive(&server, transport);
+            said.push(format!("{builder:?}"));
+            let socket = builder.auto_connect(false).build().unwrap();
+            let (news, status) = (socket.manager().events(), socket.status());
+            socket.connect();
+            socket.wait_connected(LIMIT).unwrap();
+            said.push(format!("{socket:?} {:?}", socket.manager()));
+            server.cmd("drop");
+            while !matches!(recv_within(news.receiver(), LIMIT), ManagerEvent::Reconnect(_)) {}
+            said.push(format!("{:?}", status.try_recv()));
+            socket.manager().close(LIMIT);
+            // A server that repeats what it was asked.
+            let echo = format!("Cannot GET /?token={SECRET}%20query with {SECRET}-header");
+            for status in [302, 400] {
+                let location = format!("https://h/?token={SECRET}-elsewhere");
+                let headers = json!({ "Location": location, "Content-Type": "text/plain" });
+                server.command(
+                    json!({ "cmd": "answer", "status": status, "headers": headers, "body": echo }),
+                );
+                let error = failure(secretive(&server, transport));
+                assert_eq!(error.stage(), Some(Stage::Http), "{error}");
+                said.push(format!("{error} {error:?}"));
+            }
+            // A proxy that does the same, and one that is away.
+            for proxy in [Proxy::http("127.0.0.1", server.port()), Proxy::socks5("127.0.0.1", 1)] {
+                let proxy = proxy.credentials("me", format!("{SECRET}-proxy"));
+                let error = failure(secretive(&server, transport).proxy(proxy));
+                assert_eq!(error.stage(), Some(Stage::Proxy), "{error}");
+                said.push(format!("{error} {error:?}"));
+            }
+        }
+        let logged = LOGGED.lock().unwrap_or_else(PoisonError::into_inner).concat();
+        assert!(logged.contains("siot"), "nothing was logged");
+        for (what, text) in [("logged", logged), ("said", said.concat())] {
+            assert!(!text.contains(SECRET), "{what}: {text}");
+            assert!(!text.contains("czNjcjN0"), "{what}, in base64: {text}");
+        }
+    });
+}
+
+#[test]
+fn a_server_that_hangs_up_is_an_error_of_the_first_request() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = std::io::Read::read(&mut stream, &mut [0; 1000]);
+        }
+    });
+    let transports = [
+        Transport::WebSocket,
+        #[cfg(feature = "polling")]
+        Transport::Polling,
+    ];
+    for transport in transports {
+        let error = failure(Builder::new(&url).force_new(true).no_proxy().transports([transport]));
+        assert_eq!(error.stage(), Some(Stage::Http), "{error}");
+        assert!(error.hint().is_some() && !error.is_fatal(), "{error}");
+    }
+}
