@@ -1,6 +1,6 @@
 //! Servers of every age: what they speak is found out, and what is told is believed.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use siot::{
@@ -49,8 +49,10 @@ fn builder(server: &Server, namespace: &str, way: Way) -> Builder {
 /// The next status that is not a failed attempt.
 #[track_caller]
 fn next(statuses: &Subscription<Status>) -> Status {
+    let deadline = Instant::now() + LIMIT;
     loop {
-        match recv_within(statuses.receiver(), LIMIT) {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match recv_within(statuses.receiver(), left) {
             Status::ConnectError(error) if error.kind() != ErrorKind::Refused => {}
             status => return status,
         }
