@@ -12,6 +12,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::lock::log_later;
 
 /// Ends the waits of one connection's threads.
 ///
@@ -126,7 +127,7 @@ impl Signal {
 
     /// Tells of something that does not end the attempt.
     pub(super) fn warn(&self, warning: Error) {
-        log::warn!("{warning}");
+        log_later!(Warn, "{warning}");
         if let Some(observer) = &self.observer {
             observer(News::Warning(warning));
         }
