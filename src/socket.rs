@@ -17,8 +17,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::{AckReply, Event, Status};
 use crate::lock::log_later;
 use crate::manager::Manager;
+use crate::payload::Payload;
 use crate::proto::socket_packet::RESERVED_EVENTS;
-use crate::socket_options::{auth_function, auth_payload};
+use crate::socket_options::auth_function;
 use crate::subscription::Subscription;
 
 /// A namespace of a server: the way to emit and receive events.
@@ -366,10 +367,9 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Payload`](crate::ErrorKind::Payload) and
-    /// [`ErrorKind::InvalidOption`](crate::ErrorKind::InvalidOption) when it is no object.
+    /// [`ErrorKind::Payload`](crate::ErrorKind::Payload) when it is no object, or has binary data.
     pub fn set_auth<T: Serialize>(&self, auth: T) -> Result<()> {
-        let auth = NamespaceAuth::Fixed(auth_payload(&auth)?);
+        let auth = NamespaceAuth::Fixed(Payload::value(&auth)?);
         self.driver().namespace(&self.inner.name, Some(auth));
         Ok(())
     }

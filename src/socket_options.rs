@@ -41,7 +41,7 @@ impl SocketOptions {
 
     /// See [`Builder::auth`](crate::Builder::auth).
     pub fn auth<T: Serialize>(mut self, auth: T) -> Self {
-        match auth_payload(&auth) {
+        match Payload::value(&auth) {
             Ok(payload) => self.auth = Some(NamespaceAuth::Fixed(payload)),
             Err(error) => _ = self.error.get_or_insert(error),
         }
@@ -113,20 +113,5 @@ impl fmt::Debug for SocketOptions {
 pub(crate) fn auth_function<T: Serialize>(
     auth: impl Fn() -> Result<T> + Send + Sync + 'static,
 ) -> NamespaceAuth {
-    NamespaceAuth::Function(Arc::new(move || auth_payload(&auth()?)))
-}
-
-/// Servers take an object, or nothing.
-pub(crate) fn auth_payload<T: Serialize>(auth: &T) -> Result<Payload> {
-    let payload = Payload::value(auth)?;
-    if payload.json == "null" {
-        return Ok(Payload::default());
-    }
-    if !payload.json.starts_with('{') {
-        return Err(Error::new(
-            ErrorKind::InvalidOption,
-            "auth has to be an object: servers close the connection on anything else",
-        ));
-    }
-    Ok(payload)
+    NamespaceAuth::Function(Arc::new(move || Payload::value(&auth()?)))
 }

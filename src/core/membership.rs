@@ -13,6 +13,10 @@ use crate::payload::Payload;
 use crate::proto::revision::Connect;
 use crate::proto::socket_packet::{Header, Kind, SocketPacket};
 
+/// How long after leaving a namespace it is not joined again in the same session. JavaScript servers
+/// leave it a moment after they read that, and close the connection of one who is in it still.
+const REJOIN_PAUSE: Duration = Duration::from_millis(250);
+
 /// No options make the pause before the next attempt to join shorter.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -24,7 +28,7 @@ impl<A> Client<A> {
                 self.namespace_mut(id).phase = Phase::Waiting;
                 match self.phase {
                     Connection::Idle => self.open(now),
-                    Connection::Open => self.join(id, now),
+                    Connection::Open => self.rejoin(id, now),
                     Connection::Connecting | Connection::Waiting => {}
                 }
             }
@@ -48,7 +52,7 @@ impl<A> Client<A> {
             },
         );
         if phase == Phase::Joined {
-            self.send_disconnect(id);
+            self.send_disconnect(id, now);
         }
         self.close_if_unused(now);
         if phase == Phase::Joined {
@@ -140,7 +144,7 @@ impl<A> Client<A> {
                 self.accept(id, &data, now);
             }
             Phase::Leaving { rejoin } => {
-                self.send_disconnect(id);
+                self.send_disconnect(id, now);
                 self.left(id, rejoin, now);
             }
             _ => {
@@ -264,7 +268,8 @@ impl<A> Client<A> {
         self.limit_join(id, now);
     }
 
-    fn send_disconnect(&mut self, id: NamespaceId) {
+    fn send_disconnect(&mut self, id: NamespaceId, now: Timestamp) {
+        self.namespace_mut(id).left = Some(now);
         let name = self.namespace(id).name.clone();
         let header = Header { kind: Kind::Disconnect, namespace: &name, id: None };
         if let Err(error) = self.send(header, Payload::default()) {
@@ -290,7 +295,17 @@ impl<A> Client<A> {
     fn left(&mut self, id: NamespaceId, rejoin: bool, now: Timestamp) {
         self.begin(id, if rejoin { Phase::Waiting } else { Phase::Idle });
         if rejoin {
-            self.join(id, now);
+            self.rejoin(id, now);
+        }
+    }
+
+    /// Joins a namespace that may have been left a moment ago.
+    fn rejoin(&mut self, id: NamespaceId, now: Timestamp) {
+        let pause_over = self.namespace(id).left.map(|left| left + REJOIN_PAUSE);
+        // Servers that join the root by themselves do not mind.
+        match pause_over.filter(|over| *over > now && !self.dialect().joins_root()) {
+            Some(over) => self.timers.set(Timer::Join(id), Some(over)),
+            None => self.join(id, now),
         }
     }
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::acks::{Acks, Waiter};
 use super::engine::Load;
 use super::retry::RetryQueue;
+use super::timer::Timestamp;
 use crate::error::{Error, ErrorKind};
 use crate::event::Status;
 use crate::options::Limits;
@@ -62,6 +63,8 @@ pub(crate) struct Namespace<A> {
     pub(crate) name: Arc<str>,
     pub(crate) auth: Auth,
     pub(crate) phase: Phase,
+    /// When it was left by this side, the last time.
+    pub(crate) left: Option<Timestamp>,
     /// Counts the joins: an acknowledgement of an event answers in the same one or not at all.
     pub(crate) session: u32,
     /// Counts the questions for credentials: only the answer to the last one is of use.
@@ -95,6 +98,7 @@ impl<A> Namespace<A> {
             name: name.into(),
             auth: Auth::Fixed(Payload::default()),
             phase: Phase::Idle,
+            left: None,
             session: 0,
             asked: 0,
             acks: Acks::default(),

@@ -12,6 +12,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::lock::log_later;
 
 /// Ends the waits of one connection's threads.
 ///
@@ -126,7 +127,7 @@ impl Signal {
 
     /// Tells of something that does not end the attempt.
     pub(super) fn warn(&self, warning: Error) {
-        log::warn!("{warning}");
+        log_later!(Warn, "{warning}");
         if let Some(observer) = &self.observer {
             observer(News::Warning(warning));
         }
@@ -274,7 +275,7 @@ mod tests {
 
     use super::*;
 
-    const LIMIT: Duration = Duration::from_secs(5);
+    const LIMIT: Duration = Duration::from_secs(60);
 
     /// Runs `wait` in a thread; the receiver hears when it has ended.
     fn waiting(signal: &Arc<Signal>) -> Receiver<()> {

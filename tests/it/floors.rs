@@ -30,19 +30,13 @@ const FLOORS: [&[&str]; 6] = [
 /// Higher and lower, and yet strangers: only `driver` knows both.
 const STRANGERS: [(&str, &str); 1] = [("net", "core")];
 
-/// The names of the revisions of the protocols.
-const REVISIONS: [&str; 4] = ["V3", "V4", "V3_DIALECT", "V4_DIALECT"];
+/// The names of the revisions of the protocols. Addresses have a `V4` too.
+const REVISIONS: [&str; 4] = ["V3", "Revision::V4", "V3_DIALECT", "V4_DIALECT"];
 
 /// The files that may name them: where they are made, where one is chosen, and where the user says
 /// it. Whatever else differs between them is a method of `Dialect`.
-const NAME_REVISIONS: [&str; 6] = [
-    "internal.rs",
-    "options/revision.rs",
-    "proto/detector.rs",
-    "proto/revision.rs",
-    "proto/v3.rs",
-    "proto/v4.rs",
-];
+const NAME_REVISIONS: [&str; 5] =
+    ["internal.rs", "options/revision.rs", "proto/detector.rs", "proto/revision.rs", "proto/v3.rs"];
 
 fn floor(module: &str) -> Option<usize> {
     FLOORS.iter().position(|modules| modules.contains(&module))
@@ -159,9 +153,11 @@ fn imports_point_down() {
 
 /// The revisions that a source text names.
 fn revisions(source: &str) -> Vec<String> {
-    let mut names = identifiers(source);
-    names.retain(|name| REVISIONS.contains(&name.as_str()));
-    names
+    let names = identifiers(source);
+    let pairs = names.windows(2).map(|pair| pair.join("::"));
+    let mut all: Vec<String> = pairs.chain(names.iter().cloned()).collect();
+    all.retain(|name| REVISIONS.contains(&name.as_str()));
+    all
 }
 
 #[test]
@@ -181,10 +177,14 @@ fn nothing_asks_which_revision_it_is() {
 
 #[test]
 fn a_question_for_the_revision_is_found() {
-    for source in ["fn f(r: Revision) { matches!(r, Revision::V3) }", "use x::{V4_DIALECT as A};"] {
+    for source in [
+        "fn f(r: Revision) { matches!(r, Revision::V3) }",
+        "fn f(r: Revision) { matches!(r, Revision::V4) }",
+        "use x::{V4_DIALECT as A};",
+    ] {
         assert_eq!(revisions(source).len(), 1, "{source}");
     }
-    let innocent = "// V3\nconst X: &str = \"V4\"; #[cfg(test)] mod tests { use V3; }";
+    let innocent = "// V3\nconst X: &str = \"V4_DIALECT\"; use x::IpAddr::V4; #[cfg(test)] mod tests { use V3; }";
     assert_eq!(revisions(innocent), [""; 0]);
 }
 

@@ -9,6 +9,16 @@ mod harness;
 mod limits;
 mod malformed;
 mod order;
+mod parity_bad_input;
+mod parity_buffers;
+mod parity_engine;
+mod parity_io;
+mod parity_lifecycle;
+mod parity_listeners;
+mod parity_manager;
+mod parity_order;
+mod parity_recovery;
+mod parity_retries;
 #[cfg(feature = "msgpack")]
 mod parsers;
 mod peers;

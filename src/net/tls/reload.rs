@@ -2,10 +2,11 @@
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::TlsConnector;
 use crate::error::{Error, Result};
+use crate::lock::{lock, log_later};
 use crate::net::signal::Signal;
 use crate::options::Tls;
 use crate::options::tls::{Ca, ClientCert, Source};
@@ -54,7 +55,7 @@ impl Reloading {
 
     /// The connector, and why it is not that of the new files; once for each change.
     fn connector(&self) -> Result<(Arc<TlsConnector>, Option<Error>)> {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = lock(&self.current);
         // Before they are read: what changes meanwhile is noticed the next time.
         let stamps = self.stamps();
         let Some(old) = current.as_mut() else {
@@ -68,7 +69,7 @@ impl Reloading {
                 // The sessions of the old certificates end with their connector: nobody who is no
                 // longer trusted is resumed.
                 Ok(connector) => {
-                    log::info!("the certificates have changed and are read again");
+                    log_later!(Info, "the certificates have changed and are read again");
                     old.connector = Arc::new(connector);
                 }
                 Err(error) => trouble = Some(not_used(error)),
