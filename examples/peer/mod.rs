@@ -7,6 +7,8 @@
 mod http;
 mod session;
 mod socket;
+#[cfg(feature = "rustls")]
+pub(crate) mod tls;
 mod websocket;
 
 use std::collections::HashMap;
@@ -52,6 +54,8 @@ pub(crate) struct Options {
     max_payload: usize,
     admit: Box<Admission>,
     handlers: HashMap<String, Handler>,
+    #[cfg(feature = "rustls")]
+    tls: Option<Arc<rustls::ServerConfig>>,
 }
 
 /// A running server. It stops when it is dropped.
@@ -118,6 +122,13 @@ impl Options {
         self
     }
 
+    /// Speaks TLS.
+    #[cfg(feature = "rustls")]
+    pub(crate) fn tls(mut self, config: rustls::ServerConfig) -> Self {
+        self.tls = Some(Arc::new(config));
+        self
+    }
+
     /// Listens on a free port of loopback.
     pub(crate) fn start(self) -> io::Result<Peer> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
@@ -145,12 +156,18 @@ impl Peer {
             max_payload: 1_000_000,
             admit: Box::new(|_, _| Ok(())),
             handlers: HashMap::new(),
+            #[cfg(feature = "rustls")]
+            tls: None,
         };
         socket::with_events(options)
     }
 
     /// The URL of the server.
     pub(crate) fn url(&self) -> String {
+        #[cfg(feature = "rustls")]
+        if self.shared.options.tls.is_some() {
+            return format!("https://{}", self.address);
+        }
         format!("http://{}", self.address)
     }
 
@@ -255,10 +272,20 @@ impl Shared {
         let shared = Arc::clone(self);
         thread::Builder::new().name("peer-conn".into()).spawn(move || {
             // Whatever ends a connection, the client sees its end.
-            let _ = http::serve(&shared, &stream);
+            let _ = shared.serve_one(&stream);
             let _ = stream.shutdown(Shutdown::Both);
         })?;
         Ok(())
+    }
+
+    fn serve_one(self: &Arc<Self>, stream: &TcpStream) -> io::Result<()> {
+        #[cfg(feature = "rustls")]
+        if let Some(config) = &self.options.tls {
+            let connection =
+                rustls::ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
+            return http::serve(self, rustls::StreamOwned::new(connection, stream));
+        }
+        http::serve(self, stream)
     }
 
     /// Sends an event to all who have joined a namespace.

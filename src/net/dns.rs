@@ -92,7 +92,10 @@ impl LookUp {
         let result = match ask(&self.host, self.port) {
             Ok(addresses) if !addresses.is_empty() => Ok(addresses),
             Ok(_) => Err(self.error("has no address")),
-            Err(error) => Err(self.error("cannot be found").with_source(error)),
+            Err(error) => Err(self
+                .error("cannot be found")
+                .with_source(error)
+                .with_hint("is the name right, and is there a network with a name server?")),
         };
         *self.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
         raise(&self.done);

@@ -107,7 +107,7 @@ impl Net {
             let note = |headers: &::http::HeaderMap| self.note_cookies(request, headers);
             let secrets = request.secrets();
             let websocket = WebSocket::open(stream, upgrade, self.max_message, &secrets, note)?;
-            signal.lift_limit();
+            signal.enter(Stage::Engine, None);
             Ok(websocket)
         };
         open().map_err(|error| signal.describe(error))

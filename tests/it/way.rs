@@ -162,7 +162,7 @@ fn an_attempt_tells_the_stages_that_it_comes_to() {
             other => panic!("{other:?}"),
         }
     }
-    assert_eq!(stages, [Stage::Dns, Stage::Tcp, Stage::Http]);
+    assert_eq!(stages, [Stage::Dns, Stage::Tcp, Stage::Http, Stage::Engine]);
 }
 
 /// Everything that was logged, but for the most detailed level.

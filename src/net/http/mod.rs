@@ -115,10 +115,13 @@ impl Http {
         let result = self.agent.run(outgoing).map_err(|error| self.to_error(error));
         let result = result.and_then(|response| {
             self.signal.lift_limit();
-            self.answered.store(true, Ordering::Relaxed);
             self.keep_alive.note(response.headers());
             self.net.note_cookies(request, response.headers());
-            self.accept(response, request)
+            let accepted = self.accept(response, request)?;
+            if !self.answered.swap(true, Ordering::Relaxed) {
+                self.signal.enter(Stage::Engine, None);
+            }
+            Ok(accepted)
         });
         result.map_err(|error| self.signal.describe(error))
     }
