@@ -1,6 +1,6 @@
 //! Emitting with flags.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::ack::Ack;
 use crate::core::client::Emit;
 use crate::driver::AckHandle;
+use crate::driver::ack_slot::AckCallback;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::AckReply;
 use crate::payload::Payload;
@@ -105,7 +106,8 @@ impl Emitter {
     ) -> Result<()> {
         let payload = encode(event, &args)?;
         self.socket.start_dispatch()?;
-        self.emit_payload(payload, Some(AckHandle::Callback(Box::new(callback))))
+        let callback: AckCallback = Arc::new(Mutex::new(Some(Box::new(callback))));
+        self.emit_payload(payload, Some(AckHandle::Callback(Arc::clone(&callback))))
     }
 
     fn emit_payload(&self, payload: Payload, ack: Option<AckHandle>) -> Result<()> {

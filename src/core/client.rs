@@ -204,6 +204,7 @@ impl<A> Client<A> {
     }
 
     /// The largest body of a request that the server of a link takes.
+    #[cfg_attr(not(feature = "polling"), allow(dead_code))]
     pub(crate) fn max_payload(&self, link: LinkId) -> Option<usize> {
         self.sessions().find(|engine| engine.owns(link))?.handshake()?.max_payload
     }
@@ -317,6 +318,7 @@ impl<A> Client<A> {
     }
 
     /// Whether the reader of a polling link is to send the next request. `None`: it is to end.
+    #[cfg_attr(not(feature = "polling"), allow(dead_code))]
     pub(crate) fn may_poll(&mut self, link: LinkId, now: Timestamp) -> Option<bool> {
         self.with_engine(link, now, |engine| engine.may_poll(link))
     }

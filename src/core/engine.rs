@@ -369,6 +369,7 @@ impl Engine {
 
     /// The reader of long-polling asks whether to send the next request. `false`: wait for a
     /// wake-up.
+    #[cfg_attr(not(feature = "polling"), allow(dead_code))]
     pub(crate) fn may_poll(&mut self, link: LinkId) -> bool {
         if self.main.id != link {
             return false;

@@ -16,8 +16,9 @@ pub(crate) enum AckHandle {
     Callback(AckCallback),
 }
 
-/// Takes the answer to an event.
-pub(crate) type AckCallback = Box<dyn FnOnce(Result<AckReply>) + Send>;
+/// Takes the answer to an event. The caller of the emit shares it for as long as that lasts: what
+/// is refused there would otherwise be dropped, with all that it has captured, under a lock.
+pub(crate) type AckCallback = Arc<Mutex<Option<Box<dyn FnOnce(Result<AckReply>) + Send>>>>;
 
 /// The meeting place of an acknowledgement and the one who waits for it.
 #[derive(Debug, Default)]

@@ -72,7 +72,12 @@ impl Call {
             Self::Event(callback, event) => lock(&callback)(event.received()),
             Self::Status(callback, status) => lock(&callback)(status),
             Self::Manager(callback, event) => lock(&callback)(event),
-            Self::Ack(callback, result) => callback(result),
+            Self::Ack(callback, result) => {
+                let callback = lock(&callback).take();
+                if let Some(callback) = callback {
+                    callback(result);
+                }
+            }
         });
         if catch_unwind(call).is_err() {
             log_later!(Error, "a callback panicked; the connection goes on");

@@ -25,8 +25,8 @@ pub(crate) mod websocket;
 use std::net::TcpStream;
 use std::sync::Arc;
 
-#[cfg(feature = "polling")]
 pub(crate) use headers::check_header;
+#[cfg(feature = "polling")]
 pub(crate) use http::Http;
 pub(crate) use request::Request;
 pub(crate) use signal::Signal;

@@ -275,7 +275,7 @@ mod tests {
 
     use super::*;
 
-    const LIMIT: Duration = Duration::from_secs(5);
+    const LIMIT: Duration = Duration::from_secs(60);
 
     /// Runs `wait` in a thread; the receiver hears when it has ended.
     fn waiting(signal: &Arc<Signal>) -> Receiver<()> {

@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::options::Tls;
 
 /// How long anything may take that should be quick, on a busy machine.
-pub(super) const LIMIT: Duration = Duration::from_secs(10);
+pub(super) const LIMIT: Duration = Duration::from_secs(60);
 
 /// The limit on messages of [`net`].
 pub(super) const MAX_MESSAGE: usize = 1 << 20;

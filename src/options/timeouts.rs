@@ -5,8 +5,9 @@ use std::time::Duration;
 /// Limits of the steps of an attempt to connect, below the overall
 /// [`Builder::timeout`](crate::Builder::timeout). Default: none.
 ///
-/// A step that takes too long fails the attempt with an error of kind
-/// [`Timeout`](crate::ErrorKind::Timeout), whose [`stage`](crate::Error::stage) is the step.
+/// A step that takes too long fails the attempt with an error whose
+/// [`stage`](crate::Error::stage) is the step, and that
+/// [`is_timeout`](crate::Error::is_timeout).
 ///
 /// ```
 /// use std::time::Duration;

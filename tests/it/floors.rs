@@ -35,14 +35,8 @@ const REVISIONS: [&str; 4] = ["V3", "Revision::V4", "V3_DIALECT", "V4_DIALECT"];
 
 /// The files that may name them: where they are made, where one is chosen, and where the user says
 /// it. Whatever else differs between them is a method of `Dialect`.
-const NAME_REVISIONS: [&str; 6] = [
-    "internal.rs",
-    "options/revision.rs",
-    "proto/detector.rs",
-    "proto/revision.rs",
-    "proto/v3.rs",
-    "proto/v4.rs",
-];
+const NAME_REVISIONS: [&str; 5] =
+    ["internal.rs", "options/revision.rs", "proto/detector.rs", "proto/revision.rs", "proto/v3.rs"];
 
 fn floor(module: &str) -> Option<usize> {
     FLOORS.iter().position(|modules| modules.contains(&module))

@@ -2,6 +2,7 @@
 #![cfg(feature = "polling")]
 
 use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 use siot::{Binary, Error, ErrorKind, ManagerEvent, Transport};
@@ -110,10 +111,12 @@ fn questions_and_answers_survive_it() {
         let client = Client::start(Via::Upgrade.builder(shared().url()));
         let mut upgraded = false;
         let mut n = 0;
+        let start = Instant::now();
         while !upgraded || n < 100 {
             assert_eq!(client.ask::<u32>("sum", (n, 1)), n + 1);
             n += 1;
             upgraded |= client.manager().transport() == Some(Transport::WebSocket);
+            assert!(start.elapsed() < LIMIT, "no upgrade");
         }
         has_moved(&client);
     }
@@ -176,7 +179,7 @@ fn a_probe_without_answer_leaves_the_session_on_polling() {
 fn a_probe_that_hangs_is_given_up() {
     let server = Server::start(json!({}));
     server.command(json!({"cmd": "answer", "match": "upgrade", "hang": true}));
-    let builder = Via::Upgrade.builder(server.url()).timeout(std::time::Duration::from_millis(400));
+    let builder = Via::Upgrade.builder(server.url()).timeout(Duration::from_millis(400));
     let client = Client::connect(builder);
     upgrade_error(&client);
     has_stayed(&client);

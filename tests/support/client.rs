@@ -214,8 +214,9 @@ impl Client {
         what: &str,
         mut is_it: impl FnMut(&ManagerEvent) -> bool,
     ) -> ManagerEvent {
+        let end = Instant::now() + LIMIT;
         loop {
-            match self.news.recv_timeout(LIMIT) {
+            match self.news.receiver().recv_deadline(end) {
                 Ok(event) if is_it(&event) => return event,
                 Ok(_) => {}
                 Err(error) => panic!("waiting for {what}: {error}"),

@@ -14,7 +14,7 @@ pub(crate) fn crate_paths(source: &str, module: &[&str]) -> Vec<Vec<String>> {
 
 /// The identifiers of a source text outside comments, strings and tests.
 pub(crate) fn identifiers(source: &str) -> Vec<String> {
-    let mut tokens = without_tests(&tokens(source)).to_vec();
+    let mut tokens = without_tests(&tokens(source)).clone();
     tokens.retain(|token| token.chars().all(is_word));
     tokens
 }

@@ -254,7 +254,7 @@ fn a_namespace_that_was_just_left_is_joined_again_after_a_pause() {
     for _ in 0..2 {
         world.advance(Duration::from_millis(100));
         world.connect("/other");
-        assert_eq!(world.sent().last().map(String::as_str).unwrap_or("41/other,"), "41/other,");
+        assert_eq!(world.sent().last().map_or("41/other,", String::as_str), "41/other,");
     }
     world.advance(Duration::from_millis(50));
     assert_eq!(world.sent(), ["40/other,"]);

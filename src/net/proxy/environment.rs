@@ -1,6 +1,6 @@
 //! The variables that name proxies: `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy`.
 
-use std::net::IpAddr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
@@ -20,7 +20,7 @@ enum Exception {
     /// All servers.
     All,
     /// The addresses that share this many bits with this one.
-    Net(IpAddr, u8),
+    Net(Ipv6Addr, u32),
     /// This name and all below it; on this port only.
     Name(String, Option<u16>),
 }
@@ -62,10 +62,9 @@ impl Environment {
     /// names and addresses mean another machine.
     fn excepts(&self, endpoint: &Endpoint) -> bool {
         let host = endpoint.host_without_zone().trim_end_matches('.');
-        let address = host.parse::<IpAddr>().ok();
-        let local = host == "localhost"
-            || host.ends_with(".localhost")
-            || address.is_some_and(|address| address.is_loopback());
+        let address = parse_address(host).map(|(address, _)| address);
+        let local =
+            host == "localhost" || host.ends_with(".localhost") || address.is_some_and(is_loopback);
         local
             || self.exceptions.iter().any(|exception| match exception {
                 Exception::All => true,
@@ -93,38 +92,38 @@ fn exception(text: &str) -> Option<Exception> {
         return Some(Exception::All);
     }
     let (address, bits) = match text.split_once('/') {
-        Some((address, bits)) => (address, bits.parse::<u8>().ok()),
+        Some((address, bits)) => (address, bits.parse::<u32>().ok()),
         None => (text, None),
     };
-    if let Ok(address) = address.trim_matches(['[', ']']).parse::<IpAddr>() {
-        let all = if address.is_ipv4() { 32 } else { 128 };
-        return Some(Exception::Net(address, bits.unwrap_or(all).min(all)));
-    }
     let (name, port) = match text.rsplit_once(':') {
         Some((name, port)) => (name, port.parse::<u16>().ok()),
         None => (text, None),
     };
-    if let Ok(address) = name.trim_matches(['[', ']']).parse::<IpAddr>() {
-        return Some(Exception::Net(address, if address.is_ipv4() { 32 } else { 128 }));
+    if let Some((address, all)) = parse_address(address) {
+        let bits = bits.unwrap_or(all).min(all);
+        return Some(Exception::Net(address, Ipv6Addr::BITS - all + bits));
+    }
+    if let Some((address, _)) = parse_address(name) {
+        return Some(Exception::Net(address, Ipv6Addr::BITS));
     }
     let name = name.trim_start_matches('*').trim_matches('.').to_ascii_lowercase();
     (!name.is_empty()).then_some(Exception::Name(name, port))
 }
 
+/// An address, the older kind as what stands for it among the newer ones; and how many bits it has.
+fn parse_address(text: &str) -> Option<(Ipv6Addr, u32)> {
+    let text = text.trim_matches(['[', ']']);
+    let old = text.parse::<Ipv4Addr>().map(|old| (old.to_ipv6_mapped(), Ipv4Addr::BITS));
+    old.or_else(|_| text.parse().map(|address| (address, Ipv6Addr::BITS))).ok()
+}
+
+fn is_loopback(address: Ipv6Addr) -> bool {
+    address.to_canonical().is_loopback()
+}
+
 /// Whether two addresses share their first bits.
-fn share(one: IpAddr, other: IpAddr, bits: u8) -> bool {
-    let bits = u32::from(bits);
-    match (one, other) {
-        (IpAddr::V4(one), IpAddr::V4(other)) => {
-            let differing = u32::from(one) ^ u32::from(other);
-            differing.leading_zeros() >= bits
-        }
-        (IpAddr::V6(one), IpAddr::V6(other)) => {
-            let differing = u128::from(one) ^ u128::from(other);
-            differing.leading_zeros() >= bits
-        }
-        _ => false,
-    }
+fn share(one: Ipv6Addr, other: Ipv6Addr, bits: u32) -> bool {
+    (one.to_bits() ^ other.to_bits()).leading_zeros() >= bits
 }
 
 #[cfg(test)]

@@ -69,13 +69,15 @@ pub(super) fn open_tunnel(
 
 /// The error of a proxy that cannot be reached.
 pub(super) fn unreachable(proxy: &Proxy, error: Error) -> Error {
-    match error.kind() {
-        ErrorKind::Connect(_) => proxy_error(format!("the proxy {proxy} cannot be reached"))
-            // Without its hint, which is about servers.
-            .with_source(Error::new(error.kind(), error.message().to_owned()))
-            .with_hint("is the proxy right? `Builder::no_proxy` does without any"),
-        _ => error,
+    if !matches!(error.kind(), ErrorKind::Connect(_)) {
+        return error;
     }
+    let late = error.is_timeout();
+    let outer = proxy_error(format!("the proxy {proxy} cannot be reached"))
+        // Without its hint, which is about servers.
+        .with_source(Error::new(error.kind(), error.message().to_owned()))
+        .with_hint("is the proxy right? `Builder::no_proxy` does without any");
+    if late { outer.timed_out() } else { outer }
 }
 
 fn proxy_error(what: String) -> Error {

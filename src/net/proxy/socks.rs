@@ -1,6 +1,6 @@
 //! SOCKS version 5 (RFC 1928), with user name and password (RFC 1929).
 
-use std::net::IpAddr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::Channel;
 use crate::endpoint::Endpoint;
@@ -66,21 +66,17 @@ fn authenticate(channel: &mut Channel<'_>) -> Result<()> {
 fn request(channel: &Channel<'_>, endpoint: &Endpoint) -> Result<Vec<u8>> {
     let mut message = vec![VERSION, CONNECT, 0];
     let host = endpoint.host_without_zone();
-    match host.parse() {
-        Ok(IpAddr::V4(address)) => {
-            message.push(IPV4);
-            message.extend(address.octets());
-        }
-        Ok(IpAddr::V6(address)) => {
-            message.push(IPV6);
-            message.extend(address.octets());
-        }
-        Err(_) => {
-            let length = u8::try_from(host.len())
-                .map_err(|_| channel.error("takes no host name of more than 255 bytes"))?;
-            message.extend([DOMAIN, length]);
-            message.extend(host.bytes());
-        }
+    if let Ok(address) = host.parse::<Ipv4Addr>() {
+        message.push(IPV4);
+        message.extend(address.octets());
+    } else if let Ok(address) = host.parse::<Ipv6Addr>() {
+        message.push(IPV6);
+        message.extend(address.octets());
+    } else {
+        let length = u8::try_from(host.len())
+            .map_err(|_| channel.error("takes no host name of more than 255 bytes"))?;
+        message.extend([DOMAIN, length]);
+        message.extend(host.bytes());
     }
     message.extend(endpoint.port.to_be_bytes());
     Ok(message)

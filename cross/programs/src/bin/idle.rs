@@ -4,6 +4,7 @@
 
 #[path = "../../../../tests/memory/allocator.rs"]
 mod allocator;
+#[allow(dead_code, reason = "the tests use all of it")]
 #[path = "../../../../tests/memory/server.rs"]
 mod server;
 
