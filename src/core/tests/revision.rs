@@ -114,8 +114,10 @@ fn a_server_that_contradicts_itself_does_not_make_a_tight_loop() {
         world.receive("40{\"sid\":\"x\"}");
         world.receive("40/a,{}");
     }
+    // The namespace that is well keeps its session, in the end.
     let lasted = world.now.0.saturating_sub(begin.0);
-    assert!(lasted > Duration::from_secs(1000), "{lasted:?}");
+    let sessions = world.last_link.0;
+    assert!(u64::from(sessions) <= 3 + lasted.as_secs(), "{sessions} sessions in {lasted:?}");
 }
 
 #[test]
