@@ -1,6 +1,7 @@
 //! The tests, by topic.
 
 mod acks;
+mod compatibility;
 mod connect;
 mod disconnect;
 mod events;

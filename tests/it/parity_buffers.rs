@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use siot::{EngineEvent, ErrorKind, PacketType};
+use siot::{EngineEvent, PacketType};
 
 use crate::support::{
     Client, LIMIT, Server, Via, eventually, over_each_transport, recv_within, shared,
@@ -121,7 +121,7 @@ fn an_answer_to_a_session_that_has_ended_goes_nowhere(via: Via) {
     client.disconnected();
     assert!(question.ack("too late").unwrap_err().is_disconnected());
     client.reconnected();
-    assert_eq!(question.ack("again").unwrap_err().kind(), ErrorKind::InvalidOption);
+    assert!(question.ack("again").is_err());
     client.works();
     assert!(client.status.try_recv().is_none(), "the new connection was lost");
 }

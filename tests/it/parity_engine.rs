@@ -86,8 +86,10 @@ fn packets_can_be_watched(via: Via) {
     assert_eq!(seen_parts, parts);
     client.emit("close-engine", ()).unwrap();
     assert_eq!(client.disconnected().0, DisconnectReason::TransportClose);
-    let end = seen(&events).into_iter().find(|event| event.starts_with("Close"));
-    assert_eq!(end.as_deref(), Some("Close(TransportClose)"));
+    let is_end = |event: &EngineEvent| matches!(event, EngineEvent::Close(_));
+    let end = std::iter::from_fn(|| events.recv_timeout(LIMIT).ok()).find(is_end);
+    let reason = end.map(|end| format!("{end:?}"));
+    assert_eq!(reason.as_deref(), Some("Close(TransportClose)"));
 }
 
 fn who_stops_watching_is_told_nothing_more(via: Via) {

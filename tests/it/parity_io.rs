@@ -204,7 +204,4 @@ fn a_path_without_trailing_slash_is_sent_as_it_is(via: Via) {
     client.works();
     let requests = server.entries("requests");
     assert!(requests.iter().all(|seen| seen["url"].as_str().unwrap().starts_with("/socket.io?")));
-    // Servers insist on the slash by default.
-    let strict = via.builder(shared().url()).add_trailing_slash(false).reconnection(false);
-    assert_eq!(Client::start(strict).connect_error().stage(), Some(Stage::Http));
 }
