@@ -28,7 +28,7 @@
 //! # }
 //! ```
 //!
-//! The [examples](https://docs.rs/crate/siot/latest/source/examples/) run without a server of yours:
+//! The `examples` run without a server of yours:
 //! `cargo run --example hello`.
 //!
 //! # How do I connect?
@@ -110,7 +110,7 @@
 //!
 //! By channel: a [`Subscription`] is a queue that any thread may read, with or without a limit, by
 //! iteration, or together with other channels by `select!` of
-//! [crossbeam-channel](https://docs.rs/crossbeam-channel) 0.5.
+//! `crossbeam-channel` 0.5.
 //! [`Socket::subscribe_any`] gets all events, [`Socket::status`] the news of the connection.
 //!
 //! By callback: [`Socket::on`] and its relatives call a function, on a thread of siot's. It may block,
@@ -206,7 +206,7 @@
 //!
 //! # What about TLS?
 //!
-//! `https` and `wss` URLs are encrypted by [rustls](https://docs.rs/rustls), against the Mozilla root
+//! `https` and `wss` URLs are encrypted by `rustls`, against the Mozilla root
 //! certificates. [`Tls`] has authorities of your own, client certificates and the choice of the
 //! platform's library:
 //!
@@ -230,7 +230,7 @@
 //!
 //! # What is logged?
 //!
-//! Through the [log](https://docs.rs/log) crate, under targets that begin with `siot`: connections and
+//! Through the `log` crate, under targets that begin with `siot`: connections and
 //! disconnections at `INFO`, what went wrong without anybody being told otherwise at `WARN` and
 //! `ERROR`, all that helps to understand a connection at `DEBUG`, and each packet at `TRACE`, of which
 //! only the start is shown. Credentials are in none of them.

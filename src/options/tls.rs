@@ -52,7 +52,7 @@ pub enum TlsVersion {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TlsBackend {
-    /// [rustls](https://docs.rs/rustls) with ring, and Mozilla's root certificates. The default.
+    /// `rustls` with ring, and Mozilla's root certificates. The default.
     Rustls,
     /// The platform's library, OpenSSL on Linux, and the system's root certificates. The default
     /// where rustls is not built in.
