@@ -27,7 +27,8 @@ fn the_tests_that_show_compatibility_exist() {
     functions(&root.join("src"), &mut known);
     let mut named = 0;
     for line in page.lines().filter(|line| line.starts_with("| ")) {
-        let tests = line.trim_end_matches(" |").rsplit_once("| ").map_or("", |(_, tests)| tests);
+        let tests =
+            line.strip_suffix('|').unwrap_or(line).rsplit_once('|').map_or("", |(_, tests)| tests);
         for name in tests.split('`').skip(1).step_by(2) {
             // A folder is named where it is all of it.
             if !name.contains('/') {

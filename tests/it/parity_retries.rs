@@ -19,7 +19,7 @@ over_each_transport!(
 
 /// A client that sends everything up to three times.
 fn persistent(via: Via, server: &Server) -> Client {
-    Client::idle(via.builder(server.url()).retries(2).ack_timeout(Duration::from_millis(60)))
+    Client::idle(via.builder(server.url()).retries(2).ack_timeout(LIMIT))
 }
 
 /// How often the server has seen an event.
@@ -33,7 +33,8 @@ fn an_unanswered_event_is_sent_again_and_then_given_up(via: Via) {
     let outgoing = client.subscribe_any_outgoing();
     client.connect();
     client.connected();
-    let answer = client.emit_with_ack("never-ack", ()).unwrap();
+    let limit = Duration::from_millis(60);
+    let answer = client.timeout(limit).emit_with_ack("never-ack", ()).unwrap();
     let next = client.emit_with_ack("sum", (1, 2)).unwrap();
     assert!(answer.wait::<()>().unwrap_err().is_timeout());
     assert_eq!(next.wait::<u32>().unwrap(), 3);
