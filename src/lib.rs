@@ -233,7 +233,8 @@
 //! Through the `log` crate, under targets that begin with `siot`: connections and
 //! disconnections at `INFO`, what went wrong without anybody being told otherwise at `WARN` and
 //! `ERROR`, all that helps to understand a connection at `DEBUG`, and each packet at `TRACE`, of which
-//! only the start is shown. Credentials are in none of them.
+//! only the start is shown. Credentials are in none of them. A logger may use the sockets that it is
+//! told about. A program that wants to see the packets itself has [`Manager::engine_events`].
 //!
 //! # Which versions does it speak?
 //!
