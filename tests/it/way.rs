@@ -219,7 +219,7 @@ fn secrets_are_in_no_log_no_error_and_no_debug() {
             socket.connect();
             socket.wait_connected(LIMIT).unwrap();
             said.push(format!("{socket:?} {:?}", socket.manager()));
-            server.cmd("drop");
+            socket.manager().close_engine();
             while !matches!(recv_within(news.receiver(), LIMIT), ManagerEvent::Reconnect(_)) {}
             said.push(format!("{:?}", status.try_recv()));
             socket.manager().close(LIMIT);
