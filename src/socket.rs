@@ -391,7 +391,8 @@ impl Socket {
     }
 
     /// Leaves the namespace, and stays away until [`connect`](Socket::connect). What was emitted
-    /// before is still sent. It never blocks.
+    /// before is sent first; but JavaScript servers forget events that arrive together with the
+    /// farewell, so wait for an acknowledgement of the last one where it matters. It never blocks.
     #[doc(alias = "close")]
     pub fn disconnect(&self) {
         self.driver().run(|core, now| core.disconnect(self.inner.id, now));
