@@ -12,12 +12,13 @@
 //! ```
 
 mod cycle;
+mod retiring;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::backoff::Backoff;
-use super::engine::{Engine, LinkId, Loss, Signal, State, Work};
+use super::engine::{Engine, LinkId, Loss, Signal, Work};
 use super::namespace::{Auth, Namespace, NamespaceId};
 use super::root::Root;
 use super::timer::{Timer, Timers, Timestamp};
@@ -379,16 +380,6 @@ impl<A> Client<A> {
         self.engine.iter().chain(&self.retiring)
     }
 
-    /// Lets a session that is being closed come to its end in the background.
-    pub(super) fn retire(&mut self, engine: Engine, now: Timestamp) {
-        self.timers.set(Timer::Linger(engine.main_link()), Some(now + LINGER));
-        self.retiring.push(engine);
-        if self.retiring.len() > MAX_RETIRING {
-            self.retiring[0].end(DisconnectReason::ForcedClose, None);
-        }
-        self.pump_retiring(now);
-    }
-
     /// Runs a verb of the session that the link belongs to, and then what follows from it.
     fn with_engine<R>(
         &mut self,
@@ -448,31 +439,6 @@ impl<A> Client<A> {
         }
         let deadline = self.engine.as_ref().and_then(Engine::deadline);
         self.timers.set(Timer::Heartbeat, deadline);
-    }
-
-    /// A session that is being closed concerns its links alone.
-    fn pump_retiring(&mut self, now: Timestamp) {
-        for engine in &mut self.retiring {
-            while let Some(signal) = engine.poll_signal() {
-                match signal {
-                    Signal::Wake(link) => self.outputs.push_back(Output::Wake(link)),
-                    Signal::Stop(link) => self.outputs.push_back(Output::Stop(link)),
-                    Signal::Upgraded(link) => {
-                        self.timers.set(Timer::Linger(link), Some(now + LINGER));
-                    }
-                    _ => {}
-                }
-            }
-        }
-        self.retiring.retain(|engine| engine.state() != State::Closed);
-    }
-
-    fn linger_timed_out(&mut self, link: LinkId, now: Timestamp) {
-        if let Some(engine) = self.retiring.iter_mut().find(|engine| engine.owns(link)) {
-            engine.end(DisconnectReason::ForcedClose, None);
-            self.pump_retiring(now);
-        }
-        self.outputs.push_back(Output::Stop(link));
     }
 }
 

@@ -1,0 +1,44 @@
+//! Sessions on their way to be closed in good order, while a new one may be open already.
+
+use super::{Client, LINGER, MAX_RETIRING, Output};
+use crate::core::engine::{Engine, LinkId, Signal, State};
+use crate::core::timer::{Timer, Timestamp};
+use crate::event::DisconnectReason;
+
+impl<A> Client<A> {
+    /// Lets a session that is being closed come to its end in the background.
+    pub(in crate::core) fn retire(&mut self, engine: Engine, now: Timestamp) {
+        self.timers.set(Timer::Linger(engine.main_link()), Some(now + LINGER));
+        self.retiring.push(engine);
+        if self.retiring.len() > MAX_RETIRING {
+            self.retiring[0].end(DisconnectReason::ForcedClose, None);
+        }
+        self.pump_retiring(now);
+    }
+
+    /// A session that is being closed concerns its links alone.
+    pub(super) fn pump_retiring(&mut self, now: Timestamp) {
+        for engine in &mut self.retiring {
+            while let Some(signal) = engine.poll_signal() {
+                match signal {
+                    Signal::Wake(link) => self.outputs.push_back(Output::Wake(link)),
+                    Signal::Stop(link) => self.outputs.push_back(Output::Stop(link)),
+                    Signal::Upgraded(link) => {
+                        self.timers.set(Timer::Linger(link), Some(now + LINGER));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        self.retiring.retain(|engine| engine.state() != State::Closed);
+    }
+
+    /// A transport did not close in time.
+    pub(super) fn linger_timed_out(&mut self, link: LinkId, now: Timestamp) {
+        if let Some(engine) = self.retiring.iter_mut().find(|engine| engine.owns(link)) {
+            engine.end(DisconnectReason::ForcedClose, None);
+            self.pump_retiring(now);
+        }
+        self.outputs.push_back(Output::Stop(link));
+    }
+}
