@@ -52,6 +52,7 @@ pub(crate) struct Driver {
     /// Replaced as a whole, for the next attempt.
     address: Mutex<Arc<Address>>,
     stack_size: usize,
+    #[cfg(feature = "polling")]
     max_message: usize,
     inbox: Inbox,
     observers: Observers,
@@ -116,6 +117,7 @@ impl Driver {
             net: Arc::new(net),
             address: Mutex::new(Arc::new(address)),
             stack_size: limits.stack_size,
+            #[cfg(feature = "polling")]
             max_message: limits.max_message,
             inbox: Inbox::new(&limits),
             observers: Observers::new(&limits),

@@ -51,6 +51,7 @@ impl Detector {
     }
 
     /// Looks at the first body of a session, and gives it back whole.
+    #[cfg_attr(not(feature = "polling"), allow(dead_code))]
     pub(crate) fn look_at_body<'a>(
         &self,
         binary: bool,
