@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
-use siot::{Binary, DisconnectReason, EngineEvent, EngineState, Stage, Subscription, Transport};
+#[cfg(feature = "polling")]
+use siot::Stage;
+use siot::{Binary, DisconnectReason, EngineEvent, EngineState, Subscription, Transport};
 
 use crate::support::{Client, LIMIT, Server, Via, over_each_transport, shared};
 
