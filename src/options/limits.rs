@@ -25,7 +25,8 @@ pub enum WhenFull {
 /// The bounds of the buffers of one connection.
 ///
 /// The sum is what a connection can hold at most: one incoming message
-/// ([`max_message`](Self::max_message)), the send buffer, and the receive buffer.
+/// ([`max_message`](Self::max_message)), the receive buffer, and the send buffer twice: once for
+/// what the open session still has to write, and once for what waits for its namespace.
 ///
 /// ```
 /// use siot::{Limits, WhenFull};
