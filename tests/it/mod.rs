@@ -26,6 +26,8 @@ mod peers;
 mod proxy;
 mod receive;
 mod reconnect;
+// Each of its tests goes over every transport.
+#[cfg(feature = "polling")]
 mod revisions;
 mod threads;
 #[cfg(feature = "rustls")]
