@@ -18,7 +18,7 @@ use crate::options::Transport;
 
 /// What comes sooner than this after what came before is left to the thread, which then writes
 /// all that has come meanwhile at once.
-const QUIET: Duration = Duration::from_micros(20);
+const QUIET: Duration = Duration::from_micros(10);
 
 /// One thread's place: how to wake it, and whether it sleeps.
 pub(super) struct Lane {
@@ -33,8 +33,8 @@ pub(super) struct Link {
     writer: Option<Lane>,
     /// What others may write to while the thread of a WebSocket sleeps.
     wire: Option<SharedWire>,
-    /// When there was something to do the last time.
-    roused: Option<Timestamp>,
+    /// When something was queued or written the last time.
+    busy: Option<Timestamp>,
 }
 
 /// Which thread of a link.
@@ -63,10 +63,9 @@ impl Link {
     /// There is something to do for the threads: what it takes where they sleep, after which they
     /// count as awake.
     pub(super) fn rouse(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
-        let quiet = self.roused.is_none_or(|roused| now >= roused + QUIET);
+        let quiet = self.busy.replace(now).is_none_or(|busy| now >= busy + QUIET);
         for lane in [&mut self.reader, &mut self.writer].into_iter().flatten() {
             if std::mem::take(&mut lane.asleep) {
-                self.roused = Some(now);
                 let signal = Arc::clone(&lane.signal);
                 actions.push(match &self.wire {
                     Some(wire) if quiet => Action::Write(wire.clone(), signal),
@@ -93,6 +92,14 @@ impl Monitor {
     pub(super) fn set_asleep(&mut self, link: LinkId, side: Side, asleep: bool) {
         if let Some(lane) = self.links.get_mut(&link).and_then(|link| link.lane(side).as_mut()) {
             lane.asleep = asleep;
+        }
+    }
+
+    /// Notes that what the link had taken is written.
+    pub(super) fn written(&mut self, link: LinkId, now: Timestamp) {
+        self.core.written(link, now);
+        if let Some(link) = self.links.get_mut(&link) {
+            link.busy = Some(now);
         }
     }
 

@@ -62,7 +62,7 @@ impl Wire {
         driver.gather(actions, |monitor, now| {
             monitor.set_asleep(self.link, Side::Reader, false);
             if written {
-                monitor.core.written(self.link, now);
+                monitor.written(self.link, now);
             }
             for packet in packets {
                 monitor.core.received(self.link, packet, now);
