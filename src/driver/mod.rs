@@ -69,6 +69,8 @@ pub(crate) struct Monitor {
     listeners: Vec<Listeners>,
     manager_listeners: Vec<(ListenerId, NewsSink<ManagerEvent>)>,
     auth_functions: HashMap<NamespaceId, AuthFunction>,
+    /// The last question to each function that runs.
+    asking: HashMap<NamespaceId, u32>,
     dispatcher: Dispatcher,
     /// The deadline that the timer thread knows of.
     armed: Option<Timestamp>,
@@ -110,6 +112,7 @@ impl Driver {
                 listeners: Vec::new(),
                 manager_listeners: Vec::new(),
                 auth_functions: HashMap::new(),
+                asking: HashMap::new(),
                 dispatcher: Dispatcher::new(limits.stack_size),
                 armed: None,
                 last_error: None,
