@@ -6,7 +6,7 @@ use super::dispatch::spawn;
 use super::{Driver, websocket};
 use crate::core::client::Phase;
 use crate::core::engine::{LinkId, Loss};
-use crate::error::{Result, Stage};
+use crate::error::{Reached, Result};
 use crate::event::ManagerEvent;
 use crate::lock::log_later;
 use crate::net::signal::News;
@@ -45,8 +45,8 @@ impl Link {
     }
 
     /// How far its attempt to connect has come.
-    pub(super) fn stage(&self) -> Option<Stage> {
-        self.reader.as_ref().map(|lane| lane.signal.stage())
+    pub(super) fn reached(&self) -> Option<Reached> {
+        self.reader.as_ref().map(|lane| lane.signal.so_far())
     }
 
     /// Those who sleep, who are then counted as awake.

@@ -9,6 +9,7 @@ mod floors;
 mod harness;
 mod limits;
 mod malformed;
+mod network;
 mod order;
 mod parity_bad_input;
 mod parity_buffers;

@@ -5,6 +5,8 @@
 #[cfg(feature = "rustls")]
 pub(crate) mod certs;
 pub(crate) mod client;
+pub(crate) mod dns;
+pub(crate) mod network;
 pub(crate) mod process;
 pub(crate) mod raw;
 pub(crate) mod server;
