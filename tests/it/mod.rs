@@ -1,6 +1,8 @@
 //! The tests, by topic.
 
 mod acks;
+#[cfg(feature = "rustls")]
+mod clock;
 mod compatibility;
 mod connect;
 mod disconnect;

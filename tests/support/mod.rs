@@ -6,6 +6,8 @@
 pub(crate) mod certs;
 pub(crate) mod client;
 pub(crate) mod dns;
+#[cfg(feature = "rustls")]
+pub(crate) mod faketime;
 pub(crate) mod network;
 pub(crate) mod process;
 pub(crate) mod raw;
