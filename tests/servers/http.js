@@ -43,7 +43,9 @@ function intercept(server, { record, answers, setCookies }) {
 function note(record, event, request) {
   const { method, url, headers, rawHeaders, httpVersion, socket } = request;
   const [from, to] = [socket.remoteAddress, socket.localAddress].map(withoutMapping);
-  record.requests.add({ event, method, url, headers, rawHeaders, httpVersion, port: socket.remotePort, from, to });
+  const resumed = socket.isSessionReused && socket.isSessionReused();
+  const { remotePort: port } = socket;
+  record.requests.add({ event, method, url, headers, rawHeaders, httpVersion, port, from, to, resumed });
 }
 
 /** An IPv4 address as such, which a server for both families sees as one of IPv6. */

@@ -8,6 +8,7 @@ pub(crate) mod client;
 pub(crate) mod dns;
 #[cfg(feature = "rustls")]
 pub(crate) mod faketime;
+pub(crate) mod logged;
 pub(crate) mod network;
 pub(crate) mod process;
 pub(crate) mod raw;
