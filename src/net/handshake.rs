@@ -313,7 +313,7 @@ mod tests {
             use crate::net::websocket::Received;
             match websocket.read().unwrap() {
                 Received::Nothing => {
-                    websocket.wait(true, false, &signal).unwrap();
+                    websocket.interest(true, false).wait(&signal).unwrap();
                 }
                 other => {
                     let frame = crate::proto::revision::Frame::Text("x".to_owned());

@@ -2,9 +2,12 @@
 
 use std::fmt;
 use std::io::{self, Read};
+use std::net::TcpStream;
 use std::os::fd::AsFd;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use rustix::event::PollFlags;
 use tungstenite::error::{CapacityError, ProtocolError};
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::protocol::{CloseFrame, WebSocketConfig};
@@ -24,12 +27,18 @@ const READ_BUFFER: usize = 16 * 1024;
 /// How many answers to pings may wait for a socket that takes nothing.
 const MAX_UNSENT_PONGS: u32 = 100;
 
-/// An open WebSocket. Nothing but [`WebSocket::wait`] and [`WebSocket::close`] blocks.
+/// An open WebSocket. Nothing but [`Interest::wait`] and [`WebSocket::close`] blocks.
 pub(crate) struct WebSocket {
     inner: tungstenite::WebSocket<Stream>,
     unsent_pongs: u32,
     /// Whether a ping of ours was answered.
     pong_came: bool,
+}
+
+/// What somebody waits for at a socket. Meanwhile another may have the WebSocket.
+pub(crate) struct Interest {
+    socket: Arc<TcpStream>,
+    flags: PollFlags,
 }
 
 /// What a read has found.
@@ -118,14 +127,10 @@ impl WebSocket {
         self.written(tungstenite::WebSocket::flush)
     }
 
-    /// Blocks until the socket can be read or written, as asked for, or the signal's wake-up,
-    /// which this takes. A cancellation is an error. Tells whether it was the socket.
-    ///
-    /// The end of the connection ends it too, even if neither is asked for: then read, or this
-    /// returns at once for ever.
-    pub(crate) fn wait(&self, read: bool, write: bool, signal: &Signal) -> Result<bool> {
+    /// What to wait for before the next read or write, as is wanted.
+    pub(crate) fn interest(&self, read: bool, write: bool) -> Interest {
         let stream = self.inner.get_ref();
-        signal.wait_for_io_or_wake(stream.as_fd(), stream.flags(read, write))
+        Interest { socket: Arc::clone(stream.socket()), flags: stream.flags(read, write) }
     }
 
     /// Says goodbye: sends what is left and a close frame, then reads and discards until the peer
@@ -211,6 +216,17 @@ impl WebSocket {
         // As far as the socket takes it: the error below ends the connection anyhow.
         let _ = self.inner.close(Some(CloseFrame { code, reason: Utf8Bytes::from_static("") }));
         Err(error)
+    }
+}
+
+impl Interest {
+    /// Blocks until it is met, or the signal's wake-up, which this takes. A cancellation is an
+    /// error. Tells whether it was the socket.
+    ///
+    /// The end of the connection ends it too, even if there is nothing of interest: then read, or
+    /// this returns at once for ever.
+    pub(crate) fn wait(&self, signal: &Signal) -> Result<bool> {
+        signal.wait_for_io_or_wake(self.socket.as_fd(), self.flags)
     }
 }
 

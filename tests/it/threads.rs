@@ -192,6 +192,35 @@ fn an_upgraded_session_sleeps_between_heartbeats() {
     alone(|| quiet_between_heartbeats(Via::Upgrade));
 }
 
+#[track_caller]
+fn quiet_while_others_write(via: Via) {
+    let server = Server::start(json!({}));
+    let client = via.settle(server.url());
+    client.works();
+    // What was asked of the server is answered, and nothing else is due for 25 s.
+    std::thread::sleep(Duration::from_millis(500));
+    let before = sleeps();
+    for number in 0..50 {
+        client.emit("note", number).unwrap();
+        // Events that are farther apart than what is worth gathering.
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let woken = sleeps() - before;
+    assert!(woken < 10, "50 events have woken a thread {woken} times");
+    client.works();
+}
+
+#[test]
+fn an_emit_on_a_quiet_websocket_wakes_no_thread() {
+    alone(|| quiet_while_others_write(Via::WebSocket));
+}
+
+#[cfg(feature = "polling")]
+#[test]
+fn an_emit_on_a_quiet_upgraded_session_wakes_no_thread() {
+    alone(|| quiet_while_others_write(Via::Upgrade));
+}
+
 #[test]
 fn a_disconnected_socket_sleeps() {
     alone(|| {

@@ -136,7 +136,7 @@ fn round_trip(mut websocket: WebSocket, signal: &Signal, bytes: Vec<u8>) {
         let all_out = websocket.flush().unwrap();
         match websocket.read().unwrap() {
             Received::Nothing => {
-                websocket.wait(true, !all_out, signal).unwrap();
+                websocket.interest(true, !all_out).wait(signal).unwrap();
             }
             received => {
                 assert!(received == Received::Frame(sent));
@@ -379,7 +379,7 @@ fn a_cancellation_ends_a_wait_for_an_encrypted_peer() {
         let mut websocket = net_with(tls).websocket(&request, &signal).unwrap();
         assert_eq!(websocket.read().unwrap(), Received::Nothing);
         let waiter = Arc::clone(&signal);
-        let ended = spawn(move || websocket.wait(true, false, &waiter));
+        let ended = spawn(move || websocket.interest(true, false).wait(&waiter));
         signal.cancel();
         assert_cancelled(&ended.recv_timeout(LIMIT).unwrap().unwrap_err());
         server.join().unwrap();
@@ -417,7 +417,7 @@ fn an_end_without_the_end_of_tls_is_a_close_of_a_websocket() {
         loop {
             match websocket.read().unwrap() {
                 Received::Nothing => {
-                    websocket.wait(true, false, &signal).unwrap();
+                    websocket.interest(true, false).wait(&signal).unwrap();
                 }
                 Received::Closed(_) => break,
                 Received::Frame(_) => panic!("a frame from nowhere"),
