@@ -9,7 +9,7 @@ use super::{Action, Driver, Monitor, websocket};
 use crate::core::client::Phase;
 use crate::core::engine::{LinkId, Loss};
 use crate::core::timer::Timestamp;
-use crate::error::{Result, Stage};
+use crate::error::{Reached, Result};
 use crate::event::ManagerEvent;
 use crate::lock::log_later;
 use crate::net::signal::News;
@@ -56,8 +56,8 @@ impl Link {
     }
 
     /// How far its attempt to connect has come.
-    pub(super) fn stage(&self) -> Option<Stage> {
-        self.reader.as_ref().map(|lane| lane.signal.stage())
+    pub(super) fn reached(&self) -> Option<Reached> {
+        self.reader.as_ref().map(|lane| lane.signal.so_far())
     }
 
     /// There is something to do for the threads: what it takes where they sleep, after which they

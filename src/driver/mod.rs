@@ -163,8 +163,8 @@ impl Driver {
         self.run_with(|monitor, now| {
             monitor.armed = None;
             for (link, entry) in &monitor.links {
-                if let Some(stage) = entry.stage() {
-                    monitor.core.reached(*link, stage);
+                if let Some(reached) = entry.reached() {
+                    monitor.core.reached(*link, reached);
                 }
             }
             monitor.core.expire(now);

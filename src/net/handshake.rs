@@ -356,7 +356,7 @@ mod tests {
         let (there, reached) = channel();
         let (request, server) = serve(silent(there));
         let signal = cancel_ends(&reached, move |signal| net().websocket(&request, signal));
-        assert_eq!(signal.stage(), Stage::Http);
+        assert_eq!(signal.so_far().stage, Stage::Http);
         server.join().unwrap();
     }
 

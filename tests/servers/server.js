@@ -29,7 +29,8 @@
 //   disconnect-all {nsp, close}
 //   log, requests, events  what was seen: {entries: [{at, …}], dropped}
 //                          log: what = connect, disconnect (nsp, id, reason), open, close (engine, reason), upgrade
-//                          requests: event = request or upgrade, method, url, headers, rawHeaders, port
+//                          requests: event = request or upgrade, method, url, headers, rawHeaders, port,
+//                          from, to = the addresses of the client and of this side, resumed = whether TLS was
 //                          events: nsp, name, args (bytes as {"$bytes": length}, acks as {"$ack": id})
 //   ticks, blobs, reset    as the events of the same name
 //   pid, crash             the process id; an exit with code 9 at once

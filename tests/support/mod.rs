@@ -5,6 +5,11 @@
 #[cfg(feature = "rustls")]
 pub(crate) mod certs;
 pub(crate) mod client;
+pub(crate) mod dns;
+#[cfg(feature = "rustls")]
+pub(crate) mod faketime;
+pub(crate) mod logged;
+pub(crate) mod network;
 pub(crate) mod process;
 pub(crate) mod raw;
 pub(crate) mod server;

@@ -2,6 +2,7 @@
 
 use std::any::type_name;
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 const ALONE: &str = "SIOT_TEST_ALONE";
@@ -30,17 +31,27 @@ pub(crate) fn fds() -> usize {
 /// Call it as the whole body of a test: `fn claim() { alone(|| { … }); }`.
 #[track_caller]
 pub(crate) fn alone<F: FnOnce()>(body: F) {
+    if again::<F>(Command::new) {
+        body();
+    }
+}
+
+/// Whether this is the process for the test that `F`, a closure in it, names. If not, runs the test
+/// in one, which `start` makes of the path of this program; and fails with it.
+#[track_caller]
+pub(crate) fn again<F>(start: impl FnOnce(PathBuf) -> Command) -> bool {
     // The type of a closure names the function it stands in: crate::module::test::{{closure}}.
     let path = type_name::<F>().trim_end_matches("::{{closure}}");
     let (_, test) = path.split_once("::").expect("a closure in a function");
     if std::env::var(ALONE).as_deref() == Ok(test) {
-        return body();
+        return true;
     }
-    let output = Command::new(std::env::current_exe().expect("own executable"))
+    let mut command = start(std::env::current_exe().expect("own executable"));
+    let output = command
         .args([test, "--exact", "--nocapture", "--include-ignored"])
         .env(ALONE, test)
         .output()
-        .expect("own executable starts");
+        .unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
     let printed = String::from_utf8_lossy(&output.stdout);
     let ran = printed.contains("1 passed");
     assert!(
@@ -48,4 +59,16 @@ pub(crate) fn alone<F: FnOnce()>(body: F) {
         "{test}, alone in its process:\n{printed}\n{}",
         String::from_utf8_lossy(&output.stderr)
     );
+    false
+}
+
+/// The command of an example, as `cargo test` has built it.
+#[track_caller]
+pub(crate) fn example(name: &str) -> Command {
+    let this = std::env::current_exe().expect("own executable");
+    // Beside the folder of this program.
+    let program = this.ancestors().nth(2).expect("a folder above").join("examples").join(name);
+    let path = program.display();
+    assert!(program.exists(), "no {path}: `cargo test --examples` builds it");
+    Command::new(program)
 }

@@ -189,12 +189,11 @@ impl<A> Client<A> {
     /// The attempt took too long.
     pub(super) fn open_timed_out(&mut self) {
         let limit = self.options.timeout.unwrap_or_default();
-        let stage = self.engine.as_ref().map_or(Stage::Engine, Engine::stage);
-        let mut error = Error::new(
-            ErrorKind::Connect(stage),
-            format!("not done within the connect timeout of {limit:?}"),
-        )
-        .timed_out();
+        let reached = self.engine.as_ref().map(Engine::so_far);
+        let reached = reached.cloned().unwrap_or_else(|| Stage::Engine.into());
+        let mut error =
+            reached.too_late(&format!("not done within the connect timeout of {limit:?}"));
+        error = error.with_attempt(reached.address, limit);
         if self.engine.as_ref().is_some_and(Engine::is_doubtful) {
             error = error.with_hint(self.detector.hint());
         }

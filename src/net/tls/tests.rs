@@ -167,7 +167,7 @@ fn messages_of_any_size_go_there_and_back() {
             let (request, server) = serve(config(&identity, None), |_, accept| echo(accept));
             let signal = signal();
             let websocket = net_with(tls.clone()).websocket(&request, &signal).unwrap();
-            assert_eq!(signal.stage(), Stage::Engine);
+            assert_eq!(signal.so_far().stage, Stage::Engine);
             let bytes: Vec<u8> = (0..=u8::MAX).cycle().take(size).collect();
             let done = spawn(move || round_trip(websocket, &signal, bytes));
             done.recv_timeout(LIMIT).unwrap();
@@ -349,7 +349,7 @@ fn a_cancellation_ends_the_handshake() {
         let (there, reached) = channel();
         let server = std::thread::spawn(move || silent(there)(listener));
         let signal = cancel_ends(&reached, move |signal| net_with(tls).websocket(&request, signal));
-        assert_eq!(signal.stage(), Stage::Tls);
+        assert_eq!(signal.so_far().stage, Stage::Tls);
         server.join().unwrap();
     }
 }
