@@ -11,6 +11,7 @@ use bytes::Bytes;
 pub(super) use self::decode::decode;
 use super::json::placeholders_are_valid;
 use super::packet::Packet;
+use super::plain_json::PlainJsonParser;
 use super::socket_packet::{Header, SocketPacket};
 use super::text::MessageText;
 use super::{protocol_error, too_large};
@@ -76,6 +77,7 @@ pub(crate) fn new_parser(
     match kind {
         #[cfg(feature = "msgpack")]
         ParserKind::MessagePack => Box::new(super::msgpack::MsgpackParser::new(max_bytes)),
+        ParserKind::PlainJson => Box::new(PlainJsonParser::default()),
         _ => Box::new(JsonParser::new(max_attachments, max_bytes)),
     }
 }
