@@ -9,6 +9,7 @@
 //                maxHttpBufferSize, connectionStateRecovery, path, cookie, upgradeTimeout, connectTimeout, …)
 //   parser       "msgpack" or "json" (socket.io-msgpack-parser, socket.io-json-parser)
 //   gate         {delay, refuse}: a middleware of `/` that takes its time, and may refuse (with that message)
+//   mute         with 2.0: an error of it stays, and it never tells that `/` is joined
 //   tls          key, cert, ca (PEM text or file names), requestCert, rejectUnauthorized, …
 //   setCookies   values of Set-Cookie on every HTTP response
 //
@@ -127,7 +128,8 @@ async function start(config, record) {
   world.io = versions.create(version, config.minor, world.http, options);
   layer.intercept(world.http, { record, answers: world.answers, setCookies: config.setCookies });
   watchEngine(world);
-  namespaces.open(world);
+  if (config.mute) namespaces.open(world);
+  else versions.keepGreeting(world.io, () => namespaces.open(world));
   world.port = await listen(world.http, config.port || 0, config.host || "127.0.0.1");
   return world;
 }

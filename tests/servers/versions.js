@@ -34,6 +34,13 @@ function dynamic(io, pattern, fallback) {
   return io.parentNsps ? [io.of(pattern)] : fallback.map((name) => io.of(name));
 }
 
+/** Servers 2.0 do not tell that `/` is joined once any other namespace has a middleware: an error of theirs, undone here. */
+function keepGreeting(io, declare) {
+  const greeting = io.eio && io.eio.initialPacket;
+  declare();
+  if (greeting && !io.of("/").fns.length) io.eio.initialPacket = greeting;
+}
+
 /** Joins a room, and calls back when that has happened. */
 function join(socket, version, room, done) {
   if (version >= 3) Promise.resolve(socket.join(room)).then(done);
@@ -78,5 +85,5 @@ function tcpSocket(conn) {
 }
 
 module.exports = {
-  create, parser, namespaces, socketCount, dynamic, join, leave, onEveryEvent, numberAcks, rawAck, tcpSocket,
+  create, parser, namespaces, socketCount, dynamic, keepGreeting, join, leave, onEveryEvent, numberAcks, rawAck, tcpSocket,
 };
