@@ -40,7 +40,7 @@ pub trait Parser: Send {
 
 /// The default parser: JSON text, binary as attachments.
 #[derive(Debug)]
-pub struct JsonParser {
+pub(crate) struct JsonParser {
     // The most attachments that a packet may announce.
     max_attachments: usize,
     // The most bytes that an unfinished packet may hold.
@@ -63,7 +63,7 @@ struct Unfinished {
 
 impl JsonParser {
     /// A parser with its limits.
-    pub fn new(max_attachments: usize, max_bytes: usize) -> Self {
+    pub(crate) fn new(max_attachments: usize, max_bytes: usize) -> Self {
         Self { max_attachments, max_bytes, lax: false, unfinished: None }
     }
 }
