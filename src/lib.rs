@@ -244,7 +244,8 @@
 //! Servers 1.x and 2.x join the namespace `/` by themselves, and take credentials as a query:
 //! [`Builder::auth`] does that for other namespaces, [`Builder::query`] for `/`.
 //!
-//! Packets are JSON, or with the feature `msgpack` `MessagePack` ([`Builder::parser`]).
+//! Packets are JSON with binary beside it, plain JSON, or with the feature `msgpack` `MessagePack`,
+//! as the server has it ([`Builder::parser`]).
 //!
 //! Rust 1.85 or newer, on Linux.
 #![forbid(unsafe_code)]

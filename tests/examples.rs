@@ -85,6 +85,23 @@ examples! {
         "  the proxy is asked for 127.0.0.1:…",
         "connected, as /#…",
     ],
+    legacy_server: [
+        "  server: / is joined, with the token \"of the URL\"",
+        "found: Engine.IO 3 over …",
+        "event: echo came back with [\"echo\",\"€\",42]",
+        "ack: \"again\"",
+        "  server: /orders is joined, with the token \"of the namespace\"",
+        "namespace: /orders is joined",
+        "told: Engine.IO 3 over …",
+        "done",
+    ],
+    #[cfg(feature = "msgpack")]
+    msgpack: [
+        "connected as /#…",
+        "ack: \"photo.jpg\", Binary(4 bytes: ff d8 ff e0), 21.5",
+        "received: …",
+        "done",
+    ],
     #[cfg(feature = "polling")]
     doctor: [
         "  ok     DNS …",
