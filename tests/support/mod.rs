@@ -5,6 +5,7 @@
 #[cfg(feature = "rustls")]
 pub(crate) mod certs;
 pub(crate) mod client;
+pub(crate) mod emulator;
 pub(crate) mod process;
 pub(crate) mod raw;
 pub(crate) mod server;
@@ -12,7 +13,7 @@ pub(crate) mod source;
 pub(crate) mod wait;
 
 pub(crate) use client::{Client, Via, over_each_transport, shared};
-pub(crate) use process::{alone, fds, threads};
+pub(crate) use process::{alone, fds, this_program, threads};
 pub(crate) use server::Server;
 pub(crate) use wait::{LIMIT, eventually, recv_within};
 

@@ -4,6 +4,8 @@ use std::any::type_name;
 use std::fs;
 use std::process::Command;
 
+use super::emulator;
+
 const ALONE: &str = "SIOT_TEST_ALONE";
 
 /// The names of all threads of this process, sorted. The kernel cuts names to 15 bytes.
@@ -24,6 +26,11 @@ pub(crate) fn fds() -> usize {
     fs::read_dir("/proc/self/fd").expect("procfs").count() - 1
 }
 
+/// A command that starts this program anew.
+pub(crate) fn this_program() -> Command {
+    emulator::command(&std::env::current_exe().expect("own executable"))
+}
+
 /// Runs the calling test's closure in a process of its own: for what is counted by process
 /// (threads, descriptors, memory), since other tests run at the same time in this one.
 ///
@@ -36,7 +43,7 @@ pub(crate) fn alone<F: FnOnce()>(body: F) {
     if std::env::var(ALONE).as_deref() == Ok(test) {
         return body();
     }
-    let output = Command::new(std::env::current_exe().expect("own executable"))
+    let output = this_program()
         .args([test, "--exact", "--nocapture", "--include-ignored"])
         .env(ALONE, test)
         .output()
