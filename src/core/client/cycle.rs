@@ -194,7 +194,7 @@ impl<A> Client<A> {
     /// speaks.
     fn told_may_be_wrong(&self) -> bool {
         self.detector.is_told()
-            && self.engine.as_ref().is_some_and(|engine| engine.stage() >= Stage::Engine)
+            && self.engine.as_ref().is_some_and(|engine| engine.so_far().stage >= Stage::Engine)
     }
 
     /// The attempt took too long.
