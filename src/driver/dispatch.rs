@@ -9,8 +9,9 @@ use super::Driver;
 use crate::core::namespace::NamespaceId;
 use crate::driver::ack_slot::AckCallback;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{AckReply, Event, ManagerEvent, Status};
+use crate::event::{AckReply, Event};
 use crate::lock::log_later;
+use crate::news::{ManagerEvent, Status};
 use crate::payload::Payload;
 
 /// A callback for events.

@@ -37,9 +37,10 @@ use crate::core::engine::LinkId;
 use crate::core::namespace::{Auth, NamespaceId};
 use crate::core::timer::Timestamp;
 use crate::error::{Error, Result};
-use crate::event::{AckReply, Event, ManagerEvent, Status};
+use crate::event::{AckReply, Event};
 use crate::lock::{Locked, lock, log_later};
 use crate::net::{Net, Signal};
+use crate::news::{ManagerEvent, Status};
 use crate::options::ManagerOptions;
 use crate::payload::Payload;
 #[cfg(feature = "polling")]

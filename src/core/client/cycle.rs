@@ -8,8 +8,8 @@ use crate::core::namespace::Phase as Joining;
 use crate::core::root::Root;
 use crate::core::timer::{Timer, Timestamp};
 use crate::error::{Error, ErrorKind, Stage};
-use crate::event::{DisconnectReason, ManagerEvent, Status};
 use crate::lock::log_later;
+use crate::news::{DisconnectReason, ManagerEvent, Status};
 use crate::options::Transport;
 
 /// How long an upgrade may take where attempts to connect have no limit. Servers give it 10 s.
