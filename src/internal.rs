@@ -7,17 +7,26 @@
 pub use crate::payload::Payload;
 pub use crate::proto::handshake::Handshake;
 pub use crate::proto::packet::{Packet, Probe};
-pub use crate::proto::parser::{JsonParser, Parser};
+pub use crate::proto::parser::Parser;
 pub use crate::proto::revision::{Body, Dialect, Frame, Heartbeat};
 pub use crate::proto::socket_packet::{Header, Kind, SocketPacket};
 
 use crate::error::Result;
 use crate::event::{AckReply, Event, Reply};
+use crate::options::ParserKind;
+use crate::proto::parser::new_parser;
 use crate::proto::revision::{V3_DIALECT, V4_DIALECT};
 
 /// The dialect of a session whose query has this `EIO`.
 pub fn dialect(eio: &str) -> Option<&'static dyn Dialect> {
     [V3_DIALECT, V4_DIALECT].into_iter().find(|dialect| dialect.eio() == eio)
+}
+
+/// A parser for a session of this dialect, without limits.
+pub fn parser(kind: ParserKind, dialect: &dyn Dialect) -> Box<dyn Parser> {
+    let mut parser = new_parser(kind, usize::MAX, usize::MAX);
+    parser.set_lax(dialect.is_lax());
+    parser
 }
 
 /// Makes an event of a packet; `reply` sends the acknowledgement that it asks for.

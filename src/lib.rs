@@ -244,7 +244,8 @@
 //! Servers 1.x and 2.x join the namespace `/` by themselves, and take credentials as a query:
 //! [`Builder::auth`] does that for other namespaces, [`Builder::query`] for `/`.
 //!
-//! Packets are JSON, or with the feature `msgpack` `MessagePack` ([`Builder::parser`]).
+//! Packets are JSON with binary beside it, plain JSON, or with the feature `msgpack` `MessagePack`,
+//! as the server has it ([`Builder::parser`]).
 //!
 //! Rust 1.85 or newer, on Linux.
 #![forbid(unsafe_code)]
@@ -265,6 +266,7 @@ mod io;
 mod lock;
 mod manager;
 mod net;
+mod news;
 mod options;
 mod payload;
 mod proto;
@@ -280,9 +282,10 @@ pub use driver::listeners::ListenerId;
 pub use emitter::Emitter;
 pub use engine::{EngineEvent, EngineInfo, EnginePacket, EngineState, PacketType};
 pub use error::{Error, ErrorKind, Result, Stage};
-pub use event::{AckReply, DisconnectReason, Event, ManagerEvent, Status};
+pub use event::{AckReply, Event};
 pub use io::io;
 pub use manager::{Counters, Manager};
+pub use news::{DisconnectReason, ManagerEvent, Status};
 pub use options::{
     Limits, ParserKind, Proxy, Revision, Timeouts, Tls, TlsBackend, TlsVersion, Transport, WhenFull,
 };

@@ -1,8 +1,10 @@
 //! Runs the examples, as `cargo test` has built them, and looks at what they print.
 
+#[path = "support/emulator.rs"]
+mod emulator;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// The examples, each with some of its lines in their order. A line may end with `…` for the rest.
@@ -85,6 +87,23 @@ examples! {
         "  the proxy is asked for 127.0.0.1:…",
         "connected, as /#…",
     ],
+    legacy_server: [
+        "  server: / is joined, with the token \"of the URL\"",
+        "found: Engine.IO 3 over …",
+        "event: echo came back with [\"echo\",\"€\",42]",
+        "ack: \"again\"",
+        "  server: /orders is joined, with the token \"of the namespace\"",
+        "namespace: /orders is joined",
+        "told: Engine.IO 3 over …",
+        "done",
+    ],
+    #[cfg(feature = "msgpack")]
+    msgpack: [
+        "connected as /#…",
+        "ack: \"photo.jpg\", Binary(4 bytes: ff d8 ff e0), 21.5",
+        "received: …",
+        "done",
+    ],
     #[cfg(feature = "polling")]
     doctor: [
         "  ok     DNS …",
@@ -109,7 +128,7 @@ examples! {
 fn run(name: &str, lines: &[&str]) {
     let program = folder().join(name);
     let start = Instant::now();
-    let output = Command::new(&program).output().unwrap_or_else(|error| {
+    let output = emulator::command(&program).output().unwrap_or_else(|error| {
         panic!("{}: {error} (`cargo test --examples` builds it)", program.display())
     });
     let printed = String::from_utf8_lossy(&output.stdout);

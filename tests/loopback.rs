@@ -11,39 +11,81 @@ use std::time::{Duration, Instant};
 use peer::{Options, Peer, PeerSocket, Refusal};
 use serde_json::json;
 use siot::{
-    ArgList, Binary, Builder, Counters, DisconnectReason, ErrorKind, ManagerEvent, Socket, Stage,
-    Status, Subscription, Transport, Value,
+    ArgList, Binary, Builder, Counters, DisconnectReason, EngineEvent, ErrorKind, PacketType,
+    ParserKind, Revision, Socket, SocketOptions, Stage, Status, Subscription, Transport, Value,
 };
 
 /// For everything that happens soon or never; emulated machines are slow.
 const LIMIT: Duration = Duration::from_secs(30);
 
-const WEBSOCKET: &[Transport] = &[Transport::WebSocket];
-
 /// The transports to test with; the last way is the upgrade.
 #[cfg(feature = "polling")]
-const WAYS: &[&[Transport]] =
-    &[WEBSOCKET, &[Transport::Polling], &[Transport::Polling, Transport::WebSocket]];
+const TRANSPORTS: &[&[Transport]] =
+    &[&[Transport::WebSocket], &[Transport::Polling], &[Transport::Polling, Transport::WebSocket]];
 #[cfg(not(feature = "polling"))]
-const WAYS: &[&[Transport]] = &[WEBSOCKET];
+const TRANSPORTS: &[&[Transport]] = &[&[Transport::WebSocket]];
 
-fn start(options: Options) -> Peer {
+/// How a client comes to a peer.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    transports: &'static [Transport],
+    /// The peer is an old server, which has to be found out.
+    old: bool,
+    #[cfg_attr(
+        not(feature = "rustls"),
+        allow(dead_code, reason = "it needs rustls on both sides")
+    )]
+    tls: bool,
+}
+
+/// Every way: both revisions over each transport, and over all of them with TLS.
+fn ways() -> impl Iterator<Item = Way> {
+    let last = TRANSPORTS.last().filter(|_| cfg!(feature = "rustls"));
+    let plain = TRANSPORTS.iter().map(|transports| (*transports, false));
+    let all = plain.chain(last.map(|transports| (*transports, true)));
+    all.flat_map(|(transports, tls)| [false, true].map(|old| Way { transports, old, tls }))
+}
+
+/// The authority that peers with TLS have their certificates of.
+#[cfg(feature = "rustls")]
+fn authority() -> &'static peer::tls::Authority {
+    static AUTHORITY: std::sync::OnceLock<peer::tls::Authority> = std::sync::OnceLock::new();
+    AUTHORITY.get_or_init(|| peer::tls::Authority::new().expect("an authority"))
+}
+
+fn start(options: Options, way: Way) -> Peer {
+    let options = if way.old { options.old() } else { options };
+    #[cfg(feature = "rustls")]
+    let options = if way.tls {
+        options.tls(authority().server(false).expect("a certificate"))
+    } else {
+        options
+    };
     options.start().expect("a peer")
 }
 
 /// A socket that will reconnect soon, not connected yet.
-fn builder(url: &str, way: &[Transport]) -> Builder {
-    Builder::new(url)
-        .transports(way.iter().copied())
+fn builder(peer: &Peer, way: Way) -> Builder {
+    let builder = Builder::new(peer.url())
+        .transports(way.transports.iter().copied())
         .reconnection_delay(Duration::from_millis(10))
         .reconnection_delay_max(Duration::from_millis(50))
-        .auto_connect(false)
+        .auto_connect(false);
+    #[cfg(feature = "rustls")]
+    let builder = if way.tls {
+        builder.tls(siot::Tls::new().ca_pem(authority().pem()).built_in_roots(false))
+    } else {
+        builder
+    };
+    builder
 }
 
-fn connect(peer: &Peer, way: &[Transport]) -> Socket {
-    let socket = builder(&peer.url(), way).build().unwrap();
+fn connect(peer: &Peer, way: Way) -> Socket {
+    let socket = builder(peer, way).build().unwrap();
     socket.connect();
     socket.wait_connected(LIMIT).unwrap();
+    let protocol = socket.manager().engine().map(|engine| engine.protocol);
+    assert_eq!(protocol, Some(if way.old { 3 } else { 4 }));
     socket
 }
 
@@ -72,8 +114,8 @@ fn eventually(what: &str, condition: impl Fn() -> bool) {
 
 #[test]
 fn events_and_acks_pass_in_both_directions() {
-    for &way in WAYS {
-        let peer = Peer::start().unwrap();
+    for way in ways() {
+        let peer = start(Peer::options(), way);
         let socket = connect(&peer, way);
         let echoes = socket.subscribe("echo");
         let answers = socket.subscribe("answer");
@@ -97,8 +139,8 @@ fn events_and_acks_pass_in_both_directions() {
 #[test]
 fn binary_comes_back_as_it_was() {
     let large: Binary = (0_u32..300_000).map(|n| n.to_le_bytes()[n as usize % 3]).collect();
-    for &way in WAYS {
-        let peer = Peer::start().unwrap();
+    for way in ways() {
+        let peer = start(Peer::options(), way);
         let socket = connect(&peer, way);
         let nested: Value =
             [("deep", Value::from(vec![large.clone(), Binary::default()]))].into_iter().collect();
@@ -110,8 +152,10 @@ fn binary_comes_back_as_it_was() {
 
 #[test]
 fn many_events_stay_in_order_whatever_a_request_may_hold() {
-    for &way in WAYS {
-        let peer = start(Peer::options().max_payload(400));
+    for way in ways() {
+        // Old servers do not say how much they take.
+        let options = if way.old { Peer::options() } else { Peer::options().max_payload(400) };
+        let peer = start(options, way);
         let socket = connect(&peer, way);
         let echoes = socket.subscribe("echo");
         for n in 0..200 {
@@ -127,31 +171,34 @@ fn many_events_stay_in_order_whatever_a_request_may_hold() {
 #[test]
 #[cfg(feature = "polling")]
 fn a_session_moves_to_websocket_and_loses_nothing() {
-    let peer = Peer::start().unwrap();
-    let manager = builder(&peer.url(), WAYS[2]).manager().unwrap();
-    let events = manager.events();
-    let socket = manager.socket("/").unwrap();
-    let echoes = socket.subscribe("echo");
-    let mut sent = 0;
-    let mut upgraded = false;
-    while !upgraded {
-        socket.emit("echo", sent).unwrap();
-        sent += 1;
-        upgraded = events.try_iter().any(|event| matches!(event, ManagerEvent::Upgrade(_)));
-        assert!(sent < 100_000, "no upgrade");
-        thread::sleep(Duration::from_micros(200));
-    }
-    assert_eq!(manager.transport(), Some(Transport::WebSocket));
-    eventually("the peer knows of the upgrade", || peer.any_on_websocket());
-    for n in 0..sent {
-        assert_eq!(echoes.recv_timeout(LIMIT).unwrap().args::<u32>().unwrap(), n);
+    for way in ways().filter(|way| way.transports.len() == 2) {
+        let peer = start(Peer::options(), way);
+        let manager = builder(&peer, way).manager().unwrap();
+        let events = manager.events();
+        let socket = manager.socket("/").unwrap();
+        let echoes = socket.subscribe("echo");
+        let mut sent = 0;
+        let mut upgraded = false;
+        while !upgraded {
+            socket.emit("echo", sent).unwrap();
+            sent += 1;
+            upgraded =
+                events.try_iter().any(|event| matches!(event, siot::ManagerEvent::Upgrade(_)));
+            assert!(sent < 100_000, "no upgrade: {way:?}");
+            thread::sleep(Duration::from_micros(200));
+        }
+        assert_eq!(manager.transport(), Some(Transport::WebSocket));
+        eventually("the peer knows of the upgrade", || peer.any_on_websocket());
+        for n in 0..sent {
+            assert_eq!(echoes.recv_timeout(LIMIT).unwrap().args::<u32>().unwrap(), n, "{way:?}");
+        }
     }
 }
 
 #[test]
 fn a_lost_connection_comes_back_and_what_waited_is_sent() {
-    for &way in WAYS {
-        let peer = Peer::start().unwrap();
+    for way in ways() {
+        let peer = start(Peer::options(), way);
         let socket = connect(&peer, way);
         let (status, echoes) = (socket.status(), socket.subscribe("echo"));
         let first = connected(&status);
@@ -191,8 +238,8 @@ fn a_lost_connection_comes_back_and_what_waited_is_sent() {
 
 #[test]
 fn an_awaited_acknowledgement_ends_with_the_connection() {
-    for &way in WAYS {
-        let peer = start(Peer::options().on("silence", |_, _| Ok(())));
+    for way in ways() {
+        let peer = start(Peer::options().on("silence", |_, _| Ok(())), way);
         let socket = connect(&peer, way);
         let awaited = socket.emit_with_ack("silence", ()).unwrap();
         // It is under way, since what came after it is answered.
@@ -205,9 +252,9 @@ fn an_awaited_acknowledgement_ends_with_the_connection() {
 
 #[test]
 fn namespaces_share_a_connection_and_nothing_else() {
-    for &way in WAYS {
-        let peer = Peer::start().unwrap();
-        let manager = builder(&peer.url(), way).manager().unwrap();
+    for way in ways() {
+        let peer = start(Peer::options(), way);
+        let manager = builder(&peer, way).manager().unwrap();
         let sockets: Vec<_> =
             (0..20).map(|n| manager.socket(&format!("/room-{n}")).unwrap()).collect();
         let news: Vec<_> = sockets.iter().map(|socket| socket.subscribe("news")).collect();
@@ -234,51 +281,85 @@ fn namespaces_share_a_connection_and_nothing_else() {
 
 #[test]
 fn a_refusal_gives_the_servers_message_and_data() {
-    for &way in WAYS {
-        let peer = start(Peer::options().admit(|namespace, _| {
-            if namespace == "/open" {
-                return Ok(());
+    for way in ways() {
+        let options = Peer::options().admit(|namespace, _| match namespace {
+            "/closed" => {
+                let data = json!({ "retry": [1, 2] }).into();
+                Err(Refusal { message: "not you".into(), data })
             }
-            let data = json!({ "retry": [1, 2] }).into();
-            Err(Refusal { message: "not you".into(), data })
-        }));
-        let manager = builder(&peer.url(), way).manager().unwrap();
+            "/locked" => Err(Refusal { message: "locked".into(), data: Value::Null }),
+            _ => Ok(()),
+        });
+        let peer = start(options, way);
+        let manager = builder(&peer, way).manager().unwrap();
         let closed = manager.socket("/closed").unwrap();
         let error = closed.wait_connected(LIMIT).unwrap_err();
-        assert_eq!((error.kind(), error.message()), (ErrorKind::Refused, "not you"), "{way:?}");
+        assert_eq!(error.kind(), ErrorKind::Refused, "{way:?}");
         assert_eq!(error.data(), Some(r#"{"retry":[1,2]}"#));
+        if !way.old {
+            // Old servers send one of the two.
+            assert_eq!(error.message(), "not you");
+        }
         assert!(!closed.active());
+        let locked = manager.socket("/locked").unwrap();
+        assert_eq!(locked.wait_connected(LIMIT).unwrap_err().message(), "locked", "{way:?}");
         manager.socket("/open").unwrap().wait_connected(LIMIT).unwrap();
     }
 }
 
 #[test]
 fn credentials_are_asked_for_at_each_connection() {
-    static ASKED: AtomicU32 = AtomicU32::new(0);
-    let (sender, seen) = crossbeam_channel::unbounded();
-    let peer = start(Peer::options().admit(move |_, auth| {
-        // The test may have ended.
-        let _ = sender.send(auth["token"].as_u64());
-        Ok(())
-    }));
-    let socket = builder(&peer.url(), WEBSOCKET)
-        .auth_with(|| Ok(json!({ "token": ASKED.fetch_add(1, Ordering::SeqCst) })))
-        .build()
-        .unwrap();
-    let status = socket.status();
-    socket.connect();
-    for token in 0..3 {
-        connected(&status);
-        assert_eq!(seen.recv_timeout(LIMIT), Ok(Some(token)));
-        peer.drop_connections();
-        disconnected(&status);
+    for way in ways() {
+        let (sender, seen) = crossbeam_channel::unbounded();
+        let options = Peer::options().admit(move |namespace, auth| {
+            if namespace == "/private" {
+                // The test may have ended.
+                let _ = sender.send((auth["token"].clone(), auth["more"].clone()));
+            }
+            Ok(())
+        });
+        let peer = start(options, way);
+        let asked = AtomicU32::new(0);
+        let manager = builder(&peer, way).manager().unwrap();
+        let options = SocketOptions::new().auto_connect(false).auth_with(move || {
+            let token = asked.fetch_add(1, Ordering::SeqCst).to_string();
+            Ok(json!({ "token": token, "more": "é&=+% " }))
+        });
+        let socket = manager.socket_with("/private", options).unwrap();
+        let status = socket.status();
+        socket.connect();
+        for token in 0..3 {
+            connected(&status);
+            let (seen, more) = seen.recv_timeout(LIMIT).unwrap();
+            assert_eq!(seen.as_str(), Some(&*token.to_string()), "{way:?}");
+            assert_eq!(more.as_str(), Some("é&=+% "), "{way:?}");
+            peer.drop_connections();
+            disconnected(&status);
+        }
+    }
+}
+
+#[test]
+fn an_old_server_has_the_credentials_of_the_root_in_the_url() {
+    for way in ways().filter(|way| way.old) {
+        let options = Peer::options().admit(|_, query| match query["token"].as_str() {
+            Some("1 2") => Ok(()),
+            _ => Err(Refusal { message: "no token".into(), data: Value::Null }),
+        });
+        let peer = start(options, way);
+        let socket = builder(&peer, way).query("token", "1 2").build().unwrap();
+        socket.connect();
+        socket.wait_connected(LIMIT).unwrap();
+        let stranger = builder(&peer, way).force_new(true).build().unwrap();
+        stranger.connect();
+        assert_eq!(stranger.wait_connected(LIMIT).unwrap_err().message(), "no token", "{way:?}");
     }
 }
 
 #[test]
 fn a_server_that_says_goodbye_is_left_alone() {
-    for &way in WAYS {
-        let peer = Peer::start().unwrap();
+    for way in ways() {
+        let peer = start(Peer::options(), way);
         let socket = connect(&peer, way);
         let status = socket.status();
         connected(&status);
@@ -292,15 +373,21 @@ fn a_server_that_says_goodbye_is_left_alone() {
 
 #[test]
 fn heartbeats_keep_a_quiet_connection() {
-    for &way in WAYS {
-        let peer = start(Peer::options().ping(Duration::from_millis(40), LIMIT));
-        let manager = builder(&peer.url(), way).manager().unwrap();
-        let events = manager.events();
+    for way in ways() {
+        let peer = start(Peer::options().ping(Duration::from_millis(40), LIMIT), way);
+        let manager = builder(&peer, way).manager().unwrap();
+        let packets = manager.engine_events();
         let status = manager.socket("/").unwrap().status();
         connected(&status);
-        let mut pings = 0;
-        while pings < 4 {
-            pings += u32::from(matches!(events.recv_timeout(LIMIT), Ok(ManagerEvent::Ping)));
+        // What comes of a heartbeat: it is the server's, or else the answer to the client's.
+        let expected = if way.old { PacketType::Pong } else { PacketType::Ping };
+        let (mut beats, mut others) = (0, 0);
+        while beats < 4 {
+            match packets.recv_timeout(LIMIT).unwrap() {
+                EngineEvent::Packet(packet) if packet.packet_type() == expected => beats += 1,
+                _ => others += 1,
+            }
+            assert!(others < 100, "{beats} heartbeats: {way:?}");
         }
         assert!(status.try_recv().is_none(), "{way:?}");
         assert_eq!(peer.sessions(), 1);
@@ -309,9 +396,9 @@ fn heartbeats_keep_a_quiet_connection() {
 
 #[test]
 fn a_server_without_heartbeats_is_given_up() {
-    for &way in WAYS {
+    for way in ways() {
         let limit = Duration::from_millis(100);
-        let peer = start(Peer::options().ping(limit, limit).no_pings());
+        let peer = start(Peer::options().ping(limit, limit).no_pings(), way);
         let socket = connect(&peer, way);
         let status = socket.status();
         connected(&status);
@@ -321,17 +408,59 @@ fn a_server_without_heartbeats_is_given_up() {
 
 #[test]
 fn closing_sends_what_waits_and_leaves_no_session() {
-    for &way in WAYS {
+    for way in ways() {
         let (sender, received) = crossbeam_channel::unbounded();
-        let peer = start(Peer::options().on("last", move |_: &PeerSocket, event| {
+        let options = Peer::options().on("last", move |_: &PeerSocket, event| {
             // The test may have ended.
             let _ = sender.send(event.args::<ArgList>()?.0.len());
             Ok(())
-        }));
+        });
+        let peer = start(options, way);
         let socket = connect(&peer, way);
         socket.emit("last", ("words", Binary::from([1, 2, 3]))).unwrap();
         socket.manager().close(LIMIT);
         assert_eq!(received.recv_timeout(LIMIT), Ok(2), "{way:?}");
         eventually("the peer has no session left", || peer.sessions() == 0);
+    }
+}
+
+#[test]
+fn a_server_of_both_revisions_is_spoken_to_as_it_is_told() {
+    for way in ways().filter(|way| !way.old) {
+        let peer = start(Peer::options(), way);
+        let manager = builder(&peer, way).revision(Revision::V3).manager().unwrap();
+        let socket = manager.socket("/deep").unwrap();
+        socket.connect();
+        socket.wait_connected(LIMIT).unwrap();
+        assert_eq!(manager.engine().map(|engine| engine.protocol), Some(3), "{way:?}");
+        let echo = ("€😀", Binary::from_static(&[0, 255]));
+        let back: (String, Binary) =
+            socket.timeout(LIMIT).emit_with_ack("echo", &echo).unwrap().wait().unwrap();
+        assert_eq!((&*back.0, &back.1), (echo.0, &echo.1), "{way:?}");
+    }
+}
+
+#[test]
+fn every_parser_carries_events_and_binary() {
+    let parsers = [
+        ParserKind::Json,
+        ParserKind::PlainJson,
+        #[cfg(feature = "msgpack")]
+        ParserKind::MessagePack,
+    ];
+    for (parser, way) in parsers.into_iter().flat_map(|parser| ways().map(move |way| (parser, way)))
+    {
+        let peer = start(Peer::options().parser(parser), way);
+        let manager = builder(&peer, way).parser(parser).manager().unwrap();
+        for namespace in ["/", "/deep"] {
+            let socket = manager.socket(namespace).unwrap();
+            socket.wait_connected(LIMIT).unwrap();
+            let bytes: Binary = (0..=255).collect();
+            let numbers = [0, 255, 256, -1, -128, 65_536, i64::MAX, i64::MIN];
+            let echo = (bytes, numbers.to_vec(), "€😀".to_owned(), 1.5e300, None::<bool>);
+            let ack = socket.timeout(LIMIT).emit_with_ack("echo", &echo).unwrap();
+            let back: (Binary, Vec<i64>, String, f64, Option<bool>) = ack.wait().unwrap();
+            assert!(back == echo, "{parser:?} {way:?}: {back:?}");
+        }
     }
 }

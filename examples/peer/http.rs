@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::io::{self, BufReader, Read};
 use std::sync::Arc;
 
-use siot::Transport;
+use percent_encoding::percent_decode_str;
 use siot::internal::Body;
+use siot::{Transport, Value};
 
 use super::session::Session;
 use super::{Shared, Stream, lock, websocket};
@@ -58,7 +59,7 @@ fn open(
     if request.method != "GET" {
         return refuse(stream, 2, "Bad handshake method");
     }
-    let Some(session) = Session::open(shared, request.eio(), Transport::Polling) else {
+    let Some(session) = Session::open(shared, request, Transport::Polling) else {
         return refuse(stream, 5, "Unsupported protocol version");
     };
     answer_poll(stream, session.poll())
@@ -143,21 +144,25 @@ impl Request {
         let mut first = lines.next().unwrap_or_default().split(' ');
         let (method, target) = (first.next().unwrap_or_default(), first.next().unwrap_or_default());
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let pair = |text: &str, by| {
-            let (name, value) = text.split_once(by).unwrap_or((text, ""));
-            (name.trim().to_owned(), value.trim().to_owned())
-        };
         let headers = lines.map(|line| pair(line, ':'));
         Ok(Some(Self {
             method: method.to_owned(),
             path: path.to_owned(),
-            query: query.split('&').map(|text| pair(text, '=')).collect(),
-            headers: headers.map(|(name, value)| (name.to_ascii_lowercase(), value)).collect(),
+            query: pairs(query),
+            headers: headers
+                .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+                .collect(),
         }))
     }
 
     pub(super) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", String::as_str)
+    }
+
+    /// All that stands in the query.
+    pub(super) fn parameters(&self) -> Value {
+        let pairs = self.query.iter();
+        pairs.map(|(name, value)| (name.as_str(), Value::from(value.as_str()))).collect()
     }
 
     pub(super) fn eio(&self) -> &str {
@@ -171,6 +176,23 @@ impl Request {
     pub(super) fn transport(&self) -> &str {
         self.query.get("transport").map_or("", String::as_str)
     }
+}
+
+/// The parameters of a query.
+pub(super) fn parameters(query: &str) -> Value {
+    pairs(query).into_iter().map(|(name, value)| (name, Value::from(value))).collect()
+}
+
+fn pairs(query: &str) -> HashMap<String, String> {
+    let decode = |text| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let pairs = query.split('&').map(|text| pair(text, '='));
+    pairs.map(|(name, value)| (decode(name), decode(value))).collect()
+}
+
+/// What stands on both sides of a separator.
+fn pair(text: &str, by: char) -> (&str, &str) {
+    let (name, value) = text.split_once(by).unwrap_or((text, ""));
+    (name.trim(), value.trim())
 }
 
 /// Fills a buffer.

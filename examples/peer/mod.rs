@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use siot::internal::Payload;
-use siot::{Event, Transport, Value};
+use siot::{Event, ParserKind, Transport, Value};
 
 use session::Session;
 pub(crate) use socket::PeerSocket;
@@ -52,6 +52,8 @@ pub(crate) struct Options {
     ping_timeout: Duration,
     pings: bool,
     max_payload: usize,
+    old: bool,
+    parser: ParserKind,
     admit: Box<Admission>,
     handlers: HashMap<String, Handler>,
     #[cfg(feature = "rustls")]
@@ -100,6 +102,19 @@ impl Options {
     /// The largest message and the largest body of a request, in bytes.
     pub(crate) fn max_payload(mut self, bytes: usize) -> Self {
         self.max_payload = bytes;
+        self
+    }
+
+    /// Speaks Engine.IO 3 whatever it is asked for, as servers 1.x and 2.x do. Without this it speaks
+    /// what it is asked for, as servers 4.x do with `allowEIO3`.
+    pub(crate) fn old(mut self) -> Self {
+        self.old = true;
+        self
+    }
+
+    /// How packets are written.
+    pub(crate) fn parser(mut self, parser: ParserKind) -> Self {
+        self.parser = parser;
         self
     }
 
@@ -154,6 +169,8 @@ impl Peer {
             ping_timeout: Duration::from_secs(20),
             pings: true,
             max_payload: 1_000_000,
+            old: false,
+            parser: ParserKind::Json,
             admit: Box::new(|_, _| Ok(())),
             handlers: HashMap::new(),
             #[cfg(feature = "rustls")]

@@ -6,12 +6,13 @@ use std::time::Instant;
 
 use serde_json::json;
 use siot::internal::{
-    self, Body, Dialect, Handshake, Header, Heartbeat, JsonParser, Kind, Packet, Parser, Payload,
-    Probe, SocketPacket,
+    self, Body, Dialect, Handshake, Header, Heartbeat, Kind, Packet, Parser, Payload, Probe,
+    SocketPacket,
 };
 use siot::{AckReply, Result, Transport, Value};
 
-use super::{Options, PeerSocket, Shared, lock};
+use super::http::{Request, parameters};
+use super::{Options, PeerSocket, Refusal, Shared, lock};
 
 /// What is called with the client's answer.
 pub(super) type AckCallback = Box<dyn FnOnce(AckReply) + Send>;
@@ -35,9 +36,10 @@ struct State {
     /// A poll waits.
     polling: bool,
     queue: VecDeque<Packet>,
-    parser: JsonParser,
+    parser: Box<dyn Parser>,
     next_ping: Instant,
-    pong_due: Option<Instant>,
+    /// When the client has to have said something.
+    due: Option<Instant>,
     namespaces: HashMap<String, Namespace>,
 }
 
@@ -50,16 +52,23 @@ struct Namespace {
 
 impl Session {
     /// Opens a session, with its handshake in the queue; `None` for an unknown revision.
-    pub(super) fn open(shared: &Arc<Shared>, eio: &str, transport: Transport) -> Option<Arc<Self>> {
-        let dialect = internal::dialect(eio)?;
+    pub(super) fn open(
+        shared: &Arc<Shared>,
+        request: &Request,
+        transport: Transport,
+    ) -> Option<Arc<Self>> {
         let options = &shared.options;
+        // Old servers do not care what they are asked for.
+        let dialect = internal::dialect(if options.old { "3" } else { request.eio() })?;
+        let now = Instant::now();
+        let patience = options.ping_interval + options.ping_timeout;
         let handshake = Handshake {
             sid: format!("{:032x}", fastrand::u128(..)),
             upgrade_to_websocket: transport == Transport::Polling
                 && options.transports.contains(&Transport::WebSocket),
             ping_interval: options.ping_interval,
             ping_timeout: options.ping_timeout,
-            max_payload: Some(options.max_payload),
+            max_payload: (!options.old).then_some(options.max_payload),
         };
         let session = Arc::new(Self {
             sid: handshake.sid.clone(),
@@ -71,15 +80,15 @@ impl Session {
                 probed: false,
                 polling: false,
                 queue: VecDeque::from([Packet::Open(handshake.to_json())]),
-                parser: JsonParser::new(usize::MAX, usize::MAX),
-                next_ping: Instant::now() + options.ping_interval,
-                pong_due: None,
+                parser: internal::parser(options.parser, dialect),
+                next_ping: now + options.ping_interval,
+                due: (dialect.heartbeat() == Heartbeat::ClientPings).then(|| now + patience),
                 namespaces: HashMap::new(),
             }),
             changed: Condvar::new(),
         });
         if dialect.joins_root() {
-            session.join("/", &Value::Null).ok()?;
+            session.join("/", &request.parameters()).ok()?;
         }
         lock(&shared.sessions).insert(handshake.sid, Arc::clone(&session));
         Some(session)
@@ -99,19 +108,36 @@ impl Session {
 
     /// Sends a heartbeat when it is time; `false` when the session is over.
     pub(super) fn tick(&self, options: &Options) -> bool {
-        if options.pings && self.dialect.heartbeat() == Heartbeat::ServerPings {
-            let now = Instant::now();
-            let mut state = lock(&self.state);
-            if state.pong_due.is_some_and(|due| due < now) {
-                state.closed = true;
-            } else if state.pong_due.is_none() && state.next_ping <= now {
-                state.next_ping = now + options.ping_interval;
-                state.pong_due = Some(now + options.ping_timeout);
-                state.queue.push_back(Packet::Ping(Probe::Heartbeat));
-            }
-            self.changed.notify_all();
+        let now = Instant::now();
+        let mut state = lock(&self.state);
+        if state.due.is_some_and(|due| due < now) {
+            state.closed = true;
+        } else if options.pings
+            && self.dialect.heartbeat() == Heartbeat::ServerPings
+            && state.due.is_none()
+            && state.next_ping <= now
+        {
+            state.next_ping = now + options.ping_interval;
+            state.due = Some(now + options.ping_timeout);
+            state.queue.push_back(Packet::Ping(Probe::Heartbeat));
         }
-        !self.is_closed()
+        self.changed.notify_all();
+        !state.closed
+    }
+
+    /// The client has said something.
+    fn heard(&self, shared: &Shared, packet: &Packet) {
+        let Options { ping_interval, ping_timeout, .. } = shared.options;
+        match self.dialect.heartbeat() {
+            Heartbeat::ClientPings => {
+                let due = Instant::now() + ping_interval + ping_timeout;
+                lock(&self.state).due = Some(due);
+            }
+            Heartbeat::ServerPings if matches!(packet, Packet::Pong(_)) => {
+                lock(&self.state).due = None;
+            }
+            Heartbeat::ServerPings => {}
+        }
     }
 
     /// Waits for packets for the response to a GET; `None` when the session is over.
@@ -154,14 +180,12 @@ impl Session {
     }
 
     pub(super) fn receive(self: &Arc<Self>, packet: Packet) -> Result<()> {
+        let Some(shared) = self.shared.upgrade() else { return Ok(()) };
+        self.heard(&shared, &packet);
         let complete = match packet {
             Packet::Text(text) => lock(&self.state).parser.decode_text(text)?,
             Packet::Binary(bytes) => lock(&self.state).parser.decode_binary(bytes)?,
-            Packet::Pong(_) => {
-                lock(&self.state).pong_due = None;
-                None
-            }
-            Packet::Ping(probe) => {
+            Packet::Ping(probe) if shared.options.pings => {
                 self.change(|state| state.queue.push_back(Packet::Pong(probe)));
                 None
             }
@@ -169,7 +193,11 @@ impl Session {
                 self.close();
                 None
             }
-            Packet::Open(_) | Packet::Upgrade | Packet::Noop => None,
+            Packet::Ping(_)
+            | Packet::Pong(_)
+            | Packet::Open(_)
+            | Packet::Upgrade
+            | Packet::Noop => None,
         };
         complete.map_or(Ok(()), |packet| self.handle(packet))
     }
@@ -178,8 +206,12 @@ impl Session {
         let namespace = packet.namespace().to_owned();
         match packet.kind {
             Kind::Connect => {
-                let auth = serde_json::from_str(packet.data()).unwrap_or_default();
-                self.join(&namespace, &auth)
+                // The old revision has its credentials in a query.
+                let (name, auth) = namespace.split_once('?').map_or_else(
+                    || (&*namespace, serde_json::from_str(packet.data()).unwrap_or_default()),
+                    |(name, query)| (name, parameters(query)),
+                );
+                self.join(name, &auth)
             }
             Kind::Event => self.call(namespace, packet),
             Kind::Ack => {
@@ -202,13 +234,10 @@ impl Session {
     /// Lets the client into a namespace, or tells it why not.
     fn join(&self, namespace: &str, auth: &Value) -> Result<()> {
         let Some(shared) = self.shared.upgrade() else { return Ok(()) };
-        let (kind, data) = match (shared.options.admit)(namespace, auth) {
-            Ok(()) => (Kind::Connect, json!({ "sid": format!("{namespace}#{}", self.sid) })),
-            Err(refusal) => {
-                (Kind::ConnectError, json!({ "message": refusal.message, "data": refusal.data }))
-            }
+        let (kind, payload) = match (shared.options.admit)(namespace, auth) {
+            Ok(()) => (Kind::Connect, self.welcome(namespace)?),
+            Err(refusal) => (Kind::ConnectError, self.refusal(refusal)?),
         };
-        let payload = Payload::value(&data)?;
         self.change(|state| {
             if kind == Kind::Connect {
                 state.namespaces.insert(namespace.to_owned(), Namespace::default());
@@ -216,6 +245,23 @@ impl Session {
             state.parser.encode(Header { kind, namespace, id: None }, payload, &mut state.queue);
         });
         Ok(())
+    }
+
+    /// What goes with the good news: nothing in the old revision, where the client knows its id.
+    fn welcome(&self, namespace: &str) -> Result<Payload> {
+        if self.dialect.joins_root() {
+            return Ok(Payload::default());
+        }
+        Payload::value(&json!({ "sid": format!("{namespace}#{}", self.sid) }))
+    }
+
+    /// What goes with the bad news: in the old revision the data, or the message where there is none.
+    fn refusal(&self, Refusal { message, data }: Refusal) -> Result<Payload> {
+        if !self.dialect.joins_root() {
+            return Payload::value(&json!({ "message": message, "data": data }));
+        }
+        let json = if data == Value::Null { json!(message) } else { json!(data) };
+        Ok(Payload { json: json.to_string(), ..Payload::default() })
     }
 
     /// Calls the handler of an event. It runs on the thread of the connection.

@@ -24,7 +24,7 @@ pub(super) fn serve(
         && request.transport() == "websocket";
     let session = match request.sid() {
         _ if !allowed => None,
-        None => Session::open(shared, request.eio(), Transport::WebSocket),
+        None => Session::open(shared, request, Transport::WebSocket),
         Some(sid) => lock(&shared.sessions).get(sid).cloned(),
     };
     let Some(session) = session else {

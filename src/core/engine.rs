@@ -21,7 +21,7 @@ use super::heartbeat::{Beat, Heartbeat};
 use super::timer::Timestamp;
 use super::upgrade::{Step, Upgrade};
 use crate::error::{Error, ErrorKind, Reached, Result, Stage};
-use crate::event::DisconnectReason;
+use crate::news::DisconnectReason;
 use crate::options::Transport;
 use crate::proto::handshake::Handshake;
 use crate::proto::packet::{Packet, Probe};

@@ -10,10 +10,10 @@ use crate::core::client::Phase;
 use crate::core::engine::{LinkId, Loss};
 use crate::core::timer::Timestamp;
 use crate::error::{Reached, Result};
-use crate::event::ManagerEvent;
 use crate::lock::log_later;
 use crate::net::signal::News;
 use crate::net::{Request, Signal};
+use crate::news::ManagerEvent;
 use crate::options::Transport;
 
 /// What comes sooner than this after what came before is left to the thread, which then writes

@@ -37,9 +37,10 @@ use crate::core::engine::LinkId;
 use crate::core::namespace::{Auth, NamespaceId};
 use crate::core::timer::Timestamp;
 use crate::error::{Error, Result};
-use crate::event::{AckReply, Event, ManagerEvent, Status};
+use crate::event::{AckReply, Event};
 use crate::lock::{Locked, lock, log_later};
 use crate::net::{Net, Signal};
+use crate::news::{ManagerEvent, Status};
 use crate::options::ManagerOptions;
 use crate::payload::Payload;
 #[cfg(feature = "polling")]
@@ -69,6 +70,8 @@ pub(crate) struct Monitor {
     listeners: Vec<Listeners>,
     manager_listeners: Vec<(ListenerId, NewsSink<ManagerEvent>)>,
     auth_functions: HashMap<NamespaceId, AuthFunction>,
+    /// The last question to each function that runs.
+    asking: HashMap<NamespaceId, u32>,
     dispatcher: Dispatcher,
     /// The deadline that the timer thread knows of.
     armed: Option<Timestamp>,
@@ -110,6 +113,7 @@ impl Driver {
                 listeners: Vec::new(),
                 manager_listeners: Vec::new(),
                 auth_functions: HashMap::new(),
+                asking: HashMap::new(),
                 dispatcher: Dispatcher::new(limits.stack_size),
                 armed: None,
                 last_error: None,

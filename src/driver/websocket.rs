@@ -159,7 +159,7 @@ impl Pump<'_> {
         Ok(match turn {
             // There may be more to write.
             Turn::Written => Step::Again,
-            _ => Step::Wait { interest: wire.interest(may_read), may_read, full: wire.is_full() },
+            _ => Step::Wait { interest: wire.rest(may_read)?, may_read, full: wire.is_full() },
         })
     }
 

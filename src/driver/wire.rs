@@ -107,9 +107,12 @@ impl Wire {
         self.socket.ping()
     }
 
-    /// What the thread has to wait for.
-    pub(super) fn interest(&self, read: bool) -> Interest {
-        self.socket.interest(read, self.unflushed)
+    /// What the thread has to wait for, now that there is nothing to do.
+    pub(super) fn rest(&mut self, read: bool) -> Result<Interest> {
+        if !self.unflushed {
+            self.socket.rest()?;
+        }
+        Ok(self.socket.interest(read, self.unflushed))
     }
 
     /// Says goodbye, and waits for the peer to do so.

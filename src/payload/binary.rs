@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Deref;
 
 use bytes::Bytes;
-use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
 use super::shared::{self, SHARED};
@@ -14,6 +14,9 @@ use super::shared::{self, SHARED};
 ///
 /// It may stand anywhere in the arguments: alone, in a tuple, in a field of a struct. Clones share
 /// the memory, and a received one shares that of the packet.
+///
+/// Where JSON is all there is, as with [`ParserKind::PlainJson`](crate::ParserKind::PlainJson), it
+/// is read from what JavaScript has for it: an array of numbers, or `{"type":"Buffer","data":[255,216]}`.
 ///
 /// A `Vec<u8>` or a `[u8; 4]` will not do: to serde they are sequences of numbers, and would be sent
 /// as a JSON array like `[255,216,…]`. Types made for it, such as those of the `serde_bytes`
@@ -211,6 +214,21 @@ impl<'de> Visitor<'de> for BinaryVisitor {
         }
         Ok(Binary::from(bytes))
     }
+
+    /// What Node.js makes of a `Buffer` in plain JSON: `{"type":"Buffer","data":[…]}`.
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Binary, A::Error> {
+        let (mut is_buffer, mut data) = (false, None);
+        while let Some(key) = map.next_key::<String>()? {
+            match &*key {
+                "type" => is_buffer = map.next_value::<String>()? == "Buffer",
+                "data" => data = Some(map.next_value::<Vec<u8>>()?),
+                _ => return Err(A::Error::unknown_field(&key, &["type", "data"])),
+            }
+        }
+        data.filter(|_| is_buffer)
+            .map(Binary::from)
+            .ok_or_else(|| A::Error::custom("an object that is no `Buffer` of Node.js"))
+    }
 }
 
 #[cfg(test)]
@@ -253,5 +271,23 @@ mod tests {
         assert!(decode(r#""ab""#).is_err());
         assert!(decode("[256]").is_err());
         assert!(decode("{}").is_err());
+    }
+
+    #[test]
+    fn it_is_read_from_what_nodejs_makes_of_a_buffer() {
+        let decode = |json| serde_json::from_str::<Binary>(json);
+        assert_eq!(decode(r#"{"type":"Buffer","data":[1,2,255]}"#).unwrap(), [1, 2, 255]);
+        assert_eq!(decode(r#"{"data":[],"type":"Buffer"}"#).unwrap(), []);
+        for other in [
+            r#"{"type":"Buffer"}"#,
+            r#"{"data":[1]}"#,
+            r#"{"type":"Blob","data":[1]}"#,
+            r#"{"type":"Buffer","data":"AQ=="}"#,
+            r#"{"type":"Buffer","data":[256]}"#,
+            r#"{"type":"Buffer","data":[1],"more":0}"#,
+            r#"{"0":1}"#,
+        ] {
+            assert!(decode(other).is_err(), "{other}");
+        }
     }
 }

@@ -7,6 +7,9 @@ use serde_json::ser::{CharEscape, Formatter};
 
 use super::shared;
 
+/// What stands before the number of an attachment, in the place of a binary value.
+pub(crate) const PLACEHOLDER: &str = r#"{"_placeholder":true,"num":"#;
+
 /// What was found on the way through the caller's data.
 #[derive(Default)]
 pub(super) struct Lifted {
@@ -40,7 +43,7 @@ impl Formatter for Lift<'_> {
     ) -> io::Result<()> {
         let num = self.0.attachments.len();
         self.0.attachments.push(shared::take_or_copy(value));
-        write!(writer, r#"{{"_placeholder":true,"num":{num}}}"#)
+        write!(writer, "{PLACEHOLDER}{num}}}")
     }
 
     fn begin_object_key<W: ?Sized + Write>(

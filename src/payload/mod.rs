@@ -22,6 +22,7 @@ use crate::error::Result;
 
 pub use arg_list::ArgList;
 pub use binary::Binary;
+pub(crate) use lift::PLACEHOLDER;
 pub use value::{Value, ValueIndex};
 
 /// An encoded argument list: JSON text, with placeholders for the attachments.

@@ -92,6 +92,11 @@ impl Detector {
         self.is_slow = false;
     }
 
+    /// Whether the user says what the server speaks.
+    pub(crate) fn is_told(&self) -> bool {
+        self.fixed.is_some()
+    }
+
     /// What to try when a server does not answer as it should.
     pub(crate) fn hint(&self) -> &'static str {
         match self.fixed {

@@ -11,6 +11,8 @@ pub(crate) mod msgpack;
 pub(crate) mod packet;
 mod packet_text;
 pub(crate) mod parser;
+mod parts;
+mod plain_json;
 pub(crate) mod query;
 pub(crate) mod revision;
 pub(crate) mod socket_packet;

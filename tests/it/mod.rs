@@ -24,7 +24,6 @@ mod parity_manager;
 mod parity_order;
 mod parity_recovery;
 mod parity_retries;
-#[cfg(feature = "msgpack")]
 mod parsers;
 mod peers;
 mod proxy;

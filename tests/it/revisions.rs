@@ -23,14 +23,31 @@ enum Way {
 const WAYS: [Way; 3] = [Way::WebSocket, Way::Polling, Way::Upgrade];
 
 /// Each server that is to be found out, with the revision that it will speak.
-fn servers() -> [(u32, Value, u32); 5] {
+fn servers() -> [(Value, u32); 8] {
     [
-        (1, json!({}), 3),
-        (2, json!({}), 3),
-        (3, json!({}), 4),
-        (4, json!({}), 4),
-        (4, json!({ "allowEIO3": true }), 4),
+        (json!({ "version": 1 }), 3),
+        (json!({ "version": 2, "minor": 0 }), 3),
+        (json!({ "version": 2 }), 3),
+        // It ignores what it is asked for.
+        (json!({ "version": 3, "minor": 0 }), 4),
+        (json!({ "version": 3 }), 4),
+        (json!({ "version": 3, "options": { "allowEIO3": true } }), 4),
+        (json!({ "version": 4 }), 4),
+        (json!({ "version": 4, "options": { "allowEIO3": true } }), 4),
     ]
+}
+
+/// The servers that speak the old revision, or can.
+fn old_servers() -> impl Iterator<Item = Value> {
+    servers()
+        .into_iter()
+        .filter(|(config, revision)| *revision == 3 || config["options"]["allowEIO3"] == true)
+        .map(|(config, _)| config)
+}
+
+/// The servers of which this is all that they speak.
+fn servers_before_3() -> impl Iterator<Item = Value> {
+    servers().into_iter().filter(|(_, revision)| *revision == 3).map(|(config, _)| config)
 }
 
 fn builder(server: &Server, namespace: &str, way: Way) -> Builder {
@@ -156,8 +173,8 @@ fn exercise(server: &Server, way: Way, builder: impl Fn(&str) -> Builder, revisi
 }
 
 fn exercise_all(way: Way) {
-    for (version, options, revision) in servers() {
-        let server = Server::version(version, options);
+    for (config, revision) in servers() {
+        let server = Server::start(config);
         exercise(&server, way, |namespace| builder(&server, namespace, way), revision);
     }
 }
@@ -179,8 +196,8 @@ fn each_server_is_found_out_and_upgraded() {
 
 #[test]
 fn the_old_revision_can_be_told() {
-    for (version, options) in [(1, json!({})), (2, json!({})), (4, json!({ "allowEIO3": true }))] {
-        let server = Server::version(version, options);
+    for config in old_servers() {
+        let server = Server::start(config);
         for way in WAYS {
             let told = |namespace: &str| builder(&server, namespace, way).revision(Revision::V3);
             exercise(&server, way, told, 3);
@@ -205,8 +222,8 @@ fn a_current_server_is_asked_nothing_more() {
 
 #[test]
 fn a_refusal_comes_in_each_revision() {
-    for (version, options, revision) in servers() {
-        let server = Server::version(version, options);
+    for (config, revision) in servers() {
+        let server = Server::start(config.clone());
         for way in [Way::WebSocket, Way::Polling] {
             let socket = builder(&server, "/forbidden", way).auto_connect(false).build().unwrap();
             let statuses = socket.status();
@@ -214,7 +231,7 @@ fn a_refusal_comes_in_each_revision() {
             let Status::ConnectError(error) = next(&statuses) else { panic!("not refused") };
             assert_eq!(error.kind(), ErrorKind::Refused);
             let data: Value = serde_json::from_str(error.data().unwrap()).unwrap();
-            assert_eq!(data["code"], 403, "{version}: {error:?}");
+            assert_eq!(data["code"], 403, "{config}: {error:?}");
             if revision == 4 {
                 assert_eq!(error.message(), "forbidden by the test server");
             }
@@ -230,20 +247,21 @@ fn a_refusal_comes_in_each_revision() {
 
 #[test]
 fn credentials_reach_each_server() {
-    for (version, options, _) in servers() {
-        let server = Server::version(version, options);
+    for (config, _) in servers() {
+        let server = Server::start(config.clone());
         let auth = json!({ "token": "123", "more": "a,b&c=€" });
         let (socket, _, _) = connected(builder(&server, "/token", Way::WebSocket).auth(auth));
         let facts: Value = ask(&socket, "handshake", ());
         let place = if facts["auth"].is_null() { "query" } else { "auth" };
-        assert_eq!(facts[place]["more"], "a,b&c=€", "{version}: {facts}");
+        assert_eq!(facts[place]["more"], "a,b&c=€", "{config}: {facts}");
     }
 }
 
 #[test]
 fn a_refusal_of_the_root_is_one_of_all() {
-    for version in [1, 2] {
-        let server = Server::start(json!({ "version": version, "gate": { "refuse": "not you" } }));
+    for mut config in servers_before_3() {
+        config["gate"] = json!({ "refuse": "not you" });
+        let server = Server::start(config);
         for way in WAYS {
             let admin = builder(&server, "/admin", way).auto_connect(false).build().unwrap();
             let statuses = admin.status();
@@ -259,14 +277,19 @@ fn a_refusal_of_the_root_is_one_of_all() {
 
 #[test]
 fn an_old_server_may_keep_its_clients_waiting() {
-    for (version, way) in [(1, Way::WebSocket), (2, Way::WebSocket), (2, Way::Polling)] {
-        let server = Server::start(json!({ "version": version, "gate": { "delay": 300 } }));
+    // With 1.x there is no gate on the way by polling.
+    let cases = servers_before_3()
+        .flat_map(|config| [(config.clone(), Way::WebSocket), (config, Way::Polling)])
+        .filter(|(config, way)| config["version"] == 2 || *way == Way::WebSocket);
+    for (mut config, way) in cases {
+        config["gate"] = json!({ "delay": 300 });
+        let server = Server::start(config.clone());
         let socket = builder(&server, "/", way).auto_connect(false).build().unwrap();
         let statuses = socket.status();
         socket.connect();
         // It was taken for a newer one in between, of which nobody hears.
         let status = recv_within(statuses.receiver(), LIMIT);
-        assert!(matches!(status, Status::Connected { .. }), "{version}: {status:?}");
+        assert!(matches!(status, Status::Connected { .. }), "{config}: {status:?}");
         assert_eq!(ask::<u32>(&socket, "sum", (1, 2)), 3);
         let before = server.entries("requests").len();
         server.cmd("drop");
@@ -281,9 +304,19 @@ fn an_old_server_may_keep_its_clients_waiting() {
 }
 
 #[test]
+fn an_old_server_that_forgets_the_root_lets_into_its_other_namespaces() {
+    let server = Server::start(json!({ "version": 2, "minor": 0, "mute": true }));
+    for way in WAYS {
+        let (socket, _, id) = connected(builder(&server, "/admin", way));
+        assert!(id.starts_with("/admin#"));
+        assert_eq!(ask::<u32>(&socket, "sum", (1, 2)), 3, "{way:?}");
+    }
+}
+
+#[test]
 fn an_error_is_told_while_connected() {
-    for version in [1, 2] {
-        let server = Server::version(version, json!({}));
+    for config in servers_before_3() {
+        let server = Server::start(config);
         let (socket, statuses, _) = connected(builder(&server, "/", Way::WebSocket));
         socket.emit("refused-event", ()).unwrap();
         let status = next(&statuses);
@@ -307,21 +340,47 @@ fn an_old_server_may_call_anything_binary() {
 
 #[test]
 fn a_wrong_revision_is_an_error_with_a_hint() {
-    for (version, told, way) in [
-        (2, Revision::V4, Way::Polling),
-        (2, Revision::V4, Way::WebSocket),
-        (1, Revision::V4, Way::Polling),
-        (4, Revision::V3, Way::Polling),
-        (3, Revision::V3, Way::Polling),
-    ] {
-        let server = Server::version(version, json!({}));
-        let socket = builder(&server, "/", way).revision(told).auto_connect(false).build().unwrap();
+    for (config, revision) in servers() {
+        if config["options"]["allowEIO3"] == true {
+            continue;
+        }
+        let server = Server::start(config.clone());
+        let told = if revision == 3 { Revision::V4 } else { Revision::V3 };
+        for way in WAYS {
+            // Some servers do not answer to what they do not speak.
+            let limit = Duration::from_secs(2);
+            let builder = builder(&server, "/", way).timeout(limit).namespace_timeout(limit);
+            let socket = builder.revision(told).auto_connect(false).build().unwrap();
+            let statuses = socket.status();
+            socket.connect();
+            let Status::ConnectError(error) = recv_within(statuses.receiver(), LIMIT) else {
+                panic!("connected")
+            };
+            let hint = error.hint().unwrap_or_else(|| panic!("{config} {way:?}: {error}"));
+            let names_it = ["revision", "Revision", "EIO"].iter().any(|word| hint.contains(word));
+            assert!(names_it, "{config} {way:?}: {error}");
+            socket.manager().close(LIMIT);
+        }
+    }
+}
+
+#[test]
+fn a_revision_that_was_not_told_is_not_blamed_for_a_lost_connection() {
+    let peer = Peer::websocket(|_, _| Ok(()));
+    for (revision, blamed) in [(Revision::Auto, false), (Revision::V3, true)] {
+        let socket = Builder::new(peer.url())
+            .transports([Transport::WebSocket])
+            .revision(revision)
+            .force_new(true)
+            .auto_connect(false)
+            .build()
+            .unwrap();
         let statuses = socket.status();
         socket.connect();
         let Status::ConnectError(error) = recv_within(statuses.receiver(), LIMIT) else {
             panic!("connected")
         };
-        assert!(error.hint().is_some(), "{version} {told:?} {way:?}: {error}");
+        assert_eq!(error.hint().is_some_and(|hint| hint.contains("revision")), blamed, "{error}");
     }
 }
 
@@ -342,6 +401,49 @@ fn what_is_no_server_is_an_error() {
         socket.connect();
         let status = recv_within(statuses.receiver(), LIMIT);
         assert!(matches!(status, Status::ConnectError(_)), "{answer}: {status:?}");
+    }
+}
+
+#[test]
+fn what_is_no_server_is_an_error_over_websocket_too() {
+    const OPEN: &str = r#"0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
+    let binary = Message::binary(vec![4, 0, 255]);
+    let greetings: Vec<Vec<Message>> = ["", "hello", "<html>", "0", "0{", "0[]", "40", "9"]
+        .iter()
+        .map(|text| vec![Message::text(*text)])
+        .chain([vec![binary.clone()], vec![Message::text("97:0{}2:40")]])
+        // It could be a server of either revision, up to here.
+        .chain(
+            ["", "9", "\u{1e}", "4", "49", "40["]
+                .map(|text| vec![Message::text(OPEN), Message::text(text)]),
+        )
+        .chain([vec![Message::text(OPEN), binary]])
+        .collect();
+    for greeting in greetings {
+        let frames = greeting.clone();
+        let peer = Peer::websocket(move |socket, _| {
+            for frame in &frames {
+                socket.send(frame.clone())?;
+            }
+            while socket.read().is_ok() {}
+            Ok(())
+        });
+        for revision in [Revision::Auto, Revision::V3, Revision::V4] {
+            let socket = Builder::new(peer.url())
+                .transports([Transport::WebSocket])
+                .revision(revision)
+                .reconnection(false)
+                .force_new(true)
+                .auto_connect(false)
+                .build()
+                .unwrap();
+            let statuses = socket.status();
+            socket.connect();
+            let status = recv_within(statuses.receiver(), LIMIT);
+            let is_error = matches!(status, Status::ConnectError(_) | Status::Disconnected { .. });
+            assert!(is_error, "{revision:?} {greeting:?}: {status:?}");
+            socket.manager().close(LIMIT);
+        }
     }
 }
 
@@ -370,8 +472,8 @@ fn a_peer_that_never_makes_up_its_mind_is_no_endless_loop() {
 
 #[test]
 fn the_root_can_be_left_and_joined_again() {
-    for version in [1, 2, 3, 4] {
-        let server = Server::version(version, json!({}));
+    for (config, revision) in servers() {
+        let server = Server::start(config);
         let (root, roots, _) = connected(builder(&server, "/", Way::WebSocket));
         let admin = root.manager().socket("/admin").unwrap();
         let admins = admin.status();
@@ -383,7 +485,7 @@ fn the_root_can_be_left_and_joined_again() {
         root.connect();
         expect_connected(&roots);
         assert_eq!(ask::<u32>(&root, "sum", (2, 2)), 4);
-        if version <= 2 {
+        if revision == 3 {
             // It took another session.
             assert!(matches!(next(&admins), Status::Disconnected { .. }));
             expect_connected(&admins);
@@ -394,8 +496,8 @@ fn the_root_can_be_left_and_joined_again() {
 
 #[test]
 fn a_server_that_disconnects_is_not_joined_again() {
-    for (version, options, _) in servers() {
-        let server = Server::version(version, options);
+    for (config, _) in servers() {
+        let server = Server::start(config);
         let (socket, statuses, _) = connected(builder(&server, "/", Way::WebSocket));
         socket.emit("kick", ()).unwrap();
         let Status::Disconnected { reason, .. } = next(&statuses) else { panic!("not kicked") };
@@ -408,15 +510,14 @@ fn a_server_that_disconnects_is_not_joined_again() {
 
 #[test]
 fn heartbeats_keep_each_server_awake() {
-    for (version, options, revision) in servers() {
-        let mut options = options;
-        options["pingInterval"] = json!(100);
-        options["pingTimeout"] = json!(2000);
-        let server = Server::version(version, options);
+    for (mut config, _) in servers() {
+        config["options"]["pingInterval"] = json!(100);
+        config["options"]["pingTimeout"] = json!(2000);
+        let server = Server::start(config.clone());
         for way in [Way::WebSocket, Way::Polling] {
             let (socket, statuses, _) = connected(builder(&server, "/", way));
             eventually(LIMIT, "five heartbeats", || ask::<u32>(&socket, "ping-count", ()) >= 5);
-            assert!(statuses.receiver().is_empty(), "{version} {revision} {way:?}");
+            assert!(statuses.receiver().is_empty(), "{config} {way:?}");
         }
     }
 }

@@ -144,6 +144,33 @@ fn dropping_the_last_handle_ends_everything_in_any_state() {
     });
 }
 
+#[test]
+fn an_auth_function_that_hangs_has_one_thread_and_answers_the_latest_attempt() {
+    alone(|| {
+        let server = Server::start(json!({}));
+        let (release, gate) = crossbeam_channel::bounded::<()>(0);
+        let (asking, asked) = crossbeam_channel::unbounded();
+        let builder = Via::WebSocket.builder(server.url()).auth_with(move || {
+            asking.send(()).unwrap();
+            let _ = gate.recv();
+            Ok(json!({}))
+        });
+        let client = Client::start(builder);
+        let is_open = |event: &ManagerEvent| matches!(event, ManagerEvent::Open);
+        client.wait_for("the first session", is_open);
+        recv_within(&asked, LIMIT);
+        for _ in 0..5 {
+            server.cmd("drop");
+            client.wait_for("the next session", is_open);
+        }
+        assert_eq!(ours().iter().filter(|name| *name == "siot-auth").count(), 1);
+        assert!(asked.try_recv().is_err(), "it was called beside itself");
+        drop(release);
+        client.wait_connected(LIMIT).unwrap();
+        eventually_ours(&["siot-conn", "siot-timer"]);
+    });
+}
+
 /// How often siot's threads have gone to sleep so far.
 fn sleeps() -> u64 {
     let tasks = fs::read_dir("/proc/self/task").expect("procfs");

@@ -91,7 +91,7 @@ function facts(socket, { io, version, heartbeats }) {
   socket.on("handshake", (ack) => {
     const { query, headers, auth, url } = socket.handshake;
     const plain = JSON.parse(JSON.stringify({ query, headers, url, auth: auth === undefined ? null : auth }));
-    ack({ ...plain, transport: socket.conn.transport.name, protocol: socket.conn.protocol || 3 });
+    ack({ ...plain, transport: socket.conn.transport.name, protocol: socket.conn.protocol || (version >= 3 ? 4 : 3) });
   });
   socket.on("whoami", (ack) => {
     ack({ id: socket.id, engine: socket.conn.id, nsp: socket.nsp.name, recovered: Boolean(socket.recovered) });

@@ -6,7 +6,7 @@ const { install } = require("./behaviours");
 
 /** Opens all namespaces of the server in `world`. */
 function open(world) {
-  const { io, version } = world;
+  const { io } = world;
   const welcome = (nsp, greet) => {
     nsp.on("connection", (socket) => {
       watch(socket, world);
@@ -18,7 +18,7 @@ function open(world) {
   if (world.gate) io.of("/").use((socket, next) => pass(world.gate, next));
   for (const name of ["/", "/admin", "/orders", "/with space", "/ünïcode"]) welcome(io.of(name));
   const multi = ["/multi-1", "/multi-2", "/multi-3", "/multi-4"];
-  versions.dynamic(io, version, /^\/multi-[\w-]+$/, multi).forEach((nsp) => welcome(nsp));
+  versions.dynamic(io, /^\/multi-[\w-]+$/, multi).forEach((nsp) => welcome(nsp));
 
   welcome(io.of("/auth"), (socket) => socket.emit("auth", authOf(socket)));
   welcome(io.of("/greeting"), greet);

@@ -3,15 +3,17 @@
 //
 // The JSON, all optional:
 //   version      4 (default), 3, 2 or 1: which major version of socket.io
+//   minor        0 with version 3 or 2: 3.0 or 2.0, and not the last ones of these
 //   port, host   0 and 127.0.0.1
 //   options      given to socket.io as they are (pingInterval, pingTimeout, transports, allowUpgrades, allowEIO3,
 //                maxHttpBufferSize, connectionStateRecovery, path, cookie, upgradeTimeout, connectTimeout, …)
-//   parser       "msgpack"
+//   parser       "msgpack" or "json" (socket.io-msgpack-parser, socket.io-json-parser)
 //   gate         {delay, refuse}: a middleware of `/` that takes its time, and may refuse (with that message)
+//   mute         with 2.0: an error of it stays, and it never tells that `/` is joined
 //   tls          key, cert, ca (PEM text or file names), requestCert, rejectUnauthorized, …
 //   setCookies   values of Set-Cookie on every HTTP response
 //
-// The first line on stdout is {"port":N}. Then each line of JSON on stdin is a command, and each is answered by one
+// The first line on stdout is {"port":N,"pid":N}. Then each line of JSON on stdin is a command, and each is answered by one
 // line of JSON: {"ok":…} or {"error":"…"}. The process ends when stdin does, so it cannot outlive the test.
 //
 // Commands ({"cmd":NAME, …}):
@@ -36,7 +38,7 @@
 //   pid, crash             the process id; an exit with code 9 at once
 //
 // Namespaces; all know all events below:
-//   /, /admin, /orders, "/with space", /ünïcode, /multi-* (in 1.x only /multi-1 to /multi-4)
+//   /, /admin, /orders, "/with space", /ünïcode, /multi-* (in 1.x and 2.0 only /multi-1 to /multi-4)
 //   /auth           emits `auth` with the data of CONNECT (null in 1.x and 2.x) at once
 //   /greeting       emits `welcome` three times at once, twice with binary
 //   /kick-at-once   disconnects each socket as soon as it has connected
@@ -119,15 +121,16 @@ function watchEngine(world) {
 async function start(config, record) {
   const version = config.version || 4;
   const options = { ...config.options };
-  if (config.parser === "msgpack") options.parser = versions.msgpack(version);
+  if (config.parser) options.parser = versions.parser(config.parser, version);
   const world = {
     version, record, gate: config.gate, answers: [], tcpSockets: new Set(), connections: new Set(), heartbeats: new WeakMap(),
   };
   world.http = layer.create(config.tls, world.tcpSockets);
-  world.io = versions.create(version, world.http, options);
+  world.io = versions.create(version, config.minor, world.http, options);
   layer.intercept(world.http, { record, answers: world.answers, setCookies: config.setCookies });
   watchEngine(world);
-  namespaces.open(world);
+  if (config.mute) namespaces.open(world);
+  else versions.keepGreeting(world.io, () => namespaces.open(world));
   world.port = await listen(world.http, config.port || 0, config.host || "127.0.0.1");
   return world;
 }
@@ -137,7 +140,7 @@ async function main() {
   const record = new Record();
   const world = await start(config, record);
   config.port = world.port;
-  process.stdout.write(`${JSON.stringify({ port: world.port })}\n`);
+  process.stdout.write(`${JSON.stringify({ port: world.port, pid: process.pid })}\n`);
   control.serve(world, () => start(config, record));
 }
 

@@ -1,20 +1,22 @@
 "use strict";
-// The differences between the major versions of socket.io, and nothing else.
+// The differences between the versions of socket.io, and nothing else.
 
-const PACKAGES = { 1: "socket.io-v1", 2: "socket.io-v2", 3: "socket.io-v3", 4: "socket.io" };
-const PARSERS = { 2: "socket.io-msgpack-parser-v2", 3: "socket.io-msgpack-parser", 4: "socket.io-msgpack-parser" };
+/** The last version of each major one by its number, and some that are the first. */
+const PACKAGES = {
+  1: "socket.io-v1", 2: "socket.io-v2", 3: "socket.io-v3", 4: "socket.io", "2.0": "socket.io-v2-0", "3.0": "socket.io-v3-0",
+};
 const ACK_PACKET = 3;
 
-/** Makes a socket.io server of the given major version, attached to `httpServer`. */
-function create(version, httpServer, options) {
-  const module = require(PACKAGES[version]);
+/** Makes a socket.io server of the given version, attached to `httpServer`. */
+function create(version, minor, httpServer, options) {
+  const module = require(PACKAGES[minor === undefined ? version : `${version}.${minor}`]);
   return version >= 3 ? new module.Server(httpServer, options) : module(httpServer, options);
 }
 
-/** The msgpack parser that fits the version. */
-function msgpack(version) {
-  if (!PARSERS[version]) throw new Error(`socket.io ${version} has no pluggable parser`);
-  return require(PARSERS[version]);
+/** The parser of a kind, "msgpack" or "json", that fits the version. */
+function parser(kind, version) {
+  if (version < 2) throw new Error(`socket.io ${version} has no pluggable parser`);
+  return require(`socket.io-${kind}-parser${version === 2 ? "-v2" : ""}`);
 }
 
 /** The namespaces that exist now, as an array. */
@@ -27,9 +29,16 @@ function socketCount(nsp, version) {
   return version >= 3 ? nsp.sockets.size : Object.keys(nsp.connected).length;
 }
 
-/** A namespace for every name that fits `pattern`; 1.x knows none, so there `fallback` lists names. */
-function dynamic(io, version, pattern, fallback) {
-  return version >= 2 ? [io.of(pattern)] : fallback.map((name) => io.of(name));
+/** A namespace for every name that fits `pattern`; 1.x and 2.0 know none, so there `fallback` lists names. */
+function dynamic(io, pattern, fallback) {
+  return io.parentNsps ? [io.of(pattern)] : fallback.map((name) => io.of(name));
+}
+
+/** Servers 2.0 do not tell that `/` is joined once any other namespace has a middleware: an error of theirs, undone here. */
+function keepGreeting(io, declare) {
+  const greeting = io.eio && io.eio.initialPacket;
+  declare();
+  if (greeting && !io.of("/").fns.length) io.eio.initialPacket = greeting;
 }
 
 /** Joins a room, and calls back when that has happened. */
@@ -76,5 +85,5 @@ function tcpSocket(conn) {
 }
 
 module.exports = {
-  create, msgpack, namespaces, socketCount, dynamic, join, leave, onEveryEvent, numberAcks, rawAck, tcpSocket,
+  create, parser, namespaces, socketCount, dynamic, keepGreeting, join, leave, onEveryEvent, numberAcks, rawAck, tcpSocket,
 };

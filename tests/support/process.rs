@@ -5,6 +5,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use super::emulator;
+
 const ALONE: &str = "SIOT_TEST_ALONE";
 
 /// The names of all threads of this process, sorted. The kernel cuts names to 15 bytes.
@@ -25,13 +27,18 @@ pub(crate) fn fds() -> usize {
     fs::read_dir("/proc/self/fd").expect("procfs").count() - 1
 }
 
+/// A command that starts this program anew.
+pub(crate) fn this_program() -> Command {
+    emulator::command(&std::env::current_exe().expect("own executable"))
+}
+
 /// Runs the calling test's closure in a process of its own: for what is counted by process
 /// (threads, descriptors, memory), since other tests run at the same time in this one.
 ///
 /// Call it as the whole body of a test: `fn claim() { alone(|| { … }); }`.
 #[track_caller]
 pub(crate) fn alone<F: FnOnce()>(body: F) {
-    if again::<F>(Command::new) {
+    if again::<F>(|program| emulator::command(&program)) {
         body();
     }
 }

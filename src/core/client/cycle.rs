@@ -8,8 +8,8 @@ use crate::core::namespace::Phase as Joining;
 use crate::core::root::Root;
 use crate::core::timer::{Timer, Timestamp};
 use crate::error::{Error, ErrorKind, Stage};
-use crate::event::{DisconnectReason, ManagerEvent, Status};
 use crate::lock::log_later;
+use crate::news::{DisconnectReason, ManagerEvent, Status};
 use crate::options::Transport;
 
 /// How long an upgrade may take where attempts to connect have no limit. Servers give it 10 s.
@@ -114,6 +114,7 @@ impl<A> Client<A> {
             return;
         }
         let at_least = self.delay_asked_for(error.as_ref());
+        let is_mistaken = self.told_may_be_wrong();
         self.websocket_works = false;
         self.leave_session();
         self.engine = None;
@@ -126,8 +127,11 @@ impl<A> Client<A> {
             self.lose_namespaces(reason, error.as_ref());
             self.outputs.push_back(Output::Manager(ManagerEvent::Close(reason, error)));
         } else {
-            let error = error
+            let mut error = error
                 .unwrap_or_else(|| Error::new(ErrorKind::Connect(Stage::Engine), reason.as_str()));
+            if is_mistaken && error.hint().is_none() {
+                error = error.with_hint(self.detector.hint());
+            }
             self.attempt_failed(error);
         }
         self.reconnect(at_least, now);
@@ -184,6 +188,13 @@ impl<A> Client<A> {
         log_later!(Debug, "attempt {} to reconnect in {delay:?}", self.attempts);
         self.phase = Phase::Waiting;
         self.timers.set(Timer::Reconnect, Some(now + delay));
+    }
+
+    /// Whether there is a connection, and no answer on it to what the user says that the server
+    /// speaks.
+    fn told_may_be_wrong(&self) -> bool {
+        self.detector.is_told()
+            && self.engine.as_ref().is_some_and(|engine| engine.so_far().stage >= Stage::Engine)
     }
 
     /// The attempt took too long.

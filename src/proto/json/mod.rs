@@ -3,6 +3,7 @@
 //! It works in one pass, without recursion, and builds nothing.
 
 mod cursor;
+mod members;
 mod nesting;
 mod placeholder;
 mod repair;
@@ -10,6 +11,7 @@ mod scan;
 
 use std::ops::Range;
 
+pub(crate) use members::members;
 pub(crate) use placeholder::placeholders_are_valid;
 pub(crate) use repair::repair;
 pub(crate) use scan::scan;

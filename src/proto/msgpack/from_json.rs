@@ -6,8 +6,7 @@ use rmp::encode::{
     write_str, write_uint,
 };
 
-/// How a placeholder begins and ends as we write it.
-const PLACEHOLDER: &str = r#"{"_placeholder":true,"num":"#;
+use crate::payload::PLACEHOLDER;
 
 /// Writes a JSON text of our own as `MessagePack`, with the attachments in the place of their
 /// placeholders.

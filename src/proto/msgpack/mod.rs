@@ -22,7 +22,9 @@ use self::from_json::write_json;
 use self::to_json::Json;
 use self::token::{Token, Tokens};
 use super::packet::Packet;
-use super::parser::{Parser, decode};
+use super::parser::Parser;
+use super::parts::{Parts, number};
+use super::plain_json;
 use super::socket_packet::{Header, Kind, SocketPacket};
 use super::text::MessageText;
 use super::{protocol_error, too_large};
@@ -49,7 +51,7 @@ impl Parser for MsgpackParser {
     fn encode(&self, header: Header<'_>, payload: Payload, queue: &mut VecDeque<Packet>) {
         let is_text = self.lax && !matches!(header.kind, Kind::Event | Kind::Ack);
         queue.push_back(if is_text {
-            Packet::Text(text(header, &payload.json))
+            Packet::Text(plain_json::write(header, &payload.json))
         } else {
             Packet::Binary(map(header, &payload).into())
         });
@@ -59,21 +61,12 @@ impl Parser for MsgpackParser {
         if !self.lax {
             return Err(unexpected("text", text.as_str().as_bytes()));
         }
-        let fail = || unexpected("text", text.as_str().as_bytes());
-        let map: serde_json::Value =
-            serde_json::from_str(text.as_str()).map_err(|error| fail().with_source(error))?;
-        let parts = Parts {
-            kind: map["type"].as_u64().ok_or_else(fail)?,
-            namespace: map["nsp"].as_str().ok_or_else(fail)?.to_owned(),
-            id: map["id"].as_u64(),
-            data: map.get("data").map(serde_json::Value::to_string).unwrap_or_default(),
-        };
-        parts.into_packet(Vec::new(), true).map(Some)
+        plain_json::read(text.as_str())?.into_packet(Vec::new(), true).map(Some)
     }
 
     fn decode_binary(&mut self, bytes: Bytes) -> Result<Option<SocketPacket>> {
         let mut json = Json::new(self.max_bytes);
-        let parts = Parts::read(&bytes, &mut json)?;
+        let parts = read(&bytes, &mut json)?;
         parts.into_packet(json.into_attachments(), self.lax).map(Some)
     }
 
@@ -82,34 +75,6 @@ impl Parser for MsgpackParser {
     fn set_lax(&mut self, lax: bool) {
         self.lax = lax;
     }
-}
-
-/// The number that stands for a type.
-fn number(kind: Kind) -> u32 {
-    match kind {
-        Kind::Connect => 0,
-        Kind::Disconnect => 1,
-        Kind::Event => 2,
-        Kind::Ack => 3,
-        Kind::ConnectError => 4,
-    }
-}
-
-/// Writes a packet as JSON.
-fn text(Header { kind, namespace, id }: Header<'_>, data: &str) -> MessageText {
-    let mut text = MessageText::with_capacity(namespace.len() + data.len() + 40);
-    let kind = number(kind);
-    let namespace = serde_json::Value::from(namespace);
-    text.push_str(&format!("{{\"type\":{kind},\"nsp\":{namespace}"));
-    if let Some(id) = id {
-        text.push_str(&format!(",\"id\":{id}"));
-    }
-    if !data.is_empty() {
-        text.push_str(",\"data\":");
-        text.push_str(data);
-    }
-    text.push_str("}");
-    text
 }
 
 /// Writes a packet as a map.
@@ -133,83 +98,42 @@ fn map(Header { kind, namespace, id }: Header<'_>, payload: &Payload) -> Vec<u8>
     out
 }
 
-/// What a received packet is made of.
-struct Parts {
-    kind: u64,
-    namespace: String,
-    id: Option<u64>,
-    /// JSON, or nothing.
-    data: String,
-}
-
-impl Parts {
-    /// Reads a map; its data becomes JSON by way of `json`.
-    fn read(bytes: &Bytes, json: &mut Json) -> Result<Self> {
-        let fail = |wrong: &str| unexpected(wrong, bytes);
-        let mut tokens = Tokens::new(bytes);
-        let Token::Map(members) = tokens.next()? else {
-            return Err(fail("data"));
+/// Reads a map; its data becomes JSON by way of `json`.
+fn read(bytes: &Bytes, json: &mut Json) -> Result<Parts> {
+    let fail = |wrong: &str| unexpected(wrong, bytes);
+    let mut tokens = Tokens::new(bytes);
+    let Token::Map(members) = tokens.next()? else {
+        return Err(fail("data"));
+    };
+    let (mut kind, mut namespace, mut id, mut data) = (None, None, None, String::new());
+    for _ in 0..members {
+        let Token::Str(key) = tokens.next()? else {
+            return Err(fail("a key"));
         };
-        let (mut kind, mut namespace, mut id, mut data) = (None, None, None, String::new());
-        for _ in 0..members {
-            let Token::Str(key) = tokens.next()? else {
-                return Err(fail("a key"));
-            };
-            match &*key {
-                "type" => kind = integer(&tokens.next()?),
-                "nsp" => match tokens.next()? {
-                    Token::Str(name) => namespace = Some(name.into_owned()),
-                    _ => return Err(fail("a namespace")),
-                },
-                "id" => match tokens.next()? {
-                    Token::Undefined => {}
-                    token => id = Some(integer(&token).ok_or_else(|| fail("an ack id"))?),
-                },
-                "data" => data = json.value(&mut tokens)?,
-                // JavaScript clients let an `options` slip in.
-                _ => drop(Json::new(json.max_bytes()).value(&mut tokens)?),
-            }
+        match &*key {
+            "type" => kind = integer(&tokens.next()?),
+            "nsp" => match tokens.next()? {
+                Token::Str(name) => namespace = Some(name.into_owned()),
+                _ => return Err(fail("a namespace")),
+            },
+            "id" => match tokens.next()? {
+                Token::Undefined => {}
+                token => id = Some(integer(&token).ok_or_else(|| fail("an ack id"))?),
+            },
+            "data" => data = json.value(&mut tokens)?,
+            // JavaScript clients let an `options` slip in.
+            _ => drop(Json::new(json.max_bytes()).value(&mut tokens)?),
         }
-        if !tokens.is_empty() {
-            return Err(fail("bytes behind a packet"));
-        }
-        Ok(Self {
-            kind: kind.ok_or_else(|| fail("a packet without its type"))?,
-            namespace: namespace.ok_or_else(|| fail("a packet without its namespace"))?,
-            id,
-            data,
-        })
     }
-
-    /// Writes the packet as the default parser does, and reads that: all checks are the same.
-    fn into_packet(self, attachments: Vec<Bytes>, lax: bool) -> Result<SocketPacket> {
-        let Self { kind, namespace, id, data } = self;
-        let kind = match kind {
-            0..=4 => kind,
-            // Servers 2.x have types of their own for packets with binary.
-            5 | 6 if lax => kind - 3,
-            _ => return Err(unexpected("an unknown type", kind.to_string().as_bytes())),
-        };
-        if !namespace.starts_with('/') || namespace.contains(',') {
-            return Err(protocol_error(
-                "a packet of an impossible namespace",
-                namespace.as_bytes(),
-            ));
-        }
-        let mut text = MessageText::with_capacity(namespace.len() + data.len() + 24);
-        text.push_str(&kind.to_string());
-        if namespace != "/" {
-            text.push_str(&namespace);
-            text.push_str(",");
-        }
-        if let Some(id) = id {
-            text.push_str(&id.to_string());
-        }
-        text.push_str(&data);
-        let (mut packet, _) = decode(text, 0, lax)?;
-        packet.attachments = attachments;
-        Ok(packet)
+    if !tokens.is_empty() {
+        return Err(fail("bytes behind a packet"));
     }
+    Ok(Parts {
+        kind: kind.ok_or_else(|| fail("a packet without its type"))?,
+        namespace: namespace.ok_or_else(|| fail("a packet without its namespace"))?,
+        id: id.map(|id| id.to_string()).unwrap_or_default(),
+        data,
+    })
 }
 
 fn integer(token: &Token<'_>) -> Option<u64> {

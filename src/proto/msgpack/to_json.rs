@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::token::{Token, Tokens};
 use super::{date, too_long, unexpected};
 use crate::error::Result;
+use crate::payload::PLACEHOLDER;
 
 /// Writes JSON as `JSON.stringify` would; only that binary becomes attachments.
 pub(super) struct Json {
@@ -163,6 +164,6 @@ impl Json {
     fn attach(&mut self, bytes: &Bytes) {
         let number = self.attachments.len();
         self.attachments.push(bytes.clone());
-        let _ = write!(self.out, r#"{{"_placeholder":true,"num":{number}}}"#);
+        let _ = write!(self.out, "{PLACEHOLDER}{number}}}");
     }
 }

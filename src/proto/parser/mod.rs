@@ -11,6 +11,7 @@ use bytes::Bytes;
 pub(super) use self::decode::decode;
 use super::json::placeholders_are_valid;
 use super::packet::Packet;
+use super::plain_json::PlainJsonParser;
 use super::socket_packet::{Header, SocketPacket};
 use super::text::MessageText;
 use super::{protocol_error, too_large};
@@ -39,7 +40,7 @@ pub trait Parser: Send {
 
 /// The default parser: JSON text, binary as attachments.
 #[derive(Debug)]
-pub struct JsonParser {
+pub(crate) struct JsonParser {
     // The most attachments that a packet may announce.
     max_attachments: usize,
     // The most bytes that an unfinished packet may hold.
@@ -62,7 +63,7 @@ struct Unfinished {
 
 impl JsonParser {
     /// A parser with its limits.
-    pub fn new(max_attachments: usize, max_bytes: usize) -> Self {
+    pub(crate) fn new(max_attachments: usize, max_bytes: usize) -> Self {
         Self { max_attachments, max_bytes, lax: false, unfinished: None }
     }
 }
@@ -76,6 +77,7 @@ pub(crate) fn new_parser(
     match kind {
         #[cfg(feature = "msgpack")]
         ParserKind::MessagePack => Box::new(super::msgpack::MsgpackParser::new(max_bytes)),
+        ParserKind::PlainJson => Box::new(PlainJsonParser::default()),
         _ => Box::new(JsonParser::new(max_attachments, max_bytes)),
     }
 }

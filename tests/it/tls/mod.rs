@@ -3,7 +3,6 @@
 mod keys;
 mod sessions;
 
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -11,7 +10,7 @@ use siot::{Builder, Error, ManagerEvent, Result, Socket, Stage, Tls, TlsBackend,
 
 use crate::support::certs::Authority;
 use crate::support::logged::{capture_log, logged};
-use crate::support::{LIMIT, Server, alone, recv_within};
+use crate::support::{LIMIT, Server, alone, recv_within, this_program};
 
 /// What a connection is made of.
 #[derive(Clone, Copy, Debug)]
@@ -166,7 +165,7 @@ fn the_systems_authorities_are_trusted_where_they_are_asked_for() {
         let server = start(&authority.issue("127.0.0.1").server());
         let file = std::env::temp_dir().join(format!("siot-system-{}.pem", std::process::id()));
         std::fs::write(&file, authority.pem()).unwrap();
-        let output = Command::new(std::env::current_exe().unwrap())
+        let output = this_program()
             .args([test, "--exact"])
             .env("SSL_CERT_FILE", &file)
             .env(PORT, server.port().to_string())

@@ -1,0 +1,124 @@
+//! The members of an object.
+
+use super::SyntaxError;
+use super::cursor::Cursor;
+
+/// Calls `visit` with each member of the object that `text` is, valid JSON: with the key, in its
+/// quotes and as it is written, and with the text of the value.
+pub(crate) fn members<'a>(
+    text: &'a str,
+    mut visit: impl FnMut(&'a str, &'a str),
+) -> Result<(), SyntaxError> {
+    let mut cursor = Cursor::new(text);
+    while let Some(byte) = cursor.skip_space() {
+        if byte != b'"' {
+            // A brace or a comma.
+            cursor.at += 1;
+            continue;
+        }
+        let key = since(&mut cursor, Cursor::string)?;
+        cursor.skip_space();
+        // The colon.
+        cursor.at += 1;
+        cursor.skip_space();
+        visit(key, since(&mut cursor, pass_value)?);
+    }
+    Ok(())
+}
+
+/// The text that `pass` passes over.
+fn since<'a>(
+    cursor: &mut Cursor<'a>,
+    pass: impl FnOnce(&mut Cursor<'a>) -> Result<(), SyntaxError>,
+) -> Result<&'a str, SyntaxError> {
+    let start = cursor.at;
+    pass(cursor)?;
+    Ok(cursor.since(start))
+}
+
+/// Passes over a value and all that is inside.
+fn pass_value(cursor: &mut Cursor<'_>) -> Result<(), SyntaxError> {
+    let mut depth = 0_usize;
+    loop {
+        match cursor.skip_space() {
+            Some(b'"') => cursor.string()?,
+            Some(b'-' | b'0'..=b'9') => cursor.number()?,
+            Some(b't') => cursor.literal("true")?,
+            Some(b'f') => cursor.literal("false")?,
+            Some(b'n') => cursor.literal("null")?,
+            Some(byte) => {
+                match byte {
+                    b'[' | b'{' => depth += 1,
+                    b']' | b'}' => depth = depth.saturating_sub(1),
+                    _ => {}
+                }
+                cursor.at += 1;
+            }
+            None => return Err(cursor.error()),
+        }
+        if depth == 0 {
+            return Ok(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::proto::json::scan;
+
+    fn list(text: &str) -> Vec<(&str, &str)> {
+        let mut list = Vec::new();
+        members(text, |key, value| list.push((key, value))).unwrap();
+        list
+    }
+
+    #[test]
+    fn members_come_as_they_are_written() {
+        assert_eq!(list("{}"), []);
+        assert_eq!(list(" { } "), []);
+        assert_eq!(
+            list(
+                " {\"a\" : [ {\"b\":\"]}\"} , [] ] ,\"\\u0061\":-1.5e3,\"\":null,\"a\":\"\\\"\",\"t\":true , \"f\":false\n}"
+            ),
+            [
+                ("\"a\"", "[ {\"b\":\"]}\"} , [] ]"),
+                ("\"\\u0061\"", "-1.5e3"),
+                ("\"\"", "null"),
+                ("\"a\"", "\"\\\"\""),
+                ("\"t\"", "true"),
+                ("\"f\"", "false"),
+            ]
+        );
+    }
+
+    #[test]
+    fn depth_costs_no_stack() {
+        let deep = "[".repeat(1_000_000) + &"]".repeat(1_000_000);
+        assert_eq!(list(&format!("{{\"a\":{deep}}}")), [("\"a\"", &*deep)]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_valid_object_is_its_members(text in r#"\{("[ab]":[\[\]{}":,1a ]{0,6},?){0,4}\}"#) {
+            if scan(&text).is_ok() {
+                let mut back = Vec::new();
+                for (key, value) in list(&text) {
+                    prop_assert!(scan(value).is_ok(), "{value}");
+                    back.push(format!("{key}:{value}"));
+                }
+                let whole: serde_json::Value = serde_json::from_str(&text).unwrap();
+                let again: serde_json::Value =
+                    serde_json::from_str(&format!("{{{}}}", back.join(","))).unwrap();
+                prop_assert_eq!(whole, again);
+            }
+        }
+
+        #[test]
+        fn any_text_comes_to_an_end(text in r#"[{}\[\]",:\\a1n ]{0,30}"#) {
+            let _ = members(&text, |_, _| {});
+        }
+    }
+}

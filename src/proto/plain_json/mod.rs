@@ -1,0 +1,147 @@
+//! The parser of `socket.io-json-parser`: each packet is one text, the JSON of an object.
+//!
+//! There is no binary: it is written as Node.js writes a `Buffer` in JSON, and read by who asks for
+//! it (see [`Binary`](crate::Binary)).
+
+use std::collections::VecDeque;
+use std::fmt::Write;
+
+use bytes::Bytes;
+
+use super::json::{Shape, members, scan};
+use super::packet::Packet;
+use super::parser::Parser;
+use super::parts::{Parts, number};
+use super::protocol_error;
+use super::socket_packet::{Header, SocketPacket};
+use super::text::MessageText;
+use crate::error::{Error, Result};
+use crate::payload::{PLACEHOLDER, Payload};
+
+/// The parser.
+#[derive(Debug, Default)]
+pub(crate) struct PlainJsonParser {
+    /// Whether the server is an old one.
+    lax: bool,
+}
+
+impl Parser for PlainJsonParser {
+    fn encode(&self, header: Header<'_>, payload: Payload, queue: &mut VecDeque<Packet>) {
+        let Payload { json, attachments } = payload;
+        let json = if attachments.is_empty() { json } else { with_buffers(&json, &attachments) };
+        queue.push_back(Packet::Text(write(header, &json)));
+    }
+
+    fn decode_text(&mut self, text: MessageText) -> Result<Option<SocketPacket>> {
+        read(text.as_str())?.into_packet(Vec::new(), self.lax).map(Some)
+    }
+
+    fn decode_binary(&mut self, bytes: Bytes) -> Result<Option<SocketPacket>> {
+        Err(unexpected("binary", &bytes))
+    }
+
+    fn reset(&mut self) {}
+
+    fn set_lax(&mut self, lax: bool) {
+        self.lax = lax;
+    }
+}
+
+/// Writes a packet as an object.
+pub(super) fn write(Header { kind, namespace, id }: Header<'_>, data: &str) -> MessageText {
+    let mut text = MessageText::with_capacity(namespace.len() + data.len() + 60);
+    // Writing to a text cannot fail.
+    let _ = write!(text, r#"{{"type":{}"#, number(kind));
+    if !data.is_empty() {
+        text.push_str(",\"data\":");
+        text.push_str(data);
+    }
+    let _ = write!(text, r#","nsp":{}"#, serde_json::Value::from(namespace));
+    if let Some(id) = id {
+        let _ = write!(text, ",\"id\":{id}");
+    }
+    text.push_str("}");
+    text
+}
+
+/// Reads an object as a packet.
+pub(super) fn read(text: &str) -> Result<Parts> {
+    let fail = |wrong: &str| unexpected(wrong, text.as_bytes());
+    let outline = scan(text).map_err(|error| fail(&format!("text (at byte {})", error.at)))?;
+    if outline.shape != Shape::Object {
+        return Err(fail("data"));
+    }
+    let (mut kind, mut namespace, mut id, mut data) = (None, None, None, "");
+    let visited = members(text, |key, value| match &*unquoted(key).unwrap_or_default() {
+        "type" => kind = Some(value),
+        "nsp" => namespace = Some(value),
+        "id" => id = Some(value),
+        "data" => data = value,
+        // JavaScript clients let an `options` slip in.
+        _ => {}
+    });
+    visited.map_err(|_| fail("text"))?;
+    let kind = kind.ok_or_else(|| fail("an object without a type"))?;
+    let namespace = namespace.ok_or_else(|| fail("an object without a namespace"))?;
+    Ok(Parts {
+        kind: integer(kind)
+            .and_then(|digits| digits.parse().ok())
+            .ok_or_else(|| fail("an object of no type"))?,
+        namespace: unquoted(namespace).ok_or_else(|| fail("an object of no namespace"))?,
+        id: id
+            .map_or_else(|| Some(String::new()), integer)
+            .ok_or_else(|| fail("an object with an impossible id"))?,
+        data: data.to_owned(),
+    })
+}
+
+/// A string without its quotes and escapes.
+fn unquoted(json: &str) -> Option<String> {
+    serde_json::from_str(json).ok()
+}
+
+/// The digits of an integer that is not negative, however it is written.
+fn integer(json: &str) -> Option<String> {
+    if json.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(json.to_owned());
+    }
+    let number: f64 = serde_json::from_str(json).ok()?;
+    (number >= 0.0 && number.fract() == 0.0).then(|| format!("{:.0}", number.abs()))
+}
+
+/// Puts attachments into the place of their placeholders.
+///
+/// What begins a placeholder cannot be within a string, where its quotes would be escaped.
+fn with_buffers(json: &str, attachments: &[Bytes]) -> String {
+    let bytes: usize = attachments.iter().map(Bytes::len).sum();
+    let mut out = String::with_capacity(json.len() + 4 * bytes);
+    let mut pieces = json.split(PLACEHOLDER);
+    out.push_str(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        let (number, rest) = piece.split_once('}').unwrap_or_default();
+        let attachment = number.parse().ok().and_then(|number: usize| attachments.get(number));
+        write_buffer(attachment.map_or(&[], |bytes| bytes), &mut out);
+        out.push_str(rest);
+    }
+    out
+}
+
+/// Writes bytes as `JSON.stringify` writes a `Buffer`.
+fn write_buffer(bytes: &[u8], out: &mut String) {
+    out.push_str(r#"{"type":"Buffer","data":["#);
+    for (index, byte) in bytes.iter().enumerate() {
+        // Writing to a text cannot fail.
+        let _ = write!(out, "{}{byte}", if index == 0 { "" } else { "," });
+    }
+    out.push_str("]}");
+}
+
+/// The error about a message that is none of this parser's.
+#[cold]
+fn unexpected(what: &str, received: &[u8]) -> Error {
+    protocol_error(&format!("{what} that is no packet in plain JSON"), received)
+        .with_hint("is the server's parser the one of `Builder::parser`?")
+}
+
+#[cfg(test)]
+mod tests;
