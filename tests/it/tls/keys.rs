@@ -5,7 +5,7 @@ use std::process::Command;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
-use siot::{ErrorKind, Tls, TlsBackend};
+use siot::{ErrorKind, Tls};
 
 use super::{WAYS, Way, builder, connect, start, trusting};
 use crate::support::certs::Authority;
@@ -61,6 +61,7 @@ fn private_keys_of_all_forms_are_taken() {
 #[cfg(feature = "native-tls")]
 #[test]
 fn pkcs12_is_taken_with_its_passphrase() {
+    use siot::TlsBackend;
     const PFX: &[u8] = include_bytes!("../../fixtures/client.p12");
     let authority = Authority::new();
     let clients = include_str!("../../fixtures/client-ca.pem");
