@@ -221,6 +221,26 @@ fn a_current_server_is_asked_nothing_more() {
 }
 
 #[test]
+fn binary_may_be_forced_into_text_with_each_server() {
+    for (config, _) in servers() {
+        let server = Server::start(config.clone());
+        for way in WAYS {
+            let (socket, _, _) = connected(builder(&server, "/", way).force_base64(true));
+            if way == Way::Upgrade {
+                let transport = || socket.manager().transport();
+                eventually(LIMIT, "the upgrade", || transport() == Some(Transport::WebSocket));
+            }
+            let all: Binary = (0..=255).collect();
+            let text = "€😀é\u{10FFFF}";
+            let back: (Binary, String, Binary) =
+                ask(&socket, "echo", (&all, text, Binary::default()));
+            assert_eq!((&back.0, &*back.1), (&all, text), "{config} {way:?}");
+            assert!(back.2.is_empty());
+        }
+    }
+}
+
+#[test]
 fn a_refusal_comes_in_each_revision() {
     for (config, revision) in servers() {
         let server = Server::start(config.clone());
