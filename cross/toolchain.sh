@@ -17,8 +17,7 @@ s390x-unknown-linux-gnu         s390x    s390x-linux-gnu         qemu-s390x    p
 x86_64-unknown-linux-musl       amd64    x86_64-linux-musl       -             source  -
 '
 
-cache=${XDG_CACHE_HOME:+$XDG_CACHE_HOME/siot-cross}
-cache=${cache:-$PWD/target/cross-cache}
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/siot-cross
 # Everything of one compiler in one folder: another pinned version starts afresh.
 toolchain=$cache/$RUST
 root=$toolchain/root
@@ -185,7 +184,8 @@ cross_cargo() {
     export "CC_$under=$root/usr/bin/$prefix-gcc" "AR_$under=$root/usr/bin/$prefix-ar"
     if [ "$qemu" != - ]; then
       # The emulated program gets its libraries from the target's root, and nothing of ours.
-      export "CARGO_TARGET_${upper}_RUNNER=$root/usr/bin/$qemu-static -U LD_LIBRARY_PATH -L $root/usr/$prefix"
+      export SIOT_TEST_EMULATOR="$root/usr/bin/$qemu-static -U LD_LIBRARY_PATH -L $root/usr/$prefix"
+      export "CARGO_TARGET_${upper}_RUNNER=$SIOT_TEST_EMULATOR"
     fi
     if [ "$openssl" != - ]; then
       library=("$toolchain/openssl/$target/usr/lib/"*-linux-*)

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::budget::Permit;
 use crate::error::{Error, snippet};
-use crate::event::{DisconnectReason, ManagerEvent};
+use crate::news::{DisconnectReason, ManagerEvent};
 use crate::options::Transport;
 use crate::proto::packet::{Packet, Probe};
 use crate::proto::text::MessageText;

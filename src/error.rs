@@ -89,6 +89,41 @@ pub enum Stage {
     Namespace,
 }
 
+/// How far an attempt to connect has come.
+#[derive(Clone, Debug)]
+pub(crate) struct Reached {
+    pub(crate) stage: Stage,
+    /// The address that is connected.
+    pub(crate) address: Option<SocketAddr>,
+    /// The addresses that are not, and what is known of each, in words.
+    pub(crate) tried: String,
+}
+
+impl From<Stage> for Reached {
+    fn from(stage: Stage) -> Self {
+        Self { stage, address: None, tried: String::new() }
+    }
+}
+
+impl Reached {
+    /// The error of an attempt whose time was up here; `what` says which limit it had.
+    pub(crate) fn too_late(&self, what: &str) -> Error {
+        let colon = if self.tried.is_empty() { "" } else { ": " };
+        let what = format!("{what}{colon}{}", self.tried);
+        let error = Error::new(ErrorKind::Connect(self.stage), what).timed_out();
+        let hint = match self.stage {
+            Stage::Dns => "is there a network, and does its name server answer?",
+            Stage::Tcp => "is the address right, or does a firewall swallow what is sent there?",
+            Stage::Tls | Stage::Http => {
+                "the server takes connections and does not answer: is it overloaded, or no web \
+                 server?"
+            }
+            Stage::Proxy | Stage::Engine | Stage::Namespace => return error,
+        };
+        error.with_hint(hint)
+    }
+}
+
 impl Error {
     pub(crate) fn new(kind: ErrorKind, context: impl Into<Cow<'static, str>>) -> Self {
         Self(Arc::new(Inner {
@@ -344,6 +379,16 @@ mod tests {
         assert_eq!((error.stage(), error.is_timeout()), (Some(Stage::Tls), true));
         assert_eq!(shared.to_string(), "cannot connect, TLS: late: a cause");
         assert!(!shared.is_timeout());
+    }
+
+    #[test]
+    fn an_attempt_that_takes_too_long_tells_what_it_has_come_to() {
+        let mut reached = Reached::from(Stage::Tcp);
+        reached.tried = "10.0.0.1:80: no answer".to_owned();
+        let error = reached.too_late("not done within 1s");
+        assert_eq!((error.stage(), error.is_timeout()), (Some(Stage::Tcp), true));
+        assert_eq!(error.message(), "not done within 1s: 10.0.0.1:80: no answer");
+        assert!(error.hint().is_some_and(|hint| hint.contains("firewall")), "{error}");
     }
 
     #[test]

@@ -266,6 +266,7 @@ mod io;
 mod lock;
 mod manager;
 mod net;
+mod news;
 mod options;
 mod payload;
 mod proto;
@@ -281,9 +282,10 @@ pub use driver::listeners::ListenerId;
 pub use emitter::Emitter;
 pub use engine::{EngineEvent, EngineInfo, EnginePacket, EngineState, PacketType};
 pub use error::{Error, ErrorKind, Result, Stage};
-pub use event::{AckReply, DisconnectReason, Event, ManagerEvent, Status};
+pub use event::{AckReply, Event};
 pub use io::io;
 pub use manager::{Counters, Manager};
+pub use news::{DisconnectReason, ManagerEvent, Status};
 pub use options::{
     Limits, ParserKind, Proxy, Revision, Timeouts, Tls, TlsBackend, TlsVersion, Transport, WhenFull,
 };

@@ -6,7 +6,7 @@
 
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use log::Level;
@@ -55,6 +55,17 @@ struct Quiet;
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> Locked<'_, T> {
     let quiet = Quiet::new();
     Locked { guard: mutex.lock().unwrap_or_else(PoisonError::into_inner), quiet }
+}
+
+/// Locks a mutex, unless somebody has it.
+pub(crate) fn try_lock<T>(mutex: &Mutex<T>) -> Option<Locked<'_, T>> {
+    let quiet = Quiet::new();
+    let guard = match mutex.try_lock() {
+        Ok(guard) => guard,
+        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        Err(TryLockError::WouldBlock) => return None,
+    };
+    Some(Locked { guard, quiet })
 }
 
 impl<T> Locked<'_, T> {

@@ -8,8 +8,9 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use crate::driver::listeners::ListenerId;
 use crate::engine::EngineEvent;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{Event, ManagerEvent, Status};
+use crate::event::Event;
 use crate::manager::Manager;
+use crate::news::{ManagerEvent, Status};
 use crate::socket::Socket;
 
 /// A queue of received events (or statuses), to be read by any thread.
@@ -54,8 +55,8 @@ pub trait Item: sealed::Sealed + Send {
 mod sealed {
     pub trait Sealed {}
     impl Sealed for crate::event::Event {}
-    impl Sealed for crate::event::Status {}
-    impl Sealed for crate::event::ManagerEvent {}
+    impl Sealed for crate::news::Status {}
+    impl Sealed for crate::news::ManagerEvent {}
     impl Sealed for crate::engine::EngineEvent {}
 }
 

@@ -1,8 +1,10 @@
 //! Runs the examples, as `cargo test` has built them, and looks at what they print.
 
+#[path = "support/emulator.rs"]
+mod emulator;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// The examples, each with some of its lines in their order. A line may end with `…` for the rest.
@@ -126,7 +128,7 @@ examples! {
 fn run(name: &str, lines: &[&str]) {
     let program = folder().join(name);
     let start = Instant::now();
-    let output = Command::new(&program).output().unwrap_or_else(|error| {
+    let output = emulator::command(&program).output().unwrap_or_else(|error| {
         panic!("{}: {error} (`cargo test --examples` builds it)", program.display())
     });
     let printed = String::from_utf8_lossy(&output.stdout);

@@ -22,9 +22,9 @@ use super::engine::{Engine, LinkId, Loss, Signal, Work};
 use super::namespace::{Auth, Namespace, NamespaceId};
 use super::root::Root;
 use super::timer::{Timer, Timers, Timestamp};
-use crate::error::{Error, Result, Stage};
-use crate::event::{DisconnectReason, ManagerEvent, Status};
+use crate::error::{Error, Reached, Result};
 use crate::lock::log_later;
+use crate::news::{DisconnectReason, ManagerEvent, Status};
 use crate::options::{ManagerOptions, Transport};
 use crate::payload::Payload;
 use crate::proto::detector::Detector;
@@ -274,9 +274,9 @@ impl<A> Client<A> {
     }
 
     /// A link's attempt to connect has come to this stage: for the error, should its time run out.
-    pub(crate) fn reached(&mut self, link: LinkId, stage: Stage) {
+    pub(crate) fn reached(&mut self, link: LinkId, reached: Reached) {
         if let Some(engine) = &mut self.engine {
-            engine.reached(link, stage);
+            engine.reached(link, reached);
         }
     }
 

@@ -20,8 +20,8 @@ use bytes::Bytes;
 use super::heartbeat::{Beat, Heartbeat};
 use super::timer::Timestamp;
 use super::upgrade::{Step, Upgrade};
-use crate::error::{Error, ErrorKind, Result, Stage};
-use crate::event::DisconnectReason;
+use crate::error::{Error, ErrorKind, Reached, Result, Stage};
+use crate::news::DisconnectReason;
 use crate::options::Transport;
 use crate::proto::handshake::Handshake;
 use crate::proto::packet::{Packet, Probe};
@@ -98,8 +98,8 @@ pub(crate) struct Engine {
     state: State,
     dialect: &'static dyn Dialect,
     /// How far the attempt to connect has come.
-    stage: Stage,
-    /// Whether that is not settled, though the server has answered.
+    reached: Reached,
+    /// Whether what it is written in is not settled, though the server has answered.
     doubtful: bool,
     main: Link,
     upgrade: Upgrade,
@@ -142,7 +142,7 @@ impl Engine {
         Self {
             state: State::Opening,
             dialect,
-            stage: Stage::Dns,
+            reached: Stage::Dns.into(),
             doubtful: false,
             main: Link { id, transport, writing: false, polling: transport == Transport::Polling },
             upgrade: Upgrade::None,
@@ -190,14 +190,14 @@ impl Engine {
     }
 
     /// How far the attempt to connect has come.
-    pub(crate) fn stage(&self) -> Stage {
-        self.stage
+    pub(crate) fn so_far(&self) -> &Reached {
+        &self.reached
     }
 
     /// Notes how far the attempt to connect has come.
-    pub(crate) fn reached(&mut self, link: LinkId, stage: Stage) {
-        if self.main.id == link {
-            self.stage = self.stage.max(stage);
+    pub(crate) fn reached(&mut self, link: LinkId, reached: Reached) {
+        if self.main.id == link && reached.stage >= self.reached.stage {
+            self.reached = reached;
         }
     }
 
@@ -253,7 +253,9 @@ impl Engine {
 
     /// The connection of a link is made; a WebSocket can now be written to.
     pub(crate) fn connected(&mut self, link: LinkId) {
-        self.reached(link, Stage::Engine);
+        if self.main.id == link {
+            self.reached.stage = Stage::Engine;
+        }
         if self.upgrade.connected(link) {
             self.signals.push_back(Signal::Wake(link));
         }

@@ -10,7 +10,7 @@ use super::engine::Load;
 use super::retry::RetryQueue;
 use super::timer::Timestamp;
 use crate::error::{Error, ErrorKind};
-use crate::event::Status;
+use crate::news::Status;
 use crate::options::Limits;
 use crate::payload::{Args, Payload};
 use crate::proto::revision::{Credentials, Membership};

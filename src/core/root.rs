@@ -8,8 +8,8 @@ use super::engine::Engine;
 use super::namespace::{Auth, NamespaceId, Phase};
 use super::timer::Timestamp;
 use crate::error::{Error, ErrorKind, Stage};
-use crate::event::{DisconnectReason, ManagerEvent};
 use crate::lock::log_later;
+use crate::news::{DisconnectReason, ManagerEvent};
 use crate::proto::revision::Dialect;
 use crate::proto::socket_packet::{Kind, SocketPacket};
 

@@ -1,17 +1,24 @@
 //! The threads of one transport connection.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::dispatch::spawn;
-use super::{Driver, websocket};
+use super::wire::SharedWire;
+use super::{Action, Driver, Monitor, websocket};
 use crate::core::client::Phase;
 use crate::core::engine::{LinkId, Loss};
-use crate::error::{Result, Stage};
-use crate::event::ManagerEvent;
+use crate::core::timer::Timestamp;
+use crate::error::{Reached, Result};
 use crate::lock::log_later;
 use crate::net::signal::News;
 use crate::net::{Request, Signal};
+use crate::news::ManagerEvent;
 use crate::options::Transport;
+
+/// What comes sooner than this after what came before is left to the thread, which then writes
+/// all that has come meanwhile at once.
+const QUIET: Duration = Duration::from_micros(10);
 
 /// One thread's place: how to wake it, and whether it sleeps.
 pub(super) struct Lane {
@@ -24,6 +31,10 @@ pub(super) struct Lane {
 pub(super) struct Link {
     reader: Option<Lane>,
     writer: Option<Lane>,
+    /// What others may write to while the thread of a WebSocket sleeps.
+    wire: Option<SharedWire>,
+    /// When something was queued or written the last time.
+    busy: Option<Timestamp>,
 }
 
 /// Which thread of a link.
@@ -45,23 +56,22 @@ impl Link {
     }
 
     /// How far its attempt to connect has come.
-    pub(super) fn stage(&self) -> Option<Stage> {
-        self.reader.as_ref().map(|lane| lane.signal.stage())
+    pub(super) fn reached(&self) -> Option<Reached> {
+        self.reader.as_ref().map(|lane| lane.signal.so_far())
     }
 
-    /// Those who sleep, who are then counted as awake.
-    pub(super) fn take_sleepers(&mut self) -> [Option<Arc<Signal>>; 2] {
-        [&mut self.reader, &mut self.writer].map(|lane| {
-            let lane = lane.as_mut().filter(|lane| lane.asleep)?;
-            lane.asleep = false;
-            Some(Arc::clone(&lane.signal))
-        })
-    }
-
-    /// Notes that a thread is about to sleep: from now on it has to be woken.
-    pub(super) fn sleeps(&mut self, side: Side) {
-        if let Some(lane) = self.lane(side) {
-            lane.asleep = true;
+    /// There is something to do for the threads: what it takes where they sleep, after which they
+    /// count as awake.
+    pub(super) fn rouse(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
+        let quiet = self.busy.replace(now).is_none_or(|busy| now >= busy + QUIET);
+        for lane in [&mut self.reader, &mut self.writer].into_iter().flatten() {
+            if std::mem::take(&mut lane.asleep) {
+                let signal = Arc::clone(&lane.signal);
+                actions.push(match &self.wire {
+                    Some(wire) if quiet => Action::Write(wire.clone(), signal),
+                    _ => Action::Wake(signal),
+                });
+            }
         }
     }
 
@@ -74,6 +84,30 @@ impl Link {
 
     fn is_over(&self) -> bool {
         self.reader.is_none() && self.writer.is_none()
+    }
+}
+
+impl Monitor {
+    /// Notes whether a thread sleeps, and so has to be woken.
+    pub(super) fn set_asleep(&mut self, link: LinkId, side: Side, asleep: bool) {
+        if let Some(lane) = self.links.get_mut(&link).and_then(|link| link.lane(side).as_mut()) {
+            lane.asleep = asleep;
+        }
+    }
+
+    /// Notes that what the link had taken is written.
+    pub(super) fn written(&mut self, link: LinkId, now: Timestamp) {
+        self.core.written(link, now);
+        if let Some(link) = self.links.get_mut(&link) {
+            link.busy = Some(now);
+        }
+    }
+
+    /// Lets others write while the thread of the link sleeps.
+    pub(super) fn share(&mut self, link: LinkId, wire: SharedWire) {
+        if let Some(link) = self.links.get_mut(&link) {
+            link.wire = Some(wire);
+        }
     }
 }
 

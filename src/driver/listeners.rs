@@ -8,9 +8,10 @@ use crossbeam_channel::{Receiver, Sender};
 
 use super::dispatch::{Call, Dispatcher, EventCallback};
 use crate::budget::{Budget, Permit};
-use crate::event::{Event, Status};
+use crate::event::Event;
 use crate::lock::log_later;
 use crate::net::Signal;
+use crate::news::Status;
 use crate::options::{Limits, WhenFull};
 
 /// The number of a callback, to remove it by; see [`Socket::off`](crate::Socket::off).

@@ -8,7 +8,8 @@ use super::waiting::WayBack;
 use super::{Driver, Monitor};
 use crate::core::namespace::NamespaceId;
 use crate::error::Result;
-use crate::event::{Event, ManagerEvent, Reply};
+use crate::event::{Event, Reply};
+use crate::news::ManagerEvent;
 use crate::proto::socket_packet::SocketPacket;
 
 impl Driver {

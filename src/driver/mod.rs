@@ -18,6 +18,7 @@ mod timer;
 mod trace;
 mod waiting;
 mod websocket;
+mod wire;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, Weak};
@@ -30,14 +31,16 @@ use self::dispatch::{AuthFunction, Call, Dispatcher};
 use self::link::Link;
 use self::listeners::{Inbox, Listener, ListenerId, Listeners, NewsSink};
 use self::observing::Observers;
+use self::wire::SharedWire;
 use crate::core::client::{Client, Counters, Output};
 use crate::core::engine::LinkId;
 use crate::core::namespace::{Auth, NamespaceId};
 use crate::core::timer::Timestamp;
 use crate::error::{Error, Result};
-use crate::event::{AckReply, Event, ManagerEvent, Status};
+use crate::event::{AckReply, Event};
 use crate::lock::{Locked, lock, log_later};
 use crate::net::{Net, Signal};
+use crate::news::{ManagerEvent, Status};
 use crate::options::ManagerOptions;
 use crate::payload::Payload;
 #[cfg(feature = "polling")]
@@ -67,6 +70,8 @@ pub(crate) struct Monitor {
     listeners: Vec<Listeners>,
     manager_listeners: Vec<(ListenerId, NewsSink<ManagerEvent>)>,
     auth_functions: HashMap<NamespaceId, AuthFunction>,
+    /// The last question to each function that runs.
+    asking: HashMap<NamespaceId, u32>,
     dispatcher: Dispatcher,
     /// The deadline that the timer thread knows of.
     armed: Option<Timestamp>,
@@ -78,9 +83,10 @@ pub(crate) struct Monitor {
     waiters: usize,
 }
 
-/// What is done after the lock is released.
+/// What is done after the locks are released.
 enum Action {
     Wake(Arc<Signal>),
+    Write(SharedWire, Arc<Signal>),
     Dial {
         link: LinkId,
         upgrade: bool,
@@ -107,6 +113,7 @@ impl Driver {
                 listeners: Vec::new(),
                 manager_listeners: Vec::new(),
                 auth_functions: HashMap::new(),
+                asking: HashMap::new(),
                 dispatcher: Dispatcher::new(limits.stack_size),
                 armed: None,
                 last_error: None,
@@ -133,13 +140,22 @@ impl Driver {
     }
 
     fn run_with<R>(&self, verb: impl FnOnce(&mut Monitor, Timestamp) -> R) -> R {
+        let mut actions = Vec::new();
+        let result = self.gather(&mut actions, verb);
+        self.act(actions);
+        result
+    }
+
+    /// Runs one verb, and leaves what follows from it to the caller, who holds another lock.
+    fn gather<R>(
+        &self,
+        actions: &mut Vec<Action>,
+        verb: impl FnOnce(&mut Monitor, Timestamp) -> R,
+    ) -> R {
         let mut monitor = self.lock();
-        let result = verb(&mut monitor, now());
-        let actions = self.drain(&mut monitor);
-        drop(monitor);
-        for action in actions {
-            self.act(action);
-        }
+        let now = now();
+        let result = verb(&mut monitor, now);
+        self.drain(&mut monitor, now, actions);
         result
     }
 
@@ -148,8 +164,8 @@ impl Driver {
         self.run_with(|monitor, now| {
             monitor.armed = None;
             for (link, entry) in &monitor.links {
-                if let Some(stage) = entry.stage() {
-                    monitor.core.reached(*link, stage);
+                if let Some(reached) = entry.reached() {
+                    monitor.core.reached(*link, reached);
                 }
             }
             monitor.core.expire(now);
@@ -202,8 +218,7 @@ impl Driver {
     }
 
     /// Carries out what the state machines ask for, but for what has to wait for the lock's release.
-    fn drain(&self, monitor: &mut Monitor) -> Vec<Action> {
-        let mut actions = Vec::new();
+    fn drain(&self, monitor: &mut Monitor, now: Timestamp, actions: &mut Vec<Action>) {
         let mut notify = false;
         let mut done = Vec::new();
         while let Some(output) = monitor.core.poll_output() {
@@ -228,8 +243,7 @@ impl Driver {
                 }
                 Output::Wake(link) => {
                     if let Some(link) = monitor.links.get_mut(&link) {
-                        actions
-                            .extend(link.take_sleepers().into_iter().flatten().map(Action::Wake));
+                        link.rouse(now, actions);
                     }
                 }
                 Output::Stop(link) => {
@@ -267,7 +281,6 @@ impl Driver {
             actions.push(Action::Drop(done));
         }
         self.arm(monitor);
-        actions
     }
 
     /// Tells the timer thread of a deadline that is earlier than the one it knows.
@@ -306,15 +319,18 @@ impl Driver {
         self.address().request(eio, transport, Some(sid))
     }
 
-    fn act(&self, action: Action) {
-        match action {
-            Action::Wake(signal) => signal.wake(),
-            Action::Dial { link, upgrade, polling, sid } => {
-                self.dial(link, upgrade, polling, sid.as_deref());
+    fn act(&self, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::Wake(signal) => signal.wake(),
+                Action::Write(wire, signal) => wire.write_or_wake(self, &signal),
+                Action::Dial { link, upgrade, polling, sid } => {
+                    self.dial(link, upgrade, polling, sid.as_deref());
+                }
+                Action::AskAuth { namespace, asked } => self.ask_auth(namespace, asked),
+                Action::Resolve(slot, result) => slot.resolve(result),
+                Action::Drop(listeners) => drop(listeners),
             }
-            Action::AskAuth { namespace, asked } => self.ask_auth(namespace, asked),
-            Action::Resolve(slot, result) => slot.resolve(result),
-            Action::Drop(listeners) => drop(listeners),
         }
     }
 }

@@ -12,8 +12,8 @@ use super::trace::trace;
 use crate::budget::Budget;
 use crate::core::client::Client;
 use crate::engine::{EngineEvent, EnginePacket};
-use crate::event::ManagerEvent;
 use crate::lock::lock;
+use crate::news::ManagerEvent;
 use crate::options::Limits;
 use crate::proto::packet::Packet;
 

@@ -102,9 +102,7 @@ impl Poller<'_> {
             let permission = self.driver.run_with(|monitor, now| {
                 let permission = monitor.core.may_poll(self.link, now);
                 if permission == Some(false) {
-                    if let Some(link) = monitor.links.get_mut(&self.link) {
-                        link.sleeps(Side::Reader);
-                    }
+                    monitor.set_asleep(self.link, Side::Reader, true);
                 }
                 permission
             });
@@ -143,9 +141,7 @@ fn post(
         let (work, max) = driver.run_with(|monitor, now| {
             let work = monitor.core.take(link, now);
             if work == Work::Wait {
-                if let Some(link) = monitor.links.get_mut(&link) {
-                    link.sleeps(Side::Writer);
-                }
+                monitor.set_asleep(link, Side::Writer, true);
             }
             (work, monitor.core.max_payload(link))
         });

@@ -1,12 +1,12 @@
-//! The thread of a WebSocket: it reads, and writes whatever is queued.
+//! The thread of a WebSocket: it reads, and writes whatever is queued and nobody else has written.
 
 use std::sync::Arc;
 
-use super::Driver;
-use super::link::Side;
-use crate::core::engine::{LinkId, Loss, Work};
+use super::wire::{SharedWire, Turn, Wire};
+use super::{Action, Driver};
+use crate::core::engine::{LinkId, Loss};
 use crate::error::Result;
-use crate::net::websocket::Received;
+use crate::net::websocket::{Interest, Received};
 use crate::net::{Request, Signal, WebSocket};
 use crate::proto::detector::Greeting;
 use crate::proto::packet::Packet;
@@ -20,32 +20,47 @@ const BATCH: usize = 64 * 1024;
 #[inline(never)]
 pub(super) fn run(driver: &Arc<Driver>, link: LinkId, request: &Request, signal: &Arc<Signal>) {
     let loss = match driver.net.websocket(request, signal) {
-        Ok(socket) => {
-            driver.run(|core, now| core.connected(link, now));
-            let base64 = driver.address().force_base64;
-            let language = Language::of(driver, link);
-            match (Pump { driver, link, signal, socket, language, base64, unflushed: false }).run()
-            {
-                Ok(End::Finished) => return,
-                Ok(End::Lost(loss)) => loss,
-                Err(error) => Loss::Failed(error),
-            }
-        }
+        Ok(socket) => match serve(driver, link, socket, signal) {
+            Ok(End::Finished | End::Stopped) => return,
+            Ok(End::Lost(loss)) => loss,
+            Err(error) => Loss::Failed(error),
+        },
         Err(error) => Loss::Failed(error),
     };
     driver.lose(link, loss);
+}
+
+fn serve(
+    driver: &Arc<Driver>,
+    link: LinkId,
+    socket: WebSocket,
+    signal: &Arc<Signal>,
+) -> Result<End> {
+    let wire = SharedWire::new(Wire::new(link, socket, driver.address().force_base64));
+    driver.run_with(|monitor, now| {
+        monitor.share(link, wire.clone());
+        monitor.core.connected(link, now);
+    });
+    let language = Language::of(driver, link);
+    let pump = Pump { driver, link, signal, language, unread: true, ended: false };
+    let end = pump.run(&wire);
+    // From here on nobody else writes.
+    let wire = wire.take();
+    if let (Ok(End::Finished), Some(wire)) = (&end, wire) {
+        wire.close(signal);
+    }
+    end
 }
 
 struct Pump<'a> {
     driver: &'a Driver,
     link: LinkId,
     signal: &'a Arc<Signal>,
-    socket: WebSocket,
     language: Language,
-    /// Binary travels as text.
-    base64: bool,
-    /// Something was handed to the WebSocket and may not be out.
-    unflushed: bool,
+    /// There may be something that can be read without waiting for the socket.
+    unread: bool,
+    /// The connection has ended, which is to be read even if nobody wants more.
+    ended: bool,
 }
 
 /// What the session is written in.
@@ -67,8 +82,10 @@ impl Language {
 
 /// How the service ended.
 enum End {
-    /// As the state machines wanted it.
+    /// As the state machines wanted it, with a goodbye.
     Finished,
+    /// As the state machines wanted it.
+    Stopped,
     /// By itself.
     Lost(Loss),
 }
@@ -85,71 +102,80 @@ enum Reading {
     Over(Loss),
 }
 
+/// What is next.
+enum Step {
+    /// Another turn.
+    Again,
+    /// To wait for the socket.
+    Wait { interest: Interest, may_read: bool, full: bool },
+    /// Nothing.
+    End(End),
+}
+
 impl Pump<'_> {
-    fn run(mut self) -> Result<End> {
-        let mut written = false;
-        // There may be something that can be read without waiting for the socket.
-        let mut unread = true;
-        let mut ended = false;
+    fn run(mut self, wire: &SharedWire) -> Result<End> {
         loop {
-            let mut packets = Vec::new();
-            let may_read = ended || !self.driver.inbox.must_wait(self.signal);
-            let reading =
-                if unread && may_read { self.read(&mut packets) } else { Reading::Paused };
-            let work = self.exchange(packets, std::mem::take(&mut written));
-            if let Reading::Over(loss) = reading {
-                return Ok(End::Lost(loss));
-            }
-            match work {
-                Work::Write(packets) => {
-                    let dialect = self.driver.look(|core| core.dialect_of(self.link));
-                    for packet in packets {
-                        self.driver.show_sent(&packet);
-                        self.socket.write(dialect.encode_frame(packet, self.base64))?;
-                    }
-                    self.unflushed = true;
+            // In between, others may write.
+            let mut actions = Vec::new();
+            let step = wire.with(|wire| self.turn(wire, &mut actions));
+            self.driver.act(actions);
+            match step {
+                None => return Ok(End::Stopped),
+                Some(Err(error)) => return Err(error),
+                Some(Ok(Step::End(end))) => return Ok(end),
+                Some(Ok(Step::Again)) => {}
+                Some(Ok(Step::Wait { interest, may_read, full })) => {
+                    let ready = interest.wait(self.signal)?;
+                    // Ready for what was not asked for: the connection has ended.
+                    self.ended = ready && !may_read && !full;
+                    // While the consumers are behind, what was read too far ahead stays where it is.
+                    self.unread |= ready && may_read || self.ended;
                 }
-                Work::Wait => {}
-                Work::Finish => {
-                    self.socket.close(self.signal);
-                    return Ok(End::Finished);
-                }
-                Work::Stop => return Ok(End::Finished),
             }
-            if self.unflushed && self.socket.flush()? {
-                self.unflushed = false;
-                written = true;
-            }
-            match reading {
-                Reading::More => continue,
-                Reading::Done => unread = false,
-                Reading::Paused | Reading::Over(_) => {}
-            }
-            if written {
-                // There may be more to write.
-                continue;
-            }
-            let ready = self.socket.wait(may_read, self.unflushed, self.signal)?;
-            // Ready for what was not asked for: the connection has ended, which is to be read.
-            ended = ready && !may_read && !self.unflushed;
-            // While the consumers are behind, what was read too far ahead stays where it is.
-            unread |= ready && may_read || ended;
         }
     }
 
+    /// Reads, hands in, and writes.
+    fn turn(&mut self, wire: &mut Wire, actions: &mut Vec<Action>) -> Result<Step> {
+        let mut packets = Vec::new();
+        let may_read = self.ended || !self.driver.inbox.must_wait(self.signal);
+        let reading =
+            if self.unread && may_read { self.read(wire, &mut packets) } else { Reading::Paused };
+        let work = wire.exchange(self.driver, packets, actions);
+        if let Reading::Over(loss) = reading {
+            return Ok(Step::End(End::Lost(loss)));
+        }
+        let turn = wire.write(self.driver, work)?;
+        match turn {
+            Turn::Finish => return Ok(Step::End(End::Finished)),
+            Turn::Stop => return Ok(Step::End(End::Stopped)),
+            Turn::Written | Turn::Wait => {}
+        }
+        match reading {
+            Reading::More => return Ok(Step::Again),
+            Reading::Done => self.unread = false,
+            Reading::Paused | Reading::Over(_) => {}
+        }
+        Ok(match turn {
+            // There may be more to write.
+            Turn::Written => Step::Again,
+            _ => Step::Wait { interest: wire.rest(may_read)?, may_read, full: wire.is_full() },
+        })
+    }
+
     /// Reads packets, until there are none or enough.
-    fn read(&mut self, packets: &mut Vec<Packet>) -> Reading {
+    fn read(&mut self, wire: &mut Wire, packets: &mut Vec<Packet>) -> Reading {
         let mut size = 0;
         while size < BATCH {
-            match self.socket.read() {
+            match wire.socket.read() {
                 Ok(Received::Frame(frame)) => {
                     size += frame.len();
-                    if let Err(error) = self.decode(frame, packets) {
+                    if let Err(error) = self.decode(wire, frame, packets) {
                         return Reading::Over(Loss::Failed(error));
                     }
                 }
                 Ok(Received::Nothing) => {
-                    return match self.note_silence(packets) {
+                    return match self.note_silence(wire, packets) {
                         Ok(()) => Reading::Done,
                         Err(error) => Reading::Over(Loss::Failed(error)),
                     };
@@ -161,7 +187,7 @@ impl Pump<'_> {
         Reading::More
     }
 
-    fn decode(&mut self, frame: Frame, packets: &mut Vec<Packet>) -> Result<()> {
+    fn decode(&mut self, wire: &mut Wire, frame: Frame, packets: &mut Vec<Packet>) -> Result<()> {
         match &mut self.language {
             Language::Known(dialect) => {
                 let packet = dialect.decode_frame(frame)?;
@@ -173,60 +199,44 @@ impl Pump<'_> {
                 let dialect = greeting.look_at(&frame);
                 held.push(frame);
                 match dialect {
-                    Some(dialect) => self.settle(dialect, packets),
-                    None => self.ask(),
+                    Some(dialect) => self.settle(wire, dialect, packets),
+                    None => self.ask(wire),
                 }
             }
         }
     }
 
     /// Makes the server say something behind all that it has to say by itself.
-    fn ask(&mut self) -> Result<()> {
+    fn ask(&mut self, wire: &mut Wire) -> Result<()> {
         self.driver.run(|core, _| core.doubt(self.link));
-        self.socket.ping()?;
-        self.unflushed = true;
-        Ok(())
+        wire.ping()
     }
 
     /// Whether the server has nothing to say may tell what it speaks.
-    fn note_silence(&mut self, packets: &mut Vec<Packet>) -> Result<()> {
+    fn note_silence(&mut self, wire: &mut Wire, packets: &mut Vec<Packet>) -> Result<()> {
         match &self.language {
-            Language::Unknown(greeting, _) if self.socket.pong_came() => {
+            Language::Unknown(greeting, _) if wire.socket.pong_came() => {
                 let dialect = greeting.silence();
-                self.settle(dialect, packets)
+                self.settle(wire, dialect, packets)
             }
             _ => Ok(()),
         }
     }
 
     /// It is known what the server speaks: reads what was held back.
-    fn settle(&mut self, dialect: &'static dyn Dialect, packets: &mut Vec<Packet>) -> Result<()> {
+    fn settle(
+        &mut self,
+        wire: &mut Wire,
+        dialect: &'static dyn Dialect,
+        packets: &mut Vec<Packet>,
+    ) -> Result<()> {
         self.driver.run(|core, _| core.settle(self.link, dialect));
         let before = std::mem::replace(&mut self.language, Language::Known(dialect));
         if let Language::Unknown(_, held) = before {
             for frame in held {
-                self.decode(frame, packets)?;
+                self.decode(wire, frame, packets)?;
             }
         }
         Ok(())
-    }
-
-    /// Hands in what was read, and takes what is to be written.
-    fn exchange(&self, packets: Vec<Packet>, written: bool) -> Work {
-        self.driver.run_with(|monitor, now| {
-            if written {
-                monitor.core.written(self.link, now);
-            }
-            for packet in packets {
-                monitor.core.received(self.link, packet, now);
-            }
-            let work = monitor.core.take(self.link, now);
-            if work == Work::Wait {
-                if let Some(link) = monitor.links.get_mut(&self.link) {
-                    link.sleeps(Side::Reader);
-                }
-            }
-            work
-        })
     }
 }

@@ -1,7 +1,6 @@
 //! Opening a TCP connection to the first of several addresses that answers (RFC 8305).
 
 use std::collections::VecDeque;
-use std::fmt::Write as _;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
@@ -37,6 +36,7 @@ pub(super) fn connect_first(
         if let Some(stream) = race.start_due() {
             return Ok(stream);
         }
+        signal.tries(race.so_far());
         if race.is_lost() {
             return Err(race.into_error());
         }
@@ -124,13 +124,15 @@ impl<'a> Race<'a> {
         None
     }
 
+    /// What is known of each address.
+    fn so_far(&self) -> String {
+        let failed = self.failed.iter().map(|(address, error)| format!("{address}: {error}"));
+        let running = self.running.iter().map(|(address, _)| format!("{address}: no answer"));
+        failed.chain(running).collect::<Vec<_>>().join(", ")
+    }
+
     fn into_error(self) -> Error {
-        let mut tried = String::new();
-        for (address, error) in &self.failed {
-            let comma = if tried.is_empty() { "" } else { ", " };
-            // Writing to a String cannot fail.
-            let _ = write!(tried, "{comma}{address}: {error}");
-        }
+        let mut tried = self.so_far();
         if tried.is_empty() {
             tried.push_str("no address to connect to");
         }
@@ -374,7 +376,9 @@ mod tests {
         let (hole, _listener, _fillers) = black_hole();
         let signal = signal();
         signal.enter(Stage::Tcp, Some(Duration::from_millis(30)));
-        let error = first(&[hole], &signal).unwrap_err();
+        let error = first(&[refusing(), hole], &signal).unwrap_err();
         assert_eq!((error.is_timeout(), error.stage()), (true, Some(Stage::Tcp)));
+        assert!(error.message().contains(&format!("{hole}: no answer")), "{error}");
+        assert!(error.message().contains("refused"), "{error}");
     }
 }

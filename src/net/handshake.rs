@@ -1,5 +1,6 @@
 //! The HTTP request that opens a WebSocket, and the answer to it.
 
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use http::header::{HOST, USER_AGENT};
@@ -7,7 +8,7 @@ use tungstenite::Error as WsError;
 use tungstenite::error::{CapacityError, ProtocolError};
 use tungstenite::handshake::HandshakeError;
 use tungstenite::handshake::client::{ClientHandshake, Response, generate_key};
-use tungstenite::protocol::{WebSocket, WebSocketConfig};
+use tungstenite::protocol::WebSocketConfig;
 
 use super::cookies::Jar;
 use super::headers::{AGENT, checked, parse_value};
@@ -56,40 +57,101 @@ pub(super) fn upgrade_request(
     Ok(upgrade)
 }
 
-/// Sends the request and reads the answer, whose headers go to `note`.
+/// Sends the request and reads the answer, whose headers go to `note`. Gives what was read behind
+/// them.
 // Its frame is large: apart, it shares its stack with what the thread does later.
 #[inline(never)]
 pub(super) fn shake_hands(
-    stream: Stream,
+    stream: &mut Stream,
     upgrade: http::Request<()>,
-    config: WebSocketConfig,
     secrets: &Secrets,
     note: impl Fn(&http::HeaderMap),
-) -> Result<WebSocket<Stream>> {
+) -> Result<Vec<u8>> {
     let signal = &Arc::clone(stream.signal());
-    let to_error = |error| {
-        if let WsError::Http(response) = &error {
+    let mut rest = Vec::new();
+    let answer = exchange(Head { stream, rest: &mut rest, line_is_empty: false }, upgrade)?;
+    let error = match answer {
+        Ok(response) => {
             note(response.headers());
+            check_response(&response)?;
+            return Ok(rest);
         }
-        to_error(error, secrets, signal)
+        Err(error) => error,
     };
-    let mut running = match ClientHandshake::start(stream, upgrade, Some(config)) {
+    if let WsError::Http(response) = &error {
+        note(response.headers());
+    }
+    Err(to_error(error, &rest, secrets, signal))
+}
+
+/// The answer, as tungstenite finds it.
+fn exchange(
+    head: Head<'_>,
+    upgrade: http::Request<()>,
+) -> Result<std::result::Result<Response, WsError>> {
+    // The WebSocket that comes of it is not used, nor are its buffers.
+    let config = WebSocketConfig::default().read_buffer_size(0);
+    let mut running = match ClientHandshake::start(head, upgrade, Some(config)) {
         Ok(start) => start,
-        Err(error) => return Err(to_error(error)),
+        Err(error) => return Ok(Err(error)),
     };
     loop {
         running = match running.handshake() {
-            Ok((websocket, response)) => {
-                note(response.headers());
-                check_response(&response)?;
-                return Ok(websocket);
-            }
-            Err(HandshakeError::Failure(error)) => return Err(to_error(error)),
+            Ok((_, response)) => return Ok(Ok(response)),
+            Err(HandshakeError::Failure(error)) => return Ok(Err(error)),
             Err(HandshakeError::Interrupted(running)) => {
-                running.get_ref().get_ref().wait()?;
+                running.get_ref().get_ref().stream.wait()?;
                 running
             }
         };
+    }
+}
+
+/// Reads up to the end of the answer's head, and keeps what comes behind it.
+struct Head<'a> {
+    stream: &'a mut Stream,
+    rest: &'a mut Vec<u8>,
+    line_is_empty: bool,
+}
+
+impl Head<'_> {
+    /// Looks for the empty line.
+    fn ends_in(&mut self, bytes: &[u8]) -> Option<usize> {
+        for (index, byte) in bytes.iter().enumerate() {
+            match byte {
+                b'\n' if self.line_is_empty => return Some(index + 1),
+                b'\n' => self.line_is_empty = true,
+                b'\r' => {}
+                _ => self.line_is_empty = false,
+            }
+        }
+        None
+    }
+}
+
+impl Read for Head<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if !self.rest.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "the answer has no head"));
+        }
+        let read = self.stream.read(buffer)?;
+        Ok(match self.ends_in(&buffer[..read]) {
+            None => read,
+            Some(end) => {
+                self.rest.extend_from_slice(&buffer[end..read]);
+                end
+            }
+        })
+    }
+}
+
+impl Write for Head<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
     }
 }
 
@@ -103,7 +165,7 @@ fn check_response(response: &Response) -> Result<()> {
     }
 }
 
-fn to_error(error: WsError, secrets: &Secrets, signal: &Signal) -> Error {
+fn to_error(error: WsError, body: &[u8], secrets: &Secrets, signal: &Signal) -> Error {
     if signal.is_cancelled() {
         return cancelled();
     }
@@ -111,7 +173,7 @@ fn to_error(error: WsError, secrets: &Secrets, signal: &Signal) -> Error {
         WsError::Http(response) => Refusal {
             status: response.status().as_u16(),
             headers: response.headers(),
-            body: response.body().as_deref().unwrap_or_default(),
+            body,
             secrets,
         }
         .into_error(),
@@ -140,7 +202,6 @@ fn connect_error(what: &'static str) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
     use std::sync::mpsc::channel;
 
     use super::*;
@@ -295,7 +356,7 @@ mod tests {
         let (there, reached) = channel();
         let (request, server) = serve(silent(there));
         let signal = cancel_ends(&reached, move |signal| net().websocket(&request, signal));
-        assert_eq!(signal.stage(), Stage::Http);
+        assert_eq!(signal.so_far().stage, Stage::Http);
         server.join().unwrap();
     }
 
@@ -313,7 +374,7 @@ mod tests {
             use crate::net::websocket::Received;
             match websocket.read().unwrap() {
                 Received::Nothing => {
-                    websocket.wait(true, false, &signal).unwrap();
+                    websocket.interest(true, false).wait(&signal).unwrap();
                 }
                 other => {
                     let frame = crate::proto::revision::Frame::Text("x".to_owned());

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::Errno;
 
-use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::error::{Error, ErrorKind, Reached, Result, Stage};
 use crate::lock::log_later;
 
 /// Ends the waits of one connection's threads.
@@ -42,10 +42,8 @@ pub(crate) enum News {
 /// How far an attempt has come.
 #[derive(Debug)]
 struct Progress {
-    stage: Stage,
+    reached: Reached,
     started: Instant,
-    /// The address that is connected.
-    address: Option<SocketAddr>,
     /// When the stage has to be over, and the limit that says so.
     deadline: Option<(Instant, Duration)>,
 }
@@ -68,9 +66,8 @@ impl Signal {
             cancel: event_descriptor()?,
             cancelled: AtomicBool::new(false),
             progress: Mutex::new(Progress {
-                stage: Stage::Dns,
+                reached: Stage::Dns.into(),
                 started: Instant::now(),
-                address: None,
                 deadline: None,
             }),
             observer,
@@ -94,8 +91,8 @@ impl Signal {
     }
 
     /// How far the attempt has come.
-    pub(crate) fn stage(&self) -> Stage {
-        self.progress().stage
+    pub(crate) fn so_far(&self) -> Reached {
+        self.progress().reached.clone()
     }
 
     /// An attempt begins; the time that its error tells is counted from here.
@@ -106,7 +103,7 @@ impl Signal {
     /// Notes how far the attempt has come. The stage may take that long.
     pub(super) fn enter(&self, stage: Stage, limit: Option<Duration>) {
         let mut progress = self.progress();
-        progress.stage = stage;
+        progress.reached.stage = stage;
         progress.deadline =
             limit.and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
         drop(progress);
@@ -117,7 +114,14 @@ impl Signal {
 
     /// Notes the address that is connected.
     pub(super) fn reached(&self, address: Option<SocketAddr>) {
-        self.progress().address = address;
+        let reached = &mut self.progress().reached;
+        reached.address = address;
+        reached.tried = String::new();
+    }
+
+    /// Notes what is known of the addresses that are tried, for the error if none answers in time.
+    pub(super) fn tries(&self, addresses: String) {
+        self.progress().reached.tried = addresses;
     }
 
     /// The attempt is over: what is waited for now may take as long as it likes.
@@ -142,7 +146,7 @@ impl Signal {
                 error.with_attempt(None, progress.started.elapsed())
             }
             ErrorKind::Connect(_) => {
-                error.with_attempt(progress.address, progress.started.elapsed())
+                error.with_attempt(progress.reached.address, progress.started.elapsed())
             }
             _ => error,
         }
@@ -154,9 +158,9 @@ impl Signal {
         let Some((deadline, limit)) = progress.deadline else { return Ok(None) };
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            let stage = progress.stage;
+            let stage = progress.reached.stage;
             let what = format!("the stage {stage} was not over within its limit of {limit:?}");
-            return Err(Error::new(ErrorKind::Connect(stage), what).timed_out());
+            return Err(progress.reached.too_late(&what));
         }
         Ok(Some(left))
     }
@@ -219,7 +223,7 @@ impl fmt::Debug for Signal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Signal")
             .field("cancelled", &self.is_cancelled())
-            .field("stage", &self.stage())
+            .field("stage", &self.progress().reached.stage)
             .finish_non_exhaustive()
     }
 }
@@ -328,9 +332,9 @@ mod tests {
     #[test]
     fn the_stage_is_the_last_one_entered() {
         let signal = Signal::new().unwrap();
-        assert_eq!(signal.stage(), Stage::Dns);
+        assert_eq!(signal.so_far().stage, Stage::Dns);
         signal.enter(Stage::Tls, None);
-        assert_eq!(signal.stage(), Stage::Tls);
+        assert_eq!(signal.so_far().stage, Stage::Tls);
     }
 
     #[test]

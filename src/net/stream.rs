@@ -28,7 +28,7 @@ pub(super) struct Stream {
 /// What lies between the caller's bytes and the socket.
 #[derive(Debug)]
 enum Layer {
-    Plain(TcpStream),
+    Plain(Arc<TcpStream>),
     #[cfg(feature = "rustls")]
     Rustls(Box<RustlsStream>),
     #[cfg(feature = "native-tls")]
@@ -38,7 +38,7 @@ enum Layer {
 impl Stream {
     /// A stream without encryption, over a non-blocking socket.
     pub(super) fn plain(socket: TcpStream, signal: &Arc<Signal>) -> Self {
-        Self::new(Layer::Plain(socket), signal)
+        Self::new(Layer::Plain(Arc::new(socket)), signal)
     }
 
     /// An encrypted stream.
@@ -65,6 +65,17 @@ impl Stream {
     /// Blocks until what last would have blocked can go on.
     pub(super) fn wait(&self) -> Result<()> {
         self.signal.wait_for_io(self.as_fd(), self.flags(!self.full, false))
+    }
+
+    /// The socket itself, to wait for while somebody else has the stream.
+    pub(super) fn socket(&self) -> &Arc<TcpStream> {
+        match &self.layer {
+            Layer::Plain(socket) => socket,
+            #[cfg(feature = "rustls")]
+            Layer::Rustls(stream) => stream.socket(),
+            #[cfg(feature = "native-tls")]
+            Layer::Native(stream) => stream.socket(),
+        }
     }
 
     /// Whether the last write found the socket full.
@@ -120,13 +131,7 @@ impl Stream {
 
 impl AsFd for Stream {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        match &self.layer {
-            Layer::Plain(socket) => socket.as_fd(),
-            #[cfg(feature = "rustls")]
-            Layer::Rustls(stream) => stream.socket().as_fd(),
-            #[cfg(feature = "native-tls")]
-            Layer::Native(stream) => stream.socket().as_fd(),
-        }
+        self.socket().as_fd()
     }
 }
 
@@ -134,7 +139,7 @@ impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.check()?;
         match &mut self.layer {
-            Layer::Plain(socket) => retry(|| socket.read(buffer)),
+            Layer::Plain(socket) => retry(|| (&**socket).read(buffer)),
             #[cfg(feature = "rustls")]
             Layer::Rustls(stream) => stream.read(buffer),
             #[cfg(feature = "native-tls")]
@@ -147,7 +152,7 @@ impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.check()?;
         let result = match &mut self.layer {
-            Layer::Plain(socket) => write_all_that_fits(socket, bytes),
+            Layer::Plain(socket) => write_all_that_fits(&mut &**socket, bytes),
             #[cfg(feature = "rustls")]
             Layer::Rustls(stream) => stream.write(bytes),
             #[cfg(feature = "native-tls")]
@@ -159,7 +164,7 @@ impl Write for Stream {
 
     fn flush(&mut self) -> io::Result<()> {
         let result = match &mut self.layer {
-            Layer::Plain(socket) => socket.flush(),
+            Layer::Plain(socket) => (&**socket).flush(),
             #[cfg(feature = "rustls")]
             Layer::Rustls(stream) => stream.flush(),
             #[cfg(feature = "native-tls")]

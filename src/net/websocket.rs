@@ -1,15 +1,22 @@
 //! The WebSocket transport: whole messages over a non-blocking stream.
 
+mod boundary;
+
 use std::fmt;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
+use std::mem::take;
+use std::net::TcpStream;
 use std::os::fd::AsFd;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use rustix::event::PollFlags;
 use tungstenite::error::{CapacityError, ProtocolError};
 use tungstenite::protocol::frame::coding::CloseCode;
-use tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext};
 use tungstenite::{Error as WsError, Message, Utf8Bytes};
 
+use self::boundary::Boundary;
 use super::handshake::shake_hands;
 use super::request::Secrets;
 use super::signal::Signal;
@@ -17,19 +24,35 @@ use super::stream::Stream;
 use crate::error::{Error, ErrorKind, Result, snippet};
 use crate::proto::revision::Frame;
 
-/// The size of one read. Received messages below it are copied out of the read buffer, since each
-/// would keep the whole buffer in memory.
-const READ_BUFFER: usize = 16 * 1024;
+/// The size of one read on a connection with little traffic, in bytes. It is what an idle
+/// connection keeps.
+const SMALL_READ: usize = 4 * 1024;
+
+/// The size of one read on a connection with much traffic. Received messages below it are copied
+/// out of the read buffer, since each would keep the whole buffer in memory.
+const LARGE_READ: usize = 16 * 1024;
 
 /// How many answers to pings may wait for a socket that takes nothing.
 const MAX_UNSENT_PONGS: u32 = 100;
 
-/// An open WebSocket. Nothing but [`WebSocket::wait`] and [`WebSocket::close`] blocks.
+/// An open WebSocket. Nothing but [`Interest::wait`] and [`WebSocket::close`] blocks.
 pub(crate) struct WebSocket {
-    inner: tungstenite::WebSocket<Stream>,
+    stream: Metered,
+    context: WebSocketContext,
+    max_message: usize,
+    /// The size of one read.
+    read_size: usize,
+    /// Nothing more has come, as far as was read.
+    drained: bool,
     unsent_pongs: u32,
     /// Whether a ping of ours was answered.
     pong_came: bool,
+}
+
+/// What somebody waits for at a socket. Meanwhile another may have the WebSocket.
+pub(crate) struct Interest {
+    socket: Arc<TcpStream>,
+    flags: PollFlags,
 }
 
 /// What a read has found.
@@ -47,19 +70,25 @@ impl WebSocket {
     /// Does the handshake over a stream; the headers of the answer go to `note`, and its errors
     /// repeat no `secrets`.
     pub(super) fn open(
-        stream: Stream,
+        mut stream: Stream,
         upgrade: http::Request<()>,
         max_message: usize,
         secrets: &Secrets,
         note: impl Fn(&http::HeaderMap),
     ) -> Result<Self> {
-        // The write buffer is not limited here: the caller's queue in front of it is.
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
-            .max_message_size(Some(max_message))
-            .max_frame_size(Some(max_message));
-        let inner = shake_hands(stream, upgrade, config, secrets, note)?;
-        Ok(Self { inner, unsent_pongs: 0, pong_came: false })
+        let behind = shake_hands(&mut stream, upgrade, secrets, note)?;
+        let mut boundary = Boundary::default();
+        boundary.pass(&behind);
+        let config = config(max_message, SMALL_READ);
+        Ok(Self {
+            stream: Metered { stream, boundary, read: 0, written: 0 },
+            context: WebSocketContext::from_partially_read(behind, Role::Client, Some(config)),
+            max_message,
+            read_size: SMALL_READ,
+            drained: false,
+            unsent_pongs: 0,
+            pong_came: false,
+        })
     }
 
     /// Reads the next message. To be called until it finds nothing, before waiting: what is
@@ -67,8 +96,9 @@ impl WebSocket {
     ///
     /// Pings of the WebSocket protocol are answered inside.
     pub(crate) fn read(&mut self) -> Result<Received> {
+        self.drained = false;
         loop {
-            match self.inner.read() {
+            match self.context.read(&mut self.stream) {
                 Ok(Message::Text(text)) => {
                     return Ok(Received::Frame(Frame::Text(owned_text(&text))));
                 }
@@ -80,10 +110,11 @@ impl WebSocket {
                 Ok(Message::Frame(_)) => {}
                 Ok(Message::Close(frame)) => {
                     // The answer is queued; whether it arrives no longer matters.
-                    let _ = self.inner.flush();
+                    let _ = self.context.flush(&mut self.stream);
                     return Ok(Received::Closed(describe_close(frame.as_ref())));
                 }
                 Err(WsError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.drained = true;
                     return Ok(Received::Nothing);
                 }
                 Err(error) => return self.read_failed(error),
@@ -97,7 +128,7 @@ impl WebSocket {
             Frame::Text(text) => Message::Text(text.into()),
             Frame::Binary(bytes) => Message::Binary(bytes),
         };
-        self.written(|inner| inner.write(message)).map(drop)
+        self.written(|context, stream| context.write(stream, message)).map(drop)
     }
 
     /// Hands over a ping of the WebSocket protocol, as [`WebSocket::write`] does with a message.
@@ -105,7 +136,7 @@ impl WebSocket {
     /// The peer answers it behind everything that it wrote before.
     pub(crate) fn ping(&mut self) -> Result<()> {
         self.pong_came = false;
-        self.written(|inner| inner.write(Message::Ping(Bytes::new()))).map(drop)
+        self.written(|context, stream| context.write(stream, Message::Ping(Bytes::new()))).map(drop)
     }
 
     /// Whether the answer to the last ping was read.
@@ -115,17 +146,33 @@ impl WebSocket {
 
     /// Sends what was handed over. `true`: all is out. `false`: the socket is full.
     pub(crate) fn flush(&mut self) -> Result<bool> {
-        self.written(tungstenite::WebSocket::flush)
+        self.written(WebSocketContext::flush)
     }
 
-    /// Blocks until the socket can be read or written, as asked for, or the signal's wake-up,
-    /// which this takes. A cancellation is an error. Tells whether it was the socket.
-    ///
-    /// The end of the connection ends it too, even if neither is asked for: then read, or this
-    /// returns at once for ever.
-    pub(crate) fn wait(&self, read: bool, write: bool, signal: &Signal) -> Result<bool> {
-        let stream = self.inner.get_ref();
-        signal.wait_for_io_or_wake(stream.as_fd(), stream.flags(read, write))
+    /// To be called before waiting: gives back the memory that a burst or a large message took,
+    /// and fits the size of the reads to the traffic.
+    pub(crate) fn rest(&mut self) -> Result<()> {
+        let (read, written) = (take(&mut self.stream.read), take(&mut self.stream.written));
+        let read_size = match read {
+            0..SMALL_READ => SMALL_READ,
+            SMALL_READ..LARGE_READ => self.read_size,
+            LARGE_READ.. => LARGE_READ,
+        };
+        let largest = self.stream.boundary.take_largest();
+        let grown = largest > self.read_size as u64 || written > LARGE_READ;
+        let drained = self.drained && self.stream.boundary.is_between_messages();
+        if (grown || read_size != self.read_size) && drained && self.flush()? {
+            let config = config(self.max_message, read_size);
+            self.context = WebSocketContext::new(Role::Client, Some(config));
+            self.read_size = read_size;
+        }
+        Ok(())
+    }
+
+    /// What to wait for before the next read or write, as is wanted.
+    pub(crate) fn interest(&self, read: bool, write: bool) -> Interest {
+        let stream = &self.stream.stream;
+        Interest { socket: Arc::clone(stream.socket()), flags: stream.flags(read, write) }
     }
 
     /// Says goodbye: sends what is left and a close frame, then reads and discards until the peer
@@ -139,23 +186,23 @@ impl WebSocket {
         let mut discarded = [0; 4096];
         let mut all_out = false;
         // Whatever cannot be sent at once is sent by the flush below.
-        let _ = self.inner.close(None);
+        let _ = self.context.close(&mut self.stream, None);
         while !signal.is_cancelled() {
             if !all_out {
                 match self.flush() {
                     Ok(true) => {
                         all_out = true;
-                        self.inner.get_mut().half_close();
+                        self.stream.stream.half_close();
                     }
                     Ok(false) => {}
                     Err(_) => return,
                 }
             }
-            match self.inner.get_mut().read(&mut discarded) {
+            match self.stream.stream.read(&mut discarded) {
                 Ok(0) => return,
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let stream = self.inner.get_ref();
+                    let stream = &self.stream.stream;
                     if signal.wait_for_io(stream.as_fd(), stream.flags(true, !all_out)).is_err() {
                         return;
                     }
@@ -168,7 +215,7 @@ impl WebSocket {
     /// The next read sends the pong that tungstenite has prepared. A peer that pings and does not
     /// read the answers would make the write buffer grow for ever.
     fn count_ping(&mut self) -> Result<()> {
-        self.unsent_pongs = if self.inner.get_ref().is_full() { self.unsent_pongs + 1 } else { 0 };
+        self.unsent_pongs = if self.stream.stream.is_full() { self.unsent_pongs + 1 } else { 0 };
         if self.unsent_pongs > MAX_UNSENT_PONGS {
             return Err(transport_error("the peer sends pings and reads none of the answers"));
         }
@@ -178,20 +225,20 @@ impl WebSocket {
     /// `true` when all is out; `false` when the message is kept, and the socket is full.
     fn written(
         &mut self,
-        write: impl FnOnce(&mut tungstenite::WebSocket<Stream>) -> Result<(), WsError>,
+        write: impl FnOnce(&mut WebSocketContext, &mut Metered) -> Result<(), WsError>,
     ) -> Result<bool> {
-        match write(&mut self.inner) {
+        match write(&mut self.context, &mut self.stream) {
             Ok(()) => Ok(true),
             Err(WsError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
             Err(error) => {
-                self.inner.get_ref().check_cancelled()?;
+                self.stream.stream.check_cancelled()?;
                 Err(transport_error("cannot write to the WebSocket").with_source(error))
             }
         }
     }
 
     fn read_failed(&mut self, error: WsError) -> Result<Received> {
-        self.inner.get_ref().check_cancelled()?;
+        self.stream.stream.check_cancelled()?;
         let (code, error) = match error {
             WsError::ConnectionClosed
             | WsError::AlreadyClosed
@@ -209,14 +256,65 @@ impl WebSocket {
             ),
         };
         // As far as the socket takes it: the error below ends the connection anyhow.
-        let _ = self.inner.close(Some(CloseFrame { code, reason: Utf8Bytes::from_static("") }));
+        let farewell = CloseFrame { code, reason: Utf8Bytes::from_static("") };
+        let _ = self.context.close(&mut self.stream, Some(farewell));
         Err(error)
+    }
+}
+
+/// A stream that notes what passes.
+struct Metered {
+    stream: Stream,
+    boundary: Boundary,
+    /// The bytes read since the last [`WebSocket::rest`].
+    read: usize,
+    /// The bytes written since then.
+    written: usize,
+}
+
+impl Read for Metered {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.stream.read(buffer)?;
+        self.boundary.pass(&buffer[..read]);
+        self.read += read;
+        Ok(read)
+    }
+}
+
+impl Write for Metered {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.stream.write(bytes)?;
+        self.written += written;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+fn config(max_message: usize, read_size: usize) -> WebSocketConfig {
+    // The write buffer is not limited here: the caller's queue in front of it is.
+    WebSocketConfig::default()
+        .read_buffer_size(read_size)
+        .max_message_size(Some(max_message))
+        .max_frame_size(Some(max_message))
+}
+
+impl Interest {
+    /// Blocks until it is met, or the signal's wake-up, which this takes. A cancellation is an
+    /// error. Tells whether it was the socket.
+    ///
+    /// The end of the connection ends it too, even if there is nothing of interest: then read, or
+    /// this returns at once for ever.
+    pub(crate) fn wait(&self, signal: &Signal) -> Result<bool> {
+        signal.wait_for_io_or_wake(self.socket.as_fd(), self.flags)
     }
 }
 
 impl fmt::Debug for WebSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WebSocket").field("stream", self.inner.get_ref()).finish_non_exhaustive()
+        f.debug_struct("WebSocket").field("stream", &self.stream.stream).finish_non_exhaustive()
     }
 }
 
@@ -225,7 +323,7 @@ fn owned_text(text: &Utf8Bytes) -> String {
 }
 
 fn owned_bytes(bytes: Bytes) -> Bytes {
-    if bytes.len() < READ_BUFFER { Bytes::copy_from_slice(&bytes) } else { bytes }
+    if bytes.len() < LARGE_READ { Bytes::copy_from_slice(&bytes) } else { bytes }
 }
 
 fn describe_close(frame: Option<&CloseFrame>) -> String {

@@ -9,7 +9,7 @@ use crate::support::source::{crate_paths, identifiers, test_modules};
 /// The modules at the crate's root, by floor.
 const FLOORS: [&[&str]; 6] = [
     &["error", "options", "budget", "lock"],
-    &["proto", "payload", "event", "endpoint", "engine"],
+    &["proto", "payload", "event", "news", "endpoint", "engine"],
     &["core"],
     &["net"],
     &["driver"],

@@ -1,14 +1,18 @@
 //! The tests, by topic.
 
 mod acks;
+#[cfg(feature = "rustls")]
+mod clock;
 mod compatibility;
 mod connect;
+mod deadlines;
 mod disconnect;
 mod events;
 mod floors;
 mod harness;
 mod limits;
 mod malformed;
+mod network;
 mod order;
 mod parity_bad_input;
 mod parity_buffers;

@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, unbounded};
 use serde_json::{Value, json};
 use siot::{Builder, Error, ErrorKind, Proxy, Result, Socket, Stage, Transport};
 
-use crate::support::{LIMIT, Server, recv_within};
+use crate::support::{LIMIT, Server, recv_within, this_program};
 
 /// An HTTP and a SOCKS5 proxy in a process of their own.
 struct Proxies {
@@ -164,7 +164,7 @@ fn the_environment_names_a_proxy_and_servers_without_one() {
         let server = Server::start(json!({}));
         let proxies = Proxies::start(&json!({ "user": "me", "password": "p@ss" }));
         let proxy = format!("socks5://me:p%40ss@127.0.0.1:{}", proxies.socks5);
-        let output = Command::new(std::env::current_exe().unwrap())
+        let output = this_program()
             .args(["it::proxy::the_environment_names_a_proxy_and_servers_without_one", "--exact"])
             .env(PORTS, server.port().to_string())
             .env("ALL_PROXY", proxy)

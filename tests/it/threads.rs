@@ -144,6 +144,33 @@ fn dropping_the_last_handle_ends_everything_in_any_state() {
     });
 }
 
+#[test]
+fn an_auth_function_that_hangs_has_one_thread_and_answers_the_latest_attempt() {
+    alone(|| {
+        let server = Server::start(json!({}));
+        let (release, gate) = crossbeam_channel::bounded::<()>(0);
+        let (asking, asked) = crossbeam_channel::unbounded();
+        let builder = Via::WebSocket.builder(server.url()).auth_with(move || {
+            asking.send(()).unwrap();
+            let _ = gate.recv();
+            Ok(json!({}))
+        });
+        let client = Client::start(builder);
+        let is_open = |event: &ManagerEvent| matches!(event, ManagerEvent::Open);
+        client.wait_for("the first session", is_open);
+        recv_within(&asked, LIMIT);
+        for _ in 0..5 {
+            server.cmd("drop");
+            client.wait_for("the next session", is_open);
+        }
+        assert_eq!(ours().iter().filter(|name| *name == "siot-auth").count(), 1);
+        assert!(asked.try_recv().is_err(), "it was called beside itself");
+        drop(release);
+        client.wait_connected(LIMIT).unwrap();
+        eventually_ours(&["siot-conn", "siot-timer"]);
+    });
+}
+
 /// How often siot's threads have gone to sleep so far.
 fn sleeps() -> u64 {
     let tasks = fs::read_dir("/proc/self/task").expect("procfs");
@@ -190,6 +217,35 @@ fn idle_polling_sleeps_between_heartbeats() {
 #[test]
 fn an_upgraded_session_sleeps_between_heartbeats() {
     alone(|| quiet_between_heartbeats(Via::Upgrade));
+}
+
+#[track_caller]
+fn quiet_while_others_write(via: Via) {
+    let server = Server::start(json!({}));
+    let client = via.settle(server.url());
+    client.works();
+    // What was asked of the server is answered, and nothing else is due for 25 s.
+    std::thread::sleep(Duration::from_millis(500));
+    let before = sleeps();
+    for number in 0..50 {
+        client.emit("note", number).unwrap();
+        // Events that are farther apart than what is worth gathering.
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let woken = sleeps() - before;
+    assert!(woken < 10, "50 events have woken a thread {woken} times");
+    client.works();
+}
+
+#[test]
+fn an_emit_on_a_quiet_websocket_wakes_no_thread() {
+    alone(|| quiet_while_others_write(Via::WebSocket));
+}
+
+#[cfg(feature = "polling")]
+#[test]
+fn an_emit_on_a_quiet_upgraded_session_wakes_no_thread() {
+    alone(|| quiet_while_others_write(Via::Upgrade));
 }
 
 #[test]

@@ -1,12 +1,15 @@
 //! The way to the server: cookies, delays that it asks for, limits, and secrets that stay secret.
 
 use std::net::{IpAddr, TcpListener};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use siot::{Builder, Error, ErrorKind, ManagerEvent, Proxy, Socket, Stage, Timeouts, Transport};
+use siot::{
+    Builder, Error, ErrorKind, ManagerEvent, Proxy, Socket, SocketOptions, Stage, Timeouts,
+    Transport,
+};
 
+use crate::support::logged::{capture_log, logged};
 use crate::support::{LIMIT, Server, alone, recv_within};
 
 const MS: Duration = Duration::from_millis(1);
@@ -165,26 +168,6 @@ fn an_attempt_tells_the_stages_that_it_comes_to() {
     assert_eq!(stages, [Stage::Dns, Stage::Tcp, Stage::Http, Stage::Engine]);
 }
 
-/// Everything that was logged, but for the most detailed level.
-static LOGGED: Mutex<Vec<String>> = Mutex::new(Vec::new());
-
-struct Logger;
-
-impl log::Log for Logger {
-    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        metadata.level() <= log::Level::Debug
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        if self.enabled(record.metadata()) {
-            let mut logged = LOGGED.lock().unwrap_or_else(PoisonError::into_inner);
-            logged.push(format!("{} {}: {}\n", record.level(), record.target(), record.args()));
-        }
-    }
-
-    fn flush(&self) {}
-}
-
 /// In every place that takes a secret, one that begins like this.
 const SECRET: &str = "s3cr3t";
 
@@ -201,8 +184,7 @@ fn secretive(server: &Server, transport: Transport) -> Builder {
 #[test]
 fn secrets_are_in_no_log_no_error_and_no_debug() {
     alone(|| {
-        log::set_logger(&Logger).unwrap();
-        log::set_max_level(log::LevelFilter::Debug);
+        capture_log(log::LevelFilter::Debug);
         let mut said = Vec::new();
         let cookie = format!("server={SECRET}-set; Path=/");
         let server = Server::start(json!({ "setCookies": [cookie] }));
@@ -243,7 +225,7 @@ fn secrets_are_in_no_log_no_error_and_no_debug() {
                 said.push(format!("{error} {error:?}"));
             }
         }
-        let logged = LOGGED.lock().unwrap_or_else(PoisonError::into_inner).concat();
+        let logged = logged().concat();
         assert!(logged.contains("siot"), "nothing was logged");
         for (what, text) in [("logged", logged), ("said", said.concat())] {
             assert!(!text.contains(SECRET), "{what}: {text}");
@@ -272,4 +254,58 @@ fn a_server_that_hangs_up_is_an_error_of_the_first_request() {
         assert_eq!(error.stage(), Some(Stage::Http), "{error}");
         assert!(error.hint().is_some() && !error.is_fatal(), "{error}");
     }
+}
+
+#[test]
+fn a_redirection_is_not_followed_and_nobody_else_gets_the_headers() {
+    let (server, elsewhere) = (Server::start(json!({})), Server::start(json!({})));
+    let transports = [
+        Transport::WebSocket,
+        #[cfg(feature = "polling")]
+        Transport::Polling,
+    ];
+    for transport in transports {
+        for status in [301, 302, 307, 308] {
+            let location = format!("{}/socket.io/?EIO=4", elsewhere.url());
+            let headers = json!({ "Location": location });
+            server.command(json!({ "cmd": "answer", "status": status, "headers": headers }));
+            let error = failure(
+                builder(&server).transports([transport]).extra_header("X-Api-Key", "for one only"),
+            );
+            assert_eq!(error.stage(), Some(Stage::Http), "{error}");
+            assert!(error.message().contains(&elsewhere.url()), "{error}");
+            // What else sends people elsewhere.
+            assert!(error.hint().unwrap().contains("login page"), "{error}");
+        }
+    }
+    assert_eq!(elsewhere.entries("requests"), [Value::Null; 0]);
+}
+
+#[test]
+fn options_that_are_shown_have_no_secrets_in_them() {
+    let auth = || json!({ "token": format!("{SECRET}-auth") });
+    let proxy = Proxy::http("proxy.test", 3128).credentials("me", SECRET);
+    let builder = Builder::new(format!("http://server.test/?token={SECRET}"))
+        .auth(auth())
+        .query("key", SECRET)
+        .extra_header("Cookie", SECRET)
+        .proxy(proxy.clone())
+        .auto_connect(false);
+    let of_socket = SocketOptions::new().auth(auth());
+    let mut said = vec![format!("{builder:?} {proxy:?} {proxy} {of_socket:?}")];
+    let socket = builder.build().unwrap();
+    said.push(format!("{socket:?} {:?}", socket.manager()));
+    // What is no URL may still be a secret.
+    for url in [
+        format!("http://me:{SECRET}@server.test"),
+        format!("http://server.test:{SECRET}"),
+        format!("http://[{SECRET}"),
+        format!("ftp://server.test/?token={SECRET}"),
+        SECRET.to_owned(),
+    ] {
+        let error = Builder::new(url).build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidUrl, "{error}");
+        said.push(format!("{error} {error:?}"));
+    }
+    assert!(!said.concat().contains(SECRET), "{said:?}");
 }

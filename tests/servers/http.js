@@ -41,8 +41,16 @@ function intercept(server, { record, answers, setCookies }) {
 }
 
 function note(record, event, request) {
-  const { method, url, headers, rawHeaders, httpVersion } = request;
-  record.requests.add({ event, method, url, headers, rawHeaders, httpVersion, port: request.socket.remotePort });
+  const { method, url, headers, rawHeaders, httpVersion, socket } = request;
+  const [from, to] = [socket.remoteAddress, socket.localAddress].map(withoutMapping);
+  const resumed = socket.isSessionReused && socket.isSessionReused();
+  const { remotePort: port } = socket;
+  record.requests.add({ event, method, url, headers, rawHeaders, httpVersion, port, from, to, resumed });
+}
+
+/** An IPv4 address as such, which a server for both families sees as one of IPv6. */
+function withoutMapping(address) {
+  return address && address.replace(/^::ffff:/, "");
 }
 
 /** The prepared answer for this request, which is used up by it. */

@@ -8,11 +8,13 @@ const passphrase = process.argv[2];
 /** The PEM forms of a key; `own` is the form that its algorithm had before PKCS#8. */
 function forms(privateKey, own) {
   const pem = (options) => privateKey.export({ format: "pem", ...options });
+  const der = (name, type) => ({ [name]: privateKey.export({ format: "der", type }).toString("base64") });
   const cipher = "aes-256-cbc";
   return {
     pkcs8: pem({ type: "pkcs8" }),
     own: pem({ type: own }),
-    ownDer: privateKey.export({ format: "der", type: own }).toString("base64"),
+    ...der("pkcs8Der", "pkcs8"),
+    ...der("ownDer", own),
     encrypted: pem({ type: "pkcs8", cipher, passphrase }),
     oldEncryption: pem({ type: own, cipher, passphrase }),
   };

@@ -13,7 +13,7 @@
 //   tls          key, cert, ca (PEM text or file names), requestCert, rejectUnauthorized, …
 //   setCookies   values of Set-Cookie on every HTTP response
 //
-// The first line on stdout is {"port":N}. Then each line of JSON on stdin is a command, and each is answered by one
+// The first line on stdout is {"port":N,"pid":N}. Then each line of JSON on stdin is a command, and each is answered by one
 // line of JSON: {"ok":…} or {"error":"…"}. The process ends when stdin does, so it cannot outlive the test.
 //
 // Commands ({"cmd":NAME, …}):
@@ -31,7 +31,8 @@
 //   disconnect-all {nsp, close}
 //   log, requests, events  what was seen: {entries: [{at, …}], dropped}
 //                          log: what = connect, disconnect (nsp, id, reason), open, close (engine, reason), upgrade
-//                          requests: event = request or upgrade, method, url, headers, rawHeaders, port
+//                          requests: event = request or upgrade, method, url, headers, rawHeaders, port,
+//                          from, to = the addresses of the client and of this side, resumed = whether TLS was
 //                          events: nsp, name, args (bytes as {"$bytes": length}, acks as {"$ack": id})
 //   ticks, blobs, reset    as the events of the same name
 //   pid, crash             the process id; an exit with code 9 at once
@@ -139,7 +140,7 @@ async function main() {
   const record = new Record();
   const world = await start(config, record);
   config.port = world.port;
-  process.stdout.write(`${JSON.stringify({ port: world.port })}\n`);
+  process.stdout.write(`${JSON.stringify({ port: world.port, pid: process.pid })}\n`);
   control.serve(world, () => start(config, record));
 }
 

@@ -38,6 +38,21 @@ impl Authority {
         self.sign(params, &KeyPair::generate().unwrap())
     }
 
+    /// An authority that this one vouches for.
+    pub(crate) fn intermediate(&self) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, "siot test intermediate");
+        params.use_authority_key_identifier_extension = true;
+        let cert = params.signed_by(&key, &self.cert, &self.key).unwrap();
+        Self { cert, key }
+    }
+
+    pub(crate) fn der(&self) -> Vec<u8> {
+        self.cert.der().to_vec()
+    }
+
     /// A certificate for a host.
     pub(crate) fn issue(&self, host: &str) -> Identity {
         self.valid(host, 2000, 4000)

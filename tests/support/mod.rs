@@ -5,6 +5,12 @@
 #[cfg(feature = "rustls")]
 pub(crate) mod certs;
 pub(crate) mod client;
+pub(crate) mod dns;
+pub(crate) mod emulator;
+#[cfg(feature = "rustls")]
+pub(crate) mod faketime;
+pub(crate) mod logged;
+pub(crate) mod network;
 pub(crate) mod process;
 pub(crate) mod raw;
 pub(crate) mod server;
@@ -12,7 +18,7 @@ pub(crate) mod source;
 pub(crate) mod wait;
 
 pub(crate) use client::{Client, Via, over_each_transport, shared};
-pub(crate) use process::{alone, fds, threads};
+pub(crate) use process::{alone, fds, this_program, threads};
 pub(crate) use server::Server;
 pub(crate) use wait::{LIMIT, eventually, recv_within};
 

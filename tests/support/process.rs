@@ -2,7 +2,10 @@
 
 use std::any::type_name;
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
+
+use super::emulator;
 
 const ALONE: &str = "SIOT_TEST_ALONE";
 
@@ -24,23 +27,38 @@ pub(crate) fn fds() -> usize {
     fs::read_dir("/proc/self/fd").expect("procfs").count() - 1
 }
 
+/// A command that starts this program anew.
+pub(crate) fn this_program() -> Command {
+    emulator::command(&std::env::current_exe().expect("own executable"))
+}
+
 /// Runs the calling test's closure in a process of its own: for what is counted by process
 /// (threads, descriptors, memory), since other tests run at the same time in this one.
 ///
 /// Call it as the whole body of a test: `fn claim() { alone(|| { … }); }`.
 #[track_caller]
 pub(crate) fn alone<F: FnOnce()>(body: F) {
+    if again::<F>(|program| emulator::command(&program)) {
+        body();
+    }
+}
+
+/// Whether this is the process for the test that `F`, a closure in it, names. If not, runs the test
+/// in one, which `start` makes of the path of this program; and fails with it.
+#[track_caller]
+pub(crate) fn again<F>(start: impl FnOnce(PathBuf) -> Command) -> bool {
     // The type of a closure names the function it stands in: crate::module::test::{{closure}}.
     let path = type_name::<F>().trim_end_matches("::{{closure}}");
     let (_, test) = path.split_once("::").expect("a closure in a function");
     if std::env::var(ALONE).as_deref() == Ok(test) {
-        return body();
+        return true;
     }
-    let output = Command::new(std::env::current_exe().expect("own executable"))
+    let mut command = start(std::env::current_exe().expect("own executable"));
+    let output = command
         .args([test, "--exact", "--nocapture", "--include-ignored"])
         .env(ALONE, test)
         .output()
-        .expect("own executable starts");
+        .unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
     let printed = String::from_utf8_lossy(&output.stdout);
     let ran = printed.contains("1 passed");
     assert!(
@@ -48,4 +66,16 @@ pub(crate) fn alone<F: FnOnce()>(body: F) {
         "{test}, alone in its process:\n{printed}\n{}",
         String::from_utf8_lossy(&output.stderr)
     );
+    false
+}
+
+/// The command of an example, as `cargo test` has built it.
+#[track_caller]
+pub(crate) fn example(name: &str) -> Command {
+    let this = std::env::current_exe().expect("own executable");
+    // Beside the folder of this program.
+    let program = this.ancestors().nth(2).expect("a folder above").join("examples").join(name);
+    let path = program.display();
+    assert!(program.exists(), "no {path}: `cargo test --examples` builds it");
+    Command::new(program)
 }

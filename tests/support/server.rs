@@ -1,8 +1,9 @@
 //! Real Socket.IO servers: `tests/servers/server.js`, whose header lists options, commands and events.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -10,6 +11,9 @@ use crossbeam_channel::{Receiver, unbounded};
 use serde_json::{Value, json};
 
 use super::wait::LIMIT;
+
+/// Names the address of the launcher, where the tests are to have their servers started by it.
+const LAUNCHER: &str = "SIOT_TEST_LAUNCHER";
 
 /// A server in a process of its own, which is killed when this value is dropped.
 pub(crate) struct Server {
@@ -19,9 +23,18 @@ pub(crate) struct Server {
 }
 
 struct Process {
-    child: Child,
-    stdin: ChildStdin,
+    pid: u32,
+    holder: Holder,
+    stdin: Box<dyn Write + Send>,
     lines: Receiver<String>,
+}
+
+/// What the life of a server depends on.
+enum Holder {
+    /// It is a child of this process.
+    Child(Child),
+    /// It is a child of `tests/servers/launcher.js`, at the other end of this connection.
+    Launcher(TcpStream),
 }
 
 impl Server {
@@ -51,7 +64,7 @@ impl Server {
     }
 
     pub(crate) fn pid(&self) -> u32 {
-        self.running().as_ref().expect("a running server").child.id()
+        self.running().as_ref().expect("a running server").pid
     }
 
     /// Performs a command such as `json!({"cmd": "sessions"})` and returns its result.
@@ -59,7 +72,8 @@ impl Server {
     pub(crate) fn command(&self, command: Value) -> Value {
         let mut running = self.running();
         let process = running.as_mut().expect("a running server");
-        writeln!(process.stdin, "{command}").expect("the server reads commands");
+        let text = format!("{command}\n");
+        process.stdin.write_all(text.as_bytes()).expect("the server reads commands");
         let line = process.line(&format!("the answer to {command}"));
         let mut answer: Value = serde_json::from_str(&line).expect("the server answers in JSON");
         assert!(answer.get("error").is_none(), "{command}: {}", answer["error"]);
@@ -133,14 +147,32 @@ impl Server {
 impl Process {
     #[track_caller]
     fn spawn(config: &Value) -> (Self, u16) {
-        let script = servers().join("server.js");
         assert!(
             servers().join("node_modules/socket.io/package.json").exists(),
             "the test servers are not installed: run `npm ci --prefix tests/servers`"
         );
+        // From here on the process is killed if anything fails.
+        let mut process = match std::env::var(LAUNCHER) {
+            Ok(address) => Self::launch(&address, config),
+            Err(_) => Self::child(config),
+        };
+        let line = process.line("its port");
+        let first: Value = serde_json::from_str(&line).expect("the server tells its port in JSON");
+        let number =
+            |name: &str| first[name].as_u64().and_then(|number| u32::try_from(number).ok());
+        process.pid = number("pid").expect("a process id");
+        let port = number("port").and_then(|port| u16::try_from(port).ok());
+        (process, port.expect("a port number"))
+    }
+
+    /// Starts a server, which has not told its process id yet.
+    #[track_caller]
+    fn child(config: &Value) -> Self {
         let mut child = Command::new("node")
             .arg("--no-deprecation")
-            .args([script.as_os_str(), config.to_string().as_ref()])
+            .args([servers().join("server.js").as_os_str(), config.to_string().as_ref()])
+            // A clock that is wrong is this process's own.
+            .env_remove("LD_PRELOAD")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -152,9 +184,26 @@ impl Process {
             });
         let stdin = child.stdin.take().expect("a piped stdin");
         let stdout = child.stdout.take().expect("a piped stdout");
+        Self::new(Holder::Child(child), stdin, stdout)
+    }
+
+    /// Lets the launcher start a server, which has not told its process id yet.
+    #[track_caller]
+    fn launch(address: &str, config: &Value) -> Self {
+        let mut stream = TcpStream::connect(address).expect("the launcher of servers");
+        stream.set_nodelay(true).expect("a TCP option");
+        stream.write_all(format!("{config}\n").as_bytes()).expect("the launcher reads");
+        let clone = || stream.try_clone().expect("another handle");
+        let (stdin, stdout) = (clone(), clone());
+        Self::new(Holder::Launcher(stream), stdin, stdout)
+    }
+
+    fn new(
+        holder: Holder,
+        stdin: impl Write + Send + 'static,
+        stdout: impl Read + Send + 'static,
+    ) -> Self {
         let (sender, lines) = unbounded();
-        // From here on the process is killed if anything fails.
-        let process = Self { child, stdin, lines };
         thread::Builder::new()
             .name("test-server".into())
             .spawn(move || {
@@ -165,10 +214,7 @@ impl Process {
                 }
             })
             .expect("a thread to read the server's answers");
-        let line = process.line("its port");
-        let first: Value = serde_json::from_str(&line).expect("the server tells its port in JSON");
-        let port = first["port"].as_u64().and_then(|port| u16::try_from(port).ok());
-        (process, port.expect("a port number"))
+        Self { pid: 0, holder, stdin: Box::new(stdin), lines }
     }
 
     #[track_caller]
@@ -182,9 +228,18 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Fails only if the process has ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        match &mut self.holder {
+            // Fails only if the process has ended by itself.
+            Holder::Child(child) => {
+                let _ = child.kill();
+                let _ = child.wait();
+            }
+            // The launcher kills it, and closes its side when it has ended.
+            Holder::Launcher(stream) => {
+                let _ = stream.shutdown(Shutdown::Write);
+                while self.lines.recv_timeout(LIMIT).is_ok() {}
+            }
+        }
     }
 }
 

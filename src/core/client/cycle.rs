@@ -8,8 +8,8 @@ use crate::core::namespace::Phase as Joining;
 use crate::core::root::Root;
 use crate::core::timer::{Timer, Timestamp};
 use crate::error::{Error, ErrorKind, Stage};
-use crate::event::{DisconnectReason, ManagerEvent, Status};
 use crate::lock::log_later;
+use crate::news::{DisconnectReason, ManagerEvent, Status};
 use crate::options::Transport;
 
 /// How long an upgrade may take where attempts to connect have no limit. Servers give it 10 s.
@@ -194,18 +194,17 @@ impl<A> Client<A> {
     /// speaks.
     fn told_may_be_wrong(&self) -> bool {
         self.detector.is_told()
-            && self.engine.as_ref().is_some_and(|engine| engine.stage() >= Stage::Engine)
+            && self.engine.as_ref().is_some_and(|engine| engine.so_far().stage >= Stage::Engine)
     }
 
     /// The attempt took too long.
     pub(super) fn open_timed_out(&mut self) {
         let limit = self.options.timeout.unwrap_or_default();
-        let stage = self.engine.as_ref().map_or(Stage::Engine, Engine::stage);
-        let mut error = Error::new(
-            ErrorKind::Connect(stage),
-            format!("not done within the connect timeout of {limit:?}"),
-        )
-        .timed_out();
+        let reached = self.engine.as_ref().map(Engine::so_far);
+        let reached = reached.cloned().unwrap_or_else(|| Stage::Engine.into());
+        let mut error =
+            reached.too_late(&format!("not done within the connect timeout of {limit:?}"));
+        error = error.with_attempt(reached.address, limit);
         if self.engine.as_ref().is_some_and(Engine::is_doubtful) {
             error = error.with_hint(self.detector.hint());
         }

@@ -3,7 +3,7 @@
 use super::{Client, LINGER, MAX_RETIRING, Output};
 use crate::core::engine::{Engine, LinkId, Signal, State};
 use crate::core::timer::{Timer, Timestamp};
-use crate::event::DisconnectReason;
+use crate::news::DisconnectReason;
 
 impl<A> Client<A> {
     /// Lets a session that is being closed come to its end in the background.

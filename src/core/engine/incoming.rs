@@ -4,8 +4,8 @@ use super::{Engine, Signal, State};
 use crate::core::heartbeat::Heartbeat;
 use crate::core::timer::Timestamp;
 use crate::error::{Error, ErrorKind, Stage};
-use crate::event::DisconnectReason;
 use crate::lock::log_later;
+use crate::news::DisconnectReason;
 use crate::proto::handshake::Handshake;
 use crate::proto::packet::Packet;
 

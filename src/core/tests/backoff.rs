@@ -183,9 +183,9 @@ fn an_attempt_that_hangs_is_cut_at_the_timeout_and_the_error_names_the_stage() {
         let mut world = World::new();
         world.connect("/");
         if let Some(stage) = reached {
-            world.run(|client, _| client.reached(LinkId(1), stage));
-            world.run(|client, _| client.reached(LinkId(1), Stage::Dns));
-            world.run(|client, _| client.reached(LinkId(9), Stage::Http));
+            world.run(|client, _| client.reached(LinkId(1), stage.into()));
+            world.run(|client, _| client.reached(LinkId(1), Stage::Dns.into()));
+            world.run(|client, _| client.reached(LinkId(9), Stage::Http.into()));
         }
         assert_eq!(world.advance_to_deadline(), Duration::from_secs(20));
         assert_eq!(world.news(), [format!("/: connect_error cannot connect, {stage}")]);
@@ -218,6 +218,7 @@ fn the_error_of_a_connect_timeout_is_a_timeout() {
     assert_eq!(errors.len(), 1);
     assert!(errors[0].is_timeout(), "{}", errors[0]);
     assert_eq!(errors[0].stage(), Some(Stage::Dns));
+    assert_eq!(errors[0].elapsed(), Some(Duration::from_secs(20)));
 }
 
 #[test]

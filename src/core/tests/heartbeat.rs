@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::core::engine::{Engine, Signal};
-use crate::event::DisconnectReason;
+use crate::news::DisconnectReason;
 use crate::proto::revision::V3_DIALECT;
 
 #[test]

@@ -21,7 +21,7 @@ use super::engine::{LinkId, Loss, Work};
 use super::namespace::NamespaceId;
 use super::timer::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{ManagerEvent, Status};
+use crate::news::{ManagerEvent, Status};
 use crate::options::{ManagerOptions, Transport};
 use crate::payload::Payload;
 use crate::proto::handshake::Handshake;

@@ -305,8 +305,6 @@ impl Account {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
-
     #[test]
     fn any_inputs_in_any_order_end_well(options in options(), inputs in vec(input(), 0..150)) {
         let mut account = Account::new(options);

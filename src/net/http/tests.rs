@@ -366,7 +366,7 @@ fn a_cancellation_ends_waiting_for_headers() {
             let http = net().http(signal);
             if post { http.post(&request, text("4")) } else { http.get(&request).map(drop) }
         });
-        assert_eq!(signal.stage(), Stage::Http);
+        assert_eq!(signal.so_far().stage, Stage::Http);
         server.join().unwrap();
     }
 }

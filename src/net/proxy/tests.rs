@@ -199,7 +199,7 @@ fn a_cancellation_or_the_limit_ends_the_wait_for_a_proxy() {
     let signal_of = cancel_ends(&reached, move |signal| {
         net(Proxy::http("127.0.0.1", port)).websocket(&request(), signal)
     });
-    assert_eq!(signal_of.stage(), Stage::Proxy);
+    assert_eq!(signal_of.so_far().stage, Stage::Proxy);
     silent.join().unwrap();
 
     let (port, proxy) = serve(|mut stream| stream.read_to_end(&mut Vec::new()));

@@ -75,11 +75,11 @@ impl TlsConnector {
         match self.backend {
             #[cfg(feature = "rustls")]
             Backend::Rustls(ref connector) => {
-                Ok(Stream::rustls(connector.connect(socket, name, signal)?, signal))
+                Ok(Stream::rustls(connector.connect(Arc::new(socket), name, signal)?, signal))
             }
             #[cfg(feature = "native-tls")]
             Backend::Native(ref connector) => {
-                Ok(Stream::native(connector.connect(socket, name, signal)?, signal))
+                Ok(Stream::native(connector.connect(Arc::new(socket), name, signal)?, signal))
             }
         }
     }

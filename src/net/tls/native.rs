@@ -6,6 +6,7 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -35,7 +36,7 @@ pub(in crate::net) struct NativeStream {
 
 /// A socket that notes for which direction the library waits, which it does not say itself.
 struct Noting {
-    socket: TcpStream,
+    socket: Arc<TcpStream>,
     full: bool,
 }
 
@@ -78,7 +79,7 @@ impl Connector {
 
     pub(super) fn connect(
         &self,
-        socket: TcpStream,
+        socket: Arc<TcpStream>,
         name: &str,
         signal: &Signal,
     ) -> Result<NativeStream> {
@@ -108,7 +109,7 @@ impl NativeStream {
         let _ = self.socket().shutdown(Shutdown::Write);
     }
 
-    pub(in crate::net) fn socket(&self) -> &TcpStream {
+    pub(in crate::net) fn socket(&self) -> &Arc<TcpStream> {
         &self.inner.get_ref().socket
     }
 }
@@ -133,13 +134,13 @@ impl Write for NativeStream {
 impl Read for Noting {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.full = false;
-        retry(|| self.socket.read(buffer))
+        retry(|| (&*self.socket).read(buffer))
     }
 }
 
 impl Write for Noting {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let result = retry(|| self.socket.write(bytes));
+        let result = retry(|| (&*self.socket).write(bytes));
         self.full = would_block(&result);
         result
     }

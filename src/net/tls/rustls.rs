@@ -34,7 +34,7 @@ pub(super) struct Connector {
 #[derive(Debug)]
 pub(in crate::net) struct RustlsStream {
     connection: ClientConnection,
-    socket: TcpStream,
+    socket: Arc<TcpStream>,
 }
 
 impl Connector {
@@ -45,7 +45,7 @@ impl Connector {
 
     pub(super) fn connect(
         &self,
-        socket: TcpStream,
+        socket: Arc<TcpStream>,
         name: &str,
         signal: &Signal,
     ) -> Result<RustlsStream> {
@@ -79,7 +79,7 @@ impl RustlsStream {
     /// Takes in what the socket has, and says what that calls for. At the end of the stream this
     /// succeeds, and the session's reader knows.
     fn pull(&mut self) -> io::Result<()> {
-        let taken = retry(|| self.connection.read_tls(&mut self.socket))?;
+        let taken = retry(|| self.connection.read_tls(&mut &*self.socket))?;
         if let Err(error) = self.connection.process_new_packets() {
             // The alert that tells the peer; the error is reported whether it arrives or not.
             let _ = self.push();
@@ -94,7 +94,7 @@ impl RustlsStream {
     /// Sends what is encrypted already.
     fn push(&mut self) -> io::Result<()> {
         while self.connection.wants_write() {
-            if retry(|| self.connection.write_tls(&mut self.socket))? == 0 {
+            if retry(|| self.connection.write_tls(&mut &*self.socket))? == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
             }
         }
@@ -109,7 +109,7 @@ impl RustlsStream {
         let _ = self.socket.shutdown(Shutdown::Write);
     }
 
-    pub(in crate::net) fn socket(&self) -> &TcpStream {
+    pub(in crate::net) fn socket(&self) -> &Arc<TcpStream> {
         &self.socket
     }
 }

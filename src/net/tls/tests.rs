@@ -136,7 +136,7 @@ fn round_trip(mut websocket: WebSocket, signal: &Signal, bytes: Vec<u8>) {
         let all_out = websocket.flush().unwrap();
         match websocket.read().unwrap() {
             Received::Nothing => {
-                websocket.wait(true, !all_out, signal).unwrap();
+                websocket.interest(true, !all_out).wait(signal).unwrap();
             }
             received => {
                 assert!(received == Received::Frame(sent));
@@ -167,7 +167,7 @@ fn messages_of_any_size_go_there_and_back() {
             let (request, server) = serve(config(&identity, None), |_, accept| echo(accept));
             let signal = signal();
             let websocket = net_with(tls.clone()).websocket(&request, &signal).unwrap();
-            assert_eq!(signal.stage(), Stage::Engine);
+            assert_eq!(signal.so_far().stage, Stage::Engine);
             let bytes: Vec<u8> = (0..=u8::MAX).cycle().take(size).collect();
             let done = spawn(move || round_trip(websocket, &signal, bytes));
             done.recv_timeout(LIMIT).unwrap();
@@ -349,7 +349,7 @@ fn a_cancellation_ends_the_handshake() {
         let (there, reached) = channel();
         let server = std::thread::spawn(move || silent(there)(listener));
         let signal = cancel_ends(&reached, move |signal| net_with(tls).websocket(&request, signal));
-        assert_eq!(signal.stage(), Stage::Tls);
+        assert_eq!(signal.so_far().stage, Stage::Tls);
         server.join().unwrap();
     }
 }
@@ -379,7 +379,7 @@ fn a_cancellation_ends_a_wait_for_an_encrypted_peer() {
         let mut websocket = net_with(tls).websocket(&request, &signal).unwrap();
         assert_eq!(websocket.read().unwrap(), Received::Nothing);
         let waiter = Arc::clone(&signal);
-        let ended = spawn(move || websocket.wait(true, false, &waiter));
+        let ended = spawn(move || websocket.interest(true, false).wait(&waiter));
         signal.cancel();
         assert_cancelled(&ended.recv_timeout(LIMIT).unwrap().unwrap_err());
         server.join().unwrap();
@@ -417,7 +417,7 @@ fn an_end_without_the_end_of_tls_is_a_close_of_a_websocket() {
         loop {
             match websocket.read().unwrap() {
                 Received::Nothing => {
-                    websocket.wait(true, false, &signal).unwrap();
+                    websocket.interest(true, false).wait(&signal).unwrap();
                 }
                 Received::Closed(_) => break,
                 Received::Frame(_) => panic!("a frame from nowhere"),

@@ -55,7 +55,7 @@ fn next(websocket: &mut WebSocket, signal: &Signal) -> Result<Received> {
     loop {
         match websocket.read()? {
             Received::Nothing => {
-                websocket.wait(true, false, signal)?;
+                websocket.interest(true, false).wait(signal)?;
             }
             other => return Ok(other),
         }
@@ -107,7 +107,7 @@ fn messages_go_there_and_back() {
         match websocket.read().unwrap() {
             Received::Frame(frame) => received.push(frame),
             Received::Nothing => {
-                websocket.wait(true, !all_out, &signal).unwrap();
+                websocket.interest(true, !all_out).wait(&signal).unwrap();
             }
             Received::Closed(why) => panic!("{why}"),
         }
@@ -250,7 +250,7 @@ fn a_cancellation_ends_a_wait_and_everything_after_it() {
     let (websocket, signal, _server) = client(|stream| stream);
     let mut websocket = websocket;
     signal.cancel();
-    assert_cancelled(&websocket.wait(true, false, &signal).unwrap_err());
+    assert_cancelled(&websocket.interest(true, false).wait(&signal).unwrap_err());
     assert_cancelled(&websocket.read().unwrap_err());
     websocket.write(Frame::Text("x".into())).unwrap();
     assert_cancelled(&websocket.flush().unwrap_err());
@@ -260,9 +260,9 @@ fn a_cancellation_ends_a_wait_and_everything_after_it() {
 fn a_wake_up_ends_a_wait_without_an_error() {
     let (websocket, signal, _server) = client(|stream| stream);
     signal.wake();
-    websocket.wait(true, false, &signal).unwrap();
+    websocket.interest(true, false).wait(&signal).unwrap();
     let waiter = Arc::clone(&signal);
-    let woken = spawn(move || websocket.wait(true, false, &waiter));
+    let woken = spawn(move || websocket.interest(true, false).wait(&waiter));
     assert!(woken.recv_timeout(std::time::Duration::from_millis(50)).is_err());
     signal.wake();
     woken.recv_timeout(LIMIT).unwrap().unwrap();
@@ -280,7 +280,7 @@ fn a_peer_that_stops_reading_fills_the_socket_and_blocks_nothing() {
     let waiter = Arc::clone(&signal);
     let ended = spawn(move || {
         there.send(()).unwrap();
-        websocket.wait(true, true, &waiter)
+        websocket.interest(true, true).wait(&waiter)
     });
     reached.recv_timeout(LIMIT).unwrap();
     signal.cancel();

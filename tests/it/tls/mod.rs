@@ -1,14 +1,16 @@
 //! Encrypted connections to Node's own TLS: every backend, every transport, every certificate.
 
-use std::process::Command;
+mod keys;
+mod sessions;
+
+use std::time::Duration;
 
 use serde_json::{Value, json};
-use siot::{
-    Builder, Error, ErrorKind, ManagerEvent, Result, Socket, Stage, Tls, TlsBackend, Transport,
-};
+use siot::{Builder, Error, ManagerEvent, Result, Socket, Stage, Tls, TlsBackend, Transport};
 
 use crate::support::certs::Authority;
-use crate::support::{LIMIT, Server, recv_within};
+use crate::support::logged::{capture_log, logged};
+use crate::support::{LIMIT, Server, alone, recv_within, this_program};
 
 /// What a connection is made of.
 #[derive(Clone, Copy, Debug)]
@@ -153,65 +155,6 @@ fn a_server_that_asks_for_a_certificate_gets_it() {
     });
 }
 
-/// Private keys in all their forms.
-fn keys(passphrase: &str) -> Value {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/keys.js");
-    let output = Command::new("node").args([script, passphrase]).output().expect("node");
-    serde_json::from_slice(&output.stdout).expect("keys in JSON")
-}
-
-#[test]
-fn private_keys_of_all_forms_are_taken() {
-    let authority = Authority::new();
-    let server = start(&authority.issue("127.0.0.1").mutual(&authority.pem()));
-    let keys = keys("open sesame");
-    for kind in ["rsa", "ec"] {
-        let text = |form: &str| keys[kind][form].as_str().unwrap().to_owned();
-        let identity = authority.issue_for_key("device", &text("pkcs8"));
-        for tls in trusting(&authority) {
-            let cert = |key: &str| tls.clone().client_cert_pem(identity.cert.clone(), key);
-            let der =
-                base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text("ownDer"));
-            let der = tls.clone().client_cert_pem(identity.cert.clone(), der.unwrap());
-            for tls in [cert(&text("pkcs8")), cert(&text("own")), der] {
-                connect(&server, tls, Way::WebSocket).unwrap();
-            }
-            let encrypted = cert(&text("encrypted"));
-            let error = |tls: Tls| builder(&server, tls, Way::WebSocket).build().unwrap_err();
-            if cfg!(feature = "encrypted-keys") {
-                let right = encrypted.clone().passphrase("open sesame");
-                connect(&server, right, Way::WebSocket).unwrap();
-                for tls in [encrypted.clone(), encrypted.passphrase("closed")] {
-                    let error = error(tls);
-                    assert_eq!(error.kind(), ErrorKind::InvalidOption, "{error}");
-                    assert!(error.hint().unwrap().contains("passphrase"), "{error}");
-                }
-            } else {
-                assert_eq!(error(encrypted).kind(), ErrorKind::Unsupported);
-            }
-            let old = error(cert(&text("oldEncryption")).passphrase("open sesame"));
-            assert_eq!(old.kind(), ErrorKind::Unsupported, "{old}");
-        }
-    }
-}
-
-#[cfg(feature = "native-tls")]
-#[test]
-fn pkcs12_is_taken_with_its_passphrase() {
-    const PFX: &[u8] = include_bytes!("../fixtures/client.p12");
-    let authority = Authority::new();
-    let clients = include_str!("../fixtures/client-ca.pem");
-    let server = start(&authority.issue("127.0.0.1").mutual(clients));
-    let tls = Tls::new().backend(TlsBackend::Native).ca_pem(authority.pem()).pfx(PFX);
-    for way in WAYS {
-        connect(&server, tls.clone().passphrase("letmein"), *way).unwrap();
-    }
-    let wrong = tls.passphrase("let me in");
-    let error = builder(&server, wrong, Way::WebSocket).build().unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InvalidOption);
-    assert!(error.hint().unwrap().contains("passphrase"), "{error}");
-}
-
 #[test]
 fn the_systems_authorities_are_trusted_where_they_are_asked_for() {
     const PORT: &str = "SIOT_TEST_PORT";
@@ -222,7 +165,7 @@ fn the_systems_authorities_are_trusted_where_they_are_asked_for() {
         let server = start(&authority.issue("127.0.0.1").server());
         let file = std::env::temp_dir().join(format!("siot-system-{}.pem", std::process::id()));
         std::fs::write(&file, authority.pem()).unwrap();
-        let output = Command::new(std::env::current_exe().unwrap())
+        let output = this_program()
             .args([test, "--exact"])
             .env("SSL_CERT_FILE", &file)
             .env(PORT, server.port().to_string())
@@ -255,7 +198,7 @@ fn a_renewed_authority_is_taken_up_without_a_restart() {
         let tls = tls.built_in_roots(false).ca_file(&file);
         let socket = builder(&before, tls, Way::WebSocket)
             .reconnection(true)
-            .reconnection_delay(std::time::Duration::from_millis(10))
+            .reconnection_delay(Duration::from_millis(10))
             .build()
             .unwrap();
         socket.wait_connected(LIMIT).unwrap();
@@ -282,4 +225,74 @@ fn a_renewed_authority_is_taken_up_without_a_restart() {
         assert!(refused.message().contains("not trusted"), "{refused}");
     }
     std::fs::remove_file(&file).unwrap();
+}
+
+#[test]
+fn several_authorities_are_trusted_in_each_form() {
+    let (one, two, other) = (Authority::new(), Authority::new(), Authority::new());
+    let [of_one, of_two, of_other] =
+        [&one, &two, &other].map(|authority| start(&authority.issue("127.0.0.1").server()));
+    let bundle = format!("# The first\n{}\n# The second\n{}", one.pem(), two.pem());
+    let file = std::env::temp_dir().join(format!("siot-several-{}.der", std::process::id()));
+    std::fs::write(&file, two.der()).unwrap();
+    for tls in backends() {
+        let tls = tls.built_in_roots(false);
+        for tls in [
+            tls.clone().ca_pem(bundle.clone()),
+            tls.clone().ca_pem(one.pem()).ca_der(two.der()),
+            tls.clone().ca_der(one.der()).ca_file(&file),
+        ] {
+            for server in [&of_one, &of_two] {
+                connect(server, tls.clone(), Way::WebSocket).unwrap();
+            }
+            let result = connect(&of_other, tls.clone(), Way::WebSocket);
+            assert_refused(result, "not trusted", &format!("{tls:?}"));
+        }
+    }
+    std::fs::remove_file(&file).unwrap();
+}
+
+#[test]
+fn a_missing_link_between_server_and_authority_is_told() {
+    let root = Authority::new();
+    let intermediate = root.intermediate();
+    let mut identity = intermediate.issue("127.0.0.1");
+    let incomplete = start(&identity.server());
+    identity.cert.push_str(&intermediate.pem());
+    let complete = start(&identity.server());
+    for_all(trusting(&root), |tls, way| {
+        connect(&complete, tls.clone(), way).unwrap();
+        let result = connect(&incomplete, tls.clone(), way);
+        let error = assert_refused(result, "not trusted", &format!("{tls:?} {way:?}"));
+        assert!(error.hint().unwrap().contains("intermediate"), "{error}");
+        connect(&incomplete, tls.ca_pem(intermediate.pem()), way).unwrap();
+    });
+}
+
+#[test]
+fn another_name_than_that_of_the_url_can_be_verified() {
+    let authority = Authority::new();
+    let server = start(&authority.issue("device.example").server());
+    for_all(trusting(&authority), |tls, way| {
+        connect(&server, tls.clone().server_name("device.example"), way).unwrap();
+        let result = connect(&server, tls.clone().server_name("other.example"), way);
+        let error = assert_refused(result, "for another host", &format!("{tls:?} {way:?}"));
+        assert!(error.message().contains("other.example"), "{error}");
+    });
+}
+
+#[test]
+fn each_connection_to_a_server_that_is_not_verified_is_logged_as_a_warning() {
+    alone(|| {
+        capture_log(log::LevelFilter::Warn);
+        let server = start(&Authority::new().issue("127.0.0.1").server());
+        for (number, tls) in (1..).zip(backends()) {
+            connect(&server, tls.reject_unauthorized(false), Way::WebSocket).unwrap();
+            let warnings = logged();
+            assert_eq!(warnings.len(), number, "{warnings:?}");
+            for part in ["WARN", "not verified", "reject_unauthorized"] {
+                assert!(warnings.iter().all(|warning| warning.contains(part)), "{warnings:?}");
+            }
+        }
+    });
 }

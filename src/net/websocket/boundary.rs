@@ -1,0 +1,139 @@
+//! Finds out where messages end, in the bytes that tungstenite reads.
+//!
+//! It keeps the buffers that its largest message needed, and does not tell whether there is
+//! anything in them. Between two messages there is not, once all is read, and they can be given back.
+
+/// The longest header of a frame: opcode, length, extended length, mask.
+const MAX_HEADER: usize = 14;
+
+/// The place in the stream, in terms of frames.
+#[derive(Debug, Default)]
+pub(super) struct Boundary {
+    /// The header that is being read.
+    header: [u8; MAX_HEADER],
+    /// How much of it has come.
+    have: usize,
+    /// What is still to come of the frame.
+    left: u64,
+    /// More frames of the same message follow.
+    fragmented: bool,
+    /// The length of the largest frame so far.
+    largest: u64,
+}
+
+impl Boundary {
+    /// Notes what was read.
+    pub(super) fn pass(&mut self, mut bytes: &[u8]) {
+        while let Some((&first, rest)) = bytes.split_first() {
+            if self.left > 0 {
+                let skipped =
+                    usize::try_from(self.left).map_or(bytes.len(), |n| n.min(bytes.len()));
+                self.left -= skipped as u64;
+                bytes = &bytes[skipped..];
+                continue;
+            }
+            bytes = rest;
+            self.header[self.have] = first;
+            self.have += 1;
+            if self.have == self.header_len() {
+                self.begin_frame();
+            }
+        }
+    }
+
+    /// Whether what was read so far ends with a message.
+    pub(super) fn is_between_messages(&self) -> bool {
+        self.have == 0 && self.left == 0 && !self.fragmented
+    }
+
+    /// The length of the largest frame since the last call.
+    pub(super) fn take_largest(&mut self) -> u64 {
+        std::mem::take(&mut self.largest)
+    }
+
+    /// How long the header is, as far as that is known: at least one byte more than there is.
+    fn header_len(&self) -> usize {
+        let Some(second) = self.header[..self.have].get(1) else { return 2 };
+        let extended = match second & 0x7f {
+            126 => 2,
+            127 => 8,
+            _ => 0,
+        };
+        let mask = if second & 0x80 == 0 { 0 } else { 4 };
+        2 + extended + mask
+    }
+
+    fn begin_frame(&mut self) {
+        let extended = |bytes: &[u8]| bytes.iter().fold(0, |n, byte| n << 8 | u64::from(*byte));
+        self.left = match self.header[1] & 0x7f {
+            126 => extended(&self.header[2..4]),
+            127 => extended(&self.header[2..10]),
+            length => u64::from(length),
+        };
+        self.largest = self.largest.max(self.left);
+        let (last, opcode) = (self.header[0] & 0x80 != 0, self.header[0] & 0x0f);
+        // Pings and the like may come in the middle of a message.
+        if opcode < 8 {
+            self.fragmented = !last;
+        }
+        self.have = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// After which bytes a message has just ended, whole or fed byte by byte.
+    #[track_caller]
+    fn ends(bytes: &[u8], expected: &[usize]) {
+        let mut boundary = Boundary::default();
+        let mut found = Vec::new();
+        for (index, byte) in bytes.iter().enumerate() {
+            boundary.pass(&[*byte]);
+            if boundary.is_between_messages() {
+                found.push(index + 1);
+            }
+        }
+        assert_eq!(found, expected);
+        for end in 0..=bytes.len() {
+            let mut boundary = Boundary::default();
+            boundary.pass(&bytes[..end]);
+            boundary.pass(&bytes[end..]);
+            assert_eq!(boundary.is_between_messages(), expected.contains(&bytes.len()));
+        }
+    }
+
+    #[test]
+    fn short_messages_end_with_their_last_byte() {
+        ends(&[0x81, 2, b'4', b'2', 0x82, 0, 0x81, 1, b'2'], &[4, 6, 9]);
+    }
+
+    #[test]
+    fn a_fragmented_message_ends_with_its_last_fragment_and_pings_between_do_not_count() {
+        ends(&[0x01, 1, b'a', 0x89, 1, b'p', 0x00, 0, 0x80, 1, b'b'], &[11]);
+    }
+
+    #[test]
+    fn long_lengths_are_understood() {
+        let mut bytes = vec![0x82, 126, 1, 0];
+        bytes.extend([0x81; 256]);
+        ends(&bytes, &[260]);
+        let mut bytes = vec![0x82, 127, 0, 0, 0, 0, 0, 1, 0, 1];
+        bytes.resize(bytes.len() + 65_537, 0x81);
+        let mut boundary = Boundary::default();
+        boundary.pass(&bytes[..65_000]);
+        assert!(!boundary.is_between_messages());
+        boundary.pass(&bytes[65_000..]);
+        assert!(boundary.is_between_messages());
+        assert_eq!([boundary.take_largest(), boundary.take_largest()], [65_537, 0]);
+    }
+
+    #[test]
+    fn an_announced_length_beyond_all_bounds_is_only_counted() {
+        let mut boundary = Boundary::default();
+        boundary.pass(&[0x82, 127, 255, 255, 255, 255, 255, 255, 255, 255]);
+        boundary.pass(&[0; 1000]);
+        assert!(!boundary.is_between_messages());
+    }
+}

@@ -1,0 +1,60 @@
+//! Networks that fail: packets that vanish, names that cannot be found, links that die. Each test
+//! has a network of its own ([`isolated`](crate::support::network::isolated)).
+
+mod addresses;
+mod dead_link;
+// The example needs it.
+#[cfg(feature = "polling")]
+mod doctor;
+mod names;
+mod source;
+
+use std::time::Duration;
+
+use serde_json::json;
+use siot::{Builder, Error, Transport};
+
+use crate::support::{Client, LIMIT, Server};
+
+const MS: Duration = Duration::from_millis(1);
+
+const TRANSPORTS: &[Transport] = &[
+    Transport::WebSocket,
+    #[cfg(feature = "polling")]
+    Transport::Polling,
+];
+
+/// A name for the server.
+const NAME: &str = "server.test";
+
+/// A server at an address, or at all of them (`::`).
+fn serve(address: &str) -> Server {
+    Server::start(json!({ "host": address }))
+}
+
+/// A client of the server by its name.
+fn builder(server: &Server, transport: Transport) -> Builder {
+    Builder::new(format!("http://{NAME}:{}", server.port()))
+        .force_new(true)
+        .no_proxy()
+        .transports([transport])
+        .reconnection_delay(10 * MS)
+        .reconnection_delay_max(20 * MS)
+}
+
+/// The first attempt's error.
+#[track_caller]
+fn failure(builder: Builder) -> Error {
+    let socket = builder.reconnection(false).build().unwrap();
+    socket.wait_connected(LIMIT).unwrap_err()
+}
+
+/// Connects, and gives the address at which the server was met; the client is gone afterwards.
+#[track_caller]
+fn met_at(server: &Server, builder: Builder) -> String {
+    server.cmd("reset");
+    let client = Client::connect(builder.reconnection(false));
+    let met = server.entries("requests")[0]["to"].as_str().unwrap().to_owned();
+    client.socket.manager().close(LIMIT);
+    met
+}
