@@ -117,7 +117,7 @@ prepare_target() {
   else
     unpack "gcc-$prefix" "libc6-dev-$arch-cross" qemu-user-static
     # Linker scripts name the libraries by the paths that they would have if they were installed.
-    sed -i "s|/usr/$prefix/lib/||g" $(grep -lI '^GROUP' "$root/usr/$prefix/lib/"*.so)
+    sed -i -E "s#([ (])/usr/$prefix/#\1$root/usr/$prefix/#g" $(grep -lI '^GROUP' "$root/usr/$prefix/lib/"*.so)
   fi
   case $std in
     package) unpack_alone "libstd-rust-web-dev:$arch=$RUST" ;;
