@@ -198,7 +198,8 @@ cross_cargo() {
     build_std=()
     if [ "$std" = source ]; then
       export RUSTC_BOOTSTRAP=1
-      build_std=(-Zbuild-std=std,panic_abort,test)
+      # Optimised, as that of Debian is.
+      build_std=(-Zbuild-std=std,panic_abort,test --config=profile.dev.package.{core,alloc,std}.opt-level=2)
     fi
     native_cargo "$command" --target "$target" "${build_std[@]}" "$@"
   )
