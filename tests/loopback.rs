@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use peer::{Options, Peer, PeerSocket, Refusal};
 use serde_json::json;
 use siot::{
-    ArgList, Binary, Builder, Counters, DisconnectReason, EngineEvent, ErrorKind, PacketType,
-    ParserKind, Revision, Socket, SocketOptions, Stage, Status, Subscription, Transport, Value,
+    ArgList, Binary, Builder, Counters, DisconnectReason, EngineEvent, ErrorKind, Limits,
+    PacketType, ParserKind, Revision, Socket, SocketOptions, Stage, Status, Subscription,
+    Transport, Value,
 };
 
 /// For everything that happens soon or never; emulated machines are slow.
@@ -173,7 +174,9 @@ fn many_events_stay_in_order_whatever_a_request_may_hold() {
 fn a_session_moves_to_websocket_and_loses_nothing() {
     for way in ways().filter(|way| way.transports.len() == 2) {
         let peer = start(Peer::options(), way);
-        let manager = builder(&peer, way).manager().unwrap();
+        // All that is sent in the meantime may have to wait on a slow machine.
+        let limits = Limits::new().send_events(100_000).receive_events(100_000);
+        let manager = builder(&peer, way).limits(limits).manager().unwrap();
         let events = manager.events();
         let socket = manager.socket("/").unwrap();
         let echoes = socket.subscribe("echo");
