@@ -98,7 +98,9 @@ impl Builder {
         self
     }
 
-    /// Whether to send binary as base64 text, and to ask the server to do so. Default: `false`.
+    /// Whether to send binary as base64 text by WebSocket, and to ask the server to do so. By
+    /// long-polling it is always text, but for old servers (1.x and 2.x) which send and get it as
+    /// it is. Default: `false`.
     #[doc(alias = "forceBase64")]
     pub fn force_base64(mut self, force: bool) -> Self {
         self.force_base64 = force;

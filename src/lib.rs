@@ -227,6 +227,7 @@
 //! * `native-tls`: TLS by the platform's library, OpenSSL on Linux. It is used where a [`Tls`] asks for
 //!   it, or where rustls is not built in.
 //! * `msgpack`: the parser of `socket.io-msgpack-parser`.
+//! * `encrypted-keys`: private keys of client certificates with a passphrase.
 //!
 //! # What is logged?
 //!
@@ -235,6 +236,9 @@
 //! `ERROR`, all that helps to understand a connection at `DEBUG`, and each packet at `TRACE`, of which
 //! only the start is shown. Credentials are in none of them. A logger may use the sockets that it is
 //! told about. A program that wants to see the packets itself has [`Manager::engine_events`].
+//!
+//! The libraries below log under targets of their own: at `TRACE`, `tungstenite` shows whole frames, and with
+//! them credentials. Where that level is on for `siot`, keep it off for the rest.
 //!
 //! # Which versions does it speak?
 //!

@@ -20,7 +20,8 @@ pub enum Status {
         recovered: bool,
     },
     /// An attempt to connect failed. Unless the server refused the namespace
-    /// ([`ErrorKind::Refused`]) or reconnection is off, the next attempt follows by itself.
+    /// ([`ErrorKind::Refused`](crate::ErrorKind::Refused)) or reconnection is off, the next attempt
+    /// follows by itself.
     #[doc(alias = "connect_error")]
     ConnectError(Error),
     /// A server before 3.0 reports that something went wrong in the connected namespace: its

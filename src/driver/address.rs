@@ -53,7 +53,9 @@ impl Address {
         if self.timestamps.requests.unwrap_or(transport == Transport::Polling) {
             parameters.push((&self.timestamps.parameter, &stamp));
         }
-        if self.force_base64 {
+        // By polling current servers write nothing but text, and servers 1.x spoil what is not ASCII
+        // when they are asked to.
+        if self.force_base64 && transport == Transport::WebSocket {
             parameters.push(("b64", "1"));
         }
         Request {
@@ -132,6 +134,15 @@ mod tests {
         address.timestamps = Timestamps { parameter: "ts".into(), requests: Some(true) };
         let request = address.request("4", Transport::WebSocket, None);
         assert!(request.path_and_query.contains("&ts="), "{}", request.path_and_query);
+    }
+
+    #[test]
+    fn base64_is_asked_for_by_websocket_alone() {
+        let mut address = address(&[]);
+        address.force_base64 = true;
+        let query = |transport| address.request("4", transport, None).path_and_query;
+        assert!(query(Transport::WebSocket).ends_with("&b64=1"));
+        assert!(!query(Transport::Polling).contains("b64"));
     }
 
     #[test]

@@ -31,12 +31,17 @@ const FLOORS: [&[&str]; 6] = [
 const STRANGERS: [(&str, &str); 1] = [("net", "core")];
 
 /// The names of the revisions of the protocols. Addresses have a `V4` too.
-const REVISIONS: [&str; 4] = ["V3", "Revision::V4", "V3_DIALECT", "V4_DIALECT"];
+const REVISIONS: [&str; 5] = ["V3", "Revision::V4", "v4::V4", "V3_DIALECT", "V4_DIALECT"];
 
 /// The files that may name them: where they are made, where one is chosen, and where the user says
 /// it. Whatever else differs between them is a method of `Dialect`.
 const NAME_REVISIONS: [&str; 5] =
     ["internal.rs", "options/revision.rs", "proto/detector.rs", "proto/revision.rs", "proto/v3.rs"];
+
+/// The files that may name the number of a revision besides: who gives it on, to servers and to
+/// users. It is not for deciding anything.
+const NAME_NUMBERS: [&str; 5] =
+    ["driver/address.rs", "driver/link.rs", "driver/mod.rs", "manager.rs", "proto/v4.rs"];
 
 fn floor(module: &str) -> Option<usize> {
     FLOORS.iter().position(|modules| modules.contains(&module))
@@ -176,11 +181,27 @@ fn nothing_asks_which_revision_it_is() {
 }
 
 #[test]
+fn nothing_asks_for_the_number_of_a_revision() {
+    let mut seen = 0;
+    for (path, _, source) in library() {
+        let file = path.strip_prefix(sources()).expect("a path below").display().to_string();
+        let found = identifiers(&source).iter().any(|name| name == "eio");
+        if NAME_NUMBERS.contains(&file.as_str()) {
+            seen += usize::from(found);
+        } else if !NAME_REVISIONS.contains(&file.as_str()) {
+            assert!(!found, "{file} asks for the number: make it a method of `Dialect`");
+        }
+    }
+    assert_eq!(seen, NAME_NUMBERS.len(), "a file is listed that names no number");
+}
+
+#[test]
 fn a_question_for_the_revision_is_found() {
     for source in [
         "fn f(r: Revision) { matches!(r, Revision::V3) }",
         "fn f(r: Revision) { matches!(r, Revision::V4) }",
         "use x::{V4_DIALECT as A};",
+        "use super::v4::V4;",
     ] {
         assert_eq!(revisions(source).len(), 1, "{source}");
     }

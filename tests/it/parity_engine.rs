@@ -127,7 +127,8 @@ fn binary_may_be_forced_into_text(via: Via) {
     let every: Binary = (0..=255).collect();
     assert_eq!(client.ask::<Binary>("echo", &every), every);
     for request in server.entries("requests") {
-        assert!(request["url"].as_str().unwrap().contains("b64=1"), "{request}");
+        let asks = request["url"].as_str().unwrap().contains("b64=1");
+        assert_eq!(asks, request["event"] == "upgrade", "{request}");
     }
 }
 

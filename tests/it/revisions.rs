@@ -221,6 +221,26 @@ fn a_current_server_is_asked_nothing_more() {
 }
 
 #[test]
+fn binary_may_be_forced_into_text_with_each_server() {
+    for (config, _) in servers() {
+        let server = Server::start(config.clone());
+        for way in WAYS {
+            let (socket, _, _) = connected(builder(&server, "/", way).force_base64(true));
+            if way == Way::Upgrade {
+                let transport = || socket.manager().transport();
+                eventually(LIMIT, "the upgrade", || transport() == Some(Transport::WebSocket));
+            }
+            let all: Binary = (0..=255).collect();
+            let text = "€😀é\u{10FFFF}";
+            let back: (Binary, String, Binary) =
+                ask(&socket, "echo", (&all, text, Binary::default()));
+            assert_eq!((&back.0, &*back.1), (&all, text), "{config} {way:?}");
+            assert!(back.2.is_empty());
+        }
+    }
+}
+
+#[test]
 fn a_refusal_comes_in_each_revision() {
     for (config, revision) in servers() {
         let server = Server::start(config.clone());
@@ -277,10 +297,7 @@ fn a_refusal_of_the_root_is_one_of_all() {
 
 #[test]
 fn an_old_server_may_keep_its_clients_waiting() {
-    // With 1.x there is no gate on the way by polling.
-    let cases = servers_before_3()
-        .flat_map(|config| [(config.clone(), Way::WebSocket), (config, Way::Polling)])
-        .filter(|(config, way)| config["version"] == 2 || *way == Way::WebSocket);
+    let cases = servers_before_3().flat_map(|config| WAYS.map(|way| (config.clone(), way)));
     for (mut config, way) in cases {
         config["gate"] = json!({ "delay": 300 });
         let server = Server::start(config.clone());
@@ -291,15 +308,16 @@ fn an_old_server_may_keep_its_clients_waiting() {
         let status = recv_within(statuses.receiver(), LIMIT);
         assert!(matches!(status, Status::Connected { .. }), "{config}: {status:?}");
         assert_eq!(ask::<u32>(&socket, "sum", (1, 2)), 3);
-        let before = server.entries("requests").len();
-        server.cmd("drop");
-        assert!(matches!(next(&statuses), Status::Disconnected { .. }));
-        expect_connected(&statuses);
+        eventually(LIMIT, &format!("one session alone, {config} {way:?}"), || server.sessions() == 1);
         if way == Way::WebSocket {
+            let before = server.entries("requests").len();
+            server.cmd("drop");
+            assert!(matches!(next(&statuses), Status::Disconnected { .. }));
+            expect_connected(&statuses);
             // From now on it is known.
             assert_eq!(server.entries("requests").len(), before + 1);
+            eventually(LIMIT, &format!("one session alone, {config} {way:?}"), || server.sessions() == 1);
         }
-        eventually(LIMIT, "one session alone", || server.sessions() == 1);
     }
 }
 
@@ -317,15 +335,17 @@ fn an_old_server_that_forgets_the_root_lets_into_its_other_namespaces() {
 fn an_error_is_told_while_connected() {
     for config in servers_before_3() {
         let server = Server::start(config);
-        let (socket, statuses, _) = connected(builder(&server, "/", Way::WebSocket));
-        socket.emit("refused-event", ()).unwrap();
-        let status = next(&statuses);
-        let Status::Error(error) = status else { panic!("{status:?}") };
-        assert_eq!(
-            (error.kind(), error.message()),
-            (ErrorKind::Refused, "refused by the test server")
-        );
-        assert_eq!(ask::<u32>(&socket, "sum", (1, 2)), 3);
+        for way in WAYS {
+            let (socket, statuses, _) = connected(builder(&server, "/", way));
+            socket.emit("refused-event", ()).unwrap();
+            let status = next(&statuses);
+            let Status::Error(error) = status else { panic!("{status:?}") };
+            assert_eq!(
+                (error.kind(), error.message()),
+                (ErrorKind::Refused, "refused by the test server")
+            );
+            assert_eq!(ask::<u32>(&socket, "sum", (1, 2)), 3);
+        }
     }
 }
 
@@ -473,38 +493,42 @@ fn a_peer_that_never_makes_up_its_mind_is_no_endless_loop() {
 #[test]
 fn the_root_can_be_left_and_joined_again() {
     for (config, revision) in servers() {
-        let server = Server::start(config);
-        let (root, roots, _) = connected(builder(&server, "/", Way::WebSocket));
-        let admin = root.manager().socket("/admin").unwrap();
-        let admins = admin.status();
-        expect_connected(&admins);
-        root.disconnect();
-        let Status::Disconnected { reason, .. } = next(&roots) else { panic!("not left") };
-        assert_eq!(reason, DisconnectReason::IoClientDisconnect);
-        assert_eq!(ask::<u32>(&admin, "sum", (1, 1)), 2);
-        root.connect();
-        expect_connected(&roots);
-        assert_eq!(ask::<u32>(&root, "sum", (2, 2)), 4);
-        if revision == 3 {
-            // It took another session.
-            assert!(matches!(next(&admins), Status::Disconnected { .. }));
+        let server = Server::start(config.clone());
+        for way in WAYS {
+            let (root, roots, _) = connected(builder(&server, "/", way));
+            let admin = root.manager().socket("/admin").unwrap();
+            let admins = admin.status();
             expect_connected(&admins);
+            root.disconnect();
+            let Status::Disconnected { reason, .. } = next(&roots) else { panic!("not left") };
+            assert_eq!(reason, DisconnectReason::IoClientDisconnect);
+            assert_eq!(ask::<u32>(&admin, "sum", (1, 1)), 2);
+            root.connect();
+            expect_connected(&roots);
+            assert_eq!(ask::<u32>(&root, "sum", (2, 2)), 4);
+            if revision == 3 {
+                // It took another session.
+                assert!(matches!(next(&admins), Status::Disconnected { .. }));
+                expect_connected(&admins);
+            }
+            assert_eq!(ask::<u32>(&admin, "sum", (3, 3)), 6, "{config} {way:?}");
         }
-        assert_eq!(ask::<u32>(&admin, "sum", (3, 3)), 6);
     }
 }
 
 #[test]
 fn a_server_that_disconnects_is_not_joined_again() {
     for (config, _) in servers() {
-        let server = Server::start(config);
-        let (socket, statuses, _) = connected(builder(&server, "/", Way::WebSocket));
-        socket.emit("kick", ()).unwrap();
-        let Status::Disconnected { reason, .. } = next(&statuses) else { panic!("not kicked") };
-        assert_eq!(reason, DisconnectReason::IoServerDisconnect);
-        socket.connect();
-        expect_connected(&statuses);
-        assert_eq!(ask::<u32>(&socket, "sum", (1, 2)), 3);
+        let server = Server::start(config.clone());
+        for way in WAYS {
+            let (socket, statuses, _) = connected(builder(&server, "/", way));
+            socket.emit("kick", ()).unwrap();
+            let Status::Disconnected { reason, .. } = next(&statuses) else { panic!("not kicked") };
+            assert_eq!(reason, DisconnectReason::IoServerDisconnect);
+            socket.connect();
+            expect_connected(&statuses);
+            assert_eq!(ask::<u32>(&socket, "sum", (1, 2)), 3, "{config} {way:?}");
+        }
     }
 }
 
