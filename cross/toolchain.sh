@@ -117,7 +117,7 @@ prepare_target() {
   else
     unpack "gcc-$prefix" "libc6-dev-$arch-cross" qemu-user-static
     # Linker scripts name the libraries by the paths that they would have if they were installed.
-    sed -i "s|/usr/$prefix/lib/||g" $(grep -lI '^GROUP' "$root/usr/$prefix/lib/"*.so)
+    sed -i -E "s#([ (])/usr/$prefix/#\1$root/usr/$prefix/#g" $(grep -lI '^GROUP' "$root/usr/$prefix/lib/"*.so)
   fi
   case $std in
     package) unpack_alone "libstd-rust-web-dev:$arch=$RUST" ;;
@@ -198,7 +198,8 @@ cross_cargo() {
     build_std=()
     if [ "$std" = source ]; then
       export RUSTC_BOOTSTRAP=1
-      build_std=(-Zbuild-std=std,panic_abort,test)
+      # Optimised, as that of Debian is.
+      build_std=(-Zbuild-std=std,panic_abort,test --config=profile.dev.package.{core,alloc,std}.opt-level=2)
     fi
     native_cargo "$command" --target "$target" "${build_std[@]}" "$@"
   )

@@ -1,5 +1,5 @@
 "use strict";
-// Starts servers for tests that are emulated, whose own children QEMU loses now and then:  node launcher.js
+// Starts servers for tests that are emulated and do it less reliably themselves:  node launcher.js
 //
 // The first line on stdout is the port. A connection to it sends the JSON for server.js as its first line; from then on it is
 // the input and output of a server of its own, which is killed when the connection's other side ends. Ends when stdin does.
