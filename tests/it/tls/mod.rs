@@ -2,6 +2,7 @@
 
 mod keys;
 mod sessions;
+mod stack;
 
 use std::time::Duration;
 
