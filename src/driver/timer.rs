@@ -22,8 +22,9 @@ use crate::lock::{lock, log_later};
 static TABLE: Mutex<Table> =
     Mutex::new(Table { deadlines: BTreeMap::new(), drivers: 0, timer: None });
 
-/// Enough for a loop over deadlines, with the drivers' verbs below it.
-const STACK_SIZE: usize = 128 * 1024;
+/// Enough for a loop over deadlines, with the drivers' verbs below it, and a heartbeat that goes
+/// out by TLS.
+const STACK_SIZE: usize = 256 * 1024;
 
 struct Table {
     /// By the moment, and by the address of the driver, so that two may have the same moment.

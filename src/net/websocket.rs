@@ -4,7 +4,7 @@ mod boundary;
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::mem::take;
+use std::mem::replace;
 use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -44,6 +44,8 @@ pub(crate) struct WebSocket {
     read_size: usize,
     /// Nothing more has come, as far as was read.
     drained: bool,
+    /// How many bytes were read at the last [`WebSocket::rest`].
+    rested_at: usize,
     unsent_pongs: u32,
     /// Whether a ping of ours was answered.
     pong_came: bool,
@@ -86,6 +88,7 @@ impl WebSocket {
             max_message,
             read_size: SMALL_READ,
             drained: false,
+            rested_at: 0,
             unsent_pongs: 0,
             pong_came: false,
         })
@@ -149,22 +152,23 @@ impl WebSocket {
         self.written(WebSocketContext::flush)
     }
 
-    /// To be called before waiting: gives back the memory that a burst or a large message took,
-    /// and fits the size of the reads to the traffic.
+    /// To be called before waiting: fits the size of the reads to the traffic, and when that is
+    /// over gives back the memory that it took.
     pub(crate) fn rest(&mut self) -> Result<()> {
-        let (read, written) = (take(&mut self.stream.read), take(&mut self.stream.written));
-        let read_size = match read {
+        let turn = self.stream.read - replace(&mut self.rested_at, self.stream.read);
+        let read_size = match turn {
             0..SMALL_READ => SMALL_READ,
             SMALL_READ..LARGE_READ => self.read_size,
             LARGE_READ.. => LARGE_READ,
         };
-        let largest = self.stream.boundary.take_largest();
-        let grown = largest > self.read_size as u64 || written > LARGE_READ;
-        let drained = self.drained && self.stream.boundary.is_between_messages();
-        if (grown || read_size != self.read_size) && drained && self.flush()? {
+        let passed = self.stream.read.max(self.stream.written);
+        let is_over = turn < SMALL_READ && passed > LARGE_READ;
+        let is_empty = self.drained && self.stream.boundary.is_between_messages();
+        if (is_over || read_size != self.read_size) && is_empty && self.flush()? {
             let config = config(self.max_message, read_size);
             self.context = WebSocketContext::new(Role::Client, Some(config));
             self.read_size = read_size;
+            (self.stream.read, self.stream.written, self.rested_at) = (0, 0, 0);
         }
         Ok(())
     }
@@ -266,7 +270,7 @@ impl WebSocket {
 struct Metered {
     stream: Stream,
     boundary: Boundary,
-    /// The bytes read since the last [`WebSocket::rest`].
+    /// The bytes read since the buffers are new.
     read: usize,
     /// The bytes written since then.
     written: usize,
@@ -276,7 +280,7 @@ impl Read for Metered {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.stream.read(buffer)?;
         self.boundary.pass(&buffer[..read]);
-        self.read += read;
+        self.read = self.read.saturating_add(read);
         Ok(read)
     }
 }
@@ -284,7 +288,7 @@ impl Read for Metered {
 impl Write for Metered {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.stream.write(bytes)?;
-        self.written += written;
+        self.written = self.written.saturating_add(written);
         Ok(written)
     }
 

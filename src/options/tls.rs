@@ -52,10 +52,11 @@ pub enum TlsVersion {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TlsBackend {
-    /// `rustls` with ring, and Mozilla's root certificates. The default.
+    /// `rustls` with ring, and Mozilla's root certificates. The default. A reconnection resumes the
+    /// session, which saves the handshake's costly part.
     Rustls,
     /// The platform's library, OpenSSL on Linux, and the system's root certificates. The default
-    /// where rustls is not built in.
+    /// where rustls is not built in. Each connection makes a full handshake.
     Native,
 }
 

@@ -308,7 +308,9 @@ fn an_old_server_may_keep_its_clients_waiting() {
         let status = recv_within(statuses.receiver(), LIMIT);
         assert!(matches!(status, Status::Connected { .. }), "{config}: {status:?}");
         assert_eq!(ask::<u32>(&socket, "sum", (1, 2)), 3);
-        eventually(LIMIT, "one session alone", || server.sessions() == 1);
+        eventually(LIMIT, &format!("one session alone, {config} {way:?}"), || {
+            server.sessions() == 1
+        });
         if way == Way::WebSocket {
             let before = server.entries("requests").len();
             server.cmd("drop");
@@ -316,7 +318,9 @@ fn an_old_server_may_keep_its_clients_waiting() {
             expect_connected(&statuses);
             // From now on it is known.
             assert_eq!(server.entries("requests").len(), before + 1);
-            eventually(LIMIT, "one session alone", || server.sessions() == 1);
+            eventually(LIMIT, &format!("one session alone, {config} {way:?}"), || {
+                server.sessions() == 1
+            });
         }
     }
 }

@@ -17,8 +17,6 @@ pub(super) struct Boundary {
     left: u64,
     /// More frames of the same message follow.
     fragmented: bool,
-    /// The length of the largest frame so far.
-    largest: u64,
 }
 
 impl Boundary {
@@ -46,11 +44,6 @@ impl Boundary {
         self.have == 0 && self.left == 0 && !self.fragmented
     }
 
-    /// The length of the largest frame since the last call.
-    pub(super) fn take_largest(&mut self) -> u64 {
-        std::mem::take(&mut self.largest)
-    }
-
     /// How long the header is, as far as that is known: at least one byte more than there is.
     fn header_len(&self) -> usize {
         let Some(second) = self.header[..self.have].get(1) else { return 2 };
@@ -70,7 +63,6 @@ impl Boundary {
             127 => extended(&self.header[2..10]),
             length => u64::from(length),
         };
-        self.largest = self.largest.max(self.left);
         let (last, opcode) = (self.header[0] & 0x80 != 0, self.header[0] & 0x0f);
         // Pings and the like may come in the middle of a message.
         if opcode < 8 {
@@ -126,7 +118,6 @@ mod tests {
         assert!(!boundary.is_between_messages());
         boundary.pass(&bytes[65_000..]);
         assert!(boundary.is_between_messages());
-        assert_eq!([boundary.take_largest(), boundary.take_largest()], [65_537, 0]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod keys;
 mod sessions;
+mod stack;
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use siot::{Builder, Error, ManagerEvent, Result, Socket, Stage, Tls, TlsBackend,
 
 use crate::support::certs::Authority;
 use crate::support::logged::{capture_log, logged};
-use crate::support::{LIMIT, Server, alone, recv_within, this_program};
+use crate::support::{LIMIT, Server, alone, eventually, recv_within, this_program};
 
 /// What a connection is made of.
 #[derive(Clone, Copy, Debug)]
@@ -294,5 +295,21 @@ fn each_connection_to_a_server_that_is_not_verified_is_logged_as_a_warning() {
                 assert!(warnings.iter().all(|warning| warning.contains(part)), "{warnings:?}");
             }
         }
+    });
+}
+
+#[test]
+fn heartbeats_go_out_to_an_old_server() {
+    let authority = Authority::new();
+    let identity = authority.issue("127.0.0.1").server();
+    let server = Server::start(json!({
+        "version": 2, "tls": identity, "options": { "pingInterval": 50 },
+    }));
+    for_all(trusting(&authority), |tls, way| {
+        let socket = connect(&server, tls, way).unwrap();
+        eventually(LIMIT, "three heartbeats", || {
+            let ack = socket.timeout(LIMIT).emit_with_ack("ping-count", ()).unwrap();
+            ack.wait::<u32>().unwrap() >= 3
+        });
     });
 }

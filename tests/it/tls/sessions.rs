@@ -65,8 +65,11 @@ fn a_reconnection_resumes_the_session_of_tls() {
         server.cmd("reset");
         client.cut_off(&server);
         client.reconnected();
-        let requests = server.entries("requests");
-        assert_eq!(requests.last().unwrap()["resumed"], true, "{way:?}: {requests:?}");
+        // That of long-polling's second connection may be used up: a ticket is good for one.
+        let mut requests = server.entries("requests");
+        requests.retain(|request| !request["url"].as_str().unwrap().contains("sid="));
+        let resumed = requests.iter().any(|request| request["resumed"] == true);
+        assert!(resumed, "{way:?}: {requests:?}");
         client.socket.manager().close(LIMIT);
     }
 }
