@@ -11,9 +11,8 @@ use std::time::{Duration, Instant};
 use peer::{Options, Peer, PeerSocket, Refusal};
 use serde_json::json;
 use siot::{
-    ArgList, Binary, Builder, Counters, DisconnectReason, EngineEvent, ErrorKind, Limits,
-    PacketType, ParserKind, Revision, Socket, SocketOptions, Stage, Status, Subscription,
-    Transport, Value,
+    ArgList, Binary, Builder, Counters, DisconnectReason, EngineEvent, ErrorKind, PacketType,
+    ParserKind, Revision, Socket, SocketOptions, Stage, Status, Subscription, Transport, Value,
 };
 
 /// For everything that happens soon or never; emulated machines are slow.
@@ -175,7 +174,7 @@ fn a_session_moves_to_websocket_and_loses_nothing() {
     for way in ways().filter(|way| way.transports.len() == 2) {
         let peer = start(Peer::options(), way);
         // All that is sent in the meantime may have to wait on a slow machine.
-        let limits = Limits::new().send_events(100_000).receive_events(100_000);
+        let limits = siot::Limits::new().send_events(100_000).receive_events(100_000);
         let manager = builder(&peer, way).limits(limits).manager().unwrap();
         let events = manager.events();
         let socket = manager.socket("/").unwrap();
