@@ -94,8 +94,28 @@ unpack_archives() {
   done
 }
 
-# The compiler for this machine, the source of std, and the emulators.
+# Does something that no other script may do at the same time.
+locked() {
+  local lock
+  mkdir -p "$cache"
+  exec {lock}>"$cache/lock"
+  flock "$lock"
+  "$@"
+  exec {lock}>&-
+}
+
+# The compiler for this machine.
 prepare_compiler() {
+  locked unpack_compiler
+}
+
+# Compiler, linker, C library, emulator, std and OpenSSL of one target.
+prepare_target() {
+  look_up "$1"
+  locked unpack_target "$1"
+}
+
+unpack_compiler() {
   [ -e "$toolchain/ready/compiler" ] && return
   step "unpacking Debian's Rust $RUST into $toolchain"
   mkdir -p "$root" "$toolchain/bin" "$toolchain/ready"
@@ -104,10 +124,8 @@ prepare_compiler() {
   touch "$toolchain/ready/compiler"
 }
 
-# Linker, C library, emulator, std and OpenSSL of one target.
-prepare_target() {
-  look_up "$1"
-  prepare_compiler
+unpack_target() {
+  unpack_compiler
   [ -e "$toolchain/ready/$1" ] && return
   step "unpacking what $1 needs"
   set_up_apt "$arch"

@@ -399,7 +399,7 @@ fn heartbeats_keep_a_quiet_connection() {
 #[test]
 fn a_server_without_heartbeats_is_given_up() {
     for way in ways() {
-        let limit = Duration::from_millis(100);
+        let limit = Duration::from_millis(300);
         let peer = start(Peer::options().ping(limit, limit).no_pings(), way);
         let socket = connect(&peer, way);
         let status = socket.status();
