@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use siot::{Builder, DisconnectReason, Error, Proxy, Stage, Timeouts, Transport};
 use tungstenite::Message;
 
+use crate::support::client::{TRANSPORTS, direct};
 use crate::support::raw::{Connection, Peer, open_packet};
 use crate::support::{Client, LIMIT};
 
@@ -17,21 +18,6 @@ const TIMEOUT: Duration = Duration::from_millis(400);
 
 /// The pause between two bytes. A hundred of them are far more than the limits.
 const PAUSE: Duration = Duration::from_millis(100);
-
-const TRANSPORTS: &[Transport] = &[
-    Transport::WebSocket,
-    #[cfg(feature = "polling")]
-    Transport::Polling,
-];
-
-fn builder(url: String, transport: Transport) -> Builder {
-    Builder::new(url)
-        .force_new(true)
-        .no_proxy()
-        .transports([transport])
-        .reconnection_delay(10 * MS)
-        .reconnection_delay_max(20 * MS)
-}
 
 /// The error of an attempt that was too long at this stage.
 #[track_caller]
@@ -57,7 +43,7 @@ fn headers_in_crumbs_do_not_move_the_deadline() {
         connection.drip(&b"X: y\r\n".repeat(100), PAUSE)
     });
     for &transport in TRANSPORTS {
-        let by = || builder(peer.url(), transport);
+        let by = || direct(peer.url(), transport);
         for builder in limits(by, Timeouts::new().http(TIMEOUT)) {
             let error = late(builder, Stage::Http);
             assert_eq!(error.address().unwrap().port(), peer.port(), "{error}");
@@ -75,7 +61,7 @@ fn a_body_in_crumbs_does_not_move_the_deadline() {
         connection.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")?;
         connection.drip(&b"0{\"sid\":\"s\"".repeat(100), PAUSE)
     });
-    late(builder(peer.url(), Transport::Polling).timeout(TIMEOUT), Stage::Engine);
+    late(direct(peer.url(), Transport::Polling).timeout(TIMEOUT), Stage::Engine);
 }
 
 #[test]
@@ -88,7 +74,7 @@ fn a_first_frame_in_crumbs_does_not_move_the_deadline() {
             socket.get_mut().write_all(b" ")?;
         }
     });
-    late(builder(peer.url(), Transport::WebSocket).timeout(TIMEOUT), Stage::Engine);
+    late(direct(peer.url(), Transport::WebSocket).timeout(TIMEOUT), Stage::Engine);
 }
 
 #[cfg(feature = "rustls")]
@@ -108,7 +94,7 @@ fn a_handshake_of_tls_in_crumbs_does_not_move_the_deadline() {
     for &transport in TRANSPORTS {
         for &backend in &backends {
             let url = format!("https://127.0.0.1:{}", peer.port());
-            let by = || builder(url.clone(), transport).tls(Tls::new().backend(backend));
+            let by = || direct(url.clone(), transport).tls(Tls::new().backend(backend));
             for builder in limits(by, Timeouts::new().tls(TIMEOUT)) {
                 let error = late(builder, Stage::Tls);
                 assert_eq!(error.address().unwrap().port(), peer.port(), "{error}");
@@ -131,7 +117,7 @@ fn an_answer_of_a_proxy_in_crumbs_does_not_move_the_deadline() {
     for proxy in [Proxy::http("127.0.0.1", http.port()), Proxy::socks5("127.0.0.1", socks.port())] {
         for &transport in TRANSPORTS {
             let url = "http://server.test".to_owned();
-            let by = || builder(url.clone(), transport).proxy(proxy.clone());
+            let by = || direct(url.clone(), transport).proxy(proxy.clone());
             for builder in limits(by, Timeouts::new().proxy(TIMEOUT)) {
                 late(builder, Stage::Proxy);
             }
@@ -152,7 +138,7 @@ fn a_message_in_crumbs_is_no_heartbeat() {
             socket.get_mut().write_all(b" ")?;
         }
     });
-    let client = Client::connect(builder(peer.url(), Transport::WebSocket));
+    let client = Client::connect(direct(peer.url(), Transport::WebSocket));
     assert_eq!(client.disconnected().0, DisconnectReason::PingTimeout);
 }
 
@@ -174,6 +160,6 @@ fn a_poll_that_is_answered_in_crumbs_is_no_heartbeat() {
             }
         }
     });
-    let client = Client::connect(builder(peer.url(), Transport::Polling));
+    let client = Client::connect(direct(peer.url(), Transport::Polling));
     assert_eq!(client.disconnected().0, DisconnectReason::PingTimeout);
 }

@@ -50,6 +50,23 @@ macro_rules! over_each_transport {
 
 pub(crate) use over_each_transport;
 
+/// The transports that this build has, each by itself.
+pub(crate) const TRANSPORTS: &[Transport] = &[
+    Transport::WebSocket,
+    #[cfg(feature = "polling")]
+    Transport::Polling,
+];
+
+/// A connection of its own by one transport and no proxy, with short delays between attempts.
+pub(crate) fn direct(url: impl Into<String>, transport: Transport) -> Builder {
+    Builder::new(url)
+        .force_new(true)
+        .no_proxy()
+        .transports([transport])
+        .reconnection_delay(Duration::from_millis(10))
+        .reconnection_delay_max(Duration::from_millis(20))
+}
+
 impl Via {
     /// A connection of its own, with short delays between attempts.
     pub(crate) fn builder(self, url: impl Into<String>) -> Builder {

@@ -14,15 +14,10 @@ use std::time::Duration;
 use serde_json::json;
 use siot::{Builder, Error, Transport};
 
+use crate::support::client::{TRANSPORTS, direct};
 use crate::support::{Client, LIMIT, Server};
 
 const MS: Duration = Duration::from_millis(1);
-
-const TRANSPORTS: &[Transport] = &[
-    Transport::WebSocket,
-    #[cfg(feature = "polling")]
-    Transport::Polling,
-];
 
 /// A name for the server.
 const NAME: &str = "server.test";
@@ -34,12 +29,7 @@ fn serve(address: &str) -> Server {
 
 /// A client of the server by its name.
 fn builder(server: &Server, transport: Transport) -> Builder {
-    Builder::new(format!("http://{NAME}:{}", server.port()))
-        .force_new(true)
-        .no_proxy()
-        .transports([transport])
-        .reconnection_delay(10 * MS)
-        .reconnection_delay_max(20 * MS)
+    direct(format!("http://{NAME}:{}", server.port()), transport)
 }
 
 /// The first attempt's error.
