@@ -279,8 +279,8 @@ fn a_namespace_joined_without_an_id_is_an_error() {
     }
 }
 
-#[test]
-fn what_is_emitted_is_sent_before_the_farewell() {
+/// A peer that welcomes, and tells what it reads from then on.
+fn listening_peer() -> (Peer, crossbeam_channel::Receiver<String>) {
     let (sender, seen) = crossbeam_channel::unbounded();
     let peer = Peer::websocket(move |socket, _| {
         welcome(socket)?;
@@ -293,6 +293,23 @@ fn what_is_emitted_is_sent_before_the_farewell() {
             }
         }
     });
+    (peer, seen)
+}
+
+#[test]
+fn a_farewell_on_a_quiet_connection_ends_with_a_close_frame() {
+    let (peer, seen) = listening_peer();
+    let client = Client::connect(Via::WebSocket.builder(peer.url()));
+    // The thread of the connection sleeps by now, so that it is this one that writes.
+    std::thread::sleep(Duration::from_millis(100));
+    client.disconnect();
+    let next = || recv_within(&seen, LIMIT);
+    assert_eq!((next(), next()), ("41".into(), "close".into()));
+}
+
+#[test]
+fn what_is_emitted_is_sent_before_the_farewell() {
+    let (peer, seen) = listening_peer();
     let client = Client::connect(Via::WebSocket.builder(peer.url()));
     for n in 0..100 {
         client.emit("e", (n, Binary::from(vec![0; n]))).unwrap();
