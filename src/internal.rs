@@ -5,17 +5,17 @@
 //! see no more of a crate than its users do.
 
 pub use crate::payload::Payload;
+pub use crate::proto::dialect::{Body, Dialect, Frame, Heartbeat};
 pub use crate::proto::handshake::Handshake;
 pub use crate::proto::packet::{Packet, Probe};
 pub use crate::proto::parser::Parser;
-pub use crate::proto::revision::{Body, Dialect, Frame, Heartbeat};
 pub use crate::proto::socket_packet::{Header, Kind, SocketPacket};
 
 use crate::error::Result;
 use crate::event::{AckReply, Event, Reply};
 use crate::options::ParserKind;
+use crate::proto::dialect::{V3_DIALECT, V4_DIALECT};
 use crate::proto::parser::new_parser;
-use crate::proto::revision::{V3_DIALECT, V4_DIALECT};
 
 /// The dialect of a session whose query has this `EIO`.
 pub fn dialect(eio: &str) -> Option<&'static dyn Dialect> {

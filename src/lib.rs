@@ -254,50 +254,38 @@
 //! Rust 1.85 or newer, on Linux.
 #![forbid(unsafe_code)]
 
-mod ack;
-mod budget;
-mod builder;
+mod client;
 mod core;
 mod driver;
-mod emitter;
-mod endpoint;
-mod engine;
 mod error;
 mod event;
 #[doc(hidden)]
 pub mod internal;
-mod io;
-mod lock;
-mod manager;
 mod net;
-mod news;
 mod options;
 mod payload;
 mod proto;
-mod socket;
-mod socket_options;
-mod subscription;
-mod update;
+mod sync;
 
 // The public interface is:
-pub use ack::Ack;
-pub use builder::Builder;
+pub use client::ack::Ack;
+pub use client::builder::Builder;
+pub use client::emitter::Emitter;
+pub use client::io::io;
+pub use client::manager::{Counters, Manager};
+pub use client::socket::Socket;
+pub use client::socket_options::SocketOptions;
+pub use client::subscription::Subscription;
+pub use client::update::Update;
 pub use driver::listeners::ListenerId;
-pub use emitter::Emitter;
-pub use engine::{EngineEvent, EngineInfo, EnginePacket, EngineState, PacketType};
 pub use error::{Error, ErrorKind, Result, Stage};
+pub use event::engine::{EngineEvent, EngineInfo, EnginePacket, EngineState, PacketType};
+pub use event::status::{DisconnectReason, ManagerEvent, Status};
 pub use event::{AckReply, Event};
-pub use io::io;
-pub use manager::{Counters, Manager};
-pub use news::{DisconnectReason, ManagerEvent, Status};
 pub use options::{
     Limits, ParserKind, Proxy, Revision, Timeouts, Tls, TlsBackend, TlsVersion, Transport, WhenFull,
 };
 pub use payload::{ArgList, Binary, Value, ValueIndex};
-pub use socket::Socket;
-pub use socket_options::SocketOptions;
-pub use subscription::Subscription;
-pub use update::Update;
 
 /// Compiles the code of the README.
 #[cfg(doctest)]

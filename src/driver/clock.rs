@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::core::timer::Timestamp;
+use crate::core::time::Timestamp;
 
 /// The time since boot, including the time that the system was suspended: a heartbeat that was
 /// slept through has been missed.

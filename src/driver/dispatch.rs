@@ -1,18 +1,17 @@
-//! The thread that runs the user's callbacks, and the threads that ask for credentials.
+//! The thread that runs the user's callbacks.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use super::Driver;
-use crate::core::namespace::NamespaceId;
 use crate::driver::ack_slot::AckCallback;
-use crate::error::{Error, ErrorKind, Result};
+use crate::driver::threads::spawn;
+use crate::error::Result;
+use crate::event::status::{ManagerEvent, Status};
 use crate::event::{AckReply, Event};
-use crate::lock::log_later;
-use crate::news::{ManagerEvent, Status};
 use crate::payload::Payload;
+use crate::sync::lock::log_later;
 
 /// A callback for events.
 pub(crate) type EventCallback = Arc<Mutex<dyn FnMut(Event) + Send>>;
@@ -89,75 +88,4 @@ impl Call {
 /// A callback that panicked is called again all the same.
 fn lock<T: ?Sized>(callback: &Mutex<T>) -> MutexGuard<'_, T> {
     callback.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Driver {
-    /// Asks for the credentials of a namespace, on a thread of its own: the function may take its
-    /// time, and must hold up neither heartbeats nor callbacks.
-    ///
-    /// A function that takes longer than the attempt to connect is not called again beside
-    /// itself: its answer is for the attempt that there is then.
-    pub(super) fn ask_auth(&self, namespace: NamespaceId, asked: u32) {
-        let mut monitor = self.lock();
-        let Some(function) = monitor.auth_functions.get(&namespace).cloned() else { return };
-        let running = monitor.asking.insert(namespace, asked).is_some();
-        drop(monitor);
-        if running {
-            return;
-        }
-        let driver = self.this.clone();
-        let asking = spawn("siot-auth", self.stack_size, move || {
-            let mut next = Some(function);
-            while let Some(function) = next {
-                let auth = catch_unwind(AssertUnwindSafe(|| function())).unwrap_or_else(|_| {
-                    Err(Error::new(ErrorKind::Payload, "the auth function panicked"))
-                });
-                let Some(driver) = driver.upgrade() else { return };
-                next = driver.answer_auth(namespace, &function, auth);
-            }
-        });
-        if let Err(error) = asking {
-            self.run_with(|monitor, now| {
-                monitor.asking.remove(&namespace);
-                monitor.core.auth(namespace, asked, Err(error), now);
-            });
-        }
-    }
-
-    /// Brings what a function has given, unless it was replaced meanwhile: then the new one, which
-    /// has to be asked.
-    fn answer_auth(
-        &self,
-        namespace: NamespaceId,
-        function: &AuthFunction,
-        auth: Result<Payload>,
-    ) -> Option<AuthFunction> {
-        self.run_with(|monitor, now| {
-            let current = monitor.auth_functions.get(&namespace);
-            if let Some(current) = current.filter(|current| !Arc::ptr_eq(current, function)) {
-                return Some(Arc::clone(current));
-            }
-            if let Some(asked) = monitor.asking.remove(&namespace) {
-                monitor.core.auth(namespace, asked, auth, now);
-            }
-            None
-        })
-    }
-}
-
-/// Starts a thread. That the system has none to give is an error like any other.
-pub(super) fn spawn(
-    name: &str,
-    stack_size: usize,
-    body: impl FnOnce() + Send + 'static,
-) -> Result<()> {
-    std::thread::Builder::new()
-        .name(name.to_owned())
-        .stack_size(stack_size)
-        .spawn(body)
-        .map(drop)
-        .map_err(|error| {
-            Error::new(ErrorKind::Resource, format!("cannot start the thread {name}"))
-                .with_source(error)
-        })
 }

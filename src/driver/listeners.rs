@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use crossbeam_channel::{Receiver, Sender};
 
 use super::dispatch::{Call, Dispatcher, EventCallback};
-use crate::budget::{Budget, Permit};
 use crate::event::Event;
-use crate::lock::log_later;
+use crate::event::status::Status;
 use crate::net::Signal;
-use crate::news::Status;
 use crate::options::{Limits, WhenFull};
+use crate::sync::budget::{Budget, Permit};
+use crate::sync::lock::log_later;
 
 /// The number of a callback, to remove it by; see [`Socket::off`](crate::Socket::off).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

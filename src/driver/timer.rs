@@ -13,11 +13,10 @@ use rustix::time::{
     timerfd_settime,
 };
 
-use super::Driver;
 use super::clock::now;
-use crate::core::timer::Timestamp;
+use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
-use crate::lock::{lock, log_later};
+use crate::sync::lock::{lock, log_later};
 
 static TABLE: Mutex<Table> =
     Mutex::new(Table { deadlines: BTreeMap::new(), drivers: 0, timer: None });
@@ -26,9 +25,15 @@ static TABLE: Mutex<Table> =
 /// out by TLS.
 const STACK_SIZE: usize = 256 * 1024;
 
+/// What has deadlines.
+pub(super) trait Expire: Send + Sync {
+    /// A deadline has passed.
+    fn on_timer(&self);
+}
+
 struct Table {
     /// By the moment, and by the address of the driver, so that two may have the same moment.
-    deadlines: BTreeMap<(Timestamp, usize), Weak<Driver>>,
+    deadlines: BTreeMap<(Timestamp, usize), Weak<dyn Expire>>,
     drivers: usize,
     /// There while the thread runs.
     timer: Option<Arc<OwnedFd>>,
@@ -59,10 +64,10 @@ pub(super) fn register() -> Result<()> {
 }
 
 /// One driver less. The thread ends with the last.
-pub(super) fn unregister(driver: &Weak<Driver>) {
+pub(super) fn unregister(driver: &Weak<dyn Expire>) {
     let mut table = lock(&TABLE);
-    let address = Weak::as_ptr(driver) as usize;
-    table.deadlines.retain(|(_, of), _| *of != address);
+    let gone = address(driver);
+    table.deadlines.retain(|(_, of), _| *of != gone);
     table.drivers = table.drivers.saturating_sub(1);
     if table.drivers == 0 {
         if let Some(timer) = table.timer.take() {
@@ -72,10 +77,10 @@ pub(super) fn unregister(driver: &Weak<Driver>) {
 }
 
 /// Has the driver called at this moment.
-pub(super) fn arm(driver: &Weak<Driver>, at: Timestamp) {
+pub(super) fn arm(driver: &Weak<dyn Expire>, at: Timestamp) {
     let mut table = lock(&TABLE);
     let first = table.deadlines.keys().next().map(|(at, _)| *at);
-    table.deadlines.insert((at, Weak::as_ptr(driver) as usize), driver.clone());
+    table.deadlines.insert((at, address(driver)), driver.clone());
     if first.is_none_or(|first| at < first) {
         if let Some(timer) = &table.timer {
             fire_at(timer, at);
@@ -104,7 +109,11 @@ fn run(timer: &Arc<OwnedFd>) {
     }
 }
 
-fn pop_due() -> Option<Weak<Driver>> {
+fn address(driver: &Weak<dyn Expire>) -> usize {
+    Weak::as_ptr(driver).cast::<()>() as usize
+}
+
+fn pop_due() -> Option<Weak<dyn Expire>> {
     let mut table = lock(&TABLE);
     let first = table.deadlines.first_entry()?;
     (first.key().0 <= now()).then(|| first.remove())

@@ -171,7 +171,7 @@ fn is_path_of(path: &str, path_and_query: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::endpoint::Endpoint;
+    use crate::options::endpoint::Endpoint;
 
     fn request(secure: bool) -> Request {
         Request {

@@ -6,9 +6,6 @@
 mod cookies;
 mod date;
 mod dial;
-mod dns;
-mod eyeballs;
-mod handshake;
 mod headers;
 #[cfg(feature = "polling")]
 pub(crate) mod http;
@@ -34,12 +31,12 @@ pub(crate) use websocket::WebSocket;
 
 use self::cookies::Jar;
 use self::dial::Dialler;
-use self::dns::Resolver;
+use self::dial::dns::Resolver;
 use self::proxy::Proxies;
 use self::stream::Stream;
 use self::tls::Reloading;
-use crate::endpoint::Endpoint;
 use crate::error::{Result, Stage};
+use crate::options::endpoint::Endpoint;
 use crate::options::{ProxyChoice, TcpOptions, Timeouts, Tls};
 
 /// How a manager's connections are made.
@@ -100,7 +97,8 @@ impl Net {
     pub(crate) fn websocket(&self, request: &Request, signal: &Arc<Signal>) -> Result<WebSocket> {
         signal.begin();
         // Before dialling: a header that cannot be sent fails even when the server is away.
-        let upgrade = handshake::upgrade_request(request, &self.subprotocols, self.jar.as_ref())?;
+        let upgrade =
+            websocket::handshake::upgrade_request(request, &self.subprotocols, self.jar.as_ref())?;
         let open = || {
             let stream = self.stream(&request.endpoint, signal)?;
             signal.enter(Stage::Http, self.dialler.timeouts.http);

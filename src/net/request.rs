@@ -4,7 +4,7 @@ use std::fmt;
 
 use percent_encoding::percent_decode_str;
 
-use crate::endpoint::Endpoint;
+use crate::options::endpoint::Endpoint;
 
 /// The shortest value that is worth hiding; shorter ones would hide half of every text.
 const MIN_SECRET: usize = 4;

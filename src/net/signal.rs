@@ -12,7 +12,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind, Reached, Result, Stage};
-use crate::lock::log_later;
+use crate::sync::lock::log_later;
 
 /// Ends the waits of one connection's threads.
 ///

@@ -10,9 +10,9 @@ use std::time::Duration;
 use super::request::Request;
 use super::signal::Signal;
 use super::{Net, NetOptions};
-use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::Tls;
+use crate::options::endpoint::Endpoint;
 
 /// How long anything may take that should be quick, on a busy machine.
 pub(super) const LIMIT: Duration = Duration::from_secs(60);

@@ -1,5 +1,6 @@
 //! Floor 0: what a user can set. Plain data with documented defaults.
 
+pub(crate) mod endpoint;
 pub(crate) mod limits;
 pub(crate) mod manager;
 mod parser;

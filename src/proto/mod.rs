@@ -2,8 +2,7 @@
 //!
 //! Every packet both encodes and decodes, in both directions: nothing here says "client".
 
-mod body;
-pub(crate) mod detector;
+pub(crate) mod dialect;
 pub(crate) mod handshake;
 pub(crate) mod json;
 #[cfg(feature = "msgpack")]
@@ -14,11 +13,8 @@ pub(crate) mod parser;
 mod parts;
 mod plain_json;
 pub(crate) mod query;
-pub(crate) mod revision;
 pub(crate) mod socket_packet;
 pub(crate) mod text;
-mod v3;
-mod v4;
 
 use crate::error::{Error, ErrorKind, snippet};
 

@@ -7,24 +7,15 @@ use std::path::{Path, PathBuf};
 use crate::support::source::{crate_paths, identifiers, test_modules};
 
 /// The modules at the crate's root, by floor.
-const FLOORS: [&[&str]; 6] = [
-    &["error", "options", "budget", "lock"],
-    &["proto", "payload", "event", "news", "endpoint", "engine"],
+const FLOORS: [&[&str]; 8] = [
+    &["error"],
+    &["options", "sync", "payload"],
+    &["proto"],
+    &["event"],
     &["core"],
     &["net"],
     &["driver"],
-    &[
-        "io",
-        "builder",
-        "manager",
-        "update",
-        "socket",
-        "socket_options",
-        "emitter",
-        "ack",
-        "subscription",
-        "internal",
-    ],
+    &["client", "internal"],
 ];
 
 /// Higher and lower, and yet strangers: only `driver` knows both.
@@ -35,13 +26,23 @@ const REVISIONS: [&str; 5] = ["V3", "Revision::V4", "v4::V4", "V3_DIALECT", "V4_
 
 /// The files that may name them: where they are made, where one is chosen, and where the user says
 /// it. Whatever else differs between them is a method of `Dialect`.
-const NAME_REVISIONS: [&str; 5] =
-    ["internal.rs", "options/revision.rs", "proto/detector.rs", "proto/revision.rs", "proto/v3.rs"];
+const NAME_REVISIONS: [&str; 5] = [
+    "internal.rs",
+    "options/revision.rs",
+    "proto/dialect/detector.rs",
+    "proto/dialect/mod.rs",
+    "proto/dialect/v3.rs",
+];
 
 /// The files that may name the number of a revision besides: who gives it on, to servers and to
 /// users. It is not for deciding anything.
-const NAME_NUMBERS: [&str; 5] =
-    ["driver/address.rs", "driver/link.rs", "driver/mod.rs", "manager.rs", "proto/v4.rs"];
+const NAME_NUMBERS: [&str; 5] = [
+    "client/manager.rs",
+    "driver/client/address.rs",
+    "driver/client/link.rs",
+    "driver/client/mod.rs",
+    "proto/dialect/v4.rs",
+];
 
 fn floor(module: &str) -> Option<usize> {
     FLOORS.iter().position(|modules| modules.contains(&module))

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use super::{Client, Output, Phase};
-use crate::core::engine::{Engine, LinkId};
-use crate::core::namespace::Phase as Joining;
-use crate::core::root::Root;
-use crate::core::timer::{Timer, Timestamp};
+use crate::core::client::namespace::Phase as Joining;
+use crate::core::client::root::Root;
+use crate::core::client::timer::Timer;
+use crate::core::engine::Engine;
+use crate::core::ids::LinkId;
+use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind, Stage};
-use crate::lock::log_later;
-use crate::news::{DisconnectReason, ManagerEvent, Status};
+use crate::event::status::{DisconnectReason, ManagerEvent, Status};
 use crate::options::Transport;
+use crate::sync::lock::log_later;
 
 /// How long an upgrade may take where attempts to connect have no limit. Servers give it 10 s.
 const UPGRADE_LIMIT: Duration = Duration::from_secs(20);

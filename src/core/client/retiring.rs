@@ -1,9 +1,11 @@
 //! Sessions on their way to be closed in good order, while a new one may be open already.
 
 use super::{Client, LINGER, MAX_RETIRING, Output};
-use crate::core::engine::{Engine, LinkId, Signal, State};
-use crate::core::timer::{Timer, Timestamp};
-use crate::news::DisconnectReason;
+use crate::core::client::timer::Timer;
+use crate::core::engine::{Engine, Signal, State};
+use crate::core::ids::LinkId;
+use crate::core::time::Timestamp;
+use crate::event::status::DisconnectReason;
 
 impl<A> Client<A> {
     /// Lets a session that is being closed come to its end in the background.

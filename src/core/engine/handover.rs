@@ -1,7 +1,8 @@
 //! The session's part in the move to another link.
 
-use super::{Engine, Link, LinkId, Signal, State};
-use crate::core::upgrade::{Step, Upgrade};
+use super::{Engine, Link, Signal, State};
+use crate::core::engine::upgrade::{Step, Upgrade};
+use crate::core::ids::LinkId;
 use crate::error::{Error, ErrorKind};
 use crate::options::Transport;
 use crate::proto::packet::Packet;

@@ -1,13 +1,13 @@
 //! What packets mean for the session.
 
 use super::{Engine, Signal, State};
-use crate::core::heartbeat::Heartbeat;
-use crate::core::timer::Timestamp;
+use crate::core::engine::heartbeat::Heartbeat;
+use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind, Stage};
-use crate::lock::log_later;
-use crate::news::DisconnectReason;
+use crate::event::status::DisconnectReason;
 use crate::proto::handshake::Handshake;
 use crate::proto::packet::Packet;
+use crate::sync::lock::log_later;
 
 impl Engine {
     pub(super) fn received_on_main(&mut self, packet: Packet, now: Timestamp) {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::core::client::Phase;
-use crate::core::namespace::{Auth, Phase as Joining};
+use crate::core::client::namespace::{Auth, Phase as Joining};
 use crate::error::Stage;
 
 const LINGER: Duration = Duration::from_secs(5);

@@ -17,16 +17,17 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::client::{Client, Emit, Output, Refused};
-use super::engine::{LinkId, Loss, Work};
-use super::namespace::NamespaceId;
-use super::timer::Timestamp;
+use super::engine::{Loss, Work};
+use super::time::Timestamp;
+use crate::core::ids::LinkId;
+use crate::core::ids::NamespaceId;
 use crate::error::{Error, ErrorKind, Result};
-use crate::news::{ManagerEvent, Status};
+use crate::event::status::{ManagerEvent, Status};
 use crate::options::{ManagerOptions, Transport};
 use crate::payload::Payload;
+use crate::proto::dialect::{Dialect, Frame, V4_DIALECT};
 use crate::proto::handshake::Handshake;
 use crate::proto::packet::Packet;
-use crate::proto::revision::{Dialect, Frame, V4_DIALECT};
 
 /// The heartbeat of the scripted server.
 const INTERVAL: Duration = Duration::from_secs(25);

@@ -1,7 +1,7 @@
 //! Joining and leaving namespaces.
 
 use super::*;
-use crate::core::namespace::{Auth, Phase};
+use crate::core::client::namespace::{Auth, Phase};
 use crate::options::Revision;
 
 fn phase(world: &World, id: NamespaceId) -> Phase {

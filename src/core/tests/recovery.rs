@@ -1,7 +1,7 @@
 //! The server's connection state recovery.
 
 use super::*;
-use crate::core::namespace::Auth;
+use crate::core::client::namespace::Auth;
 
 /// Connected to a server that keeps the session for a while.
 fn recoverable() -> (World, NamespaceId) {

@@ -1,9 +1,9 @@
 //! Servers of the old revision, and servers that were taken for what they are not.
 
 use super::*;
-use crate::core::namespace::Phase;
+use crate::core::client::namespace::Phase;
 use crate::options::Revision;
-use crate::proto::revision::V3_DIALECT;
+use crate::proto::dialect::V3_DIALECT;
 
 /// A world in which the server is an old one.
 fn old() -> World {

@@ -22,9 +22,9 @@ use super::headers::{AGENT, checked};
 use super::request::Request;
 use super::signal::{Signal, cancelled};
 use super::status::{HUNG_UP, Refusal};
-use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Stage, snippet};
-use crate::proto::revision::Body;
+use crate::options::endpoint::Endpoint;
+use crate::proto::dialect::Body;
 
 /// The size of one read of a body.
 const READ_BUFFER: usize = 8 * 1024;

@@ -12,12 +12,12 @@ use ureq::unversioned::transport::{
 };
 use ureq::{Agent, Error as HttpError};
 
-use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Stage};
 use crate::net::Net;
 use crate::net::signal::Signal;
 use crate::net::stream::Stream;
 use crate::net::tls::late_refusal;
+use crate::options::endpoint::Endpoint;
 
 /// The size of the buffers of a connection in each direction, and so the longest headers.
 const BUFFER: usize = 16 * 1024;

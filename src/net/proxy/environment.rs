@@ -2,9 +2,9 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
 use crate::options::Proxy;
+use crate::options::endpoint::Endpoint;
 
 /// What the environment says.
 #[derive(Debug, Default)]

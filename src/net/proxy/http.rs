@@ -4,9 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::Channel;
-use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, snippet};
 use crate::net::headers::AGENT;
+use crate::options::endpoint::Endpoint;
 
 /// The longest head of an answer, in bytes.
 const MAX_HEAD: usize = 16 * 1024;

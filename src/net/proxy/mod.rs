@@ -13,8 +13,8 @@ use rustix::event::PollFlags;
 pub(super) use self::environment::Environment;
 use super::signal::Signal;
 use super::stream::retry;
-use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::options::endpoint::Endpoint;
 use crate::options::proxy::Protocol;
 use crate::options::{Proxy, ProxyChoice};
 

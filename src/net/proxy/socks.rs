@@ -3,8 +3,8 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::Channel;
-use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, snippet};
+use crate::options::endpoint::Endpoint;
 
 const VERSION: u8 = 5;
 const NO_AUTHENTICATION: u8 = 0;

@@ -21,10 +21,10 @@ use self::refused::{Refused, tls_error, unsupported};
 pub(super) use self::reload::Reloading;
 use super::signal::Signal;
 use super::stream::Stream;
-use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result};
-use crate::lock::log_later;
+use crate::options::endpoint::Endpoint;
 use crate::options::{Tls, TlsBackend};
+use crate::sync::lock::log_later;
 
 /// Encrypts connections: one configuration with its cache of sessions.
 #[derive(Debug)]

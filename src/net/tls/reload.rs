@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 
 use super::TlsConnector;
 use crate::error::{Error, Result};
-use crate::lock::{lock, log_later};
 use crate::net::signal::Signal;
 use crate::options::Tls;
 use crate::options::tls::{Ca, ClientCert, Source};
+use crate::sync::lock::{lock, log_later};
 
 /// A connector that follows the files it is made from.
 #[derive(Debug)]

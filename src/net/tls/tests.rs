@@ -23,7 +23,7 @@ use crate::net::testing::{
 };
 use crate::net::websocket::Received;
 use crate::net::{Net, NetOptions, Request, WebSocket};
-use crate::proto::revision::Frame;
+use crate::proto::dialect::Frame;
 
 type TlsStream = StreamOwned<ServerConnection, std::net::TcpStream>;
 
@@ -473,7 +473,7 @@ fn encrypted_requests_share_a_connection() {
         let http = net_with(tls).http(&signal());
         for _ in 0..3 {
             let bytes = Bytes::from_static(b"4x");
-            http.post(&request, crate::proto::revision::Body { binary: false, bytes }).unwrap();
+            http.post(&request, crate::proto::dialect::Body { binary: false, bytes }).unwrap();
         }
         server.join().unwrap();
     }

@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use super::header::{Head, Id};
 use crate::error::Result;
-use crate::lock::log_later;
 use crate::proto::json::{Outline, Shape, repair, scan};
 use crate::proto::protocol_error;
 use crate::proto::socket_packet::{Kind, Name, RESERVED_EVENTS, SocketPacket};
 use crate::proto::text::MessageText;
+use crate::sync::lock::log_later;
 
 /// Reads the text of a packet; gives it with the number of attachments that it announces.
 pub(in crate::proto) fn decode(

@@ -1,0 +1,491 @@
+//! Options for a socket and its connection.
+
+mod check;
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::Serialize;
+
+pub(crate) use self::check::{check_headers, check_query};
+use crate::client::io::shared_socket;
+use crate::client::manager::Manager;
+use crate::client::socket::Socket;
+use crate::client::socket_options::SocketOptions;
+use crate::driver::client::{Address, Driver, Header, Timestamps};
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::Result;
+use crate::net::{Net, NetOptions};
+use crate::options::endpoint::Location;
+use crate::options::{
+    Limits, ManagerOptions, ParserKind, Proxy, ProxyChoice, Revision, Timeouts, Tls, Transport,
+};
+
+/// Builds a [`Socket`] (or a [`Manager`]) with options.
+///
+/// An option that cannot be used is an error of [`build`](Builder::build), never a surprise later.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use siot::{Builder, Transport};
+///
+/// # fn main() -> siot::Result<()> {
+/// let socket = Builder::new("https://example.com/orders")
+///     .transports([Transport::WebSocket])
+///     .query("device", "gateway-7")
+///     .reconnection_delay_max(Duration::from_secs(60))
+///     .build()?;
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a builder does nothing until it is built"]
+pub struct Builder {
+    url: String,
+    path: String,
+    trailing_slash: bool,
+    query: Vec<(String, String)>,
+    headers: Vec<Header>,
+    timestamps: Timestamps,
+    force_base64: bool,
+    options: ManagerOptions,
+    net: NetOptions,
+    socket: SocketOptions,
+    share: bool,
+}
+
+impl Builder {
+    /// Options for a connection to this URL, whose path is the namespace; see [`io`](crate::io()).
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            path: "/socket.io".into(),
+            trailing_slash: true,
+            query: Vec::new(),
+            headers: Vec::new(),
+            timestamps: Timestamps { parameter: "t".into(), requests: None },
+            force_base64: false,
+            options: ManagerOptions::default(),
+            net: NetOptions::default(),
+            socket: SocketOptions::new(),
+            share: true,
+        }
+    }
+
+    /// The transports that may be used. The first one opens the connection.
+    ///
+    /// Default: long-polling, then WebSocket as an upgrade.
+    pub fn transports(mut self, transports: impl IntoIterator<Item = Transport>) -> Self {
+        self.options.transports = transports.into_iter().collect();
+        self
+    }
+
+    /// Whether to move a session from long-polling to WebSocket. Default: `true`.
+    pub fn upgrade(mut self, upgrade: bool) -> Self {
+        self.options.upgrade = upgrade;
+        self
+    }
+
+    /// Whether to try the next transport when the session cannot be opened by the first one. One
+    /// that failed is no goal of an upgrade either. Default: `false`.
+    #[doc(alias = "tryAllTransports")]
+    pub fn try_all_transports(mut self, try_all: bool) -> Self {
+        self.options.try_all_transports = try_all;
+        self
+    }
+
+    /// Whether to start with WebSocket when that worked with this server before, and nothing
+    /// failed since. Default: `false`.
+    #[doc(alias = "rememberUpgrade")]
+    pub fn remember_upgrade(mut self, remember: bool) -> Self {
+        self.options.remember_upgrade = remember;
+        self
+    }
+
+    /// Whether to send binary as base64 text by WebSocket, and to ask the server to do so. By
+    /// long-polling it is always text, but for old servers (1.x and 2.x) which send and get it as
+    /// it is. Default: `false`.
+    #[doc(alias = "forceBase64")]
+    pub fn force_base64(mut self, force: bool) -> Self {
+        self.force_base64 = force;
+        self
+    }
+
+    /// Which revision of the protocols to speak. Default: [`Revision::Auto`], whatever the server
+    /// speaks.
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// use siot::{Builder, Revision};
+    ///
+    /// // A server 2.x, for sure.
+    /// let socket = Builder::new("http://localhost:3000").revision(Revision::V3).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn revision(mut self, revision: Revision) -> Self {
+        self.options.revision = revision;
+        self
+    }
+
+    /// How packets are written, which has to be what the server is configured for. Default:
+    /// [`ParserKind::Json`].
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// use siot::{Builder, ParserKind};
+    ///
+    /// let socket =
+    ///     Builder::new("http://localhost:3000").parser(ParserKind::MessagePack).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn parser(mut self, parser: ParserKind) -> Self {
+        self.options.parser = parser;
+        self
+    }
+
+    /// The path of the requests on the server; not the namespace. Default: `/socket.io/`.
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.path = path.into();
+        self
+    }
+
+    /// Whether the path of the requests ends with a slash. Default: `true`, which JavaScript
+    /// servers insist on.
+    #[doc(alias = "addTrailingSlash")]
+    pub fn add_trailing_slash(mut self, add: bool) -> Self {
+        self.trailing_slash = add;
+        self
+    }
+
+    /// Adds a parameter to the query of every request. One of the URL with the same name gives
+    /// way. `EIO`, `transport` and `sid` belong to the protocol.
+    pub fn query(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.query.push((name.into(), value.into()));
+        self
+    }
+
+    /// Adds a header to every request, long-polling and WebSocket alike.
+    #[doc(alias = "extraHeaders")]
+    pub fn extra_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push(Header { name: name.into(), value: value.into(), only: None });
+        self
+    }
+
+    /// Adds a header to the requests of one transport.
+    #[doc(alias = "transportOptions")]
+    pub fn transport_header(
+        mut self,
+        transport: Transport,
+        name: impl Into<String>,
+        value: impl Into<String>,
+    ) -> Self {
+        let only = Some(transport);
+        self.headers.push(Header { name: name.into(), value: value.into(), only });
+        self
+    }
+
+    /// Whether requests carry a parameter that no cache has seen. Default: those of long-polling
+    /// do.
+    #[doc(alias = "timestampRequests")]
+    pub fn timestamp_requests(mut self, timestamps: bool) -> Self {
+        self.timestamps.requests = Some(timestamps);
+        self
+    }
+
+    /// The name of that parameter. Default: `t`.
+    #[doc(alias = "timestampParam")]
+    pub fn timestamp_param(mut self, name: impl Into<String>) -> Self {
+        self.timestamps.parameter = name.into();
+        self
+    }
+
+    /// Asks the server for one of these WebSocket subprotocols. Default: none.
+    #[doc(alias = "protocols")]
+    pub fn subprotocols(mut self, protocols: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.net.subprotocols = protocols.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// What is sent when the namespace is joined: an object. Default: nothing.
+    ///
+    /// Servers 1.x and 2.x get it as the query of the namespace, and for `/` not at all: those look
+    /// into the query of the connection ([`Builder::query`]).
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// let socket = siot::Builder::new("https://example.com")
+    ///     .auth(serde_json::json!({ "token": "123" }))
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn auth<T: Serialize>(mut self, auth: T) -> Self {
+        self.socket = self.socket.auth(auth);
+        self
+    }
+
+    /// Asks a function for what is sent when the namespace is joined, at each connection, so that
+    /// a token can be fresh. It runs on a thread of its own and may block. When it fails, the
+    /// attempt to connect has failed, and the next one asks again.
+    ///
+    /// ```no_run
+    /// # fn fetch_token() -> siot::Result<String> { Ok(String::new()) }
+    /// # fn main() -> siot::Result<()> {
+    /// let socket = siot::Builder::new("https://example.com")
+    ///     .auth_with(|| Ok(serde_json::json!({ "token": fetch_token()? })))
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn auth_with<T: Serialize>(
+        mut self,
+        auth: impl Fn() -> Result<T> + Send + Sync + 'static,
+    ) -> Self {
+        self.socket = self.socket.auth_with(auth);
+        self
+    }
+
+    /// Sends each event that is not volatile again, up to this often, until the server acknowledges
+    /// it: at least once, in order, one event under way at a time.
+    ///
+    /// A try ends by the acknowledgement or by [`ack_timeout`](Builder::ack_timeout), which should
+    /// therefore be set; a try that a lost connection interrupts does not count. The server has to
+    /// acknowledge, and to recognise what it sees twice. Default: off.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.socket.retries = Some(retries);
+        self
+    }
+
+    /// How long to wait for acknowledgements. Default: as long as the connection lasts.
+    #[doc(alias = "ackTimeout")]
+    pub fn ack_timeout(mut self, limit: Duration) -> Self {
+        self.socket.ack_timeout = Some(limit);
+        self
+    }
+
+    /// Whether to connect at once rather than at [`Socket::connect`]. Default: `true`.
+    #[doc(alias = "autoConnect")]
+    pub fn auto_connect(mut self, auto_connect: bool) -> Self {
+        self.socket.auto_connect = auto_connect;
+        self
+    }
+
+    /// Whether to make a connection of its own instead of sharing one with other namespaces of the
+    /// server. Default: `false`.
+    #[doc(alias = "forceNew")]
+    #[doc(alias = "force new connection")]
+    #[doc(alias = "multiplex")]
+    pub fn force_new(mut self, force_new: bool) -> Self {
+        self.share = !force_new;
+        self
+    }
+
+    /// Whether to connect again after a failed attempt or a lost connection. Default: `true`.
+    pub fn reconnection(mut self, reconnection: bool) -> Self {
+        self.options.reconnection = reconnection;
+        self
+    }
+
+    /// How many attempts to reconnect in a row may fail. Default: any number.
+    #[doc(alias = "reconnectionAttempts")]
+    pub fn reconnection_attempts(mut self, attempts: u32) -> Self {
+        self.options.reconnection_attempts = Some(attempts);
+        self
+    }
+
+    /// The first delay before an attempt to reconnect; it doubles with each. Default: 1 s.
+    #[doc(alias = "reconnectionDelay")]
+    pub fn reconnection_delay(mut self, delay: Duration) -> Self {
+        self.options.reconnection_delay = delay;
+        self
+    }
+
+    /// The longest delay before an attempt to reconnect. Default: 5 s. For a fleet of devices,
+    /// minutes are kinder to the server.
+    #[doc(alias = "reconnectionDelayMax")]
+    pub fn reconnection_delay_max(mut self, delay: Duration) -> Self {
+        self.options.reconnection_delay_max = delay;
+        self
+    }
+
+    /// By which part of itself a delay varies at random, from 0 to 1. Default: 0.5.
+    #[doc(alias = "randomizationFactor")]
+    pub fn randomization_factor(mut self, factor: f64) -> Self {
+        self.options.randomization_factor = factor;
+        self
+    }
+
+    /// The limit of an attempt to connect, from the look-up of the name to the Engine.IO
+    /// handshake; `None` is no limit. Default: 20 s.
+    pub fn timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.options.timeout = limit.into();
+        self
+    }
+
+    /// The limit for the server's answer to the CONNECT of a namespace; `None` is no limit.
+    /// Default: 20 s.
+    pub fn namespace_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.options.namespace_timeout = limit.into();
+        self
+    }
+
+    /// The bounds of all buffers.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.options.limits = limits;
+        self
+    }
+
+    /// Certificates and their verification.
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.net.tls = tls;
+        self
+    }
+
+    /// Goes through this proxy, whatever the environment says.
+    ///
+    /// Default: what the environment variables `http_proxy`, `https_proxy` and `all_proxy` say
+    /// (also in upper case) for a server that is not listed in `no_proxy`. They are read when the
+    /// connection is built. This machine itself is then never asked for through a proxy.
+    #[doc(alias = "agent")]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.net.proxy = ProxyChoice::Given(proxy);
+        self
+    }
+
+    /// Goes through no proxy, whatever the environment says.
+    pub fn no_proxy(mut self) -> Self {
+        self.net.proxy = ProxyChoice::None;
+        self
+    }
+
+    /// The address on this side that connections come from. Default: the system's choice.
+    #[doc(alias = "localAddress")]
+    pub fn local_address(mut self, address: IpAddr) -> Self {
+        self.net.tcp.local_address = Some(address);
+        self
+    }
+
+    /// The network interface that connections go through, such as `wwan0`. Default: the system's
+    /// choice. Names are looked up as the system does it.
+    pub fn interface(mut self, name: impl Into<String>) -> Self {
+        self.net.tcp.interface = Some(name.into());
+        self
+    }
+
+    /// After how long without traffic the system probes whether the peer is still there; `None`
+    /// is never. In whole seconds. Default: 60 s. The protocol's own heartbeat is quicker, but
+    /// does not see what comes before the handshake.
+    pub fn keepalive(mut self, idle: Option<Duration>) -> Self {
+        self.net.tcp.keepalive = idle;
+        self
+    }
+
+    /// How long sent data may stay unconfirmed before the system gives the connection up
+    /// (`TCP_USER_TIMEOUT`). Default: the system's, which is many minutes; the heartbeat notices a
+    /// dead peer before that.
+    pub fn tcp_user_timeout(mut self, limit: Duration) -> Self {
+        self.net.tcp.user_timeout = Some(limit);
+        self
+    }
+
+    /// Limits of the single steps of an attempt to connect, below
+    /// [`timeout`](Builder::timeout), which stays the limit of the whole. Default: none.
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.net.timeouts = timeouts;
+        self
+    }
+
+    /// Whether to keep the server's cookies and to send them back, over reconnections and on both
+    /// transports, as load balancers need that know their clients by a cookie. Default: `false`.
+    ///
+    /// A cookie in a header of your own stays, unless the server sets one of the same name.
+    #[doc(alias = "withCredentials")]
+    pub fn with_credentials(mut self, with_credentials: bool) -> Self {
+        self.net.with_credentials = with_credentials;
+        self
+    }
+
+    /// Makes the socket, which connects in the background unless
+    /// [`auto_connect`](Builder::auto_connect) is off.
+    ///
+    /// It may share the connection of an earlier socket of the same server and path, whose options
+    /// then stay in force; see [`force_new`](Builder::force_new).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidUrl`], [`ErrorKind::InvalidOption`], [`ErrorKind::Payload`] for the auth
+    /// value, [`ErrorKind::Unsupported`], and [`ErrorKind::Resource`] when the system refuses a
+    /// thread or a descriptor.
+    pub fn build(mut self) -> Result<Socket> {
+        let location = self.check()?;
+        let options = std::mem::take(&mut self.socket);
+        self.socket.ack_timeout = options.ack_timeout;
+        self.socket.retries = options.retries;
+        let namespace = location.namespace.clone();
+        if !self.share {
+            return self.make(location)?.socket_with(&namespace, options);
+        }
+        let key = format!("{}{}", location.endpoint, self.request_path());
+        shared_socket(key, &namespace, options, || self.make(location))
+    }
+
+    /// Makes the connection alone, without joining a namespace; the one in the URL is ignored. It
+    /// opens in the background unless [`auto_connect`](Builder::auto_connect) is off.
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::build`].
+    pub fn manager(self) -> Result<Manager> {
+        let location = self.check()?;
+        let auto_connect = self.socket.auto_connect;
+        let manager = self.make(location)?;
+        if auto_connect {
+            manager.open();
+        }
+        Ok(manager)
+    }
+
+    fn make(self, location: Location) -> Result<Manager> {
+        let path = self.request_path();
+        let of_url = location.query.into_iter();
+        let query = of_url
+            .filter(|(name, _)| !self.query.iter().any(|(ours, _)| ours == name))
+            .chain(self.query.iter().cloned())
+            .collect();
+        let address = Address {
+            endpoint: location.endpoint,
+            path,
+            query,
+            headers: self.headers,
+            timestamps: self.timestamps,
+            force_base64: self.force_base64,
+        };
+        let max_message = self.options.limits.max_message;
+        let net = Net::new(NetOptions { max_message, ..self.net })?;
+        let driver = Driver::new(self.options, net, address)?;
+        let socket = &self.socket;
+        Ok(Manager::new(driver, socket.ack_timeout, socket.retries))
+    }
+
+    fn request_path(&self) -> String {
+        let path = self.path.trim_matches('/');
+        match (path.is_empty(), self.trailing_slash) {
+            (true, _) => "/".into(),
+            (false, true) => format!("/{path}/"),
+            (false, false) => format!("/{path}"),
+        }
+    }
+}
+
+impl fmt::Debug for Builder {
+    /// Says nothing of credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("path", &self.path)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,11 @@
+//! Floor 5: what the user of a client holds.
+
+pub(crate) mod ack;
+pub(crate) mod builder;
+pub(crate) mod emitter;
+pub(crate) mod io;
+pub(crate) mod manager;
+pub(crate) mod socket;
+pub(crate) mod socket_options;
+pub(crate) mod subscription;
+pub(crate) mod update;

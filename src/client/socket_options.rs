@@ -1,0 +1,117 @@
+//! Options for a socket rather than for its connection.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::driver::client::NamespaceAuth;
+use crate::error::{Error, ErrorKind, Result};
+use crate::payload::Payload;
+
+/// Options for one [`Socket`](crate::Socket) of a connection that there is already; see
+/// [`Manager::socket_with`](crate::Manager::socket_with).
+///
+/// ```no_run
+/// # fn main() -> siot::Result<()> {
+/// # let socket = siot::io("http://localhost:3000")?;
+/// use siot::SocketOptions;
+///
+/// let options = SocketOptions::new().auth(serde_json::json!({ "token": "123" }));
+/// let admin = socket.manager().socket_with("/admin", options)?;
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "give it to `Manager::socket_with`"]
+pub struct SocketOptions {
+    pub(crate) auth: Option<NamespaceAuth>,
+    pub(crate) ack_timeout: Option<Duration>,
+    pub(crate) retries: Option<u32>,
+    pub(crate) auto_connect: bool,
+    /// The first option that could not be used.
+    error: Option<Error>,
+}
+
+impl SocketOptions {
+    /// The default options.
+    pub fn new() -> Self {
+        Self { auth: None, ack_timeout: None, retries: None, auto_connect: true, error: None }
+    }
+
+    /// See [`Builder::auth`](crate::Builder::auth).
+    pub fn auth<T: Serialize>(mut self, auth: T) -> Self {
+        match Payload::value(&auth) {
+            Ok(payload) => self.auth = Some(NamespaceAuth::Fixed(payload)),
+            Err(error) => _ = self.error.get_or_insert(error),
+        }
+        self
+    }
+
+    /// See [`Builder::auth_with`](crate::Builder::auth_with).
+    pub fn auth_with<T: Serialize>(
+        mut self,
+        auth: impl Fn() -> Result<T> + Send + Sync + 'static,
+    ) -> Self {
+        self.auth = Some(auth_function(auth));
+        self
+    }
+
+    /// See [`Builder::retries`](crate::Builder::retries).
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.retries = Some(retries);
+        self
+    }
+
+    /// See [`Builder::ack_timeout`](crate::Builder::ack_timeout).
+    #[doc(alias = "ackTimeout")]
+    pub fn ack_timeout(mut self, limit: Duration) -> Self {
+        self.ack_timeout = Some(limit);
+        self
+    }
+
+    /// See [`Builder::auto_connect`](crate::Builder::auto_connect).
+    #[doc(alias = "autoConnect")]
+    pub fn auto_connect(mut self, auto_connect: bool) -> Self {
+        self.auto_connect = auto_connect;
+        self
+    }
+
+    /// Refuses what cannot be used.
+    pub(crate) fn check(&self) -> Result<()> {
+        if let Some(error) = &self.error {
+            return Err(error.clone());
+        }
+        if self.ack_timeout.is_some_and(|limit| limit.is_zero()) {
+            return Err(Error::new(
+                ErrorKind::InvalidOption,
+                "an ack_timeout of zero leaves no time for an answer",
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Default for SocketOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for SocketOptions {
+    /// Says nothing of credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SocketOptions")
+            .field("ack_timeout", &self.ack_timeout)
+            .field("retries", &self.retries)
+            .field("auto_connect", &self.auto_connect)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Asks a function for the credentials of a namespace.
+pub(crate) fn auth_function<T: Serialize>(
+    auth: impl Fn() -> Result<T> + Send + Sync + 'static,
+) -> NamespaceAuth {
+    NamespaceAuth::Function(Arc::new(move || Payload::value(&auth()?)))
+}

@@ -1,0 +1,335 @@
+//! Joining and leaving namespaces.
+
+use std::time::Duration;
+
+use super::namespace::{Auth, Phase, refusal};
+use super::timer::Timer;
+use super::{Client, Output, Phase as Connection};
+use crate::core::engine::Engine;
+use crate::core::ids::NamespaceId;
+use crate::core::time::Timestamp;
+use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::event::status::{DisconnectReason, Status};
+use crate::payload::Payload;
+use crate::proto::dialect::Connect;
+use crate::proto::socket_packet::{Header, Kind, SocketPacket};
+use crate::sync::lock::log_later;
+
+/// How long after leaving a namespace it is not joined again in the same session. JavaScript servers
+/// leave it a moment after they read that, and close the connection of one who is in it still.
+const REJOIN_PAUSE: Duration = Duration::from_millis(250);
+
+/// No options make the pause before the next attempt to join shorter.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+
+impl<A> Client<A> {
+    /// Joins a namespace, now and after each reconnection; opens the connection if need be.
+    pub(crate) fn connect(&mut self, id: NamespaceId, now: Timestamp) {
+        match self.namespace(id).phase {
+            Phase::Idle | Phase::Waiting => {
+                self.namespace_mut(id).phase = Phase::Waiting;
+                match self.phase {
+                    Connection::Idle => self.open(now),
+                    Connection::Open => self.rejoin(id, now),
+                    Connection::Connecting | Connection::Waiting => {}
+                }
+            }
+            Phase::Leaving { .. } => {
+                self.namespace_mut(id).phase = Phase::Leaving { rejoin: true };
+                self.limit_join(id, now);
+            }
+            Phase::Asking | Phase::Joining | Phase::Joined => {}
+        }
+        self.pump(now);
+    }
+
+    /// Leaves a namespace. The connection is closed with the last one.
+    pub(crate) fn disconnect(&mut self, id: NamespaceId, now: Timestamp) {
+        let phase = self.namespace(id).phase;
+        self.begin(
+            id,
+            match phase {
+                Phase::Joining | Phase::Leaving { .. } => Phase::Leaving { rejoin: false },
+                _ => Phase::Idle,
+            },
+        );
+        if phase == Phase::Joined {
+            self.send_disconnect(id, now);
+        }
+        self.close_if_unused(now);
+        if phase == Phase::Joined {
+            self.disconnected(id, DisconnectReason::IoClientDisconnect, None);
+        }
+        // Those who wait for the namespace to be joined wait in vain.
+        self.outputs.push_back(Output::Room);
+        self.pump(now);
+    }
+
+    /// Leaves all namespaces and closes the connection, for good.
+    pub(crate) fn shut_down(&mut self, now: Timestamp) {
+        let error = Error::new(ErrorKind::Disconnected, "the connection was closed for good");
+        for id in self.ids() {
+            self.disconnect(id, now);
+            self.clear_send_buffer(id);
+            self.fail_all_acks(id, &error);
+        }
+        self.close(now);
+        self.pump(now);
+    }
+
+    /// Leaves a namespace that nobody has a handle of any more. The next one begins anew.
+    pub(crate) fn forget(&mut self, id: NamespaceId, now: Timestamp) {
+        self.disconnect(id, now);
+        self.clear_send_buffer(id);
+        let error = Error::new(ErrorKind::Disconnected, "the last handle of the socket is gone");
+        self.fail_all_acks(id, &error);
+        self.namespace_mut(id).forget();
+    }
+
+    /// Whether the namespace is on its way to be joined.
+    pub(crate) fn is_connecting(&self, id: NamespaceId) -> bool {
+        self.namespace(id).is_active() && self.phase != Connection::Idle
+    }
+
+    /// The credentials that [`Output::AskAuth`] asked for.
+    pub(crate) fn auth(
+        &mut self,
+        id: NamespaceId,
+        asked: u32,
+        auth: Result<Payload>,
+        now: Timestamp,
+    ) {
+        let namespace = self.namespace(id);
+        if namespace.phase != Phase::Asking || namespace.asked != asked {
+            return;
+        }
+        match auth {
+            Ok(auth) => self.send_connect(id, &auth, now),
+            Err(error) => self.join_failed(id, Phase::Waiting, error, now),
+        }
+        self.pump(now);
+    }
+
+    /// Starts to join a namespace in an open session.
+    pub(super) fn join(&mut self, id: NamespaceId, now: Timestamp) {
+        if self.join_by_server(id, now) {
+            return;
+        }
+        match self.namespace(id).auth.clone() {
+            Auth::Fixed(auth) => self.send_connect(id, &auth, now),
+            Auth::Ask => {
+                let namespace = self.namespace_mut(id);
+                namespace.phase = Phase::Asking;
+                namespace.asked = namespace.asked.wrapping_add(1);
+                let asked = namespace.asked;
+                self.outputs.push_back(Output::AskAuth { namespace: id, asked });
+            }
+        }
+    }
+
+    /// The session ended: all namespaces are left, and the active ones wait for the next session.
+    pub(super) fn lose_namespaces(&mut self, reason: DisconnectReason, error: Option<&Error>) {
+        for id in self.ids() {
+            let active = self.namespace(id).is_active();
+            self.begin(id, if active { Phase::Waiting } else { Phase::Idle });
+            if active {
+                self.disconnected(id, reason, error.cloned());
+            }
+        }
+    }
+
+    /// The server answers CONNECT.
+    pub(super) fn on_connect(&mut self, id: NamespaceId, packet: &SocketPacket, now: Timestamp) {
+        match self.namespace(id).phase {
+            Phase::Joining => {
+                let data = serde_json::from_str(packet.data()).unwrap_or_default();
+                self.accept(id, &data, now);
+            }
+            Phase::Leaving { rejoin } => {
+                self.send_disconnect(id, now);
+                self.left(id, rejoin, now);
+            }
+            _ => {
+                log_later!(Warn, "a second CONNECT for {:?} is ignored", self.namespace(id).name);
+                self.counters.ignored += 1;
+            }
+        }
+    }
+
+    /// The namespace is joined.
+    pub(super) fn joined(&mut self, id: NamespaceId, now: Timestamp) {
+        self.timers.set(Timer::Join(id), None);
+        self.deliver_early_events(id);
+        self.flush_send_buffer(id);
+        self.try_next(id, now);
+        if let Some(status) = self.namespace(id).status() {
+            self.outputs.push_back(Output::Status { namespace: id, status });
+        }
+    }
+
+    /// The server refuses a namespace, or something that happened in it.
+    pub(super) fn on_connect_error(
+        &mut self,
+        id: NamespaceId,
+        packet: &SocketPacket,
+        now: Timestamp,
+    ) {
+        match self.namespace(id).phase {
+            Phase::Leaving { rejoin } => return self.left(id, rejoin, now),
+            Phase::Joining => {
+                self.begin(id, Phase::Idle);
+                self.close_if_unused(now);
+            }
+            Phase::Joined if self.dialect().reports_errors() => {
+                let status = Status::Error(refusal(&self.namespace(id).name, packet));
+                return self.outputs.push_back(Output::Status { namespace: id, status });
+            }
+            // It is news, but no end.
+            Phase::Joined => {}
+            Phase::Idle | Phase::Waiting | Phase::Asking => {
+                self.counters.ignored += 1;
+                return;
+            }
+        }
+        let error = refusal(&self.namespace(id).name, packet);
+        let status = Status::ConnectError(error);
+        self.outputs.push_back(Output::Status { namespace: id, status });
+    }
+
+    /// The server ends the membership.
+    pub(super) fn on_disconnect(&mut self, id: NamespaceId, now: Timestamp) {
+        match self.namespace(id).phase {
+            Phase::Leaving { rejoin } => self.left(id, rejoin, now),
+            Phase::Joining | Phase::Joined => {
+                self.begin(id, Phase::Idle);
+                self.close_if_unused(now);
+                self.disconnected(id, DisconnectReason::IoServerDisconnect, None);
+            }
+            Phase::Idle | Phase::Waiting | Phase::Asking => self.counters.ignored += 1,
+        }
+    }
+
+    /// The server did not answer CONNECT, or it is time to try again to have it sent.
+    pub(super) fn join_timed_out(&mut self, id: NamespaceId, now: Timestamp) {
+        let phase = self.namespace(id).phase;
+        match phase {
+            Phase::Waiting => self.join(id, now),
+            Phase::Joining | Phase::Leaving { rejoin: true } => {
+                let name = &self.namespace(id).name;
+                let mut error = Error::new(
+                    ErrorKind::Connect(Stage::Namespace),
+                    format!("no answer to CONNECT for {name:?}"),
+                )
+                .timed_out();
+                if self.engine.as_ref().is_some_and(Engine::may_be_mistaken) {
+                    error = error.with_hint(self.detector.hint());
+                }
+                self.detector.forget();
+                self.join_failed(id, phase, error, now);
+            }
+            _ => {}
+        }
+    }
+
+    /// Reports a failed attempt to join, and sees to the next one.
+    pub(super) fn join_failed(
+        &mut self,
+        id: NamespaceId,
+        phase: Phase,
+        error: Error,
+        now: Timestamp,
+    ) {
+        self.begin(id, phase);
+        let status = Status::ConnectError(error.clone());
+        self.outputs.push_back(Output::Status { namespace: id, status });
+        if self.namespaces.iter().any(|namespace| namespace.phase == Phase::Joined) {
+            // Others are well served by this session.
+            let pause = self.options.namespace_timeout.unwrap_or_default();
+            let pause = pause.max(self.options.reconnection_delay_max).max(SHORTEST_PAUSE);
+            self.timers.set(Timer::Join(id), Some(now + pause));
+        } else {
+            self.end_session(DisconnectReason::TransportError, Some(error));
+        }
+    }
+
+    fn send_connect(&mut self, id: NamespaceId, auth: &Payload, now: Timestamp) {
+        let namespace = self.namespace(id);
+        let credentials = namespace.credentials(&auth.json);
+        let Connect { namespace, data } = self.dialect().connect(&namespace.name, credentials);
+        let payload = Payload { json: data, attachments: Vec::new() };
+        let header = Header { kind: Kind::Connect, namespace: &namespace, id: None };
+        match self.send(header, payload) {
+            Ok(()) => self.await_join(id, now),
+            Err(error) => self.join_failed(id, Phase::Waiting, error, now),
+        }
+    }
+
+    /// Waits for the server's answer, for a while.
+    pub(super) fn await_join(&mut self, id: NamespaceId, now: Timestamp) {
+        self.namespace_mut(id).begin(Phase::Joining);
+        self.limit_join(id, now);
+    }
+
+    fn send_disconnect(&mut self, id: NamespaceId, now: Timestamp) {
+        self.namespace_mut(id).left = Some(now);
+        let name = self.namespace(id).name.clone();
+        let header = Header { kind: Kind::Disconnect, namespace: &name, id: None };
+        if let Err(error) = self.send(header, Payload::default()) {
+            // A limit of a few bytes: nothing can be said to such a server.
+            log_later!(Warn, "DISCONNECT cannot be sent: {error}");
+        }
+        self.note_leave(id);
+    }
+
+    /// Bounds the wait for the answer to CONNECT.
+    fn limit_join(&mut self, id: NamespaceId, now: Timestamp) {
+        let limit = self.options.namespace_timeout;
+        self.timers.set(Timer::Join(id), limit.map(|limit| now + limit));
+    }
+
+    /// Begins a phase in which the namespace is not joined.
+    pub(super) fn begin(&mut self, id: NamespaceId, phase: Phase) {
+        self.timers.set(Timer::Join(id), None);
+        self.namespace_mut(id).begin(phase);
+    }
+
+    /// A membership that was given up before the server answered is undone.
+    fn left(&mut self, id: NamespaceId, rejoin: bool, now: Timestamp) {
+        self.begin(id, if rejoin { Phase::Waiting } else { Phase::Idle });
+        if rejoin {
+            self.rejoin(id, now);
+        }
+    }
+
+    /// Joins a namespace that may have been left a moment ago.
+    fn rejoin(&mut self, id: NamespaceId, now: Timestamp) {
+        let pause_over = self.namespace(id).left.map(|left| left + REJOIN_PAUSE);
+        // Servers that join the root by themselves do not mind.
+        match pause_over.filter(|over| *over > now && !self.dialect().joins_root()) {
+            Some(over) => self.timers.set(Timer::Join(id), Some(over)),
+            None => self.join(id, now),
+        }
+    }
+
+    pub(super) fn disconnected(
+        &mut self,
+        id: NamespaceId,
+        reason: DisconnectReason,
+        error: Option<Error>,
+    ) {
+        self.namespace_mut(id).id = None;
+        let status = Status::Disconnected { reason, error };
+        self.outputs.push_back(Output::Status { namespace: id, status });
+        self.fail_sent_acks(id, reason);
+    }
+
+    fn close_if_unused(&mut self, now: Timestamp) {
+        if !self.namespaces.iter().any(super::namespace::Namespace::is_active) {
+            self.close(now);
+            // The session takes what was given up along with it.
+            for id in self.ids() {
+                self.begin(id, Phase::Idle);
+            }
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! One namespace of a connection: joined or not, what waits for it, and what it waits for.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::acks::{Acks, Waiter};
+use super::retry::RetryQueue;
+use crate::core::engine::Load;
+use crate::core::time::Timestamp;
+use crate::error::{Error, ErrorKind};
+use crate::event::status::Status;
+use crate::options::Limits;
+use crate::payload::{Args, Payload};
+use crate::proto::dialect::{Credentials, Membership};
+use crate::proto::socket_packet::SocketPacket;
+
+/// Where a namespace stands.
+///
+/// ```text
+///        connect()          session open          auth known         CONNECT answered
+///  Idle ──────────▶ Waiting ────────────▶ Asking ───────────▶ Joining ─────────────▶ Joined
+///   ▲                  ▲                     │                   │                     │
+///   └──────────────────┴─── session lost ────┴───────────────────┴─────────────────────┘
+/// ```
+///
+/// A refusal or a DISCONNECT from the server, and `disconnect()`, lead to `Idle`. From `Joining`,
+/// `disconnect()` leads through `Leaving`, where the answer is awaited to be undone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Idle,
+    Waiting,
+    Asking,
+    Joining,
+    Joined,
+    Leaving { rejoin: bool },
+}
+
+/// Where the credentials of CONNECT come from.
+#[derive(Clone, Debug)]
+pub(crate) enum Auth {
+    /// Always the same; empty for none.
+    Fixed(Payload),
+    /// The owner is asked at each connection.
+    Ask,
+}
+
+/// An event that waits for the namespace to be joined.
+#[derive(Debug)]
+pub(crate) struct Buffered {
+    pub(crate) payload: Payload,
+    pub(crate) ack: Option<u64>,
+}
+
+/// A namespace.
+#[derive(Debug)]
+pub(crate) struct Namespace<A> {
+    pub(crate) name: Arc<str>,
+    pub(crate) auth: Auth,
+    pub(crate) phase: Phase,
+    /// When it was left by this side, the last time.
+    pub(crate) left: Option<Timestamp>,
+    /// Counts the joins: an acknowledgement of an event answers in the same one or not at all.
+    pub(crate) session: u32,
+    /// Counts the questions for credentials: only the answer to the last one is of use.
+    pub(crate) asked: u32,
+    pub(crate) acks: Acks<Waiter<A>>,
+    pub(crate) retry: Option<RetryQueue<A>>,
+    /// Somebody wants to know of outgoing events.
+    pub(crate) observed: bool,
+    send_buffer: VecDeque<Buffered>,
+    buffered: Load,
+    /// Events that came before the answer to CONNECT.
+    receive_buffer: VecDeque<SocketPacket>,
+    received: Load,
+    /// Not all of them could be kept.
+    missed: bool,
+    pub(crate) id: Option<String>,
+    recovered: bool,
+    recovery: Recovery,
+}
+
+/// What the server's connection state recovery needs to know.
+#[derive(Debug, Default)]
+struct Recovery {
+    pid: Option<String>,
+    offset: Option<String>,
+}
+
+impl<A> Namespace<A> {
+    pub(crate) fn new(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            auth: Auth::Fixed(Payload::default()),
+            phase: Phase::Idle,
+            left: None,
+            session: 0,
+            asked: 0,
+            acks: Acks::default(),
+            retry: None,
+            observed: false,
+            send_buffer: VecDeque::new(),
+            buffered: Load::default(),
+            receive_buffer: VecDeque::new(),
+            received: Load::default(),
+            missed: false,
+            id: None,
+            recovered: false,
+            recovery: Recovery::default(),
+        }
+    }
+
+    /// Forgets what the owner of one socket has set, and what the next one must not inherit.
+    pub(crate) fn forget(&mut self) {
+        self.auth = Auth::Fixed(Payload::default());
+        self.retry = None;
+        self.observed = false;
+        self.recovery = Recovery::default();
+    }
+
+    /// Whether the namespace is to be joined whenever there is a session.
+    pub(crate) fn is_active(&self) -> bool {
+        !matches!(self.phase, Phase::Idle | Phase::Leaving { rejoin: false })
+    }
+
+    /// How much waits to be handed to a session.
+    pub(crate) fn buffered(&self) -> Load {
+        let retry = self.retry.as_ref().map(RetryQueue::load).unwrap_or_default();
+        Load {
+            packets: self.buffered.packets + retry.packets,
+            bytes: self.buffered.bytes + retry.bytes,
+        }
+    }
+
+    /// The events in the send buffer, as JSON.
+    pub(crate) fn send_buffer(&self) -> impl Iterator<Item = &str> {
+        self.send_buffer.iter().map(|event| event.payload.json.as_str())
+    }
+
+    /// Appends to the send buffer.
+    pub(crate) fn buffer(&mut self, event: Buffered) {
+        self.buffered.packets += 1;
+        self.buffered.bytes += event.payload.size();
+        self.send_buffer.push_back(event);
+    }
+
+    /// Takes the oldest event out of the send buffer.
+    pub(crate) fn unbuffer(&mut self) -> Option<Buffered> {
+        let event = self.send_buffer.pop_front()?;
+        self.buffered.packets -= 1;
+        self.buffered.bytes -= event.payload.size();
+        Some(event)
+    }
+
+    /// Takes an event out of the send buffer whose acknowledgement is no longer awaited.
+    pub(crate) fn withdraw(&mut self, ack: u64) {
+        let found = self.send_buffer.iter().position(|event| event.ack == Some(ack));
+        if let Some(event) = found.and_then(|index| self.send_buffer.remove(index)) {
+            self.buffered.packets -= 1;
+            self.buffered.bytes -= event.payload.size();
+        }
+    }
+
+    /// Begins a phase in which the namespace is not joined, with nothing kept from the one before.
+    pub(crate) fn begin(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.take_early_events();
+        self.missed = false;
+    }
+
+    /// Keeps an event that came before the answer to CONNECT; `false` when there is no room.
+    pub(crate) fn keep_early_event(&mut self, packet: SocketPacket, limits: &Limits) -> bool {
+        let size = packet.text.as_frame().len()
+            + packet.attachments.iter().map(bytes::Bytes::len).sum::<usize>();
+        let room = self.received.packets < limits.receive_events
+            && self.received.bytes.saturating_add(size) <= limits.receive_bytes;
+        if room || self.receive_buffer.is_empty() {
+            self.received.packets += 1;
+            self.received.bytes += size;
+            self.receive_buffer.push_back(packet);
+            return true;
+        }
+        self.missed = true;
+        false
+    }
+
+    /// How many events came before the answer to CONNECT.
+    pub(crate) fn early_events(&self) -> usize {
+        self.receive_buffer.len()
+    }
+
+    /// Takes out the events that came before the answer to CONNECT.
+    pub(crate) fn take_early_events(&mut self) -> VecDeque<SocketPacket> {
+        self.received = Load::default();
+        std::mem::take(&mut self.receive_buffer)
+    }
+
+    /// Completes the credentials with what session recovery needs.
+    pub(crate) fn credentials<'a>(&'a self, auth: &'a str) -> Credentials<'a> {
+        let Recovery { pid, offset } = &self.recovery;
+        Credentials { auth, pid: pid.as_deref(), offset: offset.as_deref() }
+    }
+
+    /// Takes in the server's positive answer to CONNECT.
+    pub(crate) fn accept(&mut self, Membership { id, pid }: Membership) {
+        let recovered = pid.is_some() && pid == self.recovery.pid;
+        if !recovered {
+            self.recovery.offset = None;
+        }
+        self.recovery.pid = pid;
+        self.id = Some(id);
+        self.session = self.session.wrapping_add(1);
+        self.phase = Phase::Joined;
+        self.recovered = recovered && !std::mem::take(&mut self.missed);
+    }
+
+    /// The status of a namespace that is joined.
+    pub(crate) fn status(&self) -> Option<Status> {
+        let id = self.id.clone().filter(|_| self.phase == Phase::Joined)?;
+        Some(Status::Connected { id, recovered: self.recovered })
+    }
+
+    /// Notes how far the server's events were received, where it keeps them for recovery: it then
+    /// appends their offset as a last argument.
+    pub(crate) fn note_offset(&mut self, packet: &SocketPacket) {
+        // Events that ask for an acknowledgement are not kept by the server.
+        if self.recovery.pid.is_none() || packet.id.is_some() {
+            return;
+        }
+        let args = Args { json: packet.data(), skip: 1, attachments: &[] };
+        let last = args.len().checked_sub(1);
+        if let Some(offset) = last.and_then(|index| args.get::<String>(index).ok()) {
+            self.recovery.offset = Some(offset);
+        }
+    }
+}
+
+/// Reads a server's refusal: `{"message":…,"data":…}`, or from an old one either of the two.
+pub(crate) fn refusal(namespace: &str, packet: &SocketPacket) -> Error {
+    let refusal: Value = serde_json::from_str(packet.data()).unwrap_or_default();
+    let (message, data) = match &refusal {
+        Value::Object(members) => {
+            let message = members.get("message").and_then(Value::as_str);
+            let is_usual = members.keys().all(|name| ["message", "data"].contains(&name.as_str()));
+            (message, if is_usual { members.get("data") } else { Some(&refusal) })
+        }
+        Value::String(message) => (Some(message.as_str()), None),
+        Value::Null => (None, None),
+        _ => (None, Some(&refusal)),
+    };
+    let error = Error::new(
+        ErrorKind::Refused,
+        message.map_or_else(|| format!("namespace {namespace:?}: no reason given"), str::to_owned),
+    );
+    match data {
+        Some(data) => error.with_data(data.to_string()),
+        None => error,
+    }
+}

@@ -1,0 +1,176 @@
+//! What a session has to know of its revision beyond the wire: old servers join the namespace `/`
+//! by themselves, and a session that was taken for another revision has to be opened anew.
+
+use serde_json::Value;
+
+use super::namespace::{Auth, Phase};
+use super::{Client, Output};
+use crate::core::engine::Engine;
+use crate::core::ids::NamespaceId;
+use crate::core::time::Timestamp;
+use crate::error::{Error, ErrorKind, Stage};
+use crate::event::status::{DisconnectReason, ManagerEvent};
+use crate::proto::dialect::Dialect;
+use crate::proto::socket_packet::{Kind, SocketPacket};
+use crate::sync::lock::log_later;
+
+/// How often in a row a session is opened anew at once. A server that was replaced takes one, and
+/// another where it keeps its clients waiting.
+const MOST_CONTRADICTIONS: u32 = 2;
+
+/// The name of the namespace that old servers join by themselves.
+const ROOT: &str = "/";
+
+/// Where a session stands with a namespace `/` that the server joins by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Root {
+    /// The server has not said yet.
+    Awaited,
+    /// It is joined, whoever wants it.
+    Joined,
+    /// It was refused or left: nothing can be joined in this session any more.
+    Gone,
+}
+
+impl<A> Client<A> {
+    /// What the session is written in.
+    pub(crate) fn dialect(&self) -> &'static dyn Dialect {
+        self.engine.as_ref().map_or_else(|| self.detector.asks_in(), Engine::dialect)
+    }
+
+    /// Sees to a join that is not the client's to ask for. `false`: it is.
+    pub(super) fn join_by_server(&mut self, id: NamespaceId, now: Timestamp) -> bool {
+        if !self.dialect().joins_root() {
+            return false;
+        }
+        let namespace = self.namespace(id);
+        let is_root = *namespace.name == *ROOT;
+        match self.root {
+            Root::Gone => self.renew(now),
+            _ if !is_root => return false,
+            root => {
+                if !matches!(&namespace.auth, Auth::Fixed(auth) if auth.json.is_empty()) {
+                    log_later!(
+                        Warn,
+                        "this server reads the credentials of \"/\" from the URL's query"
+                    );
+                }
+                self.await_join(id, now);
+                if root == Root::Joined {
+                    self.accept(id, &Value::Null, now);
+                }
+            }
+        }
+        true
+    }
+
+    /// Follows what becomes of `/`, whether anybody wants it or not. `true`: the packet says nothing
+    /// more.
+    pub(super) fn watch_root(&mut self, packet: &SocketPacket, now: Timestamp) -> bool {
+        if packet.namespace() != ROOT {
+            return false;
+        }
+        if !self.dialect().joins_root() {
+            let is_answer = matches!(packet.kind, Kind::Connect | Kind::ConnectError);
+            let is_doubtful = self.engine.as_ref().is_some_and(Engine::may_be_mistaken);
+            let is_strange = is_answer && is_doubtful && !self.asked_for_root();
+            return is_strange && self.reconsider(now);
+        }
+        match packet.kind {
+            Kind::Connect => self.root = Root::Joined,
+            Kind::Disconnect => self.root = Root::Gone,
+            Kind::ConnectError if self.root == Root::Awaited => {
+                self.root = Root::Gone;
+                self.refuse_all(packet, now);
+            }
+            _ => {}
+        }
+        // What the server does by itself is no news to those who did not ask for it.
+        packet.kind == Kind::Connect && !self.asked_for_root()
+    }
+
+    /// This side leaves a namespace.
+    pub(super) fn note_leave(&mut self, id: NamespaceId) {
+        if *self.namespace(id).name == *ROOT {
+            self.root = Root::Gone;
+        }
+    }
+
+    /// Takes in the server's positive answer to CONNECT, or its own word.
+    pub(super) fn accept(&mut self, id: NamespaceId, data: &Value, now: Timestamp) {
+        let Some(engine) = &self.engine else { return };
+        let dialect = engine.dialect();
+        let sid = engine.sid().unwrap_or_default();
+        let Some(membership) = dialect.membership(&self.namespace(id).name, sid, data) else {
+            return self.contradicted(id, now);
+        };
+        self.detector.confirm(dialect);
+        self.namespace_mut(id).accept(membership);
+        self.joined(id, now);
+    }
+
+    /// Whoever waits for a namespace is refused along with `/`.
+    fn refuse_all(&mut self, packet: &SocketPacket, now: Timestamp) {
+        for id in self.ids() {
+            let namespace = self.namespace_mut(id);
+            if *namespace.name != *ROOT && matches!(namespace.phase, Phase::Asking | Phase::Joining)
+            {
+                namespace.phase = Phase::Joining;
+                self.on_connect_error(id, packet, now);
+            }
+        }
+    }
+
+    fn asked_for_root(&self) -> bool {
+        self.namespaces.iter().any(|namespace| {
+            let is_known = !matches!(namespace.phase, Phase::Idle | Phase::Waiting | Phase::Asking);
+            *namespace.name == *ROOT && is_known
+        })
+    }
+
+    /// The server answers CONNECT as another revision does.
+    fn contradicted(&mut self, id: NamespaceId, now: Timestamp) {
+        if self.reconsider(now) {
+            return;
+        }
+        let error = Error::new(
+            ErrorKind::Connect(Stage::Namespace),
+            format!("the server joined {:?} as another revision does", self.namespace(id).name),
+        )
+        .with_hint(self.detector.hint());
+        self.join_failed(id, Phase::Joining, error, now);
+    }
+
+    /// The server was replaced, or taken for what it is not: opens another session. `false`: there
+    /// is nothing else to take it for.
+    fn reconsider(&mut self, now: Timestamp) -> bool {
+        let may_change = self.detector.contradict(self.dialect());
+        self.contradictions = self.contradictions.saturating_add(1);
+        // Beyond that, it is no way for a server to behave.
+        let renews = may_change && self.contradictions <= MOST_CONTRADICTIONS;
+        if renews {
+            log_later!(Debug, "the server speaks another revision; opening another session");
+            self.renew(now);
+        }
+        renews
+    }
+
+    /// Gives the session up for another one, at once.
+    fn renew(&mut self, now: Timestamp) {
+        let Some(mut engine) = self.engine.take() else { return };
+        engine.close();
+        self.retire(engine, now);
+        self.leave_session();
+        let reason = DisconnectReason::ForcedClose;
+        self.outputs.push_back(Output::Manager(ManagerEvent::Close(reason, None)));
+        for id in self.ids() {
+            let was_joined = self.namespace(id).phase == Phase::Joined;
+            let active = self.namespace(id).is_active();
+            self.begin(id, if active { Phase::Waiting } else { Phase::Idle });
+            if was_joined {
+                self.disconnected(id, reason, None);
+            }
+        }
+        self.dial(now);
+    }
+}

@@ -1,0 +1,87 @@
+//! The heartbeat of an open session.
+
+use std::time::Duration;
+
+use crate::core::time::Timestamp;
+use crate::proto::dialect::Heartbeat as Beats;
+use crate::proto::handshake::Handshake;
+
+/// Who pings, and until when the peer has to be heard.
+#[derive(Debug)]
+pub(super) struct Heartbeat {
+    kind: Beats,
+    interval: Duration,
+    timeout: Duration,
+    /// In the kind in which the client pings: a ping is out and nothing came since.
+    waiting: bool,
+    deadline: Timestamp,
+}
+
+/// What the passing of the deadline means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Beat {
+    /// A ping is to be sent.
+    Ping,
+    /// The peer is gone.
+    Lost,
+}
+
+impl Heartbeat {
+    pub(super) fn new(kind: Beats, handshake: &Handshake, now: Timestamp) -> Self {
+        let mut heartbeat = Self {
+            kind,
+            interval: handshake.ping_interval,
+            timeout: handshake.ping_timeout,
+            waiting: false,
+            deadline: now,
+        };
+        heartbeat.restart(now);
+        heartbeat
+    }
+
+    pub(super) fn deadline(&self) -> Timestamp {
+        self.deadline
+    }
+
+    /// The server pinged.
+    pub(super) fn on_ping(&mut self, now: Timestamp) {
+        if self.kind == Beats::ServerPings {
+            self.restart(now);
+        }
+    }
+
+    /// The server answered a ping.
+    pub(super) fn on_pong(&mut self, now: Timestamp) {
+        if self.kind == Beats::ClientPings {
+            self.restart(now);
+        }
+    }
+
+    /// Anything else came. It counts only while an answer to a ping is awaited.
+    pub(super) fn on_other(&mut self, now: Timestamp) {
+        if self.waiting {
+            self.deadline = now + self.interval + self.timeout;
+        }
+    }
+
+    /// The deadline passed.
+    pub(super) fn expire(&mut self, now: Timestamp) -> Beat {
+        // A device that was asleep for so long did not ping in time: the server has given it up.
+        let overdue = now >= self.deadline + self.timeout;
+        if self.kind == Beats::ServerPings || self.waiting || overdue {
+            return Beat::Lost;
+        }
+        self.waiting = true;
+        self.deadline = now + self.timeout;
+        Beat::Ping
+    }
+
+    fn restart(&mut self, now: Timestamp) {
+        self.waiting = false;
+        self.deadline = now
+            + match self.kind {
+                Beats::ServerPings => self.interval + self.timeout,
+                Beats::ClientPings => self.interval,
+            };
+    }
+}

@@ -1,0 +1,490 @@
+//! One Engine.IO session: from the first packet on the first transport to the end.
+//!
+//! ```text
+//!             OPEN                    close()              all is written
+//!  Opening ─────────────▶ Open ───────────────▶ Closing ──────────────────▶ Closed
+//!     │                    │                       │                          ▲
+//!     └────────────────────┴── transport lost, heartbeat missed, deadline ────┘
+//! ```
+//!
+//! The session runs on one main link. While it is upgraded there is a second one; see
+//! [`upgrade`](self::upgrade).
+
+mod handover;
+mod heartbeat;
+mod incoming;
+mod upgrade;
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use self::heartbeat::{Beat, Heartbeat};
+use self::upgrade::{Step, Upgrade};
+use crate::core::ids::LinkId;
+use crate::core::time::Timestamp;
+use crate::error::{Error, ErrorKind, Reached, Result, Stage};
+use crate::event::status::DisconnectReason;
+use crate::options::Transport;
+use crate::proto::dialect::Dialect;
+use crate::proto::handshake::Handshake;
+use crate::proto::packet::{Packet, Probe};
+use crate::proto::text::MessageText;
+
+/// Where a session stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Opening,
+    Open,
+    Closing,
+    Closed,
+}
+
+/// What a session tells its owner.
+#[derive(Debug)]
+pub(crate) enum Signal {
+    /// The handshake is done.
+    Opened,
+    /// A text message came.
+    Text(MessageText),
+    /// A binary message came.
+    Binary(Bytes),
+    /// The server pinged.
+    Pinged,
+    /// A second link is needed, to upgrade the session to WebSocket.
+    Probe,
+    /// The session moved to this link.
+    Upgraded(LinkId),
+    /// The upgrade failed; the session stays where it is.
+    UpgradeFailed(Error),
+    /// The link has something to do: to write, to poll again, or to end.
+    Wake(LinkId),
+    /// The link has to stop at once.
+    Stop(LinkId),
+    /// Packets were written: there is room in the queue.
+    Room,
+    /// A packet came that makes no sense here.
+    Ignored,
+    /// The session ended.
+    Closed(DisconnectReason, Option<Error>),
+}
+
+/// How a link ended, in the words of its transport.
+#[derive(Debug)]
+pub(crate) enum Loss {
+    /// The peer closed it.
+    Closed(String),
+    /// It failed.
+    Failed(Error),
+}
+
+/// What the writer of a link has to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// Write these packets, report `written`, and ask for more.
+    Write(VecDeque<Packet>),
+    /// Nothing now; there will be a wake-up.
+    Wait,
+    /// Close the transport in good order.
+    Finish,
+    /// End: the session has left this link.
+    Stop,
+}
+
+/// A session.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    state: State,
+    dialect: &'static dyn Dialect,
+    /// How far the attempt to connect has come.
+    reached: Reached,
+    /// Whether what it is written in is not settled, though the server has answered.
+    doubtful: bool,
+    main: Link,
+    upgrade: Upgrade,
+    may_upgrade: bool,
+    handshake: Option<Handshake>,
+    heartbeat: Option<Heartbeat>,
+    queue: VecDeque<Packet>,
+    queued: Load,
+    in_flight: Load,
+    /// A ping waits for its pong. One pong answers any number of pings.
+    pong_due: bool,
+    signals: VecDeque<Signal>,
+}
+
+/// The link that carries the session.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Link {
+    pub(super) id: LinkId,
+    pub(super) transport: Transport,
+    /// A batch is with the writer.
+    pub(super) writing: bool,
+    /// The reader of long-polling is inside a request, or entitled to one.
+    pub(super) polling: bool,
+}
+
+/// An amount of queued packets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Load {
+    pub(crate) packets: usize,
+    pub(crate) bytes: usize,
+}
+
+impl Engine {
+    pub(crate) fn new(
+        id: LinkId,
+        transport: Transport,
+        may_upgrade: bool,
+        dialect: &'static dyn Dialect,
+    ) -> Self {
+        Self {
+            state: State::Opening,
+            dialect,
+            reached: Stage::Dns.into(),
+            doubtful: false,
+            main: Link { id, transport, writing: false, polling: transport == Transport::Polling },
+            upgrade: Upgrade::None,
+            may_upgrade: may_upgrade && transport == Transport::Polling,
+            handshake: None,
+            heartbeat: None,
+            queue: VecDeque::new(),
+            queued: Load::default(),
+            in_flight: Load::default(),
+            pong_due: false,
+            signals: VecDeque::new(),
+        }
+    }
+
+    /// What the session is written in.
+    pub(crate) fn dialect(&self) -> &'static dyn Dialect {
+        self.dialect
+    }
+
+    /// The server's first answer did not tell what the session is written in.
+    pub(crate) fn doubt(&mut self) {
+        self.doubtful = true;
+    }
+
+    pub(crate) fn is_doubtful(&self) -> bool {
+        self.doubtful
+    }
+
+    /// Whether the session may be written in what the server does not speak: only the handshakes of
+    /// current servers leave no doubt.
+    pub(crate) fn may_be_mistaken(&self) -> bool {
+        self.handshake.as_ref().is_some_and(|handshake| handshake.max_payload.is_none())
+    }
+
+    /// The server's first answer tells what the session is written in.
+    pub(crate) fn settle(&mut self, dialect: &'static dyn Dialect) {
+        if self.handshake.is_none() {
+            self.dialect = dialect;
+            self.doubtful = false;
+        }
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.state
+    }
+
+    /// How far the attempt to connect has come.
+    pub(crate) fn so_far(&self) -> &Reached {
+        &self.reached
+    }
+
+    /// Notes how far the attempt to connect has come.
+    pub(crate) fn reached(&mut self, link: LinkId, reached: Reached) {
+        if self.main.id == link && reached.stage >= self.reached.stage {
+            self.reached = reached;
+        }
+    }
+
+    /// The session's id, once it is open.
+    pub(crate) fn sid(&self) -> Option<&str> {
+        self.handshake.as_ref().map(|handshake| handshake.sid.as_str())
+    }
+
+    pub(crate) fn handshake(&self) -> Option<&Handshake> {
+        self.handshake.as_ref()
+    }
+
+    pub(crate) fn transport(&self) -> Transport {
+        self.main.transport
+    }
+
+    pub(crate) fn main_link(&self) -> LinkId {
+        self.main.id
+    }
+
+    /// Whether the link belongs to this session.
+    pub(crate) fn owns(&self, link: LinkId) -> bool {
+        self.main.id == link || self.upgrade.link() == Some(link)
+    }
+
+    /// What waits to be written, and what is being written.
+    pub(crate) fn load(&self) -> Load {
+        Load {
+            packets: self.queued.packets + self.in_flight.packets,
+            bytes: self.queued.bytes + self.in_flight.bytes,
+        }
+    }
+
+    /// Whether a message that is sent now goes out at once.
+    pub(crate) fn is_writable(&self) -> bool {
+        self.state == State::Open
+            && self.queue.is_empty()
+            && !self.main.writing
+            && !self.upgrade.holds_writes()
+    }
+
+    /// When to call [`Engine::expire`].
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        match self.state {
+            State::Open | State::Closing => self.heartbeat.as_ref().map(Heartbeat::deadline),
+            State::Opening | State::Closed => None,
+        }
+    }
+
+    pub(crate) fn poll_signal(&mut self) -> Option<Signal> {
+        self.signals.pop_front()
+    }
+
+    /// The connection of a link is made; a WebSocket can now be written to.
+    pub(crate) fn connected(&mut self, link: LinkId) {
+        if self.main.id == link {
+            self.reached.stage = Stage::Engine;
+        }
+        if self.upgrade.connected(link) {
+            self.signals.push_back(Signal::Wake(link));
+        }
+    }
+
+    /// Whether the server takes messages of this size. One that it does not take would cost the
+    /// connection.
+    pub(crate) fn check_size(&self, packets: &VecDeque<Packet>) -> Result<()> {
+        let limit = self.handshake.as_ref().and_then(|handshake| handshake.max_payload);
+        let largest = packets.iter().map(|packet| self.size_on_the_way(packet)).max().unwrap_or(0);
+        match limit {
+            Some(limit) if largest > limit => Err(Error::new(
+                ErrorKind::TooLarge,
+                format!(
+                    "a message of {largest} bytes; the server takes {limit} (its maxHttpBufferSize)"
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Queues packets.
+    pub(crate) fn send(&mut self, packets: &mut VecDeque<Packet>) {
+        if !matches!(self.state, State::Opening | State::Open) {
+            packets.clear();
+            return;
+        }
+        for packet in packets.drain(..) {
+            self.queued.packets += 1;
+            self.queued.bytes += size(&packet);
+            self.queue.push_back(packet);
+        }
+        self.wake_writer();
+    }
+
+    /// A packet came in.
+    pub(crate) fn received(&mut self, link: LinkId, packet: Packet, now: Timestamp) {
+        if self.upgrade.link() == Some(link) {
+            match self.upgrade.received(&packet) {
+                Step::Done => {
+                    self.finish_upgrade();
+                    // The writer has not yet reported what told the server of the move.
+                    self.main.writing = true;
+                    self.received_on_main(packet, now);
+                }
+                step => self.step(&step),
+            }
+        } else if self.main.id == link {
+            self.received_on_main(packet, now);
+        }
+    }
+
+    /// A link ended.
+    pub(crate) fn lost(&mut self, link: LinkId, loss: Loss) {
+        if self.upgrade.link() == Some(link) {
+            let error = match loss {
+                Loss::Closed(words) => Error::new(ErrorKind::Transport, words),
+                Loss::Failed(error) => error,
+            };
+            self.abandon_upgrade(error);
+        } else if self.main.id == link && self.state != State::Closed {
+            let (reason, error) = match loss {
+                Loss::Closed(words) => (
+                    DisconnectReason::TransportClose,
+                    Error::new(self.failure_kind(ErrorKind::Transport), words),
+                ),
+                Loss::Failed(error) => (DisconnectReason::TransportError, error),
+            };
+            self.end(reason, Some(error));
+        }
+    }
+
+    /// The writer of a link asks for work.
+    pub(crate) fn take(&mut self, link: LinkId) -> Work {
+        if self.upgrade.link() == Some(link) {
+            return self.upgrade.take();
+        }
+        if self.main.id != link || self.state == State::Closed {
+            return Work::Stop;
+        }
+        if self.main.writing || self.upgrade.holds_writes() || !self.may_write() {
+            return Work::Wait;
+        }
+        if self.pong_due {
+            self.pong_due = false;
+            self.queue.push_front(Packet::Pong(Probe::Heartbeat));
+        }
+        if self.queue.is_empty() {
+            return self.nothing_to_write();
+        }
+        self.main.writing = true;
+        self.in_flight = std::mem::take(&mut self.queued);
+        Work::Write(std::mem::take(&mut self.queue))
+    }
+
+    /// The writer of a link has written all that it took.
+    pub(crate) fn written(&mut self, link: LinkId) {
+        if self.upgrade.link() == Some(link) {
+            let step = self.upgrade.written();
+            self.step(&step);
+            return;
+        }
+        if self.main.id != link {
+            return;
+        }
+        self.main.writing = false;
+        if self.in_flight != Load::default() {
+            self.in_flight = Load::default();
+            self.signals.push_back(Signal::Room);
+        }
+        self.move_over();
+    }
+
+    /// The reader of long-polling asks whether to send the next request. `false`: wait for a
+    /// wake-up.
+    #[cfg_attr(not(feature = "polling"), allow(dead_code))]
+    pub(crate) fn may_poll(&mut self, link: LinkId) -> bool {
+        if self.main.id != link {
+            return false;
+        }
+        self.main.polling = !self.upgrade.holds_polls();
+        self.move_over();
+        self.main.id == link && self.main.polling
+    }
+
+    /// Closes in good order: first all that is queued is written.
+    pub(crate) fn close(&mut self) {
+        match self.state {
+            State::Closing | State::Closed => {}
+            // A WebSocket without a session needs no farewell.
+            State::Opening if self.main.transport == Transport::WebSocket => {
+                self.end(DisconnectReason::ForcedClose, None);
+            }
+            // The server may have made the session already: it is closed once its id is known.
+            State::Opening => self.state = State::Closing,
+            State::Open => {
+                self.state = State::Closing;
+                if !self.upgrade.holds_writes() {
+                    self.abandon_upgrade(Error::new(ErrorKind::Disconnected, "session closed"));
+                }
+                self.say_goodbye();
+            }
+        }
+    }
+
+    /// Ends at once.
+    pub(crate) fn end(&mut self, reason: DisconnectReason, error: Option<Error>) {
+        if self.state == State::Closed {
+            return;
+        }
+        self.state = State::Closed;
+        if let Some(link) = self.upgrade.take_link() {
+            self.signals.push_back(Signal::Stop(link));
+        }
+        self.signals.push_back(Signal::Stop(self.main.id));
+        self.signals.push_back(Signal::Closed(reason, error));
+    }
+
+    /// The deadline passed.
+    pub(crate) fn expire(&mut self, now: Timestamp) {
+        let Some(heartbeat) = &mut self.heartbeat else { return };
+        if heartbeat.deadline() > now {
+            return;
+        }
+        match heartbeat.expire(now) {
+            Beat::Lost => self.end(DisconnectReason::PingTimeout, None),
+            Beat::Ping => {
+                self.queue.push_front(Packet::Ping(Probe::Heartbeat));
+                self.wake_writer();
+            }
+        }
+    }
+
+    fn may_write(&self) -> bool {
+        match self.state {
+            State::Open => true,
+            State::Closing => self.handshake.is_some(),
+            State::Opening | State::Closed => false,
+        }
+    }
+
+    fn nothing_to_write(&mut self) -> Work {
+        if self.state != State::Closing {
+            return Work::Wait;
+        }
+        self.state = State::Closed;
+        if self.main.transport == Transport::Polling {
+            // The farewell is out; the poll that still waits has no answer of interest.
+            self.signals.push_back(Signal::Stop(self.main.id));
+        }
+        self.signals.push_back(Signal::Closed(DisconnectReason::ForcedClose, None));
+        Work::Finish
+    }
+
+    fn say_goodbye(&mut self) {
+        if self.main.transport == Transport::Polling {
+            self.queue.push_back(Packet::Close);
+        }
+        self.wake_writer();
+    }
+
+    fn wake_writer(&mut self) {
+        if !self.main.writing && !self.upgrade.holds_writes() {
+            self.signals.push_back(Signal::Wake(self.main.id));
+        }
+    }
+
+    /// What a packet counts for the server, in bytes.
+    fn size_on_the_way(&self, packet: &Packet) -> usize {
+        match packet {
+            Packet::Text(text) => text.as_frame().len(),
+            Packet::Binary(bytes) => match self.main.transport {
+                Transport::WebSocket => bytes.len(),
+                // In base64, with a letter in front.
+                Transport::Polling => bytes.len().div_ceil(3).saturating_mul(4).saturating_add(1),
+            },
+            _ => 1,
+        }
+    }
+
+    fn failure_kind(&self, otherwise: ErrorKind) -> ErrorKind {
+        if self.state == State::Opening { ErrorKind::Connect(Stage::Engine) } else { otherwise }
+    }
+}
+
+/// What a packet counts in a queue, in bytes.
+fn size(packet: &Packet) -> usize {
+    match packet {
+        Packet::Text(text) => text.as_str().len(),
+        Packet::Binary(bytes) => bytes.len(),
+        _ => 0,
+    }
+}

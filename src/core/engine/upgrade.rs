@@ -1,0 +1,124 @@
+//! The move of a session from long-polling to WebSocket.
+//!
+//! ```text
+//!  None ──probe──▶ Dialing ──connected──▶ Greeting ──2probe written, 3probe read──▶ Pausing
+//!                                                                                     │
+//!  None ◀──"5" written── Leaving ◀── the last poll and the last POST are answered ◀───┘
+//! ```
+//!
+//! From `Pausing` on the old link takes no new work; what is sent meanwhile waits for the new link.
+//! A failure at any point before `Leaving` gives the session back to the old link.
+
+use std::collections::VecDeque;
+
+use super::Work;
+use crate::core::ids::LinkId;
+use crate::proto::packet::{Packet, Probe};
+
+/// How far the move has come. The link is the new one.
+#[derive(Debug)]
+pub(super) enum Upgrade {
+    /// There is none.
+    None,
+    /// The WebSocket is being opened.
+    Dialing(LinkId),
+    /// The probe is to be written.
+    Greeting(LinkId),
+    /// The probe is out; its answer is awaited.
+    Probing(LinkId),
+    /// The old link is coming to rest.
+    Pausing(LinkId),
+    /// The old link rests; the server is to be told.
+    Leaving(LinkId),
+    /// The server is being told.
+    Telling(LinkId),
+}
+
+/// What follows for the session.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    None,
+    Pause,
+    Done,
+    Fail(&'static str),
+}
+
+impl Upgrade {
+    pub(super) fn link(&self) -> Option<LinkId> {
+        match *self {
+            Self::None => None,
+            Self::Dialing(link)
+            | Self::Greeting(link)
+            | Self::Probing(link)
+            | Self::Pausing(link)
+            | Self::Leaving(link)
+            | Self::Telling(link) => Some(link),
+        }
+    }
+
+    /// Ends the move, done or failed.
+    pub(super) fn take_link(&mut self) -> Option<LinkId> {
+        let link = self.link();
+        *self = Self::None;
+        link
+    }
+
+    /// Whether writes wait for the new link.
+    pub(super) fn holds_writes(&self) -> bool {
+        matches!(self, Self::Pausing(_) | Self::Leaving(_) | Self::Telling(_))
+    }
+
+    /// Whether the old link must not poll again.
+    pub(super) fn holds_polls(&self) -> bool {
+        self.holds_writes()
+    }
+
+    /// The WebSocket is open. `true` when the probe can be written.
+    pub(super) fn connected(&mut self, link: LinkId) -> bool {
+        let dialing = matches!(self, Self::Dialing(awaited) if *awaited == link);
+        if dialing {
+            *self = Self::Greeting(link);
+        }
+        dialing
+    }
+
+    /// Work for the writer of the new link.
+    pub(super) fn take(&mut self) -> Work {
+        match *self {
+            Self::Greeting(link) => {
+                *self = Self::Probing(link);
+                Work::Write(VecDeque::from([Packet::Ping(Probe::Probe)]))
+            }
+            Self::Leaving(link) => {
+                *self = Self::Telling(link);
+                Work::Write(VecDeque::from([Packet::Upgrade]))
+            }
+            _ => Work::Wait,
+        }
+    }
+
+    /// The writer of the new link has written what it took.
+    pub(super) fn written(&mut self) -> Step {
+        if matches!(self, Self::Telling(_)) { Step::Done } else { Step::None }
+    }
+
+    /// A packet came in on the new link.
+    pub(super) fn received(&mut self, packet: &Packet) -> Step {
+        match *self {
+            Self::Probing(link) if *packet == Packet::Pong(Probe::Probe) => {
+                *self = Self::Pausing(link);
+                Step::Pause
+            }
+            // Only a server that knows of the move speaks here.
+            Self::Telling(_) => Step::Done,
+            _ => Step::Fail("the server did not answer the probe of the new transport"),
+        }
+    }
+
+    /// The old link has nothing under way any more. The new link's writer is then to be woken.
+    pub(super) fn old_link_rests(&mut self) -> Option<LinkId> {
+        let Self::Pausing(link) = *self else { return None };
+        *self = Self::Leaving(link);
+        Some(link)
+    }
+}

@@ -1,0 +1,9 @@
+//! By which numbers the state machines and their owner call things.
+
+/// One transport connection: a WebSocket, or the two request lanes of long-polling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct LinkId(pub(crate) u32);
+
+/// The number of a namespace in its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct NamespaceId(pub(crate) u32);

@@ -1,0 +1,16 @@
+//! Moments.
+
+use std::ops::Add;
+use std::time::Duration;
+
+/// A moment, as the time since an arbitrary start. It never runs backwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Timestamp(pub(crate) Duration);
+
+impl Add<Duration> for Timestamp {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(duration))
+    }
+}

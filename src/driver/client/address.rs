@@ -1,0 +1,159 @@
+//! Where a connection leads: the requests that its transports start with.
+
+use crate::net::Request;
+use crate::options::Transport;
+use crate::options::endpoint::Endpoint;
+use crate::proto::query::push_parameter;
+
+/// The server, the path, and what every request carries, some of which may be secret.
+#[derive(Clone)]
+pub(crate) struct Address {
+    pub(crate) endpoint: Endpoint,
+    /// With a leading slash.
+    pub(crate) path: String,
+    pub(crate) query: Vec<(String, String)>,
+    pub(crate) headers: Vec<Header>,
+    pub(crate) timestamps: Timestamps,
+    /// Binary travels as base64, in both directions.
+    pub(crate) force_base64: bool,
+}
+
+/// A header of the user's, whose value may be a secret.
+#[derive(Clone)]
+pub(crate) struct Header {
+    pub(crate) name: String,
+    pub(crate) value: String,
+    /// On this transport only.
+    pub(crate) only: Option<Transport>,
+}
+
+/// Which requests carry a parameter that no cache has seen.
+#[derive(Clone, Debug)]
+pub(crate) struct Timestamps {
+    pub(crate) parameter: String,
+    /// Where nothing is said, those of long-polling.
+    pub(crate) requests: Option<bool>,
+}
+
+impl Address {
+    /// The names of the parameters that the protocol sets.
+    pub(crate) const RESERVED: [&str; 3] = ["EIO", "transport", "sid"];
+
+    /// The request that opens a transport, or that goes on with a session.
+    pub(super) fn request(&self, eio: &str, transport: Transport, sid: Option<&str>) -> Request {
+        let mut parameters: Vec<(&str, &str)> = self
+            .query
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .filter(|(name, _)| !Self::RESERVED.contains(name))
+            .collect();
+        parameters.extend([("EIO", eio), ("transport", transport.name())]);
+        parameters.extend(sid.map(|sid| ("sid", sid)));
+        let stamp = cache_buster();
+        if self.timestamps.requests.unwrap_or(transport == Transport::Polling) {
+            parameters.push((&self.timestamps.parameter, &stamp));
+        }
+        // By polling current servers write nothing but text, and servers 1.x spoil what is not ASCII
+        // when they are asked to.
+        if self.force_base64 && transport == Transport::WebSocket {
+            parameters.push(("b64", "1"));
+        }
+        Request {
+            endpoint: self.endpoint.clone(),
+            path_and_query: self.with_query(&parameters),
+            headers: self.headers_of(transport),
+        }
+    }
+
+    fn with_query(&self, parameters: &[(&str, &str)]) -> String {
+        let mut text = self.path.clone();
+        for (index, (name, value)) in parameters.iter().enumerate() {
+            push_parameter(&mut text, index == 0, name, value);
+        }
+        text
+    }
+
+    fn headers_of(&self, transport: Transport) -> Vec<(String, String)> {
+        self.headers
+            .iter()
+            .filter(|header| header.only.is_none_or(|only| only == transport))
+            .map(|header| (header.name.clone(), header.value.clone()))
+            .collect()
+    }
+}
+
+/// A value that no cache has seen.
+fn cache_buster() -> String {
+    std::iter::repeat_with(fastrand::alphanumeric).take(8).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(query: &[(&str, &str)]) -> Address {
+        Address {
+            endpoint: Endpoint { secure: false, host: "h".into(), port: 80 },
+            path: "/socket.io/".into(),
+            query: query.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+            headers: Vec::new(),
+            timestamps: Timestamps { parameter: "t".into(), requests: None },
+            force_base64: false,
+        }
+    }
+
+    #[test]
+    fn the_query_is_percent_encoded() {
+        let request = address(&[("a b", "&=\r\n€")]).request("4", Transport::WebSocket, None);
+        assert_eq!(
+            request.path_and_query,
+            "/socket.io/?a%20b=%26%3D%0D%0A%E2%82%AC&EIO=4&transport=websocket"
+        );
+    }
+
+    #[test]
+    fn the_protocols_own_parameters_win() {
+        let request =
+            address(&[("EIO", "9"), ("sid", "x")]).request("4", Transport::WebSocket, Some("s#&"));
+        assert_eq!(request.path_and_query, "/socket.io/?EIO=4&transport=websocket&sid=s%23%26");
+    }
+
+    #[test]
+    fn polling_requests_differ_from_each_other() {
+        let one = address(&[]).request("4", Transport::Polling, None);
+        let other = address(&[]).request("4", Transport::Polling, None);
+        assert_ne!(one.path_and_query, other.path_and_query);
+    }
+
+    #[test]
+    fn timestamps_can_be_switched_off_and_renamed() {
+        let mut address = address(&[]);
+        address.timestamps.requests = Some(false);
+        let request = address.request("4", Transport::Polling, None);
+        assert_eq!(request.path_and_query, "/socket.io/?EIO=4&transport=polling");
+        address.timestamps = Timestamps { parameter: "ts".into(), requests: Some(true) };
+        let request = address.request("4", Transport::WebSocket, None);
+        assert!(request.path_and_query.contains("&ts="), "{}", request.path_and_query);
+    }
+
+    #[test]
+    fn base64_is_asked_for_by_websocket_alone() {
+        let mut address = address(&[]);
+        address.force_base64 = true;
+        let query = |transport| address.request("4", transport, None).path_and_query;
+        assert!(query(Transport::WebSocket).ends_with("&b64=1"));
+        assert!(!query(Transport::Polling).contains("b64"));
+    }
+
+    #[test]
+    fn a_header_can_be_for_one_transport() {
+        let mut address = address(&[]);
+        address.headers.push(Header {
+            name: "x".into(),
+            value: "y".into(),
+            only: Some(Transport::Polling),
+        });
+        assert_eq!(address.request("4", Transport::Polling, None).headers.len(), 1);
+        assert_eq!(address.request("4", Transport::WebSocket, None).headers.len(), 0);
+    }
+}

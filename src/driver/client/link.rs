@@ -1,0 +1,219 @@
+//! The threads of one transport connection.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::wire::SharedWire;
+use super::{Action, Driver, Monitor, websocket};
+use crate::core::client::Phase;
+use crate::core::engine::Loss;
+use crate::core::ids::LinkId;
+use crate::core::time::Timestamp;
+use crate::driver::threads::spawn;
+use crate::error::{Reached, Result};
+use crate::event::status::ManagerEvent;
+use crate::net::signal::News;
+use crate::net::{Request, Signal};
+use crate::options::Transport;
+use crate::sync::lock::log_later;
+
+/// What comes sooner than this after what came before is left to the thread, which then writes
+/// all that has come meanwhile at once.
+const QUIET: Duration = Duration::from_micros(10);
+
+/// One thread's place: how to wake it, and whether it sleeps.
+pub(super) struct Lane {
+    signal: Arc<Signal>,
+    asleep: bool,
+}
+
+/// The threads of a link: one for a WebSocket; for long-polling a reader, and a writer beside it.
+#[derive(Default)]
+pub(super) struct Link {
+    reader: Option<Lane>,
+    writer: Option<Lane>,
+    /// What others may write to while the thread of a WebSocket sleeps.
+    wire: Option<SharedWire>,
+    /// When something was queued or written the last time.
+    busy: Option<Timestamp>,
+}
+
+/// Which thread of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    /// The one of a WebSocket, or the one that polls.
+    Reader,
+    /// The one that posts.
+    #[cfg_attr(not(feature = "polling"), allow(dead_code))]
+    Writer,
+}
+
+impl Link {
+    /// Ends all blocking calls of the threads.
+    pub(super) fn cancel(&self) {
+        for lane in [&self.reader, &self.writer].into_iter().flatten() {
+            lane.signal.cancel();
+        }
+    }
+
+    /// How far its attempt to connect has come.
+    pub(super) fn reached(&self) -> Option<Reached> {
+        self.reader.as_ref().map(|lane| lane.signal.so_far())
+    }
+
+    /// There is something to do for the threads: what it takes where they sleep, after which they
+    /// count as awake.
+    pub(super) fn rouse(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
+        let quiet = self.busy.replace(now).is_none_or(|busy| now >= busy + QUIET);
+        for lane in [&mut self.reader, &mut self.writer].into_iter().flatten() {
+            if std::mem::take(&mut lane.asleep) {
+                let signal = Arc::clone(&lane.signal);
+                actions.push(match &self.wire {
+                    Some(wire) if quiet => Action::Write(wire.clone(), signal),
+                    _ => Action::Wake(signal),
+                });
+            }
+        }
+    }
+
+    fn lane(&mut self, side: Side) -> &mut Option<Lane> {
+        match side {
+            Side::Reader => &mut self.reader,
+            Side::Writer => &mut self.writer,
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.reader.is_none() && self.writer.is_none()
+    }
+}
+
+impl Monitor {
+    /// Notes whether a thread sleeps, and so has to be woken.
+    pub(super) fn set_asleep(&mut self, link: LinkId, side: Side, asleep: bool) {
+        if let Some(lane) = self.links.get_mut(&link).and_then(|link| link.lane(side).as_mut()) {
+            lane.asleep = asleep;
+        }
+    }
+
+    /// Notes that what the link had taken is written.
+    pub(super) fn written(&mut self, link: LinkId, now: Timestamp) {
+        self.core.written(link, now);
+        if let Some(link) = self.links.get_mut(&link) {
+            link.busy = Some(now);
+        }
+    }
+
+    /// Lets others write while the thread of the link sleeps.
+    pub(super) fn share(&mut self, link: LinkId, wire: SharedWire) {
+        if let Some(link) = self.links.get_mut(&link) {
+            link.wire = Some(wire);
+        }
+    }
+}
+
+impl Driver {
+    /// Starts the thread of a new link.
+    pub(super) fn dial(&self, link: LinkId, upgrade: bool, polling: bool, sid: Option<&str>) {
+        let Some(driver) = self.this.upgrade() else { return };
+        let transport = if polling { Transport::Polling } else { Transport::WebSocket };
+        let eio = self.look(|core| core.dialect_of(link)).eio();
+        let request = self.address().request(eio, transport, sid);
+        log_later!(
+            Debug,
+            "opening {transport} to {}{}",
+            request.endpoint,
+            if upgrade { ", to upgrade the session" } else { "" }
+        );
+        let started = self.start(link, Side::Reader, "siot-conn", move |signal| {
+            if polling {
+                run_polling(&driver, link, request, &signal);
+            } else {
+                websocket::run(&driver, link, &request, &signal);
+            }
+        });
+        if let Err(error) = started {
+            self.lose(link, Loss::Failed(error));
+        }
+    }
+
+    /// Starts one thread of a link, which is then counted among its threads until it ends.
+    pub(super) fn start(
+        &self,
+        link: LinkId,
+        side: Side,
+        name: &str,
+        body: impl FnOnce(Arc<Signal>) + Send + 'static,
+    ) -> Result<()> {
+        let Some(driver) = self.this.upgrade() else { return Ok(()) };
+        let this = self.this.clone();
+        let signal = Arc::new(Signal::observed(Box::new(move |news| {
+            if let Some(driver) = this.upgrade() {
+                driver.hear(news);
+            }
+        }))?);
+        let lane = Lane { signal: Arc::clone(&signal), asleep: false };
+        self.run_with(|monitor, _| {
+            *monitor.links.entry(link).or_default().lane(side) = Some(lane);
+            // The link may have been given up while its thread was on its way.
+            if !monitor.core.knows(link) {
+                signal.cancel();
+            }
+        });
+        let started = spawn(name, self.stack_size, move || {
+            body(signal);
+            driver.end(link, side);
+        });
+        if started.is_err() {
+            self.end(link, side);
+        }
+        started
+    }
+
+    /// Hands on what a thread meets on its way to the server.
+    fn hear(&self, news: News) {
+        self.run_with(|monitor, _| match news {
+            // Later, long-polling dials whenever a connection was not kept.
+            News::Stage(stage) if monitor.core.phase() == Phase::Connecting => {
+                monitor.tell_manager(&ManagerEvent::Stage(stage));
+            }
+            News::Stage(_) => {}
+            News::Warning(error) => monitor.tell_manager(&ManagerEvent::Warning(error)),
+        });
+    }
+
+    /// A thread of a link has ended.
+    fn end(&self, link: LinkId, side: Side) {
+        self.run_with(|monitor, now| {
+            let Some(entry) = monitor.links.get_mut(&link) else { return };
+            *entry.lane(side) = None;
+            if entry.is_over() {
+                monitor.links.remove(&link);
+                monitor.core.ended(link, now);
+                self.changed.notify_all();
+            }
+        });
+    }
+
+    /// A link failed, or its peer closed it.
+    pub(super) fn lose(&self, link: LinkId, loss: Loss) {
+        log_later!(Debug, "the transport ended: {loss:?}");
+        self.run(|core, now| core.lost(link, loss, now));
+    }
+}
+
+// Its frame is large, and of no use to a WebSocket.
+#[inline(never)]
+#[cfg(feature = "polling")]
+fn run_polling(driver: &Arc<Driver>, link: LinkId, request: Request, signal: &Arc<Signal>) {
+    super::polling::run(driver, link, request, signal);
+}
+
+#[cfg(not(feature = "polling"))]
+fn run_polling(driver: &Arc<Driver>, link: LinkId, _: Request, _: &Arc<Signal>) {
+    use crate::error::{Error, ErrorKind};
+
+    let error = Error::new(ErrorKind::Unsupported, "this build has no long-polling")
+        .with_hint("enable the feature \"polling\"");
+    driver.lose(link, Loss::Failed(error));
+}

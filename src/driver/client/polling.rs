@@ -1,0 +1,166 @@
+//! The threads of long-polling: one polls, the other posts.
+
+use std::io::BufRead;
+use std::sync::Arc;
+
+use super::Driver;
+use super::link::Side;
+use crate::core::client::Client;
+use crate::core::engine::{Loss, Work};
+use crate::core::ids::LinkId;
+use crate::error::Result;
+use crate::net::http::Response;
+use crate::net::{Http, Request, Signal};
+use crate::options::Transport;
+use crate::proto::dialect::Dialect;
+use crate::proto::packet::Packet;
+
+/// How many packets are handed on at a time.
+const BATCH: usize = 64;
+
+/// Polls until the end of the session, or of its life on this transport.
+pub(super) fn run(driver: &Arc<Driver>, link: LinkId, request: Request, signal: &Arc<Signal>) {
+    if let Err(error) = (Poller { driver, link, signal }).run(request) {
+        driver.lose(link, Loss::Failed(error));
+    }
+}
+
+struct Poller<'a> {
+    driver: &'a Arc<Driver>,
+    link: LinkId,
+    signal: &'a Arc<Signal>,
+}
+
+impl Poller<'_> {
+    fn run(&self, mut request: Request) -> Result<()> {
+        let http = self.driver.net.http(self.signal);
+        let dialect = self.receive_first(http.get(&request)?)?;
+        let mut posting = false;
+        loop {
+            let sid = self.driver.look(|core| core.sid_of(self.link));
+            let Some(sid) = sid else { return Ok(()) };
+            if !posting {
+                self.start_posting(dialect, &sid)?;
+                posting = true;
+            }
+            if !self.may_poll() {
+                return Ok(());
+            }
+            request = self.driver.session_request(Transport::Polling, &sid, dialect);
+            let response = http.get(&request)?;
+            self.receive(dialect, response.binary, response.body)?;
+        }
+    }
+
+    /// Finds out from the first response what the server speaks.
+    fn receive_first(&self, response: Response) -> Result<&'static dyn Dialect> {
+        let detector = self.driver.look(Client::detector);
+        let (dialect, body) = detector.look_at_body(response.binary, response.body)?;
+        self.driver.run(|core, _| core.settle(self.link, dialect));
+        self.receive(dialect, response.binary, body)?;
+        Ok(dialect)
+    }
+
+    /// Hands on the packets of a response as they come.
+    fn receive(
+        &self,
+        dialect: &dyn Dialect,
+        binary: bool,
+        body: Box<dyn BufRead + '_>,
+    ) -> Result<()> {
+        let mut packets = dialect.decode_payload(binary, body, self.driver.max_message);
+        let mut batch = Vec::new();
+        loop {
+            let next = packets.next();
+            let full = batch.len() >= BATCH;
+            if next.is_none() || full || matches!(next, Some(Err(_))) {
+                self.hand_in(&mut batch);
+            }
+            match next {
+                None => return Ok(()),
+                Some(packet) => batch.push(packet?),
+            }
+            while self.driver.inbox.must_wait(self.signal) && !self.signal.is_cancelled() {
+                self.signal.wait();
+            }
+        }
+    }
+
+    fn hand_in(&self, packets: &mut Vec<Packet>) {
+        for packet in packets.iter() {
+            self.driver.show_received(packet);
+        }
+        self.driver.run(|core, now| {
+            for packet in packets.drain(..) {
+                core.received(self.link, packet, now);
+            }
+        });
+    }
+
+    /// Waits for the permission to poll again; `false` when the session has left this transport.
+    fn may_poll(&self) -> bool {
+        loop {
+            let permission = self.driver.run_with(|monitor, now| {
+                let permission = monitor.core.may_poll(self.link, now);
+                if permission == Some(false) {
+                    monitor.set_asleep(self.link, Side::Reader, true);
+                }
+                permission
+            });
+            match permission {
+                Some(true) => return true,
+                None => return false,
+                Some(false) if self.signal.is_cancelled() => return false,
+                Some(false) => self.signal.wait(),
+            }
+        }
+    }
+
+    fn start_posting(&self, dialect: &'static dyn Dialect, sid: &str) -> Result<()> {
+        let driver = Arc::clone(self.driver);
+        let link = self.link;
+        let sid = sid.to_owned();
+        self.driver.start(link, Side::Writer, "siot-post", move |signal| {
+            let http = driver.net.http(&signal);
+            if let Err(error) = post(&driver, link, dialect, &sid, &http, &signal) {
+                driver.lose(link, Loss::Failed(error));
+            }
+        })
+    }
+}
+
+/// Posts whatever is queued, one request at a time.
+fn post(
+    driver: &Driver,
+    link: LinkId,
+    dialect: &dyn Dialect,
+    sid: &str,
+    http: &Http,
+    signal: &Signal,
+) -> Result<()> {
+    loop {
+        let (work, max) = driver.run_with(|monitor, now| {
+            let work = monitor.core.take(link, now);
+            if work == Work::Wait {
+                monitor.set_asleep(link, Side::Writer, true);
+            }
+            (work, monitor.core.max_payload(link))
+        });
+        match work {
+            Work::Write(mut packets) => {
+                for packet in &packets {
+                    driver.show_sent(packet);
+                }
+                while !packets.is_empty() {
+                    let body = dialect.encode_payload(&mut packets, max);
+                    let request = driver.session_request(Transport::Polling, sid, dialect);
+                    http.post(&request, body)?;
+                }
+                driver.run(|core, now| core.written(link, now));
+            }
+            Work::Wait if signal.is_cancelled() => return Ok(()),
+            Work::Wait => signal.wait(),
+            Work::Finish | Work::Stop => return Ok(()),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The calls that may block the caller.
+
+use std::sync::{Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use super::{AckHandle, Driver, Monitor};
+use crate::core::client::namespace::Phase;
+use crate::core::client::{Emit, Phase as Connection, Refused};
+use crate::core::ids::NamespaceId;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Reply;
+use crate::payload::Payload;
+
+impl Driver {
+    /// Sends an event; waits for room in the send buffer where the policy says so.
+    pub(crate) fn emit(&self, namespace: NamespaceId, mut emit: Emit<AckHandle>) -> Result<()> {
+        loop {
+            match self.run(|core, now| core.emit(namespace, emit, now)) {
+                Ok(()) => return Ok(()),
+                Err(Refused::Error(error)) => return Err(error),
+                Err(Refused::Full(back)) => emit = back,
+            }
+            check_may_wait()?;
+            let size = emit.payload.size();
+            self.wait_until(None, |monitor| monitor.core.has_room_to_emit(namespace, size));
+        }
+    }
+
+    fn reply(
+        &self,
+        namespace: NamespaceId,
+        session: u32,
+        ack: u64,
+        mut payload: Payload,
+    ) -> Result<()> {
+        loop {
+            match self.run(|core, now| core.reply(namespace, session, ack, payload, now)) {
+                Ok(()) => return Ok(()),
+                Err(Refused::Error(error)) => return Err(error),
+                Err(Refused::Full(back)) => payload = back,
+            }
+            check_may_wait()?;
+            let size = payload.size();
+            self.wait_until(None, |monitor| monitor.core.has_room_to_reply(size));
+        }
+    }
+
+    /// Blocks until the namespace is joined.
+    pub(crate) fn wait_joined(&self, namespace: NamespaceId, limit: Duration) -> Result<()> {
+        let done = self.wait_until(Some(limit), |monitor| {
+            monitor.core.namespace(namespace).phase == Phase::Joined
+                || !monitor.core.is_connecting(namespace)
+        });
+        let monitor = self.lock();
+        if monitor.core.namespace(namespace).phase == Phase::Joined {
+            return Ok(());
+        }
+        let last_error = monitor.last_errors.get(&namespace).cloned();
+        if done {
+            return Err(last_error.unwrap_or_else(|| {
+                Error::new(ErrorKind::Disconnected, "nothing tries to connect this socket")
+                    .with_hint("call connect() first")
+            }));
+        }
+        Err(too_late("connected", limit, last_error))
+    }
+
+    /// Blocks until the connection is open.
+    pub(crate) fn wait_open(&self, limit: Duration) -> Result<()> {
+        let done = self.wait_until(Some(limit), |monitor| {
+            matches!(monitor.core.phase(), Connection::Open | Connection::Idle)
+        });
+        let monitor = self.lock();
+        if monitor.core.phase() == Connection::Open {
+            return Ok(());
+        }
+        let last_error = monitor.last_error.clone();
+        if done {
+            return Err(last_error.unwrap_or_else(|| {
+                Error::new(ErrorKind::Disconnected, "nothing tries to open this connection")
+                    .with_hint("call open() first")
+            }));
+        }
+        Err(too_late("open", limit, last_error))
+    }
+
+    /// Blocks until all transports are closed; cuts those that are not at the limit.
+    pub(crate) fn wait_closed(&self, limit: Duration) {
+        let done = self.wait_until(Some(limit), |monitor| monitor.links.is_empty());
+        if !done {
+            for link in self.lock().links.values() {
+                link.cancel();
+            }
+            self.wait_until(Some(Duration::from_secs(1)), |monitor| monitor.links.is_empty());
+        }
+    }
+
+    /// Blocks until a condition holds; `false` when the limit passes before.
+    fn wait_until(
+        &self,
+        limit: Option<Duration>,
+        condition: impl Fn(&mut Monitor) -> bool,
+    ) -> bool {
+        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let mut monitor = self.lock();
+        monitor.waiters += 1;
+        let done = loop {
+            if condition(&mut monitor) {
+                break true;
+            }
+            let left = match deadline {
+                None => Duration::from_secs(3600),
+                Some(deadline) => deadline.saturating_duration_since(Instant::now()),
+            };
+            if left.is_zero() {
+                break false;
+            }
+            monitor = monitor.wait(&self.changed, left);
+        };
+        monitor.waiters -= 1;
+        done
+    }
+}
+
+fn too_late(what: &str, limit: Duration, cause: Option<Error>) -> Error {
+    let error = Error::new(ErrorKind::Timeout, format!("not {what} within {limit:?}"));
+    match cause {
+        Some(cause) => error.with_source(cause),
+        None => error,
+    }
+}
+
+/// A thread of a transport must not wait for room that nobody but itself can make. It comes here
+/// where the program's logger emits what it is given.
+fn check_may_wait() -> Result<()> {
+    let thread = std::thread::current();
+    match thread.name() {
+        Some("siot-conn" | "siot-post" | "siot-timer") => {
+            Err(Error::new(ErrorKind::BufferFull, "no room to send, and no time to wait for it"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The way of an acknowledgement back to the session that asked for it.
+pub(super) struct WayBack {
+    pub(super) driver: Weak<Driver>,
+    pub(super) namespace: NamespaceId,
+    pub(super) session: u32,
+    pub(super) ack: Mutex<Option<u64>>,
+}
+
+impl Reply for WayBack {
+    fn reply(&self, payload: Payload) -> Result<()> {
+        let mut ack = self.ack.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(number) = *ack else {
+            return Err(Error::new(
+                ErrorKind::InvalidOption,
+                "this event was acknowledged already",
+            ));
+        };
+        let Some(driver) = self.driver.upgrade() else {
+            return Err(Error::new(ErrorKind::Disconnected, "the connection is gone"));
+        };
+        driver.reply(self.namespace, self.session, number, payload)?;
+        // Only now: what was refused may be tried with something smaller.
+        *ack = None;
+        Ok(())
+    }
+}

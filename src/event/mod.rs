@@ -1,0 +1,232 @@
+//! Floor 1: what a user receives: events, and the answers to their own.
+
+pub(crate) mod engine;
+pub(crate) mod status;
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::payload::{Args, Payload};
+use crate::proto::socket_packet::SocketPacket;
+use crate::sync::budget::Permit;
+
+/// A received event: its name, and its arguments, still encoded.
+///
+/// Cheap to clone. The arguments decode into the type that you name:
+///
+/// ```no_run
+/// # fn main() -> siot::Result<()> {
+/// # let socket = siot::io("http://localhost:3000")?;
+/// for event in socket.subscribe("order") {
+///     let (id, name): (u64, String) = event.args()?;
+///     println!("order {id}: {name}");
+///     event.ack("done")?;
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct Event {
+    inner: Arc<Inner>,
+    /// The event's place in the receive buffer, until a consumer has it.
+    permit: Option<Permit>,
+}
+
+struct Inner {
+    packet: SocketPacket,
+    reply: Option<Box<dyn Reply>>,
+}
+
+/// The way back of an acknowledgement.
+pub(crate) trait Reply: Send + Sync {
+    /// Sends the acknowledgement; at most once.
+    fn reply(&self, payload: Payload) -> Result<()>;
+}
+
+impl Event {
+    pub(crate) fn new(packet: SocketPacket, reply: Option<Box<dyn Reply>>) -> Self {
+        Self { inner: Arc::new(Inner { packet, reply }), permit: None }
+    }
+
+    /// An event that was sent, as those see it who want to know.
+    pub(crate) fn outgoing(payload: Payload) -> Self {
+        Self::new(SocketPacket::of_event(payload), None)
+    }
+
+    /// The same event, holding a place in the receive buffer.
+    pub(crate) fn with_permit(&self, permit: Permit) -> Self {
+        Self { inner: Arc::clone(&self.inner), permit: Some(permit) }
+    }
+
+    /// Gives the place in the receive buffer back: a consumer has the event.
+    pub(crate) fn received(mut self) -> Self {
+        self.permit = None;
+        self
+    }
+
+    /// What the event counts in the receive buffer, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        let packet = &self.inner.packet;
+        packet.text.as_frame().len()
+            + packet.attachments.iter().map(bytes::Bytes::len).sum::<usize>()
+    }
+
+    /// The name of the event.
+    pub fn name(&self) -> &str {
+        self.inner.packet.name()
+    }
+
+    /// The namespace it came from.
+    pub fn namespace(&self) -> &str {
+        self.inner.packet.namespace()
+    }
+
+    /// Decodes the arguments: into a tuple all of them, into `()` none, into anything else the
+    /// first.
+    ///
+    /// Arguments beyond those asked for are ignored. A missing one decodes as the `None` of an
+    /// `Option`, and is an error otherwise.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Payload`] when an argument is missing, is of another type, or is nested deeper
+    /// than 128 levels. The event stays as it is: try another type, or take [`Event::json`].
+    pub fn args<T: DeserializeOwned>(&self) -> Result<T> {
+        self.list().decode()
+    }
+
+    /// Decodes one argument, counted from 0.
+    ///
+    /// # Errors
+    ///
+    /// As [`Event::args`].
+    pub fn arg<T: DeserializeOwned>(&self, index: usize) -> Result<T> {
+        self.list().get(index)
+    }
+
+    /// How many arguments there are.
+    pub fn len(&self) -> usize {
+        self.list().len()
+    }
+
+    /// Whether there are no arguments.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The event as it came: a JSON array of the name and the arguments. An attachment stands as
+    /// `{"_placeholder":true,"num":n}`.
+    pub fn json(&self) -> &str {
+        self.inner.packet.data()
+    }
+
+    /// Whether the server asks for an acknowledgement.
+    pub fn wants_ack(&self) -> bool {
+        self.inner.reply.is_some()
+    }
+
+    /// Sends the acknowledgement that the server asked for. The arguments follow the rule of
+    /// [`Socket::emit`](crate::Socket::emit).
+    ///
+    /// # Blocking
+    ///
+    /// Like [`Socket::emit`](crate::Socket::emit), it may wait for room in the send buffer.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Payload`] when the arguments cannot be encoded; [`ErrorKind::InvalidOption`]
+    /// when the server did not ask for an acknowledgement, or already has it;
+    /// [`ErrorKind::Disconnected`] when the connection that the event came by has ended: the
+    /// server no longer waits.
+    pub fn ack<T: Serialize>(&self, args: T) -> Result<()> {
+        match &self.inner.reply {
+            Some(reply) => reply.reply(Payload::args(&args)?),
+            None => Err(Error::new(
+                ErrorKind::InvalidOption,
+                format!("the server asked for no acknowledgement of {:?}", self.name()),
+            )),
+        }
+    }
+
+    fn list(&self) -> Args<'_> {
+        Args { json: self.json(), skip: 1, attachments: &self.inner.packet.attachments }
+    }
+}
+
+impl Clone for Event {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner), permit: None }
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event")
+            .field("namespace", &self.namespace())
+            .field("json", &self.json())
+            .field("attachments", &self.inner.packet.attachments.len())
+            .field("wants_ack", &self.wants_ack())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The arguments of an acknowledgement, still encoded.
+#[derive(Clone)]
+pub struct AckReply {
+    packet: Arc<SocketPacket>,
+}
+
+impl AckReply {
+    pub(crate) fn new(packet: SocketPacket) -> Self {
+        Self { packet: Arc::new(packet) }
+    }
+
+    /// Decodes the arguments, by the rule of [`Event::args`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Event::args`].
+    pub fn args<T: DeserializeOwned>(&self) -> Result<T> {
+        self.list().decode()
+    }
+
+    /// Decodes one argument, counted from 0.
+    ///
+    /// # Errors
+    ///
+    /// As [`Event::args`].
+    pub fn arg<T: DeserializeOwned>(&self, index: usize) -> Result<T> {
+        self.list().get(index)
+    }
+
+    /// How many arguments there are.
+    pub fn len(&self) -> usize {
+        self.list().len()
+    }
+
+    /// Whether there are no arguments.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The acknowledgement as it came: a JSON array of the arguments.
+    pub fn json(&self) -> &str {
+        self.packet.data()
+    }
+
+    fn list(&self) -> Args<'_> {
+        Args { json: self.json(), skip: 0, attachments: &self.packet.attachments }
+    }
+}
+
+impl fmt::Debug for AckReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AckReply")
+            .field("json", &self.json())
+            .field("attachments", &self.packet.attachments.len())
+            .finish()
+    }
+}

@@ -1,0 +1,123 @@
+//! What a user hears of the connection.
+
+use std::fmt;
+
+use crate::error::{Error, Stage};
+use crate::options::Transport;
+
+/// News of a socket's connection.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Status {
+    /// The namespace is joined: events flow.
+    #[non_exhaustive]
+    #[doc(alias = "connect")]
+    Connected {
+        /// The id that the server gave to this socket.
+        id: String,
+        /// Whether the server restored the session of the last connection, so that nothing that it
+        /// sent meanwhile is missing.
+        recovered: bool,
+    },
+    /// An attempt to connect failed. Unless the server refused the namespace
+    /// ([`ErrorKind::Refused`](crate::ErrorKind::Refused)) or reconnection is off, the next attempt
+    /// follows by itself.
+    #[doc(alias = "connect_error")]
+    ConnectError(Error),
+    /// A server before 3.0 reports that something went wrong in the connected namespace: its
+    /// middleware refused an event. The connection goes on. [`Error::message`] or [`Error::data`]
+    /// is what the server said.
+    Error(Error),
+    /// The connection ended.
+    #[non_exhaustive]
+    #[doc(alias = "disconnect")]
+    Disconnected {
+        /// Why.
+        reason: DisconnectReason,
+        /// What the transport or the peer said, where there is more to say.
+        error: Option<Error>,
+    },
+}
+
+/// Why a connection ended. Displays as the string that the JavaScript client gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DisconnectReason {
+    /// The server called `socket.disconnect()`. There is no automatic reconnection.
+    #[doc(alias = "io server disconnect")]
+    IoServerDisconnect,
+    /// This program disconnected the socket. There is no automatic reconnection.
+    #[doc(alias = "io client disconnect")]
+    IoClientDisconnect,
+    /// This program closed the connection below the socket.
+    #[doc(alias = "forced close")]
+    ForcedClose,
+    /// No heartbeat came in time.
+    #[doc(alias = "ping timeout")]
+    PingTimeout,
+    /// The peer closed the transport.
+    #[doc(alias = "transport close")]
+    TransportClose,
+    /// The transport failed.
+    #[doc(alias = "transport error")]
+    TransportError,
+    /// The peer sent a packet that is not Socket.IO.
+    #[doc(alias = "parse error")]
+    ParseError,
+}
+
+impl DisconnectReason {
+    /// The string that the JavaScript client gives.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::IoServerDisconnect => "io server disconnect",
+            Self::IoClientDisconnect => "io client disconnect",
+            Self::ForcedClose => "forced close",
+            Self::PingTimeout => "ping timeout",
+            Self::TransportClose => "transport close",
+            Self::TransportError => "transport error",
+            Self::ParseError => "parse error",
+        }
+    }
+}
+
+impl fmt::Display for DisconnectReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// News of the connection that the sockets of a [`Manager`](crate::Manager) share.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum ManagerEvent {
+    /// The Engine.IO session is open.
+    Open,
+    /// The session ended.
+    Close(DisconnectReason, Option<Error>),
+    /// An attempt to connect failed, or the open session did.
+    Error(Error),
+    /// An attempt to connect has come to this stage.
+    Stage(Stage),
+    /// Something is wrong that does not end the attempt to connect: new certificates that cannot
+    /// be used, a clock that goes wrong.
+    Warning(Error),
+    /// The server sent a heartbeat.
+    Ping,
+    /// The session moved to this transport.
+    Upgrade(Transport),
+    /// The session could not move to WebSocket and stays on long-polling.
+    #[doc(alias = "upgradeError")]
+    UpgradeError(Error),
+    /// The next attempt to reconnect starts now; counted from 1.
+    #[doc(alias = "reconnect_attempt")]
+    ReconnectAttempt(u32),
+    /// The connection is back, after this many attempts.
+    Reconnect(u32),
+    /// An attempt to reconnect failed.
+    #[doc(alias = "reconnect_error")]
+    ReconnectError(Error),
+    /// The last permitted attempt to reconnect failed.
+    #[doc(alias = "reconnect_failed")]
+    ReconnectFailed,
+}

@@ -1,0 +1,40 @@
+//! From a host and a port to a connected TCP socket.
+
+pub(super) mod dns;
+mod eyeballs;
+
+use std::net::{IpAddr, SocketAddr, TcpStream};
+
+use self::dns::Resolver;
+use self::eyeballs::connect_first;
+use super::signal::Signal;
+use crate::error::{Result, Stage};
+use crate::options::{TcpOptions, Timeouts};
+
+/// Dials, the same way every time.
+#[derive(Debug, Default)]
+pub(super) struct Dialler {
+    pub(super) resolver: Resolver,
+    pub(super) tcp: TcpOptions,
+    pub(super) timeouts: Timeouts,
+}
+
+impl Dialler {
+    /// Connects; the socket is non-blocking. A cancellation ends it at once.
+    // Apart, so that it shares its stack with the handshakes that follow.
+    #[inline(never)]
+    pub(super) fn dial(&self, host: &str, port: u16, signal: &Signal) -> Result<TcpStream> {
+        signal.check()?;
+        signal.reached(None);
+        signal.enter(Stage::Dns, self.timeouts.dns);
+        let addresses = match host.parse::<IpAddr>() {
+            Ok(address) => vec![SocketAddr::new(address, port)],
+            Err(_) => self.resolver.look_up(host, port, signal)?,
+        };
+        signal.enter(Stage::Tcp, self.timeouts.tcp);
+        let socket = connect_first(&addresses, &self.tcp, signal)?;
+        signal.reached(socket.peer_addr().ok());
+        signal.lift_limit();
+        Ok(socket)
+    }
+}

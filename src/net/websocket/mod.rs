@@ -1,0 +1,354 @@
+//! The WebSocket transport: whole messages over a non-blocking stream.
+
+mod boundary;
+pub(super) mod handshake;
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::mem::replace;
+use std::net::TcpStream;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rustix::event::PollFlags;
+use tungstenite::error::{CapacityError, ProtocolError};
+use tungstenite::protocol::frame::coding::CloseCode;
+use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext};
+use tungstenite::{Error as WsError, Message, Utf8Bytes};
+
+use self::boundary::Boundary;
+use self::handshake::shake_hands;
+use super::request::Secrets;
+use super::signal::Signal;
+use super::stream::Stream;
+use crate::error::{Error, ErrorKind, Result, snippet};
+use crate::proto::dialect::Frame;
+
+/// The size of one read on a connection with little traffic, in bytes. It is what an idle
+/// connection keeps.
+const SMALL_READ: usize = 4 * 1024;
+
+/// The size of one read on a connection with much traffic. Received messages below it are copied
+/// out of the read buffer, since each would keep the whole buffer in memory.
+const LARGE_READ: usize = 16 * 1024;
+
+/// How many answers to pings may wait for a socket that takes nothing.
+const MAX_UNSENT_PONGS: u32 = 100;
+
+/// An open WebSocket. Nothing but [`Interest::wait`] and [`WebSocket::close`] blocks.
+pub(crate) struct WebSocket {
+    stream: Metered,
+    context: WebSocketContext,
+    max_message: usize,
+    /// The size of one read.
+    read_size: usize,
+    /// Nothing more has come, as far as was read.
+    drained: bool,
+    /// How many bytes were read at the last [`WebSocket::rest`].
+    rested_at: usize,
+    unsent_pongs: u32,
+    /// Whether a ping of ours was answered.
+    pong_came: bool,
+}
+
+/// What somebody waits for at a socket. Meanwhile another may have the WebSocket.
+pub(crate) struct Interest {
+    socket: Arc<TcpStream>,
+    flags: PollFlags,
+}
+
+/// What a read has found.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Received {
+    /// A message.
+    Frame(Frame),
+    /// All that has come so far is read.
+    Nothing,
+    /// The peer is gone; what it said, or how it went.
+    Closed(String),
+}
+
+impl WebSocket {
+    /// Does the handshake over a stream; the headers of the answer go to `note`, and its errors
+    /// repeat no `secrets`.
+    pub(super) fn open(
+        mut stream: Stream,
+        upgrade: http::Request<()>,
+        max_message: usize,
+        secrets: &Secrets,
+        note: impl Fn(&http::HeaderMap),
+    ) -> Result<Self> {
+        let behind = shake_hands(&mut stream, upgrade, secrets, note)?;
+        let mut boundary = Boundary::default();
+        boundary.pass(&behind);
+        let config = config(max_message, SMALL_READ);
+        Ok(Self {
+            stream: Metered { stream, boundary, read: 0, written: 0 },
+            context: WebSocketContext::from_partially_read(behind, Role::Client, Some(config)),
+            max_message,
+            read_size: SMALL_READ,
+            drained: false,
+            rested_at: 0,
+            unsent_pongs: 0,
+            pong_came: false,
+        })
+    }
+
+    /// Reads the next message. To be called until it finds nothing, before waiting: what is
+    /// already in a buffer does not make the socket readable.
+    ///
+    /// Pings of the WebSocket protocol are answered inside.
+    pub(crate) fn read(&mut self) -> Result<Received> {
+        self.drained = false;
+        loop {
+            match self.context.read(&mut self.stream) {
+                Ok(Message::Text(text)) => {
+                    return Ok(Received::Frame(Frame::Text(owned_text(&text))));
+                }
+                Ok(Message::Binary(bytes)) => {
+                    return Ok(Received::Frame(Frame::Binary(owned_bytes(bytes))));
+                }
+                Ok(Message::Ping(_)) => self.count_ping()?,
+                Ok(Message::Pong(_)) => self.pong_came = true,
+                Ok(Message::Frame(_)) => {}
+                Ok(Message::Close(frame)) => {
+                    // The answer is queued; whether it arrives no longer matters.
+                    let _ = self.context.flush(&mut self.stream);
+                    return Ok(Received::Closed(describe_close(frame.as_ref())));
+                }
+                Err(WsError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.drained = true;
+                    return Ok(Received::Nothing);
+                }
+                Err(error) => return self.read_failed(error),
+            }
+        }
+    }
+
+    /// Hands a message over, to be sent at the latest by the next [`WebSocket::flush`].
+    pub(crate) fn write(&mut self, frame: Frame) -> Result<()> {
+        let message = match frame {
+            Frame::Text(text) => Message::Text(text.into()),
+            Frame::Binary(bytes) => Message::Binary(bytes),
+        };
+        self.written(|context, stream| context.write(stream, message)).map(drop)
+    }
+
+    /// Hands over a ping of the WebSocket protocol, as [`WebSocket::write`] does with a message.
+    ///
+    /// The peer answers it behind everything that it wrote before.
+    pub(crate) fn ping(&mut self) -> Result<()> {
+        self.pong_came = false;
+        self.written(|context, stream| context.write(stream, Message::Ping(Bytes::new()))).map(drop)
+    }
+
+    /// Whether the answer to the last ping was read.
+    pub(crate) fn pong_came(&self) -> bool {
+        self.pong_came
+    }
+
+    /// Sends what was handed over. `true`: all is out. `false`: the socket is full.
+    pub(crate) fn flush(&mut self) -> Result<bool> {
+        self.written(WebSocketContext::flush)
+    }
+
+    /// To be called before waiting: fits the size of the reads to the traffic, and when that is
+    /// over gives back the memory that it took.
+    pub(crate) fn rest(&mut self) -> Result<()> {
+        let turn = self.stream.read - replace(&mut self.rested_at, self.stream.read);
+        let read_size = match turn {
+            0..SMALL_READ => SMALL_READ,
+            SMALL_READ..LARGE_READ => self.read_size,
+            LARGE_READ.. => LARGE_READ,
+        };
+        let passed = self.stream.read.max(self.stream.written);
+        let is_over = turn < SMALL_READ && passed > LARGE_READ;
+        let is_empty = self.drained && self.stream.boundary.is_between_messages();
+        if (is_over || read_size != self.read_size) && is_empty && self.flush()? {
+            let config = config(self.max_message, read_size);
+            self.context = WebSocketContext::new(Role::Client, Some(config));
+            self.read_size = read_size;
+            (self.stream.read, self.stream.written, self.rested_at) = (0, 0, 0);
+        }
+        Ok(())
+    }
+
+    /// What to wait for before the next read or write, as is wanted.
+    pub(crate) fn interest(&self, read: bool, write: bool) -> Interest {
+        let stream = &self.stream.stream;
+        Interest { socket: Arc::clone(stream.socket()), flags: stream.flags(read, write) }
+    }
+
+    /// Says goodbye: sends what is left and a close frame, then reads and discards until the peer
+    /// has closed too, or the cancellation.
+    ///
+    /// Closing the socket with unread bytes in it would reset the connection, and what the peer
+    /// has not yet read would be lost.
+    // Its frame is large, and of no use to a connection that stays.
+    #[inline(never)]
+    pub(crate) fn close(mut self, signal: &Signal) {
+        let mut discarded = [0; 4096];
+        let mut all_out = false;
+        // Whatever cannot be sent at once is sent by the flush below.
+        let _ = self.context.close(&mut self.stream, None);
+        while !signal.is_cancelled() {
+            if !all_out {
+                match self.flush() {
+                    Ok(true) => {
+                        all_out = true;
+                        self.stream.stream.half_close();
+                    }
+                    Ok(false) => {}
+                    Err(_) => return,
+                }
+            }
+            match self.stream.stream.read(&mut discarded) {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let stream = &self.stream.stream;
+                    if signal.wait_for_io(stream.as_fd(), stream.flags(true, !all_out)).is_err() {
+                        return;
+                    }
+                }
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// The next read sends the pong that tungstenite has prepared. A peer that pings and does not
+    /// read the answers would make the write buffer grow for ever.
+    fn count_ping(&mut self) -> Result<()> {
+        self.unsent_pongs = if self.stream.stream.is_full() { self.unsent_pongs + 1 } else { 0 };
+        if self.unsent_pongs > MAX_UNSENT_PONGS {
+            return Err(transport_error("the peer sends pings and reads none of the answers"));
+        }
+        Ok(())
+    }
+
+    /// `true` when all is out; `false` when the message is kept, and the socket is full.
+    fn written(
+        &mut self,
+        write: impl FnOnce(&mut WebSocketContext, &mut Metered) -> Result<(), WsError>,
+    ) -> Result<bool> {
+        match write(&mut self.context, &mut self.stream) {
+            Ok(()) => Ok(true),
+            Err(WsError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) => {
+                self.stream.stream.check_cancelled()?;
+                Err(transport_error("cannot write to the WebSocket").with_source(error))
+            }
+        }
+    }
+
+    fn read_failed(&mut self, error: WsError) -> Result<Received> {
+        self.stream.stream.check_cancelled()?;
+        let (code, error) = match error {
+            WsError::ConnectionClosed
+            | WsError::AlreadyClosed
+            | WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
+                return Ok(Received::Closed("the connection ended without a close frame".into()));
+            }
+            WsError::Io(error) => return Ok(Received::Closed(error.to_string())),
+            WsError::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
+                (CloseCode::Size, too_large(size, max_size))
+            }
+            WsError::Utf8(_) => (CloseCode::Invalid, transport_error("a text message is no UTF-8")),
+            error => (
+                CloseCode::Protocol,
+                transport_error("the peer broke the WebSocket protocol").with_source(error),
+            ),
+        };
+        // As far as the socket takes it: the error below ends the connection anyhow.
+        let farewell = CloseFrame { code, reason: Utf8Bytes::from_static("") };
+        let _ = self.context.close(&mut self.stream, Some(farewell));
+        Err(error)
+    }
+}
+
+/// A stream that notes what passes.
+struct Metered {
+    stream: Stream,
+    boundary: Boundary,
+    /// The bytes read since the buffers are new.
+    read: usize,
+    /// The bytes written since then.
+    written: usize,
+}
+
+impl Read for Metered {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.stream.read(buffer)?;
+        self.boundary.pass(&buffer[..read]);
+        self.read = self.read.saturating_add(read);
+        Ok(read)
+    }
+}
+
+impl Write for Metered {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.stream.write(bytes)?;
+        self.written = self.written.saturating_add(written);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+fn config(max_message: usize, read_size: usize) -> WebSocketConfig {
+    // The write buffer is not limited here: the caller's queue in front of it is.
+    WebSocketConfig::default()
+        .read_buffer_size(read_size)
+        .max_message_size(Some(max_message))
+        .max_frame_size(Some(max_message))
+}
+
+impl Interest {
+    /// Blocks until it is met, or the signal's wake-up, which this takes. A cancellation is an
+    /// error. Tells whether it was the socket.
+    ///
+    /// The end of the connection ends it too, even if there is nothing of interest: then read, or
+    /// this returns at once for ever.
+    pub(crate) fn wait(&self, signal: &Signal) -> Result<bool> {
+        signal.wait_for_io_or_wake(self.socket.as_fd(), self.flags)
+    }
+}
+
+impl fmt::Debug for WebSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebSocket").field("stream", &self.stream.stream).finish_non_exhaustive()
+    }
+}
+
+fn owned_text(text: &Utf8Bytes) -> String {
+    text.as_str().to_owned()
+}
+
+fn owned_bytes(bytes: Bytes) -> Bytes {
+    if bytes.len() < LARGE_READ { Bytes::copy_from_slice(&bytes) } else { bytes }
+}
+
+fn describe_close(frame: Option<&CloseFrame>) -> String {
+    match frame {
+        None => "close frame without a code".to_owned(),
+        Some(frame) if frame.reason.is_empty() => format!("close code {}", u16::from(frame.code)),
+        Some(frame) => {
+            format!("close code {}: {}", u16::from(frame.code), snippet(frame.reason.as_bytes()))
+        }
+    }
+}
+
+fn too_large(size: usize, max_message: usize) -> Error {
+    let what = format!("a WebSocket message of {size} bytes; the limit is {max_message}");
+    Error::new(ErrorKind::TooLarge, what).with_hint("the limit is `max_message`")
+}
+
+fn transport_error(what: &'static str) -> Error {
+    Error::new(ErrorKind::Transport, what)
+}
+
+#[cfg(test)]
+mod tests;

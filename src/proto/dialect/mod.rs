@@ -1,0 +1,143 @@
+//! Protocol revisions as objects that are chosen once.
+//!
+//! Whatever differs between Engine.IO 3 / Socket.IO 4 (servers 1.x and 2.x) and Engine.IO 4 /
+//! Socket.IO 5 (servers 3.x and 4.x) is a method of [`Dialect`]. No other place asks which it is.
+
+mod body;
+pub(crate) mod detector;
+mod v3;
+mod v4;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io::BufRead;
+
+use bytes::Bytes;
+
+use self::v3::V3;
+use self::v4::V4;
+use crate::error::Result;
+use crate::proto::packet::Packet;
+
+/// One WebSocket message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// Opcode 1.
+    Text(String),
+    /// Opcode 2.
+    Binary(Bytes),
+}
+
+impl Frame {
+    /// The size of its content, in bytes.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+        }
+    }
+}
+
+/// The body of one HTTP request of the polling transport.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Body {
+    /// Whether the content type is `application/octet-stream` rather than text.
+    pub binary: bool,
+    /// The content.
+    pub bytes: Bytes,
+}
+
+/// Who starts the heartbeat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heartbeat {
+    /// The server pings each `pingInterval`; the client answers.
+    ServerPings,
+    /// The client pings each `pingInterval`; the server answers.
+    ClientPings,
+}
+
+/// What a client says of itself when it joins a namespace.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Credentials<'a> {
+    /// A JSON object, or nothing.
+    pub auth: &'a str,
+    /// What the server calls the session that is to be restored.
+    pub pid: Option<&'a str>,
+    /// The last event that was received in it.
+    pub offset: Option<&'a str>,
+}
+
+/// A CONNECT packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connect {
+    /// The namespace as it is written.
+    pub namespace: String,
+    /// A JSON object, or nothing.
+    pub data: String,
+}
+
+/// What the server says when a namespace was joined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Membership {
+    /// The id of the socket.
+    pub id: String,
+    /// By which name the session can be restored.
+    pub pid: Option<String>,
+}
+
+/// One revision of the two protocols.
+pub trait Dialect: fmt::Debug + Send + Sync {
+    /// The value of the query parameter `EIO`.
+    fn eio(&self) -> &'static str;
+
+    /// Who starts the heartbeat.
+    fn heartbeat(&self) -> Heartbeat;
+
+    /// Whether the server joins the namespace `/` by itself, before all others: nothing is joined
+    /// without it, and it cannot be joined again in the same session.
+    fn joins_root(&self) -> bool;
+
+    /// How a namespace is asked for that the server does not join by itself.
+    fn connect(&self, namespace: &str, credentials: Credentials<'_>) -> Connect;
+
+    /// Reads the server's positive answer to that, or its own word, in the session `sid`. `None`:
+    /// this is the answer of another revision.
+    fn membership(
+        &self,
+        namespace: &str,
+        sid: &str,
+        data: &serde_json::Value,
+    ) -> Option<Membership>;
+
+    /// Whether packets are to be read as laxly as the old parser does.
+    fn is_lax(&self) -> bool;
+
+    /// Whether the server reports what goes wrong in a joined namespace as it reports refusals.
+    fn reports_errors(&self) -> bool;
+
+    /// Writes a packet as a WebSocket message; with `base64`, never as a binary one.
+    fn encode_frame(&self, packet: Packet, base64: bool) -> Frame;
+
+    /// Reads a WebSocket message.
+    fn decode_frame(&self, frame: Frame) -> Result<Packet>;
+
+    /// Takes packets off the front of `queue`, as many as fit into `max` bytes but at least one,
+    /// and writes them as the body of a request. `queue` is not empty.
+    fn encode_payload(&self, queue: &mut VecDeque<Packet>, max: Option<usize>) -> Body;
+
+    /// Reads the body of a response as it comes, packet by packet, none larger than `max` bytes;
+    /// `binary` tells that its content type is `application/octet-stream`. The first error is the
+    /// last item.
+    fn decode_payload<'a>(
+        &self,
+        binary: bool,
+        body: Box<dyn BufRead + 'a>,
+        max: usize,
+    ) -> Box<dyn Iterator<Item = Result<Packet>> + 'a>;
+}
+
+/// Engine.IO 3 / Socket.IO 4: servers 1.x and 2.x, and later ones with `allowEIO3`.
+pub(crate) static V3_DIALECT: &dyn Dialect = &V3;
+
+/// Engine.IO 4 / Socket.IO 5: servers 3.x and 4.x.
+pub(crate) static V4_DIALECT: &dyn Dialect = &V4;
