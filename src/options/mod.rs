@@ -1,5 +1,6 @@
 //! Floor 0: what a user can set. Plain data with documented defaults.
 
+pub(crate) mod buffer;
 pub(crate) mod endpoint;
 pub(crate) mod limits;
 pub(crate) mod manager;
@@ -10,6 +11,7 @@ pub(crate) mod tcp;
 pub(crate) mod timeouts;
 pub(crate) mod tls;
 
+pub use buffer::Buffer;
 pub use limits::{Limits, WhenFull};
 pub(crate) use manager::ManagerOptions;
 pub use manager::Transport;

@@ -1,4 +1,8 @@
-//! Floor 0: what threads share: locks under which nothing is logged, and accounts with a limit.
+//! Floor 1: what threads share: locks under which nothing is logged, and the queues between a
+//! connection and its consumers.
 
+pub(crate) mod account;
 pub(crate) mod budget;
+pub(crate) mod gate;
 pub(crate) mod lock;
+pub(crate) mod mailbox;
