@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::driver::ack_slot::AckCallback;
-use crate::driver::threads::spawn;
 use crate::error::Result;
 use crate::event::status::{ManagerEvent, Status};
 use crate::event::{AckReply, Event};
 use crate::payload::Payload;
 use crate::sync::lock::{lock, lock_callback, log_later};
+use crate::sync::threads::{Role, spawn};
 
 /// A callback for events.
 pub(crate) type EventCallback = Arc<Mutex<dyn FnMut(Event) + Send>>;
@@ -48,7 +48,7 @@ impl Dispatcher {
         }
         let (sender, receiver): (_, Receiver<Call>) = unbounded();
         let calls = receiver.clone();
-        spawn("siot-call", self.stack_size, move || {
+        spawn(Role::Callbacks, Some(self.stack_size), move || {
             for call in calls {
                 call.run();
             }

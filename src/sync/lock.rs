@@ -1,4 +1,4 @@
-//! Floor 0: mutexes under which no line of the log is written.
+//! Mutexes under which no line of the log is written.
 //!
 //! A logger is a user's code: it may write to a file, or emit what it gets by a socket of ours. So
 //! whatever [`log_later!`] says while a [`Locked`] exists in its thread is kept, and given to the

@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::Reply;
 use crate::payload::Payload;
 use crate::sync::lock::lock;
+use crate::sync::threads::{Role, role};
 
 impl Driver {
     /// Sends an event; waits for room in the send buffer where the policy says so.
@@ -109,15 +110,14 @@ fn too_late(what: &str, limit: Duration, cause: Option<Error>) -> Error {
     }
 }
 
-/// A thread of a transport must not wait for room that nobody but itself can make. It comes here
-/// where the program's logger emits what it is given.
+/// A thread that keeps connections going must not wait for room that nobody but itself can make.
+/// It comes here where the program's logger emits what it is given.
 fn check_may_wait() -> Result<()> {
-    let thread = std::thread::current();
-    match thread.name() {
-        Some("siot-conn" | "siot-post" | "siot-timer") => {
+    match role() {
+        Some(Role::Transport | Role::Poster | Role::Timer) => {
             Err(Error::new(ErrorKind::BufferFull, "no room to send, and no time to wait for it"))
         }
-        _ => Ok(()),
+        Some(Role::Callbacks | Role::Auth | Role::Dns) | None => Ok(()),
     }
 }
 
