@@ -35,7 +35,8 @@ pub(crate) struct Inner {
     /// Of sockets that say nothing else.
     ack_timeout: Option<Duration>,
     retries: Option<u32>,
-    sockets: Mutex<HashMap<NamespaceId, Weak<socket::Inner>>>,
+    /// By the name of the namespace.
+    sockets: Mutex<HashMap<Arc<str>, Weak<socket::Inner>>>,
 }
 
 /// What was dropped since a connection was built.
@@ -107,39 +108,38 @@ impl Manager {
     }
 
     fn find_or_make(&self, namespace: &str, options: SocketOptions) -> Result<Socket> {
-        let name = normal_name(namespace)?;
-        let id = self.driver().namespace(&name, None);
+        let name: Arc<str> = normal_name(namespace)?.into();
+        // Dropped after the lock is released, since that may run a user's code.
+        let _replaced;
         let mut sockets = self.sockets();
-        if let Some(inner) = sockets.get(&id).and_then(Weak::upgrade) {
+        if let Some(inner) = sockets.get(&name).and_then(Weak::upgrade) {
             return Ok(Socket::from_inner(inner));
         }
-        self.driver().namespace(&name, options.auth);
+        let id = self.driver().register_namespace(&name);
+        _replaced = options.auth.and_then(|auth| self.driver().set_auth(id, auth));
         self.driver().run(|core, _| core.set_retries(id, options.retries));
-        let socket = Socket::new(self.clone(), id, &name, options.ack_timeout);
-        sockets.insert(id, Arc::downgrade(socket.inner()));
+        let socket = Socket::new(self.clone(), id, Arc::clone(&name), options.ack_timeout);
+        sockets.insert(name, Arc::downgrade(socket.inner()));
         Ok(socket)
     }
 
-    /// Whether there is a socket of this namespace.
-    pub(crate) fn has_socket(&self, namespace: &str) -> bool {
+    /// Whether there is a socket of the namespace of this name, which has its leading slash.
+    pub(crate) fn has_socket(&self, name: &str) -> bool {
         // Not by an upgrade: dropping the last handle needs the lock that is held here.
-        let id = self.driver().namespace(namespace, None);
-        self.sockets().get(&id).is_some_and(|socket| socket.strong_count() > 0)
+        self.sockets().get(name).is_some_and(|socket| socket.strong_count() > 0)
     }
 
     /// The last handle of a socket is gone.
-    pub(crate) fn forget(&self, id: NamespaceId) {
-        // Released before what may run a user's code is dropped.
-        let of_user;
+    pub(crate) fn forget(&self, id: NamespaceId, name: &str) {
+        // Dropped after the lock is released, since that may run a user's code.
+        let _of_user;
         let mut sockets = self.sockets();
-        if sockets.get(&id).is_some_and(|socket| socket.strong_count() > 0) {
+        if sockets.get(name).is_some_and(|socket| socket.strong_count() > 0) {
             // There is a new one meanwhile.
             return;
         }
-        sockets.remove(&id);
-        of_user = self.driver().forget(id);
-        drop(sockets);
-        drop(of_user);
+        sockets.remove(name);
+        _of_user = self.driver().forget(id);
     }
 
     /// Opens the connection, without joining a namespace. It never blocks.
@@ -316,7 +316,7 @@ impl Manager {
         Counters { ignored: core.ignored, send_dropped: core.dropped, receive_dropped }
     }
 
-    fn sockets(&self) -> Locked<'_, HashMap<NamespaceId, Weak<socket::Inner>>> {
+    fn sockets(&self) -> Locked<'_, HashMap<Arc<str>, Weak<socket::Inner>>> {
         lock(&self.inner.sockets)
     }
 }

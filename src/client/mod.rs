@@ -1,4 +1,4 @@
-//! Floor 5: what the user of a client holds.
+//! Floor 7: what the user of a client holds.
 
 pub(crate) mod ack;
 pub(crate) mod builder;

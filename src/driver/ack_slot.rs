@@ -1,12 +1,13 @@
 //! Where the answer to one event arrives.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 
 use crate::error::Result;
 use crate::event::AckReply;
+use crate::sync::lock::lock;
 
 /// Who gets the answer to an event.
 pub(crate) enum AckHandle {
@@ -23,12 +24,12 @@ pub(crate) type AckCallback = Arc<Mutex<Option<Box<dyn FnOnce(Result<AckReply>) 
 /// The meeting place of an acknowledgement and the one who waits for it.
 #[derive(Debug, Default)]
 pub(crate) struct AckSlot {
-    state: Mutex<State>,
+    answer: Mutex<Answer>,
     resolved: Condvar,
 }
 
 #[derive(Debug, Default)]
-enum State {
+enum Answer {
     /// Nobody knows yet.
     #[default]
     Pending,
@@ -43,62 +44,50 @@ enum State {
 impl AckSlot {
     /// Brings the answer. The first one counts.
     pub(crate) fn resolve(&self, result: Result<AckReply>) {
-        let mut state = self.lock();
-        match &*state {
-            State::Pending => {
-                *state = State::Resolved(result);
+        let mut answer = lock(&self.answer);
+        match &*answer {
+            Answer::Pending => {
+                *answer = Answer::Resolved(result);
                 // Who wakes up finds the lock free.
-                drop(state);
+                drop(answer);
                 self.resolved.notify_all();
             }
-            State::Forward(channel) => {
+            Answer::Forward(channel) => {
                 // Nobody listens any more: nobody misses it.
                 let _ = channel.try_send(result);
-                *state = State::Taken;
+                *answer = Answer::Taken;
             }
-            State::Resolved(_) | State::Taken => {}
+            Answer::Resolved(_) | Answer::Taken => {}
         }
     }
 
     /// Blocks until the answer is here, or the limit passes: then `None`.
     pub(crate) fn wait(&self, limit: Option<Duration>) -> Option<Result<AckReply>> {
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
-        let mut state = self.lock();
+        let mut answer = lock(&self.answer);
         loop {
-            if let State::Resolved(_) = &*state {
-                if let State::Resolved(result) = std::mem::replace(&mut *state, State::Taken) {
+            if let Answer::Resolved(_) = &*answer {
+                if let Answer::Resolved(result) = std::mem::replace(&mut *answer, Answer::Taken) {
                     return Some(result);
                 }
             }
-            state = match deadline {
-                None => self.resolved.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(deadline) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return None;
-                    }
-                    self.resolved
-                        .wait_timeout(state, left)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0
-                }
-            };
+            let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                return None;
+            }
+            answer = answer.wait(&self.resolved, left);
         }
     }
 
     /// Sends the answer to a channel, now or when it comes.
     pub(crate) fn forward(&self, channel: Sender<Result<AckReply>>) {
-        let mut state = self.lock();
-        *state = match std::mem::replace(&mut *state, State::Taken) {
-            State::Resolved(result) => {
+        let mut answer = lock(&self.answer);
+        *answer = match std::mem::replace(&mut *answer, Answer::Taken) {
+            Answer::Resolved(result) => {
                 let _ = channel.try_send(result);
-                State::Taken
+                Answer::Taken
             }
-            _ => State::Forward(channel),
+            _ => Answer::Forward(channel),
         };
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,17 +1,17 @@
 //! The thread that runs the user's callbacks.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::driver::ack_slot::AckCallback;
-use crate::driver::threads::spawn;
 use crate::error::Result;
 use crate::event::status::{ManagerEvent, Status};
 use crate::event::{AckReply, Event};
 use crate::payload::Payload;
-use crate::sync::lock::log_later;
+use crate::sync::lock::{lock, lock_callback, log_later};
+use crate::sync::threads::{Role, spawn};
 
 /// A callback for events.
 pub(crate) type EventCallback = Arc<Mutex<dyn FnMut(Event) + Send>>;
@@ -48,7 +48,7 @@ impl Dispatcher {
         }
         let (sender, receiver): (_, Receiver<Call>) = unbounded();
         let calls = receiver.clone();
-        spawn("siot-call", self.stack_size, move || {
+        spawn(Role::Callbacks, Some(self.stack_size), move || {
             for call in calls {
                 call.run();
             }
@@ -69,9 +69,9 @@ impl Call {
     fn run(self) {
         let call = AssertUnwindSafe(|| match self {
             // The event's place in the receive buffer is free as soon as its callback runs.
-            Self::Event(callback, event) => lock(&callback)(event.received()),
-            Self::Status(callback, status) => lock(&callback)(status),
-            Self::Manager(callback, event) => lock(&callback)(event),
+            Self::Event(callback, event) => lock_callback(&callback)(event.received()),
+            Self::Status(callback, status) => lock_callback(&callback)(status),
+            Self::Manager(callback, event) => lock_callback(&callback)(event),
             Self::Ack(callback, result) => {
                 let callback = lock(&callback).take();
                 if let Some(callback) = callback {
@@ -83,9 +83,4 @@ impl Call {
             log_later!(Error, "a callback panicked; the connection goes on");
         }
     }
-}
-
-/// A callback that panicked is called again all the same.
-fn lock<T: ?Sized>(callback: &Mutex<T>) -> MutexGuard<'_, T> {
-    callback.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 use crossbeam_channel::{Receiver, Sender};
 
@@ -12,7 +12,7 @@ use crate::event::status::Status;
 use crate::net::Signal;
 use crate::options::{Limits, WhenFull};
 use crate::sync::budget::{Budget, Permit};
-use crate::sync::lock::log_later;
+use crate::sync::lock::{lock, log_later};
 
 /// The number of a callback, to remove it by; see [`Socket::off`](crate::Socket::off).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -243,10 +243,6 @@ impl Listener {
             Sink::Callback(callback) => dispatcher.call(Call::Event(Arc::clone(callback), event)),
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The receive buffer of one connection: an account over the queues of all its listeners.

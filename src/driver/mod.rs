@@ -7,5 +7,4 @@ pub(crate) mod client;
 mod clock;
 mod dispatch;
 pub(crate) mod listeners;
-mod threads;
 mod timer;

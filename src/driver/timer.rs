@@ -17,6 +17,7 @@ use super::clock::now;
 use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sync::lock::{lock, log_later};
+use crate::sync::threads::{Role, spawn};
 
 static TABLE: Mutex<Table> =
     Mutex::new(Table { deadlines: BTreeMap::new(), drivers: 0, timer: None });
@@ -50,13 +51,7 @@ pub(super) fn register() -> Result<()> {
             })?,
         );
         let of_thread = Arc::clone(&timer);
-        std::thread::Builder::new()
-            .name("siot-timer".into())
-            .stack_size(STACK_SIZE)
-            .spawn(move || run(&of_thread))
-            .map_err(|error| {
-                Error::new(ErrorKind::Resource, "cannot start the timer thread").with_source(error)
-            })?;
+        spawn(Role::Timer, Some(STACK_SIZE), move || run(&of_thread))?;
         table.timer = Some(timer);
     }
     table.drivers += 1;

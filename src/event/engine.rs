@@ -1,4 +1,4 @@
-//! Floor 1: what those see who look below the sockets, at the Engine.IO session.
+//! What those see who look below the sockets, at the Engine.IO session.
 
 use std::fmt;
 use std::sync::Arc;

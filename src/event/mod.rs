@@ -1,4 +1,4 @@
-//! Floor 1: what a user receives: events, and the answers to their own.
+//! Floor 3: what a user receives: events, and the answers to their own.
 
 pub(crate) mod engine;
 pub(crate) mod status;

@@ -1,4 +1,4 @@
-//! Floor 0: what a user can set. Plain data with documented defaults.
+//! Floor 1: what a user can set. Plain data with documented defaults.
 
 pub(crate) mod buffer;
 pub(crate) mod endpoint;

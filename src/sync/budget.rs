@@ -1,4 +1,4 @@
-//! Floor 1: the account of received events that no consumer has taken yet.
+//! The account of received events that no consumer has taken yet.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

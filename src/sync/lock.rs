@@ -1,4 +1,4 @@
-//! Floor 0: mutexes under which no line of the log is written.
+//! Mutexes under which no line of the log is written.
 //!
 //! A logger is a user's code: it may write to a file, or emit what it gets by a socket of ours. So
 //! whatever [`log_later!`] says while a [`Locked`] exists in its thread is kept, and given to the
@@ -68,12 +68,27 @@ pub(crate) fn try_lock<T>(mutex: &Mutex<T>) -> Option<Locked<'_, T>> {
     Some(Locked { guard, quiet })
 }
 
+/// Locks a user's callback, and holds back no line of the log while it is locked.
+///
+/// A callback may run for as long as it likes, and what its thread logs meanwhile (about the emits
+/// that it makes, for example) has to reach the logger at once, not when it returns. That is safe,
+/// unlike under a lock of our own state: only the thread that runs callbacks takes this lock, so
+/// no logger can come to wait for it. A callback that panicked is called again all the same.
+pub(crate) fn lock_callback<T: ?Sized>(callback: &Mutex<T>) -> MutexGuard<'_, T> {
+    callback.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl<T> Locked<'_, T> {
-    /// Releases the lock until the condition is notified, or the limit passes.
-    pub(crate) fn wait(self, condition: &Condvar, limit: Duration) -> Self {
+    /// Releases the lock until the condition is notified, or the limit passes; `None` is no limit.
+    /// It may return before either.
+    pub(crate) fn wait(self, condition: &Condvar, limit: Option<Duration>) -> Self {
         let Self { guard, quiet } = self;
-        let (guard, _) =
-            condition.wait_timeout(guard, limit).unwrap_or_else(PoisonError::into_inner);
+        let guard = match limit {
+            None => condition.wait(guard).unwrap_or_else(PoisonError::into_inner),
+            Some(limit) => {
+                condition.wait_timeout(guard, limit).unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
         Self { guard, quiet }
     }
 }
@@ -140,4 +155,73 @@ fn take(kept: &RefCell<Kept>) -> Option<Vec<Line>> {
     }
     kept.logging = true;
     Some(std::mem::take(&mut kept.lines))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::mpsc::channel;
+    use std::thread;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(60);
+
+    /// A mutex whose owner panicked while it was locked.
+    fn poisoned<T: Send + 'static>(value: T) -> Arc<Mutex<T>> {
+        let mutex = Arc::new(Mutex::new(value));
+        let of_thread = Arc::clone(&mutex);
+        let panicked = thread::spawn(move || {
+            let _guard = of_thread.lock();
+            std::panic::resume_unwind(Box::new(()));
+        });
+        assert!(panicked.join().is_err() && mutex.is_poisoned());
+        mutex
+    }
+
+    #[test]
+    fn a_lock_that_a_panic_has_poisoned_is_locked_all_the_same() {
+        let mutex = poisoned(7);
+        assert_eq!(*lock(&mutex), 7);
+        assert_eq!(try_lock(&mutex).map(|locked| *locked), Some(7));
+        let callback: Arc<Mutex<dyn FnMut() -> i32 + Send>> = poisoned(|| 8);
+        assert_eq!(lock_callback(&callback)(), 8);
+    }
+
+    #[test]
+    fn lines_are_held_back_under_a_lock_but_not_while_a_callback_runs() {
+        let held_back = || KEPT.with(|kept| kept.borrow().locks > 0);
+        let mutex = Mutex::new(());
+        let locked = lock(&mutex);
+        assert!(held_back());
+        drop(locked);
+        let callback = Mutex::new(held_back);
+        assert!(!lock_callback(&callback)());
+    }
+
+    #[test]
+    fn a_wait_with_and_without_a_limit_ends_by_the_notice() {
+        for limit in [None, Some(LIMIT)] {
+            let shared = Arc::new((poisoned(false), Condvar::new()));
+            let of_thread = Arc::clone(&shared);
+            let (done, ended) = channel();
+            thread::spawn(move || {
+                let (mutex, condition) = &*of_thread;
+                let mut told = lock(mutex);
+                while !*told {
+                    told = told.wait(condition, limit);
+                }
+                done.send(()).unwrap();
+            });
+            *lock(&shared.0) = true;
+            shared.1.notify_all();
+            ended.recv_timeout(LIMIT).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_wait_ends_with_its_limit() {
+        let (mutex, condition) = (Mutex::new(()), Condvar::new());
+        drop(lock(&mutex).wait(&condition, Some(Duration::from_millis(1))));
+    }
 }

@@ -1,8 +1,9 @@
-//! Floor 1: what threads share: locks under which nothing is logged, and the queues between a
-//! connection and its consumers.
+//! Floor 1: what threads share: locks under which nothing is logged, roles of threads, and the queues
+//! between a connection and its consumers.
 
 pub(crate) mod account;
 pub(crate) mod budget;
 pub(crate) mod gate;
 pub(crate) mod lock;
 pub(crate) mod mailbox;
+pub(crate) mod threads;

@@ -50,10 +50,10 @@ impl Socket {
     pub(crate) fn new(
         manager: Manager,
         id: NamespaceId,
-        name: &str,
+        name: Arc<str>,
         ack_timeout: Option<Duration>,
     ) -> Self {
-        Self { inner: Arc::new(Inner { manager, id, name: name.into(), ack_timeout }) }
+        Self { inner: Arc::new(Inner { manager, id, name, ack_timeout }) }
     }
 
     pub(crate) fn from_inner(inner: Arc<Inner>) -> Self {
@@ -190,7 +190,7 @@ impl Socket {
     /// [`ErrorKind::Payload`](crate::ErrorKind::Payload) when it is no object, or has binary data.
     pub fn set_auth<T: Serialize>(&self, auth: T) -> Result<()> {
         let auth = NamespaceAuth::Fixed(Payload::value(&auth)?);
-        self.driver().namespace(&self.inner.name, Some(auth));
+        drop(self.driver().set_auth(self.inner.id, auth));
         Ok(())
     }
 
@@ -200,7 +200,7 @@ impl Socket {
         &self,
         auth: impl Fn() -> Result<T> + Send + Sync + 'static,
     ) {
-        self.driver().namespace(&self.inner.name, Some(auth_function(auth)));
+        drop(self.driver().set_auth(self.inner.id, auth_function(auth)));
     }
 
     /// Joins the namespace, now and after each reconnection; opens the connection if need be. It
@@ -287,7 +287,7 @@ impl Socket {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.manager.forget(self.id);
+        self.manager.forget(self.id, &self.name);
     }
 }
 

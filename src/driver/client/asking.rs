@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::Driver;
 use crate::core::ids::NamespaceId;
 use crate::driver::dispatch::AuthFunction;
-use crate::driver::threads::spawn;
 use crate::error::{Error, ErrorKind, Result};
 use crate::payload::Payload;
+use crate::sync::threads::{Role, spawn};
 
 impl Driver {
     /// Asks for the credentials of a namespace, on a thread of its own: the function may take its
@@ -25,7 +25,7 @@ impl Driver {
             return;
         }
         let driver = self.this.clone();
-        let asking = spawn("siot-auth", self.stack_size, move || {
+        let asking = spawn(Role::Auth, Some(self.stack_size), move || {
             let mut next = Some(function);
             while let Some(function) = next {
                 let auth = catch_unwind(AssertUnwindSafe(|| function())).unwrap_or_else(|_| {

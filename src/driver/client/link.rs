@@ -9,13 +9,13 @@ use crate::core::client::Phase;
 use crate::core::engine::Loss;
 use crate::core::ids::LinkId;
 use crate::core::time::Timestamp;
-use crate::driver::threads::spawn;
 use crate::error::{Reached, Result};
 use crate::event::status::ManagerEvent;
 use crate::net::signal::News;
 use crate::net::{Request, Signal};
 use crate::options::Transport;
 use crate::sync::lock::log_later;
+use crate::sync::threads::{Role, spawn};
 
 /// What comes sooner than this after what came before is left to the thread, which then writes
 /// all that has come meanwhile at once.
@@ -125,7 +125,7 @@ impl Driver {
             request.endpoint,
             if upgrade { ", to upgrade the session" } else { "" }
         );
-        let started = self.start(link, Side::Reader, "siot-conn", move |signal| {
+        let started = self.start(link, Side::Reader, Role::Transport, move |signal| {
             if polling {
                 run_polling(&driver, link, request, &signal);
             } else {
@@ -142,7 +142,7 @@ impl Driver {
         &self,
         link: LinkId,
         side: Side,
-        name: &str,
+        role: Role,
         body: impl FnOnce(Arc<Signal>) + Send + 'static,
     ) -> Result<()> {
         let Some(driver) = self.this.upgrade() else { return Ok(()) };
@@ -160,7 +160,7 @@ impl Driver {
                 signal.cancel();
             }
         });
-        let started = spawn(name, self.stack_size, move || {
+        let started = spawn(role, Some(self.stack_size), move || {
             body(signal);
             driver.end(link, side);
         });

@@ -160,28 +160,35 @@ impl Driver {
         self.unlisten_all();
     }
 
-    /// Registers a namespace and where its credentials come from.
-    pub(crate) fn namespace(&self, name: &str, auth: Option<NamespaceAuth>) -> NamespaceId {
-        // What is replaced may run a user's code when it is dropped: not under the lock.
-        let (id, _replaced) = self.run_with(|monitor, _| {
+    /// The number of a namespace, which is made where there is none of this name.
+    pub(crate) fn register_namespace(&self, name: &str) -> NamespaceId {
+        self.run_with(|monitor, _| {
             let id = monitor.core.namespace_id(name);
             while monitor.listeners.len() <= id.0 as usize {
                 monitor.listeners.push(Listeners::default());
             }
-            let replaced = match auth {
-                None => None,
-                Some(NamespaceAuth::Fixed(payload)) => {
-                    monitor.core.set_auth(id, Auth::Fixed(payload));
-                    monitor.auth_functions.remove(&id)
-                }
-                Some(NamespaceAuth::Function(function)) => {
-                    monitor.core.set_auth(id, Auth::Ask);
-                    monitor.auth_functions.insert(id, function)
-                }
-            };
-            (id, replaced)
-        });
-        id
+            id
+        })
+    }
+
+    /// Sets where the credentials of a namespace come from, and gives the function that is
+    /// replaced: dropping it may run a user's code, so no lock may be held then.
+    #[must_use = "it has to be dropped when no lock is held"]
+    pub(crate) fn set_auth(
+        &self,
+        namespace: NamespaceId,
+        auth: NamespaceAuth,
+    ) -> Option<AuthFunction> {
+        self.run_with(|monitor, _| match auth {
+            NamespaceAuth::Fixed(payload) => {
+                monitor.core.set_auth(namespace, Auth::Fixed(payload));
+                monitor.auth_functions.remove(&namespace)
+            }
+            NamespaceAuth::Function(function) => {
+                monitor.core.set_auth(namespace, Auth::Ask);
+                monitor.auth_functions.insert(namespace, function)
+            }
+        })
     }
 
     /// Looks at the state without changing it.

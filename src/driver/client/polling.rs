@@ -14,6 +14,7 @@ use crate::net::{Http, Request, Signal};
 use crate::options::Transport;
 use crate::proto::dialect::Dialect;
 use crate::proto::packet::Packet;
+use crate::sync::threads::Role;
 
 /// How many packets are handed on at a time.
 const BATCH: usize = 64;
@@ -120,7 +121,7 @@ impl Poller<'_> {
         let driver = Arc::clone(self.driver);
         let link = self.link;
         let sid = sid.to_owned();
-        self.driver.start(link, Side::Writer, "siot-post", move |signal| {
+        self.driver.start(link, Side::Writer, Role::Poster, move |signal| {
             let http = driver.net.http(&signal);
             if let Err(error) = post(&driver, link, dialect, &sid, &http, &signal) {
                 driver.lose(link, Loss::Failed(error));

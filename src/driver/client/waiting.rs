@@ -1,6 +1,6 @@
 //! The calls that may block the caller.
 
-use std::sync::{Mutex, PoisonError, Weak};
+use std::sync::{Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use super::{AckHandle, Driver, Monitor};
@@ -10,6 +10,8 @@ use crate::core::ids::NamespaceId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Reply;
 use crate::payload::Payload;
+use crate::sync::lock::lock;
+use crate::sync::threads::{Role, role};
 
 impl Driver {
     /// Sends an event; waits for room in the send buffer where the policy says so.
@@ -23,25 +25,6 @@ impl Driver {
             check_may_wait()?;
             let size = emit.payload.size();
             self.wait_until(None, |monitor| monitor.core.has_room_to_emit(namespace, size));
-        }
-    }
-
-    fn reply(
-        &self,
-        namespace: NamespaceId,
-        session: u32,
-        ack: u64,
-        mut payload: Payload,
-    ) -> Result<()> {
-        loop {
-            match self.run(|core, now| core.reply(namespace, session, ack, payload, now)) {
-                Ok(()) => return Ok(()),
-                Err(Refused::Error(error)) => return Err(error),
-                Err(Refused::Full(back)) => payload = back,
-            }
-            check_may_wait()?;
-            let size = payload.size();
-            self.wait_until(None, |monitor| monitor.core.has_room_to_reply(size));
         }
     }
 
@@ -108,11 +91,8 @@ impl Driver {
             if condition(&mut monitor) {
                 break true;
             }
-            let left = match deadline {
-                None => Duration::from_secs(3600),
-                Some(deadline) => deadline.saturating_duration_since(Instant::now()),
-            };
-            if left.is_zero() {
+            let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
                 break false;
             }
             monitor = monitor.wait(&self.changed, left);
@@ -130,15 +110,14 @@ fn too_late(what: &str, limit: Duration, cause: Option<Error>) -> Error {
     }
 }
 
-/// A thread of a transport must not wait for room that nobody but itself can make. It comes here
-/// where the program's logger emits what it is given.
+/// A thread that keeps connections going must not wait for room that nobody but itself can make.
+/// It comes here where the program's logger emits what it is given.
 fn check_may_wait() -> Result<()> {
-    let thread = std::thread::current();
-    match thread.name() {
-        Some("siot-conn" | "siot-post" | "siot-timer") => {
+    match role() {
+        Some(Role::Transport | Role::Poster | Role::Timer) => {
             Err(Error::new(ErrorKind::BufferFull, "no room to send, and no time to wait for it"))
         }
-        _ => Ok(()),
+        Some(Role::Callbacks | Role::Auth | Role::Dns) | None => Ok(()),
     }
 }
 
@@ -151,20 +130,35 @@ pub(super) struct WayBack {
 }
 
 impl Reply for WayBack {
-    fn reply(&self, payload: Payload) -> Result<()> {
-        let mut ack = self.ack.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(number) = *ack else {
-            return Err(Error::new(
-                ErrorKind::InvalidOption,
-                "this event was acknowledged already",
-            ));
-        };
-        let Some(driver) = self.driver.upgrade() else {
-            return Err(Error::new(ErrorKind::Disconnected, "the connection is gone"));
-        };
-        driver.reply(self.namespace, self.session, number, payload)?;
-        // Only now: what was refused may be tried with something smaller.
-        *ack = None;
-        Ok(())
+    fn reply(&self, mut payload: Payload) -> Result<()> {
+        loop {
+            // Before the lock, and so dropped after it: this may be the last reference.
+            let driver = self.driver.upgrade();
+            let mut ack = lock(&self.ack);
+            let Some(number) = *ack else {
+                return Err(Error::new(
+                    ErrorKind::InvalidOption,
+                    "this event was acknowledged already",
+                ));
+            };
+            let Some(driver) = &driver else {
+                return Err(Error::new(ErrorKind::Disconnected, "the connection is gone"));
+            };
+            let (namespace, session) = (self.namespace, self.session);
+            match driver.run(|core, now| core.reply(namespace, session, number, payload, now)) {
+                // Only now: what was refused may be tried with something smaller.
+                Ok(()) => {
+                    *ack = None;
+                    return Ok(());
+                }
+                Err(Refused::Error(error)) => return Err(error),
+                Err(Refused::Full(back)) => payload = back,
+            }
+            // Not over the wait, during which another thread may answer: then this one is told so.
+            drop(ack);
+            check_may_wait()?;
+            let size = payload.size();
+            driver.wait_until(None, |monitor| monitor.core.has_room_to_reply(size));
+        }
     }
 }

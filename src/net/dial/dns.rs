@@ -4,12 +4,12 @@ use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 
 use rustix::event::PollFlags;
 
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::net::signal::{Signal, event_descriptor, raise};
+use crate::sync::threads::{Role, spawn};
 
 /// Looks up names, one at a time: a name server that never answers holds one thread, not one
 /// for each attempt.
@@ -75,13 +75,8 @@ impl Resolver {
             result: Mutex::new(None),
         });
         let for_thread = Arc::clone(&look_up);
-        thread::Builder::new()
-            .name("siot-dns".to_owned())
-            .spawn(move || for_thread.run(ask))
-            .map_err(|error| {
-                Error::new(ErrorKind::Resource, "cannot start the thread `siot-dns`")
-                    .with_source(error)
-            })?;
+        // The system's stack size: what getaddrinfo(3) loads may take any.
+        spawn(Role::Dns, None, move || for_thread.run(ask))?;
         *running = Some(Arc::clone(&look_up));
         Ok(look_up)
     }
@@ -119,6 +114,7 @@ impl LookUp {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc::{Sender, channel};
+    use std::thread;
     use std::time::Duration;
 
     use super::*;

@@ -1,0 +1,107 @@
+//! Starting threads, and knowing afterwards which one is which.
+
+use std::cell::Cell;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// What a thread of ours is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Opens a transport, reads from it, and writes where nobody else does.
+    Transport,
+    /// Posts, while long-polling is in use.
+    #[cfg_attr(not(feature = "polling"), allow(dead_code))]
+    Poster,
+    /// Sees to the deadlines of all connections.
+    Timer,
+    /// Runs the callbacks of one connection.
+    Callbacks,
+    /// Asks the user's function for credentials.
+    Auth,
+    /// Looks up a host name.
+    Dns,
+}
+
+impl Role {
+    /// The name of the thread, as tools show it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Transport => "siot-conn",
+            Self::Poster => "siot-post",
+            Self::Timer => "siot-timer",
+            Self::Callbacks => "siot-call",
+            Self::Auth => "siot-auth",
+            Self::Dns => "siot-dns",
+        }
+    }
+}
+
+thread_local! {
+    static ROLE: Cell<Option<Role>> = const { Cell::new(None) };
+}
+
+/// What the calling thread is there for; `None` where it is none of ours.
+///
+/// Not by its name, which a thread of the program may have as well.
+pub(crate) fn role() -> Option<Role> {
+    ROLE.get()
+}
+
+/// Starts a thread, whose stack is as large as the system has it where no size is given. That the
+/// system has no thread to give is an error like any other.
+pub(crate) fn spawn(
+    role: Role,
+    stack_size: Option<usize>,
+    body: impl FnOnce() + Send + 'static,
+) -> Result<()> {
+    let name = role.name();
+    let mut builder = std::thread::Builder::new().name(name.to_owned());
+    if let Some(stack_size) = stack_size {
+        builder = builder.stack_size(stack_size);
+    }
+    let started = builder.spawn(move || {
+        ROLE.set(Some(role));
+        body();
+    });
+    started.map(drop).map_err(|error| {
+        Error::new(ErrorKind::Resource, format!("cannot start the thread {name}"))
+            .with_source(error)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_thread_knows_its_role_and_has_its_name() {
+        for role_given in
+            [Role::Transport, Role::Poster, Role::Timer, Role::Callbacks, Role::Auth, Role::Dns]
+        {
+            let (told, tells) = channel();
+            spawn(role_given, None, move || {
+                let name = std::thread::current().name().map(str::to_owned);
+                told.send((role(), name)).unwrap();
+            })
+            .unwrap();
+            let (role, name) = tells.recv_timeout(Duration::from_secs(60)).unwrap();
+            assert_eq!((role, name.as_deref()), (Some(role_given), Some(role_given.name())));
+        }
+    }
+
+    #[test]
+    fn a_thread_of_the_program_has_no_role_whatever_its_name() {
+        let impostor = std::thread::Builder::new().name(Role::Transport.name().to_owned());
+        assert_eq!(impostor.spawn(role).unwrap().join().unwrap(), None);
+    }
+
+    #[test]
+    fn a_thread_that_cannot_be_started_is_an_error_that_names_it() {
+        let error = spawn(Role::Auth, Some(usize::MAX / 2), || ()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Resource);
+        assert!(error.message().contains("siot-auth"), "{error}");
+    }
+}
