@@ -1,79 +1,151 @@
 //! The thread that runs the user's callbacks.
+//!
+//! Each callback is a consumer with bounds of its own; the calls of all of them are one queue, in the
+//! order of what has happened. What a callback has captured is dropped on this thread, or on the
+//! user's that removes it, and never on a thread that a connection depends on.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
-
-use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::driver::ack_slot::AckCallback;
 use crate::error::Result;
 use crate::event::status::{ManagerEvent, Status};
 use crate::event::{AckReply, Event};
-use crate::payload::Payload;
-use crate::sync::lock::{lock, lock_callback, log_later};
+use crate::sync::account::{Account, Bounds};
+use crate::sync::gate::Gate;
+use crate::sync::lock::{lock_callback, log_later};
+use crate::sync::mailbox::{AccountId, Brought, Deliver, Mailbox};
 use crate::sync::threads::{Role, spawn};
 
-/// A callback for events.
-pub(crate) type EventCallback = Arc<Mutex<dyn FnMut(Event) + Send>>;
-/// A callback for news of the connection.
-pub(crate) type StatusCallback = Arc<Mutex<dyn FnMut(Status) + Send>>;
-/// A callback for news of a manager's connection.
-pub(crate) type ManagerCallback = Arc<Mutex<dyn FnMut(ManagerEvent) + Send>>;
-/// Gives the credentials of a namespace, at each connection.
-pub(crate) type AuthFunction = Arc<dyn Fn() -> Result<Payload> + Send + Sync>;
+/// A user's function.
+pub(crate) enum Function<T> {
+    /// It may be called any number of times.
+    Repeated(Box<dyn FnMut(T) + Send>),
+    /// It may be called once; `None` when it was.
+    Once(Option<Box<dyn FnOnce(T) + Send>>),
+}
+
+/// A user's function, as its listener and the calls that wait share it.
+pub(crate) type Callback<T> = Arc<Mutex<Function<T>>>;
 
 /// One call that waits for the dispatch thread.
-pub(super) enum Call {
-    Event(EventCallback, Event),
-    Status(StatusCallback, Status),
-    Manager(ManagerCallback, ManagerEvent),
+pub(crate) enum Call {
+    /// With what is to be done after the call.
+    Event(Callback<Event>, Event, Option<Box<dyn FnOnce() + Send>>),
+    Status(Callback<Status>, Status),
+    Manager(Callback<ManagerEvent>, ManagerEvent),
     Ack(AckCallback, Result<AckReply>),
 }
 
-/// The queue of calls. The thread starts with the first callback and ends with the queue.
+impl Deliver for Call {
+    fn size(&self) -> usize {
+        match self {
+            Self::Event(_, event, _) => event.size(),
+            Self::Ack(_, Ok(reply)) => reply.size(),
+            Self::Status(..) | Self::Manager(..) | Self::Ack(_, Err(_)) => 0,
+        }
+    }
+}
+
+/// The queue of calls. The thread starts with the first callback and ends behind the queue.
 pub(super) struct Dispatcher {
     stack_size: usize,
-    queue: Option<(Sender<Call>, Receiver<Call>)>,
+    mailbox: Arc<Mailbox<Call>>,
+    /// The consumer that answers to acknowledgements are for.
+    acks: AccountId,
+    is_running: bool,
 }
 
 impl Dispatcher {
-    pub(super) fn new(stack_size: usize) -> Self {
-        Self { stack_size, queue: None }
+    /// A queue whose calls for acknowledgements have these bounds.
+    pub(super) fn new(stack_size: usize, acks: Bounds, gate: &Arc<Gate>) -> Self {
+        let mailbox = Mailbox::new(gate);
+        let acks = mailbox.open_account(acks);
+        Self { stack_size, mailbox, acks, is_running: false }
     }
 
     /// Makes sure that the thread runs.
     pub(super) fn start(&mut self) -> Result<()> {
-        if self.queue.is_some() {
+        if self.is_running {
             return Ok(());
         }
-        let (sender, receiver): (_, Receiver<Call>) = unbounded();
-        let calls = receiver.clone();
+        let calls = Arc::clone(&self.mailbox);
         spawn(Role::Callbacks, Some(self.stack_size), move || {
-            for call in calls {
+            while let Ok(call) = calls.take(None) {
                 call.run();
             }
         })?;
-        self.queue = Some((sender, receiver));
+        self.is_running = true;
         Ok(())
     }
 
-    pub(super) fn call(&self, call: Call) {
-        if let Some((queue, _)) = &self.queue {
-            // The receiver lives as long as the sender: here.
-            let _ = queue.send(call);
-        }
+    /// Adds a callback.
+    pub(super) fn open_account(&self, bounds: Bounds) -> AccountId {
+        self.mailbox.open_account(bounds)
+    }
+
+    /// Whether the thread, when it has nothing to do, is a reason to read on: there are callbacks for
+    /// received events.
+    pub(super) fn set_may_hunger(&self, may_hunger: bool) {
+        self.mailbox.set_may_hunger(may_hunger);
+    }
+
+    /// Removes a callback; gives the calls that waited, to be dropped by the caller.
+    pub(super) fn close_account(&self, account: AccountId) -> Vec<Call> {
+        self.mailbox.close_account(account)
+    }
+
+    /// Withdraws the calls of a callback that wait; to be dropped by the caller.
+    pub(super) fn clear(&self, account: AccountId) -> Vec<Call> {
+        self.mailbox.clear(account)
+    }
+
+    pub(super) fn call(&self, account: AccountId, call: Call) -> Brought<Call> {
+        self.mailbox.bring(account, call)
+    }
+
+    /// Calls with an answer, or with the error that stands for it.
+    pub(super) fn answer(&self, callback: AckCallback, result: Result<AckReply>) -> Brought<Call> {
+        self.call(self.acks, Call::Ack(callback, result))
+    }
+
+    /// The consumer that answers are for.
+    pub(super) fn acks(&self) -> AccountId {
+        self.acks
+    }
+
+    pub(super) fn look<R>(
+        &self,
+        account: AccountId,
+        look: impl FnOnce(&Account) -> R,
+    ) -> Option<R> {
+        self.mailbox.look(account, look)
+    }
+
+    /// How many calls with answers wait.
+    pub(super) fn waiting_answers(&self) -> usize {
+        self.look(self.acks, Account::len).unwrap_or_default()
+    }
+}
+
+impl Drop for Dispatcher {
+    fn drop(&mut self) {
+        self.mailbox.close();
     }
 }
 
 impl Call {
     fn run(self) {
+        // The end of what was captured is the user's code too.
         let call = AssertUnwindSafe(|| match self {
-            // The event's place in the receive buffer is free as soon as its callback runs.
-            Self::Event(callback, event) => lock_callback(&callback)(event.received()),
-            Self::Status(callback, status) => lock_callback(&callback)(status),
-            Self::Manager(callback, event) => lock_callback(&callback)(event),
+            Self::Event(callback, event, after) => {
+                call(callback, event);
+                after.into_iter().for_each(|after| after());
+            }
+            Self::Status(callback, status) => call(callback, status),
+            Self::Manager(callback, event) => call(callback, event),
             Self::Ack(callback, result) => {
-                let callback = lock(&callback).take();
+                let callback = lock_callback(&callback).take();
                 if let Some(callback) = callback {
                     callback(result);
                 }
@@ -82,5 +154,20 @@ impl Call {
         if catch_unwind(call).is_err() {
             log_later!(Error, "a callback panicked; the connection goes on");
         }
+    }
+}
+
+fn call<T>(callback: Callback<T>, argument: T) {
+    let once = match &mut *lock_callback(&callback) {
+        Function::Repeated(function) => {
+            function(argument);
+            return;
+        }
+        Function::Once(function) => function.take(),
+    };
+    // What else holds it has nothing of the user's any more.
+    drop(callback);
+    if let Some(function) = once {
+        function(argument);
     }
 }

@@ -1,18 +1,16 @@
-//! Who receives what: subscriptions and callbacks of one namespace.
+//! Who receives what: the subscriptions and the callbacks of one namespace.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::Thread;
 
-use crossbeam_channel::{Receiver, Sender};
-
-use super::dispatch::{Call, Dispatcher, EventCallback};
+use super::dispatch::{Call, Callback, Dispatcher};
 use crate::event::Event;
 use crate::event::status::Status;
-use crate::net::Signal;
-use crate::options::{Limits, WhenFull};
-use crate::sync::budget::{Budget, Permit};
-use crate::sync::lock::{lock, log_later};
+use crate::sync::account::Account;
+use crate::sync::lock::log_later;
+use crate::sync::mailbox::{AccountId, Brought, Deliver, Mailbox, ONLY};
 
 /// The number of a callback, to remove it by; see [`Socket::off`](crate::Socket::off).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,24 +24,31 @@ impl ListenerId {
     }
 }
 
-/// How many pieces of news wait for a reader who does not read. The oldest give way.
-const NEWS: usize = 64;
-
 /// The listeners of one namespace.
 #[derive(Default)]
 pub(crate) struct Listeners {
-    by_event: HashMap<Box<str>, Vec<Listener>>,
-    any: Vec<Listener>,
-    outgoing: Vec<Listener>,
-    statuses: Vec<(ListenerId, StatusSink)>,
+    by_event: HashMap<Box<str>, Vec<Listener<Event>>>,
+    any: Vec<Listener<Event>>,
+    outgoing: Vec<Listener<Event>>,
+    statuses: Vec<Listener<Status>>,
 }
 
-/// A listener. Dropping it may run a user's code (the end of a callback's captures), so it is
-/// dropped outside of the lock.
-pub(super) struct Listener {
-    id: ListenerId,
-    once: bool,
-    sink: Sink,
+/// A listener. Dropping it may run a user's code (the end of what a callback has captured), so it
+/// is dropped outside of the lock, and never on a thread that a connection depends on.
+pub(super) struct Listener<T> {
+    pub(super) id: ListenerId,
+    pub(super) sink: Sink<T>,
+    calls: Calls,
+}
+
+/// How often a listener is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Calls {
+    Any,
+    /// Once, and that has not been.
+    Once,
+    /// Once, and the call waits for its turn. The dispatch thread removes the listener then.
+    Called,
 }
 
 /// Which events a listener wants.
@@ -64,24 +69,44 @@ pub(crate) enum Order {
     Last,
 }
 
-/// Where events go.
-#[derive(Clone)]
-pub(crate) enum Sink {
-    /// A subscription; the receiver serves to take out the oldest.
-    Channel(Sender<Event>, Receiver<Event>),
-    /// A callback.
-    Callback(EventCallback),
+/// Where what a listener gets goes.
+pub(crate) enum Sink<T> {
+    /// To a subscription.
+    Mailbox(Arc<Mailbox<T>>),
+    /// To the dispatch thread, on this account.
+    Callback(Callback<T>, AccountId),
 }
 
-/// Where statuses go.
-pub(crate) type StatusSink = NewsSink<Status>;
+/// Takes what follows from deliveries: whom to wake, what to drop, which consumer is full.
+pub(super) trait Follow {
+    /// Somebody waits for what was delivered.
+    fn wake(&mut self, waiter: Thread);
 
-/// Where news goes.
-pub(crate) enum NewsSink<T> {
-    /// A subscription; the receiver serves to take out the oldest.
-    Channel(Sender<T>, Receiver<T>),
-    /// A callback.
-    Callback(Arc<Mutex<dyn FnMut(T) + Send>>),
+    /// A consumer of received events is full, and pushes back.
+    fn full(&mut self, consumer: Consumer);
+
+    /// Received events were dropped for want of room.
+    fn lost(&mut self, count: usize, of: &Event);
+
+    /// What is to be done once a callback that is called once has been.
+    fn after_once(&self, listener: ListenerId) -> Box<dyn FnOnce() + Send>;
+}
+
+/// A consumer that may push back.
+#[derive(Clone)]
+pub(super) struct Consumer {
+    pub(super) id: ConsumerId,
+    /// Which it is, as it is told to the user: of the event that filled it.
+    pub(super) what: String,
+    pub(super) mailbox: Option<Arc<Mailbox<Event>>>,
+}
+
+/// By what a consumer is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ConsumerId {
+    Subscription(ListenerId),
+    /// A callback, or the callbacks for acknowledgements.
+    Callback(AccountId),
 }
 
 impl Listeners {
@@ -90,11 +115,11 @@ impl Listeners {
         &mut self,
         scope: Scope<'_>,
         order: Order,
-        once: bool,
-        sink: Sink,
+        calls: Calls,
+        sink: Sink<Event>,
     ) -> ListenerId {
         let id = ListenerId::new();
-        let listener = Listener { id, once, sink };
+        let listener = Listener { id, sink, calls };
         let list = match scope {
             Scope::Event(event) => self.by_event.entry(event.into()).or_default(),
             Scope::Any => &mut self.any,
@@ -107,210 +132,291 @@ impl Listeners {
         id
     }
 
-    pub(super) fn add_status(&mut self, sink: StatusSink) -> ListenerId {
+    pub(super) fn add_status(&mut self, sink: Sink<Status>) -> ListenerId {
         let id = ListenerId::new();
-        self.statuses.push((id, sink));
+        self.statuses.push(Listener { id, sink, calls: Calls::Any });
         id
     }
 
     /// How many listeners there are.
     pub(super) fn count(&self, scope: Scope<'_>) -> usize {
-        match scope {
-            Scope::Event(event) => self.by_event.get(event).map_or(0, Vec::len),
-            Scope::Any => self.any.len(),
-            Scope::Outgoing => self.outgoing.len(),
-        }
+        let list = match scope {
+            Scope::Event(event) => self.by_event.get(event),
+            Scope::Any => Some(&self.any),
+            Scope::Outgoing => Some(&self.outgoing),
+        };
+        list.map_or(0, |list| list.iter().filter(|listener| !listener.is_done()).count())
+    }
+
+    /// How many callbacks there are for events that are received.
+    pub(super) fn callbacks(&self) -> usize {
+        self.received().filter(|listener| listener.account().is_some()).count()
     }
 
     /// Takes out the callbacks of a scope. Subscriptions end by being dropped.
-    pub(super) fn remove_callbacks(&mut self, scope: Scope<'_>) -> Vec<Listener> {
+    pub(super) fn remove_callbacks(&mut self, scope: Scope<'_>) -> Vec<Listener<Event>> {
         let listeners = match scope {
             Scope::Event(event) => self.by_event.get_mut(event),
             Scope::Any => Some(&mut self.any),
             Scope::Outgoing => Some(&mut self.outgoing),
         };
         let removed = listeners.map(take_callbacks).unwrap_or_default();
-        self.by_event.retain(|_, listeners| !listeners.is_empty());
+        self.forget_empty();
         removed
     }
 
     /// Takes out the callbacks of all events.
-    pub(super) fn remove_all_callbacks(&mut self) -> Vec<Listener> {
+    pub(super) fn remove_all_callbacks(&mut self) -> Vec<Listener<Event>> {
         let removed = self.by_event.values_mut().flat_map(take_callbacks).collect();
-        self.by_event.retain(|_, listeners| !listeners.is_empty());
+        self.forget_empty();
         removed
     }
 
-    /// Takes out one listener.
-    pub(super) fn remove(&mut self, id: ListenerId) -> (Option<Listener>, Option<StatusSink>) {
-        let status = self.statuses.iter().position(|(listener, _)| *listener == id);
-        let status = status.map(|index| self.statuses.remove(index).1);
-        let event = [&mut self.any, &mut self.outgoing]
+    /// Takes out one listener to events.
+    pub(super) fn remove(&mut self, id: ListenerId) -> Option<Listener<Event>> {
+        let removed = [&mut self.any, &mut self.outgoing]
             .into_iter()
             .chain(self.by_event.values_mut())
-            .find_map(|listeners| take(listeners, |listener| listener.id == id));
-        self.by_event.retain(|_, listeners| !listeners.is_empty());
-        (event, status)
+            .find_map(|list| take(list, |listener| listener.id == id));
+        self.forget_empty();
+        removed
     }
 
-    /// Hands an event to everyone who wants it: first to those who want all. Listeners that were
-    /// waiting for just this one are added to `done`.
+    /// Takes out one listener to statuses.
+    pub(super) fn remove_status(&mut self, id: ListenerId) -> Option<Listener<Status>> {
+        take(&mut self.statuses, |listener| listener.id == id)
+    }
+
+    /// Withdraws the calls for received events that wait; they are given, to be dropped by the
+    /// caller. A callback that is called once and was not yet has its turn again.
+    pub(super) fn withdraw_calls(&mut self, dispatcher: &Dispatcher) -> Vec<Call> {
+        let mut withdrawn = Vec::new();
+        for listener in self.any.iter_mut().chain(self.by_event.values_mut().flatten()) {
+            let Some(account) = listener.account() else { continue };
+            let calls = dispatcher.clear(account);
+            if listener.calls == Calls::Called && !calls.is_empty() {
+                listener.calls = Calls::Once;
+            }
+            withdrawn.extend(calls);
+        }
+        withdrawn
+    }
+
+    /// What a listener has lost for want of room.
+    pub(super) fn lost(&self, id: ListenerId, dispatcher: &Dispatcher) -> Option<usize> {
+        let of_status = self.statuses.iter().find(|listener| listener.id == id);
+        if let Some(listener) = of_status {
+            return listener.lost(dispatcher);
+        }
+        let mut all = self.received().chain(&self.outgoing);
+        all.find(|listener| listener.id == id)?.lost(dispatcher)
+    }
+
+    /// Hands an event to everyone who wants it: first to those who want all.
     pub(super) fn deliver(
         &mut self,
         event: &Event,
-        inbox: &Inbox,
         dispatcher: &Dispatcher,
-        done: &mut Vec<Listener>,
+        follow: &mut impl Follow,
     ) {
         let specific = self.by_event.get_mut(event.name());
-        let mut wanted = false;
-        for listeners in std::iter::once(&mut self.any).chain(specific) {
-            let mut any_once = false;
-            for listener in listeners.iter() {
-                wanted = true;
-                any_once |= listener.once;
-                listener.deliver(event, inbox, dispatcher);
-            }
-            while any_once {
-                match take(listeners, |listener| listener.once) {
-                    Some(listener) => done.push(listener),
-                    None => any_once = false,
-                }
-            }
+        let mut is_wanted = false;
+        for listener in self.any.iter_mut().chain(specific.into_iter().flatten()) {
+            is_wanted |= listener.deliver(event, dispatcher, follow);
         }
-        if !wanted {
+        if !is_wanted {
             log_later!(Debug, "nobody listens to the event {:?}", event.name());
         }
     }
 
     /// Shows an event that was sent to everyone who wants to see it.
-    pub(super) fn show_sent(&self, event: &Event, inbox: &Inbox, dispatcher: &Dispatcher) {
-        for listener in &self.outgoing {
-            listener.deliver(event, inbox, dispatcher);
+    pub(super) fn show_sent(
+        &mut self,
+        event: &Event,
+        dispatcher: &Dispatcher,
+        follow: &mut impl Follow,
+    ) {
+        for listener in &mut self.outgoing {
+            listener.deliver(event, dispatcher, follow);
         }
     }
 
     /// Tells everyone who wants to know how the connection stands.
-    pub(super) fn tell(&self, status: &Status, dispatcher: &Dispatcher) {
-        for (_, sink) in &self.statuses {
-            sink.tell(status.clone(), |callback, status| {
-                dispatcher.call(Call::Status(callback, status));
-            });
+    pub(super) fn tell(&self, status: &Status, dispatcher: &Dispatcher, follow: &mut impl Follow) {
+        for listener in &self.statuses {
+            let waiter = listener.tell(status, dispatcher, Call::Status);
+            waiter.into_iter().for_each(|waiter| follow.wake(waiter));
         }
+    }
+
+    /// Ends all subscriptions; what is there can be read.
+    pub(super) fn close(&self) {
+        let events = self.received().chain(&self.outgoing);
+        events.for_each(|listener| listener.sink.close());
+        self.statuses.iter().for_each(|listener| listener.sink.close());
+    }
+
+    /// The accounts of all callbacks for events.
+    pub(super) fn event_accounts(&self) -> impl Iterator<Item = AccountId> {
+        self.received().chain(&self.outgoing).filter_map(Listener::account)
+    }
+
+    fn received(&self) -> impl Iterator<Item = &Listener<Event>> {
+        self.any.iter().chain(self.by_event.values().flatten())
+    }
+
+    fn forget_empty(&mut self) {
+        self.by_event.retain(|_, listeners| !listeners.is_empty());
     }
 }
 
-fn take_callbacks(listeners: &mut Vec<Listener>) -> Vec<Listener> {
+fn take_callbacks(listeners: &mut Vec<Listener<Event>>) -> Vec<Listener<Event>> {
     let all = std::mem::take(listeners);
-    let (callbacks, others) =
-        all.into_iter().partition(|listener| matches!(listener.sink, Sink::Callback(_)));
+    let (callbacks, others) = all.into_iter().partition(|listener| listener.account().is_some());
     *listeners = others;
     callbacks
 }
 
-fn take(listeners: &mut Vec<Listener>, which: impl Fn(&Listener) -> bool) -> Option<Listener> {
+fn take<T>(
+    listeners: &mut Vec<Listener<T>>,
+    which: impl Fn(&Listener<T>) -> bool,
+) -> Option<Listener<T>> {
     let index = listeners.iter().position(which)?;
     Some(listeners.remove(index))
 }
 
-impl<T> NewsSink<T> {
-    /// Passes on a piece of news; to a callback by way of the dispatch thread.
-    pub(super) fn tell(&self, news: T, call: impl FnOnce(Arc<Mutex<dyn FnMut(T) + Send>>, T)) {
-        match self {
-            Self::Channel(sender, receiver) => {
-                if receiver.len() >= NEWS {
-                    let _ = receiver.try_recv();
-                }
-                let _ = sender.try_send(news);
-            }
-            Self::Callback(callback) => call(Arc::clone(callback), news),
-        }
+impl<T: Deliver> Listener<T> {
+    pub(super) fn new(sink: Sink<T>) -> Self {
+        Self { id: ListenerId::new(), sink, calls: Calls::Any }
     }
-}
 
-impl Listener {
-    fn deliver(&self, event: &Event, inbox: &Inbox, dispatcher: &Dispatcher) {
-        let oldest = match &self.sink {
-            Sink::Channel(_, receiver) => Some(receiver),
-            Sink::Callback(_) => None,
-        };
-        let Some(permit) = inbox.enter(event, oldest) else { return };
-        let event = event.with_permit(permit);
+    /// The account of a callback.
+    pub(super) fn account(&self) -> Option<AccountId> {
         match &self.sink {
-            Sink::Channel(sender, _) => {
-                let _ = sender.try_send(event);
+            Sink::Mailbox(_) => None,
+            Sink::Callback(_, account) => Some(*account),
+        }
+    }
+
+    /// It was called once, as it was to be.
+    fn is_done(&self) -> bool {
+        self.calls == Calls::Called
+    }
+
+    fn lost(&self, dispatcher: &Dispatcher) -> Option<usize> {
+        match &self.sink {
+            Sink::Mailbox(mailbox) => mailbox.look(ONLY, Account::lost),
+            Sink::Callback(_, account) => dispatcher.look(*account, Account::lost),
+        }
+    }
+
+    /// Passes on a piece of news; to a callback by way of the dispatch thread. Gives who waits for it.
+    pub(super) fn tell(
+        &self,
+        news: &T,
+        dispatcher: &Dispatcher,
+        call: impl FnOnce(Callback<T>, T) -> Call,
+    ) -> Option<Thread>
+    where
+        T: Clone,
+    {
+        match &self.sink {
+            Sink::Mailbox(mailbox) => mailbox.bring(ONLY, news.clone()).waiter,
+            Sink::Callback(callback, account) => {
+                let call = call(Arc::clone(callback), news.clone());
+                dispatcher.call(*account, call).waiter
             }
-            Sink::Callback(callback) => dispatcher.call(Call::Event(Arc::clone(callback), event)),
         }
     }
 }
 
-/// The receive buffer of one connection: an account over the queues of all its listeners.
-pub(super) struct Inbox {
-    budget: Arc<Budget>,
-    policy: WhenFull,
-    /// Whom to wake when there is room again. During an upgrade both transports may wait.
-    waiting: Arc<Mutex<Vec<Weak<Signal>>>>,
-    dropped: AtomicUsize,
-    warned: AtomicBool,
-}
-
-impl Inbox {
-    pub(super) fn new(limits: &Limits) -> Self {
-        let waiting: Arc<Mutex<Vec<Weak<Signal>>>> = Arc::default();
-        let to_wake = Arc::clone(&waiting);
-        let resume = move || {
-            for signal in lock(&to_wake).drain(..).filter_map(|signal| signal.upgrade()) {
-                signal.wake();
+impl Listener<Event> {
+    /// `false`: it does not want the event.
+    fn deliver(
+        &mut self,
+        event: &Event,
+        dispatcher: &Dispatcher,
+        follow: &mut impl Follow,
+    ) -> bool {
+        let after = match self.calls {
+            Calls::Called => return false,
+            Calls::Any => None,
+            Calls::Once => {
+                self.calls = Calls::Called;
+                Some(follow.after_once(self.id))
             }
         };
-        let budget = Budget::new(limits.receive_events, limits.receive_bytes, resume);
-        Self {
-            budget: Arc::new(budget),
-            policy: limits.when_receive_full,
-            waiting,
-            dropped: AtomicUsize::new(0),
-            warned: AtomicBool::new(false),
-        }
-    }
-
-    /// Whether the reader behind this signal has to wait. It is woken when it can go on.
-    pub(super) fn must_wait(&self, reader: &Arc<Signal>) -> bool {
-        if self.policy != WhenFull::Wait || !self.budget.is_full() {
-            return false;
-        }
-        self.warn_once("siot stops reading until the program takes some");
-        let mut waiting = lock(&self.waiting);
-        // Here those who were given up while they waited are forgotten as well.
-        waiting.retain(|other| other.strong_count() > 0 && !other.ptr_eq(&Arc::downgrade(reader)));
-        waiting.push(Arc::downgrade(reader));
-        drop(waiting);
-        // Only now: whoever makes room from here on finds the reader in the list.
-        self.budget.must_wait()
-    }
-
-    /// How many events were dropped.
-    pub(super) fn dropped(&self) -> usize {
-        self.dropped.load(Ordering::Relaxed)
-    }
-
-    /// A place for the event, or none when it is to be dropped.
-    fn enter(&self, event: &Event, oldest: Option<&Receiver<Event>>) -> Option<Permit> {
-        if self.policy != WhenFull::Wait && self.budget.is_full() {
-            self.warn_once("events are dropped");
-            self.dropped.fetch_add(1, Ordering::Relaxed);
-            let made_room = self.policy == WhenFull::DropOldest
-                && oldest.is_some_and(|queue| queue.try_recv().is_ok());
-            if !made_room {
-                return None;
+        match &self.sink {
+            Sink::Mailbox(mailbox) => {
+                if follow_up(mailbox.bring(ONLY, event.clone()), event, follow) {
+                    follow.full(Consumer::subscription(self.id, event, mailbox));
+                }
+            }
+            Sink::Callback(callback, account) => {
+                let call = Call::Event(Arc::clone(callback), event.clone(), after);
+                if follow_up(dispatcher.call(*account, call), event, follow) {
+                    follow.full(Consumer::callback(*account, event));
+                }
             }
         }
-        Some(self.budget.enter(event.size()))
+        true
+    }
+}
+
+/// Sees to what follows from a delivery; whether the consumer pushes back.
+fn follow_up<T>(brought: Brought<T>, event: &Event, follow: &mut impl Follow) -> bool {
+    brought.waiter.into_iter().for_each(|waiter| follow.wake(waiter));
+    if !brought.dropped.is_empty() {
+        follow.lost(brought.dropped.len(), event);
+    }
+    brought.pushes_back
+}
+
+impl<T: Deliver> Sink<T> {
+    /// Ends a subscription; what is there can be read.
+    pub(super) fn close(&self) {
+        if let Self::Mailbox(mailbox) = self {
+            mailbox.close();
+        }
+    }
+}
+
+impl Consumer {
+    fn subscription(id: ListenerId, event: &Event, mailbox: &Arc<Mailbox<Event>>) -> Self {
+        Self {
+            id: ConsumerId::Subscription(id),
+            what: format!("the subscription to {:?} in {:?}", event.name(), event.namespace()),
+            mailbox: Some(Arc::clone(mailbox)),
+        }
     }
 
-    fn warn_once(&self, consequence: &str) {
-        if !self.warned.swap(true, Ordering::Relaxed) {
-            log_later!(Warn, "the receive buffer is full: {consequence} (see Limits; said once)");
+    fn callback(account: AccountId, event: &Event) -> Self {
+        Self {
+            id: ConsumerId::Callback(account),
+            what: format!("the callback for {:?} in {:?}", event.name(), event.namespace()),
+            mailbox: None,
+        }
+    }
+
+    /// The callbacks for acknowledgements.
+    pub(super) fn acks(account: AccountId) -> Self {
+        Self {
+            id: ConsumerId::Callback(account),
+            what: "the callbacks for acknowledgements".to_owned(),
+            mailbox: None,
+        }
+    }
+
+    /// Looks at what waits for it.
+    pub(super) fn look<R>(
+        &self,
+        dispatcher: &Dispatcher,
+        look: impl FnOnce(&Account) -> R,
+    ) -> Option<R> {
+        match (self.id, &self.mailbox) {
+            (_, Some(mailbox)) => mailbox.look(ONLY, look),
+            (ConsumerId::Callback(account), None) => dispatcher.look(account, look),
+            (ConsumerId::Subscription(_), None) => None,
         }
     }
 }

@@ -260,10 +260,12 @@ impl<T: Deliver> Mailbox<T> {
         }
     }
 
-    /// Removes a consumer; gives what waited for it, to be dropped by the caller.
+    /// Removes a consumer; gives what waited for it, to be dropped by the caller. What is in a channel
+    /// belongs to whoever has its receiver.
     pub(crate) fn close_account(&self, account: AccountId) -> Vec<T> {
         let mut state = lock(&self.state);
-        let removed = state.remove_all_of(account);
+        let is_queue = matches!(state.store, Store::Queue(_));
+        let removed = if is_queue { state.remove_all_of(account) } else { Vec::new() };
         let gone = state.accounts.get_mut(account.0).and_then(Option::take);
         drop(gone);
         drop(state);

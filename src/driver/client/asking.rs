@@ -1,65 +1,80 @@
-//! Asking the user's functions for credentials, on threads of their own.
+//! Asking the user's functions for credentials, on threads of their own: they may take their time, and
+//! must hold up neither heartbeats nor callbacks.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use super::Driver;
+use super::{AuthFunction, Driver};
 use crate::core::ids::NamespaceId;
-use crate::driver::dispatch::AuthFunction;
 use crate::error::{Error, ErrorKind, Result};
 use crate::payload::Payload;
+use crate::sync::lock::log_later;
 use crate::sync::threads::{Role, spawn};
 
+/// What a function that runs was asked.
+pub(super) struct Question {
+    /// The number of the last question that it is to answer.
+    asked: u32,
+    /// Weak, so that the end of a function, which is the user's code, is never here.
+    function: Weak<dyn Fn() -> Result<Payload> + Send + Sync>,
+}
+
 impl Driver {
-    /// Asks for the credentials of a namespace, on a thread of its own: the function may take its
-    /// time, and must hold up neither heartbeats nor callbacks.
+    /// Asks for the credentials of a namespace.
     ///
     /// A function that takes longer than the attempt to connect is not called again beside
-    /// itself: its answer is for the attempt that there is then.
+    /// itself: its answer is for the attempt that there is then. One that was replaced meanwhile does not
+    /// hold up the one that has taken its place, and its answer is of no use.
     pub(super) fn ask_auth(&self, namespace: NamespaceId, asked: u32) {
         let mut monitor = self.lock();
-        let Some(function) = monitor.auth_functions.get(&namespace).cloned() else { return };
-        let running = monitor.asking.insert(namespace, asked).is_some();
-        drop(monitor);
-        if running {
+        let Some(function) = monitor.auth_functions.get(&namespace).map(Arc::downgrade) else {
+            drop(monitor);
+            let what = "there is no auth function: the connection was closed for good";
+            return self.answer(namespace, asked, Err(Error::new(ErrorKind::Disconnected, what)));
+        };
+        let question = Question { asked, function: Weak::clone(&function) };
+        let before = monitor.asking.insert(namespace, question);
+        if before.is_some_and(|before| Weak::ptr_eq(&before.function, &function)) {
             return;
         }
-        let driver = self.this.clone();
-        let asking = spawn(Role::Auth, Some(self.stack_size), move || {
-            let mut next = Some(function);
-            while let Some(function) = next {
-                let auth = catch_unwind(AssertUnwindSafe(|| function())).unwrap_or_else(|_| {
-                    Err(Error::new(ErrorKind::Payload, "the auth function panicked"))
-                });
-                let Some(driver) = driver.upgrade() else { return };
-                next = driver.answer_auth(namespace, &function, auth);
+        let Some(function) = function.upgrade() else { return };
+        drop(monitor);
+        let (driver, stack_size) = (self.this.clone(), Some(self.limits.stack_size));
+        let asking = spawn(Role::Auth, stack_size, move || {
+            let auth = catch_unwind(AssertUnwindSafe(|| function())).unwrap_or_else(|_| {
+                Err(Error::new(ErrorKind::Payload, "the auth function panicked"))
+            });
+            if let Some(driver) = driver.upgrade() {
+                driver.answer_auth(namespace, &function, auth);
+            }
+            // It may be the last that holds the function: its end is the user's code.
+            if catch_unwind(AssertUnwindSafe(|| drop(function))).is_err() {
+                log_later!(Error, "the end of an auth function panicked; the connection goes on");
             }
         });
         if let Err(error) = asking {
-            self.run_with(|monitor, now| {
-                monitor.asking.remove(&namespace);
-                monitor.core.auth(namespace, asked, Err(error), now);
-            });
+            self.lock().asking.remove(&namespace);
+            self.answer(namespace, asked, Err(error));
         }
     }
 
-    /// Brings what a function has given, unless it was replaced meanwhile: then the new one, which
-    /// has to be asked.
-    fn answer_auth(
-        &self,
-        namespace: NamespaceId,
-        function: &AuthFunction,
-        auth: Result<Payload>,
-    ) -> Option<AuthFunction> {
-        self.run_with(|monitor, now| {
-            let current = monitor.auth_functions.get(&namespace);
-            if let Some(current) = current.filter(|current| !Arc::ptr_eq(current, function)) {
-                return Some(Arc::clone(current));
-            }
-            if let Some(asked) = monitor.asking.remove(&namespace) {
-                monitor.core.auth(namespace, asked, auth, now);
-            }
-            None
-        })
+    /// Brings what a function has given, unless another has taken its place.
+    fn answer_auth(&self, namespace: NamespaceId, function: &AuthFunction, auth: Result<Payload>) {
+        let mut monitor = self.lock();
+        let is_current =
+            |question: &Question| Weak::ptr_eq(&question.function, &Arc::downgrade(function));
+        if !monitor.asking.get(&namespace).is_some_and(is_current) {
+            return;
+        }
+        let question = monitor.asking.remove(&namespace);
+        drop(monitor);
+        // Whoever set the credentials meanwhile has changed the number that is waited for.
+        if let Some(Question { asked, .. }) = question {
+            self.answer(namespace, asked, auth);
+        }
+    }
+
+    fn answer(&self, namespace: NamespaceId, asked: u32, auth: Result<Payload>) {
+        self.run(|core, now| core.auth(namespace, asked, auth, now));
     }
 }

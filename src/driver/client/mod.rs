@@ -4,9 +4,11 @@
 
 mod address;
 mod asking;
+mod intake;
 mod link;
 mod listening;
 mod observing;
+mod outputs;
 #[cfg(feature = "polling")]
 mod polling;
 mod trace;
@@ -18,28 +20,32 @@ use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, Weak};
 
 pub(crate) use self::address::{Address, Header, Timestamps};
+use self::asking::Question;
+use self::intake::{Hold, Intake};
 use self::link::Link;
 use self::observing::Observers;
-use self::wire::SharedWire;
+use self::outputs::Action;
 use crate::core::client::namespace::Auth;
-use crate::core::client::{Client, Counters, Output};
-use crate::core::ids::LinkId;
-use crate::core::ids::NamespaceId;
+use crate::core::client::{Client, Counters};
+use crate::core::ids::{LinkId, NamespaceId};
 use crate::core::time::Timestamp;
-use crate::driver::ack_slot::{AckHandle, AckSlot};
+use crate::driver::ack_slot::AckHandle;
 use crate::driver::clock::now;
-use crate::driver::dispatch::{AuthFunction, Call, Dispatcher};
-use crate::driver::listeners::{Inbox, Listener, ListenerId, Listeners, NewsSink};
+use crate::driver::dispatch::Dispatcher;
+use crate::driver::listeners::{Consumer, Listener, Listeners};
 use crate::driver::timer::{self, Expire};
 use crate::error::{Error, Result};
-use crate::event::status::{ManagerEvent, Status};
-use crate::event::{AckReply, Event};
-use crate::net::{Net, Signal};
-use crate::options::ManagerOptions;
+use crate::event::status::ManagerEvent;
+use crate::net::Net;
+use crate::options::{Limits, ManagerOptions, WhenFull};
 use crate::payload::Payload;
 #[cfg(feature = "polling")]
 use crate::proto::dialect::Dialect;
-use crate::sync::lock::{Locked, lock, log_later};
+use crate::sync::account::Bounds;
+use crate::sync::lock::{Locked, lock};
+
+/// Gives the credentials of a namespace, at each connection.
+pub(crate) type AuthFunction = Arc<dyn Fn() -> Result<Payload> + Send + Sync>;
 
 /// One connection, as its threads and handles share it.
 pub(crate) struct Driver {
@@ -52,7 +58,9 @@ pub(crate) struct Driver {
     stack_size: usize,
     #[cfg(feature = "polling")]
     max_message: usize,
-    inbox: Inbox,
+    intake: Intake,
+    /// The bounds of the consumers that have no others.
+    limits: Limits,
     observers: Observers,
     this: Weak<Self>,
 }
@@ -63,11 +71,23 @@ pub(crate) struct Monitor {
     links: HashMap<LinkId, Link>,
     /// By the number of the namespace.
     listeners: Vec<Listeners>,
-    manager_listeners: Vec<(ListenerId, NewsSink<ManagerEvent>)>,
+    manager_listeners: Vec<Listener<ManagerEvent>>,
     auth_functions: HashMap<NamespaceId, AuthFunction>,
-    /// The last question to each function that runs.
-    asking: HashMap<NamespaceId, u32>,
+    /// The functions that run, and the last question to each.
+    asking: HashMap<NamespaceId, Question>,
     dispatcher: Dispatcher,
+    /// How many callbacks there are for events that are received.
+    callbacks: usize,
+    /// The consumers that were full when they got something the last time.
+    full: Vec<Consumer>,
+    /// Whether the readers hold still because of them.
+    hold: Hold,
+    /// It was said that they do.
+    warned_full: bool,
+    /// It was said that events are lost.
+    warned_lost: bool,
+    /// How many received events were dropped for want of room.
+    lost: usize,
     /// The deadline that the timer thread knows of.
     armed: Option<Timestamp>,
     /// Why the connection could not be opened, the last time.
@@ -78,29 +98,13 @@ pub(crate) struct Monitor {
     waiters: usize,
 }
 
-/// What is done after the locks are released.
-enum Action {
-    Wake(Arc<Signal>),
-    Write(SharedWire, Arc<Signal>),
-    Dial {
-        link: LinkId,
-        upgrade: bool,
-        polling: bool,
-        sid: Option<String>,
-    },
-    AskAuth {
-        namespace: NamespaceId,
-        asked: u32,
-    },
-    /// Who waits for the answer emits again at once, and finds the lock free.
-    Resolve(Arc<AckSlot>, Result<AckReply>),
-    /// Dropping a listener may run a user's code.
-    Drop(Vec<Listener>),
-}
-
 impl Driver {
     pub(crate) fn new(options: ManagerOptions, net: Net, address: Address) -> Result<Arc<Self>> {
         let limits = options.limits.clone();
+        let intake = Intake::new(&limits);
+        let answers =
+            Bounds { events: limits.acks, bytes: limits.receive_bytes, when_full: WhenFull::Wait };
+        let dispatcher = Dispatcher::new(limits.stack_size, answers, &intake.gate);
         let driver = Arc::new_cyclic(|this| Self {
             monitor: Mutex::new(Monitor {
                 core: Client::new(options, fastrand::u64(..)),
@@ -109,7 +113,13 @@ impl Driver {
                 manager_listeners: Vec::new(),
                 auth_functions: HashMap::new(),
                 asking: HashMap::new(),
-                dispatcher: Dispatcher::new(limits.stack_size),
+                dispatcher,
+                callbacks: 0,
+                full: Vec::new(),
+                hold: Hold::No,
+                warned_full: false,
+                warned_lost: false,
+                lost: 0,
                 armed: None,
                 last_error: None,
                 last_errors: HashMap::new(),
@@ -121,8 +131,9 @@ impl Driver {
             stack_size: limits.stack_size,
             #[cfg(feature = "polling")]
             max_message: limits.max_message,
-            inbox: Inbox::new(&limits),
-            observers: Observers::new(&limits),
+            intake,
+            observers: Observers::default(),
+            limits,
             this: this.clone(),
         });
         timer::register()?;
@@ -158,6 +169,9 @@ impl Driver {
     pub(crate) fn shut_down(&self) {
         self.run(Client::shut_down);
         self.unlisten_all();
+        // They may own sockets, which would keep the connection alive. Dropped without the lock.
+        let functions = std::mem::take(&mut self.lock().auth_functions);
+        drop(functions);
     }
 
     /// The number of a namespace, which is made where there is none of this name.
@@ -179,15 +193,17 @@ impl Driver {
         namespace: NamespaceId,
         auth: NamespaceAuth,
     ) -> Option<AuthFunction> {
-        self.run_with(|monitor, _| match auth {
-            NamespaceAuth::Fixed(payload) => {
-                monitor.core.set_auth(namespace, Auth::Fixed(payload));
-                monitor.auth_functions.remove(&namespace)
-            }
-            NamespaceAuth::Function(function) => {
-                monitor.core.set_auth(namespace, Auth::Ask);
-                monitor.auth_functions.insert(namespace, function)
-            }
+        self.run_with(|monitor, now| {
+            let (auth, replaced) = match auth {
+                NamespaceAuth::Fixed(payload) => {
+                    (Auth::Fixed(payload), monitor.auth_functions.remove(&namespace))
+                }
+                NamespaceAuth::Function(function) => {
+                    (Auth::Ask, monitor.auth_functions.insert(namespace, function))
+                }
+            };
+            monitor.core.set_auth(namespace, auth, now);
+            replaced
         })
     }
 
@@ -198,78 +214,13 @@ impl Driver {
 
     /// What was dropped since the start.
     pub(crate) fn counters(&self) -> (Counters, usize) {
-        (self.lock().core.counters(), self.inbox.dropped())
+        let monitor = self.lock();
+        (monitor.core.counters(), monitor.lost)
     }
 
     fn lock(&self) -> Locked<'_, Monitor> {
         // Nothing under the lock runs user code, a logger's included.
         lock(&self.monitor)
-    }
-
-    /// Carries out what the state machines ask for, but for what has to wait for the lock's release.
-    fn drain(&self, monitor: &mut Monitor, now: Timestamp, actions: &mut Vec<Action>) {
-        let mut notify = false;
-        let mut done = Vec::new();
-        while let Some(output) = monitor.core.poll_output() {
-            match output {
-                Output::Event { namespace, session, packet } => {
-                    self.deliver(monitor, namespace, session, packet, &mut done);
-                }
-                Output::Acked { ack, result } => {
-                    let result = result.map(AckReply::new);
-                    match ack {
-                        AckHandle::Slot(slot) => actions.push(Action::Resolve(slot, result)),
-                        AckHandle::Callback(callback) => {
-                            monitor.dispatcher.call(Call::Ack(callback, result));
-                        }
-                    }
-                }
-                Output::Sent { namespace, payload } => {
-                    let event = Event::outgoing(payload);
-                    if let Some(listeners) = monitor.listeners.get(namespace.0 as usize) {
-                        listeners.show_sent(&event, &self.inbox, &monitor.dispatcher);
-                    }
-                }
-                Output::Wake(link) => {
-                    if let Some(link) = monitor.links.get_mut(&link) {
-                        link.rouse(now, actions);
-                    }
-                }
-                Output::Stop(link) => {
-                    if let Some(link) = monitor.links.get(&link) {
-                        link.cancel();
-                    }
-                }
-                Output::Dial { link, transport, sid } => {
-                    let polling = transport == crate::options::Transport::Polling;
-                    let upgrade = sid.is_some();
-                    actions.push(Action::Dial { link, upgrade, polling, sid });
-                }
-                Output::AskAuth { namespace, asked } => {
-                    actions.push(Action::AskAuth { namespace, asked });
-                }
-                Output::Status { namespace, status } => {
-                    notify = true;
-                    monitor.tell_status(namespace, &status);
-                }
-                Output::Manager(event) => {
-                    notify = true;
-                    self.observers.news(&event);
-                    monitor.tell_manager(&event);
-                }
-                Output::Room => {
-                    notify = true;
-                    self.observers.room(&monitor.core);
-                }
-            }
-        }
-        if notify && monitor.waiters > 0 {
-            self.changed.notify_all();
-        }
-        if !done.is_empty() {
-            actions.push(Action::Drop(done));
-        }
-        self.arm(monitor);
     }
 
     /// Tells the timer thread of a deadline that is earlier than the one it knows.
@@ -310,58 +261,6 @@ impl Driver {
     ) -> crate::net::Request {
         let eio = dialect.eio();
         self.address().request(eio, transport, Some(sid))
-    }
-
-    fn act(&self, actions: Vec<Action>) {
-        for action in actions {
-            match action {
-                Action::Wake(signal) => signal.wake(),
-                Action::Write(wire, signal) => wire.write_or_wake(self, &signal),
-                Action::Dial { link, upgrade, polling, sid } => {
-                    self.dial(link, upgrade, polling, sid.as_deref());
-                }
-                Action::AskAuth { namespace, asked } => self.ask_auth(namespace, asked),
-                Action::Resolve(slot, result) => slot.resolve(result),
-                Action::Drop(listeners) => drop(listeners),
-            }
-        }
-    }
-}
-
-impl Monitor {
-    fn tell_status(&mut self, namespace: NamespaceId, status: &Status) {
-        let name = &self.core.namespace(namespace).name;
-        match status {
-            Status::Connected { .. } => {
-                log_later!(Info, "connected to {name:?}");
-                self.last_errors.remove(&namespace);
-            }
-            Status::ConnectError(error) => {
-                log_later!(Debug, "cannot connect to {name:?}: {error}");
-                self.last_errors.insert(namespace, error.clone());
-            }
-            Status::Error(error) => log_later!(Info, "the server says in {name:?}: {error}"),
-            Status::Disconnected { reason, .. } => {
-                log_later!(Info, "disconnected from {name:?}: {reason}");
-            }
-        }
-        if let Some(listeners) = self.listeners.get_mut(namespace.0 as usize) {
-            listeners.tell(status, &self.dispatcher);
-        }
-    }
-
-    fn tell_manager(&mut self, event: &ManagerEvent) {
-        log_later!(Debug, "{event:?}");
-        match event {
-            ManagerEvent::Open => self.last_error = None,
-            ManagerEvent::Error(error) => self.last_error = Some(error.clone()),
-            _ => {}
-        }
-        for (_, sink) in &self.manager_listeners {
-            sink.tell(event.clone(), |callback, event| {
-                self.dispatcher.call(Call::Manager(callback, event));
-            });
-        }
     }
 }
 

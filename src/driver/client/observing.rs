@@ -4,128 +4,99 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crossbeam_channel::{Receiver, Sender};
-
 use super::Driver;
+use super::outputs::Action;
 use super::trace::trace;
 use crate::core::client::Client;
 use crate::driver::listeners::ListenerId;
 use crate::event::engine::{EngineEvent, EnginePacket};
 use crate::event::status::ManagerEvent;
-use crate::options::Limits;
+use crate::options::{Buffer, WhenFull};
 use crate::proto::packet::Packet;
-use crate::sync::budget::Budget;
+use crate::sync::account::Bounds;
 use crate::sync::lock::lock;
+use crate::sync::mailbox::{Mailbox, ONLY};
 
-/// The observers of one connection.
+/// The observers of one connection. They hold up nothing: where one does not keep up, the oldest of what
+/// waits for it give way.
+#[derive(Default)]
 pub(super) struct Observers {
     /// There are some.
     any: AtomicBool,
     /// Messages were written since the last [`EngineEvent::Drain`].
     undrained: AtomicBool,
-    sinks: Mutex<Vec<Sink>>,
-    /// What their queues hold. Observers hold up nothing: where it is used up, the oldest give way.
-    budget: Arc<Budget>,
+    observers: Mutex<Vec<Observer>>,
 }
 
-struct Sink {
+struct Observer {
     id: ListenerId,
-    sender: Sender<EngineEvent>,
-    receiver: Receiver<EngineEvent>,
-}
-
-/// Which way a packet goes.
-#[derive(Clone, Copy)]
-enum Way {
-    In,
-    Out,
+    mailbox: Arc<Mailbox<EngineEvent>>,
 }
 
 impl Observers {
-    pub(super) fn new(limits: &Limits) -> Self {
-        Self {
-            any: AtomicBool::new(false),
-            undrained: AtomicBool::new(false),
-            sinks: Mutex::default(),
-            budget: Arc::new(Budget::new(limits.receive_events, limits.receive_bytes, || ())),
-        }
-    }
-
     fn is_empty(&self) -> bool {
         !self.any.load(Ordering::Relaxed)
     }
 
-    fn add(&self, sender: Sender<EngineEvent>, receiver: Receiver<EngineEvent>) -> ListenerId {
+    fn add(&self, mailbox: Arc<Mailbox<EngineEvent>>) -> ListenerId {
         let id = ListenerId::new();
-        lock(&self.sinks).push(Sink { id, sender, receiver });
+        lock(&self.observers).push(Observer { id, mailbox });
         self.any.store(true, Ordering::Relaxed);
         id
     }
 
     fn remove(&self, id: ListenerId) -> bool {
-        let mut sinks = lock(&self.sinks);
-        let before = sinks.len();
-        sinks.retain(|sink| sink.id != id);
-        self.any.store(!sinks.is_empty(), Ordering::Relaxed);
-        sinks.len() < before
+        let mut observers = lock(&self.observers);
+        let before = observers.len();
+        observers.retain(|observer| observer.id != id);
+        self.any.store(!observers.is_empty(), Ordering::Relaxed);
+        observers.len() < before
     }
 
     pub(super) fn clear(&self) {
-        lock(&self.sinks).clear();
+        let observers = std::mem::take(&mut *lock(&self.observers));
         self.any.store(false, Ordering::Relaxed);
+        observers.iter().for_each(|observer| observer.mailbox.close());
     }
 
-    fn packet(&self, way: Way, packet: &Packet) {
-        let size = match packet {
-            Packet::Open(text) => text.len(),
-            Packet::Text(text) => text.as_str().len(),
-            Packet::Binary(bytes) => bytes.len(),
-            _ => 1,
-        };
-        let permit = self.budget.enter(size);
-        let packet = EnginePacket::new(packet.clone(), permit);
-        self.tell(&match way {
-            Way::In => EngineEvent::Packet(packet),
-            Way::Out => EngineEvent::PacketCreate(packet),
-        });
-    }
-
-    fn tell(&self, event: &EngineEvent) {
-        for sink in lock(&self.sinks).iter() {
-            let _ = sink.sender.try_send(event.clone());
-            while self.budget.is_full() && sink.receiver.len() > 1 {
-                let _ = sink.receiver.try_recv();
-            }
+    fn tell(&self, event: &EngineEvent, mut wake: impl FnMut(std::thread::Thread)) {
+        for observer in lock(&self.observers).iter() {
+            observer.mailbox.bring(ONLY, event.clone()).waiter.into_iter().for_each(&mut wake);
         }
     }
 
-    /// News of the connection.
-    pub(super) fn news(&self, news: &ManagerEvent) {
+    /// Notes news of the connection.
+    pub(super) fn note_news(&self, news: &ManagerEvent, actions: &mut Vec<Action>) {
         if self.is_empty() {
             return;
         }
         if let Some(event) = EngineEvent::of_news(news) {
-            self.tell(&event);
+            self.tell(&event, |waiter| actions.push(Action::Unpark(waiter)));
         }
     }
 
-    /// There is room in the queue of the session.
-    pub(super) fn room<A>(&self, core: &Client<A>) {
+    /// Notes that there is room in the queue of the session.
+    pub(super) fn note_room<A>(&self, core: &Client<A>, actions: &mut Vec<Action>) {
         let empty = || core.engine().is_some_and(|engine| engine.load().packets == 0);
         if !self.is_empty() && empty() && self.undrained.swap(false, Ordering::Relaxed) {
-            self.tell(&EngineEvent::Drain);
+            self.tell(&EngineEvent::Drain, |waiter| actions.push(Action::Unpark(waiter)));
         }
     }
 }
 
 impl Driver {
     /// Adds an observer.
-    pub(crate) fn observe(
-        &self,
-        sender: Sender<EngineEvent>,
-        receiver: Receiver<EngineEvent>,
-    ) -> ListenerId {
-        self.observers.add(sender, receiver)
+    pub(crate) fn observe(&self, buffer: Buffer) -> (ListenerId, Arc<Mailbox<EngineEvent>>) {
+        let bounds = Bounds {
+            events: buffer.events.unwrap_or(self.limits.receive_events),
+            bytes: buffer.bytes.unwrap_or(self.limits.receive_bytes),
+            when_full: match buffer.when_full {
+                Some(WhenFull::DropNewest) => WhenFull::DropNewest,
+                Some(WhenFull::Wait | WhenFull::DropOldest) | None => WhenFull::DropOldest,
+            },
+        };
+        let mailbox = Mailbox::with_account(bounds, &self.intake.gate);
+        (self.observers.add(Arc::clone(&mailbox)), mailbox)
     }
 
     /// Removes an observer; `false` when there is none of this number.
@@ -137,7 +108,8 @@ impl Driver {
     pub(super) fn show_received(&self, packet: &Packet) {
         trace("received:", packet);
         if !self.observers.is_empty() {
-            self.observers.packet(Way::In, packet);
+            let event = EngineEvent::Packet(EnginePacket::new(packet.clone()));
+            self.observers.tell(&event, |waiter| waiter.unpark());
         }
     }
 
@@ -148,7 +120,8 @@ impl Driver {
             if matches!(packet, Packet::Text(_) | Packet::Binary(_)) {
                 self.observers.undrained.store(true, Ordering::Relaxed);
             }
-            self.observers.packet(Way::Out, packet);
+            let event = EngineEvent::PacketCreate(EnginePacket::new(packet.clone()));
+            self.observers.tell(&event, |waiter| waiter.unpark());
         }
     }
 }

@@ -1,0 +1,190 @@
+//! Whether what has come is handed on, or waits because a consumer is behind.
+//!
+//! A full consumer whose policy is to wait makes the reader hold still, and TCP slows the server down.
+//! But acknowledgements, answers to CONNECT and heartbeats come behind the events. So while one of
+//! them is due, or while another consumer waits for its events, reading goes on: what comes is put into
+//! the reserve. When that is used up as well, the waits end, with an error that names the
+//! consumer, and the reader holds still until there is room.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, Weak};
+
+use super::{Action, Driver, Monitor};
+use crate::core::engine::Work;
+use crate::core::ids::LinkId;
+use crate::core::time::Timestamp;
+use crate::driver::listeners::Consumer;
+use crate::error::{Error, ErrorKind};
+use crate::net::Signal as Waker;
+use crate::options::Limits;
+use crate::proto::packet::Packet;
+use crate::sync::account::Account;
+use crate::sync::gate::Gate;
+use crate::sync::lock::{lock, log_later};
+
+/// The gate between the readers of a connection and its consumers, and whom it wakes.
+pub(super) struct Intake {
+    pub(super) gate: Arc<Gate>,
+    /// The readers that hold still. During an upgrade there may be two.
+    readers: Arc<Mutex<Vec<Weak<Waker>>>>,
+}
+
+/// What a reader has read and not yet handed in.
+pub(super) struct Inlet<'a> {
+    pub(super) link: LinkId,
+    pub(super) packets: &'a mut VecDeque<Packet>,
+    pub(super) reader: &'a Arc<Waker>,
+    /// The peer has ended the connection: what it said last waits for nobody.
+    pub(super) is_last: bool,
+}
+
+/// Whether the reader holds still, and what would make it go on beside room.
+#[derive(Debug)]
+pub(super) enum Hold {
+    /// It reads.
+    No,
+    /// Until somebody waits for something.
+    UntilAwaited,
+    /// The reserve is used up. This is what those are told who wait.
+    Stuck(Error),
+}
+
+impl Intake {
+    pub(super) fn new(limits: &Limits) -> Self {
+        let readers: Arc<Mutex<Vec<Weak<Waker>>>> = Arc::default();
+        let to_wake = Arc::clone(&readers);
+        let resume = move || {
+            // No lock is held while they are woken.
+            let readers = std::mem::take(&mut *lock(&to_wake));
+            for reader in readers.iter().filter_map(Weak::upgrade) {
+                reader.wake();
+            }
+        };
+        let gate = Gate::new(limits.receive_total, limits.receive_reserve, resume);
+        Self { gate: Arc::new(gate), readers }
+    }
+
+    /// The reader is about to hold still: it is woken once the gate opens.
+    fn hold(&self, reader: &Arc<Waker>) {
+        let mut readers = lock(&self.readers);
+        // Here those that have ended meanwhile are forgotten as well.
+        readers.retain(|other| other.strong_count() > 0 && !other.ptr_eq(&Arc::downgrade(reader)));
+        readers.push(Arc::downgrade(reader));
+        drop(readers);
+        self.gate.hold();
+    }
+}
+
+impl Driver {
+    /// Hands in what was read, in order, until a consumer makes the reader hold still: then some is
+    /// left, and the reader is woken when it may go on.
+    pub(super) fn hand_in(
+        &self,
+        monitor: &mut Monitor,
+        inlet: &mut Inlet<'_>,
+        now: Timestamp,
+        actions: &mut Vec<Action>,
+    ) {
+        while !inlet.packets.is_empty() && self.may_go_on(monitor, inlet, now) {
+            let Some(packet) = inlet.packets.pop_front() else { return };
+            monitor.core.received(inlet.link, packet, now);
+            self.drain(monitor, now, actions);
+        }
+    }
+
+    fn may_go_on(&self, monitor: &mut Monitor, inlet: &Inlet<'_>, now: Timestamp) -> bool {
+        if inlet.is_last || self.find_hold(monitor, now).is_none() {
+            monitor.go_on();
+            return true;
+        }
+        self.intake.hold(inlet.reader);
+        // A consumer may have made room before it could see that the reader holds still.
+        let Some(hold) = self.find_hold(monitor, now) else {
+            self.intake.gate.release();
+            monitor.go_on();
+            return true;
+        };
+        self.begin_hold(monitor, hold, now);
+        false
+    }
+
+    /// Why the reader should hold still.
+    fn find_hold(&self, monitor: &mut Monitor, now: Timestamp) -> Option<Hold> {
+        let dispatcher = &monitor.dispatcher;
+        let full =
+            |consumer: &mut Consumer| consumer.look(dispatcher, Account::pushes_back) == Some(true);
+        monitor.full.retain_mut(full);
+        // Where no namespace is joined, no events can come, and what comes is awaited.
+        if monitor.full.is_empty() || !monitor.core.has_joined() {
+            return None;
+        }
+        let is_awaited = monitor.core.awaits(now);
+        if !is_awaited && !self.intake.gate.is_awaited() {
+            return Some(Hold::UntilAwaited);
+        }
+        if self.intake.gate.has_reserve() {
+            return None;
+        }
+        Some(if is_awaited { Hold::Stuck(monitor.describe_full()) } else { Hold::UntilAwaited })
+    }
+
+    fn begin_hold(&self, monitor: &mut Monitor, hold: Hold, now: Timestamp) {
+        if !std::mem::replace(&mut monitor.warned_full, true) {
+            let error = monitor.describe_full();
+            log_later!(
+                Warn,
+                "reading stops for as long as nothing is awaited (said once): {error}"
+            );
+        }
+        if let Hold::Stuck(error) = &hold {
+            monitor.core.stall(error);
+            self.changed.notify_all();
+        }
+        monitor.core.hold(now);
+        monitor.hold = hold;
+    }
+
+    /// What has happened may be a reason for a reader that holds still to go on, or the end of a
+    /// wait.
+    pub(super) fn reconsider_hold(&self, monitor: &mut Monitor, now: Timestamp) {
+        match &monitor.hold {
+            Hold::No => {}
+            _ if !monitor.core.has_joined() => self.intake.gate.reopen(),
+            Hold::UntilAwaited if monitor.core.awaits(now) => self.intake.gate.reopen(),
+            Hold::UntilAwaited => {}
+            Hold::Stuck(error) => monitor.core.stall(error),
+        }
+    }
+}
+
+impl Monitor {
+    fn go_on(&mut self) {
+        if !matches!(self.hold, Hold::No) {
+            self.hold = Hold::No;
+            self.core.go_on();
+        }
+    }
+
+    /// The error that a consumer is behind.
+    fn describe_full(&self) -> Error {
+        let load = |consumer: &Consumer| {
+            let look = |account: &Account| (account.len(), account.bytes());
+            consumer.look(&self.dispatcher, look).unwrap_or_default()
+        };
+        let worst = self
+            .full
+            .iter()
+            .map(|consumer| (load(consumer), consumer))
+            .max_by_key(|((events, bytes), _)| (*bytes, *events));
+        let what = match worst {
+            Some(((events, bytes), consumer)) => {
+                format!("{} is behind: {events} events of {bytes} bytes wait", consumer.what)
+            }
+            None => "a consumer is behind".to_owned(),
+        };
+        Error::new(ErrorKind::BufferFull, what).with_hint(
+            "what is awaited comes behind the events: read them faster, drop the subscription, give \
+             it another policy (`Buffer::when_full`), or raise `Limits::receive_reserve`",
+        )
+    }
+}

@@ -1,0 +1,223 @@
+//! What follows from a verb of the state machines.
+//!
+//! What needs no other lock is done at once, under the monitor. The rest is gathered, and done when
+//! the monitor is released: whoever is woken finds it free, and nothing of it can wait for a lock
+//! that the monitor is taken under.
+
+use std::sync::{Arc, Weak};
+use std::thread::Thread;
+
+use super::link::Link;
+use super::wire::SharedWire;
+use super::{Driver, Monitor};
+use crate::core::client::Output;
+use crate::core::ids::{LinkId, NamespaceId};
+use crate::core::time::Timestamp;
+use crate::driver::ack_slot::{AckHandle, AckSlot};
+use crate::driver::dispatch::{Call, Dispatcher};
+use crate::driver::listeners::{Consumer, Follow, ListenerId, Listeners};
+use crate::error::Result;
+use crate::event::status::{ManagerEvent, Status};
+use crate::event::{AckReply, Event};
+use crate::net::Signal as Waker;
+use crate::options::Transport;
+use crate::sync::lock::log_later;
+
+/// What is done after the locks are released.
+pub(super) enum Action {
+    Wake(Arc<Waker>),
+    Write(SharedWire, Arc<Waker>),
+    Dial {
+        link: LinkId,
+        transport: Transport,
+        /// The session to upgrade.
+        sid: Option<String>,
+    },
+    AskAuth {
+        namespace: NamespaceId,
+        asked: u32,
+    },
+    /// Who waits for the answer emits again at once.
+    Resolve(Arc<AckSlot>, Result<AckReply>),
+    /// Who waits for what has come goes on.
+    Unpark(Thread),
+}
+
+impl Driver {
+    /// Carries out what the state machines ask for, but for what has to wait for the lock's release.
+    pub(super) fn drain(&self, monitor: &mut Monitor, now: Timestamp, actions: &mut Vec<Action>) {
+        let mut notify = false;
+        self.reconsider_hold(monitor, now);
+        while let Some(output) = monitor.core.poll_output() {
+            match output {
+                Output::Event { namespace, session, packet } => {
+                    self.deliver(monitor, namespace, session, packet, actions);
+                }
+                Output::Acked { ack: AckHandle::Slot(slot), result } => {
+                    actions.push(Action::Resolve(slot, result.map(AckReply::new)));
+                }
+                Output::Acked { ack: AckHandle::Callback(callback), result } => {
+                    let brought = monitor.dispatcher.answer(callback, result.map(AckReply::new));
+                    actions.extend(brought.waiter.map(Action::Unpark));
+                    if brought.pushes_back {
+                        monitor.note_full(Consumer::acks(monitor.dispatcher.acks()));
+                    }
+                }
+                Output::Sent { namespace, payload } => {
+                    let event = Event::outgoing(payload);
+                    let (listeners, dispatcher, mut follow) =
+                        monitor.split(namespace, &self.this, actions);
+                    if let Some(listeners) = listeners {
+                        listeners.show_sent(&event, dispatcher, &mut follow);
+                    }
+                }
+                Output::Wake(link) => {
+                    if let Some(link) = monitor.links.get_mut(&link) {
+                        link.rouse(now, actions);
+                    }
+                }
+                Output::Stop(link) => monitor.links.get(&link).into_iter().for_each(Link::cancel),
+                Output::Dial { link, transport, sid } => {
+                    actions.push(Action::Dial { link, transport, sid });
+                }
+                Output::AskAuth { namespace, asked } => {
+                    actions.push(Action::AskAuth { namespace, asked });
+                }
+                Output::Status { namespace, status } => {
+                    notify = true;
+                    self.tell_status(monitor, namespace, &status, actions);
+                }
+                Output::Manager(event) => {
+                    notify = true;
+                    self.observers.note_news(&event, actions);
+                    monitor.tell_manager(&event, actions);
+                }
+                Output::Room => {
+                    notify = true;
+                    self.observers.note_room(&monitor.core, actions);
+                }
+            }
+        }
+        if notify && monitor.waiters > 0 {
+            self.changed.notify_all();
+        }
+        self.arm(monitor);
+    }
+
+    /// Does what had to wait for the lock's release.
+    pub(super) fn act(&self, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::Wake(waker) => waker.wake(),
+                Action::Write(wire, waker) => wire.write_or_wake(self, &waker),
+                Action::Dial { link, transport, sid } => self.dial(link, transport, sid.as_deref()),
+                Action::AskAuth { namespace, asked } => self.ask_auth(namespace, asked),
+                Action::Resolve(slot, result) => slot.resolve(result),
+                Action::Unpark(waiter) => waiter.unpark(),
+            }
+        }
+    }
+
+    fn tell_status(
+        &self,
+        monitor: &mut Monitor,
+        namespace: NamespaceId,
+        status: &Status,
+        actions: &mut Vec<Action>,
+    ) {
+        let name = &monitor.core.namespace(namespace).name;
+        match status {
+            Status::Connected { .. } => {
+                log_later!(Info, "connected to {name:?}");
+                monitor.last_errors.remove(&namespace);
+            }
+            Status::ConnectError(error) => {
+                log_later!(Debug, "cannot connect to {name:?}: {error}");
+                monitor.last_errors.insert(namespace, error.clone());
+            }
+            Status::Error(error) => log_later!(Info, "the server says in {name:?}: {error}"),
+            Status::Disconnected { reason, .. } => {
+                log_later!(Info, "disconnected from {name:?}: {reason}");
+            }
+        }
+        let (listeners, dispatcher, mut follow) = monitor.split(namespace, &self.this, actions);
+        if let Some(listeners) = listeners {
+            listeners.tell(status, dispatcher, &mut follow);
+        }
+    }
+}
+
+impl Monitor {
+    /// The listeners of a namespace, with what a delivery to them needs.
+    pub(super) fn split<'a>(
+        &'a mut self,
+        namespace: NamespaceId,
+        driver: &'a Weak<Driver>,
+        actions: &'a mut Vec<Action>,
+    ) -> (Option<&'a mut Listeners>, &'a Dispatcher, Following<'a>) {
+        let Self { listeners, dispatcher, full, lost, warned_lost, .. } = self;
+        let follow = Following { driver, namespace, actions, full, lost, warned_lost };
+        (listeners.get_mut(namespace.0 as usize), dispatcher, follow)
+    }
+
+    fn note_full(&mut self, consumer: Consumer) {
+        if !self.full.iter().any(|known| known.id == consumer.id) {
+            self.full.push(consumer);
+        }
+    }
+
+    pub(super) fn tell_manager(&mut self, event: &ManagerEvent, actions: &mut Vec<Action>) {
+        log_later!(Debug, "{event:?}");
+        match event {
+            ManagerEvent::Open => self.last_error = None,
+            ManagerEvent::Error(error) => self.last_error = Some(error.clone()),
+            _ => {}
+        }
+        for listener in &self.manager_listeners {
+            let waiter = listener.tell(event, &self.dispatcher, Call::Manager);
+            actions.extend(waiter.map(Action::Unpark));
+        }
+    }
+}
+
+/// What a delivery leads to, under the monitor.
+pub(super) struct Following<'a> {
+    driver: &'a Weak<Driver>,
+    namespace: NamespaceId,
+    actions: &'a mut Vec<Action>,
+    full: &'a mut Vec<Consumer>,
+    lost: &'a mut usize,
+    warned_lost: &'a mut bool,
+}
+
+impl Follow for Following<'_> {
+    fn wake(&mut self, waiter: Thread) {
+        self.actions.push(Action::Unpark(waiter));
+    }
+
+    fn full(&mut self, consumer: Consumer) {
+        if !self.full.iter().any(|known| known.id == consumer.id) {
+            self.full.push(consumer);
+        }
+    }
+
+    fn lost(&mut self, count: usize, event: &Event) {
+        *self.lost += count;
+        if !std::mem::replace(self.warned_lost, true) {
+            log_later!(
+                Warn,
+                "a consumer of {:?} is full: events are dropped (said once)",
+                event.name()
+            );
+        }
+    }
+
+    fn after_once(&self, listener: ListenerId) -> Box<dyn FnOnce() + Send> {
+        let (driver, namespace) = (self.driver.clone(), self.namespace);
+        Box::new(move || {
+            if let Some(driver) = driver.upgrade() {
+                driver.unlisten(namespace, listener);
+            }
+        })
+    }
+}
