@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Client, Output, Phase};
-use crate::core::client::namespace::Phase as Joining;
+use super::{Client, Cycle, Output};
+use crate::core::client::namespace::Phase;
 use crate::core::client::root::Root;
 use crate::core::client::timer::Timer;
 use crate::core::engine::Engine;
@@ -40,7 +40,7 @@ impl<A> Client<A> {
         let link = self.new_link();
         self.root = Root::Awaited;
         self.engine = Some(Engine::new(link, transport, may_upgrade, self.detector.asks_in()));
-        self.phase = Phase::Connecting;
+        self.cycle = Cycle::Connecting;
         self.outputs.push_back(Output::Dial { link, transport, sid: None });
     }
 
@@ -49,7 +49,7 @@ impl<A> Client<A> {
     fn try_next_transport(&mut self) -> bool {
         let next_in_list = if self.remembers_websocket() { 0 } else { self.transport + 1 };
         let left = next_in_list < self.options.transports.len();
-        let next = self.options.try_all_transports && left && self.phase == Phase::Connecting;
+        let next = self.options.try_all_transports && left && self.cycle == Cycle::Connecting;
         if next {
             self.websocket_works = false;
             self.transport = next_in_list;
@@ -86,7 +86,7 @@ impl<A> Client<A> {
     pub(super) fn opened(&mut self, now: Timestamp) {
         self.timers.set(Timer::Open, None);
         self.timers.set(Timer::Stable, Some(now + self.options.reconnection_delay_max));
-        self.phase = Phase::Open;
+        self.cycle = Cycle::Open;
         self.parser.set_lax(self.dialect().is_lax());
         self.websocket_works |=
             self.engine.as_ref().is_some_and(|engine| engine.transport() == Transport::WebSocket);
@@ -96,7 +96,7 @@ impl<A> Client<A> {
             self.outputs.push_back(Output::Manager(ManagerEvent::Reconnect(attempts)));
         }
         for namespace in self.ids() {
-            if self.namespace(namespace).phase == Joining::Waiting {
+            if self.namespace(namespace).phase == Phase::Waiting {
                 self.join(namespace, now);
             }
         }
@@ -109,7 +109,7 @@ impl<A> Client<A> {
         error: Option<Error>,
         now: Timestamp,
     ) {
-        let was_open = self.phase == Phase::Open;
+        let was_open = self.cycle == Cycle::Open;
         let timed_out = error.as_ref().is_some_and(Error::is_timeout);
         let failed = reason != DisconnectReason::ForcedClose && !timed_out;
         if failed && self.try_next_transport() {
@@ -155,7 +155,7 @@ impl<A> Client<A> {
 
     /// Forgets what belongs to one session alone.
     pub(in crate::core) fn leave_session(&mut self) {
-        self.phase = Phase::Idle;
+        self.cycle = Cycle::Idle;
         for timer in [Timer::Open, Timer::Heartbeat, Timer::Stable, Timer::Upgrade] {
             self.timers.set(timer, None);
         }
@@ -188,7 +188,7 @@ impl<A> Client<A> {
         self.attempts = self.attempts.saturating_add(1);
         let delay = self.backoff.next(&self.options, self.random.f64()).max(at_least);
         log_later!(Debug, "attempt {} to reconnect in {delay:?}", self.attempts);
-        self.phase = Phase::Waiting;
+        self.cycle = Cycle::Waiting;
         self.timers.set(Timer::Reconnect, Some(now + delay));
     }
 

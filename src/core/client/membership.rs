@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::namespace::{Auth, Phase, refusal};
 use super::timer::Timer;
-use super::{Client, Output, Phase as Connection};
+use super::{Client, Cycle, Output};
 use crate::core::engine::Engine;
 use crate::core::ids::NamespaceId;
 use crate::core::time::Timestamp;
@@ -28,10 +28,10 @@ impl<A> Client<A> {
         match self.namespace(id).phase {
             Phase::Idle | Phase::Waiting => {
                 self.namespace_mut(id).phase = Phase::Waiting;
-                match self.phase {
-                    Connection::Idle => self.open(now),
-                    Connection::Open => self.rejoin(id, now),
-                    Connection::Connecting | Connection::Waiting => {}
+                match self.cycle {
+                    Cycle::Idle => self.open(now),
+                    Cycle::Open => self.rejoin(id, now),
+                    Cycle::Connecting | Cycle::Waiting => {}
                 }
             }
             Phase::Leaving { .. } => {
@@ -88,7 +88,7 @@ impl<A> Client<A> {
 
     /// Whether the namespace is on its way to be joined.
     pub(crate) fn is_connecting(&self, id: NamespaceId) -> bool {
-        self.namespace(id).is_active() && self.phase != Connection::Idle
+        self.namespace(id).is_active() && self.cycle != Cycle::Idle
     }
 
     /// The credentials that [`Output::AskAuth`] asked for.
@@ -151,7 +151,7 @@ impl<A> Client<A> {
             }
             _ => {
                 log_later!(Warn, "a second CONNECT for {:?} is ignored", self.namespace(id).name);
-                self.counters.ignored += 1;
+                self.tally.ignored += 1;
             }
         }
     }
@@ -187,7 +187,7 @@ impl<A> Client<A> {
             // It is news, but no end.
             Phase::Joined => {}
             Phase::Idle | Phase::Waiting | Phase::Asking => {
-                self.counters.ignored += 1;
+                self.tally.ignored += 1;
                 return;
             }
         }
@@ -205,7 +205,7 @@ impl<A> Client<A> {
                 self.close_if_unused(now);
                 self.disconnected(id, DisconnectReason::IoServerDisconnect, None);
             }
-            Phase::Idle | Phase::Waiting | Phase::Asking => self.counters.ignored += 1,
+            Phase::Idle | Phase::Waiting | Phase::Asking => self.tally.ignored += 1,
         }
     }
 

@@ -29,7 +29,7 @@ use self::backoff::Backoff;
 use self::namespace::{Auth, Namespace};
 use self::root::Root;
 use self::timer::{Timer, Timers};
-use crate::core::engine::{Engine, Loss, Signal, Work};
+use crate::core::engine::{Engine, Loss, Notice, Work};
 use crate::core::ids::LinkId;
 use crate::core::ids::NamespaceId;
 use crate::core::time::Timestamp;
@@ -98,7 +98,7 @@ pub(crate) enum Refused<T> {
 
 /// Where the connection stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
+pub(crate) enum Cycle {
     Idle,
     Connecting,
     Open,
@@ -107,7 +107,7 @@ pub(crate) enum Phase {
 
 /// What was dropped, since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counters {
+pub(crate) struct Tally {
     /// Packets without an addressee (unknown namespaces and acknowledgements), and those that
     /// made no sense when they came.
     pub(crate) ignored: usize,
@@ -125,7 +125,7 @@ pub(crate) struct Client<A> {
     pub(super) contradictions: u32,
     parser: Box<dyn Parser>,
     random: fastrand::Rng,
-    pub(super) phase: Phase,
+    pub(super) cycle: Cycle,
     pub(super) engine: Option<Engine>,
     /// Sessions that are being closed in good order, while a new one may be open already.
     pub(super) retiring: Vec<Engine>,
@@ -140,7 +140,7 @@ pub(crate) struct Client<A> {
     /// A WebSocket worked with this server, and nothing failed since.
     websocket_works: bool,
     pub(super) outputs: VecDeque<Output<A>>,
-    pub(super) counters: Counters,
+    pub(super) tally: Tally,
     pub(super) encoded: VecDeque<Packet>,
 }
 
@@ -160,7 +160,7 @@ impl<A> Client<A> {
             contradictions: 0,
             parser,
             random: fastrand::Rng::with_seed(seed),
-            phase: Phase::Idle,
+            cycle: Cycle::Idle,
             engine: None,
             retiring: Vec::new(),
             namespaces: Vec::new(),
@@ -171,7 +171,7 @@ impl<A> Client<A> {
             transport: 0,
             websocket_works: false,
             outputs: VecDeque::new(),
-            counters: Counters::default(),
+            tally: Tally::default(),
             encoded: VecDeque::new(),
         }
     }
@@ -221,8 +221,8 @@ impl<A> Client<A> {
         self.sessions().find(|engine| engine.owns(link))?.handshake()?.max_payload
     }
 
-    pub(crate) fn counters(&self) -> Counters {
-        self.counters
+    pub(crate) fn tally(&self) -> Tally {
+        self.tally
     }
 
     pub(crate) fn engine(&self) -> Option<&Engine> {
@@ -233,17 +233,17 @@ impl<A> Client<A> {
         &self.options
     }
 
-    pub(crate) fn phase(&self) -> Phase {
-        self.phase
+    pub(crate) fn cycle(&self) -> Cycle {
+        self.cycle
     }
 
     /// Changes options, from the next attempt on. Switching reconnection off ends a wait for one.
     pub(crate) fn change_options(&mut self, change: impl FnOnce(&mut ManagerOptions)) {
         change(&mut self.options);
-        if !self.options.reconnection && self.phase == Phase::Waiting {
+        if !self.options.reconnection && self.cycle == Cycle::Waiting {
             self.timers.set(Timer::Reconnect, None);
             self.attempts = 0;
-            self.phase = Phase::Idle;
+            self.cycle = Cycle::Idle;
             self.outputs.push_back(Output::Room);
         }
     }
@@ -260,7 +260,7 @@ impl<A> Client<A> {
 
     /// Opens the connection, unless it is open or on its way. A wait for the next attempt ends.
     pub(crate) fn open(&mut self, now: Timestamp) {
-        if matches!(self.phase, Phase::Idle | Phase::Waiting) {
+        if matches!(self.cycle, Cycle::Idle | Cycle::Waiting) {
             self.timers.set(Timer::Reconnect, None);
             self.dial(now);
         }
@@ -271,7 +271,7 @@ impl<A> Client<A> {
         self.timers.set(Timer::Reconnect, None);
         self.attempts = 0;
         self.backoff.reset();
-        let was_open = self.phase == Phase::Open;
+        let was_open = self.cycle == Cycle::Open;
         self.leave_session();
         if let Some(mut engine) = self.engine.take() {
             engine.close();
@@ -411,26 +411,26 @@ impl<A> Client<A> {
 
     /// Acts on what the session says.
     pub(super) fn pump(&mut self, now: Timestamp) {
-        while let Some(signal) = self.engine.as_mut().and_then(Engine::poll_signal) {
-            match signal {
-                Signal::Opened => self.opened(now),
-                Signal::Text(text) => match self.parser.decode_text(text) {
+        while let Some(notice) = self.engine.as_mut().and_then(Engine::poll_notice) {
+            match notice {
+                Notice::Opened => self.opened(now),
+                Notice::Text(text) => match self.parser.decode_text(text) {
                     Ok(packet) => self.on_packet(packet, now),
                     Err(error) => self.end_session(DisconnectReason::ParseError, Some(error)),
                 },
-                Signal::Binary(bytes) => match self.parser.decode_binary(bytes) {
+                Notice::Binary(bytes) => match self.parser.decode_binary(bytes) {
                     Ok(packet) => self.on_packet(packet, now),
                     Err(error) => self.end_session(DisconnectReason::ParseError, Some(error)),
                 },
-                Signal::Pinged => self.outputs.push_back(Output::Manager(ManagerEvent::Ping)),
-                Signal::Probe => self.probe(now),
-                Signal::Upgraded(_) => {
+                Notice::Pinged => self.outputs.push_back(Output::Manager(ManagerEvent::Ping)),
+                Notice::Probe => self.probe(now),
+                Notice::Upgraded(_) => {
                     self.timers.set(Timer::Upgrade, None);
                     self.websocket_works = true;
                     let upgrade = ManagerEvent::Upgrade(Transport::WebSocket);
                     self.outputs.push_back(Output::Manager(upgrade));
                 }
-                Signal::UpgradeFailed(error) => {
+                Notice::UpgradeFailed(error) => {
                     log_later!(
                         Debug,
                         "the upgrade failed, the session stays on long-polling: {error}"
@@ -438,14 +438,14 @@ impl<A> Client<A> {
                     self.timers.set(Timer::Upgrade, None);
                     self.outputs.push_back(Output::Manager(ManagerEvent::UpgradeError(error)));
                 }
-                Signal::Wake(link) => self.outputs.push_back(Output::Wake(link)),
-                Signal::Stop(link) => self.outputs.push_back(Output::Stop(link)),
-                Signal::Room => {
+                Notice::Wake(link) => self.outputs.push_back(Output::Wake(link)),
+                Notice::Stop(link) => self.outputs.push_back(Output::Stop(link)),
+                Notice::Room => {
                     self.flush_send_buffers();
                     self.outputs.push_back(Output::Room);
                 }
-                Signal::Ignored => self.counters.ignored += 1,
-                Signal::Closed(reason, error) => self.closed(reason, error, now),
+                Notice::Ignored => self.tally.ignored += 1,
+                Notice::Closed(reason, error) => self.closed(reason, error, now),
             }
         }
         let deadline = self.engine.as_ref().and_then(Engine::deadline);

@@ -2,7 +2,7 @@
 
 use super::{Client, LINGER, MAX_RETIRING, Output};
 use crate::core::client::timer::Timer;
-use crate::core::engine::{Engine, Signal, State};
+use crate::core::engine::{Engine, Notice, SessionState};
 use crate::core::ids::LinkId;
 use crate::core::time::Timestamp;
 use crate::event::status::DisconnectReason;
@@ -21,18 +21,18 @@ impl<A> Client<A> {
     /// A session that is being closed concerns its links alone.
     pub(super) fn pump_retiring(&mut self, now: Timestamp) {
         for engine in &mut self.retiring {
-            while let Some(signal) = engine.poll_signal() {
-                match signal {
-                    Signal::Wake(link) => self.outputs.push_back(Output::Wake(link)),
-                    Signal::Stop(link) => self.outputs.push_back(Output::Stop(link)),
-                    Signal::Upgraded(link) => {
+            while let Some(notice) = engine.poll_notice() {
+                match notice {
+                    Notice::Wake(link) => self.outputs.push_back(Output::Wake(link)),
+                    Notice::Stop(link) => self.outputs.push_back(Output::Stop(link)),
+                    Notice::Upgraded(link) => {
                         self.timers.set(Timer::Linger(link), Some(now + LINGER));
                     }
                     _ => {}
                 }
             }
         }
-        self.retiring.retain(|engine| engine.state() != State::Closed);
+        self.retiring.retain(|engine| engine.state() != SessionState::Closed);
     }
 
     /// A transport did not close in time.

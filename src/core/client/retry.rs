@@ -19,12 +19,12 @@ use crate::sync::lock::log_later;
 pub(crate) struct RetryQueue<A> {
     /// How often an event is sent again after its first try.
     retries: u32,
-    events: VecDeque<Event<A>>,
+    events: VecDeque<QueuedEvent<A>>,
     bytes: usize,
 }
 
 #[derive(Debug)]
-struct Event<A> {
+struct QueuedEvent<A> {
     payload: Payload,
     /// The caller who wants the acknowledgement.
     caller: Option<A>,
@@ -44,7 +44,7 @@ impl<A> RetryQueue<A> {
         Load { packets: self.events.len(), bytes: self.bytes }
     }
 
-    fn pop(&mut self) -> Option<Event<A>> {
+    fn pop(&mut self) -> Option<QueuedEvent<A>> {
         let event = self.events.pop_front()?;
         self.bytes -= event.payload.size();
         Some(event)
@@ -76,7 +76,13 @@ impl<A> Client<A> {
     ) {
         if let Some(queue) = &mut self.namespace_mut(id).retry {
             queue.bytes += payload.size();
-            queue.events.push_back(Event { payload, caller, limit, tries: 0, in_flight: None });
+            queue.events.push_back(QueuedEvent {
+                payload,
+                caller,
+                limit,
+                tries: 0,
+                in_flight: None,
+            });
         }
         self.try_next(id, now);
     }
@@ -113,7 +119,7 @@ impl<A> Client<A> {
     fn give_up_first(&mut self, id: NamespaceId, error: &Error) {
         let event = self.namespace_mut(id).retry.as_mut().and_then(RetryQueue::pop);
         log_later!(Warn, "an event is given up: {error}");
-        self.counters.dropped += 1;
+        self.tally.dropped += 1;
         if let Some(ack) = event.and_then(|event| event.caller) {
             self.outputs.push_back(Output::Acked { ack, result: Err(error.clone()) });
         }
@@ -160,7 +166,7 @@ impl<A> Client<A> {
     /// Gives up all events of the queue.
     pub(super) fn abandon_retries(&mut self, id: NamespaceId, error: &Error) {
         while let Some(event) = self.namespace_mut(id).retry.as_mut().and_then(RetryQueue::pop) {
-            self.counters.dropped += 1;
+            self.tally.dropped += 1;
             if let Some(ack) = event.caller {
                 self.outputs.push_back(Output::Acked { ack, result: Err(error.clone()) });
             }

@@ -16,7 +16,7 @@ use crate::sync::lock::log_later;
 
 /// Which way an event takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+enum SendQueue {
     /// Into the queue of the open session.
     Session,
     /// Into the namespace's buffer, until it is joined or the session has written.
@@ -47,7 +47,7 @@ impl<A> Client<A> {
             }
             self.make_room(id, way, size).map_err(Refused::Error)?;
         }
-        if way == Way::Retry {
+        if way == SendQueue::Retry {
             let caller = emit.ack.take();
             self.queue_for_retry(id, emit.payload, caller, emit.timeout, now);
             self.pump(now);
@@ -59,7 +59,7 @@ impl<A> Client<A> {
             self.timers.set(Timer::Ack(id, number), limit.map(|limit| now + limit));
             number
         });
-        if way == Way::Buffer {
+        if way == SendQueue::Buffer {
             self.namespace_mut(id).buffer(Buffered { payload: emit.payload, ack });
             return Ok(());
         }
@@ -89,7 +89,7 @@ impl<A> Client<A> {
             )));
         }
         self.check_attachments(&payload).map_err(Refused::Error)?;
-        if self.is_full(Way::Session, payload.size()) {
+        if self.is_full(SendQueue::Session, payload.size()) {
             return Err(Refused::Full(payload));
         }
         let name = self.namespace(id).name.clone();
@@ -106,18 +106,18 @@ impl<A> Client<A> {
 
     /// Whether to call [`Client::reply`] again after it was refused for want of room.
     pub(crate) fn has_room_to_reply(&self, size: usize) -> bool {
-        !self.is_full(Way::Session, size)
+        !self.is_full(SendQueue::Session, size)
     }
 
     /// Drops what waits for the namespace to be joined; gives the number of events.
     pub(crate) fn clear_send_buffer(&mut self, id: NamespaceId) -> usize {
-        let before = self.counters.dropped;
+        let before = self.tally.dropped;
         let error = Error::new(ErrorKind::Disconnected, "the send buffer was cleared");
         while let Some(event) = self.namespace_mut(id).unbuffer() {
             self.give_up(id, event.ack, &error);
         }
         self.outputs.push_back(Output::Room);
-        self.counters.dropped - before
+        self.tally.dropped - before
     }
 
     /// Drops the events that came before the answer to CONNECT; gives their number.
@@ -152,7 +152,7 @@ impl<A> Client<A> {
                 "a packet for the unknown namespace {:?} is ignored",
                 packet.namespace()
             );
-            self.counters.ignored += 1;
+            self.tally.ignored += 1;
             return;
         };
         match packet.kind {
@@ -244,12 +244,12 @@ impl<A> Client<A> {
                         "too many events for {:?} before it is joined",
                         namespace.name
                     );
-                    self.counters.ignored += 1;
+                    self.tally.ignored += 1;
                 }
             }
             _ => {
                 log_later!(Debug, "an event for {:?} is ignored: not joined", namespace.name);
-                self.counters.ignored += 1;
+                self.tally.ignored += 1;
             }
         }
     }
@@ -267,7 +267,7 @@ impl<A> Client<A> {
             Some(Waiter::Retry) => self.try_succeeded(id, packet, now),
             None => {
                 log_later!(Debug, "an acknowledgement that nobody waits for is ignored");
-                self.counters.ignored += 1;
+                self.tally.ignored += 1;
             }
         }
     }
@@ -299,17 +299,17 @@ impl<A> Client<A> {
     }
 
     /// Which way an event takes.
-    fn way(&self, id: NamespaceId, volatile: bool) -> Way {
+    fn way(&self, id: NamespaceId, volatile: bool) -> SendQueue {
         // What is in the session's queue cannot be taken back. So where the oldest is to give way
         // that holds no more than what is being written.
         let keeps_back = self.options.limits.when_send_full == WhenFull::DropOldest
             && self.engine.as_ref().is_some_and(|engine| engine.load() != Load::default());
         if self.namespace(id).retry.is_some() && !volatile {
-            Way::Retry
+            SendQueue::Retry
         } else if self.is_joined(id) && !keeps_back {
-            Way::Session
+            SendQueue::Session
         } else {
-            Way::Buffer
+            SendQueue::Buffer
         }
     }
 
@@ -337,20 +337,21 @@ impl<A> Client<A> {
     }
 
     /// What waits where an event of this way waits.
-    fn load(&self, way: Way) -> Load {
+    fn load(&self, way: SendQueue) -> Load {
         match way {
-            Way::Session => self.engine.as_ref().map(Engine::load).unwrap_or_default(),
-            Way::Buffer | Way::Retry => self.namespaces.iter().map(Namespace::buffered).fold(
-                Load::default(),
-                |sum, load| Load {
+            SendQueue::Session => self.engine.as_ref().map(Engine::load).unwrap_or_default(),
+            SendQueue::Buffer | SendQueue::Retry => self
+                .namespaces
+                .iter()
+                .map(Namespace::buffered)
+                .fold(Load::default(), |sum, load| Load {
                     packets: sum.packets + load.packets,
                     bytes: sum.bytes + load.bytes,
-                },
-            ),
+                }),
         }
     }
 
-    fn is_full(&self, way: Way, size: usize) -> bool {
+    fn is_full(&self, way: SendQueue, size: usize) -> bool {
         let limits = &self.options.limits;
         let load = self.load(way);
         load != Load::default()
@@ -363,7 +364,7 @@ impl<A> Client<A> {
         self.is_joined(id) && self.options.limits.when_send_full == WhenFull::Wait
     }
 
-    fn make_room(&mut self, id: NamespaceId, way: Way, size: usize) -> Result<()> {
+    fn make_room(&mut self, id: NamespaceId, way: SendQueue, size: usize) -> Result<()> {
         if self.options.limits.when_send_full == WhenFull::DropOldest {
             while self.is_full(way, size) {
                 let Some(event) = self.namespace_mut(id).unbuffer() else { break };
@@ -382,7 +383,7 @@ impl<A> Client<A> {
     }
 
     fn give_up(&mut self, id: NamespaceId, ack: Option<u64>, error: &Error) {
-        self.counters.dropped += 1;
+        self.tally.dropped += 1;
         if let Some(waiter) = self.forget_ack(id, ack) {
             self.fail(waiter, error);
         }
@@ -396,7 +397,7 @@ impl<A> Client<A> {
     }
 
     fn drop_volatile(&mut self, emit: Emit<A>) {
-        self.counters.dropped += 1;
+        self.tally.dropped += 1;
         if let Some(ack) = emit.ack {
             let error = Error::new(ErrorKind::Disconnected, "the volatile event was dropped");
             self.outputs.push_back(Output::Acked { ack, result: Err(error) });

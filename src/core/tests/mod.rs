@@ -42,7 +42,7 @@ const MOMENT: Duration = Duration::from_nanos(1);
 struct World {
     client: Client<u32>,
     now: Timestamp,
-    links: BTreeMap<LinkId, Wire>,
+    links: BTreeMap<LinkId, Threads>,
     /// Those of them whose threads run.
     running: Vec<LinkId>,
     last_link: LinkId,
@@ -65,7 +65,7 @@ struct World {
 
 /// What the driver has for a link.
 #[derive(Debug)]
-struct Wire {
+struct Threads {
     transport: Transport,
     sid: Option<String>,
     /// The number of the session it was dialled for.
@@ -376,7 +376,7 @@ impl World {
         match output {
             Output::Dial { link, transport, sid } => {
                 self.sessions += usize::from(sid.is_none());
-                let wire = Wire {
+                let wire = Threads {
                     transport,
                     sid,
                     session: self.sessions,
@@ -427,7 +427,7 @@ impl World {
     }
 }
 
-impl Wire {
+impl Threads {
     fn wake_writer(&mut self) {
         match self.transport {
             Transport::Polling => self.writer_awake = true,

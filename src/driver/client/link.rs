@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::wire::SharedWire;
 use super::{Action, Driver, Monitor, websocket};
-use crate::core::client::Phase;
+use crate::core::client::Cycle;
 use crate::core::engine::Loss;
 use crate::core::ids::LinkId;
 use crate::core::time::Timestamp;
@@ -174,7 +174,7 @@ impl Driver {
     fn hear(&self, news: News) {
         self.run_with(|monitor, _| match news {
             // Later, long-polling dials whenever a connection was not kept.
-            News::Stage(stage) if monitor.core.phase() == Phase::Connecting => {
+            News::Stage(stage) if monitor.core.cycle() == Cycle::Connecting => {
                 monitor.tell_manager(&ManagerEvent::Stage(stage));
             }
             News::Stage(_) => {}

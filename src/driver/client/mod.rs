@@ -22,7 +22,7 @@ use self::link::Link;
 use self::observing::Observers;
 use self::wire::SharedWire;
 use crate::core::client::namespace::Auth;
-use crate::core::client::{Client, Counters, Output};
+use crate::core::client::{Client, Output, Tally};
 use crate::core::ids::LinkId;
 use crate::core::ids::NamespaceId;
 use crate::core::time::Timestamp;
@@ -190,8 +190,8 @@ impl Driver {
     }
 
     /// What was dropped since the start.
-    pub(crate) fn counters(&self) -> (Counters, usize) {
-        (self.lock().core.counters(), self.inbox.dropped())
+    pub(crate) fn counters(&self) -> (Tally, usize) {
+        (self.lock().core.tally(), self.inbox.dropped())
     }
 
     fn lock(&self) -> Locked<'_, Monitor> {
