@@ -4,8 +4,9 @@ use super::acks::Waiter;
 use super::namespace::{Buffered, Namespace, Phase};
 use super::timer::Timer;
 use super::{Client, Emit, Output, Refused};
-use crate::core::engine::{Engine, Load};
+use crate::core::engine::Engine;
 use crate::core::ids::NamespaceId;
+use crate::core::load::Load;
 use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::status::DisconnectReason;
@@ -344,10 +345,7 @@ impl<A> Client<A> {
                 .namespaces
                 .iter()
                 .map(Namespace::buffered)
-                .fold(Load::default(), |sum, load| Load {
-                    packets: sum.packets + load.packets,
-                    bytes: sum.bytes + load.bytes,
-                }),
+                .fold(Load::default(), |sum, load| sum + load),
         }
     }
 

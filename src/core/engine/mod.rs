@@ -13,15 +13,16 @@
 mod handover;
 mod heartbeat;
 mod incoming;
+mod messages;
 mod upgrade;
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
-
 use self::heartbeat::{Beat, Heartbeat};
+pub(crate) use self::messages::{Loss, Notice, SessionState, Work};
 use self::upgrade::{Upgrade, UpgradeStep};
 use crate::core::ids::LinkId;
+use crate::core::load::Load;
 use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind, Reached, Result, Stage};
 use crate::event::status::DisconnectReason;
@@ -29,67 +30,6 @@ use crate::options::Transport;
 use crate::proto::dialect::Dialect;
 use crate::proto::handshake::Handshake;
 use crate::proto::packet::{Packet, Probe};
-use crate::proto::text::MessageText;
-
-/// Where a session stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SessionState {
-    Opening,
-    Open,
-    Closing,
-    Closed,
-}
-
-/// What a session tells its owner.
-#[derive(Debug)]
-pub(crate) enum Notice {
-    /// The handshake is done.
-    Opened,
-    /// A text message came.
-    Text(MessageText),
-    /// A binary message came.
-    Binary(Bytes),
-    /// The server pinged.
-    Pinged,
-    /// A second link is needed, to upgrade the session to WebSocket.
-    Probe,
-    /// The session moved to this link.
-    Upgraded(LinkId),
-    /// The upgrade failed; the session stays where it is.
-    UpgradeFailed(Error),
-    /// The link has something to do: to write, to poll again, or to end.
-    Wake(LinkId),
-    /// The link has to stop at once.
-    Stop(LinkId),
-    /// Packets were written: there is room in the queue.
-    Room,
-    /// A packet came that makes no sense here.
-    Ignored,
-    /// The session ended.
-    Closed(DisconnectReason, Option<Error>),
-}
-
-/// How a link ended, in the words of its transport.
-#[derive(Debug)]
-pub(crate) enum Loss {
-    /// The peer closed it.
-    Closed(String),
-    /// It failed.
-    Failed(Error),
-}
-
-/// What the writer of a link has to do.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Work {
-    /// Write these packets, report `written`, and ask for more.
-    Write(VecDeque<Packet>),
-    /// Nothing now; there will be a wake-up.
-    Wait,
-    /// Close the transport in good order.
-    Finish,
-    /// End: the session has left this link.
-    Stop,
-}
 
 /// A session.
 #[derive(Debug)]
@@ -122,13 +62,6 @@ pub(super) struct MainLink {
     pub(super) writing: bool,
     /// The reader of long-polling is inside a request, or entitled to one.
     pub(super) polling: bool,
-}
-
-/// An amount of queued packets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Load {
-    pub(crate) packets: usize,
-    pub(crate) bytes: usize,
 }
 
 impl Engine {
@@ -229,10 +162,7 @@ impl Engine {
 
     /// What waits to be written, and what is being written.
     pub(crate) fn load(&self) -> Load {
-        Load {
-            packets: self.queued.packets + self.in_flight.packets,
-            bytes: self.queued.bytes + self.in_flight.bytes,
-        }
+        self.queued + self.in_flight
     }
 
     /// Whether a message that is sent now goes out at once.

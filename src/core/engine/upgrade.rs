@@ -11,7 +11,7 @@
 
 use std::collections::VecDeque;
 
-use super::Work;
+use super::messages::Work;
 use crate::core::ids::LinkId;
 use crate::proto::packet::{Packet, Probe};
 
