@@ -12,15 +12,15 @@
 //! ```
 
 mod acks;
+mod attempts;
 mod backoff;
-mod cycle;
-mod membership;
+mod joining;
 pub(crate) mod namespace;
 mod retiring;
-mod retry;
+mod retries;
 mod root;
+mod sending;
 mod timer;
-mod traffic;
 
 use std::collections::VecDeque;
 use std::time::Duration;
