@@ -20,6 +20,10 @@ const UPGRADE_LIMIT: Duration = Duration::from_secs(20);
 /// The longest delay that a server can ask for.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 
+/// How often in a row a session is opened anew at once. A server that was replaced takes one, and
+/// another where it keeps its clients waiting.
+const MOST_CONTRADICTIONS: u32 = 2;
+
 impl<A> Client<A> {
     /// Starts an attempt to connect, with the first of the transports.
     pub(in crate::core) fn dial(&mut self, now: Timestamp) {
@@ -218,5 +222,38 @@ impl<A> Client<A> {
         if let Some(engine) = &mut self.engine {
             engine.abandon_upgrade(Error::new(ErrorKind::Timeout, "the upgrade took too long"));
         }
+    }
+
+    /// The server was replaced, or taken for what it is not: opens another session. `false`: there
+    /// is nothing else to take it for.
+    pub(super) fn reconsider(&mut self, now: Timestamp) -> bool {
+        let may_change = self.detector.contradict(self.dialect());
+        self.contradictions = self.contradictions.saturating_add(1);
+        // Beyond that, it is no way for a server to behave.
+        let renews = may_change && self.contradictions <= MOST_CONTRADICTIONS;
+        if renews {
+            log_later!(Debug, "the server speaks another revision; opening another session");
+            self.renew(now);
+        }
+        renews
+    }
+
+    /// Gives the session up for another one, at once.
+    pub(super) fn renew(&mut self, now: Timestamp) {
+        let Some(mut engine) = self.engine.take() else { return };
+        engine.close();
+        self.retire(engine, now);
+        self.leave_session();
+        let reason = DisconnectReason::ForcedClose;
+        self.outputs.push_back(Output::Manager(ManagerEvent::Close(reason, None)));
+        for id in self.ids() {
+            let was_joined = self.namespace(id).phase == Phase::Joined;
+            let active = self.namespace(id).is_active();
+            self.begin(id, if active { Phase::Waiting } else { Phase::Idle });
+            if was_joined {
+                self.disconnected(id, reason, None);
+            }
+        }
+        self.dial(now);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::acks::{Acks, Waiter};
-use super::retries::RetryQueue;
+use super::retry_queue::RetryQueue;
 use crate::core::load::Load;
 use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind};

@@ -1,11 +1,19 @@
 //! Sessions on their way to be closed in good order, while a new one may be open already.
 
-use super::{Client, LINGER, MAX_RETIRING, Output};
+use std::time::Duration;
+
+use super::{Client, Output};
 use crate::core::client::timer::Timer;
 use crate::core::engine::{Engine, Notice, SessionState};
 use crate::core::ids::LinkId;
 use crate::core::time::Timestamp;
 use crate::event::status::DisconnectReason;
+
+/// How long a transport may take to close in good order.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// How many sessions may be on their way to be closed in good order.
+const MAX_RETIRING: usize = 4;
 
 impl<A> Client<A> {
     /// Lets a session that is being closed come to its end in the background.

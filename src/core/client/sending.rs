@@ -9,10 +9,9 @@ use crate::core::ids::NamespaceId;
 use crate::core::load::Load;
 use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::status::DisconnectReason;
 use crate::options::WhenFull;
 use crate::payload::Payload;
-use crate::proto::socket_packet::{Header, Kind, SocketPacket};
+use crate::proto::socket_packet::{Header, Kind};
 use crate::sync::lock::log_later;
 
 /// Which way an event takes.
@@ -121,55 +120,9 @@ impl<A> Client<A> {
         self.tally.dropped - before
     }
 
-    /// Drops the events that came before the answer to CONNECT; gives their number.
-    pub(crate) fn clear_receive_buffer(&mut self, id: NamespaceId) -> usize {
-        self.namespace_mut(id).take_early_events().len()
-    }
-
     /// Whether somebody wants to know of outgoing events.
     pub(crate) fn observe_outgoing(&mut self, id: NamespaceId, observed: bool) {
         self.namespace_mut(id).observed = observed;
-    }
-
-    /// Gives up the wait for all acknowledgements.
-    pub(crate) fn fail_all_acks(&mut self, id: NamespaceId, error: &Error) {
-        self.abandon_retries(id, error);
-        for (number, waiter) in self.namespace_mut(id).acks.remove_all() {
-            self.timers.set(Timer::Ack(id, number), None);
-            self.fail(waiter, error);
-        }
-    }
-
-    /// Routes a packet to its namespace.
-    pub(super) fn on_packet(&mut self, packet: Option<SocketPacket>, now: Timestamp) {
-        let Some(packet) = packet else { return };
-        if self.watch_root(&packet, now) {
-            return;
-        }
-        let known = self.ids().find(|id| *self.namespace(*id).name == *packet.namespace());
-        let Some(id) = known else {
-            log_later!(
-                Debug,
-                "a packet for the unknown namespace {:?} is ignored",
-                packet.namespace()
-            );
-            self.tally.ignored += 1;
-            return;
-        };
-        match packet.kind {
-            Kind::Connect => self.on_connect(id, &packet, now),
-            Kind::ConnectError => self.on_connect_error(id, &packet, now),
-            Kind::Disconnect => self.on_disconnect(id, now),
-            Kind::Event => self.on_event(id, packet),
-            Kind::Ack => self.on_ack(id, packet, now),
-        }
-    }
-
-    /// Delivers what came between CONNECT and its answer.
-    pub(super) fn deliver_early_events(&mut self, id: NamespaceId) {
-        for packet in self.namespace_mut(id).take_early_events() {
-            self.on_event(id, packet);
-        }
     }
 
     /// Sends what waited for the namespace to be joined.
@@ -187,88 +140,6 @@ impl<A> Client<A> {
         for id in self.ids() {
             if self.is_joined(id) {
                 self.flush_send_buffer(id);
-            }
-        }
-    }
-
-    /// The end of a session ends the wait for the answers to what was sent in it.
-    pub(super) fn fail_sent_acks(&mut self, id: NamespaceId, reason: DisconnectReason) {
-        let failed = self.namespace_mut(id).acks.remove_sent();
-        if failed.is_empty() {
-            return;
-        }
-        let error = Error::new(
-            ErrorKind::Disconnected,
-            format!("the connection ended before the acknowledgement came: {reason}"),
-        );
-        for (number, waiter) in failed {
-            self.timers.set(Timer::Ack(id, number), None);
-            match waiter {
-                Waiter::Caller(_) => self.fail(waiter, &error),
-                Waiter::Retry => self.try_interrupted(id),
-            }
-        }
-    }
-
-    pub(super) fn ack_timed_out(&mut self, id: NamespaceId, number: u64, now: Timestamp) {
-        let namespace = self.namespace_mut(id);
-        namespace.withdraw(number);
-        match namespace.acks.remove(number) {
-            Some(Waiter::Retry) => self.try_timed_out(id, now),
-            Some(waiter) => {
-                let error = Error::new(ErrorKind::Timeout, "no acknowledgement in time");
-                self.fail(waiter, &error);
-            }
-            None => {}
-        }
-    }
-
-    fn fail(&mut self, waiter: Waiter<A>, error: &Error) {
-        if let Waiter::Caller(ack) = waiter {
-            self.outputs.push_back(Output::Acked { ack, result: Err(error.clone()) });
-        }
-    }
-
-    fn on_event(&mut self, id: NamespaceId, packet: SocketPacket) {
-        let limits = &self.options.limits;
-        let namespace = &mut self.namespaces[id.0 as usize];
-        match namespace.phase {
-            Phase::Joined => {
-                namespace.note_offset(&packet);
-                let session = namespace.session;
-                self.outputs.push_back(Output::Event { namespace: id, session, packet });
-            }
-            Phase::Joining => {
-                if !namespace.keep_early_event(packet, limits) {
-                    log_later!(
-                        Warn,
-                        "too many events for {:?} before it is joined",
-                        namespace.name
-                    );
-                    self.tally.ignored += 1;
-                }
-            }
-            _ => {
-                log_later!(Debug, "an event for {:?} is ignored: not joined", namespace.name);
-                self.tally.ignored += 1;
-            }
-        }
-    }
-
-    fn on_ack(&mut self, id: NamespaceId, packet: SocketPacket, now: Timestamp) {
-        let ack = packet.id.and_then(|number| {
-            let ack = self.namespace_mut(id).acks.answer(number)?;
-            self.timers.set(Timer::Ack(id, number), None);
-            Some(ack)
-        });
-        match ack {
-            Some(Waiter::Caller(ack)) => {
-                self.outputs.push_back(Output::Acked { ack, result: Ok(packet) });
-            }
-            Some(Waiter::Retry) => self.try_succeeded(id, packet, now),
-            None => {
-                log_later!(Debug, "an acknowledgement that nobody waits for is ignored");
-                self.tally.ignored += 1;
             }
         }
     }
@@ -378,20 +249,6 @@ impl<A> Client<A> {
             ErrorKind::BufferFull,
             format!("{} events of {} bytes wait to be sent", load.packets, load.bytes),
         ))
-    }
-
-    fn give_up(&mut self, id: NamespaceId, ack: Option<u64>, error: &Error) {
-        self.tally.dropped += 1;
-        if let Some(waiter) = self.forget_ack(id, ack) {
-            self.fail(waiter, error);
-        }
-    }
-
-    /// Ends the wait for an acknowledgement.
-    pub(super) fn forget_ack(&mut self, id: NamespaceId, ack: Option<u64>) -> Option<Waiter<A>> {
-        let number = ack?;
-        self.timers.set(Timer::Ack(id, number), None);
-        self.namespace_mut(id).acks.remove(number)
     }
 
     fn drop_volatile(&mut self, emit: Emit<A>) {
