@@ -45,7 +45,7 @@ impl<A> Client<A> {
         self.root = Root::Awaited;
         self.engine = Some(Engine::new(link, transport, may_upgrade, self.detector.asks_in()));
         self.cycle = Cycle::Connecting;
-        self.outputs.push_back(Output::Dial { link, transport, sid: None });
+        self.outputs.push_back(Output::Dial { link, transport, upgrade: None });
     }
 
     /// Goes on with the next transport after the first packet failed to come by this one; `false`
@@ -82,8 +82,8 @@ impl<A> Client<A> {
         let limit = self.options.timeout.unwrap_or(UPGRADE_LIMIT);
         self.timers.set(Timer::Upgrade, Some(now + limit));
         engine.probe(link);
-        let sid = engine.sid().map(str::to_owned);
-        self.outputs.push_back(Output::Dial { link, transport: Transport::WebSocket, sid });
+        let upgrade = engine.sid().map(str::to_owned);
+        self.outputs.push_back(Output::Dial { link, transport: Transport::WebSocket, upgrade });
     }
 
     /// The handshake is done: the namespaces can be joined.

@@ -10,8 +10,8 @@ use crate::proto::socket_packet::SocketPacket;
 /// What the owner has to do.
 #[derive(Debug)]
 pub(crate) enum Output<A> {
-    /// Open a transport; with the id of a session, to upgrade that.
-    Dial { link: LinkId, transport: Transport, sid: Option<String> },
+    /// Open a transport: for a new session, or for the one of this id, which is to move to it.
+    Dial { link: LinkId, transport: Transport, upgrade: Option<String> },
     /// Wake the threads of a link: there is work for them.
     Wake(LinkId),
     /// Stop the threads of a link at once.

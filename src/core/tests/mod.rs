@@ -67,7 +67,7 @@ struct World {
 #[derive(Debug)]
 struct Threads {
     transport: Transport,
-    sid: Option<String>,
+    upgrade: Option<String>,
     /// The number of the session it was dialled for.
     session: usize,
     /// The thread that reads, of a WebSocket also the one that writes, has something to do.
@@ -374,11 +374,11 @@ impl World {
 
     fn obey(&mut self, output: Output<u32>) {
         match output {
-            Output::Dial { link, transport, sid } => {
-                self.sessions += usize::from(sid.is_none());
+            Output::Dial { link, transport, upgrade } => {
+                self.sessions += usize::from(upgrade.is_none());
                 let wire = Threads {
                     transport,
-                    sid,
+                    upgrade,
                     session: self.sessions,
                     reader_awake: false,
                     writer_awake: false,

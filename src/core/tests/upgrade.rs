@@ -37,7 +37,7 @@ fn upgrading(to: Milestone) -> (World, NamespaceId) {
     let root = world.connect("/");
     world.open();
     world.receive_on(POLLING, &["40{\"sid\":\"a\"}"]);
-    assert_eq!(world.links[&WEBSOCKET].sid.as_deref(), Some("engine"));
+    assert_eq!(world.links[&WEBSOCKET].upgrade.as_deref(), Some("engine"));
     assert_eq!(world.sent_on(POLLING), ["40"]);
     world.log();
     world.slow = true;

@@ -113,24 +113,21 @@ impl Monitor {
 }
 
 impl Driver {
-    /// Starts the thread of a new link.
-    pub(super) fn dial(&self, link: LinkId, upgrade: bool, polling: bool, sid: Option<&str>) {
+    /// Starts the thread of a new link: for a new session, or for the one of this id, which is to
+    /// move to it.
+    pub(super) fn dial(&self, link: LinkId, transport: Transport, upgrade: Option<&str>) {
         let Some(driver) = self.this.upgrade() else { return };
-        let transport = if polling { Transport::Polling } else { Transport::WebSocket };
         let eio = self.look(|core| core.dialect_of(link)).eio();
-        let request = self.address().request(eio, transport, sid);
+        let request = self.address().request(eio, transport, upgrade);
         log_later!(
             Debug,
             "opening {transport} to {}{}",
             request.endpoint,
-            if upgrade { ", to upgrade the session" } else { "" }
+            if upgrade.is_some() { ", to upgrade the session" } else { "" }
         );
-        let started = self.start(link, Side::Reader, "siot-conn", move |signal| {
-            if polling {
-                run_polling(&driver, link, request, &signal);
-            } else {
-                websocket::run(&driver, link, &request, &signal);
-            }
+        let started = self.start(link, Side::Reader, "siot-conn", move |signal| match transport {
+            Transport::Polling => run_polling(&driver, link, request, &signal),
+            Transport::WebSocket => websocket::run(&driver, link, &request, &signal),
         });
         if let Err(error) = started {
             self.lose(link, Loss::Failed(error));

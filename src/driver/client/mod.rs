@@ -35,7 +35,7 @@ use crate::error::{Error, Result};
 use crate::event::status::{ManagerEvent, Status};
 use crate::event::{AckReply, Event};
 use crate::net::{Net, Signal};
-use crate::options::ManagerOptions;
+use crate::options::{ManagerOptions, Transport};
 use crate::payload::Payload;
 #[cfg(feature = "polling")]
 use crate::proto::dialect::Dialect;
@@ -84,9 +84,8 @@ enum Action {
     Write(SharedWire, Arc<Signal>),
     Dial {
         link: LinkId,
-        upgrade: bool,
-        polling: bool,
-        sid: Option<String>,
+        transport: Transport,
+        upgrade: Option<String>,
     },
     AskAuth {
         namespace: NamespaceId,
@@ -233,10 +232,8 @@ impl Driver {
                         link.cancel();
                     }
                 }
-                Output::Dial { link, transport, sid } => {
-                    let polling = transport == crate::options::Transport::Polling;
-                    let upgrade = sid.is_some();
-                    actions.push(Action::Dial { link, upgrade, polling, sid });
+                Output::Dial { link, transport, upgrade } => {
+                    actions.push(Action::Dial { link, transport, upgrade });
                 }
                 Output::AskAuth { namespace, asked } => {
                     actions.push(Action::AskAuth { namespace, asked });
@@ -297,7 +294,7 @@ impl Driver {
     #[cfg(feature = "polling")]
     fn session_request(
         &self,
-        transport: crate::options::Transport,
+        transport: Transport,
         sid: &str,
         dialect: &dyn Dialect,
     ) -> crate::net::Request {
@@ -310,8 +307,8 @@ impl Driver {
             match action {
                 Action::Wake(signal) => signal.wake(),
                 Action::Write(wire, signal) => wire.write_or_wake(self, &signal),
-                Action::Dial { link, upgrade, polling, sid } => {
-                    self.dial(link, upgrade, polling, sid.as_deref());
+                Action::Dial { link, transport, upgrade } => {
+                    self.dial(link, transport, upgrade.as_deref());
                 }
                 Action::AskAuth { namespace, asked } => self.ask_auth(namespace, asked),
                 Action::Resolve(slot, result) => slot.resolve(result),
