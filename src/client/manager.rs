@@ -11,7 +11,7 @@ use crate::client::socket::{self, Socket};
 use crate::client::socket_options::SocketOptions;
 use crate::client::subscription::Subscription;
 use crate::client::update::Update;
-use crate::core::engine::State;
+use crate::core::engine::SessionState;
 use crate::core::ids::NamespaceId;
 use crate::driver::client::Driver;
 use crate::driver::listeners::{ListenerId, NewsSink};
@@ -284,10 +284,10 @@ impl Manager {
             let handshake = engine.handshake();
             Some(EngineInfo {
                 state: match engine.state() {
-                    State::Opening => EngineState::Opening,
-                    State::Open => EngineState::Open,
-                    State::Closing => EngineState::Closing,
-                    State::Closed => EngineState::Closed,
+                    SessionState::Opening => EngineState::Opening,
+                    SessionState::Open => EngineState::Open,
+                    SessionState::Closing => EngineState::Closing,
+                    SessionState::Closed => EngineState::Closed,
                 },
                 id: engine.sid().map(str::to_owned),
                 transport: engine.transport(),

@@ -10,6 +10,7 @@
 pub(crate) mod client;
 pub(crate) mod engine;
 pub(crate) mod ids;
+mod load;
 pub(crate) mod time;
 
 #[cfg(test)]

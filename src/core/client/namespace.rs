@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::acks::{Acks, Waiter};
-use super::retry::RetryQueue;
-use crate::core::engine::Load;
+use super::retry_queue::RetryQueue;
+use crate::core::load::Load;
 use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind};
 use crate::event::status::Status;
@@ -127,10 +127,7 @@ impl<A> Namespace<A> {
     /// How much waits to be handed to a session.
     pub(crate) fn buffered(&self) -> Load {
         let retry = self.retry.as_ref().map(RetryQueue::load).unwrap_or_default();
-        Load {
-            packets: self.buffered.packets + retry.packets,
-            bytes: self.buffered.bytes + retry.bytes,
-        }
+        self.buffered + retry
     }
 
     /// The events in the send buffer, as JSON.

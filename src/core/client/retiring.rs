@@ -1,11 +1,19 @@
 //! Sessions on their way to be closed in good order, while a new one may be open already.
 
-use super::{Client, LINGER, MAX_RETIRING, Output};
+use std::time::Duration;
+
+use super::{Client, Output};
 use crate::core::client::timer::Timer;
-use crate::core::engine::{Engine, Signal, State};
+use crate::core::engine::{Engine, Notice, SessionState};
 use crate::core::ids::LinkId;
 use crate::core::time::Timestamp;
 use crate::event::status::DisconnectReason;
+
+/// How long a transport may take to close in good order.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// How many sessions may be on their way to be closed in good order.
+const MAX_RETIRING: usize = 4;
 
 impl<A> Client<A> {
     /// Lets a session that is being closed come to its end in the background.
@@ -21,18 +29,18 @@ impl<A> Client<A> {
     /// A session that is being closed concerns its links alone.
     pub(super) fn pump_retiring(&mut self, now: Timestamp) {
         for engine in &mut self.retiring {
-            while let Some(signal) = engine.poll_signal() {
-                match signal {
-                    Signal::Wake(link) => self.outputs.push_back(Output::Wake(link)),
-                    Signal::Stop(link) => self.outputs.push_back(Output::Stop(link)),
-                    Signal::Upgraded(link) => {
+            while let Some(notice) = engine.poll_notice() {
+                match notice {
+                    Notice::Wake(link) => self.outputs.push_back(Output::Wake(link)),
+                    Notice::Stop(link) => self.outputs.push_back(Output::Stop(link)),
+                    Notice::Upgraded(link) => {
                         self.timers.set(Timer::Linger(link), Some(now + LINGER));
                     }
                     _ => {}
                 }
             }
         }
-        self.retiring.retain(|engine| engine.state() != State::Closed);
+        self.retiring.retain(|engine| engine.state() != SessionState::Closed);
     }
 
     /// A transport did not close in time.

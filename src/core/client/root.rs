@@ -3,20 +3,13 @@
 
 use serde_json::Value;
 
+use super::Client;
 use super::namespace::{Auth, Phase};
-use super::{Client, Output};
 use crate::core::engine::Engine;
 use crate::core::ids::NamespaceId;
 use crate::core::time::Timestamp;
-use crate::error::{Error, ErrorKind, Stage};
-use crate::event::status::{DisconnectReason, ManagerEvent};
-use crate::proto::dialect::Dialect;
 use crate::proto::socket_packet::{Kind, SocketPacket};
 use crate::sync::lock::log_later;
-
-/// How often in a row a session is opened anew at once. A server that was replaced takes one, and
-/// another where it keeps its clients waiting.
-const MOST_CONTRADICTIONS: u32 = 2;
 
 /// The name of the namespace that old servers join by themselves.
 const ROOT: &str = "/";
@@ -33,11 +26,6 @@ pub(super) enum Root {
 }
 
 impl<A> Client<A> {
-    /// What the session is written in.
-    pub(crate) fn dialect(&self) -> &'static dyn Dialect {
-        self.engine.as_ref().map_or_else(|| self.detector.asks_in(), Engine::dialect)
-    }
-
     /// Sees to a join that is not the client's to ask for. `false`: it is.
     pub(super) fn join_by_server(&mut self, id: NamespaceId, now: Timestamp) -> bool {
         if !self.dialect().joins_root() {
@@ -96,19 +84,6 @@ impl<A> Client<A> {
         }
     }
 
-    /// Takes in the server's positive answer to CONNECT, or its own word.
-    pub(super) fn accept(&mut self, id: NamespaceId, data: &Value, now: Timestamp) {
-        let Some(engine) = &self.engine else { return };
-        let dialect = engine.dialect();
-        let sid = engine.sid().unwrap_or_default();
-        let Some(membership) = dialect.membership(&self.namespace(id).name, sid, data) else {
-            return self.contradicted(id, now);
-        };
-        self.detector.confirm(dialect);
-        self.namespace_mut(id).accept(membership);
-        self.joined(id, now);
-    }
-
     /// Whoever waits for a namespace is refused along with `/`.
     fn refuse_all(&mut self, packet: &SocketPacket, now: Timestamp) {
         for id in self.ids() {
@@ -126,51 +101,5 @@ impl<A> Client<A> {
             let is_known = !matches!(namespace.phase, Phase::Idle | Phase::Waiting | Phase::Asking);
             *namespace.name == *ROOT && is_known
         })
-    }
-
-    /// The server answers CONNECT as another revision does.
-    fn contradicted(&mut self, id: NamespaceId, now: Timestamp) {
-        if self.reconsider(now) {
-            return;
-        }
-        let error = Error::new(
-            ErrorKind::Connect(Stage::Namespace),
-            format!("the server joined {:?} as another revision does", self.namespace(id).name),
-        )
-        .with_hint(self.detector.hint());
-        self.join_failed(id, Phase::Joining, error, now);
-    }
-
-    /// The server was replaced, or taken for what it is not: opens another session. `false`: there
-    /// is nothing else to take it for.
-    fn reconsider(&mut self, now: Timestamp) -> bool {
-        let may_change = self.detector.contradict(self.dialect());
-        self.contradictions = self.contradictions.saturating_add(1);
-        // Beyond that, it is no way for a server to behave.
-        let renews = may_change && self.contradictions <= MOST_CONTRADICTIONS;
-        if renews {
-            log_later!(Debug, "the server speaks another revision; opening another session");
-            self.renew(now);
-        }
-        renews
-    }
-
-    /// Gives the session up for another one, at once.
-    fn renew(&mut self, now: Timestamp) {
-        let Some(mut engine) = self.engine.take() else { return };
-        engine.close();
-        self.retire(engine, now);
-        self.leave_session();
-        let reason = DisconnectReason::ForcedClose;
-        self.outputs.push_back(Output::Manager(ManagerEvent::Close(reason, None)));
-        for id in self.ids() {
-            let was_joined = self.namespace(id).phase == Phase::Joined;
-            let active = self.namespace(id).is_active();
-            self.begin(id, if active { Phase::Waiting } else { Phase::Idle });
-            if was_joined {
-                self.disconnected(id, reason, None);
-            }
-        }
-        self.dial(now);
     }
 }

@@ -1,30 +1,32 @@
 //! The session's part in the move to another link.
 
-use super::{Engine, Link, Signal, State};
-use crate::core::engine::upgrade::{Step, Upgrade};
+use super::{Engine, MainLink, Notice, SessionState};
+use crate::core::engine::upgrade::{Upgrade, UpgradeStep};
 use crate::core::ids::LinkId;
 use crate::error::{Error, ErrorKind};
 use crate::options::Transport;
 use crate::proto::packet::Packet;
 
 impl Engine {
-    /// Starts the upgrade on this link, as [`Signal::Probe`] asked for.
+    /// Starts the upgrade on this link, as [`Notice::Probe`] asked for.
     pub(crate) fn probe(&mut self, link: LinkId) {
         self.upgrade = Upgrade::Dialing(link);
     }
 
-    pub(super) fn step(&mut self, step: &Step) {
+    pub(super) fn step(&mut self, step: &UpgradeStep) {
         match step {
-            Step::None => {}
-            Step::Pause => self.pause(),
-            Step::Done => self.finish_upgrade(),
-            Step::Fail(words) => self.abandon_upgrade(Error::new(ErrorKind::Protocol, *words)),
+            UpgradeStep::None => {}
+            UpgradeStep::Pause => self.pause(),
+            UpgradeStep::Done => self.finish_upgrade(),
+            UpgradeStep::Fail(words) => {
+                self.abandon_upgrade(Error::new(ErrorKind::Protocol, *words))
+            }
         }
     }
 
     /// The probe was answered: the old link has to come to rest.
     fn pause(&mut self) {
-        self.signals.push_back(Signal::Wake(self.main.id));
+        self.notices.push_back(Notice::Wake(self.main.id));
         self.move_over();
     }
 
@@ -34,7 +36,7 @@ impl Engine {
             return;
         }
         if let Some(link) = self.upgrade.old_link_rests() {
-            self.signals.push_back(Signal::Wake(link));
+            self.notices.push_back(Notice::Wake(link));
         }
     }
 
@@ -42,11 +44,11 @@ impl Engine {
     /// asks for more by itself.
     pub(super) fn finish_upgrade(&mut self) {
         let Some(link) = self.upgrade.take_link() else { return };
-        self.signals.push_back(Signal::Stop(self.main.id));
+        self.notices.push_back(Notice::Stop(self.main.id));
         self.main =
-            Link { id: link, transport: Transport::WebSocket, writing: false, polling: false };
-        self.signals.push_back(Signal::Upgraded(link));
-        if self.state == State::Closing {
+            MainLink { id: link, transport: Transport::WebSocket, writing: false, polling: false };
+        self.notices.push_back(Notice::Upgraded(link));
+        if self.state == SessionState::Closing {
             // On a WebSocket the close frame says it.
             self.queue.retain(|packet| *packet != Packet::Close);
         }
@@ -55,9 +57,9 @@ impl Engine {
     /// Gives up the upgrade: the session goes on by its old link.
     pub(crate) fn abandon_upgrade(&mut self, error: Error) {
         let Some(link) = self.upgrade.take_link() else { return };
-        self.signals.push_back(Signal::Stop(link));
-        self.signals.push_back(Signal::UpgradeFailed(error));
+        self.notices.push_back(Notice::Stop(link));
+        self.notices.push_back(Notice::UpgradeFailed(error));
         // The old link may have come to rest for nothing.
-        self.signals.push_back(Signal::Wake(self.main.id));
+        self.notices.push_back(Notice::Wake(self.main.id));
     }
 }

@@ -1,6 +1,6 @@
 //! What packets mean for the session.
 
-use super::{Engine, Signal, State};
+use super::{Engine, Notice, SessionState};
 use crate::core::engine::heartbeat::Heartbeat;
 use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind, Stage};
@@ -12,9 +12,9 @@ use crate::sync::lock::log_later;
 impl Engine {
     pub(super) fn received_on_main(&mut self, packet: Packet, now: Timestamp) {
         match (self.state, packet) {
-            (State::Closed, _) => {}
+            (SessionState::Closed, _) => {}
             (_, Packet::Open(json)) => self.on_open(&json, now),
-            (State::Opening | State::Closing, _) if self.handshake.is_none() => {
+            (SessionState::Opening | SessionState::Closing, _) if self.handshake.is_none() => {
                 let error = Error::new(
                     ErrorKind::Connect(Stage::Engine),
                     "the server's first packet is not the handshake",
@@ -26,7 +26,7 @@ impl Engine {
                     heartbeat.on_ping(now);
                 }
                 self.pong_due = true;
-                self.signals.push_back(Signal::Pinged);
+                self.notices.push_back(Notice::Pinged);
                 self.wake_writer();
             }
             (_, Packet::Pong(_)) => {
@@ -34,13 +34,13 @@ impl Engine {
                     heartbeat.on_pong(now);
                 }
             }
-            (State::Open, Packet::Text(text)) => {
+            (SessionState::Open, Packet::Text(text)) => {
                 self.on_other(now);
-                self.signals.push_back(Signal::Text(text));
+                self.notices.push_back(Notice::Text(text));
             }
-            (State::Open, Packet::Binary(bytes)) => {
+            (SessionState::Open, Packet::Binary(bytes)) => {
                 self.on_other(now);
-                self.signals.push_back(Signal::Binary(bytes));
+                self.notices.push_back(Notice::Binary(bytes));
             }
             (_, Packet::Close) => {
                 let error = Error::new(ErrorKind::Transport, "the server closed the session");
@@ -59,7 +59,7 @@ impl Engine {
     fn on_open(&mut self, json: &str, now: Timestamp) {
         if self.handshake.is_some() {
             log_later!(Warn, "a second Engine.IO handshake is ignored");
-            self.signals.push_back(Signal::Ignored);
+            self.notices.push_back(Notice::Ignored);
             return;
         }
         let handshake = match Handshake::from_json(json) {
@@ -69,13 +69,13 @@ impl Engine {
         self.heartbeat = Some(Heartbeat::new(self.dialect.heartbeat(), &handshake, now));
         let upgrade = self.may_upgrade && handshake.upgrade_to_websocket;
         self.handshake = Some(handshake);
-        if self.state == State::Closing {
+        if self.state == SessionState::Closing {
             return self.say_goodbye();
         }
-        self.state = State::Open;
-        self.signals.push_back(Signal::Opened);
+        self.state = SessionState::Open;
+        self.notices.push_back(Notice::Opened);
         if upgrade {
-            self.signals.push_back(Signal::Probe);
+            self.notices.push_back(Notice::Probe);
         }
         self.wake_writer();
     }

@@ -13,15 +13,16 @@
 mod handover;
 mod heartbeat;
 mod incoming;
+mod messages;
 mod upgrade;
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
-
 use self::heartbeat::{Beat, Heartbeat};
-use self::upgrade::{Step, Upgrade};
+pub(crate) use self::messages::{Loss, Notice, SessionState, Work};
+use self::upgrade::{Upgrade, UpgradeStep};
 use crate::core::ids::LinkId;
+use crate::core::load::Load;
 use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind, Reached, Result, Stage};
 use crate::event::status::DisconnectReason;
@@ -29,78 +30,17 @@ use crate::options::Transport;
 use crate::proto::dialect::Dialect;
 use crate::proto::handshake::Handshake;
 use crate::proto::packet::{Packet, Probe};
-use crate::proto::text::MessageText;
-
-/// Where a session stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
-    Opening,
-    Open,
-    Closing,
-    Closed,
-}
-
-/// What a session tells its owner.
-#[derive(Debug)]
-pub(crate) enum Signal {
-    /// The handshake is done.
-    Opened,
-    /// A text message came.
-    Text(MessageText),
-    /// A binary message came.
-    Binary(Bytes),
-    /// The server pinged.
-    Pinged,
-    /// A second link is needed, to upgrade the session to WebSocket.
-    Probe,
-    /// The session moved to this link.
-    Upgraded(LinkId),
-    /// The upgrade failed; the session stays where it is.
-    UpgradeFailed(Error),
-    /// The link has something to do: to write, to poll again, or to end.
-    Wake(LinkId),
-    /// The link has to stop at once.
-    Stop(LinkId),
-    /// Packets were written: there is room in the queue.
-    Room,
-    /// A packet came that makes no sense here.
-    Ignored,
-    /// The session ended.
-    Closed(DisconnectReason, Option<Error>),
-}
-
-/// How a link ended, in the words of its transport.
-#[derive(Debug)]
-pub(crate) enum Loss {
-    /// The peer closed it.
-    Closed(String),
-    /// It failed.
-    Failed(Error),
-}
-
-/// What the writer of a link has to do.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Work {
-    /// Write these packets, report `written`, and ask for more.
-    Write(VecDeque<Packet>),
-    /// Nothing now; there will be a wake-up.
-    Wait,
-    /// Close the transport in good order.
-    Finish,
-    /// End: the session has left this link.
-    Stop,
-}
 
 /// A session.
 #[derive(Debug)]
 pub(crate) struct Engine {
-    state: State,
+    state: SessionState,
     dialect: &'static dyn Dialect,
     /// How far the attempt to connect has come.
     reached: Reached,
     /// Whether what it is written in is not settled, though the server has answered.
     doubtful: bool,
-    main: Link,
+    main: MainLink,
     upgrade: Upgrade,
     may_upgrade: bool,
     handshake: Option<Handshake>,
@@ -110,25 +50,18 @@ pub(crate) struct Engine {
     in_flight: Load,
     /// A ping waits for its pong. One pong answers any number of pings.
     pong_due: bool,
-    signals: VecDeque<Signal>,
+    notices: VecDeque<Notice>,
 }
 
 /// The link that carries the session.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Link {
+pub(super) struct MainLink {
     pub(super) id: LinkId,
     pub(super) transport: Transport,
     /// A batch is with the writer.
     pub(super) writing: bool,
     /// The reader of long-polling is inside a request, or entitled to one.
     pub(super) polling: bool,
-}
-
-/// An amount of queued packets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Load {
-    pub(crate) packets: usize,
-    pub(crate) bytes: usize,
 }
 
 impl Engine {
@@ -139,11 +72,16 @@ impl Engine {
         dialect: &'static dyn Dialect,
     ) -> Self {
         Self {
-            state: State::Opening,
+            state: SessionState::Opening,
             dialect,
             reached: Stage::Dns.into(),
             doubtful: false,
-            main: Link { id, transport, writing: false, polling: transport == Transport::Polling },
+            main: MainLink {
+                id,
+                transport,
+                writing: false,
+                polling: transport == Transport::Polling,
+            },
             upgrade: Upgrade::None,
             may_upgrade: may_upgrade && transport == Transport::Polling,
             handshake: None,
@@ -152,7 +90,7 @@ impl Engine {
             queued: Load::default(),
             in_flight: Load::default(),
             pong_due: false,
-            signals: VecDeque::new(),
+            notices: VecDeque::new(),
         }
     }
 
@@ -184,7 +122,7 @@ impl Engine {
         }
     }
 
-    pub(crate) fn state(&self) -> State {
+    pub(crate) fn state(&self) -> SessionState {
         self.state
     }
 
@@ -224,15 +162,12 @@ impl Engine {
 
     /// What waits to be written, and what is being written.
     pub(crate) fn load(&self) -> Load {
-        Load {
-            packets: self.queued.packets + self.in_flight.packets,
-            bytes: self.queued.bytes + self.in_flight.bytes,
-        }
+        self.queued + self.in_flight
     }
 
     /// Whether a message that is sent now goes out at once.
     pub(crate) fn is_writable(&self) -> bool {
-        self.state == State::Open
+        self.state == SessionState::Open
             && self.queue.is_empty()
             && !self.main.writing
             && !self.upgrade.holds_writes()
@@ -241,13 +176,15 @@ impl Engine {
     /// When to call [`Engine::expire`].
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
         match self.state {
-            State::Open | State::Closing => self.heartbeat.as_ref().map(Heartbeat::deadline),
-            State::Opening | State::Closed => None,
+            SessionState::Open | SessionState::Closing => {
+                self.heartbeat.as_ref().map(Heartbeat::deadline)
+            }
+            SessionState::Opening | SessionState::Closed => None,
         }
     }
 
-    pub(crate) fn poll_signal(&mut self) -> Option<Signal> {
-        self.signals.pop_front()
+    pub(crate) fn poll_notice(&mut self) -> Option<Notice> {
+        self.notices.pop_front()
     }
 
     /// The connection of a link is made; a WebSocket can now be written to.
@@ -256,7 +193,7 @@ impl Engine {
             self.reached.stage = Stage::Engine;
         }
         if self.upgrade.connected(link) {
-            self.signals.push_back(Signal::Wake(link));
+            self.notices.push_back(Notice::Wake(link));
         }
     }
 
@@ -278,7 +215,7 @@ impl Engine {
 
     /// Queues packets.
     pub(crate) fn send(&mut self, packets: &mut VecDeque<Packet>) {
-        if !matches!(self.state, State::Opening | State::Open) {
+        if !matches!(self.state, SessionState::Opening | SessionState::Open) {
             packets.clear();
             return;
         }
@@ -294,7 +231,7 @@ impl Engine {
     pub(crate) fn received(&mut self, link: LinkId, packet: Packet, now: Timestamp) {
         if self.upgrade.link() == Some(link) {
             match self.upgrade.received(&packet) {
-                Step::Done => {
+                UpgradeStep::Done => {
                     self.finish_upgrade();
                     // The writer has not yet reported what told the server of the move.
                     self.main.writing = true;
@@ -315,7 +252,7 @@ impl Engine {
                 Loss::Failed(error) => error,
             };
             self.abandon_upgrade(error);
-        } else if self.main.id == link && self.state != State::Closed {
+        } else if self.main.id == link && self.state != SessionState::Closed {
             let (reason, error) = match loss {
                 Loss::Closed(words) => (
                     DisconnectReason::TransportClose,
@@ -332,7 +269,7 @@ impl Engine {
         if self.upgrade.link() == Some(link) {
             return self.upgrade.take();
         }
-        if self.main.id != link || self.state == State::Closed {
+        if self.main.id != link || self.state == SessionState::Closed {
             return Work::Stop;
         }
         if self.main.writing || self.upgrade.holds_writes() || !self.may_write() {
@@ -363,7 +300,7 @@ impl Engine {
         self.main.writing = false;
         if self.in_flight != Load::default() {
             self.in_flight = Load::default();
-            self.signals.push_back(Signal::Room);
+            self.notices.push_back(Notice::Room);
         }
         self.move_over();
     }
@@ -383,15 +320,15 @@ impl Engine {
     /// Closes in good order: first all that is queued is written.
     pub(crate) fn close(&mut self) {
         match self.state {
-            State::Closing | State::Closed => {}
+            SessionState::Closing | SessionState::Closed => {}
             // A WebSocket without a session needs no farewell.
-            State::Opening if self.main.transport == Transport::WebSocket => {
+            SessionState::Opening if self.main.transport == Transport::WebSocket => {
                 self.end(DisconnectReason::ForcedClose, None);
             }
             // The server may have made the session already: it is closed once its id is known.
-            State::Opening => self.state = State::Closing,
-            State::Open => {
-                self.state = State::Closing;
+            SessionState::Opening => self.state = SessionState::Closing,
+            SessionState::Open => {
+                self.state = SessionState::Closing;
                 if !self.upgrade.holds_writes() {
                     self.abandon_upgrade(Error::new(ErrorKind::Disconnected, "session closed"));
                 }
@@ -402,15 +339,15 @@ impl Engine {
 
     /// Ends at once.
     pub(crate) fn end(&mut self, reason: DisconnectReason, error: Option<Error>) {
-        if self.state == State::Closed {
+        if self.state == SessionState::Closed {
             return;
         }
-        self.state = State::Closed;
+        self.state = SessionState::Closed;
         if let Some(link) = self.upgrade.take_link() {
-            self.signals.push_back(Signal::Stop(link));
+            self.notices.push_back(Notice::Stop(link));
         }
-        self.signals.push_back(Signal::Stop(self.main.id));
-        self.signals.push_back(Signal::Closed(reason, error));
+        self.notices.push_back(Notice::Stop(self.main.id));
+        self.notices.push_back(Notice::Closed(reason, error));
     }
 
     /// The deadline passed.
@@ -430,22 +367,22 @@ impl Engine {
 
     fn may_write(&self) -> bool {
         match self.state {
-            State::Open => true,
-            State::Closing => self.handshake.is_some(),
-            State::Opening | State::Closed => false,
+            SessionState::Open => true,
+            SessionState::Closing => self.handshake.is_some(),
+            SessionState::Opening | SessionState::Closed => false,
         }
     }
 
     fn nothing_to_write(&mut self) -> Work {
-        if self.state != State::Closing {
+        if self.state != SessionState::Closing {
             return Work::Wait;
         }
-        self.state = State::Closed;
+        self.state = SessionState::Closed;
         if self.main.transport == Transport::Polling {
             // The farewell is out; the poll that still waits has no answer of interest.
-            self.signals.push_back(Signal::Stop(self.main.id));
+            self.notices.push_back(Notice::Stop(self.main.id));
         }
-        self.signals.push_back(Signal::Closed(DisconnectReason::ForcedClose, None));
+        self.notices.push_back(Notice::Closed(DisconnectReason::ForcedClose, None));
         Work::Finish
     }
 
@@ -458,7 +395,7 @@ impl Engine {
 
     fn wake_writer(&mut self) {
         if !self.main.writing && !self.upgrade.holds_writes() {
-            self.signals.push_back(Signal::Wake(self.main.id));
+            self.notices.push_back(Notice::Wake(self.main.id));
         }
     }
 
@@ -476,7 +413,11 @@ impl Engine {
     }
 
     fn failure_kind(&self, otherwise: ErrorKind) -> ErrorKind {
-        if self.state == State::Opening { ErrorKind::Connect(Stage::Engine) } else { otherwise }
+        if self.state == SessionState::Opening {
+            ErrorKind::Connect(Stage::Engine)
+        } else {
+            otherwise
+        }
     }
 }
 

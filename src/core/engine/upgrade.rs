@@ -11,7 +11,7 @@
 
 use std::collections::VecDeque;
 
-use super::Work;
+use super::messages::Work;
 use crate::core::ids::LinkId;
 use crate::proto::packet::{Packet, Probe};
 
@@ -36,7 +36,7 @@ pub(super) enum Upgrade {
 
 /// What follows for the session.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum UpgradeStep {
     None,
     Pause,
     Done,
@@ -98,20 +98,20 @@ impl Upgrade {
     }
 
     /// The writer of the new link has written what it took.
-    pub(super) fn written(&mut self) -> Step {
-        if matches!(self, Self::Telling(_)) { Step::Done } else { Step::None }
+    pub(super) fn written(&mut self) -> UpgradeStep {
+        if matches!(self, Self::Telling(_)) { UpgradeStep::Done } else { UpgradeStep::None }
     }
 
     /// A packet came in on the new link.
-    pub(super) fn received(&mut self, packet: &Packet) -> Step {
+    pub(super) fn received(&mut self, packet: &Packet) -> UpgradeStep {
         match *self {
             Self::Probing(link) if *packet == Packet::Pong(Probe::Probe) => {
                 *self = Self::Pausing(link);
-                Step::Pause
+                UpgradeStep::Pause
             }
             // Only a server that knows of the move speaks here.
-            Self::Telling(_) => Step::Done,
-            _ => Step::Fail("the server did not answer the probe of the new transport"),
+            Self::Telling(_) => UpgradeStep::Done,
+            _ => UpgradeStep::Fail("the server did not answer the probe of the new transport"),
         }
     }
 

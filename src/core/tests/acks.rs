@@ -53,7 +53,7 @@ fn only_the_first_answer_counts() {
     }
     world.advance(SECOND * 2);
     assert_eq!(world.log(), ["ack 1: []"]);
-    assert_eq!(world.client.counters().ignored, 2);
+    assert_eq!(world.client.tally().ignored, 2);
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn answers_that_nobody_waits_for_are_counted() {
         world.receive(answer);
     }
     assert_eq!(world.log(), Vec::<String>::new());
-    assert_eq!(world.client.counters().ignored, 3);
+    assert_eq!(world.client.tally().ignored, 3);
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn a_timeout_while_connected_ends_the_wait_and_a_late_answer_is_ignored() {
     assert_eq!(world.log(), ["ack 1 failed: timeout"]);
     world.receive("430[]");
     assert_eq!(world.log(), Vec::<String>::new());
-    assert_eq!(world.client.counters().ignored, 1);
+    assert_eq!(world.client.tally().ignored, 1);
 }
 
 #[test]
@@ -187,5 +187,5 @@ fn a_volatile_event_that_is_dropped_fails_its_acknowledgement() {
     let volatile = Emit { ack: Some(1), volatile: true, ..emit("[\"q\"]") };
     world.try_emit(root, volatile).unwrap();
     assert_eq!(world.log(), ["ack 1 failed: disconnected"]);
-    assert_eq!(world.client.counters().dropped, 1);
+    assert_eq!(world.client.tally().dropped, 1);
 }

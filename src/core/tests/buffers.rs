@@ -76,7 +76,7 @@ fn without_a_connection_a_full_buffer_refuses_the_newest() {
         world.emit(root, "[\"40 bytes of text, more or less, here\"]").unwrap();
         assert!(is_full(world.emit(root, "[\"too many bytes\"]")), "{policy:?}");
         world.emit(root, "[\"few\"]").unwrap();
-        assert_eq!(world.client.counters().dropped, 0, "refused is not dropped");
+        assert_eq!(world.client.tally().dropped, 0, "refused is not dropped");
     }
 }
 
@@ -88,7 +88,7 @@ fn without_a_connection_the_oldest_gives_way_where_that_is_wanted() {
         world.emit_with_ack(root, &format!("[{number}]"), number, None).unwrap();
     }
     assert_eq!(world.log(), ["ack 0 failed: buffer full", "ack 1 failed: buffer full"]);
-    assert_eq!(world.client.counters().dropped, 2);
+    assert_eq!(world.client.tally().dropped, 2);
     world.open();
     world.receive("40{\"sid\":\"a\"}");
     assert_eq!(world.sent(), ["40", "422[2]", "423[3]", "424[4]"]);
@@ -101,7 +101,7 @@ fn the_oldest_gives_way_for_bytes_as_well() {
     for number in 0..3 {
         world.emit(root, &format!("[{number}, \"0123456789\"]")).unwrap();
     }
-    assert_eq!(world.client.counters().dropped, 1);
+    assert_eq!(world.client.tally().dropped, 1);
     assert!(world.client.namespace(root).buffered().bytes <= 50);
 }
 
@@ -170,7 +170,7 @@ fn with_a_slow_session_the_oldest_gives_way_where_that_is_wanted() {
     for number in 1..=100 {
         world.emit(root, &format!("[{number}]")).unwrap();
     }
-    assert_eq!(world.client.counters().dropped, 97);
+    assert_eq!(world.client.tally().dropped, 97);
     world.written();
     assert_eq!(world.sent(), ["42[98]", "42[99]", "42[100]"]);
     world.written();
@@ -227,7 +227,7 @@ fn volatile_events_go_at_once_or_not_at_all() {
     volatile(&mut world, root, "[\"fourth\"]");
     world.written();
     assert_eq!(world.sent(), ["42[\"first\"]", "42[\"third\"]", "42[\"plain\"]"]);
-    assert_eq!(world.client.counters().dropped, 4);
+    assert_eq!(world.client.tally().dropped, 4);
     world.disconnect(root);
     volatile(&mut world, root, "[\"closed\"]");
     assert_eq!(world.client.namespace(root).buffered().packets, 0);
@@ -287,7 +287,7 @@ fn what_waited_and_turns_out_too_large_is_dropped_and_told() {
     world.receive("40{\"sid\":\"a\"}");
     assert_eq!(world.sent(), ["40", "42[\"short\"]"]);
     assert_eq!(world.news(), ["ack 1 failed: too large", "/: connect a"]);
-    assert_eq!(world.client.counters().dropped, 1);
+    assert_eq!(world.client.tally().dropped, 1);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Ends: wanted ones at every phase, and the reasons of the others.
 
 use super::*;
-use crate::core::client::Phase;
-use crate::core::client::namespace::{Auth, Phase as Joining};
+use crate::core::client::Cycle;
+use crate::core::client::namespace::{Auth, Phase};
 use crate::error::Stage;
 
 const LINGER: Duration = Duration::from_secs(5);
@@ -132,7 +132,7 @@ fn disconnecting_the_only_namespace_while_it_joins_takes_the_session_along() {
     world.disconnect(root);
     assert_eq!(world.sent(), ["40"]);
     assert_eq!(world.log(), ["manager: close forced close"]);
-    assert_eq!(world.client.namespace(root).phase, Joining::Idle);
+    assert_eq!(world.client.namespace(root).phase, Phase::Idle);
     world.assert_at_rest();
 }
 
@@ -213,13 +213,13 @@ fn no_session_outlives_its_threads() {
     let (mut world, _) = World::joined();
     world.end(LinkId(1));
     assert_eq!(world.news(), ["/: disconnect transport close"]);
-    assert_eq!(world.client.phase, Phase::Waiting);
+    assert_eq!(world.client.cycle, Cycle::Waiting);
 }
 
 #[test]
 fn each_end_has_its_reason() {
-    type End = fn(&mut World);
-    let ends: [(End, &str); 8] = [
+    type Ending = fn(&mut World);
+    let ends: [(Ending, &str); 8] = [
         (|world| world.drop_link(), "transport close"),
         (|world| world.receive("1"), "transport close"),
         (|world| world.receive("9"), "transport error"),
@@ -235,7 +235,7 @@ fn each_end_has_its_reason() {
         assert_eq!(world.news()[0], format!("/: disconnect {reason}"));
         assert_eq!(world.alive(), []);
         let again = !matches!(reason, "io server disconnect" | "forced close");
-        assert_eq!(world.client.phase == Phase::Waiting, again, "{reason}");
+        assert_eq!(world.client.cycle == Cycle::Waiting, again, "{reason}");
     }
     let (mut world, _) = World::joined();
     world.lose(LinkId(1), Loss::Failed(Error::new(ErrorKind::Transport, "reset")));
@@ -371,5 +371,5 @@ fn late_voices_of_a_dead_link_are_not_heard() {
     assert_eq!(world.run(|client, now| client.take(LinkId(1), now)), Work::Stop);
     assert_eq!(world.run(|client, now| client.may_poll(LinkId(1), now)), None);
     assert_eq!(world.log(), Vec::<String>::new());
-    assert_eq!(world.client.namespace(root).phase, Joining::Joined);
+    assert_eq!(world.client.namespace(root).phase, Phase::Joined);
 }

@@ -1,7 +1,7 @@
 //! Heartbeats: whose turn it is, and when the peer is given up.
 
 use super::*;
-use crate::core::engine::{Engine, Signal};
+use crate::core::engine::{Engine, Notice};
 use crate::event::status::DisconnectReason;
 use crate::proto::dialect::V3_DIALECT;
 
@@ -155,8 +155,8 @@ fn written(engine: &mut Engine) -> Vec<String> {
 }
 
 fn closed(engine: &mut Engine) -> Option<DisconnectReason> {
-    std::iter::from_fn(|| engine.poll_signal()).find_map(|signal| match signal {
-        Signal::Closed(reason, _) => Some(reason),
+    std::iter::from_fn(|| engine.poll_notice()).find_map(|notice| match notice {
+        Notice::Closed(reason, _) => Some(reason),
         _ => None,
     })
 }

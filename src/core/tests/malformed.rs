@@ -137,7 +137,7 @@ fn a_second_handshake_is_ignored_and_counted() {
     world.advance((INTERVAL + TIMEOUT).saturating_sub(SECOND));
     assert_eq!(world.log(), Vec::<String>::new());
     assert_eq!(world.client.engine().and_then(|engine| engine.sid()), Some("engine"));
-    assert_eq!(world.client.counters().ignored, 1);
+    assert_eq!(world.client.tally().ignored, 1);
 }
 
 #[test]

@@ -42,7 +42,7 @@ const MOMENT: Duration = Duration::from_nanos(1);
 struct World {
     client: Client<u32>,
     now: Timestamp,
-    links: BTreeMap<LinkId, Wire>,
+    links: BTreeMap<LinkId, Threads>,
     /// Those of them whose threads run.
     running: Vec<LinkId>,
     last_link: LinkId,
@@ -65,9 +65,9 @@ struct World {
 
 /// What the driver has for a link.
 #[derive(Debug)]
-struct Wire {
+struct Threads {
     transport: Transport,
-    sid: Option<String>,
+    upgrade: Option<String>,
     /// The number of the session it was dialled for.
     session: usize,
     /// The thread that reads, of a WebSocket also the one that writes, has something to do.
@@ -374,11 +374,11 @@ impl World {
 
     fn obey(&mut self, output: Output<u32>) {
         match output {
-            Output::Dial { link, transport, sid } => {
-                self.sessions += usize::from(sid.is_none());
-                let wire = Wire {
+            Output::Dial { link, transport, upgrade } => {
+                self.sessions += usize::from(upgrade.is_none());
+                let wire = Threads {
                     transport,
-                    sid,
+                    upgrade,
                     session: self.sessions,
                     reader_awake: false,
                     writer_awake: false,
@@ -427,7 +427,7 @@ impl World {
     }
 }
 
-impl Wire {
+impl Threads {
     fn wake_writer(&mut self) {
         match self.transport {
             Transport::Polling => self.writer_awake = true,

@@ -67,7 +67,7 @@ fn packets_for_unknown_namespaces_are_counted_and_nothing_else() {
         world.receive(packet);
     }
     assert_eq!(world.log(), Vec::<String>::new());
-    assert_eq!(world.client.counters().ignored, 5);
+    assert_eq!(world.client.tally().ignored, 5);
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn a_second_connect_from_the_server_changes_nothing() {
     assert_eq!(world.log(), Vec::<String>::new());
     assert_eq!(world.client.namespace(root).id.as_deref(), Some("/1"));
     assert_eq!(world.client.namespace(root).session, session);
-    assert_eq!(world.client.counters().ignored, 1);
+    assert_eq!(world.client.tally().ignored, 1);
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn late_packets_for_a_namespace_that_was_left_change_nothing() {
     }
     assert_eq!(world.log(), Vec::<String>::new());
     assert_eq!(phase(&world, root), Phase::Idle);
-    assert_eq!(world.client.counters().ignored, 5);
+    assert_eq!(world.client.tally().ignored, 5);
     assert_eq!(world.sent(), ["41"]);
 }
 
@@ -483,7 +483,7 @@ fn what_can_be_held_is_bounded_in_events_and_bytes() {
     world.receive(&long);
     world.receive(&long);
     assert_eq!(world.client.namespace(root).early_events(), 1);
-    assert_eq!(world.client.counters().ignored, 3);
+    assert_eq!(world.client.tally().ignored, 3);
 }
 
 #[test]

@@ -234,7 +234,7 @@ impl Account {
         let link = self.link(*index);
         let world = &mut self.world;
         let begun = world.links.get(&link).is_some_and(|wire| {
-            wire.started || (wire.transport == Transport::Polling && wire.sid.is_none())
+            wire.started || (wire.transport == Transport::Polling && wire.upgrade.is_none())
         });
         match input {
             Input::Connected(_) => world.connected_on(link),

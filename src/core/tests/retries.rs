@@ -127,3 +127,18 @@ fn shutting_down_fails_what_waits() {
     assert_eq!(log.len(), 3);
     world.assert_at_rest();
 }
+
+#[test]
+fn the_answer_to_a_try_that_was_given_up_is_no_answer_to_the_next_one() {
+    let (mut world, root) = retrying();
+    world.emit_with_ack(root, "[\"a\"]", 1, LIMIT).unwrap();
+    world.run(|client, _| client.set_retries(root, None));
+    world.run(|client, _| client.set_retries(root, Some(0)));
+    world.emit_with_ack(root, "[\"b\"]", 2, None).unwrap();
+    world.log();
+    world.receive("430[\"of a\"]");
+    world.advance(SECOND * 2);
+    assert_eq!(world.log(), Vec::<String>::new());
+    world.receive("431[\"of b\"]");
+    assert_eq!(world.log(), ["ack 2: [\"of b\"]"]);
+}

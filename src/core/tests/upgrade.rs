@@ -7,7 +7,7 @@ const WEBSOCKET: LinkId = LinkId(2);
 
 /// How far an upgrade has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Step {
+enum Milestone {
     Dialing,
     /// The WebSocket is open and the probe is with its writer.
     Greeting,
@@ -21,49 +21,49 @@ enum Step {
     Done,
 }
 
-const STEPS: [Step; 7] = [
-    Step::Dialing,
-    Step::Greeting,
-    Step::Probing,
-    Step::PausingPost,
-    Step::PausingPoll,
-    Step::Telling,
-    Step::Done,
+const MILESTONES: [Milestone; 7] = [
+    Milestone::Dialing,
+    Milestone::Greeting,
+    Milestone::Probing,
+    Milestone::PausingPost,
+    Milestone::PausingPoll,
+    Milestone::Telling,
+    Milestone::Done,
 ];
 
 /// A session by polling, joined, in the middle of its upgrade.
-fn upgrading(to: Step) -> (World, NamespaceId) {
+fn upgrading(to: Milestone) -> (World, NamespaceId) {
     let mut world = World::polling();
     let root = world.connect("/");
     world.open();
     world.receive_on(POLLING, &["40{\"sid\":\"a\"}"]);
-    assert_eq!(world.links[&WEBSOCKET].sid.as_deref(), Some("engine"));
+    assert_eq!(world.links[&WEBSOCKET].upgrade.as_deref(), Some("engine"));
     assert_eq!(world.sent_on(POLLING), ["40"]);
     world.log();
     world.slow = true;
-    if to >= Step::Greeting {
+    if to >= Milestone::Greeting {
         world.connected();
     }
-    if to >= Step::Probing {
+    if to >= Milestone::Probing {
         world.written_on(WEBSOCKET);
         assert_eq!(world.sent_on(WEBSOCKET), ["2probe"]);
     }
-    if to == Step::PausingPost {
+    if to == Milestone::PausingPost {
         world.emit(root, "[\"posted\"]").unwrap();
         assert_eq!(world.sent_on(POLLING), ["42[\"posted\"]"]);
     }
-    if to >= Step::PausingPost {
+    if to >= Milestone::PausingPost {
         world.receive_on(WEBSOCKET, &["3probe"]);
         assert_eq!(world.sent_on(WEBSOCKET), Vec::<String>::new());
     }
-    if to == Step::PausingPost {
+    if to == Milestone::PausingPost {
         world.receive_on(POLLING, &["6"]);
     }
-    if to >= Step::Telling {
+    if to >= Milestone::Telling {
         world.receive_on(POLLING, &["6"]);
         assert_eq!(world.sent_on(WEBSOCKET), ["5"]);
     }
-    if to >= Step::Done {
+    if to >= Milestone::Done {
         world.written_on(WEBSOCKET);
         assert_eq!(world.log(), ["manager: upgrade websocket"]);
     }
@@ -85,7 +85,7 @@ fn events(world: &mut World, links: &[LinkId]) -> Vec<String> {
 
 #[test]
 fn what_is_emitted_during_the_move_is_sent_after_it_in_order() {
-    let (mut world, root) = upgrading(Step::PausingPost);
+    let (mut world, root) = upgrading(Milestone::PausingPost);
     for number in 0..100 {
         world.emit(root, &format!("[\"held\",{number}]")).unwrap();
     }
@@ -107,7 +107,7 @@ fn what_is_emitted_during_the_move_is_sent_after_it_in_order() {
 
 #[test]
 fn the_session_goes_on_by_websocket() {
-    let (mut world, root) = upgrading(Step::Done);
+    let (mut world, root) = upgrading(Milestone::Done);
     flow(&mut world);
     world.receive_on(WEBSOCKET, &["2", "42[\"a\"]"]);
     world.emit(root, "[\"b\"]").unwrap();
@@ -121,7 +121,7 @@ fn the_session_goes_on_by_websocket() {
 
 #[test]
 fn a_failure_at_any_step_gives_the_session_back_to_polling() {
-    for step in STEPS.into_iter().filter(|step| *step < Step::Done) {
+    for step in MILESTONES.into_iter().filter(|step| *step < Milestone::Done) {
         let (mut world, root) = upgrading(step);
         for number in 0..3 {
             world.emit(root, &format!("[\"e\",{number}]")).unwrap();
@@ -144,7 +144,7 @@ fn a_failure_at_any_step_gives_the_session_back_to_polling() {
 #[test]
 fn a_wrong_answer_to_the_probe_closes_the_websocket() {
     for answer in ["3", "42[\"a\"]", "6", "1", "2", "0{}"] {
-        let (mut world, _) = upgrading(Step::Probing);
+        let (mut world, _) = upgrading(Milestone::Probing);
         world.receive_on(WEBSOCKET, &[answer]);
         assert_eq!(world.log(), ["manager: upgrade error protocol error"], "{answer}");
         assert_eq!(world.alive(), [POLLING]);
@@ -153,7 +153,7 @@ fn a_wrong_answer_to_the_probe_closes_the_websocket() {
 
 #[test]
 fn a_server_that_speaks_out_of_turn_on_the_new_link_is_no_upgrade() {
-    for step in [Step::PausingPoll, Step::PausingPost] {
+    for step in [Milestone::PausingPoll, Milestone::PausingPost] {
         let (mut world, _) = upgrading(step);
         world.receive_on(WEBSOCKET, &["3probe"]);
         flow(&mut world);
@@ -164,7 +164,7 @@ fn a_server_that_speaks_out_of_turn_on_the_new_link_is_no_upgrade() {
 
 #[test]
 fn an_upgrade_that_hangs_is_given_up() {
-    for step in STEPS.into_iter().filter(|step| *step < Step::Done) {
+    for step in MILESTONES.into_iter().filter(|step| *step < Milestone::Done) {
         let (mut world, root) = upgrading(step);
         world.emit(root, "[\"held\"]").unwrap();
         world.advance(Duration::from_secs(20));
@@ -177,7 +177,7 @@ fn an_upgrade_that_hangs_is_given_up() {
 
 #[test]
 fn a_finished_upgrade_is_not_given_up_later() {
-    let (mut world, _) = upgrading(Step::Done);
+    let (mut world, _) = upgrading(Milestone::Done);
     flow(&mut world);
     world.advance(Duration::from_secs(6));
     assert_eq!(world.client.next_deadline(), world.client.engine().unwrap().deadline());
@@ -187,7 +187,7 @@ fn a_finished_upgrade_is_not_given_up_later() {
 
 #[test]
 fn a_packet_on_the_new_link_before_the_writer_reports_is_delivered_once() {
-    let (mut world, root) = upgrading(Step::Telling);
+    let (mut world, root) = upgrading(Milestone::Telling);
     world.emit(root, "[\"held\"]").unwrap();
     world.receive_on(WEBSOCKET, &["42[\"quick\"]"]);
     assert_eq!(world.log(), ["manager: upgrade websocket", "/: event [\"quick\"]"]);
@@ -200,9 +200,9 @@ fn a_packet_on_the_new_link_before_the_writer_reports_is_delivered_once() {
 
 #[test]
 fn a_loss_of_the_session_at_any_step_takes_both_links() {
-    for step in STEPS {
+    for step in MILESTONES {
         let (mut world, _) = upgrading(step);
-        let main = if step == Step::Done { WEBSOCKET } else { POLLING };
+        let main = if step == Milestone::Done { WEBSOCKET } else { POLLING };
         world.log();
         world.lose(main, Loss::Closed("gone".into()));
         assert_eq!(
@@ -219,7 +219,7 @@ fn a_loss_of_the_session_at_any_step_takes_both_links() {
 
 #[test]
 fn closing_at_any_step_sends_everything_and_ends_everything() {
-    for step in STEPS {
+    for step in MILESTONES {
         let (mut world, root) = upgrading(step);
         for number in 0..3 {
             world.emit(root, &format!("[\"e\",{number}]")).unwrap();
@@ -233,7 +233,7 @@ fn closing_at_any_step_sends_everything_and_ends_everything() {
                 world.written_on(link);
             }
         }
-        if world.links[&POLLING].polling && step < Step::Telling {
+        if world.links[&POLLING].polling && step < Milestone::Telling {
             world.receive_on(POLLING, &["6"]);
             world.written_on(WEBSOCKET);
         }
@@ -253,7 +253,7 @@ fn closing_at_any_step_sends_everything_and_ends_everything() {
 
 #[test]
 fn closing_is_cut_at_the_limit_at_any_step() {
-    for step in STEPS {
+    for step in MILESTONES {
         let (mut world, root) = upgrading(step);
         world.emit(root, "[\"stuck\"]").unwrap();
         world.disconnect(root);
@@ -264,7 +264,7 @@ fn closing_is_cut_at_the_limit_at_any_step() {
 
 #[test]
 fn closing_is_cut_at_the_limit_on_the_new_link_as_well() {
-    let (mut world, root) = upgrading(Step::Telling);
+    let (mut world, root) = upgrading(Milestone::Telling);
     world.emit(root, "[\"stuck\"]").unwrap();
     world.disconnect(root);
     world.advance(SECOND);
@@ -277,7 +277,7 @@ fn closing_is_cut_at_the_limit_on_the_new_link_as_well() {
 
 #[test]
 fn a_failed_upgrade_of_a_session_that_is_closed_lets_it_close_by_polling() {
-    let (mut world, root) = upgrading(Step::PausingPoll);
+    let (mut world, root) = upgrading(Milestone::PausingPoll);
     world.emit(root, "[\"a\"]").unwrap();
     world.disconnect(root);
     world.lose(WEBSOCKET, Loss::Closed("gone".into()));
@@ -288,7 +288,7 @@ fn a_failed_upgrade_of_a_session_that_is_closed_lets_it_close_by_polling() {
 
 #[test]
 fn a_packet_and_its_attachments_may_come_by_different_links() {
-    let (mut world, _) = upgrading(Step::PausingPoll);
+    let (mut world, _) = upgrading(Milestone::PausingPoll);
     world.receive_on(
         POLLING,
         &[
@@ -304,7 +304,7 @@ fn a_packet_and_its_attachments_may_come_by_different_links() {
 
 #[test]
 fn a_packet_and_its_attachments_go_by_one_link() {
-    for step in STEPS {
+    for step in MILESTONES {
         let (mut world, root) = upgrading(step);
         let photo = Emit {
             payload: Payload {
@@ -314,7 +314,7 @@ fn a_packet_and_its_attachments_go_by_one_link() {
             ..emit("")
         };
         world.try_emit(root, photo).unwrap();
-        world.receive_on(if step == Step::Done { WEBSOCKET } else { POLLING }, &["2"]);
+        world.receive_on(if step == Milestone::Done { WEBSOCKET } else { POLLING }, &["2"]);
         flow(&mut world);
         flow(&mut world);
         let links = [world.sent_on(POLLING), world.sent_on(WEBSOCKET)];

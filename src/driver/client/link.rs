@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::wire::SharedWire;
 use super::{Action, Driver, Monitor, websocket};
-use crate::core::client::Phase;
+use crate::core::client::Cycle;
 use crate::core::engine::Loss;
 use crate::core::ids::LinkId;
 use crate::core::time::Timestamp;
@@ -113,23 +113,22 @@ impl Monitor {
 }
 
 impl Driver {
-    /// Starts the thread of a new link.
-    pub(super) fn dial(&self, link: LinkId, upgrade: bool, polling: bool, sid: Option<&str>) {
+    /// Starts the thread of a new link: for a new session, or for the one of this id, which is to
+    /// move to it.
+    pub(super) fn dial(&self, link: LinkId, transport: Transport, upgrade: Option<&str>) {
         let Some(driver) = self.this.upgrade() else { return };
-        let transport = if polling { Transport::Polling } else { Transport::WebSocket };
         let eio = self.look(|core| core.dialect_of(link)).eio();
-        let request = self.address().request(eio, transport, sid);
+        let request = self.address().request(eio, transport, upgrade);
         log_later!(
             Debug,
             "opening {transport} to {}{}",
             request.endpoint,
-            if upgrade { ", to upgrade the session" } else { "" }
+            if upgrade.is_some() { ", to upgrade the session" } else { "" }
         );
         let started = self.start(link, Side::Reader, Role::Transport, move |signal| {
-            if polling {
-                run_polling(&driver, link, request, &signal);
-            } else {
-                websocket::run(&driver, link, &request, &signal);
+            match transport {
+                Transport::Polling => run_polling(&driver, link, request, &signal),
+                Transport::WebSocket => websocket::run(&driver, link, &request, &signal),
             }
         });
         if let Err(error) = started {
@@ -174,7 +173,7 @@ impl Driver {
     fn hear(&self, news: News) {
         self.run_with(|monitor, _| match news {
             // Later, long-polling dials whenever a connection was not kept.
-            News::Stage(stage) if monitor.core.phase() == Phase::Connecting => {
+            News::Stage(stage) if monitor.core.cycle() == Cycle::Connecting => {
                 monitor.tell_manager(&ManagerEvent::Stage(stage));
             }
             News::Stage(_) => {}

@@ -26,7 +26,7 @@ use self::link::Link;
 use self::observing::Observers;
 use self::outputs::Action;
 use crate::core::client::namespace::Auth;
-use crate::core::client::{Client, Counters};
+use crate::core::client::{Client, Tally};
 use crate::core::ids::{LinkId, NamespaceId};
 use crate::core::time::Timestamp;
 use crate::driver::ack_slot::AckHandle;
@@ -213,9 +213,9 @@ impl Driver {
     }
 
     /// What was dropped since the start.
-    pub(crate) fn counters(&self) -> (Counters, usize) {
+    pub(crate) fn counters(&self) -> (Tally, usize) {
         let monitor = self.lock();
-        (monitor.core.counters(), monitor.lost)
+        (monitor.core.tally(), monitor.lost)
     }
 
     fn lock(&self) -> Locked<'_, Monitor> {
@@ -255,7 +255,7 @@ impl Driver {
     #[cfg(feature = "polling")]
     fn session_request(
         &self,
-        transport: crate::options::Transport,
+        transport: Transport,
         sid: &str,
         dialect: &dyn Dialect,
     ) -> crate::net::Request {

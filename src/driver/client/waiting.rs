@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{AckHandle, Driver, Monitor};
 use crate::core::client::namespace::Phase;
-use crate::core::client::{Emit, Phase as Connection, Refused};
+use crate::core::client::{Cycle, Emit, Refused};
 use crate::core::ids::NamespaceId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Reply;
@@ -51,10 +51,10 @@ impl Driver {
     /// Blocks until the connection is open.
     pub(crate) fn wait_open(&self, limit: Duration) -> Result<()> {
         let done = self.wait_until(Some(limit), |monitor| {
-            matches!(monitor.core.phase(), Connection::Open | Connection::Idle)
+            matches!(monitor.core.cycle(), Cycle::Open | Cycle::Idle)
         });
         let monitor = self.lock();
-        if monitor.core.phase() == Connection::Open {
+        if monitor.core.cycle() == Cycle::Open {
             return Ok(());
         }
         let last_error = monitor.last_error.clone();

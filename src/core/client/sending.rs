@@ -4,19 +4,19 @@ use super::acks::Waiter;
 use super::namespace::{Buffered, Namespace, Phase};
 use super::timer::Timer;
 use super::{Client, Emit, Output, Refused};
-use crate::core::engine::{Engine, Load};
+use crate::core::engine::Engine;
 use crate::core::ids::NamespaceId;
+use crate::core::load::Load;
 use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::status::DisconnectReason;
 use crate::options::WhenFull;
 use crate::payload::Payload;
-use crate::proto::socket_packet::{Header, Kind, SocketPacket};
+use crate::proto::socket_packet::{Header, Kind};
 use crate::sync::lock::log_later;
 
 /// Which way an event takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+enum SendQueue {
     /// Into the queue of the open session.
     Session,
     /// Into the namespace's buffer, until it is joined or the session has written.
@@ -47,7 +47,7 @@ impl<A> Client<A> {
             }
             self.make_room(id, way, size).map_err(Refused::Error)?;
         }
-        if way == Way::Retry {
+        if way == SendQueue::Retry {
             let caller = emit.ack.take();
             self.queue_for_retry(id, emit.payload, caller, emit.timeout, now);
             self.pump(now);
@@ -59,7 +59,7 @@ impl<A> Client<A> {
             self.timers.set(Timer::Ack(id, number), limit.map(|limit| now + limit));
             number
         });
-        if way == Way::Buffer {
+        if way == SendQueue::Buffer {
             self.namespace_mut(id).buffer(Buffered { payload: emit.payload, ack });
             return Ok(());
         }
@@ -89,7 +89,7 @@ impl<A> Client<A> {
             )));
         }
         self.check_attachments(&payload).map_err(Refused::Error)?;
-        if self.is_full(Way::Session, payload.size()) {
+        if self.is_full(SendQueue::Session, payload.size()) {
             return Err(Refused::Full(payload));
         }
         let name = self.namespace(id).name.clone();
@@ -106,69 +106,23 @@ impl<A> Client<A> {
 
     /// Whether to call [`Client::reply`] again after it was refused for want of room.
     pub(crate) fn has_room_to_reply(&self, size: usize) -> bool {
-        !self.is_full(Way::Session, size)
+        !self.is_full(SendQueue::Session, size)
     }
 
     /// Drops what waits for the namespace to be joined; gives the number of events.
     pub(crate) fn clear_send_buffer(&mut self, id: NamespaceId) -> usize {
-        let before = self.counters.dropped;
+        let before = self.tally.dropped;
         let error = Error::new(ErrorKind::Disconnected, "the send buffer was cleared");
         while let Some(event) = self.namespace_mut(id).unbuffer() {
             self.give_up(id, event.ack, &error);
         }
         self.outputs.push_back(Output::Room);
-        self.counters.dropped - before
-    }
-
-    /// Drops the events that came before the answer to CONNECT; gives their number.
-    pub(crate) fn clear_receive_buffer(&mut self, id: NamespaceId) -> usize {
-        self.namespace_mut(id).take_early_events().len()
+        self.tally.dropped - before
     }
 
     /// Whether somebody wants to know of outgoing events.
     pub(crate) fn observe_outgoing(&mut self, id: NamespaceId, observed: bool) {
         self.namespace_mut(id).observed = observed;
-    }
-
-    /// Gives up the wait for all acknowledgements.
-    pub(crate) fn fail_all_acks(&mut self, id: NamespaceId, error: &Error) {
-        self.abandon_retries(id, error);
-        for (number, waiter) in self.namespace_mut(id).acks.remove_all() {
-            self.timers.set(Timer::Ack(id, number), None);
-            self.fail(waiter, error);
-        }
-    }
-
-    /// Routes a packet to its namespace.
-    pub(super) fn on_packet(&mut self, packet: Option<SocketPacket>, now: Timestamp) {
-        let Some(packet) = packet else { return };
-        if self.watch_root(&packet, now) {
-            return;
-        }
-        let known = self.ids().find(|id| *self.namespace(*id).name == *packet.namespace());
-        let Some(id) = known else {
-            log_later!(
-                Debug,
-                "a packet for the unknown namespace {:?} is ignored",
-                packet.namespace()
-            );
-            self.counters.ignored += 1;
-            return;
-        };
-        match packet.kind {
-            Kind::Connect => self.on_connect(id, &packet, now),
-            Kind::ConnectError => self.on_connect_error(id, &packet, now),
-            Kind::Disconnect => self.on_disconnect(id, now),
-            Kind::Event => self.on_event(id, packet),
-            Kind::Ack => self.on_ack(id, packet, now),
-        }
-    }
-
-    /// Delivers what came between CONNECT and its answer.
-    pub(super) fn deliver_early_events(&mut self, id: NamespaceId) {
-        for packet in self.namespace_mut(id).take_early_events() {
-            self.on_event(id, packet);
-        }
     }
 
     /// Sends what waited for the namespace to be joined.
@@ -186,88 +140,6 @@ impl<A> Client<A> {
         for id in self.ids() {
             if self.is_joined(id) {
                 self.flush_send_buffer(id);
-            }
-        }
-    }
-
-    /// The end of a session ends the wait for the answers to what was sent in it.
-    pub(super) fn fail_sent_acks(&mut self, id: NamespaceId, reason: DisconnectReason) {
-        let failed = self.namespace_mut(id).acks.remove_sent();
-        if failed.is_empty() {
-            return;
-        }
-        let error = Error::new(
-            ErrorKind::Disconnected,
-            format!("the connection ended before the acknowledgement came: {reason}"),
-        );
-        for (number, waiter) in failed {
-            self.timers.set(Timer::Ack(id, number), None);
-            match waiter {
-                Waiter::Caller(_) => self.fail(waiter, &error),
-                Waiter::Retry => self.try_interrupted(id),
-            }
-        }
-    }
-
-    pub(super) fn ack_timed_out(&mut self, id: NamespaceId, number: u64, now: Timestamp) {
-        let namespace = self.namespace_mut(id);
-        namespace.withdraw(number);
-        match namespace.acks.remove(number) {
-            Some(Waiter::Retry) => self.try_timed_out(id, now),
-            Some(waiter) => {
-                let error = Error::new(ErrorKind::Timeout, "no acknowledgement in time");
-                self.fail(waiter, &error);
-            }
-            None => {}
-        }
-    }
-
-    fn fail(&mut self, waiter: Waiter<A>, error: &Error) {
-        if let Waiter::Caller(ack) = waiter {
-            self.outputs.push_back(Output::Acked { ack, result: Err(error.clone()) });
-        }
-    }
-
-    fn on_event(&mut self, id: NamespaceId, packet: SocketPacket) {
-        let limits = &self.options.limits;
-        let namespace = &mut self.namespaces[id.0 as usize];
-        match namespace.phase {
-            Phase::Joined => {
-                namespace.note_offset(&packet);
-                let session = namespace.session;
-                self.outputs.push_back(Output::Event { namespace: id, session, packet });
-            }
-            Phase::Joining => {
-                if !namespace.keep_early_event(packet, limits) {
-                    log_later!(
-                        Warn,
-                        "too many events for {:?} before it is joined",
-                        namespace.name
-                    );
-                    self.counters.ignored += 1;
-                }
-            }
-            _ => {
-                log_later!(Debug, "an event for {:?} is ignored: not joined", namespace.name);
-                self.counters.ignored += 1;
-            }
-        }
-    }
-
-    fn on_ack(&mut self, id: NamespaceId, packet: SocketPacket, now: Timestamp) {
-        let ack = packet.id.and_then(|number| {
-            let ack = self.namespace_mut(id).acks.answer(number)?;
-            self.timers.set(Timer::Ack(id, number), None);
-            Some(ack)
-        });
-        match ack {
-            Some(Waiter::Caller(ack)) => {
-                self.outputs.push_back(Output::Acked { ack, result: Ok(packet) });
-            }
-            Some(Waiter::Retry) => self.try_succeeded(id, packet, now),
-            None => {
-                log_later!(Debug, "an acknowledgement that nobody waits for is ignored");
-                self.counters.ignored += 1;
             }
         }
     }
@@ -299,17 +171,17 @@ impl<A> Client<A> {
     }
 
     /// Which way an event takes.
-    fn way(&self, id: NamespaceId, volatile: bool) -> Way {
+    fn way(&self, id: NamespaceId, volatile: bool) -> SendQueue {
         // What is in the session's queue cannot be taken back. So where the oldest is to give way
         // that holds no more than what is being written.
         let keeps_back = self.options.limits.when_send_full == WhenFull::DropOldest
             && self.engine.as_ref().is_some_and(|engine| engine.load() != Load::default());
         if self.namespace(id).retry.is_some() && !volatile {
-            Way::Retry
+            SendQueue::Retry
         } else if self.is_joined(id) && !keeps_back {
-            Way::Session
+            SendQueue::Session
         } else {
-            Way::Buffer
+            SendQueue::Buffer
         }
     }
 
@@ -337,20 +209,18 @@ impl<A> Client<A> {
     }
 
     /// What waits where an event of this way waits.
-    fn load(&self, way: Way) -> Load {
+    fn load(&self, way: SendQueue) -> Load {
         match way {
-            Way::Session => self.engine.as_ref().map(Engine::load).unwrap_or_default(),
-            Way::Buffer | Way::Retry => self.namespaces.iter().map(Namespace::buffered).fold(
-                Load::default(),
-                |sum, load| Load {
-                    packets: sum.packets + load.packets,
-                    bytes: sum.bytes + load.bytes,
-                },
-            ),
+            SendQueue::Session => self.engine.as_ref().map(Engine::load).unwrap_or_default(),
+            SendQueue::Buffer | SendQueue::Retry => self
+                .namespaces
+                .iter()
+                .map(Namespace::buffered)
+                .fold(Load::default(), |sum, load| sum + load),
         }
     }
 
-    fn is_full(&self, way: Way, size: usize) -> bool {
+    fn is_full(&self, way: SendQueue, size: usize) -> bool {
         let limits = &self.options.limits;
         let load = self.load(way);
         load != Load::default()
@@ -363,7 +233,7 @@ impl<A> Client<A> {
         self.is_joined(id) && self.options.limits.when_send_full == WhenFull::Wait
     }
 
-    fn make_room(&mut self, id: NamespaceId, way: Way, size: usize) -> Result<()> {
+    fn make_room(&mut self, id: NamespaceId, way: SendQueue, size: usize) -> Result<()> {
         if self.options.limits.when_send_full == WhenFull::DropOldest {
             while self.is_full(way, size) {
                 let Some(event) = self.namespace_mut(id).unbuffer() else { break };
@@ -381,22 +251,8 @@ impl<A> Client<A> {
         ))
     }
 
-    fn give_up(&mut self, id: NamespaceId, ack: Option<u64>, error: &Error) {
-        self.counters.dropped += 1;
-        if let Some(waiter) = self.forget_ack(id, ack) {
-            self.fail(waiter, error);
-        }
-    }
-
-    /// Ends the wait for an acknowledgement.
-    pub(super) fn forget_ack(&mut self, id: NamespaceId, ack: Option<u64>) -> Option<Waiter<A>> {
-        let number = ack?;
-        self.timers.set(Timer::Ack(id, number), None);
-        self.namespace_mut(id).acks.remove(number)
-    }
-
     fn drop_volatile(&mut self, emit: Emit<A>) {
-        self.counters.dropped += 1;
+        self.tally.dropped += 1;
         if let Some(ack) = emit.ack {
             let error = Error::new(ErrorKind::Disconnected, "the volatile event was dropped");
             self.outputs.push_back(Output::Acked { ack, result: Err(error) });

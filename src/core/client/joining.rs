@@ -1,10 +1,12 @@
-//! Joining and leaving namespaces.
+//! Joining namespaces.
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::namespace::{Auth, Phase, refusal};
 use super::timer::Timer;
-use super::{Client, Output, Phase as Connection};
+use super::{Client, Cycle, Output};
 use crate::core::engine::Engine;
 use crate::core::ids::NamespaceId;
 use crate::core::time::Timestamp;
@@ -28,10 +30,10 @@ impl<A> Client<A> {
         match self.namespace(id).phase {
             Phase::Idle | Phase::Waiting => {
                 self.namespace_mut(id).phase = Phase::Waiting;
-                match self.phase {
-                    Connection::Idle => self.open(now),
-                    Connection::Open => self.rejoin(id, now),
-                    Connection::Connecting | Connection::Waiting => {}
+                match self.cycle {
+                    Cycle::Idle => self.open(now),
+                    Cycle::Open => self.rejoin(id, now),
+                    Cycle::Connecting | Cycle::Waiting => {}
                 }
             }
             Phase::Leaving { .. } => {
@@ -43,52 +45,9 @@ impl<A> Client<A> {
         self.pump(now);
     }
 
-    /// Leaves a namespace. The connection is closed with the last one.
-    pub(crate) fn disconnect(&mut self, id: NamespaceId, now: Timestamp) {
-        let phase = self.namespace(id).phase;
-        self.begin(
-            id,
-            match phase {
-                Phase::Joining | Phase::Leaving { .. } => Phase::Leaving { rejoin: false },
-                _ => Phase::Idle,
-            },
-        );
-        if phase == Phase::Joined {
-            self.send_disconnect(id, now);
-        }
-        self.close_if_unused(now);
-        if phase == Phase::Joined {
-            self.disconnected(id, DisconnectReason::IoClientDisconnect, None);
-        }
-        // Those who wait for the namespace to be joined wait in vain.
-        self.outputs.push_back(Output::Room);
-        self.pump(now);
-    }
-
-    /// Leaves all namespaces and closes the connection, for good.
-    pub(crate) fn shut_down(&mut self, now: Timestamp) {
-        let error = Error::new(ErrorKind::Disconnected, "the connection was closed for good");
-        for id in self.ids() {
-            self.disconnect(id, now);
-            self.clear_send_buffer(id);
-            self.fail_all_acks(id, &error);
-        }
-        self.close(now);
-        self.pump(now);
-    }
-
-    /// Leaves a namespace that nobody has a handle of any more. The next one begins anew.
-    pub(crate) fn forget(&mut self, id: NamespaceId, now: Timestamp) {
-        self.disconnect(id, now);
-        self.clear_send_buffer(id);
-        let error = Error::new(ErrorKind::Disconnected, "the last handle of the socket is gone");
-        self.fail_all_acks(id, &error);
-        self.namespace_mut(id).forget();
-    }
-
     /// Whether the namespace is on its way to be joined.
     pub(crate) fn is_connecting(&self, id: NamespaceId) -> bool {
-        self.namespace(id).is_active() && self.phase != Connection::Idle
+        self.namespace(id).is_active() && self.cycle != Cycle::Idle
     }
 
     /// The credentials that [`Output::AskAuth`] asked for.
@@ -127,17 +86,6 @@ impl<A> Client<A> {
         }
     }
 
-    /// The session ended: all namespaces are left, and the active ones wait for the next session.
-    pub(super) fn lose_namespaces(&mut self, reason: DisconnectReason, error: Option<&Error>) {
-        for id in self.ids() {
-            let active = self.namespace(id).is_active();
-            self.begin(id, if active { Phase::Waiting } else { Phase::Idle });
-            if active {
-                self.disconnected(id, reason, error.cloned());
-            }
-        }
-    }
-
     /// The server answers CONNECT.
     pub(super) fn on_connect(&mut self, id: NamespaceId, packet: &SocketPacket, now: Timestamp) {
         match self.namespace(id).phase {
@@ -151,9 +99,35 @@ impl<A> Client<A> {
             }
             _ => {
                 log_later!(Warn, "a second CONNECT for {:?} is ignored", self.namespace(id).name);
-                self.counters.ignored += 1;
+                self.tally.ignored += 1;
             }
         }
+    }
+
+    /// Takes in the server's positive answer to CONNECT, or its own word.
+    pub(super) fn accept(&mut self, id: NamespaceId, data: &Value, now: Timestamp) {
+        let Some(engine) = &self.engine else { return };
+        let dialect = engine.dialect();
+        let sid = engine.sid().unwrap_or_default();
+        let Some(membership) = dialect.membership(&self.namespace(id).name, sid, data) else {
+            return self.contradicted(id, now);
+        };
+        self.detector.confirm(dialect);
+        self.namespace_mut(id).accept(membership);
+        self.joined(id, now);
+    }
+
+    /// The server answers CONNECT as another revision does.
+    fn contradicted(&mut self, id: NamespaceId, now: Timestamp) {
+        if self.reconsider(now) {
+            return;
+        }
+        let error = Error::new(
+            ErrorKind::Connect(Stage::Namespace),
+            format!("the server joined {:?} as another revision does", self.namespace(id).name),
+        )
+        .with_hint(self.detector.hint());
+        self.join_failed(id, Phase::Joining, error, now);
     }
 
     /// The namespace is joined.
@@ -187,26 +161,13 @@ impl<A> Client<A> {
             // It is news, but no end.
             Phase::Joined => {}
             Phase::Idle | Phase::Waiting | Phase::Asking => {
-                self.counters.ignored += 1;
+                self.tally.ignored += 1;
                 return;
             }
         }
         let error = refusal(&self.namespace(id).name, packet);
         let status = Status::ConnectError(error);
         self.outputs.push_back(Output::Status { namespace: id, status });
-    }
-
-    /// The server ends the membership.
-    pub(super) fn on_disconnect(&mut self, id: NamespaceId, now: Timestamp) {
-        match self.namespace(id).phase {
-            Phase::Leaving { rejoin } => self.left(id, rejoin, now),
-            Phase::Joining | Phase::Joined => {
-                self.begin(id, Phase::Idle);
-                self.close_if_unused(now);
-                self.disconnected(id, DisconnectReason::IoServerDisconnect, None);
-            }
-            Phase::Idle | Phase::Waiting | Phase::Asking => self.counters.ignored += 1,
-        }
     }
 
     /// The server did not answer CONNECT, or it is time to try again to have it sent.
@@ -270,17 +231,6 @@ impl<A> Client<A> {
         self.limit_join(id, now);
     }
 
-    fn send_disconnect(&mut self, id: NamespaceId, now: Timestamp) {
-        self.namespace_mut(id).left = Some(now);
-        let name = self.namespace(id).name.clone();
-        let header = Header { kind: Kind::Disconnect, namespace: &name, id: None };
-        if let Err(error) = self.send(header, Payload::default()) {
-            // A limit of a few bytes: nothing can be said to such a server.
-            log_later!(Warn, "DISCONNECT cannot be sent: {error}");
-        }
-        self.note_leave(id);
-    }
-
     /// Bounds the wait for the answer to CONNECT.
     fn limit_join(&mut self, id: NamespaceId, now: Timestamp) {
         let limit = self.options.namespace_timeout;
@@ -293,43 +243,13 @@ impl<A> Client<A> {
         self.namespace_mut(id).begin(phase);
     }
 
-    /// A membership that was given up before the server answered is undone.
-    fn left(&mut self, id: NamespaceId, rejoin: bool, now: Timestamp) {
-        self.begin(id, if rejoin { Phase::Waiting } else { Phase::Idle });
-        if rejoin {
-            self.rejoin(id, now);
-        }
-    }
-
     /// Joins a namespace that may have been left a moment ago.
-    fn rejoin(&mut self, id: NamespaceId, now: Timestamp) {
+    pub(super) fn rejoin(&mut self, id: NamespaceId, now: Timestamp) {
         let pause_over = self.namespace(id).left.map(|left| left + REJOIN_PAUSE);
         // Servers that join the root by themselves do not mind.
         match pause_over.filter(|over| *over > now && !self.dialect().joins_root()) {
             Some(over) => self.timers.set(Timer::Join(id), Some(over)),
             None => self.join(id, now),
-        }
-    }
-
-    pub(super) fn disconnected(
-        &mut self,
-        id: NamespaceId,
-        reason: DisconnectReason,
-        error: Option<Error>,
-    ) {
-        self.namespace_mut(id).id = None;
-        let status = Status::Disconnected { reason, error };
-        self.outputs.push_back(Output::Status { namespace: id, status });
-        self.fail_sent_acks(id, reason);
-    }
-
-    fn close_if_unused(&mut self, now: Timestamp) {
-        if !self.namespaces.iter().any(super::namespace::Namespace::is_active) {
-            self.close(now);
-            // The session takes what was given up along with it.
-            for id in self.ids() {
-                self.begin(id, Phase::Idle);
-            }
         }
     }
 }

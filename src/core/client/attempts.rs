@@ -1,0 +1,259 @@
+//! Attempts to connect, and what follows from their success, their failure and their loss.
+
+use std::time::Duration;
+
+use super::{Client, Cycle, Output};
+use crate::core::client::namespace::Phase;
+use crate::core::client::root::Root;
+use crate::core::client::timer::Timer;
+use crate::core::engine::Engine;
+use crate::core::ids::LinkId;
+use crate::core::time::Timestamp;
+use crate::error::{Error, ErrorKind, Stage};
+use crate::event::status::{DisconnectReason, ManagerEvent, Status};
+use crate::options::Transport;
+use crate::sync::lock::log_later;
+
+/// How long an upgrade may take where attempts to connect have no limit. Servers give it 10 s.
+const UPGRADE_LIMIT: Duration = Duration::from_secs(20);
+
+/// The longest delay that a server can ask for.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
+
+/// How often in a row a session is opened anew at once. A server that was replaced takes one, and
+/// another where it keeps its clients waiting.
+const MOST_CONTRADICTIONS: u32 = 2;
+
+impl<A> Client<A> {
+    /// Starts an attempt to connect, with the first of the transports.
+    pub(in crate::core) fn dial(&mut self, now: Timestamp) {
+        self.transport = 0;
+        self.timers.set(Timer::Open, self.options.timeout.map(|timeout| now + timeout));
+        self.dial_transport();
+    }
+
+    /// Tries the transport that it is the turn of.
+    fn dial_transport(&mut self) {
+        let options = &self.options;
+        let listed = options.transports.get(self.transport).copied();
+        let transport =
+            listed.filter(|_| !self.remembers_websocket()).unwrap_or(Transport::WebSocket);
+        // A transport that has just failed is no goal for an upgrade.
+        let may_upgrade = options.upgrade
+            && options.transports.iter().skip(self.transport).any(|t| *t == Transport::WebSocket);
+        let link = self.new_link();
+        self.root = Root::Awaited;
+        self.engine = Some(Engine::new(link, transport, may_upgrade, self.detector.asks_in()));
+        self.cycle = Cycle::Connecting;
+        self.outputs.push_back(Output::Dial { link, transport, upgrade: None });
+    }
+
+    /// Goes on with the next transport after the first packet failed to come by this one; `false`
+    /// when there is none.
+    fn try_next_transport(&mut self) -> bool {
+        let next_in_list = if self.remembers_websocket() { 0 } else { self.transport + 1 };
+        let left = next_in_list < self.options.transports.len();
+        let next = self.options.try_all_transports && left && self.cycle == Cycle::Connecting;
+        if next {
+            self.websocket_works = false;
+            self.transport = next_in_list;
+            self.dial_transport();
+        }
+        next
+    }
+
+    /// Whether to begin with WebSocket because it worked before.
+    fn remembers_websocket(&self) -> bool {
+        self.options.remember_upgrade
+            && self.websocket_works
+            && self.options.transports.first() != Some(&Transport::WebSocket)
+            && self.options.transports.contains(&Transport::WebSocket)
+    }
+
+    fn new_link(&mut self) -> LinkId {
+        self.next_link = self.next_link.wrapping_add(1);
+        LinkId(self.next_link)
+    }
+
+    /// Dials the WebSocket that the session is to move to.
+    pub(super) fn probe(&mut self, now: Timestamp) {
+        let link = self.new_link();
+        let Some(engine) = &mut self.engine else { return };
+        let limit = self.options.timeout.unwrap_or(UPGRADE_LIMIT);
+        self.timers.set(Timer::Upgrade, Some(now + limit));
+        engine.probe(link);
+        let upgrade = engine.sid().map(str::to_owned);
+        self.outputs.push_back(Output::Dial { link, transport: Transport::WebSocket, upgrade });
+    }
+
+    /// The handshake is done: the namespaces can be joined.
+    pub(super) fn opened(&mut self, now: Timestamp) {
+        self.timers.set(Timer::Open, None);
+        self.timers.set(Timer::Stable, Some(now + self.options.reconnection_delay_max));
+        self.cycle = Cycle::Open;
+        self.parser.set_lax(self.dialect().is_lax());
+        self.websocket_works |=
+            self.engine.as_ref().is_some_and(|engine| engine.transport() == Transport::WebSocket);
+        self.outputs.push_back(Output::Manager(ManagerEvent::Open));
+        let attempts = std::mem::take(&mut self.attempts);
+        if attempts > 0 {
+            self.outputs.push_back(Output::Manager(ManagerEvent::Reconnect(attempts)));
+        }
+        for namespace in self.ids() {
+            if self.namespace(namespace).phase == Phase::Waiting {
+                self.join(namespace, now);
+            }
+        }
+    }
+
+    /// The session ended by itself.
+    pub(super) fn closed(
+        &mut self,
+        reason: DisconnectReason,
+        error: Option<Error>,
+        now: Timestamp,
+    ) {
+        let was_open = self.cycle == Cycle::Open;
+        let timed_out = error.as_ref().is_some_and(Error::is_timeout);
+        let failed = reason != DisconnectReason::ForcedClose && !timed_out;
+        if failed && self.try_next_transport() {
+            return;
+        }
+        let at_least = self.delay_asked_for(error.as_ref());
+        let is_mistaken = self.told_may_be_wrong();
+        self.websocket_works = false;
+        self.leave_session();
+        self.engine = None;
+        if was_open {
+            if let Some(error) =
+                error.as_ref().filter(|_| reason == DisconnectReason::TransportError)
+            {
+                self.outputs.push_back(Output::Manager(ManagerEvent::Error(error.clone())));
+            }
+            self.lose_namespaces(reason, error.as_ref());
+            self.outputs.push_back(Output::Manager(ManagerEvent::Close(reason, error)));
+        } else {
+            let mut error = error
+                .unwrap_or_else(|| Error::new(ErrorKind::Connect(Stage::Engine), reason.as_str()));
+            if is_mistaken && error.hint().is_none() {
+                error = error.with_hint(self.detector.hint());
+            }
+            self.attempt_failed(error);
+        }
+        self.reconnect(at_least, now);
+    }
+
+    /// Tells of an attempt that came to nothing.
+    fn attempt_failed(&mut self, error: Error) {
+        for namespace in self.ids() {
+            if self.namespace(namespace).is_active() {
+                let status = Status::ConnectError(error.clone());
+                self.outputs.push_back(Output::Status { namespace, status });
+            }
+        }
+        self.outputs.push_back(Output::Manager(ManagerEvent::Error(error.clone())));
+        if self.attempts > 0 {
+            self.outputs.push_back(Output::Manager(ManagerEvent::ReconnectError(error)));
+        }
+    }
+
+    /// Forgets what belongs to one session alone.
+    pub(in crate::core) fn leave_session(&mut self) {
+        self.cycle = Cycle::Idle;
+        for timer in [Timer::Open, Timer::Heartbeat, Timer::Stable, Timer::Upgrade] {
+            self.timers.set(timer, None);
+        }
+        // Half a packet is not kept, neither for the next session nor until then.
+        self.parser.reset();
+        // Those who wait for room, or to be connected, may wait in vain.
+        self.outputs.push_back(Output::Room);
+    }
+
+    /// How long to wait at least after this error: as long as the server asks for, and after one
+    /// that will come again, as long as the user permits. A fleet that was told the same spreads.
+    fn delay_asked_for(&mut self, error: Option<&Error>) -> Duration {
+        let asked = error.and_then(Error::retry_after).unwrap_or_default().min(MAX_RETRY_AFTER);
+        let asked = asked.mul_f64(1.0 + self.random.f64() / 10.0);
+        let fatal = error.is_some_and(Error::is_fatal);
+        if fatal { asked.max(self.options.reconnection_delay_max) } else { asked }
+    }
+
+    /// Sets the time of the next attempt, where there is to be one.
+    fn reconnect(&mut self, at_least: Duration, now: Timestamp) {
+        if !self.options.reconnection {
+            return;
+        }
+        if self.options.reconnection_attempts.is_some_and(|most| self.attempts >= most) {
+            self.attempts = 0;
+            self.backoff.reset();
+            self.outputs.push_back(Output::Manager(ManagerEvent::ReconnectFailed));
+            return;
+        }
+        self.attempts = self.attempts.saturating_add(1);
+        let delay = self.backoff.next(&self.options, self.random.f64()).max(at_least);
+        log_later!(Debug, "attempt {} to reconnect in {delay:?}", self.attempts);
+        self.cycle = Cycle::Waiting;
+        self.timers.set(Timer::Reconnect, Some(now + delay));
+    }
+
+    /// Whether there is a connection, and no answer on it to what the user says that the server
+    /// speaks.
+    fn told_may_be_wrong(&self) -> bool {
+        self.detector.is_told()
+            && self.engine.as_ref().is_some_and(|engine| engine.so_far().stage >= Stage::Engine)
+    }
+
+    /// The attempt took too long.
+    pub(super) fn open_timed_out(&mut self) {
+        let limit = self.options.timeout.unwrap_or_default();
+        let reached = self.engine.as_ref().map(Engine::so_far);
+        let reached = reached.cloned().unwrap_or_else(|| Stage::Engine.into());
+        let mut error =
+            reached.too_late(&format!("not done within the connect timeout of {limit:?}"));
+        error = error.with_attempt(reached.address, limit);
+        if self.engine.as_ref().is_some_and(Engine::is_doubtful) {
+            error = error.with_hint(self.detector.hint());
+        }
+        self.end_session(DisconnectReason::TransportError, Some(error));
+    }
+
+    /// The upgrade took too long.
+    pub(super) fn upgrade_timed_out(&mut self) {
+        if let Some(engine) = &mut self.engine {
+            engine.abandon_upgrade(Error::new(ErrorKind::Timeout, "the upgrade took too long"));
+        }
+    }
+
+    /// The server was replaced, or taken for what it is not: opens another session. `false`: there
+    /// is nothing else to take it for.
+    pub(super) fn reconsider(&mut self, now: Timestamp) -> bool {
+        let may_change = self.detector.contradict(self.dialect());
+        self.contradictions = self.contradictions.saturating_add(1);
+        // Beyond that, it is no way for a server to behave.
+        let renews = may_change && self.contradictions <= MOST_CONTRADICTIONS;
+        if renews {
+            log_later!(Debug, "the server speaks another revision; opening another session");
+            self.renew(now);
+        }
+        renews
+    }
+
+    /// Gives the session up for another one, at once.
+    pub(super) fn renew(&mut self, now: Timestamp) {
+        let Some(mut engine) = self.engine.take() else { return };
+        engine.close();
+        self.retire(engine, now);
+        self.leave_session();
+        let reason = DisconnectReason::ForcedClose;
+        self.outputs.push_back(Output::Manager(ManagerEvent::Close(reason, None)));
+        for id in self.ids() {
+            let was_joined = self.namespace(id).phase == Phase::Joined;
+            let active = self.namespace(id).is_active();
+            self.begin(id, if active { Phase::Waiting } else { Phase::Idle });
+            if was_joined {
+                self.disconnected(id, reason, None);
+            }
+        }
+        self.dial(now);
+    }
+}

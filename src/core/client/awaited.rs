@@ -1,0 +1,72 @@
+//! Ends of the wait for an acknowledgement, other than the answer.
+
+use super::acks::Waiter;
+use super::timer::Timer;
+use super::{Client, Output};
+use crate::core::ids::NamespaceId;
+use crate::core::time::Timestamp;
+use crate::error::{Error, ErrorKind};
+use crate::event::status::DisconnectReason;
+
+impl<A> Client<A> {
+    /// Gives up the wait for all acknowledgements.
+    pub(crate) fn fail_all_acks(&mut self, id: NamespaceId, error: &Error) {
+        self.abandon_retries(id, error);
+        for (number, waiter) in self.namespace_mut(id).acks.remove_all() {
+            self.timers.set(Timer::Ack(id, number), None);
+            self.fail(waiter, error);
+        }
+    }
+
+    /// The end of a session ends the wait for the answers to what was sent in it.
+    pub(super) fn fail_sent_acks(&mut self, id: NamespaceId, reason: DisconnectReason) {
+        let failed = self.namespace_mut(id).acks.remove_sent();
+        if failed.is_empty() {
+            return;
+        }
+        let error = Error::new(
+            ErrorKind::Disconnected,
+            format!("the connection ended before the acknowledgement came: {reason}"),
+        );
+        for (number, waiter) in failed {
+            self.timers.set(Timer::Ack(id, number), None);
+            match waiter {
+                Waiter::Caller(_) => self.fail(waiter, &error),
+                Waiter::Retry => self.try_interrupted(id),
+            }
+        }
+    }
+
+    pub(super) fn ack_timed_out(&mut self, id: NamespaceId, number: u64, now: Timestamp) {
+        let namespace = self.namespace_mut(id);
+        namespace.withdraw(number);
+        match namespace.acks.remove(number) {
+            Some(Waiter::Retry) => self.try_timed_out(id, now),
+            Some(waiter) => {
+                let error = Error::new(ErrorKind::Timeout, "no acknowledgement in time");
+                self.fail(waiter, &error);
+            }
+            None => {}
+        }
+    }
+
+    fn fail(&mut self, waiter: Waiter<A>, error: &Error) {
+        if let Waiter::Caller(ack) = waiter {
+            self.outputs.push_back(Output::Acked { ack, result: Err(error.clone()) });
+        }
+    }
+
+    pub(super) fn give_up(&mut self, id: NamespaceId, ack: Option<u64>, error: &Error) {
+        self.tally.dropped += 1;
+        if let Some(waiter) = self.forget_ack(id, ack) {
+            self.fail(waiter, error);
+        }
+    }
+
+    /// Ends the wait for an acknowledgement.
+    pub(super) fn forget_ack(&mut self, id: NamespaceId, ack: Option<u64>) -> Option<Waiter<A>> {
+        let number = ack?;
+        self.timers.set(Timer::Ack(id, number), None);
+        self.namespace_mut(id).acks.remove(number)
+    }
+}

@@ -1,0 +1,121 @@
+//! The links of the sessions: what happens to them, and what they have to do.
+
+use super::Client;
+use super::timer::Timer;
+use crate::core::engine::{Engine, Loss, Work};
+use crate::core::ids::LinkId;
+use crate::core::time::Timestamp;
+use crate::error::Reached;
+use crate::proto::dialect::Dialect;
+use crate::proto::packet::Packet;
+
+impl<A> Client<A> {
+    /// What the session is written in.
+    pub(crate) fn dialect(&self) -> &'static dyn Dialect {
+        self.engine.as_ref().map_or_else(|| self.detector.asks_in(), Engine::dialect)
+    }
+
+    /// What the session of a link is written in.
+    pub(crate) fn dialect_of(&self, link: LinkId) -> &'static dyn Dialect {
+        let session = self.sessions().find(|engine| engine.owns(link));
+        session.map_or_else(|| self.detector.asks_in(), Engine::dialect)
+    }
+
+    /// The first answer of the server on this link tells what its session is written in. To be
+    /// called before the answer is handed in.
+    pub(crate) fn settle(&mut self, link: LinkId, dialect: &'static dyn Dialect) {
+        let mut sessions = self.engine.iter_mut().chain(&mut self.retiring);
+        if let Some(engine) = sessions.find(|engine| engine.owns(link)) {
+            engine.settle(dialect);
+        }
+    }
+
+    /// Whether a link belongs to a session, current or about to be closed.
+    pub(crate) fn knows(&self, link: LinkId) -> bool {
+        self.sessions().any(|engine| engine.owns(link))
+    }
+
+    /// The id of the session that a link belongs to.
+    pub(crate) fn sid_of(&self, link: LinkId) -> Option<String> {
+        self.sessions().find(|engine| engine.owns(link))?.sid().map(str::to_owned)
+    }
+
+    /// The largest body of a request that the server of a link takes.
+    #[cfg_attr(not(feature = "polling"), allow(dead_code))]
+    pub(crate) fn max_payload(&self, link: LinkId) -> Option<usize> {
+        self.sessions().find(|engine| engine.owns(link))?.handshake()?.max_payload
+    }
+
+    /// A link's attempt to connect has come to this stage: for the error, should its time run out.
+    pub(crate) fn reached(&mut self, link: LinkId, reached: Reached) {
+        if let Some(engine) = &mut self.engine {
+            engine.reached(link, reached);
+        }
+    }
+
+    /// A link's connection is made.
+    pub(crate) fn connected(&mut self, link: LinkId, now: Timestamp) {
+        self.with_engine(link, now, |engine| engine.connected(link));
+    }
+
+    /// A packet came in on a link.
+    pub(crate) fn received(&mut self, link: LinkId, packet: Packet, now: Timestamp) {
+        self.with_engine(link, now, |engine| engine.received(link, packet, now));
+    }
+
+    /// A link failed, or its peer closed it.
+    pub(crate) fn lost(&mut self, link: LinkId, loss: Loss, now: Timestamp) {
+        self.with_engine(link, now, |engine| engine.lost(link, loss));
+    }
+
+    /// The server's first answer on this link did not tell what it speaks; a second one is awaited.
+    pub(crate) fn doubt(&mut self, link: LinkId) {
+        if let Some(engine) = self.engine.as_mut().filter(|engine| engine.owns(link)) {
+            engine.doubt();
+        }
+    }
+
+    /// The threads of a link have ended. No session outlives its link, whatever ended them.
+    pub(crate) fn ended(&mut self, link: LinkId, now: Timestamp) {
+        self.timers.set(Timer::Linger(link), None);
+        self.lost(link, Loss::Closed("the threads of the transport have ended".into()), now);
+    }
+
+    /// The writer of a link asks for work.
+    pub(crate) fn take(&mut self, link: LinkId, now: Timestamp) -> Work {
+        self.with_engine(link, now, |engine| engine.take(link)).unwrap_or(Work::Stop)
+    }
+
+    /// The writer of a link has written what it took.
+    pub(crate) fn written(&mut self, link: LinkId, now: Timestamp) {
+        self.with_engine(link, now, |engine| engine.written(link));
+    }
+
+    /// Whether the reader of a polling link is to send the next request. `None`: it is to end.
+    #[cfg_attr(not(feature = "polling"), allow(dead_code))]
+    pub(crate) fn may_poll(&mut self, link: LinkId, now: Timestamp) -> Option<bool> {
+        self.with_engine(link, now, |engine| engine.may_poll(link))
+    }
+
+    fn sessions(&self) -> impl Iterator<Item = &Engine> {
+        self.engine.iter().chain(&self.retiring)
+    }
+
+    /// Runs a verb of the session that the link belongs to, and then what follows from it.
+    fn with_engine<R>(
+        &mut self,
+        link: LinkId,
+        now: Timestamp,
+        verb: impl FnOnce(&mut Engine) -> R,
+    ) -> Option<R> {
+        if let Some(engine) = self.engine.as_mut().filter(|engine| engine.owns(link)) {
+            let result = verb(engine);
+            self.pump(now);
+            return Some(result);
+        }
+        let engine = self.retiring.iter_mut().find(|engine| engine.owns(link))?;
+        let result = verb(engine);
+        self.pump_retiring(now);
+        Some(result)
+    }
+}

@@ -1,0 +1,33 @@
+//! What the state machines ask of their owner.
+
+use crate::core::ids::{LinkId, NamespaceId};
+use crate::error::Result;
+use crate::event::status::{ManagerEvent, Status};
+use crate::options::Transport;
+use crate::payload::Payload;
+use crate::proto::socket_packet::SocketPacket;
+
+/// What the owner has to do.
+#[derive(Debug)]
+pub(crate) enum Output<A> {
+    /// Open a transport: for a new session, or for the one of this id, which is to move to it.
+    Dial { link: LinkId, transport: Transport, upgrade: Option<String> },
+    /// Wake the threads of a link: there is work for them.
+    Wake(LinkId),
+    /// Stop the threads of a link at once.
+    Stop(LinkId),
+    /// Ask for the credentials of a namespace, then call `Client::auth`.
+    AskAuth { namespace: NamespaceId, asked: u32 },
+    /// Deliver an event.
+    Event { namespace: NamespaceId, session: u32, packet: SocketPacket },
+    /// Tell a namespace's users how it stands.
+    Status { namespace: NamespaceId, status: Status },
+    /// Tell the connection's users how it stands.
+    Manager(ManagerEvent),
+    /// Resolve an acknowledgement.
+    Acked { ack: A, result: Result<SocketPacket> },
+    /// Tell those who want to know that an event was handed to the session.
+    Sent { namespace: NamespaceId, payload: Payload },
+    /// Those who wait for room, or for the end of something, may look again.
+    Room,
+}

@@ -1,0 +1,94 @@
+//! What comes in an open session: events and acknowledgements.
+
+use super::Client;
+use super::Output;
+use super::acks::Waiter;
+use super::namespace::Phase;
+use super::timer::Timer;
+use crate::core::ids::NamespaceId;
+use crate::core::time::Timestamp;
+use crate::proto::socket_packet::{Kind, SocketPacket};
+use crate::sync::lock::log_later;
+
+impl<A> Client<A> {
+    /// Routes a packet to its namespace.
+    pub(super) fn on_packet(&mut self, packet: Option<SocketPacket>, now: Timestamp) {
+        let Some(packet) = packet else { return };
+        if self.watch_root(&packet, now) {
+            return;
+        }
+        let known = self.ids().find(|id| *self.namespace(*id).name == *packet.namespace());
+        let Some(id) = known else {
+            log_later!(
+                Debug,
+                "a packet for the unknown namespace {:?} is ignored",
+                packet.namespace()
+            );
+            self.tally.ignored += 1;
+            return;
+        };
+        match packet.kind {
+            Kind::Connect => self.on_connect(id, &packet, now),
+            Kind::ConnectError => self.on_connect_error(id, &packet, now),
+            Kind::Disconnect => self.on_disconnect(id, now),
+            Kind::Event => self.on_event(id, packet),
+            Kind::Ack => self.on_ack(id, packet, now),
+        }
+    }
+
+    /// Delivers what came between CONNECT and its answer.
+    pub(super) fn deliver_early_events(&mut self, id: NamespaceId) {
+        for packet in self.namespace_mut(id).take_early_events() {
+            self.on_event(id, packet);
+        }
+    }
+
+    /// Drops the events that came before the answer to CONNECT; gives their number.
+    pub(crate) fn clear_receive_buffer(&mut self, id: NamespaceId) -> usize {
+        self.namespace_mut(id).take_early_events().len()
+    }
+
+    fn on_event(&mut self, id: NamespaceId, packet: SocketPacket) {
+        let limits = &self.options.limits;
+        let namespace = &mut self.namespaces[id.0 as usize];
+        match namespace.phase {
+            Phase::Joined => {
+                namespace.note_offset(&packet);
+                let session = namespace.session;
+                self.outputs.push_back(Output::Event { namespace: id, session, packet });
+            }
+            Phase::Joining => {
+                if !namespace.keep_early_event(packet, limits) {
+                    log_later!(
+                        Warn,
+                        "too many events for {:?} before it is joined",
+                        namespace.name
+                    );
+                    self.tally.ignored += 1;
+                }
+            }
+            _ => {
+                log_later!(Debug, "an event for {:?} is ignored: not joined", namespace.name);
+                self.tally.ignored += 1;
+            }
+        }
+    }
+
+    fn on_ack(&mut self, id: NamespaceId, packet: SocketPacket, now: Timestamp) {
+        let ack = packet.id.and_then(|number| {
+            let ack = self.namespace_mut(id).acks.answer(number)?;
+            self.timers.set(Timer::Ack(id, number), None);
+            Some(ack)
+        });
+        match ack {
+            Some(Waiter::Caller(ack)) => {
+                self.outputs.push_back(Output::Acked { ack, result: Ok(packet) });
+            }
+            Some(Waiter::Retry) => self.try_succeeded(id, packet, now),
+            None => {
+                log_later!(Debug, "an acknowledgement that nobody waits for is ignored");
+                self.tally.ignored += 1;
+            }
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Events that wait for their acknowledgement.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::core::load::Load;
+use crate::payload::Payload;
+
+/// The events of one namespace that are sent again until they are acknowledged: in order, one at a
+/// time.
+#[derive(Debug)]
+pub(crate) struct RetryQueue<A> {
+    /// How often an event is sent again after its first try.
+    retries: u32,
+    events: VecDeque<QueuedEvent<A>>,
+    bytes: usize,
+    /// The acknowledgement that the first event waits for, while a try is under way.
+    under_way: Option<u64>,
+}
+
+/// An event of such a queue.
+#[derive(Debug)]
+pub(super) struct QueuedEvent<A> {
+    pub(super) payload: Payload,
+    /// The caller who wants the acknowledgement.
+    pub(super) caller: Option<A>,
+    /// The limit of each try.
+    pub(super) limit: Option<Duration>,
+    /// How often it was tried, this time included.
+    pub(super) tries: u32,
+}
+
+impl<A> RetryQueue<A> {
+    pub(super) fn new(retries: u32) -> Self {
+        Self { retries, events: VecDeque::new(), bytes: 0, under_way: None }
+    }
+
+    pub(super) fn set_retries(&mut self, retries: u32) {
+        self.retries = retries;
+    }
+
+    pub(super) fn load(&self) -> Load {
+        Load { packets: self.events.len(), bytes: self.bytes }
+    }
+
+    /// Appends an event.
+    pub(super) fn push(&mut self, payload: Payload, caller: Option<A>, limit: Option<Duration>) {
+        self.bytes += payload.size();
+        self.events.push_back(QueuedEvent { payload, caller, limit, tries: 0 });
+    }
+
+    /// Takes out the first event, and the acknowledgement that its try waits for.
+    pub(super) fn pop(&mut self) -> Option<(QueuedEvent<A>, Option<u64>)> {
+        let event = self.events.pop_front()?;
+        self.bytes -= event.payload.size();
+        Some((event, self.under_way.take()))
+    }
+
+    /// Whether the first event is to be tried: there is one, and no try is under way.
+    pub(super) fn is_ready(&self) -> bool {
+        self.under_way.is_none() && !self.events.is_empty()
+    }
+
+    /// Begins the next try of the first event, under the number of its acknowledgement.
+    pub(super) fn begin_try(&mut self, number: u64) -> Option<&QueuedEvent<A>> {
+        let event = self.events.front_mut()?;
+        event.tries = event.tries.saturating_add(1);
+        self.under_way = Some(number);
+        Some(event)
+    }
+
+    /// The try under way came to nothing. `Some`: it was the last of so many.
+    pub(super) fn fail_try(&mut self) -> Option<u32> {
+        self.under_way = None;
+        self.events.front().map(|event| event.tries).filter(|tries| *tries > self.retries)
+    }
+
+    /// The try under way does not count, since nobody can tell what became of it.
+    pub(super) fn undo_try(&mut self) {
+        if self.under_way.take().is_some() {
+            if let Some(event) = self.events.front_mut() {
+                event.tries = event.tries.saturating_sub(1);
+            }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! What a session and its owner tell each other.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use crate::core::ids::LinkId;
+use crate::error::Error;
+use crate::event::status::DisconnectReason;
+use crate::proto::packet::Packet;
+use crate::proto::text::MessageText;
+
+/// Where a session stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SessionState {
+    Opening,
+    Open,
+    Closing,
+    Closed,
+}
+
+/// What a session tells its owner.
+#[derive(Debug)]
+pub(crate) enum Notice {
+    /// The handshake is done.
+    Opened,
+    /// A text message came.
+    Text(MessageText),
+    /// A binary message came.
+    Binary(Bytes),
+    /// The server pinged.
+    Pinged,
+    /// A second link is needed, to upgrade the session to WebSocket.
+    Probe,
+    /// The session moved to this link.
+    Upgraded(LinkId),
+    /// The upgrade failed; the session stays where it is.
+    UpgradeFailed(Error),
+    /// The link has something to do: to write, to poll again, or to end.
+    Wake(LinkId),
+    /// The link has to stop at once.
+    Stop(LinkId),
+    /// Packets were written: there is room in the queue.
+    Room,
+    /// A packet came that makes no sense here.
+    Ignored,
+    /// The session ended.
+    Closed(DisconnectReason, Option<Error>),
+}
+
+/// How a link ended, in the words of its transport.
+#[derive(Debug)]
+pub(crate) enum Loss {
+    /// The peer closed it.
+    Closed(String),
+    /// It failed.
+    Failed(Error),
+}
+
+/// What the writer of a link has to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// Write these packets, report `written`, and ask for more.
+    Write(VecDeque<Packet>),
+    /// Nothing now; there will be a wake-up.
+    Wait,
+    /// Close the transport in good order.
+    Finish,
+    /// End: the session has left this link.
+    Stop,
+}

@@ -1,0 +1,18 @@
+//! How much waits to be sent.
+
+use std::ops::Add;
+
+/// An amount of packets, or of events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Load {
+    pub(crate) packets: usize,
+    pub(crate) bytes: usize,
+}
+
+impl Add for Load {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { packets: self.packets + other.packets, bytes: self.bytes + other.bytes }
+    }
+}
