@@ -25,7 +25,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::status::{ManagerEvent, Status};
 use crate::options::{ManagerOptions, Transport};
 use crate::payload::Payload;
-use crate::proto::dialect::{Dialect, Frame, V4_DIALECT};
+use crate::proto::dialect::choice::V4_DIALECT;
+use crate::proto::dialect::{Dialect, Frame};
 use crate::proto::handshake::Handshake;
 use crate::proto::packet::Packet;
 

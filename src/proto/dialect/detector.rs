@@ -19,7 +19,8 @@
 use std::io::{self, BufRead, Cursor, Read};
 
 use super::body::{broken_body, peek};
-use super::{Dialect, Frame, V3_DIALECT, V4_DIALECT};
+use super::choice::{V3_DIALECT, V4_DIALECT};
+use super::{Dialect, Frame};
 use crate::error::Result;
 use crate::options::Revision;
 use crate::proto::handshake::Handshake;

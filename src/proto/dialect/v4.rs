@@ -238,7 +238,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::proto::dialect::V4_DIALECT;
+    use crate::proto::dialect::choice::V4_DIALECT;
     use crate::proto::packet::Probe;
     use crate::proto::text::MessageText;
 

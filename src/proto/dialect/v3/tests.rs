@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::error::ErrorKind;
-use crate::proto::dialect::V3_DIALECT;
+use crate::proto::dialect::choice::V3_DIALECT;
 use crate::proto::packet::Probe;
 use crate::proto::text::MessageText;
 

@@ -11,7 +11,7 @@ use crate::proto::text::MessageText;
 use crate::sync::lock::log_later;
 
 /// Reads the text of a packet; gives it with the number of attachments that it announces.
-pub(in crate::proto) fn decode(
+pub(in crate::proto::parser) fn decode(
     text: MessageText,
     max_attachments: usize,
     lax: bool,

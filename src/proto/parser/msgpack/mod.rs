@@ -21,19 +21,18 @@ use rmp::encode::{write_map_len, write_str, write_uint};
 use self::from_json::write_json;
 use self::to_json::Json;
 use self::token::{Token, Tokens};
-use super::packet::Packet;
-use super::parser::Parser;
 use super::parts::{Parts, number};
-use super::plain_json;
-use super::socket_packet::{Header, Kind, SocketPacket};
-use super::text::MessageText;
-use super::{protocol_error, too_large};
+use super::{Parser, plain_json};
 use crate::error::{Error, Result};
 use crate::payload::Payload;
+use crate::proto::packet::Packet;
+use crate::proto::socket_packet::{Header, Kind, SocketPacket};
+use crate::proto::text::MessageText;
+use crate::proto::{protocol_error, too_large};
 
 /// The parser.
 #[derive(Debug)]
-pub(crate) struct MsgpackParser {
+pub(super) struct MsgpackParser {
     /// The most bytes that a packet may become.
     max_bytes: usize,
     /// Whether the server is an old one.
@@ -42,7 +41,7 @@ pub(crate) struct MsgpackParser {
 
 impl MsgpackParser {
     /// A parser with its limit.
-    pub(crate) fn new(max_bytes: usize) -> Self {
+    pub(super) fn new(max_bytes: usize) -> Self {
         Self { max_bytes, lax: false }
     }
 }

@@ -2,11 +2,11 @@
 
 use bytes::Bytes;
 
-use super::parser::decode;
-use super::protocol_error;
-use super::socket_packet::{Kind, SocketPacket};
-use super::text::MessageText;
+use super::json::decode;
 use crate::error::Result;
+use crate::proto::protocol_error;
+use crate::proto::socket_packet::{Kind, SocketPacket};
+use crate::proto::text::MessageText;
 
 /// What such a packet is made of.
 #[derive(Debug)]

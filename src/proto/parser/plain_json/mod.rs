@@ -8,19 +8,19 @@ use std::fmt::Write;
 
 use bytes::Bytes;
 
-use super::json::{Shape, members, scan};
-use super::packet::Packet;
-use super::parser::Parser;
+use super::Parser;
 use super::parts::{Parts, number};
-use super::protocol_error;
-use super::socket_packet::{Header, SocketPacket};
-use super::text::MessageText;
 use crate::error::{Error, Result};
 use crate::payload::{PLACEHOLDER, Payload};
+use crate::proto::json::{Shape, members, scan};
+use crate::proto::packet::Packet;
+use crate::proto::protocol_error;
+use crate::proto::socket_packet::{Header, SocketPacket};
+use crate::proto::text::MessageText;
 
 /// The parser.
 #[derive(Debug, Default)]
-pub(crate) struct PlainJsonParser {
+pub(super) struct PlainJsonParser {
     /// Whether the server is an old one.
     lax: bool,
 }
