@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::json::decode;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::proto::protocol_error;
 use crate::proto::socket_packet::{Kind, SocketPacket};
 use crate::proto::text::MessageText;
@@ -51,6 +51,13 @@ impl Parts {
         packet.attachments = attachments;
         Ok(packet)
     }
+}
+
+/// The error about a message that is no packet of a parser's.
+#[cold]
+pub(super) fn no_packet(what: &str, parser: &str, received: &[u8]) -> Error {
+    protocol_error(&format!("{what} that is no packet {parser}"), received)
+        .with_hint("is the server's parser the one of `Builder::parser`?")
 }
 
 /// The number that stands for a type.

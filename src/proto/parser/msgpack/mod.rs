@@ -9,6 +9,7 @@
 //! the JSON of the same map.
 
 mod date;
+mod errors;
 mod from_json;
 mod to_json;
 mod token;
@@ -18,17 +19,17 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use rmp::encode::{write_map_len, write_str, write_uint};
 
+use self::errors::unexpected;
 use self::from_json::write_json;
 use self::to_json::Json;
 use self::token::{Token, Tokens};
 use super::parts::{Parts, number};
 use super::{Parser, plain_json};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::payload::Payload;
 use crate::proto::packet::Packet;
 use crate::proto::socket_packet::{Header, Kind, SocketPacket};
 use crate::proto::text::MessageText;
-use crate::proto::{protocol_error, too_large};
 
 /// The parser.
 #[derive(Debug)]
@@ -140,19 +141,6 @@ fn integer(token: &Token<'_>) -> Option<u64> {
         Token::Unsigned(number) => Some(*number),
         _ => None,
     }
-}
-
-/// The error about a message that is none of this parser's.
-#[cold]
-fn unexpected(what: &str, received: &[u8]) -> Error {
-    protocol_error(&format!("{what} that is no packet of MessagePack"), received)
-        .with_hint("is the server's parser the one of `Builder::parser`?")
-}
-
-/// The error that a packet becomes too large.
-#[cold]
-fn too_long(bytes: usize, max: usize) -> Error {
-    too_large("a packet as JSON", bytes, max)
 }
 
 #[cfg(test)]

@@ -9,12 +9,11 @@ use std::fmt::Write;
 use bytes::Bytes;
 
 use super::Parser;
-use super::parts::{Parts, number};
+use super::parts::{Parts, no_packet, number};
 use crate::error::{Error, Result};
 use crate::payload::{PLACEHOLDER, Payload};
 use crate::proto::json::{Shape, members, scan};
 use crate::proto::packet::Packet;
-use crate::proto::protocol_error;
 use crate::proto::socket_packet::{Header, SocketPacket};
 use crate::proto::text::MessageText;
 
@@ -139,8 +138,7 @@ fn write_buffer(bytes: &[u8], out: &mut String) {
 /// The error about a message that is none of this parser's.
 #[cold]
 fn unexpected(what: &str, received: &[u8]) -> Error {
-    protocol_error(&format!("{what} that is no packet in plain JSON"), received)
-        .with_hint("is the server's parser the one of `Builder::parser`?")
+    no_packet(what, "in plain JSON", received)
 }
 
 #[cfg(test)]
