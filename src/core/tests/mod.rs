@@ -184,7 +184,7 @@ impl World {
         let dialect = self.dialect;
         self.run(|client, _| client.settle(link, dialect));
         for text in packets {
-            match dialect.decode_frame(Frame::Text((*text).to_owned())) {
+            match dialect.decode_frame(Frame::Text((*text).into())) {
                 Ok(packet) => self.run(|client, now| client.received(link, packet, now)),
                 Err(error) => return self.lose(link, Loss::Failed(error)),
             }
@@ -461,7 +461,7 @@ fn refusal(refused: Refused<Emit<u32>>) -> Error {
 
 fn text(dialect: &dyn Dialect, packet: Packet) -> String {
     match dialect.encode_frame(packet, true) {
-        Frame::Text(text) => text,
+        Frame::Text(text) => text.to_string(),
         Frame::Binary(_) => "binary".into(),
     }
 }

@@ -184,15 +184,15 @@ mod tests {
 
     fn with_max_payload() -> Frame {
         let open = OPEN.replace('}', r#","maxPayload":1000000}"#);
-        Frame::Text(format!("0{open}"))
+        Frame::Text(format!("0{open}").into())
     }
 
     fn without_max_payload() -> Frame {
-        Frame::Text(format!("0{OPEN}"))
+        Frame::Text(format!("0{OPEN}").into())
     }
 
     fn text(text: &str) -> Frame {
-        Frame::Text(text.to_owned())
+        Frame::Text(text.into())
     }
 
     fn eio(dialect: Option<&'static dyn Dialect>) -> Option<&'static str> {

@@ -17,12 +17,13 @@ use bytes::Bytes;
 
 use crate::error::Result;
 use crate::proto::packet::Packet;
+use crate::proto::text::SharedText;
 
 /// One WebSocket message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frame {
     /// Opcode 1.
-    Text(String),
+    Text(SharedText),
     /// Opcode 2.
     Binary(Bytes),
 }

@@ -80,7 +80,7 @@ impl Dialect for V3 {
             packet => {
                 let mut text = String::with_capacity(text_len(&packet, BINARY));
                 write_text(&packet, BINARY, &mut text);
-                Frame::Text(text)
+                Frame::Text(text.into())
             }
         }
     }
@@ -285,7 +285,7 @@ impl Payload<'_> {
     }
 
     fn packet_of_text(&mut self, text: String) -> Result<Item> {
-        match read_text(text, BINARY)? {
+        match read_text(text.into(), BINARY)? {
             Packet::Binary(bytes) => {
                 self.check_size(bytes.len())?;
                 Ok(Item::Packet(Packet::Binary(bytes)))

@@ -6,7 +6,7 @@ use super::json::decode;
 use crate::error::{Error, Result};
 use crate::proto::protocol_error;
 use crate::proto::socket_packet::{Kind, SocketPacket};
-use crate::proto::text::MessageText;
+use crate::proto::text::MessageBuilder;
 
 /// What such a packet is made of.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl Parts {
                 namespace.as_bytes(),
             ));
         }
-        let mut text = MessageText::with_capacity(namespace.len() + id.len() + data.len() + 4);
+        let mut text = MessageBuilder::with_capacity(namespace.len() + id.len() + data.len() + 4);
         text.push_str(&kind.to_string());
         if namespace != "/" {
             text.push_str(&namespace);
@@ -47,7 +47,7 @@ impl Parts {
         }
         text.push_str(&id);
         text.push_str(&data);
-        let (mut packet, _) = decode(text, 0, lax)?;
+        let (mut packet, _) = decode(text.finish(), 0, lax)?;
         packet.attachments = attachments;
         Ok(packet)
     }

@@ -2,7 +2,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::error::ErrorKind;
+use crate::proto::dialect::Frame;
+use crate::proto::dialect::choice::{V3_DIALECT, V4_DIALECT};
 use crate::proto::socket_packet::{Kind, Name, RESERVED_EVENTS};
+use crate::proto::text::SharedText;
 
 const MAX_BYTES: usize = 1 << 20;
 
@@ -85,6 +88,24 @@ fn every_packet_reads_and_writes() {
         assert_eq!((packet.namespace(), packet.data(), packet.name()), (namespace, json, name));
         let expected: Vec<_> = (0..attachments).map(|byte| vec![byte; 4]).collect();
         assert_eq!(packet.attachments, expected);
+    }
+}
+
+#[test]
+fn a_received_packet_and_its_clones_share_the_text_of_the_frame() {
+    for dialect in [V3_DIALECT, V4_DIALECT] {
+        let frame = SharedText::from(r#"42["name",1]"#);
+        let data = frame[2..].as_ptr();
+        let Packet::Text(text) = dialect.decode_frame(Frame::Text(frame)).unwrap() else {
+            panic!("no text");
+        };
+        let packet = parser().decode_text(text).unwrap().unwrap();
+        let clone = packet.clone();
+        assert_eq!((packet.data().as_ptr(), clone.data().as_ptr()), (data, data));
+        let Frame::Text(sent) = dialect.encode_frame(Packet::Text(packet.text), false) else {
+            panic!("no text");
+        };
+        assert_eq!(sent[2..].as_ptr(), data);
     }
 }
 

@@ -15,7 +15,7 @@ use crate::payload::{PLACEHOLDER, Payload};
 use crate::proto::json::{Shape, members, scan};
 use crate::proto::packet::Packet;
 use crate::proto::socket_packet::{Header, SocketPacket};
-use crate::proto::text::MessageText;
+use crate::proto::text::{MessageBuilder, MessageText};
 
 /// The parser.
 #[derive(Debug, Default)]
@@ -48,7 +48,7 @@ impl Parser for PlainJsonParser {
 
 /// Writes a packet as an object.
 pub(super) fn write(Header { kind, namespace, id }: Header<'_>, data: &str) -> MessageText {
-    let mut text = MessageText::with_capacity(namespace.len() + data.len() + 60);
+    let mut text = MessageBuilder::with_capacity(namespace.len() + data.len() + 60);
     // Writing to a text cannot fail.
     let _ = write!(text, r#"{{"type":{}"#, number(kind));
     if !data.is_empty() {
@@ -60,7 +60,7 @@ pub(super) fn write(Header { kind, namespace, id }: Header<'_>, data: &str) -> M
         let _ = write!(text, ",\"id\":{id}");
     }
     text.push_str("}");
-    text
+    text.finish()
 }
 
 /// Reads an object as a packet.
