@@ -57,6 +57,13 @@ pub(super) fn write_text(packet: &Packet, binary: &str, out: &mut String) {
     out.push_str(data);
 }
 
+/// A packet as text; `binary` stands before base64.
+pub(super) fn to_text(packet: &Packet, binary: &str) -> String {
+    let mut text = String::with_capacity(text_len(packet, binary));
+    write_text(packet, binary, &mut text);
+    text
+}
+
 /// Reads a packet from text; `binary` stands before base64.
 pub(super) fn read_text(text: SharedText, binary: &str) -> Result<Packet> {
     let text = match MessageText::from_frame(text) {

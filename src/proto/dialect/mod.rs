@@ -135,3 +135,6 @@ pub trait Dialect: fmt::Debug + Send + Sync {
         max: usize,
     ) -> Box<dyn Iterator<Item = Result<Packet>> + 'a>;
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,3 +35,6 @@ pub trait Parser: Send {
     /// just that, and refusals of any form.
     fn set_lax(&mut self, lax: bool);
 }
+
+#[cfg(test)]
+mod tests;

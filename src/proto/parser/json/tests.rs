@@ -4,6 +4,7 @@ use super::*;
 use crate::error::ErrorKind;
 use crate::proto::dialect::Frame;
 use crate::proto::dialect::choice::{V3_DIALECT, V4_DIALECT};
+use crate::proto::parser::tests::any_json;
 use crate::proto::socket_packet::{Kind, Name, RESERVED_EVENTS};
 use crate::proto::text::SharedText;
 
@@ -352,18 +353,6 @@ fn an_unfinished_packet_is_bounded() {
 
 fn any_namespace() -> impl Strategy<Value = String> {
     prop_oneof![Just("/".to_owned()), "/[^,]{0,8}"]
-}
-
-fn any_json() -> impl Strategy<Value = serde_json::Value> {
-    let leaf = prop_oneof![
-        Just(serde_json::Value::Null),
-        any::<bool>().prop_map(Into::into),
-        any::<i64>().prop_map(Into::into),
-        any::<String>().prop_map(Into::into),
-    ];
-    leaf.prop_recursive(3, 12, 3, |inner| {
-        proptest::collection::vec(inner, 0..4).prop_map(Into::into)
-    })
 }
 
 proptest! {
