@@ -14,8 +14,8 @@ pub use crate::proto::socket_packet::{Header, Kind, SocketPacket};
 use crate::error::Result;
 use crate::event::{AckReply, Event, Reply};
 use crate::options::ParserKind;
-use crate::proto::dialect::{V3_DIALECT, V4_DIALECT};
-use crate::proto::parser::new_parser;
+use crate::proto::dialect::choice::{V3_DIALECT, V4_DIALECT};
+use crate::proto::parser::choice::new_parser;
 
 /// The dialect of a session whose query has this `EIO`.
 pub fn dialect(eio: &str) -> Option<&'static dyn Dialect> {

@@ -62,7 +62,7 @@ impl<S: Stream> Connection<S> {
         while !self.session.is_closed() {
             match self.socket.read() {
                 Ok(Message::Text(text)) => {
-                    self.receive(dialect.decode_frame(Frame::Text(text.as_str().into()))?)?;
+                    self.receive(dialect.decode_frame(Frame::Text(text))?)?;
                 }
                 Ok(Message::Binary(bytes)) => {
                     self.receive(dialect.decode_frame(Frame::Binary(bytes))?)?;

@@ -16,8 +16,27 @@ use super::place::{Place, failure};
 use super::placeholder;
 use crate::error::Result;
 
+impl Args<'_> {
+    /// Decodes the list by the rule of [`Payload::event`](super::Payload::event). More arguments than asked for are ignored.
+    ///
+    /// Missing arguments decode into `Option`s, as `None`, and are an error for other types.
+    pub(crate) fn decode<T: DeserializeOwned>(&self) -> Result<T> {
+        list(self)
+    }
+
+    /// Decodes one argument.
+    pub(crate) fn get<T: DeserializeOwned>(&self, index: usize) -> Result<T> {
+        argument(self, index)
+    }
+
+    /// How many arguments there are.
+    pub(crate) fn len(&self) -> usize {
+        count(self.json).saturating_sub(self.skip)
+    }
+}
+
 /// Decodes the argument list.
-pub(super) fn list<T: DeserializeOwned>(args: &Args<'_>) -> Result<T> {
+fn list<T: DeserializeOwned>(args: &Args<'_>) -> Result<T> {
     let marked = marked(args)?;
     let mut place = Place::Argument(0, type_name::<T>());
     T::deserialize(ArgsDeserializer {
@@ -30,7 +49,7 @@ pub(super) fn list<T: DeserializeOwned>(args: &Args<'_>) -> Result<T> {
 }
 
 /// Decodes one argument.
-pub(super) fn argument<T: DeserializeOwned>(args: &Args<'_>, index: usize) -> Result<T> {
+fn argument<T: DeserializeOwned>(args: &Args<'_>, index: usize) -> Result<T> {
     let marked = marked(args)?;
     let json = marked.as_deref().unwrap_or(args.json);
     let Some(text) = element(json, args.skip.saturating_add(index)) else {
@@ -46,7 +65,7 @@ pub(super) fn argument<T: DeserializeOwned>(args: &Args<'_>, index: usize) -> Re
 }
 
 /// The number of elements of a valid JSON array.
-pub(super) fn count(json: &str) -> usize {
+fn count(json: &str) -> usize {
     struct Count;
 
     impl<'de> Visitor<'de> for Count {

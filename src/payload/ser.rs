@@ -11,8 +11,33 @@ use crate::error::{Error, ErrorKind, Result};
 /// Typical messages fit; longer ones cost a reallocation or two.
 const CAPACITY: usize = 128;
 
+impl Payload {
+    /// Encodes `["name", arguments…]`: a tuple is the argument list, `()` is none, anything else
+    /// is one argument.
+    ///
+    /// To serde an array of fixed size (`[T; N]`) is a tuple too, so it is an argument list; a
+    /// slice, a `Vec` and a tuple struct are one argument. `None` and `Value::Null` are the argument `null`, but
+    /// `serde_json::Value::Null` cannot be told from `()`.
+    pub fn event<T: Serialize + ?Sized>(name: &str, args: &T) -> Result<Self> {
+        list(Some(name), args)
+    }
+
+    /// Encodes `[arguments…]`, by the same rule.
+    pub fn args<T: Serialize + ?Sized>(args: &T) -> Result<Self> {
+        list(None, args)
+    }
+
+    /// Encodes one value without attachments (for CONNECT); binary in it is an error.
+    ///
+    /// `()` and `None` become an empty text: nothing to send along. Anything else but an object
+    /// is an error, because servers drop a connection that sends it.
+    pub fn value<T: Serialize + ?Sized>(value: &T) -> Result<Self> {
+        object(value)
+    }
+}
+
 /// Encodes `[arguments…]`, with the name of an event in front.
-pub(super) fn list<T: Serialize + ?Sized>(name: Option<&str>, args: &T) -> Result<Payload> {
+fn list<T: Serialize + ?Sized>(name: Option<&str>, args: &T) -> Result<Payload> {
     let mut text = Vec::with_capacity(CAPACITY);
     let mut lifted = Lifted::default();
     write_list(&mut text, &mut lifted, name, args)
@@ -21,7 +46,7 @@ pub(super) fn list<T: Serialize + ?Sized>(name: Option<&str>, args: &T) -> Resul
 }
 
 /// Encodes an object that cannot have attachments.
-pub(super) fn object<T: Serialize + ?Sized>(value: &T) -> Result<Payload> {
+fn object<T: Serialize + ?Sized>(value: &T) -> Result<Payload> {
     let mut text = Vec::with_capacity(CAPACITY);
     let mut lifted = Lifted::default();
     let mut json = serde_json::Serializer::with_formatter(&mut text, Lift(&mut lifted));

@@ -5,13 +5,9 @@
 pub(crate) mod dialect;
 pub(crate) mod handshake;
 pub(crate) mod json;
-#[cfg(feature = "msgpack")]
-pub(crate) mod msgpack;
 pub(crate) mod packet;
 mod packet_text;
 pub(crate) mod parser;
-mod parts;
-mod plain_json;
 pub(crate) mod query;
 pub(crate) mod socket_packet;
 pub(crate) mod text;

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::packet::{Packet, Probe};
 use super::protocol_error;
-use super::text::MessageText;
+use super::text::{MessageText, SharedText};
 use crate::error::Result;
 
 /// The standard alphabet; padding is written, and may be missing in what is read.
@@ -57,8 +57,15 @@ pub(super) fn write_text(packet: &Packet, binary: &str, out: &mut String) {
     out.push_str(data);
 }
 
+/// A packet as text; `binary` stands before base64.
+pub(super) fn to_text(packet: &Packet, binary: &str) -> String {
+    let mut text = String::with_capacity(text_len(packet, binary));
+    write_text(packet, binary, &mut text);
+    text
+}
+
 /// Reads a packet from text; `binary` stands before base64.
-pub(super) fn read_text(text: String, binary: &str) -> Result<Packet> {
+pub(super) fn read_text(text: SharedText, binary: &str) -> Result<Packet> {
     let text = match MessageText::from_frame(text) {
         Ok(message) => return Ok(Packet::Text(message)),
         Err(text) => text,

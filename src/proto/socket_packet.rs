@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::json;
-use super::text::MessageText;
+use super::text::{MessageText, SharedText};
 use crate::payload::Payload;
 
 /// The types of Socket.IO packets. Whether a packet has attachments is not part of its type here.
@@ -34,7 +34,7 @@ pub struct Header<'a> {
     pub id: Option<u64>,
 }
 
-/// A received packet, whole. Text and attachments are kept as they came.
+/// A received packet, whole. Text and attachments are kept as they came; clones share their memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SocketPacket {
     /// The type.
@@ -64,7 +64,7 @@ pub(crate) enum Name {
     /// The name stands in the text as it is: the range without quotes (a string without escapes, or a number).
     Plain(Range<usize>),
     /// The name was written with escapes.
-    Unescaped(Box<str>),
+    Unescaped(SharedText),
 }
 
 impl SocketPacket {
@@ -75,8 +75,8 @@ impl SocketPacket {
         let name = json::scan(&payload.json)
             .ok()
             .and_then(|outline| outline.first)
-            .and_then(|range| serde_json::from_str(&payload.json[range]).ok())
-            .map_or(Name::None, Name::Unescaped);
+            .and_then(|range| serde_json::from_str::<String>(&payload.json[range]).ok())
+            .map_or(Name::None, |name| Name::Unescaped(name.into()));
         let attachments = payload.attachments;
         Self { kind: Kind::Event, id: None, attachments, text, namespace: None, data, name }
     }

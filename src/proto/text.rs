@@ -1,28 +1,26 @@
-//! Text messages that carry their Engine.IO type digit along.
+//! Text messages that carry their Engine.IO type digit along, in memory that is shared.
 
 use std::fmt;
+
+/// Text whose clones share its memory. A text frame of tungstenite is of this type, so that it is
+/// kept and sent without a copy.
+pub(crate) use tungstenite::Utf8Bytes as SharedText;
 
 /// A text message as it stands on the wire: the Engine.IO type digit `4`, then the Socket.IO packet.
 ///
 /// Keeping the digit in front saves a copy of every message in each direction: the encoder of a
-/// Socket.IO packet writes behind it, and a received frame is kept as it came.
+/// Socket.IO packet writes behind it, and a received frame is kept as it came. Clones share the
+/// memory.
 #[derive(Clone, PartialEq, Eq)]
-pub struct MessageText(String);
+pub struct MessageText(SharedText);
+
+/// The type digit of a message.
+const DIGIT: char = '4';
 
 impl MessageText {
-    /// The type digit of a message.
-    pub(crate) const DIGIT: char = '4';
-
-    /// Starts a message, with room for `capacity` bytes behind the digit.
-    pub(crate) fn with_capacity(capacity: usize) -> Self {
-        let mut text = String::with_capacity(capacity + 1);
-        text.push(Self::DIGIT);
-        Self(text)
-    }
-
     /// Takes a frame as received; gives it back when it is no message.
-    pub(crate) fn from_frame(frame: String) -> Result<Self, String> {
-        if frame.starts_with(Self::DIGIT) { Ok(Self(frame)) } else { Err(frame) }
+    pub(crate) fn from_frame(frame: SharedText) -> Result<Self, SharedText> {
+        if frame.starts_with(DIGIT) { Ok(Self(frame)) } else { Err(frame) }
     }
 
     /// The text behind the digit.
@@ -36,33 +34,76 @@ impl MessageText {
     }
 
     /// The text with its digit, as it goes into a frame.
-    pub(crate) fn into_frame(self) -> String {
+    pub(crate) fn into_frame(self) -> SharedText {
         self.0
-    }
-
-    /// Appends to the message.
-    pub(crate) fn push_str(&mut self, text: &str) {
-        self.0.push_str(text);
     }
 }
 
 impl From<&str> for MessageText {
     fn from(text: &str) -> Self {
-        let mut message = Self::with_capacity(text.len());
+        let mut message = MessageBuilder::with_capacity(text.len());
         message.push_str(text);
-        message
-    }
-}
-
-impl fmt::Write for MessageText {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0.push_str(text);
-        Ok(())
+        message.finish()
     }
 }
 
 impl fmt::Debug for MessageText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.as_str().fmt(f)
+    }
+}
+
+/// A text message that is being written.
+#[derive(Debug)]
+pub(crate) struct MessageBuilder(String);
+
+impl MessageBuilder {
+    /// Starts a message, with room for `capacity` bytes behind the digit.
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        let mut text = String::with_capacity(capacity + DIGIT.len_utf8());
+        text.push(DIGIT);
+        Self(text)
+    }
+
+    /// Appends to the message.
+    pub(crate) fn push_str(&mut self, text: &str) {
+        self.0.push_str(text);
+    }
+
+    /// The message, without a copy of its text.
+    pub(crate) fn finish(self) -> MessageText {
+        MessageText(self.0.into())
+    }
+}
+
+impl fmt::Write for MessageBuilder {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.push_str(text);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_built_received_cloned_and_sent_without_a_copy() {
+        let mut builder = MessageBuilder::with_capacity(100);
+        builder.push_str("2[\"a\"]");
+        let at = builder.0.as_ptr();
+        let built = builder.finish();
+        let frame = built.clone().into_frame();
+        assert_eq!((frame.as_ptr(), frame.as_str()), (at, "42[\"a\"]"));
+        let received = MessageText::from_frame(frame).unwrap();
+        assert_eq!((received.as_frame().as_ptr(), received.as_str()), (at, "2[\"a\"]"));
+    }
+
+    #[test]
+    fn a_frame_that_is_no_message_comes_back() {
+        for frame in ["", "2probe", "b4AA=", "x4", "é4"] {
+            assert_eq!(MessageText::from_frame(frame.into()), Err(frame.into()));
+        }
+        assert_eq!(MessageText::from_frame("4".into()).unwrap().as_str(), "");
     }
 }

@@ -30,17 +30,18 @@ const NAME_REVISIONS: [&str; 5] = [
     "internal.rs",
     "options/revision.rs",
     "proto/dialect/detector.rs",
-    "proto/dialect/mod.rs",
+    "proto/dialect/choice.rs",
     "proto/dialect/v3.rs",
 ];
 
-/// The files that may name the number of a revision besides: who gives it on, to servers and to
-/// users. It is not for deciding anything.
-const NAME_NUMBERS: [&str; 5] = [
+/// The files that may name the number of a revision besides: the trait that has it, and who gives
+/// it on, to servers and to users. It is not for deciding anything.
+const NAME_NUMBERS: [&str; 6] = [
     "client/manager.rs",
     "driver/client/address.rs",
     "driver/client/link.rs",
     "driver/client/mod.rs",
+    "proto/dialect/mod.rs",
     "proto/dialect/v4.rs",
 ];
 

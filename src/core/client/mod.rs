@@ -40,7 +40,8 @@ use crate::options::{ManagerOptions, Transport};
 use crate::payload::Payload;
 use crate::proto::dialect::detector::Detector;
 use crate::proto::packet::Packet;
-use crate::proto::parser::{Parser, new_parser};
+use crate::proto::parser::Parser;
+use crate::proto::parser::choice::new_parser;
 use crate::proto::socket_packet::Header;
 use crate::sync::lock::log_later;
 

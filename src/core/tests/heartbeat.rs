@@ -3,7 +3,7 @@
 use super::*;
 use crate::core::engine::{Engine, Notice};
 use crate::event::status::DisconnectReason;
-use crate::proto::dialect::V3_DIALECT;
+use crate::proto::dialect::choice::V3_DIALECT;
 
 #[test]
 fn a_silent_server_is_left_exactly_at_interval_and_timeout() {

@@ -25,7 +25,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::status::{ManagerEvent, Status};
 use crate::options::{ManagerOptions, Transport};
 use crate::payload::Payload;
-use crate::proto::dialect::{Dialect, Frame, V4_DIALECT};
+use crate::proto::dialect::choice::V4_DIALECT;
+use crate::proto::dialect::{Dialect, Frame};
 use crate::proto::handshake::Handshake;
 use crate::proto::packet::Packet;
 
@@ -183,7 +184,7 @@ impl World {
         let dialect = self.dialect;
         self.run(|client, _| client.settle(link, dialect));
         for text in packets {
-            match dialect.decode_frame(Frame::Text((*text).to_owned())) {
+            match dialect.decode_frame(Frame::Text((*text).into())) {
                 Ok(packet) => self.run(|client, now| client.received(link, packet, now)),
                 Err(error) => return self.lose(link, Loss::Failed(error)),
             }
@@ -460,7 +461,7 @@ fn refusal(refused: Refused<Emit<u32>>) -> Error {
 
 fn text(dialect: &dyn Dialect, packet: Packet) -> String {
     match dialect.encode_frame(packet, true) {
-        Frame::Text(text) => text,
+        Frame::Text(text) => text.to_string(),
         Frame::Binary(_) => "binary".into(),
     }
 }

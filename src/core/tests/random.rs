@@ -9,7 +9,7 @@ use proptest::sample::{Index, select};
 use super::*;
 use crate::core::client::namespace::Auth;
 use crate::options::WhenFull;
-use crate::proto::dialect::V3_DIALECT;
+use crate::proto::dialect::choice::V3_DIALECT;
 
 /// `/ask` asks for credentials, the events of `/retry` are sent again.
 const NAMESPACES: [&str; 4] = ["/", "/a", "/ask", "/retry"];

@@ -3,7 +3,7 @@
 use super::*;
 use crate::core::client::namespace::Phase;
 use crate::options::Revision;
-use crate::proto::dialect::V3_DIALECT;
+use crate::proto::dialect::choice::V3_DIALECT;
 
 /// A world in which the server is an old one.
 fn old() -> World {

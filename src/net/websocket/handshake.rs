@@ -377,7 +377,7 @@ mod tests {
                     websocket.interest(true, false).wait(&signal).unwrap();
                 }
                 other => {
-                    let frame = crate::proto::dialect::Frame::Text("x".to_owned());
+                    let frame = crate::proto::dialect::Frame::Text("x".into());
                     assert_eq!(other, Received::Frame(frame));
                     break;
                 }

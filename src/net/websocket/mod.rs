@@ -129,7 +129,7 @@ impl WebSocket {
     /// Hands a message over, to be sent at the latest by the next [`WebSocket::flush`].
     pub(crate) fn write(&mut self, frame: Frame) -> Result<()> {
         let message = match frame {
-            Frame::Text(text) => Message::Text(text.into()),
+            Frame::Text(text) => Message::Text(text),
             Frame::Binary(bytes) => Message::Binary(bytes),
         };
         self.written(|context, stream| context.write(stream, message)).map(drop)
@@ -323,8 +323,8 @@ impl fmt::Debug for WebSocket {
     }
 }
 
-fn owned_text(text: &Utf8Bytes) -> String {
-    text.as_str().to_owned()
+fn owned_text(text: &Utf8Bytes) -> Utf8Bytes {
+    text.as_str().into()
 }
 
 fn owned_bytes(bytes: Bytes) -> Bytes {

@@ -78,7 +78,7 @@ fn outcome(bytes: Vec<u8>) -> (Result<Received>, Vec<u8>) {
 }
 
 fn text(text: &str) -> Received {
-    Received::Frame(Frame::Text(text.to_owned()))
+    Received::Frame(Frame::Text(text.into()))
 }
 
 #[test]
@@ -94,9 +94,9 @@ fn messages_go_there_and_back() {
     let sent = [
         Frame::Text("4ä".into()),
         Frame::Binary(Bytes::from_static(&[0, 255])),
-        Frame::Text(String::new()),
+        Frame::Text("".into()),
         Frame::Binary(Bytes::from(vec![7; MAX_MESSAGE])),
-        Frame::Text("y".repeat(100_000)),
+        Frame::Text("y".repeat(100_000).into()),
     ];
     for frame in &sent {
         websocket.write(frame.clone()).unwrap();

@@ -19,7 +19,8 @@
 use std::io::{self, BufRead, Cursor, Read};
 
 use super::body::{broken_body, peek};
-use super::{Dialect, Frame, V3_DIALECT, V4_DIALECT};
+use super::choice::{V3_DIALECT, V4_DIALECT};
+use super::{Dialect, Frame};
 use crate::error::Result;
 use crate::options::Revision;
 use crate::proto::handshake::Handshake;
@@ -183,15 +184,15 @@ mod tests {
 
     fn with_max_payload() -> Frame {
         let open = OPEN.replace('}', r#","maxPayload":1000000}"#);
-        Frame::Text(format!("0{open}"))
+        Frame::Text(format!("0{open}").into())
     }
 
     fn without_max_payload() -> Frame {
-        Frame::Text(format!("0{OPEN}"))
+        Frame::Text(format!("0{OPEN}").into())
     }
 
     fn text(text: &str) -> Frame {
-        Frame::Text(text.to_owned())
+        Frame::Text(text.into())
     }
 
     fn eio(dialect: Option<&'static dyn Dialect>) -> Option<&'static str> {

@@ -4,6 +4,7 @@
 //! Socket.IO 5 (servers 3.x and 4.x) is a method of [`Dialect`]. No other place asks which it is.
 
 mod body;
+pub(crate) mod choice;
 pub(crate) mod detector;
 mod v3;
 mod v4;
@@ -14,16 +15,15 @@ use std::io::BufRead;
 
 use bytes::Bytes;
 
-use self::v3::V3;
-use self::v4::V4;
 use crate::error::Result;
 use crate::proto::packet::Packet;
+use crate::proto::text::SharedText;
 
 /// One WebSocket message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frame {
     /// Opcode 1.
-    Text(String),
+    Text(SharedText),
     /// Opcode 2.
     Binary(Bytes),
 }
@@ -136,8 +136,5 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     ) -> Box<dyn Iterator<Item = Result<Packet>> + 'a>;
 }
 
-/// Engine.IO 3 / Socket.IO 4: servers 1.x and 2.x, and later ones with `allowEIO3`.
-pub(crate) static V3_DIALECT: &dyn Dialect = &V3;
-
-/// Engine.IO 4 / Socket.IO 5: servers 3.x and 4.x.
-pub(crate) static V4_DIALECT: &dyn Dialect = &V4;
+#[cfg(test)]
+mod tests;

@@ -4,18 +4,18 @@
 //! JavaScript counts so; in a binary body they count bytes.
 
 use std::collections::VecDeque;
-use std::io::{BufRead, Read};
+use std::io::BufRead;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use serde_json::{Map, Value};
 
-use super::body::{NO_SERVER, broken_body, peek};
+use super::body::{NO_SERVER, ResponseBody, fitting, packets};
 use super::{Body, Connect, Credentials, Dialect, Frame, Heartbeat, Membership};
 use crate::error::{Error, Result};
 use crate::proto::packet::Packet;
-use crate::proto::packet_text::{base64_len, read_text, text_len, write_text};
+use crate::proto::packet_text::{read_text, text_len, to_text, write_text};
+use crate::proto::protocol_error;
 use crate::proto::query::push_parameter;
-use crate::proto::{protocol_error, too_large};
 
 /// What stands before base64: a mark, and the type of the packet.
 const BINARY: &str = "b4";
@@ -77,11 +77,7 @@ impl Dialect for V3 {
                 frame.put(bytes);
                 Frame::Binary(frame.freeze())
             }
-            packet => {
-                let mut text = String::with_capacity(text_len(&packet, BINARY));
-                write_text(&packet, BINARY, &mut text);
-                Frame::Text(text)
-            }
+            packet => Frame::Text(to_text(&packet, BINARY).into()),
         }
     }
 
@@ -93,7 +89,7 @@ impl Dialect for V3 {
     }
 
     fn encode_payload(&self, queue: &mut VecDeque<Packet>, max: Option<usize>) -> Body {
-        let (count, size) = fitting(queue, max.unwrap_or(usize::MAX));
+        let (count, size) = fitting(queue, max, 0, size);
         let binary = queue.iter().take(count).any(needs_binary);
         let mut bytes = BytesMut::with_capacity(size);
         let mut text = String::new();
@@ -116,7 +112,8 @@ impl Dialect for V3 {
         body: Box<dyn BufRead + 'a>,
         max: usize,
     ) -> Box<dyn Iterator<Item = Result<Packet>> + 'a> {
-        Box::new(Payload { body, binary, max, started: false, ended: false })
+        let mut reader = V3Reader { body: ResponseBody::new(body, max), is_binary: binary };
+        packets(move || reader.next())
     }
 }
 
@@ -152,19 +149,6 @@ fn size(packet: &Packet) -> usize {
         packet => text_len(packet, BINARY),
     };
     content + 2 + content.checked_ilog10().map_or(1, |log| log as usize + 1)
-}
-
-/// How many packets fit into a body of `max` bytes, at least one, and the size of that body.
-fn fitting(queue: &VecDeque<Packet>, max: usize) -> (usize, usize) {
-    let mut total = 0_usize;
-    for (count, packet) in queue.iter().enumerate() {
-        let larger = total.saturating_add(size(packet));
-        if count > 0 && larger > max {
-            return (count, total);
-        }
-        total = larger;
-    }
-    (queue.len(), total)
 }
 
 fn put_text(text: &str, binary: bool, out: &mut BytesMut) {
@@ -208,122 +192,80 @@ fn read_binary(mut bytes: Bytes) -> Result<Packet> {
 
 const NEW_SERVER: &str = "the server seems to speak EIO=4, as Socket.IO 3.x and later do";
 
-/// How much of what is no packet is read, for the error message.
-const SAMPLE: usize = 64;
-
-/// The packets of a response, read one at a time.
-struct Payload<'a> {
-    body: Box<dyn BufRead + 'a>,
-    binary: bool,
-    max: usize,
-    started: bool,
-    ended: bool,
+/// Reads the packets of a response.
+struct V3Reader<'a> {
+    body: ResponseBody<'a>,
+    is_binary: bool,
 }
 
-impl Iterator for Payload<'_> {
-    type Item = Result<Packet>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        while !self.ended {
-            let item = if self.binary { self.of_binary_body() } else { self.of_text_body() };
-            self.started = true;
-            match item {
-                Ok(Item::Packet(packet)) => return Some(Ok(packet)),
-                Ok(Item::Nothing) => {}
-                Ok(Item::End) => self.ended = true,
-                Err(error) => {
-                    self.ended = true;
-                    return Some(Err(error));
-                }
-            }
-        }
-        None
+impl V3Reader<'_> {
+    fn next(&mut self) -> Result<Option<Packet>> {
+        if self.is_binary { self.next_of_binary_body() } else { self.next_of_text_body() }
     }
-}
 
-/// What stands at one place of a body.
-enum Item {
-    Packet(Packet),
-    /// A packet of no length, as servers send it for an empty list.
-    Nothing,
-    End,
-}
-
-impl Payload<'_> {
-    fn of_text_body(&mut self) -> Result<Item> {
-        let length = match self.peek()? {
-            Some(b'0'..=b'9') => self.length(b':', |byte| byte.checked_sub(b'0'))?,
-            None if self.started => return Ok(Item::End),
-            _ => return Err(self.no_packet(NO_SERVER)),
-        };
-        if length == 0 {
-            return Ok(Item::Nothing);
+    fn next_of_text_body(&mut self) -> Result<Option<Packet>> {
+        // A packet of no length is sent for an empty list.
+        let mut length = 0;
+        while length == 0 {
+            length = match self.body.peek()? {
+                Some(b'0'..=b'9') => self.length(b':', |byte| byte.checked_sub(b'0'))?,
+                None if self.body.started => return Ok(None),
+                _ => return Err(self.no_packet(NO_SERVER)),
+            };
+            self.body.started = true;
         }
         let text = self.units(length)?;
-        self.packet_of_text(text)
+        self.body.packet(text, BINARY).map(Some)
     }
 
-    fn of_binary_body(&mut self) -> Result<Item> {
-        let mark = match self.peek()? {
-            Some(mark @ (TEXT_MARK | BINARY_MARK)) => mark,
-            None if self.started => return Ok(Item::End),
-            _ => return Err(self.no_packet(NO_SERVER)),
-        };
-        self.body.consume(1);
-        let length = self.length(LENGTH_END, Some)?;
-        if length == 0 {
-            return Ok(Item::Nothing);
+    fn next_of_binary_body(&mut self) -> Result<Option<Packet>> {
+        let (mut mark, mut length) = (TEXT_MARK, 0);
+        while length == 0 {
+            mark = match self.body.peek()? {
+                Some(mark @ (TEXT_MARK | BINARY_MARK)) => mark,
+                None if self.body.started => return Ok(None),
+                _ => return Err(self.no_packet(NO_SERVER)),
+            };
+            self.body.skip();
+            length = self.length(LENGTH_END, Some)?;
+            self.body.started = true;
         }
         if mark == BINARY_MARK {
             // The type byte does not count.
-            self.check_size(length - 1)?;
-            return read_binary(Bytes::from(self.bytes(length)?)).map(Item::Packet);
+            self.body.check_size(length - 1)?;
+            return read_binary(Bytes::from(self.bytes(length)?)).map(Some);
         }
         self.check_text_size(length)?;
-        let text = lossy(self.bytes(length)?);
-        self.packet_of_text(text)
-    }
-
-    fn packet_of_text(&mut self, text: String) -> Result<Item> {
-        match read_text(text, BINARY)? {
-            Packet::Binary(bytes) => {
-                self.check_size(bytes.len())?;
-                Ok(Item::Packet(Packet::Binary(bytes)))
-            }
-            Packet::Text(text) => {
-                self.check_size(text.as_frame().len())?;
-                Ok(Item::Packet(Packet::Text(text)))
-            }
-            packet => Ok(Item::Packet(packet)),
-        }
+        let text = self.bytes(length)?;
+        self.body.packet(text, BINARY).map(Some)
     }
 
     /// Reads a length and what ends it. `digit` gives the value of a byte.
     fn length(&mut self, end: u8, digit: impl Fn(u8) -> Option<u8>) -> Result<usize> {
         let mut length = 0_usize;
         for digits in 0..=MAX_DIGITS {
-            let Some(byte) = self.peek()? else { return Err(truncated()) };
+            let Some(byte) = self.body.peek()? else { return Err(truncated()) };
             if byte == end && digits > 0 {
-                self.body.consume(1);
+                self.body.skip();
                 return Ok(length);
             }
             let Some(digit) = digit(byte).filter(|digit| *digit < 10) else { break };
-            self.body.consume(1);
+            self.body.skip();
             length = length.saturating_mul(10).saturating_add(usize::from(digit));
         }
-        // What was taken for a length may be the type of a packet that has none.
-        let is_new = length == 0 && self.peek()? == Some(b'{');
+        // `0{`: the handshake of a server that writes no lengths.
+        let is_new = length == 0 && self.body.peek()? == Some(b'{');
         Err(self.no_packet(if is_new { NEW_SERVER } else { NO_SERVER }))
     }
 
     /// Reads a text of that many UTF-16 units.
-    fn units(&mut self, length: usize) -> Result<String> {
+    fn units(&mut self, length: usize) -> Result<Vec<u8>> {
         // No unit takes less than a byte.
         self.check_text_size(length)?;
         let mut text = Vec::new();
         let mut left = length;
-        while left > 0 || matches!(self.peek()?, Some(0x80..=0xBF)) {
-            let Some(byte) = self.peek()? else { return Err(truncated()) };
+        while left > 0 || matches!(self.body.peek()?, Some(0x80..=0xBF)) {
+            let Some(byte) = self.body.peek()? else { return Err(truncated()) };
             let units = match byte {
                 0x80..=0xBF => 0,
                 0xF0.. => 2,
@@ -333,56 +275,33 @@ impl Payload<'_> {
                 protocol_error("the length of a packet ends within a character", &text)
             })?;
             text.push(byte);
-            self.body.consume(1);
+            self.body.skip();
             self.check_text_size(text.len())?;
         }
-        Ok(lossy(text))
+        Ok(text)
     }
 
-    /// Reads that many bytes. Memory is taken as they come, not as they are announced.
     fn bytes(&mut self, length: usize) -> Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        let most = u64::try_from(length).unwrap_or(u64::MAX);
-        self.body.by_ref().take(most).read_to_end(&mut bytes).map_err(broken_body)?;
+        let bytes = self.body.bytes(length)?;
         if bytes.len() < length { Err(truncated()) } else { Ok(bytes) }
     }
 
-    fn peek(&mut self) -> Result<Option<u8>> {
-        peek(&mut self.body).map_err(broken_body)
-    }
-
-    /// The limit is for what base64 carries, so that both transports take the same.
     fn check_text_size(&self, length: usize) -> Result<()> {
-        let limit = base64_len(self.max).saturating_add(BINARY.len());
-        if length > limit { Err(self.too_large(length)) } else { Ok(()) }
-    }
-
-    fn check_size(&self, length: usize) -> Result<()> {
-        if length > self.max { Err(self.too_large(length)) } else { Ok(()) }
-    }
-
-    fn too_large(&self, length: usize) -> Error {
-        too_large("a packet", length, self.max)
+        if length > self.body.max_base64(BINARY) {
+            return Err(self.body.too_large(length));
+        }
+        Ok(())
     }
 
     /// The error for what does not begin like a packet, with the hint for the first one.
     fn no_packet(&mut self, hint: &'static str) -> Error {
-        let mut sample = Vec::new();
-        // What cannot be read is only missing in the message.
-        let _ = self.body.by_ref().take(SAMPLE as u64).read_to_end(&mut sample);
-        let error = protocol_error("no packet of Engine.IO 3", &sample);
-        if self.started { error } else { error.with_hint(hint) }
+        let error = protocol_error("no packet of Engine.IO 3", &self.body.sample());
+        if self.body.started { error } else { error.with_hint(hint) }
     }
 }
 
 fn truncated() -> Error {
     protocol_error("a body ends within a packet", b"")
-}
-
-/// Bytes that are not UTF-8 become U+FFFD, as they do in browsers.
-fn lossy(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes)
-        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 #[cfg(test)]

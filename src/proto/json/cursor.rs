@@ -1,6 +1,6 @@
 //! The tokens of JSON: white space, strings, numbers and literals.
 
-use super::SyntaxError;
+use super::outline::SyntaxError;
 
 /// A place in a JSON text, moved forward token by token.
 #[derive(Debug)]

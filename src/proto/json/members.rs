@@ -1,7 +1,7 @@
 //! The members of an object.
 
-use super::SyntaxError;
 use super::cursor::Cursor;
+use super::outline::SyntaxError;
 
 /// Calls `visit` with each member of the object that `text` is, valid JSON: with the key, in its
 /// quotes and as it is written, and with the text of the value.

@@ -1,7 +1,7 @@
 //! The placeholders of attachments in the data of a packet.
 
-use super::SyntaxError;
 use super::cursor::Cursor;
+use super::outline::SyntaxError;
 
 /// Whether each `{"_placeholder":true,"num":n}` in a valid `text` has an integer `n` below
 /// `attachments`.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::cursor::Cursor;
 use super::nesting::Nesting;
-use super::{Outline, Shape, SyntaxError};
+use super::outline::{Outline, Shape, SyntaxError};
 
 /// Checks that the whole of `text` is one JSON value, and describes it.
 pub(crate) fn scan(text: &str) -> Result<Outline, SyntaxError> {

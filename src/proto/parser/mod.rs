@@ -1,22 +1,20 @@
-//! Socket.IO parsers: packets to messages and back. Here the default one, text with attachments.
+//! Socket.IO parsers: packets to messages and back.
 
-mod decode;
-mod encode;
-mod header;
+pub(crate) mod choice;
+mod json;
+#[cfg(feature = "msgpack")]
+mod msgpack;
+mod parts;
+mod plain_json;
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-pub(super) use self::decode::decode;
-use super::json::placeholders_are_valid;
 use super::packet::Packet;
-use super::plain_json::PlainJsonParser;
 use super::socket_packet::{Header, SocketPacket};
 use super::text::MessageText;
-use super::{protocol_error, too_large};
-use crate::error::{Error, Result, snippet};
-use crate::options::ParserKind;
+use crate::error::Result;
 use crate::payload::Payload;
 
 /// A Socket.IO parser, with the state of a packet whose attachments are still on their way.
@@ -36,117 +34,6 @@ pub trait Parser: Send {
     /// Whether to take what only old servers send: a packet with no attachments that announces
     /// just that, and refusals of any form.
     fn set_lax(&mut self, lax: bool);
-}
-
-/// The default parser: JSON text, binary as attachments.
-#[derive(Debug)]
-pub(crate) struct JsonParser {
-    // The most attachments that a packet may announce.
-    max_attachments: usize,
-    // The most bytes that an unfinished packet may hold.
-    max_bytes: usize,
-    // Whether to take what only old servers send.
-    lax: bool,
-    // The packet whose attachments are on their way.
-    unfinished: Option<Unfinished>,
-}
-
-/// A packet without all of its attachments.
-#[derive(Debug)]
-struct Unfinished {
-    packet: SocketPacket,
-    // How many attachments it announced.
-    announced: usize,
-    // The size of the text and of the attachments so far.
-    bytes: usize,
-}
-
-impl JsonParser {
-    /// A parser with its limits.
-    pub(crate) fn new(max_attachments: usize, max_bytes: usize) -> Self {
-        Self { max_attachments, max_bytes, lax: false, unfinished: None }
-    }
-}
-
-/// The parser of a kind, with its limits: on the attachments of a packet, and on all its bytes.
-pub(crate) fn new_parser(
-    kind: ParserKind,
-    max_attachments: usize,
-    max_bytes: usize,
-) -> Box<dyn Parser> {
-    match kind {
-        #[cfg(feature = "msgpack")]
-        ParserKind::MessagePack => Box::new(super::msgpack::MsgpackParser::new(max_bytes)),
-        ParserKind::PlainJson => Box::new(PlainJsonParser::default()),
-        _ => Box::new(JsonParser::new(max_attachments, max_bytes)),
-    }
-}
-
-impl Unfinished {
-    /// Checks the size of what is here.
-    fn check_size(&self, max: usize) -> Result<()> {
-        if self.bytes > max {
-            return Err(too_large("a packet with attachments", self.bytes, max));
-        }
-        Ok(())
-    }
-
-    /// The error about a packet that does not fit its attachments.
-    fn error(&self, wrong: &str) -> Error {
-        let here = self.packet.attachments.len();
-        let announced = self.announced;
-        let context = format!("{wrong} ({here} of {announced} attachments are here)");
-        protocol_error(&context, self.packet.text.as_str().as_bytes())
-    }
-}
-
-impl Parser for JsonParser {
-    fn encode(&self, header: Header<'_>, payload: Payload, queue: &mut VecDeque<Packet>) {
-        encode::encode(header, payload, queue);
-    }
-
-    fn decode_text(&mut self, text: MessageText) -> Result<Option<SocketPacket>> {
-        if let Some(unfinished) = self.unfinished.take() {
-            let start = snippet(text.as_str().as_bytes());
-            return Err(
-                unfinished.error(&format!("text \"{start}\" where an attachment was expected for"))
-            );
-        }
-        let bytes = text.as_str().len();
-        let (packet, announced) = decode(text, self.max_attachments, self.lax)?;
-        if announced == 0 {
-            return Ok(Some(packet));
-        }
-        let unfinished = Unfinished { packet, announced, bytes };
-        unfinished.check_size(self.max_bytes)?;
-        self.unfinished = Some(unfinished);
-        Ok(None)
-    }
-
-    fn decode_binary(&mut self, bytes: Bytes) -> Result<Option<SocketPacket>> {
-        let Some(mut unfinished) = self.unfinished.take() else {
-            return Err(protocol_error("an attachment that no packet announced", &bytes));
-        };
-        unfinished.bytes = unfinished.bytes.saturating_add(bytes.len());
-        unfinished.check_size(self.max_bytes)?;
-        unfinished.packet.attachments.push(bytes);
-        if unfinished.packet.attachments.len() < unfinished.announced {
-            self.unfinished = Some(unfinished);
-            return Ok(None);
-        }
-        if !placeholders_are_valid(unfinished.packet.data(), unfinished.announced) {
-            return Err(unfinished.error("a placeholder without its attachment in"));
-        }
-        Ok(Some(unfinished.packet))
-    }
-
-    fn reset(&mut self) {
-        self.unfinished = None;
-    }
-
-    fn set_lax(&mut self, lax: bool) {
-        self.lax = lax;
-    }
 }
 
 #[cfg(test)]

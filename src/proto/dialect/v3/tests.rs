@@ -1,81 +1,25 @@
 //! Tests of the dialect of Engine.IO 3.
 
-use std::io::{self, BufReader, Cursor};
+use std::io::{self, BufReader, Cursor, Read};
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::error::ErrorKind;
-use crate::proto::dialect::V3_DIALECT;
+use crate::proto::dialect::choice::V3_DIALECT;
+use crate::proto::dialect::tests::{self, MAX, any_packet, binary, text};
 use crate::proto::packet::Probe;
-use crate::proto::text::MessageText;
 
-const MAX: usize = 1 << 20;
-
-fn text(text: &str) -> Packet {
-    Packet::Text(MessageText::from(text))
-}
-
-fn binary(bytes: &[u8]) -> Packet {
-    Packet::Binary(Bytes::copy_from_slice(bytes))
-}
-
-/// Decodes a body that comes in pieces of `piece` bytes.
 fn decode_pieces(binary: bool, body: &[u8], max: usize, piece: usize) -> Vec<Result<Packet>> {
-    let body = BufReader::with_capacity(piece, Cursor::new(body.to_vec()));
-    let mut packets = V3_DIALECT.decode_payload(binary, Box::new(body), max);
-    let items: Vec<_> = packets.by_ref().collect();
-    assert!(packets.next().is_none(), "an iterator that ended stays so");
-    items
+    tests::decode_pieces(V3_DIALECT, binary, body, max, piece)
 }
 
-/// Decodes a body: the good packets, then the error, if any.
 fn decode(binary: bool, body: &[u8]) -> (Vec<Packet>, Option<Error>) {
-    let mut packets = Vec::new();
-    for item in decode_pieces(binary, body, MAX, 5) {
-        match item {
-            Ok(packet) => packets.push(packet),
-            Err(error) => return (packets, Some(error)),
-        }
-    }
-    (packets, None)
+    tests::decode(V3_DIALECT, binary, body)
 }
 
 fn encode(packets: &[Packet], max: Option<usize>) -> (Body, usize) {
-    let mut queue = packets.iter().cloned().collect();
-    let body = V3_DIALECT.encode_payload(&mut queue, max);
-    (body, packets.len() - queue.len())
-}
-
-/// Each packet as text.
-fn every_packet() -> [(Packet, &'static str); 13] {
-    [
-        (Packet::Open(r#"{"sid":"é"}"#.to_owned()), r#"0{"sid":"é"}"#),
-        (Packet::Open(String::new()), "0"),
-        (Packet::Close, "1"),
-        (Packet::Ping(Probe::Heartbeat), "2"),
-        (Packet::Ping(Probe::Probe), "2probe"),
-        (Packet::Pong(Probe::Heartbeat), "3"),
-        (Packet::Pong(Probe::Probe), "3probe"),
-        (text("hi"), "4hi"),
-        (text(""), "4"),
-        (text("2[\"€😀é\"]"), "42[\"€😀é\"]"),
-        (Packet::Upgrade, "5"),
-        (Packet::Noop, "6"),
-        (binary(&[1, 2, 3, 4]), "b4AQIDBA=="),
-    ]
-}
-
-#[test]
-fn every_packet_reads_and_writes_as_a_frame() {
-    for (packet, wire) in every_packet() {
-        let frame = Frame::Text(wire.to_owned());
-        assert_eq!(V3_DIALECT.encode_frame(packet.clone(), true), frame);
-        assert_eq!(V3_DIALECT.decode_frame(frame.clone()).unwrap(), packet);
-        if !matches!(packet, Packet::Binary(_)) {
-            assert_eq!(V3_DIALECT.encode_frame(packet, false), frame);
-        }
-    }
+    tests::encode(V3_DIALECT, packets, max)
 }
 
 #[test]
@@ -94,7 +38,7 @@ fn a_frame_of_another_type_is_an_error() {
         assert_eq!(V3_DIALECT.decode_frame(frame).unwrap_err().kind(), ErrorKind::Protocol);
     }
     for wire in ["", "7", "b", "bAQ==", "b5AQ==", "b4A", "<html>", " 4"] {
-        let error = V3_DIALECT.decode_frame(Frame::Text(wire.to_owned())).unwrap_err();
+        let error = V3_DIALECT.decode_frame(Frame::Text(wire.into())).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Protocol, "{wire}");
     }
 }
@@ -253,25 +197,6 @@ fn bytes_that_are_not_utf8_are_replaced() {
     assert_eq!(decode(true, b"\0\x03\xff4a\xff\0\x01\xff6").0, [text("a\u{FFFD}"), Packet::Noop]);
 }
 
-fn any_packet() -> impl Strategy<Value = Packet> {
-    let probe = any::<bool>().prop_map(|p| if p { Probe::Probe } else { Probe::Heartbeat });
-    let data = prop_oneof![
-        any::<String>(),
-        "[a-z]{0,12}",
-        "[\u{0}\u{7f}\u{80}\u{7ff}\u{800}\u{ffff}\u{10000}\u{10ffff}😀€]{0,12}",
-    ];
-    prop_oneof![
-        data.clone().prop_map(Packet::Open),
-        Just(Packet::Close),
-        probe.clone().prop_map(Packet::Ping),
-        probe.prop_map(Packet::Pong),
-        data.prop_map(|data| text(&data)),
-        any::<Vec<u8>>().prop_map(|bytes| Packet::Binary(bytes.into())),
-        Just(Packet::Upgrade),
-        Just(Packet::Noop),
-    ]
-}
-
 /// A text body as JavaScript writes it.
 fn text_body(packets: &[Packet]) -> String {
     packets.iter().fold(String::new(), |mut body, packet| {
@@ -286,31 +211,6 @@ fn text_body(packets: &[Packet]) -> String {
 
 proptest! {
     #[test]
-    fn any_packet_survives_a_frame(packet in any_packet(), base64: bool) {
-        let frame = V3_DIALECT.encode_frame(packet.clone(), base64);
-        prop_assert_eq!(V3_DIALECT.decode_frame(frame).unwrap(), packet);
-    }
-
-    #[test]
-    fn any_packets_survive_payloads(
-        packets in proptest::collection::vec(any_packet(), 1..12),
-        max in proptest::option::of(0..300_usize),
-        piece in 1..40_usize,
-    ) {
-        let mut queue: VecDeque<_> = packets.iter().cloned().collect();
-        let mut received = Vec::new();
-        while !queue.is_empty() {
-            let before = queue.len();
-            let body = V3_DIALECT.encode_payload(&mut queue, max);
-            let one = before - queue.len() == 1;
-            prop_assert!(one || max.is_none_or(|max| body.bytes.len() <= max));
-            let items = decode_pieces(body.binary, &body.bytes, MAX, piece);
-            received.extend(items.into_iter().map(Result::unwrap));
-        }
-        prop_assert_eq!(received, packets);
-    }
-
-    #[test]
     fn any_packets_survive_the_text_body_of_a_server(
         packets in proptest::collection::vec(any_packet(), 1..12),
         piece in 1..40_usize,
@@ -319,23 +219,5 @@ proptest! {
         let items = decode_pieces(false, body.as_bytes(), MAX, piece);
         let received: Vec<_> = items.into_iter().map(Result::unwrap).collect();
         prop_assert_eq!(received, packets);
-    }
-
-    #[test]
-    fn any_bytes_are_decoded_or_refused(
-        body in proptest::collection::vec(
-            prop_oneof![2 => prop::sample::select(&b"0123456b4:\0\x01\x02\x04\xff\xf0\x9f\x98\x80="[..]), 1 => any::<u8>()],
-            0..60,
-        ),
-        is_binary: bool,
-        max in 0..40_usize,
-        piece in 1..9_usize,
-    ) {
-        let items = decode_pieces(is_binary, &body, max, piece);
-        let whole = decode_pieces(is_binary, &body, max, 1000);
-        let packets = |items: Vec<Result<Packet>>| -> Vec<_> { items.into_iter().flatten().collect() };
-        prop_assert_eq!(packets(items), packets(whole));
-        let _ = V3_DIALECT.decode_frame(Frame::Text(String::from_utf8_lossy(&body).into()));
-        let _ = V3_DIALECT.decode_frame(Frame::Binary(body.into()));
     }
 }

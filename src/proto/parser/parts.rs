@@ -2,11 +2,11 @@
 
 use bytes::Bytes;
 
-use super::parser::decode;
-use super::protocol_error;
-use super::socket_packet::{Kind, SocketPacket};
-use super::text::MessageText;
-use crate::error::Result;
+use super::json::decode;
+use crate::error::{Error, Result};
+use crate::proto::protocol_error;
+use crate::proto::socket_packet::{Kind, SocketPacket};
+use crate::proto::text::MessageBuilder;
 
 /// What such a packet is made of.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl Parts {
                 namespace.as_bytes(),
             ));
         }
-        let mut text = MessageText::with_capacity(namespace.len() + id.len() + data.len() + 4);
+        let mut text = MessageBuilder::with_capacity(namespace.len() + id.len() + data.len() + 4);
         text.push_str(&kind.to_string());
         if namespace != "/" {
             text.push_str(&namespace);
@@ -47,10 +47,17 @@ impl Parts {
         }
         text.push_str(&id);
         text.push_str(&data);
-        let (mut packet, _) = decode(text, 0, lax)?;
+        let (mut packet, _) = decode(text.finish(), 0, lax)?;
         packet.attachments = attachments;
         Ok(packet)
     }
+}
+
+/// The error about a message that is no packet of a parser's.
+#[cold]
+pub(super) fn no_packet(what: &str, parser: &str, received: &[u8]) -> Error {
+    protocol_error(&format!("{what} that is no packet {parser}"), received)
+        .with_hint("is the server's parser the one of `Builder::parser`?")
 }
 
 /// The number that stands for a type.

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::*;
 use crate::error::ErrorKind;
 use crate::payload::{Args, Binary};
+use crate::proto::parser::tests::{any_json, payload};
 use crate::proto::socket_packet::Name;
 
 const MAX: usize = 1 << 20;
@@ -27,11 +28,6 @@ fn encode(header: Header<'_>, payload: Payload) -> Bytes {
 
 fn decode(bytes: &Bytes) -> Result<SocketPacket> {
     MsgpackParser::new(MAX).decode_binary(bytes.clone()).map(|packet| packet.unwrap())
-}
-
-fn payload(json: &str, attachments: &[&'static [u8]]) -> Payload {
-    let attachments = attachments.iter().map(|bytes| Bytes::from_static(bytes)).collect();
-    Payload { json: json.to_owned(), attachments }
 }
 
 /// Packets, and their messages by JavaScript.
@@ -215,25 +211,6 @@ fn text_with_escapes_and_space_is_written_as_what_it_says() {
         serde_json::from_str::<serde_json::Value>(back.data()).unwrap(),
         json!(["a\n€\"", { "k\t": [1, 25.0], "e": {} }, []])
     );
-}
-
-/// Any JSON of a depth that `serde_json` reads.
-fn any_json() -> impl Strategy<Value = serde_json::Value> {
-    let leaf = prop_oneof![
-        Just(json!(null)),
-        any::<bool>().prop_map(|value| json!(value)),
-        any::<i64>().prop_map(|value| json!(value)),
-        any::<u64>().prop_map(|value| json!(value)),
-        any::<f64>().prop_map(|value| json!(value)),
-        any::<String>().prop_map(|value| json!(value)),
-    ];
-    leaf.prop_recursive(6, 60, 20, |inner| {
-        prop_oneof![
-            proptest::collection::vec(inner.clone(), 0..20).prop_map(|list| json!(list)),
-            proptest::collection::hash_map(any::<String>(), inner, 0..20)
-                .prop_map(|map| json!(map)),
-        ]
-    })
 }
 
 proptest! {

@@ -9,6 +9,7 @@
 //! the JSON of the same map.
 
 mod date;
+mod errors;
 mod from_json;
 mod to_json;
 mod token;
@@ -18,22 +19,21 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use rmp::encode::{write_map_len, write_str, write_uint};
 
+use self::errors::unexpected;
 use self::from_json::write_json;
 use self::to_json::Json;
 use self::token::{Token, Tokens};
-use super::packet::Packet;
-use super::parser::Parser;
 use super::parts::{Parts, number};
-use super::plain_json;
-use super::socket_packet::{Header, Kind, SocketPacket};
-use super::text::MessageText;
-use super::{protocol_error, too_large};
-use crate::error::{Error, Result};
+use super::{Parser, plain_json};
+use crate::error::Result;
 use crate::payload::Payload;
+use crate::proto::packet::Packet;
+use crate::proto::socket_packet::{Header, Kind, SocketPacket};
+use crate::proto::text::MessageText;
 
 /// The parser.
 #[derive(Debug)]
-pub(crate) struct MsgpackParser {
+pub(super) struct MsgpackParser {
     /// The most bytes that a packet may become.
     max_bytes: usize,
     /// Whether the server is an old one.
@@ -42,7 +42,7 @@ pub(crate) struct MsgpackParser {
 
 impl MsgpackParser {
     /// A parser with its limit.
-    pub(crate) fn new(max_bytes: usize) -> Self {
+    pub(super) fn new(max_bytes: usize) -> Self {
         Self { max_bytes, lax: false }
     }
 }
@@ -141,19 +141,6 @@ fn integer(token: &Token<'_>) -> Option<u64> {
         Token::Unsigned(number) => Some(*number),
         _ => None,
     }
-}
-
-/// The error about a message that is none of this parser's.
-#[cold]
-fn unexpected(what: &str, received: &[u8]) -> Error {
-    protocol_error(&format!("{what} that is no packet of MessagePack"), received)
-        .with_hint("is the server's parser the one of `Builder::parser`?")
-}
-
-/// The error that a packet becomes too large.
-#[cold]
-fn too_long(bytes: usize, max: usize) -> Error {
-    too_large("a packet as JSON", bytes, max)
 }
 
 #[cfg(test)]

@@ -5,8 +5,9 @@ use std::io::Write;
 use bytes::Bytes;
 use serde::Serialize;
 
+use super::date;
+use super::errors::{too_long, unexpected};
 use super::token::{Token, Tokens};
-use super::{date, too_long, unexpected};
 use crate::error::Result;
 use crate::payload::PLACEHOLDER;
 

@@ -8,19 +8,18 @@ use std::fmt::Write;
 
 use bytes::Bytes;
 
-use super::json::{Shape, members, scan};
-use super::packet::Packet;
-use super::parser::Parser;
-use super::parts::{Parts, number};
-use super::protocol_error;
-use super::socket_packet::{Header, SocketPacket};
-use super::text::MessageText;
+use super::Parser;
+use super::parts::{Parts, no_packet, number};
 use crate::error::{Error, Result};
 use crate::payload::{PLACEHOLDER, Payload};
+use crate::proto::json::{Shape, members, scan};
+use crate::proto::packet::Packet;
+use crate::proto::socket_packet::{Header, SocketPacket};
+use crate::proto::text::{MessageBuilder, MessageText};
 
 /// The parser.
 #[derive(Debug, Default)]
-pub(crate) struct PlainJsonParser {
+pub(super) struct PlainJsonParser {
     /// Whether the server is an old one.
     lax: bool,
 }
@@ -49,7 +48,7 @@ impl Parser for PlainJsonParser {
 
 /// Writes a packet as an object.
 pub(super) fn write(Header { kind, namespace, id }: Header<'_>, data: &str) -> MessageText {
-    let mut text = MessageText::with_capacity(namespace.len() + data.len() + 60);
+    let mut text = MessageBuilder::with_capacity(namespace.len() + data.len() + 60);
     // Writing to a text cannot fail.
     let _ = write!(text, r#"{{"type":{}"#, number(kind));
     if !data.is_empty() {
@@ -61,7 +60,7 @@ pub(super) fn write(Header { kind, namespace, id }: Header<'_>, data: &str) -> M
         let _ = write!(text, ",\"id\":{id}");
     }
     text.push_str("}");
-    text
+    text.finish()
 }
 
 /// Reads an object as a packet.
@@ -139,8 +138,7 @@ fn write_buffer(bytes: &[u8], out: &mut String) {
 /// The error about a message that is none of this parser's.
 #[cold]
 fn unexpected(what: &str, received: &[u8]) -> Error {
-    protocol_error(&format!("{what} that is no packet in plain JSON"), received)
-        .with_hint("is the server's parser the one of `Builder::parser`?")
+    no_packet(what, "in plain JSON", received)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::*;
 use crate::error::ErrorKind;
 use crate::payload::{Args, Binary};
+use crate::proto::parser::tests::{any_json, payload};
 use crate::proto::socket_packet::{Kind, Name};
 
 fn encode(header: Header<'_>, payload: Payload) -> String {
@@ -29,11 +30,6 @@ fn decode(text: &str) -> Result<SocketPacket> {
 
 fn header(kind: Kind, namespace: &str, id: Option<u64>) -> Header<'_> {
     Header { kind, namespace, id }
-}
-
-fn payload(json: &str, attachments: &[&'static [u8]]) -> Payload {
-    let attachments = attachments.iter().map(|bytes| Bytes::from_static(bytes)).collect();
-    Payload { json: json.to_owned(), attachments }
 }
 
 #[test]
@@ -187,24 +183,6 @@ fn deep_nesting_takes_no_stack() {
     let data = format!("[\"a\",{}{}]", "[".repeat(300_000), "]".repeat(300_000));
     let text = encode(header(Kind::Event, "/", None), payload(&data, &[]));
     assert_eq!(decode(&text).unwrap().data(), data);
-}
-
-/// Any JSON of a depth that `serde_json` reads.
-fn any_json() -> impl Strategy<Value = serde_json::Value> {
-    let leaf = prop_oneof![
-        Just(json!(null)),
-        any::<bool>().prop_map(|value| json!(value)),
-        any::<i64>().prop_map(|value| json!(value)),
-        any::<f64>().prop_map(|value| json!(value)),
-        any::<String>().prop_map(|value| json!(value)),
-    ];
-    leaf.prop_recursive(6, 60, 20, |inner| {
-        prop_oneof![
-            proptest::collection::vec(inner.clone(), 0..20).prop_map(|list| json!(list)),
-            proptest::collection::hash_map(any::<String>(), inner, 0..20)
-                .prop_map(|map| json!(map)),
-        ]
-    })
 }
 
 proptest! {

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use crate::payload::Payload;
 use crate::proto::packet::Packet;
 use crate::proto::socket_packet::{Header, Kind};
-use crate::proto::text::MessageText;
+use crate::proto::text::{MessageBuilder, MessageText};
 
 /// The digits of the largest ack id or count.
 const MAX_DIGITS: usize = 20;
@@ -26,7 +26,7 @@ pub(super) fn encode(header: Header<'_>, payload: Payload, queue: &mut VecDeque<
 fn text(header: Header<'_>, json: &str, attachments: usize) -> MessageText {
     let Header { kind, namespace, id } = header;
     let head = namespace.len() + 2 * MAX_DIGITS + 3;
-    let mut text = MessageText::with_capacity(head + json.len());
+    let mut text = MessageBuilder::with_capacity(head + json.len());
     text.push_str(digit(kind, attachments > 0));
     // Writing to a text cannot fail.
     if attachments > 0 {
@@ -40,7 +40,7 @@ fn text(header: Header<'_>, json: &str, attachments: usize) -> MessageText {
         let _ = write!(text, "{id}");
     }
     text.push_str(json);
-    text
+    text.finish()
 }
 
 /// The type digit.

@@ -7,11 +7,11 @@ use crate::error::Result;
 use crate::proto::json::{Outline, Shape, repair, scan};
 use crate::proto::protocol_error;
 use crate::proto::socket_packet::{Kind, Name, RESERVED_EVENTS, SocketPacket};
-use crate::proto::text::MessageText;
+use crate::proto::text::{MessageBuilder, MessageText};
 use crate::sync::lock::log_later;
 
 /// Reads the text of a packet; gives it with the number of attachments that it announces.
-pub(in crate::proto) fn decode(
+pub(in crate::proto::parser) fn decode(
     text: MessageText,
     max_attachments: usize,
     lax: bool,
@@ -48,9 +48,10 @@ fn check_json(text: MessageText, head: usize) -> Result<(MessageText, Option<Out
     if !outline.needs_repair {
         return Ok((text, Some(outline)));
     }
-    let mut repaired = MessageText::with_capacity(text.as_str().len());
+    let mut repaired = MessageBuilder::with_capacity(text.as_str().len());
     repaired.push_str(text.as_str().get(..head).unwrap_or_default());
     repaired.push_str(&repair(json));
+    let repaired = repaired.finish();
     let json = repaired.as_str().get(head..).unwrap_or_default();
     let outline = scan_json(repaired.as_str(), json)?;
     Ok((repaired, Some(outline)))
@@ -108,16 +109,17 @@ fn event_name(text: &str, data: usize, first: Option<Range<usize>>) -> Result<Na
         [b'"', string @ .., b'"'] if !string.contains(&b'\\') => {
             Name::Plain(range.start + 1..range.end - 1)
         }
-        [b'"', ..] => Name::Unescaped(
-            serde_json::from_str(json)
-                .map_err(|error| fail("EVENT with a broken name").with_source(error))?,
-        ),
+        [b'"', ..] => {
+            let name: String = serde_json::from_str(json)
+                .map_err(|error| fail("EVENT with a broken name").with_source(error))?;
+            Name::Unescaped(name.into())
+        }
         [b'-' | b'0'..=b'9', ..] => Name::Plain(range),
         _ => return Err(fail("EVENT with a name that is neither string nor number")),
     };
     let reserved = match &name {
         Name::Plain(range) => RESERVED_EVENTS.contains(&&text[range.clone()]),
-        Name::Unescaped(name) => RESERVED_EVENTS.contains(&&**name),
+        Name::Unescaped(name) => RESERVED_EVENTS.contains(&name.as_str()),
         Name::None => false,
     };
     if reserved { Err(fail("EVENT with a reserved name")) } else { Ok(name) }

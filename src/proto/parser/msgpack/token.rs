@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use rmp::Marker;
 
-use super::unexpected;
+use super::errors::unexpected;
 use crate::error::Result;
 
 /// One value, or the head of one that holds others.

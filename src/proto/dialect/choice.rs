@@ -1,0 +1,11 @@
+//! The dialects that there are.
+
+use super::Dialect;
+use super::v3::V3;
+use super::v4::V4;
+
+/// Engine.IO 3 / Socket.IO 4: servers 1.x and 2.x, and later ones with `allowEIO3`.
+pub(crate) static V3_DIALECT: &dyn Dialect = &V3;
+
+/// Engine.IO 4 / Socket.IO 5: servers 3.x and 4.x.
+pub(crate) static V4_DIALECT: &dyn Dialect = &V4;

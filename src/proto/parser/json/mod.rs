@@ -1,0 +1,119 @@
+//! The default parser: JSON text, binary as attachments that follow it.
+
+mod decode;
+mod encode;
+mod header;
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+pub(super) use self::decode::decode;
+use super::Parser;
+use crate::error::{Error, Result, snippet};
+use crate::payload::Payload;
+use crate::proto::json::placeholders_are_valid;
+use crate::proto::packet::Packet;
+use crate::proto::socket_packet::{Header, SocketPacket};
+use crate::proto::text::MessageText;
+use crate::proto::{protocol_error, too_large};
+
+/// The parser.
+#[derive(Debug)]
+pub(super) struct JsonParser {
+    // The most attachments that a packet may announce.
+    max_attachments: usize,
+    // The most bytes that an unfinished packet may hold.
+    max_bytes: usize,
+    // Whether to take what only old servers send.
+    lax: bool,
+    // The packet whose attachments are on their way.
+    unfinished: Option<Unfinished>,
+}
+
+/// A packet without all of its attachments.
+#[derive(Debug)]
+struct Unfinished {
+    packet: SocketPacket,
+    // How many attachments it announced.
+    announced: usize,
+    // The size of the text and of the attachments so far.
+    bytes: usize,
+}
+
+impl JsonParser {
+    /// A parser with its limits.
+    pub(super) fn new(max_attachments: usize, max_bytes: usize) -> Self {
+        Self { max_attachments, max_bytes, lax: false, unfinished: None }
+    }
+}
+
+impl Unfinished {
+    /// Checks the size of what is here.
+    fn check_size(&self, max: usize) -> Result<()> {
+        if self.bytes > max {
+            return Err(too_large("a packet with attachments", self.bytes, max));
+        }
+        Ok(())
+    }
+
+    /// The error about a packet that does not fit its attachments.
+    fn error(&self, wrong: &str) -> Error {
+        let here = self.packet.attachments.len();
+        let announced = self.announced;
+        let context = format!("{wrong} ({here} of {announced} attachments are here)");
+        protocol_error(&context, self.packet.text.as_str().as_bytes())
+    }
+}
+
+impl Parser for JsonParser {
+    fn encode(&self, header: Header<'_>, payload: Payload, queue: &mut VecDeque<Packet>) {
+        encode::encode(header, payload, queue);
+    }
+
+    fn decode_text(&mut self, text: MessageText) -> Result<Option<SocketPacket>> {
+        if let Some(unfinished) = self.unfinished.take() {
+            let start = snippet(text.as_str().as_bytes());
+            return Err(
+                unfinished.error(&format!("text \"{start}\" where an attachment was expected for"))
+            );
+        }
+        let bytes = text.as_str().len();
+        let (packet, announced) = decode(text, self.max_attachments, self.lax)?;
+        if announced == 0 {
+            return Ok(Some(packet));
+        }
+        let unfinished = Unfinished { packet, announced, bytes };
+        unfinished.check_size(self.max_bytes)?;
+        self.unfinished = Some(unfinished);
+        Ok(None)
+    }
+
+    fn decode_binary(&mut self, bytes: Bytes) -> Result<Option<SocketPacket>> {
+        let Some(mut unfinished) = self.unfinished.take() else {
+            return Err(protocol_error("an attachment that no packet announced", &bytes));
+        };
+        unfinished.bytes = unfinished.bytes.saturating_add(bytes.len());
+        unfinished.check_size(self.max_bytes)?;
+        unfinished.packet.attachments.push(bytes);
+        if unfinished.packet.attachments.len() < unfinished.announced {
+            self.unfinished = Some(unfinished);
+            return Ok(None);
+        }
+        if !placeholders_are_valid(unfinished.packet.data(), unfinished.announced) {
+            return Err(unfinished.error("a placeholder without its attachment in"));
+        }
+        Ok(Some(unfinished.packet))
+    }
+
+    fn reset(&mut self) {
+        self.unfinished = None;
+    }
+
+    fn set_lax(&mut self, lax: bool) {
+        self.lax = lax;
+    }
+}
+
+#[cfg(test)]
+mod tests;
