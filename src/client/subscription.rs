@@ -1,12 +1,12 @@
 //! Receiving by channel.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
-use crate::client::manager::Manager;
-use crate::client::socket::Socket;
+use crate::client::shared::{SharedConnection, SharedNamespace};
 use crate::driver::listeners::ListenerId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
@@ -41,8 +41,8 @@ pub struct Subscription<T: Item = Event> {
 
 /// Whose news it is; kept alive by it.
 enum Owner {
-    Socket(Socket),
-    Manager(Manager),
+    Namespace(Arc<SharedNamespace>),
+    Connection(Arc<SharedConnection>),
 }
 
 /// What a subscription can carry.
@@ -85,16 +85,20 @@ impl Item for EngineEvent {
 }
 
 impl<T: Item> Subscription<T> {
-    pub(crate) fn of_socket(receiver: Receiver<T>, socket: Socket, listener: ListenerId) -> Self {
-        Self { receiver, owner: Owner::Socket(socket), listener }
-    }
-
-    pub(crate) fn of_manager(
+    pub(super) fn of_namespace(
         receiver: Receiver<T>,
-        manager: Manager,
+        owner: Arc<SharedNamespace>,
         listener: ListenerId,
     ) -> Self {
-        Self { receiver, owner: Owner::Manager(manager), listener }
+        Self { receiver, owner: Owner::Namespace(owner), listener }
+    }
+
+    pub(super) fn of_connection(
+        receiver: Receiver<T>,
+        owner: Arc<SharedConnection>,
+        listener: ListenerId,
+    ) -> Self {
+        Self { receiver, owner: Owner::Connection(owner), listener }
     }
 
     /// The next one.
@@ -161,8 +165,8 @@ fn closed() -> Error {
 impl<T: Item> Drop for Subscription<T> {
     fn drop(&mut self) {
         match &self.owner {
-            Owner::Socket(socket) => socket.off(self.listener),
-            Owner::Manager(manager) => manager.off(self.listener),
+            Owner::Namespace(namespace) => namespace.driver().unlisten(namespace.id, self.listener),
+            Owner::Connection(connection) => connection.driver.unlisten_manager(self.listener),
         };
     }
 }
