@@ -15,7 +15,7 @@ use crate::driver::listeners::{ListenerId, NewsSink};
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::Result;
-use crate::event::engine::{EngineEvent, EngineInfo, EngineState};
+use crate::event::observed::{EngineEvent, EngineInfo, EngineState};
 use crate::event::status::ManagerEvent;
 use crate::options::{ManagerOptions, Transport};
 

@@ -10,7 +10,7 @@ use crate::client::shared::{SharedConnection, SharedNamespace};
 use crate::driver::listeners::ListenerId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
-use crate::event::engine::EngineEvent;
+use crate::event::observed::EngineEvent;
 use crate::event::status::{ManagerEvent, Status};
 
 /// A queue of received events (or statuses), to be read by any thread.
@@ -57,7 +57,7 @@ mod sealed {
     impl Sealed for crate::event::Event {}
     impl Sealed for crate::event::status::Status {}
     impl Sealed for crate::event::status::ManagerEvent {}
-    impl Sealed for crate::event::engine::EngineEvent {}
+    impl Sealed for crate::event::observed::EngineEvent {}
 }
 
 impl Item for Event {

@@ -10,7 +10,7 @@ use super::Driver;
 use super::trace::trace;
 use crate::core::client::Client;
 use crate::driver::listeners::ListenerId;
-use crate::event::engine::{EngineEvent, EnginePacket};
+use crate::event::observed::{EngineEvent, EnginePacket};
 use crate::event::status::ManagerEvent;
 use crate::options::Limits;
 use crate::proto::packet::Packet;
