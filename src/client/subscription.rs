@@ -33,7 +33,7 @@ use crate::event::status::{ManagerEvent, Status};
 /// # Ok(())
 /// # }
 /// ```
-pub struct Subscription<T: Item = Event> {
+pub struct Subscription<T: Deliverable = Event> {
     receiver: Receiver<T>,
     owner: Owner,
     listener: ListenerId,
@@ -45,46 +45,28 @@ enum Owner {
     Connection(Arc<SharedConnection>),
 }
 
-/// What a subscription can carry.
-pub trait Item: sealed::Sealed + Send {
+/// What a subscription can deliver.
+///
+/// It has no name outside of this crate, and so no implementations there.
+pub trait Deliverable: Send + Sized {
     /// Tells that a consumer has it.
     #[doc(hidden)]
-    fn received(self) -> Self;
+    fn received(self) -> Self {
+        self
+    }
 }
 
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for crate::event::Event {}
-    impl Sealed for crate::event::status::Status {}
-    impl Sealed for crate::event::status::ManagerEvent {}
-    impl Sealed for crate::event::observed::EngineEvent {}
-}
+impl Deliverable for Status {}
+impl Deliverable for ManagerEvent {}
+impl Deliverable for EngineEvent {}
 
-impl Item for Event {
+impl Deliverable for Event {
     fn received(self) -> Self {
         Event::received(self)
     }
 }
 
-impl Item for Status {
-    fn received(self) -> Self {
-        self
-    }
-}
-
-impl Item for ManagerEvent {
-    fn received(self) -> Self {
-        self
-    }
-}
-
-impl Item for EngineEvent {
-    fn received(self) -> Self {
-        self
-    }
-}
-
-impl<T: Item> Subscription<T> {
+impl<T: Deliverable> Subscription<T> {
     pub(super) fn of_namespace(
         receiver: Receiver<T>,
         owner: Arc<SharedNamespace>,
@@ -162,7 +144,7 @@ fn closed() -> Error {
     Error::new(ErrorKind::Disconnected, "the connection was closed for good")
 }
 
-impl<T: Item> Drop for Subscription<T> {
+impl<T: Deliverable> Drop for Subscription<T> {
     fn drop(&mut self) {
         match &self.owner {
             Owner::Namespace(namespace) => namespace.driver().unlisten(namespace.id, self.listener),
@@ -171,7 +153,7 @@ impl<T: Item> Drop for Subscription<T> {
     }
 }
 
-impl<T: Item> fmt::Debug for Subscription<T> {
+impl<T: Deliverable> fmt::Debug for Subscription<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscription")
             .field("waiting", &self.receiver.len())
@@ -179,7 +161,7 @@ impl<T: Item> fmt::Debug for Subscription<T> {
     }
 }
 
-impl<T: Item> IntoIterator for Subscription<T> {
+impl<T: Deliverable> IntoIterator for Subscription<T> {
     type Item = T;
     type IntoIter = IntoIter<T>;
 
@@ -189,7 +171,7 @@ impl<T: Item> IntoIterator for Subscription<T> {
     }
 }
 
-impl<'a, T: Item> IntoIterator for &'a Subscription<T> {
+impl<'a, T: Deliverable> IntoIterator for &'a Subscription<T> {
     type Item = T;
     type IntoIter = Iter<'a, T>;
 
@@ -201,11 +183,11 @@ impl<'a, T: Item> IntoIterator for &'a Subscription<T> {
 
 /// A blocking iterator over a subscription that it owns.
 #[derive(Debug)]
-pub struct IntoIter<T: Item> {
+pub struct IntoIter<T: Deliverable> {
     subscription: Subscription<T>,
 }
 
-impl<T: Item> Iterator for IntoIter<T> {
+impl<T: Deliverable> Iterator for IntoIter<T> {
     type Item = T;
 
     fn next(&mut self) -> Option<T> {
@@ -215,11 +197,11 @@ impl<T: Item> Iterator for IntoIter<T> {
 
 /// A blocking iterator over a subscription.
 #[derive(Debug)]
-pub struct Iter<'a, T: Item> {
+pub struct Iter<'a, T: Deliverable> {
     subscription: &'a Subscription<T>,
 }
 
-impl<T: Item> Iterator for Iter<'_, T> {
+impl<T: Deliverable> Iterator for Iter<'_, T> {
     type Item = T;
 
     fn next(&mut self) -> Option<T> {
