@@ -19,10 +19,11 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// assert_eq!(error.kind(), siot::ErrorKind::InvalidUrl);
 /// ```
 #[derive(Clone)]
-pub struct Error(Arc<Inner>);
+pub struct Error(Arc<Failure>);
 
+/// What an error tells.
 #[derive(Clone)]
-struct Inner {
+struct Failure {
     kind: ErrorKind,
     context: Cow<'static, str>,
     hint: Option<Cow<'static, str>>,
@@ -126,7 +127,7 @@ impl Reached {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, context: impl Into<Cow<'static, str>>) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(Failure {
             kind,
             context: context.into(),
             hint: None,
@@ -141,47 +142,47 @@ impl Error {
     }
 
     pub(crate) fn with_source(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.change(|inner| inner.source = Some(source.into().into()))
+        self.change(|failure| failure.source = Some(source.into().into()))
     }
 
     pub(crate) fn with_hint(self, hint: impl Into<Cow<'static, str>>) -> Self {
-        self.change(|inner| inner.hint = Some(hint.into()))
+        self.change(|failure| failure.hint = Some(hint.into()))
     }
 
     pub(crate) fn with_data(self, data: impl Into<Box<str>>) -> Self {
-        self.change(|inner| inner.data = Some(data.into()))
+        self.change(|failure| failure.data = Some(data.into()))
     }
 
     /// The same failure, as one of an attempt to connect.
     #[cfg(feature = "polling")]
     pub(crate) fn with_kind(self, kind: ErrorKind) -> Self {
-        self.change(|inner| inner.kind = kind)
+        self.change(|failure| failure.kind = kind)
     }
 
     /// Notes that a deadline ended it, where the kind says something else.
     pub(crate) fn timed_out(self) -> Self {
-        self.change(|inner| inner.timed_out = true)
+        self.change(|failure| failure.timed_out = true)
     }
 
     /// Which address was tried, and how long the attempt took.
     pub(crate) fn with_attempt(self, address: Option<SocketAddr>, elapsed: Duration) -> Self {
-        self.change(|inner| {
-            inner.address = address;
-            inner.elapsed = Some(elapsed);
+        self.change(|failure| {
+            failure.address = address;
+            failure.elapsed = Some(elapsed);
         })
     }
 
     pub(crate) fn with_retry_after(self, delay: Duration) -> Self {
-        self.change(|inner| inner.retry_after = Some(delay))
+        self.change(|failure| failure.retry_after = Some(delay))
     }
 
     /// The same attempt will fail in the same way.
     pub(crate) fn fatal(self) -> Self {
-        self.change(|inner| inner.fatal = true)
+        self.change(|failure| failure.fatal = true)
     }
 
     /// Changes a value that was just made and so has no other owner; a shared one stays as it is.
-    fn change(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+    fn change(mut self, change: impl FnOnce(&mut Failure)) -> Self {
         change(Arc::make_mut(&mut self.0));
         self
     }

@@ -279,7 +279,7 @@ pub use client::subscription::Subscription;
 pub use client::update::Update;
 pub use driver::listeners::ListenerId;
 pub use error::{Error, ErrorKind, Result, Stage};
-pub use event::engine::{EngineEvent, EngineInfo, EnginePacket, EngineState, PacketType};
+pub use event::observed::{EngineEvent, EngineInfo, EnginePacket, EngineState, PacketType};
 pub use event::status::{DisconnectReason, ManagerEvent, Status};
 pub use event::{AckReply, Event};
 pub use options::{

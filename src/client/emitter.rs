@@ -1,4 +1,4 @@
-//! Emitting with flags.
+//! Emitting, with flags or without.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -34,11 +34,6 @@ pub struct Emitter {
 }
 
 impl Emitter {
-    pub(crate) fn new(socket: Socket) -> Self {
-        let timeout = socket.default_ack_timeout();
-        Self { socket, volatile: false, timeout }
-    }
-
     /// Rather drop the event than let it wait: for a connection, or for an earlier event to be
     /// written.
     pub fn volatile(mut self) -> Self {
@@ -87,6 +82,85 @@ impl Emitter {
         Ok(ack)
     }
 
+    /// Emits an event and calls a function with the acknowledgement; see
+    /// [`Socket::emit_with_callback`].
+    ///
+    /// # Blocking
+    ///
+    /// As [`Socket::emit`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::emit_with_callback`].
+    pub fn emit_with_callback<T: Serialize>(
+        &self,
+        event: &str,
+        args: T,
+        callback: impl FnOnce(Result<AckReply>) + Send + 'static,
+    ) -> Result<()> {
+        let payload = encode(event, &args)?;
+        self.socket.shared().driver().start_dispatch()?;
+        let callback: AckCallback = Arc::new(Mutex::new(Some(Box::new(callback))));
+        self.emit_payload(payload, Some(AckHandle::Callback(Arc::clone(&callback))))
+    }
+
+    fn emit_payload(&self, payload: Payload, ack: Option<AckHandle>) -> Result<()> {
+        let emit = Emit { payload, ack, timeout: self.timeout, volatile: self.volatile };
+        let namespace = self.socket.shared();
+        namespace.driver().emit(namespace.id, emit)
+    }
+}
+
+/// Emitting without flags.
+impl Socket {
+    /// Emits an event. A tuple is the list of arguments, `()` is none, anything else is one
+    /// argument.
+    ///
+    /// Binary ([`Binary`](crate::Binary), or any type that serializes as bytes) may stand at any
+    /// depth. `Ok` means that the event is queued: it is sent now, or when the socket is connected.
+    /// It is delivered at most once; for certainty ask for an acknowledgement.
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// # let socket = siot::io("http://localhost:3000")?;
+    /// socket.emit("hello", "world")?;
+    /// socket.emit("reading", ("sensor 7", 21.5))?;
+    /// socket.emit("ready", ())?;
+    /// socket.emit("photo", siot::Binary::from(vec![0xFF, 0xD8]))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Blocking
+    ///
+    /// While connected, it waits for room in the send buffer when that is full, for at most as long
+    /// as the connection lasts (see [`WhenFull`](crate::WhenFull)). While not connected it never
+    /// blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Payload`] when the arguments cannot be encoded,
+    /// [`ErrorKind::ReservedEvent`],
+    /// [`ErrorKind::TooLarge`] when the server would not take it, and
+    /// [`ErrorKind::BufferFull`]. After an error nothing was sent.
+    pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<()> {
+        self.emitter().emit(event, args)
+    }
+
+    /// Emits an event and asks the server for an acknowledgement.
+    ///
+    /// # Blocking
+    ///
+    /// As [`Socket::emit`]; the wait for the answer is [`Ack::wait`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::emit`].
+    #[doc(alias = "emitWithAck")]
+    pub fn emit_with_ack<T: Serialize>(&self, event: &str, args: T) -> Result<Ack> {
+        self.emitter().emit_with_ack(event, args)
+    }
+
     /// Emits an event and calls a function with the acknowledgement, or with the error that ends
     /// the wait for it, on siot's dispatch thread.
     ///
@@ -104,15 +178,35 @@ impl Emitter {
         args: T,
         callback: impl FnOnce(Result<AckReply>) + Send + 'static,
     ) -> Result<()> {
-        let payload = encode(event, &args)?;
-        self.socket.start_dispatch()?;
-        let callback: AckCallback = Arc::new(Mutex::new(Some(Box::new(callback))));
-        self.emit_payload(payload, Some(AckHandle::Callback(Arc::clone(&callback))))
+        self.emitter().emit_with_callback(event, args, callback)
     }
 
-    fn emit_payload(&self, payload: Payload, ack: Option<AckHandle>) -> Result<()> {
-        let emit = Emit { payload, ack, timeout: self.timeout, volatile: self.volatile };
-        self.socket.emit_encoded(emit)
+    /// Emits the event `message`.
+    ///
+    /// # Blocking
+    ///
+    /// As [`Socket::emit`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::emit`].
+    pub fn send<T: Serialize>(&self, args: T) -> Result<()> {
+        self.emit("message", args)
+    }
+
+    /// For events that are not worth keeping; see [`Emitter::volatile`].
+    pub fn volatile(&self) -> Emitter {
+        self.emitter().volatile()
+    }
+
+    /// For acknowledgements with a deadline; see [`Emitter::timeout`].
+    pub fn timeout(&self, limit: Duration) -> Emitter {
+        self.emitter().timeout(limit)
+    }
+
+    /// Without flags, but for the limit that the socket's options set.
+    fn emitter(&self) -> Emitter {
+        Emitter { socket: self.clone(), volatile: false, timeout: self.shared().ack_timeout }
     }
 }
 

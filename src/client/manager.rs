@@ -1,42 +1,31 @@
 //! The handle of one connection.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use crossbeam_channel::unbounded;
 
-use crate::client::socket::{self, Socket};
-use crate::client::socket_options::SocketOptions;
+use crate::client::shared::SharedConnection;
 use crate::client::subscription::Subscription;
 use crate::client::update::Update;
 use crate::core::engine::SessionState;
-use crate::core::ids::NamespaceId;
 use crate::driver::client::Driver;
 use crate::driver::listeners::{ListenerId, NewsSink};
-use crate::error::{Error, ErrorKind, Result};
-use crate::event::engine::{EngineEvent, EngineInfo, EngineState};
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::Result;
+use crate::event::observed::{EngineEvent, EngineInfo, EngineState};
 use crate::event::status::ManagerEvent;
 use crate::options::{ManagerOptions, Transport};
-use crate::sync::lock::{Locked, lock};
 
-/// One connection to one server, shared by the [`Socket`]s of its namespaces.
+/// One connection to one server, shared by the [`Socket`](crate::Socket)s of its namespaces.
 ///
 /// Cheap to clone. With the last handle (of the manager, its sockets and their subscriptions) the
 /// connection is closed, in the background.
 #[derive(Clone)]
 pub struct Manager {
-    inner: Arc<Inner>,
-}
-
-pub(crate) struct Inner {
-    driver: Arc<Driver>,
-    /// Of sockets that say nothing else.
-    ack_timeout: Option<Duration>,
-    retries: Option<u32>,
-    /// By the name of the namespace.
-    sockets: Mutex<HashMap<Arc<str>, Weak<socket::Inner>>>,
+    shared: Arc<SharedConnection>,
 }
 
 /// What was dropped since a connection was built.
@@ -54,92 +43,20 @@ pub struct Counters {
 }
 
 impl Manager {
-    pub(crate) fn new(
-        driver: Arc<Driver>,
-        ack_timeout: Option<Duration>,
-        retries: Option<u32>,
-    ) -> Self {
-        let inner = Inner { driver, ack_timeout, retries, sockets: Mutex::default() };
-        Self { inner: Arc::new(inner) }
+    pub(super) fn of(shared: Arc<SharedConnection>) -> Self {
+        Self { shared }
     }
 
-    pub(crate) fn downgrade(&self) -> Weak<Inner> {
-        Arc::downgrade(&self.inner)
+    pub(super) fn downgrade(&self) -> Weak<SharedConnection> {
+        Arc::downgrade(&self.shared)
     }
 
-    pub(crate) fn from_inner(inner: Arc<Inner>) -> Self {
-        Self { inner }
+    pub(super) fn shared(&self) -> &Arc<SharedConnection> {
+        &self.shared
     }
 
-    pub(crate) fn driver(&self) -> &Driver {
-        &self.inner.driver
-    }
-
-    /// The socket of a namespace, which starts to connect. A second call gives the same socket.
-    ///
-    /// Where the connection was built with [`ack_timeout`](crate::Builder::ack_timeout) and
-    /// [`retries`](crate::Builder::retries), they hold for this socket too; `auth` does not.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::InvalidOption`] for a name that no server can have: one with a comma.
-    pub fn socket(&self, namespace: &str) -> Result<Socket> {
-        let mut options = SocketOptions::new();
-        options.ack_timeout = self.inner.ack_timeout;
-        options.retries = self.inner.retries;
-        self.socket_with(namespace, options)
-    }
-
-    /// The socket of a namespace, with options of its own. Where there is one already, that is
-    /// given, and the options have no effect but that of
-    /// [`auto_connect`](SocketOptions::auto_connect).
-    ///
-    /// # Errors
-    ///
-    /// As [`Manager::socket`], and [`ErrorKind::Payload`] for the auth value.
-    pub fn socket_with(&self, namespace: &str, options: SocketOptions) -> Result<Socket> {
-        options.check()?;
-        let auto_connect = options.auto_connect;
-        let socket = self.find_or_make(namespace, options)?;
-        if auto_connect {
-            socket.connect();
-        }
-        Ok(socket)
-    }
-
-    fn find_or_make(&self, namespace: &str, options: SocketOptions) -> Result<Socket> {
-        let name: Arc<str> = normal_name(namespace)?.into();
-        // Dropped after the lock is released, since that may run a user's code.
-        let _replaced;
-        let mut sockets = self.sockets();
-        if let Some(inner) = sockets.get(&name).and_then(Weak::upgrade) {
-            return Ok(Socket::from_inner(inner));
-        }
-        let id = self.driver().register_namespace(&name);
-        _replaced = options.auth.and_then(|auth| self.driver().set_auth(id, auth));
-        self.driver().run(|core, _| core.set_retries(id, options.retries));
-        let socket = Socket::new(self.clone(), id, Arc::clone(&name), options.ack_timeout);
-        sockets.insert(name, Arc::downgrade(socket.inner()));
-        Ok(socket)
-    }
-
-    /// Whether there is a socket of the namespace of this name, which has its leading slash.
-    pub(crate) fn has_socket(&self, name: &str) -> bool {
-        // Not by an upgrade: dropping the last handle needs the lock that is held here.
-        self.sockets().get(name).is_some_and(|socket| socket.strong_count() > 0)
-    }
-
-    /// The last handle of a socket is gone.
-    pub(crate) fn forget(&self, id: NamespaceId, name: &str) {
-        // Dropped after the lock is released, since that may run a user's code.
-        let _of_user;
-        let mut sockets = self.sockets();
-        if sockets.get(name).is_some_and(|socket| socket.strong_count() > 0) {
-            // There is a new one meanwhile.
-            return;
-        }
-        sockets.remove(name);
-        _of_user = self.driver().forget(id);
+    pub(super) fn driver(&self) -> &Driver {
+        &self.shared.driver
     }
 
     /// Opens the connection, without joining a namespace. It never blocks.
@@ -207,7 +124,7 @@ impl Manager {
     }
 
     /// Closes the connection, with the reason `forced close`, and opens it no more by itself:
-    /// [`open`](Manager::open) or [`Socket::connect`] do. The sockets stay.
+    /// [`open`](Manager::open) or [`Socket::connect`](crate::Socket::connect) do. The sockets stay.
     pub fn disconnect(&self) {
         self.driver().run(crate::core::client::Client::close);
     }
@@ -242,14 +159,14 @@ impl Manager {
         let (sender, receiver) = unbounded();
         let sink = NewsSink::Channel(sender, receiver.clone());
         let listener = self.driver().listen_manager(sink);
-        Subscription::of_manager(receiver, self.clone(), listener)
+        Subscription::of_connection(receiver, Arc::clone(&self.shared), listener)
     }
 
     /// Calls a function with the news of the connection, on siot's dispatch thread.
     ///
     /// # Errors
     ///
-    /// As [`Socket::on`].
+    /// As [`Socket::on`](crate::Socket::on).
     pub fn on_event(
         &self,
         callback: impl FnMut(ManagerEvent) + Send + 'static,
@@ -274,7 +191,7 @@ impl Manager {
     pub fn engine_events(&self) -> Subscription<EngineEvent> {
         let (sender, receiver) = unbounded();
         let listener = self.driver().observe(sender, receiver.clone());
-        Subscription::of_manager(receiver, self.clone(), listener)
+        Subscription::of_connection(receiver, Arc::clone(&self.shared), listener)
     }
 
     /// The Engine.IO session, which may still be on its way to be open; `None` while there is none.
@@ -314,28 +231,6 @@ impl Manager {
     pub fn counters(&self) -> Counters {
         let (core, receive_dropped) = self.driver().counters();
         Counters { ignored: core.ignored, send_dropped: core.dropped, receive_dropped }
-    }
-
-    fn sockets(&self) -> Locked<'_, HashMap<Arc<str>, Weak<socket::Inner>>> {
-        lock(&self.inner.sockets)
-    }
-}
-
-/// With a leading slash.
-fn normal_name(namespace: &str) -> Result<String> {
-    if namespace.contains(',') || namespace.chars().any(char::is_control) {
-        return Err(Error::new(
-            ErrorKind::InvalidOption,
-            format!("a namespace cannot have the name {namespace:?}"),
-        )
-        .with_hint("a comma or a control character would break the protocol"));
-    }
-    if namespace.starts_with('/') { Ok(namespace.to_owned()) } else { Ok(format!("/{namespace}")) }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        self.driver.shut_down();
     }
 }
 

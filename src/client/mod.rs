@@ -2,9 +2,11 @@
 
 pub(crate) mod ack;
 pub(crate) mod builder;
+mod cache;
 pub(crate) mod emitter;
 pub(crate) mod io;
 pub(crate) mod manager;
+mod shared;
 pub(crate) mod socket;
 pub(crate) mod socket_options;
 pub(crate) mod subscription;

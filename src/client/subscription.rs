@@ -1,16 +1,16 @@
 //! Receiving by channel.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
-use crate::client::manager::Manager;
-use crate::client::socket::Socket;
+use crate::client::shared::{SharedConnection, SharedNamespace};
 use crate::driver::listeners::ListenerId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
-use crate::event::engine::EngineEvent;
+use crate::event::observed::EngineEvent;
 use crate::event::status::{ManagerEvent, Status};
 
 /// A queue of received events (or statuses), to be read by any thread.
@@ -33,7 +33,7 @@ use crate::event::status::{ManagerEvent, Status};
 /// # Ok(())
 /// # }
 /// ```
-pub struct Subscription<T: Item = Event> {
+pub struct Subscription<T: Deliverable = Event> {
     receiver: Receiver<T>,
     owner: Owner,
     listener: ListenerId,
@@ -41,60 +41,46 @@ pub struct Subscription<T: Item = Event> {
 
 /// Whose news it is; kept alive by it.
 enum Owner {
-    Socket(Socket),
-    Manager(Manager),
+    Namespace(Arc<SharedNamespace>),
+    Connection(Arc<SharedConnection>),
 }
 
-/// What a subscription can carry.
-pub trait Item: sealed::Sealed + Send {
+/// What a subscription can deliver.
+///
+/// It has no name outside of this crate, and so no implementations there.
+pub trait Deliverable: Send + Sized {
     /// Tells that a consumer has it.
     #[doc(hidden)]
-    fn received(self) -> Self;
+    fn received(self) -> Self {
+        self
+    }
 }
 
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for crate::event::Event {}
-    impl Sealed for crate::event::status::Status {}
-    impl Sealed for crate::event::status::ManagerEvent {}
-    impl Sealed for crate::event::engine::EngineEvent {}
-}
+impl Deliverable for Status {}
+impl Deliverable for ManagerEvent {}
+impl Deliverable for EngineEvent {}
 
-impl Item for Event {
+impl Deliverable for Event {
     fn received(self) -> Self {
         Event::received(self)
     }
 }
 
-impl Item for Status {
-    fn received(self) -> Self {
-        self
-    }
-}
-
-impl Item for ManagerEvent {
-    fn received(self) -> Self {
-        self
-    }
-}
-
-impl Item for EngineEvent {
-    fn received(self) -> Self {
-        self
-    }
-}
-
-impl<T: Item> Subscription<T> {
-    pub(crate) fn of_socket(receiver: Receiver<T>, socket: Socket, listener: ListenerId) -> Self {
-        Self { receiver, owner: Owner::Socket(socket), listener }
-    }
-
-    pub(crate) fn of_manager(
+impl<T: Deliverable> Subscription<T> {
+    pub(super) fn of_namespace(
         receiver: Receiver<T>,
-        manager: Manager,
+        owner: Arc<SharedNamespace>,
         listener: ListenerId,
     ) -> Self {
-        Self { receiver, owner: Owner::Manager(manager), listener }
+        Self { receiver, owner: Owner::Namespace(owner), listener }
+    }
+
+    pub(super) fn of_connection(
+        receiver: Receiver<T>,
+        owner: Arc<SharedConnection>,
+        listener: ListenerId,
+    ) -> Self {
+        Self { receiver, owner: Owner::Connection(owner), listener }
     }
 
     /// The next one.
@@ -158,16 +144,16 @@ fn closed() -> Error {
     Error::new(ErrorKind::Disconnected, "the connection was closed for good")
 }
 
-impl<T: Item> Drop for Subscription<T> {
+impl<T: Deliverable> Drop for Subscription<T> {
     fn drop(&mut self) {
         match &self.owner {
-            Owner::Socket(socket) => socket.off(self.listener),
-            Owner::Manager(manager) => manager.off(self.listener),
+            Owner::Namespace(namespace) => namespace.driver().unlisten(namespace.id, self.listener),
+            Owner::Connection(connection) => connection.driver.unlisten_manager(self.listener),
         };
     }
 }
 
-impl<T: Item> fmt::Debug for Subscription<T> {
+impl<T: Deliverable> fmt::Debug for Subscription<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscription")
             .field("waiting", &self.receiver.len())
@@ -175,7 +161,7 @@ impl<T: Item> fmt::Debug for Subscription<T> {
     }
 }
 
-impl<T: Item> IntoIterator for Subscription<T> {
+impl<T: Deliverable> IntoIterator for Subscription<T> {
     type Item = T;
     type IntoIter = IntoIter<T>;
 
@@ -185,7 +171,7 @@ impl<T: Item> IntoIterator for Subscription<T> {
     }
 }
 
-impl<'a, T: Item> IntoIterator for &'a Subscription<T> {
+impl<'a, T: Deliverable> IntoIterator for &'a Subscription<T> {
     type Item = T;
     type IntoIter = Iter<'a, T>;
 
@@ -197,11 +183,11 @@ impl<'a, T: Item> IntoIterator for &'a Subscription<T> {
 
 /// A blocking iterator over a subscription that it owns.
 #[derive(Debug)]
-pub struct IntoIter<T: Item> {
+pub struct IntoIter<T: Deliverable> {
     subscription: Subscription<T>,
 }
 
-impl<T: Item> Iterator for IntoIter<T> {
+impl<T: Deliverable> Iterator for IntoIter<T> {
     type Item = T;
 
     fn next(&mut self) -> Option<T> {
@@ -211,11 +197,11 @@ impl<T: Item> Iterator for IntoIter<T> {
 
 /// A blocking iterator over a subscription.
 #[derive(Debug)]
-pub struct Iter<'a, T: Item> {
+pub struct Iter<'a, T: Deliverable> {
     subscription: &'a Subscription<T>,
 }
 
-impl<T: Item> Iterator for Iter<'_, T> {
+impl<T: Deliverable> Iterator for Iter<'_, T> {
     type Item = T;
 
     fn next(&mut self) -> Option<T> {

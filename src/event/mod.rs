@@ -1,6 +1,7 @@
 //! Floor 3: what a user receives: events, and the answers to their own.
 
-pub(crate) mod engine;
+mod arguments;
+pub(crate) mod observed;
 pub(crate) mod status;
 
 use std::fmt;
@@ -9,8 +10,9 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use self::arguments::Arguments;
 use crate::error::{Error, ErrorKind, Result};
-use crate::payload::{Args, Payload};
+use crate::payload::Payload;
 use crate::proto::socket_packet::SocketPacket;
 use crate::sync::budget::Permit;
 
@@ -30,13 +32,14 @@ use crate::sync::budget::Permit;
 /// # }
 /// ```
 pub struct Event {
-    inner: Arc<Inner>,
+    arrival: Arc<Arrival>,
     /// The event's place in the receive buffer, until a consumer has it.
     permit: Option<Permit>,
 }
 
-struct Inner {
-    packet: SocketPacket,
+/// What the clones of an event share.
+struct Arrival {
+    arguments: Arguments,
     reply: Option<Box<dyn Reply>>,
 }
 
@@ -48,7 +51,8 @@ pub(crate) trait Reply: Send + Sync {
 
 impl Event {
     pub(crate) fn new(packet: SocketPacket, reply: Option<Box<dyn Reply>>) -> Self {
-        Self { inner: Arc::new(Inner { packet, reply }), permit: None }
+        let arguments = Arguments { packet };
+        Self { arrival: Arc::new(Arrival { arguments, reply }), permit: None }
     }
 
     /// An event that was sent, as those see it who want to know.
@@ -58,7 +62,7 @@ impl Event {
 
     /// The same event, holding a place in the receive buffer.
     pub(crate) fn with_permit(&self, permit: Permit) -> Self {
-        Self { inner: Arc::clone(&self.inner), permit: Some(permit) }
+        Self { arrival: Arc::clone(&self.arrival), permit: Some(permit) }
     }
 
     /// Gives the place in the receive buffer back: a consumer has the event.
@@ -69,19 +73,17 @@ impl Event {
 
     /// What the event counts in the receive buffer, in bytes.
     pub(crate) fn size(&self) -> usize {
-        let packet = &self.inner.packet;
-        packet.text.as_frame().len()
-            + packet.attachments.iter().map(bytes::Bytes::len).sum::<usize>()
+        self.arrival.arguments.size()
     }
 
     /// The name of the event.
     pub fn name(&self) -> &str {
-        self.inner.packet.name()
+        self.arrival.arguments.packet.name()
     }
 
     /// The namespace it came from.
     pub fn namespace(&self) -> &str {
-        self.inner.packet.namespace()
+        self.arrival.arguments.packet.namespace()
     }
 
     /// Decodes the arguments: into a tuple all of them, into `()` none, into anything else the
@@ -95,7 +97,7 @@ impl Event {
     /// [`ErrorKind::Payload`] when an argument is missing, is of another type, or is nested deeper
     /// than 128 levels. The event stays as it is: try another type, or take [`Event::json`].
     pub fn args<T: DeserializeOwned>(&self) -> Result<T> {
-        self.list().decode()
+        self.arrival.arguments.decode()
     }
 
     /// Decodes one argument, counted from 0.
@@ -104,12 +106,12 @@ impl Event {
     ///
     /// As [`Event::args`].
     pub fn arg<T: DeserializeOwned>(&self, index: usize) -> Result<T> {
-        self.list().get(index)
+        self.arrival.arguments.get(index)
     }
 
     /// How many arguments there are.
     pub fn len(&self) -> usize {
-        self.list().len()
+        self.arrival.arguments.len()
     }
 
     /// Whether there are no arguments.
@@ -120,12 +122,12 @@ impl Event {
     /// The event as it came: a JSON array of the name and the arguments. An attachment stands as
     /// `{"_placeholder":true,"num":n}`.
     pub fn json(&self) -> &str {
-        self.inner.packet.data()
+        self.arrival.arguments.json()
     }
 
     /// Whether the server asks for an acknowledgement.
     pub fn wants_ack(&self) -> bool {
-        self.inner.reply.is_some()
+        self.arrival.reply.is_some()
     }
 
     /// Sends the acknowledgement that the server asked for. The arguments follow the rule of
@@ -142,7 +144,7 @@ impl Event {
     /// [`ErrorKind::Disconnected`] when the connection that the event came by has ended: the
     /// server no longer waits.
     pub fn ack<T: Serialize>(&self, args: T) -> Result<()> {
-        match &self.inner.reply {
+        match &self.arrival.reply {
             Some(reply) => reply.reply(Payload::args(&args)?),
             None => Err(Error::new(
                 ErrorKind::InvalidOption,
@@ -150,15 +152,11 @@ impl Event {
             )),
         }
     }
-
-    fn list(&self) -> Args<'_> {
-        Args { json: self.json(), skip: 1, attachments: &self.inner.packet.attachments }
-    }
 }
 
 impl Clone for Event {
     fn clone(&self) -> Self {
-        Self { inner: Arc::clone(&self.inner), permit: None }
+        Self { arrival: Arc::clone(&self.arrival), permit: None }
     }
 }
 
@@ -167,7 +165,7 @@ impl fmt::Debug for Event {
         f.debug_struct("Event")
             .field("namespace", &self.namespace())
             .field("json", &self.json())
-            .field("attachments", &self.inner.packet.attachments.len())
+            .field("attachments", &self.arrival.arguments.attachments().len())
             .field("wants_ack", &self.wants_ack())
             .finish_non_exhaustive()
     }
@@ -176,12 +174,12 @@ impl fmt::Debug for Event {
 /// The arguments of an acknowledgement, still encoded.
 #[derive(Clone)]
 pub struct AckReply {
-    packet: Arc<SocketPacket>,
+    arguments: Arc<Arguments>,
 }
 
 impl AckReply {
     pub(crate) fn new(packet: SocketPacket) -> Self {
-        Self { packet: Arc::new(packet) }
+        Self { arguments: Arc::new(Arguments { packet }) }
     }
 
     /// Decodes the arguments, by the rule of [`Event::args`].
@@ -190,21 +188,21 @@ impl AckReply {
     ///
     /// As [`Event::args`].
     pub fn args<T: DeserializeOwned>(&self) -> Result<T> {
-        self.list().decode()
+        self.arguments.decode()
     }
 
-    /// Decodes one argument, counted from 0.
+    /// Decodes one argument, counted from 0; see [`Event::arg`].
     ///
     /// # Errors
     ///
     /// As [`Event::args`].
     pub fn arg<T: DeserializeOwned>(&self, index: usize) -> Result<T> {
-        self.list().get(index)
+        self.arguments.get(index)
     }
 
     /// How many arguments there are.
     pub fn len(&self) -> usize {
-        self.list().len()
+        self.arguments.len()
     }
 
     /// Whether there are no arguments.
@@ -214,11 +212,7 @@ impl AckReply {
 
     /// The acknowledgement as it came: a JSON array of the arguments.
     pub fn json(&self) -> &str {
-        self.packet.data()
-    }
-
-    fn list(&self) -> Args<'_> {
-        Args { json: self.json(), skip: 0, attachments: &self.packet.attachments }
+        self.arguments.json()
     }
 }
 
@@ -226,7 +220,7 @@ impl fmt::Debug for AckReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AckReply")
             .field("json", &self.json())
-            .field("attachments", &self.packet.attachments.len())
+            .field("attachments", &self.arguments.attachments().len())
             .finish()
     }
 }

@@ -4,13 +4,15 @@ mod check;
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 
 pub(crate) use self::check::{check_headers, check_query};
-use crate::client::io::shared_socket;
+use crate::client::cache::shared_socket;
 use crate::client::manager::Manager;
+use crate::client::shared::SharedConnection;
 use crate::client::socket::Socket;
 use crate::client::socket_options::SocketOptions;
 use crate::driver::client::{Address, Driver, Header, Timestamps};
@@ -467,7 +469,8 @@ impl Builder {
         let net = Net::new(NetOptions { max_message, ..self.net })?;
         let driver = Driver::new(self.options, net, address)?;
         let socket = &self.socket;
-        Ok(Manager::new(driver, socket.ack_timeout, socket.retries))
+        let shared = SharedConnection::new(driver, socket.ack_timeout, socket.retries);
+        Ok(Manager::of(Arc::new(shared)))
     }
 
     fn request_path(&self) -> String {

@@ -5,8 +5,6 @@ use std::sync::{Arc, Mutex};
 use crossbeam_channel::unbounded;
 
 use super::Socket;
-#[cfg(doc)]
-use crate::client::manager::Manager;
 use crate::client::subscription::Subscription;
 use crate::driver::listeners::{ListenerId, Order, Scope, Sink, StatusSink};
 use crate::error::{Error, ErrorKind, Result};
@@ -50,8 +48,8 @@ impl Socket {
     pub fn status(&self) -> Subscription<Status> {
         let (sender, receiver) = unbounded();
         let sink = StatusSink::Channel(sender, receiver.clone());
-        let listener = self.driver().listen_status(self.inner.id, sink);
-        Subscription::of_socket(receiver, self.clone(), listener)
+        let listener = self.driver().listen_status(self.shared.id, sink);
+        Subscription::of_namespace(receiver, Arc::clone(&self.shared), listener)
     }
 
     /// Calls a function for each event of this name.
@@ -61,7 +59,7 @@ impl Socket {
     /// one runs, the other callbacks of the connection wait.
     ///
     /// A callback that owns a clone of the socket keeps the connection alive until
-    /// [`Manager::close`].
+    /// [`Manager::close`](crate::Manager::close).
     ///
     /// # Errors
     ///
@@ -144,9 +142,9 @@ impl Socket {
     ///
     /// As [`Socket::on`].
     pub fn on_status(&self, callback: impl FnMut(Status) + Send + 'static) -> Result<ListenerId> {
-        self.start_dispatch()?;
+        self.driver().start_dispatch()?;
         let sink = StatusSink::Callback(Arc::new(Mutex::new(callback)));
-        Ok(self.driver().listen_status(self.inner.id, sink))
+        Ok(self.driver().listen_status(self.shared.id, sink))
     }
 
     /// Removes one callback; `false` when it was removed before. Calls that wait for the dispatch
@@ -154,57 +152,57 @@ impl Socket {
     #[doc(alias = "removeListener")]
     #[doc(alias = "removeEventListener")]
     pub fn off(&self, listener: ListenerId) -> bool {
-        self.driver().unlisten(self.inner.id, listener)
+        self.driver().unlisten(self.shared.id, listener)
     }
 
     /// Removes the callbacks of an event; gives their number.
     #[doc(alias = "removeAllListeners")]
     pub fn off_event(&self, event: &str) -> usize {
-        self.driver().remove_callbacks(self.inner.id, Some(Scope::Event(event)))
+        self.driver().remove_callbacks(self.shared.id, Some(Scope::Event(event)))
     }
 
     /// Removes the callbacks of all events, but not those of [`on_any`](Socket::on_any); gives
     /// their number.
     #[doc(alias = "removeAllListeners")]
     pub fn off_all(&self) -> usize {
-        self.driver().remove_callbacks(self.inner.id, None)
+        self.driver().remove_callbacks(self.shared.id, None)
     }
 
     /// Removes the callbacks of [`on_any`](Socket::on_any); gives their number.
     #[doc(alias = "offAny")]
     pub fn off_any(&self) -> usize {
-        self.driver().remove_callbacks(self.inner.id, Some(Scope::Any))
+        self.driver().remove_callbacks(self.shared.id, Some(Scope::Any))
     }
 
     /// Removes the callbacks of [`on_any_outgoing`](Socket::on_any_outgoing); gives their number.
     #[doc(alias = "offAnyOutgoing")]
     pub fn off_any_outgoing(&self) -> usize {
-        self.driver().remove_callbacks(self.inner.id, Some(Scope::Outgoing))
+        self.driver().remove_callbacks(self.shared.id, Some(Scope::Outgoing))
     }
 
     /// How many callbacks and subscriptions an event has.
     #[doc(alias = "hasListeners")]
     pub fn listeners(&self, event: &str) -> usize {
-        self.driver().count_listeners(self.inner.id, Scope::Event(event))
+        self.driver().count_listeners(self.shared.id, Scope::Event(event))
     }
 
     /// How many callbacks and subscriptions want all events.
     #[doc(alias = "listenersAny")]
     pub fn listeners_any(&self) -> usize {
-        self.driver().count_listeners(self.inner.id, Scope::Any)
+        self.driver().count_listeners(self.shared.id, Scope::Any)
     }
 
     /// How many callbacks and subscriptions want all events that are sent.
     #[doc(alias = "listenersAnyOutgoing")]
     pub fn listeners_any_outgoing(&self) -> usize {
-        self.driver().count_listeners(self.inner.id, Scope::Outgoing)
+        self.driver().count_listeners(self.shared.id, Scope::Outgoing)
     }
 
     fn subscription(&self, scope: Scope<'_>) -> Subscription {
         let (sender, receiver) = unbounded();
         let sink = Sink::Channel(sender, receiver.clone());
-        let listener = self.driver().listen(self.inner.id, scope, Order::Last, false, sink);
-        Subscription::of_socket(receiver, self.clone(), listener)
+        let listener = self.driver().listen(self.shared.id, scope, Order::Last, false, sink);
+        Subscription::of_namespace(receiver, Arc::clone(&self.shared), listener)
     }
 
     fn listen(
@@ -214,9 +212,9 @@ impl Socket {
         once: bool,
         callback: impl FnMut(Event) + Send + 'static,
     ) -> Result<ListenerId> {
-        self.start_dispatch()?;
+        self.driver().start_dispatch()?;
         let sink = Sink::Callback(Arc::new(Mutex::new(callback)));
-        Ok(self.driver().listen(self.inner.id, scope, order, once, sink))
+        Ok(self.driver().listen(self.shared.id, scope, order, once, sink))
     }
 }
 

@@ -9,7 +9,7 @@ use super::outputs::Action;
 use super::trace::trace;
 use crate::core::client::Client;
 use crate::driver::listeners::ListenerId;
-use crate::event::engine::{EngineEvent, EnginePacket};
+use crate::event::observed::{EngineEvent, EnginePacket};
 use crate::event::status::ManagerEvent;
 use crate::options::{Buffer, WhenFull};
 use crate::proto::packet::Packet;

@@ -1,6 +1,6 @@
 //! Packets in the log, at the level `TRACE`.
 
-use crate::event::engine::without_credentials;
+use crate::event::observed::without_credentials;
 use crate::proto::packet::Packet;
 use crate::sync::lock::log_later;
 

@@ -1,0 +1,105 @@
+//! What handles share: the state of one connection, and that of one socket.
+//!
+//! A [`Manager`](crate::Manager), a [`Socket`](crate::Socket) and a
+//! [`Subscription`](crate::Subscription) are references to these. With the last reference to a
+//! socket its namespace is left, and with the last to a connection that is closed.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
+
+use crate::client::socket_options::SocketOptions;
+use crate::core::ids::NamespaceId;
+use crate::driver::client::Driver;
+use crate::sync::lock::lock;
+
+/// What the handles of one connection share.
+pub(crate) struct SharedConnection {
+    pub(super) driver: Arc<Driver>,
+    /// Of sockets that say nothing else.
+    pub(super) ack_timeout: Option<Duration>,
+    pub(super) retries: Option<u32>,
+    /// By the name of the namespace.
+    sockets: Mutex<HashMap<Arc<str>, Weak<SharedNamespace>>>,
+}
+
+/// What the clones of one socket share.
+pub(crate) struct SharedNamespace {
+    pub(super) connection: Arc<SharedConnection>,
+    pub(super) id: NamespaceId,
+    pub(super) name: Arc<str>,
+    pub(super) ack_timeout: Option<Duration>,
+}
+
+impl SharedConnection {
+    pub(super) fn new(
+        driver: Arc<Driver>,
+        ack_timeout: Option<Duration>,
+        retries: Option<u32>,
+    ) -> Self {
+        Self { driver, ack_timeout, retries, sockets: Mutex::default() }
+    }
+
+    /// The socket of the namespace of this name, which has its leading slash. Where there is none,
+    /// it is made, with these options.
+    pub(super) fn find_or_make(
+        self: &Arc<Self>,
+        name: &str,
+        options: SocketOptions,
+    ) -> Arc<SharedNamespace> {
+        // Dropped after the lock is released, since that may run a user's code.
+        let _replaced;
+        let mut sockets = lock(&self.sockets);
+        if let Some(socket) = sockets.get(name).and_then(Weak::upgrade) {
+            return socket;
+        }
+        let id = self.driver.register_namespace(name);
+        _replaced = options.auth.and_then(|auth| self.driver.set_auth(id, auth));
+        self.driver.run(|core, _| core.set_retries(id, options.retries));
+        let socket = Arc::new(SharedNamespace {
+            connection: Arc::clone(self),
+            id,
+            name: name.into(),
+            ack_timeout: options.ack_timeout,
+        });
+        sockets.insert(Arc::clone(&socket.name), Arc::downgrade(&socket));
+        socket
+    }
+
+    /// Whether there is a socket of the namespace of this name, which has its leading slash.
+    pub(super) fn has_socket(&self, name: &str) -> bool {
+        // Not by an upgrade: dropping the last reference needs the lock that is held here.
+        lock(&self.sockets).get(name).is_some_and(|socket| socket.strong_count() > 0)
+    }
+
+    /// The last reference to a socket is gone.
+    fn forget(&self, id: NamespaceId, name: &str) {
+        // Dropped after the lock is released, since that may run a user's code.
+        let _of_user;
+        let mut sockets = lock(&self.sockets);
+        if sockets.get(name).is_some_and(|socket| socket.strong_count() > 0) {
+            // There is a new one meanwhile.
+            return;
+        }
+        sockets.remove(name);
+        _of_user = self.driver.forget(id);
+    }
+}
+
+impl SharedNamespace {
+    pub(super) fn driver(&self) -> &Driver {
+        &self.connection.driver
+    }
+}
+
+impl Drop for SharedConnection {
+    fn drop(&mut self) {
+        self.driver.shut_down();
+    }
+}
+
+impl Drop for SharedNamespace {
+    fn drop(&mut self) {
+        self.connection.forget(self.id, &self.name);
+    }
+}

@@ -1,0 +1,53 @@
+//! From a connection to the sockets of its namespaces.
+
+use super::Socket;
+use crate::client::manager::Manager;
+use crate::client::socket_options::SocketOptions;
+use crate::error::{Error, ErrorKind, Result};
+
+impl Manager {
+    /// The socket of a namespace, which starts to connect. A second call gives the same socket.
+    ///
+    /// Where the connection was built with [`ack_timeout`](crate::Builder::ack_timeout) and
+    /// [`retries`](crate::Builder::retries), they hold for this socket too; `auth` does not.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidOption`] for a name that no server can have: one with a comma.
+    pub fn socket(&self, namespace: &str) -> Result<Socket> {
+        let mut options = SocketOptions::new();
+        options.ack_timeout = self.shared().ack_timeout;
+        options.retries = self.shared().retries;
+        self.socket_with(namespace, options)
+    }
+
+    /// The socket of a namespace, with options of its own. Where there is one already, that is
+    /// given, and the options have no effect but that of
+    /// [`auto_connect`](SocketOptions::auto_connect).
+    ///
+    /// # Errors
+    ///
+    /// As [`Manager::socket`], and [`ErrorKind::Payload`] for the auth value.
+    pub fn socket_with(&self, namespace: &str, options: SocketOptions) -> Result<Socket> {
+        options.check()?;
+        let name = normal_name(namespace)?;
+        let auto_connect = options.auto_connect;
+        let socket = Socket::of(self.shared().find_or_make(&name, options));
+        if auto_connect {
+            socket.connect();
+        }
+        Ok(socket)
+    }
+}
+
+/// With a leading slash.
+fn normal_name(namespace: &str) -> Result<String> {
+    if namespace.contains(',') || namespace.chars().any(char::is_control) {
+        return Err(Error::new(
+            ErrorKind::InvalidOption,
+            format!("a namespace cannot have the name {namespace:?}"),
+        )
+        .with_hint("a comma or a control character would break the protocol"));
+    }
+    if namespace.starts_with('/') { Ok(namespace.to_owned()) } else { Ok(format!("/{namespace}")) }
+}
