@@ -33,7 +33,7 @@ struct Poller<'a> {
 
 impl Poller<'_> {
     fn run(&self, mut request: Request) -> Result<()> {
-        let http = self.driver.net.http(self.signal);
+        let http = Http::new(&self.driver.net, self.signal);
         let dialect = self.receive_first(http.get(&request)?)?;
         let mut posting = false;
         loop {
@@ -121,7 +121,7 @@ impl Poller<'_> {
         let link = self.link;
         let sid = sid.to_owned();
         self.driver.start(link, Side::Writer, "siot-post", move |signal| {
-            let http = driver.net.http(&signal);
+            let http = Http::new(&driver.net, &signal);
             if let Err(error) = post(&driver, link, dialect, &sid, &http, &signal) {
                 driver.lose(link, Loss::Failed(error));
             }

@@ -16,9 +16,9 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use ureq::{Agent, AsSendBody, Body as HttpBody};
 
 use self::transport::{Dialer, KeepAlive, agent};
-use super::Net;
 use super::cookies::Jar;
 use super::headers::{AGENT, checked};
+use super::network::Net;
 use super::request::Request;
 use super::signal::{Signal, cancelled};
 use super::status::{HUNG_UP, Refusal};
@@ -52,7 +52,8 @@ pub(crate) struct Response {
 }
 
 impl Http {
-    pub(super) fn new(net: &Arc<Net>, signal: &Arc<Signal>) -> Self {
+    /// Prepares requests to one server; the first of them dials.
+    pub(crate) fn new(net: &Arc<Net>, signal: &Arc<Signal>) -> Self {
         let server = Arc::new(OnceLock::new());
         let keep_alive = Arc::new(KeepAlive::default());
         let answered = Arc::new(AtomicBool::new(false));

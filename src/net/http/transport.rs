@@ -13,7 +13,7 @@ use ureq::unversioned::transport::{
 use ureq::{Agent, Error as HttpError};
 
 use crate::error::{Error, ErrorKind, Stage};
-use crate::net::Net;
+use crate::net::network::Net;
 use crate::net::signal::Signal;
 use crate::net::stream::Stream;
 use crate::net::tls::late_refusal;

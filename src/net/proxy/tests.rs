@@ -6,6 +6,7 @@ use std::sync::mpsc::channel;
 use std::thread::JoinHandle;
 
 use super::*;
+use crate::error::Stage;
 use crate::net::testing::{LIMIT, accept, cancel_ends, header, read_head, signal, silent, spawn};
 use crate::net::{Net, NetOptions, Request};
 use crate::options::Timeouts;

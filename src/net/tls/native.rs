@@ -13,10 +13,11 @@ use base64::engine::general_purpose::STANDARD;
 use native_tls::{Certificate, HandshakeError, Identity, Protocol, TlsStream};
 use rustix::event::PollFlags;
 
-use super::{Refused, material, tls_error, unsupported};
+use super::material;
+use super::refused::{Refused, tls_error, unsupported};
 use crate::error::{Error, ErrorKind, Result};
+use crate::net::nonblocking::{retry, would_block, write_all_that_fits};
 use crate::net::signal::Signal;
-use crate::net::stream::{retry, would_block, write_all_that_fits};
 use crate::options::{Tls, TlsVersion};
 
 /// How to call it in an error.

@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use super::TlsConnector;
+use super::connector::TlsConnector;
 use crate::error::{Error, Result};
 use crate::net::signal::Signal;
 use crate::options::Tls;

@@ -14,10 +14,10 @@ use ::rustls::{ClientConfig, ClientConnection, Error as RustlsError};
 use rustix::event::PollFlags;
 
 use self::clock::Floored;
-use super::tls_error;
+use super::refused::tls_error;
 use crate::error::{Error, Result};
+use crate::net::nonblocking::{retry, would_block};
 use crate::net::signal::Signal;
-use crate::net::stream::{retry, would_block};
 use crate::options::Tls;
 
 /// A configuration, which holds the sessions to resume.

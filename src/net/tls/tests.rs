@@ -4,6 +4,7 @@ mod options;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener};
+use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::thread::JoinHandle;
 
@@ -16,13 +17,15 @@ use rcgen::{
     date_time_ymd,
 };
 
-use super::*;
-use crate::error::Stage;
+use crate::error::{ErrorKind, Result, Stage};
+#[cfg(feature = "polling")]
+use crate::net::Http;
 use crate::net::testing::{
     LIMIT, accept, assert_cancelled, cancel_ends, net_with, request_to, signal, silent, spawn,
 };
 use crate::net::websocket::Received;
-use crate::net::{Net, NetOptions, Request, WebSocket};
+use crate::net::{Net, NetOptions, Request, Signal, WebSocket};
+use crate::options::{Tls, TlsBackend};
 use crate::proto::dialect::Frame;
 
 type TlsStream = StreamOwned<ServerConnection, std::net::TcpStream>;
@@ -445,7 +448,7 @@ fn an_end_without_the_end_of_tls_is_never_the_end_of_a_body() {
                 stream.sock.shutdown(Shutdown::Write).unwrap();
                 stream
             });
-            let mut response = net_with(tls.clone()).http(&signal()).get(&request).unwrap();
+            let mut response = Http::new(&net_with(tls.clone()), &signal()).get(&request).unwrap();
             let result = response.body.read_to_end(&mut Vec::new());
             // The platform's library cannot tell, and so no such body is trusted.
             let trusted = clean && tls.backend == Some(TlsBackend::Rustls);
@@ -470,7 +473,7 @@ fn encrypted_requests_share_a_connection() {
                 stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").unwrap();
             }
         });
-        let http = net_with(tls).http(&signal());
+        let http = Http::new(&net_with(tls), &signal());
         for _ in 0..3 {
             let bytes = Bytes::from_static(b"4x");
             http.post(&request, crate::proto::dialect::Body { binary: false, bytes }).unwrap();

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::net::date;
-use crate::net::tls::tls_error;
+use crate::net::tls::refused::tls_error;
 
 /// How many certificates of a chain may begin one after the other.
 const MAX_STEPS: usize = 8;

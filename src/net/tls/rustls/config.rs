@@ -15,7 +15,8 @@ use rustls::{
 use super::clock::Floored;
 use crate::error::{Error, ErrorKind, Result};
 use crate::net::tls::material::{self, Identity, Material};
-use crate::net::tls::{system, unsupported};
+use crate::net::tls::refused::unsupported;
+use crate::net::tls::system;
 use crate::options::{Tls, TlsVersion};
 
 /// How many servers' sessions are kept: a manager has one server, behind some addresses.

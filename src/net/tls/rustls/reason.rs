@@ -3,7 +3,7 @@
 use rustls::{AlertDescription, CertificateError, Error as RustlsError};
 
 use crate::error::Error;
-use crate::net::tls::{Refused, tls_error};
+use crate::net::tls::refused::{Refused, tls_error};
 
 /// Names the reason for which a handshake failed; `name` is the server's.
 pub(super) fn explain(error: RustlsError, name: &str) -> Error {
