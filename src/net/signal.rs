@@ -4,15 +4,15 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind, Reached, Result, Stage};
-use crate::sync::lock::log_later;
+use crate::sync::lock::{Locked, lock, log_later};
 
 /// Ends the waits of one connection's threads.
 ///
@@ -165,8 +165,8 @@ impl Signal {
         Ok(Some(left))
     }
 
-    fn progress(&self) -> MutexGuard<'_, Progress> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    fn progress(&self) -> Locked<'_, Progress> {
+        lock(&self.progress)
     }
 
     /// Blocks until a wake-up or the cancellation.

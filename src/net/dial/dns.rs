@@ -3,13 +3,14 @@
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use rustix::event::PollFlags;
 
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::net::signal::{Signal, event_descriptor, raise};
+use crate::sync::lock::lock;
 
 /// Looks up names, one at a time: a name server that never answers holds one thread, not one
 /// for each attempt.
@@ -64,7 +65,7 @@ impl Resolver {
         port: u16,
         ask: fn(&str, u16) -> io::Result<Vec<SocketAddr>>,
     ) -> Result<Arc<LookUp>> {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = lock(&self.running);
         if let Some(look_up) = running.as_ref().filter(|look_up| !look_up.is_done()) {
             return Ok(Arc::clone(look_up));
         }
@@ -97,17 +98,16 @@ impl LookUp {
                 .with_source(error)
                 .with_hint("is the name right, and is there a network with a name server?")),
         };
-        *self.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+        *lock(&self.result) = Some(result);
         raise(&self.done);
     }
 
     fn is_done(&self) -> bool {
-        self.result.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        lock(&self.result).is_some()
     }
 
     fn result(&self) -> Result<Vec<SocketAddr>> {
-        let result = self.result.lock().unwrap_or_else(PoisonError::into_inner);
-        result.clone().unwrap_or_else(|| Err(self.error("got no answer")))
+        lock(&self.result).clone().unwrap_or_else(|| Err(self.error("got no answer")))
     }
 
     fn error(&self, what: &str) -> Error {

@@ -1,6 +1,6 @@
 //! Verifying certificates on a device whose clock is known to be wrong.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustls::client::WebPkiServerVerifier;
@@ -8,11 +8,10 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, Error as RustlsError, SignatureScheme};
 
-use std::sync::Arc;
-
 use crate::error::Error;
 use crate::net::date;
 use crate::net::tls::refused::tls_error;
+use crate::sync::lock::lock;
 
 /// How many certificates of a chain may begin one after the other.
 const MAX_STEPS: usize = 8;
@@ -47,7 +46,7 @@ impl Floored {
     }
 
     fn seen(&self) -> Duration {
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.seen)
     }
 }
 
@@ -80,7 +79,7 @@ impl ServerCertVerifier for Floored {
                 }
                 Err(error) => return Err(error),
                 Ok(verified) => {
-                    *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = time;
+                    *lock(&self.seen) = time;
                     return Ok(verified);
                 }
             }
