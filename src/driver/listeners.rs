@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, Sender};
 use super::dispatch::{Call, Dispatcher, EventCallback};
 use crate::event::Event;
 use crate::event::status::Status;
-use crate::net::Signal;
+use crate::net::Waker;
 use crate::options::{Limits, WhenFull};
 use crate::sync::budget::{Budget, Permit};
 use crate::sync::lock::log_later;
@@ -254,18 +254,18 @@ pub(super) struct Inbox {
     budget: Arc<Budget>,
     policy: WhenFull,
     /// Whom to wake when there is room again. During an upgrade both transports may wait.
-    waiting: Arc<Mutex<Vec<Weak<Signal>>>>,
+    waiting: Arc<Mutex<Vec<Weak<Waker>>>>,
     dropped: AtomicUsize,
     warned: AtomicBool,
 }
 
 impl Inbox {
     pub(super) fn new(limits: &Limits) -> Self {
-        let waiting: Arc<Mutex<Vec<Weak<Signal>>>> = Arc::default();
+        let waiting: Arc<Mutex<Vec<Weak<Waker>>>> = Arc::default();
         let to_wake = Arc::clone(&waiting);
         let resume = move || {
-            for signal in lock(&to_wake).drain(..).filter_map(|signal| signal.upgrade()) {
-                signal.wake();
+            for waker in lock(&to_wake).drain(..).filter_map(|waker| waker.upgrade()) {
+                waker.wake();
             }
         };
         let budget = Budget::new(limits.receive_events, limits.receive_bytes, resume);
@@ -278,8 +278,8 @@ impl Inbox {
         }
     }
 
-    /// Whether the reader behind this signal has to wait. It is woken when it can go on.
-    pub(super) fn must_wait(&self, reader: &Arc<Signal>) -> bool {
+    /// Whether the reader behind this waker has to wait. It is woken when it can go on.
+    pub(super) fn must_wait(&self, reader: &Arc<Waker>) -> bool {
         if self.policy != WhenFull::Wait || !self.budget.is_full() {
             return false;
         }

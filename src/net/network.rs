@@ -3,12 +3,12 @@
 use std::net::TcpStream;
 use std::sync::Arc;
 
+use super::attempt::Attempt;
 use super::cookies::Jar;
 use super::dial::Dialler;
 use super::dial::dns::Resolver;
 use super::proxy::{self, Proxies};
 use super::request::Request;
-use super::signal::Signal;
 use super::stream::Stream;
 use super::tls::reload::Reloading;
 use super::websocket::WebSocket;
@@ -72,20 +72,20 @@ impl Net {
     }
 
     /// Opens a WebSocket.
-    pub(crate) fn websocket(&self, request: &Request, signal: &Arc<Signal>) -> Result<WebSocket> {
-        signal.begin();
+    pub(crate) fn websocket(&self, request: &Request, attempt: &Arc<Attempt>) -> Result<WebSocket> {
+        attempt.begin();
         // Before dialling: a header that cannot be sent fails even when the server is away.
         let upgrade = upgrade_request(request, &self.subprotocols, self.jar.as_ref())?;
         let open = || {
-            let stream = self.stream(&request.endpoint, signal)?;
-            signal.enter(Stage::Http, self.dialler.timeouts.http);
+            let stream = self.stream(&request.endpoint, attempt)?;
+            attempt.enter(Stage::Http, self.dialler.timeouts.http);
             let note = |headers: &::http::HeaderMap| self.note_cookies(request, headers);
             let secrets = request.secrets();
             let websocket = WebSocket::open(stream, upgrade, self.max_message, &secrets, note)?;
-            signal.enter(Stage::Engine, None);
+            attempt.enter(Stage::Engine, None);
             Ok(websocket)
         };
-        open().map_err(|error| signal.describe(error))
+        open().map_err(|error| attempt.describe(error))
     }
 
     /// Takes the cookies out of an answer, if there is a jar for them.
@@ -96,30 +96,30 @@ impl Net {
     }
 
     /// Dials an endpoint.
-    pub(super) fn stream(&self, endpoint: &Endpoint, signal: &Arc<Signal>) -> Result<Stream> {
+    pub(super) fn stream(&self, endpoint: &Endpoint, attempt: &Arc<Attempt>) -> Result<Stream> {
         if !endpoint.secure {
-            return Ok(Stream::plain(self.dial(endpoint, signal)?, signal));
+            return Ok(Stream::plain(self.dial(endpoint, attempt)?, attempt));
         }
-        let tls = self.tls.for_attempt(signal)?;
-        let socket = self.dial(endpoint, signal)?;
-        signal.enter(Stage::Tls, self.dialler.timeouts.tls);
-        let stream = tls.connect(socket, endpoint, signal)?;
-        signal.lift_limit();
+        let tls = self.tls.for_attempt(attempt)?;
+        let socket = self.dial(endpoint, attempt)?;
+        attempt.enter(Stage::Tls, self.dialler.timeouts.tls);
+        let stream = tls.connect(socket, endpoint, attempt)?;
+        attempt.lift_limit();
         Ok(stream)
     }
 
     /// Connects to an endpoint, directly or through a proxy.
-    fn dial(&self, endpoint: &Endpoint, signal: &Signal) -> Result<TcpStream> {
+    fn dial(&self, endpoint: &Endpoint, attempt: &Attempt) -> Result<TcpStream> {
         let Some(proxy) = self.proxies.for_endpoint(endpoint) else {
-            return self.dialler.dial(&endpoint.host, endpoint.port, signal);
+            return self.dialler.dial(&endpoint.host, endpoint.port, attempt);
         };
         let socket = self
             .dialler
-            .dial(&proxy.host, proxy.port, signal)
+            .dial(&proxy.host, proxy.port, attempt)
             .map_err(|error| proxy::unreachable(proxy, error))?;
-        signal.enter(Stage::Proxy, self.dialler.timeouts.proxy);
-        proxy::open_tunnel(&socket, proxy, endpoint, signal)?;
-        signal.lift_limit();
+        attempt.enter(Stage::Proxy, self.dialler.timeouts.proxy);
+        proxy::open_tunnel(&socket, proxy, endpoint, attempt)?;
+        attempt.lift_limit();
         Ok(socket)
     }
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use rustix::event::PollFlags;
 
+use super::attempt::Attempt;
 use super::nonblocking::{retry, would_block, write_all_that_fits};
-use super::signal::Signal;
 #[cfg(feature = "native-tls")]
 use super::tls::native::NativeStream;
 #[cfg(feature = "rustls")]
@@ -22,7 +22,7 @@ use crate::error::Result;
 #[derive(Debug)]
 pub(super) struct Stream {
     layer: Layer,
-    signal: Arc<Signal>,
+    attempt: Arc<Attempt>,
     full: bool,
 }
 
@@ -38,34 +38,34 @@ enum Layer {
 
 impl Stream {
     /// A stream without encryption, over a non-blocking socket.
-    pub(super) fn plain(socket: TcpStream, signal: &Arc<Signal>) -> Self {
-        Self::new(Layer::Plain(Arc::new(socket)), signal)
+    pub(super) fn plain(socket: TcpStream, attempt: &Arc<Attempt>) -> Self {
+        Self::new(Layer::Plain(Arc::new(socket)), attempt)
     }
 
     /// An encrypted stream.
     #[cfg(feature = "rustls")]
-    pub(super) fn rustls(stream: RustlsStream, signal: &Arc<Signal>) -> Self {
-        Self::new(Layer::Rustls(Box::new(stream)), signal)
+    pub(super) fn rustls(stream: RustlsStream, attempt: &Arc<Attempt>) -> Self {
+        Self::new(Layer::Rustls(Box::new(stream)), attempt)
     }
 
     /// An encrypted stream.
     #[cfg(feature = "native-tls")]
-    pub(super) fn native(stream: NativeStream, signal: &Arc<Signal>) -> Self {
-        Self::new(Layer::Native(Box::new(stream)), signal)
+    pub(super) fn native(stream: NativeStream, attempt: &Arc<Attempt>) -> Self {
+        Self::new(Layer::Native(Box::new(stream)), attempt)
     }
 
-    fn new(layer: Layer, signal: &Arc<Signal>) -> Self {
-        Self { layer, signal: Arc::clone(signal), full: false }
+    fn new(layer: Layer, attempt: &Arc<Attempt>) -> Self {
+        Self { layer, attempt: Arc::clone(attempt), full: false }
     }
 
     /// Whose cancellation ends the waits.
-    pub(super) fn signal(&self) -> &Arc<Signal> {
-        &self.signal
+    pub(super) fn attempt(&self) -> &Arc<Attempt> {
+        &self.attempt
     }
 
     /// Blocks until what last would have blocked can go on.
     pub(super) fn wait(&self) -> Result<()> {
-        self.signal.wait_for_io(self.as_fd(), self.flags(!self.full, false))
+        self.attempt.wait_for_io(self.as_fd(), self.flags(!self.full, false))
     }
 
     /// The socket itself, to wait for while somebody else has the stream.
@@ -121,12 +121,16 @@ impl Stream {
 
     /// An error when the cancellation is what made a call fail.
     pub(super) fn check_cancelled(&self) -> Result<()> {
-        self.signal.check()
+        self.attempt.waker().check()
     }
 
     /// Ends a read or write that an endless supply of bytes would keep from ever blocking.
     fn check(&self) -> io::Result<()> {
-        if self.signal.is_cancelled() { Err(io::Error::other("cancelled")) } else { Ok(()) }
+        if self.attempt.waker().is_cancelled() {
+            Err(io::Error::other("cancelled"))
+        } else {
+            Ok(())
+        }
     }
 }
 

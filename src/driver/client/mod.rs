@@ -34,7 +34,7 @@ use crate::driver::timer::{self, Expire};
 use crate::error::{Error, Result};
 use crate::event::status::{ManagerEvent, Status};
 use crate::event::{AckReply, Event};
-use crate::net::{Net, Signal};
+use crate::net::{Net, Waker};
 use crate::options::ManagerOptions;
 use crate::payload::Payload;
 #[cfg(feature = "polling")]
@@ -80,8 +80,8 @@ pub(crate) struct Monitor {
 
 /// What is done after the locks are released.
 enum Action {
-    Wake(Arc<Signal>),
-    Write(SharedWire, Arc<Signal>),
+    Wake(Arc<Waker>),
+    Write(SharedWire, Arc<Waker>),
     Dial {
         link: LinkId,
         upgrade: bool,
@@ -308,8 +308,8 @@ impl Driver {
     fn act(&self, actions: Vec<Action>) {
         for action in actions {
             match action {
-                Action::Wake(signal) => signal.wake(),
-                Action::Write(wire, signal) => wire.write_or_wake(self, &signal),
+                Action::Wake(waker) => waker.wake(),
+                Action::Write(wire, waker) => wire.write_or_wake(self, &waker),
                 Action::Dial { link, upgrade, polling, sid } => {
                     self.dial(link, upgrade, polling, sid.as_deref());
                 }

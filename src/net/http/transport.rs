@@ -13,8 +13,8 @@ use ureq::unversioned::transport::{
 use ureq::{Agent, Error as HttpError};
 
 use crate::error::{Error, ErrorKind, Stage};
+use crate::net::attempt::Attempt;
 use crate::net::network::Net;
-use crate::net::signal::Signal;
 use crate::net::stream::Stream;
 use crate::net::tls::late_refusal;
 use crate::options::endpoint::Endpoint;
@@ -47,7 +47,7 @@ pub(super) struct Dialer {
     /// zone of a link-local address.
     pub(super) server: Arc<OnceLock<Endpoint>>,
     pub(super) keep_alive: Arc<KeepAlive>,
-    pub(super) signal: Arc<Signal>,
+    pub(super) attempt: Arc<Attempt>,
     /// Whether there was an answer already.
     pub(super) answered: Arc<AtomicBool>,
 }
@@ -72,9 +72,9 @@ impl Connector for Dialer {
         let server = self.server.get().ok_or(HttpError::ConnectionFailed)?;
         let stream = self
             .net
-            .stream(server, &self.signal)
+            .stream(server, &self.attempt)
             .map_err(|error| HttpError::Other(Box::new(error)))?;
-        self.signal.enter(Stage::Http, self.first_limit());
+        self.attempt.enter(Stage::Http, self.first_limit());
         Ok(Some(Connection {
             stream,
             secure: server.secure,

@@ -7,8 +7,8 @@ use std::os::fd::AsFd;
 use rustix::event::PollFlags;
 
 use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::net::attempt::Attempt;
 use crate::net::nonblocking::retry;
-use crate::net::signal::Signal;
 use crate::options::Proxy;
 
 /// An error of the way through a proxy.
@@ -20,7 +20,7 @@ pub(super) fn proxy_error(what: String) -> Error {
 pub(super) struct Channel<'a> {
     pub(super) socket: &'a TcpStream,
     pub(super) proxy: &'a Proxy,
-    pub(super) signal: &'a Signal,
+    pub(super) attempt: &'a Attempt,
 }
 
 impl Channel<'_> {
@@ -57,7 +57,7 @@ impl Channel<'_> {
 
     fn wait_out(&self, error: io::Error, flags: PollFlags) -> Result<()> {
         if error.kind() == io::ErrorKind::WouldBlock {
-            return self.signal.wait_for_io(self.socket.as_fd(), flags);
+            return self.attempt.wait_for_io(self.socket.as_fd(), flags);
         }
         Err(self.error("was lost before it answered").with_source(error))
     }

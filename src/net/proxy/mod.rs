@@ -9,7 +9,7 @@ use std::net::TcpStream;
 
 use self::channel::{Channel, proxy_error};
 pub(super) use self::environment::Environment;
-use super::signal::Signal;
+use super::attempt::Attempt;
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::endpoint::Endpoint;
 use crate::options::proxy::Protocol;
@@ -55,9 +55,9 @@ pub(super) fn open_tunnel(
     socket: &TcpStream,
     proxy: &Proxy,
     endpoint: &Endpoint,
-    signal: &Signal,
+    attempt: &Attempt,
 ) -> Result<()> {
-    let mut channel = Channel { socket, proxy, signal };
+    let mut channel = Channel { socket, proxy, attempt };
     match proxy.protocol {
         Protocol::Http => http::connect(&mut channel, endpoint),
         Protocol::Socks5 => socks::connect(&mut channel, endpoint),

@@ -8,7 +8,7 @@ use super::native;
 #[cfg(feature = "rustls")]
 use super::rustls;
 use crate::error::{Error, ErrorKind, Result};
-use crate::net::signal::Signal;
+use crate::net::attempt::Attempt;
 use crate::net::stream::Stream;
 use crate::options::endpoint::Endpoint;
 use crate::options::{Tls, TlsBackend};
@@ -51,7 +51,7 @@ impl TlsConnector {
         &self,
         socket: TcpStream,
         endpoint: &Endpoint,
-        signal: &Arc<Signal>,
+        attempt: &Arc<Attempt>,
     ) -> Result<Stream> {
         let name = self.server_name.as_deref().unwrap_or_else(|| endpoint.host_without_zone());
         if self.accept_invalid {
@@ -63,11 +63,11 @@ impl TlsConnector {
         match self.backend {
             #[cfg(feature = "rustls")]
             Backend::Rustls(ref connector) => {
-                Ok(Stream::rustls(connector.connect(Arc::new(socket), name, signal)?, signal))
+                Ok(Stream::rustls(connector.connect(Arc::new(socket), name, attempt)?, attempt))
             }
             #[cfg(feature = "native-tls")]
             Backend::Native(ref connector) => {
-                Ok(Stream::native(connector.connect(Arc::new(socket), name, signal)?, signal))
+                Ok(Stream::native(connector.connect(Arc::new(socket), name, attempt)?, attempt))
             }
         }
     }

@@ -16,8 +16,8 @@ use rustix::event::PollFlags;
 use super::material;
 use super::refused::{Refused, tls_error, unsupported};
 use crate::error::{Error, ErrorKind, Result};
+use crate::net::attempt::Attempt;
 use crate::net::nonblocking::{retry, would_block, write_all_that_fits};
-use crate::net::signal::Signal;
 use crate::options::{Tls, TlsVersion};
 
 /// How to call it in an error.
@@ -82,7 +82,7 @@ impl Connector {
         &self,
         socket: Arc<TcpStream>,
         name: &str,
-        signal: &Signal,
+        attempt: &Attempt,
     ) -> Result<NativeStream> {
         let mut result = self.connector.connect(name, Noting { socket, full: false });
         loop {
@@ -94,7 +94,7 @@ impl Connector {
                 Err(HandshakeError::WouldBlock(handshake)) => {
                     let Noting { socket, full } = handshake.get_ref();
                     let flags = if *full { PollFlags::OUT } else { PollFlags::IN };
-                    signal.wait_for_io(socket.as_fd(), flags)?;
+                    attempt.wait_for_io(socket.as_fd(), flags)?;
                     handshake.handshake()
                 }
             };

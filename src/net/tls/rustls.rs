@@ -16,8 +16,8 @@ use rustix::event::PollFlags;
 use self::clock::Floored;
 use super::refused::tls_error;
 use crate::error::{Error, Result};
+use crate::net::attempt::Attempt;
 use crate::net::nonblocking::{retry, would_block};
-use crate::net::signal::Signal;
 use crate::options::Tls;
 
 /// A configuration, which holds the sessions to resume.
@@ -47,26 +47,26 @@ impl Connector {
         &self,
         socket: Arc<TcpStream>,
         name: &str,
-        signal: &Signal,
+        attempt: &Attempt,
     ) -> Result<RustlsStream> {
         let server = ServerName::try_from(name.to_owned()).map_err(|error| {
             tls_error(format!("`{name}` is no name that a certificate can have")).with_source(error)
         })?;
         if let Some(suspicion) = self.floored.as_ref().and_then(|floored| floored.suspicion()) {
-            signal.warn(suspicion);
+            attempt.warn(suspicion);
         }
         let connection = ClientConnection::new(Arc::clone(&self.config), server)
             .map_err(|error| reason::explain(error, name))?;
         let mut stream = RustlsStream { connection, socket };
         while stream.connection.is_handshaking() || stream.connection.wants_write() {
-            signal.check()?;
+            attempt.waker().check()?;
             let (result, flags) = if stream.connection.wants_write() {
                 (stream.push(), PollFlags::OUT)
             } else {
                 (stream.pull(), PollFlags::IN)
             };
             if would_block(&result) {
-                signal.wait_for_io(stream.socket.as_fd(), flags)?;
+                attempt.wait_for_io(stream.socket.as_fd(), flags)?;
             } else {
                 result.map_err(|error| handshake_error(error, name))?;
             }
