@@ -3,6 +3,7 @@
 //! But for the limits of `Timeouts`, no call here has a deadline of its own: whoever starts one
 //! holds its [`Waker`] and may cancel it from another thread, upon which it returns at once.
 
+mod address;
 pub(crate) mod attempt;
 mod cookies;
 mod date;
@@ -23,6 +24,7 @@ mod tls;
 mod waker;
 pub(crate) mod websocket;
 
+pub(crate) use self::address::{Address, CacheBuster, ExtraHeader};
 pub(crate) use self::attempt::Attempt;
 pub(crate) use self::headers::check_header;
 #[cfg(feature = "polling")]

@@ -38,9 +38,9 @@ const NAME_REVISIONS: [&str; 5] = [
 /// users. It is not for deciding anything.
 const NAME_NUMBERS: [&str; 5] = [
     "client/manager.rs",
-    "driver/client/address.rs",
     "driver/client/link.rs",
     "driver/client/mod.rs",
+    "net/address.rs",
     "proto/dialect/v4.rs",
 ];
 

@@ -2,7 +2,6 @@
 //! the lock, calls one verb, drains the outputs, and releases. Under the lock there is no I/O that
 //! can block and no user code.
 
-mod address;
 mod asking;
 mod link;
 mod listening;
@@ -17,7 +16,6 @@ mod wire;
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, Weak};
 
-pub(crate) use self::address::{Address, Header, Timestamps};
 use self::link::Link;
 use self::observing::Observers;
 use self::wire::SharedWire;
@@ -34,7 +32,7 @@ use crate::driver::timer::{self, Expire};
 use crate::error::{Error, Result};
 use crate::event::status::{ManagerEvent, Status};
 use crate::event::{AckReply, Event};
-use crate::net::{Net, Waker};
+use crate::net::{Address, CacheBuster, Net, Waker};
 use crate::options::ManagerOptions;
 use crate::payload::Payload;
 #[cfg(feature = "polling")]
@@ -282,9 +280,9 @@ impl Driver {
         Arc::clone(&lock(&self.address))
     }
 
-    /// Which requests carry a timestamp.
-    pub(crate) fn timestamps(&self) -> Timestamps {
-        self.address().timestamps.clone()
+    /// Which requests carry a parameter against caches.
+    pub(crate) fn cache_buster(&self) -> CacheBuster {
+        self.address().cache_buster.clone()
     }
 
     /// Changes where requests lead and what they carry, from the next one on.
