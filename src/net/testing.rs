@@ -32,7 +32,7 @@ pub(super) fn net_with(tls: Tls) -> Arc<Net> {
     Arc::new(Net::new(options).unwrap())
 }
 
-/// A attempt that nobody has used yet.
+/// An attempt that nobody has used yet.
 pub(super) fn attempt() -> Arc<Attempt> {
     Arc::new(Attempt::new(Arc::new(Waker::new().unwrap()), None))
 }

@@ -11,7 +11,7 @@ use super::attempt::Attempt;
 use crate::error::{Result, Stage};
 use crate::options::{TcpOptions, Timeouts};
 
-/// Dials, the same way every time.
+/// Connects to hosts with the options of one manager.
 #[derive(Debug, Default)]
 pub(super) struct Dialler {
     pub(super) resolver: Resolver,

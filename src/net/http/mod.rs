@@ -15,7 +15,7 @@ use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, USER_A
 use http::{HeaderMap, HeaderValue, StatusCode};
 use ureq::{Agent, AsSendBody, Body as HttpBody};
 
-use self::transport::{Dialer, KeepAlive, agent};
+use self::transport::{KeepAlive, StreamConnector, agent};
 use super::attempt::Attempt;
 use super::cookies::Jar;
 use super::headers::{AGENT, checked};
@@ -58,7 +58,7 @@ impl Http {
         let server = Arc::new(OnceLock::new());
         let keep_alive = Arc::new(KeepAlive::default());
         let answered = Arc::new(AtomicBool::new(false));
-        let dialer = Dialer {
+        let connector = StreamConnector {
             net: Arc::clone(net),
             answered: Arc::clone(&answered),
             server: Arc::clone(&server),
@@ -66,7 +66,7 @@ impl Http {
             attempt: Arc::clone(attempt),
         };
         Self {
-            agent: agent(dialer),
+            agent: agent(connector),
             net: Arc::clone(net),
             answered,
             server,

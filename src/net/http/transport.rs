@@ -27,7 +27,7 @@ const BUFFER: usize = 16 * 1024;
 const MAX_IDLE: Duration = Duration::from_secs(60);
 
 /// An agent that does nothing on its own account: no redirection, no proxy, no deadline.
-pub(super) fn agent(dialer: Dialer) -> Agent {
+pub(super) fn agent(connector: StreamConnector) -> Agent {
     let config = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
@@ -36,12 +36,12 @@ pub(super) fn agent(dialer: Dialer) -> Agent {
         .max_idle_connections_per_host(2)
         .max_idle_age(MAX_IDLE)
         .build();
-    Agent::with_parts(config, dialer, NoResolver)
+    Agent::with_parts(config, connector, NoResolver)
 }
 
-/// Makes connections the way the rest of this floor does.
+/// Gives ureq streams that are dialled as those of WebSockets are.
 #[derive(Debug)]
-pub(super) struct Dialer {
+pub(super) struct StreamConnector {
     pub(super) net: Arc<Net>,
     /// The one server that is dialled, which a URI cannot fully name: it has no place for the
     /// zone of a link-local address.
@@ -52,7 +52,7 @@ pub(super) struct Dialer {
     pub(super) answered: Arc<AtomicBool>,
 }
 
-impl Dialer {
+impl StreamConnector {
     /// The limit of the first request, which the server answers at once. Later ones may wait for
     /// packets.
     fn first_limit(&self) -> Option<Duration> {
@@ -61,7 +61,7 @@ impl Dialer {
     }
 }
 
-impl Connector for Dialer {
+impl Connector for StreamConnector {
     type Out = Connection;
 
     fn connect(
@@ -198,7 +198,7 @@ fn lost(error: io::Error) -> Error {
     })
 }
 
-/// No resolver: the dialler looks up names itself.
+/// ureq is given no addresses: [`Net::stream`] looks up the name itself.
 #[derive(Debug)]
 struct NoResolver;
 

@@ -26,9 +26,9 @@ pub(in crate::net) struct TlsConnector {
 #[derive(Debug)]
 enum Backend {
     #[cfg(feature = "rustls")]
-    Rustls(rustls::Connector),
+    Rustls(rustls::RustlsConnector),
     #[cfg(feature = "native-tls")]
-    Native(native::Connector),
+    Native(native::NativeConnector),
 }
 
 impl TlsConnector {
@@ -77,9 +77,9 @@ fn backend(options: &Tls) -> Result<Backend> {
     let default = if cfg!(feature = "rustls") { TlsBackend::Rustls } else { TlsBackend::Native };
     match options.backend.unwrap_or(default) {
         #[cfg(feature = "rustls")]
-        TlsBackend::Rustls => Ok(Backend::Rustls(rustls::Connector::new(options)?)),
+        TlsBackend::Rustls => Ok(Backend::Rustls(rustls::RustlsConnector::new(options)?)),
         #[cfg(feature = "native-tls")]
-        TlsBackend::Native => Ok(Backend::Native(native::Connector::new(options)?)),
+        TlsBackend::Native => Ok(Backend::Native(native::NativeConnector::new(options)?)),
         #[allow(unreachable_patterns)] // with both features
         other => Err(not_built_in(options.backend.map(|_| other))),
     }

@@ -2,11 +2,11 @@
 
 mod connector;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
+mod errors;
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod material;
 #[cfg(feature = "native-tls")]
 pub(super) mod native;
-#[cfg(any(feature = "rustls", feature = "native-tls"))]
-mod refused;
 pub(super) mod reload;
 #[cfg(feature = "rustls")]
 pub(super) mod rustls;

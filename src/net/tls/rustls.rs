@@ -13,8 +13,8 @@ use ::rustls::pki_types::ServerName;
 use ::rustls::{ClientConfig, ClientConnection, Error as RustlsError};
 use rustix::event::PollFlags;
 
-use self::clock::Floored;
-use super::refused::tls_error;
+use self::clock::FlooredVerifier;
+use super::errors::tls_error;
 use crate::error::{Error, Result};
 use crate::net::attempt::Attempt;
 use crate::net::nonblocking::{retry, would_block};
@@ -22,9 +22,9 @@ use crate::options::Tls;
 
 /// A configuration, which holds the sessions to resume.
 #[derive(Debug)]
-pub(super) struct Connector {
+pub(super) struct RustlsConnector {
     config: Arc<ClientConfig>,
-    floored: Option<Arc<Floored>>,
+    floored: Option<Arc<FlooredVerifier>>,
 }
 
 /// An encrypted connection.
@@ -37,7 +37,7 @@ pub(in crate::net) struct RustlsStream {
     socket: Arc<TcpStream>,
 }
 
-impl Connector {
+impl RustlsConnector {
     pub(super) fn new(options: &Tls) -> Result<Self> {
         let (config, floored) = config::client_config(options)?;
         Ok(Self { config: Arc::new(config), floored })

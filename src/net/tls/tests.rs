@@ -37,7 +37,7 @@ struct Authority {
 }
 
 /// A certificate with its key.
-struct Identity {
+struct Issued {
     chain: Vec<CertificateDer<'static>>,
     pem: String,
     key: KeyPair,
@@ -52,12 +52,12 @@ impl Authority {
         Self { cert: params.self_signed(&key).unwrap(), key }
     }
 
-    fn issue(&self, mut params: CertificateParams) -> Identity {
+    fn issue(&self, mut params: CertificateParams) -> Issued {
         // OpenSSL tells authorities of the same name apart by it.
         params.use_authority_key_identifier_extension = true;
         let key = KeyPair::generate().unwrap();
         let cert = params.signed_by(&key, &self.cert, &self.key).unwrap();
-        Identity { chain: vec![cert.der().clone()], pem: cert.pem(), key }
+        Issued { chain: vec![cert.der().clone()], pem: cert.pem(), key }
     }
 
     /// Options that trust this authority only, one for each library that is built in.
@@ -69,7 +69,7 @@ impl Authority {
     }
 }
 
-impl Identity {
+impl Issued {
     fn private_key(&self) -> PrivateKeyDer<'static> {
         PrivateKeyDer::try_from(self.key.serialize_der()).unwrap()
     }
@@ -87,7 +87,7 @@ fn for_host(host: &str) -> CertificateParams {
     CertificateParams::new(vec![host.to_owned()]).unwrap()
 }
 
-fn config(identity: &Identity, clients: Option<&Authority>) -> Arc<ServerConfig> {
+fn config(identity: &Issued, clients: Option<&Authority>) -> Arc<ServerConfig> {
     let provider = Arc::new(::rustls::crypto::ring::default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -151,7 +151,7 @@ fn round_trip(mut websocket: WebSocket, waker: &Waker, bytes: Vec<u8>) {
 }
 
 /// What a client with `tls` makes of a server with this certificate.
-fn outcome(tls: Tls, identity: &Identity) -> Result<()> {
+fn outcome(tls: Tls, identity: &Issued) -> Result<()> {
     let (request, server) = serve(config(identity, None), |_, accept| echo(accept));
     let attempt = attempt();
     let result = net_with(tls)
@@ -224,7 +224,7 @@ fn an_authority_that_is_not_given_is_not_trusted() {
 fn a_self_signed_certificate_is_refused_until_it_is_given() {
     let key = KeyPair::generate().unwrap();
     let cert = for_host("127.0.0.1").self_signed(&key).unwrap();
-    let identity = Identity { chain: vec![cert.der().clone()], pem: cert.pem(), key };
+    let identity = Issued { chain: vec![cert.der().clone()], pem: cert.pem(), key };
     for tls in backends() {
         let error = outcome(tls.clone(), &identity).unwrap_err();
         assert!(error.message().contains("not trusted"), "{tls:?}: {error}");

@@ -70,7 +70,7 @@ pub(super) fn shake_hands(
 ) -> Result<Vec<u8>> {
     let attempt = &Arc::clone(stream.attempt());
     let mut rest = Vec::new();
-    let answer = exchange(Head { stream, rest: &mut rest, line_is_empty: false }, upgrade)?;
+    let answer = exchange(HeadReader { stream, rest: &mut rest, line_is_empty: false }, upgrade)?;
     let error = match answer {
         Ok(response) => {
             note(response.headers());
@@ -87,7 +87,7 @@ pub(super) fn shake_hands(
 
 /// The answer, as tungstenite finds it.
 fn exchange(
-    head: Head<'_>,
+    head: HeadReader<'_>,
     upgrade: http::Request<()>,
 ) -> Result<std::result::Result<Response, WsError>> {
     // The WebSocket that comes of it is not used, nor are its buffers.
@@ -108,14 +108,14 @@ fn exchange(
     }
 }
 
-/// Reads up to the end of the answer's head, and keeps what comes behind it.
-struct Head<'a> {
+/// Reads to the end of the answer's head, and keeps apart what comes behind it.
+struct HeadReader<'a> {
     stream: &'a mut Stream,
     rest: &'a mut Vec<u8>,
     line_is_empty: bool,
 }
 
-impl Head<'_> {
+impl HeadReader<'_> {
     /// Looks for the empty line.
     fn ends_in(&mut self, bytes: &[u8]) -> Option<usize> {
         for (index, byte) in bytes.iter().enumerate() {
@@ -130,7 +130,7 @@ impl Head<'_> {
     }
 }
 
-impl Read for Head<'_> {
+impl Read for HeadReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if !self.rest.is_empty() {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "the answer has no head"));
@@ -146,7 +146,7 @@ impl Read for Head<'_> {
     }
 }
 
-impl Write for Head<'_> {
+impl Write for HeadReader<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.stream.write(bytes)
     }
