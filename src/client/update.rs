@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::client::builder::{check_headers, check_query};
-use crate::driver::client::{Address, Driver, Header};
+use crate::driver::client::Driver;
 use crate::error::Result;
+use crate::net::{Address, ExtraHeader};
 use crate::options::{ManagerOptions, Transport};
 
 /// Changes to the options of a [`Manager`](crate::Manager), for the next attempt to connect; what
@@ -23,7 +24,7 @@ use crate::options::{ManagerOptions, Transport};
 #[must_use = "give it to `Manager::update`"]
 pub struct Update {
     query: Vec<(String, String)>,
-    headers: Vec<Header>,
+    headers: Vec<ExtraHeader>,
     transports: Option<Vec<Transport>>,
     upgrade: Option<bool>,
     reconnection: Option<bool>,
@@ -65,7 +66,7 @@ impl Update {
     /// Sets a header; see [`Builder::extra_header`](crate::Builder::extra_header).
     #[doc(alias = "extraHeaders")]
     pub fn extra_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.push(Header { name: name.into(), value: value.into(), only: None });
+        self.headers.push(ExtraHeader { name: name.into(), value: value.into(), only: None });
         self
     }
 
@@ -125,7 +126,7 @@ impl Update {
 
     /// Makes the changes: all of them, or with an error none.
     pub(crate) fn apply(self, driver: &Driver) -> Result<()> {
-        check_query(&self.query, &driver.timestamps())?;
+        check_query(&self.query, &driver.cache_buster())?;
         check_headers(&self.headers)?;
         let mut options = driver.look(|core| core.options().clone());
         self.change_options(&mut options);

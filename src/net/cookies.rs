@@ -1,12 +1,13 @@
 //! A jar of cookies for one server (RFC 6265), kept over reconnections.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
 use http::header::{COOKIE, DATE, HeaderMap, HeaderValue, SET_COOKIE};
 
 use super::date;
 use super::request::Request;
+use crate::sync::lock::lock;
 
 /// How many cookies are kept; the oldest gives way.
 const MAX_COOKIES: usize = 50;
@@ -50,7 +51,7 @@ impl Jar {
     }
 
     fn set(&self, cookie: &SetCookie<'_>) {
-        let mut cookies = self.lock();
+        let mut cookies = lock(&self.cookies);
         let known = cookies.iter().position(|known| known.name == cookie.name);
         if cookie.lifetime.is_some_and(|lifetime| lifetime.is_zero()) {
             if let Some(known) = known {
@@ -77,7 +78,7 @@ impl Jar {
     /// Merges the cookies into the headers of a request: one `Cookie` header, in which the jar's
     /// cookies replace the caller's of the same name.
     pub(super) fn apply(&self, headers: &mut HeaderMap) {
-        let mut cookies = self.lock();
+        let mut cookies = lock(&self.cookies);
         let now = Instant::now();
         cookies.retain(|cookie| cookie.expires.is_none_or(|expires| expires > now));
         if cookies.is_empty() {
@@ -98,15 +99,11 @@ impl Jar {
             headers.insert(COOKIE, value);
         }
     }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Cookie>> {
-        self.cookies.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl std::fmt::Debug for Jar {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let cookies = self.lock();
+        let cookies = lock(&self.cookies);
         f.debug_list().entries(cookies.iter().map(|cookie| &cookie.name)).finish()
     }
 }

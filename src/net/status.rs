@@ -63,7 +63,7 @@ impl Refusal<'_> {
         if !(300..400).contains(&self.status) {
             return None;
         }
-        // What is in its query is none of a log's business.
+        // Without its query, which may hold secrets.
         let location = self.headers.get(LOCATION)?.as_bytes();
         let end = location.iter().position(|&byte| byte == b'?').unwrap_or(location.len());
         Some(snippet(self.secrets.hide(&location[..end]).as_bytes()))

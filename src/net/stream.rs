@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use rustix::event::PollFlags;
 
-use super::signal::Signal;
+use super::attempt::Attempt;
+use super::nonblocking::{retry, would_block, write_all_that_fits};
 #[cfg(feature = "native-tls")]
 use super::tls::native::NativeStream;
 #[cfg(feature = "rustls")]
@@ -21,7 +22,7 @@ use crate::error::Result;
 #[derive(Debug)]
 pub(super) struct Stream {
     layer: Layer,
-    signal: Arc<Signal>,
+    attempt: Arc<Attempt>,
     full: bool,
 }
 
@@ -37,34 +38,34 @@ enum Layer {
 
 impl Stream {
     /// A stream without encryption, over a non-blocking socket.
-    pub(super) fn plain(socket: TcpStream, signal: &Arc<Signal>) -> Self {
-        Self::new(Layer::Plain(Arc::new(socket)), signal)
+    pub(super) fn plain(socket: TcpStream, attempt: &Arc<Attempt>) -> Self {
+        Self::new(Layer::Plain(Arc::new(socket)), attempt)
     }
 
     /// An encrypted stream.
     #[cfg(feature = "rustls")]
-    pub(super) fn rustls(stream: RustlsStream, signal: &Arc<Signal>) -> Self {
-        Self::new(Layer::Rustls(Box::new(stream)), signal)
+    pub(super) fn rustls(stream: RustlsStream, attempt: &Arc<Attempt>) -> Self {
+        Self::new(Layer::Rustls(Box::new(stream)), attempt)
     }
 
     /// An encrypted stream.
     #[cfg(feature = "native-tls")]
-    pub(super) fn native(stream: NativeStream, signal: &Arc<Signal>) -> Self {
-        Self::new(Layer::Native(Box::new(stream)), signal)
+    pub(super) fn native(stream: NativeStream, attempt: &Arc<Attempt>) -> Self {
+        Self::new(Layer::Native(Box::new(stream)), attempt)
     }
 
-    fn new(layer: Layer, signal: &Arc<Signal>) -> Self {
-        Self { layer, signal: Arc::clone(signal), full: false }
+    fn new(layer: Layer, attempt: &Arc<Attempt>) -> Self {
+        Self { layer, attempt: Arc::clone(attempt), full: false }
     }
 
     /// Whose cancellation ends the waits.
-    pub(super) fn signal(&self) -> &Arc<Signal> {
-        &self.signal
+    pub(super) fn attempt(&self) -> &Arc<Attempt> {
+        &self.attempt
     }
 
     /// Blocks until what last would have blocked can go on.
     pub(super) fn wait(&self) -> Result<()> {
-        self.signal.wait_for_io(self.as_fd(), self.flags(!self.full, false))
+        self.attempt.wait_for_io(self.as_fd(), self.flags(!self.full, false))
     }
 
     /// The socket itself, to wait for while somebody else has the stream.
@@ -120,12 +121,16 @@ impl Stream {
 
     /// An error when the cancellation is what made a call fail.
     pub(super) fn check_cancelled(&self) -> Result<()> {
-        self.signal.check()
+        self.attempt.waker().check()
     }
 
     /// Ends a read or write that an endless supply of bytes would keep from ever blocking.
     fn check(&self) -> io::Result<()> {
-        if self.signal.is_cancelled() { Err(io::Error::other("cancelled")) } else { Ok(()) }
+        if self.attempt.waker().is_cancelled() {
+            Err(io::Error::other("cancelled"))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -173,35 +178,4 @@ impl Write for Stream {
         self.full = would_block(&result);
         result
     }
-}
-
-/// Writes until all is taken or the socket is full; an error only if nothing was taken.
-pub(super) fn write_all_that_fits(to: &mut impl Write, bytes: &[u8]) -> io::Result<usize> {
-    let mut taken = 0;
-    while taken < bytes.len() {
-        match retry(|| to.write(&bytes[taken..])) {
-            // tungstenite asserts that a write without an error takes something.
-            Ok(0) if taken == 0 => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(0) => break,
-            Ok(more) => taken += more,
-            Err(error) if taken == 0 => return Err(error),
-            Err(_) => break,
-        }
-    }
-    Ok(taken)
-}
-
-/// Repeats what a signal handler interrupted.
-pub(super) fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    loop {
-        match call() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
-        }
-    }
-}
-
-/// Whether the only hindrance is that the call would block.
-pub(super) fn would_block<T>(result: &io::Result<T>) -> bool {
-    matches!(result, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }

@@ -7,8 +7,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use super::attempt::Attempt;
 use super::request::Request;
-use super::signal::Signal;
+use super::waker::Waker;
 use super::{Net, NetOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::Tls;
@@ -31,9 +32,9 @@ pub(super) fn net_with(tls: Tls) -> Arc<Net> {
     Arc::new(Net::new(options).unwrap())
 }
 
-/// A signal that nobody has used yet.
-pub(super) fn signal() -> Arc<Signal> {
-    Arc::new(Signal::new().unwrap())
+/// An attempt that nobody has used yet.
+pub(super) fn attempt() -> Arc<Attempt> {
+    Arc::new(Attempt::new(Arc::new(Waker::new().unwrap()), None))
 }
 
 /// A request to a listener, with `secure` for TLS.
@@ -108,16 +109,16 @@ pub(super) fn spawn<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static)
 /// it then ends with nothing but that.
 pub(super) fn cancel_ends<T: Send + 'static>(
     there: &Receiver<()>,
-    run: impl FnOnce(&Arc<Signal>) -> Result<T> + Send + 'static,
-) -> Arc<Signal> {
-    let signal = signal();
-    let of_thread = Arc::clone(&signal);
+    run: impl FnOnce(&Arc<Attempt>) -> Result<T> + Send + 'static,
+) -> Arc<Attempt> {
+    let attempt = attempt();
+    let of_thread = Arc::clone(&attempt);
     let ended = spawn(move || run(&of_thread).map(drop));
     there.recv_timeout(LIMIT).unwrap();
-    signal.cancel();
+    attempt.waker().cancel();
     let error = ended.recv_timeout(LIMIT).expect("still blocked").unwrap_err();
     assert_cancelled(&error);
-    signal
+    attempt
 }
 
 pub(super) fn assert_cancelled(error: &Error) {

@@ -38,9 +38,9 @@ const NAME_REVISIONS: [&str; 5] = [
 /// it on, to servers and to users. It is not for deciding anything.
 const NAME_NUMBERS: [&str; 6] = [
     "client/manager.rs",
-    "driver/client/address.rs",
     "driver/client/link.rs",
     "driver/client/mod.rs",
+    "net/address.rs",
     "proto/dialect/mod.rs",
     "proto/dialect/v4.rs",
 ];

@@ -1,9 +1,8 @@
 //! What cannot work is refused when the options are used.
 
 use super::Builder;
-use crate::driver::client::{Address, Header, Timestamps};
 use crate::error::{Error, ErrorKind, Result};
-use crate::net::check_header;
+use crate::net::{Address, CacheBuster, ExtraHeader, check_header};
 use crate::options::endpoint::Location;
 
 impl Builder {
@@ -12,8 +11,8 @@ impl Builder {
         let location = Location::parse(&self.url)?;
         self.socket.check()?;
         self.options.check()?;
-        check_query(&self.query, &self.timestamps)?;
-        check_query(&location.query, &self.timestamps).map_err(|error| {
+        check_query(&self.query, &self.cache_buster)?;
+        check_query(&location.query, &self.cache_buster).map_err(|error| {
             Error::new(ErrorKind::InvalidUrl, error.message().to_owned())
                 .with_hint("a URL leads to a namespace; the path of the requests is Builder::path")
         })?;
@@ -23,8 +22,8 @@ impl Builder {
         if self.path.contains(bad) {
             return Err(invalid(format!("{:?} is no path", self.path)));
         }
-        if reserved(&self.timestamps.parameter) || self.timestamps.parameter.is_empty() {
-            let name = &self.timestamps.parameter;
+        if reserved(&self.cache_buster.parameter) || self.cache_buster.parameter.is_empty() {
+            let name = &self.cache_buster.parameter;
             return Err(invalid(format!("the timestamp cannot have the name {name:?}")));
         }
         Ok(location)
@@ -41,13 +40,13 @@ fn reserved(name: &str) -> bool {
 }
 
 /// Refuses the parameters that the protocol or we ourselves set.
-pub(crate) fn check_query(query: &[(String, String)], timestamps: &Timestamps) -> Result<()> {
-    let stamped = timestamps.requests != Some(false);
+pub(crate) fn check_query(query: &[(String, String)], cache_buster: &CacheBuster) -> Result<()> {
+    let stamped = cache_buster.requests != Some(false);
     for (name, _) in query {
         if reserved(name) {
             return Err(invalid(format!("the query parameter {name:?} belongs to the protocol")));
         }
-        if stamped && *name == timestamps.parameter {
+        if stamped && *name == cache_buster.parameter {
             return Err(invalid(format!("the query parameter {name:?} is the timestamp's"))
                 .with_hint("see timestamp_param and timestamp_requests"));
         }
@@ -56,7 +55,7 @@ pub(crate) fn check_query(query: &[(String, String)], timestamps: &Timestamps) -
 }
 
 /// Refuses headers that would break a request.
-pub(crate) fn check_headers(headers: &[Header]) -> Result<()> {
+pub(crate) fn check_headers(headers: &[ExtraHeader]) -> Result<()> {
     headers.iter().try_for_each(|header| check_header(&header.name, &header.value))
 }
 

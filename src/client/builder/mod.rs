@@ -15,11 +15,11 @@ use crate::client::manager::Manager;
 use crate::client::shared::SharedConnection;
 use crate::client::socket::Socket;
 use crate::client::socket_options::SocketOptions;
-use crate::driver::client::{Address, Driver, Header, Timestamps};
+use crate::driver::client::Driver;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::Result;
-use crate::net::{Net, NetOptions};
+use crate::net::{Address, CacheBuster, ExtraHeader, Net, NetOptions};
 use crate::options::endpoint::Location;
 use crate::options::{
     Limits, ManagerOptions, ParserKind, Proxy, ProxyChoice, Revision, Timeouts, Tls, Transport,
@@ -48,8 +48,8 @@ pub struct Builder {
     path: String,
     trailing_slash: bool,
     query: Vec<(String, String)>,
-    headers: Vec<Header>,
-    timestamps: Timestamps,
+    headers: Vec<ExtraHeader>,
+    cache_buster: CacheBuster,
     force_base64: bool,
     options: ManagerOptions,
     net: NetOptions,
@@ -66,7 +66,7 @@ impl Builder {
             trailing_slash: true,
             query: Vec::new(),
             headers: Vec::new(),
-            timestamps: Timestamps { parameter: "t".into(), requests: None },
+            cache_buster: CacheBuster { parameter: "t".into(), requests: None },
             force_base64: false,
             options: ManagerOptions::default(),
             net: NetOptions::default(),
@@ -172,7 +172,7 @@ impl Builder {
     /// Adds a header to every request, long-polling and WebSocket alike.
     #[doc(alias = "extraHeaders")]
     pub fn extra_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.push(Header { name: name.into(), value: value.into(), only: None });
+        self.headers.push(ExtraHeader { name: name.into(), value: value.into(), only: None });
         self
     }
 
@@ -185,7 +185,7 @@ impl Builder {
         value: impl Into<String>,
     ) -> Self {
         let only = Some(transport);
-        self.headers.push(Header { name: name.into(), value: value.into(), only });
+        self.headers.push(ExtraHeader { name: name.into(), value: value.into(), only });
         self
     }
 
@@ -193,14 +193,14 @@ impl Builder {
     /// do.
     #[doc(alias = "timestampRequests")]
     pub fn timestamp_requests(mut self, timestamps: bool) -> Self {
-        self.timestamps.requests = Some(timestamps);
+        self.cache_buster.requests = Some(timestamps);
         self
     }
 
     /// The name of that parameter. Default: `t`.
     #[doc(alias = "timestampParam")]
     pub fn timestamp_param(mut self, name: impl Into<String>) -> Self {
-        self.timestamps.parameter = name.into();
+        self.cache_buster.parameter = name.into();
         self
     }
 
@@ -462,7 +462,7 @@ impl Builder {
             path,
             query,
             headers: self.headers,
-            timestamps: self.timestamps,
+            cache_buster: self.cache_buster,
             force_base64: self.force_base64,
         };
         let max_message = self.options.limits.max_message;

@@ -15,7 +15,7 @@ use crate::core::ids::LinkId;
 use crate::core::time::Timestamp;
 use crate::driver::listeners::Consumer;
 use crate::error::{Error, ErrorKind};
-use crate::net::Signal as Waker;
+use crate::net::Waker;
 use crate::options::Limits;
 use crate::proto::packet::Packet;
 use crate::sync::account::Account;

@@ -1,5 +1,6 @@
 //! The threads of one transport connection.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,10 +10,10 @@ use crate::core::client::Cycle;
 use crate::core::engine::Loss;
 use crate::core::ids::LinkId;
 use crate::core::time::Timestamp;
-use crate::error::{Reached, Result};
+use crate::error::{Error, ErrorKind, Reached, Result};
 use crate::event::status::ManagerEvent;
-use crate::net::signal::News;
-use crate::net::{Request, Signal};
+use crate::net::attempt::News;
+use crate::net::{Attempt, Request, Waker};
 use crate::options::Transport;
 use crate::sync::lock::log_later;
 use crate::sync::threads::{Role, spawn};
@@ -23,7 +24,7 @@ const QUIET: Duration = Duration::from_micros(10);
 
 /// One thread's place: how to wake it, and whether it sleeps.
 pub(super) struct Lane {
-    signal: Arc<Signal>,
+    attempt: Arc<Attempt>,
     asleep: bool,
 }
 
@@ -52,13 +53,13 @@ impl Link {
     /// Ends all blocking calls of the threads.
     pub(super) fn cancel(&self) {
         for lane in [&self.reader, &self.writer].into_iter().flatten() {
-            lane.signal.cancel();
+            lane.attempt.waker().cancel();
         }
     }
 
     /// How far its attempt to connect has come.
     pub(super) fn reached(&self) -> Option<Reached> {
-        self.reader.as_ref().map(|lane| lane.signal.so_far())
+        self.reader.as_ref().map(|lane| lane.attempt.so_far())
     }
 
     /// There is something to do for the threads: what it takes where they sleep, after which they
@@ -67,10 +68,10 @@ impl Link {
         let quiet = self.busy.replace(now).is_none_or(|busy| now >= busy + QUIET);
         for lane in [&mut self.reader, &mut self.writer].into_iter().flatten() {
             if std::mem::take(&mut lane.asleep) {
-                let signal = Arc::clone(&lane.signal);
+                let waker = Arc::clone(lane.attempt.waker());
                 actions.push(match &self.wire {
-                    Some(wire) if quiet => Action::Write(wire.clone(), signal),
-                    _ => Action::Wake(signal),
+                    Some(wire) if quiet => Action::Write(wire.clone(), waker),
+                    _ => Action::Wake(waker),
                 });
             }
         }
@@ -125,10 +126,10 @@ impl Driver {
             request.endpoint,
             if upgrade.is_some() { ", to upgrade the session" } else { "" }
         );
-        let started = self.start(link, Side::Reader, Role::Transport, move |signal| {
+        let started = self.start(link, Side::Reader, Role::Transport, move |attempt| {
             match transport {
-                Transport::Polling => run_polling(&driver, link, request, &signal),
-                Transport::WebSocket => websocket::run(&driver, link, &request, &signal),
+                Transport::Polling => run_polling(&driver, link, request, &attempt),
+                Transport::WebSocket => websocket::run(&driver, link, &request, &attempt),
             }
         });
         if let Err(error) = started {
@@ -142,25 +143,31 @@ impl Driver {
         link: LinkId,
         side: Side,
         role: Role,
-        body: impl FnOnce(Arc<Signal>) + Send + 'static,
+        body: impl FnOnce(Arc<Attempt>) + Send + 'static,
     ) -> Result<()> {
         let Some(driver) = self.this.upgrade() else { return Ok(()) };
         let this = self.this.clone();
-        let signal = Arc::new(Signal::observed(Box::new(move |news| {
+        let observer = Box::new(move |news| {
             if let Some(driver) = this.upgrade() {
                 driver.hear(news);
             }
-        }))?);
-        let lane = Lane { signal: Arc::clone(&signal), asleep: false };
+        });
+        let waker = Arc::new(Waker::new()?);
+        let attempt = Arc::new(Attempt::new(Arc::clone(&waker), Some(observer)));
+        let lane = Lane { attempt: Arc::clone(&attempt), asleep: false };
         self.run_with(|monitor, _| {
             *monitor.links.entry(link).or_default().lane(side) = Some(lane);
             // The link may have been given up while its thread was on its way.
             if !monitor.core.knows(link) {
-                signal.cancel();
+                waker.cancel();
             }
         });
-        let started = spawn(role, Some(self.stack_size), move || {
-            body(signal);
+        let started = spawn(role, Some(self.limits.stack_size), move || {
+            // No panic of ours is known. Should there be one, the session must not seem alive.
+            if catch_unwind(AssertUnwindSafe(|| body(attempt))).is_err() {
+                let what = "a thread of the transport panicked, which is a fault of this library";
+                driver.lose(link, Loss::Failed(Error::new(ErrorKind::Transport, what)));
+            }
             driver.end(link, side);
         });
         if started.is_err() {
@@ -171,13 +178,14 @@ impl Driver {
 
     /// Hands on what a thread meets on its way to the server.
     fn hear(&self, news: News) {
-        self.run_with(|monitor, _| match news {
+        let mut actions = Vec::new();
+        self.gather(&mut actions, |monitor, _, actions| match news {
             // Later, long-polling dials whenever a connection was not kept.
             News::Stage(stage) if monitor.core.cycle() == Cycle::Connecting => {
-                monitor.tell_manager(&ManagerEvent::Stage(stage));
+                monitor.tell_manager(&ManagerEvent::Stage(stage), actions);
             }
             News::Stage(_) => {}
-            News::Warning(error) => monitor.tell_manager(&ManagerEvent::Warning(error)),
+            News::Warning(error) => monitor.tell_manager(&ManagerEvent::Warning(error), actions),
         });
     }
 
@@ -204,12 +212,12 @@ impl Driver {
 // Its frame is large, and of no use to a WebSocket.
 #[inline(never)]
 #[cfg(feature = "polling")]
-fn run_polling(driver: &Arc<Driver>, link: LinkId, request: Request, signal: &Arc<Signal>) {
-    super::polling::run(driver, link, request, signal);
+fn run_polling(driver: &Arc<Driver>, link: LinkId, request: Request, attempt: &Arc<Attempt>) {
+    super::polling::run(driver, link, request, attempt);
 }
 
 #[cfg(not(feature = "polling"))]
-fn run_polling(driver: &Arc<Driver>, link: LinkId, _: Request, _: &Arc<Signal>) {
+fn run_polling(driver: &Arc<Driver>, link: LinkId, _: Request, _: &Arc<Attempt>) {
     use crate::error::{Error, ErrorKind};
 
     let error = Error::new(ErrorKind::Unsupported, "this build has no long-polling")

@@ -2,7 +2,6 @@
 //! the lock, calls one verb, drains the outputs, and releases. Under the lock there is no I/O that
 //! can block and no user code.
 
-mod address;
 mod asking;
 mod intake;
 mod link;
@@ -19,7 +18,6 @@ mod wire;
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, Weak};
 
-pub(crate) use self::address::{Address, Header, Timestamps};
 use self::asking::Question;
 use self::intake::{Hold, Intake};
 use self::link::Link;
@@ -36,7 +34,7 @@ use crate::driver::listeners::{Consumer, Listener, Listeners};
 use crate::driver::timer::{self, Expire};
 use crate::error::{Error, Result};
 use crate::event::status::ManagerEvent;
-use crate::net::Net;
+use crate::net::{Address, CacheBuster, Net};
 use crate::options::{Limits, ManagerOptions, WhenFull};
 use crate::payload::Payload;
 #[cfg(feature = "polling")]
@@ -240,9 +238,9 @@ impl Driver {
         Arc::clone(&lock(&self.address))
     }
 
-    /// Which requests carry a timestamp.
-    pub(crate) fn timestamps(&self) -> Timestamps {
-        self.address().timestamps.clone()
+    /// Which requests carry a parameter against caches.
+    pub(crate) fn cache_buster(&self) -> CacheBuster {
+        self.address().cache_buster.clone()
     }
 
     /// Changes where requests lead and what they carry, from the next one on.

@@ -19,7 +19,7 @@ use crate::driver::listeners::{Consumer, Follow, ListenerId, Listeners};
 use crate::error::Result;
 use crate::event::status::{ManagerEvent, Status};
 use crate::event::{AckReply, Event};
-use crate::net::Signal as Waker;
+use crate::net::Waker;
 use crate::options::Transport;
 use crate::sync::lock::log_later;
 

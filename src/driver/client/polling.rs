@@ -10,7 +10,7 @@ use crate::core::engine::{Loss, Work};
 use crate::core::ids::LinkId;
 use crate::error::Result;
 use crate::net::http::Response;
-use crate::net::{Http, Request, Signal};
+use crate::net::{Attempt, Http, Request, Waker};
 use crate::options::Transport;
 use crate::proto::dialect::Dialect;
 use crate::proto::packet::Packet;
@@ -20,8 +20,8 @@ use crate::sync::threads::Role;
 const BATCH: usize = 64;
 
 /// Polls until the end of the session, or of its life on this transport.
-pub(super) fn run(driver: &Arc<Driver>, link: LinkId, request: Request, signal: &Arc<Signal>) {
-    if let Err(error) = (Poller { driver, link, signal }).run(request) {
+pub(super) fn run(driver: &Arc<Driver>, link: LinkId, request: Request, attempt: &Arc<Attempt>) {
+    if let Err(error) = (Poller { driver, link, attempt }).run(request) {
         driver.lose(link, Loss::Failed(error));
     }
 }
@@ -29,12 +29,12 @@ pub(super) fn run(driver: &Arc<Driver>, link: LinkId, request: Request, signal: 
 struct Poller<'a> {
     driver: &'a Arc<Driver>,
     link: LinkId,
-    signal: &'a Arc<Signal>,
+    attempt: &'a Arc<Attempt>,
 }
 
 impl Poller<'_> {
     fn run(&self, mut request: Request) -> Result<()> {
-        let http = self.driver.net.http(self.signal);
+        let http = Http::new(&self.driver.net, self.attempt);
         let dialect = self.receive_first(http.get(&request)?)?;
         let mut posting = false;
         loop {
@@ -81,8 +81,9 @@ impl Poller<'_> {
                 None => return Ok(()),
                 Some(packet) => batch.push(packet?),
             }
-            while self.driver.inbox.must_wait(self.signal) && !self.signal.is_cancelled() {
-                self.signal.wait();
+            let waker = self.attempt.waker();
+            while self.driver.inbox.must_wait(waker) && !waker.is_cancelled() {
+                waker.wait();
             }
         }
     }
@@ -111,8 +112,8 @@ impl Poller<'_> {
             match permission {
                 Some(true) => return true,
                 None => return false,
-                Some(false) if self.signal.is_cancelled() => return false,
-                Some(false) => self.signal.wait(),
+                Some(false) if self.attempt.waker().is_cancelled() => return false,
+                Some(false) => self.attempt.waker().wait(),
             }
         }
     }
@@ -121,9 +122,9 @@ impl Poller<'_> {
         let driver = Arc::clone(self.driver);
         let link = self.link;
         let sid = sid.to_owned();
-        self.driver.start(link, Side::Writer, Role::Poster, move |signal| {
-            let http = driver.net.http(&signal);
-            if let Err(error) = post(&driver, link, dialect, &sid, &http, &signal) {
+        self.driver.start(link, Side::Writer, Role::Poster, move |attempt| {
+            let http = Http::new(&driver.net, &attempt);
+            if let Err(error) = post(&driver, link, dialect, &sid, &http, attempt.waker()) {
                 driver.lose(link, Loss::Failed(error));
             }
         })
@@ -137,7 +138,7 @@ fn post(
     dialect: &dyn Dialect,
     sid: &str,
     http: &Http,
-    signal: &Signal,
+    waker: &Waker,
 ) -> Result<()> {
     loop {
         let (work, max) = driver.run_with(|monitor, now| {
@@ -159,8 +160,8 @@ fn post(
                 }
                 driver.run(|core, now| core.written(link, now));
             }
-            Work::Wait if signal.is_cancelled() => return Ok(()),
-            Work::Wait => signal.wait(),
+            Work::Wait if waker.is_cancelled() => return Ok(()),
+            Work::Wait => waker.wait(),
             Work::Finish | Work::Stop => return Ok(()),
         }
     }

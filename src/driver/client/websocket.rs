@@ -8,7 +8,7 @@ use crate::core::engine::Loss;
 use crate::core::ids::LinkId;
 use crate::error::Result;
 use crate::net::websocket::{Interest, Received};
-use crate::net::{Request, Signal, WebSocket};
+use crate::net::{Attempt, Request, Waker, WebSocket};
 use crate::proto::dialect::detector::Greeting;
 use crate::proto::dialect::{Dialect, Frame};
 use crate::proto::packet::Packet;
@@ -19,9 +19,9 @@ const BATCH: usize = 64 * 1024;
 /// Opens the WebSocket and serves it to its end.
 // Apart from polling, which takes more stack.
 #[inline(never)]
-pub(super) fn run(driver: &Arc<Driver>, link: LinkId, request: &Request, signal: &Arc<Signal>) {
-    let loss = match driver.net.websocket(request, signal) {
-        Ok(socket) => match serve(driver, link, socket, signal) {
+pub(super) fn run(driver: &Arc<Driver>, link: LinkId, request: &Request, attempt: &Arc<Attempt>) {
+    let loss = match driver.net.websocket(request, attempt) {
+        Ok(socket) => match serve(driver, link, socket, attempt.waker()) {
             Ok(End::Finished | End::Stopped) => return,
             Ok(End::Lost(loss)) => loss,
             Err(error) => Loss::Failed(error),
@@ -31,24 +31,19 @@ pub(super) fn run(driver: &Arc<Driver>, link: LinkId, request: &Request, signal:
     driver.lose(link, loss);
 }
 
-fn serve(
-    driver: &Arc<Driver>,
-    link: LinkId,
-    socket: WebSocket,
-    signal: &Arc<Signal>,
-) -> Result<End> {
+fn serve(driver: &Arc<Driver>, link: LinkId, socket: WebSocket, waker: &Arc<Waker>) -> Result<End> {
     let wire = SharedWire::new(Wire::new(link, socket, driver.address().force_base64));
     driver.run_with(|monitor, now| {
         monitor.share(link, wire.clone());
         monitor.core.connected(link, now);
     });
     let language = Language::of(driver, link);
-    let pump = Pump { driver, link, signal, language, unread: true, ended: false };
+    let pump = Pump { driver, link, waker, language, unread: true, ended: false };
     let end = pump.run(&wire);
     // From here on nobody else writes.
     let wire = wire.take();
     if let (Ok(End::Finished), Some(wire)) = (&end, wire) {
-        wire.close(signal);
+        wire.close();
     }
     end
 }
@@ -56,7 +51,7 @@ fn serve(
 struct Pump<'a> {
     driver: &'a Driver,
     link: LinkId,
-    signal: &'a Arc<Signal>,
+    waker: &'a Arc<Waker>,
     language: Language,
     /// There may be something that can be read without waiting for the socket.
     unread: bool,
@@ -126,7 +121,7 @@ impl Pump<'_> {
                 Some(Ok(Step::End(end))) => return Ok(end),
                 Some(Ok(Step::Again)) => {}
                 Some(Ok(Step::Wait { interest, may_read, full })) => {
-                    let ready = interest.wait(self.signal)?;
+                    let ready = interest.wait(self.waker)?;
                     // Ready for what was not asked for: the connection has ended.
                     self.ended = ready && !may_read && !full;
                     // While the consumers are behind, what was read too far ahead stays where it is.
@@ -139,7 +134,7 @@ impl Pump<'_> {
     /// Reads, hands in, and writes.
     fn turn(&mut self, wire: &mut Wire, actions: &mut Vec<Action>) -> Result<Step> {
         let mut packets = Vec::new();
-        let may_read = self.ended || !self.driver.inbox.must_wait(self.signal);
+        let may_read = self.ended || !self.driver.inbox.must_wait(self.waker);
         let reading =
             if self.unread && may_read { self.read(wire, &mut packets) } else { Reading::Paused };
         let work = wire.exchange(self.driver, packets, actions);

@@ -12,7 +12,7 @@ use crate::core::engine::Work;
 use crate::core::ids::LinkId;
 use crate::error::Result;
 use crate::net::websocket::Interest;
-use crate::net::{Signal, WebSocket};
+use crate::net::{Waker, WebSocket};
 use crate::proto::packet::Packet;
 use crate::sync::lock::{lock, try_lock};
 
@@ -117,8 +117,8 @@ impl Wire {
     }
 
     /// Says goodbye, and waits for the peer to do so.
-    pub(super) fn close(self, signal: &Signal) {
-        self.socket.close(signal);
+    pub(super) fn close(self) {
+        self.socket.close();
     }
 
     /// Whether the socket is full.
@@ -163,13 +163,13 @@ impl SharedWire {
     }
 
     /// Writes what is queued if the wire is free, and wakes the thread if it has to go on.
-    pub(super) fn write_or_wake(&self, driver: &Driver, signal: &Signal) {
+    pub(super) fn write_or_wake(&self, driver: &Driver, waker: &Waker) {
         let mut actions = Vec::new();
         let done = try_lock(&self.0).and_then(|mut wire| {
             wire.as_mut().map(|wire| wire.write_for_caller(driver, &mut actions))
         });
         if done != Some(true) {
-            signal.wake();
+            waker.wake();
         }
         driver.act(actions);
     }

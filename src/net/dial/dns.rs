@@ -2,13 +2,15 @@
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::os::fd::AsFd;
+use std::sync::{Arc, Mutex};
 
 use rustix::event::PollFlags;
 
 use crate::error::{Error, ErrorKind, Result, Stage};
-use crate::net::signal::{Signal, event_descriptor, raise};
+use crate::net::attempt::Attempt;
+use crate::net::eventfd::EventFd;
+use crate::sync::lock::lock;
 use crate::sync::threads::{Role, spawn};
 
 /// Looks up names, one at a time: a name server that never answers holds one thread, not one
@@ -24,7 +26,7 @@ struct LookUp {
     host: String,
     port: u16,
     /// Readable once `result` is there.
-    done: OwnedFd,
+    done: EventFd,
     result: Mutex<Option<Result<Vec<SocketAddr>>>>,
 }
 
@@ -34,9 +36,9 @@ impl Resolver {
         &self,
         host: &str,
         port: u16,
-        signal: &Signal,
+        attempt: &Attempt,
     ) -> Result<Vec<SocketAddr>> {
-        self.look_up_with(host, port, signal, |host, port| {
+        self.look_up_with(host, port, attempt, |host, port| {
             Ok((host, port).to_socket_addrs()?.collect())
         })
     }
@@ -45,12 +47,12 @@ impl Resolver {
         &self,
         host: &str,
         port: u16,
-        signal: &Signal,
+        attempt: &Attempt,
         ask: fn(&str, u16) -> io::Result<Vec<SocketAddr>>,
     ) -> Result<Vec<SocketAddr>> {
         loop {
             let look_up = self.running_or_new(host, port, ask)?;
-            signal.wait_for_io(look_up.done.as_fd(), PollFlags::IN)?;
+            attempt.wait_for_io(look_up.done.as_fd(), PollFlags::IN)?;
             if look_up.host == host && look_up.port == port {
                 return look_up.result();
             }
@@ -64,14 +66,14 @@ impl Resolver {
         port: u16,
         ask: fn(&str, u16) -> io::Result<Vec<SocketAddr>>,
     ) -> Result<Arc<LookUp>> {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = lock(&self.running);
         if let Some(look_up) = running.as_ref().filter(|look_up| !look_up.is_done()) {
             return Ok(Arc::clone(look_up));
         }
         let look_up = Arc::new(LookUp {
             host: host.to_owned(),
             port,
-            done: event_descriptor()?,
+            done: EventFd::new()?,
             result: Mutex::new(None),
         });
         let for_thread = Arc::clone(&look_up);
@@ -92,17 +94,16 @@ impl LookUp {
                 .with_source(error)
                 .with_hint("is the name right, and is there a network with a name server?")),
         };
-        *self.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
-        raise(&self.done);
+        *lock(&self.result) = Some(result);
+        self.done.raise();
     }
 
     fn is_done(&self) -> bool {
-        self.result.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        lock(&self.result).is_some()
     }
 
     fn result(&self) -> Result<Vec<SocketAddr>> {
-        let result = self.result.lock().unwrap_or_else(PoisonError::into_inner);
-        result.clone().unwrap_or_else(|| Err(self.error("got no answer")))
+        lock(&self.result).clone().unwrap_or_else(|| Err(self.error("got no answer")))
     }
 
     fn error(&self, what: &str) -> Error {
@@ -118,7 +119,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::net::testing::{LIMIT, cancel_ends, signal};
+    use crate::net::testing::{LIMIT, attempt, cancel_ends};
 
     fn one(port: u16) -> Vec<SocketAddr> {
         vec![SocketAddr::from(([127, 0, 0, 1], port))]
@@ -126,7 +127,7 @@ mod tests {
 
     #[test]
     fn the_system_resolver_is_asked() {
-        let addresses = Resolver::default().look_up("localhost", 7, &signal()).unwrap();
+        let addresses = Resolver::default().look_up("localhost", 7, &attempt()).unwrap();
         assert!(addresses.iter().all(|a| a.ip().is_loopback() && a.port() == 7), "{addresses:?}");
     }
 
@@ -136,7 +137,7 @@ mod tests {
         let none = |_: &str, _| Ok(Vec::new());
         let resolver = Resolver::default();
         for ask in [failing as fn(&str, u16) -> _, none] {
-            let error = resolver.look_up_with("h.example", 1, &signal(), ask).unwrap_err();
+            let error = resolver.look_up_with("h.example", 1, &attempt(), ask).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Connect(Stage::Dns));
             assert!(error.message().contains("`h.example`"), "{error}");
         }
@@ -151,7 +152,7 @@ mod tests {
         };
         let resolver = Resolver::default();
         for port in [1, 1, 2] {
-            assert_eq!(resolver.look_up_with("h", port, &signal(), ask).unwrap(), one(port));
+            assert_eq!(resolver.look_up_with("h", port, &attempt(), ask).unwrap(), one(port));
         }
         assert_eq!(ASKED.load(Ordering::SeqCst), 3);
     }
@@ -173,9 +174,9 @@ mod tests {
         for host in ["h", "h", "another"] {
             let (there, reached) = channel();
             let of_thread = Arc::clone(&resolver);
-            cancel_ends(&reached, move |signal| {
+            cancel_ends(&reached, move |attempt| {
                 there.send(()).unwrap();
-                of_thread.look_up_with(host, 1, signal, never)
+                of_thread.look_up_with(host, 1, attempt, never)
             });
         }
         threads.recv_timeout(LIMIT).unwrap();

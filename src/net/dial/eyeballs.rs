@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::net::sockopt::{
     set_socket_keepalive, set_tcp_keepidle, set_tcp_nodelay, set_tcp_user_timeout, socket_error,
@@ -15,7 +15,8 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, ipproto
 use socket2::SockRef;
 
 use crate::error::{Error, ErrorKind, Result, Stage};
-use crate::net::signal::{Signal, poll_failed};
+use crate::net::attempt::Attempt;
+use crate::net::waker::poll_within;
 use crate::options::TcpOptions;
 
 /// How long one address is tried alone before the next one joins it (RFC 8305 §8).
@@ -28,19 +29,19 @@ const MAX_ADDRESSES: usize = 16;
 pub(super) fn connect_first(
     addresses: &[SocketAddr],
     tcp: &TcpOptions,
-    signal: &Signal,
+    attempt: &Attempt,
 ) -> Result<TcpStream> {
     let mut race = Race::new(addresses, tcp);
     loop {
-        signal.check()?;
+        attempt.waker().check()?;
         if let Some(stream) = race.start_due() {
             return Ok(stream);
         }
-        signal.tries(race.so_far());
+        attempt.tries(race.so_far());
         if race.is_lost() {
             return Err(race.into_error());
         }
-        if let Some(stream) = race.wait(signal)? {
+        if let Some(stream) = race.wait(attempt)? {
             return Ok(stream);
         }
     }
@@ -87,21 +88,17 @@ impl<'a> Race<'a> {
     }
 
     /// Blocks until a connection is made or has failed, or the next start is due.
-    fn wait(&mut self, signal: &Signal) -> Result<Option<TcpStream>> {
+    fn wait(&mut self, attempt: &Attempt) -> Result<Option<TcpStream>> {
         let mut fds = Vec::with_capacity(self.running.len() + 1);
-        fds.push(signal.polled());
+        fds.push(attempt.waker().polled());
         fds.extend(self.running.iter().map(|(_, socket)| PollFd::new(socket, PollFlags::OUT)));
         let next_start = (!self.waiting.is_empty())
             .then(|| self.next_start.saturating_duration_since(Instant::now()));
-        let limit = [next_start, signal.time_left()?].into_iter().flatten().min();
-        let limit = limit.map(|left| Timespec::try_from(left).unwrap_or_default());
-        match poll(&mut fds, limit.as_ref()) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(error) => return Err(poll_failed(error)),
-        }
+        let limit = [next_start, attempt.time_left()?].into_iter().flatten().min();
+        poll_within(&mut fds, limit)?;
         let ready: Vec<bool> = fds[1..].iter().map(|fd| !fd.revents().is_empty()).collect();
         drop(fds);
-        signal.check()?;
+        attempt.waker().check()?;
         Ok(self.finish(&ready))
     }
 
@@ -214,10 +211,10 @@ mod tests {
     use rustix::net::{bind, getsockname, listen, socket};
 
     use super::*;
-    use crate::net::testing::{LIMIT, cancel_ends, signal, spawn};
+    use crate::net::testing::{LIMIT, attempt, cancel_ends, spawn};
 
-    fn first(addresses: &[SocketAddr], signal: &Signal) -> Result<TcpStream> {
-        connect_first(addresses, &TcpOptions::default(), signal)
+    fn first(addresses: &[SocketAddr], attempt: &Attempt) -> Result<TcpStream> {
+        connect_first(addresses, &TcpOptions::default(), attempt)
     }
 
     /// An address where nobody listens.
@@ -258,7 +255,7 @@ mod tests {
     #[test]
     fn a_refused_connection_names_every_address_and_its_cause() {
         let addresses = [refusing(), refusing()];
-        let error = first(&addresses, &signal()).unwrap_err();
+        let error = first(&addresses, &attempt()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Connect(Stage::Tcp));
         for address in addresses {
             assert!(error.message().contains(&address.to_string()), "{error}");
@@ -269,7 +266,7 @@ mod tests {
 
     #[test]
     fn without_an_address_there_is_an_error() {
-        let error = first(&[], &signal()).unwrap_err();
+        let error = first(&[], &attempt()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Connect(Stage::Tcp));
     }
 
@@ -289,7 +286,7 @@ mod tests {
         race.running.push((hole, start(&hole, &tcp).unwrap().0));
         race.next_start = Instant::now() + Duration::from_secs(3600);
         assert!(race.start_due().is_none());
-        assert!(race.wait(&signal()).unwrap().is_none());
+        assert!(race.wait(&attempt()).unwrap().is_none());
         assert_eq!(race.failed.len(), 1);
         assert!(race.start_due().is_some() || race.running.len() == 2);
     }
@@ -299,7 +296,7 @@ mod tests {
         let (hole, _listener, _fillers) = black_hole();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let good = listener.local_addr().unwrap();
-        let connected = spawn(move || first(&[hole, good], &signal()));
+        let connected = spawn(move || first(&[hole, good], &attempt()));
         let stream = connected.recv_timeout(LIMIT).unwrap().unwrap();
         assert_eq!(stream.peer_addr().unwrap(), good);
     }
@@ -308,9 +305,9 @@ mod tests {
     fn a_cancellation_ends_a_connect_that_nobody_answers() {
         let (hole, _listener, _fillers) = black_hole();
         let (there, reached) = std::sync::mpsc::channel();
-        cancel_ends(&reached, move |signal| {
+        cancel_ends(&reached, move |attempt| {
             there.send(()).unwrap();
-            first(&[hole], signal)
+            first(&[hole], attempt)
         });
     }
 
@@ -318,7 +315,7 @@ mod tests {
     fn the_socket_is_set_up_for_small_messages_and_dead_peers() {
         use rustix::net::sockopt::{socket_keepalive, tcp_keepidle, tcp_nodelay};
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let stream = first(&[listener.local_addr().unwrap()], &signal()).unwrap();
+        let stream = first(&[listener.local_addr().unwrap()], &attempt()).unwrap();
         assert!(tcp_nodelay(&stream).unwrap() && socket_keepalive(&stream).unwrap());
         assert_eq!(tcp_keepidle(&stream).unwrap(), Duration::from_secs(60));
         let error = std::io::Read::read(&mut (&stream), &mut [0]).unwrap_err();
@@ -336,11 +333,11 @@ mod tests {
             user_timeout: Some(seconds(9)),
             ..TcpOptions::default()
         };
-        let stream = connect_first(&address, &tcp, &signal()).unwrap();
+        let stream = connect_first(&address, &tcp, &attempt()).unwrap();
         assert_eq!(tcp_keepidle(&stream).unwrap(), seconds(7));
         assert_eq!(tcp_user_timeout(&stream).unwrap(), 9000);
         tcp.keepalive = None;
-        let stream = connect_first(&address, &tcp, &signal()).unwrap();
+        let stream = connect_first(&address, &tcp, &attempt()).unwrap();
         assert!(!socket_keepalive(&stream).unwrap());
     }
 
@@ -353,7 +350,7 @@ mod tests {
             interface: Some("lo".to_owned()),
             ..TcpOptions::default()
         };
-        let stream = connect_first(&address, &tcp, &signal()).unwrap();
+        let stream = connect_first(&address, &tcp, &attempt()).unwrap();
         assert_eq!(stream.local_addr().unwrap().ip().to_string(), "127.0.0.9");
         for (local_address, interface, part) in [
             (Some("192.0.2.1"), None, "192.0.2.1"),
@@ -365,7 +362,7 @@ mod tests {
                 interface: interface.map(str::to_owned),
                 ..TcpOptions::default()
             };
-            let error = connect_first(&address, &tcp, &signal()).unwrap_err();
+            let error = connect_first(&address, &tcp, &attempt()).unwrap_err();
             assert_eq!(error.stage(), Some(Stage::Tcp));
             assert!(error.message().contains(part), "{error}");
         }
@@ -374,9 +371,9 @@ mod tests {
     #[test]
     fn a_limit_ends_a_connect_that_nobody_answers() {
         let (hole, _listener, _fillers) = black_hole();
-        let signal = signal();
-        signal.enter(Stage::Tcp, Some(Duration::from_millis(30)));
-        let error = first(&[refusing(), hole], &signal).unwrap_err();
+        let attempt = attempt();
+        attempt.enter(Stage::Tcp, Some(Duration::from_millis(30)));
+        let error = first(&[refusing(), hole], &attempt).unwrap_err();
         assert_eq!((error.is_timeout(), error.stage()), (true, Some(Stage::Tcp)));
         assert!(error.message().contains(&format!("{hole}: no answer")), "{error}");
         assert!(error.message().contains("refused"), "{error}");

@@ -7,11 +7,11 @@ use std::net::{IpAddr, SocketAddr, TcpStream};
 
 use self::dns::Resolver;
 use self::eyeballs::connect_first;
-use super::signal::Signal;
+use super::attempt::Attempt;
 use crate::error::{Result, Stage};
 use crate::options::{TcpOptions, Timeouts};
 
-/// Dials, the same way every time.
+/// Connects to hosts with the options of one manager.
 #[derive(Debug, Default)]
 pub(super) struct Dialler {
     pub(super) resolver: Resolver,
@@ -23,18 +23,18 @@ impl Dialler {
     /// Connects; the socket is non-blocking. A cancellation ends it at once.
     // Apart, so that it shares its stack with the handshakes that follow.
     #[inline(never)]
-    pub(super) fn dial(&self, host: &str, port: u16, signal: &Signal) -> Result<TcpStream> {
-        signal.check()?;
-        signal.reached(None);
-        signal.enter(Stage::Dns, self.timeouts.dns);
+    pub(super) fn dial(&self, host: &str, port: u16, attempt: &Attempt) -> Result<TcpStream> {
+        attempt.waker().check()?;
+        attempt.reached(None);
+        attempt.enter(Stage::Dns, self.timeouts.dns);
         let addresses = match host.parse::<IpAddr>() {
             Ok(address) => vec![SocketAddr::new(address, port)],
-            Err(_) => self.resolver.look_up(host, port, signal)?,
+            Err(_) => self.resolver.look_up(host, port, attempt)?,
         };
-        signal.enter(Stage::Tcp, self.timeouts.tcp);
-        let socket = connect_first(&addresses, &self.tcp, signal)?;
-        signal.reached(socket.peer_addr().ok());
-        signal.lift_limit();
+        attempt.enter(Stage::Tcp, self.timeouts.tcp);
+        let socket = connect_first(&addresses, &self.tcp, attempt)?;
+        attempt.reached(socket.peer_addr().ok());
+        attempt.lift_limit();
         Ok(socket)
     }
 }

@@ -15,13 +15,14 @@ use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, USER_A
 use http::{HeaderMap, HeaderValue, StatusCode};
 use ureq::{Agent, AsSendBody, Body as HttpBody};
 
-use self::transport::{Dialer, KeepAlive, agent};
-use super::Net;
+use self::transport::{KeepAlive, StreamConnector, agent};
+use super::attempt::Attempt;
 use super::cookies::Jar;
 use super::headers::{AGENT, checked};
+use super::network::Net;
 use super::request::Request;
-use super::signal::{Signal, cancelled};
 use super::status::{HUNG_UP, Refusal};
+use super::waker::cancelled;
 use crate::error::{Error, ErrorKind, Result, Stage, snippet};
 use crate::options::endpoint::Endpoint;
 use crate::proto::dialect::Body;
@@ -40,7 +41,7 @@ pub(crate) struct Http {
     answered: Arc<AtomicBool>,
     server: Arc<OnceLock<Endpoint>>,
     keep_alive: Arc<KeepAlive>,
-    signal: Arc<Signal>,
+    attempt: Arc<Attempt>,
 }
 
 /// The answer to a GET: its status is 200, and its body is still to be read.
@@ -52,24 +53,25 @@ pub(crate) struct Response {
 }
 
 impl Http {
-    pub(super) fn new(net: &Arc<Net>, signal: &Arc<Signal>) -> Self {
+    /// Prepares requests to one server; the first of them dials.
+    pub(crate) fn new(net: &Arc<Net>, attempt: &Arc<Attempt>) -> Self {
         let server = Arc::new(OnceLock::new());
         let keep_alive = Arc::new(KeepAlive::default());
         let answered = Arc::new(AtomicBool::new(false));
-        let dialer = Dialer {
+        let connector = StreamConnector {
             net: Arc::clone(net),
             answered: Arc::clone(&answered),
             server: Arc::clone(&server),
             keep_alive: Arc::clone(&keep_alive),
-            signal: Arc::clone(signal),
+            attempt: Arc::clone(attempt),
         };
         Self {
-            agent: agent(dialer),
+            agent: agent(connector),
             net: Arc::clone(net),
             answered,
             server,
             keep_alive,
-            signal: Arc::clone(signal),
+            attempt: Arc::clone(attempt),
         }
     }
 
@@ -106,24 +108,24 @@ impl Http {
         content_type: Option<HeaderValue>,
         body: impl AsSendBody,
     ) -> Result<http::Response<HttpBody>> {
-        self.signal.check()?;
+        self.attempt.waker().check()?;
         if self.server.get_or_init(|| request.endpoint.clone()) != &request.endpoint {
             return Err(Error::new(ErrorKind::Unsupported, "HTTP requests to a second server"));
         }
         let outgoing = build(method, request, content_type, self.net.jar.as_ref(), body)?;
-        self.signal.begin();
+        self.attempt.begin();
         let result = self.agent.run(outgoing).map_err(|error| self.to_error(error));
         let result = result.and_then(|response| {
-            self.signal.lift_limit();
+            self.attempt.lift_limit();
             self.keep_alive.note(response.headers());
             self.net.note_cookies(request, response.headers());
             let accepted = self.accept(response, request)?;
             if !self.answered.swap(true, Ordering::Relaxed) {
-                self.signal.enter(Stage::Engine, None);
+                self.attempt.enter(Stage::Engine, None);
             }
             Ok(accepted)
         });
-        result.map_err(|error| self.signal.describe(error))
+        result.map_err(|error| self.attempt.describe(error))
     }
 
     /// Refuses all but a plain answer with status 200.
@@ -137,7 +139,7 @@ impl Http {
             let mut start = Vec::new();
             // As much as comes; the status alone is an error already.
             let _ = body.into_reader().take(SHORT_BODY).read_to_end(&mut start);
-            self.signal.check()?;
+            self.attempt.waker().check()?;
             return Err(Refusal {
                 status: parts.status.as_u16(),
                 headers: &parts.headers,
@@ -165,7 +167,11 @@ impl Http {
         request: &Request,
     ) -> Result<()> {
         let start = body.fill_buf().map_err(|error| {
-            self.signal.check().err().unwrap_or_else(|| failed("no body came").with_source(error))
+            self.attempt
+                .waker()
+                .check()
+                .err()
+                .unwrap_or_else(|| failed("no body came").with_source(error))
         })?;
         if !start.trim_ascii_start().starts_with(b"<") {
             return Ok(());
@@ -177,11 +183,11 @@ impl Http {
             "is it a Socket.IO server, is the `path` option right, and is the network behind a \
              login page?",
         );
-        Err(self.signal.describe(error))
+        Err(self.attempt.describe(error))
     }
 
     fn to_error(&self, error: ureq::Error) -> Error {
-        if self.signal.is_cancelled() {
+        if self.attempt.waker().is_cancelled() {
             return cancelled();
         }
         let malformed = matches!(error, ureq::Error::Protocol(_));

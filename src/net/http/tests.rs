@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::net::testing::{
-    LIMIT, accept, cancel_ends, header, net, read_head, serve, signal, silent, spawn,
+    LIMIT, accept, attempt, cancel_ends, header, net, read_head, serve, silent, spawn,
 };
 
 /// A complete answer.
@@ -46,7 +46,7 @@ fn once(answer: &str) -> (Request, Http, std::thread::JoinHandle<()>) {
         stream.shutdown(Shutdown::Write).unwrap();
         let _ = stream.read_to_end(&mut Vec::new());
     });
-    (request, net().http(&signal()), server)
+    (request, Http::new(&net(), &attempt()), server)
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn a_get_asks_for_plain_content_and_tells_text_from_binary() {
             head
         });
         request.headers.push(("X-B".to_owned(), "1".to_owned()));
-        let response = net().http(&signal()).get(&request).unwrap();
+        let response = Http::new(&net(), &attempt()).get(&request).unwrap();
         assert_eq!(response.binary, binary, "{kind}");
         assert_eq!(read_all(response).unwrap(), b"0{}");
         let head = server.join().unwrap();
@@ -86,7 +86,7 @@ fn a_callers_header_replaces_the_default_one() {
         head
     });
     request.headers = vec![("host".into(), "other".into()), ("User-Agent".into(), "mine".into())];
-    net().http(&signal()).get(&request).unwrap();
+    Http::new(&net(), &attempt()).get(&request).unwrap();
     let head = server.join().unwrap().to_lowercase();
     assert_eq!(head.matches("host: ").count(), 1, "{head}");
     assert_eq!(header(&head, "host"), Some("other"));
@@ -104,7 +104,7 @@ fn requests_share_a_connection_and_a_post_delivers_its_body() {
         }
         requests
     });
-    let http = net().http(&signal());
+    let http = Http::new(&net(), &attempt());
     http.post(&request, text("4ä")).unwrap();
     let binary = Bytes::from(vec![7; 100_000]);
     http.post(&request, Body { binary: true, bytes: binary.clone() }).unwrap();
@@ -131,7 +131,7 @@ fn a_post_does_not_wait_for_a_get_in_another_thread() {
         answer_now.recv_timeout(LIMIT).unwrap();
         get.write_all(answer("", "6").as_bytes()).unwrap();
     });
-    let http = Arc::new(net().http(&signal()));
+    let http = Arc::new(Http::new(&net(), &attempt()));
     let (getter, to) = (Arc::clone(&http), request.clone());
     let got = spawn(move || getter.get(&to).map(|response| read_all(response).unwrap()));
     pending.recv_timeout(LIMIT).unwrap();
@@ -196,7 +196,7 @@ fn a_connection_that_the_server_closed_is_not_used_again() {
         }
         posts
     });
-    let http = net().http(&signal());
+    let http = Http::new(&net(), &attempt());
     http.post(&request, text("1")).unwrap();
     gone.recv_timeout(LIMIT).unwrap();
     http.post(&request, text("2")).unwrap();
@@ -216,7 +216,7 @@ fn a_connection_in_the_last_second_of_its_keep_alive_is_not_used_again() {
             streams.push(stream);
         }
     });
-    let http = net().http(&signal());
+    let http = Http::new(&net(), &attempt());
     http.post(&request, text("1")).unwrap();
     http.post(&request, text("2")).unwrap();
     server.join().unwrap();
@@ -233,7 +233,7 @@ fn a_post_whose_answer_is_lost_is_an_error_and_not_repeated() {
         listener.set_nonblocking(true).unwrap();
         listener
     });
-    let http = net().http(&signal());
+    let http = Http::new(&net(), &attempt());
     http.post(&request, text("1")).unwrap();
     let error = http.post(&request, text("2")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Transport, "{error}");
@@ -266,7 +266,7 @@ fn a_reset_is_never_the_end_of_a_body() {
         reset.recv_timeout(LIMIT).unwrap();
         rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
     });
-    let http = net().http(&signal());
+    let http = Http::new(&net(), &attempt());
     let response = http.get(&request).unwrap();
     there.send(()).unwrap();
     server.join().unwrap();
@@ -307,7 +307,7 @@ fn endless_headers_end_in_an_error() {
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n");
             while stream.write_all(endless.repeat(100).as_bytes()).is_ok() {}
         });
-        let http = net().http(&signal());
+        let http = Http::new(&net(), &attempt());
         let error = http.get(&request).map(drop).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Connect(Stage::Http), "{error}");
         drop(http);
@@ -324,7 +324,7 @@ fn an_answer_in_crumbs_is_whole() {
             stream.write_all(&[byte]).unwrap();
         }
     });
-    assert_eq!(read_all(net().http(&signal()).get(&request).unwrap()).unwrap(), b"4crumbs");
+    assert_eq!(read_all(Http::new(&net(), &attempt()).get(&request).unwrap()).unwrap(), b"4crumbs");
     server.join().unwrap();
 }
 
@@ -332,7 +332,7 @@ fn an_answer_in_crumbs_is_whole() {
 fn a_refused_connection_keeps_its_own_error() {
     let (request, server) = serve(drop);
     server.join().unwrap();
-    let error = net().http(&signal()).get(&request).map(drop).unwrap_err();
+    let error = Http::new(&net(), &attempt()).get(&request).map(drop).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Connect(Stage::Tcp));
 }
 
@@ -353,7 +353,7 @@ fn headers_that_cannot_be_sent_fail_before_dialling() {
     let (mut request, server) = serve(drop);
     server.join().unwrap();
     request.headers.push(("X-A".to_owned(), "1\r\nX-Evil: 1".to_owned()));
-    let error = net().http(&signal()).get(&request).map(drop).unwrap_err();
+    let error = Http::new(&net(), &attempt()).get(&request).map(drop).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidOption, "{error}");
 }
 
@@ -362,21 +362,21 @@ fn a_cancellation_ends_waiting_for_headers() {
     for post in [false, true] {
         let (there, reached) = channel();
         let (request, server) = serve(silent(there));
-        let signal = cancel_ends(&reached, move |signal| {
-            let http = net().http(signal);
+        let attempt = cancel_ends(&reached, move |attempt| {
+            let http = Http::new(&net(), attempt);
             if post { http.post(&request, text("4")) } else { http.get(&request).map(drop) }
         });
-        assert_eq!(signal.so_far().stage, Stage::Http);
+        assert_eq!(attempt.so_far().stage, Stage::Http);
         server.join().unwrap();
     }
 }
 
 /// Reads a body in a thread, which says when it has the headers; and what becomes of it.
-fn read_body(request: Request, signal: &Arc<Signal>) -> Receiver<bool> {
+fn read_body(request: Request, attempt: &Arc<Attempt>) -> Receiver<bool> {
     let (there, reached) = channel();
-    let reader = Arc::clone(signal);
+    let reader = Arc::clone(attempt);
     let ended = spawn(move || {
-        let mut response = net().http(&reader).get(&request).unwrap();
+        let mut response = Http::new(&net(), &reader).get(&request).unwrap();
         there.send(()).unwrap();
         std::io::copy(&mut response.body, &mut std::io::sink()).is_ok()
     });
@@ -395,9 +395,9 @@ fn a_cancellation_ends_reading_a_body() {
             stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n4").unwrap();
             then(&mut stream);
         });
-        let signal = signal();
-        let ended = read_body(request, &signal);
-        signal.cancel();
+        let attempt = attempt();
+        let ended = read_body(request, &attempt);
+        attempt.waker().cancel();
         assert!(!ended.recv_timeout(LIMIT).unwrap(), "a body that was cut off is no success");
         server.join().unwrap();
     }

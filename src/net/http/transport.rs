@@ -13,8 +13,8 @@ use ureq::unversioned::transport::{
 use ureq::{Agent, Error as HttpError};
 
 use crate::error::{Error, ErrorKind, Stage};
-use crate::net::Net;
-use crate::net::signal::Signal;
+use crate::net::attempt::Attempt;
+use crate::net::network::Net;
 use crate::net::stream::Stream;
 use crate::net::tls::late_refusal;
 use crate::options::endpoint::Endpoint;
@@ -27,7 +27,7 @@ const BUFFER: usize = 16 * 1024;
 const MAX_IDLE: Duration = Duration::from_secs(60);
 
 /// An agent that does nothing on its own account: no redirection, no proxy, no deadline.
-pub(super) fn agent(dialer: Dialer) -> Agent {
+pub(super) fn agent(connector: StreamConnector) -> Agent {
     let config = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
@@ -36,23 +36,23 @@ pub(super) fn agent(dialer: Dialer) -> Agent {
         .max_idle_connections_per_host(2)
         .max_idle_age(MAX_IDLE)
         .build();
-    Agent::with_parts(config, dialer, NoResolver)
+    Agent::with_parts(config, connector, NoResolver)
 }
 
-/// Makes connections the way the rest of this floor does.
+/// Gives ureq streams that are dialled as those of WebSockets are.
 #[derive(Debug)]
-pub(super) struct Dialer {
+pub(super) struct StreamConnector {
     pub(super) net: Arc<Net>,
     /// The one server that is dialled, which a URI cannot fully name: it has no place for the
     /// zone of a link-local address.
     pub(super) server: Arc<OnceLock<Endpoint>>,
     pub(super) keep_alive: Arc<KeepAlive>,
-    pub(super) signal: Arc<Signal>,
+    pub(super) attempt: Arc<Attempt>,
     /// Whether there was an answer already.
     pub(super) answered: Arc<AtomicBool>,
 }
 
-impl Dialer {
+impl StreamConnector {
     /// The limit of the first request, which the server answers at once. Later ones may wait for
     /// packets.
     fn first_limit(&self) -> Option<Duration> {
@@ -61,7 +61,7 @@ impl Dialer {
     }
 }
 
-impl Connector for Dialer {
+impl Connector for StreamConnector {
     type Out = Connection;
 
     fn connect(
@@ -72,9 +72,9 @@ impl Connector for Dialer {
         let server = self.server.get().ok_or(HttpError::ConnectionFailed)?;
         let stream = self
             .net
-            .stream(server, &self.signal)
+            .stream(server, &self.attempt)
             .map_err(|error| HttpError::Other(Box::new(error)))?;
-        self.signal.enter(Stage::Http, self.first_limit());
+        self.attempt.enter(Stage::Http, self.first_limit());
         Ok(Some(Connection {
             stream,
             secure: server.secure,
@@ -198,7 +198,7 @@ fn lost(error: io::Error) -> Error {
     })
 }
 
-/// No resolver: the dialler looks up names itself.
+/// ureq is given no addresses: [`Net::stream`] looks up the name itself.
 #[derive(Debug)]
 struct NoResolver;
 

@@ -110,7 +110,7 @@ fn exception(text: &str) -> Option<Exception> {
     (!name.is_empty()).then_some(Exception::Name(name, port))
 }
 
-/// An address, the older kind as what stands for it among the newer ones; and how many bits it has.
+/// An address, one of IPv4 in its form within IPv6; and how many bits it has.
 fn parse_address(text: &str) -> Option<(Ipv6Addr, u32)> {
     let text = text.trim_matches(['[', ']']);
     let old = text.parse::<Ipv4Addr>().map(|old| (old.to_ipv6_mapped(), Ipv4Addr::BITS));

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::Channel;
+use super::channel::Channel;
 use crate::error::{Error, Result, snippet};
 use crate::net::headers::AGENT;
 use crate::options::endpoint::Endpoint;

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::Channel;
+use super::channel::Channel;
 use crate::error::{Error, Result, snippet};
 use crate::options::endpoint::Endpoint;
 

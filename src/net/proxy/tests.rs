@@ -6,7 +6,8 @@ use std::sync::mpsc::channel;
 use std::thread::JoinHandle;
 
 use super::*;
-use crate::net::testing::{LIMIT, accept, cancel_ends, header, read_head, signal, silent, spawn};
+use crate::error::Stage;
+use crate::net::testing::{LIMIT, accept, attempt, cancel_ends, header, read_head, silent, spawn};
 use crate::net::{Net, NetOptions, Request};
 use crate::options::Timeouts;
 
@@ -66,7 +67,7 @@ fn refusal(proxy: impl Fn(u16) -> Proxy, answers: &[&[u8]]) -> Error {
         let _ = stream.shutdown(std::net::Shutdown::Write);
         let _ = stream.read_to_end(&mut Vec::new());
     });
-    let error = net(proxy(port)).websocket(&request(), &signal()).unwrap_err();
+    let error = net(proxy(port)).websocket(&request(), &attempt()).unwrap_err();
     thread.join().unwrap();
     assert_eq!(error.kind(), ErrorKind::Connect(Stage::Proxy), "{error}");
     assert!(error.message().contains(&format!("127.0.0.1:{port}")), "{error}");
@@ -82,7 +83,7 @@ fn an_http_proxy_is_asked_for_the_server_with_basic_authentication() {
         head
     });
     let chosen = Proxy::http("127.0.0.1", port).credentials("me", "pass:word");
-    net(chosen).websocket(&request(), &signal()).unwrap();
+    net(chosen).websocket(&request(), &attempt()).unwrap();
     let head = proxy.join().unwrap();
     assert!(head.starts_with("CONNECT server.example:4000 HTTP/1.1\r\n"), "{head}");
     assert_eq!(header(&head, "host"), Some("server.example:4000"));
@@ -124,7 +125,7 @@ fn an_endless_answer_of_a_proxy_is_cut() {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n");
         while stream.write_all(&[b'x'; 1000]).is_ok() {}
     });
-    let error = net(Proxy::http("127.0.0.1", port)).websocket(&request(), &signal()).unwrap_err();
+    let error = net(Proxy::http("127.0.0.1", port)).websocket(&request(), &attempt()).unwrap_err();
     assert!(error.message().contains("more than"), "{error}");
     proxy.join().unwrap();
 }
@@ -151,7 +152,7 @@ fn a_socks_proxy_is_asked_by_name_with_or_without_a_password() {
         if with_password {
             chosen = chosen.credentials("me", "pass");
         }
-        net(chosen).websocket(&request(), &signal()).unwrap();
+        net(chosen).websocket(&request(), &attempt()).unwrap();
         proxy.join().unwrap();
     }
 }
@@ -185,7 +186,7 @@ fn a_proxy_that_is_away_is_an_error_of_the_proxy() {
     let (port, proxy) = serve(drop);
     drop(TcpStream::connect(("127.0.0.1", port)).unwrap());
     proxy.join().unwrap();
-    let error = net(Proxy::http("127.0.0.1", port)).websocket(&request(), &signal()).unwrap_err();
+    let error = net(Proxy::http("127.0.0.1", port)).websocket(&request(), &attempt()).unwrap_err();
     assert_eq!(error.stage(), Some(Stage::Proxy), "{error}");
     assert!(error.to_string().contains("refused"), "{error}");
 }
@@ -196,10 +197,10 @@ fn a_cancellation_or_the_limit_ends_the_wait_for_a_proxy() {
     let port = listener.local_addr().unwrap().port();
     let (there, reached) = channel();
     let silent = std::thread::spawn(move || silent(there)(listener));
-    let signal_of = cancel_ends(&reached, move |signal| {
-        net(Proxy::http("127.0.0.1", port)).websocket(&request(), signal)
+    let attempt_of = cancel_ends(&reached, move |attempt| {
+        net(Proxy::http("127.0.0.1", port)).websocket(&request(), attempt)
     });
-    assert_eq!(signal_of.so_far().stage, Stage::Proxy);
+    assert_eq!(attempt_of.so_far().stage, Stage::Proxy);
     silent.join().unwrap();
 
     let (port, proxy) = serve(|mut stream| stream.read_to_end(&mut Vec::new()));
@@ -209,7 +210,7 @@ fn a_cancellation_or_the_limit_ends_the_wait_for_a_proxy() {
         ..NetOptions::default()
     };
     let ended =
-        spawn(move || Net::new(options).unwrap().websocket(&request(), &signal()).map(drop));
+        spawn(move || Net::new(options).unwrap().websocket(&request(), &attempt()).map(drop));
     let error = ended.recv_timeout(LIMIT).unwrap().unwrap_err();
     assert_eq!((error.is_timeout(), error.stage()), (true, Some(Stage::Proxy)));
     assert_eq!(error.address().unwrap().port(), port);

@@ -80,7 +80,8 @@ impl<'a> Material<'a> {
         Ok(Self { bytes: bytes.into(), name: path.to_string_lossy() })
     }
 
-    /// The certificates in it; where it is not said whether it is PEM, its looks say so.
+    /// The certificates in it; where it is not said whether it is PEM, it is when it contains
+    /// the beginning of an item of PEM.
     pub(super) fn certs(&self, pem: Option<bool>) -> Result<Vec<CertificateDer<'static>>> {
         if !pem.unwrap_or_else(|| contains(&self.bytes, PEM_BEGIN)) {
             return Ok(vec![CertificateDer::from(self.bytes.to_vec())]);

@@ -1,89 +1,21 @@
 //! TLS, by whichever library is asked for and built in.
 
+mod connector;
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+mod errors;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod material;
 #[cfg(feature = "native-tls")]
 pub(super) mod native;
-#[cfg(any(feature = "rustls", feature = "native-tls"))]
-mod refused;
-mod reload;
+pub(super) mod reload;
 #[cfg(feature = "rustls")]
 pub(super) mod rustls;
 #[cfg(feature = "rustls")]
 mod system;
 
 use std::io;
-use std::net::TcpStream;
-use std::sync::Arc;
 
-#[cfg(any(feature = "rustls", feature = "native-tls"))]
-use self::refused::{Refused, tls_error, unsupported};
-pub(super) use self::reload::Reloading;
-use super::signal::Signal;
-use super::stream::Stream;
-use crate::error::{Error, ErrorKind, Result};
-use crate::options::endpoint::Endpoint;
-use crate::options::{Tls, TlsBackend};
-use crate::sync::lock::log_later;
-
-/// Encrypts connections: one configuration with its cache of sessions.
-#[derive(Debug)]
-pub(super) struct TlsConnector {
-    backend: Backend,
-    server_name: Option<String>,
-    accept_invalid: bool,
-}
-
-/// The configuration of one library.
-#[derive(Debug)]
-enum Backend {
-    #[cfg(feature = "rustls")]
-    Rustls(rustls::Connector),
-    #[cfg(feature = "native-tls")]
-    Native(native::Connector),
-}
-
-impl TlsConnector {
-    /// Reads the certificates; one that cannot be used is an error here.
-    pub(super) fn new(options: &Tls) -> Result<Self> {
-        Ok(Self {
-            backend: backend(options)?,
-            server_name: options.server_name.clone(),
-            accept_invalid: options.accept_invalid,
-        })
-    }
-
-    /// Does the handshake over a connected, non-blocking socket.
-    // Without a library there is no value of this type, and nothing to do here.
-    #[cfg_attr(
-        not(any(feature = "rustls", feature = "native-tls")),
-        allow(unused_variables, clippy::needless_pass_by_value)
-    )]
-    pub(super) fn connect(
-        &self,
-        socket: TcpStream,
-        endpoint: &Endpoint,
-        signal: &Arc<Signal>,
-    ) -> Result<Stream> {
-        let name = self.server_name.as_deref().unwrap_or_else(|| endpoint.host_without_zone());
-        if self.accept_invalid {
-            log_later!(
-                Warn,
-                "the certificate of {endpoint} is not verified (reject_unauthorized(false))"
-            );
-        }
-        match self.backend {
-            #[cfg(feature = "rustls")]
-            Backend::Rustls(ref connector) => {
-                Ok(Stream::rustls(connector.connect(Arc::new(socket), name, signal)?, signal))
-            }
-            #[cfg(feature = "native-tls")]
-            Backend::Native(ref connector) => {
-                Ok(Stream::native(connector.connect(Arc::new(socket), name, signal)?, signal))
-            }
-        }
-    }
-}
+use crate::error::Error;
 
 /// What an alert says that came after the handshake, as the cause of a failed read or write.
 pub(super) fn late_refusal(error: &io::Error) -> Option<Error> {
@@ -97,28 +29,6 @@ pub(super) fn late_refusal(error: &io::Error) -> Option<Error> {
     }
     let _ = error;
     None
-}
-
-fn backend(options: &Tls) -> Result<Backend> {
-    let default = if cfg!(feature = "rustls") { TlsBackend::Rustls } else { TlsBackend::Native };
-    match options.backend.unwrap_or(default) {
-        #[cfg(feature = "rustls")]
-        TlsBackend::Rustls => Ok(Backend::Rustls(rustls::Connector::new(options)?)),
-        #[cfg(feature = "native-tls")]
-        TlsBackend::Native => Ok(Backend::Native(native::Connector::new(options)?)),
-        #[allow(unreachable_patterns)] // with both features
-        other => Err(not_built_in(options.backend.map(|_| other))),
-    }
-}
-
-/// The error where the library that was asked for, or any at all, is missing.
-fn not_built_in(asked_for: Option<TlsBackend>) -> Error {
-    let (what, hint) = match asked_for {
-        Some(TlsBackend::Rustls) => ("TLS by rustls", "enable the feature `rustls`"),
-        Some(TlsBackend::Native) => ("TLS by the platform", "enable the feature `native-tls`"),
-        None => ("TLS (https, wss)", "enable the feature `rustls` or `native-tls`"),
-    };
-    Error::new(ErrorKind::Unsupported, format!("{what} is not built in")).with_hint(hint)
 }
 
 #[cfg(all(test, feature = "rustls"))]

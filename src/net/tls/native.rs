@@ -13,10 +13,11 @@ use base64::engine::general_purpose::STANDARD;
 use native_tls::{Certificate, HandshakeError, Identity, Protocol, TlsStream};
 use rustix::event::PollFlags;
 
-use super::{Refused, material, tls_error, unsupported};
+use super::errors::{BadCertificate, tls_error, unsupported};
+use super::material;
 use crate::error::{Error, ErrorKind, Result};
-use crate::net::signal::Signal;
-use crate::net::stream::{retry, would_block, write_all_that_fits};
+use crate::net::attempt::Attempt;
+use crate::net::nonblocking::{retry, would_block, write_all_that_fits};
 use crate::options::{Tls, TlsVersion};
 
 /// How to call it in an error.
@@ -24,23 +25,23 @@ const LIBRARY: &str = "the platform's TLS library";
 
 /// A configuration.
 #[derive(Debug)]
-pub(super) struct Connector {
+pub(super) struct NativeConnector {
     connector: native_tls::TlsConnector,
 }
 
 /// An encrypted connection.
 #[derive(Debug)]
 pub(in crate::net) struct NativeStream {
-    inner: TlsStream<Noting>,
+    inner: TlsStream<NotingSocket>,
 }
 
 /// A socket that notes for which direction the library waits, which it does not say itself.
-struct Noting {
+struct NotingSocket {
     socket: Arc<TcpStream>,
     full: bool,
 }
 
-impl Connector {
+impl NativeConnector {
     pub(super) fn new(options: &Tls) -> Result<Self> {
         const RUSTLS: &str = "TlsBackend::Rustls can do it";
         if !options.ciphers.is_empty() {
@@ -81,9 +82,9 @@ impl Connector {
         &self,
         socket: Arc<TcpStream>,
         name: &str,
-        signal: &Signal,
+        attempt: &Attempt,
     ) -> Result<NativeStream> {
-        let mut result = self.connector.connect(name, Noting { socket, full: false });
+        let mut result = self.connector.connect(name, NotingSocket { socket, full: false });
         loop {
             result = match result {
                 Ok(inner) => return Ok(NativeStream { inner }),
@@ -91,9 +92,9 @@ impl Connector {
                     return Err(explain(&error.to_string(), name).with_source(error));
                 }
                 Err(HandshakeError::WouldBlock(handshake)) => {
-                    let Noting { socket, full } = handshake.get_ref();
+                    let NotingSocket { socket, full } = handshake.get_ref();
                     let flags = if *full { PollFlags::OUT } else { PollFlags::IN };
-                    signal.wait_for_io(socket.as_fd(), flags)?;
+                    attempt.wait_for_io(socket.as_fd(), flags)?;
                     handshake.handshake()
                 }
             };
@@ -131,14 +132,14 @@ impl Write for NativeStream {
     }
 }
 
-impl Read for Noting {
+impl Read for NotingSocket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.full = false;
         retry(|| (&*self.socket).read(buffer))
     }
 }
 
-impl Write for Noting {
+impl Write for NotingSocket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let result = retry(|| (&*self.socket).write(bytes));
         self.full = would_block(&result);
@@ -150,7 +151,7 @@ impl Write for Noting {
     }
 }
 
-impl fmt::Debug for Noting {
+impl fmt::Debug for NotingSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.socket.fmt(f)
     }
@@ -206,29 +207,29 @@ pub(in crate::net) fn late_refusal(error: &io::Error) -> Option<Error> {
 /// Names the reason for which a handshake failed. OpenSSL tells it in its text only.
 fn explain(text: &str, name: &str) -> Error {
     let has = |part: &str| text.contains(part);
-    let refused = if has("certificate has expired") {
-        Refused::Expired
+    let problem = if has("certificate has expired") {
+        BadCertificate::Expired
     } else if has("not yet valid") {
-        Refused::NotYetValid
+        BadCertificate::NotYetValid
     } else if has("ostname mismatch") || has("IP address mismatch") {
-        Refused::WrongHost
+        BadCertificate::WrongHost
     } else if has("self-signed certificate)") || has("self signed certificate)") {
-        Refused::SelfSigned
+        BadCertificate::SelfSigned
     } else if has("local issuer")
         || has("signature failure")
         || has("verify the first")
         || has("certificate in certificate chain")
     {
-        Refused::UnknownIssuer
+        BadCertificate::UnknownIssuer
     } else if has("purpose") {
-        Refused::NotForServers
+        BadCertificate::NotForServers
     } else if has("certificate verify failed") {
-        Refused::Other
+        BadCertificate::Other
     } else {
         return other_reason(text, name);
     };
-    let error = refused.error(name);
-    if refused == Refused::UnknownIssuer {
+    let error = problem.error(name);
+    if problem == BadCertificate::UnknownIssuer {
         return error.with_hint(
             "give the authority by `Tls::ca_file`; or does the server not send its intermediate \
              certificate, or are this system's root certificates not installed?",

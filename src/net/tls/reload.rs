@@ -4,9 +4,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use super::TlsConnector;
+use super::connector::TlsConnector;
 use crate::error::{Error, Result};
-use crate::net::signal::Signal;
+use crate::net::attempt::Attempt;
 use crate::options::Tls;
 use crate::options::tls::{Ca, ClientCert, Source};
 use crate::sync::lock::{lock, log_later};
@@ -45,10 +45,10 @@ impl Reloading {
     }
 
     /// The connector of the files as they are now; or as they were, if they cannot be used now.
-    pub(in crate::net) fn for_attempt(&self, signal: &Signal) -> Result<Arc<TlsConnector>> {
+    pub(in crate::net) fn for_attempt(&self, attempt: &Attempt) -> Result<Arc<TlsConnector>> {
         let (connector, trouble) = self.connector()?;
         if let Some(error) = trouble {
-            signal.warn(error);
+            attempt.warn(error);
         }
         Ok(connector)
     }

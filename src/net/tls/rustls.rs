@@ -13,18 +13,18 @@ use ::rustls::pki_types::ServerName;
 use ::rustls::{ClientConfig, ClientConnection, Error as RustlsError};
 use rustix::event::PollFlags;
 
-use self::clock::Floored;
-use super::tls_error;
+use self::clock::FlooredVerifier;
+use super::errors::tls_error;
 use crate::error::{Error, Result};
-use crate::net::signal::Signal;
-use crate::net::stream::{retry, would_block};
+use crate::net::attempt::Attempt;
+use crate::net::nonblocking::{retry, would_block};
 use crate::options::Tls;
 
 /// A configuration, which holds the sessions to resume.
 #[derive(Debug)]
-pub(super) struct Connector {
+pub(super) struct RustlsConnector {
     config: Arc<ClientConfig>,
-    floored: Option<Arc<Floored>>,
+    floored: Option<Arc<FlooredVerifier>>,
 }
 
 /// An encrypted connection.
@@ -37,7 +37,7 @@ pub(in crate::net) struct RustlsStream {
     socket: Arc<TcpStream>,
 }
 
-impl Connector {
+impl RustlsConnector {
     pub(super) fn new(options: &Tls) -> Result<Self> {
         let (config, floored) = config::client_config(options)?;
         Ok(Self { config: Arc::new(config), floored })
@@ -47,26 +47,26 @@ impl Connector {
         &self,
         socket: Arc<TcpStream>,
         name: &str,
-        signal: &Signal,
+        attempt: &Attempt,
     ) -> Result<RustlsStream> {
         let server = ServerName::try_from(name.to_owned()).map_err(|error| {
             tls_error(format!("`{name}` is no name that a certificate can have")).with_source(error)
         })?;
         if let Some(suspicion) = self.floored.as_ref().and_then(|floored| floored.suspicion()) {
-            signal.warn(suspicion);
+            attempt.warn(suspicion);
         }
         let connection = ClientConnection::new(Arc::clone(&self.config), server)
             .map_err(|error| reason::explain(error, name))?;
         let mut stream = RustlsStream { connection, socket };
         while stream.connection.is_handshaking() || stream.connection.wants_write() {
-            signal.check()?;
+            attempt.waker().check()?;
             let (result, flags) = if stream.connection.wants_write() {
                 (stream.push(), PollFlags::OUT)
             } else {
                 (stream.pull(), PollFlags::IN)
             };
             if would_block(&result) {
-                signal.wait_for_io(stream.socket.as_fd(), flags)?;
+                attempt.wait_for_io(stream.socket.as_fd(), flags)?;
             } else {
                 result.map_err(|error| handshake_error(error, name))?;
             }

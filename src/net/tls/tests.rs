@@ -4,6 +4,7 @@ mod options;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener};
+use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::thread::JoinHandle;
 
@@ -16,13 +17,15 @@ use rcgen::{
     date_time_ymd,
 };
 
-use super::*;
-use crate::error::Stage;
+use crate::error::{ErrorKind, Result, Stage};
+#[cfg(feature = "polling")]
+use crate::net::Http;
 use crate::net::testing::{
-    LIMIT, accept, assert_cancelled, cancel_ends, net_with, request_to, signal, silent, spawn,
+    LIMIT, accept, assert_cancelled, attempt, cancel_ends, net_with, request_to, silent, spawn,
 };
 use crate::net::websocket::Received;
-use crate::net::{Net, NetOptions, Request, WebSocket};
+use crate::net::{Net, NetOptions, Request, Waker, WebSocket};
+use crate::options::{Tls, TlsBackend};
 use crate::proto::dialect::Frame;
 
 type TlsStream = StreamOwned<ServerConnection, std::net::TcpStream>;
@@ -34,7 +37,7 @@ struct Authority {
 }
 
 /// A certificate with its key.
-struct Identity {
+struct Issued {
     chain: Vec<CertificateDer<'static>>,
     pem: String,
     key: KeyPair,
@@ -49,12 +52,12 @@ impl Authority {
         Self { cert: params.self_signed(&key).unwrap(), key }
     }
 
-    fn issue(&self, mut params: CertificateParams) -> Identity {
+    fn issue(&self, mut params: CertificateParams) -> Issued {
         // OpenSSL tells authorities of the same name apart by it.
         params.use_authority_key_identifier_extension = true;
         let key = KeyPair::generate().unwrap();
         let cert = params.signed_by(&key, &self.cert, &self.key).unwrap();
-        Identity { chain: vec![cert.der().clone()], pem: cert.pem(), key }
+        Issued { chain: vec![cert.der().clone()], pem: cert.pem(), key }
     }
 
     /// Options that trust this authority only, one for each library that is built in.
@@ -66,7 +69,7 @@ impl Authority {
     }
 }
 
-impl Identity {
+impl Issued {
     fn private_key(&self) -> PrivateKeyDer<'static> {
         PrivateKeyDer::try_from(self.key.serialize_der()).unwrap()
     }
@@ -84,7 +87,7 @@ fn for_host(host: &str) -> CertificateParams {
     CertificateParams::new(vec![host.to_owned()]).unwrap()
 }
 
-fn config(identity: &Identity, clients: Option<&Authority>) -> Arc<ServerConfig> {
+fn config(identity: &Issued, clients: Option<&Authority>) -> Arc<ServerConfig> {
     let provider = Arc::new(::rustls::crypto::ring::default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -129,14 +132,14 @@ fn echo(accept: &dyn Fn() -> TlsStream) -> Option<HandshakeKind> {
 }
 
 /// Sends a message and waits for it to come back.
-fn round_trip(mut websocket: WebSocket, signal: &Signal, bytes: Vec<u8>) {
+fn round_trip(mut websocket: WebSocket, waker: &Waker, bytes: Vec<u8>) {
     let sent = Frame::Binary(Bytes::from(bytes));
     websocket.write(sent.clone()).unwrap();
     loop {
         let all_out = websocket.flush().unwrap();
         match websocket.read().unwrap() {
             Received::Nothing => {
-                websocket.interest(true, !all_out).wait(signal).unwrap();
+                websocket.interest(true, !all_out).wait(waker).unwrap();
             }
             received => {
                 assert!(received == Received::Frame(sent));
@@ -144,16 +147,16 @@ fn round_trip(mut websocket: WebSocket, signal: &Signal, bytes: Vec<u8>) {
             }
         }
     }
-    websocket.close(signal);
+    websocket.close();
 }
 
 /// What a client with `tls` makes of a server with this certificate.
-fn outcome(tls: Tls, identity: &Identity) -> Result<()> {
+fn outcome(tls: Tls, identity: &Issued) -> Result<()> {
     let (request, server) = serve(config(identity, None), |_, accept| echo(accept));
-    let signal = signal();
+    let attempt = attempt();
     let result = net_with(tls)
-        .websocket(&request, &signal)
-        .map(|socket| round_trip(socket, &signal, vec![1]));
+        .websocket(&request, &attempt)
+        .map(|socket| round_trip(socket, attempt.waker(), vec![1]));
     server.join().unwrap();
     result
 }
@@ -165,11 +168,11 @@ fn messages_of_any_size_go_there_and_back() {
     for tls in authority.trusted() {
         for size in [0, 1, 16_384, 1 << 20] {
             let (request, server) = serve(config(&identity, None), |_, accept| echo(accept));
-            let signal = signal();
-            let websocket = net_with(tls.clone()).websocket(&request, &signal).unwrap();
-            assert_eq!(signal.so_far().stage, Stage::Engine);
+            let attempt = attempt();
+            let websocket = net_with(tls.clone()).websocket(&request, &attempt).unwrap();
+            assert_eq!(attempt.so_far().stage, Stage::Engine);
             let bytes: Vec<u8> = (0..=u8::MAX).cycle().take(size).collect();
-            let done = spawn(move || round_trip(websocket, &signal, bytes));
+            let done = spawn(move || round_trip(websocket, attempt.waker(), bytes));
             done.recv_timeout(LIMIT).unwrap();
             server.join().unwrap();
         }
@@ -221,7 +224,7 @@ fn an_authority_that_is_not_given_is_not_trusted() {
 fn a_self_signed_certificate_is_refused_until_it_is_given() {
     let key = KeyPair::generate().unwrap();
     let cert = for_host("127.0.0.1").self_signed(&key).unwrap();
-    let identity = Identity { chain: vec![cert.der().clone()], pem: cert.pem(), key };
+    let identity = Issued { chain: vec![cert.der().clone()], pem: cert.pem(), key };
     for tls in backends() {
         let error = outcome(tls.clone(), &identity).unwrap_err();
         assert!(error.message().contains("not trusted"), "{tls:?}: {error}");
@@ -267,11 +270,11 @@ fn a_client_shows_its_certificate_to_a_server_that_asks() {
         for (tls, right) in [(with, true), (tls, false)] {
             let config = config(&identity, Some(&authority));
             let (request, server) = serve(config, |_, accept| echo(accept));
-            let signal = signal();
-            match net_with(tls).websocket(&request, &signal) {
+            let attempt = attempt();
+            match net_with(tls).websocket(&request, &attempt) {
                 Ok(websocket) => {
                     assert!(right);
-                    round_trip(websocket, &signal, vec![1]);
+                    round_trip(websocket, attempt.waker(), vec![1]);
                 }
                 Err(error) => {
                     assert!(!right, "{error}");
@@ -334,7 +337,7 @@ fn a_server_without_tls_is_told_apart() {
             let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
             let _ = stream.read_to_end(&mut Vec::new());
         });
-        let error = net_with(tls).websocket(&request, &signal()).unwrap_err();
+        let error = net_with(tls).websocket(&request, &attempt()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Connect(Stage::Tls));
         assert!(error.message().contains("does not answer in TLS"), "{error}");
         server.join().unwrap();
@@ -348,8 +351,9 @@ fn a_cancellation_ends_the_handshake() {
         let request = request_to(&listener, true);
         let (there, reached) = channel();
         let server = std::thread::spawn(move || silent(there)(listener));
-        let signal = cancel_ends(&reached, move |signal| net_with(tls).websocket(&request, signal));
-        assert_eq!(signal.so_far().stage, Stage::Tls);
+        let attempt =
+            cancel_ends(&reached, move |attempt| net_with(tls).websocket(&request, attempt));
+        assert_eq!(attempt.so_far().stage, Stage::Tls);
         server.join().unwrap();
     }
 }
@@ -363,7 +367,7 @@ fn a_server_that_hangs_up_in_the_handshake_is_a_tls_error() {
             let mut stream = accept(&listener);
             stream.read_exact(&mut [0]).unwrap();
         });
-        let error = net_with(tls).websocket(&request, &signal()).unwrap_err();
+        let error = net_with(tls).websocket(&request, &attempt()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Connect(Stage::Tls), "{error}");
         server.join().unwrap();
     }
@@ -375,12 +379,12 @@ fn a_cancellation_ends_a_wait_for_an_encrypted_peer() {
     let identity = authority.issue(for_host("127.0.0.1"));
     for tls in authority.trusted() {
         let (request, server) = serve(config(&identity, None), |_, accept| echo(accept));
-        let signal = signal();
-        let mut websocket = net_with(tls).websocket(&request, &signal).unwrap();
+        let attempt = attempt();
+        let mut websocket = net_with(tls).websocket(&request, &attempt).unwrap();
         assert_eq!(websocket.read().unwrap(), Received::Nothing);
-        let waiter = Arc::clone(&signal);
-        let ended = spawn(move || websocket.interest(true, false).wait(&waiter));
-        signal.cancel();
+        let waiter = Arc::clone(&attempt);
+        let ended = spawn(move || websocket.interest(true, false).wait(waiter.waker()));
+        attempt.waker().cancel();
         assert_cancelled(&ended.recv_timeout(LIMIT).unwrap().unwrap_err());
         server.join().unwrap();
     }
@@ -394,9 +398,9 @@ fn rustls_resumes_the_sessions_of_a_network() {
         serve(config(&identity, None), |_, accept| [echo(accept), echo(accept)]);
     let net = net_with(Tls::new().ca_pem(authority.cert.pem()));
     for _ in 0..2 {
-        let signal = signal();
-        let websocket = net.websocket(&request, &signal).unwrap();
-        round_trip(websocket, &signal, vec![1]);
+        let attempt = attempt();
+        let websocket = net.websocket(&request, &attempt).unwrap();
+        round_trip(websocket, attempt.waker(), vec![1]);
     }
     let full_then_resumed = [Some(HandshakeKind::Full), Some(HandshakeKind::Resumed)];
     assert_eq!(server.join().unwrap(), full_then_resumed);
@@ -412,12 +416,12 @@ fn an_end_without_the_end_of_tls_is_a_close_of_a_websocket() {
             websocket.get_ref().sock.shutdown(Shutdown::Write).unwrap();
             websocket
         });
-        let signal = signal();
-        let mut websocket = net_with(tls).websocket(&request, &signal).unwrap();
+        let attempt = attempt();
+        let mut websocket = net_with(tls).websocket(&request, &attempt).unwrap();
         loop {
             match websocket.read().unwrap() {
                 Received::Nothing => {
-                    websocket.interest(true, false).wait(&signal).unwrap();
+                    websocket.interest(true, false).wait(attempt.waker()).unwrap();
                 }
                 Received::Closed(_) => break,
                 Received::Frame(_) => panic!("a frame from nowhere"),
@@ -445,7 +449,7 @@ fn an_end_without_the_end_of_tls_is_never_the_end_of_a_body() {
                 stream.sock.shutdown(Shutdown::Write).unwrap();
                 stream
             });
-            let mut response = net_with(tls.clone()).http(&signal()).get(&request).unwrap();
+            let mut response = Http::new(&net_with(tls.clone()), &attempt()).get(&request).unwrap();
             let result = response.body.read_to_end(&mut Vec::new());
             // The platform's library cannot tell, and so no such body is trusted.
             let trusted = clean && tls.backend == Some(TlsBackend::Rustls);
@@ -470,7 +474,7 @@ fn encrypted_requests_share_a_connection() {
                 stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").unwrap();
             }
         });
-        let http = net_with(tls).http(&signal());
+        let http = Http::new(&net_with(tls), &attempt());
         for _ in 0..3 {
             let bytes = Bytes::from_static(b"4x");
             http.post(&request, crate::proto::dialect::Body { binary: false, bytes }).unwrap();

@@ -11,13 +11,14 @@ use tungstenite::handshake::client::{ClientHandshake, Response, generate_key};
 use tungstenite::protocol::WebSocketConfig;
 
 use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::net::attempt::Attempt;
 use crate::net::cookies::Jar;
 use crate::net::headers::{AGENT, checked, parse_value};
 use crate::net::request::{Request, Secrets};
-use crate::net::signal::{Signal, cancelled};
 use crate::net::status::{HUNG_UP, Refusal};
 use crate::net::stream::Stream;
 use crate::net::tls::late_refusal;
+use crate::net::waker::cancelled;
 
 /// Builds the request; a header that cannot be sent is an error.
 pub(in crate::net) fn upgrade_request(
@@ -67,9 +68,9 @@ pub(super) fn shake_hands(
     secrets: &Secrets,
     note: impl Fn(&http::HeaderMap),
 ) -> Result<Vec<u8>> {
-    let signal = &Arc::clone(stream.signal());
+    let attempt = &Arc::clone(stream.attempt());
     let mut rest = Vec::new();
-    let answer = exchange(Head { stream, rest: &mut rest, line_is_empty: false }, upgrade)?;
+    let answer = exchange(HeadReader { stream, rest: &mut rest, line_is_empty: false }, upgrade)?;
     let error = match answer {
         Ok(response) => {
             note(response.headers());
@@ -81,12 +82,12 @@ pub(super) fn shake_hands(
     if let WsError::Http(response) = &error {
         note(response.headers());
     }
-    Err(to_error(error, &rest, secrets, signal))
+    Err(to_error(error, &rest, secrets, attempt))
 }
 
 /// The answer, as tungstenite finds it.
 fn exchange(
-    head: Head<'_>,
+    head: HeadReader<'_>,
     upgrade: http::Request<()>,
 ) -> Result<std::result::Result<Response, WsError>> {
     // The WebSocket that comes of it is not used, nor are its buffers.
@@ -107,14 +108,14 @@ fn exchange(
     }
 }
 
-/// Reads up to the end of the answer's head, and keeps what comes behind it.
-struct Head<'a> {
+/// Reads to the end of the answer's head, and keeps apart what comes behind it.
+struct HeadReader<'a> {
     stream: &'a mut Stream,
     rest: &'a mut Vec<u8>,
     line_is_empty: bool,
 }
 
-impl Head<'_> {
+impl HeadReader<'_> {
     /// Looks for the empty line.
     fn ends_in(&mut self, bytes: &[u8]) -> Option<usize> {
         for (index, byte) in bytes.iter().enumerate() {
@@ -129,7 +130,7 @@ impl Head<'_> {
     }
 }
 
-impl Read for Head<'_> {
+impl Read for HeadReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if !self.rest.is_empty() {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "the answer has no head"));
@@ -145,7 +146,7 @@ impl Read for Head<'_> {
     }
 }
 
-impl Write for Head<'_> {
+impl Write for HeadReader<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.stream.write(bytes)
     }
@@ -165,8 +166,8 @@ fn check_response(response: &Response) -> Result<()> {
     }
 }
 
-fn to_error(error: WsError, body: &[u8], secrets: &Secrets, signal: &Signal) -> Error {
-    if signal.is_cancelled() {
+fn to_error(error: WsError, body: &[u8], secrets: &Secrets, attempt: &Attempt) -> Error {
+    if attempt.waker().is_cancelled() {
         return cancelled();
     }
     match error {
@@ -206,7 +207,7 @@ mod tests {
 
     use super::*;
     use crate::net::testing::{
-        accept, accept_websocket, cancel_ends, header, net, read_head, serve, signal, silent,
+        accept, accept_websocket, attempt, cancel_ends, header, net, read_head, serve, silent,
     };
     use crate::net::{Net, NetOptions};
 
@@ -225,7 +226,7 @@ mod tests {
             subprotocols: subprotocols.iter().map(|&name| name.to_owned()).collect(),
             ..NetOptions::default()
         };
-        let result = Net::new(options).unwrap().websocket(&request, &signal()).map(drop);
+        let result = Net::new(options).unwrap().websocket(&request, &attempt()).map(drop);
         server.join().unwrap();
         result
     }
@@ -242,7 +243,7 @@ mod tests {
         for (name, value) in [("X-B", "1"), ("x-a", "2"), ("X-B", "3"), ("User-Agent", "mine")] {
             request.headers.push((name.to_owned(), value.to_owned()));
         }
-        net().websocket(&request, &signal()).unwrap_err();
+        net().websocket(&request, &attempt()).unwrap_err();
         let head = server.join().unwrap();
         assert!(head.starts_with("GET /socket.io/?EIO=4 HTTP/1.1\r\nHost: 127.0.0.1:"), "{head}");
         for line in ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"] {
@@ -259,7 +260,7 @@ mod tests {
         let (mut request, server) = serve(drop);
         server.join().unwrap();
         request.headers.push(("X-A".to_owned(), "1\r\nX-Evil: 1".to_owned()));
-        let error = net().websocket(&request, &signal()).unwrap_err();
+        let error = net().websocket(&request, &attempt()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidOption, "{error}");
     }
 
@@ -319,7 +320,7 @@ mod tests {
             let options = NetOptions { with_credentials, ..NetOptions::default() };
             let net = Net::new(options).unwrap();
             for _ in 0..3 {
-                let _ = net.websocket(&request, &signal());
+                let _ = net.websocket(&request, &attempt());
             }
             let heads = server.join().unwrap();
             let cookies = heads.each_ref().map(|head| header(head, "cookie").unwrap());
@@ -346,7 +347,7 @@ mod tests {
             let _ = stream.write_all(b"HTTP/1.1 101 OK\r\n");
             while stream.write_all(&[b'x'; 1000]).is_ok() {}
         });
-        let error = net().websocket(&request, &signal()).unwrap_err();
+        let error = net().websocket(&request, &attempt()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Connect(Stage::Http), "{error}");
         server.join().unwrap();
     }
@@ -355,8 +356,8 @@ mod tests {
     fn a_cancellation_ends_the_handshake() {
         let (there, reached) = channel();
         let (request, server) = serve(silent(there));
-        let signal = cancel_ends(&reached, move |signal| net().websocket(&request, signal));
-        assert_eq!(signal.so_far().stage, Stage::Http);
+        let attempt = cancel_ends(&reached, move |attempt| net().websocket(&request, attempt));
+        assert_eq!(attempt.so_far().stage, Stage::Http);
         server.join().unwrap();
     }
 
@@ -367,14 +368,14 @@ mod tests {
             stream.write_all(b"\x81\x01x").unwrap();
             stream
         });
-        let signal = signal();
-        let mut websocket = net().websocket(&request, &signal).unwrap();
+        let attempt = attempt();
+        let mut websocket = net().websocket(&request, &attempt).unwrap();
         let stream = server.join().unwrap();
         loop {
             use crate::net::websocket::Received;
             match websocket.read().unwrap() {
                 Received::Nothing => {
-                    websocket.interest(true, false).wait(&signal).unwrap();
+                    websocket.interest(true, false).wait(attempt.waker()).unwrap();
                 }
                 other => {
                     let frame = crate::proto::dialect::Frame::Text("x".into());

@@ -20,8 +20,8 @@ use tungstenite::{Error as WsError, Message, Utf8Bytes};
 use self::boundary::Boundary;
 use self::handshake::shake_hands;
 use super::request::Secrets;
-use super::signal::Signal;
 use super::stream::Stream;
+use super::waker::Waker;
 use crate::error::{Error, ErrorKind, Result, snippet};
 use crate::proto::dialect::Frame;
 
@@ -187,12 +187,12 @@ impl WebSocket {
     /// has not yet read would be lost.
     // Its frame is large, and of no use to a connection that stays.
     #[inline(never)]
-    pub(crate) fn close(mut self, signal: &Signal) {
+    pub(crate) fn close(mut self) {
         let mut discarded = [0; 4096];
         let mut all_out = false;
         // Whatever cannot be sent at once is sent by the flush below.
         let _ = self.context.close(&mut self.stream, None);
-        while !signal.is_cancelled() {
+        while self.stream.stream.check_cancelled().is_ok() {
             if !all_out {
                 match self.flush() {
                     Ok(true) => {
@@ -208,7 +208,8 @@ impl WebSocket {
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     let stream = &self.stream.stream;
-                    if signal.wait_for_io(stream.as_fd(), stream.flags(true, !all_out)).is_err() {
+                    let flags = stream.flags(true, !all_out);
+                    if stream.attempt().wait_for_io(stream.as_fd(), flags).is_err() {
                         return;
                     }
                 }
@@ -307,13 +308,13 @@ fn config(max_message: usize, read_size: usize) -> WebSocketConfig {
 }
 
 impl Interest {
-    /// Blocks until it is met, or the signal's wake-up, which this takes. A cancellation is an
+    /// Blocks until it is met, or a wake-up, which this takes. A cancellation is an
     /// error. Tells whether it was the socket.
     ///
     /// The end of the connection ends it too, even if there is nothing of interest: then read, or
     /// this returns at once for ever.
-    pub(crate) fn wait(&self, signal: &Signal) -> Result<bool> {
-        signal.wait_for_io_or_wake(self.socket.as_fd(), self.flags)
+    pub(crate) fn wait(&self, waker: &Waker) -> Result<bool> {
+        waker.wait_for_io_or_wake(self.socket.as_fd(), self.flags)
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::mpsc::channel;
 
 use super::*;
 use crate::net::testing::{
-    LIMIT, MAX_MESSAGE, accept_websocket, assert_cancelled, cancel_ends, net, serve, signal, spawn,
+    LIMIT, MAX_MESSAGE, accept_websocket, assert_cancelled, attempt, cancel_ends, net, serve, spawn,
 };
 
 /// A frame as a server sends it, with any first byte.
@@ -44,18 +44,18 @@ fn read_frame(stream: &mut TcpStream) -> (u8, Vec<u8>) {
 /// A client whose server does `script` behind the handshake; and what `script` returns.
 fn client<T: Send + 'static>(
     script: impl FnOnce(TcpStream) -> T + Send + 'static,
-) -> (WebSocket, Arc<Signal>, std::thread::JoinHandle<T>) {
+) -> (WebSocket, Arc<Waker>, std::thread::JoinHandle<T>) {
     let (request, server) = serve(|listener| script(accept_websocket(&listener)));
-    let signal = signal();
-    (net().websocket(&request, &signal).unwrap(), signal, server)
+    let attempt = attempt();
+    (net().websocket(&request, &attempt).unwrap(), Arc::clone(attempt.waker()), server)
 }
 
 /// Reads until there is something.
-fn next(websocket: &mut WebSocket, signal: &Signal) -> Result<Received> {
+fn next(websocket: &mut WebSocket, waker: &Waker) -> Result<Received> {
     loop {
         match websocket.read()? {
             Received::Nothing => {
-                websocket.interest(true, false).wait(signal)?;
+                websocket.interest(true, false).wait(waker)?;
             }
             other => return Ok(other),
         }
@@ -65,14 +65,14 @@ fn next(websocket: &mut WebSocket, signal: &Signal) -> Result<Received> {
 /// What a client makes of the bytes of a server, which then ends the connection; and what it
 /// sends to them.
 fn outcome(bytes: Vec<u8>) -> (Result<Received>, Vec<u8>) {
-    let (mut websocket, signal, server) = client(move |mut stream| {
+    let (mut websocket, waker, server) = client(move |mut stream| {
         stream.write_all(&bytes).unwrap();
         stream.shutdown(std::net::Shutdown::Write).unwrap();
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
         answer
     });
-    let result = next(&mut websocket, &signal);
+    let result = next(&mut websocket, &waker);
     drop(websocket);
     (result, server.join().unwrap())
 }
@@ -89,8 +89,8 @@ fn messages_go_there_and_back() {
             let _ = server.send(message);
         }
     });
-    let signal = signal();
-    let mut websocket = net().websocket(&request, &signal).unwrap();
+    let attempt = attempt();
+    let mut websocket = net().websocket(&request, &attempt).unwrap();
     let sent = [
         Frame::Text("4ä".into()),
         Frame::Binary(Bytes::from_static(&[0, 255])),
@@ -107,19 +107,19 @@ fn messages_go_there_and_back() {
         match websocket.read().unwrap() {
             Received::Frame(frame) => received.push(frame),
             Received::Nothing => {
-                websocket.interest(true, !all_out).wait(&signal).unwrap();
+                websocket.interest(true, !all_out).wait(attempt.waker()).unwrap();
             }
             Received::Closed(why) => panic!("{why}"),
         }
     }
     assert!(received == sent);
-    websocket.close(&signal);
+    websocket.close();
     server.join().unwrap();
 }
 
 #[test]
 fn a_message_in_crumbs_and_fragments_is_whole() {
-    let (mut websocket, signal, server) = client(|mut stream| {
+    let (mut websocket, waker, server) = client(|mut stream| {
         let mut bytes = frame(0x01, b"ab");
         bytes.extend(frame(0x89, b"ping"));
         bytes.extend(frame(0x00, b""));
@@ -130,19 +130,19 @@ fn a_message_in_crumbs_and_fragments_is_whole() {
         }
         read_frame(&mut stream)
     });
-    assert_eq!(next(&mut websocket, &signal).unwrap(), text("abc"));
+    assert_eq!(next(&mut websocket, &waker).unwrap(), text("abc"));
     let binary = Received::Frame(Frame::Binary(Bytes::from(vec![1; 300])));
-    assert_eq!(next(&mut websocket, &signal).unwrap(), binary);
+    assert_eq!(next(&mut websocket, &waker).unwrap(), binary);
     assert_eq!(server.join().unwrap(), (0x8a, b"ping".to_vec()));
 }
 
 #[test]
 fn a_small_message_does_not_keep_the_read_buffer() {
-    let (mut websocket, signal, _server) = client(|mut stream| {
+    let (mut websocket, waker, _server) = client(|mut stream| {
         stream.write_all(&frame(0x82, &[1; 200])).unwrap();
         stream
     });
-    match next(&mut websocket, &signal).unwrap() {
+    match next(&mut websocket, &waker).unwrap() {
         // The buffer lives, in the WebSocket: the bytes would be shared with it.
         Received::Frame(Frame::Binary(bytes)) => assert!(bytes.is_unique()),
         other => panic!("{other:?}"),
@@ -174,12 +174,12 @@ fn an_end_without_a_close_frame_is_a_close_too() {
 
 #[test]
 fn a_reset_is_a_close_with_its_cause() {
-    let (mut websocket, signal, server) = client(|mut stream| {
+    let (mut websocket, waker, server) = client(|mut stream| {
         stream.write_all(&[0x81, 10, b'x']).unwrap();
         rustix::net::sockopt::set_socket_linger(&stream, Some(std::time::Duration::ZERO)).unwrap();
     });
     server.join().unwrap();
-    match next(&mut websocket, &signal).unwrap() {
+    match next(&mut websocket, &waker).unwrap() {
         Received::Closed(why) => assert!(why.contains("reset"), "{why}"),
         other => panic!("{other:?}"),
     }
@@ -221,11 +221,11 @@ fn a_message_that_is_too_large_names_the_limit() {
 
 #[test]
 fn a_flood_of_pings_that_reads_no_pong_ends_in_an_error() {
-    let (mut websocket, signal, server) = client(|mut stream| {
+    let (mut websocket, waker, server) = client(|mut stream| {
         let pings = frame(0x89, &[0; 125]).repeat(100);
         while stream.write_all(&pings).is_ok() {}
     });
-    let error = next(&mut websocket, &signal).unwrap_err();
+    let error = next(&mut websocket, &waker).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Transport);
     drop(websocket);
     server.join().unwrap();
@@ -241,16 +241,18 @@ fn a_cancellation_ends_reading_what_never_ends() {
         let fragments = frame(0x00, b"").repeat(1000);
         while stream.write_all(&fragments).is_ok() {}
     });
-    cancel_ends(&reached, move |signal| next(&mut net().websocket(&request, signal)?, signal));
+    cancel_ends(&reached, move |attempt| {
+        next(&mut net().websocket(&request, attempt)?, attempt.waker())
+    });
     server.join().unwrap();
 }
 
 #[test]
 fn a_cancellation_ends_a_wait_and_everything_after_it() {
-    let (websocket, signal, _server) = client(|stream| stream);
+    let (websocket, waker, _server) = client(|stream| stream);
     let mut websocket = websocket;
-    signal.cancel();
-    assert_cancelled(&websocket.interest(true, false).wait(&signal).unwrap_err());
+    waker.cancel();
+    assert_cancelled(&websocket.interest(true, false).wait(&waker).unwrap_err());
     assert_cancelled(&websocket.read().unwrap_err());
     websocket.write(Frame::Text("x".into())).unwrap();
     assert_cancelled(&websocket.flush().unwrap_err());
@@ -258,39 +260,39 @@ fn a_cancellation_ends_a_wait_and_everything_after_it() {
 
 #[test]
 fn a_wake_up_ends_a_wait_without_an_error() {
-    let (websocket, signal, _server) = client(|stream| stream);
-    signal.wake();
-    websocket.interest(true, false).wait(&signal).unwrap();
-    let waiter = Arc::clone(&signal);
+    let (websocket, waker, _server) = client(|stream| stream);
+    waker.wake();
+    websocket.interest(true, false).wait(&waker).unwrap();
+    let waiter = Arc::clone(&waker);
     let woken = spawn(move || websocket.interest(true, false).wait(&waiter));
     assert!(woken.recv_timeout(std::time::Duration::from_millis(50)).is_err());
-    signal.wake();
+    waker.wake();
     woken.recv_timeout(LIMIT).unwrap().unwrap();
 }
 
 #[test]
 fn a_peer_that_stops_reading_fills_the_socket_and_blocks_nothing() {
-    let (mut websocket, signal, server) = client(|stream| stream);
+    let (mut websocket, waker, server) = client(|stream| stream);
     let _stream = server.join().unwrap();
     let big = Frame::Binary(Bytes::from(vec![0; 16 << 20]));
     websocket.write(big).unwrap();
     assert!(!websocket.flush().unwrap());
     assert_eq!(websocket.read().unwrap(), Received::Nothing);
     let (there, reached) = channel();
-    let waiter = Arc::clone(&signal);
+    let waiter = Arc::clone(&waker);
     let ended = spawn(move || {
         there.send(()).unwrap();
         websocket.interest(true, true).wait(&waiter)
     });
     reached.recv_timeout(LIMIT).unwrap();
-    signal.cancel();
+    waker.cancel();
     assert_cancelled(&ended.recv_timeout(LIMIT).unwrap().unwrap_err());
 }
 
 #[test]
 fn closing_delivers_all_to_a_peer_that_talks_and_reads_late() {
     const SIZE: usize = 4 << 20;
-    let (websocket, signal, server) = client(|mut stream| {
+    let (websocket, _waker, server) = client(|mut stream| {
         // What the client never reads would make a plain close reset the connection.
         stream.write_all(&frame(0x82, &vec![0; 60_000])).unwrap();
         let mut all = Vec::new();
@@ -299,7 +301,7 @@ fn closing_delivers_all_to_a_peer_that_talks_and_reads_late() {
     });
     let mut websocket = websocket;
     websocket.write(Frame::Binary(Bytes::from(vec![0; SIZE]))).unwrap();
-    let closed = spawn(move || websocket.close(&signal));
+    let closed = spawn(move || websocket.close());
     closed.recv_timeout(LIMIT).unwrap();
     let all = server.join().unwrap();
     // A long header with a mask, the payload, and an empty close frame with a mask.
@@ -309,10 +311,9 @@ fn closing_delivers_all_to_a_peer_that_talks_and_reads_late() {
 
 #[test]
 fn a_cancellation_ends_closing() {
-    let (websocket, signal, _server) = client(|stream| stream);
-    let of_thread = Arc::clone(&signal);
-    let closed = spawn(move || websocket.close(&of_thread));
+    let (websocket, waker, _server) = client(|stream| stream);
+    let closed = spawn(move || websocket.close());
     assert!(closed.recv_timeout(std::time::Duration::from_millis(50)).is_err());
-    signal.cancel();
+    waker.cancel();
     closed.recv_timeout(LIMIT).unwrap();
 }

@@ -1,6 +1,6 @@
 //! Verifying certificates on a device whose clock is known to be wrong.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustls::client::WebPkiServerVerifier;
@@ -8,25 +8,25 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, Error as RustlsError, SignatureScheme};
 
-use std::sync::Arc;
-
 use crate::error::Error;
 use crate::net::date;
-use crate::net::tls::tls_error;
+use crate::net::tls::errors::tls_error;
+use crate::sync::lock::lock;
 
-/// How many certificates of a chain may begin one after the other.
+/// How often the assumed time is moved on to where the validity of a certificate of the chain
+/// begins.
 const MAX_STEPS: usize = 8;
 
 /// The usual verification, at a time that is never before a floor.
 #[derive(Debug)]
-pub(super) struct Floored {
+pub(super) struct FlooredVerifier {
     inner: Arc<WebPkiServerVerifier>,
     floor: Duration,
     /// The latest time at which a certificate was found good while the clock was wrong.
     seen: Mutex<Duration>,
 }
 
-impl Floored {
+impl FlooredVerifier {
     pub(super) fn new(inner: Arc<WebPkiServerVerifier>, floor: SystemTime) -> Self {
         let floor = since_epoch(floor);
         Self { inner, floor, seen: Mutex::new(floor) }
@@ -47,11 +47,11 @@ impl Floored {
     }
 
     fn seen(&self) -> Duration {
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.seen)
     }
 }
 
-impl ServerCertVerifier for Floored {
+impl ServerCertVerifier for FlooredVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -70,8 +70,8 @@ impl ServerCertVerifier for Floored {
         let mut time = self.seen();
         for _ in 0..MAX_STEPS {
             match verify(UnixTime::since_unix_epoch(time)) {
-                // The real time is later than what we know: as late as the authority's signature
-                // says, at least.
+                // The authority has signed a certificate that is valid from later on only: the real
+                // time is at least that.
                 Err(RustlsError::InvalidCertificate(CertificateError::NotValidYetContext {
                     not_before,
                     ..
@@ -80,7 +80,7 @@ impl ServerCertVerifier for Floored {
                 }
                 Err(error) => return Err(error),
                 Ok(verified) => {
-                    *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = time;
+                    *lock(&self.seen) = time;
                     return Ok(verified);
                 }
             }

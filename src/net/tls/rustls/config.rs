@@ -12,16 +12,17 @@ use rustls::{
     SignatureScheme, SupportedProtocolVersion,
 };
 
-use super::clock::Floored;
+use super::clock::FlooredVerifier;
 use crate::error::{Error, ErrorKind, Result};
+use crate::net::tls::errors::unsupported;
 use crate::net::tls::material::{self, Identity, Material};
-use crate::net::tls::{system, unsupported};
+use crate::net::tls::system;
 use crate::options::{Tls, TlsVersion};
 
 /// How many servers' sessions are kept: a manager has one server, behind some addresses.
 const SESSIONS: usize = 8;
 
-pub(super) fn client_config(options: &Tls) -> Result<(ClientConfig, Option<Arc<Floored>>)> {
+pub(super) fn client_config(options: &Tls) -> Result<(ClientConfig, Option<Arc<FlooredVerifier>>)> {
     let provider = Arc::new(provider(&options.ciphers)?);
     let versions: &[&SupportedProtocolVersion] = match options.min_version {
         None | Some(TlsVersion::Tls12) => &[&TLS13, &TLS12],
@@ -40,7 +41,7 @@ pub(super) fn client_config(options: &Tls) -> Result<(ClientConfig, Option<Arc<F
         let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
             .build()
             .map_err(|error| invalid("TLS cannot be set up").with_source(error))?;
-        let verifier = Arc::new(Floored::new(verifier, floor));
+        let verifier = Arc::new(FlooredVerifier::new(verifier, floor));
         floored = Some(Arc::clone(&verifier));
         builder.dangerous().with_custom_certificate_verifier(verifier)
     } else {
@@ -124,7 +125,7 @@ fn roots(options: &Tls) -> Result<RootCertStore> {
     Ok(roots)
 }
 
-/// Those of the system that are fit for use; among a hundred, some are from other times.
+/// Adds the system's authorities; those that rustls cannot read are left out.
 fn add_system(roots: &mut RootCertStore) -> Result<()> {
     let path = system::bundle()?;
     let material = Material::read_file(&path)?;
@@ -139,7 +140,7 @@ fn invalid(what: &'static str) -> Error {
     Error::new(ErrorKind::InvalidOption, what)
 }
 
-/// Takes every certificate, if only the server has the key of it.
+/// Accepts every certificate; that the server has its key is still verified.
 #[derive(Debug)]
 struct AcceptAll(Arc<CryptoProvider>);
 

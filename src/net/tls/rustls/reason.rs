@@ -3,12 +3,12 @@
 use rustls::{AlertDescription, CertificateError, Error as RustlsError};
 
 use crate::error::Error;
-use crate::net::tls::{Refused, tls_error};
+use crate::net::tls::errors::{BadCertificate, tls_error};
 
 /// Names the reason for which a handshake failed; `name` is the server's.
 pub(super) fn explain(error: RustlsError, name: &str) -> Error {
     let explained = match &error {
-        RustlsError::InvalidCertificate(reason) => refused(reason).error(name),
+        RustlsError::InvalidCertificate(reason) => bad_certificate(reason).error(name),
         RustlsError::AlertReceived(alert) => alert_received(*alert),
         RustlsError::InvalidMessage(_) => tls_error(format!("`{name}` does not answer in TLS"))
             .with_hint("is this the port for https and wss, or does it want http and ws?"),
@@ -21,18 +21,20 @@ pub(super) fn explain(error: RustlsError, name: &str) -> Error {
     explained.with_source(error)
 }
 
-fn refused(reason: &CertificateError) -> Refused {
+fn bad_certificate(reason: &CertificateError) -> BadCertificate {
     use CertificateError as E;
     match reason {
-        E::Expired | E::ExpiredContext { .. } => Refused::Expired,
-        E::NotValidYet | E::NotValidYetContext { .. } => Refused::NotYetValid,
-        E::NotValidForName | E::NotValidForNameContext { .. } => Refused::WrongHost,
+        E::Expired | E::ExpiredContext { .. } => BadCertificate::Expired,
+        E::NotValidYet | E::NotValidYetContext { .. } => BadCertificate::NotYetValid,
+        E::NotValidForName | E::NotValidForNameContext { .. } => BadCertificate::WrongHost,
         // A bad signature is that of another authority of the same name, made anew perhaps.
-        E::UnknownIssuer | E::BadSignature => Refused::UnknownIssuer,
-        E::InvalidPurpose | E::InvalidPurposeContext { .. } => Refused::NotForServers,
+        E::UnknownIssuer | E::BadSignature => BadCertificate::UnknownIssuer,
+        E::InvalidPurpose | E::InvalidPurposeContext { .. } => BadCertificate::NotForServers,
         // webpki's name for a CA in a server's place, which rustls hands on as it is.
-        E::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => Refused::CaAsServer,
-        _ => Refused::Other,
+        E::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+            BadCertificate::CaAsServer
+        }
+        _ => BadCertificate::Other,
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::*;
-use crate::net::signal::News;
+use crate::net::attempt::{Attempt, News};
 use crate::options::TlsVersion;
 
 /// A folder that is removed again.
@@ -33,18 +33,19 @@ impl Drop for Folder {
 }
 
 /// One attempt of a network at a server with this certificate, and the warnings on the way.
-fn attempt(net: &Net, config: Arc<ServerConfig>) -> (Result<()>, Vec<String>) {
+fn connect(net: &Net, config: Arc<ServerConfig>) -> (Result<()>, Vec<String>) {
     let (request, server) = serve(config, |_, accept| echo(accept));
     let (sender, warnings) = channel();
     let sender = std::sync::Mutex::new(sender);
-    let signal = Signal::observed(Box::new(move |news| {
+    let observer = Box::new(move |news| {
         if let News::Warning(error) = news {
             sender.lock().unwrap().send(error.to_string()).unwrap();
         }
-    }));
-    let signal = Arc::new(signal.unwrap());
-    let websocket = net.websocket(&request, &signal);
-    let result = websocket.map(|websocket| round_trip(websocket, &signal, vec![1]));
+    });
+    let waker = Arc::new(Waker::new().unwrap());
+    let attempt = Arc::new(Attempt::new(waker, Some(observer)));
+    let websocket = net.websocket(&request, &attempt);
+    let result = websocket.map(|websocket| round_trip(websocket, attempt.waker(), vec![1]));
     server.join().unwrap();
     (result, warnings.try_iter().collect())
 }
@@ -57,11 +58,11 @@ fn authorities_can_be_replaced_between_attempts() {
         let folder = Folder::new(&format!("ca-{index}"));
         let path = folder.put("ca.pem", old.cert.pem());
         let net = net_with(tls.built_in_roots(false).ca_file(&path));
-        attempt(&net, config(&of_old, None)).0.unwrap();
-        attempt(&net, config(&of_new, None)).0.unwrap_err();
+        connect(&net, config(&of_old, None)).0.unwrap();
+        connect(&net, config(&of_new, None)).0.unwrap_err();
         folder.put("ca.pem", new.cert.pem());
-        attempt(&net, config(&of_new, None)).0.unwrap();
-        attempt(&net, config(&of_old, None)).0.unwrap_err();
+        connect(&net, config(&of_new, None)).0.unwrap();
+        connect(&net, config(&of_old, None)).0.unwrap_err();
     }
 }
 
@@ -75,10 +76,10 @@ fn a_client_certificate_can_be_replaced_between_attempts() {
         let (cert, key) =
             (folder.put("cert.pem", &first.pem), folder.put("key.pem", first.key.serialize_pem()));
         let net = net_with(tls.client_cert_files(&cert, &key));
-        attempt(&net, config(&server, Some(&old))).0.unwrap();
+        connect(&net, config(&server, Some(&old))).0.unwrap();
         folder.put("cert.pem", &second.pem);
         folder.put("key.pem", second.key.serialize_pem());
-        attempt(&net, config(&server, Some(&new))).0.unwrap();
+        connect(&net, config(&server, Some(&new))).0.unwrap();
     }
 }
 
@@ -90,16 +91,16 @@ fn new_certificates_that_cannot_be_used_leave_the_old_ones_and_warn_once() {
         let folder = Folder::new(&format!("broken-{index}"));
         let path = folder.put("ca.pem", authority.cert.pem());
         let net = net_with(tls.built_in_roots(false).ca_file(&path));
-        assert_eq!(attempt(&net, config(&identity, None)).1, [""; 0]);
+        assert_eq!(connect(&net, config(&identity, None)).1, [""; 0]);
         folder.put("ca.pem", "half a file");
         for expected in [1, 0] {
-            let (result, warnings) = attempt(&net, config(&identity, None));
+            let (result, warnings) = connect(&net, config(&identity, None));
             result.unwrap();
             assert_eq!(warnings.len(), expected, "{warnings:?}");
             assert!(warnings.iter().all(|warning| warning.contains("ca.pem")), "{warnings:?}");
         }
         std::fs::remove_file(&path).unwrap();
-        let (result, warnings) = attempt(&net, config(&identity, None));
+        let (result, warnings) = connect(&net, config(&identity, None));
         result.unwrap();
         assert!(warnings[0].contains("cannot read"), "{warnings:?}");
     }
@@ -118,8 +119,8 @@ fn unchanged_files_leave_the_sessions_to_resume() {
         if again {
             folder.put("ca.pem", authority.cert.pem());
         }
-        let signal = signal();
-        round_trip(net.websocket(&request, &signal).unwrap(), &signal, vec![1]);
+        let attempt = attempt();
+        round_trip(net.websocket(&request, &attempt).unwrap(), attempt.waker(), vec![1]);
     }
     let [full, resumed] = [HandshakeKind::Full, HandshakeKind::Resumed].map(Some);
     assert_eq!(server.join().unwrap(), [full, resumed, full]);
@@ -139,10 +140,10 @@ fn an_older_version_than_the_lowest_is_refused() {
     let old = Arc::new(old);
     for tls in authority.trusted() {
         let only_new = net_with(tls.clone().min_version(TlsVersion::Tls13));
-        attempt(&only_new, config(&identity, None)).0.unwrap();
-        let error = attempt(&only_new, Arc::clone(&old)).0.unwrap_err();
+        connect(&only_new, config(&identity, None)).0.unwrap();
+        let error = connect(&only_new, Arc::clone(&old)).0.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Connect(Stage::Tls), "{error}");
-        attempt(&net_with(tls), Arc::clone(&old)).0.unwrap();
+        connect(&net_with(tls), Arc::clone(&old)).0.unwrap();
     }
 }
 
@@ -167,7 +168,7 @@ fn with_a_wrong_clock_certificates_are_verified_as_of_the_floor_or_later() {
         (authority.issue(for_host("other.example")), Some("is for another host")),
         (Authority::new().issue(for_host("127.0.0.1")), Some("not trusted")),
     ] {
-        let (result, warnings) = attempt(&net(trusting()), config(&identity, None));
+        let (result, warnings) = connect(&net(trusting()), config(&identity, None));
         assert!(warnings[0].contains("before the floor"), "{warnings:?}");
         match (result, reason) {
             (Ok(()), None) => {}
@@ -177,8 +178,8 @@ fn with_a_wrong_clock_certificates_are_verified_as_of_the_floor_or_later() {
     }
     // What was seen once counts from then on.
     let net = net(trusting());
-    attempt(&net, config(&valid(2055, 2070), None)).0.unwrap();
-    let error = attempt(&net, config(&valid(2000, 2052), None)).0.unwrap_err();
+    connect(&net, config(&valid(2055, 2070), None)).0.unwrap();
+    let error = connect(&net, config(&valid(2000, 2052), None)).0.unwrap_err();
     assert!(error.message().contains("has expired"), "{error}");
 }
 
@@ -191,10 +192,10 @@ fn with_a_right_clock_the_floor_changes_nothing() {
     let (good, future) = (authority.issue(for_host("127.0.0.1")), authority.issue(future));
     let tls = Tls::new().ca_pem(authority.cert.pem());
     let net = net_with(tls.clock_floor(UNIX_EPOCH + Duration::from_secs(1)));
-    let (result, warnings) = attempt(&net, config(&good, None));
+    let (result, warnings) = connect(&net, config(&good, None));
     result.unwrap();
     assert_eq!(warnings, [""; 0]);
-    let error = attempt(&net, config(&future, None)).0.unwrap_err();
+    let error = connect(&net, config(&future, None)).0.unwrap_err();
     assert!(error.message().contains("not valid yet"), "{error}");
 }
 

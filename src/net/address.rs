@@ -1,6 +1,6 @@
 //! Where a connection leads: the requests that its transports start with.
 
-use crate::net::Request;
+use super::request::Request;
 use crate::options::Transport;
 use crate::options::endpoint::Endpoint;
 use crate::proto::query::push_parameter;
@@ -12,26 +12,28 @@ pub(crate) struct Address {
     /// With a leading slash.
     pub(crate) path: String,
     pub(crate) query: Vec<(String, String)>,
-    pub(crate) headers: Vec<Header>,
-    pub(crate) timestamps: Timestamps,
+    pub(crate) headers: Vec<ExtraHeader>,
+    pub(crate) cache_buster: CacheBuster,
     /// Binary travels as base64, in both directions.
     pub(crate) force_base64: bool,
 }
 
 /// A header of the user's, whose value may be a secret.
 #[derive(Clone)]
-pub(crate) struct Header {
+pub(crate) struct ExtraHeader {
     pub(crate) name: String,
     pub(crate) value: String,
     /// On this transport only.
     pub(crate) only: Option<Transport>,
 }
 
-/// Which requests carry a parameter that no cache has seen.
+/// A parameter of the query whose value differs each time, so that no cache on the way answers
+/// instead of the server.
 #[derive(Clone, Debug)]
-pub(crate) struct Timestamps {
+pub(crate) struct CacheBuster {
+    /// Its name.
     pub(crate) parameter: String,
-    /// Where nothing is said, those of long-polling.
+    /// Whether requests carry it; where nothing is said, those of long-polling do.
     pub(crate) requests: Option<bool>,
 }
 
@@ -40,7 +42,7 @@ impl Address {
     pub(crate) const RESERVED: [&str; 3] = ["EIO", "transport", "sid"];
 
     /// The request that opens a transport, or that goes on with a session.
-    pub(super) fn request(&self, eio: &str, transport: Transport, sid: Option<&str>) -> Request {
+    pub(crate) fn request(&self, eio: &str, transport: Transport, sid: Option<&str>) -> Request {
         let mut parameters: Vec<(&str, &str)> = self
             .query
             .iter()
@@ -49,9 +51,9 @@ impl Address {
             .collect();
         parameters.extend([("EIO", eio), ("transport", transport.name())]);
         parameters.extend(sid.map(|sid| ("sid", sid)));
-        let stamp = cache_buster();
-        if self.timestamps.requests.unwrap_or(transport == Transport::Polling) {
-            parameters.push((&self.timestamps.parameter, &stamp));
+        let stamp = fresh_value();
+        if self.cache_buster.requests.unwrap_or(transport == Transport::Polling) {
+            parameters.push((&self.cache_buster.parameter, &stamp));
         }
         // By polling current servers write nothing but text, and servers 1.x spoil what is not ASCII
         // when they are asked to.
@@ -82,8 +84,8 @@ impl Address {
     }
 }
 
-/// A value that no cache has seen.
-fn cache_buster() -> String {
+/// A value that no request had before.
+fn fresh_value() -> String {
     std::iter::repeat_with(fastrand::alphanumeric).take(8).collect()
 }
 
@@ -97,7 +99,7 @@ mod tests {
             path: "/socket.io/".into(),
             query: query.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
             headers: Vec::new(),
-            timestamps: Timestamps { parameter: "t".into(), requests: None },
+            cache_buster: CacheBuster { parameter: "t".into(), requests: None },
             force_base64: false,
         }
     }
@@ -126,12 +128,12 @@ mod tests {
     }
 
     #[test]
-    fn timestamps_can_be_switched_off_and_renamed() {
+    fn the_cache_buster_can_be_switched_off_and_renamed() {
         let mut address = address(&[]);
-        address.timestamps.requests = Some(false);
+        address.cache_buster.requests = Some(false);
         let request = address.request("4", Transport::Polling, None);
         assert_eq!(request.path_and_query, "/socket.io/?EIO=4&transport=polling");
-        address.timestamps = Timestamps { parameter: "ts".into(), requests: Some(true) };
+        address.cache_buster = CacheBuster { parameter: "ts".into(), requests: Some(true) };
         let request = address.request("4", Transport::WebSocket, None);
         assert!(request.path_and_query.contains("&ts="), "{}", request.path_and_query);
     }
@@ -148,7 +150,7 @@ mod tests {
     #[test]
     fn a_header_can_be_for_one_transport() {
         let mut address = address(&[]);
-        address.headers.push(Header {
+        address.headers.push(ExtraHeader {
             name: "x".into(),
             value: "y".into(),
             only: Some(Transport::Polling),

@@ -17,10 +17,10 @@ pub(super) fn tls_error(what: impl Into<Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::Connect(Stage::Tls), what)
 }
 
-/// The reasons for which a certificate is refused, in the same words for every library.
+/// Why a certificate is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(not(all(feature = "rustls", feature = "native-tls")), allow(dead_code))]
-pub(super) enum Refused {
+pub(super) enum BadCertificate {
     Expired,
     NotYetValid,
     WrongHost,
@@ -31,7 +31,7 @@ pub(super) enum Refused {
     Other,
 }
 
-impl Refused {
+impl BadCertificate {
     /// The error of a refusal; `name` is the server's.
     pub(super) fn error(self, name: &str) -> Error {
         let today = date::civil(SystemTime::now());
@@ -61,7 +61,7 @@ impl Refused {
         };
         let error = tls_error(format!("the certificate of `{name}` {what}"));
         let error = error.with_hint(hint.to_owned());
-        // A clock can be set while we wait.
+        // The clock may be set before the next attempt.
         if matches!(self, Self::Expired | Self::NotYetValid) { error } else { error.fatal() }
     }
 }

@@ -1,0 +1,207 @@
+//! The record of an attempt to connect: how far it has come, and how long it may take.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use rustix::event::PollFlags;
+
+use super::waker::Waker;
+use crate::error::{Error, ErrorKind, Reached, Result, Stage};
+use crate::sync::lock::{Locked, lock, log_later};
+
+/// What a thread that connects notes on its way, and whose cancellation ends its waits.
+///
+/// Long-polling dials whenever a connection was not kept: each time the record begins anew.
+pub(crate) struct Attempt {
+    waker: Arc<Waker>,
+    progress: Mutex<Progress>,
+    observer: Option<Observer>,
+}
+
+/// Who hears of an attempt to connect; called by the thread that makes it, without a lock.
+pub(crate) type Observer = Box<dyn Fn(News) + Send + Sync>;
+
+/// What happens on the way to a server.
+#[derive(Clone, Debug)]
+pub(crate) enum News {
+    /// The attempt has come to this stage.
+    Stage(Stage),
+    /// Something is wrong that does not end the attempt.
+    Warning(Error),
+}
+
+/// How far an attempt has come.
+#[derive(Debug)]
+struct Progress {
+    reached: Reached,
+    started: Instant,
+    /// When the stage has to be over, and the limit that says so.
+    deadline: Option<(Instant, Duration)>,
+}
+
+impl Attempt {
+    /// An attempt that this waker can cancel, and of which the observer hears, if there is one.
+    pub(crate) fn new(waker: Arc<Waker>, observer: Option<Observer>) -> Self {
+        let progress =
+            Progress { reached: Stage::Dns.into(), started: Instant::now(), deadline: None };
+        Self { waker, progress: Mutex::new(progress), observer }
+    }
+
+    /// What ends the waits of the thread that makes the attempt.
+    pub(crate) fn waker(&self) -> &Arc<Waker> {
+        &self.waker
+    }
+
+    /// How far the attempt has come.
+    pub(crate) fn so_far(&self) -> Reached {
+        self.progress().reached.clone()
+    }
+
+    /// An attempt begins; the time that its error tells is counted from here.
+    pub(super) fn begin(&self) {
+        self.progress().started = Instant::now();
+    }
+
+    /// Notes how far the attempt has come. The stage may take that long.
+    pub(super) fn enter(&self, stage: Stage, limit: Option<Duration>) {
+        let mut progress = self.progress();
+        progress.reached.stage = stage;
+        progress.deadline =
+            limit.and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
+        drop(progress);
+        if let Some(observer) = &self.observer {
+            observer(News::Stage(stage));
+        }
+    }
+
+    /// Notes the address that is connected.
+    pub(super) fn reached(&self, address: Option<SocketAddr>) {
+        let reached = &mut self.progress().reached;
+        reached.address = address;
+        reached.tried = String::new();
+    }
+
+    /// Notes what is known of the addresses that are tried, for the error if none answers in time.
+    pub(super) fn tries(&self, addresses: String) {
+        self.progress().reached.tried = addresses;
+    }
+
+    /// The attempt is over: what is waited for now may take as long as it likes.
+    pub(super) fn lift_limit(&self) {
+        self.progress().deadline = None;
+    }
+
+    /// Tells of something that does not end the attempt.
+    pub(super) fn warn(&self, warning: Error) {
+        log_later!(Warn, "{warning}");
+        if let Some(observer) = &self.observer {
+            observer(News::Warning(warning));
+        }
+    }
+
+    /// Adds to the error of an attempt which address it was about and how long it took.
+    pub(super) fn describe(&self, error: Error) -> Error {
+        let progress = self.progress();
+        match error.kind() {
+            // Without a connection, the error itself has the addresses.
+            ErrorKind::Connect(Stage::Dns | Stage::Tcp) => {
+                error.with_attempt(None, progress.started.elapsed())
+            }
+            ErrorKind::Connect(_) => {
+                error.with_attempt(progress.reached.address, progress.started.elapsed())
+            }
+            _ => error,
+        }
+    }
+
+    /// What is left of the stage's limit; `None` is no limit, and too late is an error.
+    pub(super) fn time_left(&self) -> Result<Option<Duration>> {
+        let progress = self.progress();
+        let Some((deadline, limit)) = progress.deadline else { return Ok(None) };
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            let stage = progress.reached.stage;
+            let what = format!("the stage {stage} was not over within its limit of {limit:?}");
+            return Err(progress.reached.too_late(&what));
+        }
+        Ok(Some(left))
+    }
+
+    /// Blocks until `fd` is ready; a cancellation, and the end of the stage's limit, is an error.
+    /// Wake-ups are left alone.
+    pub(super) fn wait_for_io(&self, fd: BorrowedFd<'_>, flags: PollFlags) -> Result<()> {
+        while !self.waker.wait_for_io(fd, flags, self.time_left()?)? {}
+        Ok(())
+    }
+
+    fn progress(&self) -> Locked<'_, Progress> {
+        lock(&self.progress)
+    }
+}
+
+impl fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attempt")
+            .field("stage", &self.progress().reached.stage)
+            .field("waker", &self.waker)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+    use std::sync::mpsc::channel;
+
+    use super::*;
+    use crate::net::eventfd::EventFd;
+
+    fn attempt(observer: Option<Observer>) -> Attempt {
+        Attempt::new(Arc::new(Waker::new().unwrap()), observer)
+    }
+
+    #[test]
+    fn the_stage_is_the_last_one_entered() {
+        let attempt = attempt(None);
+        assert_eq!(attempt.so_far().stage, Stage::Dns);
+        attempt.enter(Stage::Tls, None);
+        assert_eq!(attempt.so_far().stage, Stage::Tls);
+    }
+
+    #[test]
+    fn a_limit_ends_a_stage_and_is_lifted_with_it() {
+        let attempt = attempt(None);
+        let event = EventFd::new().unwrap();
+        attempt.enter(Stage::Tls, Some(Duration::from_millis(20)));
+        let error = attempt.wait_for_io(event.as_fd(), PollFlags::IN).unwrap_err();
+        assert_eq!((error.is_timeout(), error.stage()), (true, Some(Stage::Tls)));
+        event.raise();
+        attempt.wait_for_io(event.as_fd(), PollFlags::IN).unwrap_err();
+        attempt.lift_limit();
+        attempt.wait_for_io(event.as_fd(), PollFlags::IN).unwrap();
+    }
+
+    #[test]
+    fn a_cancellation_of_its_waker_ends_an_attempt() {
+        let attempt = attempt(None);
+        let event = EventFd::new().unwrap();
+        attempt.waker().cancel();
+        let error = attempt.wait_for_io(event.as_fd(), PollFlags::IN).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Disconnected);
+    }
+
+    #[test]
+    fn an_observer_hears_of_stages_and_warnings() {
+        let (sender, receiver) = channel();
+        let sender = Mutex::new(sender);
+        let observer = move |news| sender.lock().unwrap().send(news).unwrap();
+        let attempt = attempt(Some(Box::new(observer)));
+        attempt.enter(Stage::Proxy, None);
+        attempt.warn(Error::new(ErrorKind::InvalidOption, "odd"));
+        assert!(matches!(receiver.try_recv(), Ok(News::Stage(Stage::Proxy))));
+        assert!(matches!(receiver.try_recv(), Ok(News::Warning(_))));
+    }
+}

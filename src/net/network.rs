@@ -1,0 +1,125 @@
+//! The network as one manager sees it: its options, and how its streams are opened.
+
+use std::net::TcpStream;
+use std::sync::Arc;
+
+use super::attempt::Attempt;
+use super::cookies::Jar;
+use super::dial::Dialler;
+use super::dial::dns::Resolver;
+use super::proxy::{self, Proxies};
+use super::request::Request;
+use super::stream::Stream;
+use super::tls::reload::Reloading;
+use super::websocket::WebSocket;
+use super::websocket::handshake::upgrade_request;
+use crate::error::{Result, Stage};
+use crate::options::endpoint::Endpoint;
+use crate::options::{ProxyChoice, TcpOptions, Timeouts, Tls};
+
+/// How a manager's connections are made.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct NetOptions {
+    /// Certificates and their verification.
+    pub(crate) tls: Tls,
+    /// The largest WebSocket message that is received, in bytes.
+    pub(crate) max_message: usize,
+    /// WebSocket subprotocols to ask for.
+    pub(crate) subprotocols: Vec<String>,
+    /// The proxy on the way.
+    pub(crate) proxy: ProxyChoice,
+    /// The sockets.
+    pub(crate) tcp: TcpOptions,
+    /// How long each stage may take.
+    pub(crate) timeouts: Timeouts,
+    /// Whether to keep the server's cookies and to send them back.
+    pub(crate) with_credentials: bool,
+}
+
+/// The network as one manager sees it; shared by its threads.
+#[derive(Debug)]
+pub(crate) struct Net {
+    max_message: usize,
+    subprotocols: Vec<String>,
+    pub(super) dialler: Dialler,
+    proxies: Proxies,
+    pub(super) jar: Option<Jar>,
+    tls: Reloading,
+}
+
+impl Net {
+    /// Prepares the connections; an option that cannot be used is an error here.
+    pub(crate) fn new(options: NetOptions) -> Result<Self> {
+        options.tcp.check()?;
+        let proxies = Proxies::new(&options.proxy)?;
+        let given = options.tls.is_given();
+        let net = Self {
+            max_message: options.max_message,
+            subprotocols: options.subprotocols,
+            dialler: Dialler {
+                resolver: Resolver::default(),
+                tcp: options.tcp,
+                timeouts: options.timeouts,
+            },
+            proxies,
+            jar: options.with_credentials.then(Jar::default),
+            tls: Reloading::new(options.tls),
+        };
+        if given {
+            net.tls.prepare()?;
+        }
+        Ok(net)
+    }
+
+    /// Opens a WebSocket.
+    pub(crate) fn websocket(&self, request: &Request, attempt: &Arc<Attempt>) -> Result<WebSocket> {
+        attempt.begin();
+        // Before dialling: a header that cannot be sent fails even when the server is away.
+        let upgrade = upgrade_request(request, &self.subprotocols, self.jar.as_ref())?;
+        let open = || {
+            let stream = self.stream(&request.endpoint, attempt)?;
+            attempt.enter(Stage::Http, self.dialler.timeouts.http);
+            let note = |headers: &::http::HeaderMap| self.note_cookies(request, headers);
+            let secrets = request.secrets();
+            let websocket = WebSocket::open(stream, upgrade, self.max_message, &secrets, note)?;
+            attempt.enter(Stage::Engine, None);
+            Ok(websocket)
+        };
+        open().map_err(|error| attempt.describe(error))
+    }
+
+    /// Takes the cookies out of an answer, if there is a jar for them.
+    pub(super) fn note_cookies(&self, request: &Request, headers: &::http::HeaderMap) {
+        if let Some(jar) = &self.jar {
+            jar.note(request, headers);
+        }
+    }
+
+    /// Dials an endpoint.
+    pub(super) fn stream(&self, endpoint: &Endpoint, attempt: &Arc<Attempt>) -> Result<Stream> {
+        if !endpoint.secure {
+            return Ok(Stream::plain(self.dial(endpoint, attempt)?, attempt));
+        }
+        let tls = self.tls.for_attempt(attempt)?;
+        let socket = self.dial(endpoint, attempt)?;
+        attempt.enter(Stage::Tls, self.dialler.timeouts.tls);
+        let stream = tls.connect(socket, endpoint, attempt)?;
+        attempt.lift_limit();
+        Ok(stream)
+    }
+
+    /// Connects to an endpoint, directly or through a proxy.
+    fn dial(&self, endpoint: &Endpoint, attempt: &Attempt) -> Result<TcpStream> {
+        let Some(proxy) = self.proxies.for_endpoint(endpoint) else {
+            return self.dialler.dial(&endpoint.host, endpoint.port, attempt);
+        };
+        let socket = self
+            .dialler
+            .dial(&proxy.host, proxy.port, attempt)
+            .map_err(|error| proxy::unreachable(proxy, error))?;
+        attempt.enter(Stage::Proxy, self.dialler.timeouts.proxy);
+        proxy::open_tunnel(&socket, proxy, endpoint, attempt)?;
+        attempt.lift_limit();
+        Ok(socket)
+    }
+}
