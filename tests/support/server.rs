@@ -149,7 +149,7 @@ impl Process {
     fn spawn(config: &Value) -> (Self, u16) {
         assert!(
             servers().join("node_modules/socket.io/package.json").exists(),
-            "the test servers are not installed: run `npm ci --prefix tests/servers`"
+            "the test servers are not installed: run `tests/install`"
         );
         // From here on the process is killed if anything fails.
         let mut process = match std::env::var(LAUNCHER) {
@@ -178,8 +178,8 @@ impl Process {
             .spawn()
             .unwrap_or_else(|error| {
                 panic!(
-                    "cannot start `node`: {error}. The integration tests need Node.js 18 or newer, \
-                     and `npm ci --prefix tests/servers`"
+                    "cannot start `node`: {error}. The integration tests need Node.js 18 or newer: \
+                     run `tests/install`"
                 )
             });
         let stdin = child.stdin.take().expect("a piped stdin");
