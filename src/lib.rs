@@ -274,6 +274,7 @@ pub use client::emitter::Emitter;
 pub use client::io::io;
 pub use client::manager::{Counters, Manager};
 pub use client::socket::Socket;
+pub use client::socket::buffered::Listening;
 pub use client::socket_options::SocketOptions;
 pub use client::subscription::Subscription;
 pub use client::update::Update;
@@ -283,7 +284,8 @@ pub use event::observed::{EngineEvent, EngineInfo, EnginePacket, EngineState, Pa
 pub use event::status::{DisconnectReason, ManagerEvent, Status};
 pub use event::{AckReply, Event};
 pub use options::{
-    Limits, ParserKind, Proxy, Revision, Timeouts, Tls, TlsBackend, TlsVersion, Transport, WhenFull,
+    Buffer, Limits, ParserKind, Proxy, Revision, Timeouts, Tls, TlsBackend, TlsVersion, Transport,
+    WhenFull,
 };
 pub use payload::{ArgList, Binary, Value, ValueIndex};
 

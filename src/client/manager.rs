@@ -1,23 +1,22 @@
 //! The handle of one connection.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
-
-use crossbeam_channel::unbounded;
 
 use crate::client::shared::SharedConnection;
 use crate::client::subscription::Subscription;
 use crate::client::update::Update;
 use crate::core::engine::SessionState;
 use crate::driver::client::Driver;
-use crate::driver::listeners::{ListenerId, NewsSink};
+use crate::driver::dispatch::Function;
+use crate::driver::listeners::ListenerId;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::Result;
 use crate::event::observed::{EngineEvent, EngineInfo, EngineState};
 use crate::event::status::ManagerEvent;
-use crate::options::{ManagerOptions, Transport};
+use crate::options::{Buffer, ManagerOptions, Transport};
 
 /// One connection to one server, shared by the [`Socket`](crate::Socket)s of its namespaces.
 ///
@@ -156,10 +155,8 @@ impl Manager {
     /// The news of the connection, from now on. It ends when the connection is closed for good. A
     /// reader who falls behind loses the oldest of more than 64.
     pub fn events(&self) -> Subscription<ManagerEvent> {
-        let (sender, receiver) = unbounded();
-        let sink = NewsSink::Channel(sender, receiver.clone());
-        let listener = self.driver().listen_manager(sink);
-        Subscription::of_connection(receiver, Arc::clone(&self.shared), listener)
+        let (listener, mailbox) = self.driver().subscribe_manager();
+        Subscription::of_connection(mailbox, Arc::clone(&self.shared), listener)
     }
 
     /// Calls a function with the news of the connection, on siot's dispatch thread.
@@ -171,8 +168,7 @@ impl Manager {
         &self,
         callback: impl FnMut(ManagerEvent) + Send + 'static,
     ) -> Result<ListenerId> {
-        self.driver().start_dispatch()?;
-        Ok(self.driver().listen_manager(NewsSink::Callback(Arc::new(Mutex::new(callback)))))
+        self.driver().call_on_manager(Function::Repeated(Box::new(callback)))
     }
 
     /// Removes a callback of [`on_event`](Manager::on_event); `false` when it was removed before.
@@ -183,15 +179,29 @@ impl Manager {
     /// What happens in the Engine.IO session, packet by packet, from now on. For those who look for
     /// the cause of something: while nobody looks it costs nothing.
     ///
-    /// A reader who falls behind loses the oldest where more wait than the receive buffer
-    /// ([`Limits`](crate::Limits)) would hold.
+    /// A reader who falls behind loses the oldest where more wait than a consumer's buffer holds
+    /// ([`Limits::receive_events`](crate::Limits::receive_events)); others lose nothing by that.
     #[doc(alias = "packet")]
     #[doc(alias = "packetCreate")]
     #[doc(alias = "drain")]
     pub fn engine_events(&self) -> Subscription<EngineEvent> {
-        let (sender, receiver) = unbounded();
-        let listener = self.driver().observe(sender, receiver.clone());
-        Subscription::of_connection(receiver, Arc::clone(&self.shared), listener)
+        self.observe(Buffer::new())
+    }
+
+    /// The same with bounds for what waits. The oldest give way where it is full, or the newest with
+    /// [`WhenFull::DropNewest`](crate::WhenFull::DropNewest): observers hold up nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidOption`] for a bound of 0.
+    pub fn engine_events_with(&self, buffer: Buffer) -> Result<Subscription<EngineEvent>> {
+        buffer.check()?;
+        Ok(self.observe(buffer))
+    }
+
+    fn observe(&self, buffer: Buffer) -> Subscription<EngineEvent> {
+        let (listener, mailbox) = self.driver().observe(buffer);
+        Subscription::of_connection(mailbox, Arc::clone(&self.shared), listener)
     }
 
     /// The Engine.IO session, which may still be on its way to be open; `None` while there is none.

@@ -2,18 +2,21 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::Receiver;
 
 use crate::client::shared::{SharedConnection, SharedNamespace};
 use crate::driver::listeners::ListenerId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
-use crate::event::observed::EngineEvent;
-use crate::event::status::{ManagerEvent, Status};
+use crate::sync::account::Account;
+use crate::sync::mailbox::{Deliver, Mailbox, Nothing, ONLY};
 
 /// A queue of received events (or statuses), to be read by any thread.
+///
+/// It has bounds of its own ([`Limits::receive_events`](crate::Limits::receive_events), or a
+/// [`Buffer`](crate::Buffer)): one that is not read takes nothing from the others.
 ///
 /// It keeps the socket (or the connection) alive, and unsubscribes when it is dropped. It ends, which ends an
 /// iteration over it too, when the connection is closed for good
@@ -33,8 +36,8 @@ use crate::event::status::{ManagerEvent, Status};
 /// # Ok(())
 /// # }
 /// ```
-pub struct Subscription<T: Deliverable = Event> {
-    receiver: Receiver<T>,
+pub struct Subscription<T: Deliver = Event> {
+    mailbox: Arc<Mailbox<T>>,
     owner: Owner,
     listener: ListenerId,
 }
@@ -45,42 +48,21 @@ enum Owner {
     Connection(Arc<SharedConnection>),
 }
 
-/// What a subscription can deliver.
-///
-/// It has no name outside of this crate, and so no implementations there.
-pub trait Deliverable: Send + Sized {
-    /// Tells that a consumer has it.
-    #[doc(hidden)]
-    fn received(self) -> Self {
-        self
-    }
-}
-
-impl Deliverable for Status {}
-impl Deliverable for ManagerEvent {}
-impl Deliverable for EngineEvent {}
-
-impl Deliverable for Event {
-    fn received(self) -> Self {
-        Event::received(self)
-    }
-}
-
-impl<T: Deliverable> Subscription<T> {
+impl<T: Deliver> Subscription<T> {
     pub(super) fn of_namespace(
-        receiver: Receiver<T>,
+        mailbox: Arc<Mailbox<T>>,
         owner: Arc<SharedNamespace>,
         listener: ListenerId,
     ) -> Self {
-        Self { receiver, owner: Owner::Namespace(owner), listener }
+        Self { mailbox, owner: Owner::Namespace(owner), listener }
     }
 
     pub(super) fn of_connection(
-        receiver: Receiver<T>,
+        mailbox: Arc<Mailbox<T>>,
         owner: Arc<SharedConnection>,
         listener: ListenerId,
     ) -> Self {
-        Self { receiver, owner: Owner::Connection(owner), listener }
+        Self { mailbox, owner: Owner::Connection(owner), listener }
     }
 
     /// The next one.
@@ -93,7 +75,7 @@ impl<T: Deliverable> Subscription<T> {
     ///
     /// [`ErrorKind::Disconnected`] when nothing can come any more.
     pub fn recv(&self) -> Result<T> {
-        self.receiver.recv().map(T::received).map_err(|_| closed())
+        self.take(None)
     }
 
     /// The next one, if it comes within the limit.
@@ -107,17 +89,27 @@ impl<T: Deliverable> Subscription<T> {
     /// [`ErrorKind::Timeout`] when nothing came; [`ErrorKind::Disconnected`] when nothing can come
     /// any more.
     pub fn recv_timeout(&self, limit: Duration) -> Result<T> {
-        self.receiver.recv_timeout(limit).map(T::received).map_err(|error| match error {
-            RecvTimeoutError::Timeout => {
+        // A limit beyond all time is none.
+        self.take(Instant::now().checked_add(limit)).map_err(|error| match error.kind() {
+            ErrorKind::Timeout => {
                 Error::new(ErrorKind::Timeout, format!("nothing came within {limit:?}"))
             }
-            RecvTimeoutError::Disconnected => closed(),
+            _ => error,
+        })
+    }
+
+    fn take(&self, deadline: Option<Instant>) -> Result<T> {
+        self.mailbox.take(deadline).map_err(|nothing| match nothing {
+            Nothing::Late => Error::new(ErrorKind::Timeout, "nothing came in time"),
+            Nothing::Closed => {
+                Error::new(ErrorKind::Disconnected, "the connection was closed for good")
+            }
         })
     }
 
     /// The next one, if it is there already. It never blocks.
     pub fn try_recv(&self) -> Option<T> {
-        self.receiver.try_recv().ok().map(T::received)
+        self.mailbox.try_take()
     }
 
     /// What is there already; the iterator never blocks.
@@ -130,21 +122,34 @@ impl<T: Deliverable> Subscription<T> {
         Iter { subscription: self }
     }
 
-    /// The channel itself, for crossbeam's `select!`.
+    /// A channel that gets what waits and what comes, for crossbeam's `select!`. The other methods
+    /// take from it as well.
     ///
-    /// An event that is taken from it keeps its place in the receive buffer
-    /// ([`Limits::receive_events`](crate::Limits::receive_events)) until it is dropped; one that is
-    /// taken by the methods of the subscription gives it back at once.
+    /// Nobody can tell whether somebody waits at a channel: so once it was asked for, a subscription that has
+    /// nothing counts as one that is waited for (see [`Limits::receive_reserve`](crate::Limits::receive_reserve)). Where siot has stopped reading, it goes
+    /// on when what was taken out is dropped.
     pub fn receiver(&self) -> &Receiver<T> {
-        &self.receiver
+        self.mailbox.receiver()
+    }
+
+    /// How many wait to be taken.
+    pub fn len(&self) -> usize {
+        self.mailbox.len()
+    }
+
+    /// Whether nothing waits to be taken.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many were dropped because this subscription's buffer was full; see
+    /// [`Buffer`](crate::Buffer).
+    pub fn lost(&self) -> usize {
+        self.mailbox.look(ONLY, Account::lost).unwrap_or_default()
     }
 }
 
-fn closed() -> Error {
-    Error::new(ErrorKind::Disconnected, "the connection was closed for good")
-}
-
-impl<T: Deliverable> Drop for Subscription<T> {
+impl<T: Deliver> Drop for Subscription<T> {
     fn drop(&mut self) {
         match &self.owner {
             Owner::Namespace(namespace) => namespace.driver().unlisten(namespace.id, self.listener),
@@ -153,15 +158,13 @@ impl<T: Deliverable> Drop for Subscription<T> {
     }
 }
 
-impl<T: Deliverable> fmt::Debug for Subscription<T> {
+impl<T: Deliver> fmt::Debug for Subscription<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Subscription")
-            .field("waiting", &self.receiver.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Subscription").field("waiting", &self.len()).finish_non_exhaustive()
     }
 }
 
-impl<T: Deliverable> IntoIterator for Subscription<T> {
+impl<T: Deliver> IntoIterator for Subscription<T> {
     type Item = T;
     type IntoIter = IntoIter<T>;
 
@@ -171,7 +174,7 @@ impl<T: Deliverable> IntoIterator for Subscription<T> {
     }
 }
 
-impl<'a, T: Deliverable> IntoIterator for &'a Subscription<T> {
+impl<'a, T: Deliver> IntoIterator for &'a Subscription<T> {
     type Item = T;
     type IntoIter = Iter<'a, T>;
 
@@ -183,11 +186,11 @@ impl<'a, T: Deliverable> IntoIterator for &'a Subscription<T> {
 
 /// A blocking iterator over a subscription that it owns.
 #[derive(Debug)]
-pub struct IntoIter<T: Deliverable> {
+pub struct IntoIter<T: Deliver> {
     subscription: Subscription<T>,
 }
 
-impl<T: Deliverable> Iterator for IntoIter<T> {
+impl<T: Deliver> Iterator for IntoIter<T> {
     type Item = T;
 
     fn next(&mut self) -> Option<T> {
@@ -197,11 +200,11 @@ impl<T: Deliverable> Iterator for IntoIter<T> {
 
 /// A blocking iterator over a subscription.
 #[derive(Debug)]
-pub struct Iter<'a, T: Deliverable> {
+pub struct Iter<'a, T: Deliver> {
     subscription: &'a Subscription<T>,
 }
 
-impl<T: Deliverable> Iterator for Iter<'_, T> {
+impl<T: Deliver> Iterator for Iter<'_, T> {
     type Item = T;
 
     fn next(&mut self) -> Option<T> {

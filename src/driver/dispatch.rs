@@ -121,11 +121,6 @@ impl Dispatcher {
     ) -> Option<R> {
         self.mailbox.look(account, look)
     }
-
-    /// How many calls with answers wait.
-    pub(super) fn waiting_answers(&self) -> usize {
-        self.look(self.acks, Account::len).unwrap_or_default()
-    }
 }
 
 impl Drop for Dispatcher {

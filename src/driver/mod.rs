@@ -5,6 +5,6 @@
 pub(crate) mod ack_slot;
 pub(crate) mod client;
 mod clock;
-mod dispatch;
+pub(crate) mod dispatch;
 pub(crate) mod listeners;
 mod timer;

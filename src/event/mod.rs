@@ -14,7 +14,7 @@ use self::arguments::Arguments;
 use crate::error::{Error, ErrorKind, Result};
 use crate::payload::Payload;
 use crate::proto::socket_packet::SocketPacket;
-use crate::sync::budget::Permit;
+use crate::sync::mailbox::{Deliver, Receipt};
 
 /// A received event: its name, and its arguments, still encoded.
 ///
@@ -33,8 +33,8 @@ use crate::sync::budget::Permit;
 /// ```
 pub struct Event {
     arrival: Arc<Arrival>,
-    /// The event's place in the receive buffer, until a consumer has it.
-    permit: Option<Permit>,
+    /// Tells that it was taken out of the channel of a subscription.
+    _receipt: Option<Receipt>,
 }
 
 /// What the clones of an event share.
@@ -52,28 +52,12 @@ pub(crate) trait Reply: Send + Sync {
 impl Event {
     pub(crate) fn new(packet: SocketPacket, reply: Option<Box<dyn Reply>>) -> Self {
         let arguments = Arguments { packet };
-        Self { arrival: Arc::new(Arrival { arguments, reply }), permit: None }
+        Self { arrival: Arc::new(Arrival { arguments, reply }), _receipt: None }
     }
 
     /// An event that was sent, as those see it who want to know.
     pub(crate) fn outgoing(payload: Payload) -> Self {
         Self::new(SocketPacket::of_event(payload), None)
-    }
-
-    /// The same event, holding a place in the receive buffer.
-    pub(crate) fn with_permit(&self, permit: Permit) -> Self {
-        Self { arrival: Arc::clone(&self.arrival), permit: Some(permit) }
-    }
-
-    /// Gives the place in the receive buffer back: a consumer has the event.
-    pub(crate) fn received(mut self) -> Self {
-        self.permit = None;
-        self
-    }
-
-    /// What the event counts in the receive buffer, in bytes.
-    pub(crate) fn size(&self) -> usize {
-        self.arrival.arguments.size()
     }
 
     /// The name of the event.
@@ -154,9 +138,25 @@ impl Event {
     }
 }
 
+impl AckReply {
+    /// What it counts where it waits, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.arguments.size()
+    }
+}
+
+impl Deliver for Event {
+    fn size(&self) -> usize {
+        self.arrival.arguments.size()
+    }
+
+    const ADD_RECEIPT: Option<fn(Self, Receipt) -> Self> =
+        Some(|event, receipt| Self { arrival: event.arrival, _receipt: Some(receipt) });
+}
+
 impl Clone for Event {
     fn clone(&self) -> Self {
-        Self { arrival: Arc::clone(&self.arrival), permit: None }
+        Self { arrival: Arc::clone(&self.arrival), _receipt: None }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::event::status::{DisconnectReason, ManagerEvent};
 use crate::options::Transport;
 use crate::proto::packet::{Packet, Probe};
 use crate::proto::text::MessageText;
-use crate::sync::budget::Permit;
+use crate::sync::mailbox::Deliver;
 
 /// The Engine.IO session of a connection, at one moment; see [`Manager::engine`](crate::Manager::engine).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +95,15 @@ impl EngineEvent {
     }
 }
 
+impl Deliver for EngineEvent {
+    fn size(&self) -> usize {
+        match self {
+            Self::Packet(packet) | Self::PacketCreate(packet) => packet.size(),
+            _ => 0,
+        }
+    }
+}
+
 /// The types of Engine.IO packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PacketType {
@@ -119,7 +128,6 @@ pub enum PacketType {
 #[derive(Clone)]
 pub struct EnginePacket {
     data: Arc<Data>,
-    _permit: Arc<Permit>,
 }
 
 enum Data {
@@ -131,7 +139,7 @@ enum Data {
 }
 
 impl EnginePacket {
-    pub(crate) fn new(packet: Packet, permit: Permit) -> Self {
+    pub(crate) fn new(packet: Packet) -> Self {
         let data = match packet {
             Packet::Open(json) => Data::Open(json),
             Packet::Close => Data::Empty(PacketType::Close),
@@ -144,7 +152,7 @@ impl EnginePacket {
             Packet::Upgrade => Data::Empty(PacketType::Upgrade),
             Packet::Noop => Data::Empty(PacketType::Noop),
         };
-        Self { data: Arc::new(data), _permit: Arc::new(permit) }
+        Self { data: Arc::new(data) }
     }
 
     /// The type.
@@ -166,6 +174,10 @@ impl EnginePacket {
             Data::Text(text) => Some(text.as_str()),
             Data::Binary(_) => None,
         }
+    }
+
+    fn size(&self) -> usize {
+        self.text().map_or_else(|| self.binary().map_or(0, <[u8]>::len), str::len)
     }
 
     /// The bytes that it carries, if it is an attachment.
@@ -199,11 +211,9 @@ pub(crate) fn without_credentials(text: &MessageText) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sync::budget::Budget;
 
     fn packet(packet: Packet) -> EnginePacket {
-        let budget = Arc::new(Budget::new(10, 10, || ()));
-        EnginePacket::new(packet, budget.enter(1))
+        EnginePacket::new(packet)
     }
 
     #[test]

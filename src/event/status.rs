@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::error::{Error, Stage};
 use crate::options::Transport;
+use crate::sync::mailbox::Deliver;
 
 /// News of a socket's connection.
 #[derive(Clone, Debug)]
@@ -120,4 +121,17 @@ pub enum ManagerEvent {
     /// The last permitted attempt to reconnect failed.
     #[doc(alias = "reconnect_failed")]
     ReconnectFailed,
+}
+
+// Their number alone is bounded: their texts are short.
+impl Deliver for Status {
+    fn size(&self) -> usize {
+        0
+    }
+}
+
+impl Deliver for ManagerEvent {
+    fn size(&self) -> usize {
+        0
+    }
 }

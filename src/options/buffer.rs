@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 ///
 /// // A display that shows the newest value, and may miss those between.
 /// let newest = Buffer::new().events(1).when_full(WhenFull::DropOldest);
-/// for event in socket.buffer(newest).subscribe("temperature") {
+/// for event in socket.buffer(newest)?.subscribe("temperature") {
 ///     println!("{}", event.json());
 /// }
 /// # Ok(())

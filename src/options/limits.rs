@@ -11,7 +11,8 @@ pub enum WhenFull {
     /// Outgoing: while connected, `emit` blocks until there is room or the connection ends; while
     /// not connected it fails with [`ErrorKind::BufferFull`](crate::ErrorKind::BufferFull), since
     /// nobody can tell for how long. Incoming: siot stops reading, so that TCP slows the server
-    /// down; a consumer that stays away for longer than the heartbeat allows loses the connection.
+    /// down, but only while nobody waits for what comes behind the events; see
+    /// [`Limits::receive_reserve`].
     #[default]
     Wait,
     /// The new event is refused. Outgoing: `emit` fails with
@@ -24,9 +25,22 @@ pub enum WhenFull {
 
 /// The bounds of the buffers of one connection.
 ///
-/// The sum is what a connection can hold at most: one incoming message
-/// ([`max_message`](Self::max_message)), the receive buffer, and the send buffer twice: once for
-/// what the open session still has to write, and once for what waits for its namespace.
+/// The sum is what a connection can hold at most:
+///
+/// | what waits                            | at most                                                    |
+/// |---------------------------------------|------------------------------------------------------------|
+/// | a message that is being received      | [`max_message`](Self::max_message), with each attachment    |
+/// | what was read in one go               | 64 KiB, and one message                                    |
+/// | received events, for all consumers    | [`receive_total`](Self::receive_total), and one event for each consumer |
+/// | …beyond the bounds of their consumers | [`receive_reserve`](Self::receive_reserve)                 |
+/// | events that came before CONNECT was answered | [`receive_bytes`](Self::receive_bytes), for each namespace |
+/// | what is shown: to each observer, and to each consumer of what is sent | [`receive_bytes`](Self::receive_bytes) |
+/// | statuses and other news, for each consumer | 64 of them                                            |
+/// | what the open session has to write    | [`send_bytes`](Self::send_bytes)                           |
+/// | what waits to be handed to a session  | [`send_bytes`](Self::send_bytes)                           |
+///
+/// Bytes are those of texts and attachments. The administration of an event takes some 200 bytes
+/// besides, and a text that was received with others may keep alive as much again.
 ///
 /// ```
 /// use siot::{Limits, WhenFull};
@@ -43,6 +57,8 @@ pub struct Limits {
     pub(crate) receive_events: usize,
     pub(crate) receive_bytes: usize,
     pub(crate) when_receive_full: WhenFull,
+    pub(crate) receive_total: usize,
+    pub(crate) receive_reserve: usize,
     pub(crate) acks: usize,
     pub(crate) stack_size: usize,
 }
@@ -58,6 +74,8 @@ impl Default for Limits {
             receive_events: 1024,
             receive_bytes: 1024 * 1024,
             when_receive_full: WhenFull::Wait,
+            receive_total: 16 * 1024 * 1024,
+            receive_reserve: 48 * 1024 * 1024,
             acks: 65_536,
             stack_size: 512 * 1024,
         }
@@ -106,19 +124,44 @@ impl Limits {
         self
     }
 
-    /// The most received events that wait for subscriptions and callbacks. Default: 1,024.
+    /// The most received events that wait for one consumer: a subscription, or a callback. Each has a
+    /// buffer of its own; [`Buffer`](crate::Buffer) sets the bounds of one. Default: 1,024.
     pub fn receive_events(mut self, count: usize) -> Self {
         self.receive_events = count;
         self
     }
 
-    /// The most bytes of received events that wait for subscriptions and callbacks. Default: 1 MiB.
+    /// The most bytes of received events that wait for one consumer. One event of any size always
+    /// fits into an empty buffer. Default: 1 MiB.
     pub fn receive_bytes(mut self, bytes: usize) -> Self {
         self.receive_bytes = bytes;
         self
     }
 
-    /// What happens to a received event when the receive buffer is full. Default:
+    /// The most bytes of received events that wait within the bounds of all consumers of a
+    /// connection. Where it is used up, all of them count as full. Default: 16 MiB.
+    pub fn receive_total(mut self, bytes: usize) -> Self {
+        self.receive_total = bytes;
+        self
+    }
+
+    /// The most bytes of received events that wait beyond the bounds of their consumers, where these
+    /// have the policy [`WhenFull::Wait`]. An event counts 200 bytes more here than its text and
+    /// attachments. Default: 48 MiB, which is some 110,000 events of 200 bytes.
+    ///
+    /// With that policy, siot stops reading while a consumer is full. Acknowledgements, answers to
+    /// CONNECT and heartbeats come behind the events; so while one of them is due, or while another
+    /// consumer of events has taken all of its own and waits, reading goes on, into this reserve. It is not
+    /// allocated before. When it is used up, what is awaited fails at once with
+    /// [`ErrorKind::BufferFull`](crate::ErrorKind::BufferFull), in an error that names the consumer, and siot stops reading
+    /// until half of it is free; a session that is lost by that says so in
+    /// [`Status::Disconnected`](crate::Status::Disconnected). 0 is no reserve.
+    pub fn receive_reserve(mut self, bytes: usize) -> Self {
+        self.receive_reserve = bytes;
+        self
+    }
+
+    /// What happens to a received event when its consumer's buffer is full. Default:
     /// [`WhenFull::Wait`].
     pub fn when_receive_full(mut self, policy: WhenFull) -> Self {
         self.when_receive_full = policy;
@@ -149,6 +192,7 @@ impl Limits {
             ("send_bytes", self.send_bytes, 1),
             ("receive_events", self.receive_events, 1),
             ("receive_bytes", self.receive_bytes, 1),
+            ("receive_total", self.receive_total, 1),
             ("stack_size", self.stack_size, 256 * 1024),
         ];
         match limits.into_iter().find(|(_, value, least)| value < least) {

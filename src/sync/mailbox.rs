@@ -17,12 +17,18 @@ use super::gate::Gate;
 use super::lock::lock;
 
 /// What can lie in a mailbox.
-pub(crate) trait Deliver: Send + Sized + 'static {
+///
+/// It is public for the bound of [`Subscription`](crate::Subscription) alone: it has no name outside
+/// of this crate, and so no implementations there.
+#[allow(unreachable_pub)]
+pub trait Deliver: Send + Sized + 'static {
     /// What it counts, in bytes.
+    #[doc(hidden)]
     fn size(&self) -> usize;
 
     /// Where one can wait for a consumer that pushes back: has the mailbox told when this is
     /// dropped, because nobody else tells it what is taken out of a channel.
+    #[doc(hidden)]
     const ADD_RECEIPT: Option<fn(Self, Receipt) -> Self> = None;
 }
 
@@ -425,7 +431,8 @@ impl<T: Deliver> Settle for Mailbox<T> {
 }
 
 /// Tells a mailbox, when it is dropped, that something was taken out of its channel.
-pub(crate) struct Receipt(Weak<dyn Settle>);
+#[allow(unreachable_pub)]
+pub struct Receipt(Weak<dyn Settle>);
 
 impl Drop for Receipt {
     fn drop(&mut self) {

@@ -2,7 +2,6 @@
 //! between a connection and its consumers.
 
 pub(crate) mod account;
-pub(crate) mod budget;
 pub(crate) mod gate;
 pub(crate) mod lock;
 pub(crate) mod mailbox;

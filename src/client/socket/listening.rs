@@ -1,17 +1,16 @@
 //! Listening to events and to the news of the connection, by channel or by callback.
 
-use std::sync::{Arc, Mutex};
-
-use crossbeam_channel::unbounded;
+use std::sync::Arc;
 
 use super::Socket;
+use super::buffered::{Listening, check_name};
 use crate::client::subscription::Subscription;
-use crate::driver::listeners::{ListenerId, Order, Scope, Sink, StatusSink};
-use crate::error::{Error, ErrorKind, Result};
+use crate::driver::dispatch::Function;
+use crate::driver::listeners::{ListenerId, Order, Scope};
+use crate::error::Result;
 use crate::event::Event;
 use crate::event::status::Status;
-use crate::proto::socket_packet::RESERVED_EVENTS;
-use crate::sync::lock::log_later;
+use crate::options::Buffer;
 
 impl Socket {
     /// Subscribes to an event. Not to `connect`, `connect_error` and `disconnect`, which are no
@@ -21,21 +20,18 @@ impl Socket {
     /// the socket with [`auto_connect(false)`](crate::Builder::auto_connect), subscribe, then
     /// [`connect`](Socket::connect).
     pub fn subscribe(&self, event: &str) -> Subscription {
-        if let Err(error) = check_name(event) {
-            log_later!(Warn, "a subscription that nothing will come by: {error}");
-        }
-        self.subscription(Scope::Event(event))
+        self.unbuffered().subscribe(event)
     }
 
     /// Subscribes to all events.
     pub fn subscribe_any(&self) -> Subscription {
-        self.subscription(Scope::Any)
+        self.unbuffered().subscribe_any()
     }
 
     /// Subscribes to the events that are sent, at the moment at which they are handed to the
     /// connection; not to acknowledgements.
     pub fn subscribe_any_outgoing(&self) -> Subscription {
-        self.subscription(Scope::Outgoing)
+        self.unbuffered().subscribe_any_outgoing()
     }
 
     /// Subscribes to the news of the connection. It begins with
@@ -46,10 +42,34 @@ impl Socket {
     #[doc(alias = "connect_error")]
     #[doc(alias = "disconnect")]
     pub fn status(&self) -> Subscription<Status> {
-        let (sender, receiver) = unbounded();
-        let sink = StatusSink::Channel(sender, receiver.clone());
-        let listener = self.driver().listen_status(self.shared.id, sink);
-        Subscription::of_namespace(receiver, Arc::clone(&self.shared), listener)
+        let (listener, mailbox) = self.driver().subscribe_status(self.shared.id);
+        Subscription::of_namespace(mailbox, Arc::clone(&self.shared), listener)
+    }
+
+    /// The same socket, with bounds for what waits for the subscriptions and callbacks that are made through
+    /// it.
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// # let socket = siot::io("http://localhost:3000")?;
+    /// use siot::{Buffer, WhenFull};
+    ///
+    /// let few = Buffer::new().events(16).when_full(WhenFull::DropOldest);
+    /// let alarms = socket.buffer(few)?.subscribe("alarm");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidOption`](crate::ErrorKind::InvalidOption) for a bound of 0.
+    pub fn buffer(&self, buffer: Buffer) -> Result<Listening> {
+        buffer.check()?;
+        Ok(Listening::new(self.clone(), buffer))
+    }
+
+    fn unbuffered(&self) -> Listening {
+        Listening::new(self.clone(), Buffer::new())
     }
 
     /// Calls a function for each event of this name.
@@ -72,8 +92,7 @@ impl Socket {
         event: &str,
         callback: impl FnMut(Event) + Send + 'static,
     ) -> Result<ListenerId> {
-        check_name(event)?;
-        self.listen(Scope::Event(event), Order::Last, false, callback)
+        self.unbuffered().on(event, callback)
     }
 
     /// Calls a function for the next event of this name; see [`on`](Socket::on).
@@ -84,10 +103,12 @@ impl Socket {
     pub fn once(
         &self,
         event: &str,
-        callback: impl FnMut(Event) + Send + 'static,
+        callback: impl FnOnce(Event) + Send + 'static,
     ) -> Result<ListenerId> {
         check_name(event)?;
-        self.listen(Scope::Event(event), Order::Last, true, callback)
+        let function = Function::Once(Some(Box::new(callback)));
+        let scope = Scope::Event(event);
+        self.driver().call_on(self.shared.id, scope, Order::Last, function, Buffer::new())
     }
 
     /// Calls a function for each event, before those of [`on`](Socket::on).
@@ -97,7 +118,7 @@ impl Socket {
     /// As [`Socket::on`].
     #[doc(alias = "onAny")]
     pub fn on_any(&self, callback: impl FnMut(Event) + Send + 'static) -> Result<ListenerId> {
-        self.listen(Scope::Any, Order::Last, false, callback)
+        self.unbuffered().on_any(callback)
     }
 
     /// Calls a function for each event, before all others.
@@ -107,7 +128,7 @@ impl Socket {
     /// As [`Socket::on`].
     #[doc(alias = "prependAny")]
     pub fn prepend_any(&self, callback: impl FnMut(Event) + Send + 'static) -> Result<ListenerId> {
-        self.listen(Scope::Any, Order::First, false, callback)
+        self.unbuffered().prepend_any(callback)
     }
 
     /// Calls a function for each event that is handed to the connection, when it is.
@@ -120,7 +141,7 @@ impl Socket {
         &self,
         callback: impl FnMut(Event) + Send + 'static,
     ) -> Result<ListenerId> {
-        self.listen(Scope::Outgoing, Order::Last, false, callback)
+        self.unbuffered().on_any_outgoing(callback)
     }
 
     /// Like [`on_any_outgoing`](Socket::on_any_outgoing), before all others.
@@ -133,7 +154,7 @@ impl Socket {
         &self,
         callback: impl FnMut(Event) + Send + 'static,
     ) -> Result<ListenerId> {
-        self.listen(Scope::Outgoing, Order::First, false, callback)
+        self.unbuffered().prepend_any_outgoing(callback)
     }
 
     /// Calls a function with each [`Status`], from now on.
@@ -142,20 +163,21 @@ impl Socket {
     ///
     /// As [`Socket::on`].
     pub fn on_status(&self, callback: impl FnMut(Status) + Send + 'static) -> Result<ListenerId> {
-        self.driver().start_dispatch()?;
-        let sink = StatusSink::Callback(Arc::new(Mutex::new(callback)));
-        Ok(self.driver().listen_status(self.shared.id, sink))
+        let function = Function::Repeated(Box::new(callback));
+        self.driver().call_on_status(self.shared.id, function)
     }
 
-    /// Removes one callback; `false` when it was removed before. Calls that wait for the dispatch
-    /// thread are still made.
+    /// Removes one callback; `false` when it was removed before.
+    ///
+    /// When it returns, no call of it begins any more, also for what had come before; one that runs goes
+    /// on.
     #[doc(alias = "removeListener")]
     #[doc(alias = "removeEventListener")]
     pub fn off(&self, listener: ListenerId) -> bool {
         self.driver().unlisten(self.shared.id, listener)
     }
 
-    /// Removes the callbacks of an event; gives their number.
+    /// Removes the callbacks of an event, as [`off`](Socket::off) does; gives their number.
     #[doc(alias = "removeAllListeners")]
     pub fn off_event(&self, event: &str) -> usize {
         self.driver().remove_callbacks(self.shared.id, Some(Scope::Event(event)))
@@ -198,32 +220,9 @@ impl Socket {
         self.driver().count_listeners(self.shared.id, Scope::Outgoing)
     }
 
-    fn subscription(&self, scope: Scope<'_>) -> Subscription {
-        let (sender, receiver) = unbounded();
-        let sink = Sink::Channel(sender, receiver.clone());
-        let listener = self.driver().listen(self.shared.id, scope, Order::Last, false, sink);
-        Subscription::of_namespace(receiver, Arc::clone(&self.shared), listener)
+    /// How many events a callback has lost because its buffer was full (see [`Buffer`]); `None` when it was
+    /// removed. A subscription tells it itself ([`Subscription::lost`]).
+    pub fn lost(&self, listener: ListenerId) -> Option<usize> {
+        self.driver().lost(self.shared.id, listener)
     }
-
-    fn listen(
-        &self,
-        scope: Scope<'_>,
-        order: Order,
-        once: bool,
-        callback: impl FnMut(Event) + Send + 'static,
-    ) -> Result<ListenerId> {
-        self.driver().start_dispatch()?;
-        let sink = Sink::Callback(Arc::new(Mutex::new(callback)));
-        Ok(self.driver().listen(self.shared.id, scope, order, once, sink))
-    }
-}
-
-/// Refuses names that no event can have: a callback would wait for ever.
-fn check_name(event: &str) -> Result<()> {
-    if RESERVED_EVENTS.contains(&event) {
-        let what = format!("{event:?} is no event that a server can emit");
-        return Err(Error::new(ErrorKind::ReservedEvent, what)
-            .with_hint("on_status and status tell of the connection"));
-    }
-    Ok(())
 }

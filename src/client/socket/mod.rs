@@ -1,5 +1,6 @@
 //! The handle of one namespace.
 
+pub(crate) mod buffered;
 mod joining;
 mod listening;
 
@@ -96,7 +97,7 @@ impl Socket {
     /// farewell, so wait for an acknowledgement of the last one where it matters. It never blocks.
     #[doc(alias = "close")]
     pub fn disconnect(&self) {
-        self.driver().run(|core, now| core.disconnect(self.shared.id, now));
+        self.driver().disconnect(self.shared.id);
     }
 
     /// Waits until the socket is connected.

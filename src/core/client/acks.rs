@@ -6,6 +6,8 @@ use std::collections::HashMap;
 #[derive(Debug)]
 pub(crate) struct Acks<A> {
     pending: HashMap<u64, Pending<A>>,
+    /// How many of them were sent.
+    sent: usize,
     next: u64,
 }
 
@@ -27,7 +29,7 @@ struct Pending<A> {
 
 impl<A> Default for Acks<A> {
     fn default() -> Self {
-        Self { pending: HashMap::new(), next: 0 }
+        Self { pending: HashMap::new(), sent: 0, next: 0 }
     }
 }
 
@@ -43,6 +45,7 @@ impl<A> Acks<A> {
     /// The event of this id was handed to a session.
     pub(crate) fn mark_sent(&mut self, id: u64) {
         if let Some(pending) = self.pending.get_mut(&id) {
+            self.sent += usize::from(!pending.sent);
             pending.sent = true;
         }
     }
@@ -54,7 +57,9 @@ impl<A> Acks<A> {
 
     /// Takes one out: it is given up.
     pub(crate) fn remove(&mut self, id: u64) -> Option<A> {
-        self.pending.remove(&id).map(|pending| pending.ack)
+        let pending = self.pending.remove(&id)?;
+        self.sent -= usize::from(pending.sent);
+        Some(pending.ack)
     }
 
     /// Takes out, in order, those whose events were sent.
@@ -65,6 +70,11 @@ impl<A> Acks<A> {
     /// Takes out all of them, in order.
     pub(crate) fn remove_all(&mut self) -> Vec<(u64, A)> {
         self.remove_where(|_| true)
+    }
+
+    /// How many wait for an answer to an event that was sent.
+    pub(crate) fn sent(&self) -> usize {
+        self.sent
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -79,6 +89,16 @@ impl<A> Acks<A> {
             .collect();
         ids.sort_unstable();
         ids.into_iter().filter_map(|id| Some((id, self.remove(id)?))).collect()
+    }
+}
+
+impl<A> Acks<Waiter<A>> {
+    /// Takes out, in order, those of callers whose events were sent.
+    pub(crate) fn remove_sent_of_callers(&mut self) -> Vec<(u64, Waiter<A>)> {
+        if self.sent == 0 {
+            return Vec::new();
+        }
+        self.remove_where(|pending| pending.sent && matches!(pending.ack, Waiter::Caller(_)))
     }
 }
 

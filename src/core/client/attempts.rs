@@ -114,6 +114,8 @@ impl<A> Client<A> {
         now: Timestamp,
     ) {
         let was_open = self.cycle == Cycle::Open;
+        // What did not come in time stood behind events that nobody took.
+        let error = error.or_else(|| self.stalled.take());
         let timed_out = error.as_ref().is_some_and(Error::is_timeout);
         let failed = reason != DisconnectReason::ForcedClose && !timed_out;
         if failed && self.try_next_transport() {
@@ -165,6 +167,7 @@ impl<A> Client<A> {
         }
         // Half a packet is not kept, neither for the next session nor until then.
         self.parser.reset();
+        self.go_on();
         // Those who wait for room, or to be connected, may wait in vain.
         self.outputs.push_back(Output::Room);
     }

@@ -37,6 +37,14 @@ impl<A> Client<A> {
         }
     }
 
+    /// Gives up the wait of callers for the answers to what was sent.
+    pub(super) fn fail_sent_waiters(&mut self, id: NamespaceId, error: &Error) {
+        for (number, waiter) in self.namespace_mut(id).acks.remove_sent_of_callers() {
+            self.timers.set(Timer::Ack(id, number), None);
+            self.fail(waiter, error);
+        }
+    }
+
     pub(super) fn ack_timed_out(&mut self, id: NamespaceId, number: u64, now: Timestamp) {
         let namespace = self.namespace_mut(id);
         namespace.withdraw(number);

@@ -182,6 +182,9 @@ impl<A> Client<A> {
                     format!("no answer to CONNECT for {name:?}"),
                 )
                 .timed_out();
+                if let Some(why) = &self.stalled {
+                    error = error.with_source(why.clone());
+                }
                 if self.engine.as_ref().is_some_and(Engine::may_be_mistaken) {
                     error = error.with_hint(self.detector.hint());
                 }

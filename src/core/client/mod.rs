@@ -7,6 +7,7 @@ mod awaited;
 mod backoff;
 mod cycle;
 mod emit;
+mod holding;
 mod joining;
 mod leaving;
 mod links;
@@ -26,7 +27,7 @@ use std::collections::VecDeque;
 use self::backoff::Backoff;
 pub(crate) use self::cycle::Cycle;
 pub(crate) use self::emit::{Emit, Refused};
-use self::namespace::{Auth, Namespace};
+use self::namespace::{Auth, Namespace, Phase};
 pub(crate) use self::output::Output;
 use self::root::Root;
 pub(crate) use self::tally::Tally;
@@ -69,6 +70,8 @@ pub(crate) struct Client<A> {
     transport: usize,
     /// A WebSocket worked with this server, and nothing failed since.
     websocket_works: bool,
+    /// Why the reader holds still although something is awaited.
+    stalled: Option<Error>,
     pub(super) outputs: VecDeque<Output<A>>,
     pub(super) tally: Tally,
     pub(super) encoded: VecDeque<Packet>,
@@ -100,6 +103,7 @@ impl<A> Client<A> {
             next_link: 0,
             transport: 0,
             websocket_works: false,
+            stalled: None,
             outputs: VecDeque::new(),
             tally: Tally::default(),
             encoded: VecDeque::new(),
@@ -194,6 +198,8 @@ impl<A> Client<A> {
                 }
                 Timer::Open => self.open_timed_out(),
                 Timer::Heartbeat => self.check_heartbeat(now),
+                // The owner looks whether it has to read on.
+                Timer::HeartbeatDue => {}
                 Timer::Upgrade => self.upgrade_timed_out(),
                 Timer::Stable => {
                     self.backoff.reset();
@@ -291,9 +297,15 @@ impl<A> Client<A> {
         NamespaceId(u32::try_from(index).unwrap_or(u32::MAX))
     }
 
-    /// Sets where the credentials of a namespace come from.
-    pub(crate) fn set_auth(&mut self, namespace: NamespaceId, auth: Auth) {
-        self.namespace_mut(namespace).auth = auth;
+    /// Sets where the credentials of a namespace come from. A question that is under way is given up
+    /// for them.
+    pub(crate) fn set_auth(&mut self, id: NamespaceId, auth: Auth, now: Timestamp) {
+        let namespace = self.namespace_mut(id);
+        namespace.auth = auth;
+        if namespace.phase == Phase::Asking {
+            self.join(id, now);
+            self.pump(now);
+        }
     }
 
     pub(crate) fn namespace(&self, id: NamespaceId) -> &Namespace<A> {

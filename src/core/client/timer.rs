@@ -16,6 +16,8 @@ pub(crate) enum Timer {
     Open,
     /// The heartbeat of the open session.
     Heartbeat,
+    /// The peer's part in the heartbeat is due; set while the reader holds still.
+    HeartbeatDue,
     /// The session has lasted: the backoff starts from the beginning again.
     Stable,
     /// The upgrade to WebSocket.

@@ -14,6 +14,8 @@ pub(super) struct Heartbeat {
     timeout: Duration,
     /// In the kind in which the client pings: a ping is out and nothing came since.
     waiting: bool,
+    /// When the last ping came, or was due to be sent.
+    pinged: Timestamp,
     deadline: Timestamp,
 }
 
@@ -33,6 +35,7 @@ impl Heartbeat {
             interval: handshake.ping_interval,
             timeout: handshake.ping_timeout,
             waiting: false,
+            pinged: now,
             deadline: now,
         };
         heartbeat.restart(now);
@@ -41,6 +44,14 @@ impl Heartbeat {
 
     pub(super) fn deadline(&self) -> Timestamp {
         self.deadline
+    }
+
+    /// From when on the peer's part is due: its ping, or the answer to ours.
+    pub(super) fn due(&self) -> Option<Timestamp> {
+        match self.kind {
+            Beats::ServerPings => Some(self.pinged + self.interval),
+            Beats::ClientPings => self.waiting.then_some(self.pinged),
+        }
     }
 
     /// The server pinged.
@@ -72,12 +83,14 @@ impl Heartbeat {
             return Beat::Lost;
         }
         self.waiting = true;
+        self.pinged = now;
         self.deadline = now + self.timeout;
         Beat::Ping
     }
 
     fn restart(&mut self, now: Timestamp) {
         self.waiting = false;
+        self.pinged = now;
         self.deadline = now
             + match self.kind {
                 Beats::ServerPings => self.interval + self.timeout,

@@ -183,6 +183,16 @@ impl Engine {
         }
     }
 
+    /// From when on the peer's part in the heartbeat is due.
+    pub(crate) fn heartbeat_due(&self) -> Option<Timestamp> {
+        self.heartbeat.as_ref().and_then(Heartbeat::due)
+    }
+
+    /// Whether the session is on its way to another link.
+    pub(crate) fn is_upgrading(&self) -> bool {
+        self.upgrade.link().is_some()
+    }
+
     pub(crate) fn poll_notice(&mut self) -> Option<Notice> {
         self.notices.pop_front()
     }

@@ -112,7 +112,7 @@ fn connecting_again_does_not_wait_for_the_old_attempt() {
 fn disconnecting_while_credentials_are_asked_for_sends_nothing() {
     let mut world = World::new();
     let root = world.client.namespace_id("/");
-    world.client.set_auth(root, Auth::Ask);
+    world.client.set_auth(root, Auth::Ask, world.now);
     world.connect("/");
     world.open();
     world.log();
@@ -313,7 +313,7 @@ fn shutting_down_ends_everything_at_every_phase() {
             world.open();
         },
         |world, id| {
-            world.client.set_auth(id, Auth::Ask);
+            world.client.set_auth(id, Auth::Ask, world.now);
             world.connect("/");
             world.open();
         },

@@ -330,7 +330,7 @@ fn leaving_one_of_two_namespaces_keeps_the_session() {
 fn credentials_are_asked_for_at_each_connection() {
     let mut world = World::new();
     let root = world.client.namespace_id("/");
-    world.client.set_auth(root, Auth::Ask);
+    world.client.set_auth(root, Auth::Ask, world.now);
     world.connect("/");
     for round in 1..=3 {
         world.open();
@@ -351,7 +351,7 @@ fn credentials_that_come_too_late_are_not_used() {
     let mut world = World::new();
     world.join("/first");
     let root = world.client.namespace_id("/");
-    world.client.set_auth(root, Auth::Ask);
+    world.client.set_auth(root, Auth::Ask, world.now);
     world.connect("/");
     world.disconnect(root);
     world.connect("/");
@@ -364,7 +364,7 @@ fn credentials_that_come_too_late_are_not_used() {
 
     world.connect("/third");
     let third = world.client.namespace_id("/third");
-    world.client.set_auth(third, Auth::Ask);
+    world.client.set_auth(third, Auth::Ask, world.now);
     world.disconnect(third);
     world.run(|client, now| client.auth(third, 1, Ok(payload("{}")), now));
     assert_eq!(phase(&world, third), Phase::Leaving { rejoin: false });
@@ -375,7 +375,7 @@ fn without_credentials_the_attempt_fails_and_is_made_again() {
     let failure = || Error::new(ErrorKind::Payload, "no token");
     let mut world = World::new();
     let root = world.client.namespace_id("/");
-    world.client.set_auth(root, Auth::Ask);
+    world.client.set_auth(root, Auth::Ask, world.now);
     world.connect("/");
     world.open();
     world.log();
@@ -390,7 +390,7 @@ fn without_credentials_the_attempt_fails_and_is_made_again() {
 fn without_credentials_the_attempt_is_made_again_in_the_same_session_where_others_need_it() {
     let (mut world, _) = World::joined();
     let other = world.client.namespace_id("/other");
-    world.client.set_auth(other, Auth::Ask);
+    world.client.set_auth(other, Auth::Ask, world.now);
     world.connect("/other");
     let failure = Error::new(ErrorKind::Payload, "no token");
     world.run(|client, now| client.auth(other, 1, Err(failure), now));
@@ -410,7 +410,7 @@ fn credentials_larger_than_the_server_takes_are_not_sent() {
     world.handshake.max_payload = Some(100);
     let root = world.client.namespace_id("/");
     let token = format!("{{\"token\":\"{}\"}}", "x".repeat(100));
-    world.client.set_auth(root, Auth::Fixed(payload(&token)));
+    world.client.set_auth(root, Auth::Fixed(payload(&token)), world.now);
     world.connect("/");
     world.open();
     assert_eq!(world.sent(), Vec::<String>::new());

@@ -159,7 +159,7 @@ impl Account {
         let mut world = World::with(|current| *current = options);
         world.handshake.upgrade_to_websocket = true;
         let ids: Vec<_> = NAMESPACES.iter().map(|name| world.client.namespace_id(name)).collect();
-        world.client.set_auth(ids[2], Auth::Ask);
+        world.client.set_auth(ids[2], Auth::Ask, world.now);
         world.client.set_retries(ids[3], Some(1));
         Self { world, ids, next: 0, awaited: BTreeSet::new(), resolved: BTreeMap::new() }
     }

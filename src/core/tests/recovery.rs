@@ -71,7 +71,7 @@ fn credentials_are_kept_and_win() {
         ("{\"pid\":\"mine\"}", "40{\"pid\":\"private\",\"offset\":\"o\",\"pid\":\"mine\"}"),
     ] {
         let (mut world, root) = recoverable();
-        world.client.set_auth(root, Auth::Fixed(payload(auth)));
+        world.client.set_auth(root, Auth::Fixed(payload(auth)), world.now);
         world.receive("42[\"m\",\"o\"]");
         assert_eq!(reconnect(&mut world), [sent]);
     }
@@ -81,7 +81,7 @@ fn credentials_are_kept_and_win() {
 fn deep_credentials_survive_the_merge() {
     let (mut world, root) = recoverable();
     let deep = format!("{{\"a\":{}{}}}", "[".repeat(500), "]".repeat(500));
-    world.client.set_auth(root, Auth::Fixed(payload(&deep)));
+    world.client.set_auth(root, Auth::Fixed(payload(&deep)), world.now);
     assert_eq!(reconnect(&mut world), [format!("40{{\"pid\":\"private\",{}", &deep[1..])]);
 }
 

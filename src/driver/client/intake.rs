@@ -10,7 +10,6 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, Weak};
 
 use super::{Action, Driver, Monitor};
-use crate::core::engine::Work;
 use crate::core::ids::LinkId;
 use crate::core::time::Timestamp;
 use crate::driver::listeners::Consumer;
@@ -25,6 +24,9 @@ use crate::sync::lock::{lock, log_later};
 /// The gate between the readers of a connection and its consumers, and whom it wakes.
 pub(super) struct Intake {
     pub(super) gate: Arc<Gate>,
+    /// That of consumers which get no received events: they hold up nothing, and take nothing from the
+    /// others.
+    pub(super) aside: Arc<Gate>,
     /// The readers that hold still. During an upgrade there may be two.
     readers: Arc<Mutex<Vec<Weak<Waker>>>>,
 }
@@ -61,7 +63,7 @@ impl Intake {
             }
         };
         let gate = Gate::new(limits.receive_total, limits.receive_reserve, resume);
-        Self { gate: Arc::new(gate), readers }
+        Self { gate: Arc::new(gate), aside: Arc::new(Gate::open()), readers }
     }
 
     /// The reader is about to hold still: it is woken once the gate opens.

@@ -126,12 +126,11 @@ impl Driver {
             request.endpoint,
             if upgrade.is_some() { ", to upgrade the session" } else { "" }
         );
-        let started = self.start(link, Side::Reader, Role::Transport, move |attempt| {
-            match transport {
+        let started =
+            self.start(link, Side::Reader, Role::Transport, move |attempt| match transport {
                 Transport::Polling => run_polling(&driver, link, request, &attempt),
                 Transport::WebSocket => websocket::run(&driver, link, &request, &attempt),
-            }
-        });
+            });
         if let Err(error) = started {
             self.lose(link, Loss::Failed(error));
         }
@@ -187,6 +186,7 @@ impl Driver {
             News::Stage(_) => {}
             News::Warning(error) => monitor.tell_manager(&ManagerEvent::Warning(error), actions),
         });
+        self.act(actions);
     }
 
     /// A thread of a link has ended.

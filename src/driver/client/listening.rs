@@ -36,8 +36,10 @@ impl Driver {
         scope: Scope<'_>,
         buffer: Buffer,
     ) -> (ListenerId, Arc<Mailbox<Event>>) {
-        let mailbox = Mailbox::with_account(self.bounds(scope, buffer), &self.intake.gate);
-        mailbox.set_may_hunger(!matches!(scope, Scope::Outgoing));
+        let is_received = !matches!(scope, Scope::Outgoing);
+        let gate = if is_received { &self.intake.gate } else { &self.intake.aside };
+        let mailbox = Mailbox::with_account(self.bounds(scope, buffer), gate);
+        mailbox.set_may_hunger(is_received);
         let sink = Sink::Mailbox(Arc::clone(&mailbox));
         let add =
             |listeners: &mut Listeners, _: &_| listeners.add(scope, Order::Last, Calls::Any, sink);
@@ -125,7 +127,7 @@ impl Driver {
         &self,
         namespace: NamespaceId,
     ) -> (ListenerId, Arc<Mailbox<Status>>) {
-        let mailbox = Mailbox::with_account(NEWS, &self.intake.gate);
+        let mailbox = Mailbox::with_account(NEWS, &self.intake.aside);
         let mut monitor = self.lock();
         if let Some(status) = monitor.core.namespace(namespace).status() {
             // Nobody waits for it yet.
@@ -213,7 +215,7 @@ impl Driver {
 
     /// Adds a subscription to the news of the connection.
     pub(crate) fn subscribe_manager(&self) -> (ListenerId, Arc<Mailbox<ManagerEvent>>) {
-        let mailbox = Mailbox::with_account(NEWS, &self.intake.gate);
+        let mailbox = Mailbox::with_account(NEWS, &self.intake.aside);
         let listener = Listener::new(Sink::Mailbox(Arc::clone(&mailbox)));
         let id = listener.id;
         self.lock().manager_listeners.push(listener);

@@ -35,7 +35,7 @@ use crate::driver::timer::{self, Expire};
 use crate::error::{Error, Result};
 use crate::event::status::ManagerEvent;
 use crate::net::{Address, CacheBuster, Net};
-use crate::options::{Limits, ManagerOptions, WhenFull};
+use crate::options::{Limits, ManagerOptions, Transport, WhenFull};
 use crate::payload::Payload;
 #[cfg(feature = "polling")]
 use crate::proto::dialect::Dialect;
@@ -53,9 +53,6 @@ pub(crate) struct Driver {
     net: Arc<Net>,
     /// Replaced as a whole, for the next attempt.
     address: Mutex<Arc<Address>>,
-    stack_size: usize,
-    #[cfg(feature = "polling")]
-    max_message: usize,
     intake: Intake,
     /// The bounds of the consumers that have no others.
     limits: Limits,
@@ -126,9 +123,6 @@ impl Driver {
             changed: Condvar::new(),
             net: Arc::new(net),
             address: Mutex::new(Arc::new(address)),
-            stack_size: limits.stack_size,
-            #[cfg(feature = "polling")]
-            max_message: limits.max_message,
             intake,
             observers: Observers::default(),
             limits,
@@ -145,7 +139,7 @@ impl Driver {
 
     fn run_with<R>(&self, verb: impl FnOnce(&mut Monitor, Timestamp) -> R) -> R {
         let mut actions = Vec::new();
-        let result = self.gather(&mut actions, verb);
+        let result = self.gather(&mut actions, |monitor, now, _| verb(monitor, now));
         self.act(actions);
         result
     }
@@ -154,11 +148,11 @@ impl Driver {
     fn gather<R>(
         &self,
         actions: &mut Vec<Action>,
-        verb: impl FnOnce(&mut Monitor, Timestamp) -> R,
+        verb: impl FnOnce(&mut Monitor, Timestamp, &mut Vec<Action>) -> R,
     ) -> R {
         let mut monitor = self.lock();
         let now = now();
-        let result = verb(&mut monitor, now);
+        let result = verb(&mut monitor, now, actions);
         self.drain(&mut monitor, now, actions);
         result
     }

@@ -95,7 +95,7 @@ impl Driver {
                 Some(WhenFull::Wait | WhenFull::DropOldest) | None => WhenFull::DropOldest,
             },
         };
-        let mailbox = Mailbox::with_account(bounds, &self.intake.gate);
+        let mailbox = Mailbox::with_account(bounds, &self.intake.aside);
         (self.observers.add(Arc::clone(&mailbox)), mailbox)
     }
 

@@ -31,7 +31,7 @@ pub(super) enum Action {
         link: LinkId,
         transport: Transport,
         /// The session to upgrade.
-        sid: Option<String>,
+        upgrade: Option<String>,
     },
     AskAuth {
         namespace: NamespaceId,
@@ -77,8 +77,8 @@ impl Driver {
                     }
                 }
                 Output::Stop(link) => monitor.links.get(&link).into_iter().for_each(Link::cancel),
-                Output::Dial { link, transport, sid } => {
-                    actions.push(Action::Dial { link, transport, sid });
+                Output::Dial { link, transport, upgrade } => {
+                    actions.push(Action::Dial { link, transport, upgrade });
                 }
                 Output::AskAuth { namespace, asked } => {
                     actions.push(Action::AskAuth { namespace, asked });
@@ -110,7 +110,9 @@ impl Driver {
             match action {
                 Action::Wake(waker) => waker.wake(),
                 Action::Write(wire, waker) => wire.write_or_wake(self, &waker),
-                Action::Dial { link, transport, sid } => self.dial(link, transport, sid.as_deref()),
+                Action::Dial { link, transport, upgrade } => {
+                    self.dial(link, transport, upgrade.as_deref())
+                }
                 Action::AskAuth { namespace, asked } => self.ask_auth(namespace, asked),
                 Action::Resolve(slot, result) => slot.resolve(result),
                 Action::Unpark(waiter) => waiter.unpark(),

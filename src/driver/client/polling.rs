@@ -1,9 +1,11 @@
 //! The threads of long-polling: one polls, the other posts.
 
+use std::collections::VecDeque;
 use std::io::BufRead;
 use std::sync::Arc;
 
 use super::Driver;
+use super::intake::Inlet;
 use super::link::Side;
 use crate::core::client::Client;
 use crate::core::engine::{Loss, Work};
@@ -69,34 +71,35 @@ impl Poller<'_> {
         binary: bool,
         body: Box<dyn BufRead + '_>,
     ) -> Result<()> {
-        let mut packets = dialect.decode_payload(binary, body, self.driver.max_message);
-        let mut batch = Vec::new();
+        let mut packets = dialect.decode_payload(binary, body, self.driver.limits.max_message);
+        let mut batch = VecDeque::new();
         loop {
             let next = packets.next();
-            let full = batch.len() >= BATCH;
-            if next.is_none() || full || matches!(next, Some(Err(_))) {
-                self.hand_in(&mut batch);
+            let is_broken = matches!(next, Some(Err(_)));
+            if next.is_none() || batch.len() >= BATCH || is_broken {
+                self.hand_in(&mut batch, is_broken);
             }
-            match next {
-                None => return Ok(()),
-                Some(packet) => batch.push(packet?),
-            }
-            let waker = self.attempt.waker();
-            while self.driver.inbox.must_wait(waker) && !waker.is_cancelled() {
-                waker.wait();
-            }
+            let Some(packet) = next else { return Ok(()) };
+            let packet = packet?;
+            self.driver.show_received(&packet);
+            batch.push_back(packet);
         }
     }
 
-    fn hand_in(&self, packets: &mut Vec<Packet>) {
-        for packet in packets.iter() {
-            self.driver.show_received(packet);
-        }
-        self.driver.run(|core, now| {
-            for packet in packets.drain(..) {
-                core.received(self.link, packet, now);
+    /// Hands in all packets, and waits where a consumer makes the reader hold still.
+    fn hand_in(&self, packets: &mut VecDeque<Packet>, is_last: bool) {
+        let reader = self.attempt.waker();
+        while !packets.is_empty() && !reader.is_cancelled() {
+            let mut inlet = Inlet { link: self.link, packets, reader, is_last };
+            let mut actions = Vec::new();
+            self.driver.gather(&mut actions, |monitor, now, actions| {
+                self.driver.hand_in(monitor, &mut inlet, now, actions);
+            });
+            self.driver.act(actions);
+            if !packets.is_empty() {
+                reader.wait();
             }
-        });
+        }
     }
 
     /// Waits for the permission to poll again; `false` when the session has left this transport.

@@ -33,10 +33,14 @@ impl Driver {
         let done = self.wait_until(Some(limit), |monitor| {
             monitor.core.namespace(namespace).phase == Phase::Joined
                 || !monitor.core.is_connecting(namespace)
+                || monitor.core.stalled().is_some()
         });
         let monitor = self.lock();
         if monitor.core.namespace(namespace).phase == Phase::Joined {
             return Ok(());
+        }
+        if let Some(why) = monitor.core.stalled() {
+            return Err(why.clone());
         }
         let last_error = monitor.last_errors.get(&namespace).cloned();
         if done {

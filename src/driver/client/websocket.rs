@@ -1,7 +1,9 @@
 //! The thread of a WebSocket: it reads, and writes whatever is queued and nobody else has written.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::intake::Inlet;
 use super::wire::{SharedWire, Turn, Wire};
 use super::{Action, Driver};
 use crate::core::engine::Loss;
@@ -38,7 +40,16 @@ fn serve(driver: &Arc<Driver>, link: LinkId, socket: WebSocket, waker: &Arc<Wake
         monitor.core.connected(link, now);
     });
     let language = Language::of(driver, link);
-    let pump = Pump { driver, link, waker, language, unread: true, ended: false };
+    let pump = Pump {
+        driver,
+        link,
+        waker,
+        language,
+        unread: true,
+        packets: VecDeque::new(),
+        loss: None,
+        ended: false,
+    };
     let end = pump.run(&wire);
     // From here on nobody else writes.
     let wire = wire.take();
@@ -55,6 +66,10 @@ struct Pump<'a> {
     language: Language,
     /// There may be something that can be read without waiting for the socket.
     unread: bool,
+    /// What was read and not yet handed in.
+    packets: VecDeque<Packet>,
+    /// How the connection has ended, behind the packets.
+    loss: Option<Loss>,
     /// The connection has ended, which is to be read even if nobody wants more.
     ended: bool,
 }
@@ -133,14 +148,26 @@ impl Pump<'_> {
 
     /// Reads, hands in, and writes.
     fn turn(&mut self, wire: &mut Wire, actions: &mut Vec<Action>) -> Result<Step> {
-        let mut packets = Vec::new();
-        let may_read = self.ended || !self.driver.inbox.must_wait(self.waker);
         let reading =
-            if self.unread && may_read { self.read(wire, &mut packets) } else { Reading::Paused };
-        let work = wire.exchange(self.driver, packets, actions);
-        if let Reading::Over(loss) = reading {
+            if self.unread && self.packets.is_empty() { self.read(wire) } else { Reading::Paused };
+        let reading = match reading {
+            Reading::Over(loss) => {
+                self.loss = Some(loss);
+                Reading::Paused
+            }
+            reading => reading,
+        };
+        let mut inlet = Inlet {
+            link: self.link,
+            packets: &mut self.packets,
+            reader: self.waker,
+            is_last: self.loss.is_some(),
+        };
+        let work = wire.exchange(self.driver, Some(&mut inlet), actions);
+        if let Some(loss) = self.loss.take() {
             return Ok(Step::End(End::Lost(loss)));
         }
+        let may_read = self.packets.is_empty();
         let turn = wire.write(self.driver, work)?;
         match turn {
             Turn::Finish => return Ok(Step::End(End::Finished)),
@@ -148,9 +175,10 @@ impl Pump<'_> {
             Turn::Written | Turn::Wait => {}
         }
         match reading {
-            Reading::More => return Ok(Step::Again),
+            // Unless the reader has to hold still: then it is woken.
+            Reading::More if may_read => return Ok(Step::Again),
             Reading::Done => self.unread = false,
-            Reading::Paused | Reading::Over(_) => {}
+            Reading::More | Reading::Paused | Reading::Over(_) => {}
         }
         Ok(match turn {
             // There may be more to write.
@@ -160,18 +188,18 @@ impl Pump<'_> {
     }
 
     /// Reads packets, until there are none or enough.
-    fn read(&mut self, wire: &mut Wire, packets: &mut Vec<Packet>) -> Reading {
+    fn read(&mut self, wire: &mut Wire) -> Reading {
         let mut size = 0;
         while size < BATCH {
             match wire.socket.read() {
                 Ok(Received::Frame(frame)) => {
                     size += frame.len();
-                    if let Err(error) = self.decode(wire, frame, packets) {
+                    if let Err(error) = self.decode(wire, frame) {
                         return Reading::Over(Loss::Failed(error));
                     }
                 }
                 Ok(Received::Nothing) => {
-                    return match self.note_silence(wire, packets) {
+                    return match self.note_silence(wire) {
                         Ok(()) => Reading::Done,
                         Err(error) => Reading::Over(Loss::Failed(error)),
                     };
@@ -183,19 +211,19 @@ impl Pump<'_> {
         Reading::More
     }
 
-    fn decode(&mut self, wire: &mut Wire, frame: Frame, packets: &mut Vec<Packet>) -> Result<()> {
+    fn decode(&mut self, wire: &mut Wire, frame: Frame) -> Result<()> {
         match &mut self.language {
             Language::Known(dialect) => {
                 let packet = dialect.decode_frame(frame)?;
                 self.driver.show_received(&packet);
-                packets.push(packet);
+                self.packets.push_back(packet);
                 Ok(())
             }
             Language::Unknown(greeting, held) => {
                 let dialect = greeting.look_at(&frame);
                 held.push(frame);
                 match dialect {
-                    Some(dialect) => self.settle(wire, dialect, packets),
+                    Some(dialect) => self.settle(wire, dialect),
                     None => self.ask(wire),
                 }
             }
@@ -209,28 +237,23 @@ impl Pump<'_> {
     }
 
     /// Whether the server has nothing to say may tell what it speaks.
-    fn note_silence(&mut self, wire: &mut Wire, packets: &mut Vec<Packet>) -> Result<()> {
+    fn note_silence(&mut self, wire: &mut Wire) -> Result<()> {
         match &self.language {
             Language::Unknown(greeting, _) if wire.socket.pong_came() => {
                 let dialect = greeting.silence();
-                self.settle(wire, dialect, packets)
+                self.settle(wire, dialect)
             }
             _ => Ok(()),
         }
     }
 
     /// It is known what the server speaks: reads what was held back.
-    fn settle(
-        &mut self,
-        wire: &mut Wire,
-        dialect: &'static dyn Dialect,
-        packets: &mut Vec<Packet>,
-    ) -> Result<()> {
+    fn settle(&mut self, wire: &mut Wire, dialect: &'static dyn Dialect) -> Result<()> {
         self.driver.run(|core, _| core.settle(self.link, dialect));
         let before = std::mem::replace(&mut self.language, Language::Known(dialect));
         if let Language::Unknown(_, held) = before {
             for frame in held {
-                self.decode(wire, frame, packets)?;
+                self.decode(wire, frame)?;
             }
         }
         Ok(())

@@ -6,6 +6,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use super::intake::Inlet;
 use super::link::Side;
 use super::{Action, Driver};
 use crate::core::engine::Work;
@@ -13,7 +14,6 @@ use crate::core::ids::LinkId;
 use crate::error::Result;
 use crate::net::websocket::Interest;
 use crate::net::{Waker, WebSocket};
-use crate::proto::packet::Packet;
 use crate::sync::lock::{lock, try_lock};
 
 /// How often a caller looks for more to write before it leaves the rest to the thread.
@@ -56,17 +56,17 @@ impl Wire {
     pub(super) fn exchange(
         &mut self,
         driver: &Driver,
-        packets: Vec<Packet>,
+        inlet: Option<&mut Inlet<'_>>,
         actions: &mut Vec<Action>,
     ) -> Work {
         let written = std::mem::take(&mut self.written);
-        driver.gather(actions, |monitor, now| {
+        driver.gather(actions, |monitor, now, actions| {
             monitor.set_asleep(self.link, Side::Reader, false);
             if written {
                 monitor.written(self.link, now);
             }
-            for packet in packets {
-                monitor.core.received(self.link, packet, now);
+            if let Some(inlet) = inlet {
+                driver.hand_in(monitor, inlet, now, actions);
             }
             let work = monitor.core.take(self.link, now);
             if work == Work::Wait {
@@ -129,7 +129,7 @@ impl Wire {
     /// One who emits writes. `false`: the thread has to go on.
     fn write_for_caller(&mut self, driver: &Driver, actions: &mut Vec<Action>) -> bool {
         for _ in 0..MAX_TURNS {
-            let work = self.exchange(driver, Vec::new(), actions);
+            let work = self.exchange(driver, None, actions);
             match self.write(driver, work) {
                 Ok(Turn::Written) => {}
                 Ok(Turn::Wait) => return !self.unflushed,
