@@ -32,16 +32,16 @@ pub(super) fn shared_socket(
     match &manager {
         // With the lock held, since another call may want the same namespace.
         Some(manager) if !manager.shared().has_socket(namespace) => {
-            manager.socket_with(namespace, options)
+            manager.join(namespace, options)
         }
         Some(_) => {
             drop(cache);
-            make()?.socket_with(namespace, options)
+            make()?.join(namespace, options)
         }
         None => {
             let manager = make()?;
             cache.push((key, manager.downgrade()));
-            manager.socket_with(namespace, options)
+            manager.join(namespace, options)
         }
     }
 }

@@ -233,7 +233,9 @@ impl Tls {
 
     /// The name to ask for (SNI) and to verify, in place of the host of the URL.
     ///
-    /// For a server that is reached by its address, or by another name than its certificate has.
+    /// For a server that is reached by its address, or by another name than its certificate has. It
+    /// is a host name in ASCII or an IP address; anything else is refused when the connection is
+    /// built.
     #[doc(alias = "servername")]
     pub fn server_name(mut self, name: impl Into<String>) -> Self {
         self.server_name = Some(name.into());
