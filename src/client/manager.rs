@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crossbeam_channel::unbounded;
 
-use crate::client::shared::SharedConnection;
+use crate::client::ownership::SharedConnection;
 use crate::client::subscription::Subscription;
 use crate::client::update::Update;
 use crate::core::engine::State;

@@ -164,7 +164,7 @@ impl Update {
     }
 }
 
-/// Refuses parameters of the query that requests have anyhow.
+/// Refuses parameters of the query that the protocol or the timestamp sets.
 pub(super) fn check_parameters(query: &[(String, String)], timestamps: &Timestamps) -> Result<()> {
     let stamped = timestamps.requests != Some(false);
     check_query(query, &Address::RESERVED, stamped.then_some(timestamps.parameter.as_str()))

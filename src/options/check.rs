@@ -1,4 +1,5 @@
-//! What cannot work is refused when options are used, before anything is tried: all the rules.
+//! The rules for options: a value that cannot work is refused when it is used, before anything is
+//! tried.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use super::timeouts::Timeouts;
 use super::tls::Tls;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Options some values of which cannot work.
+/// Options that may have values which cannot work.
 pub(crate) trait Check {
     /// Refuses what cannot work; the error says which option it is.
     fn check(&self) -> Result<()>;
@@ -131,7 +132,8 @@ impl Check for Timeouts {
     }
 }
 
-/// Refuses what no server can pass. Certificates and keys are looked at by those who read them.
+/// Refuses what no server's certificate can satisfy. Certificates and keys that are given are judged
+/// where they are read.
 impl Check for Tls {
     fn check(&self) -> Result<()> {
         if let Some(name) = self.server_name.as_deref().filter(|name| !is_server_name(name)) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Builder;
 use crate::client::cache::shared_socket;
 use crate::client::manager::Manager;
-use crate::client::shared::SharedConnection;
+use crate::client::ownership::SharedConnection;
 use crate::client::socket::Socket;
 use crate::client::update::check_parameters;
 use crate::driver::client::{Address, Driver};

@@ -259,7 +259,8 @@ impl Builder {
         self
     }
 
-    /// Whether to connect at once rather than at [`Socket::connect`](crate::Socket::connect). Default: `true`.
+    /// Whether to connect at once rather than at [`Socket::connect`](crate::Socket::connect).
+    /// Default: `true`.
     #[doc(alias = "autoConnect")]
     pub fn auto_connect(mut self, auto_connect: bool) -> Self {
         self.socket.auto_connect = auto_connect;
