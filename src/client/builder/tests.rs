@@ -5,13 +5,13 @@ use std::time::Duration;
 use super::*;
 use crate::error::{Error, ErrorKind};
 
-type Change = fn(Builder) -> Builder;
+type Setter = fn(Builder) -> Builder;
 type Later = fn(Update) -> Update;
 
 const ZERO: Duration = Duration::ZERO;
 
 /// Options that an [`Update`] cannot change, and a word of what is said about them.
-const FIXED: [(Change, &str); 37] = [
+const FIXED: [(Setter, &str); 37] = [
     (|b| b.timestamp_param("ts").query("ts", "x"), "\"ts\" is the timestamp's"),
     (|b| b.timestamp_param(""), "the timestamp"),
     (|b| b.timestamp_param("sid"), "the timestamp"),
@@ -52,7 +52,7 @@ const FIXED: [(Change, &str); 37] = [
 ];
 
 /// The same of options that an update can change, by both ways.
-const CHANGING: [(Change, Later, &str); 15] = [
+const CHANGING: [(Setter, Later, &str); 15] = [
     (|b| b.transports([]), |u| u.transports([]), "no transport"),
     (
         |b| b.transports([Transport::WebSocket, Transport::WebSocket]),
