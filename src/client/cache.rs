@@ -3,7 +3,7 @@
 use std::sync::{Mutex, Weak};
 
 use crate::client::manager::Manager;
-use crate::client::shared::SharedConnection;
+use crate::client::ownership::SharedConnection;
 use crate::client::socket::Socket;
 use crate::client::socket_options::SocketOptions;
 use crate::error::Result;
@@ -12,8 +12,9 @@ use crate::sync::lock::lock;
 /// The connections that later sockets of the same server may share.
 static CACHE: Mutex<Vec<(String, Weak<SharedConnection>)>> = Mutex::new(Vec::new());
 
-/// A socket of the connection of this key, unless that has one of the namespace already; else of a
-/// new one, which is kept under the key where that is free.
+/// A socket of the connection that is known by this key. Where there is none it is made, and known
+/// by the key from then on; where it has a socket of the namespace already, a connection is made
+/// for this socket alone.
 ///
 /// `namespace` is as a URL has it, with its leading slash; the options are checked.
 pub(super) fn shared_socket(
@@ -22,26 +23,26 @@ pub(super) fn shared_socket(
     options: SocketOptions,
     make: impl FnOnce() -> Result<Manager>,
 ) -> Result<Socket> {
-    // Dropped after the lock is released: it may turn out to be of no use, and to be the last
-    // reference.
+    // Declared before the lock, and so dropped after it: where the connection has such a socket
+    // already, this may be the last reference, whose drop closes the connection.
     let manager;
     let mut cache = lock(&CACHE);
     cache.retain(|(_, connection)| connection.strong_count() > 0);
     let cached = cache.iter().find(|(known, _)| *known == key);
     manager = cached.and_then(|(_, connection)| connection.upgrade()).map(Manager::of);
     match &manager {
-        // With the lock held, since another call may want the same namespace.
+        // The lock stays held: another call for the same namespace must find this socket.
         Some(manager) if !manager.shared().has_socket(namespace) => {
-            manager.socket_with(namespace, options)
+            manager.join(namespace, options)
         }
         Some(_) => {
             drop(cache);
-            make()?.socket_with(namespace, options)
+            make()?.join(namespace, options)
         }
         None => {
             let manager = make()?;
             cache.push((key, manager.downgrade()));
-            manager.socket_with(namespace, options)
+            manager.join(namespace, options)
         }
     }
 }

@@ -204,7 +204,7 @@ impl Socket {
         self.emitter().timeout(limit)
     }
 
-    /// Without flags, but for the limit that the socket's options set.
+    /// Neither flag is set; the time limit is that of the socket's options.
     fn emitter(&self) -> Emitter {
         Emitter { socket: self.clone(), volatile: false, timeout: self.shared().ack_timeout }
     }

@@ -1,4 +1,4 @@
-//! The front door.
+//! Connecting by a URL alone.
 
 use crate::client::builder::Builder;
 use crate::client::socket::Socket;

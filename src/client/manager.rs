@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use crate::client::shared::SharedConnection;
+use crate::client::ownership::SharedConnection;
 use crate::client::subscription::Subscription;
 use crate::client::update::Update;
 use crate::core::engine::SessionState;
@@ -16,6 +16,7 @@ use crate::error::ErrorKind;
 use crate::error::Result;
 use crate::event::observed::{EngineEvent, EngineInfo, EngineState};
 use crate::event::status::ManagerEvent;
+use crate::options::check::Check;
 use crate::options::{Buffer, ManagerOptions, Transport};
 
 /// One connection to one server, shared by the [`Socket`](crate::Socket)s of its namespaces.

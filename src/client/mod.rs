@@ -6,7 +6,7 @@ mod cache;
 pub(crate) mod emitter;
 pub(crate) mod io;
 pub(crate) mod manager;
-mod shared;
+mod ownership;
 pub(crate) mod socket;
 pub(crate) mod socket_options;
 pub(crate) mod subscription;

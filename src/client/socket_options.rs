@@ -7,7 +7,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::driver::client::NamespaceAuth;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
+use crate::options::check::{Check, check_time};
 use crate::payload::Payload;
 
 /// Options for one [`Socket`](crate::Socket) of a connection that there is already; see
@@ -76,19 +77,14 @@ impl SocketOptions {
         self.auto_connect = auto_connect;
         self
     }
+}
 
-    /// Refuses what cannot be used.
-    pub(crate) fn check(&self) -> Result<()> {
+impl Check for SocketOptions {
+    fn check(&self) -> Result<()> {
         if let Some(error) = &self.error {
             return Err(error.clone());
         }
-        if self.ack_timeout.is_some_and(|limit| limit.is_zero()) {
-            return Err(Error::new(
-                ErrorKind::InvalidOption,
-                "an ack_timeout of zero leaves no time for an answer",
-            ));
-        }
-        Ok(())
+        check_time(self.ack_timeout, "an ack_timeout of zero leaves no time for an answer")
     }
 }
 

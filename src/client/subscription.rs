@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 
-use crate::client::shared::{SharedConnection, SharedNamespace};
+use crate::client::ownership::{SharedConnection, SharedNamespace};
 use crate::driver::listeners::ListenerId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
@@ -42,7 +42,7 @@ pub struct Subscription<T: Deliver = Event> {
     listener: ListenerId,
 }
 
-/// Whose news it is; kept alive by it.
+/// What a subscription listens to, which it keeps alive.
 enum Owner {
     Namespace(Arc<SharedNamespace>),
     Connection(Arc<SharedConnection>),

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::client::builder::{check_headers, check_query};
 use crate::driver::client::Driver;
 use crate::error::Result;
-use crate::net::{Address, ExtraHeader};
+use crate::net::{Address, CacheBuster, ExtraHeader, check_header};
+use crate::options::check::{Check, check_query};
 use crate::options::{ManagerOptions, Transport};
 
 /// Changes to the options of a [`Manager`](crate::Manager), for the next attempt to connect; what
@@ -23,8 +23,8 @@ use crate::options::{ManagerOptions, Transport};
 #[derive(Default)]
 #[must_use = "give it to `Manager::update`"]
 pub struct Update {
-    query: Vec<(String, String)>,
-    headers: Vec<ExtraHeader>,
+    pub(super) query: Vec<(String, String)>,
+    pub(super) headers: Vec<ExtraHeader>,
     transports: Option<Vec<Transport>>,
     upgrade: Option<bool>,
     reconnection: Option<bool>,
@@ -125,18 +125,23 @@ impl Update {
     }
 
     /// Makes the changes: all of them, or with an error none.
-    pub(crate) fn apply(self, driver: &Driver) -> Result<()> {
-        check_query(&self.query, &driver.cache_buster())?;
-        check_headers(&self.headers)?;
+    pub(super) fn apply(self, driver: &Driver) -> Result<()> {
         let mut options = driver.look(|core| core.options().clone());
         self.change_options(&mut options);
         options.check()?;
+        self.check_requests(&driver.cache_buster())?;
         driver.run(|core, _| core.change_options(|current| self.change_options(current)));
         driver.change_address(|address| self.change_address(address));
         Ok(())
     }
 
-    fn change_options(&self, options: &mut ManagerOptions) {
+    /// Refuses what a request cannot carry.
+    pub(super) fn check_requests(&self, buster: &CacheBuster) -> Result<()> {
+        check_parameters(&self.query, buster)?;
+        self.headers.iter().try_for_each(|header| check_header(&header.name, &header.value))
+    }
+
+    pub(super) fn change_options(&self, options: &mut ManagerOptions) {
         set(&mut options.transports, self.transports.as_ref());
         set(&mut options.upgrade, self.upgrade.as_ref());
         set(&mut options.reconnection, self.reconnection.as_ref());
@@ -157,6 +162,12 @@ impl Update {
             address.headers.push(header);
         }
     }
+}
+
+/// Refuses parameters of the query that the protocol or the timestamp sets.
+pub(super) fn check_parameters(query: &[(String, String)], buster: &CacheBuster) -> Result<()> {
+    let stamped = buster.requests != Some(false);
+    check_query(query, &Address::RESERVED, stamped.then_some(buster.parameter.as_str()))
 }
 
 fn set<T: Clone>(option: &mut T, value: Option<&T>) {

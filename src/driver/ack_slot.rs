@@ -17,11 +17,12 @@ pub(crate) enum AckHandle {
     Callback(AckCallback),
 }
 
-/// Takes the answer to an event. The caller of the emit shares it for as long as that lasts: what
-/// is refused there would otherwise be dropped, with all that it has captured, under a lock.
+/// A callback for the answer to an event. While the emit lasts, its caller keeps a second reference:
+/// where the emit is refused under the driver's lock, the callback is then dropped by the caller,
+/// without that lock, since dropping what it captured runs a user's code.
 pub(crate) type AckCallback = Arc<Mutex<Option<Box<dyn FnOnce(Result<AckReply>) + Send>>>>;
 
-/// The meeting place of an acknowledgement and the one who waits for it.
+/// The answer to one event, from where it arrives to the one who waits for it.
 #[derive(Debug, Default)]
 pub(crate) struct AckSlot {
     answer: Mutex<Answer>,
@@ -30,7 +31,7 @@ pub(crate) struct AckSlot {
 
 #[derive(Debug, Default)]
 enum Answer {
-    /// Nobody knows yet.
+    /// It has not come, and nobody has asked for a channel.
     #[default]
     Pending,
     /// The answer goes to a channel.
@@ -48,12 +49,12 @@ impl AckSlot {
         match &*answer {
             Answer::Pending => {
                 *answer = Answer::Resolved(result);
-                // Who wakes up finds the lock free.
+                // Released first, so that the one who wakes up does not wait for the lock.
                 drop(answer);
                 self.resolved.notify_all();
             }
             Answer::Forward(channel) => {
-                // Nobody listens any more: nobody misses it.
+                // It fails only where the receiver was dropped, and then nobody wants the answer.
                 let _ = channel.try_send(result);
                 *answer = Answer::Taken;
             }

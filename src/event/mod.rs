@@ -55,7 +55,7 @@ impl Event {
         Self { arrival: Arc::new(Arrival { arguments, reply }), _receipt: None }
     }
 
-    /// An event that was sent, as those see it who want to know.
+    /// An event that this program sent, for subscriptions to what is sent.
     pub(crate) fn outgoing(payload: Payload) -> Self {
         Self::new(SocketPacket::of_event(payload), None)
     }

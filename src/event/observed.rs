@@ -1,4 +1,4 @@
-//! What those see who look below the sockets, at the Engine.IO session.
+//! What a program can observe of the Engine.IO session below its sockets.
 
 use std::fmt;
 use std::sync::Arc;
@@ -82,7 +82,7 @@ pub enum EngineEvent {
 }
 
 impl EngineEvent {
-    /// What of a connection's news concerns its session.
+    /// The same news as an event of the session; `None` where it does not concern the session.
     pub(crate) fn of_news(news: &ManagerEvent) -> Option<Self> {
         match news {
             ManagerEvent::Open => Some(Self::Open),

@@ -50,7 +50,6 @@ pub(crate) struct Net {
 impl Net {
     /// Prepares the connections; an option that cannot be used is an error here.
     pub(crate) fn new(options: NetOptions) -> Result<Self> {
-        options.tcp.check()?;
         let proxies = Proxies::new(&options.proxy)?;
         let given = options.tls.is_given();
         let net = Self {

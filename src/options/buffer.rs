@@ -1,7 +1,6 @@
 //! The bounds of what waits for one consumer.
 
 use super::WhenFull;
-use crate::error::{Error, ErrorKind, Result};
 
 /// The bounds of what waits for one consumer: a subscription, a callback, an observer.
 ///
@@ -57,16 +56,5 @@ impl Buffer {
     pub fn when_full(mut self, policy: WhenFull) -> Self {
         self.when_full = Some(policy);
         self
-    }
-
-    /// Refuses what would let nothing through.
-    pub(crate) fn check(&self) -> Result<()> {
-        for (name, value) in [("events", self.events), ("bytes", self.bytes)] {
-            if value == Some(0) {
-                let what = format!("Buffer::{name} is 0; the least is 1");
-                return Err(Error::new(ErrorKind::InvalidOption, what));
-            }
-        }
-        Ok(())
     }
 }

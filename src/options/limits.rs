@@ -1,7 +1,5 @@
 //! The bounds of everything that could grow.
 
-use crate::error::{Error, ErrorKind, Result};
-
 /// What happens to an event that finds its buffer full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -182,25 +180,5 @@ impl Limits {
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = bytes;
         self
-    }
-
-    /// Refuses what would let nothing through.
-    pub(crate) fn check(&self) -> Result<()> {
-        let limits = [
-            ("max_message", self.max_message, 1),
-            ("send_events", self.send_events, 1),
-            ("send_bytes", self.send_bytes, 1),
-            ("receive_events", self.receive_events, 1),
-            ("receive_bytes", self.receive_bytes, 1),
-            ("receive_total", self.receive_total, 1),
-            ("stack_size", self.stack_size, 256 * 1024),
-        ];
-        match limits.into_iter().find(|(_, value, least)| value < least) {
-            None => Ok(()),
-            Some((name, value, least)) => Err(Error::new(
-                ErrorKind::InvalidOption,
-                format!("Limits::{name} is {value}; the least is {least}"),
-            )),
-        }
     }
 }

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Limits, ParserKind, Revision};
-use crate::error::{Error, ErrorKind, Result};
+use super::limits::Limits;
+use super::parser::ParserKind;
+use super::revision::Revision;
 
 /// A way to carry packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -72,43 +73,5 @@ impl Default for ManagerOptions {
             namespace_timeout: Some(Duration::from_secs(20)),
             limits: Limits::default(),
         }
-    }
-}
-
-impl ManagerOptions {
-    /// Refuses what cannot work.
-    pub(crate) fn check(&self) -> Result<()> {
-        let refuse = |what: String| Err(Error::new(ErrorKind::InvalidOption, what));
-        if self.transports.is_empty() {
-            return refuse("there is no transport to use".into());
-        }
-        let listed =
-            |transport| self.transports.iter().filter(|other| **other == transport).count();
-        if let Some(twice) = self.transports.iter().find(|transport| listed(**transport) > 1) {
-            return refuse(format!("the transport {twice} is listed twice"));
-        }
-        if !cfg!(feature = "polling") && self.transports.contains(&Transport::Polling) {
-            return Err(Error::new(ErrorKind::Unsupported, "this build has no long-polling")
-                .with_hint("enable the feature \"polling\""));
-        }
-        if !cfg!(feature = "msgpack") && self.parser == ParserKind::MessagePack {
-            return Err(Error::new(ErrorKind::Unsupported, "this build has no MessagePack")
-                .with_hint("enable the feature \"msgpack\""));
-        }
-        if !(0.0..=1.0).contains(&self.randomization_factor) {
-            let factor = self.randomization_factor;
-            return refuse(format!("randomization_factor is {factor}, not from 0 to 1"));
-        }
-        if self.reconnection_delay.is_zero() || self.reconnection_delay_max.is_zero() {
-            return refuse("a reconnection delay of zero would hammer the server".into());
-        }
-        for (name, limit) in
-            [("timeout", self.timeout), ("namespace_timeout", self.namespace_timeout)]
-        {
-            if limit.is_some_and(|limit| limit.is_zero()) {
-                return refuse(format!("a {name} of zero would fail each attempt"));
-            }
-        }
-        self.limits.check()
     }
 }

@@ -1,11 +1,13 @@
 //! Floor 1: what a user can set. Plain data with documented defaults.
 
 pub(crate) mod buffer;
+pub(crate) mod check;
 pub(crate) mod endpoint;
 pub(crate) mod limits;
 pub(crate) mod manager;
 mod parser;
 pub(crate) mod proxy;
+mod proxy_url;
 mod revision;
 pub(crate) mod tcp;
 pub(crate) mod timeouts;

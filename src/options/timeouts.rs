@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 /// Limits of the steps of an attempt to connect, below the overall
-/// [`Builder::timeout`](crate::Builder::timeout). Default: none.
+/// [`Builder::timeout`](crate::Builder::timeout). Default: none. A limit of zero, which no step can
+/// keep, is refused when the connection is built.
 ///
 /// A step that takes too long fails the attempt with an error whose
 /// [`stage`](crate::Error::stage) is the step, and that

@@ -60,7 +60,7 @@ pub enum TlsBackend {
     Native,
 }
 
-/// Where bytes come from.
+/// A certificate or a key: its bytes, or where they are.
 #[derive(Clone)]
 pub(crate) enum Source {
     /// The bytes themselves.
@@ -102,7 +102,7 @@ pub(crate) enum ClientCert {
     Pfx(Source),
 }
 
-/// Text that nobody is to see.
+/// Text that is neither shown nor logged.
 #[derive(Clone)]
 pub(crate) struct Secret(
     #[cfg_attr(not(any(feature = "rustls", feature = "native-tls")), allow(dead_code))]
@@ -219,7 +219,8 @@ impl Tls {
         self
     }
 
-    /// Whether there is anything to check before the first connection.
+    /// Whether an option is set that can turn out to be unusable when certificates are read or the
+    /// library is set up.
     pub(crate) fn is_given(&self) -> bool {
         self.backend.is_some()
             || !self.cas.is_empty()
@@ -233,7 +234,9 @@ impl Tls {
 
     /// The name to ask for (SNI) and to verify, in place of the host of the URL.
     ///
-    /// For a server that is reached by its address, or by another name than its certificate has.
+    /// For a server that is reached by its address, or by another name than its certificate has. It
+    /// is a host name in ASCII or an IP address; anything else is refused when the connection is
+    /// built.
     #[doc(alias = "servername")]
     pub fn server_name(mut self, name: impl Into<String>) -> Self {
         self.server_name = Some(name.into());
@@ -293,7 +296,7 @@ impl fmt::Debug for Tls {
     }
 }
 
-/// Never the bytes: they may be a key.
+/// Shows how many bytes there are rather than the bytes, which may be a key.
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

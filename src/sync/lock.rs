@@ -43,7 +43,8 @@ struct Line {
 
 /// A locked mutex.
 pub(crate) struct Locked<'a, T> {
-    // Dropped in this order.
+    // The order of the fields is that in which they are dropped: lines are logged after the
+    // mutex is released.
     guard: MutexGuard<'a, T>,
     quiet: Quiet,
 }
@@ -51,7 +52,8 @@ pub(crate) struct Locked<'a, T> {
 /// While it exists, lines are kept.
 struct Quiet;
 
-/// Locks a mutex. One that a panic has poisoned is still better company than a second panic.
+/// Locks a mutex. One that a panic has poisoned is used as the panic left it: the connection may
+/// then be wrong, but a second panic would certainly end it.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> Locked<'_, T> {
     let quiet = Quiet::new();
     Locked { guard: mutex.lock().unwrap_or_else(PoisonError::into_inner), quiet }
@@ -109,7 +111,7 @@ impl<T> DerefMut for Locked<'_, T> {
 
 impl Quiet {
     fn new() -> Self {
-        // A thread that is about to end has no such storage any more, and then logs nothing.
+        // A thread that is ending may have dropped this storage; it then logs nothing.
         let _ = KEPT.try_with(|kept| kept.borrow_mut().locks += 1);
         Self
     }

@@ -42,7 +42,8 @@ thread_local! {
 
 /// What the calling thread is there for; `None` where it is none of ours.
 ///
-/// Not by its name, which a thread of the program may have as well.
+/// It was noted when the thread started. The name would not do: the program may give a thread of
+/// its own the same one.
 pub(crate) fn role() -> Option<Role> {
     ROLE.get()
 }

@@ -1,31 +1,23 @@
 //! Options for a socket and its connection.
 
-mod check;
+mod build;
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 
-pub(crate) use self::check::{check_headers, check_query};
-use crate::client::cache::shared_socket;
-use crate::client::manager::Manager;
-use crate::client::shared::SharedConnection;
-use crate::client::socket::Socket;
 use crate::client::socket_options::SocketOptions;
-use crate::driver::client::Driver;
-#[cfg(doc)]
-use crate::error::ErrorKind;
+use crate::client::update::Update;
 use crate::error::Result;
-use crate::net::{Address, CacheBuster, ExtraHeader, Net, NetOptions};
-use crate::options::endpoint::Location;
+use crate::net::NetOptions;
+use crate::net::{CacheBuster, ExtraHeader};
 use crate::options::{
     Limits, ManagerOptions, ParserKind, Proxy, ProxyChoice, Revision, Timeouts, Tls, Transport,
 };
 
-/// Builds a [`Socket`] (or a [`Manager`]) with options.
+/// Builds a [`Socket`](crate::Socket) (or a [`Manager`](crate::Manager)) with options.
 ///
 /// An option that cannot be used is an error of [`build`](Builder::build), never a surprise later.
 ///
@@ -47,8 +39,8 @@ pub struct Builder {
     url: String,
     path: String,
     trailing_slash: bool,
-    query: Vec<(String, String)>,
-    headers: Vec<ExtraHeader>,
+    /// What an [`Update`] can still change later.
+    changes: Update,
     cache_buster: CacheBuster,
     force_base64: bool,
     options: ManagerOptions,
@@ -64,8 +56,7 @@ impl Builder {
             url: url.into(),
             path: "/socket.io".into(),
             trailing_slash: true,
-            query: Vec::new(),
-            headers: Vec::new(),
+            changes: Update::new(),
             cache_buster: CacheBuster { parameter: "t".into(), requests: None },
             force_base64: false,
             options: ManagerOptions::default(),
@@ -79,13 +70,13 @@ impl Builder {
     ///
     /// Default: long-polling, then WebSocket as an upgrade.
     pub fn transports(mut self, transports: impl IntoIterator<Item = Transport>) -> Self {
-        self.options.transports = transports.into_iter().collect();
+        self.changes = self.changes.transports(transports);
         self
     }
 
     /// Whether to move a session from long-polling to WebSocket. Default: `true`.
     pub fn upgrade(mut self, upgrade: bool) -> Self {
-        self.options.upgrade = upgrade;
+        self.changes = self.changes.upgrade(upgrade);
         self
     }
 
@@ -165,14 +156,14 @@ impl Builder {
     /// Adds a parameter to the query of every request. One of the URL with the same name gives
     /// way. `EIO`, `transport` and `sid` belong to the protocol.
     pub fn query(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.query.push((name.into(), value.into()));
+        self.changes = self.changes.query(name, value);
         self
     }
 
     /// Adds a header to every request, long-polling and WebSocket alike.
     #[doc(alias = "extraHeaders")]
     pub fn extra_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.push(ExtraHeader { name: name.into(), value: value.into(), only: None });
+        self.changes = self.changes.extra_header(name, value);
         self
     }
 
@@ -185,7 +176,7 @@ impl Builder {
         value: impl Into<String>,
     ) -> Self {
         let only = Some(transport);
-        self.headers.push(ExtraHeader { name: name.into(), value: value.into(), only });
+        self.changes.headers.push(ExtraHeader { name: name.into(), value: value.into(), only });
         self
     }
 
@@ -268,7 +259,8 @@ impl Builder {
         self
     }
 
-    /// Whether to connect at once rather than at [`Socket::connect`]. Default: `true`.
+    /// Whether to connect at once rather than at [`Socket::connect`](crate::Socket::connect).
+    /// Default: `true`.
     #[doc(alias = "autoConnect")]
     pub fn auto_connect(mut self, auto_connect: bool) -> Self {
         self.socket.auto_connect = auto_connect;
@@ -287,21 +279,21 @@ impl Builder {
 
     /// Whether to connect again after a failed attempt or a lost connection. Default: `true`.
     pub fn reconnection(mut self, reconnection: bool) -> Self {
-        self.options.reconnection = reconnection;
+        self.changes = self.changes.reconnection(reconnection);
         self
     }
 
     /// How many attempts to reconnect in a row may fail. Default: any number.
     #[doc(alias = "reconnectionAttempts")]
     pub fn reconnection_attempts(mut self, attempts: u32) -> Self {
-        self.options.reconnection_attempts = Some(attempts);
+        self.changes = self.changes.reconnection_attempts(Some(attempts));
         self
     }
 
     /// The first delay before an attempt to reconnect; it doubles with each. Default: 1 s.
     #[doc(alias = "reconnectionDelay")]
     pub fn reconnection_delay(mut self, delay: Duration) -> Self {
-        self.options.reconnection_delay = delay;
+        self.changes = self.changes.reconnection_delay(delay);
         self
     }
 
@@ -309,21 +301,21 @@ impl Builder {
     /// minutes are kinder to the server.
     #[doc(alias = "reconnectionDelayMax")]
     pub fn reconnection_delay_max(mut self, delay: Duration) -> Self {
-        self.options.reconnection_delay_max = delay;
+        self.changes = self.changes.reconnection_delay_max(delay);
         self
     }
 
     /// By which part of itself a delay varies at random, from 0 to 1. Default: 0.5.
     #[doc(alias = "randomizationFactor")]
     pub fn randomization_factor(mut self, factor: f64) -> Self {
-        self.options.randomization_factor = factor;
+        self.changes = self.changes.randomization_factor(factor);
         self
     }
 
     /// The limit of an attempt to connect, from the look-up of the name to the Engine.IO
     /// handshake; `None` is no limit. Default: 20 s.
     pub fn timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
-        self.options.timeout = limit.into();
+        self.changes = self.changes.timeout(limit.into());
         self
     }
 
@@ -410,76 +402,11 @@ impl Builder {
         self
     }
 
-    /// Makes the socket, which connects in the background unless
-    /// [`auto_connect`](Builder::auto_connect) is off.
-    ///
-    /// It may share the connection of an earlier socket of the same server and path, whose options
-    /// then stay in force; see [`force_new`](Builder::force_new).
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::InvalidUrl`], [`ErrorKind::InvalidOption`], [`ErrorKind::Payload`] for the auth
-    /// value, [`ErrorKind::Unsupported`], and [`ErrorKind::Resource`] when the system refuses a
-    /// thread or a descriptor.
-    pub fn build(mut self) -> Result<Socket> {
-        let location = self.check()?;
-        let options = std::mem::take(&mut self.socket);
-        self.socket.ack_timeout = options.ack_timeout;
-        self.socket.retries = options.retries;
-        let namespace = location.namespace.clone();
-        if !self.share {
-            return self.make(location)?.socket_with(&namespace, options);
-        }
-        let key = format!("{}{}", location.endpoint, self.request_path());
-        shared_socket(key, &namespace, options, || self.make(location))
-    }
-
-    /// Makes the connection alone, without joining a namespace; the one in the URL is ignored. It
-    /// opens in the background unless [`auto_connect`](Builder::auto_connect) is off.
-    ///
-    /// # Errors
-    ///
-    /// As [`Builder::build`].
-    pub fn manager(self) -> Result<Manager> {
-        let location = self.check()?;
-        let auto_connect = self.socket.auto_connect;
-        let manager = self.make(location)?;
-        if auto_connect {
-            manager.open();
-        }
-        Ok(manager)
-    }
-
-    fn make(self, location: Location) -> Result<Manager> {
-        let path = self.request_path();
-        let of_url = location.query.into_iter();
-        let query = of_url
-            .filter(|(name, _)| !self.query.iter().any(|(ours, _)| ours == name))
-            .chain(self.query.iter().cloned())
-            .collect();
-        let address = Address {
-            endpoint: location.endpoint,
-            path,
-            query,
-            headers: self.headers,
-            cache_buster: self.cache_buster,
-            force_base64: self.force_base64,
-        };
-        let max_message = self.options.limits.max_message;
-        let net = Net::new(NetOptions { max_message, ..self.net })?;
-        let driver = Driver::new(self.options, net, address)?;
-        let socket = &self.socket;
-        let shared = SharedConnection::new(driver, socket.ack_timeout, socket.retries);
-        Ok(Manager::of(Arc::new(shared)))
-    }
-
-    fn request_path(&self) -> String {
-        let path = self.path.trim_matches('/');
-        match (path.is_empty(), self.trailing_slash) {
-            (true, _) => "/".into(),
-            (false, true) => format!("/{path}/"),
-            (false, false) => format!("/{path}"),
-        }
+    /// The options as the changes leave them.
+    fn manager_options(&self) -> ManagerOptions {
+        let mut options = self.options.clone();
+        self.changes.change_options(&mut options);
+        options
     }
 }
 
@@ -488,7 +415,10 @@ impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
             .field("path", &self.path)
-            .field("options", &self.options)
+            .field("options", &self.manager_options())
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

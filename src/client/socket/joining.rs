@@ -4,6 +4,7 @@ use super::Socket;
 use crate::client::manager::Manager;
 use crate::client::socket_options::SocketOptions;
 use crate::error::{Error, ErrorKind, Result};
+use crate::options::check::Check;
 
 impl Manager {
     /// The socket of a namespace, which starts to connect. A second call gives the same socket.
@@ -30,6 +31,15 @@ impl Manager {
     /// As [`Manager::socket`], and [`ErrorKind::Payload`] for the auth value.
     pub fn socket_with(&self, namespace: &str, options: SocketOptions) -> Result<Socket> {
         options.check()?;
+        self.join(namespace, options)
+    }
+
+    /// The same, with options that are checked.
+    pub(in crate::client) fn join(
+        &self,
+        namespace: &str,
+        options: SocketOptions,
+    ) -> Result<Socket> {
         let name = normal_name(namespace)?;
         let auto_connect = options.auto_connect;
         let socket = Socket::of(self.shared().find_or_make(&name, options));

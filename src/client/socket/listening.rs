@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::event::Event;
 use crate::event::status::Status;
 use crate::options::Buffer;
+use crate::options::check::Check;
 
 impl Socket {
     /// Subscribes to an event. Not to `connect`, `connect_error` and `disconnect`, which are no

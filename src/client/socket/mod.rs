@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::client::manager::Manager;
-use crate::client::shared::SharedNamespace;
+use crate::client::ownership::SharedNamespace;
 use crate::client::socket_options::auth_function;
 use crate::core::client::namespace::Phase;
 use crate::driver::client::{Driver, NamespaceAuth};
@@ -24,8 +24,8 @@ use crate::payload::Payload;
 /// A namespace of a server: the way to emit and receive events.
 ///
 /// Cheap to clone; all clones are the same socket, and may be used by any number of threads. With
-/// the last clone (and the last [`Subscription`](crate::Subscription)) the namespace is left, and with its last socket
-/// the connection is closed, in the background.
+/// the last clone (and the last [`Subscription`](crate::Subscription)) the namespace is left, and
+/// with its last socket the connection is closed, in the background.
 ///
 /// It connects and reconnects by itself. Events that are emitted while it is not connected wait
 /// (within [`Limits`](crate::Limits)) and are sent, in order, once it is.

@@ -33,10 +33,7 @@ impl Proxies {
                 Ok(Self::Environment(Environment::read(variable)?))
             }
             ProxyChoice::None => Ok(Self::Fixed(None)),
-            ProxyChoice::Given(proxy) => {
-                proxy.check()?;
-                Ok(Self::Fixed(Some(proxy.clone())))
-            }
+            ProxyChoice::Given(proxy) => Ok(Self::Fixed(Some(proxy.clone()))),
         }
     }
 

@@ -1,8 +1,8 @@
-//! What handles share: the state of one connection, and that of one socket.
+//! Who keeps what alive: the state that the handles of a connection share, and that of a socket.
 //!
 //! A [`Manager`](crate::Manager), a [`Socket`](crate::Socket) and a
-//! [`Subscription`](crate::Subscription) are references to these. With the last reference to a
-//! socket its namespace is left, and with the last to a connection that is closed.
+//! [`Subscription`](crate::Subscription) are references to these. When the last reference to a
+//! socket is dropped, its namespace is left; when the last to a connection is, that is closed.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
@@ -16,7 +16,7 @@ use crate::sync::lock::lock;
 /// What the handles of one connection share.
 pub(crate) struct SharedConnection {
     pub(super) driver: Arc<Driver>,
-    /// Of sockets that say nothing else.
+    /// The options of the connection's sockets, where those have none of their own.
     pub(super) ack_timeout: Option<Duration>,
     pub(super) retries: Option<u32>,
     /// By the name of the namespace.
@@ -68,7 +68,8 @@ impl SharedConnection {
 
     /// Whether there is a socket of the namespace of this name, which has its leading slash.
     pub(super) fn has_socket(&self, name: &str) -> bool {
-        // Not by an upgrade: dropping the last reference needs the lock that is held here.
+        // Not by an upgrade: its reference may become the last one, and dropping that takes the lock
+        // which is held here.
         lock(&self.sockets).get(name).is_some_and(|socket| socket.strong_count() > 0)
     }
 
@@ -78,7 +79,7 @@ impl SharedConnection {
         let _of_user;
         let mut sockets = lock(&self.sockets);
         if sockets.get(name).is_some_and(|socket| socket.strong_count() > 0) {
-            // There is a new one meanwhile.
+            // Another thread has made a new socket between the last drop and the lock.
             return;
         }
         sockets.remove(name);
