@@ -16,6 +16,7 @@ mod receiving;
 mod retiring;
 mod retries;
 mod retry_queue;
+mod room;
 mod root;
 mod sending;
 mod tally;
@@ -25,7 +26,7 @@ use std::collections::VecDeque;
 
 use self::backoff::Backoff;
 pub(crate) use self::cycle::Cycle;
-pub(crate) use self::emit::{Emit, Refused};
+pub(crate) use self::emit::{Emit, Fate, Refused};
 use self::namespace::{Auth, Namespace};
 pub(crate) use self::output::Output;
 use self::root::Root;
@@ -64,6 +65,8 @@ pub(crate) struct Client<A> {
     attempts: u32,
     pub(super) timers: Timers,
     next_link: u32,
+    /// How many events were kept so far.
+    kept: u64,
     /// Which of the transports the current attempt is on.
     transport: usize,
     /// A WebSocket worked with this server, and nothing failed since.
@@ -97,6 +100,7 @@ impl<A> Client<A> {
             attempts: 0,
             timers: Timers::default(),
             next_link: 0,
+            kept: 0,
             transport: 0,
             websocket_works: false,
             outputs: VecDeque::new(),
@@ -232,6 +236,12 @@ impl<A> Client<A> {
         }
         engine.send(&mut self.encoded);
         Ok(())
+    }
+
+    /// The place of an event in the order in which the events of all namespaces came.
+    pub(super) fn next_order(&mut self) -> u64 {
+        self.kept += 1;
+        self.kept
     }
 
     /// Acts on what the session says.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::acks::{Acks, Waiter};
-use super::retry_queue::RetryQueue;
+use super::retry_queue::{Age, RetryQueue};
 use crate::core::load::Load;
 use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind};
@@ -51,6 +51,8 @@ pub(crate) enum Auth {
 pub(crate) struct Buffered {
     pub(crate) payload: Payload,
     pub(crate) ack: Option<u64>,
+    /// Its place in the order in which the events of all namespaces came.
+    pub(crate) order: u64,
 }
 
 /// A namespace.
@@ -130,6 +132,20 @@ impl<A> Namespace<A> {
         self.buffered + retry
     }
 
+    /// The age of the event that is the first to give way.
+    pub(super) fn oldest(&self) -> Option<Age> {
+        let buffered = self.send_buffer.front();
+        let buffered =
+            buffered.map(|event| Age { under_way: false, order: event.order, is_retried: false });
+        let retried = self.retry.as_ref().and_then(RetryQueue::oldest);
+        buffered.into_iter().chain(retried).min()
+    }
+
+    /// Whether an event is under way whose acknowledgement makes room.
+    pub(crate) fn has_try_under_way(&self) -> bool {
+        self.retry.as_ref().is_some_and(RetryQueue::has_try_under_way)
+    }
+
     /// The events in the send buffer, as JSON.
     pub(crate) fn send_buffer(&self) -> impl Iterator<Item = &str> {
         self.send_buffer.iter().map(|event| event.payload.json.as_str())
@@ -150,13 +166,16 @@ impl<A> Namespace<A> {
         Some(event)
     }
 
-    /// Takes an event out of the send buffer whose acknowledgement is no longer awaited.
-    pub(crate) fn withdraw(&mut self, ack: u64) {
+    /// Takes an event out of the send buffer whose acknowledgement is no longer awaited. `false`:
+    /// it is not there.
+    pub(crate) fn withdraw(&mut self, ack: u64) -> bool {
         let found = self.send_buffer.iter().position(|event| event.ack == Some(ack));
-        if let Some(event) = found.and_then(|index| self.send_buffer.remove(index)) {
+        let event = found.and_then(|index| self.send_buffer.remove(index));
+        if let Some(event) = &event {
             self.buffered.packets -= 1;
             self.buffered.bytes -= event.payload.size();
         }
+        event.is_some()
     }
 
     /// Begins a phase in which the namespace is not joined, with nothing kept from the one before.

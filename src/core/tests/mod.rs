@@ -16,7 +16,7 @@ mod upgrade;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::client::{Client, Emit, Output, Refused};
+use super::client::{Client, Emit, Fate, Output, Refused};
 use super::engine::{Loss, Work};
 use super::time::Timestamp;
 use crate::core::ids::LinkId;
@@ -53,6 +53,8 @@ struct World {
     asked: Vec<(NamespaceId, u32)>,
     /// How often those who wait were told to look again.
     rooms: usize,
+    /// How often they were told anything.
+    told: usize,
     /// Writes are finished by [`World::written`] only.
     slow: bool,
     /// Transports that are to close in good order do not.
@@ -103,6 +105,7 @@ impl World {
             log: Vec::new(),
             asked: Vec::new(),
             rooms: 0,
+            told: 0,
             slow: false,
             stubborn: false,
             dialect: V4_DIALECT,
@@ -256,6 +259,11 @@ impl World {
         self.run(|client, now| client.emit(id, emit, now))
     }
 
+    /// Whether an event of three bytes waits for room now.
+    fn waits(&self, id: NamespaceId) -> bool {
+        self.client.fate(id, 3, false) == Fate::Wait
+    }
+
     fn disconnect(&mut self, id: NamespaceId) {
         self.run(|client, now| client.disconnect(id, now));
     }
@@ -373,6 +381,8 @@ impl World {
     }
 
     fn obey(&mut self, output: Output<u32>) {
+        let tells = matches!(output, Output::Room | Output::Status { .. } | Output::Manager(_));
+        self.told += usize::from(tells);
         match output {
             Output::Dial { link, transport, upgrade } => {
                 self.sessions += usize::from(upgrade.is_none());

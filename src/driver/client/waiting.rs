@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{AckHandle, Driver, Monitor};
 use crate::core::client::namespace::Phase;
-use crate::core::client::{Cycle, Emit, Refused};
+use crate::core::client::{Client, Cycle, Emit, Fate, Refused};
 use crate::core::ids::NamespaceId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Reply;
@@ -21,8 +21,9 @@ impl Driver {
                 Err(Refused::Full(back)) => emit = back,
             }
             check_may_wait()?;
-            let size = emit.payload.size();
-            self.wait_until(None, |monitor| monitor.core.has_room_to_emit(namespace, size));
+            let (size, volatile) = (emit.payload.size(), emit.volatile);
+            let fate = |core: &Client<_>| core.fate(namespace, size, volatile);
+            self.wait_until(None, |monitor| fate(&monitor.core) != Fate::Wait);
         }
     }
 
@@ -41,7 +42,8 @@ impl Driver {
             }
             check_may_wait()?;
             let size = payload.size();
-            self.wait_until(None, |monitor| monitor.core.has_room_to_reply(size));
+            let fate = |core: &Client<_>| core.fate_of_reply(namespace, session, size);
+            self.wait_until(None, |monitor| fate(&monitor.core) != Fate::Wait);
         }
     }
 
