@@ -4,6 +4,7 @@ mod acks;
 mod backoff;
 mod buffers;
 mod closing;
+mod engine;
 mod heartbeat;
 mod malformed;
 mod namespaces;
@@ -49,6 +50,8 @@ struct World {
     /// How many sessions were begun.
     sessions: usize,
     log: Vec<String>,
+    /// Why an attempt to connect or to join failed, the last time.
+    error: Option<Error>,
     /// The questions for credentials.
     asked: Vec<(NamespaceId, u32)>,
     /// How often those who wait were told to look again.
@@ -103,6 +106,7 @@ impl World {
             last_link: LinkId(0),
             sessions: 0,
             log: Vec::new(),
+            error: None,
             asked: Vec::new(),
             rooms: 0,
             told: 0,
@@ -416,6 +420,9 @@ impl World {
                 self.log.push(format!("{}: event {}", self.name(namespace), packet.data()));
             }
             Output::Status { namespace, status } => {
+                if let Status::ConnectError(error) = &status {
+                    self.error = Some(error.clone());
+                }
                 self.log.push(format!("{}: {}", self.name(namespace), describe(&status)));
             }
             Output::Manager(event) => self.log.push(format!("manager: {}", news(&event))),
