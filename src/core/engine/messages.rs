@@ -69,3 +69,15 @@ pub(crate) enum Work {
     /// End: the session has left this link.
     Stop,
 }
+
+/// What the reader of long-polling has to do.
+#[cfg(any(feature = "polling", test))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PollTurn {
+    /// Send the next request.
+    Now,
+    /// Nothing now; there will be a wake-up.
+    Wait,
+    /// End: there is no such session any more.
+    End,
+}

@@ -19,6 +19,8 @@ mod upgrade;
 use std::collections::VecDeque;
 
 use self::heartbeat::{Beat, Heartbeat};
+#[cfg(any(feature = "polling", test))]
+pub(crate) use self::messages::PollTurn;
 pub(crate) use self::messages::{Loss, Notice, SessionState, Work};
 use self::upgrade::{Upgrade, UpgradeStep};
 use crate::core::ids::LinkId;
@@ -170,7 +172,7 @@ impl Engine {
         self.state == SessionState::Open
             && self.queue.is_empty()
             && !self.main.writing
-            && !self.upgrade.holds_writes()
+            && !self.upgrade.holds_old_link()
     }
 
     /// When to call [`Engine::expire`].
@@ -272,7 +274,7 @@ impl Engine {
         if self.main.id != link || self.state == SessionState::Closed {
             return Work::Stop;
         }
-        if self.main.writing || self.upgrade.holds_writes() || !self.may_write() {
+        if self.main.writing || self.upgrade.holds_old_link() || !self.may_write() {
             return Work::Wait;
         }
         if self.pong_due {
@@ -305,16 +307,15 @@ impl Engine {
         self.move_over();
     }
 
-    /// The reader of long-polling asks whether to send the next request. `false`: wait for a
-    /// wake-up.
-    #[cfg_attr(not(feature = "polling"), allow(dead_code))]
-    pub(crate) fn may_poll(&mut self, link: LinkId) -> bool {
+    /// The reader of long-polling asks whether to send the next request.
+    #[cfg(any(feature = "polling", test))]
+    pub(crate) fn request_poll(&mut self, link: LinkId) -> PollTurn {
         if self.main.id != link {
-            return false;
+            return PollTurn::Wait;
         }
-        self.main.polling = !self.upgrade.holds_polls();
+        self.main.polling = !self.upgrade.holds_old_link();
         self.move_over();
-        self.main.id == link && self.main.polling
+        if self.main.polling { PollTurn::Now } else { PollTurn::Wait }
     }
 
     /// Closes in good order: first all that is queued is written.
@@ -329,7 +330,7 @@ impl Engine {
             SessionState::Opening => self.state = SessionState::Closing,
             SessionState::Open => {
                 self.state = SessionState::Closing;
-                if !self.upgrade.holds_writes() {
+                if !self.upgrade.holds_old_link() {
                     self.abandon_upgrade(Error::new(ErrorKind::Disconnected, "session closed"));
                 }
                 self.say_goodbye();
@@ -394,7 +395,7 @@ impl Engine {
     }
 
     fn wake_writer(&mut self) {
-        if !self.main.writing && !self.upgrade.holds_writes() {
+        if !self.main.writing && !self.upgrade.holds_old_link() {
             self.notices.push_back(Notice::Wake(self.main.id));
         }
     }

@@ -369,7 +369,7 @@ fn late_voices_of_a_dead_link_are_not_heard() {
     world.run(|client, now| client.connected(LinkId(1), now));
     world.run(|client, now| client.ended(LinkId(1), now));
     assert_eq!(world.run(|client, now| client.take(LinkId(1), now)), Work::Stop);
-    assert_eq!(world.run(|client, now| client.may_poll(LinkId(1), now)), None);
+    assert_eq!(world.run(|client, now| client.request_poll(LinkId(1), now)), PollTurn::End);
     assert_eq!(world.log(), Vec::<String>::new());
     assert_eq!(world.client.namespace(root).phase, Phase::Joined);
 }

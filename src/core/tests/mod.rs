@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::client::{Client, Emit, Fate, Output, Refused};
-use super::engine::{Loss, Work};
+use super::engine::{Loss, PollTurn, Work};
 use super::time::Timestamp;
 use crate::core::ids::LinkId;
 use crate::core::ids::NamespaceId;
@@ -343,10 +343,10 @@ impl World {
     fn step(&mut self, link: LinkId) -> bool {
         let Some(wire) = self.links.get_mut(&link) else { return false };
         if wire.transport == Transport::Polling && wire.reader_awake && !wire.polling {
-            match self.client.may_poll(link, self.now) {
-                None => self.finish(link),
-                Some(permitted) => {
-                    wire.polling = permitted;
+            match self.client.request_poll(link, self.now) {
+                PollTurn::End => self.finish(link),
+                turn => {
+                    wire.polling = turn == PollTurn::Now;
                     wire.reader_awake = false;
                 }
             }
