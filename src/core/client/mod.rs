@@ -47,23 +47,23 @@ use crate::sync::lock::log_later;
 
 /// The connection. `A` stands for one awaited acknowledgement.
 pub(crate) struct Client<A> {
-    pub(super) options: ManagerOptions,
-    pub(super) detector: Detector,
+    options: ManagerOptions,
+    detector: Detector,
     /// Where the session stands with a namespace `/` that the server joins by itself.
     root: Root,
     /// How often a session was taken for another revision than its own, since one has lasted.
-    pub(super) contradictions: u32,
+    contradictions: u32,
     parser: Box<dyn Parser>,
     random: fastrand::Rng,
-    pub(super) cycle: Cycle,
-    pub(super) engine: Option<Engine>,
+    cycle: Cycle,
+    engine: Option<Engine>,
     /// Sessions that are being closed in good order, while a new one may be open already.
     pub(super) retiring: Vec<Engine>,
-    pub(super) namespaces: Vec<Namespace<A>>,
+    namespaces: Vec<Namespace<A>>,
     backoff: Backoff,
     /// Attempts to connect since the last success, without the first.
     attempts: u32,
-    pub(super) timers: Timers,
+    timers: Timers,
     next_link: u32,
     /// How many events were kept so far.
     kept: u64,
@@ -71,9 +71,9 @@ pub(crate) struct Client<A> {
     transport: usize,
     /// A WebSocket worked with this server, and nothing failed since.
     websocket_works: bool,
-    pub(super) outputs: VecDeque<Output<A>>,
-    pub(super) tally: Tally,
-    pub(super) encoded: VecDeque<Packet>,
+    outputs: VecDeque<Output<A>>,
+    tally: Tally,
+    encoded: VecDeque<Packet>,
 }
 
 impl<A> Client<A> {

@@ -26,7 +26,8 @@ use crate::proto::socket_packet::SocketPacket;
 /// ```
 ///
 /// A refusal or a DISCONNECT from the server, and `disconnect()`, lead to `Idle`. From `Joining`,
-/// `disconnect()` leads through `Leaving`, where the answer is awaited to be undone.
+/// `disconnect()` leads through `Leaving`: the answer to CONNECT is awaited, and where it is positive
+/// it is answered by a DISCONNECT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     Idle,

@@ -18,7 +18,7 @@ pub(crate) struct RetryQueue<A> {
     under_way: Option<u64>,
 }
 
-/// Which of the events that are kept is to give way: the least is.
+/// The order in which the events that are kept give way: the least is the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Age {
     /// It was handed to the session, and its acknowledgement is awaited.

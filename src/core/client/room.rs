@@ -47,8 +47,8 @@ impl<A> Client<A> {
         )
     }
 
-    /// Has the oldest of what is kept give way until an event of this size fits in, where the policy
-    /// is so: only then is a full queue given an event.
+    /// Drops the oldest events until one of this size fits in. Only [`WhenFull::DropOldest`] lets an
+    /// event into a full queue.
     pub(super) fn make_room(&mut self, queue: SendQueue, size: usize) {
         while self.is_full(queue, size) && self.drop_oldest() {}
     }

@@ -64,7 +64,7 @@ impl<A> Client<A> {
             return Ok(());
         }
         if let Err(error) = self.send_event(id, payload, ack) {
-            // The caller has the error instead.
+            // The error is returned, so that the acknowledgement is not failed as well.
             self.forget_ack(id, ack);
             return Err(error);
         }

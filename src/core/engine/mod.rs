@@ -40,7 +40,7 @@ pub(crate) struct Engine {
     dialect: &'static dyn Dialect,
     /// How far the attempt to connect has come.
     reached: Reached,
-    /// Whether what it is written in is not settled, though the server has answered.
+    /// The server has answered, and its answer did not tell which revision it speaks.
     doubtful: bool,
     main: MainLink,
     upgrade: Upgrade,
@@ -57,13 +57,13 @@ pub(crate) struct Engine {
 
 /// The link that carries the session.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct MainLink {
-    pub(super) id: LinkId,
-    pub(super) transport: Transport,
+struct MainLink {
+    id: LinkId,
+    transport: Transport,
     /// A batch is with the writer.
-    pub(super) writing: bool,
+    writing: bool,
     /// The reader of long-polling is inside a request, or entitled to one.
-    pub(super) polling: bool,
+    polling: bool,
 }
 
 impl Engine {
@@ -101,7 +101,7 @@ impl Engine {
         self.dialect
     }
 
-    /// The server's first answer did not tell what the session is written in.
+    /// The server's first answer did not tell which revision it speaks.
     pub(crate) fn doubt(&mut self) {
         self.doubtful = true;
     }
@@ -110,8 +110,8 @@ impl Engine {
         self.doubtful
     }
 
-    /// Whether the session may be written in what the server does not speak: only the handshakes of
-    /// current servers leave no doubt.
+    /// Whether the server may speak another revision than the session is written in: a handshake
+    /// without `maxPayload`, as servers before 4.5 send it, does not tell.
     pub(crate) fn may_be_mistaken(&self) -> bool {
         self.handshake.as_ref().is_some_and(|handshake| handshake.max_payload.is_none())
     }
@@ -199,8 +199,8 @@ impl Engine {
         }
     }
 
-    /// Whether the server takes messages of this size. One that it does not take would cost the
-    /// connection.
+    /// Whether the server takes messages of this size: it closes the connection of a client that
+    /// sends a larger one.
     pub(crate) fn check_size(&self, packets: &VecDeque<Packet>) -> Result<()> {
         let limit = self.handshake.as_ref().and_then(|handshake| handshake.max_payload);
         let largest = packets.iter().map(|packet| self.size_on_the_way(packet)).max().unwrap_or(0);
@@ -380,7 +380,7 @@ impl Engine {
         }
         self.state = SessionState::Closed;
         if self.main.transport == Transport::Polling {
-            // The farewell is out; the poll that still waits has no answer of interest.
+            // The close packet is written. The poll under way is cut short: its answer is not needed.
             self.notices.push_back(Notice::Stop(self.main.id));
         }
         self.notices.push_back(Notice::Closed(DisconnectReason::ForcedClose, None));
@@ -406,7 +406,7 @@ impl Engine {
             Packet::Text(text) => text.as_frame().len(),
             Packet::Binary(bytes) => match self.main.transport {
                 Transport::WebSocket => bytes.len(),
-                // In base64, with a letter in front.
+                // As base64, after the letter `b`.
                 Transport::Polling => bytes.len().div_ceil(3).saturating_mul(4).saturating_add(1),
             },
             _ => 1,

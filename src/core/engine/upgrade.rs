@@ -113,7 +113,8 @@ impl Upgrade {
                 *self = Self::Pausing(link);
                 UpgradeStep::Pause
             }
-            // Only a server that knows of the move speaks here.
+            // The server writes other packets to the new link only after it has read the `5`. They may
+            // come before the writer has reported that the `5` is written.
             Self::Telling(_) => UpgradeStep::Done,
             _ => UpgradeStep::Fail("the server did not answer the probe of the new transport"),
         }

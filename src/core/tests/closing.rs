@@ -213,7 +213,7 @@ fn no_session_outlives_its_threads() {
     let (mut world, _) = World::joined();
     world.end(LinkId(1));
     assert_eq!(world.news(), ["/: disconnect transport close"]);
-    assert_eq!(world.client.cycle, Cycle::Waiting);
+    assert_eq!(world.client.cycle(), Cycle::Waiting);
 }
 
 #[test]
@@ -235,7 +235,7 @@ fn each_end_has_its_reason() {
         assert_eq!(world.news()[0], format!("/: disconnect {reason}"));
         assert_eq!(world.alive(), []);
         let again = !matches!(reason, "io server disconnect" | "forced close");
-        assert_eq!(world.client.cycle == Cycle::Waiting, again, "{reason}");
+        assert_eq!(world.client.cycle() == Cycle::Waiting, again, "{reason}");
     }
     let (mut world, _) = World::joined();
     world.lose(LinkId(1), Loss::Failed(Error::new(ErrorKind::Transport, "reset")));
