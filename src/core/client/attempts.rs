@@ -43,6 +43,7 @@ impl<A> Client<A> {
             && options.transports.iter().skip(self.transport).any(|t| *t == Transport::WebSocket);
         let link = self.new_link();
         self.root = Root::Awaited;
+        self.nonsense.clear();
         self.engine = Some(Engine::new(link, transport, may_upgrade, self.detector.asks_in()));
         self.cycle = Cycle::Connecting;
         self.outputs.push_back(Output::Dial { link, transport, upgrade: None });

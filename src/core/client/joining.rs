@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::namespace::{Auth, Phase, refusal};
+use super::namespace::{Auth, Phase};
+use super::refusal::refusal;
+use super::tally::Nonsense;
 use super::timer::Timer;
 use super::{Client, Cycle, Output};
 use crate::core::engine::Engine;
@@ -99,8 +101,10 @@ impl<A> Client<A> {
                 self.left(id, rejoin, now);
             }
             _ => {
-                log_later!(Warn, "a second CONNECT for {:?} is ignored", self.namespace(id).name);
-                self.tally.ignored += 1;
+                if self.note_nonsense(Nonsense::StrayConnect) {
+                    let name = &self.namespace(id).name;
+                    log_later!(Warn, "a second CONNECT for {name:?} is ignored");
+                }
             }
         }
     }
@@ -162,7 +166,7 @@ impl<A> Client<A> {
             // The namespace stays joined, and its users are told.
             Phase::Joined => {}
             Phase::Idle | Phase::Waiting | Phase::Asking => {
-                self.tally.ignored += 1;
+                self.note_nonsense(Nonsense::StrayRefusal);
                 return;
             }
         }

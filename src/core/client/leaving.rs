@@ -1,6 +1,7 @@
 //! Leaving namespaces.
 
 use super::namespace::Phase;
+use super::tally::Nonsense;
 use super::{Client, Output};
 use crate::core::ids::NamespaceId;
 use crate::core::time::Timestamp;
@@ -74,7 +75,9 @@ impl<A> Client<A> {
                 self.close_if_unused(now);
                 self.disconnected(id, DisconnectReason::IoServerDisconnect, None);
             }
-            Phase::Idle | Phase::Waiting | Phase::Asking => self.tally.ignored += 1,
+            Phase::Idle | Phase::Waiting | Phase::Asking => {
+                self.note_nonsense(Nonsense::StrayRefusal);
+            }
         }
     }
 

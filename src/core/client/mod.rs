@@ -13,6 +13,8 @@ mod links;
 pub(crate) mod namespace;
 mod output;
 mod receiving;
+mod recovery;
+mod refusal;
 mod retiring;
 mod retries;
 mod retry_queue;
@@ -22,7 +24,7 @@ mod sending;
 mod tally;
 mod timer;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use self::backoff::Backoff;
 pub(crate) use self::cycle::Cycle;
@@ -30,6 +32,7 @@ pub(crate) use self::emit::{Emit, Fate, Refused};
 use self::namespace::{Auth, Namespace};
 pub(crate) use self::output::Output;
 use self::root::Root;
+use self::tally::Nonsense;
 pub(crate) use self::tally::Tally;
 use self::timer::{Timer, Timers};
 use crate::core::engine::{Engine, Notice};
@@ -73,6 +76,8 @@ pub(crate) struct Client<A> {
     websocket_works: bool,
     outputs: VecDeque<Output<A>>,
     tally: Tally,
+    /// Which kinds of nonsense came in this session.
+    nonsense: BTreeSet<Nonsense>,
     encoded: VecDeque<Packet>,
 }
 
@@ -105,6 +110,7 @@ impl<A> Client<A> {
             websocket_works: false,
             outputs: VecDeque::new(),
             tally: Tally::default(),
+            nonsense: BTreeSet::new(),
             encoded: VecDeque::new(),
         }
     }
@@ -244,6 +250,13 @@ impl<A> Client<A> {
         self.kept
     }
 
+    /// Counts a packet that makes no sense. `true`: it is the first of its kind in this session, and
+    /// worth a line in the log.
+    fn note_nonsense(&mut self, kind: Nonsense) -> bool {
+        self.tally.ignored += 1;
+        self.nonsense.insert(kind)
+    }
+
     /// Acts on what the session says.
     pub(super) fn pump(&mut self, now: Timestamp) {
         while let Some(notice) = self.engine.as_mut().and_then(Engine::poll_notice) {
@@ -279,7 +292,11 @@ impl<A> Client<A> {
                     self.flush_send_buffers();
                     self.outputs.push_back(Output::Room);
                 }
-                Notice::Ignored => self.tally.ignored += 1,
+                Notice::SecondHandshake => {
+                    if self.note_nonsense(Nonsense::SecondHandshake) {
+                        log_later!(Warn, "a second Engine.IO handshake is ignored");
+                    }
+                }
                 Notice::Closed(reason, error) => self.closed(reason, error, now),
             }
         }

@@ -3,16 +3,14 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use super::acks::{Acks, Waiter};
+use super::recovery::Recovery;
 use super::retry_queue::{Age, RetryQueue};
 use crate::core::load::Load;
 use crate::core::time::Timestamp;
-use crate::error::{Error, ErrorKind};
 use crate::event::status::Status;
 use crate::options::Limits;
-use crate::payload::{Args, Payload};
+use crate::payload::Payload;
 use crate::proto::dialect::{Credentials, Membership};
 use crate::proto::socket_packet::SocketPacket;
 
@@ -82,13 +80,6 @@ pub(crate) struct Namespace<A> {
     pub(crate) id: Option<String>,
     recovered: bool,
     recovery: Recovery,
-}
-
-/// What the server's connection state recovery needs to know.
-#[derive(Debug, Default)]
-struct Recovery {
-    pid: Option<String>,
-    offset: Option<String>,
 }
 
 impl<A> Namespace<A> {
@@ -215,21 +206,16 @@ impl<A> Namespace<A> {
 
     /// Completes the credentials with what session recovery needs.
     pub(crate) fn credentials<'a>(&'a self, auth: &'a str) -> Credentials<'a> {
-        let Recovery { pid, offset } = &self.recovery;
-        Credentials { auth, pid: pid.as_deref(), offset: offset.as_deref() }
+        self.recovery.credentials(auth)
     }
 
     /// Takes in the server's positive answer to CONNECT.
     pub(crate) fn accept(&mut self, Membership { id, pid }: Membership) {
-        let recovered = pid.is_some() && pid == self.recovery.pid;
-        if !recovered {
-            self.recovery.offset = None;
-        }
-        self.recovery.pid = pid;
+        let restored = self.recovery.begin(pid);
         self.id = Some(id);
         self.session = self.session.wrapping_add(1);
         self.phase = Phase::Joined;
-        self.recovered = recovered && !std::mem::take(&mut self.missed);
+        self.recovered = restored && !std::mem::take(&mut self.missed);
     }
 
     /// The status of a namespace that is joined.
@@ -238,40 +224,8 @@ impl<A> Namespace<A> {
         Some(Status::Connected { id, recovered: self.recovered })
     }
 
-    /// Notes how far the server's events were received, where it keeps them for recovery: it then
-    /// appends their offset as a last argument.
+    /// Takes in how far the server's events were received.
     pub(crate) fn note_offset(&mut self, packet: &SocketPacket) {
-        // Events that ask for an acknowledgement are not kept by the server.
-        if self.recovery.pid.is_none() || packet.id.is_some() {
-            return;
-        }
-        let args = Args { json: packet.data(), skip: 1, attachments: &[] };
-        let last = args.len().checked_sub(1);
-        if let Some(offset) = last.and_then(|index| args.get::<String>(index).ok()) {
-            self.recovery.offset = Some(offset);
-        }
-    }
-}
-
-/// Reads a server's refusal: `{"message":…,"data":…}`, or from an old one either of the two.
-pub(crate) fn refusal(namespace: &str, packet: &SocketPacket) -> Error {
-    let refusal: Value = serde_json::from_str(packet.data()).unwrap_or_default();
-    let (message, data) = match &refusal {
-        Value::Object(members) => {
-            let message = members.get("message").and_then(Value::as_str);
-            let is_usual = members.keys().all(|name| ["message", "data"].contains(&name.as_str()));
-            (message, if is_usual { members.get("data") } else { Some(&refusal) })
-        }
-        Value::String(message) => (Some(message.as_str()), None),
-        Value::Null => (None, None),
-        _ => (None, Some(&refusal)),
-    };
-    let error = Error::new(
-        ErrorKind::Refused,
-        message.map_or_else(|| format!("namespace {namespace:?}: no reason given"), str::to_owned),
-    );
-    match data {
-        Some(data) => error.with_data(data.to_string()),
-        None => error,
+        self.recovery.note_offset(packet);
     }
 }

@@ -1,5 +1,5 @@
-//! What a session has to know of its revision beyond the wire: old servers join the namespace `/`
-//! by themselves, and a session that was taken for another revision has to be opened anew.
+//! The namespace `/` of old servers: they join it by themselves, before all others, and what they do
+//! to it concerns the whole session.
 
 use serde_json::Value;
 

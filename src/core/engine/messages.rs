@@ -42,8 +42,8 @@ pub(crate) enum Notice {
     Stop(LinkId),
     /// Packets were written: there is room in the queue.
     Room,
-    /// A packet came that makes no sense here.
-    Ignored,
+    /// A second handshake came, and was ignored.
+    SecondHandshake,
     /// The session ended.
     Closed(DisconnectReason, Option<Error>),
 }

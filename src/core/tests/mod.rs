@@ -6,6 +6,7 @@ mod buffers;
 mod closing;
 mod engine;
 mod heartbeat;
+mod logged;
 mod malformed;
 mod namespaces;
 mod random;
