@@ -205,7 +205,9 @@ impl Error {
 
     /// One sentence of what happened, without kind, hint and cause.
     ///
-    /// For a refused namespace it is the server's message.
+    /// For a refused namespace it is the server's message, as it came but for its length: what is
+    /// beyond 512 bytes is left out. Where the error is displayed, control characters in it are
+    /// shown as escapes.
     pub fn message(&self) -> &str {
         &self.0.context
     }
@@ -215,7 +217,8 @@ impl Error {
         self.0.hint.as_deref()
     }
 
-    /// The JSON that the server sent with a refusal (`err.data` of its middleware).
+    /// The JSON that the server sent with a refusal (`err.data` of its middleware), unless it is
+    /// longer than 16 KiB.
     pub fn data(&self) -> Option<&str> {
         self.0.data.as_deref()
     }
@@ -264,7 +267,11 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.0.kind, self.0.context)?;
+        match self.0.kind {
+            // The words of the server, who must not be able to forge a line of a log.
+            ErrorKind::Refused => write!(f, "{}: {}", self.0.kind, Escaped(&self.0.context))?,
+            kind => write!(f, "{kind}: {}", self.0.context)?,
+        }
         if let Some(source) = &self.0.source {
             write!(f, ": {source}")?;
         }
@@ -278,6 +285,18 @@ impl fmt::Display for Error {
             (None, Some(elapsed)) => write!(f, " [after {} ms]", elapsed.as_millis()),
             _ => Ok(()),
         }
+    }
+}
+
+/// Text of a peer, in which what cannot be printed is shown as escapes.
+struct Escaped<'a>(&'a str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|char| match char {
+            '"' | '\'' | '\\' => fmt::Write::write_char(f, char),
+            _ => write!(f, "{}", char.escape_debug()),
+        })
     }
 }
 
@@ -365,6 +384,18 @@ mod tests {
             "cannot connect, TCP: 10.0.0.1:80: connection refused (is the server running?)"
         );
         assert_eq!(error.stage(), Some(Stage::Tcp));
+    }
+
+    #[test]
+    fn what_a_server_says_is_displayed_in_one_line_and_given_raw() {
+        let said = "no\nERROR root: all is lost \u{1b}[2J\u{2028}\u{202e}\0 \"it's\" C:\\ ä€";
+        let error = Error::new(ErrorKind::Refused, said);
+        assert_eq!(error.message(), said);
+        assert_eq!(
+            error.to_string(),
+            "refused by the server: no\\nERROR root: all is lost \\u{1b}[2J\\u{2028}\\u{202e}\\0 \
+             \"it's\" C:\\ ä€"
+        );
     }
 
     #[test]

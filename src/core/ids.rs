@@ -1,4 +1,4 @@
-//! By which numbers the state machines and their owner call things.
+//! The numbers of links and namespaces.
 
 /// One transport connection: a WebSocket, or the two request lanes of long-polling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

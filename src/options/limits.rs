@@ -6,18 +6,20 @@
 pub enum WhenFull {
     /// Nothing is lost: the sender waits.
     ///
-    /// Outgoing: while connected, `emit` blocks until there is room or the connection ends; while
-    /// not connected it fails with [`ErrorKind::BufferFull`](crate::ErrorKind::BufferFull), since
-    /// nobody can tell for how long. Incoming: siot stops reading, so that TCP slows the server
-    /// down, but only while nobody waits for what comes behind the events; see
-    /// [`Limits::receive_reserve`].
+    /// Outgoing: while connected, `emit` blocks until there is room or the connection ends. It fails
+    /// with [`ErrorKind::BufferFull`](crate::ErrorKind::BufferFull) where nobody can tell for how
+    /// long: while not connected, and where the room is taken by events of namespaces that are not.
+    /// Incoming: siot stops reading, so that TCP slows the server down, but only while nobody waits
+    /// for what comes behind the events; see [`Limits::receive_reserve`].
     #[default]
     Wait,
     /// The new event is refused. Outgoing: `emit` fails with
     /// [`ErrorKind::BufferFull`](crate::ErrorKind::BufferFull). Incoming: the event is dropped and
     /// counted.
     DropNewest,
-    /// The oldest event in the buffer makes room for the new one, and is counted.
+    /// The oldest event in the buffer makes room for the new one, and is counted. Outgoing: whichever
+    /// namespace of the connection it is of; one that was sent and awaits its acknowledgement, to be
+    /// sent again if need be, is the last to go.
     DropOldest,
 }
 

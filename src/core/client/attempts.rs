@@ -20,13 +20,13 @@ const UPGRADE_LIMIT: Duration = Duration::from_secs(20);
 /// The longest delay that a server can ask for.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 
-/// How often in a row a session is opened anew at once. A server that was replaced takes one, and
-/// another where it keeps its clients waiting.
+/// How often in a row a session is opened anew at once. A server that was replaced by one of another
+/// revision takes one, and a second one where a middleware of `/` delays its first packet.
 const MOST_CONTRADICTIONS: u32 = 2;
 
 impl<A> Client<A> {
     /// Starts an attempt to connect, with the first of the transports.
-    pub(in crate::core) fn dial(&mut self, now: Timestamp) {
+    pub(super) fn dial(&mut self, now: Timestamp) {
         self.transport = 0;
         self.timers.set(Timer::Open, self.options.timeout.map(|timeout| now + timeout));
         self.dial_transport();
@@ -38,11 +38,12 @@ impl<A> Client<A> {
         let listed = options.transports.get(self.transport).copied();
         let transport =
             listed.filter(|_| !self.remembers_websocket()).unwrap_or(Transport::WebSocket);
-        // A transport that has just failed is no goal for an upgrade.
+        // The transports before this one have just failed, so they are no goal for an upgrade.
         let may_upgrade = options.upgrade
             && options.transports.iter().skip(self.transport).any(|t| *t == Transport::WebSocket);
         let link = self.new_link();
         self.root = Root::Awaited;
+        self.nonsense.clear();
         self.engine = Some(Engine::new(link, transport, may_upgrade, self.detector.asks_in()));
         self.cycle = Cycle::Connecting;
         self.outputs.push_back(Output::Dial { link, transport, upgrade: None });
@@ -160,20 +161,21 @@ impl<A> Client<A> {
     }
 
     /// Forgets what belongs to one session alone.
-    pub(in crate::core) fn leave_session(&mut self) {
+    pub(super) fn leave_session(&mut self) {
         self.cycle = Cycle::Idle;
         for timer in [Timer::Open, Timer::Heartbeat, Timer::Stable, Timer::Upgrade] {
             self.timers.set(timer, None);
         }
-        // Half a packet is not kept, neither for the next session nor until then.
+        // A packet whose attachments did not all come is dropped.
         self.parser.reset();
         self.go_on();
-        // Those who wait for room, or to be connected, may wait in vain.
+        // Callers that wait for room, or to be connected, have to look again.
         self.outputs.push_back(Output::Room);
     }
 
     /// How long to wait at least after this error: as long as the server asks for, and after one
-    /// that will come again, as long as the user permits. A fleet that was told the same spreads.
+    /// that will come again, as long as the user permits. Up to a tenth is added at random, so that
+    /// a fleet that was told the same delay does not come back at once.
     fn delay_asked_for(&mut self, error: Option<&Error>) -> Duration {
         let asked = error.and_then(Error::retry_after).unwrap_or_default().min(MAX_RETRY_AFTER);
         let asked = asked.mul_f64(1.0 + self.random.f64() / 10.0);
@@ -199,8 +201,8 @@ impl<A> Client<A> {
         self.timers.set(Timer::Reconnect, Some(now + delay));
     }
 
-    /// Whether there is a connection, and no answer on it to what the user says that the server
-    /// speaks.
+    /// Whether the revision that the user has set may be wrong: the server took the connection, and
+    /// did not answer with a handshake of that revision.
     fn told_may_be_wrong(&self) -> bool {
         self.detector.is_told()
             && self.engine.as_ref().is_some_and(|engine| engine.so_far().stage >= Stage::Engine)
@@ -227,12 +229,12 @@ impl<A> Client<A> {
         }
     }
 
-    /// The server was replaced, or taken for what it is not: opens another session. `false`: there
-    /// is nothing else to take it for.
+    /// The server speaks another revision than the session is written in: opens another session.
+    /// `false`: the user has set the revision, or it has happened too often.
     pub(super) fn reconsider(&mut self, now: Timestamp) -> bool {
         let may_change = self.detector.contradict(self.dialect());
         self.contradictions = self.contradictions.saturating_add(1);
-        // Beyond that, it is no way for a server to behave.
+        // A server that changes its revision more often gets the usual delay between attempts.
         let renews = may_change && self.contradictions <= MOST_CONTRADICTIONS;
         if renews {
             log_later!(Debug, "the server speaks another revision; opening another session");

@@ -46,9 +46,10 @@ impl<A> Client<A> {
     }
 
     pub(super) fn ack_timed_out(&mut self, id: NamespaceId, number: u64, now: Timestamp) {
-        let namespace = self.namespace_mut(id);
-        namespace.withdraw(number);
-        match namespace.acks.remove(number) {
+        if self.namespace_mut(id).withdraw(number) {
+            self.outputs.push_back(Output::Room);
+        }
+        match self.namespace_mut(id).acks.remove(number) {
             Some(Waiter::Retry) => self.try_timed_out(id, now),
             Some(waiter) => {
                 let error = Error::new(ErrorKind::Timeout, "no acknowledgement in time");

@@ -25,3 +25,28 @@ pub(crate) enum Refused<T> {
     /// It can never be sent, or not now.
     Error(Error),
 }
+
+/// What becomes of an event, as things stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It is taken on.
+    Queued(SendQueue),
+    /// There is no room, and something that is under way will make some.
+    Wait,
+    /// There is no room, and nobody can tell when there will be; or the session is gone that an
+    /// answer was for.
+    Refused,
+    /// It is volatile and cannot go out at once.
+    Dropped,
+}
+
+/// Where an event waits until it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SendQueue {
+    /// In the queue of the open session.
+    Session,
+    /// In the namespace's buffer, until that is joined or the session has written.
+    Buffer,
+    /// In the queue of what is sent again until it is acknowledged.
+    Retry,
+}

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::namespace::{Auth, Phase, refusal};
+use super::namespace::{Auth, Phase};
+use super::refusal::refusal;
+use super::tally::Nonsense;
 use super::timer::Timer;
 use super::{Client, Cycle, Output};
 use crate::core::engine::Engine;
@@ -18,7 +20,8 @@ use crate::proto::socket_packet::{Header, Kind, SocketPacket};
 use crate::sync::lock::log_later;
 
 /// How long after leaving a namespace it is not joined again in the same session. JavaScript servers
-/// leave it a moment after they read that, and close the connection of one who is in it still.
+/// act on a DISCONNECT a moment after they have read it, and a CONNECT for a namespace that a client
+/// is still in makes them close its connection.
 const REJOIN_PAUSE: Duration = Duration::from_millis(250);
 
 /// No options make the pause before the next attempt to join shorter.
@@ -98,13 +101,15 @@ impl<A> Client<A> {
                 self.left(id, rejoin, now);
             }
             _ => {
-                log_later!(Warn, "a second CONNECT for {:?} is ignored", self.namespace(id).name);
-                self.tally.ignored += 1;
+                if self.note_nonsense(Nonsense::StrayConnect) {
+                    let name = &self.namespace(id).name;
+                    log_later!(Warn, "a second CONNECT for {name:?} is ignored");
+                }
             }
         }
     }
 
-    /// Takes in the server's positive answer to CONNECT, or its own word.
+    /// Takes in the server's positive answer to CONNECT, or its word that it has joined `/` by itself.
     pub(super) fn accept(&mut self, id: NamespaceId, data: &Value, now: Timestamp) {
         let Some(engine) = &self.engine else { return };
         let dialect = engine.dialect();
@@ -158,10 +163,10 @@ impl<A> Client<A> {
                 let status = Status::Error(refusal(&self.namespace(id).name, packet));
                 return self.outputs.push_back(Output::Status { namespace: id, status });
             }
-            // It is news, but no end.
+            // The namespace stays joined, and its users are told.
             Phase::Joined => {}
             Phase::Idle | Phase::Waiting | Phase::Asking => {
-                self.tally.ignored += 1;
+                self.note_nonsense(Nonsense::StrayRefusal);
                 return;
             }
         }
@@ -207,7 +212,7 @@ impl<A> Client<A> {
         let status = Status::ConnectError(error.clone());
         self.outputs.push_back(Output::Status { namespace: id, status });
         if self.namespaces.iter().any(|namespace| namespace.phase == Phase::Joined) {
-            // Others are well served by this session.
+            // Others are joined in this session: it stays, and this one is tried again later.
             let pause = self.options.namespace_timeout.unwrap_or_default();
             let pause = pause.max(self.options.reconnection_delay_max).max(SHORTEST_PAUSE);
             self.timers.set(Timer::Join(id), Some(now + pause));
@@ -249,7 +254,7 @@ impl<A> Client<A> {
     /// Joins a namespace that may have been left a moment ago.
     pub(super) fn rejoin(&mut self, id: NamespaceId, now: Timestamp) {
         let pause_over = self.namespace(id).left.map(|left| left + REJOIN_PAUSE);
-        // Servers that join the root by themselves do not mind.
+        // Servers of the old revision take a CONNECT right behind a DISCONNECT.
         match pause_over.filter(|over| *over > now && !self.dialect().joins_root()) {
             Some(over) => self.timers.set(Timer::Join(id), Some(over)),
             None => self.join(id, now),

@@ -1,6 +1,7 @@
 //! Leaving namespaces.
 
 use super::namespace::Phase;
+use super::tally::Nonsense;
 use super::{Client, Output};
 use crate::core::ids::NamespaceId;
 use crate::core::time::Timestamp;
@@ -28,7 +29,7 @@ impl<A> Client<A> {
         if phase == Phase::Joined {
             self.disconnected(id, DisconnectReason::IoClientDisconnect, None);
         }
-        // Those who wait for the namespace to be joined wait in vain.
+        // Callers that wait for the namespace to be joined have to look again.
         self.outputs.push_back(Output::Room);
         self.pump(now);
     }
@@ -74,7 +75,9 @@ impl<A> Client<A> {
                 self.close_if_unused(now);
                 self.disconnected(id, DisconnectReason::IoServerDisconnect, None);
             }
-            Phase::Idle | Phase::Waiting | Phase::Asking => self.tally.ignored += 1,
+            Phase::Idle | Phase::Waiting | Phase::Asking => {
+                self.note_nonsense(Nonsense::StrayRefusal);
+            }
         }
     }
 
@@ -83,7 +86,7 @@ impl<A> Client<A> {
         let name = self.namespace(id).name.clone();
         let header = Header { kind: Kind::Disconnect, namespace: &name, id: None };
         if let Err(error) = self.send(header, Payload::default()) {
-            // A limit of a few bytes: nothing can be said to such a server.
+            // The limit that the server announced is shorter than a DISCONNECT.
             log_later!(Warn, "DISCONNECT cannot be sent: {error}");
         }
         self.note_leave(id);
@@ -112,7 +115,7 @@ impl<A> Client<A> {
     pub(super) fn close_if_unused(&mut self, now: Timestamp) {
         if !self.namespaces.iter().any(super::namespace::Namespace::is_active) {
             self.close(now);
-            // The session takes what was given up along with it.
+            // The answers to CONNECT that were still to be undone will not come.
             for id in self.ids() {
                 self.begin(id, Phase::Idle);
             }

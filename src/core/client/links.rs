@@ -2,6 +2,8 @@
 
 use super::Client;
 use super::timer::Timer;
+#[cfg(any(feature = "polling", test))]
+use crate::core::engine::PollTurn;
 use crate::core::engine::{Engine, Loss, Work};
 use crate::core::ids::LinkId;
 use crate::core::time::Timestamp;
@@ -41,7 +43,7 @@ impl<A> Client<A> {
     }
 
     /// The largest body of a request that the server of a link takes.
-    #[cfg_attr(not(feature = "polling"), allow(dead_code))]
+    #[cfg(any(feature = "polling", test))]
     pub(crate) fn max_payload(&self, link: LinkId) -> Option<usize> {
         self.sessions().find(|engine| engine.owns(link))?.handshake()?.max_payload
     }
@@ -91,10 +93,10 @@ impl<A> Client<A> {
         self.with_engine(link, now, |engine| engine.written(link));
     }
 
-    /// Whether the reader of a polling link is to send the next request. `None`: it is to end.
-    #[cfg_attr(not(feature = "polling"), allow(dead_code))]
-    pub(crate) fn may_poll(&mut self, link: LinkId, now: Timestamp) -> Option<bool> {
-        self.with_engine(link, now, |engine| engine.may_poll(link))
+    /// The reader of a polling link asks whether to send the next request.
+    #[cfg(any(feature = "polling", test))]
+    pub(crate) fn request_poll(&mut self, link: LinkId, now: Timestamp) -> PollTurn {
+        self.with_engine(link, now, |engine| engine.request_poll(link)).unwrap_or(PollTurn::End)
     }
 
     fn sessions(&self) -> impl Iterator<Item = &Engine> {

@@ -14,22 +14,26 @@ mod links;
 pub(crate) mod namespace;
 mod output;
 mod receiving;
+mod recovery;
+mod refusal;
 mod retiring;
 mod retries;
 mod retry_queue;
+mod room;
 mod root;
 mod sending;
 mod tally;
 mod timer;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use self::backoff::Backoff;
 pub(crate) use self::cycle::Cycle;
-pub(crate) use self::emit::{Emit, Refused};
+pub(crate) use self::emit::{Emit, Fate, Refused};
 use self::namespace::{Auth, Namespace, Phase};
 pub(crate) use self::output::Output;
 use self::root::Root;
+use self::tally::Nonsense;
 pub(crate) use self::tally::Tally;
 use self::timer::{Timer, Timers};
 use crate::core::engine::{Engine, Notice};
@@ -48,33 +52,37 @@ use crate::sync::lock::log_later;
 
 /// The connection. `A` stands for one awaited acknowledgement.
 pub(crate) struct Client<A> {
-    pub(super) options: ManagerOptions,
-    pub(super) detector: Detector,
+    options: ManagerOptions,
+    detector: Detector,
     /// Where the session stands with a namespace `/` that the server joins by itself.
     root: Root,
     /// How often a session was taken for another revision than its own, since one has lasted.
-    pub(super) contradictions: u32,
+    contradictions: u32,
     parser: Box<dyn Parser>,
     random: fastrand::Rng,
-    pub(super) cycle: Cycle,
-    pub(super) engine: Option<Engine>,
+    cycle: Cycle,
+    engine: Option<Engine>,
     /// Sessions that are being closed in good order, while a new one may be open already.
     pub(super) retiring: Vec<Engine>,
-    pub(super) namespaces: Vec<Namespace<A>>,
+    namespaces: Vec<Namespace<A>>,
     backoff: Backoff,
     /// Attempts to connect since the last success, without the first.
     attempts: u32,
-    pub(super) timers: Timers,
+    timers: Timers,
     next_link: u32,
+    /// How many events were kept so far.
+    kept: u64,
     /// Which of the transports the current attempt is on.
     transport: usize,
     /// A WebSocket worked with this server, and nothing failed since.
     websocket_works: bool,
     /// Why the reader holds still although something is awaited.
     stalled: Option<Error>,
-    pub(super) outputs: VecDeque<Output<A>>,
-    pub(super) tally: Tally,
-    pub(super) encoded: VecDeque<Packet>,
+    outputs: VecDeque<Output<A>>,
+    tally: Tally,
+    /// Which kinds of nonsense came in this session.
+    nonsense: BTreeSet<Nonsense>,
+    encoded: VecDeque<Packet>,
 }
 
 impl<A> Client<A> {
@@ -101,11 +109,13 @@ impl<A> Client<A> {
             attempts: 0,
             timers: Timers::default(),
             next_link: 0,
+            kept: 0,
             transport: 0,
             websocket_works: false,
             stalled: None,
             outputs: VecDeque::new(),
             tally: Tally::default(),
+            nonsense: BTreeSet::new(),
             encoded: VecDeque::new(),
         }
     }
@@ -241,6 +251,19 @@ impl<A> Client<A> {
         Ok(())
     }
 
+    /// The place of an event in the order in which the events of all namespaces came.
+    pub(super) fn next_order(&mut self) -> u64 {
+        self.kept += 1;
+        self.kept
+    }
+
+    /// Counts a packet that makes no sense. `true`: it is the first of its kind in this session, and
+    /// worth a line in the log.
+    fn note_nonsense(&mut self, kind: Nonsense) -> bool {
+        self.tally.ignored += 1;
+        self.nonsense.insert(kind)
+    }
+
     /// Acts on what the session says.
     pub(super) fn pump(&mut self, now: Timestamp) {
         while let Some(notice) = self.engine.as_mut().and_then(Engine::poll_notice) {
@@ -276,7 +299,11 @@ impl<A> Client<A> {
                     self.flush_send_buffers();
                     self.outputs.push_back(Output::Room);
                 }
-                Notice::Ignored => self.tally.ignored += 1,
+                Notice::SecondHandshake => {
+                    if self.note_nonsense(Nonsense::SecondHandshake) {
+                        log_later!(Warn, "a second Engine.IO handshake is ignored");
+                    }
+                }
                 Notice::Closed(reason, error) => self.closed(reason, error, now),
             }
         }

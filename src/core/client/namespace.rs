@@ -3,16 +3,14 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use super::acks::{Acks, Waiter};
-use super::retry_queue::RetryQueue;
+use super::recovery::Recovery;
+use super::retry_queue::{Age, RetryQueue};
 use crate::core::load::Load;
 use crate::core::time::Timestamp;
-use crate::error::{Error, ErrorKind};
 use crate::event::status::Status;
 use crate::options::Limits;
-use crate::payload::{Args, Payload};
+use crate::payload::Payload;
 use crate::proto::dialect::{Credentials, Membership};
 use crate::proto::socket_packet::SocketPacket;
 
@@ -26,7 +24,8 @@ use crate::proto::socket_packet::SocketPacket;
 /// ```
 ///
 /// A refusal or a DISCONNECT from the server, and `disconnect()`, lead to `Idle`. From `Joining`,
-/// `disconnect()` leads through `Leaving`, where the answer is awaited to be undone.
+/// `disconnect()` leads through `Leaving`: the answer to CONNECT is awaited, and where it is positive
+/// it is answered by a DISCONNECT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     Idle,
@@ -51,6 +50,8 @@ pub(crate) enum Auth {
 pub(crate) struct Buffered {
     pub(crate) payload: Payload,
     pub(crate) ack: Option<u64>,
+    /// Its place in the order in which the events of all namespaces came.
+    pub(crate) order: u64,
 }
 
 /// A namespace.
@@ -79,13 +80,6 @@ pub(crate) struct Namespace<A> {
     pub(crate) id: Option<String>,
     recovered: bool,
     recovery: Recovery,
-}
-
-/// What the server's connection state recovery needs to know.
-#[derive(Debug, Default)]
-struct Recovery {
-    pid: Option<String>,
-    offset: Option<String>,
 }
 
 impl<A> Namespace<A> {
@@ -130,6 +124,20 @@ impl<A> Namespace<A> {
         self.buffered + retry
     }
 
+    /// The age of the event that is the first to give way.
+    pub(super) fn oldest(&self) -> Option<Age> {
+        let buffered = self.send_buffer.front();
+        let buffered =
+            buffered.map(|event| Age { under_way: false, order: event.order, is_retried: false });
+        let retried = self.retry.as_ref().and_then(RetryQueue::oldest);
+        buffered.into_iter().chain(retried).min()
+    }
+
+    /// Whether an event is under way whose acknowledgement makes room.
+    pub(crate) fn has_try_under_way(&self) -> bool {
+        self.retry.as_ref().is_some_and(RetryQueue::has_try_under_way)
+    }
+
     /// The events in the send buffer, as JSON.
     pub(crate) fn send_buffer(&self) -> impl Iterator<Item = &str> {
         self.send_buffer.iter().map(|event| event.payload.json.as_str())
@@ -150,13 +158,16 @@ impl<A> Namespace<A> {
         Some(event)
     }
 
-    /// Takes an event out of the send buffer whose acknowledgement is no longer awaited.
-    pub(crate) fn withdraw(&mut self, ack: u64) {
+    /// Takes an event out of the send buffer whose acknowledgement is no longer awaited. `false`:
+    /// it is not there.
+    pub(crate) fn withdraw(&mut self, ack: u64) -> bool {
         let found = self.send_buffer.iter().position(|event| event.ack == Some(ack));
-        if let Some(event) = found.and_then(|index| self.send_buffer.remove(index)) {
+        let event = found.and_then(|index| self.send_buffer.remove(index));
+        if let Some(event) = &event {
             self.buffered.packets -= 1;
             self.buffered.bytes -= event.payload.size();
         }
+        event.is_some()
     }
 
     /// Begins a phase in which the namespace is not joined, with nothing kept from the one before.
@@ -195,21 +206,16 @@ impl<A> Namespace<A> {
 
     /// Completes the credentials with what session recovery needs.
     pub(crate) fn credentials<'a>(&'a self, auth: &'a str) -> Credentials<'a> {
-        let Recovery { pid, offset } = &self.recovery;
-        Credentials { auth, pid: pid.as_deref(), offset: offset.as_deref() }
+        self.recovery.credentials(auth)
     }
 
     /// Takes in the server's positive answer to CONNECT.
     pub(crate) fn accept(&mut self, Membership { id, pid }: Membership) {
-        let recovered = pid.is_some() && pid == self.recovery.pid;
-        if !recovered {
-            self.recovery.offset = None;
-        }
-        self.recovery.pid = pid;
+        let restored = self.recovery.begin(pid);
         self.id = Some(id);
         self.session = self.session.wrapping_add(1);
         self.phase = Phase::Joined;
-        self.recovered = recovered && !std::mem::take(&mut self.missed);
+        self.recovered = restored && !std::mem::take(&mut self.missed);
     }
 
     /// The status of a namespace that is joined.
@@ -218,40 +224,8 @@ impl<A> Namespace<A> {
         Some(Status::Connected { id, recovered: self.recovered })
     }
 
-    /// Notes how far the server's events were received, where it keeps them for recovery: it then
-    /// appends their offset as a last argument.
+    /// Takes in how far the server's events were received.
     pub(crate) fn note_offset(&mut self, packet: &SocketPacket) {
-        // Events that ask for an acknowledgement are not kept by the server.
-        if self.recovery.pid.is_none() || packet.id.is_some() {
-            return;
-        }
-        let args = Args { json: packet.data(), skip: 1, attachments: &[] };
-        let last = args.len().checked_sub(1);
-        if let Some(offset) = last.and_then(|index| args.get::<String>(index).ok()) {
-            self.recovery.offset = Some(offset);
-        }
-    }
-}
-
-/// Reads a server's refusal: `{"message":…,"data":…}`, or from an old one either of the two.
-pub(crate) fn refusal(namespace: &str, packet: &SocketPacket) -> Error {
-    let refusal: Value = serde_json::from_str(packet.data()).unwrap_or_default();
-    let (message, data) = match &refusal {
-        Value::Object(members) => {
-            let message = members.get("message").and_then(Value::as_str);
-            let is_usual = members.keys().all(|name| ["message", "data"].contains(&name.as_str()));
-            (message, if is_usual { members.get("data") } else { Some(&refusal) })
-        }
-        Value::String(message) => (Some(message.as_str()), None),
-        Value::Null => (None, None),
-        _ => (None, Some(&refusal)),
-    };
-    let error = Error::new(
-        ErrorKind::Refused,
-        message.map_or_else(|| format!("namespace {namespace:?}: no reason given"), str::to_owned),
-    );
-    match data {
-        Some(data) => error.with_data(data.to_string()),
-        None => error,
+        self.recovery.note_offset(packet);
     }
 }

@@ -4,9 +4,11 @@ use super::Client;
 use super::Output;
 use super::acks::Waiter;
 use super::namespace::Phase;
+use super::tally::Nonsense;
 use super::timer::Timer;
 use crate::core::ids::NamespaceId;
 use crate::core::time::Timestamp;
+use crate::error::snippet;
 use crate::proto::socket_packet::{Kind, SocketPacket};
 use crate::sync::lock::log_later;
 
@@ -19,12 +21,10 @@ impl<A> Client<A> {
         }
         let known = self.ids().find(|id| *self.namespace(*id).name == *packet.namespace());
         let Some(id) = known else {
-            log_later!(
-                Debug,
-                "a packet for the unknown namespace {:?} is ignored",
-                packet.namespace()
-            );
-            self.tally.ignored += 1;
+            if self.note_nonsense(Nonsense::UnknownNamespace) {
+                let name = snippet(packet.namespace().as_bytes());
+                log_later!(Debug, "a packet for the unknown namespace \"{name}\" is ignored");
+            }
             return;
         };
         match packet.kind {
@@ -51,25 +51,27 @@ impl<A> Client<A> {
     fn on_event(&mut self, id: NamespaceId, packet: SocketPacket) {
         let limits = &self.options.limits;
         let namespace = &mut self.namespaces[id.0 as usize];
-        match namespace.phase {
+        let nonsense = match namespace.phase {
             Phase::Joined => {
                 namespace.note_offset(&packet);
                 let session = namespace.session;
                 self.outputs.push_back(Output::Event { namespace: id, session, packet });
+                return;
             }
             Phase::Joining => {
-                if !namespace.keep_early_event(packet, limits) {
-                    log_later!(
-                        Warn,
-                        "too many events for {:?} before it is joined",
-                        namespace.name
-                    );
-                    self.tally.ignored += 1;
+                if namespace.keep_early_event(packet, limits) {
+                    return;
                 }
+                Nonsense::EarlyEvent
             }
-            _ => {
-                log_later!(Debug, "an event for {:?} is ignored: not joined", namespace.name);
-                self.tally.ignored += 1;
+            _ => Nonsense::StrayEvent,
+        };
+        if self.note_nonsense(nonsense) {
+            let name = &self.namespace(id).name;
+            if nonsense == Nonsense::EarlyEvent {
+                log_later!(Warn, "too many events for {name:?} before it is joined");
+            } else {
+                log_later!(Debug, "an event for {name:?} is ignored: not joined");
             }
         }
     }
@@ -86,8 +88,9 @@ impl<A> Client<A> {
             }
             Some(Waiter::Retry) => self.try_succeeded(id, packet, now),
             None => {
-                log_later!(Debug, "an acknowledgement that nobody waits for is ignored");
-                self.tally.ignored += 1;
+                if self.note_nonsense(Nonsense::UnknownAck) {
+                    log_later!(Debug, "an acknowledgement that nobody waits for is ignored");
+                }
             }
         }
     }

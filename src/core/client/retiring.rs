@@ -17,7 +17,7 @@ const MAX_RETIRING: usize = 4;
 
 impl<A> Client<A> {
     /// Lets a session that is being closed come to its end in the background.
-    pub(in crate::core) fn retire(&mut self, engine: Engine, now: Timestamp) {
+    pub(super) fn retire(&mut self, engine: Engine, now: Timestamp) {
         self.timers.set(Timer::Linger(engine.main_link()), Some(now + LINGER));
         self.retiring.push(engine);
         if self.retiring.len() > MAX_RETIRING {
@@ -26,7 +26,8 @@ impl<A> Client<A> {
         self.pump_retiring(now);
     }
 
-    /// A session that is being closed concerns its links alone.
+    /// Passes on what sessions that are being closed ask of their links. What else they tell
+    /// concerns nobody.
     pub(super) fn pump_retiring(&mut self, now: Timestamp) {
         for engine in &mut self.retiring {
             while let Some(notice) = engine.poll_notice() {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::acks::Waiter;
 use super::namespace::Phase;
-use super::retry_queue::RetryQueue;
+use super::retry_queue::{QueuedEvent, RetryQueue};
 use super::timer::Timer;
 use super::{Client, Output};
 use crate::core::ids::NamespaceId;
@@ -13,6 +13,9 @@ use crate::error::{Error, ErrorKind};
 use crate::payload::Payload;
 use crate::proto::socket_packet::SocketPacket;
 use crate::sync::lock::log_later;
+
+/// An event that was taken out of the queue, and the acknowledgement that its try waits for.
+type Retry<A> = (QueuedEvent<A>, Option<u64>);
 
 impl<A> Client<A> {
     /// Has the events of a namespace sent again, this often, until they are acknowledged.
@@ -37,8 +40,9 @@ impl<A> Client<A> {
         limit: Option<Duration>,
         now: Timestamp,
     ) {
+        let order = self.next_order();
         if let Some(queue) = &mut self.namespace_mut(id).retry {
-            queue.push(payload, caller, limit);
+            queue.push(payload, caller, limit, order);
         }
         self.try_next(id, now);
     }
@@ -67,8 +71,7 @@ impl<A> Client<A> {
 
     /// The try was acknowledged, whatever the server answered.
     pub(super) fn try_succeeded(&mut self, id: NamespaceId, packet: SocketPacket, now: Timestamp) {
-        let first = self.namespace_mut(id).retry.as_mut().and_then(RetryQueue::pop);
-        let Some((event, _)) = first else { return };
+        let Some((event, _)) = self.first_retry(id) else { return };
         if let Some(ack) = event.caller {
             self.outputs.push_back(Output::Acked { ack, result: Ok(packet) });
         }
@@ -96,27 +99,40 @@ impl<A> Client<A> {
 
     /// Gives up all events of the queue.
     pub(super) fn abandon_retries(&mut self, id: NamespaceId, error: &Error) {
-        while self.drop_first(id, error) {}
+        while let Some(first) = self.first_retry(id) {
+            self.drop_retry(id, first, error);
+        }
         self.outputs.push_back(Output::Room);
+    }
+
+    /// Gives up the event that is the first to give way.
+    pub(super) fn drop_oldest_retry(&mut self, id: NamespaceId, error: &Error) {
+        let oldest = self.namespace_mut(id).retry.as_mut().and_then(RetryQueue::pop_oldest);
+        if let Some(oldest) = oldest {
+            self.drop_retry(id, oldest, error);
+        }
     }
 
     /// Gives up the first event of the queue.
     fn give_up_first(&mut self, id: NamespaceId, error: &Error) {
         log_later!(Warn, "an event is given up: {error}");
-        self.drop_first(id, error);
+        if let Some(first) = self.first_retry(id) {
+            self.drop_retry(id, first, error);
+        }
         self.outputs.push_back(Output::Room);
     }
 
-    /// Drops the first event of the queue, whose try answers to nobody any more. `false`: there is
-    /// none.
-    fn drop_first(&mut self, id: NamespaceId, error: &Error) -> bool {
-        let first = self.namespace_mut(id).retry.as_mut().and_then(RetryQueue::pop);
-        let Some((event, number)) = first else { return false };
+    /// Takes out the first event of the queue.
+    fn first_retry(&mut self, id: NamespaceId) -> Option<Retry<A>> {
+        self.namespace_mut(id).retry.as_mut().and_then(RetryQueue::pop)
+    }
+
+    /// An event is not tried again, and nobody waits for the answer to its last try.
+    fn drop_retry(&mut self, id: NamespaceId, (event, number): Retry<A>, error: &Error) {
         self.forget_ack(id, number);
         self.tally.dropped += 1;
         if let Some(ack) = event.caller {
             self.outputs.push_back(Output::Acked { ack, result: Err(error.clone()) });
         }
-        true
     }
 }

@@ -18,6 +18,17 @@ pub(crate) struct RetryQueue<A> {
     under_way: Option<u64>,
 }
 
+/// The order in which the events that are kept give way: the least is the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Age {
+    /// It was handed to the session, and its acknowledgement is awaited.
+    pub(super) under_way: bool,
+    /// Its place in the order in which the events of all namespaces came.
+    pub(super) order: u64,
+    /// It waits in a queue of retries.
+    pub(super) is_retried: bool,
+}
+
 /// An event of such a queue.
 #[derive(Debug)]
 pub(super) struct QueuedEvent<A> {
@@ -26,8 +37,9 @@ pub(super) struct QueuedEvent<A> {
     pub(super) caller: Option<A>,
     /// The limit of each try.
     pub(super) limit: Option<Duration>,
+    order: u64,
     /// How often it was tried, this time included.
-    pub(super) tries: u32,
+    tries: u32,
 }
 
 impl<A> RetryQueue<A> {
@@ -44,9 +56,45 @@ impl<A> RetryQueue<A> {
     }
 
     /// Appends an event.
-    pub(super) fn push(&mut self, payload: Payload, caller: Option<A>, limit: Option<Duration>) {
+    pub(super) fn push(
+        &mut self,
+        payload: Payload,
+        caller: Option<A>,
+        limit: Option<Duration>,
+        order: u64,
+    ) {
         self.bytes += payload.size();
-        self.events.push_back(QueuedEvent { payload, caller, limit, tries: 0 });
+        self.events.push_back(QueuedEvent { payload, caller, limit, order, tries: 0 });
+    }
+
+    pub(super) fn has_try_under_way(&self) -> bool {
+        self.under_way.is_some()
+    }
+
+    /// The age of the event that is the first to give way.
+    pub(super) fn oldest(&self) -> Option<Age> {
+        let under_way = self.gives_way()? == 0 && self.has_try_under_way();
+        let order = self.events.get(self.gives_way()?)?.order;
+        Some(Age { under_way, order, is_retried: true })
+    }
+
+    /// Takes out the event that is the first to give way, and the acknowledgement that its try
+    /// waits for.
+    pub(super) fn pop_oldest(&mut self) -> Option<(QueuedEvent<A>, Option<u64>)> {
+        let index = self.gives_way()?;
+        if index == 0 {
+            return self.pop();
+        }
+        let event = self.events.remove(index)?;
+        self.bytes -= event.payload.size();
+        Some((event, None))
+    }
+
+    /// The place of the event that is the first to give way: the oldest that was not handed to the
+    /// session, or else the oldest.
+    fn gives_way(&self) -> Option<usize> {
+        let last = self.events.len().checked_sub(1)?;
+        Some(last.min(usize::from(self.has_try_under_way())))
     }
 
     /// Takes out the first event, and the acknowledgement that its try waits for.

@@ -1,5 +1,5 @@
-//! What a session has to know of its revision beyond the wire: old servers join the namespace `/`
-//! by themselves, and a session that was taken for another revision has to be opened anew.
+//! The namespace `/` of old servers: they join it by themselves, before all others, and what they do
+//! to it concerns the whole session.
 
 use serde_json::Value;
 
@@ -19,14 +19,14 @@ const ROOT: &str = "/";
 pub(super) enum Root {
     /// The server has not said yet.
     Awaited,
-    /// It is joined, whoever wants it.
+    /// The server has joined it, whether a user has asked for it or not.
     Joined,
     /// It was refused or left: nothing can be joined in this session any more.
     Gone,
 }
 
 impl<A> Client<A> {
-    /// Sees to a join that is not the client's to ask for. `false`: it is.
+    /// Sees to a join for which no CONNECT is to be sent. `false`: one is to be sent.
     pub(super) fn join_by_server(&mut self, id: NamespaceId, now: Timestamp) -> bool {
         if !self.dialect().joins_root() {
             return false;
@@ -52,8 +52,8 @@ impl<A> Client<A> {
         true
     }
 
-    /// Follows what becomes of `/`, whether anybody wants it or not. `true`: the packet says nothing
-    /// more.
+    /// Notes what the server says of `/`, whether a user has asked for it or not. `true`: the packet
+    /// needs no other handling.
     pub(super) fn watch_root(&mut self, packet: &SocketPacket, now: Timestamp) -> bool {
         if packet.namespace() != ROOT {
             return false;
@@ -73,7 +73,7 @@ impl<A> Client<A> {
             }
             _ => {}
         }
-        // What the server does by itself is no news to those who did not ask for it.
+        // Where no user has asked for `/`, nobody is told that the server has joined it.
         packet.kind == Kind::Connect && !self.asked_for_root()
     }
 

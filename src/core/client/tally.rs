@@ -1,4 +1,4 @@
-//! What was dropped.
+//! What was dropped, and what made no sense.
 
 /// What was dropped, since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -8,4 +8,24 @@ pub(crate) struct Tally {
     pub(crate) ignored: usize,
     /// Outgoing events that gave way to newer ones, or that the server would not take.
     pub(crate) dropped: usize,
+}
+
+/// Which packets make no sense. A line of the log tells the first of each kind in a session; what a
+/// server repeats is counted only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Nonsense {
+    /// A packet for a namespace that nobody has asked for.
+    UnknownNamespace,
+    /// An acknowledgement that nobody waits for.
+    UnknownAck,
+    /// An event of a namespace that is not joined.
+    StrayEvent,
+    /// More events before the answer to CONNECT than can be kept.
+    EarlyEvent,
+    /// A CONNECT for a namespace that is joined, or that nobody has asked for in this session.
+    StrayConnect,
+    /// A refusal or a DISCONNECT for a namespace that is not joined.
+    StrayRefusal,
+    /// A second Engine.IO handshake.
+    SecondHandshake,
 }

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::core::time::Timestamp;
 
-use crate::core::ids::LinkId;
-use crate::core::ids::NamespaceId;
+use crate::core::ids::{LinkId, NamespaceId};
 
 /// The things that wait for a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -49,7 +49,7 @@ impl Engine {
             MainLink { id: link, transport: Transport::WebSocket, writing: false, polling: false };
         self.notices.push_back(Notice::Upgraded(link));
         if self.state == SessionState::Closing {
-            // On a WebSocket the close frame says it.
+            // A WebSocket ends by a close frame. Only long-polling has a close packet.
             self.queue.retain(|packet| *packet != Packet::Close);
         }
     }
@@ -59,7 +59,7 @@ impl Engine {
         let Some(link) = self.upgrade.take_link() else { return };
         self.notices.push_back(Notice::Stop(link));
         self.notices.push_back(Notice::UpgradeFailed(error));
-        // The old link may have come to rest for nothing.
+        // The old link may have stopped for the move: it goes on.
         self.notices.push_back(Notice::Wake(self.main.id));
     }
 }

@@ -77,7 +77,8 @@ impl Heartbeat {
 
     /// The deadline passed.
     pub(super) fn expire(&mut self, now: Timestamp) -> Beat {
-        // A device that was asleep for so long did not ping in time: the server has given it up.
+        // The device was suspended for so long that the server has missed its ping and has given
+        // the session up.
         let overdue = now >= self.deadline + self.timeout;
         if self.kind == Beats::ServerPings || self.waiting || overdue {
             return Beat::Lost;

@@ -7,7 +7,6 @@ use crate::error::{Error, ErrorKind, Stage};
 use crate::event::status::DisconnectReason;
 use crate::proto::handshake::Handshake;
 use crate::proto::packet::Packet;
-use crate::sync::lock::log_later;
 
 impl Engine {
     pub(super) fn received_on_main(&mut self, packet: Packet, now: Timestamp) {
@@ -58,8 +57,7 @@ impl Engine {
 
     fn on_open(&mut self, json: &str, now: Timestamp) {
         if self.handshake.is_some() {
-            log_later!(Warn, "a second Engine.IO handshake is ignored");
-            self.notices.push_back(Notice::Ignored);
+            self.notices.push_back(Notice::SecondHandshake);
             return;
         }
         let handshake = match Handshake::from_json(json) {

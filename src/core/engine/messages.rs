@@ -42,8 +42,8 @@ pub(crate) enum Notice {
     Stop(LinkId),
     /// Packets were written: there is room in the queue.
     Room,
-    /// A packet came that makes no sense here.
-    Ignored,
+    /// A second handshake came, and was ignored.
+    SecondHandshake,
     /// The session ended.
     Closed(DisconnectReason, Option<Error>),
 }
@@ -68,4 +68,16 @@ pub(crate) enum Work {
     Finish,
     /// End: the session has left this link.
     Stop,
+}
+
+/// What the reader of long-polling has to do.
+#[cfg(any(feature = "polling", test))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PollTurn {
+    /// Send the next request.
+    Now,
+    /// Nothing now; there will be a wake-up.
+    Wait,
+    /// End: there is no such session any more.
+    End,
 }

@@ -19,6 +19,8 @@ mod upgrade;
 use std::collections::VecDeque;
 
 use self::heartbeat::{Beat, Heartbeat};
+#[cfg(any(feature = "polling", test))]
+pub(crate) use self::messages::PollTurn;
 pub(crate) use self::messages::{Loss, Notice, SessionState, Work};
 use self::upgrade::{Upgrade, UpgradeStep};
 use crate::core::ids::LinkId;
@@ -38,7 +40,7 @@ pub(crate) struct Engine {
     dialect: &'static dyn Dialect,
     /// How far the attempt to connect has come.
     reached: Reached,
-    /// Whether what it is written in is not settled, though the server has answered.
+    /// The server has answered, and its answer did not tell which revision it speaks.
     doubtful: bool,
     main: MainLink,
     upgrade: Upgrade,
@@ -55,13 +57,13 @@ pub(crate) struct Engine {
 
 /// The link that carries the session.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct MainLink {
-    pub(super) id: LinkId,
-    pub(super) transport: Transport,
+struct MainLink {
+    id: LinkId,
+    transport: Transport,
     /// A batch is with the writer.
-    pub(super) writing: bool,
+    writing: bool,
     /// The reader of long-polling is inside a request, or entitled to one.
-    pub(super) polling: bool,
+    polling: bool,
 }
 
 impl Engine {
@@ -99,7 +101,7 @@ impl Engine {
         self.dialect
     }
 
-    /// The server's first answer did not tell what the session is written in.
+    /// The server's first answer did not tell which revision it speaks.
     pub(crate) fn doubt(&mut self) {
         self.doubtful = true;
     }
@@ -108,8 +110,8 @@ impl Engine {
         self.doubtful
     }
 
-    /// Whether the session may be written in what the server does not speak: only the handshakes of
-    /// current servers leave no doubt.
+    /// Whether the server may speak another revision than the session is written in: a handshake
+    /// without `maxPayload`, as servers before 4.5 send it, does not tell.
     pub(crate) fn may_be_mistaken(&self) -> bool {
         self.handshake.as_ref().is_some_and(|handshake| handshake.max_payload.is_none())
     }
@@ -170,7 +172,7 @@ impl Engine {
         self.state == SessionState::Open
             && self.queue.is_empty()
             && !self.main.writing
-            && !self.upgrade.holds_writes()
+            && !self.upgrade.holds_old_link()
     }
 
     /// When to call [`Engine::expire`].
@@ -207,8 +209,8 @@ impl Engine {
         }
     }
 
-    /// Whether the server takes messages of this size. One that it does not take would cost the
-    /// connection.
+    /// Whether the server takes messages of this size: it closes the connection of a client that
+    /// sends a larger one.
     pub(crate) fn check_size(&self, packets: &VecDeque<Packet>) -> Result<()> {
         let limit = self.handshake.as_ref().and_then(|handshake| handshake.max_payload);
         let largest = packets.iter().map(|packet| self.size_on_the_way(packet)).max().unwrap_or(0);
@@ -282,7 +284,7 @@ impl Engine {
         if self.main.id != link || self.state == SessionState::Closed {
             return Work::Stop;
         }
-        if self.main.writing || self.upgrade.holds_writes() || !self.may_write() {
+        if self.main.writing || self.upgrade.holds_old_link() || !self.may_write() {
             return Work::Wait;
         }
         if self.pong_due {
@@ -315,16 +317,15 @@ impl Engine {
         self.move_over();
     }
 
-    /// The reader of long-polling asks whether to send the next request. `false`: wait for a
-    /// wake-up.
-    #[cfg_attr(not(feature = "polling"), allow(dead_code))]
-    pub(crate) fn may_poll(&mut self, link: LinkId) -> bool {
+    /// The reader of long-polling asks whether to send the next request.
+    #[cfg(any(feature = "polling", test))]
+    pub(crate) fn request_poll(&mut self, link: LinkId) -> PollTurn {
         if self.main.id != link {
-            return false;
+            return PollTurn::Wait;
         }
-        self.main.polling = !self.upgrade.holds_polls();
+        self.main.polling = !self.upgrade.holds_old_link();
         self.move_over();
-        self.main.id == link && self.main.polling
+        if self.main.polling { PollTurn::Now } else { PollTurn::Wait }
     }
 
     /// Closes in good order: first all that is queued is written.
@@ -339,7 +340,7 @@ impl Engine {
             SessionState::Opening => self.state = SessionState::Closing,
             SessionState::Open => {
                 self.state = SessionState::Closing;
-                if !self.upgrade.holds_writes() {
+                if !self.upgrade.holds_old_link() {
                     self.abandon_upgrade(Error::new(ErrorKind::Disconnected, "session closed"));
                 }
                 self.say_goodbye();
@@ -389,7 +390,7 @@ impl Engine {
         }
         self.state = SessionState::Closed;
         if self.main.transport == Transport::Polling {
-            // The farewell is out; the poll that still waits has no answer of interest.
+            // The close packet is written. The poll under way is cut short: its answer is not needed.
             self.notices.push_back(Notice::Stop(self.main.id));
         }
         self.notices.push_back(Notice::Closed(DisconnectReason::ForcedClose, None));
@@ -404,7 +405,7 @@ impl Engine {
     }
 
     fn wake_writer(&mut self) {
-        if !self.main.writing && !self.upgrade.holds_writes() {
+        if !self.main.writing && !self.upgrade.holds_old_link() {
             self.notices.push_back(Notice::Wake(self.main.id));
         }
     }
@@ -415,7 +416,7 @@ impl Engine {
             Packet::Text(text) => text.as_frame().len(),
             Packet::Binary(bytes) => match self.main.transport {
                 Transport::WebSocket => bytes.len(),
-                // In base64, with a letter in front.
+                // As base64, after the letter `b`.
                 Transport::Polling => bytes.len().div_ceil(3).saturating_mul(4).saturating_add(1),
             },
             _ => 1,

@@ -1,13 +1,22 @@
 //! The move of a session from long-polling to WebSocket.
 //!
 //! ```text
-//!  None ──probe──▶ Dialing ──connected──▶ Greeting ──2probe written, 3probe read──▶ Pausing
-//!                                                                                     │
-//!  None ◀──"5" written── Leaving ◀── the last poll and the last POST are answered ◀───┘
+//!  None ──probe()──▶ Dialing ──connected──▶ Greeting ──"2probe" handed out──▶ Probing
+//!                                                                                │
+//!                                                                         "3probe" read
+//!                                                                                ▼
+//!  None ◀──"5" written── Telling ◀──"5" handed out── Leaving ◀──old link rests── Pausing
 //! ```
 //!
-//! From `Pausing` on the old link takes no new work; what is sent meanwhile waits for the new link.
-//! A failure at any point before `Leaving` gives the session back to the old link.
+//! Up to `Probing` the old link works as if there were no upgrade. From `Pausing` on it takes no new
+//! work: it rests once its last poll and its last POST are answered, and what is sent meanwhile is
+//! held for the new link.
+//!
+//! The upgrade fails when the new link is lost, when its time is up, or when the server says on it
+//! what it should not. In each state the session then goes back to the old link, which polls again
+//! and writes what was held. A session that is being closed does so too, up to its farewell. In
+//! `Telling` nobody knows whether the server has read the `5`. Where it has not, the session goes
+//! on. Where it has, it refuses the next request of the old link, and the session ends with that.
 
 use std::collections::VecDeque;
 
@@ -63,14 +72,9 @@ impl Upgrade {
         link
     }
 
-    /// Whether writes wait for the new link.
-    pub(super) fn holds_writes(&self) -> bool {
+    /// Whether the old link takes no new work: it neither writes nor polls again.
+    pub(super) fn holds_old_link(&self) -> bool {
         matches!(self, Self::Pausing(_) | Self::Leaving(_) | Self::Telling(_))
-    }
-
-    /// Whether the old link must not poll again.
-    pub(super) fn holds_polls(&self) -> bool {
-        self.holds_writes()
     }
 
     /// The WebSocket is open. `true` when the probe can be written.
@@ -109,7 +113,8 @@ impl Upgrade {
                 *self = Self::Pausing(link);
                 UpgradeStep::Pause
             }
-            // Only a server that knows of the move speaks here.
+            // The server writes other packets to the new link only after it has read the `5`. They may
+            // come before the writer has reported that the `5` is written.
             Self::Telling(_) => UpgradeStep::Done,
             _ => UpgradeStep::Fail("the server did not answer the probe of the new transport"),
         }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::*;
+use crate::core::load::Load;
 use crate::options::WhenFull;
 
 /// A client with room for three events of 50 bytes in all.
@@ -127,14 +128,16 @@ fn with_a_slow_session_the_sender_waits_for_room() {
     let refused = world.try_emit(root, Emit { ack: Some(9), ..emit("[3]") });
     let Err(Refused::Full(back)) = refused else { panic!("there is no room") };
     assert_eq!((back.payload.json.as_str(), back.ack), ("[3]", Some(9)));
-    assert!(!world.client.has_room_to_emit(root, 3) && !world.client.has_room_to_reply(3));
+    assert!(world.waits(root));
+    assert_eq!(world.client.fate_of_reply(root, 1, 3), Fate::Wait);
     let reply = world.run(|client, now| client.reply(root, 1, 7, payload("[]"), now));
     assert!(matches!(reply, Err(Refused::Full(_))));
 
     let rooms = world.rooms;
     world.written();
     assert!(world.rooms > rooms);
-    assert!(world.client.has_room_to_emit(root, 3));
+    assert!(matches!(world.client.fate(root, 3, false), Fate::Queued(_)));
+    assert!(matches!(world.client.fate_of_reply(root, 1, 3), Fate::Queued(_)));
     world.try_emit(root, back).unwrap();
     world.written();
     assert_eq!(world.sent(), ["42[1]", "42[2]", "420[3]"]);
@@ -145,11 +148,12 @@ fn who_waits_for_room_is_told_of_the_end_of_the_session() {
     let (mut world, root) = stuck(WhenFull::Wait);
     world.emit(root, "[1]").unwrap();
     world.emit(root, "[2]").unwrap();
-    assert!(!world.client.has_room_to_emit(root, 3));
+    assert!(world.waits(root));
     let rooms = world.rooms;
     world.drop_link();
     assert!(world.rooms > rooms);
-    assert!(world.client.has_room_to_emit(root, 3) && world.client.has_room_to_reply(3));
+    assert!(matches!(world.client.fate(root, 3, false), Fate::Queued(_)));
+    assert_eq!(world.client.fate_of_reply(root, 1, 3), Fate::Refused);
     world.emit(root, "[3]").unwrap();
     assert_eq!(world.client.namespace(root).buffered().packets, 1);
 }
@@ -325,4 +329,125 @@ fn clearing_the_send_buffer_fails_what_was_in_it() {
     assert_eq!(world.log(), ["ack 1 failed: disconnected"]);
     world.advance(SECOND);
     assert_eq!(world.log(), Vec::<String>::new());
+}
+
+/// A client with room for three events: `/` is joined, and the buffer is full with those of a
+/// namespace that is not.
+fn beside_a_full_buffer(policy: WhenFull) -> (World, NamespaceId) {
+    let mut world = small(policy);
+    let root = world.join("/");
+    let refused = world.connect("/refused");
+    world.receive("44/refused,\"no\"");
+    for ack in 0..3 {
+        world.emit_with_ack(refused, "[0]", ack, None).unwrap();
+    }
+    world.log();
+    world.sent();
+    (world, root)
+}
+
+#[test]
+fn no_emit_waits_for_room_that_nothing_under_way_will_make() {
+    let (mut world, root) = beside_a_full_buffer(WhenFull::Wait);
+    world.client.set_retries(root, Some(2));
+    assert!(is_full(world.emit(root, "[1]")));
+    assert_eq!(world.client.fate(root, 3, false), Fate::Refused);
+}
+
+#[test]
+fn an_emit_waits_while_an_acknowledgement_is_awaited_that_makes_room() {
+    let mut world = small(WhenFull::Wait);
+    let (root, other) = (world.join("/"), world.join("/other"));
+    for id in [root, other] {
+        world.client.set_retries(id, Some(2));
+    }
+    for _ in 0..3 {
+        world.emit(other, "[0]").unwrap();
+    }
+    assert!(world.waits(root));
+    world.receive("43/other,0[]");
+    assert!(!world.waits(root));
+    world.emit(root, "[1]").unwrap();
+    assert!(world.waits(root));
+    // What the other namespace keeps stays where it is; but this one has a try of its own.
+    world.receive("41/other,");
+    assert!(world.waits(root));
+    world.receive("430[]");
+    assert!(!world.waits(root));
+    world.emit(root, "[2]").unwrap();
+    world.emit(root, "[3]").unwrap_err();
+    let told = world.told;
+    world.run(|client, _| client.set_retries(root, None));
+    assert!(world.told > told && !world.waits(root));
+}
+
+#[test]
+fn who_waits_is_told_of_the_room_that_a_time_limit_makes() {
+    let mut world = small(WhenFull::Wait);
+    let root = world.join("/");
+    world.client.set_retries(root, Some(2));
+    world.emit(root, "[0]").unwrap();
+    let other = world.connect("/other");
+    for ack in 0..2 {
+        world.emit_with_ack(other, "[1]", ack, Some(SECOND)).unwrap();
+    }
+    assert!(world.waits(root));
+    let rooms = world.rooms;
+    world.advance(SECOND);
+    assert!(world.rooms > rooms && !world.waits(root));
+}
+
+#[test]
+fn who_waits_is_told_of_the_room_that_retries_leave_when_they_are_switched_off() {
+    let mut world = small(WhenFull::Wait);
+    let (root, other) = (world.join("/"), world.join("/other"));
+    for id in [root, other] {
+        world.client.set_retries(id, Some(2));
+    }
+    for _ in 0..3 {
+        world.emit(other, "[0]").unwrap();
+    }
+    assert!(world.waits(root));
+    let rooms = world.rooms;
+    world.run(|client, _| client.set_retries(other, None));
+    assert!(world.rooms > rooms && !world.waits(root));
+}
+
+#[test]
+fn the_oldest_gives_way_whichever_namespace_it_is_of() {
+    let (mut world, root) = beside_a_full_buffer(WhenFull::DropOldest);
+    world.slow = true;
+    for number in 0..4 {
+        world.emit(root, &format!("[{number}]")).unwrap();
+    }
+    assert_eq!(
+        world.log(),
+        ["ack 0 failed: buffer full", "ack 1 failed: buffer full", "ack 2 failed: buffer full"]
+    );
+    world.emit(root, "[4]").unwrap();
+    world.written();
+    assert_eq!(world.sent(), ["42[0]", "42[2]", "42[3]", "42[4]"]);
+}
+
+#[test]
+fn the_oldest_gives_way_among_retries_and_the_one_under_way_last() {
+    let mut world = small(WhenFull::DropOldest);
+    let root = world.join("/");
+    world.client.set_retries(root, Some(2));
+    for ack in 0..5 {
+        world.emit_with_ack(root, &format!("[{ack}]"), ack, None).unwrap();
+    }
+    assert_eq!(world.news()[1..], ["ack 1 failed: buffer full", "ack 2 failed: buffer full"]);
+    let long = format!("[\"{}\"]", "x".repeat(100));
+    world.emit_with_ack(root, &long, 5, None).unwrap();
+    assert_eq!(
+        world.news(),
+        ["ack 3 failed: buffer full", "ack 4 failed: buffer full", "ack 0 failed: buffer full"]
+    );
+    assert_eq!(world.sent(), ["420[0]".to_owned(), format!("421{long}")]);
+    world.receive("430[\"late\"]");
+    assert_eq!(world.news(), Vec::<String>::new());
+    world.receive("431[]");
+    assert_eq!(world.news(), ["ack 5: []"]);
+    assert_eq!(world.client.namespace(root).buffered(), Load::default());
 }

@@ -213,7 +213,7 @@ fn no_session_outlives_its_threads() {
     let (mut world, _) = World::joined();
     world.end(LinkId(1));
     assert_eq!(world.news(), ["/: disconnect transport close"]);
-    assert_eq!(world.client.cycle, Cycle::Waiting);
+    assert_eq!(world.client.cycle(), Cycle::Waiting);
 }
 
 #[test]
@@ -235,7 +235,7 @@ fn each_end_has_its_reason() {
         assert_eq!(world.news()[0], format!("/: disconnect {reason}"));
         assert_eq!(world.alive(), []);
         let again = !matches!(reason, "io server disconnect" | "forced close");
-        assert_eq!(world.client.cycle == Cycle::Waiting, again, "{reason}");
+        assert_eq!(world.client.cycle() == Cycle::Waiting, again, "{reason}");
     }
     let (mut world, _) = World::joined();
     world.lose(LinkId(1), Loss::Failed(Error::new(ErrorKind::Transport, "reset")));
@@ -369,7 +369,7 @@ fn late_voices_of_a_dead_link_are_not_heard() {
     world.run(|client, now| client.connected(LinkId(1), now));
     world.run(|client, now| client.ended(LinkId(1), now));
     assert_eq!(world.run(|client, now| client.take(LinkId(1), now)), Work::Stop);
-    assert_eq!(world.run(|client, now| client.may_poll(LinkId(1), now)), None);
+    assert_eq!(world.run(|client, now| client.request_poll(LinkId(1), now)), PollTurn::End);
     assert_eq!(world.log(), Vec::<String>::new());
     assert_eq!(world.client.namespace(root).phase, Phase::Joined);
 }

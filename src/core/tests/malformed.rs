@@ -1,5 +1,6 @@
 //! What no server should send.
 
+use super::logged::logged;
 use super::*;
 
 /// What the loss of the session is told as.
@@ -161,4 +162,96 @@ fn what_makes_no_sense_in_an_open_session_is_ignored() {
     }
     assert_eq!(world.log(), Vec::<String>::new());
     assert_eq!(world.alive(), [LinkId(1)]);
+}
+
+/// What a session logs of a packet that comes a hundred times, and how often it was counted.
+fn repeated(world: &mut World, packet: &str) -> (Vec<String>, usize) {
+    let before = world.client.tally().ignored;
+    let lines = logged(|| {
+        for _ in 0..100 {
+            world.receive(packet);
+        }
+    });
+    (lines, world.client.tally().ignored - before)
+}
+
+#[test]
+fn repeated_nonsense_is_one_line_of_the_log_in_each_session() {
+    for packet in ["42/x,[\"a\"]", "4399[]", "0{}", "40{\"sid\":\"x\"}"] {
+        let (mut world, _) = World::joined();
+        for session in 0..2 {
+            let (lines, ignored) = repeated(&mut world, packet);
+            assert_eq!((lines.len(), ignored), (1, 100), "{packet}, {session}: {lines:?}");
+            world.drop_link();
+            world.advance_to_deadline();
+            world.open();
+            world.receive("40{\"sid\":\"b\"}");
+        }
+    }
+}
+
+#[test]
+fn events_that_cannot_be_kept_are_one_line_of_the_log() {
+    let mut world = World::with(|options| {
+        options.limits = options.limits.clone().receive_events(3);
+    });
+    world.connect("/");
+    world.open();
+    let (lines, ignored) = repeated(&mut world, "42[\"early\"]");
+    assert_eq!((lines.len(), ignored), (1, 97), "{lines:?}");
+    world.receive("44\"no\"");
+
+    let (mut world, root) = World::joined();
+    world.join("/other");
+    world.disconnect(root);
+    let (lines, ignored) = repeated(&mut world, "42[\"late\"]");
+    assert_eq!((lines.len(), ignored), (1, 100), "{lines:?}");
+    for packet in ["44\"no\"", "41"] {
+        let (lines, ignored) = repeated(&mut world, packet);
+        assert_eq!((lines.len(), ignored), (0, 100), "{packet}: {lines:?}");
+    }
+}
+
+#[test]
+fn a_line_of_the_log_is_short_whatever_the_name_of_the_namespace() {
+    let (mut world, _) = World::joined();
+    let (lines, _) = repeated(&mut world, &format!("42/{},[\"a\"]", "\u{1b}x".repeat(10_000)));
+    assert!(lines.len() == 1 && lines[0].len() < 500 && !lines[0].contains('\u{1b}'), "{lines:?}");
+}
+
+/// What is told of a refusal with this JSON.
+fn refused_with(json: &str) -> Error {
+    let mut world = World::new();
+    world.connect("/");
+    world.open();
+    world.receive(&format!("44{json}"));
+    world.error.expect("a refusal")
+}
+
+#[test]
+fn the_message_of_a_refusal_is_raw_and_bounded() {
+    let error = refused_with(r#"{"message":"no\nway","data":{"code":7}}"#);
+    assert_eq!((error.message(), error.data()), ("no\nway", Some(r#"{"code":7}"#)));
+    assert_eq!(error.to_string(), r"refused by the server: no\nway");
+
+    for json in ["{\"message\":\"LONG\"}", "\"LONG\""] {
+        for (length, kept) in [(512, 512), (513, 515), (500_000, 515)] {
+            let error = refused_with(&json.replace("LONG", &"x".repeat(length)));
+            assert_eq!(error.message().len(), kept, "{json} {length}");
+            assert_eq!(error.message().ends_with('…'), length > 512);
+        }
+        let error = refused_with(&json.replace("LONG", &"€".repeat(500)));
+        assert_eq!(error.message(), "€".repeat(170) + "…");
+    }
+}
+
+#[test]
+fn the_data_of_a_refusal_is_kept_whole_or_not_at_all() {
+    let data = |length: usize| format!("\"{}\"", "x".repeat(length - 2));
+    for (length, is_kept) in [(16 * 1024, true), (16 * 1024 + 1, false)] {
+        let data = data(length);
+        let error = refused_with(&format!("{{\"message\":\"no\",\"data\":{data}}}"));
+        assert_eq!(error.data(), is_kept.then_some(data.as_str()));
+        assert_eq!(error.hint().is_none(), is_kept, "{error}");
+    }
 }

@@ -4,7 +4,9 @@ mod acks;
 mod backoff;
 mod buffers;
 mod closing;
+mod engine;
 mod heartbeat;
+mod logged;
 mod malformed;
 mod namespaces;
 mod random;
@@ -16,11 +18,10 @@ mod upgrade;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::client::{Client, Emit, Output, Refused};
-use super::engine::{Loss, Work};
+use super::client::{Client, Emit, Fate, Output, Refused};
+use super::engine::{Loss, PollTurn, Work};
 use super::time::Timestamp;
-use crate::core::ids::LinkId;
-use crate::core::ids::NamespaceId;
+use crate::core::ids::{LinkId, NamespaceId};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::status::{ManagerEvent, Status};
 use crate::options::{ManagerOptions, Transport};
@@ -50,10 +51,14 @@ struct World {
     /// How many sessions were begun.
     sessions: usize,
     log: Vec<String>,
+    /// Why an attempt to connect or to join failed, the last time.
+    error: Option<Error>,
     /// The questions for credentials.
     asked: Vec<(NamespaceId, u32)>,
     /// How often those who wait were told to look again.
     rooms: usize,
+    /// How often they were told anything.
+    told: usize,
     /// Writes are finished by [`World::written`] only.
     slow: bool,
     /// Transports that are to close in good order do not.
@@ -102,8 +107,10 @@ impl World {
             last_link: LinkId(0),
             sessions: 0,
             log: Vec::new(),
+            error: None,
             asked: Vec::new(),
             rooms: 0,
+            told: 0,
             slow: false,
             stubborn: false,
             dialect: V4_DIALECT,
@@ -257,6 +264,11 @@ impl World {
         self.run(|client, now| client.emit(id, emit, now))
     }
 
+    /// Whether an event of three bytes waits for room now.
+    fn waits(&self, id: NamespaceId) -> bool {
+        self.client.fate(id, 3, false) == Fate::Wait
+    }
+
     fn disconnect(&mut self, id: NamespaceId) {
         self.run(|client, now| client.disconnect(id, now));
     }
@@ -332,10 +344,10 @@ impl World {
     fn step(&mut self, link: LinkId) -> bool {
         let Some(wire) = self.links.get_mut(&link) else { return false };
         if wire.transport == Transport::Polling && wire.reader_awake && !wire.polling {
-            match self.client.may_poll(link, self.now) {
-                None => self.finish(link),
-                Some(permitted) => {
-                    wire.polling = permitted;
+            match self.client.request_poll(link, self.now) {
+                PollTurn::End => self.finish(link),
+                turn => {
+                    wire.polling = turn == PollTurn::Now;
                     wire.reader_awake = false;
                 }
             }
@@ -374,6 +386,8 @@ impl World {
     }
 
     fn obey(&mut self, output: Output<u32>) {
+        let tells = matches!(output, Output::Room | Output::Status { .. } | Output::Manager(_));
+        self.told += usize::from(tells);
         match output {
             Output::Dial { link, transport, upgrade } => {
                 self.sessions += usize::from(upgrade.is_none());
@@ -407,6 +421,9 @@ impl World {
                 self.log.push(format!("{}: event {}", self.name(namespace), packet.data()));
             }
             Output::Status { namespace, status } => {
+                if let Status::ConnectError(error) = &status {
+                    self.error = Some(error.clone());
+                }
                 self.log.push(format!("{}: {}", self.name(namespace), describe(&status)));
             }
             Output::Manager(event) => self.log.push(format!("manager: {}", news(&event))),

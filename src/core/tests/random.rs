@@ -8,6 +8,7 @@ use proptest::sample::{Index, select};
 
 use super::*;
 use crate::core::client::namespace::Auth;
+use crate::core::engine::Engine;
 use crate::options::WhenFull;
 use crate::proto::dialect::choice::V3_DIALECT;
 
@@ -120,6 +121,27 @@ fn input() -> impl Strategy<Value = Input> {
     ]
 }
 
+/// What fills queues: memberships that last, and much that is emitted.
+fn filling() -> impl Strategy<Value = Input> {
+    let namespace = || 0..NAMESPACES.len();
+    let emit = (namespace(), any::<bool>()).prop_map(|(namespace, ack)| Input::Emit {
+        namespace,
+        ack,
+        timeout: None,
+        volatile: false,
+    });
+    prop_oneof![
+        4 => namespace().prop_map(Input::Connect),
+        1 => namespace().prop_map(Input::Disconnect),
+        12 => emit,
+        4 => any::<Index>().prop_map(Input::Handshake),
+        8 => (any::<Index>(), select(&PACKETS[..12])).prop_map(|(link, text)| Input::Receive(link, text)),
+        1 => any::<Index>().prop_map(Input::Written),
+        1 => any::<bool>().prop_map(Input::Slow),
+        1 => Just(Input::Auth(true)),
+    ]
+}
+
 fn options() -> impl Strategy<Value = ManagerOptions> {
     let transports = select(vec![
         vec![Transport::WebSocket],
@@ -152,6 +174,10 @@ struct Account {
     /// The acknowledgements that were taken on.
     awaited: BTreeSet<u32>,
     resolved: BTreeMap<u32, usize>,
+    /// Who would have to wait for room, by namespace, when it was last looked at.
+    waiting: Vec<bool>,
+    /// How often those who wait had been told something by then.
+    told: usize,
 }
 
 impl Account {
@@ -161,7 +187,16 @@ impl Account {
         let ids: Vec<_> = NAMESPACES.iter().map(|name| world.client.namespace_id(name)).collect();
         world.client.set_auth(ids[2], Auth::Ask, world.now);
         world.client.set_retries(ids[3], Some(1));
-        Self { world, ids, next: 0, awaited: BTreeSet::new(), resolved: BTreeMap::new() }
+        let waiting = vec![false; ids.len()];
+        Self {
+            world,
+            ids,
+            next: 0,
+            awaited: BTreeSet::new(),
+            resolved: BTreeMap::new(),
+            waiting,
+            told: 0,
+        }
     }
 
     fn link(&self, index: Index) -> LinkId {
@@ -286,6 +321,36 @@ impl Account {
         if self.world.client.engine().is_none() {
             assert!(self.ids.iter().all(|id| self.world.client.namespace(*id).status().is_none()));
         }
+        self.check_wakes();
+    }
+
+    /// Nobody waits for room who does not know that there is none to wait for any more.
+    fn check_wakes(&mut self) {
+        let waiting: Vec<bool> = self.ids.iter().map(|id| self.world.waits(*id)).collect();
+        let told = std::mem::replace(&mut self.told, self.world.told);
+        let before = std::mem::replace(&mut self.waiting, waiting);
+        for (before, now) in before.into_iter().zip(&self.waiting) {
+            assert!(!before || *now || self.told > told, "somebody waits and is not told");
+        }
+    }
+
+    /// Brings all that is under way to its end: what is written, polled and awaited.
+    fn finish_what_is_under_way(&mut self) {
+        self.world.slow = false;
+        self.world.stubborn = false;
+        for link in self.world.alive() {
+            self.world.written_on(link);
+        }
+        let main = self.world.client.engine().map(Engine::main_link);
+        let Some(main) = main.filter(|link| self.world.links.contains_key(link)) else { return };
+        let tries = self.written().values().map(Vec::len).sum::<usize>();
+        self.world.receive_on(main, &["6"]);
+        for name in NAMESPACES {
+            let head = if name == "/" { "43".to_owned() } else { format!("43{name},") };
+            for number in 0..=tries {
+                self.world.receive_on(main, &[&format!("{head}{number}[]")]);
+            }
+        }
     }
 
     /// What was written, by session and namespace.
@@ -305,6 +370,34 @@ impl Account {
 }
 
 proptest! {
+    #[test]
+    fn an_emit_waits_only_where_something_under_way_makes_room(
+        options in options(),
+        inputs in prop_oneof![vec(filling(), 0..150), vec(input(), 0..150)],
+        retries in any::<bool>(),
+    ) {
+        let mut account = Account::new(options);
+        account.world.client.change_options(|options| {
+            options.limits = options.limits.clone().when_send_full(WhenFull::Wait);
+        });
+        if retries {
+            for id in account.ids.clone() {
+                account.world.client.set_retries(id, Some(1));
+            }
+        }
+        for input in &inputs {
+            account.apply(input);
+        }
+        // As much as there can be: what is queued, and a try after the other.
+        for _ in 0..20 {
+            account.finish_what_is_under_way();
+        }
+        account.check();
+        for id in &account.ids {
+            prop_assert!(!account.world.waits(*id));
+        }
+    }
+
     #[test]
     fn any_inputs_in_any_order_end_well(options in options(), inputs in vec(input(), 0..150)) {
         let mut account = Account::new(options);

@@ -117,3 +117,38 @@ fn a_recovery_with_more_events_than_can_be_held_is_none() {
     world.receive("40{\"sid\":\"a\",\"pid\":\"private\"}");
     assert_eq!(world.log(), ["/: connect a recovered"]);
 }
+
+#[test]
+fn a_name_of_the_session_that_is_too_long_is_not_kept() {
+    for (length, is_kept) in [(256, true), (257, false)] {
+        let mut world = World::new();
+        world.connect("/");
+        world.open();
+        let pid = "p".repeat(length);
+        world.receive(&format!("40{{\"sid\":\"a\",\"pid\":\"{pid}\"}}"));
+        world.receive("42[\"m\",\"offset\"]");
+        world.sent();
+        let [connect] = &reconnect(&mut world)[..] else { panic!("one CONNECT") };
+        assert_eq!(connect.contains(&pid), is_kept, "{connect}");
+        assert_eq!(connect == "40", !is_kept, "{connect}");
+    }
+}
+
+#[test]
+fn an_offset_that_is_too_long_ends_the_recovery_and_not_the_connection() {
+    let (mut world, _) = recoverable();
+    world.receive("42[\"m\",\"first\"]");
+    world.receive(&format!("42[\"m\",\"{}\"]", "x".repeat(256)));
+    world.receive("42[\"m\",\"second\"]");
+    assert_eq!(reconnect(&mut world), ["40{\"pid\":\"private\",\"offset\":\"second\"}"]);
+
+    world.receive("40{\"sid\":\"a\",\"pid\":\"private\"}");
+    world.receive(&format!("42[\"m\",\"{}\"]", "x".repeat(1_000_000)));
+    world.receive("42[\"m\",\"third\"]");
+    // Something may be missing that the server cannot tell from this offset.
+    assert_eq!(reconnect(&mut world), ["40"]);
+    world.receive("40{\"sid\":\"b\",\"pid\":\"next\"}");
+    assert_eq!(world.log(), ["/: connect b"]);
+    world.receive("42[\"m\",\"fourth\"]");
+    assert_eq!(reconnect(&mut world), ["40{\"pid\":\"next\",\"offset\":\"fourth\"}"]);
+}

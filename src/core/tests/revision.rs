@@ -151,6 +151,60 @@ fn a_revision_that_is_given_is_not_doubted() {
     assert_eq!(world.alive(), []);
 }
 
+/// Whether the last error says that the revision may be mistaken.
+fn hints_at_the_revision(world: &mut World) -> bool {
+    let error = world.error.take().expect("an attempt that failed");
+    error.hint().is_some_and(|hint| hint.contains("Builder::revision"))
+}
+
+#[test]
+fn an_attempt_without_an_answer_is_doubtful_only_where_the_first_answer_left_a_doubt() {
+    let first_answers: [(fn(&mut Client<u32>, LinkId), bool); 4] = [
+        (|_, _| (), false),
+        (|client, link| client.doubt(link), true),
+        (|client, _| client.doubt(LinkId(99)), false),
+        (
+            |client, link| {
+                client.doubt(link);
+                client.settle(link, V4_DIALECT);
+            },
+            false,
+        ),
+    ];
+    for (number, (answer, hinted)) in first_answers.into_iter().enumerate() {
+        let mut world = World::new();
+        world.connect("/");
+        world.connected();
+        world.run(|client, _| answer(client, LinkId(1)));
+        world.advance(Duration::from_secs(20));
+        assert_eq!(hints_at_the_revision(&mut world), hinted, "{number}");
+    }
+}
+
+#[test]
+fn a_connect_without_an_answer_hints_at_the_revision_unless_the_handshake_tells_it() {
+    for (max_payload, hinted) in [(None, true), (Some(1_000_000), false)] {
+        let mut world = World::new();
+        world.handshake.max_payload = max_payload;
+        world.connect("/");
+        world.open();
+        world.advance(Duration::from_secs(20));
+        assert_eq!(hints_at_the_revision(&mut world), hinted);
+    }
+}
+
+#[test]
+fn a_root_that_nobody_asked_for_tells_an_old_server_unless_the_handshake_tells_a_new_one() {
+    for (max_payload, sessions) in [(None, 2), (Some(1_000_000), 1)] {
+        let mut world = World::new();
+        world.handshake.max_payload = max_payload;
+        world.connect("/a");
+        world.open();
+        world.receive("40");
+        assert_eq!(world.sessions, sessions);
+    }
+}
+
 impl World {
     /// Connects `/` to an old server.
     fn join_old(&mut self) -> NamespaceId {

@@ -16,17 +16,20 @@ enum Milestone {
     PausingPost,
     /// The old link still polls.
     PausingPoll,
+    /// The old link rests; the writer of the new link is still busy with the probe.
+    Leaving,
     /// The message to the server is with the writer of the new link.
     Telling,
     Done,
 }
 
-const MILESTONES: [Milestone; 7] = [
+const MILESTONES: [Milestone; 8] = [
     Milestone::Dialing,
     Milestone::Greeting,
     Milestone::Probing,
     Milestone::PausingPost,
     Milestone::PausingPoll,
+    Milestone::Leaving,
     Milestone::Telling,
     Milestone::Done,
 ];
@@ -45,7 +48,9 @@ fn upgrading(to: Milestone) -> (World, NamespaceId) {
         world.connected();
     }
     if to >= Milestone::Probing {
-        world.written_on(WEBSOCKET);
+        if to != Milestone::Leaving {
+            world.written_on(WEBSOCKET);
+        }
         assert_eq!(world.sent_on(WEBSOCKET), ["2probe"]);
     }
     if to == Milestone::PausingPost {
@@ -58,6 +63,11 @@ fn upgrading(to: Milestone) -> (World, NamespaceId) {
     }
     if to == Milestone::PausingPost {
         world.receive_on(POLLING, &["6"]);
+    }
+    if to == Milestone::Leaving {
+        world.receive_on(POLLING, &["6"]);
+        assert_eq!(world.sent_on(WEBSOCKET), Vec::<String>::new());
+        assert!(!world.links[&POLLING].polling);
     }
     if to >= Milestone::Telling {
         world.receive_on(POLLING, &["6"]);
@@ -153,7 +163,7 @@ fn a_wrong_answer_to_the_probe_closes_the_websocket() {
 
 #[test]
 fn a_server_that_speaks_out_of_turn_on_the_new_link_is_no_upgrade() {
-    for step in [Milestone::PausingPoll, Milestone::PausingPost] {
+    for step in [Milestone::PausingPoll, Milestone::PausingPost, Milestone::Leaving] {
         let (mut world, _) = upgrading(step);
         world.receive_on(WEBSOCKET, &["3probe"]);
         flow(&mut world);
@@ -277,13 +287,29 @@ fn closing_is_cut_at_the_limit_on_the_new_link_as_well() {
 
 #[test]
 fn a_failed_upgrade_of_a_session_that_is_closed_lets_it_close_by_polling() {
-    let (mut world, root) = upgrading(Milestone::PausingPoll);
-    world.emit(root, "[\"a\"]").unwrap();
-    world.disconnect(root);
+    for step in MILESTONES.into_iter().filter(|step| *step < Milestone::Done) {
+        let (mut world, root) = upgrading(step);
+        world.emit(root, "[\"a\"]").unwrap();
+        world.disconnect(root);
+        world.lose(WEBSOCKET, Loss::Closed("gone".into()));
+        flow(&mut world);
+        flow(&mut world);
+        assert_eq!(world.sent_on(POLLING), ["42[\"a\"]", "41", "1"], "{step:?}");
+        world.assert_at_rest();
+    }
+}
+
+#[test]
+fn a_session_that_goes_back_after_the_server_knows_of_the_move_ends_with_the_next_request() {
+    let (mut world, root) = upgrading(Milestone::Telling);
+    world.emit_with_ack(root, "[\"held\"]", 1, None).unwrap();
     world.lose(WEBSOCKET, Loss::Closed("gone".into()));
-    flow(&mut world);
-    assert_eq!(world.sent_on(POLLING), ["42[\"a\"]", "41", "1"]);
-    world.assert_at_rest();
+    world.log();
+    let refusal = Error::new(ErrorKind::Transport, "400 Session ID unknown");
+    world.lose(POLLING, Loss::Failed(refusal));
+    assert_eq!(world.news(), ["/: disconnect transport error", "ack 1 failed: disconnected"]);
+    world.advance_to_deadline();
+    assert_eq!(world.sessions, 2);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::Driver;
 use super::intake::Inlet;
 use super::link::Side;
 use crate::core::client::Client;
-use crate::core::engine::{Loss, Work};
+use crate::core::engine::{Loss, PollTurn, Work};
 use crate::core::ids::LinkId;
 use crate::error::Result;
 use crate::net::http::Response;
@@ -105,18 +105,18 @@ impl Poller<'_> {
     /// Waits for the permission to poll again; `false` when the session has left this transport.
     fn may_poll(&self) -> bool {
         loop {
-            let permission = self.driver.run_with(|monitor, now| {
-                let permission = monitor.core.may_poll(self.link, now);
-                if permission == Some(false) {
+            let turn = self.driver.run_with(|monitor, now| {
+                let turn = monitor.core.request_poll(self.link, now);
+                if turn == PollTurn::Wait {
                     monitor.set_asleep(self.link, Side::Reader, true);
                 }
-                permission
+                turn
             });
-            match permission {
-                Some(true) => return true,
-                None => return false,
-                Some(false) if self.attempt.waker().is_cancelled() => return false,
-                Some(false) => self.attempt.waker().wait(),
+            match turn {
+                PollTurn::Now => return true,
+                PollTurn::End => return false,
+                PollTurn::Wait if self.attempt.waker().is_cancelled() => return false,
+                PollTurn::Wait => self.attempt.waker().wait(),
             }
         }
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{AckHandle, Driver, Monitor};
 use crate::core::client::namespace::Phase;
-use crate::core::client::{Cycle, Emit, Refused};
+use crate::core::client::{Client, Cycle, Emit, Fate, Refused};
 use crate::core::ids::NamespaceId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Reply;
@@ -23,8 +23,9 @@ impl Driver {
                 Err(Refused::Full(back)) => emit = back,
             }
             check_may_wait()?;
-            let size = emit.payload.size();
-            self.wait_until(None, |monitor| monitor.core.has_room_to_emit(namespace, size));
+            let (size, volatile) = (emit.payload.size(), emit.volatile);
+            let fate = |core: &Client<_>| core.fate(namespace, size, volatile);
+            self.wait_until(None, |monitor| fate(&monitor.core) != Fate::Wait);
         }
     }
 
@@ -162,7 +163,9 @@ impl Reply for WayBack {
             drop(ack);
             check_may_wait()?;
             let size = payload.size();
-            driver.wait_until(None, |monitor| monitor.core.has_room_to_reply(size));
+            driver.wait_until(None, |monitor| {
+                monitor.core.fate_of_reply(namespace, session, size) != Fate::Wait
+            });
         }
     }
 }

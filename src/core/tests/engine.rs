@@ -1,0 +1,92 @@
+//! One session by itself.
+
+use super::*;
+use crate::core::engine::{Engine, Notice, SessionState};
+use crate::event::status::DisconnectReason;
+use crate::proto::dialect::choice::V3_DIALECT;
+
+const MAIN: LinkId = LinkId(1);
+const STRANGE: LinkId = LinkId(9);
+const START: Timestamp = Timestamp(Duration::ZERO);
+
+/// A session that is open, by WebSocket.
+fn open() -> Engine {
+    let mut engine = Engine::new(MAIN, Transport::WebSocket, false, V4_DIALECT);
+    engine.received(MAIN, Packet::Open(World::new().handshake.to_json()), START);
+    engine
+}
+
+fn send(engine: &mut Engine) {
+    engine.send(&mut [Packet::Text("2[\"a\"]".into())].into());
+}
+
+fn has_ended(engine: &mut Engine) -> bool {
+    std::iter::from_fn(|| engine.poll_notice()).any(|notice| matches!(notice, Notice::Closed(..)))
+}
+
+#[test]
+fn the_loss_of_a_strange_link_is_no_end() {
+    let mut engine = open();
+    engine.lost(STRANGE, Loss::Closed("gone".into()));
+    assert_eq!(engine.state(), SessionState::Open);
+    assert!(!has_ended(&mut engine));
+    engine.lost(MAIN, Loss::Closed("gone".into()));
+    assert_eq!(engine.state(), SessionState::Closed);
+    assert!(has_ended(&mut engine));
+}
+
+#[test]
+fn a_session_ends_once() {
+    let mut engine = open();
+    engine.end(DisconnectReason::PingTimeout, None);
+    assert!(has_ended(&mut engine));
+    engine.lost(MAIN, Loss::Closed("gone".into()));
+    engine.end(DisconnectReason::ForcedClose, None);
+    assert!(engine.poll_notice().is_none());
+}
+
+#[test]
+fn a_strange_link_gets_nothing_to_write() {
+    let mut engine = open();
+    send(&mut engine);
+    assert_eq!(engine.take(STRANGE), Work::Stop);
+    assert!(matches!(engine.take(MAIN), Work::Write(packets) if packets.len() == 1));
+}
+
+#[test]
+fn the_link_of_a_session_that_has_ended_stops() {
+    let mut engine = open();
+    send(&mut engine);
+    engine.end(DisconnectReason::PingTimeout, None);
+    assert_eq!(engine.take(MAIN), Work::Stop);
+}
+
+#[test]
+fn a_doubt_lasts_until_it_is_settled() {
+    let mut engine = Engine::new(MAIN, Transport::WebSocket, false, V4_DIALECT);
+    assert!(!engine.is_doubtful());
+    engine.doubt();
+    assert!(engine.is_doubtful());
+    engine.settle(V3_DIALECT);
+    assert!(!engine.is_doubtful());
+    assert_eq!(engine.dialect().eio(), V3_DIALECT.eio());
+}
+
+#[test]
+fn what_a_session_is_written_in_does_not_change_after_its_handshake() {
+    let mut engine = open();
+    engine.settle(V3_DIALECT);
+    assert_eq!(engine.dialect().eio(), V4_DIALECT.eio());
+}
+
+#[test]
+fn only_a_handshake_of_a_current_server_leaves_no_doubt() {
+    let mut handshake = World::new().handshake;
+    for (max_payload, may_be_mistaken) in [(Some(1_000_000), false), (None, true)] {
+        handshake.max_payload = max_payload;
+        let mut engine = Engine::new(MAIN, Transport::WebSocket, false, V4_DIALECT);
+        assert!(!engine.may_be_mistaken(), "there is nothing yet to be mistaken about");
+        engine.received(MAIN, Packet::Open(handshake.to_json()), START);
+        assert_eq!(engine.may_be_mistaken(), may_be_mistaken);
+    }
+}
