@@ -26,8 +26,9 @@ use self::token::{Token, Tokens};
 use super::parts::{Parts, number};
 use super::{Parser, plain_json};
 use crate::error::Result;
-use crate::payload::Payload;
+use crate::payload::{Payload, placeholder};
 use crate::proto::packet::Packet;
+use crate::proto::protocol_error;
 use crate::proto::socket_packet::{Header, Kind, SocketPacket};
 use crate::proto::text::MessageText;
 
@@ -67,7 +68,13 @@ impl Parser for MsgpackParser {
     fn decode_binary(&mut self, bytes: Bytes) -> Result<Option<SocketPacket>> {
         let mut json = Json::new(self.max_bytes);
         let parts = read(&bytes, &mut json)?;
-        parts.into_packet(json.into_attachments(), self.lax).map(Some)
+        let attachments = json.into_attachments();
+        if !attachments.is_empty() && !placeholder::all_are_written(&parts.data, attachments.len())
+        {
+            let wrong = "binary data beside an object whose member `_placeholder` is `true`";
+            return Err(protocol_error(wrong, &bytes));
+        }
+        parts.into_packet(attachments, self.lax).map(Some)
     }
 
     fn reset(&mut self) {}

@@ -1,7 +1,5 @@
 //! `MessagePack` to JSON with attachments.
 
-use std::io::Write;
-
 use bytes::Bytes;
 use serde::Serialize;
 
@@ -9,7 +7,7 @@ use super::date;
 use super::errors::{too_long, unexpected};
 use super::token::{Token, Tokens};
 use crate::error::Result;
-use crate::payload::PLACEHOLDER;
+use crate::payload::placeholder;
 
 /// Writes JSON as `JSON.stringify` would; only that binary becomes attachments.
 pub(super) struct Json {
@@ -58,6 +56,7 @@ impl Json {
     /// Reads one value; gives its JSON, or nothing for `undefined`.
     pub(super) fn value(&mut self, tokens: &mut Tokens<'_>) -> Result<String> {
         self.out.clear();
+        self.attachments.clear();
         let mut open: Vec<Level> = Vec::new();
         loop {
             let token = tokens.next()?;
@@ -165,6 +164,7 @@ impl Json {
     fn attach(&mut self, bytes: &Bytes) {
         let number = self.attachments.len();
         self.attachments.push(bytes.clone());
-        let _ = write!(self.out, "{PLACEHOLDER}{number}}}");
+        // Writing to memory cannot fail.
+        let _ = placeholder::write(&mut self.out, number);
     }
 }
