@@ -8,7 +8,7 @@ use crate::support::source::{crate_paths, identifiers, test_modules};
 
 /// The modules at the crate's root, by floor.
 const FLOORS: [&[&str]; 8] = [
-    &["error"],
+    &["calendar", "error"],
     &["options", "sync", "payload"],
     &["proto"],
     &["event"],
