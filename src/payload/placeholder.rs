@@ -2,7 +2,7 @@
 //!
 //! It is recognised as the reference client does: an object stands for an attachment exactly when
 //! its member `_placeholder` is `true`, whatever else it has, and wherever its members stand. What
-//! is inside such an object is of no account. Any other object is ordinary data.
+//! is inside such an object is not looked at. Any other object is ordinary data.
 
 use std::io::{self, Write};
 use std::ops::Range;
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_inside_a_placeholder_is_of_no_account() {
+    fn what_is_inside_a_placeholder_is_not_looked_at() {
         for text in [
             r#"{"_placeholder":true,"num":0,"x":{"_placeholder":true,"num":9}}"#,
             r#"{"x":[{"_placeholder":true},{"_placeholder":true,"num":9}],"num":0,"_placeholder":true}"#,
@@ -266,7 +266,7 @@ mod tests {
         ] {
             assert_eq!(list(text, 1), Some(vec![(text, 0)]));
         }
-        // Of a member that is no placeholder it is.
+        // The outer object is no placeholder, since its `_placeholder` is an object.
         let inner = r#"{"_placeholder":true,"num":0}"#;
         let text = format!(r#"[{{"_placeholder":{inner},"num":9}}]"#);
         assert_eq!(list(&text, 1), Some(vec![(inner, 0)]));

@@ -82,7 +82,7 @@ fn finish(text: Vec<u8>, attachments: Vec<Bytes>) -> Result<Payload, JsonError> 
 
 /// What the caller's type turned out to be.
 #[derive(Clone, Copy)]
-enum Shape {
+enum ArgsForm {
     /// One argument.
     One,
     /// The argument list.
@@ -91,7 +91,7 @@ enum Shape {
     Nothing,
 }
 
-/// Writes the list. What stands before the arguments depends on their shape, which is known only
+/// Writes the list. What stands before the arguments depends on their form, which is known only
 /// once the first byte is due: see [`ArgsSerializer`]. The brackets that `serde_json` writes
 /// around a tuple serve as those of the whole list.
 fn write_list<T: Serialize + ?Sized>(
@@ -107,23 +107,23 @@ fn write_list<T: Serialize + ?Sized>(
         lead = b',';
     }
     let start = text.len();
-    let mut shape = Shape::One;
+    let mut form = ArgsForm::One;
     args.serialize(ArgsSerializer {
         text: &mut *text,
         attachments,
         json: &mut None,
         lead,
-        shape: &mut shape,
+        form: &mut form,
     })?;
-    let is_empty = match shape {
-        Shape::One => false,
-        Shape::List => text.len() == start + "[]".len(),
-        Shape::Nothing => true,
+    let is_empty = match form {
+        ArgsForm::One => false,
+        ArgsForm::List => text.len() == start + "[]".len(),
+        ArgsForm::Nothing => true,
     };
     if is_empty {
         text.truncate(start);
         text.extend_from_slice(if name.is_some() { b"]" } else { b"[]" });
-    } else if let Shape::One = shape {
+    } else if let ArgsForm::One = form {
         text.push(b']');
     } else if let Some(bracket) = text.get_mut(start) {
         *bracket = lead;
@@ -131,25 +131,25 @@ fn write_list<T: Serialize + ?Sized>(
     Ok(())
 }
 
-type Json<'t> = serde_json::Serializer<&'t mut Vec<u8>, Lift<'t>>;
+type JsonSerializer<'t> = serde_json::Serializer<&'t mut Vec<u8>, Lift<'t>>;
 type Compound<'a, 't> = serde_json::ser::Compound<'a, &'t mut Vec<u8>, Lift<'t>>;
 
-/// The serializer for the outermost value. It notes the shape, writes what must stand before the
+/// The serializer for the outermost value. It notes the form, writes what must stand before the
 /// value, and then makes way for that of `serde_json`.
 struct ArgsSerializer<'a, 't> {
     text: &'t mut Vec<u8>,
     attachments: &'t mut Vec<Bytes>,
     /// Room for the serializer, so that it outlives this one.
-    json: &'a mut Option<Json<'t>>,
+    json: &'a mut Option<JsonSerializer<'t>>,
     /// The byte that stands before the first argument.
     lead: u8,
-    shape: &'a mut Shape,
+    form: &'a mut ArgsForm,
 }
 
 impl<'a, 't> ArgsSerializer<'a, 't> {
-    fn one(self) -> &'a mut Json<'t> {
+    fn one(self) -> &'a mut JsonSerializer<'t> {
         self.text.push(self.lead);
-        self.json.insert(Json::with_formatter(self.text, Lift(self.attachments)))
+        self.json.insert(JsonSerializer::with_formatter(self.text, Lift(self.attachments)))
     }
 }
 
@@ -174,14 +174,14 @@ impl<'a, 't> Serializer for ArgsSerializer<'a, 't> {
     type SerializeStructVariant = Compound<'a, 't>;
 
     fn serialize_unit(self) -> Result<(), JsonError> {
-        *self.shape = Shape::Nothing;
+        *self.form = ArgsForm::Nothing;
         Ok(())
     }
 
     fn serialize_tuple(self, len: usize) -> Result<Compound<'a, 't>, JsonError> {
-        *self.shape = Shape::List;
+        *self.form = ArgsForm::List;
         self.json
-            .insert(Json::with_formatter(self.text, Lift(self.attachments)))
+            .insert(JsonSerializer::with_formatter(self.text, Lift(self.attachments)))
             .serialize_tuple(len)
     }
 

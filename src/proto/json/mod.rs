@@ -10,6 +10,6 @@ mod repair;
 mod scan;
 
 pub(crate) use members::members;
-pub(crate) use outline::{Outline, Shape};
+pub(crate) use outline::{JsonType, Outline};
 pub(crate) use repair::repair;
 pub(crate) use scan::scan;

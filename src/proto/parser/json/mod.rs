@@ -2,7 +2,7 @@
 
 mod decode;
 mod encode;
-mod header;
+mod prefix;
 
 use std::collections::VecDeque;
 

@@ -11,8 +11,8 @@ use crate::payload::placeholder;
 /// Writes a JSON text of our own as `MessagePack`, with the attachments in the place of their
 /// placeholders.
 ///
-/// In both formats a value begins with what it is; but `MessagePack` also says how many elements
-/// follow, so that those are counted before.
+/// In both formats the first byte of a value tells its type. In `MessagePack` the number of elements
+/// stands before an array or a map, so that they are counted first.
 pub(super) fn write_json(json: &str, attachments: &[Bytes], out: &mut Vec<u8>) {
     let mut placeholders = match attachments {
         [] => Vec::new(),
@@ -63,7 +63,7 @@ pub(super) fn write_json(json: &str, attachments: &[Bytes], out: &mut Vec<u8>) {
                 write_number(&rest[..length], out);
                 length
             }
-            // A separator, or what closes: that is known by the count.
+            // White space, a comma or a colon, or the end of an array or an object: `MessagePack` has none.
             _ => 1,
         };
     }
@@ -82,7 +82,7 @@ fn counts(json: &[u8]) -> Vec<u32> {
                 open.pop();
             }
             (b',', Some(count)) => *count = count.saturating_add(1),
-            // The first value; the others have a comma.
+            // The first element. Each of the others follows a comma.
             (_, Some(count)) if *count == 0 => *count = 1,
             _ => {}
         }

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::payload::placeholder;
 
 /// Writes JSON as `JSON.stringify` would; only that binary becomes attachments.
-pub(super) struct Json {
+pub(super) struct JsonWriter {
     out: Vec<u8>,
     attachments: Vec<Bytes>,
     max_bytes: usize,
@@ -40,7 +40,7 @@ impl Level {
     }
 }
 
-impl Json {
+impl JsonWriter {
     pub(super) fn new(max_bytes: usize) -> Self {
         Self { out: Vec::new(), attachments: Vec::new(), max_bytes }
     }
@@ -138,7 +138,7 @@ impl Json {
             Token::Date(millis) => self.json(&date::iso(*millis)),
             Token::Bin(bytes) => self.attach(bytes),
             Token::Other(kind, bytes) => {
-                // Whatever it is, both of its parts are there.
+                // A type that nobody here knows: an array of its number and its bytes.
                 self.out.push(b'[');
                 self.json(kind);
                 self.out.push(b',');

@@ -13,7 +13,7 @@ use super::parts::{Parts, no_packet, number};
 use crate::error::{Error, Result};
 use crate::payload::Payload;
 use crate::payload::placeholder::{self, Placeholder};
-use crate::proto::json::{Shape, members, scan};
+use crate::proto::json::{JsonType, members, scan};
 use crate::proto::packet::Packet;
 use crate::proto::socket_packet::{Header, SocketPacket};
 use crate::proto::text::{MessageBuilder, MessageText};
@@ -68,7 +68,7 @@ pub(super) fn write(Header { kind, namespace, id }: Header<'_>, data: &str) -> M
 pub(super) fn read(text: &str) -> Result<Parts> {
     let fail = |wrong: &str| unexpected(wrong, text.as_bytes());
     let outline = scan(text).map_err(|error| fail(&format!("text (at byte {})", error.at)))?;
-    if outline.shape != Shape::Object {
+    if outline.json_type != JsonType::Object {
         return Err(fail("data"));
     }
     let (mut kind, mut namespace, mut id, mut data) = (None, None, None, "");
@@ -77,7 +77,7 @@ pub(super) fn read(text: &str) -> Result<Parts> {
         "nsp" => namespace = Some(value),
         "id" => id = Some(value),
         "data" => data = value,
-        // JavaScript clients let an `options` slip in.
+        // Packets of JavaScript clients have a member `options` too.
         _ => {}
     });
     visited.map_err(|_| fail("text"))?;
