@@ -254,6 +254,7 @@
 //! Rust 1.85 or newer, on Linux.
 #![forbid(unsafe_code)]
 
+mod calendar;
 mod client;
 mod core;
 mod driver;

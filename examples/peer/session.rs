@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use serde_json::json;
 use siot::internal::{
-    self, Body, Dialect, Handshake, Header, Heartbeat, Kind, Packet, Parser, Payload, Probe,
+    self, Body, Dialect, Handshake, Header, Kind, Packet, Parser, Payload, Pinger, Probe,
     SocketPacket,
 };
 use siot::{AckReply, Result, Transport, Value};
@@ -82,7 +82,7 @@ impl Session {
                 queue: VecDeque::from([Packet::Open(handshake.to_json())]),
                 parser: internal::parser(options.parser, dialect),
                 next_ping: now + options.ping_interval,
-                due: (dialect.heartbeat() == Heartbeat::ClientPings).then(|| now + patience),
+                due: (dialect.pinger() == Pinger::Client).then(|| now + patience),
                 namespaces: HashMap::new(),
             }),
             changed: Condvar::new(),
@@ -113,7 +113,7 @@ impl Session {
         if state.due.is_some_and(|due| due < now) {
             state.closed = true;
         } else if options.pings
-            && self.dialect.heartbeat() == Heartbeat::ServerPings
+            && self.dialect.pinger() == Pinger::Server
             && state.due.is_none()
             && state.next_ping <= now
         {
@@ -128,15 +128,15 @@ impl Session {
     /// The client has said something.
     fn heard(&self, shared: &Shared, packet: &Packet) {
         let Options { ping_interval, ping_timeout, .. } = shared.options;
-        match self.dialect.heartbeat() {
-            Heartbeat::ClientPings => {
+        match self.dialect.pinger() {
+            Pinger::Client => {
                 let due = Instant::now() + ping_interval + ping_timeout;
                 lock(&self.state).due = Some(due);
             }
-            Heartbeat::ServerPings if matches!(packet, Packet::Pong(_)) => {
+            Pinger::Server if matches!(packet, Packet::Pong(_)) => {
                 lock(&self.state).due = None;
             }
-            Heartbeat::ServerPings => {}
+            Pinger::Server => {}
         }
     }
 

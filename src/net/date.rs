@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::calendar::CivilDate;
+
 const MONTHS: [&str; 12] =
     ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
@@ -13,7 +15,7 @@ pub(super) fn parse(text: &str) -> Option<SystemTime> {
     let (mut time, mut day, mut month, mut year) = (None, None, None, None);
     let is_delimiter = |c: char| !(c.is_ascii_alphanumeric() || c == ':');
     for token in text.split(is_delimiter).filter(|token| !token.is_empty()) {
-        let number = || token.parse::<u64>().ok().filter(|_| token.len() <= 4);
+        let number = || token.parse::<i64>().ok().filter(|_| token.len() <= 4);
         if time.is_none() && token.contains(':') {
             time = Some(clock(token)?);
         } else if day.is_none() && token.len() <= 2 && number().is_some() {
@@ -33,7 +35,8 @@ pub(super) fn parse(text: &str) -> Option<SystemTime> {
     if !(1..=31).contains(&day) || !(1601..=9999).contains(&year) {
         return None;
     }
-    let days = days_before(year, month, day);
+    // What is before 1970 is its first day.
+    let days = u64::try_from(CivilDate { year, month, day }.to_day()).unwrap_or(0);
     let seconds = days.checked_mul(DAY)?.checked_add(time?)?;
     UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
@@ -42,15 +45,9 @@ pub(super) fn parse(text: &str) -> Option<SystemTime> {
 #[cfg(any(test, feature = "rustls", feature = "native-tls"))]
 pub(super) fn civil(time: SystemTime) -> String {
     let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    // Days since 0000-03-01: with years that begin in March, the leap day is the last.
-    let days = seconds / DAY + 719_468;
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    // It always fits: a day has many seconds.
+    let days = i64::try_from(seconds / DAY).unwrap_or_default();
+    let CivilDate { year, month, day } = CivilDate::of_day(days);
     format!("{year:04}-{month:02}-{day:02}")
 }
 
@@ -63,19 +60,10 @@ fn clock(text: &str) -> Option<u64> {
 }
 
 /// From 1 to 12.
-fn month_of(token: &str) -> Option<u64> {
+fn month_of(token: &str) -> Option<i64> {
     let start = token.get(..3)?;
     let index = MONTHS.iter().position(|month| month.eq_ignore_ascii_case(start))?;
-    u64::try_from(index + 1).ok()
-}
-
-/// Days from 1970-01-01 on; earlier ones are that day.
-fn days_before(year: u64, month: u64, day: u64) -> u64 {
-    let (year, shifted) = if month <= 2 { (year - 1, month + 9) } else { (year, month - 3) };
-    let (era, of_era) = (year / 400, year % 400);
-    let of_year = (153 * shifted + 2) / 5 + day - 1;
-    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year;
-    days.saturating_sub(719_468)
+    i64::try_from(index + 1).ok()
 }
 
 #[cfg(test)]

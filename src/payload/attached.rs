@@ -1,6 +1,6 @@
 //! A deserializer around that of `serde_json`, which hands out attachments.
 //!
-//! It reads text rewritten by [`placeholder::mark`], so that attachments come as marked strings.
+//! It reads text rewritten by [`mark::mark`], so that attachments come as marked strings.
 
 use bytes::Bytes;
 use serde::de::{
@@ -9,7 +9,7 @@ use serde::de::{
 };
 use std::fmt;
 
-use super::placeholder::{self, Mark};
+use super::mark::{self, Mark};
 use super::shared::{self, SHARED};
 
 /// Wraps a deserializer, an access or a seed of serde's, together with the attachments.
@@ -217,7 +217,7 @@ impl<'de, V: Visitor<'de>> Expected for Expecting<'_, V> {
 macro_rules! visit_text {
     ($($method:ident($type:ty);)*) => {$(
         fn $method<E: Error>(self, value: $type) -> Result<V::Value, E> {
-            match placeholder::read(value.as_ref()) {
+            match mark::read(value.as_ref()) {
                 None => self.visitor.$method(value),
                 Some(Mark::Text) => self.visitor.$method(value.get(1..).unwrap_or_default().into()),
                 Some(Mark::Attachment(number)) => self.attachment(number),

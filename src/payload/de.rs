@@ -12,8 +12,8 @@ use std::fmt;
 
 use super::Args;
 use super::attached::Attached;
+use super::mark::mark;
 use super::place::{Place, failure};
-use super::placeholder;
 use crate::error::Result;
 
 impl Args<'_> {
@@ -92,7 +92,7 @@ fn marked(args: &Args<'_>) -> Result<Option<String>> {
     if args.attachments.is_empty() {
         return Ok(None);
     }
-    placeholder::mark(args.json, args.attachments.len()).map(Some)
+    mark(args.json, args.attachments.len()).map(Some)
 }
 
 /// A valid JSON array from its element `index` on; `None` where there is no such element.

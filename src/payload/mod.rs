@@ -5,8 +5,9 @@ mod attached;
 mod binary;
 mod de;
 mod lift;
+mod mark;
 mod place;
-mod placeholder;
+pub(crate) mod placeholder;
 mod ser;
 mod shared;
 mod value;
@@ -16,7 +17,6 @@ mod tests;
 
 pub use arg_list::ArgList;
 pub use binary::Binary;
-pub(crate) use lift::PLACEHOLDER;
 pub use value::{Value, ValueIndex};
 
 use bytes::Bytes;

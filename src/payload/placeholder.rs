@@ -1,168 +1,162 @@
-//! Rewrites received JSON so that each placeholder is a single token.
+//! What stands in a JSON text for an attachment.
 //!
-//! A placeholder is an object, whose members may come in any order (not every server is
-//! written in JavaScript). Whoever reads a stream of tokens would have to hold an object back
-//! until it is known not to be one. So each becomes a string first: U+0000 and the attachment's
-//! number. A string of the peer's that begins with U+0000 gets another one in front.
+//! It is recognised as the reference client does: an object stands for an attachment exactly when
+//! its member `_placeholder` is `true`, whatever else it has, and wherever its members stand. What
+//! is inside such an object is not looked at. Any other object is ordinary data.
 
+use std::io::{self, Write};
 use std::ops::Range;
 
-use crate::error::{Error, ErrorKind, Result};
+/// What a placeholder of ours begins with: its number and a brace follow.
+const START: &str = r#"{"_placeholder":true,"num":"#;
 
-/// U+0000 can stand in JSON in this spelling only.
-const NUL: &str = r"\u0000";
-
-/// What a string that begins with U+0000 stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mark {
-    /// The attachment with this number.
-    Attachment(usize),
-    /// The string behind its first byte.
-    Text,
+/// An object that stands for an attachment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Placeholder {
+    /// Where it stands in the text, from brace to brace.
+    pub(crate) range: Range<usize>,
+    /// The number of the attachment.
+    pub(crate) number: usize,
 }
 
-/// Reads a decoded string. `None`: it stands for itself.
-pub(super) fn read(text: &[u8]) -> Option<Mark> {
-    let (0, rest) = text.split_first()? else { return None };
-    if rest.first() == Some(&0) {
-        return Some(Mark::Text);
-    }
-    let number = std::str::from_utf8(rest).ok()?.parse().ok()?;
-    Some(Mark::Attachment(number))
+/// Writes the placeholder of an attachment.
+pub(crate) fn write(out: &mut (impl Write + ?Sized), number: usize) -> io::Result<()> {
+    write!(out, "{START}{number}}}")
 }
 
-/// Rewrites a valid JSON text, in one pass and without recursion.
+/// The placeholders in a valid JSON text, in their order. `None`: one of them does not name one of
+/// the attachments.
 ///
-/// A placeholder is a flat object that has `"_placeholder":true`. That its number is missing, or
-/// not below `attachments`, is an error.
-pub(super) fn mark(json: &str, attachments: usize) -> Result<String> {
-    let mut marker = Marker {
-        json,
-        attachments,
-        out: String::with_capacity(json.len()),
-        copied: 0,
-        object: None,
-    };
-    let mut at = 0;
-    while let Some(byte) = json.as_bytes().get(at) {
-        at = match byte {
-            b'{' => marker.open(at, true)?,
-            b'[' => marker.open(at, false)?,
-            b'}' => marker.close(at)?,
-            b'"' => marker.string(at)?,
-            _ => at + 1,
-        };
-    }
-    marker.copy_until(json.len());
-    Ok(marker.out)
+/// It works in one pass, without recursion.
+pub(crate) fn find(json: &str, attachments: usize) -> Option<Vec<Placeholder>> {
+    Walk::new(json)
+        .run()
+        .into_iter()
+        .map(|Found { range, number }| {
+            let number = number.filter(|number| *number < attachments)?;
+            Some(Placeholder { range, number })
+        })
+        .collect()
 }
 
-/// The innermost open object, as long as nothing is nested in it.
-struct Object {
+/// Whether the placeholders in a valid JSON text are those that [`write`] wrote for `attachments`
+/// attachments, one after the other. Otherwise there is an object among the data that would be
+/// taken for one.
+pub(crate) fn all_are_written(json: &str, attachments: usize) -> bool {
+    let mut expected = Vec::new();
+    let mut count = 0;
+    for found in Walk::new(json).run() {
+        expected.clear();
+        // Writing to memory cannot fail.
+        let _ = write(&mut expected, count);
+        if json.as_bytes().get(found.range) != Some(expected.as_slice()) {
+            return false;
+        }
+        count += 1;
+    }
+    count == attachments
+}
+
+/// An object whose `_placeholder` is `true`.
+struct Found {
+    range: Range<usize>,
+    /// What its `num` says, if that can be the number of anything.
+    number: Option<usize>,
+}
+
+/// An object that is not closed yet.
+struct OpenObject {
     start: usize,
-    /// What `out` and `copied` were at `start`.
-    out: usize,
-    copied: usize,
     is_placeholder: bool,
-    num: Option<Range<usize>>,
+    number: Option<usize>,
 }
 
-struct Marker<'a> {
+/// The way through a text, from brace to brace and string to string.
+struct Walk<'a> {
     json: &'a str,
-    attachments: usize,
-    out: String,
-    /// How much of `json` is in `out`.
-    copied: usize,
-    object: Option<Object>,
+    open: Vec<OpenObject>,
+    found: Vec<Found>,
 }
 
-impl Marker<'_> {
-    fn copy_until(&mut self, end: usize) {
-        self.out.push_str(self.json.get(self.copied..end).unwrap_or_default());
-        self.copied = end;
+impl<'a> Walk<'a> {
+    fn new(json: &'a str) -> Self {
+        Self { json, open: Vec::new(), found: Vec::new() }
     }
 
-    fn open(&mut self, at: usize, is_object: bool) -> Result<usize> {
-        if self.object.as_ref().is_some_and(|object| object.is_placeholder) {
-            return Err(malformed());
+    fn run(mut self) -> Vec<Found> {
+        let mut at = 0;
+        while let Some(byte) = self.json.as_bytes().get(at) {
+            match byte {
+                b'{' => {
+                    self.open.push(OpenObject { start: at, is_placeholder: false, number: None });
+                }
+                b'}' => self.close(at + 1),
+                b'"' => {
+                    at = self.string(at);
+                    continue;
+                }
+                _ => {}
+            }
+            at += 1;
         }
-        self.object = is_object.then_some(Object {
-            start: at,
-            out: self.out.len(),
-            copied: self.copied,
-            is_placeholder: false,
-            num: None,
-        });
-        Ok(at + 1)
+        self.found
     }
 
-    fn close(&mut self, at: usize) -> Result<usize> {
-        if let Some(object) = self.object.take().filter(|object| object.is_placeholder) {
-            let number = object
-                .num
-                .and_then(|range| self.json.get(range)?.parse::<usize>().ok())
-                .filter(|number| *number < self.attachments)
-                .ok_or_else(malformed)?;
-            self.out.truncate(object.out);
-            self.copied = object.copied;
-            self.copy_until(object.start);
-            self.out.push('"');
-            self.out.push_str(NUL);
-            self.out.push_str(&number.to_string());
-            self.out.push('"');
-            self.copied = at + 1;
+    /// Closes the innermost object, which ends at `end`.
+    fn close(&mut self, end: usize) {
+        let Some(object) = self.open.pop().filter(|object| object.is_placeholder) else { return };
+        while self.found.last().is_some_and(|inner| inner.range.start > object.start) {
+            self.found.pop();
         }
-        Ok(at + 1)
+        self.found.push(Found { range: object.start..end, number: object.number });
     }
 
-    /// A key or a value. Returns where to go on.
-    fn string(&mut self, start: usize) -> Result<usize> {
+    /// Passes over a string. A key is one that a colon follows; of equal keys the last one counts.
+    fn string(&mut self, start: usize) -> usize {
         let bytes = self.json.as_bytes();
         let end = string_end(bytes, start);
-        let next = skip_whitespace(bytes, end);
-        if bytes.get(next) == Some(&b':') {
-            let value = skip_whitespace(bytes, next + 1);
-            self.member(start..end, value)?;
-            return Ok(value);
+        let colon = skip_space(bytes, end);
+        if bytes.get(colon) != Some(&b':') {
+            return end;
         }
-        if self.json.get(start + 1..end).is_some_and(|text| text.starts_with(NUL)) {
-            self.copy_until(start + 1);
-            self.out.push_str(NUL);
-        }
-        Ok(end)
-    }
-
-    /// Notes the members that make a placeholder; of equal keys the last one counts.
-    fn member(&mut self, key: Range<usize>, value: usize) -> Result<()> {
-        let key = self.json.get(key).unwrap_or_default();
-        let is = |name: &str| {
-            key.get(1..key.len() - 1) == Some(name)
-                || key.contains('\\')
-                    && serde_json::from_str(key).is_ok_and(|key: String| key == name)
+        let value = skip_space(bytes, colon + 1);
+        let (Some(key), Some(rest)) = (self.json.get(start..end), self.json.get(value..)) else {
+            return end;
         };
-        let rest = self.json.get(value..).unwrap_or_default();
-        if is("_placeholder") {
-            let is_placeholder = rest.starts_with("true");
-            match &mut self.object {
-                Some(object) => object.is_placeholder = is_placeholder,
-                None if is_placeholder => return Err(malformed()),
-                None => {}
+        if let Some(object) = self.open.last_mut() {
+            if is_key(key, "_placeholder") {
+                object.is_placeholder = rest.starts_with("true");
+            } else if is_key(key, "num") {
+                object.number = index(rest);
             }
-        } else if let Some(object) = self.object.as_mut().filter(|_| is("num")) {
-            let len = rest.bytes().take_while(u8::is_ascii_digit).count();
-            let is_integer = !rest.get(len..).is_some_and(|rest| rest.starts_with(['.', 'e', 'E']));
-            object.num = is_integer.then_some(value..value + len);
         }
-        Ok(())
+        value
     }
 }
 
-fn malformed() -> Error {
-    Error::new(ErrorKind::Payload, "a placeholder does not name one of the packet's attachments")
+/// Whether a key, given with its quotes, is this one. It may be written with escapes.
+fn is_key(quoted: &str, name: &str) -> bool {
+    let plain = quoted.get(1..quoted.len().saturating_sub(1));
+    plain == Some(name)
+        || quoted.contains('\\')
+            && serde_json::from_str(quoted).is_ok_and(|key: String| key == name)
+}
+
+/// The number at the start of a text as an index. To JavaScript `1`, `1.0` and `1e0` are the same.
+fn index(text: &str) -> Option<usize> {
+    let belongs = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+    let length = text.bytes().take_while(belongs).count();
+    let number = text.get(..length)?;
+    if number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return number.parse().ok();
+    }
+    let number: f64 = number.parse().ok()?;
+    let is_index = number >= 0.0 && number.fract() == 0.0;
+    if is_index { format!("{:.0}", number.abs()).parse().ok() } else { None }
 }
 
 /// The offset behind the string that begins at `start`.
-fn string_end(bytes: &[u8], start: usize) -> usize {
+pub(super) fn string_end(bytes: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     while let Some(byte) = bytes.get(at) {
         match byte {
@@ -174,92 +168,161 @@ fn string_end(bytes: &[u8], start: usize) -> usize {
     bytes.len()
 }
 
-fn skip_whitespace(bytes: &[u8], start: usize) -> usize {
+/// The offset of the next byte that is no white space.
+pub(super) fn skip_space(bytes: &[u8], start: usize) -> usize {
     let rest = bytes.get(start..).unwrap_or_default();
     start + rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count()
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    #[track_caller]
-    fn marked(json: &str, expected: &str) {
-        assert_eq!(mark(json, 3).as_deref().ok(), Some(expected), "{json}");
+    /// The texts and numbers of the placeholders; `None` if one is illegal.
+    fn list(json: &str, attachments: usize) -> Option<Vec<(&str, usize)>> {
+        let found = find(json, attachments)?;
+        Some(found.into_iter().map(|found| (&json[found.range], found.number)).collect())
+    }
+
+    fn is_legal(json: &str, attachments: usize) -> bool {
+        find(json, attachments).is_some()
     }
 
     #[test]
-    fn a_placeholder_becomes_a_string_wherever_it_stands() {
-        marked(r#"[{"_placeholder":true,"num":0}]"#, r#"["\u00000"]"#);
-        marked(
-            r#"["a",{"b":{"_placeholder":true,"num":2},"c":1}]"#,
-            r#"["a",{"b":"\u00002","c":1}]"#,
-        );
-        marked(
-            r#"[[{"_placeholder":true,"num":0},{"_placeholder":true,"num":0}]]"#,
-            r#"[["\u00000","\u00000"]]"#,
-        );
-    }
-
-    #[test]
-    fn order_whitespace_escapes_and_more_members_make_no_difference() {
-        marked(r#"[{"num":1,"_placeholder":true}]"#, r#"["\u00001"]"#);
-        marked("[ { \"num\" :\n1 , \"_placeholder\"\t: true } ]", r#"[ "\u00001" ]"#);
-        marked(r#"[{"\u005fplaceholder":true,"n\u0075m":1}]"#, r#"["\u00001"]"#);
-        marked(r#"[{"_placeholder":true,"x":"\u0000{","num":1}, 5]"#, r#"["\u00001", 5]"#);
-        marked(r#"[{"num":0,"_placeholder":false,"_placeholder":true,"num":2}]"#, r#"["\u00002"]"#);
-    }
-
-    #[test]
-    fn other_objects_stay_as_they_are() {
-        for json in [
-            r#"[{"_placeholder":false,"num":0}]"#,
-            r#"[{"_placeholder":"true","num":0}]"#,
-            r#"[{"num":{"num":[]}},{},"_placeholder",true]"#,
-            r#"["{\"_placeholder\":true,\"num\":0}", "\\"]"#,
-            r#"[{"_placeholders":true,"num":9},"x\u0000"]"#,
+    fn a_placeholder_needs_the_number_of_an_attachment() {
+        for (text, numbers) in [
+            (r#"[{"_placeholder":true,"num":0}]"#, &[0][..]),
+            (
+                r#"["a",{"_placeholder":true,"num":1},{"b":[{"num":1,"_placeholder":true}]}]"#,
+                &[1, 1],
+            ),
+            (r#"[{"_placeholder":true,"num":1},{"_placeholder":true,"num":0}]"#, &[1, 0]),
+            (r#"[ { "_placeholder" : true , "num" : 0 , "more" : { } } ]"#, &[0]),
+            (r#"{"_placeholder":true,"num":0}"#, &[0]),
+            (r#"[{"num":[],"_placeholder":true,"more":[{}],"num":1}]"#, &[1]),
         ] {
-            marked(json, json);
+            let found = list(text, 2).expect(text);
+            assert_eq!(found.iter().map(|(_, number)| *number).collect::<Vec<_>>(), numbers);
+            assert!(found.iter().all(|(text, _)| text.starts_with('{') && text.ends_with('}')));
         }
-    }
-
-    #[test]
-    fn a_malformed_placeholder_is_an_error() {
-        for json in [
+        for num in
+            ["2", "-1", "0.5", "-0.1", "1e1", "1e400", "18446744073709551616", "\"0\"", "null"]
+        {
+            let text = format!(r#"["x",{{"_placeholder":true,"num":{num}}},1]"#);
+            assert!(!is_legal(&text, 2), "{text}");
+        }
+        for text in [
             r#"[{"_placeholder":true}]"#,
-            r#"[{"_placeholder":true,"num":3}]"#,
-            r#"[{"_placeholder":true,"num":-1}]"#,
-            r#"[{"_placeholder":true,"num":0.5}]"#,
-            r#"[{"_placeholder":true,"num":1e0}]"#,
-            r#"[{"_placeholder":true,"num":"1"}]"#,
-            r#"[{"_placeholder":true,"num":18446744073709551616}]"#,
-            r#"[{"_placeholder":true,"num":{}}]"#,
-            r#"[{"_placeholder":true,"num":1,"x":[]}]"#,
-            r#"[{"num":1,"x":[],"_placeholder":true}]"#,
+            r#"[{"_placeholder":true,"num":[0]}]"#,
+            r#"[{"_placeholder":true,"num":{"num":0}}]"#,
+            r#"[{"_placeholder":true,"Num":0}]"#,
+            r#"[[[{"a":{"_placeholder":true,"num":7}}]]]"#,
+            r#"[{"_placeholder":true,"a":{"num":0}}]"#,
+            r#"[{"num":1,"_placeholder":true,"num":true}]"#,
         ] {
-            let error = mark(json, 3).expect_err(json);
-            assert_eq!(error.kind(), ErrorKind::Payload);
+            assert!(!is_legal(text, 2), "{text}");
         }
     }
 
     #[test]
-    fn strings_that_look_like_a_mark_are_told_apart() {
-        marked(
-            r#"["\u00000",{"\u0000":"\u0000"}]"#,
-            r#"["\u0000\u00000",{"\u0000":"\u0000\u0000"}]"#,
-        );
-        assert_eq!(read(b"\x000"), Some(Mark::Attachment(0)));
-        assert_eq!(read(b"\0\x000"), Some(Mark::Text));
-        assert_eq!(read(b"\0\0"), Some(Mark::Text));
-        assert_eq!(read(b"0"), None);
-        assert_eq!(read(b""), None);
+    fn a_number_is_what_javascript_takes_for_it() {
+        for (num, number) in
+            [("1", 1), ("0.0", 0), ("-0", 0), ("1.0", 1), ("1e0", 1), ("10E-1", 1), ("1e-400", 0)]
+        {
+            let text = format!(r#"[{{"_placeholder":true,"num":{num}}}]"#);
+            assert_eq!(list(&text, 2).expect(&text)[0].1, number, "{text}");
+        }
     }
 
     #[test]
-    fn a_text_cut_anywhere_does_not_panic() {
-        let json = r#"["é\"\u0000",{"num":1,"_placeholder":true},"\u0000é"]"#;
-        for end in (0..json.len()).filter(|end| json.is_char_boundary(*end)) {
-            let _ = mark(&json[..end], 3);
+    fn an_object_that_is_no_placeholder_is_data() {
+        for text in [
+            "[]",
+            "1",
+            r#"[{"_placeholder":false}]"#,
+            r#"[{"_placeholder":"true"}]"#,
+            r#"[{"_placeholder":1,"num":9}]"#,
+            r#"[{"_placeholder":[true]}]"#,
+            r#"[{"_placeholder":{"a":true}}]"#,
+            r#"["_placeholder",true,"num"]"#,
+            r#"[{"a":"_placeholder","num":true}]"#,
+            r#"[{"num":-1}]"#,
+            r#"["{\"_placeholder\":true,\"num\":9}"]"#,
+            r#"[{"_placeholders":true,"placeholder":true,"_placeholder\n":true}]"#,
+        ] {
+            assert_eq!(list(text, 0), Some(vec![]), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_inside_a_placeholder_is_not_looked_at() {
+        for text in [
+            r#"{"_placeholder":true,"num":0,"x":{"_placeholder":true,"num":9}}"#,
+            r#"{"x":[{"_placeholder":true},{"_placeholder":true,"num":9}],"num":0,"_placeholder":true}"#,
+            r#"{"x":{"y":{"_placeholder":true,"num":9}},"_placeholder":true,"num":0}"#,
+            r#"{"_placeholder":{"_placeholder":true,"num":9},"_placeholder":true,"num":0}"#,
+        ] {
+            assert_eq!(list(text, 1), Some(vec![(text, 0)]));
+        }
+        // The outer object is no placeholder, since its `_placeholder` is an object.
+        let inner = r#"{"_placeholder":true,"num":0}"#;
+        let text = format!(r#"[{{"_placeholder":{inner},"num":9}}]"#);
+        assert_eq!(list(&text, 1), Some(vec![(inner, 0)]));
+    }
+
+    #[test]
+    fn the_last_of_equal_keys_counts() {
+        let is_legal = |text| is_legal(text, 1);
+        assert!(is_legal(r#"[{"_placeholder":true,"_placeholder":false}]"#));
+        assert!(!is_legal(r#"[{"_placeholder":false,"_placeholder":true}]"#));
+        assert!(is_legal(r#"[{"_placeholder":true,"num":-1,"num":0}]"#));
+        assert!(!is_legal(r#"[{"_placeholder":true,"num":0,"num":-1}]"#));
+    }
+
+    #[test]
+    fn keys_may_be_written_with_escapes() {
+        assert!(!is_legal(r#"[{"\u005fplaceholder":true}]"#, 1));
+        assert!(is_legal(r#"[{"\u005fplaceholder":true,"n\u0075m":0}]"#, 1));
+        assert!(is_legal(r#"[{"\ud800_placeholder":true}]"#, 1));
+    }
+
+    #[test]
+    fn depth_costs_no_stack() {
+        let deep = "[".repeat(1_000_000) + &"]".repeat(1_000_000);
+        assert!(is_legal(&deep, 1));
+        let deep = "{\"\":".repeat(200_000) + "0" + &"}".repeat(200_000);
+        assert!(is_legal(&deep, 1));
+    }
+
+    #[test]
+    fn only_what_was_written_in_this_order_is_all_written() {
+        let (first, second) =
+            (r#"{"_placeholder":true,"num":0}"#, r#"{"_placeholder":true,"num":1}"#);
+        let written = |json: &str| all_are_written(json, 2);
+        assert!(written(&format!(r#"["a",{first},{{"b":[{second}],"_placeholder":false}}]"#)));
+        for json in [
+            format!("[{first}]"),
+            format!("[{first},{second},{second}]"),
+            format!("[{second},{first}]"),
+            format!(r#"[{first},{{"num":1,"_placeholder":true}}]"#),
+            format!(r#"[{first},{second},{{"_placeholder":true}}]"#),
+            format!(r#"[{first},{{"_placeholder":true,"num":1,"x":{second}}}]"#),
+            format!(r#"[{first},{{"_placeholder":true,"num":1 }}]"#),
+        ] {
+            assert!(!written(&json), "{json}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_comes_to_an_end(json in r#"([{}\[\]",:\\ 1]|"_placeholder":true|"num":[01]|é){0,30}"#) {
+            for Placeholder { range, number } in find(&json, 1).unwrap_or_default() {
+                let is_object = json[range].starts_with('{');
+                prop_assert!(is_object && number == 0);
+            }
+            all_are_written(&json, 1);
         }
     }
 }

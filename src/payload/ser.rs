@@ -1,11 +1,12 @@
 //! Encoding: decides what is an argument list, and leaves the rest to `serde_json`.
 
+use bytes::Bytes;
 use serde::Serialize;
 use serde::ser::{Error as _, Serializer};
 use serde_json::Error as JsonError;
 
-use super::Payload;
-use super::lift::{Lift, Lifted};
+use super::lift::Lift;
+use super::{Payload, placeholder};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Typical messages fit; longer ones cost a reallocation or two.
@@ -39,27 +40,27 @@ impl Payload {
 /// Encodes `[arguments…]`, with the name of an event in front.
 fn list<T: Serialize + ?Sized>(name: Option<&str>, args: &T) -> Result<Payload> {
     let mut text = Vec::with_capacity(CAPACITY);
-    let mut lifted = Lifted::default();
-    write_list(&mut text, &mut lifted, name, args)
-        .and_then(|()| finish(text, lifted))
+    let mut attachments = Vec::new();
+    write_list(&mut text, &mut attachments, name, args)
+        .and_then(|()| finish(text, attachments))
         .map_err(|source| failure("the arguments cannot be encoded", source))
 }
 
 /// Encodes an object that cannot have attachments.
 fn object<T: Serialize + ?Sized>(value: &T) -> Result<Payload> {
     let mut text = Vec::with_capacity(CAPACITY);
-    let mut lifted = Lifted::default();
-    let mut json = serde_json::Serializer::with_formatter(&mut text, Lift(&mut lifted));
+    let mut attachments = Vec::new();
+    let mut json = serde_json::Serializer::with_formatter(&mut text, Lift(&mut attachments));
     value
         .serialize(&mut json)
         .map_err(|source| failure("the auth value cannot be encoded", source))?;
-    if !lifted.attachments.is_empty() {
+    if !attachments.is_empty() {
         return Err(Error::new(ErrorKind::Payload, "auth cannot carry binary data")
             .with_hint("encode it as text, for instance in base64"));
     }
     match text.first() {
         Some(b'n') => Ok(Payload::default()),
-        Some(b'{') => finish(text, lifted)
+        Some(b'{') => finish(text, attachments)
             .map_err(|source| failure("the auth value cannot be encoded", source)),
         _ => Err(Error::new(ErrorKind::Payload, "auth must be an object, so a struct or a map")),
     }
@@ -69,19 +70,19 @@ fn failure(context: &'static str, source: JsonError) -> Error {
     Error::new(ErrorKind::Payload, context).with_source(source)
 }
 
-fn finish(text: Vec<u8>, lifted: Lifted) -> Result<Payload, JsonError> {
-    if lifted.has_reserved_key && !lifted.attachments.is_empty() {
+fn finish(text: Vec<u8>, attachments: Vec<Bytes>) -> Result<Payload, JsonError> {
+    let json = String::from_utf8(text).map_err(JsonError::custom)?;
+    if !attachments.is_empty() && !placeholder::all_are_written(&json, attachments.len()) {
         return Err(JsonError::custom(
-            "the key `_placeholder` is reserved in messages that carry binary data",
+            "the key `_placeholder` is reserved in messages that carry binary data: it cannot be `true`",
         ));
     }
-    let json = String::from_utf8(text).map_err(JsonError::custom)?;
-    Ok(Payload { json, attachments: lifted.attachments })
+    Ok(Payload { json, attachments })
 }
 
 /// What the caller's type turned out to be.
 #[derive(Clone, Copy)]
-enum Shape {
+enum ArgsForm {
     /// One argument.
     One,
     /// The argument list.
@@ -90,12 +91,12 @@ enum Shape {
     Nothing,
 }
 
-/// Writes the list. What stands before the arguments depends on their shape, which is known only
+/// Writes the list. What stands before the arguments depends on their form, which is known only
 /// once the first byte is due: see [`ArgsSerializer`]. The brackets that `serde_json` writes
 /// around a tuple serve as those of the whole list.
 fn write_list<T: Serialize + ?Sized>(
     text: &mut Vec<u8>,
-    lifted: &mut Lifted,
+    attachments: &mut Vec<Bytes>,
     name: Option<&str>,
     args: &T,
 ) -> Result<(), JsonError> {
@@ -106,23 +107,23 @@ fn write_list<T: Serialize + ?Sized>(
         lead = b',';
     }
     let start = text.len();
-    let mut shape = Shape::One;
+    let mut form = ArgsForm::One;
     args.serialize(ArgsSerializer {
         text: &mut *text,
-        lifted,
+        attachments,
         json: &mut None,
         lead,
-        shape: &mut shape,
+        form: &mut form,
     })?;
-    let is_empty = match shape {
-        Shape::One => false,
-        Shape::List => text.len() == start + "[]".len(),
-        Shape::Nothing => true,
+    let is_empty = match form {
+        ArgsForm::One => false,
+        ArgsForm::List => text.len() == start + "[]".len(),
+        ArgsForm::Nothing => true,
     };
     if is_empty {
         text.truncate(start);
         text.extend_from_slice(if name.is_some() { b"]" } else { b"[]" });
-    } else if let Shape::One = shape {
+    } else if let ArgsForm::One = form {
         text.push(b']');
     } else if let Some(bracket) = text.get_mut(start) {
         *bracket = lead;
@@ -130,25 +131,25 @@ fn write_list<T: Serialize + ?Sized>(
     Ok(())
 }
 
-type Json<'t> = serde_json::Serializer<&'t mut Vec<u8>, Lift<'t>>;
+type JsonSerializer<'t> = serde_json::Serializer<&'t mut Vec<u8>, Lift<'t>>;
 type Compound<'a, 't> = serde_json::ser::Compound<'a, &'t mut Vec<u8>, Lift<'t>>;
 
-/// The serializer for the outermost value. It notes the shape, writes what must stand before the
+/// The serializer for the outermost value. It notes the form, writes what must stand before the
 /// value, and then makes way for that of `serde_json`.
 struct ArgsSerializer<'a, 't> {
     text: &'t mut Vec<u8>,
-    lifted: &'t mut Lifted,
+    attachments: &'t mut Vec<Bytes>,
     /// Room for the serializer, so that it outlives this one.
-    json: &'a mut Option<Json<'t>>,
+    json: &'a mut Option<JsonSerializer<'t>>,
     /// The byte that stands before the first argument.
     lead: u8,
-    shape: &'a mut Shape,
+    form: &'a mut ArgsForm,
 }
 
 impl<'a, 't> ArgsSerializer<'a, 't> {
-    fn one(self) -> &'a mut Json<'t> {
+    fn one(self) -> &'a mut JsonSerializer<'t> {
         self.text.push(self.lead);
-        self.json.insert(Json::with_formatter(self.text, Lift(self.lifted)))
+        self.json.insert(JsonSerializer::with_formatter(self.text, Lift(self.attachments)))
     }
 }
 
@@ -173,13 +174,15 @@ impl<'a, 't> Serializer for ArgsSerializer<'a, 't> {
     type SerializeStructVariant = Compound<'a, 't>;
 
     fn serialize_unit(self) -> Result<(), JsonError> {
-        *self.shape = Shape::Nothing;
+        *self.form = ArgsForm::Nothing;
         Ok(())
     }
 
     fn serialize_tuple(self, len: usize) -> Result<Compound<'a, 't>, JsonError> {
-        *self.shape = Shape::List;
-        self.json.insert(Json::with_formatter(self.text, Lift(self.lifted))).serialize_tuple(len)
+        *self.form = ArgsForm::List;
+        self.json
+            .insert(JsonSerializer::with_formatter(self.text, Lift(self.attachments)))
+            .serialize_tuple(len)
     }
 
     one_argument! {

@@ -8,7 +8,7 @@ use crate::support::source::{crate_paths, identifiers, test_modules};
 
 /// The modules at the crate's root, by floor.
 const FLOORS: [&[&str]; 8] = [
-    &["error"],
+    &["calendar", "error"],
     &["options", "sync", "payload"],
     &["proto"],
     &["event"],
@@ -26,10 +26,11 @@ const REVISIONS: [&str; 5] = ["V3", "Revision::V4", "v4::V4", "V3_DIALECT", "V4_
 
 /// The files that may name them: where they are made, where one is chosen, and where the user says
 /// it. Whatever else differs between them is a method of `Dialect`.
-const NAME_REVISIONS: [&str; 5] = [
+const NAME_REVISIONS: [&str; 6] = [
     "internal.rs",
     "options/revision.rs",
     "proto/dialect/detector.rs",
+    "proto/dialect/detector/first_body.rs",
     "proto/dialect/choice.rs",
     "proto/dialect/v3.rs",
 ];

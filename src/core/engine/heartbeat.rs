@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use crate::core::time::Timestamp;
-use crate::proto::dialect::Heartbeat as Beats;
+use crate::proto::dialect::Pinger;
 use crate::proto::handshake::Handshake;
 
 /// Who pings, and until when the peer has to be heard.
 #[derive(Debug)]
 pub(super) struct Heartbeat {
-    kind: Beats,
+    pinger: Pinger,
     interval: Duration,
     timeout: Duration,
-    /// In the kind in which the client pings: a ping is out and nothing came since.
+    /// Where the client pings: a ping is out and nothing came since.
     waiting: bool,
     /// When the last ping came, or was due to be sent.
     pinged: Timestamp,
@@ -29,9 +29,9 @@ pub(super) enum Beat {
 }
 
 impl Heartbeat {
-    pub(super) fn new(kind: Beats, handshake: &Handshake, now: Timestamp) -> Self {
+    pub(super) fn new(pinger: Pinger, handshake: &Handshake, now: Timestamp) -> Self {
         let mut heartbeat = Self {
-            kind,
+            pinger,
             interval: handshake.ping_interval,
             timeout: handshake.ping_timeout,
             waiting: false,
@@ -56,14 +56,14 @@ impl Heartbeat {
 
     /// The server pinged.
     pub(super) fn on_ping(&mut self, now: Timestamp) {
-        if self.kind == Beats::ServerPings {
+        if self.pinger == Pinger::Server {
             self.restart(now);
         }
     }
 
     /// The server answered a ping.
     pub(super) fn on_pong(&mut self, now: Timestamp) {
-        if self.kind == Beats::ClientPings {
+        if self.pinger == Pinger::Client {
             self.restart(now);
         }
     }
@@ -80,7 +80,7 @@ impl Heartbeat {
         // The device was suspended for so long that the server has missed its ping and has given
         // the session up.
         let overdue = now >= self.deadline + self.timeout;
-        if self.kind == Beats::ServerPings || self.waiting || overdue {
+        if self.pinger == Pinger::Server || self.waiting || overdue {
             return Beat::Lost;
         }
         self.waiting = true;
@@ -93,9 +93,9 @@ impl Heartbeat {
         self.waiting = false;
         self.pinged = now;
         self.deadline = now
-            + match self.kind {
-                Beats::ServerPings => self.interval + self.timeout,
-                Beats::ClientPings => self.interval,
+            + match self.pinger {
+                Pinger::Server => self.interval + self.timeout,
+                Pinger::Client => self.interval,
             };
     }
 }

@@ -64,7 +64,7 @@ impl Engine {
             Ok(handshake) => handshake,
             Err(error) => return self.end(DisconnectReason::TransportError, Some(error)),
         };
-        self.heartbeat = Some(Heartbeat::new(self.dialect.heartbeat(), &handshake, now));
+        self.heartbeat = Some(Heartbeat::new(self.dialect.pinger(), &handshake, now));
         let upgrade = self.may_upgrade && handshake.upgrade_to_websocket;
         self.handshake = Some(handshake);
         if self.state == SessionState::Closing {

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_bytes::{ByteBuf, Bytes as SerdeBytes};
 use serde_json::json;
 
+use super::decode;
 use crate::error::ErrorKind;
 use crate::payload::{ArgList, Binary, Payload, Value};
 
@@ -133,20 +134,48 @@ fn binary_is_sent_without_a_copy() {
 #[test]
 fn the_key_of_placeholders_is_refused_only_beside_binary() {
     let binary = Binary::default();
-    let own = json!({ "a": { "_placeholder": 1 } });
-    encodes(&own, r#"["e",{"a":{"_placeholder":1}}]"#, r#"[{"a":{"_placeholder":1}}]"#);
+    let own = json!({ "a": { "_placeholder": true } });
+    encodes(&own, r#"["e",{"a":{"_placeholder":true}}]"#, r#"[{"a":{"_placeholder":true}}]"#);
     for error in [
         Payload::args(&(&own, &binary)).unwrap_err(),
         Payload::event("e", &(&binary, &own)).unwrap_err(),
         Payload::args(&(&binary, json!({ "b": 1, "_placeholder": true }))).unwrap_err(),
+        // They would be taken for the binary value.
+        Payload::args(&(&binary, json!({ "_placeholder": true, "num": 0 }))).unwrap_err(),
+        Payload::args(&(json!({ "_placeholder": true, "num": 0 }), &binary)).unwrap_err(),
+        Payload::args(&Hiding { mark: true, num: 0, data: &binary }).unwrap_err(),
     ] {
         assert_eq!(error.kind(), ErrorKind::Payload);
         assert!(error.to_string().contains("`_placeholder` is reserved"), "{error}");
     }
     let harmless = json!({
-        "_placeholder\n": 1, "\n_placeholder": 1, "_placeholde": 1, "a": "_placeholder", "": "_placeholder",
+        "_placeholder\n": true, "\n_placeholder": true, "_placeholde": true, "a": "_placeholder",
+        "": "_placeholder", "b": { "_placeholder": 1 },
     });
     assert!(Payload::args(&(&binary, harmless)).is_ok());
+}
+
+/// An object that has a binary value, and looks like the placeholder of it.
+#[derive(Serialize)]
+struct Hiding<'a> {
+    #[serde(rename = "_placeholder")]
+    mark: bool,
+    num: u8,
+    data: &'a Binary,
+}
+
+#[test]
+fn the_key_of_placeholders_is_the_users_where_its_value_is_not_true() {
+    let binary = Binary::from([7]);
+    for value in [json!(false), json!(1), json!("true"), json!(null), json!([true]), json!({})] {
+        let own = json!({ "_placeholder": value, "num": 9 });
+        let Payload { json, attachments } = Payload::args(&(&own, &binary)).unwrap();
+        let (back, same): (serde_json::Value, Binary) = decode(&json, &attachments).unwrap();
+        assert_eq!((back, same), (own, binary.clone()));
+    }
+    let hiding = Hiding { mark: false, num: 9, data: &binary };
+    let Payload { json, attachments } = Payload::args(&hiding).unwrap();
+    assert_eq!(decode::<Value>(&json, &attachments).unwrap()["data"].as_binary(), Some(&binary));
 }
 
 #[test]

@@ -21,10 +21,6 @@ fn text() -> impl Strategy<Value = String> {
     prop_oneof![any::<String>(), special.prop_map(str::to_owned)]
 }
 
-fn key() -> impl Strategy<Value = String> {
-    text().prop_filter("reserved", |key| key != "_placeholder")
-}
-
 fn leaf() -> impl Strategy<Value = Value> {
     prop_oneof![
         Just(Value::Null),
@@ -41,7 +37,13 @@ fn value() -> impl Strategy<Value = Value> {
     leaf().prop_recursive(6, 60, 6, |inner| {
         prop_oneof![
             vec(inner.clone(), 0..6).prop_map(Value::from),
-            btree_map(key(), inner, 0..6).prop_map(Value::Object),
+            btree_map(text(), inner, 0..6).prop_map(|mut members| {
+                // That is refused beside binary.
+                if members.get("_placeholder") == Some(&Value::Bool(true)) {
+                    members.remove("_placeholder");
+                }
+                Value::Object(members)
+            }),
         ]
     })
 }

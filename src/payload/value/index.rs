@@ -5,18 +5,18 @@ use std::ops::Index;
 use super::Value;
 
 /// What a [`Value`] can be indexed by: `&str`, `&String` and `usize`.
-pub trait ValueIndex: sealed::Sealed {
+pub trait ValueIndex: sealed::SealedIndex {
     #[doc(hidden)]
     fn find(self, value: &Value) -> Option<&Value>;
 }
 
 mod sealed {
     /// Keeps the trait ours, so that it can change.
-    pub trait Sealed {}
+    pub trait SealedIndex {}
 
-    impl Sealed for &str {}
-    impl Sealed for &String {}
-    impl Sealed for usize {}
+    impl SealedIndex for &str {}
+    impl SealedIndex for &String {}
+    impl SealedIndex for usize {}
 }
 
 impl ValueIndex for &str {

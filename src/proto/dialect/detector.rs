@@ -11,28 +11,28 @@
 //! | frame `0{…}`, then a message             | Engine.IO 3: only there the server speaks first  |
 //! | frame `0{…}`, then a ping, or nothing    | Engine.IO 4: servers 3.0 to 4.4                  |
 //!
-//! That there is nothing is known by the answer to a ping of the WebSocket itself, which the server
-//! writes behind whatever it had to say. Only a server 2.x that keeps its clients waiting in a
-//! middleware of `/` is mistaken by this. It does not answer a CONNECT as it should, and the next
-//! session takes that into account.
+//! That nothing follows is known by the answer to a ping of the WebSocket itself, which the server
+//! writes behind everything that it has sent before. Only a server 2.x that keeps its clients
+//! waiting in a middleware of `/` is taken for a new one by this. It does not answer a CONNECT as a
+//! new one does, and the next session takes that into account.
 
-use std::io::{self, BufRead, Cursor, Read};
+#[cfg(any(test, feature = "polling"))]
+mod first_body;
 
-use super::body::{broken_body, peek};
 use super::choice::{V3_DIALECT, V4_DIALECT};
 use super::{Dialect, Frame};
-use crate::error::Result;
 use crate::options::Revision;
 use crate::proto::handshake::Handshake;
 
 /// What is known of the revision of a server, from one session to the next.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Detector {
-    /// What the user says.
+    /// What the user told by `Builder::revision`.
     fixed: Option<&'static dyn Dialect>,
     /// What the server spoke when it was last heard.
     known: Option<&'static dyn Dialect>,
-    /// The server is old and keeps its clients waiting.
+    /// A server that said nothing in time was taken for a new one, and was none: it is an old one
+    /// that keeps its clients waiting.
     is_slow: bool,
 }
 
@@ -51,22 +51,6 @@ impl Detector {
         self.fixed.unwrap_or(V4_DIALECT)
     }
 
-    /// Looks at the first body of a session, and gives it back whole.
-    #[cfg_attr(not(feature = "polling"), allow(dead_code))]
-    pub(crate) fn look_at_body<'a>(
-        &self,
-        binary: bool,
-        mut body: Box<dyn BufRead + 'a>,
-    ) -> Result<(&'static dyn Dialect, Box<dyn BufRead + 'a>)> {
-        if let Some(fixed) = self.fixed {
-            return Ok((fixed, body));
-        }
-        let start = start(&mut body).map_err(broken_body)?;
-        let is_old = if binary { start.starts_with(&[0]) } else { has_length(&start) };
-        let dialect = if is_old { V3_DIALECT } else { V4_DIALECT };
-        Ok((dialect, Box::new(Cursor::new(start).chain(body))))
-    }
-
     /// Looks at the first frames of a session.
     pub(crate) fn greeting(self) -> Greeting {
         Greeting { detector: self, opened: false }
@@ -78,11 +62,12 @@ impl Detector {
         self.is_slow &= dialect.joins_root();
     }
 
-    /// The server did not answer as it does in this revision. `true`: the next session will be
-    /// looked at with other eyes.
+    /// The server did not answer as it does in this revision. `true`: the next session may be taken
+    /// for one of another revision.
     pub(crate) fn contradict(&mut self, dialect: &'static dyn Dialect) -> bool {
-        // What was taken from experience may be another server by now. What was taken from silence
-        // has found its voice.
+        // The revision may have been known from an earlier session: then another server answers
+        // now, of which nothing is known. Else a new server was concluded from silence: then it is
+        // an old one, and slow.
         self.is_slow = self.known.take().is_none() && !dialect.joins_root();
         self.fixed.is_none()
     }
@@ -93,7 +78,7 @@ impl Detector {
         self.is_slow = false;
     }
 
-    /// Whether the user says what the server speaks.
+    /// Whether the user told what the server speaks.
     pub(crate) fn is_told(&self) -> bool {
         self.fixed.is_some()
     }
@@ -143,37 +128,15 @@ impl Greeting {
         let may_be_old =
             Handshake::from_json(json).is_ok_and(|handshake| handshake.max_payload.is_none());
         let was_new = self.detector.known.is_some_and(|known| !known.joins_root());
-        // If that has changed, its first answer will say so.
+        // A server that was new is expected to be new still. If it is not, its answer to the CONNECT
+        // contradicts this.
         if may_be_old && !was_new { None } else { Some(V4_DIALECT) }
     }
 }
 
-/// How much of a body is looked at.
-const START: usize = 12;
-
-/// Reads the start of a body, up to the first byte that can belong to no length.
-fn start(body: &mut dyn BufRead) -> io::Result<Vec<u8>> {
-    let mut start = Vec::new();
-    while start.len() < START {
-        let Some(byte) = peek(body)? else { break };
-        body.consume(1);
-        start.push(byte);
-        if !(byte.is_ascii_digit() || byte == b':') {
-            break;
-        }
-    }
-    Ok(start)
-}
-
-/// Whether a body begins with a handshake and its length, as it does in Engine.IO 3.
-fn has_length(start: &[u8]) -> bool {
-    let digits = start.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    digits > 0 && start[digits..] == *b":0{"
-}
-
 #[cfg(test)]
 mod tests {
-    use std::io::{BufReader, Read};
+    use std::io::{self, BufReader, Cursor, Read};
 
     use proptest::prelude::*;
 

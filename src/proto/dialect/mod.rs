@@ -47,13 +47,13 @@ pub struct Body {
     pub bytes: Bytes,
 }
 
-/// Who starts the heartbeat.
+/// Who pings the other side each `pingInterval`. The other side answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Heartbeat {
-    /// The server pings each `pingInterval`; the client answers.
-    ServerPings,
-    /// The client pings each `pingInterval`; the server answers.
-    ClientPings,
+pub enum Pinger {
+    /// The server.
+    Server,
+    /// The client.
+    Client,
 }
 
 /// What a client says of itself when it joins a namespace.
@@ -90,8 +90,8 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     /// The value of the query parameter `EIO`.
     fn eio(&self) -> &'static str;
 
-    /// Who starts the heartbeat.
-    fn heartbeat(&self) -> Heartbeat;
+    /// Who pings.
+    fn pinger(&self) -> Pinger;
 
     /// Whether the server joins the namespace `/` by itself, before all others: nothing is joined
     /// without it, and it cannot be joined again in the same session.

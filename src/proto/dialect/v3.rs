@@ -10,7 +10,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use serde_json::{Map, Value};
 
 use super::body::{NO_SERVER, ResponseBody, fitting, packets};
-use super::{Body, Connect, Credentials, Dialect, Frame, Heartbeat, Membership};
+use super::{Body, Connect, Credentials, Dialect, Frame, Membership, Pinger};
 use crate::error::{Error, Result};
 use crate::proto::packet::Packet;
 use crate::proto::packet_text::{read_text, text_len, to_text, write_text};
@@ -40,8 +40,8 @@ impl Dialect for V3 {
         "3"
     }
 
-    fn heartbeat(&self) -> Heartbeat {
-        Heartbeat::ClientPings
+    fn pinger(&self) -> Pinger {
+        Pinger::Client
     }
 
     fn joins_root(&self) -> bool {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::body::{NO_SERVER, ResponseBody, fitting, packets};
-use super::{Body, Connect, Credentials, Dialect, Frame, Heartbeat, Membership};
+use super::{Body, Connect, Credentials, Dialect, Frame, Membership, Pinger};
 use crate::error::{Error, ErrorKind, Result};
 use crate::proto::packet::Packet;
 use crate::proto::packet_text::{read_text, text_len, to_text, write_text};
@@ -28,8 +28,8 @@ impl Dialect for V4 {
         "4"
     }
 
-    fn heartbeat(&self) -> Heartbeat {
-        Heartbeat::ServerPings
+    fn pinger(&self) -> Pinger {
+        Pinger::Server
     }
 
     fn joins_root(&self) -> bool {

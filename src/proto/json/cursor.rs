@@ -141,7 +141,7 @@ impl<'a> Cursor<'a> {
             self.digits()?;
             exponent = self.at - before;
         }
-        // f64 ends at 309 digits: fewer than 200 with an exponent below 100 cannot get there.
+        // The largest f64 has 309 digits: 200 characters and an exponent below 100 stay below it.
         if exponent > 2 || self.at - start > 200 {
             self.needs_repair |= overflows(self.since(start));
         }

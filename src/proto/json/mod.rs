@@ -6,12 +6,10 @@ mod cursor;
 mod members;
 mod nesting;
 mod outline;
-mod placeholder;
 mod repair;
 mod scan;
 
 pub(crate) use members::members;
-pub(crate) use outline::{Outline, Shape};
-pub(crate) use placeholder::placeholders_are_valid;
+pub(crate) use outline::{JsonType, Outline};
 pub(crate) use repair::repair;
 pub(crate) use scan::scan;

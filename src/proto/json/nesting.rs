@@ -5,7 +5,7 @@
 pub(super) struct Nesting {
     // The innermost levels: the lowest bit is the last.
     word: u64,
-    // What went out of `word`, 64 levels a piece.
+    // The levels outside those in `word`, 64 in each.
     full: Vec<u64>,
     depth: usize,
     deepest: usize,

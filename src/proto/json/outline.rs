@@ -5,8 +5,8 @@ use std::ops::Range;
 /// What a scan finds out about a JSON text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Outline {
-    /// What the text is.
-    pub(crate) shape: Shape,
+    /// The type of the text as a whole.
+    pub(crate) json_type: JsonType,
     /// The first element, where the text is an array that has one.
     pub(crate) first: Option<Range<usize>>,
     /// How many elements the text has, where it is an array; else 0.
@@ -20,7 +20,7 @@ pub(crate) struct Outline {
 
 /// The type of a JSON value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shape {
+pub(crate) enum JsonType {
     /// `[…]`
     Array,
     /// `{…}`

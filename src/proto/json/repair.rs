@@ -1,4 +1,4 @@
-//! What JavaScript takes and `serde_json` refuses, made fit for both.
+//! Rewrites what JavaScript's JSON has and `serde_json` refuses.
 
 use super::cursor::{low_surrogate, overflows, unicode_escape};
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::cursor::Cursor;
 use super::nesting::Nesting;
-use super::outline::{Outline, Shape, SyntaxError};
+use super::outline::{JsonType, Outline, SyntaxError};
 
 /// Checks that the whole of `text` is one JSON value, and describes it.
 pub(crate) fn scan(text: &str) -> Result<Outline, SyntaxError> {
@@ -15,13 +15,13 @@ pub(crate) fn scan(text: &str) -> Result<Outline, SyntaxError> {
         first: None,
         len: 0,
     };
-    let shape = scan.shape()?;
+    let json_type = scan.json_type()?;
     while scan.value()? == Next::Value {}
     if scan.cursor.skip_space().is_some() {
         return Err(scan.cursor.error());
     }
     Ok(Outline {
-        shape,
+        json_type,
         first: scan.first,
         len: scan.len,
         depth: scan.nesting.deepest(),
@@ -49,14 +49,14 @@ struct Scan<'a> {
 
 impl Scan<'_> {
     /// Tells the type of the text by its first byte.
-    fn shape(&mut self) -> Result<Shape, SyntaxError> {
+    fn json_type(&mut self) -> Result<JsonType, SyntaxError> {
         Ok(match self.cursor.skip_space() {
-            Some(b'[') => Shape::Array,
-            Some(b'{') => Shape::Object,
-            Some(b'"') => Shape::String,
-            Some(b'-' | b'0'..=b'9') => Shape::Number,
-            Some(b't' | b'f') => Shape::Bool,
-            Some(b'n') => Shape::Null,
+            Some(b'[') => JsonType::Array,
+            Some(b'{') => JsonType::Object,
+            Some(b'"') => JsonType::String,
+            Some(b'-' | b'0'..=b'9') => JsonType::Number,
+            Some(b't' | b'f') => JsonType::Bool,
+            Some(b'n') => JsonType::Null,
             _ => return Err(self.cursor.error()),
         })
     }
@@ -160,22 +160,27 @@ mod tests {
 
     #[test]
     fn valid_texts_are_described() {
-        let outline =
-            |shape, first, len, depth| Outline { shape, first, len, depth, needs_repair: false };
+        let outline = |json_type, first, len, depth| Outline {
+            json_type,
+            first,
+            len,
+            depth,
+            needs_repair: false,
+        };
         for (text, expected) in [
-            ("null", outline(Shape::Null, None, 0, 0)),
-            ("true", outline(Shape::Bool, None, 0, 0)),
-            ("false", outline(Shape::Bool, None, 0, 0)),
-            ("\"\"", outline(Shape::String, None, 0, 0)),
-            ("\"1234567890\u{7f}€😀\"", outline(Shape::String, None, 0, 0)),
-            ("-0.5e-7", outline(Shape::Number, None, 0, 0)),
-            ("[]", outline(Shape::Array, None, 0, 1)),
-            ("{}", outline(Shape::Object, None, 0, 1)),
-            (r#"{"a":[1,2],"b":{}}"#, outline(Shape::Object, None, 0, 2)),
-            ("[\"a\"]", outline(Shape::Array, Some(1..4), 1, 1)),
-            (" [ \"a\" , 1 ] \r\n\t", outline(Shape::Array, Some(3..6), 2, 1)),
-            ("[[[1,2]],{},[]]", outline(Shape::Array, Some(1..8), 3, 3)),
-            (r#"[{"a":[]},1]"#, outline(Shape::Array, Some(1..9), 2, 3)),
+            ("null", outline(JsonType::Null, None, 0, 0)),
+            ("true", outline(JsonType::Bool, None, 0, 0)),
+            ("false", outline(JsonType::Bool, None, 0, 0)),
+            ("\"\"", outline(JsonType::String, None, 0, 0)),
+            ("\"1234567890\u{7f}€😀\"", outline(JsonType::String, None, 0, 0)),
+            ("-0.5e-7", outline(JsonType::Number, None, 0, 0)),
+            ("[]", outline(JsonType::Array, None, 0, 1)),
+            ("{}", outline(JsonType::Object, None, 0, 1)),
+            (r#"{"a":[1,2],"b":{}}"#, outline(JsonType::Object, None, 0, 2)),
+            ("[\"a\"]", outline(JsonType::Array, Some(1..4), 1, 1)),
+            (" [ \"a\" , 1 ] \r\n\t", outline(JsonType::Array, Some(3..6), 2, 1)),
+            ("[[[1,2]],{},[]]", outline(JsonType::Array, Some(1..8), 3, 3)),
+            (r#"[{"a":[]},1]"#, outline(JsonType::Array, Some(1..9), 2, 3)),
         ] {
             assert_eq!(scan(text), Ok(expected), "{text}");
         }

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::header::{Head, Id};
+use super::prefix::{Id, Prefix};
 use crate::error::Result;
-use crate::proto::json::{Outline, Shape, repair, scan};
+use crate::proto::json::{JsonType, Outline, repair, scan};
 use crate::proto::protocol_error;
 use crate::proto::socket_packet::{Kind, Name, RESERVED_EVENTS, SocketPacket};
 use crate::proto::text::{MessageBuilder, MessageText};
@@ -16,31 +16,31 @@ pub(in crate::proto::parser) fn decode(
     max_attachments: usize,
     lax: bool,
 ) -> Result<(SocketPacket, usize)> {
-    let head = Head::read(text.as_str(), max_attachments, lax)?;
-    let (text, outline) = check_json(text, head.len)?;
-    if !(lax && head.kind == Kind::ConnectError) {
-        check_shape(head.kind, outline.as_ref(), text.as_str())?;
+    let prefix = Prefix::read(text.as_str(), max_attachments, lax)?;
+    let (text, outline) = check_json(text, prefix.len)?;
+    if !(lax && prefix.kind == Kind::ConnectError) {
+        check_type(prefix.kind, outline.as_ref(), text.as_str())?;
     }
-    let id = ack_id(&head, text.as_str())?;
-    let name = match (head.kind, outline) {
-        (Kind::Event, Some(outline)) => event_name(text.as_str(), head.len, outline.first)?,
+    let id = ack_id(&prefix, text.as_str())?;
+    let name = match (prefix.kind, outline) {
+        (Kind::Event, Some(outline)) => event_name(text.as_str(), prefix.len, outline.first)?,
         _ => Name::None,
     };
     let packet = SocketPacket {
-        kind: head.kind,
+        kind: prefix.kind,
         id,
         attachments: Vec::new(),
-        namespace: head.namespace,
-        data: head.len..text.as_str().len(),
+        namespace: prefix.namespace,
+        data: prefix.len..text.as_str().len(),
         name,
         text,
     };
-    Ok((packet, head.attachments))
+    Ok((packet, prefix.attachments))
 }
 
-/// Checks the JSON behind the head, if there is any, and repairs it if need be.
-fn check_json(text: MessageText, head: usize) -> Result<(MessageText, Option<Outline>)> {
-    let json = text.as_str().get(head..).unwrap_or_default();
+/// Checks the JSON behind the prefix, which is that long, if there is any, and repairs it if need be.
+fn check_json(text: MessageText, prefix: usize) -> Result<(MessageText, Option<Outline>)> {
+    let json = text.as_str().get(prefix..).unwrap_or_default();
     if json.is_empty() {
         return Ok((text, None));
     }
@@ -49,10 +49,10 @@ fn check_json(text: MessageText, head: usize) -> Result<(MessageText, Option<Out
         return Ok((text, Some(outline)));
     }
     let mut repaired = MessageBuilder::with_capacity(text.as_str().len());
-    repaired.push_str(text.as_str().get(..head).unwrap_or_default());
+    repaired.push_str(text.as_str().get(..prefix).unwrap_or_default());
     repaired.push_str(&repair(json));
     let repaired = repaired.finish();
-    let json = repaired.as_str().get(head..).unwrap_or_default();
+    let json = repaired.as_str().get(prefix..).unwrap_or_default();
     let outline = scan_json(repaired.as_str(), json)?;
     Ok((repaired, Some(outline)))
 }
@@ -65,13 +65,12 @@ fn scan_json(text: &str, json: &str) -> Result<Outline> {
 }
 
 /// Checks that the data is of the type that the packet asks for.
-fn check_shape(kind: Kind, outline: Option<&Outline>, text: &str) -> Result<()> {
-    let shape = outline.map(|outline| outline.shape);
-    let wrong = match (kind, shape) {
-        (Kind::Connect, None | Some(Shape::Object))
-        | (Kind::ConnectError, None | Some(Shape::Object | Shape::String))
+fn check_type(kind: Kind, outline: Option<&Outline>, text: &str) -> Result<()> {
+    let wrong = match (kind, outline.map(|outline| outline.json_type)) {
+        (Kind::Connect, None | Some(JsonType::Object))
+        | (Kind::ConnectError, None | Some(JsonType::Object | JsonType::String))
         | (Kind::Disconnect, None)
-        | (Kind::Event | Kind::Ack, Some(Shape::Array)) => return Ok(()),
+        | (Kind::Event | Kind::Ack, Some(JsonType::Array)) => return Ok(()),
         (Kind::Connect, _) => "CONNECT with data that is no object",
         (Kind::ConnectError, _) => "CONNECT_ERROR with data that is neither object nor string",
         (Kind::Disconnect, _) => "DISCONNECT with data",
@@ -84,10 +83,10 @@ fn check_shape(kind: Kind, outline: Option<&Outline>, text: &str) -> Result<()> 
 }
 
 /// The ack id as a number. One beyond `u64` is none that we could answer, or that we ever gave.
-fn ack_id(head: &Head, text: &str) -> Result<Option<u64>> {
-    match head.id {
+fn ack_id(prefix: &Prefix, text: &str) -> Result<Option<u64>> {
+    match prefix.id {
         Id::Some(id) => Ok(Some(id)),
-        Id::None if head.kind == Kind::Ack => {
+        Id::None if prefix.kind == Kind::Ack => {
             Err(protocol_error("ACK without an id", text.as_bytes()))
         }
         Id::None => Ok(None),

@@ -2,7 +2,7 @@
 
 mod decode;
 mod encode;
-mod header;
+mod prefix;
 
 use std::collections::VecDeque;
 
@@ -11,8 +11,7 @@ use bytes::Bytes;
 pub(super) use self::decode::decode;
 use super::Parser;
 use crate::error::{Error, Result, snippet};
-use crate::payload::Payload;
-use crate::proto::json::placeholders_are_valid;
+use crate::payload::{Payload, placeholder};
 use crate::proto::packet::Packet;
 use crate::proto::socket_packet::{Header, SocketPacket};
 use crate::proto::text::MessageText;
@@ -100,7 +99,7 @@ impl Parser for JsonParser {
             self.unfinished = Some(unfinished);
             return Ok(None);
         }
-        if !placeholders_are_valid(unfinished.packet.data(), unfinished.announced) {
+        if placeholder::find(unfinished.packet.data(), unfinished.announced).is_none() {
             return Err(unfinished.error("a placeholder without its attachment in"));
         }
         Ok(Some(unfinished.packet))

@@ -321,6 +321,7 @@ fn placeholders_need_their_attachments() {
     for json in [
         r#"["a",{"_placeholder":true,"num":1},{"_placeholder":true,"num":1}]"#,
         r#"["a",{"_placeholder":false,"num":9}]"#,
+        r#"["a",{"_placeholder":true,"num":1.0,"more":[{"_placeholder":true,"num":9}]}]"#,
     ] {
         assert!(waiting(json).decode_binary(Bytes::new()).unwrap().is_some());
     }

@@ -1,5 +1,7 @@
 //! JavaScript's dates as text.
 
+use crate::calendar::CivilDate;
+
 /// The latest moment that a `Date` can hold, in milliseconds; the earliest is as far away.
 const LAST: i64 = 8_640_000_000_000_000;
 
@@ -10,7 +12,7 @@ pub(super) fn iso(millis: i64) -> Option<String> {
     if !(-LAST..=LAST).contains(&millis) {
         return None;
     }
-    let (year, month, day) = civil(millis.div_euclid(MILLIS_OF_DAY));
+    let CivilDate { year, month, day } = CivilDate::of_day(millis.div_euclid(MILLIS_OF_DAY));
     let time = millis.rem_euclid(MILLIS_OF_DAY);
     let (hours, minutes) = (time / 3_600_000, time / 60_000 % 60);
     let (seconds, rest) = (time / 1000 % 60, time % 1000);
@@ -19,24 +21,6 @@ pub(super) fn iso(millis: i64) -> Option<String> {
         _ => format!("{year:+07}"),
     };
     Some(format!("{year}-{month:02}-{day:02}T{hours:02}:{minutes:02}:{seconds:02}.{rest:03}Z"))
-}
-
-/// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar.
-///
-/// Years are counted from March, so that the leap day is their last; 400 of them have always the
-/// same number of days.
-fn civil(days: i64) -> (i64, i64, i64) {
-    const DAYS_OF_ERA: i64 = 146_097;
-    // From 0000-03-01 to 1970-01-01.
-    let days = days + 719_468;
-    let era = days.div_euclid(DAYS_OF_ERA);
-    let of_era = days.rem_euclid(DAYS_OF_ERA);
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    (era * 400 + year + i64::from(month <= 2), month, day)
 }
 
 #[cfg(test)]

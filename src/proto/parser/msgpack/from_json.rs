@@ -6,14 +6,20 @@ use rmp::encode::{
     write_str, write_uint,
 };
 
-use crate::payload::PLACEHOLDER;
+use crate::payload::placeholder;
 
 /// Writes a JSON text of our own as `MessagePack`, with the attachments in the place of their
 /// placeholders.
 ///
-/// In both formats a value begins with what it is; but `MessagePack` also says how many elements
-/// follow, so that those are counted before.
+/// In both formats the first byte of a value tells its type. In `MessagePack` the number of elements
+/// stands before an array or a map, so that they are counted first.
 pub(super) fn write_json(json: &str, attachments: &[Bytes], out: &mut Vec<u8>) {
+    let mut placeholders = match attachments {
+        [] => Vec::new(),
+        _ => placeholder::find(json, attachments.len()).unwrap_or_default(),
+    }
+    .into_iter()
+    .peekable();
     let mut counts = counts(json.as_bytes()).into_iter();
     let mut at = 0;
     while let Some(rest) = json.get(at..).filter(|rest| !rest.is_empty()) {
@@ -26,9 +32,10 @@ pub(super) fn write_json(json: &str, attachments: &[Bytes], out: &mut Vec<u8>) {
             }
             b'{' => {
                 let members = counts.next().unwrap_or_default();
-                if let Some((bytes, length)) = placeholder(rest, attachments) {
+                if let Some(found) = placeholders.next_if(|found| found.range.start == at) {
+                    let bytes = attachments.get(found.number).map_or(&[][..], |bytes| bytes);
                     let _ = write_bin(out, bytes);
-                    length
+                    found.range.len()
                 } else {
                     let _ = write_map_len(out, members);
                     1
@@ -56,7 +63,7 @@ pub(super) fn write_json(json: &str, attachments: &[Bytes], out: &mut Vec<u8>) {
                 write_number(&rest[..length], out);
                 length
             }
-            // A separator, or what closes: that is known by the count.
+            // White space, a comma or a colon, or the end of an array or an object: `MessagePack` has none.
             _ => 1,
         };
     }
@@ -75,7 +82,7 @@ fn counts(json: &[u8]) -> Vec<u32> {
                 open.pop();
             }
             (b',', Some(count)) => *count = count.saturating_add(1),
-            // The first value; the others have a comma.
+            // The first element. Each of the others follows a comma.
             (_, Some(count)) if *count == 0 => *count = 1,
             _ => {}
         }
@@ -127,12 +134,4 @@ fn write_number(text: &str, out: &mut Vec<u8>) {
     } else {
         let _ = write_f64(out, text.parse().unwrap_or_default());
     }
-}
-
-/// The attachment whose placeholder is at the start, and the length of that.
-fn placeholder<'a>(json: &str, attachments: &'a [Bytes]) -> Option<(&'a [u8], usize)> {
-    let rest = json.strip_prefix(PLACEHOLDER)?;
-    let (number, _) = rest.split_once('}')?;
-    let attachment = attachments.get(number.parse::<usize>().ok()?)?;
-    Some((attachment, PLACEHOLDER.len() + number.len() + 1))
 }

@@ -21,13 +21,14 @@ use rmp::encode::{write_map_len, write_str, write_uint};
 
 use self::errors::unexpected;
 use self::from_json::write_json;
-use self::to_json::Json;
+use self::to_json::JsonWriter;
 use self::token::{Token, Tokens};
 use super::parts::{Parts, number};
 use super::{Parser, plain_json};
 use crate::error::Result;
-use crate::payload::Payload;
+use crate::payload::{Payload, placeholder};
 use crate::proto::packet::Packet;
+use crate::proto::protocol_error;
 use crate::proto::socket_packet::{Header, Kind, SocketPacket};
 use crate::proto::text::MessageText;
 
@@ -65,9 +66,15 @@ impl Parser for MsgpackParser {
     }
 
     fn decode_binary(&mut self, bytes: Bytes) -> Result<Option<SocketPacket>> {
-        let mut json = Json::new(self.max_bytes);
+        let mut json = JsonWriter::new(self.max_bytes);
         let parts = read(&bytes, &mut json)?;
-        parts.into_packet(json.into_attachments(), self.lax).map(Some)
+        let attachments = json.into_attachments();
+        if !attachments.is_empty() && !placeholder::all_are_written(&parts.data, attachments.len())
+        {
+            let wrong = "binary data beside an object whose member `_placeholder` is `true`";
+            return Err(protocol_error(wrong, &bytes));
+        }
+        parts.into_packet(attachments, self.lax).map(Some)
     }
 
     fn reset(&mut self) {}
@@ -99,7 +106,7 @@ fn map(Header { kind, namespace, id }: Header<'_>, payload: &Payload) -> Vec<u8>
 }
 
 /// Reads a map; its data becomes JSON by way of `json`.
-fn read(bytes: &Bytes, json: &mut Json) -> Result<Parts> {
+fn read(bytes: &Bytes, json: &mut JsonWriter) -> Result<Parts> {
     let fail = |wrong: &str| unexpected(wrong, bytes);
     let mut tokens = Tokens::new(bytes);
     let Token::Map(members) = tokens.next()? else {
@@ -121,8 +128,8 @@ fn read(bytes: &Bytes, json: &mut Json) -> Result<Parts> {
                 token => id = Some(integer(&token).ok_or_else(|| fail("an ack id"))?),
             },
             "data" => data = json.value(&mut tokens)?,
-            // JavaScript clients let an `options` slip in.
-            _ => drop(Json::new(json.max_bytes()).value(&mut tokens)?),
+            // Packets of JavaScript clients have a member `options` too.
+            _ => drop(JsonWriter::new(json.max_bytes()).value(&mut tokens)?),
         }
     }
     if !tokens.is_empty() {

@@ -115,6 +115,42 @@ fn attachments_decode_as_binary() {
 }
 
 #[test]
+fn an_object_that_looks_like_a_placeholder_is_data_or_an_error() {
+    let header = Header { kind: Kind::Event, namespace: "/", id: None };
+    // Our own, beside binary and without.
+    for (json, attachments) in [
+        (r#"["a",{"_placeholder":1,"num":0},{"_placeholder":true,"num":0}]"#, &[&[7][..]][..]),
+        (r#"["a",{"_placeholder":false,"x":{"_placeholder":true,"num":0}}]"#, &[&[7]]),
+        (r#"["a",{"_placeholder":true,"num":0}]"#, &[]),
+    ] {
+        let sent = payload(json, attachments);
+        let packet = decode(&encode(header, sent.clone())).unwrap();
+        assert_eq!((packet.data(), &packet.attachments), (&*sent.json, &sent.attachments));
+    }
+    // {"_placeholder":true,"num":0} beside binary, and around it.
+    for data in [
+        "93a16182ac5f706c616365686f6c646572c3a36e756d00c40107",
+        "93a161c4010782ac5f706c616365686f6c646572c3a36e756d00",
+        "92a16183ac5f706c616365686f6c646572c3a36e756d00a178c40107",
+    ] {
+        let message = bytes(&format!("83a47479706502a464617461{data}a36e7370a12f"));
+        let error = decode(&message).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol);
+        assert!(error.message().contains("`_placeholder` is `true`"), "{error}");
+    }
+}
+
+#[test]
+fn of_two_members_of_one_name_the_last_one_counts() {
+    let message = "84a47479706502a464617461\
+                   92a161c40107a464617461\
+                   92a162c40108a36e7370a12f";
+    let packet = decode(&bytes(message)).unwrap();
+    assert_eq!(packet.data(), r#"["b",{"_placeholder":true,"num":0}]"#);
+    assert_eq!(packet.attachments, [&[8][..]]);
+}
+
+#[test]
 fn what_is_no_packet_is_an_error() {
     for (hex, wrong) in [
         ("", "cut short"),

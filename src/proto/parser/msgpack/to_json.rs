@@ -1,7 +1,5 @@
 //! `MessagePack` to JSON with attachments.
 
-use std::io::Write;
-
 use bytes::Bytes;
 use serde::Serialize;
 
@@ -9,10 +7,10 @@ use super::date;
 use super::errors::{too_long, unexpected};
 use super::token::{Token, Tokens};
 use crate::error::Result;
-use crate::payload::PLACEHOLDER;
+use crate::payload::placeholder;
 
 /// Writes JSON as `JSON.stringify` would; only that binary becomes attachments.
-pub(super) struct Json {
+pub(super) struct JsonWriter {
     out: Vec<u8>,
     attachments: Vec<Bytes>,
     max_bytes: usize,
@@ -42,7 +40,7 @@ impl Level {
     }
 }
 
-impl Json {
+impl JsonWriter {
     pub(super) fn new(max_bytes: usize) -> Self {
         Self { out: Vec::new(), attachments: Vec::new(), max_bytes }
     }
@@ -58,6 +56,7 @@ impl Json {
     /// Reads one value; gives its JSON, or nothing for `undefined`.
     pub(super) fn value(&mut self, tokens: &mut Tokens<'_>) -> Result<String> {
         self.out.clear();
+        self.attachments.clear();
         let mut open: Vec<Level> = Vec::new();
         loop {
             let token = tokens.next()?;
@@ -139,7 +138,7 @@ impl Json {
             Token::Date(millis) => self.json(&date::iso(*millis)),
             Token::Bin(bytes) => self.attach(bytes),
             Token::Other(kind, bytes) => {
-                // Whatever it is, both of its parts are there.
+                // A type that nobody here knows: an array of its number and its bytes.
                 self.out.push(b'[');
                 self.json(kind);
                 self.out.push(b',');
@@ -165,6 +164,7 @@ impl Json {
     fn attach(&mut self, bytes: &Bytes) {
         let number = self.attachments.len();
         self.attachments.push(bytes.clone());
-        let _ = write!(self.out, "{PLACEHOLDER}{number}}}");
+        // Writing to memory cannot fail.
+        let _ = placeholder::write(&mut self.out, number);
     }
 }

@@ -11,8 +11,9 @@ use bytes::Bytes;
 use super::Parser;
 use super::parts::{Parts, no_packet, number};
 use crate::error::{Error, Result};
-use crate::payload::{PLACEHOLDER, Payload};
-use crate::proto::json::{Shape, members, scan};
+use crate::payload::Payload;
+use crate::payload::placeholder::{self, Placeholder};
+use crate::proto::json::{JsonType, members, scan};
 use crate::proto::packet::Packet;
 use crate::proto::socket_packet::{Header, SocketPacket};
 use crate::proto::text::{MessageBuilder, MessageText};
@@ -67,7 +68,7 @@ pub(super) fn write(Header { kind, namespace, id }: Header<'_>, data: &str) -> M
 pub(super) fn read(text: &str) -> Result<Parts> {
     let fail = |wrong: &str| unexpected(wrong, text.as_bytes());
     let outline = scan(text).map_err(|error| fail(&format!("text (at byte {})", error.at)))?;
-    if outline.shape != Shape::Object {
+    if outline.json_type != JsonType::Object {
         return Err(fail("data"));
     }
     let (mut kind, mut namespace, mut id, mut data) = (None, None, None, "");
@@ -76,7 +77,7 @@ pub(super) fn read(text: &str) -> Result<Parts> {
         "nsp" => namespace = Some(value),
         "id" => id = Some(value),
         "data" => data = value,
-        // JavaScript clients let an `options` slip in.
+        // Packets of JavaScript clients have a member `options` too.
         _ => {}
     });
     visited.map_err(|_| fail("text"))?;
@@ -109,19 +110,18 @@ fn integer(json: &str) -> Option<String> {
 }
 
 /// Puts attachments into the place of their placeholders.
-///
-/// What begins a placeholder cannot be within a string, where its quotes would be escaped.
 fn with_buffers(json: &str, attachments: &[Bytes]) -> String {
     let bytes: usize = attachments.iter().map(Bytes::len).sum();
     let mut out = String::with_capacity(json.len() + 4 * bytes);
-    let mut pieces = json.split(PLACEHOLDER);
-    out.push_str(pieces.next().unwrap_or_default());
-    for piece in pieces {
-        let (number, rest) = piece.split_once('}').unwrap_or_default();
-        let attachment = number.parse().ok().and_then(|number: usize| attachments.get(number));
-        write_buffer(attachment.map_or(&[], |bytes| bytes), &mut out);
-        out.push_str(rest);
+    let mut copied = 0;
+    for Placeholder { range, number } in
+        placeholder::find(json, attachments.len()).unwrap_or_default()
+    {
+        out.push_str(json.get(copied..range.start).unwrap_or_default());
+        write_buffer(attachments.get(number).map_or(&[], |bytes| bytes), &mut out);
+        copied = range.end;
     }
+    out.push_str(json.get(copied..).unwrap_or_default());
     out
 }
 

@@ -172,7 +172,11 @@ fn binary_is_what_nodejs_makes_of_a_buffer() {
         text,
         r#"{"type":2,"data":["{\"_placeholder\":true,\"num\":0}",{"type":"Buffer","data":[0,255]},{"a":[{"type":"Buffer","data":[]}]}],"nsp":"/"}"#
     );
-    // Without binary an object like this is the user's.
+    // The user's own: one that is no placeholder, and without binary any.
+    let json = r#"["a",{"_placeholder":false,"num":0},{"_placeholder":true,"num":0}]"#;
+    let text = encode(header(Kind::Event, "/", None), payload(json, &[&[7]]));
+    let data = r#"["a",{"_placeholder":false,"num":0},{"type":"Buffer","data":[7]}]"#;
+    assert_eq!(decode(&text).unwrap().data(), data);
     let json = r#"["a",{"_placeholder":true,"num":0}]"#;
     let text = encode(header(Kind::Event, "/", None), payload(json, &[]));
     assert_eq!(decode(&text).unwrap().data(), json);

@@ -6,16 +6,16 @@ use crate::error::{Error, Result};
 use crate::proto::protocol_error;
 use crate::proto::socket_packet::Kind;
 
-/// The head of a received packet.
+/// What stands before the JSON of a received packet.
 #[derive(Debug)]
-pub(super) struct Head {
+pub(super) struct Prefix {
     pub(super) kind: Kind,
     /// How many attachments the packet announces.
     pub(super) attachments: usize,
     /// Where the namespace stands; `None` is `/`.
     pub(super) namespace: Option<Range<usize>>,
     pub(super) id: Id,
-    /// How long the head is, which is where the JSON begins.
+    /// Its length in bytes, which is where the JSON begins.
     pub(super) len: usize,
 }
 
@@ -28,8 +28,8 @@ pub(super) enum Id {
     Huge,
 }
 
-impl Head {
-    /// Reads the head of a packet.
+impl Prefix {
+    /// Reads it from the start of a packet.
     pub(super) fn read(text: &str, max_attachments: usize, lax: bool) -> Result<Self> {
         let fail = |wrong: &str| protocol_error(wrong, text.as_bytes());
         let (kind, binary) = match text.as_bytes().first() {
