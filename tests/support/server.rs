@@ -1,5 +1,6 @@
 //! Real Socket.IO servers: `tests/servers/server.js`, whose header lists options, commands and events.
 
+use std::fmt;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::path::{Path, PathBuf};
@@ -141,6 +142,12 @@ impl Server {
 
     fn running(&self) -> MutexGuard<'_, Option<Process>> {
         self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the server {}", self.config)
     }
 }
 
