@@ -5,6 +5,7 @@ mod acks;
 mod clock;
 mod compatibility;
 mod connect;
+mod consumers;
 mod deadlines;
 mod disconnect;
 mod events;

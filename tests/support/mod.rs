@@ -8,6 +8,7 @@
 #[cfg(feature = "rustls")]
 pub(crate) mod certs;
 pub(crate) mod client;
+pub(crate) mod consumer;
 pub(crate) mod dns;
 pub(crate) mod emulator;
 #[cfg(feature = "rustls")]
