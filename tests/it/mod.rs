@@ -11,6 +11,7 @@ mod disconnect;
 mod events;
 mod floors;
 mod harness;
+mod hostile;
 mod limits;
 mod malformed;
 mod network;

@@ -24,6 +24,11 @@ impl Greeting {
         }
     }
 
+    pub(crate) fn sid(mut self, sid: &str) -> Self {
+        sid.clone_into(&mut self.sid);
+        self
+    }
+
     /// The transports that the session may move to.
     pub(crate) fn upgrades(mut self, upgrades: &'static [&'static str]) -> Self {
         self.upgrades = upgrades;

@@ -15,6 +15,7 @@ pub(crate) mod emulator;
 pub(crate) mod faketime;
 pub(crate) mod gate;
 pub(crate) mod greeting;
+pub(crate) mod hostile;
 pub(crate) mod logged;
 pub(crate) mod network;
 pub(crate) mod process;

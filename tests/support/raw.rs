@@ -9,6 +9,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tungstenite::WebSocket;
+use tungstenite::protocol::Role;
 
 /// A listener on loopback that runs a closure for each connection, each in its own thread.
 ///
@@ -219,7 +220,16 @@ impl RawConnection {
     }
 
     /// Accepts the upgrade request that [`read_request`](Self::read_request) returned.
-    pub(crate) fn upgrade(mut self, request: &RawRequest) -> io::Result<WebSocket<TcpStream>> {
+    pub(crate) fn upgrade(self, request: &RawRequest) -> io::Result<WebSocket<TcpStream>> {
+        let (stream, early) = self.upgrade_stream(request)?;
+        Ok(WebSocket::from_partially_read(stream, early, Role::Server, None))
+    }
+
+    /// Accepts an upgrade request; gives the connection, and what has been read of it already.
+    pub(crate) fn upgrade_stream(
+        mut self,
+        request: &RawRequest,
+    ) -> io::Result<(TcpStream, Vec<u8>)> {
         let key = request.header("sec-websocket-key").ok_or(io::ErrorKind::InvalidData)?;
         let accept = tungstenite::handshake::derive_accept_key(key.as_bytes());
         let head = format!(
@@ -228,8 +238,7 @@ impl RawConnection {
         );
         self.write(head.as_bytes())?;
         let early = self.reader.buffer().to_vec();
-        let role = tungstenite::protocol::Role::Server;
-        Ok(WebSocket::from_partially_read(self.reader.into_inner(), early, role, None))
+        Ok((self.reader.into_inner(), early))
     }
 
     /// The connection itself, for what no helper does.
@@ -242,6 +251,13 @@ impl RawRequest {
     /// The value of a header; the name in lower case.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The value of a parameter in the query.
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
+        let (_, query) = self.target.split_once('?')?;
+        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.find_map(|(key, value)| (key == name).then_some(value))
     }
 
     /// Whether the request asks for an upgrade to WebSocket.
