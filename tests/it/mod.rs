@@ -14,6 +14,7 @@ mod harness;
 mod hostile;
 mod limits;
 mod malformed;
+mod mischief;
 mod network;
 mod order;
 mod parity_bad_input;

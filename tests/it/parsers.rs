@@ -5,17 +5,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use siot::{Binary, Builder, DisconnectReason, ErrorKind, ParserKind, Status};
 
+use crate::support::server::PARSERS;
 use crate::support::{
     CaseName, Client, DeepBinary, LIMIT, Server, Via, ask, eventually, recv_within,
 };
-
-/// Each parser, with its name for the server.
-const PARSERS: &[(ParserKind, Option<&str>)] = &[
-    (ParserKind::Json, None),
-    (ParserKind::PlainJson, Some("json")),
-    #[cfg(feature = "msgpack")]
-    (ParserKind::MessagePack, Some("msgpack")),
-];
 
 /// A server with a parser, and the way to it.
 #[derive(Clone, Copy)]

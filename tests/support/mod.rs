@@ -17,6 +17,7 @@ pub(crate) mod gate;
 pub(crate) mod greeting;
 pub(crate) mod hostile;
 pub(crate) mod logged;
+pub(crate) mod mischief;
 pub(crate) mod network;
 pub(crate) mod process;
 pub(crate) mod raw;

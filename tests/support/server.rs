@@ -10,8 +10,17 @@ use std::thread;
 
 use crossbeam_channel::{Receiver, unbounded};
 use serde_json::{Value, json};
+use siot::ParserKind;
 
 use super::wait::LIMIT;
+
+/// Each parser, with its name for the server.
+pub(crate) const PARSERS: &[(ParserKind, Option<&str>)] = &[
+    (ParserKind::Json, None),
+    (ParserKind::PlainJson, Some("json")),
+    #[cfg(feature = "msgpack")]
+    (ParserKind::MessagePack, Some("msgpack")),
+];
 
 /// Names the address of the launcher, where the tests are to have their servers started by it.
 const LAUNCHER: &str = "SIOT_TEST_LAUNCHER";
