@@ -4,16 +4,15 @@
 
 #[path = "../examples/peer/mod.rs"]
 mod peer;
+mod support;
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use log::{LevelFilter, Log, Metadata, Record};
 use peer::Peer;
-use siot::{Builder, Limits, Socket, SocketOptions, Transport};
-
-const LIMIT: Duration = Duration::from_secs(30);
+use siot::{Limits, Socket, SocketOptions};
+use support::{LIMIT, Via};
 
 /// Uses the socket for everything that may be done with one.
 struct Sender;
@@ -53,16 +52,7 @@ fn a_logger_may_use_the_socket_that_it_is_told_about() {
     log::set_logger(&SENDER).unwrap();
     log::set_max_level(LevelFilter::Trace);
     let peer = Peer::start().unwrap();
-    let transports: &[Transport] = if cfg!(feature = "polling") {
-        &[Transport::Polling, Transport::WebSocket]
-    } else {
-        &[Transport::WebSocket]
-    };
-    let builder = Builder::new(peer.url())
-        .transports(transports.iter().copied())
-        .reconnection_delay(Duration::from_millis(5))
-        .reconnection_delay_max(Duration::from_millis(10))
-        .limits(Limits::new().send_events(4));
+    let builder = Via::longest().builder(peer.url()).limits(Limits::new().send_events(4));
     let socket = SOCKET.get_or_init(|| builder.auto_connect(false).build().unwrap());
     // Whatever is said on the way: opening, joining, upgrading, losing, and what is ignored.
     for _ in 0..5 {

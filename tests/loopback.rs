@@ -3,32 +3,23 @@
 
 #[path = "../examples/peer/mod.rs"]
 mod peer;
+mod support;
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use peer::{Options, Peer, PeerSocket, Refusal};
 use serde_json::json;
 use siot::{
     ArgList, Binary, Builder, Counters, DisconnectReason, EngineEvent, ErrorKind, PacketType,
-    ParserKind, Revision, Socket, SocketOptions, Stage, Status, Subscription, Transport, Value,
+    ParserKind, Revision, SocketOptions, Stage, Status, Value,
 };
-
-/// For everything that happens soon or never; emulated machines are slow.
-const LIMIT: Duration = Duration::from_secs(30);
-
-/// The transports to test with; the last way is the upgrade.
-#[cfg(feature = "polling")]
-const TRANSPORTS: &[&[Transport]] =
-    &[&[Transport::WebSocket], &[Transport::Polling], &[Transport::Polling, Transport::WebSocket]];
-#[cfg(not(feature = "polling"))]
-const TRANSPORTS: &[&[Transport]] = &[&[Transport::WebSocket]];
+use support::{CaseName, Client, LIMIT, Via, eventually};
 
 /// How a client comes to a peer.
 #[derive(Clone, Copy, Debug)]
-struct Way {
-    transports: &'static [Transport],
+struct Visit {
+    via: Via,
     /// The peer is an old server, which has to be found out.
     old: bool,
     #[cfg_attr(
@@ -38,12 +29,11 @@ struct Way {
     tls: bool,
 }
 
-/// Every way: both revisions over each transport, and over all of them with TLS.
-fn ways() -> impl Iterator<Item = Way> {
-    let last = TRANSPORTS.last().filter(|_| cfg!(feature = "rustls"));
-    let plain = TRANSPORTS.iter().map(|transports| (*transports, false));
-    let all = plain.chain(last.map(|transports| (*transports, true)));
-    all.flat_map(|(transports, tls)| [false, true].map(|old| Way { transports, old, tls }))
+/// Every kind of visit: to both revisions over each transport, and over all of them with TLS.
+fn visits() -> impl Iterator<Item = Visit> {
+    let with_tls = cfg!(feature = "rustls").then_some((Via::longest(), true));
+    let all = Via::ALL.iter().map(|&via| (via, false)).chain(with_tls);
+    all.flat_map(|(via, tls)| [false, true].map(|old| Visit { via, old, tls }))
 }
 
 /// The authority that peers with TLS have their certificates of.
@@ -53,10 +43,10 @@ fn authority() -> &'static peer::tls::Authority {
     AUTHORITY.get_or_init(|| peer::tls::Authority::new().expect("an authority"))
 }
 
-fn start(options: Options, way: Way) -> Peer {
-    let options = if way.old { options.old() } else { options };
+fn start(options: Options, visit: Visit) -> Peer {
+    let options = if visit.old { options.old() } else { options };
     #[cfg(feature = "rustls")]
-    let options = if way.tls {
+    let options = if visit.tls {
         options.tls(authority().server(false).expect("a certificate"))
     } else {
         options
@@ -64,15 +54,11 @@ fn start(options: Options, way: Way) -> Peer {
     options.start().expect("a peer")
 }
 
-/// A socket that will reconnect soon, not connected yet.
-fn builder(peer: &Peer, way: Way) -> Builder {
-    let builder = Builder::new(peer.url())
-        .transports(way.transports.iter().copied())
-        .reconnection_delay(Duration::from_millis(10))
-        .reconnection_delay_max(Duration::from_millis(50))
-        .auto_connect(false);
+/// A client's options; who goes to the same peer shares a connection.
+fn builder(peer: &Peer, visit: Visit) -> Builder {
+    let builder = visit.via.builder(peer.url()).force_new(false).auto_connect(false);
     #[cfg(feature = "rustls")]
-    let builder = if way.tls {
+    let builder = if visit.tls {
         builder.tls(siot::Tls::new().ca_pem(authority().pem()).built_in_roots(false))
     } else {
         builder
@@ -80,57 +66,34 @@ fn builder(peer: &Peer, way: Way) -> Builder {
     builder
 }
 
-fn connect(peer: &Peer, way: Way) -> Socket {
-    let socket = builder(peer, way).build().unwrap();
-    socket.connect();
-    socket.wait_connected(LIMIT).unwrap();
-    let protocol = socket.manager().engine().map(|engine| engine.protocol);
-    assert_eq!(protocol, Some(if way.old { 3 } else { 4 }));
-    socket
-}
-
-fn connected(status: &Subscription<Status>) -> String {
-    match status.recv_timeout(LIMIT) {
-        Ok(Status::Connected { id, .. }) => id,
-        other => panic!("{other:?}"),
-    }
-}
-
-fn disconnected(status: &Subscription<Status>) -> DisconnectReason {
-    match status.recv_timeout(LIMIT) {
-        Ok(Status::Disconnected { reason, .. }) => reason,
-        other => panic!("{other:?}"),
-    }
-}
-
-/// Only for what the peer sees: on this side there are channels.
-fn eventually(what: &str, condition: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !condition() {
-        assert!(start.elapsed() < LIMIT, "{what}");
-        thread::sleep(Duration::from_millis(2));
-    }
+#[track_caller]
+fn connect(peer: &Peer, visit: Visit) -> Client {
+    let client = Client::connect(builder(peer, visit));
+    let protocol = client.manager().engine().map(|engine| engine.protocol);
+    assert_eq!(protocol, Some(if visit.old { 3 } else { 4 }));
+    client
 }
 
 #[test]
 fn events_and_acks_pass_in_both_directions() {
-    for way in ways() {
-        let peer = start(Peer::options(), way);
-        let socket = connect(&peer, way);
-        let echoes = socket.subscribe("echo");
-        let answers = socket.subscribe("answer");
-        socket
+    for visit in visits() {
+        let _name = CaseName::new(visit);
+        let peer = start(Peer::options(), visit);
+        let client = connect(&peer, visit);
+        let echoes = client.subscribe("echo");
+        let answers = client.subscribe("answer");
+        client
             .on("question", |event| {
                 let question: String = event.args().unwrap();
                 event.ack((question, "no")).unwrap();
             })
             .unwrap();
-        socket.emit("echo", ("a", 1, json!({ "b": [null, "\u{1e}\n"] }))).unwrap();
-        socket.emit("ask", "ready?").unwrap();
-        let sum = socket.timeout(LIMIT).emit_with_ack("sum", (1, -3)).unwrap();
-        assert_eq!(sum.wait::<i64>().unwrap(), -2, "{way:?}");
+        client.emit("echo", ("a", 1, json!({ "b": [null, "\u{1e}\n"] }))).unwrap();
+        client.emit("ask", "ready?").unwrap();
+        let sum = client.timeout(LIMIT).emit_with_ack("sum", (1, -3)).unwrap();
+        assert_eq!(sum.wait::<i64>().unwrap(), -2, "{visit:?}");
         let echo = echoes.recv_timeout(LIMIT).unwrap();
-        assert_eq!(echo.json(), r#"["echo","a",1,{"b":[null,"\u001e\n"]}]"#, "{way:?}");
+        assert_eq!(echo.json(), r#"["echo","a",1,{"b":[null,"\u001e\n"]}]"#, "{visit:?}");
         let answer = answers.recv_timeout(LIMIT).unwrap();
         assert_eq!(answer.args::<(String, String)>().unwrap(), ("ready?".into(), "no".into()));
     }
@@ -139,31 +102,33 @@ fn events_and_acks_pass_in_both_directions() {
 #[test]
 fn binary_comes_back_as_it_was() {
     let large: Binary = (0_u32..300_000).map(|n| n.to_le_bytes()[n as usize % 3]).collect();
-    for way in ways() {
-        let peer = start(Peer::options(), way);
-        let socket = connect(&peer, way);
+    for visit in visits() {
+        let _name = CaseName::new(visit);
+        let peer = start(Peer::options(), visit);
+        let client = connect(&peer, visit);
         let nested: Value =
             [("deep", Value::from(vec![large.clone(), Binary::default()]))].into_iter().collect();
-        let ack = socket.timeout(LIMIT).emit_with_ack("echo", (&nested, &large, "text")).unwrap();
+        let ack = client.timeout(LIMIT).emit_with_ack("echo", (&nested, &large, "text")).unwrap();
         let (first, second, third): (Value, Binary, String) = ack.wait().unwrap();
-        assert!(first == nested && second == large && third == "text", "{way:?}");
+        assert!(first == nested && second == large && third == "text", "{visit:?}");
     }
 }
 
 #[test]
 fn many_events_stay_in_order_whatever_a_request_may_hold() {
-    for way in ways() {
+    for visit in visits() {
+        let _name = CaseName::new(visit);
         // Old servers do not say how much they take.
-        let options = if way.old { Peer::options() } else { Peer::options().max_payload(400) };
-        let peer = start(options, way);
-        let socket = connect(&peer, way);
-        let echoes = socket.subscribe("echo");
+        let options = if visit.old { Peer::options() } else { Peer::options().max_payload(400) };
+        let peer = start(options, visit);
+        let client = connect(&peer, visit);
+        let echoes = client.subscribe("echo");
         for n in 0..200 {
-            socket.emit("echo", (n, "some text to fill the requests")).unwrap();
+            client.emit("echo", (n, "some text to fill the requests")).unwrap();
         }
         for n in 0..200 {
             let echo = echoes.recv_timeout(LIMIT).unwrap();
-            assert_eq!(echo.arg::<u32>(0).unwrap(), n, "{way:?}");
+            assert_eq!(echo.arg::<u32>(0).unwrap(), n, "{visit:?}");
         }
     }
 }
@@ -171,11 +136,12 @@ fn many_events_stay_in_order_whatever_a_request_may_hold() {
 #[test]
 #[cfg(feature = "polling")]
 fn a_session_moves_to_websocket_and_loses_nothing() {
-    for way in ways().filter(|way| way.transports.len() == 2) {
-        let peer = start(Peer::options(), way);
+    for visit in visits().filter(|visit| visit.via == Via::Upgrade) {
+        let _name = CaseName::new(visit);
+        let peer = start(Peer::options(), visit);
         // All that is sent in the meantime may have to wait on a slow machine.
         let limits = siot::Limits::new().send_events(100_000).receive_events(100_000);
-        let manager = builder(&peer, way).limits(limits).manager().unwrap();
+        let manager = builder(&peer, visit).limits(limits).manager().unwrap();
         let events = manager.events();
         let socket = manager.socket("/").unwrap();
         let echoes = socket.subscribe("echo");
@@ -186,77 +152,73 @@ fn a_session_moves_to_websocket_and_loses_nothing() {
             sent += 1;
             upgraded =
                 events.try_iter().any(|event| matches!(event, siot::ManagerEvent::Upgrade(_)));
-            assert!(sent < 100_000, "no upgrade: {way:?}");
-            thread::sleep(Duration::from_micros(200));
+            assert!(sent < 100_000, "no upgrade: {visit:?}");
+            std::thread::sleep(Duration::from_micros(200));
         }
-        assert_eq!(manager.transport(), Some(Transport::WebSocket));
-        eventually("the peer knows of the upgrade", || peer.any_on_websocket());
+        assert_eq!(manager.transport(), Some(siot::Transport::WebSocket));
+        eventually(LIMIT, "the peer knows of the upgrade", || peer.any_on_websocket());
         for n in 0..sent {
-            assert_eq!(echoes.recv_timeout(LIMIT).unwrap().args::<u32>().unwrap(), n, "{way:?}");
+            assert_eq!(echoes.recv_timeout(LIMIT).unwrap().args::<u32>().unwrap(), n, "{visit:?}");
         }
     }
 }
 
 #[test]
 fn a_lost_connection_comes_back_and_what_waited_is_sent() {
-    for way in ways() {
-        let peer = start(Peer::options(), way);
-        let socket = connect(&peer, way);
-        let (status, echoes) = (socket.status(), socket.subscribe("echo"));
-        let first = connected(&status);
+    for visit in visits() {
+        let _name = CaseName::new(visit);
+        let peer = start(Peer::options(), visit);
+        let client = connect(&peer, visit);
+        let echoes = client.subscribe("echo");
+        let first = client.id().unwrap();
         peer.stop();
-        let reason = disconnected(&status);
+        let reason = client.disconnected().0;
         assert!(
             matches!(reason, DisconnectReason::TransportClose | DisconnectReason::TransportError),
-            "{way:?}: {reason}"
+            "{visit:?}: {reason}"
         );
-        match status.recv_timeout(LIMIT) {
-            Ok(Status::ConnectError(error)) => {
+        match client.next_status() {
+            Status::ConnectError(error) => {
                 assert_eq!(error.kind(), ErrorKind::Connect(Stage::Tcp), "{error}");
             }
             other => panic!("{other:?}"),
         }
-        assert!(!socket.connected());
+        assert!(!client.socket.connected());
         for n in 0..5 {
-            socket.emit("echo", n).unwrap();
-            socket.volatile().emit("echo", "lost").unwrap();
+            client.emit("echo", n).unwrap();
+            client.volatile().emit("echo", "lost").unwrap();
         }
         peer.resume().unwrap();
-        let second = loop {
-            match status.recv_timeout(LIMIT).unwrap() {
-                Status::Connected { id, .. } => break id,
-                Status::ConnectError(_) => {}
-                other => panic!("{other:?}"),
-            }
-        };
-        assert_ne!(first, second);
+        assert_ne!(first, client.admitted());
         for n in 0..5 {
-            assert_eq!(echoes.recv_timeout(LIMIT).unwrap().args::<u32>().unwrap(), n, "{way:?}");
+            assert_eq!(echoes.recv_timeout(LIMIT).unwrap().args::<u32>().unwrap(), n, "{visit:?}");
         }
-        let Counters { send_dropped, .. } = socket.manager().counters();
-        assert_eq!(send_dropped, 5, "{way:?}");
+        let Counters { send_dropped, .. } = client.manager().counters();
+        assert_eq!(send_dropped, 5, "{visit:?}");
     }
 }
 
 #[test]
 fn an_awaited_acknowledgement_ends_with_the_connection() {
-    for way in ways() {
-        let peer = start(Peer::options().on("silence", |_, _| Ok(())), way);
-        let socket = connect(&peer, way);
-        let awaited = socket.emit_with_ack("silence", ()).unwrap();
+    for visit in visits() {
+        let _name = CaseName::new(visit);
+        let peer = start(Peer::options().on("silence", |_, _| Ok(())), visit);
+        let client = connect(&peer, visit);
+        let awaited = client.emit_with_ack("silence", ()).unwrap();
         // It is under way, since what came after it is answered.
-        socket.timeout(LIMIT).emit_with_ack("sum", ()).unwrap().wait::<i64>().unwrap();
+        client.timeout(LIMIT).emit_with_ack("sum", ()).unwrap().wait::<i64>().unwrap();
         peer.drop_connections();
         let error = awaited.wait_timeout::<()>(LIMIT).unwrap_err();
-        assert!(error.is_disconnected(), "{way:?}: {error}");
+        assert!(error.is_disconnected(), "{visit:?}: {error}");
     }
 }
 
 #[test]
 fn namespaces_share_a_connection_and_nothing_else() {
-    for way in ways() {
-        let peer = start(Peer::options(), way);
-        let manager = builder(&peer, way).manager().unwrap();
+    for visit in visits() {
+        let _name = CaseName::new(visit);
+        let peer = start(Peer::options(), visit);
+        let manager = builder(&peer, visit).manager().unwrap();
         let sockets: Vec<_> =
             (0..20).map(|n| manager.socket(&format!("/room-{n}")).unwrap()).collect();
         let news: Vec<_> = sockets.iter().map(|socket| socket.subscribe("news")).collect();
@@ -269,21 +231,22 @@ fn namespaces_share_a_connection_and_nothing_else() {
             assert_eq!(event.namespace(), format!("/room-{n}"));
             assert_eq!(event.args::<usize>().unwrap(), n);
         }
-        assert_eq!(peer.sessions(), 1, "{way:?}");
-        assert!(news.iter().all(|news| news.try_recv().is_none()), "{way:?}");
+        assert_eq!(peer.sessions(), 1, "{visit:?}");
+        assert!(news.iter().all(|news| news.try_recv().is_none()), "{visit:?}");
         sockets[3].disconnect();
         let sum = sockets[4].timeout(LIMIT).emit_with_ack("sum", 7).unwrap();
         assert_eq!(sum.wait::<i64>().unwrap(), 7);
         peer.emit("/room-3", "news", "not for you").unwrap();
         peer.emit("/room-5", "news", "for you").unwrap();
         news[5].recv_timeout(LIMIT).unwrap();
-        assert!(news[3].try_recv().is_none(), "{way:?}");
+        assert!(news[3].try_recv().is_none(), "{visit:?}");
     }
 }
 
 #[test]
 fn a_refusal_gives_the_servers_message_and_data() {
-    for way in ways() {
+    for visit in visits() {
+        let _name = CaseName::new(visit);
         let options = Peer::options().admit(|namespace, _| match namespace {
             "/closed" => {
                 let data = json!({ "retry": [1, 2] }).into();
@@ -292,26 +255,27 @@ fn a_refusal_gives_the_servers_message_and_data() {
             "/locked" => Err(Refusal { message: "locked".into(), data: Value::Null }),
             _ => Ok(()),
         });
-        let peer = start(options, way);
-        let manager = builder(&peer, way).manager().unwrap();
+        let peer = start(options, visit);
+        let manager = builder(&peer, visit).manager().unwrap();
         let closed = manager.socket("/closed").unwrap();
         let error = closed.wait_connected(LIMIT).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Refused, "{way:?}");
+        assert_eq!(error.kind(), ErrorKind::Refused, "{visit:?}");
         assert_eq!(error.data(), Some(r#"{"retry":[1,2]}"#));
-        if !way.old {
+        if !visit.old {
             // Old servers send one of the two.
             assert_eq!(error.message(), "not you");
         }
         assert!(!closed.active());
         let locked = manager.socket("/locked").unwrap();
-        assert_eq!(locked.wait_connected(LIMIT).unwrap_err().message(), "locked", "{way:?}");
+        assert_eq!(locked.wait_connected(LIMIT).unwrap_err().message(), "locked", "{visit:?}");
         manager.socket("/open").unwrap().wait_connected(LIMIT).unwrap();
     }
 }
 
 #[test]
 fn credentials_are_asked_for_at_each_connection() {
-    for way in ways() {
+    for visit in visits() {
+        let _name = CaseName::new(visit);
         let (sender, seen) = crossbeam_channel::unbounded();
         let options = Peer::options().admit(move |namespace, auth| {
             if namespace == "/private" {
@@ -320,125 +284,126 @@ fn credentials_are_asked_for_at_each_connection() {
             }
             Ok(())
         });
-        let peer = start(options, way);
+        let peer = start(options, visit);
         let asked = AtomicU32::new(0);
-        let manager = builder(&peer, way).manager().unwrap();
+        let manager = builder(&peer, visit).manager().unwrap();
         let options = SocketOptions::new().auto_connect(false).auth_with(move || {
             let token = asked.fetch_add(1, Ordering::SeqCst).to_string();
             Ok(json!({ "token": token, "more": "é&=+% " }))
         });
-        let socket = manager.socket_with("/private", options).unwrap();
-        let status = socket.status();
-        socket.connect();
+        let client = Client::of(manager.socket_with("/private", options).unwrap());
+        client.connect();
         for token in 0..3 {
-            connected(&status);
+            client.connected();
             let (seen, more) = seen.recv_timeout(LIMIT).unwrap();
-            assert_eq!(seen.as_str(), Some(&*token.to_string()), "{way:?}");
-            assert_eq!(more.as_str(), Some("é&=+% "), "{way:?}");
+            assert_eq!(seen.as_str(), Some(&*token.to_string()), "{visit:?}");
+            assert_eq!(more.as_str(), Some("é&=+% "), "{visit:?}");
             peer.drop_connections();
-            disconnected(&status);
+            client.disconnected();
         }
     }
 }
 
 #[test]
 fn an_old_server_has_the_credentials_of_the_root_in_the_url() {
-    for way in ways().filter(|way| way.old) {
+    for visit in visits().filter(|visit| visit.old) {
+        let _name = CaseName::new(visit);
         let options = Peer::options().admit(|_, query| match query["token"].as_str() {
             Some("1 2") => Ok(()),
             _ => Err(Refusal { message: "no token".into(), data: Value::Null }),
         });
-        let peer = start(options, way);
-        let socket = builder(&peer, way).query("token", "1 2").build().unwrap();
+        let peer = start(options, visit);
+        let socket = builder(&peer, visit).query("token", "1 2").build().unwrap();
         socket.connect();
         socket.wait_connected(LIMIT).unwrap();
-        let stranger = builder(&peer, way).force_new(true).build().unwrap();
+        let stranger = builder(&peer, visit).force_new(true).build().unwrap();
         stranger.connect();
-        assert_eq!(stranger.wait_connected(LIMIT).unwrap_err().message(), "no token", "{way:?}");
+        assert_eq!(stranger.wait_connected(LIMIT).unwrap_err().message(), "no token", "{visit:?}");
     }
 }
 
 #[test]
 fn a_server_that_says_goodbye_is_left_alone() {
-    for way in ways() {
-        let peer = start(Peer::options(), way);
-        let socket = connect(&peer, way);
-        let status = socket.status();
-        connected(&status);
-        socket.emit("leave", ()).unwrap();
-        assert_eq!(disconnected(&status), DisconnectReason::IoServerDisconnect, "{way:?}");
-        assert!(!socket.active());
-        socket.connect();
-        connected(&status);
+    for visit in visits() {
+        let _name = CaseName::new(visit);
+        let peer = start(Peer::options(), visit);
+        let client = connect(&peer, visit);
+        client.emit("leave", ()).unwrap();
+        assert_eq!(client.disconnected().0, DisconnectReason::IoServerDisconnect, "{visit:?}");
+        assert!(!client.active());
+        client.connect();
+        client.connected();
     }
 }
 
 #[test]
 fn heartbeats_keep_a_quiet_connection() {
-    for way in ways() {
-        let peer = start(Peer::options().ping(Duration::from_millis(40), LIMIT), way);
-        let manager = builder(&peer, way).manager().unwrap();
+    for visit in visits() {
+        let _name = CaseName::new(visit);
+        let peer = start(Peer::options().ping(Duration::from_millis(40), LIMIT), visit);
+        let manager = builder(&peer, visit).manager().unwrap();
         let packets = manager.engine_events();
-        let status = manager.socket("/").unwrap().status();
-        connected(&status);
+        let client = Client::of(manager.socket("/").unwrap());
+        client.connected();
         // What comes of a heartbeat: it is the server's, or else the answer to the client's.
-        let expected = if way.old { PacketType::Pong } else { PacketType::Ping };
+        let expected = if visit.old { PacketType::Pong } else { PacketType::Ping };
         let (mut beats, mut others) = (0, 0);
         while beats < 4 {
             match packets.recv_timeout(LIMIT).unwrap() {
                 EngineEvent::Packet(packet) if packet.packet_type() == expected => beats += 1,
                 _ => others += 1,
             }
-            assert!(others < 100, "{beats} heartbeats: {way:?}");
+            assert!(others < 100, "{beats} heartbeats: {visit:?}");
         }
-        assert!(status.try_recv().is_none(), "{way:?}");
+        assert!(client.status.try_recv().is_none(), "{visit:?}");
         assert_eq!(peer.sessions(), 1);
     }
 }
 
 #[test]
 fn a_server_without_heartbeats_is_given_up() {
-    for way in ways() {
+    for visit in visits() {
+        let _name = CaseName::new(visit);
         let limit = Duration::from_millis(300);
-        let peer = start(Peer::options().ping(limit, limit).no_pings(), way);
-        let socket = connect(&peer, way);
-        let status = socket.status();
-        connected(&status);
-        assert_eq!(disconnected(&status), DisconnectReason::PingTimeout, "{way:?}");
+        let peer = start(Peer::options().ping(limit, limit).no_pings(), visit);
+        let client = connect(&peer, visit);
+        assert_eq!(client.disconnected().0, DisconnectReason::PingTimeout, "{visit:?}");
     }
 }
 
 #[test]
 fn closing_sends_what_waits_and_leaves_no_session() {
-    for way in ways() {
+    for visit in visits() {
+        let _name = CaseName::new(visit);
         let (sender, received) = crossbeam_channel::unbounded();
         let options = Peer::options().on("last", move |_: &PeerSocket, event| {
             // The test may have ended.
             let _ = sender.send(event.args::<ArgList>()?.0.len());
             Ok(())
         });
-        let peer = start(options, way);
-        let socket = connect(&peer, way);
-        socket.emit("last", ("words", Binary::from([1, 2, 3]))).unwrap();
-        socket.manager().close(LIMIT);
-        assert_eq!(received.recv_timeout(LIMIT), Ok(2), "{way:?}");
-        eventually("the peer has no session left", || peer.sessions() == 0);
+        let peer = start(options, visit);
+        let client = connect(&peer, visit);
+        client.emit("last", ("words", Binary::from([1, 2, 3]))).unwrap();
+        client.manager().close(LIMIT);
+        assert_eq!(received.recv_timeout(LIMIT), Ok(2), "{visit:?}");
+        eventually(LIMIT, "the peer has no session left", || peer.sessions() == 0);
     }
 }
 
 #[test]
 fn a_server_of_both_revisions_is_spoken_to_as_it_is_told() {
-    for way in ways().filter(|way| !way.old) {
-        let peer = start(Peer::options(), way);
-        let manager = builder(&peer, way).revision(Revision::V3).manager().unwrap();
+    for visit in visits().filter(|visit| !visit.old) {
+        let _name = CaseName::new(visit);
+        let peer = start(Peer::options(), visit);
+        let manager = builder(&peer, visit).revision(Revision::V3).manager().unwrap();
         let socket = manager.socket("/deep").unwrap();
         socket.connect();
         socket.wait_connected(LIMIT).unwrap();
-        assert_eq!(manager.engine().map(|engine| engine.protocol), Some(3), "{way:?}");
+        assert_eq!(manager.engine().map(|engine| engine.protocol), Some(3), "{visit:?}");
         let echo = ("€😀", Binary::from_static(&[0, 255]));
         let back: (String, Binary) =
             socket.timeout(LIMIT).emit_with_ack("echo", &echo).unwrap().wait().unwrap();
-        assert_eq!((&*back.0, &back.1), (echo.0, &echo.1), "{way:?}");
+        assert_eq!((&*back.0, &back.1), (echo.0, &echo.1), "{visit:?}");
     }
 }
 
@@ -450,10 +415,11 @@ fn every_parser_carries_events_and_binary() {
         #[cfg(feature = "msgpack")]
         ParserKind::MessagePack,
     ];
-    for (parser, way) in parsers.into_iter().flat_map(|parser| ways().map(move |way| (parser, way)))
-    {
-        let peer = start(Peer::options().parser(parser), way);
-        let manager = builder(&peer, way).parser(parser).manager().unwrap();
+    let cases = parsers.into_iter().flat_map(|parser| visits().map(move |visit| (parser, visit)));
+    for (parser, visit) in cases {
+        let _name = CaseName::new((parser, visit));
+        let peer = start(Peer::options().parser(parser), visit);
+        let manager = builder(&peer, visit).parser(parser).manager().unwrap();
         for namespace in ["/", "/deep"] {
             let socket = manager.socket(namespace).unwrap();
             socket.wait_connected(LIMIT).unwrap();
@@ -462,7 +428,7 @@ fn every_parser_carries_events_and_binary() {
             let echo = (bytes, numbers.to_vec(), "€😀".to_owned(), 1.5e300, None::<bool>);
             let ack = socket.timeout(LIMIT).emit_with_ack("echo", &echo).unwrap();
             let back: (Binary, Vec<i64>, String, f64, Option<bool>) = ack.wait().unwrap();
-            assert!(back == echo, "{parser:?} {way:?}: {back:?}");
+            assert!(back == echo, "{parser:?} {visit:?}: {back:?}");
         }
     }
 }

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde_json::json;
 use siot::{Builder, DisconnectReason, Error, ManagerEvent, Stage, Tls, TlsBackend, Transport};
 
-use crate::support::certs::Authority;
+use crate::support::certs::{CertAuthority, TLS_BACKENDS};
 use crate::support::faketime::at;
 #[cfg(feature = "polling")]
 use crate::support::process::example;
-use crate::support::{Client, LIMIT, Server, recv_within};
+use crate::support::{Client, LIMIT, Server, TRANSPORTS, direct, failure, recv_within};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -19,20 +19,6 @@ const START: &str = "1970-01-01 00:00:10";
 
 const HOST: &str = "127.0.0.1";
 
-const TRANSPORTS: &[Transport] = &[
-    Transport::WebSocket,
-    #[cfg(feature = "polling")]
-    Transport::Polling,
-];
-
-fn backends() -> Vec<TlsBackend> {
-    let mut all = vec![TlsBackend::Rustls];
-    if cfg!(feature = "native-tls") {
-        all.push(TlsBackend::Native);
-    }
-    all
-}
-
 /// The start of a year after 1970, give or take some days.
 fn year(year: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs((year - 1970) * 365 * 24 * 60 * 60)
@@ -40,7 +26,7 @@ fn year(year: u64) -> SystemTime {
 
 /// A server with a certificate that is valid in these years, and what trusts it.
 fn serve(from: i32, to: i32) -> (Server, Tls) {
-    let authority = Authority::new();
+    let authority = CertAuthority::new();
     let server = Server::start(json!({
         "tls": authority.valid(HOST, from, to).server(),
         "options": { "pingInterval": 100, "pingTimeout": 20_000 },
@@ -49,19 +35,12 @@ fn serve(from: i32, to: i32) -> (Server, Tls) {
 }
 
 fn builder(server: &Server, transport: Transport, tls: Tls) -> Builder {
-    Builder::new(server.url())
-        .force_new(true)
-        .no_proxy()
-        .transports([transport])
-        .reconnection_delay(10 * MS)
-        .reconnection_delay_max(20 * MS)
-        .tls(tls)
+    direct(server.url(), transport).tls(tls)
 }
 
 #[track_caller]
 fn refused(server: &Server, transport: Transport, tls: Tls) -> Error {
-    let socket = builder(server, transport, tls).reconnection(false).build().unwrap();
-    let error = socket.wait_connected(LIMIT).unwrap_err();
+    let error = failure(builder(server, transport, tls));
     assert_eq!(error.stage(), Some(Stage::Tls), "{error}");
     error
 }
@@ -80,7 +59,7 @@ fn in_1970_no_certificate_is_valid_yet_and_the_error_suspects_the_clock() {
     at(START, |_| {
         let (server, tls) = serve(2000, 4000);
         for &transport in TRANSPORTS {
-            for backend in backends() {
+            for &backend in TLS_BACKENDS {
                 let error = refused(&server, transport, tls.clone().backend(backend));
                 assert_suspects_clock(&error, "is not valid yet", "1970-01-01");
             }
@@ -93,7 +72,7 @@ fn in_1970_no_certificate_is_valid_yet_and_the_error_suspects_the_clock() {
 #[test]
 fn the_doctor_suspects_the_clock() {
     at(START, |_| {
-        let authority = Authority::new();
+        let authority = CertAuthority::new();
         let server = Server::start(json!({ "tls": authority.valid(HOST, 2000, 4000).server() }));
         let ca = std::env::temp_dir().join(format!("siot-doctor-{}.pem", std::process::id()));
         fs::write(&ca, authority.pem()).unwrap();
@@ -113,7 +92,7 @@ fn in_the_far_future_every_certificate_has_expired_and_the_error_suspects_the_cl
     at("2080-06-07 08:00:00", |_| {
         let (server, tls) = serve(2000, 2060);
         for &transport in TRANSPORTS {
-            for backend in backends() {
+            for &backend in TLS_BACKENDS {
                 let error = refused(&server, transport, tls.clone().backend(backend));
                 assert_suspects_clock(&error, "has expired", "2080-06-07");
             }
@@ -163,7 +142,7 @@ fn a_floor_forgives_nothing_but_the_clock() {
 fn a_device_whose_clock_is_set_later_connects_then() {
     at(START, |clock| {
         let (server, tls) = serve(2000, 4000);
-        for backend in backends() {
+        for &backend in TLS_BACKENDS {
             clock.set(START);
             let client =
                 Client::start(builder(&server, Transport::WebSocket, tls.clone().backend(backend)));

@@ -311,7 +311,7 @@ fn namespaces_have_any_name(via: Via) {
     for name in ["/with space", "/ünïcode"] {
         let socket = client.manager().socket(name).unwrap();
         socket.wait_connected(LIMIT).unwrap();
-        let who: Json = crate::support::client::ask(&socket, "whoami", ());
+        let who: Json = crate::support::ask(&socket, "whoami", ());
         assert_eq!(who["nsp"], name);
     }
     let refused = client.manager().socket("/a,b").unwrap_err();

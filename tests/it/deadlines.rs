@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use siot::{Builder, DisconnectReason, Error, Proxy, Stage, Timeouts, Transport};
 use tungstenite::Message;
 
-use crate::support::client::{TRANSPORTS, direct};
-use crate::support::raw::{Connection, Peer, open_packet};
-use crate::support::{Client, LIMIT};
+use crate::support::greeting::Greeting;
+use crate::support::raw::{RawConnection, RawPeer};
+use crate::support::{Client, LIMIT, TRANSPORTS, direct, failure};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -23,8 +23,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[track_caller]
 fn late(builder: Builder, stage: Stage) -> Error {
     let start = Instant::now();
-    let socket = builder.reconnection(false).build().unwrap();
-    let error = socket.wait_connected(LIMIT).unwrap_err();
+    let error = failure(builder);
     assert_eq!((error.stage(), error.is_timeout()), (Some(stage), true), "{error}");
     assert!(start.elapsed() < LIMIT / 2, "{:?}", start.elapsed());
     error
@@ -37,7 +36,7 @@ fn limits(builder: impl Fn() -> Builder, stage: Timeouts) -> [Builder; 2] {
 
 #[test]
 fn headers_in_crumbs_do_not_move_the_deadline() {
-    let peer = Peer::start(|mut connection: Connection| {
+    let peer = RawPeer::start(|mut connection: RawConnection| {
         connection.read_request()?;
         connection.drip(b"HTTP/1.1 200 OK\r\n", MS)?;
         connection.drip(&b"X: y\r\n".repeat(100), PAUSE)
@@ -56,7 +55,7 @@ fn headers_in_crumbs_do_not_move_the_deadline() {
 #[cfg(feature = "polling")]
 #[test]
 fn a_body_in_crumbs_does_not_move_the_deadline() {
-    let peer = Peer::start(|mut connection: Connection| {
+    let peer = RawPeer::start(|mut connection: RawConnection| {
         connection.read_request()?;
         connection.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")?;
         connection.drip(&b"0{\"sid\":\"s\"".repeat(100), PAUSE)
@@ -66,7 +65,7 @@ fn a_body_in_crumbs_does_not_move_the_deadline() {
 
 #[test]
 fn a_first_frame_in_crumbs_does_not_move_the_deadline() {
-    let peer = Peer::websocket(|socket, _| {
+    let peer = RawPeer::websocket(|socket, _| {
         // A text frame of 125 bytes.
         socket.get_mut().write_all(&[0x81, 125, b'0'])?;
         loop {
@@ -80,19 +79,17 @@ fn a_first_frame_in_crumbs_does_not_move_the_deadline() {
 #[cfg(feature = "rustls")]
 #[test]
 fn a_handshake_of_tls_in_crumbs_does_not_move_the_deadline() {
-    use siot::{Tls, TlsBackend};
-    let peer = Peer::start(|connection: Connection| {
+    use siot::Tls;
+
+    use crate::support::certs::TLS_BACKENDS;
+    let peer = RawPeer::start(|connection: RawConnection| {
         let mut connection = connection;
         // The start of a record of a handshake, of 16 KiB.
         connection.write(&[0x16, 3, 3, 0x40, 0, 2, 0, 0x3f, 0xfc])?;
         connection.drip(&[0; 100], PAUSE)
     });
-    let mut backends = vec![TlsBackend::Rustls];
-    if cfg!(feature = "native-tls") {
-        backends.push(TlsBackend::Native);
-    }
     for &transport in TRANSPORTS {
-        for &backend in &backends {
+        for &backend in TLS_BACKENDS {
             let url = format!("https://127.0.0.1:{}", peer.port());
             let by = || direct(url.clone(), transport).tls(Tls::new().backend(backend));
             for builder in limits(by, Timeouts::new().tls(TIMEOUT)) {
@@ -105,12 +102,12 @@ fn a_handshake_of_tls_in_crumbs_does_not_move_the_deadline() {
 
 #[test]
 fn an_answer_of_a_proxy_in_crumbs_does_not_move_the_deadline() {
-    let http = Peer::start(|mut connection: Connection| {
+    let http = RawPeer::start(|mut connection: RawConnection| {
         connection.read_request()?;
         connection.drip(&b"HTTP/1.1 200 OK\r\nX: y\r\n".repeat(10), PAUSE)
     });
     // It names a method of authentication a long time before it is heard of again.
-    let socks = Peer::start(|mut connection: Connection| {
+    let socks = RawPeer::start(|mut connection: RawConnection| {
         connection.drip(&[5, 0, 5, 0, 0, 3, 200], PAUSE)?;
         connection.drip(&[b'x'; 100], PAUSE)
     });
@@ -127,8 +124,8 @@ fn an_answer_of_a_proxy_in_crumbs_does_not_move_the_deadline() {
 
 #[test]
 fn a_message_in_crumbs_is_no_heartbeat() {
-    let quick = open_packet("s", &[]).replace("25000", "200").replace("20000", "200");
-    let peer = Peer::websocket(move |socket, _| {
+    let quick = Greeting::new("s").heartbeat(200, 200).text();
+    let peer = RawPeer::websocket(move |socket, _| {
         socket.send(Message::text(quick.clone()))?;
         socket.read()?;
         socket.send(Message::text(r#"40{"sid":"id"}"#))?;
@@ -145,8 +142,8 @@ fn a_message_in_crumbs_is_no_heartbeat() {
 #[cfg(feature = "polling")]
 #[test]
 fn a_poll_that_is_answered_in_crumbs_is_no_heartbeat() {
-    let quick = open_packet("s", &[]).replace("25000", "200").replace("20000", "200");
-    let peer = Peer::start(move |mut connection: Connection| {
+    let quick = Greeting::new("s").heartbeat(200, 200).text();
+    let peer = RawPeer::start(move |mut connection: RawConnection| {
         loop {
             let request = connection.read_request()?;
             if request.method == "POST" {

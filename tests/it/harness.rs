@@ -9,7 +9,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tungstenite::{Message, WebSocket};
 
-use crate::support::raw::{Connection, Peer, open_packet};
+use crate::support::greeting::Greeting;
+use crate::support::raw::{RawConnection, RawPeer};
 use crate::support::{LIMIT, Server, alone, eventually, fds, pattern, recv_within, threads};
 
 /// A bare WebSocket session: engine packets as text, no client logic.
@@ -315,7 +316,7 @@ fn what_fails_alone_fails_here() {
 
 #[test]
 fn a_peer_answers_byte_by_byte() {
-    let peer = Peer::start(|mut connection: Connection| {
+    let peer = RawPeer::start(|mut connection: RawConnection| {
         let request = connection.read_request()?;
         assert_eq!((request.method.as_str(), request.header("host")), ("GET", Some("t")));
         connection.respond(418, "X-Tea: yes\r\n", request.target.as_bytes())
@@ -327,8 +328,8 @@ fn a_peer_answers_byte_by_byte() {
 
 #[test]
 fn a_peer_speaks_websocket() {
-    let peer = Peer::websocket(|socket, number| {
-        socket.send(Message::text(open_packet(&format!("s{number}"), &[])))?;
+    let peer = RawPeer::websocket(|socket, number| {
+        socket.send(Message::text(Greeting::new(format!("s{number}")).text()))?;
         let echo = socket.read()?;
         socket.send(echo)
     });
@@ -342,7 +343,7 @@ fn a_peer_speaks_websocket() {
 
 #[test]
 fn a_peer_resets_connections() {
-    let peer = Peer::start(|mut connection| {
+    let peer = RawPeer::start(|mut connection| {
         connection.read_request()?;
         connection.reset()
     });
@@ -354,7 +355,7 @@ fn a_peer_resets_connections() {
 
 #[test]
 fn a_dropped_peer_ends_what_it_holds() {
-    let peer = Peer::start(Connection::hold);
+    let peer = RawPeer::start(RawConnection::hold);
     let mut stream = connect(peer.port());
     eventually(LIMIT, "the connection", || peer.accepted() == 1);
     drop(peer);
@@ -364,7 +365,7 @@ fn a_dropped_peer_ends_what_it_holds() {
 #[test]
 #[should_panic(expected = "the closure's own words")]
 fn a_panic_in_a_peer_fails_the_test() {
-    let peer = Peer::start(|_| panic!("the closure's own words"));
+    let peer = RawPeer::start(|_| panic!("the closure's own words"));
     let mut stream = connect(peer.port());
     let _ = stream.read(&mut [0]);
 }

@@ -5,8 +5,7 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 use siot::{Builder, ErrorKind, Socket, Stage, Transport};
 
-use crate::support::client::ask;
-use crate::support::{Client, LIMIT, Server, Via, eventually, over_each_transport, shared};
+use crate::support::{Client, LIMIT, Server, Via, ask, eventually, over_each_transport, shared};
 
 over_each_transport!(
     a_trailing_slash_makes_another_namespace,

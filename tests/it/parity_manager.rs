@@ -8,8 +8,9 @@ use siot::{
     DisconnectReason, EngineState, ErrorKind, Manager, ManagerEvent, SocketOptions, Status, Update,
 };
 
-use crate::support::client::ask;
-use crate::support::{Client, LIMIT, Server, Via, eventually, over_each_transport, recv_within};
+use crate::support::{
+    Client, LIMIT, Server, Via, ask, eventually, over_each_transport, recv_within,
+};
 
 over_each_transport!(
     a_connection_joins_nothing_by_itself,

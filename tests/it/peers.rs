@@ -7,20 +7,21 @@ use std::time::Duration;
 use siot::{Binary, DisconnectReason, Stage, Status};
 use tungstenite::{Message, WebSocket};
 
-use crate::support::raw::{Peer, open_packet};
+use crate::support::greeting::Greeting;
+use crate::support::raw::RawPeer;
 use crate::support::{Client, LIMIT, Via, alone, eventually, fds, recv_within, threads};
 
-type Session<'a> = &'a mut WebSocket<TcpStream>;
+type PeerEnd<'a> = &'a mut WebSocket<TcpStream>;
 
 /// Opens a session as a server does, and joins the namespace.
-fn welcome(socket: Session<'_>) -> tungstenite::Result<()> {
-    socket.send(Message::text(open_packet("s", &[])))?;
+fn welcome(socket: PeerEnd<'_>) -> tungstenite::Result<()> {
+    socket.send(Message::text(Greeting::new("s").text()))?;
     socket.read()?;
     socket.send(Message::text(r#"40{"sid":"id"}"#))
 }
 
 /// Reads until the client leaves.
-fn hold(socket: Session<'_>) -> tungstenite::Result<()> {
+fn hold(socket: PeerEnd<'_>) -> tungstenite::Result<()> {
     loop {
         socket.read()?;
     }
@@ -32,7 +33,7 @@ fn bad_handshakes() -> Vec<String> {
         ["", "0", "0[]", "0{x", "0null", "0{}", "40", "2", "1", "6", "x", "<html>"]
             .map(str::to_owned)
             .into();
-    let good = open_packet("s", &[]);
+    let good = Greeting::new("s").text();
     for (from, to) in [
         ("\"s\"", "7"),
         ("\"s\"", "\"\""),
@@ -58,7 +59,7 @@ fn bad_handshakes_by_websocket_are_connect_errors() {
         let (threads_before, fds_before) = (threads(), fds());
         let bad = bad_handshakes();
         let count = bad.len();
-        let peer = Peer::websocket(move |socket, number| {
+        let peer = RawPeer::websocket(move |socket, number| {
             match bad.get(number) {
                 Some(packet) => socket.send(Message::text(packet.clone()))?,
                 None => welcome(socket)?,
@@ -96,7 +97,7 @@ fn bad_answers_by_polling_are_connect_errors() {
         bad.push((400, String::new(), br#"{"code":1,"message":"Session ID unknown"}"#.to_vec()));
         let count = bad.len();
         let answered = std::sync::atomic::AtomicUsize::new(0);
-        let peer = Peer::start(move |mut connection| {
+        let peer = RawPeer::start(move |mut connection| {
             loop {
                 connection.read_request()?;
                 let number = answered.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
@@ -121,8 +122,8 @@ fn bad_answers_by_polling_are_connect_errors() {
 
 /// Runs a client against sessions that each go wrong in a way of their own, after a good start.
 #[track_caller]
-fn sessions_end(ways: &'static [fn(Session<'_>) -> tungstenite::Result<()>], reason: &str) {
-    let peer = Peer::websocket(move |socket, number| {
+fn sessions_end(ways: &'static [fn(PeerEnd<'_>) -> tungstenite::Result<()>], reason: &str) {
+    let peer = RawPeer::websocket(move |socket, number| {
         welcome(socket)?;
         match ways.get(number) {
             Some(way) => way(socket),
@@ -140,7 +141,7 @@ fn sessions_end(ways: &'static [fn(Session<'_>) -> tungstenite::Result<()>], rea
 }
 
 /// Writes bytes below WebSocket and waits for the client to leave.
-fn bytes(socket: Session<'_>, bytes: &[u8]) -> tungstenite::Result<()> {
+fn bytes(socket: PeerEnd<'_>, bytes: &[u8]) -> tungstenite::Result<()> {
     socket.get_mut().write_all(bytes)?;
     hold(socket)
 }
@@ -203,8 +204,8 @@ fn binary_frames_hold_no_text_packets() {
 
 #[test]
 fn silence_is_a_ping_timeout_whatever_else_comes() {
-    let quick = open_packet("s", &[]).replace("25000", "100").replace("20000", "100");
-    let peer = Peer::websocket(move |socket, number| {
+    let quick = Greeting::new("s").heartbeat(100, 100).text();
+    let peer = RawPeer::websocket(move |socket, number| {
         socket.send(Message::text(quick.clone()))?;
         socket.read()?;
         socket.send(Message::text(r#"40{"sid":"id"}"#))?;
@@ -227,15 +228,17 @@ fn silence_is_a_ping_timeout_whatever_else_comes() {
 
 #[test]
 fn harmless_oddities_of_the_engine_are_survived() {
-    let peer = Peer::websocket(|socket, _| {
+    let peer = RawPeer::websocket(|socket, _| {
         // Events before the answer to CONNECT are held until then.
-        socket.send(Message::text(open_packet("s", &["websocket", "carrier-pigeon"])))?;
+        socket.send(Message::text(
+            Greeting::new("s").upgrades(&["websocket", "carrier-pigeon"]).text(),
+        ))?;
         socket.send(Message::text("42[\"early\",1]"))?;
         socket.read()?;
         socket.send(Message::text("42[\"early\",2]"))?;
         socket.send(Message::text(r#"40{"sid":"id"}"#))?;
         // A second handshake, packets for no one, many pings, pings of WebSocket, fragments.
-        let second = open_packet("other", &[]).replace("25000", "1").replace("20000", "1");
+        let second = Greeting::new("other").heartbeat(1, 1).text();
         for packet in [second.as_str(), "6", "6noop", "3", "3probe", "5"] {
             socket.send(Message::text(packet))?;
         }
@@ -265,8 +268,8 @@ fn harmless_oddities_of_the_engine_are_survived() {
 #[test]
 fn a_namespace_joined_without_an_id_is_an_error() {
     for answer in ["40", "40{}", r#"40{"sid":7}"#] {
-        let peer = Peer::websocket(move |socket, _| {
-            socket.send(Message::text(open_packet("s", &[])))?;
+        let peer = RawPeer::websocket(move |socket, _| {
+            socket.send(Message::text(Greeting::new("s").text()))?;
             socket.read()?;
             socket.send(Message::text(answer))?;
             hold(socket)
@@ -280,9 +283,9 @@ fn a_namespace_joined_without_an_id_is_an_error() {
 }
 
 /// A peer that welcomes, and tells what it reads from then on.
-fn listening_peer() -> (Peer, crossbeam_channel::Receiver<String>) {
+fn listening_peer() -> (RawPeer, crossbeam_channel::Receiver<String>) {
     let (sender, seen) = crossbeam_channel::unbounded();
-    let peer = Peer::websocket(move |socket, _| {
+    let peer = RawPeer::websocket(move |socket, _| {
         welcome(socket)?;
         loop {
             match socket.read()? {

@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, unbounded};
 use serde_json::{Value, json};
 use siot::{Builder, Error, ErrorKind, Proxy, Result, Socket, Stage, Transport};
 
-use crate::support::{LIMIT, Server, recv_within, this_program};
+use crate::support::{LIMIT, Server, TRANSPORTS, recv_within, this_program};
 
 /// An HTTP and a SOCKS5 proxy in a process of their own.
 struct Proxies {
@@ -61,12 +61,6 @@ impl Drop for Proxies {
 /// A name that only the proxies know.
 const HOST: &str = "server.invalid";
 
-const TRANSPORTS: &[Transport] = &[
-    Transport::WebSocket,
-    #[cfg(feature = "polling")]
-    Transport::Polling,
-];
-
 fn builder(scheme: &str, server: &Server, transport: Transport) -> Builder {
     Builder::new(format!("{scheme}://{HOST}:{}", server.port()))
         .force_new(true)
@@ -106,17 +100,15 @@ fn both_transports_go_through_either_proxy() {
 #[cfg(feature = "rustls")]
 #[test]
 fn encrypted_connections_go_through_proxies_and_verify_the_server_behind() {
-    use siot::{Tls, TlsBackend};
-    let authority = crate::support::certs::Authority::new();
+    use siot::Tls;
+
+    use crate::support::certs::{CertAuthority, TLS_BACKENDS};
+    let authority = CertAuthority::new();
     let server = Server::start(json!({ "tls": authority.issue(HOST).server() }));
     let proxies = Proxies::start(&json!({}));
-    let mut backends = vec![TlsBackend::Rustls];
-    if cfg!(feature = "native-tls") {
-        backends.push(TlsBackend::Native);
-    }
     for (_, proxy) in proxies.both() {
         for &transport in TRANSPORTS {
-            for &backend in &backends {
+            for &backend in TLS_BACKENDS {
                 let tls = Tls::new().backend(backend);
                 let builder = || builder("wss", &server, transport).proxy(proxy.clone());
                 connect(builder().tls(tls.clone().ca_pem(authority.pem()))).unwrap();

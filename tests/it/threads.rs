@@ -117,12 +117,7 @@ fn dropping_the_last_handle_ends_everything_in_any_state() {
     alone(|| {
         let server = Server::start(json!({}));
         let (threads_before, fds_before) = (threads(), fds());
-        let vias: &[Via] = if cfg!(feature = "polling") {
-            &[Via::WebSocket, Via::Polling, Via::Upgrade]
-        } else {
-            &[Via::WebSocket]
-        };
-        for via in vias {
+        for via in Via::ALL {
             // Never connected, connecting, connected, without a server, at a silent server.
             drop(Client::idle(via.builder(server.url())));
             drop(Client::start(via.builder(server.url())));

@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use siot::{
-    Builder, Error, ErrorKind, ManagerEvent, Proxy, Socket, SocketOptions, Stage, Timeouts,
-    Transport,
+    Builder, ErrorKind, ManagerEvent, Proxy, Socket, SocketOptions, Stage, Timeouts, Transport,
 };
 
 use crate::support::logged::{capture_log, logged};
-use crate::support::{LIMIT, Server, alone, recv_within};
+use crate::support::{Client, LIMIT, Server, TRANSPORTS, alone, failure, recv_within};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -26,12 +25,6 @@ fn connect(builder: Builder) -> Socket {
     let socket = builder.build().unwrap();
     socket.wait_connected(LIMIT).unwrap();
     socket
-}
-
-/// The first attempt's error.
-fn failure(builder: Builder) -> Error {
-    let socket = builder.reconnection(false).build().unwrap();
-    socket.wait_connected(LIMIT).unwrap_err()
 }
 
 /// The `Cookie` headers of each request.
@@ -52,20 +45,11 @@ fn cookies_are_kept_over_reconnections_and_shared_by_the_transports() {
     let server = Server::start(json!({
         "setCookies": ["lb=node-1; Path=/; HttpOnly", "gone=1; Max-Age=0", "tls=1; Secure"],
     }));
-    let socket = builder(&server)
-        .with_credentials(true)
-        .extra_header("Cookie", "own=1; lb=old")
-        .auto_connect(false)
-        .build()
-        .unwrap();
-    let news = socket.manager().events();
-    socket.connect();
+    let client = Client::start(
+        builder(&server).with_credentials(true).extra_header("Cookie", "own=1; lb=old"),
+    );
     for round in 0..2 {
-        loop {
-            if let ManagerEvent::Upgrade(_) = recv_within(news.receiver(), LIMIT) {
-                break;
-            }
-        }
+        client.upgraded();
         let seen = cookies(&server);
         assert!(seen.len() >= 3, "{seen:?}");
         for (index, cookies) in seen.iter().enumerate() {
@@ -110,15 +94,10 @@ fn wrong_credentials_are_repeated_at_the_slowest() {
 #[test]
 fn a_stage_that_takes_too_long_ends_the_attempt_and_is_named() {
     let server = Server::start(json!({}));
-    let transports: &[Transport] = if cfg!(feature = "polling") {
-        &[Transport::WebSocket, Transport::Polling]
-    } else {
-        &[Transport::WebSocket]
-    };
-    for transport in transports {
+    for &transport in TRANSPORTS {
         server.command(json!({ "cmd": "answer", "hang": true }));
         let timeouts = Timeouts::new().http(100 * MS);
-        let error = failure(builder(&server).transports([*transport]).timeouts(timeouts));
+        let error = failure(builder(&server).transports([transport]).timeouts(timeouts));
         assert_eq!(error.kind(), ErrorKind::Connect(Stage::Http), "{error}");
         assert!(error.is_timeout(), "{error}");
         assert_eq!(error.address().unwrap().port(), server.port());
@@ -153,13 +132,10 @@ fn connections_come_from_the_address_that_was_asked_for() {
 #[test]
 fn an_attempt_tells_the_stages_that_it_comes_to() {
     let server = Server::start(json!({}));
-    let socket =
-        builder(&server).transports([Transport::WebSocket]).auto_connect(false).build().unwrap();
-    let news = socket.manager().events();
-    socket.connect();
+    let client = Client::start(builder(&server).transports([Transport::WebSocket]));
     let mut stages = Vec::new();
     loop {
-        match recv_within(news.receiver(), LIMIT) {
+        match recv_within(client.news.receiver(), LIMIT) {
             ManagerEvent::Stage(stage) => stages.push(stage),
             ManagerEvent::Open => break,
             other => panic!("{other:?}"),
@@ -188,23 +164,16 @@ fn secrets_are_in_no_log_no_error_and_no_debug() {
         let mut said = Vec::new();
         let cookie = format!("server={SECRET}-set; Path=/");
         let server = Server::start(json!({ "setCookies": [cookie] }));
-        let transports = [
-            Transport::WebSocket,
-            #[cfg(feature = "polling")]
-            Transport::Polling,
-        ];
-        for transport in transports {
+        for &transport in TRANSPORTS {
             let builder = secretive(&server, transport);
             said.push(format!("{builder:?}"));
-            let socket = builder.auto_connect(false).build().unwrap();
-            let (news, status) = (socket.manager().events(), socket.status());
-            socket.connect();
-            socket.wait_connected(LIMIT).unwrap();
-            said.push(format!("{socket:?} {:?}", socket.manager()));
-            socket.manager().close_engine();
-            while !matches!(recv_within(news.receiver(), LIMIT), ManagerEvent::Reconnect(_)) {}
-            said.push(format!("{:?}", status.try_recv()));
-            socket.manager().close(LIMIT);
+            let client = Client::start(builder);
+            client.wait_connected(LIMIT).unwrap();
+            said.push(format!("{:?} {:?}", client.socket, client.manager()));
+            client.manager().close_engine();
+            client.wait_for("the reconnection", |e| matches!(e, ManagerEvent::Reconnect(_)));
+            said.push(format!("{:?}", client.status.try_recv()));
+            client.manager().close(LIMIT);
             // A server that repeats what it was asked.
             let echo = format!("Cannot GET /?token={SECRET}%20query with {SECRET}-header");
             for status in [302, 400] {
@@ -244,12 +213,7 @@ fn a_server_that_hangs_up_is_an_error_of_the_first_request() {
             let _ = std::io::Read::read(&mut stream, &mut [0; 1000]);
         }
     });
-    let transports = [
-        Transport::WebSocket,
-        #[cfg(feature = "polling")]
-        Transport::Polling,
-    ];
-    for transport in transports {
+    for &transport in TRANSPORTS {
         let error = failure(Builder::new(&url).force_new(true).no_proxy().transports([transport]));
         assert_eq!(error.stage(), Some(Stage::Http), "{error}");
         assert!(error.hint().is_some() && !error.is_fatal(), "{error}");
@@ -259,12 +223,7 @@ fn a_server_that_hangs_up_is_an_error_of_the_first_request() {
 #[test]
 fn a_redirection_is_not_followed_and_nobody_else_gets_the_headers() {
     let (server, elsewhere) = (Server::start(json!({})), Server::start(json!({})));
-    let transports = [
-        Transport::WebSocket,
-        #[cfg(feature = "polling")]
-        Transport::Polling,
-    ];
-    for transport in transports {
+    for &transport in TRANSPORTS {
         for status in [301, 302, 307, 308] {
             let location = format!("{}/socket.io/?EIO=4", elsewhere.url());
             let headers = json!({ "Location": location });

@@ -3,6 +3,11 @@
 //! A process of its own, for the allocator, and one test at a time.
 
 mod allocator;
+#[path = "../support/gate.rs"]
+mod gate;
+#[path = "../support/greeting.rs"]
+#[allow(dead_code, reason = "its server is a new one")]
+mod greeting;
 mod server;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +17,7 @@ use std::time::{Duration, Instant};
 use siot::{Builder, ErrorKind, Limits, Socket, Transport, WhenFull};
 
 use allocator::{Counting, live, peak, reset_peak};
-use server::Gate;
+use gate::Gate;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;

@@ -3,14 +3,13 @@
 use std::cell::Cell;
 use std::io;
 use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
 use std::thread;
 
 use tungstenite::{Message, WebSocket, accept};
 
-/// No heartbeat is due within any measurement.
-const OPEN: &str =
-    r#"0{"sid":"s","upgrades":[],"pingInterval":300000,"pingTimeout":300000,"maxPayload":1000000}"#;
+use super::gate::Gate;
+use super::greeting::Greeting;
 
 thread_local! {
     /// Whether this thread is the server's, whose memory does not count.
@@ -21,31 +20,6 @@ thread_local! {
 pub(crate) fn serves() -> bool {
     // While a thread ends there is nothing left to ask.
     SERVES.try_with(Cell::get).unwrap_or(false)
-}
-
-/// A gate before each read of the server.
-#[derive(Default)]
-pub(crate) struct Gate {
-    closed: Mutex<bool>,
-    opened: Condvar,
-}
-
-impl Gate {
-    /// From now on the server reads nothing, but for what it is waiting for already.
-    pub(crate) fn close(&self) {
-        *self.closed.lock().unwrap() = true;
-    }
-
-    /// The server goes on.
-    pub(crate) fn open(&self) {
-        *self.closed.lock().unwrap() = false;
-        self.opened.notify_all();
-    }
-
-    fn pass(&self) {
-        let closed = self.closed.lock().unwrap();
-        drop(self.opened.wait_while(closed, |closed| *closed).unwrap());
-    }
 }
 
 /// Listens on a free port of loopback until the process ends; the URL of it.
@@ -73,7 +47,8 @@ pub(crate) fn start(gate: &Arc<Gate>) -> io::Result<String> {
 fn serve(stream: TcpStream, gate: &Gate) -> Result<(), Box<dyn std::error::Error>> {
     stream.set_nodelay(true)?;
     let mut socket = accept(stream)?;
-    socket.send(Message::text(OPEN))?;
+    // No heartbeat is due within any measurement.
+    socket.send(Message::text(Greeting::new("s").heartbeat(300_000, 300_000).text()))?;
     let mut received = 0;
     loop {
         gate.pass();

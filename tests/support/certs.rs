@@ -4,9 +4,17 @@ use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DnType, IsCa, KeyPair, date_time_ymd,
 };
 use serde_json::{Value, json};
+use siot::TlsBackend;
+
+/// The backends of TLS that this build has.
+pub(crate) const TLS_BACKENDS: &[TlsBackend] = &[
+    TlsBackend::Rustls,
+    #[cfg(feature = "native-tls")]
+    TlsBackend::Native,
+];
 
 /// A certificate authority.
-pub(crate) struct Authority {
+pub(crate) struct CertAuthority {
     cert: Certificate,
     key: KeyPair,
 }
@@ -17,7 +25,7 @@ pub(crate) struct Identity {
     pub(crate) key: String,
 }
 
-impl Authority {
+impl CertAuthority {
     pub(crate) fn new() -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();

@@ -1,4 +1,4 @@
-//! Sockets for tests: by each way of connecting, impatient, and with an eye on their statuses.
+//! Sockets for tests, with an eye on their statuses and on the news of their connections.
 
 use std::ops::Deref;
 use std::sync::OnceLock;
@@ -8,106 +8,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use siot::{
-    Builder, DisconnectReason, Error, ManagerEvent, Socket, Status, Subscription, Transport,
+    Builder, DisconnectReason, Error, ErrorKind, ManagerEvent, Socket, Status, Subscription,
+    Transport,
 };
 
 use super::Server;
 use super::wait::{LIMIT, recv_within};
-
-/// A way of connecting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Via {
-    /// By WebSocket from the start.
-    WebSocket,
-    /// By long-polling to the end.
-    Polling,
-    /// By long-polling, from which the session moves to WebSocket. Tests that do not wait for that
-    /// ([`Client::upgraded`]) race with it, which is meant.
-    Upgrade,
-}
-
-/// Makes of each function `fn claim(via: Via)` one test for each way of connecting, in the modules
-/// `websocket`, `polling` and `upgrade`.
-macro_rules! over_each_transport {
-    ($($claim:ident),* $(,)?) => {
-        over_each_transport!(@module websocket WebSocket $($claim)*);
-        #[cfg(feature = "polling")]
-        over_each_transport!(@module polling Polling $($claim)*);
-        #[cfg(feature = "polling")]
-        over_each_transport!(@module upgrade Upgrade $($claim)*);
-    };
-    (@module $module:ident $via:ident $($claim:ident)*) => {
-        mod $module {
-            $(
-                #[test]
-                fn $claim() {
-                    super::$claim($crate::support::Via::$via);
-                }
-            )*
-        }
-    };
-}
-
-pub(crate) use over_each_transport;
-
-/// The transports that this build has, each by itself.
-pub(crate) const TRANSPORTS: &[Transport] = &[
-    Transport::WebSocket,
-    #[cfg(feature = "polling")]
-    Transport::Polling,
-];
-
-/// A connection of its own by one transport and no proxy, with short delays between attempts.
-pub(crate) fn direct(url: impl Into<String>, transport: Transport) -> Builder {
-    Builder::new(url)
-        .force_new(true)
-        .no_proxy()
-        .transports([transport])
-        .reconnection_delay(Duration::from_millis(10))
-        .reconnection_delay_max(Duration::from_millis(20))
-}
-
-impl Via {
-    /// A connection of its own, with short delays between attempts.
-    pub(crate) fn builder(self, url: impl Into<String>) -> Builder {
-        let transports: &[Transport] = match self {
-            Self::WebSocket => &[Transport::WebSocket],
-            Self::Polling => &[Transport::Polling],
-            Self::Upgrade => &[Transport::Polling, Transport::WebSocket],
-        };
-        Builder::new(url)
-            .transports(transports.iter().copied())
-            .force_new(true)
-            .reconnection_delay(Duration::from_millis(10))
-            .reconnection_delay_max(Duration::from_millis(40))
-    }
-
-    /// A client that is connected; by upgrade it may still be on its way to WebSocket.
-    #[track_caller]
-    pub(crate) fn connect(self, url: impl Into<String>) -> Client {
-        Client::connect(self.builder(url))
-    }
-
-    /// A client that is connected and, by upgrade, has moved to WebSocket.
-    #[track_caller]
-    pub(crate) fn settle(self, url: impl Into<String>) -> Client {
-        let client = self.connect(url);
-        if self == Self::Upgrade {
-            client.upgraded();
-        }
-        client
-    }
-
-    /// Where the session is once it has settled.
-    pub(crate) fn transport(self) -> Transport {
-        if self == Self::Polling { Transport::Polling } else { Transport::WebSocket }
-    }
-
-    /// A tenth of it where long-polling takes part.
-    pub(crate) fn scaled(self, count: usize) -> usize {
-        if self == Self::WebSocket { count } else { count / 10 }
-    }
-}
 
 /// A server that many tests use at the same time; it ends with this process. Not for tests that
 /// look at what the server has counted, or that disturb it.
@@ -127,7 +33,11 @@ impl Client {
     /// A client that has not begun to connect.
     #[track_caller]
     pub(crate) fn idle(builder: Builder) -> Self {
-        let socket = builder.auto_connect(false).build().expect("usable options");
+        Self::of(builder.auto_connect(false).build().expect("usable options"))
+    }
+
+    /// A client that watches this socket from now on.
+    pub(crate) fn of(socket: Socket) -> Self {
         let (status, news) = (socket.status(), socket.manager().events());
         Self { socket, status, news }
     }
@@ -144,6 +54,20 @@ impl Client {
     #[track_caller]
     pub(crate) fn connect(builder: Builder) -> Self {
         let client = Self::start(builder);
+        client.connected();
+        client
+    }
+
+    /// A client of another namespace on the same connection, which has begun to join it.
+    #[track_caller]
+    pub(crate) fn start_in(&self, namespace: &str) -> Self {
+        Self::of(self.manager().socket(namespace).expect("a usable name"))
+    }
+
+    /// A client of another namespace on the same connection, which has joined it.
+    #[track_caller]
+    pub(crate) fn connect_in(&self, namespace: &str) -> Self {
+        let client = self.start_in(namespace);
         client.connected();
         client
     }
@@ -216,6 +140,46 @@ impl Client {
         recv_within(self.status.receiver(), LIMIT)
     }
 
+    /// The next status that is no attempt in vain. A refusal is none.
+    #[track_caller]
+    pub(crate) fn outcome(&self) -> Status {
+        let start = Instant::now();
+        while start.elapsed() < LIMIT {
+            match self.next_status() {
+                Status::ConnectError(error) if error.kind() != ErrorKind::Refused => {}
+                status => return status,
+            }
+        }
+        panic!("nothing but attempts in vain");
+    }
+
+    /// Waits for the next outcome, which is to be that the socket is connected; gives its id.
+    #[track_caller]
+    pub(crate) fn admitted(&self) -> String {
+        match self.outcome() {
+            Status::Connected { id, .. } => id,
+            other => panic!("not connected: {other:?}"),
+        }
+    }
+
+    /// Waits for the next outcome, which is to be a refusal.
+    #[track_caller]
+    pub(crate) fn refused(&self) -> Error {
+        match self.outcome() {
+            Status::ConnectError(error) => error,
+            other => panic!("not refused: {other:?}"),
+        }
+    }
+
+    /// Waits for the next outcome, which is to be a disconnection.
+    #[track_caller]
+    pub(crate) fn parted(&self) -> DisconnectReason {
+        match self.outcome() {
+            Status::Disconnected { reason, .. } => reason,
+            other => panic!("not disconnected: {other:?}"),
+        }
+    }
+
     /// Waits until the session has moved to WebSocket.
     #[track_caller]
     pub(crate) fn upgraded(&self) {
@@ -252,6 +216,13 @@ impl Client {
     pub(crate) fn works(&self) {
         assert_eq!(self.ask::<u32>("sum", (1, 2)), 3);
     }
+}
+
+/// The first attempt's error.
+#[track_caller]
+pub(crate) fn failure(builder: Builder) -> Error {
+    let socket = builder.reconnection(false).build().expect("usable options");
+    socket.wait_connected(LIMIT).expect_err("an attempt in vain")
 }
 
 /// Emits an event and gives the server's answer to it.

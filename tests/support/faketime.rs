@@ -11,18 +11,18 @@ use super::process::again;
 const CLOCK: &str = "FAKETIME_TIMESTAMP_FILE";
 
 /// The wall clock of this process, for the test to set. What counts the time that passes is right.
-pub(crate) struct Clock(PathBuf);
+pub(crate) struct WallClock(PathBuf);
 
 /// Runs the calling test's closure in a process of its own, whose clock starts with this time.
 ///
 /// Call it as the whole body of a test: `fn claim() { at("1970-01-01 00:00:10", |clock| { … }); }`.
 #[track_caller]
-pub(crate) fn at<F: FnOnce(&Clock)>(time: &str, body: F) {
+pub(crate) fn at<F: FnOnce(&WallClock)>(time: &str, body: F) {
     let mut temporary = None;
     let start = |program: PathBuf| {
         let name =
             format!("siot-clock-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let clock = Clock(std::env::temp_dir().join(name));
+        let clock = WallClock(std::env::temp_dir().join(name));
         clock.set(time);
         let mut command = Command::new(program);
         command.envs(clock.environment());
@@ -30,7 +30,7 @@ pub(crate) fn at<F: FnOnce(&Clock)>(time: &str, body: F) {
         command
     };
     if again::<F>(start) {
-        body(&Clock(std::env::var_os(CLOCK).expect("the clock's file").into()));
+        body(&WallClock(std::env::var_os(CLOCK).expect("the clock's file").into()));
     }
 }
 
@@ -47,7 +47,7 @@ impl Drop for Temporary {
     }
 }
 
-impl Clock {
+impl WallClock {
     /// Sets it; it runs on from there.
     #[track_caller]
     pub(crate) fn set(&self, time: &str) {

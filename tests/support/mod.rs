@@ -1,26 +1,42 @@
 //! What the integration tests share: real servers, hostile peers, and looks at this process.
-#![allow(dead_code, reason = "a kit: not every helper has a user at every moment")]
+//!
+//! Each binary of tests has it as `mod support`.
+#![allow(dead_code, reason = "a kit: no binary needs each of its helpers")]
+#![allow(unused_imports, unused_macros, reason = "likewise")]
 #![allow(clippy::needless_pass_by_value, reason = "`json!` makes values to be given away")]
 
 #[cfg(feature = "rustls")]
 pub(crate) mod certs;
 pub(crate) mod client;
+pub(crate) mod consumer;
 pub(crate) mod dns;
 pub(crate) mod emulator;
 #[cfg(feature = "rustls")]
 pub(crate) mod faketime;
+pub(crate) mod gate;
+pub(crate) mod greeting;
+pub(crate) mod hostile;
 pub(crate) mod logged;
+pub(crate) mod mischief;
 pub(crate) mod network;
 pub(crate) mod process;
 pub(crate) mod raw;
 pub(crate) mod server;
 pub(crate) mod source;
+pub(crate) mod via;
 pub(crate) mod wait;
 
-pub(crate) use client::{Client, Via, over_each_transport, shared};
+pub(crate) use client::{Client, ask, failure, shared};
 pub(crate) use process::{alone, fds, this_program, threads};
 pub(crate) use server::Server;
-pub(crate) use wait::{LIMIT, eventually, recv_within};
+pub(crate) use via::{TRANSPORTS, Via, direct, over_each_transport};
+pub(crate) use wait::{CaseName, LIMIT, eventually, recv_within};
+
+/// Binary inside of other data, as the servers' event `with-binary-ack` answers.
+#[derive(serde::Deserialize)]
+pub(crate) struct DeepBinary {
+    pub(crate) deep: (siot::Binary, String),
+}
 
 /// What the servers expect in blob `n` of `thread`: the bytes of buffer `which`, 0 or 1.
 #[allow(clippy::cast_possible_truncation, reason = "the pattern is defined modulo 256")]

@@ -9,18 +9,19 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tungstenite::WebSocket;
+use tungstenite::protocol::Role;
 
 /// A listener on loopback that runs a closure for each connection, each in its own thread.
 ///
 /// Dropping it closes all connections and waits for the closures; a panic in one of them fails the test.
-pub(crate) struct Peer {
+pub(crate) struct RawPeer {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    shared: Arc<Accepting>,
     acceptor: Option<JoinHandle<()>>,
 }
 
 #[derive(Default)]
-struct Shared {
+struct Accepting {
     closing: AtomicBool,
     /// By number of the connection; emptied when its closure has returned, so that it closes then.
     streams: Mutex<Vec<Option<TcpStream>>>,
@@ -28,7 +29,7 @@ struct Shared {
 }
 
 /// One accepted connection.
-pub(crate) struct Connection {
+pub(crate) struct RawConnection {
     /// How many connections came before this one.
     pub(crate) number: usize,
     reader: BufReader<TcpStream>,
@@ -36,7 +37,7 @@ pub(crate) struct Connection {
 
 /// A request as it came; only bodies with `Content-Length` are understood.
 #[derive(Debug)]
-pub(crate) struct Request {
+pub(crate) struct RawRequest {
     pub(crate) method: String,
     /// Path and query.
     pub(crate) target: String,
@@ -45,15 +46,15 @@ pub(crate) struct Request {
     pub(crate) body: Vec<u8>,
 }
 
-impl Peer {
+impl RawPeer {
     /// Listens on a free port. An I/O error that the closure returns just ends the connection.
     pub(crate) fn start<F>(handle: F) -> Self
     where
-        F: Fn(Connection) -> io::Result<()> + Send + Sync + 'static,
+        F: Fn(RawConnection) -> io::Result<()> + Send + Sync + 'static,
     {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a loopback port");
         let address = listener.local_addr().expect("a bound address");
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Accepting::default());
         let acceptor = spawn("test-peer", {
             let shared = Arc::clone(&shared);
             move || shared.accept(&listener, &Arc::new(handle))
@@ -87,10 +88,10 @@ impl Peer {
     }
 }
 
-impl Shared {
+impl Accepting {
     fn accept<F>(self: &Arc<Self>, listener: &TcpListener, handle: &Arc<F>)
     where
-        F: Fn(Connection) -> io::Result<()> + Send + Sync + 'static,
+        F: Fn(RawConnection) -> io::Result<()> + Send + Sync + 'static,
     {
         for (number, stream) in listener.incoming().enumerate() {
             let Ok(stream) = stream else { return };
@@ -104,7 +105,7 @@ impl Shared {
             let handler = spawn("test-peer-conn", move || {
                 let _end = end;
                 // The other side leaves when it likes: not a failure of the peer.
-                let _ = handle(Connection { number, reader: BufReader::new(stream) });
+                let _ = handle(RawConnection { number, reader: BufReader::new(stream) });
             });
             lock(&self.handlers).push(handler);
         }
@@ -113,7 +114,7 @@ impl Shared {
 
 /// Closes the peer's copy of a connection when its closure returns or panics.
 struct End {
-    shared: Arc<Shared>,
+    shared: Arc<Accepting>,
     number: usize,
 }
 
@@ -125,7 +126,7 @@ impl Drop for End {
     }
 }
 
-impl Drop for Peer {
+impl Drop for RawPeer {
     fn drop(&mut self) {
         self.shared.closing.store(true, Ordering::SeqCst);
         // Wakes the acceptor.
@@ -143,9 +144,9 @@ impl Drop for Peer {
     }
 }
 
-impl Connection {
+impl RawConnection {
     /// Reads one request; an error of kind `UnexpectedEof` if the other side has closed.
-    pub(crate) fn read_request(&mut self) -> io::Result<Request> {
+    pub(crate) fn read_request(&mut self) -> io::Result<RawRequest> {
         let first = self.read_line()?;
         let mut words = first.split(' ').map(str::to_owned);
         let (method, target) = words.next().zip(words.next()).ok_or(io::ErrorKind::InvalidData)?;
@@ -158,7 +159,7 @@ impl Connection {
             let (name, value) = line.split_once(':').ok_or(io::ErrorKind::InvalidData)?;
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
-        let mut request = Request { method, target, headers, body: Vec::new() };
+        let mut request = RawRequest { method, target, headers, body: Vec::new() };
         assert!(
             request.header("transfer-encoding").is_none(),
             "a body of unknown length: {request:?}"
@@ -219,7 +220,16 @@ impl Connection {
     }
 
     /// Accepts the upgrade request that [`read_request`](Self::read_request) returned.
-    pub(crate) fn upgrade(mut self, request: &Request) -> io::Result<WebSocket<TcpStream>> {
+    pub(crate) fn upgrade(self, request: &RawRequest) -> io::Result<WebSocket<TcpStream>> {
+        let (stream, early) = self.upgrade_stream(request)?;
+        Ok(WebSocket::from_partially_read(stream, early, Role::Server, None))
+    }
+
+    /// Accepts an upgrade request; gives the connection, and what has been read of it already.
+    pub(crate) fn upgrade_stream(
+        mut self,
+        request: &RawRequest,
+    ) -> io::Result<(TcpStream, Vec<u8>)> {
         let key = request.header("sec-websocket-key").ok_or(io::ErrorKind::InvalidData)?;
         let accept = tungstenite::handshake::derive_accept_key(key.as_bytes());
         let head = format!(
@@ -228,8 +238,7 @@ impl Connection {
         );
         self.write(head.as_bytes())?;
         let early = self.reader.buffer().to_vec();
-        let role = tungstenite::protocol::Role::Server;
-        Ok(WebSocket::from_partially_read(self.reader.into_inner(), early, role, None))
+        Ok((self.reader.into_inner(), early))
     }
 
     /// The connection itself, for what no helper does.
@@ -238,28 +247,23 @@ impl Connection {
     }
 }
 
-impl Request {
+impl RawRequest {
     /// The value of a header; the name in lower case.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The value of a parameter in the query.
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
+        let (_, query) = self.target.split_once('?')?;
+        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.find_map(|(key, value)| (key == name).then_some(value))
     }
 
     /// Whether the request asks for an upgrade to WebSocket.
     pub(crate) fn is_upgrade(&self) -> bool {
         self.header("upgrade").is_some()
     }
-}
-
-/// An Engine.IO 4 open packet, as text: `0{"sid":…}`.
-pub(crate) fn open_packet(sid: &str, upgrades: &[&str]) -> String {
-    let packet = serde_json::json!({
-        "sid": sid,
-        "upgrades": upgrades,
-        "pingInterval": 25_000,
-        "pingTimeout": 20_000,
-        "maxPayload": 1_000_000,
-    });
-    format!("0{packet}")
 }
 
 fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> JoinHandle<()> {

@@ -1,5 +1,6 @@
 //! Real Socket.IO servers: `tests/servers/server.js`, whose header lists options, commands and events.
 
+use std::fmt;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::path::{Path, PathBuf};
@@ -9,8 +10,17 @@ use std::thread;
 
 use crossbeam_channel::{Receiver, unbounded};
 use serde_json::{Value, json};
+use siot::ParserKind;
 
 use super::wait::LIMIT;
+
+/// Each parser, with its name for the server.
+pub(crate) const PARSERS: &[(ParserKind, Option<&str>)] = &[
+    (ParserKind::Json, None),
+    (ParserKind::PlainJson, Some("json")),
+    #[cfg(feature = "msgpack")]
+    (ParserKind::MessagePack, Some("msgpack")),
+];
 
 /// Names the address of the launcher, where the tests are to have their servers started by it.
 const LAUNCHER: &str = "SIOT_TEST_LAUNCHER";
@@ -141,6 +151,12 @@ impl Server {
 
     fn running(&self) -> MutexGuard<'_, Option<Process>> {
         self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the server {}", self.config)
     }
 }
 

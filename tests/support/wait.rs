@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 
-/// For everything that happens soon or never; generous, because test machines are slow and shared.
-pub(crate) const LIMIT: Duration = Duration::from_secs(20);
+/// For everything that happens soon or never; generous, because test machines are slow and shared,
+/// and those of other processors are emulated.
+pub(crate) const LIMIT: Duration =
+    Duration::from_secs(if cfg!(target_arch = "x86_64") { 20 } else { 30 });
 
 /// The next message, or a failed test when none comes in time.
 #[track_caller]
@@ -25,5 +27,22 @@ pub(crate) fn eventually(limit: Duration, what: &str, mut condition: impl FnMut(
     while !condition() {
         assert!(start.elapsed() < limit, "not within {limit:?}: {what}");
         thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Says which of the cases of a test it was, if that fails while this value lives.
+pub(crate) struct CaseName(String);
+
+impl CaseName {
+    pub(crate) fn new(name: impl std::fmt::Debug) -> Self {
+        Self(format!("{name:?}"))
+    }
+}
+
+impl Drop for CaseName {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("this was the case of {}", self.0);
+        }
     }
 }

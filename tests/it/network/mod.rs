@@ -12,10 +12,9 @@ mod source;
 use std::time::Duration;
 
 use serde_json::json;
-use siot::{Builder, Error, Transport};
+use siot::{Builder, Transport};
 
-use crate::support::client::{TRANSPORTS, direct};
-use crate::support::{Client, LIMIT, Server};
+use crate::support::{Client, LIMIT, Server, TRANSPORTS, direct, failure};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -30,13 +29,6 @@ fn serve(address: &str) -> Server {
 /// A client of the server by its name.
 fn builder(server: &Server, transport: Transport) -> Builder {
     direct(format!("http://{NAME}:{}", server.port()), transport)
-}
-
-/// The first attempt's error.
-#[track_caller]
-fn failure(builder: Builder) -> Error {
-    let socket = builder.reconnection(false).build().unwrap();
-    socket.wait_connected(LIMIT).unwrap_err()
 }
 
 /// Connects, and gives the address at which the server was met; the client is gone afterwards.

@@ -7,10 +7,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use siot::{ErrorKind, Tls};
 
-use super::{WAYS, Way, builder, connect, start, trusting};
-use crate::support::certs::Authority;
+use super::{builder, connect, start, trusting};
+use crate::support::certs::CertAuthority;
 use crate::support::logged::{capture_log, logged};
-use crate::support::{LIMIT, alone};
+use crate::support::{LIMIT, Via, alone};
 
 /// Private keys in all their forms.
 fn keys(passphrase: &str) -> Value {
@@ -21,7 +21,7 @@ fn keys(passphrase: &str) -> Value {
 
 #[test]
 fn private_keys_of_all_forms_are_taken() {
-    let authority = Authority::new();
+    let authority = CertAuthority::new();
     let server = start(&authority.issue("127.0.0.1").mutual(&authority.pem()));
     let keys = keys("open sesame");
     for kind in ["rsa", "ec"] {
@@ -35,14 +35,14 @@ fn private_keys_of_all_forms_are_taken() {
             };
             let (pkcs8, own) = (cert(&text("pkcs8")), cert(&text("own")));
             for tls in [pkcs8, own, der("pkcs8Der"), der("ownDer")] {
-                connect(&server, tls, Way::WebSocket).unwrap();
+                connect(&server, tls, Via::WebSocket).unwrap();
             }
             let encrypted = cert(&text("encrypted"));
-            let error = |tls: Tls| builder(&server, tls, Way::WebSocket).build().unwrap_err();
+            let error = |tls: Tls| builder(&server, tls, Via::WebSocket).build().unwrap_err();
             if cfg!(feature = "encrypted-keys") {
                 let right = encrypted.clone().passphrase("open sesame");
-                for way in WAYS {
-                    connect(&server, right.clone(), *way).unwrap();
+                for &via in Via::ALL {
+                    connect(&server, right.clone(), via).unwrap();
                 }
                 for tls in [encrypted.clone(), encrypted.passphrase("closed")] {
                     let error = error(tls);
@@ -63,19 +63,19 @@ fn private_keys_of_all_forms_are_taken() {
 fn pkcs12_is_taken_with_its_passphrase() {
     use siot::TlsBackend;
     const PFX: &[u8] = include_bytes!("../../fixtures/client.p12");
-    let authority = Authority::new();
+    let authority = CertAuthority::new();
     let clients = include_str!("../../fixtures/client-ca.pem");
     let server = start(&authority.issue("127.0.0.1").mutual(clients));
     let tls = Tls::new().backend(TlsBackend::Native).ca_pem(authority.pem()).pfx(PFX);
-    for way in WAYS {
-        connect(&server, tls.clone().passphrase("letmein"), *way).unwrap();
+    for &via in Via::ALL {
+        connect(&server, tls.clone().passphrase("letmein"), via).unwrap();
     }
     let wrong = tls.clone().passphrase("let me in");
-    let error = builder(&server, wrong, Way::WebSocket).build().unwrap_err();
+    let error = builder(&server, wrong, Via::WebSocket).build().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidOption);
     assert!(error.hint().unwrap().contains("passphrase"), "{error}");
     let rustls = tls.passphrase("letmein").backend(TlsBackend::Rustls);
-    let error = builder(&server, rustls, Way::WebSocket).build().unwrap_err();
+    let error = builder(&server, rustls, Via::WebSocket).build().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
     assert!(error.hint().unwrap().contains("openssl pkcs12"), "{error}");
 }
@@ -84,7 +84,7 @@ fn pkcs12_is_taken_with_its_passphrase() {
 fn keys_and_passphrases_are_in_no_log_no_error_and_no_debug() {
     alone(|| {
         capture_log(log::LevelFilter::Debug);
-        let authority = Authority::new();
+        let authority = CertAuthority::new();
         let server = start(&authority.issue("127.0.0.1").mutual(&authority.pem()));
         let keys = keys("s3cr3t sesame");
         let text = |form: &str| keys["ec"][form].as_str().unwrap().to_owned();
@@ -100,7 +100,7 @@ fn keys_and_passphrases_are_in_no_log_no_error_and_no_debug() {
             ] {
                 let tls = tls.clone().passphrase(passphrase);
                 let tls = tls.client_cert_pem(identity.cert.clone(), key);
-                let builder = builder(&server, tls.clone(), Way::WebSocket);
+                let builder = builder(&server, tls.clone(), Via::WebSocket);
                 said.push(format!("{tls:?} {builder:?}"));
                 match builder.build() {
                     Ok(socket) => {

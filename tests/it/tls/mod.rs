@@ -7,40 +7,20 @@ mod stack;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use siot::{Builder, Error, ManagerEvent, Result, Socket, Stage, Tls, TlsBackend, Transport};
+use siot::{Builder, Error, ManagerEvent, Result, Socket, Stage, Tls, Transport};
 
-use crate::support::certs::Authority;
+use crate::support::certs::{CertAuthority, TLS_BACKENDS};
 use crate::support::logged::{capture_log, logged};
-use crate::support::{LIMIT, Server, alone, eventually, recv_within, this_program};
-
-/// What a connection is made of.
-#[derive(Clone, Copy, Debug)]
-enum Way {
-    WebSocket,
-    #[cfg(feature = "polling")]
-    Polling,
-    #[cfg(feature = "polling")]
-    Upgrade,
-}
-
-const WAYS: &[Way] = &[
-    Way::WebSocket,
-    #[cfg(feature = "polling")]
-    Way::Polling,
-    #[cfg(feature = "polling")]
-    Way::Upgrade,
-];
+use crate::support::{
+    Client, LIMIT, Server, Via, alone, direct, eventually, recv_within, this_program,
+};
 
 fn backends() -> Vec<Tls> {
-    let mut all = vec![Tls::new().backend(TlsBackend::Rustls)];
-    if cfg!(feature = "native-tls") {
-        all.push(Tls::new().backend(TlsBackend::Native));
-    }
-    all
+    TLS_BACKENDS.iter().map(|&backend| Tls::new().backend(backend)).collect()
 }
 
 /// Options that trust this authority only, one for each backend.
-fn trusting(authority: &Authority) -> Vec<Tls> {
+fn trusting(authority: &CertAuthority) -> Vec<Tls> {
     backends().into_iter().map(|tls| tls.built_in_roots(false).ca_pem(authority.pem())).collect()
 }
 
@@ -48,43 +28,29 @@ fn start(tls: &Value) -> Server {
     Server::start(json!({ "tls": tls }))
 }
 
-fn builder(server: &Server, tls: Tls, way: Way) -> Builder {
-    let transports = match way {
-        Way::WebSocket => vec![Transport::WebSocket],
-        #[cfg(feature = "polling")]
-        Way::Polling => vec![Transport::Polling],
-        #[cfg(feature = "polling")]
-        Way::Upgrade => vec![Transport::Polling, Transport::WebSocket],
-    };
-    Builder::new(server.url())
-        .force_new(true)
-        .no_proxy()
-        .reconnection(false)
-        .transports(transports)
-        .tls(tls)
+fn builder(server: &Server, tls: Tls, via: Via) -> Builder {
+    via.builder(server.url()).no_proxy().reconnection(false).tls(tls)
 }
 
-/// Connects once, moves to WebSocket where that is the way, and lets an event go there and back.
-fn connect(server: &Server, tls: Tls, way: Way) -> Result<Socket> {
-    let socket = builder(server, tls, way).auto_connect(false).build()?;
-    let news = socket.manager().events();
-    socket.connect();
-    socket.wait_connected(LIMIT)?;
-    #[cfg(feature = "polling")]
-    if matches!(way, Way::Upgrade) {
-        while !matches!(recv_within(news.receiver(), LIMIT), ManagerEvent::Upgrade(_)) {}
+/// Connects once, moves to WebSocket where that is the via, and lets an event go there and back.
+fn connect(server: &Server, tls: Tls, via: Via) -> Result<Socket> {
+    let socket = builder(server, tls, via).auto_connect(false).build()?;
+    let client = Client::of(socket);
+    client.connect();
+    client.wait_connected(LIMIT)?;
+    if via == Via::Upgrade {
+        client.upgraded();
     }
-    let _ = news;
-    let sum: u32 = socket.timeout(LIMIT).emit_with_ack("sum", (20, 22))?.wait()?;
+    let sum: u32 = client.timeout(LIMIT).emit_with_ack("sum", (20, 22))?.wait()?;
     assert_eq!(sum, 42);
-    Ok(socket)
+    Ok(client.socket)
 }
 
-/// Tries every backend and every way.
-fn for_all(backends: Vec<Tls>, check: impl Fn(Tls, Way)) {
+/// Tries every backend and every way of connecting.
+fn for_all(backends: Vec<Tls>, check: impl Fn(Tls, Via)) {
     for tls in backends {
-        for way in WAYS {
-            check(tls.clone(), *way);
+        for &via in Via::ALL {
+            check(tls.clone(), via);
         }
     }
 }
@@ -101,56 +67,56 @@ fn assert_refused(result: Result<Socket>, part: &str, context: &str) -> Error {
 
 #[test]
 fn a_server_of_a_given_authority_is_trusted_and_of_no_other() {
-    let (known, unknown) = (Authority::new(), Authority::new());
+    let (known, unknown) = (CertAuthority::new(), CertAuthority::new());
     let server = start(&known.issue("127.0.0.1").server());
-    for_all(trusting(&known), |tls, way| {
-        connect(&server, tls, way).unwrap();
+    for_all(trusting(&known), |tls, via| {
+        connect(&server, tls, via).unwrap();
     });
     // The public authorities, and one that only has the same name.
-    for_all([backends(), trusting(&unknown)].concat(), |tls, way| {
-        let context = format!("{tls:?} {way:?}");
-        let error = assert_refused(connect(&server, tls.clone(), way), "not trusted", &context);
+    for_all([backends(), trusting(&unknown)].concat(), |tls, via| {
+        let context = format!("{tls:?} {via:?}");
+        let error = assert_refused(connect(&server, tls.clone(), via), "not trusted", &context);
         assert!(error.is_fatal(), "{context}");
         assert_eq!(error.address().map(|address| address.port()), Some(server.port()));
-        connect(&server, tls.reject_unauthorized(false), way).unwrap();
+        connect(&server, tls.reject_unauthorized(false), via).unwrap();
     });
 }
 
 #[test]
 fn a_certificate_out_of_its_time_or_place_is_refused_with_the_reason() {
-    let authority = Authority::new();
+    let authority = CertAuthority::new();
     for (identity, reason, fatal) in [
         (authority.valid("127.0.0.1", 2000, 2020), "has expired", false),
         (authority.valid("127.0.0.1", 3000, 3010), "is not valid yet", false),
         (authority.issue("other.example"), "is for another host", true),
     ] {
         let server = start(&identity.server());
-        for_all(trusting(&authority), |tls, way| {
-            let context = format!("{tls:?} {way:?}");
-            let error = assert_refused(connect(&server, tls.clone(), way), reason, &context);
+        for_all(trusting(&authority), |tls, via| {
+            let context = format!("{tls:?} {via:?}");
+            let error = assert_refused(connect(&server, tls.clone(), via), reason, &context);
             assert_eq!(error.is_fatal(), fatal, "{context}");
-            connect(&server, tls.reject_unauthorized(false), way).unwrap();
+            connect(&server, tls.reject_unauthorized(false), via).unwrap();
         });
     }
 }
 
 #[test]
 fn a_server_that_asks_for_a_certificate_gets_it() {
-    let (authority, other) = (Authority::new(), Authority::new());
+    let (authority, other) = (CertAuthority::new(), CertAuthority::new());
     let server = start(&authority.issue("127.0.0.1").mutual(&authority.pem()));
     let (right, wrong) = (authority.issue("device"), other.issue("device"));
-    for_all(trusting(&authority), |tls, way| {
-        let context = format!("{tls:?} {way:?}");
+    for_all(trusting(&authority), |tls, via| {
+        let context = format!("{tls:?} {via:?}");
         let with = tls.clone().client_cert_pem(right.cert.clone(), right.key.clone());
-        connect(&server, with, way).unwrap();
+        connect(&server, with, via).unwrap();
         assert_refused(
-            connect(&server, tls.clone(), way),
+            connect(&server, tls.clone(), via),
             "asks for a client certificate",
             &context,
         );
         // Node accepts a wrong one in the handshake and then hangs up.
         let with = tls.client_cert_pem(wrong.cert.clone(), wrong.key.clone());
-        let error = connect(&server, with, way).map(drop).expect_err(&context);
+        let error = connect(&server, with, via).map(drop).expect_err(&context);
         assert!(matches!(error.stage(), Some(Stage::Http | Stage::Tls)), "{context}: {error}");
         assert!(error.hint().unwrap().contains("client certificate"), "{context}: {error}");
     });
@@ -162,7 +128,7 @@ fn the_systems_authorities_are_trusted_where_they_are_asked_for() {
     let test = "it::tls::the_systems_authorities_are_trusted_where_they_are_asked_for";
     // The variable that names them is set for a process of its own.
     let Some(port) = std::env::var_os(PORT) else {
-        let authority = Authority::new();
+        let authority = CertAuthority::new();
         let server = start(&authority.issue("127.0.0.1").server());
         let file = std::env::temp_dir().join(format!("siot-system-{}.pem", std::process::id()));
         std::fs::write(&file, authority.pem()).unwrap();
@@ -179,11 +145,7 @@ fn the_systems_authorities_are_trusted_where_they_are_asked_for() {
     };
     for tls in backends() {
         let url = format!("wss://127.0.0.1:{}", port.to_string_lossy());
-        let builder = Builder::new(url)
-            .force_new(true)
-            .no_proxy()
-            .reconnection(false)
-            .transports([Transport::WebSocket]);
+        let builder = direct(url, Transport::WebSocket).reconnection(false);
         let tls = tls.built_in_roots(false).system_roots(true);
         builder.tls(tls).build().unwrap().wait_connected(LIMIT).unwrap();
     }
@@ -191,13 +153,13 @@ fn the_systems_authorities_are_trusted_where_they_are_asked_for() {
 
 #[test]
 fn a_renewed_authority_is_taken_up_without_a_restart() {
-    let (old, new) = (Authority::new(), Authority::new());
+    let (old, new) = (CertAuthority::new(), CertAuthority::new());
     let before = start(&old.issue("127.0.0.1").server());
     let file = std::env::temp_dir().join(format!("siot-renewed-{}.pem", std::process::id()));
     for tls in backends() {
         std::fs::write(&file, old.pem()).unwrap();
         let tls = tls.built_in_roots(false).ca_file(&file);
-        let socket = builder(&before, tls, Way::WebSocket)
+        let socket = builder(&before, tls, Via::WebSocket)
             .reconnection(true)
             .reconnection_delay(Duration::from_millis(10))
             .build()
@@ -230,7 +192,7 @@ fn a_renewed_authority_is_taken_up_without_a_restart() {
 
 #[test]
 fn several_authorities_are_trusted_in_each_form() {
-    let (one, two, other) = (Authority::new(), Authority::new(), Authority::new());
+    let (one, two, other) = (CertAuthority::new(), CertAuthority::new(), CertAuthority::new());
     let [of_one, of_two, of_other] =
         [&one, &two, &other].map(|authority| start(&authority.issue("127.0.0.1").server()));
     let bundle = format!("# The first\n{}\n# The second\n{}", one.pem(), two.pem());
@@ -244,9 +206,9 @@ fn several_authorities_are_trusted_in_each_form() {
             tls.clone().ca_der(one.der()).ca_file(&file),
         ] {
             for server in [&of_one, &of_two] {
-                connect(server, tls.clone(), Way::WebSocket).unwrap();
+                connect(server, tls.clone(), Via::WebSocket).unwrap();
             }
-            let result = connect(&of_other, tls.clone(), Way::WebSocket);
+            let result = connect(&of_other, tls.clone(), Via::WebSocket);
             assert_refused(result, "not trusted", &format!("{tls:?}"));
         }
     }
@@ -255,29 +217,29 @@ fn several_authorities_are_trusted_in_each_form() {
 
 #[test]
 fn a_missing_link_between_server_and_authority_is_told() {
-    let root = Authority::new();
+    let root = CertAuthority::new();
     let intermediate = root.intermediate();
     let mut identity = intermediate.issue("127.0.0.1");
     let incomplete = start(&identity.server());
     identity.cert.push_str(&intermediate.pem());
     let complete = start(&identity.server());
-    for_all(trusting(&root), |tls, way| {
-        connect(&complete, tls.clone(), way).unwrap();
-        let result = connect(&incomplete, tls.clone(), way);
-        let error = assert_refused(result, "not trusted", &format!("{tls:?} {way:?}"));
+    for_all(trusting(&root), |tls, via| {
+        connect(&complete, tls.clone(), via).unwrap();
+        let result = connect(&incomplete, tls.clone(), via);
+        let error = assert_refused(result, "not trusted", &format!("{tls:?} {via:?}"));
         assert!(error.hint().unwrap().contains("intermediate"), "{error}");
-        connect(&incomplete, tls.ca_pem(intermediate.pem()), way).unwrap();
+        connect(&incomplete, tls.ca_pem(intermediate.pem()), via).unwrap();
     });
 }
 
 #[test]
 fn another_name_than_that_of_the_url_can_be_verified() {
-    let authority = Authority::new();
+    let authority = CertAuthority::new();
     let server = start(&authority.issue("device.example").server());
-    for_all(trusting(&authority), |tls, way| {
-        connect(&server, tls.clone().server_name("device.example"), way).unwrap();
-        let result = connect(&server, tls.clone().server_name("other.example"), way);
-        let error = assert_refused(result, "for another host", &format!("{tls:?} {way:?}"));
+    for_all(trusting(&authority), |tls, via| {
+        connect(&server, tls.clone().server_name("device.example"), via).unwrap();
+        let result = connect(&server, tls.clone().server_name("other.example"), via);
+        let error = assert_refused(result, "for another host", &format!("{tls:?} {via:?}"));
         assert!(error.message().contains("other.example"), "{error}");
     });
 }
@@ -286,9 +248,9 @@ fn another_name_than_that_of_the_url_can_be_verified() {
 fn each_connection_to_a_server_that_is_not_verified_is_logged_as_a_warning() {
     alone(|| {
         capture_log(log::LevelFilter::Warn);
-        let server = start(&Authority::new().issue("127.0.0.1").server());
+        let server = start(&CertAuthority::new().issue("127.0.0.1").server());
         for (number, tls) in (1..).zip(backends()) {
-            connect(&server, tls.reject_unauthorized(false), Way::WebSocket).unwrap();
+            connect(&server, tls.reject_unauthorized(false), Via::WebSocket).unwrap();
             let warnings = logged();
             assert_eq!(warnings.len(), number, "{warnings:?}");
             for part in ["WARN", "not verified", "reject_unauthorized"] {
@@ -300,13 +262,13 @@ fn each_connection_to_a_server_that_is_not_verified_is_logged_as_a_warning() {
 
 #[test]
 fn heartbeats_go_out_to_an_old_server() {
-    let authority = Authority::new();
+    let authority = CertAuthority::new();
     let identity = authority.issue("127.0.0.1").server();
     let server = Server::start(json!({
         "version": 2, "tls": identity, "options": { "pingInterval": 50 },
     }));
-    for_all(trusting(&authority), |tls, way| {
-        let socket = connect(&server, tls, way).unwrap();
+    for_all(trusting(&authority), |tls, via| {
+        let socket = connect(&server, tls, via).unwrap();
         eventually(LIMIT, "three heartbeats", || {
             let ack = socket.timeout(LIMIT).emit_with_ack("ping-count", ()).unwrap();
             ack.wait::<u32>().unwrap() >= 3
