@@ -9,7 +9,7 @@ use super::dispatch::{Call, Callback, Dispatcher};
 use crate::event::Event;
 use crate::event::status::Status;
 use crate::sync::account::Account;
-use crate::sync::lock::log_later;
+use crate::sync::logging::log_later;
 use crate::sync::mailbox::{AccountId, Brought, Deliver, Mailbox, ONLY};
 
 /// The number of a callback, to remove it by; see [`Socket::off`](crate::Socket::off).

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
@@ -16,7 +17,8 @@ use rustix::time::{
 use super::clock::now;
 use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
-use crate::sync::lock::{lock, log_later};
+use crate::sync::lock::lock;
+use crate::sync::logging::log_later;
 use crate::sync::threads::{Role, spawn};
 
 static TABLE: Mutex<Table> =
@@ -91,7 +93,9 @@ fn run(timer: &Arc<OwnedFd>) {
         while let Some(driver) = pop_due() {
             // The last reference may be this one: no lock is held here.
             if let Some(driver) = driver.upgrade() {
-                driver.on_timer();
+                // No panic of ours is known. Should there be one, it must not end the deadlines of
+                // all connections.
+                let _ = catch_unwind(AssertUnwindSafe(|| driver.on_timer()));
             }
         }
         let table = lock(&TABLE);

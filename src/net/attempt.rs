@@ -10,7 +10,8 @@ use rustix::event::PollFlags;
 
 use super::waker::Waker;
 use crate::error::{Error, ErrorKind, Reached, Result, Stage};
-use crate::sync::lock::{Locked, lock, log_later};
+use crate::sync::lock::{Locked, lock};
+use crate::sync::logging::log_later;
 
 /// What a thread that connects notes on its way, and whose cancellation ends its waits.
 ///

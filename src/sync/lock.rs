@@ -1,45 +1,10 @@
-//! Mutexes under which no line of the log is written.
-//!
-//! A logger is a user's code: it may write to a file, or emit what it gets by a socket of ours. So
-//! whatever [`log_later!`] says while a [`Locked`] exists in its thread is kept, and given to the
-//! logger once the last of them is gone.
+//! Mutexes under which no line of the log is written; see [`logging`](super::logging).
 
-use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
-use log::Level;
-
-/// Logs, as the macros of `log` do, but not before the locks of this thread are released.
-macro_rules! log_later {
-    ($level:ident, $($words:tt)+) => {
-        if log::Level::$level <= log::STATIC_MAX_LEVEL && log::Level::$level <= log::max_level() {
-            $crate::sync::lock::log(log::Level::$level, module_path!(), format!($($words)+));
-        }
-    };
-}
-pub(crate) use log_later;
-
-thread_local! {
-    static KEPT: RefCell<Kept> = const {
-        RefCell::new(Kept { locks: 0, logging: false, lines: Vec::new() })
-    };
-}
-
-struct Kept {
-    /// How many locks this thread holds, or waits for.
-    locks: usize,
-    /// The lines are being given to the logger, which may come back here.
-    logging: bool,
-    lines: Vec<Line>,
-}
-
-struct Line {
-    level: Level,
-    target: &'static str,
-    text: String,
-}
+use super::logging::Quiet;
 
 /// A locked mutex.
 pub(crate) struct Locked<'a, T> {
@@ -48,9 +13,6 @@ pub(crate) struct Locked<'a, T> {
     guard: MutexGuard<'a, T>,
     quiet: Quiet,
 }
-
-/// While it exists, lines are kept.
-struct Quiet;
 
 /// Locks a mutex. One that a panic has poisoned is used as the panic left it: the connection may
 /// then be wrong, but a second panic would certainly end it.
@@ -109,56 +71,6 @@ impl<T> DerefMut for Locked<'_, T> {
     }
 }
 
-impl Quiet {
-    fn new() -> Self {
-        // A thread that is ending may have dropped this storage; it then logs nothing.
-        let _ = KEPT.try_with(|kept| kept.borrow_mut().locks += 1);
-        Self
-    }
-}
-
-impl Drop for Quiet {
-    fn drop(&mut self) {
-        let _ = KEPT.try_with(|kept| kept.borrow_mut().locks -= 1);
-        flush();
-    }
-}
-
-/// Gives a line to the logger, now or when no lock is held.
-pub(crate) fn log(level: Level, target: &'static str, text: String) {
-    let line = Line { level, target, text };
-    let _ = KEPT.try_with(|kept| kept.borrow_mut().lines.push(line));
-    flush();
-}
-
-/// Gives the logger what was kept. Lines that the logger itself causes come after.
-fn flush() {
-    while let Ok(Some(lines)) = KEPT.try_with(take) {
-        let _logging = Logging;
-        for Line { level, target, text } in lines {
-            log::log!(target: target, level, "{text}");
-        }
-    }
-}
-
-/// The logger is at work, until it returns or panics.
-struct Logging;
-
-impl Drop for Logging {
-    fn drop(&mut self) {
-        let _ = KEPT.try_with(|kept| kept.borrow_mut().logging = false);
-    }
-}
-
-fn take(kept: &RefCell<Kept>) -> Option<Vec<Line>> {
-    let mut kept = kept.borrow_mut();
-    if kept.locks > 0 || kept.logging || kept.lines.is_empty() {
-        return None;
-    }
-    kept.logging = true;
-    Some(std::mem::take(&mut kept.lines))
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -192,7 +104,7 @@ mod tests {
 
     #[test]
     fn lines_are_held_back_under_a_lock_but_not_while_a_callback_runs() {
-        let held_back = || KEPT.with(|kept| kept.borrow().locks > 0);
+        let held_back = super::super::logging::is_quiet;
         let mutex = Mutex::new(());
         let locked = lock(&mutex);
         assert!(held_back());

@@ -4,5 +4,6 @@
 pub(crate) mod account;
 pub(crate) mod gate;
 pub(crate) mod lock;
+pub(crate) mod logging;
 pub(crate) mod mailbox;
 pub(crate) mod threads;

@@ -20,6 +20,8 @@ pub(crate) enum Role {
     Auth,
     /// Looks up a host name.
     Dns,
+    /// Gives the logger what the timer thread says.
+    Log,
 }
 
 impl Role {
@@ -32,6 +34,7 @@ impl Role {
             Self::Callbacks => "siot-call",
             Self::Auth => "siot-auth",
             Self::Dns => "siot-dns",
+            Self::Log => "siot-log",
         }
     }
 }
@@ -79,9 +82,15 @@ mod tests {
 
     #[test]
     fn a_thread_knows_its_role_and_has_its_name() {
-        for role_given in
-            [Role::Transport, Role::Poster, Role::Timer, Role::Callbacks, Role::Auth, Role::Dns]
-        {
+        for role_given in [
+            Role::Transport,
+            Role::Poster,
+            Role::Timer,
+            Role::Callbacks,
+            Role::Auth,
+            Role::Dns,
+            Role::Log,
+        ] {
             let (told, tells) = channel();
             spawn(role_given, None, move || {
                 let name = std::thread::current().name().map(str::to_owned);

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::options::Buffer;
 use crate::proto::socket_packet::RESERVED_EVENTS;
-use crate::sync::lock::log_later;
+use crate::sync::logging::log_later;
 
 /// A socket with a [`Buffer`] for the subscriptions and callbacks that are made through it; see
 /// [`Socket::buffer`]. Each of them has a buffer of its own.

@@ -12,7 +12,7 @@ use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind, Stage};
 use crate::event::status::{DisconnectReason, ManagerEvent, Status};
 use crate::options::Transport;
-use crate::sync::lock::log_later;
+use crate::sync::logging::log_later;
 
 /// How long an upgrade may take where attempts to connect have no limit. Servers give it 10 s.
 const UPGRADE_LIMIT: Duration = Duration::from_secs(20);

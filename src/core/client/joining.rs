@@ -17,7 +17,7 @@ use crate::event::status::{DisconnectReason, Status};
 use crate::payload::Payload;
 use crate::proto::dialect::Connect;
 use crate::proto::socket_packet::{Header, Kind, SocketPacket};
-use crate::sync::lock::log_later;
+use crate::sync::logging::log_later;
 
 /// How long after leaving a namespace it is not joined again in the same session. JavaScript servers
 /// act on a DISCONNECT a moment after they have read it, and a CONNECT for a namespace that a client

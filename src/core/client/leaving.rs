@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind};
 use crate::event::status::{DisconnectReason, Status};
 use crate::payload::Payload;
 use crate::proto::socket_packet::{Header, Kind};
-use crate::sync::lock::log_later;
+use crate::sync::logging::log_later;
 
 impl<A> Client<A> {
     /// Leaves a namespace. The connection is closed with the last one.

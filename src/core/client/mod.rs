@@ -48,7 +48,7 @@ use crate::proto::packet::Packet;
 use crate::proto::parser::Parser;
 use crate::proto::parser::choice::new_parser;
 use crate::proto::socket_packet::Header;
-use crate::sync::lock::log_later;
+use crate::sync::logging::log_later;
 
 /// The connection. `A` stands for one awaited acknowledgement.
 pub(crate) struct Client<A> {

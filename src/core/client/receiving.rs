@@ -10,7 +10,7 @@ use crate::core::ids::NamespaceId;
 use crate::core::time::Timestamp;
 use crate::error::snippet;
 use crate::proto::socket_packet::{Kind, SocketPacket};
-use crate::sync::lock::log_later;
+use crate::sync::logging::log_later;
 
 impl<A> Client<A> {
     /// Routes a packet to its namespace.

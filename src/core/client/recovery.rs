@@ -3,7 +3,7 @@
 use crate::payload::Args;
 use crate::proto::dialect::Credentials;
 use crate::proto::socket_packet::SocketPacket;
-use crate::sync::lock::log_later;
+use crate::sync::logging::log_later;
 
 /// The longest name of a session and the longest offset that are kept, in bytes. Those of servers
 /// have some 20. Without a bound, one event with a long text could make each later CONNECT larger

@@ -12,7 +12,7 @@ use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind};
 use crate::payload::Payload;
 use crate::proto::socket_packet::SocketPacket;
-use crate::sync::lock::log_later;
+use crate::sync::logging::log_later;
 
 /// An event that was taken out of the queue, and the acknowledgement that its try waits for.
 type Retry<A> = (QueuedEvent<A>, Option<u64>);

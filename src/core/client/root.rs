@@ -9,7 +9,7 @@ use crate::core::engine::Engine;
 use crate::core::ids::NamespaceId;
 use crate::core::time::Timestamp;
 use crate::proto::socket_packet::{Kind, SocketPacket};
-use crate::sync::lock::log_later;
+use crate::sync::logging::log_later;
 
 /// The name of the namespace that old servers join by themselves.
 const ROOT: &str = "/";

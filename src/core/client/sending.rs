@@ -10,7 +10,7 @@ use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::payload::Payload;
 use crate::proto::socket_packet::{Header, Kind};
-use crate::sync::lock::log_later;
+use crate::sync::logging::log_later;
 
 impl<A> Client<A> {
     /// Sends an event, or keeps it until the namespace is joined.

@@ -48,9 +48,9 @@ impl Heartbeat {
 
     /// From when on the peer's part is due: its ping, or the answer to ours.
     pub(super) fn due(&self) -> Option<Timestamp> {
-        match self.kind {
-            Beats::ServerPings => Some(self.pinged + self.interval),
-            Beats::ClientPings => self.waiting.then_some(self.pinged),
+        match self.pinger {
+            Pinger::Server => Some(self.pinged + self.interval),
+            Pinger::Client => self.waiting.then_some(self.pinged),
         }
     }
 

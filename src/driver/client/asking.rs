@@ -8,7 +8,7 @@ use super::{AuthFunction, Driver};
 use crate::core::ids::NamespaceId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::payload::Payload;
-use crate::sync::lock::log_later;
+use crate::sync::logging::log_later;
 use crate::sync::threads::{Role, spawn};
 
 /// What a function that runs was asked.

@@ -19,7 +19,8 @@ use crate::options::Limits;
 use crate::proto::packet::Packet;
 use crate::sync::account::Account;
 use crate::sync::gate::Gate;
-use crate::sync::lock::{lock, log_later};
+use crate::sync::lock::lock;
+use crate::sync::logging::log_later;
 
 /// The gate between the readers of a connection and its consumers, and whom it wakes.
 pub(super) struct Intake {

@@ -15,7 +15,7 @@ use crate::event::status::ManagerEvent;
 use crate::net::attempt::News;
 use crate::net::{Attempt, Request, Waker};
 use crate::options::Transport;
-use crate::sync::lock::log_later;
+use crate::sync::logging::log_later;
 use crate::sync::threads::{Role, spawn};
 
 /// What comes sooner than this after what came before is left to the thread, which then writes

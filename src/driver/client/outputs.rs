@@ -21,7 +21,7 @@ use crate::event::status::{ManagerEvent, Status};
 use crate::event::{AckReply, Event};
 use crate::net::Waker;
 use crate::options::Transport;
-use crate::sync::lock::log_later;
+use crate::sync::logging::log_later;
 
 /// What is done after the locks are released.
 pub(super) enum Action {

@@ -2,7 +2,7 @@
 
 use crate::event::observed::without_credentials;
 use crate::proto::packet::Packet;
-use crate::sync::lock::log_later;
+use crate::sync::logging::log_later;
 
 /// Logs a packet that comes or goes: the start of a text, the length of binary data, and of a
 /// CONNECT no more than its namespace, since credentials may follow.

@@ -122,7 +122,7 @@ fn check_may_wait() -> Result<()> {
         Some(Role::Transport | Role::Poster | Role::Timer) => {
             Err(Error::new(ErrorKind::BufferFull, "no room to send, and no time to wait for it"))
         }
-        Some(Role::Callbacks | Role::Auth | Role::Dns) | None => Ok(()),
+        Some(Role::Callbacks | Role::Auth | Role::Dns | Role::Log) | None => Ok(()),
     }
 }
 

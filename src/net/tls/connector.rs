@@ -12,7 +12,7 @@ use crate::net::attempt::Attempt;
 use crate::net::stream::Stream;
 use crate::options::endpoint::Endpoint;
 use crate::options::{Tls, TlsBackend};
-use crate::sync::lock::log_later;
+use crate::sync::logging::log_later;
 
 /// Encrypts connections: one configuration with its cache of sessions.
 #[derive(Debug)]

@@ -9,7 +9,8 @@ use crate::error::{Error, Result};
 use crate::net::attempt::Attempt;
 use crate::options::Tls;
 use crate::options::tls::{Ca, ClientCert, Source};
-use crate::sync::lock::{lock, log_later};
+use crate::sync::lock::lock;
+use crate::sync::logging::log_later;
 
 /// A connector that follows the files it is made from.
 #[derive(Debug)]

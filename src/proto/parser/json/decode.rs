@@ -8,7 +8,7 @@ use crate::proto::json::{JsonType, Outline, repair, scan};
 use crate::proto::protocol_error;
 use crate::proto::socket_packet::{Kind, Name, RESERVED_EVENTS, SocketPacket};
 use crate::proto::text::{MessageBuilder, MessageText};
-use crate::sync::lock::log_later;
+use crate::sync::logging::log_later;
 
 /// Reads the text of a packet; gives it with the number of attachments that it announces.
 pub(in crate::proto::parser) fn decode(
