@@ -114,7 +114,25 @@
 //! [`Socket::subscribe_any`] gets all events, [`Socket::status`] the news of the connection.
 //!
 //! By callback: [`Socket::on`] and its relatives call a function, on a thread of siot's. It may block,
-//! emit, wait for acknowledgements and disconnect; meanwhile the next callbacks wait.
+//! emit, wait for acknowledgements and disconnect; meanwhile the next callbacks wait. When
+//! [`Socket::off`] or [`Socket::disconnect`] has returned, no call begins for what had come before.
+//!
+//! Each subscription and each callback has a buffer of its own: one that falls behind takes nothing
+//! from the others. By default nothing is lost; [`Socket::buffer`] sets other bounds, and what gives
+//! way where they are reached:
+//!
+//! ```no_run
+//! # fn main() -> siot::Result<()> {
+//! # let socket = siot::io("http://localhost:3000")?;
+//! use siot::{Buffer, WhenFull};
+//!
+//! let newest = Buffer::new().events(1).when_full(WhenFull::DropOldest);
+//! for event in socket.buffer(newest)?.subscribe("temperature") {
+//!     println!("{}", event.arg::<f64>(0)?);
+//! }
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! Arguments stay encoded until [`Event::args`] names their types. Where those are not known,
 //! [`Value`] is any of them, and [`Event::json`] is the text.
@@ -192,17 +210,24 @@
 //! | `siot-call`  | one per connection, from the first callback on                  |
 //! | `siot-auth`  | while the function of [`Builder::auth_with`] runs                |
 //! | `siot-dns`   | while a name is looked up                                       |
+//! | `siot-log`   | one per process, while a logger is given what `siot-timer` says  |
 //!
 //! All handles are `Send`, `Sync` and cheap to clone. An idle connection wakes up for heartbeats only.
 //!
 //! # What is bounded?
 //!
-//! Everything, by [`Limits`]: the size of a message, the events that wait to be sent or to be received,
-//! in number and bytes, and acknowledgements. By default nothing is lost in silence: a full buffer
-//! makes its writer wait, or, while there is no connection to wait for, gives it an error
+//! Everything, by [`Limits`]: the size of a message, the events that wait to be sent or for each of
+//! those who receive, in number and bytes, and acknowledgements. By default nothing is lost in silence. A full
+//! send buffer makes its writer wait, or, while there is no connection to wait for, gives it an error
 //! ([`ErrorKind::BufferFull`]). [`WhenFull`] names the alternatives, and [`Manager::counters`] counts
-//! what they drop. A subscription that is kept and never read fills the receive buffer, and then siot stops
-//! reading.
+//! what they drop; each subscription knows what it lost ([`Subscription::lost`]).
+//!
+//! A subscription that is not read, or a callback that does not return, makes siot stop reading once its buffer is full,
+//! so that the server has to wait. But that is so only while nobody waits for what comes behind the events: an
+//! acknowledgement, the answer to a CONNECT, a heartbeat that is due, or events for others who have read all of theirs. Then
+//! reading goes on into a reserve ([`Limits::receive_reserve`], 48 MiB by default: some 110,000 events of 200
+//! bytes). When that is used up too, the wait fails with [`ErrorKind::BufferFull`], and the error
+//! names the one that is behind.
 //!
 //! # What about TLS?
 //!
@@ -235,7 +260,8 @@
 //! disconnections at `INFO`, what went wrong without anybody being told otherwise at `WARN` and
 //! `ERROR`, all that helps to understand a connection at `DEBUG`, and each packet at `TRACE`, of which
 //! only the start is shown. Credentials are in none of them. A logger may use the sockets that it is
-//! told about. A program that wants to see the packets itself has [`Manager::engine_events`].
+//! told about; it may take its time, which holds up the connection that it is told of and no other; and a panic
+//! of it is caught. A program that wants to see the packets itself has [`Manager::engine_events`].
 //!
 //! The libraries below log under targets of their own: at `TRACE`, `tungstenite` shows whole frames, and with
 //! them credentials. Where that level is on for `siot`, keep it off for the rest.

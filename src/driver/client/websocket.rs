@@ -18,6 +18,9 @@ use crate::proto::packet::Packet;
 /// How much is read before it is handed on, in bytes.
 const BATCH: usize = 64 * 1024;
 
+/// How many packets are read before they are handed on.
+const BATCH_PACKETS: usize = 1024;
+
 /// Opens the WebSocket and serves it to its end.
 // Apart from polling, which takes more stack.
 #[inline(never)]
@@ -190,7 +193,7 @@ impl Pump<'_> {
     /// Reads packets, until there are none or enough.
     fn read(&mut self, wire: &mut Wire) -> Reading {
         let mut size = 0;
-        while size < BATCH {
+        while size < BATCH && self.packets.len() < BATCH_PACKETS {
             match wire.socket.read() {
                 Ok(Received::Frame(frame)) => {
                     size += frame.len();
