@@ -1,10 +1,8 @@
 //! The architecture: each module stands on a floor and imports only from its own or a lower one.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
 
-use crate::support::source::{crate_paths, identifiers, test_modules};
+use crate::support::source::{File, crate_paths, identifiers, sources, test_modules};
 
 /// The modules at the crate's root, by floor.
 const FLOORS: [&[&str]; 8] = [
@@ -99,62 +97,23 @@ fn exports(lib: &str) -> BTreeMap<String, String> {
     exports
 }
 
-/// Every Rust file below `folder` that is not for tests only, with the path of its module.
-fn files(folder: &Path, module: &[String], found: &mut Vec<(PathBuf, Vec<String>)>) {
-    let entries = fs::read_dir(folder).expect("a folder of sources");
-    for path in entries.map(|entry| entry.expect("an entry").path()) {
-        let name =
-            path.file_stem().and_then(|name| name.to_str()).expect("a UTF-8 name").to_owned();
-        let mut inner = module.to_vec();
-        if path.is_dir() {
-            inner.push(name);
-            files(&path, &inner, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            if name != "mod" {
-                inner.push(name);
-            }
-            found.push((path, inner));
-        }
-    }
-}
-
-/// The files of the library without those for tests: path, module, text.
-fn library() -> Vec<(PathBuf, Vec<String>, String)> {
-    let mut all = Vec::new();
-    files(&sources(), &[], &mut all);
-    let texts: Vec<_> = all
-        .into_iter()
-        .map(|(path, module)| {
-            let text = fs::read_to_string(&path).expect("a source file");
-            (path, if module == ["lib"] { Vec::new() } else { module }, text)
-        })
-        .collect();
-    let for_tests: Vec<Vec<String>> = texts
-        .iter()
-        .flat_map(|(_, module, text)| {
-            test_modules(text).into_iter().map(|name| [module.as_slice(), &[name]].concat())
-        })
-        .collect();
-    let is_test = |module: &[String]| for_tests.iter().any(|test| module.starts_with(test));
-    // The root itself names everything.
-    texts.into_iter().filter(|(_, module, _)| !module.is_empty() && !is_test(module)).collect()
-}
-
-fn sources() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+/// The files of the library but for the root, which names everything.
+fn library() -> Vec<File> {
+    let mut files = sources();
+    files.retain(|file| !file.module.is_empty());
+    files
 }
 
 #[test]
 fn imports_point_down() {
-    let lib = fs::read_to_string(sources().join("lib.rs")).unwrap();
-    let exports = exports(&lib);
+    let root = sources().into_iter().find(|file| file.module.is_empty()).unwrap();
+    let exports = exports(&root.text);
     let library = library();
     assert!(library.len() > 5, "only {} files were read", library.len());
     let mut found = Vec::new();
-    for (path, module, source) in library {
+    for File { name, module, text } in library {
         let module: Vec<&str> = module.iter().map(String::as_str).collect();
-        let file = path.strip_prefix(sources()).expect("a path below").display().to_string();
-        found.extend(violations(&file, &source, &module, &exports));
+        found.extend(violations(&name, &text, &module, &exports));
     }
     assert!(found.is_empty(), "\n{}", found.join("\n"));
 }
@@ -171,9 +130,8 @@ fn revisions(source: &str) -> Vec<String> {
 #[test]
 fn nothing_asks_which_revision_it_is() {
     let mut seen = 0;
-    for (path, _, source) in library() {
-        let file = path.strip_prefix(sources()).expect("a path below").display().to_string();
-        let found = revisions(&source);
+    for File { name: file, text, .. } in library() {
+        let found = revisions(&text);
         if NAME_REVISIONS.contains(&file.as_str()) {
             seen += usize::from(!found.is_empty());
         } else {
@@ -186,9 +144,8 @@ fn nothing_asks_which_revision_it_is() {
 #[test]
 fn nothing_asks_for_the_number_of_a_revision() {
     let mut seen = 0;
-    for (path, _, source) in library() {
-        let file = path.strip_prefix(sources()).expect("a path below").display().to_string();
-        let found = identifiers(&source).iter().any(|name| name == "eio");
+    for File { name: file, text, .. } in library() {
+        let found = identifiers(&text).iter().any(|name| name == "eio");
         if NAME_NUMBERS.contains(&file.as_str()) {
             seen += usize::from(found);
         } else if !NAME_REVISIONS.contains(&file.as_str()) {

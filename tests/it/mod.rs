@@ -35,6 +35,7 @@ mod reconnect;
 // Each of its tests goes over every transport.
 #[cfg(feature = "polling")]
 mod revisions;
+mod rooms;
 mod threads;
 #[cfg(feature = "rustls")]
 mod tls;

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crossbeam_channel::{Receiver, Sender, never, select, unbounded};
+use crossbeam_channel::{Receiver, Sender, select, unbounded};
 
 use self::order::{Framing, Order};
 use super::gate::Gate;
@@ -27,7 +27,7 @@ pub(crate) struct HostileOptions {
 
 /// A server for all transports, whose sessions do what they are told to.
 pub(crate) struct HostileServer {
-    // Dropped in this order: what a handler waits for, and then all handlers.
+    /// What the threads of connections wait for besides orders; it ends before they are waited for.
     closing: Option<Sender<()>>,
     lobby: Arc<Lobby>,
     opened: Receiver<HostileSession>,
@@ -131,11 +131,6 @@ impl HostileServer {
     #[track_caller]
     pub(crate) fn session(&self) -> HostileSession {
         recv_within(&self.opened, LIMIT)
-    }
-
-    /// How many connections were accepted so far.
-    pub(crate) fn accepted(&self) -> usize {
-        self.peer.accepted()
     }
 }
 
@@ -340,10 +335,12 @@ impl HostileSession {
 
     /// Answers the wish to join a namespace.
     fn admit(&self, wish: &str) {
+        if !self.0.options.joins {
+            return;
+        }
         let namespace = wish.split([',', '?', '{']).next().unwrap_or_default();
         let comma = if namespace.is_empty() { "" } else { "," };
-        if !self.0.options.joins {
-        } else if self.0.options.old {
+        if self.0.options.old {
             self.send(&format!("40{namespace}{comma}"));
         } else {
             let id = format!("{}{}", self.0.sid, namespace.replace('/', "-"));
