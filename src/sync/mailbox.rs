@@ -132,8 +132,15 @@ impl<T: Deliver> Mailbox<T> {
     pub(crate) fn set_may_hunger(&self, may_hunger: bool) {
         let mut state = lock(&self.state);
         state.may_hunger = may_hunger;
-        if !may_hunger {
+        let begins = if may_hunger {
+            !state.waiting.is_empty() && state.begin_hunger(&self.gate)
+        } else {
             state.end_hunger(&self.gate);
+            false
+        };
+        drop(state);
+        if begins {
+            self.gate.reopen();
         }
     }
 

@@ -96,6 +96,10 @@ impl Driver {
     }
 
     fn may_go_on(&self, monitor: &mut Monitor, inlet: &Inlet<'_>, now: Timestamp) -> bool {
+        // No events are delivered by a session that was given up.
+        if !monitor.core.engine().is_some_and(|engine| engine.owns(inlet.link)) {
+            return true;
+        }
         if inlet.is_last || self.find_hold(monitor, now).is_none() {
             monitor.go_on();
             return true;

@@ -205,6 +205,7 @@ impl Driver {
         let calls: Vec<_> =
             accounts.map(|account| monitor.dispatcher.close_account(account)).collect();
         monitor.callbacks = 0;
+        monitor.full.clear();
         monitor.dispatcher.set_may_hunger(false);
         drop(monitor);
         self.observers.clear();
