@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use siot::{
-    Binary, Builder, DisconnectReason, ErrorKind, ParserKind, Socket, Status, Subscription,
-    Transport,
+    Binary, Builder, DisconnectReason, EngineEvent, ErrorKind, ParserKind, Socket, Status,
+    Subscription, Transport,
 };
 
-use crate::support::{LIMIT, Server, eventually, recv_within};
+use crate::support::logged::{capture_log, logged};
+use crate::support::{LIMIT, Server, alone, eventually, recv_within};
 
 /// Each parser, with its name for the server.
 const PARSERS: &[(ParserKind, Option<&str>)] = &[
@@ -299,6 +300,63 @@ fn a_session_is_recovered_with_each_parser() {
         case.expect_disconnected(&statuses);
         assert!(case.expect_connected(&statuses), "{case:?}: not recovered");
     }
+}
+
+/// Whether a packet that is about to be written has a word in it.
+fn holds(event: &EngineEvent, word: &str) -> bool {
+    let EngineEvent::PacketCreate(packet) = event else { return false };
+    let bytes = packet.binary().unwrap_or_else(|| packet.text().unwrap_or_default().as_bytes());
+    bytes.windows(word.len()).any(|part| part == word.as_bytes())
+}
+
+#[test]
+fn credentials_and_names_of_sessions_are_in_no_log_whatever_the_parser() {
+    const SECRET: &str = "s3cr3t";
+    alone(|| {
+        capture_log(log::LevelFilter::Trace);
+        for (version, (parser, name)) in
+            [4, 3, 2].into_iter().flat_map(|version| PARSERS.iter().map(move |p| (version, p)))
+        {
+            let mut config = json!({ "version": version, "parser": name });
+            if version == 4 {
+                config["options"] = json!({ "connectionStateRecovery": {} });
+            }
+            let server = Server::start(config);
+            for way in WAYS {
+                let case = Case { server: &server, version, parser: *parser, way };
+                let builder = case.builder("/orders").auth(json!({ "token": SECRET }));
+                let (socket, statuses) = case.connect(builder);
+                let packets = socket.manager().engine_events();
+                let events = socket.subscribe("news");
+                for _ in 0..2 {
+                    socket.emit("send-me", ("news", "text")).unwrap();
+                    recv_within(events.receiver(), LIMIT);
+                    case.await_transport(&socket);
+                    socket.manager().close_engine();
+                    case.expect_disconnected(&statuses);
+                    assert_eq!(case.expect_connected(&statuses), version == 4, "{case:?}");
+                }
+                let packets: Vec<_> = packets.try_iter().collect();
+                let sent = |secret| packets.iter().any(|event| holds(event, secret));
+                assert!(sent(SECRET) && sent("pid") == (version == 4), "{case:?}");
+                let shown: Vec<_> = packets.iter().map(|event| format!("{event:?}")).collect();
+                // Other libraries show at this level whatever passes through them.
+                let logged: Vec<_> =
+                    logged().into_iter().filter(|line| line.contains(" siot::")).collect();
+                for (what, lines) in [("shown", shown), ("logged", logged)] {
+                    let lines = lines.join("\n");
+                    for part in ["0/orders,", r#"2/orders,[\"send-me\",\"news\",\"text\"]"#, "Open"]
+                    {
+                        assert!(lines.contains(part), "{what}, {case:?}: {lines}");
+                    }
+                    for secret in [SECRET, "pid"] {
+                        assert!(!lines.contains(secret), "{what}, {case:?}: {lines}");
+                    }
+                }
+                socket.manager().close(LIMIT);
+            }
+        }
+    });
 }
 
 #[test]

@@ -101,6 +101,7 @@ enum Action {
 impl Driver {
     pub(crate) fn new(options: ManagerOptions, net: Net, address: Address) -> Result<Arc<Self>> {
         let limits = options.limits.clone();
+        let parser = options.parser;
         let driver = Arc::new_cyclic(|this| Self {
             monitor: Mutex::new(Monitor {
                 core: Client::new(options, fastrand::u64(..)),
@@ -122,7 +123,7 @@ impl Driver {
             #[cfg(feature = "polling")]
             max_message: limits.max_message,
             inbox: Inbox::new(&limits),
-            observers: Observers::new(&limits),
+            observers: Observers::new(&limits, parser),
             this: this.clone(),
         });
         timer::register()?;

@@ -12,13 +12,15 @@ use crate::core::client::Client;
 use crate::driver::listeners::ListenerId;
 use crate::event::engine::{EngineEvent, EnginePacket};
 use crate::event::status::ManagerEvent;
-use crate::options::Limits;
+use crate::options::{Limits, ParserKind};
 use crate::proto::packet::Packet;
 use crate::sync::budget::Budget;
 use crate::sync::lock::lock;
 
 /// The observers of one connection.
 pub(super) struct Observers {
+    /// How the messages of the connection are written.
+    parser: ParserKind,
     /// There are some.
     any: AtomicBool,
     /// Messages were written since the last [`EngineEvent::Drain`].
@@ -42,8 +44,9 @@ enum Way {
 }
 
 impl Observers {
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub(super) fn new(limits: &Limits, parser: ParserKind) -> Self {
         Self {
+            parser,
             any: AtomicBool::new(false),
             undrained: AtomicBool::new(false),
             sinks: Mutex::default(),
@@ -83,7 +86,7 @@ impl Observers {
             _ => 1,
         };
         let permit = self.budget.enter(size);
-        let packet = EnginePacket::new(packet.clone(), permit);
+        let packet = EnginePacket::new(packet.clone(), self.parser, permit);
         self.tell(&match way {
             Way::In => EngineEvent::Packet(packet),
             Way::Out => EngineEvent::PacketCreate(packet),
@@ -135,7 +138,7 @@ impl Driver {
 
     /// A packet was received.
     pub(super) fn show_received(&self, packet: &Packet) {
-        trace("received:", packet);
+        trace("received:", self.observers.parser, packet);
         if !self.observers.is_empty() {
             self.observers.packet(Way::In, packet);
         }
@@ -143,7 +146,7 @@ impl Driver {
 
     /// A packet is about to be written.
     pub(super) fn show_sent(&self, packet: &Packet) {
-        trace("sent:", packet);
+        trace("sent:", self.observers.parser, packet);
         if !self.observers.is_empty() {
             if matches!(packet, Packet::Text(_) | Packet::Binary(_)) {
                 self.observers.undrained.store(true, Ordering::Relaxed);
