@@ -4,13 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
-use crate::error::{Error, snippet};
+use crate::error::Error;
 use crate::event::status::{DisconnectReason, ManagerEvent};
-use crate::options::Transport;
+use crate::options::{ParserKind, Transport};
 use crate::proto::packet::{Packet, Probe};
-use crate::proto::text::MessageText;
+use crate::proto::parser::describe::describe;
 use crate::sync::mailbox::Deliver;
 
 /// The Engine.IO session of a connection, at one moment; see [`Manager::engine`](crate::Manager::engine).
@@ -123,56 +121,42 @@ pub enum PacketType {
     Noop,
 }
 
-/// An Engine.IO packet, as it went over the wire. It may hold credentials, which [`Debug`](fmt::Debug)
-/// does not show.
+/// An Engine.IO packet, as it went over the wire. It may hold credentials and the ids of sessions, which
+/// [`Debug`](fmt::Debug) does not show.
 #[derive(Clone)]
 pub struct EnginePacket {
-    data: Arc<Data>,
-}
-
-enum Data {
-    Empty(PacketType),
-    Open(String),
-    Probe(PacketType),
-    Text(MessageText),
-    Binary(Bytes),
+    packet: Arc<Packet>,
+    /// How the messages of its session are written.
+    parser: ParserKind,
 }
 
 impl EnginePacket {
-    pub(crate) fn new(packet: Packet) -> Self {
-        let data = match packet {
-            Packet::Open(json) => Data::Open(json),
-            Packet::Close => Data::Empty(PacketType::Close),
-            Packet::Ping(Probe::Heartbeat) => Data::Empty(PacketType::Ping),
-            Packet::Ping(Probe::Probe) => Data::Probe(PacketType::Ping),
-            Packet::Pong(Probe::Heartbeat) => Data::Empty(PacketType::Pong),
-            Packet::Pong(Probe::Probe) => Data::Probe(PacketType::Pong),
-            Packet::Text(text) => Data::Text(text),
-            Packet::Binary(bytes) => Data::Binary(bytes),
-            Packet::Upgrade => Data::Empty(PacketType::Upgrade),
-            Packet::Noop => Data::Empty(PacketType::Noop),
-        };
-        Self { data: Arc::new(data) }
+    pub(crate) fn new(packet: Packet, parser: ParserKind) -> Self {
+        Self { packet: Arc::new(packet), parser }
     }
 
     /// The type.
     pub fn packet_type(&self) -> PacketType {
-        match &*self.data {
-            Data::Empty(packet_type) | Data::Probe(packet_type) => *packet_type,
-            Data::Open(_) => PacketType::Open,
-            Data::Text(_) | Data::Binary(_) => PacketType::Message,
+        match &*self.packet {
+            Packet::Open(_) => PacketType::Open,
+            Packet::Close => PacketType::Close,
+            Packet::Ping(_) => PacketType::Ping,
+            Packet::Pong(_) => PacketType::Pong,
+            Packet::Text(_) | Packet::Binary(_) => PacketType::Message,
+            Packet::Upgrade => PacketType::Upgrade,
+            Packet::Noop => PacketType::Noop,
         }
     }
 
     /// The text that it carries; `None` where that is binary. A message carries a Socket.IO packet,
     /// the handshake JSON.
     pub fn text(&self) -> Option<&str> {
-        match &*self.data {
-            Data::Empty(_) => Some(""),
-            Data::Open(json) => Some(json),
-            Data::Probe(_) => Some("probe"),
-            Data::Text(text) => Some(text.as_str()),
-            Data::Binary(_) => None,
+        match &*self.packet {
+            Packet::Open(json) => Some(json),
+            Packet::Ping(Probe::Probe) | Packet::Pong(Probe::Probe) => Some("probe"),
+            Packet::Text(text) => Some(text.as_str()),
+            Packet::Binary(_) => None,
+            _ => Some(""),
         }
     }
 
@@ -182,8 +166,8 @@ impl EnginePacket {
 
     /// The bytes that it carries, if it is an attachment.
     pub fn binary(&self) -> Option<&[u8]> {
-        match &*self.data {
-            Data::Binary(bytes) => Some(bytes),
+        match &*self.packet {
+            Packet::Binary(bytes) => Some(bytes),
             _ => None,
         }
     }
@@ -192,20 +176,14 @@ impl EnginePacket {
 impl fmt::Debug for EnginePacket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.packet_type())?;
-        match &*self.data {
-            Data::Empty(_) | Data::Open(_) => Ok(()),
-            Data::Probe(_) => f.write_str("(probe)"),
-            Data::Text(text) => write!(f, "({})", without_credentials(text)),
-            Data::Binary(bytes) => write!(f, "({} bytes)", bytes.len()),
+        match &*self.packet {
+            Packet::Ping(Probe::Probe) | Packet::Pong(Probe::Probe) => f.write_str("(probe)"),
+            Packet::Text(_) | Packet::Binary(_) => {
+                write!(f, "({})", describe(self.parser, &self.packet))
+            }
+            _ => Ok(()),
         }
     }
-}
-
-/// The start of a message; of a CONNECT no more than its namespace.
-pub(crate) fn without_credentials(text: &MessageText) -> String {
-    let text = text.as_str();
-    let json = if text.starts_with('0') { text.find('{') } else { None };
-    snippet(&text.as_bytes()[..json.unwrap_or(text.len())])
 }
 
 #[cfg(test)]
@@ -213,7 +191,7 @@ mod tests {
     use super::*;
 
     fn packet(packet: Packet) -> EnginePacket {
-        EnginePacket::new(packet)
+        EnginePacket::new(packet, ParserKind::Json)
     }
 
     #[test]

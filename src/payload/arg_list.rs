@@ -5,7 +5,7 @@ use serde::ser::{Serialize, SerializeTuple, Serializer};
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::Value;
+use super::value::Value;
 
 /// An argument list whose length is known only at run time.
 ///

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use siot::{Binary, Builder, DisconnectReason, ErrorKind, ParserKind, Status};
+use siot::{Binary, Builder, DisconnectReason, EngineEvent, ErrorKind, ParserKind, Status};
 
+use crate::support::logged::{capture_log, logged};
 use crate::support::server::PARSERS;
 use crate::support::{
-    CaseName, Client, DeepBinary, LIMIT, Server, Via, ask, eventually, recv_within,
+    CaseName, Client, DeepBinary, LIMIT, Server, Via, alone, ask, eventually, recv_within,
 };
 
 /// A server with a parser, and the way to it.
@@ -243,6 +244,67 @@ fn a_session_is_recovered_with_each_parser() {
         let is_recovered = matches!(status, Status::Connected { recovered: true, .. });
         assert!(is_recovered, "{case:?}: not recovered, {status:?}");
     }
+}
+
+/// Whether a packet that is about to be written has a word in it.
+fn holds(event: &EngineEvent, word: &str) -> bool {
+    let EngineEvent::PacketCreate(packet) = event else { return false };
+    let bytes = packet.binary().unwrap_or_else(|| packet.text().unwrap_or_default().as_bytes());
+    bytes.windows(word.len()).any(|part| part == word.as_bytes())
+}
+
+#[test]
+fn credentials_and_names_of_sessions_are_in_no_log_whatever_the_parser() {
+    const SECRET: &str = "s3cr3t";
+    alone(|| {
+        capture_log(log::LevelFilter::Trace);
+        for (version, (parser, name)) in
+            [4, 3, 2].into_iter().flat_map(|version| PARSERS.iter().map(move |p| (version, p)))
+        {
+            let mut config = json!({ "version": version, "parser": name });
+            if version == 4 {
+                config["options"] = json!({ "connectionStateRecovery": {} });
+            }
+            let server = Server::start(config);
+            for &via in Via::ALL {
+                let case = Case { server: &server, version, parser: *parser, via };
+                let _name = CaseName::new(case);
+                let client = case.connect(case.builder("/orders").auth(json!({ "token": SECRET })));
+                let packets = client.manager().engine_events();
+                let events = client.subscribe("news");
+                for _ in 0..2 {
+                    client.emit("send-me", ("news", "text")).unwrap();
+                    recv_within(events.receiver(), LIMIT);
+                    case.await_transport(&client);
+                    client.manager().close_engine();
+                    client.parted();
+                    let status = client.outcome();
+                    let Status::Connected { recovered, .. } = status else {
+                        panic!("{case:?}: {status:?}");
+                    };
+                    assert_eq!(recovered, version == 4, "{case:?}");
+                }
+                let packets: Vec<_> = packets.try_iter().collect();
+                let sent = |secret| packets.iter().any(|event| holds(event, secret));
+                assert!(sent(SECRET) && sent("pid") == (version == 4), "{case:?}");
+                let shown: Vec<_> = packets.iter().map(|event| format!("{event:?}")).collect();
+                // Other libraries show at this level whatever passes through them.
+                let logged: Vec<_> =
+                    logged().into_iter().filter(|line| line.contains(" siot::")).collect();
+                for (what, lines) in [("shown", shown), ("logged", logged)] {
+                    let lines = lines.join("\n");
+                    for part in ["0/orders,", r#"2/orders,[\"send-me\",\"news\",\"text\"]"#, "Open"]
+                    {
+                        assert!(lines.contains(part), "{what}, {case:?}: {lines}");
+                    }
+                    for secret in [SECRET, "pid"] {
+                        assert!(!lines.contains(secret), "{what}, {case:?}: {lines}");
+                    }
+                }
+                client.manager().close(LIMIT);
+            }
+        }
+    });
 }
 
 #[test]

@@ -100,6 +100,7 @@ impl Driver {
         let answers =
             Bounds { events: limits.acks, bytes: limits.receive_bytes, when_full: WhenFull::Wait };
         let dispatcher = Dispatcher::new(limits.stack_size, answers, &intake.gate);
+        let parser = options.parser;
         let driver = Arc::new_cyclic(|this| Self {
             monitor: Mutex::new(Monitor {
                 core: Client::new(options, fastrand::u64(..)),
@@ -124,7 +125,7 @@ impl Driver {
             net: Arc::new(net),
             address: Mutex::new(Arc::new(address)),
             intake,
-            observers: Observers::default(),
+            observers: Observers::new(parser),
             limits,
             this: this.clone(),
         });

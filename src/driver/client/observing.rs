@@ -11,7 +11,7 @@ use crate::core::client::Client;
 use crate::driver::listeners::ListenerId;
 use crate::event::observed::{EngineEvent, EnginePacket};
 use crate::event::status::ManagerEvent;
-use crate::options::{Buffer, WhenFull};
+use crate::options::{Buffer, ParserKind, WhenFull};
 use crate::proto::packet::Packet;
 use crate::sync::account::Bounds;
 use crate::sync::lock::lock;
@@ -19,8 +19,9 @@ use crate::sync::mailbox::{Mailbox, ONLY};
 
 /// The observers of one connection. They hold up nothing: where one does not keep up, the oldest of what
 /// waits for it give way.
-#[derive(Default)]
 pub(super) struct Observers {
+    /// How the messages of the connection are written.
+    parser: ParserKind,
     /// There are some.
     any: AtomicBool,
     /// Messages were written since the last [`EngineEvent::Drain`].
@@ -34,6 +35,15 @@ struct Observer {
 }
 
 impl Observers {
+    pub(super) fn new(parser: ParserKind) -> Self {
+        Self {
+            parser,
+            any: AtomicBool::new(false),
+            undrained: AtomicBool::new(false),
+            observers: Mutex::default(),
+        }
+    }
+
     fn is_empty(&self) -> bool {
         !self.any.load(Ordering::Relaxed)
     }
@@ -106,21 +116,23 @@ impl Driver {
 
     /// A packet was received.
     pub(super) fn show_received(&self, packet: &Packet) {
-        trace("received:", packet);
+        trace("received:", self.observers.parser, packet);
         if !self.observers.is_empty() {
-            let event = EngineEvent::Packet(EnginePacket::new(packet.clone()));
+            let event =
+                EngineEvent::Packet(EnginePacket::new(packet.clone(), self.observers.parser));
             self.observers.tell(&event, |waiter| waiter.unpark());
         }
     }
 
     /// A packet is about to be written.
     pub(super) fn show_sent(&self, packet: &Packet) {
-        trace("sent:", packet);
+        trace("sent:", self.observers.parser, packet);
         if !self.observers.is_empty() {
             if matches!(packet, Packet::Text(_) | Packet::Binary(_)) {
                 self.observers.undrained.store(true, Ordering::Relaxed);
             }
-            let event = EngineEvent::PacketCreate(EnginePacket::new(packet.clone()));
+            let event =
+                EngineEvent::PacketCreate(EnginePacket::new(packet.clone(), self.observers.parser));
             self.observers.tell(&event, |waiter| waiter.unpark());
         }
     }

@@ -1,22 +1,13 @@
 //! Packets in the log, at the level `TRACE`.
 
-use crate::event::observed::without_credentials;
+use crate::options::ParserKind;
 use crate::proto::packet::Packet;
+use crate::proto::parser::describe::describe;
 use crate::sync::logging::log_later;
 
-/// Logs a packet that comes or goes: the start of a text, the length of binary data, and of a
-/// CONNECT no more than its namespace, since credentials may follow.
-pub(super) fn trace(direction: &str, packet: &Packet) {
-    log_later!(Trace, "{direction} {}", describe(packet));
-}
-
-fn describe(packet: &Packet) -> String {
-    match packet {
-        Packet::Text(text) => without_credentials(text),
-        Packet::Binary(bytes) => format!("{} bytes", bytes.len()),
-        Packet::Open(_) => "Open".into(),
-        packet => format!("{packet:?}"),
-    }
+/// Logs a packet that comes or goes, as far as it may be shown.
+pub(super) fn trace(direction: &str, parser: ParserKind, packet: &Packet) {
+    log_later!(Trace, "{direction} {}", describe(parser, packet));
 }
 
 #[cfg(test)]
@@ -31,9 +22,9 @@ mod tests {
             (r#"0/orders,{"token":"secret"}"#, "0/orders,"),
             (r#"2["event",{"a":1}]"#, r#"2[\"event\",{\"a\":1}]"#),
         ] {
-            assert_eq!(describe(&Packet::Text(text.into())), shown);
+            assert_eq!(describe(ParserKind::Json, &Packet::Text(text.into())), shown);
         }
-        assert_eq!(describe(&Packet::Open(r#"{"sid":"secret"}"#.into())), "Open");
+        assert_eq!(describe(ParserKind::Json, &Packet::Open(r#"{"sid":"secret"}"#.into())), "Open");
     }
 
     #[test]
@@ -41,7 +32,7 @@ mod tests {
         let long = Packet::Text("x".repeat(100_000).as_str().into());
         let binary = Packet::Binary(vec![0; 100_000].into());
         for packet in [long, binary, Packet::Ping(Probe::Heartbeat)] {
-            assert!(describe(&packet).len() < 100);
+            assert!(describe(ParserKind::Json, &packet).len() < 100);
         }
     }
 }

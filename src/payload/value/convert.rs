@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde_json::Number;
 
 use super::Value;
-use crate::payload::Binary;
+use crate::payload::binary::Binary;
 
 macro_rules! from_integer {
     ($($type:ty)*) => {$(

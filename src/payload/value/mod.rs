@@ -12,7 +12,7 @@ use serde_json::Number;
 
 pub use index::ValueIndex;
 
-use super::Binary;
+use super::binary::Binary;
 
 /// A value whose type is known only at run time: any JSON, or binary data at any depth.
 ///

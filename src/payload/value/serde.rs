@@ -8,7 +8,7 @@ use ::serde::ser::{Serialize, Serializer};
 use serde_json::Number;
 
 use super::Value;
-use crate::payload::Binary;
+use crate::payload::binary::Binary;
 use crate::payload::shared::{self, SHARED};
 
 /// The key under which `serde_json` shows a number that has all its digits. It does so only if some

@@ -136,12 +136,13 @@ impl Greeting {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{self, BufReader, Cursor, Read};
+    use std::io::{BufReader, Cursor, Read};
 
     use proptest::prelude::*;
 
     use super::*;
     use crate::error::ErrorKind;
+    use crate::proto::dialect::tests::Broken;
 
     const OPEN: &str = r#"{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
 
@@ -275,13 +276,7 @@ mod tests {
 
     #[test]
     fn a_body_that_breaks_is_an_error() {
-        struct Broken;
-        impl Read for Broken {
-            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-                Err(io::ErrorKind::ConnectionReset.into())
-            }
-        }
-        let body = Box::new(BufReader::new(Cursor::new(b"9").chain(Broken)));
+        let body = Box::new(BufReader::new(Broken::behind(b"9")));
         let error = Detector::new(Revision::Auto).look_at_body(false, body).err();
         assert_eq!(error.map(|error| error.kind()), Some(ErrorKind::Transport));
     }

@@ -1,7 +1,7 @@
 //! What holds for the dialects of all revisions, and what the tests of each need.
 
 use std::collections::VecDeque;
-use std::io::{BufReader, Cursor};
+use std::io::{self, BufReader, Cursor, Read};
 
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -99,6 +99,33 @@ pub(super) fn any_packet() -> impl Strategy<Value = Packet> {
         Just(Packet::Upgrade),
         Just(Packet::Noop),
     ]
+}
+
+/// A body that breaks. It gives each byte after an interruption, and then an error.
+pub(super) struct Broken {
+    left: Vec<u8>,
+    interrupted: bool,
+}
+
+impl Broken {
+    /// One that breaks behind these bytes.
+    pub(super) fn behind(bytes: &[u8]) -> Self {
+        Self { left: bytes.to_vec(), interrupted: false }
+    }
+}
+
+impl Read for Broken {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.interrupted = !self.interrupted;
+        if self.interrupted {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        if self.left.is_empty() {
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
+        buffer[0] = self.left.remove(0);
+        Ok(1)
+    }
 }
 
 /// Any bytes, two thirds of them of an alphabet.

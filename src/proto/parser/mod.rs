@@ -1,6 +1,8 @@
 //! Socket.IO parsers: packets to messages and back.
 
 pub(crate) mod choice;
+pub(crate) mod describe;
+mod excerpt;
 mod json;
 #[cfg(feature = "msgpack")]
 mod msgpack;

@@ -24,14 +24,9 @@ impl Parts {
     /// Writes the packet as the default parser does, and reads that: all checks are the same.
     pub(super) fn into_packet(self, attachments: Vec<Bytes>, lax: bool) -> Result<SocketPacket> {
         let Self { kind, namespace, id, data } = self;
-        let kind = match kind {
-            0..=4 => kind,
-            // Servers 2.x have types of their own for packets with binary.
-            5 | 6 if lax => kind - 3,
-            _ => {
-                let kind = kind.to_string();
-                return Err(protocol_error("a packet of an unknown type", kind.as_bytes()));
-            }
+        let Some(kind) = kind_of(kind, lax) else {
+            let kind = kind.to_string();
+            return Err(protocol_error("a packet of an unknown type", kind.as_bytes()));
         };
         if !namespace.starts_with('/') || namespace.contains(',') {
             return Err(protocol_error(
@@ -40,7 +35,7 @@ impl Parts {
             ));
         }
         let mut text = MessageBuilder::with_capacity(namespace.len() + id.len() + data.len() + 4);
-        text.push_str(&kind.to_string());
+        text.push_str(&number(kind).to_string());
         if namespace != "/" {
             text.push_str(&namespace);
             text.push_str(",");
@@ -58,6 +53,21 @@ impl Parts {
 pub(super) fn no_packet(what: &str, parser: &str, received: &[u8]) -> Error {
     protocol_error(&format!("{what} that is no packet {parser}"), received)
         .with_hint("is the server's parser the one of `Builder::parser`?")
+}
+
+/// The type that a number stands for.
+pub(super) fn kind_of(number: u64, lax: bool) -> Option<Kind> {
+    Some(match number {
+        0 => Kind::Connect,
+        1 => Kind::Disconnect,
+        2 => Kind::Event,
+        3 => Kind::Ack,
+        4 => Kind::ConnectError,
+        // Servers 2.x have types of their own for packets with binary.
+        5 if lax => Kind::Event,
+        6 if lax => Kind::Ack,
+        _ => return None,
+    })
 }
 
 /// The number that stands for a type.

@@ -6,7 +6,7 @@ use super::*;
 use crate::error::snippet;
 use crate::proto::dialect::body::SAMPLE;
 use crate::proto::dialect::choice::V4_DIALECT;
-use crate::proto::dialect::tests::{self, MAX, binary, text};
+use crate::proto::dialect::tests::{self, Broken, MAX, binary, text};
 use crate::proto::packet::Probe;
 
 fn decode_pieces(body: &[u8], max: usize, piece: usize) -> Vec<Result<Packet>> {
@@ -150,23 +150,6 @@ fn a_packet_may_be_as_large_as_the_limit() {
     }
 }
 
-/// Gives each byte after an interruption, and then an error.
-struct Broken(Vec<u8>, bool);
-
-impl Read for Broken {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.1 = !self.1;
-        if self.1 {
-            return Err(io::ErrorKind::Interrupted.into());
-        }
-        if self.0.is_empty() {
-            return Err(io::ErrorKind::ConnectionReset.into());
-        }
-        buffer[0] = self.0.remove(0);
-        Ok(1)
-    }
-}
-
 #[test]
 fn an_endless_packet_is_given_up_at_the_limit() {
     let endless = BufReader::new(Cursor::new(b"4").chain(io::repeat(b'x')));
@@ -178,7 +161,7 @@ fn an_endless_packet_is_given_up_at_the_limit() {
 #[test]
 fn a_broken_body_is_a_transport_error_behind_its_packets() {
     for (body, good) in [("4a\x1e4b", 1), ("4a\x1e", 1), ("", 0)] {
-        let reader = BufReader::new(Broken(body.into(), false));
+        let reader = BufReader::new(Broken::behind(body.as_bytes()));
         let mut packets = V4_DIALECT.decode_payload(false, Box::new(reader), MAX);
         for _ in 0..good {
             assert_eq!(packets.next().unwrap().unwrap(), text("a"));

@@ -24,23 +24,31 @@ pub(super) fn encode(header: Header<'_>, payload: Payload, queue: &mut VecDeque<
 
 /// Writes `<type>[<count>-][<namespace>,][<id>]<json>`.
 fn text(header: Header<'_>, json: &str, attachments: usize) -> MessageText {
-    let Header { kind, namespace, id } = header;
-    let head = namespace.len() + 2 * MAX_DIGITS + 3;
-    let mut text = MessageBuilder::with_capacity(head + json.len());
-    text.push_str(digit(kind, attachments > 0));
-    // Writing to a text cannot fail.
-    if attachments > 0 {
-        let _ = write!(text, "{attachments}-");
-    }
-    if namespace != "/" {
-        text.push_str(namespace);
-        text.push_str(",");
-    }
-    if let Some(id) = id {
-        let _ = write!(text, "{id}");
-    }
+    let most = header.namespace.len() + 2 * MAX_DIGITS + 3;
+    let mut text = MessageBuilder::with_capacity(most + json.len());
+    write_prefix(header, attachments, &mut text);
     text.push_str(json);
     text.finish()
+}
+
+/// Writes what stands before the JSON.
+pub(in crate::proto::parser) fn write_prefix(
+    header: Header<'_>,
+    attachments: usize,
+    out: &mut impl Write,
+) {
+    let Header { kind, namespace, id } = header;
+    // Writing to memory cannot fail.
+    let _ = out.write_str(digit(kind, attachments > 0));
+    if attachments > 0 {
+        let _ = write!(out, "{attachments}-");
+    }
+    if namespace != "/" {
+        let _ = write!(out, "{namespace},");
+    }
+    if let Some(id) = id {
+        let _ = write!(out, "{id}");
+    }
 }
 
 /// The type digit.

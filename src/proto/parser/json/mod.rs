@@ -9,7 +9,10 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 pub(super) use self::decode::decode;
+pub(super) use self::encode::write_prefix;
+use self::prefix::{Id, Prefix};
 use super::Parser;
+use super::excerpt::{self, Excerpt};
 use crate::error::{Error, Result, snippet};
 use crate::payload::{Payload, placeholder};
 use crate::proto::packet::Packet;
@@ -45,6 +48,16 @@ impl JsonParser {
     pub(super) fn new(max_attachments: usize, max_bytes: usize) -> Self {
         Self { max_attachments, max_bytes, lax: false, unfinished: None }
     }
+}
+
+/// What a log needs to know of a packet. `None`: it is none of this parser's.
+pub(super) fn excerpt(text: &str) -> Option<Excerpt> {
+    let Prefix { kind, attachments, namespace, id, len } =
+        Prefix::read(text, usize::MAX, true).ok()?;
+    let namespace = namespace.and_then(|range| text.get(range)).unwrap_or("/").to_owned();
+    let id = if let Id::Some(id) = id { Some(id) } else { None };
+    let data = excerpt::start(text.get(len..).unwrap_or_default());
+    Some(Excerpt { kind, namespace, id, attachments, data })
 }
 
 impl Unfinished {

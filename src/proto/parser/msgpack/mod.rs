@@ -23,7 +23,8 @@ use self::errors::unexpected;
 use self::from_json::write_json;
 use self::to_json::JsonWriter;
 use self::token::{Token, Tokens};
-use super::parts::{Parts, number};
+use super::excerpt::Excerpt;
+use super::parts::{Parts, kind_of, number};
 use super::{Parser, plain_json};
 use crate::error::Result;
 use crate::payload::{Payload, placeholder};
@@ -129,7 +130,7 @@ fn read(bytes: &Bytes, json: &mut JsonWriter) -> Result<Parts> {
             },
             "data" => data = json.value(&mut tokens)?,
             // Packets of JavaScript clients have a member `options` too.
-            _ => drop(JsonWriter::new(json.max_bytes()).value(&mut tokens)?),
+            _ => tokens.skip_value()?,
         }
     }
     if !tokens.is_empty() {
@@ -140,6 +141,34 @@ fn read(bytes: &Bytes, json: &mut JsonWriter) -> Result<Parts> {
         namespace: namespace.ok_or_else(|| fail("a packet without its namespace"))?,
         id: id.map(|id| id.to_string()).unwrap_or_default(),
         data,
+    })
+}
+
+/// What a log needs to know of a packet. `None`: it is none of this parser's.
+pub(super) fn excerpt(bytes: &Bytes) -> Option<Excerpt> {
+    let mut tokens = Tokens::new(bytes);
+    let Token::Map(members) = tokens.next().ok()? else { return None };
+    let (mut kind, mut namespace, mut id, mut data) = (None, None, None, None);
+    for _ in 0..members {
+        let Token::Str(key) = tokens.next().ok()? else { return None };
+        let value = tokens.clone();
+        tokens.skip_value().ok()?;
+        match &*key {
+            "type" => kind = Some(value),
+            "nsp" => namespace = Some(value),
+            "id" => id = Some(value),
+            "data" => data = Some(value),
+            _ => {}
+        }
+    }
+    let number = integer(&kind?.next().ok()?)?;
+    let Token::Str(namespace) = namespace?.next().ok()? else { return None };
+    Some(Excerpt {
+        kind: kind_of(number, true)?,
+        namespace: namespace.into_owned(),
+        id: id.and_then(|mut id| integer(&id.next().ok()?)),
+        attachments: 0,
+        data: data.map(|mut data| to_json::start(&mut data)).unwrap_or_default(),
     })
 }
 

@@ -141,6 +141,38 @@ fn an_object_that_looks_like_a_placeholder_is_data_or_an_error() {
 }
 
 #[test]
+fn an_excerpt_has_the_start_of_the_data_wherever_it_stands() {
+    // As JavaScript writes it, with `undefined` in it and `options` beside it; the data last; none.
+    for (hex, data) in [
+        (
+            "84a47479706502a46461746192a164d40000a76f7074696f6e7381a8636f6d7072657373c3a36e7370a22f78",
+            r#"["d",null]"#,
+        ),
+        (
+            "83a47479706502a36e7370a22f78a46461746192a16181a16bc40107",
+            r#"["a",{"k":{"_placeholder":true,"num":0}}]"#,
+        ),
+        ("82a47479706502a36e7370a22f78", ""),
+    ] {
+        let message = bytes(hex);
+        let excerpt = excerpt(&message).expect(hex);
+        assert_eq!((excerpt.kind, &*excerpt.namespace, excerpt.id), (Kind::Event, "/x", None));
+        assert_eq!(excerpt.data, data);
+        for end in 0..message.len() {
+            assert!(super::excerpt(&message.slice(..end)).is_none(), "{hex} up to {end}");
+        }
+    }
+    // The end of long data is not converted, but passed over: what follows is seen.
+    let mut message = bytes("84a47479706502a464617461dc1000").to_vec();
+    message.extend(b"\xa1x".repeat(0x1000));
+    message.extend(&bytes("a36e7370a12fa2696407")[..]);
+    let excerpt = excerpt(&message.into()).unwrap();
+    assert_eq!((&*excerpt.namespace, excerpt.id), ("/", Some(7)));
+    assert!(excerpt.data.starts_with(r#"["x","x","#) && excerpt.data.len() == 100);
+    assert!(super::excerpt(&bytes("83a47479706502a464617461ddffffffff")).is_none());
+}
+
+#[test]
 fn of_two_members_of_one_name_the_last_one_counts() {
     let message = "84a47479706502a464617461\
                    92a161c40107a464617461\

@@ -8,12 +8,21 @@ use super::errors::{too_long, unexpected};
 use super::token::{Token, Tokens};
 use crate::error::Result;
 use crate::payload::placeholder;
+use crate::proto::parser::excerpt;
 
 /// Writes JSON as `JSON.stringify` would; only that binary becomes attachments.
 pub(super) struct JsonWriter {
     out: Vec<u8>,
     attachments: Vec<Bytes>,
     max_bytes: usize,
+}
+
+/// The start of the JSON of one value, for a log.
+pub(super) fn start(tokens: &mut Tokens<'_>) -> String {
+    let mut json = JsonWriter::new(excerpt::DATA);
+    // What cannot be read is only missing.
+    let _ = json.write(tokens);
+    excerpt::start(&String::from_utf8_lossy(&json.out))
 }
 
 /// An array or a map that is not complete.
@@ -45,16 +54,22 @@ impl JsonWriter {
         Self { out: Vec::new(), attachments: Vec::new(), max_bytes }
     }
 
-    pub(super) fn max_bytes(&self) -> usize {
-        self.max_bytes
-    }
-
     pub(super) fn into_attachments(self) -> Vec<Bytes> {
         self.attachments
     }
 
     /// Reads one value; gives its JSON, or nothing for `undefined`.
     pub(super) fn value(&mut self, tokens: &mut Tokens<'_>) -> Result<String> {
+        self.write(tokens)?;
+        if self.out.len() > self.max_bytes {
+            return Err(too_long(self.out.len(), self.max_bytes));
+        }
+        let json = std::mem::take(&mut self.out);
+        String::from_utf8(json).map_err(|error| unexpected("text", &[]).with_source(error))
+    }
+
+    /// Writes one value, or its start, which is then longer than the limit.
+    fn write(&mut self, tokens: &mut Tokens<'_>) -> Result<()> {
         self.out.clear();
         self.attachments.clear();
         let mut open: Vec<Level> = Vec::new();
@@ -74,16 +89,14 @@ impl JsonWriter {
                 }
             }
             if self.out.len() > self.max_bytes {
-                return Err(too_long(self.out.len(), self.max_bytes));
+                return Ok(());
             }
             while open.last().is_some_and(|level| level.left == 0) {
                 let is_map = open.pop().is_some_and(|level| level.is_map);
                 self.out.push(if is_map { b'}' } else { b']' });
             }
             if open.is_empty() {
-                let json = std::mem::take(&mut self.out);
-                return String::from_utf8(json)
-                    .map_err(|error| unexpected("text", &[]).with_source(error));
+                return Ok(());
             }
         }
     }

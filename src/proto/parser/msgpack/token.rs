@@ -30,6 +30,7 @@ pub(super) enum Token<'a> {
 }
 
 /// Reads tokens. A length is believed as far as there are bytes for it.
+#[derive(Clone)]
 pub(super) struct Tokens<'a> {
     bytes: &'a Bytes,
     at: usize,
@@ -87,6 +88,20 @@ impl<'a> Tokens<'a> {
             }
             Marker::Reserved => return Err(self.fail("a byte without a meaning")),
         })
+    }
+
+    /// Passes over a value and all that is inside.
+    pub(super) fn skip_value(&mut self) -> Result<()> {
+        let mut left = 1_u64;
+        while left > 0 {
+            let inside = match self.next()? {
+                Token::Array(length) => u64::from(length),
+                Token::Map(length) => 2 * u64::from(length),
+                _ => 0,
+            };
+            left = (left - 1).saturating_add(inside);
+        }
+        Ok(())
     }
 
     /// A number, or the length of what follows, in as many bytes as the marker says.

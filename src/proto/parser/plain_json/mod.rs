@@ -9,7 +9,8 @@ use std::fmt::Write;
 use bytes::Bytes;
 
 use super::Parser;
-use super::parts::{Parts, no_packet, number};
+use super::excerpt::{self, Excerpt};
+use super::parts::{Parts, kind_of, no_packet, number};
 use crate::error::{Error, Result};
 use crate::payload::Payload;
 use crate::payload::placeholder::{self, Placeholder};
@@ -92,6 +93,18 @@ pub(super) fn read(text: &str) -> Result<Parts> {
             .map_or_else(|| Some(String::new()), integer)
             .ok_or_else(|| fail("an object with an impossible id"))?,
         data: data.to_owned(),
+    })
+}
+
+/// What a log needs to know of a packet. `None`: it is none of this parser's.
+pub(super) fn excerpt(text: &str) -> Option<Excerpt> {
+    let Parts { kind, namespace, id, data } = read(text).ok()?;
+    Some(Excerpt {
+        kind: kind_of(kind, true)?,
+        namespace,
+        id: id.parse().ok(),
+        attachments: 0,
+        data: excerpt::start(&data),
     })
 }
 
