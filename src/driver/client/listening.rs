@@ -34,7 +34,7 @@ impl Driver {
 
     /// How many listeners there are.
     pub(crate) fn count_listeners(&self, namespace: NamespaceId, scope: Scope<'_>) -> usize {
-        self.lock().listeners[namespace.0 as usize].count(scope)
+        self.lock().listeners.get(&namespace).map_or(0, |listeners| listeners.count(scope))
     }
 
     /// Removes the callbacks of a scope, or with `None` those of all events; gives their number.
@@ -56,7 +56,9 @@ impl Driver {
         change: impl FnOnce(&mut Listeners) -> R,
     ) -> R {
         let mut monitor = self.lock();
-        let listeners = &mut monitor.listeners[namespace.0 as usize];
+        // Of a namespace that is gone there are none, and none are kept.
+        let mut none = Listeners::default();
+        let listeners = monitor.listeners.get_mut(&namespace).unwrap_or(&mut none);
         let result = change(listeners);
         let observed = listeners.count(Scope::Outgoing) > 0;
         monitor.core.observe_outgoing(namespace, observed);
@@ -72,7 +74,8 @@ impl Driver {
         if let (Some(status), StatusSink::Channel(sender, _)) = (connected, &sink) {
             let _ = sender.try_send(status);
         }
-        monitor.listeners[namespace.0 as usize].add_status(sink)
+        let mut none = Listeners::default();
+        monitor.listeners.get_mut(&namespace).unwrap_or(&mut none).add_status(sink)
     }
 
     /// Removes one listener; `false` when there is none of this number.
@@ -85,7 +88,8 @@ impl Driver {
     /// Ends all subscriptions and callbacks.
     pub(crate) fn unlisten_all(&self) {
         let mut monitor = self.lock();
-        let listeners: Vec<Listeners> = monitor.listeners.iter_mut().map(std::mem::take).collect();
+        let listeners: Vec<Listeners> =
+            monitor.listeners.values_mut().map(std::mem::take).collect();
         let manager_listeners = std::mem::take(&mut monitor.manager_listeners);
         drop(monitor);
         self.observers.clear();
@@ -117,7 +121,7 @@ impl Driver {
             monitor.core.forget(namespace, now);
             monitor.last_errors.remove(&namespace);
             let auth = monitor.auth_functions.remove(&namespace);
-            (std::mem::take(&mut monitor.listeners[namespace.0 as usize]), auth)
+            (monitor.listeners.remove(&namespace).unwrap_or_default(), auth)
         })
     }
 
@@ -139,7 +143,7 @@ impl Driver {
             Box::new(way_back) as Box<dyn Reply>
         });
         let event = Event::new(packet, reply);
-        if let Some(listeners) = monitor.listeners.get_mut(namespace.0 as usize) {
+        if let Some(listeners) = monitor.listeners.get_mut(&namespace) {
             listeners.deliver(&event, &self.inbox, &monitor.dispatcher, done);
         }
     }

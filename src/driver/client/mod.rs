@@ -61,8 +61,7 @@ pub(crate) struct Driver {
 pub(crate) struct Monitor {
     pub(crate) core: Client<AckHandle>,
     links: HashMap<LinkId, Link>,
-    /// By the number of the namespace.
-    listeners: Vec<Listeners>,
+    listeners: HashMap<NamespaceId, Listeners>,
     manager_listeners: Vec<(ListenerId, NewsSink<ManagerEvent>)>,
     auth_functions: HashMap<NamespaceId, AuthFunction>,
     /// The last question to each function that runs.
@@ -104,7 +103,7 @@ impl Driver {
             monitor: Mutex::new(Monitor {
                 core: Client::new(options, fastrand::u64(..)),
                 links: HashMap::new(),
-                listeners: Vec::new(),
+                listeners: HashMap::new(),
                 manager_listeners: Vec::new(),
                 auth_functions: HashMap::new(),
                 asking: HashMap::new(),
@@ -164,9 +163,7 @@ impl Driver {
         // What is replaced may run a user's code when it is dropped: not under the lock.
         let (id, _replaced) = self.run_with(|monitor, _| {
             let id = monitor.core.namespace_id(name);
-            while monitor.listeners.len() <= id.0 as usize {
-                monitor.listeners.push(Listeners::default());
-            }
+            monitor.listeners.entry(id).or_default();
             let replaced = match auth {
                 None => None,
                 Some(NamespaceAuth::Fixed(payload)) => {
@@ -218,7 +215,7 @@ impl Driver {
                 }
                 Output::Sent { namespace, payload } => {
                     let event = Event::outgoing(payload);
-                    if let Some(listeners) = monitor.listeners.get(namespace.0 as usize) {
+                    if let Some(listeners) = monitor.listeners.get(&namespace) {
                         listeners.show_sent(&event, &self.inbox, &monitor.dispatcher);
                     }
                 }
@@ -238,9 +235,9 @@ impl Driver {
                 Output::AskAuth { namespace, asked } => {
                     actions.push(Action::AskAuth { namespace, asked });
                 }
-                Output::Status { namespace, status } => {
+                Output::Status { namespace, name, status } => {
                     notify = true;
-                    monitor.tell_status(namespace, &status);
+                    monitor.tell_status(namespace, &name, &status);
                 }
                 Output::Manager(event) => {
                     notify = true;
@@ -319,8 +316,7 @@ impl Driver {
 }
 
 impl Monitor {
-    fn tell_status(&mut self, namespace: NamespaceId, status: &Status) {
-        let name = &self.core.namespace(namespace).name;
+    fn tell_status(&mut self, namespace: NamespaceId, name: &str, status: &Status) {
         match status {
             Status::Connected { .. } => {
                 log_later!(Info, "connected to {name:?}");
@@ -328,14 +324,16 @@ impl Monitor {
             }
             Status::ConnectError(error) => {
                 log_later!(Debug, "cannot connect to {name:?}: {error}");
-                self.last_errors.insert(namespace, error.clone());
+                if self.listeners.contains_key(&namespace) {
+                    self.last_errors.insert(namespace, error.clone());
+                }
             }
             Status::Error(error) => log_later!(Info, "the server says in {name:?}: {error}"),
             Status::Disconnected { reason, .. } => {
                 log_later!(Info, "disconnected from {name:?}: {reason}");
             }
         }
-        if let Some(listeners) = self.listeners.get_mut(namespace.0 as usize) {
+        if let Some(listeners) = self.listeners.get_mut(&namespace) {
             listeners.tell(status, &self.dispatcher);
         }
     }
