@@ -4,6 +4,6 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct LinkId(pub(crate) u32);
 
-/// The number of a namespace in its connection.
+/// The number of a namespace in its connection, which no other one there gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct NamespaceId(pub(crate) u32);
+pub(crate) struct NamespaceId(pub(super) u64);

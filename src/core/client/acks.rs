@@ -27,13 +27,17 @@ struct Pending<A> {
     sent: bool,
 }
 
-impl<A> Default for Acks<A> {
-    fn default() -> Self {
-        Self { pending: HashMap::new(), sent: 0, next: 0 }
-    }
-}
-
 impl<A> Acks<A> {
+    /// None yet; the first will have this id.
+    pub(crate) fn new(first: u64) -> Self {
+        Self { pending: HashMap::new(), sent: 0, next: first }
+    }
+
+    /// The id of the next one.
+    pub(crate) fn next(&self) -> u64 {
+        self.next
+    }
+
     /// Registers an acknowledgement under a new id.
     pub(crate) fn register(&mut self, ack: A) -> u64 {
         let id = self.next;
@@ -108,7 +112,7 @@ mod tests {
 
     #[test]
     fn ids_count_up_and_are_not_used_again() {
-        let mut acks = Acks::default();
+        let mut acks = Acks::new(0);
         assert_eq!(acks.register("a"), 0);
         assert_eq!(acks.remove(0), Some("a"));
         assert_eq!(acks.register("b"), 1);
@@ -117,7 +121,7 @@ mod tests {
 
     #[test]
     fn only_sent_ones_end_with_the_session() {
-        let mut acks = Acks::default();
+        let mut acks = Acks::new(0);
         let sent = acks.register("sent");
         acks.register("buffered");
         acks.mark_sent(sent);

@@ -150,8 +150,7 @@ impl<A> Client<A> {
     fn attempt_failed(&mut self, error: Error) {
         for namespace in self.ids() {
             if self.namespace(namespace).is_active() {
-                let status = Status::ConnectError(error.clone());
-                self.outputs.push_back(Output::Status { namespace, status });
+                self.tell(namespace, Status::ConnectError(error.clone()));
             }
         }
         self.outputs.push_back(Output::Manager(ManagerEvent::Error(error.clone())));
@@ -169,6 +168,7 @@ impl<A> Client<A> {
         // A packet whose attachments did not all come is dropped.
         self.parser.reset();
         self.go_on();
+        self.release_all();
         // Callers that wait for room, or to be connected, have to look again.
         self.outputs.push_back(Output::Room);
     }

@@ -12,7 +12,8 @@ impl<A> Client<A> {
     /// Gives up the wait for all acknowledgements.
     pub(crate) fn fail_all_acks(&mut self, id: NamespaceId, error: &Error) {
         self.abandon_retries(id, error);
-        for (number, waiter) in self.namespace_mut(id).acks.remove_all() {
+        let all = self.namespace_mut(id).map(|namespace| namespace.acks.remove_all());
+        for (number, waiter) in all.unwrap_or_default() {
             self.timers.set(Timer::Ack(id, number), None);
             self.fail(waiter, error);
         }
@@ -20,7 +21,8 @@ impl<A> Client<A> {
 
     /// The end of a session ends the wait for the answers to what was sent in it.
     pub(super) fn fail_sent_acks(&mut self, id: NamespaceId, reason: DisconnectReason) {
-        let failed = self.namespace_mut(id).acks.remove_sent();
+        let failed = self.namespace_mut(id).map(|namespace| namespace.acks.remove_sent());
+        let failed = failed.unwrap_or_default();
         if failed.is_empty() {
             return;
         }
@@ -39,17 +41,19 @@ impl<A> Client<A> {
 
     /// Gives up the wait of callers for the answers to what was sent.
     pub(super) fn fail_sent_waiters(&mut self, id: NamespaceId, error: &Error) {
-        for (number, waiter) in self.namespace_mut(id).acks.remove_sent_of_callers() {
+        let Some(namespace) = self.namespace_mut(id) else { return };
+        for (number, waiter) in namespace.acks.remove_sent_of_callers() {
             self.timers.set(Timer::Ack(id, number), None);
             self.fail(waiter, error);
         }
     }
 
     pub(super) fn ack_timed_out(&mut self, id: NamespaceId, number: u64, now: Timestamp) {
-        if self.namespace_mut(id).withdraw(number) {
+        let Some(namespace) = self.namespaces.get_mut(id) else { return };
+        if namespace.withdraw(number) {
             self.outputs.push_back(Output::Room);
         }
-        match self.namespace_mut(id).acks.remove(number) {
+        match namespace.acks.remove(number) {
             Some(Waiter::Retry) => self.try_timed_out(id, now),
             Some(waiter) => {
                 let error = Error::new(ErrorKind::Timeout, "no acknowledgement in time");
@@ -76,6 +80,6 @@ impl<A> Client<A> {
     pub(super) fn forget_ack(&mut self, id: NamespaceId, ack: Option<u64>) -> Option<Waiter<A>> {
         let number = ack?;
         self.timers.set(Timer::Ack(id, number), None);
-        self.namespace_mut(id).acks.remove(number)
+        self.namespace_mut(id)?.acks.remove(number)
     }
 }

@@ -30,9 +30,12 @@ const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 impl<A> Client<A> {
     /// Joins a namespace, now and after each reconnection; opens the connection if need be.
     pub(crate) fn connect(&mut self, id: NamespaceId, now: Timestamp) {
+        if !self.namespaces.is_in_use(id) {
+            return;
+        }
         match self.namespace(id).phase {
             Phase::Idle | Phase::Waiting => {
-                self.namespace_mut(id).phase = Phase::Waiting;
+                self.set_phase(id, Phase::Waiting);
                 match self.cycle {
                     Cycle::Idle => self.open(now),
                     Cycle::Open => self.rejoin(id, now),
@@ -40,7 +43,7 @@ impl<A> Client<A> {
                 }
             }
             Phase::Leaving { .. } => {
-                self.namespace_mut(id).phase = Phase::Leaving { rejoin: true };
+                self.set_phase(id, Phase::Leaving { rejoin: true });
                 self.limit_join(id, now);
             }
             Phase::Asking | Phase::Joining | Phase::Joined => {}
@@ -80,7 +83,7 @@ impl<A> Client<A> {
         match self.namespace(id).auth.clone() {
             Auth::Fixed(auth) => self.send_connect(id, &auth, now),
             Auth::Ask => {
-                let namespace = self.namespace_mut(id);
+                let Some(namespace) = self.namespace_mut(id) else { return };
                 namespace.phase = Phase::Asking;
                 namespace.asked = namespace.asked.wrapping_add(1);
                 let asked = namespace.asked;
@@ -118,8 +121,10 @@ impl<A> Client<A> {
             return self.contradicted(id, now);
         };
         self.detector.confirm(dialect);
-        self.namespace_mut(id).accept(membership);
-        self.joined(id, now);
+        if let Some(namespace) = self.namespace_mut(id) {
+            namespace.accept(membership);
+            self.joined(id, now);
+        }
     }
 
     /// The server answers CONNECT as another revision does.
@@ -142,7 +147,7 @@ impl<A> Client<A> {
         self.flush_send_buffer(id);
         self.try_next(id, now);
         if let Some(status) = self.namespace(id).status() {
-            self.outputs.push_back(Output::Status { namespace: id, status });
+            self.tell(id, status);
         }
     }
 
@@ -161,7 +166,7 @@ impl<A> Client<A> {
             }
             Phase::Joined if self.dialect().reports_errors() => {
                 let status = Status::Error(refusal(&self.namespace(id).name, packet));
-                return self.outputs.push_back(Output::Status { namespace: id, status });
+                return self.tell(id, status);
             }
             // The namespace stays joined, and its users are told.
             Phase::Joined => {}
@@ -171,14 +176,17 @@ impl<A> Client<A> {
             }
         }
         let error = refusal(&self.namespace(id).name, packet);
-        let status = Status::ConnectError(error);
-        self.outputs.push_back(Output::Status { namespace: id, status });
+        self.tell(id, Status::ConnectError(error));
     }
 
     /// The server did not answer CONNECT, or it is time to try again to have it sent.
     pub(super) fn join_timed_out(&mut self, id: NamespaceId, now: Timestamp) {
         let phase = self.namespace(id).phase;
         match phase {
+            Phase::Idle | Phase::Leaving { rejoin: false } => {
+                self.begin(id, Phase::Idle);
+                self.release(id, now);
+            }
             Phase::Waiting => self.join(id, now),
             Phase::Joining | Phase::Leaving { rejoin: true } => {
                 let name = &self.namespace(id).name;
@@ -196,7 +204,7 @@ impl<A> Client<A> {
                 self.detector.forget();
                 self.join_failed(id, phase, error, now);
             }
-            _ => {}
+            Phase::Asking | Phase::Joined => {}
         }
     }
 
@@ -209,8 +217,7 @@ impl<A> Client<A> {
         now: Timestamp,
     ) {
         self.begin(id, phase);
-        let status = Status::ConnectError(error.clone());
-        self.outputs.push_back(Output::Status { namespace: id, status });
+        self.tell(id, Status::ConnectError(error.clone()));
         if self.namespaces.iter().any(|namespace| namespace.phase == Phase::Joined) {
             // Others are joined in this session: it stays, and this one is tried again later.
             let pause = self.options.namespace_timeout.unwrap_or_default();
@@ -235,12 +242,14 @@ impl<A> Client<A> {
 
     /// Waits for the server's answer, for a while.
     pub(super) fn await_join(&mut self, id: NamespaceId, now: Timestamp) {
-        self.namespace_mut(id).begin(Phase::Joining);
+        if let Some(namespace) = self.namespace_mut(id) {
+            namespace.begin(Phase::Joining);
+        }
         self.limit_join(id, now);
     }
 
     /// Bounds the wait for the answer to CONNECT.
-    fn limit_join(&mut self, id: NamespaceId, now: Timestamp) {
+    pub(super) fn limit_join(&mut self, id: NamespaceId, now: Timestamp) {
         let limit = self.options.namespace_timeout;
         self.timers.set(Timer::Join(id), limit.map(|limit| now + limit));
     }
@@ -248,16 +257,30 @@ impl<A> Client<A> {
     /// Begins a phase in which the namespace is not joined.
     pub(super) fn begin(&mut self, id: NamespaceId, phase: Phase) {
         self.timers.set(Timer::Join(id), None);
-        self.namespace_mut(id).begin(phase);
+        if let Some(namespace) = self.namespace_mut(id) {
+            namespace.begin(phase);
+        }
+    }
+
+    fn set_phase(&mut self, id: NamespaceId, phase: Phase) {
+        if let Some(namespace) = self.namespace_mut(id) {
+            namespace.phase = phase;
+        }
     }
 
     /// Joins a namespace that may have been left a moment ago.
     pub(super) fn rejoin(&mut self, id: NamespaceId, now: Timestamp) {
-        let pause_over = self.namespace(id).left.map(|left| left + REJOIN_PAUSE);
-        // Servers of the old revision take a CONNECT right behind a DISCONNECT.
-        match pause_over.filter(|over| *over > now && !self.dialect().joins_root()) {
+        match self.rejoin_pause(id, now) {
             Some(over) => self.timers.set(Timer::Join(id), Some(over)),
             None => self.join(id, now),
         }
+    }
+
+    /// When a namespace that was left a moment ago can be joined again in this session; `None`: now.
+    pub(super) fn rejoin_pause(&self, id: NamespaceId, now: Timestamp) -> Option<Timestamp> {
+        let pause_over = self.namespace(id).left.map(|left| left + REJOIN_PAUSE);
+        // Servers of the old revision take a CONNECT right behind a DISCONNECT.
+        let needs_pause = self.cycle == Cycle::Open && !self.dialect().joins_root();
+        pause_over.filter(|over| *over > now && needs_pause)
     }
 }

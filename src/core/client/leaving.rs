@@ -1,8 +1,11 @@
 //! Leaving namespaces.
 
-use super::namespace::Phase;
+use std::sync::Arc;
+
+use super::namespace::{Namespace, Phase};
 use super::tally::Nonsense;
-use super::{Client, Output};
+use super::timer::Timer;
+use super::{Client, Cycle, Output};
 use crate::core::ids::NamespaceId;
 use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind};
@@ -14,19 +17,12 @@ use crate::sync::logging::log_later;
 impl<A> Client<A> {
     /// Leaves a namespace. The connection is closed with the last one.
     pub(crate) fn disconnect(&mut self, id: NamespaceId, now: Timestamp) {
-        let phase = self.namespace(id).phase;
-        self.begin(
-            id,
-            match phase {
-                Phase::Joining | Phase::Leaving { .. } => Phase::Leaving { rejoin: false },
-                _ => Phase::Idle,
-            },
-        );
-        if phase == Phase::Joined {
-            self.send_disconnect(id, now);
+        if !self.namespaces.is_in_use(id) {
+            return;
         }
+        let was_joined = self.leave(id, now);
         self.close_if_unused(now);
-        if phase == Phase::Joined {
+        if was_joined {
             self.disconnected(id, DisconnectReason::IoClientDisconnect, None);
         }
         // Callers that wait for the namespace to be joined have to look again.
@@ -37,22 +33,77 @@ impl<A> Client<A> {
     /// Leaves all namespaces and closes the connection, for good.
     pub(crate) fn shut_down(&mut self, now: Timestamp) {
         let error = Error::new(ErrorKind::Disconnected, "the connection was closed for good");
-        for id in self.ids() {
-            self.disconnect(id, now);
+        let ids = self.ids();
+        let last = ids.iter().rfind(|id| self.namespace(**id).is_active()).copied();
+        for id in ids {
+            let was_joined = self.leave(id, now);
+            if Some(id) == last {
+                self.close(now);
+            }
+            if was_joined {
+                self.disconnected(id, DisconnectReason::IoClientDisconnect, None);
+            }
             self.clear_send_buffer(id);
             self.fail_all_acks(id, &error);
         }
         self.close(now);
+        self.leave_what_is_left();
         self.pump(now);
     }
 
     /// Leaves a namespace that nobody has a handle of any more. The next one begins anew.
     pub(crate) fn forget(&mut self, id: NamespaceId, now: Timestamp) {
+        if !self.namespaces.is_in_use(id) {
+            return;
+        }
         self.disconnect(id, now);
         self.clear_send_buffer(id);
         let error = Error::new(ErrorKind::Disconnected, "the last handle of the socket is gone");
         self.fail_all_acks(id, &error);
-        self.namespace_mut(id).forget();
+        self.namespaces.forget(id);
+        self.release(id, now);
+    }
+
+    /// Frees the place of a namespace that is forgotten, unless a join of the same name would need to
+    /// know how it stands with the server.
+    pub(super) fn release(&mut self, id: NamespaceId, now: Timestamp) {
+        if !self.namespaces.is_forgotten(id) {
+            return;
+        }
+        if self.namespace(id).phase != Phase::Idle {
+            // The answer to CONNECT has to be undone; but not every server gives one.
+            return self.limit_join(id, now);
+        }
+        let pause_over = self.rejoin_pause(id, now);
+        self.timers.set(Timer::Join(id), pause_over);
+        if pause_over.is_none() {
+            self.namespaces.remove(id);
+        }
+    }
+
+    /// Frees the places of all namespaces that are forgotten: without a session, nothing has to be
+    /// known of them.
+    pub(super) fn release_all(&mut self) {
+        for id in self.namespaces.remove_forgotten() {
+            self.timers.set(Timer::Join(id), None);
+        }
+    }
+
+    /// Ends a membership, or the attempt at it. `true`: it was joined.
+    fn leave(&mut self, id: NamespaceId, now: Timestamp) -> bool {
+        let phase = self.namespace(id).phase;
+        self.begin(
+            id,
+            match phase {
+                Phase::Joining | Phase::Leaving { .. } => Phase::Leaving { rejoin: false },
+                _ => Phase::Idle,
+            },
+        );
+        let was_joined = phase == Phase::Joined;
+        if was_joined {
+            self.send_disconnect(id, now);
+        }
+        was_joined
     }
 
     /// The session ended: all namespaces are left, and the active ones wait for the next session.
@@ -82,7 +133,9 @@ impl<A> Client<A> {
     }
 
     pub(super) fn send_disconnect(&mut self, id: NamespaceId, now: Timestamp) {
-        self.namespace_mut(id).left = Some(now);
+        if let Some(namespace) = self.namespace_mut(id) {
+            namespace.left = Some(now);
+        }
         let name = self.namespace(id).name.clone();
         let header = Header { kind: Kind::Disconnect, namespace: &name, id: None };
         if let Err(error) = self.send(header, Payload::default()) {
@@ -97,6 +150,8 @@ impl<A> Client<A> {
         self.begin(id, if rejoin { Phase::Waiting } else { Phase::Idle });
         if rejoin {
             self.rejoin(id, now);
+        } else {
+            self.release(id, now);
         }
     }
 
@@ -106,19 +161,33 @@ impl<A> Client<A> {
         reason: DisconnectReason,
         error: Option<Error>,
     ) {
-        self.namespace_mut(id).id = None;
-        let status = Status::Disconnected { reason, error };
-        self.outputs.push_back(Output::Status { namespace: id, status });
+        if let Some(namespace) = self.namespace_mut(id) {
+            namespace.id = None;
+        }
+        self.tell(id, Status::Disconnected { reason, error });
         self.fail_sent_acks(id, reason);
     }
 
     pub(super) fn close_if_unused(&mut self, now: Timestamp) {
-        if !self.namespaces.iter().any(super::namespace::Namespace::is_active) {
+        if !self.namespaces.iter().any(Namespace::is_active) {
+            let was_open = self.cycle == Cycle::Open;
             self.close(now);
-            // The answers to CONNECT that were still to be undone will not come.
-            for id in self.ids() {
-                self.begin(id, Phase::Idle);
+            if was_open {
+                self.leave_what_is_left();
             }
         }
+    }
+
+    /// The session is gone: the answers to CONNECT that were still to be undone will not come.
+    fn leave_what_is_left(&mut self) {
+        for id in self.ids() {
+            self.begin(id, Phase::Idle);
+        }
+    }
+
+    /// Tells the users of a namespace how it stands.
+    pub(super) fn tell(&mut self, id: NamespaceId, status: Status) {
+        let name = Arc::clone(&self.namespace(id).name);
+        self.outputs.push_back(Output::Status { namespace: id, name, status });
     }
 }

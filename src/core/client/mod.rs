@@ -12,6 +12,7 @@ mod joining;
 mod leaving;
 mod links;
 pub(crate) mod namespace;
+mod namespaces;
 mod output;
 mod receiving;
 mod recovery;
@@ -31,6 +32,7 @@ use self::backoff::Backoff;
 pub(crate) use self::cycle::Cycle;
 pub(crate) use self::emit::{Emit, Fate, Refused};
 use self::namespace::{Auth, Namespace, Phase};
+use self::namespaces::Namespaces;
 pub(crate) use self::output::Output;
 use self::root::Root;
 use self::tally::Nonsense;
@@ -64,7 +66,7 @@ pub(crate) struct Client<A> {
     engine: Option<Engine>,
     /// Sessions that are being closed in good order, while a new one may be open already.
     pub(super) retiring: Vec<Engine>,
-    namespaces: Vec<Namespace<A>>,
+    namespaces: Namespaces<A>,
     backoff: Backoff,
     /// Attempts to connect since the last success, without the first.
     attempts: u32,
@@ -104,7 +106,7 @@ impl<A> Client<A> {
             cycle: Cycle::Idle,
             engine: None,
             retiring: Vec::new(),
-            namespaces: Vec::new(),
+            namespaces: Namespaces::default(),
             backoff: Backoff::default(),
             attempts: 0,
             timers: Timers::default(),
@@ -312,22 +314,27 @@ impl<A> Client<A> {
     }
 }
 
-/// Access to the namespaces by number.
+/// Access to the namespaces.
 impl<A> Client<A> {
     /// The number of a namespace, which is made if it is new.
     pub(crate) fn namespace_id(&mut self, name: &str) -> NamespaceId {
-        let known = self.namespaces.iter().position(|namespace| *namespace.name == *name);
-        let index = known.unwrap_or_else(|| {
-            self.namespaces.push(Namespace::new(name));
-            self.namespaces.len() - 1
-        });
-        NamespaceId(u32::try_from(index).unwrap_or(u32::MAX))
+        let known = match self.namespaces.find(name) {
+            Some(id) if self.namespaces.is_forgotten(id) => {
+                self.timers.set(Timer::Join(id), None);
+                self.namespaces.revive(id)
+            }
+            known => known,
+        };
+        known.unwrap_or_else(|| self.namespaces.add(name))
     }
 
     /// Sets where the credentials of a namespace come from. A question that is under way is given up
     /// for them.
     pub(crate) fn set_auth(&mut self, id: NamespaceId, auth: Auth, now: Timestamp) {
-        let namespace = self.namespace_mut(id);
+        if !self.namespaces.is_in_use(id) {
+            return;
+        }
+        let Some(namespace) = self.namespace_mut(id) else { return };
         namespace.auth = auth;
         if namespace.phase == Phase::Asking {
             self.join(id, now);
@@ -335,15 +342,23 @@ impl<A> Client<A> {
         }
     }
 
+    /// How a namespace stands. Of one that is gone nothing is known: it looks as if it had never
+    /// been joined.
     pub(crate) fn namespace(&self, id: NamespaceId) -> &Namespace<A> {
-        &self.namespaces[id.0 as usize]
+        self.namespaces.get(id)
     }
 
-    pub(super) fn namespace_mut(&mut self, id: NamespaceId) -> &mut Namespace<A> {
-        &mut self.namespaces[id.0 as usize]
+    /// How many namespaces take a place.
+    #[cfg(test)]
+    pub(super) fn count_namespaces(&self) -> usize {
+        self.namespaces.len()
     }
 
-    pub(super) fn ids(&self) -> impl Iterator<Item = NamespaceId> + use<A> {
-        (0..u32::try_from(self.namespaces.len()).unwrap_or(u32::MAX)).map(NamespaceId)
+    fn namespace_mut(&mut self, id: NamespaceId) -> Option<&mut Namespace<A>> {
+        self.namespaces.get_mut(id)
+    }
+
+    fn ids(&self) -> Vec<NamespaceId> {
+        self.namespaces.ids()
     }
 }

@@ -83,15 +83,16 @@ pub(crate) struct Namespace<A> {
 }
 
 impl<A> Namespace<A> {
-    pub(crate) fn new(name: &str) -> Self {
+    /// One that was never joined, whose first acknowledgement will have this number.
+    pub(super) fn new(name: Arc<str>, first_ack: u64) -> Self {
         Self {
-            name: name.into(),
+            name,
             auth: Auth::Fixed(Payload::default()),
             phase: Phase::Idle,
             left: None,
             session: 0,
             asked: 0,
-            acks: Acks::default(),
+            acks: Acks::new(first_ack),
             retry: None,
             observed: false,
             send_buffer: VecDeque::new(),
@@ -106,7 +107,7 @@ impl<A> Namespace<A> {
     }
 
     /// Forgets what the owner of one socket has set, and what the next one must not inherit.
-    pub(crate) fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         self.auth = Auth::Fixed(Payload::default());
         self.retry = None;
         self.observed = false;

@@ -1,5 +1,7 @@
 //! What the state machines ask of their owner.
 
+use std::sync::Arc;
+
 use crate::core::ids::{LinkId, NamespaceId};
 use crate::error::Result;
 use crate::event::status::{ManagerEvent, Status};
@@ -21,7 +23,7 @@ pub(crate) enum Output<A> {
     /// Deliver an event.
     Event { namespace: NamespaceId, session: u32, packet: SocketPacket },
     /// Tell a namespace's users how it stands.
-    Status { namespace: NamespaceId, status: Status },
+    Status { namespace: NamespaceId, name: Arc<str>, status: Status },
     /// Tell the connection's users how it stands.
     Manager(ManagerEvent),
     /// Resolve an acknowledgement.

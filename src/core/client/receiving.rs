@@ -3,7 +3,7 @@
 use super::Client;
 use super::Output;
 use super::acks::Waiter;
-use super::namespace::Phase;
+use super::namespace::{Namespace, Phase};
 use super::tally::Nonsense;
 use super::timer::Timer;
 use crate::core::ids::NamespaceId;
@@ -19,8 +19,7 @@ impl<A> Client<A> {
         if self.watch_root(&packet, now) {
             return;
         }
-        let known = self.ids().find(|id| *self.namespace(*id).name == *packet.namespace());
-        let Some(id) = known else {
+        let Some(id) = self.namespaces.find(packet.namespace()) else {
             if self.note_nonsense(Nonsense::UnknownNamespace) {
                 let name = snippet(packet.namespace().as_bytes());
                 log_later!(Debug, "a packet for the unknown namespace \"{name}\" is ignored");
@@ -38,19 +37,20 @@ impl<A> Client<A> {
 
     /// Delivers what came between CONNECT and its answer.
     pub(super) fn deliver_early_events(&mut self, id: NamespaceId) {
-        for packet in self.namespace_mut(id).take_early_events() {
+        let events = self.namespace_mut(id).map(Namespace::take_early_events);
+        for packet in events.unwrap_or_default() {
             self.on_event(id, packet);
         }
     }
 
     /// Drops the events that came before the answer to CONNECT; gives their number.
     pub(crate) fn clear_receive_buffer(&mut self, id: NamespaceId) -> usize {
-        self.namespace_mut(id).take_early_events().len()
+        self.namespace_mut(id).map_or(0, |namespace| namespace.take_early_events().len())
     }
 
     fn on_event(&mut self, id: NamespaceId, packet: SocketPacket) {
         let limits = &self.options.limits;
-        let namespace = &mut self.namespaces[id.0 as usize];
+        let Some(namespace) = self.namespaces.get_mut(id) else { return };
         let nonsense = match namespace.phase {
             Phase::Joined => {
                 namespace.note_offset(&packet);
@@ -78,7 +78,7 @@ impl<A> Client<A> {
 
     fn on_ack(&mut self, id: NamespaceId, packet: SocketPacket, now: Timestamp) {
         let ack = packet.id.and_then(|number| {
-            let ack = self.namespace_mut(id).acks.answer(number)?;
+            let ack = self.namespace_mut(id)?.acks.answer(number)?;
             self.timers.set(Timer::Ack(id, number), None);
             Some(ack)
         });

@@ -20,14 +20,17 @@ type Retry<A> = (QueuedEvent<A>, Option<u64>);
 impl<A> Client<A> {
     /// Has the events of a namespace sent again, this often, until they are acknowledged.
     pub(crate) fn set_retries(&mut self, id: NamespaceId, retries: Option<u32>) {
-        match (&mut self.namespace_mut(id).retry, retries) {
+        if !self.namespaces.is_in_use(id) {
+            return;
+        }
+        if retries.is_none() {
+            let error = Error::new(ErrorKind::Disconnected, "retries were switched off");
+            self.abandon_retries(id, &error);
+        }
+        let Some(namespace) = self.namespace_mut(id) else { return };
+        match (&mut namespace.retry, retries) {
             (Some(queue), Some(retries)) => queue.set_retries(retries),
-            (Some(_), None) => {
-                let error = Error::new(ErrorKind::Disconnected, "retries were switched off");
-                self.abandon_retries(id, &error);
-                self.namespace_mut(id).retry = None;
-            }
-            (None, _) => self.namespace_mut(id).retry = retries.map(RetryQueue::new),
+            (queue, retries) => *queue = retries.map(RetryQueue::new),
         }
     }
 
@@ -41,7 +44,7 @@ impl<A> Client<A> {
         now: Timestamp,
     ) {
         let order = self.next_order();
-        if let Some(queue) = &mut self.namespace_mut(id).retry {
+        if let Some(queue) = self.retry_queue(id) {
             queue.push(payload, caller, limit, order);
         }
         self.try_next(id, now);
@@ -57,7 +60,7 @@ impl<A> Client<A> {
     }
 
     fn begin_try(&mut self, id: NamespaceId, now: Timestamp) -> Option<(u64, Payload)> {
-        let namespace = self.namespace_mut(id);
+        let namespace = self.namespaces.get_mut(id)?;
         if namespace.phase != Phase::Joined {
             return None;
         }
@@ -81,7 +84,7 @@ impl<A> Client<A> {
 
     /// The limit of the try has passed on a living connection.
     pub(super) fn try_timed_out(&mut self, id: NamespaceId, now: Timestamp) {
-        let Some(queue) = &mut self.namespace_mut(id).retry else { return };
+        let Some(queue) = self.retry_queue(id) else { return };
         if let Some(tries) = queue.fail_try() {
             let error =
                 Error::new(ErrorKind::Timeout, format!("not acknowledged in {tries} tries"));
@@ -92,7 +95,7 @@ impl<A> Client<A> {
 
     /// The connection was lost: the try does not count, since nobody can tell what became of it.
     pub(super) fn try_interrupted(&mut self, id: NamespaceId) {
-        if let Some(queue) = &mut self.namespace_mut(id).retry {
+        if let Some(queue) = self.retry_queue(id) {
             queue.undo_try();
         }
     }
@@ -107,7 +110,7 @@ impl<A> Client<A> {
 
     /// Gives up the event that is the first to give way.
     pub(super) fn drop_oldest_retry(&mut self, id: NamespaceId, error: &Error) {
-        let oldest = self.namespace_mut(id).retry.as_mut().and_then(RetryQueue::pop_oldest);
+        let oldest = self.retry_queue(id).and_then(RetryQueue::pop_oldest);
         if let Some(oldest) = oldest {
             self.drop_retry(id, oldest, error);
         }
@@ -124,7 +127,11 @@ impl<A> Client<A> {
 
     /// Takes out the first event of the queue.
     fn first_retry(&mut self, id: NamespaceId) -> Option<Retry<A>> {
-        self.namespace_mut(id).retry.as_mut().and_then(RetryQueue::pop)
+        self.retry_queue(id)?.pop()
+    }
+
+    fn retry_queue(&mut self, id: NamespaceId) -> Option<&mut RetryQueue<A>> {
+        self.namespace_mut(id)?.retry.as_mut()
     }
 
     /// An event is not tried again, and nobody waits for the answer to its last try.

@@ -57,11 +57,11 @@ impl<A> Client<A> {
     /// comes after the others. `false`: nothing is kept.
     fn drop_oldest(&mut self) -> bool {
         let error = Error::new(ErrorKind::BufferFull, "gave way to a newer event");
-        let ages = self.ids().filter_map(|id| Some((self.namespace(id).oldest()?, id)));
+        let ages = self.ids().into_iter().filter_map(|id| Some((self.namespace(id).oldest()?, id)));
         let Some((age, id)) = ages.min() else { return false };
         if age.is_retried {
             self.drop_oldest_retry(id, &error);
-        } else if let Some(event) = self.namespace_mut(id).unbuffer() {
+        } else if let Some(event) = self.unbuffer(id) {
             self.give_up(id, event.ack, &error);
         }
         true

@@ -87,7 +87,7 @@ impl<A> Client<A> {
     /// Whoever waits for a namespace is refused along with `/`.
     fn refuse_all(&mut self, packet: &SocketPacket, now: Timestamp) {
         for id in self.ids() {
-            let namespace = self.namespace_mut(id);
+            let Some(namespace) = self.namespace_mut(id) else { continue };
             if *namespace.name != *ROOT && matches!(namespace.phase, Phase::Asking | Phase::Joining)
             {
                 namespace.phase = Phase::Joining;
@@ -97,9 +97,7 @@ impl<A> Client<A> {
     }
 
     fn asked_for_root(&self) -> bool {
-        self.namespaces.iter().any(|namespace| {
-            let is_known = !matches!(namespace.phase, Phase::Idle | Phase::Waiting | Phase::Asking);
-            *namespace.name == *ROOT && is_known
-        })
+        let root = self.namespaces.find(ROOT).map(|id| self.namespace(id).phase);
+        root.is_some_and(|phase| !matches!(phase, Phase::Idle | Phase::Waiting | Phase::Asking))
     }
 }

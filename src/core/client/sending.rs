@@ -53,14 +53,15 @@ impl<A> Client<A> {
             self.pump(now);
             return Ok(());
         }
+        let order = self.next_order();
+        let Some(namespace) = self.namespaces.get_mut(id) else { return Ok(()) };
         let ack = ack.map(|ack| {
-            let number = self.namespace_mut(id).acks.register(Waiter::Caller(ack));
+            let number = namespace.acks.register(Waiter::Caller(ack));
             self.timers.set(Timer::Ack(id, number), limit.map(|limit| now + limit));
             number
         });
         if queue == SendQueue::Buffer {
-            let order = self.next_order();
-            self.namespace_mut(id).buffer(Buffered { payload, ack, order });
+            namespace.buffer(Buffered { payload, ack, order });
             return Ok(());
         }
         if let Err(error) = self.send_event(id, payload, ack) {
@@ -104,7 +105,7 @@ impl<A> Client<A> {
     pub(crate) fn clear_send_buffer(&mut self, id: NamespaceId) -> usize {
         let before = self.tally.dropped;
         let error = Error::new(ErrorKind::Disconnected, "the send buffer was cleared");
-        while let Some(event) = self.namespace_mut(id).unbuffer() {
+        while let Some(event) = self.unbuffer(id) {
             self.give_up(id, event.ack, &error);
         }
         self.outputs.push_back(Output::Room);
@@ -113,17 +114,24 @@ impl<A> Client<A> {
 
     /// Whether somebody wants to know of outgoing events.
     pub(crate) fn observe_outgoing(&mut self, id: NamespaceId, observed: bool) {
-        self.namespace_mut(id).observed = observed;
+        if let Some(namespace) = self.namespace_mut(id) {
+            namespace.observed = observed;
+        }
     }
 
     /// Sends what waited for the namespace to be joined.
     pub(super) fn flush_send_buffer(&mut self, id: NamespaceId) {
-        while let Some(Buffered { payload, ack, .. }) = self.namespace_mut(id).unbuffer() {
+        while let Some(Buffered { payload, ack, .. }) = self.unbuffer(id) {
             if let Err(error) = self.send_event(id, payload, ack) {
                 log_later!(Warn, "a buffered event is dropped: {error}");
                 self.give_up(id, ack, &error);
             }
         }
+    }
+
+    /// Takes the oldest event out of the send buffer.
+    pub(super) fn unbuffer(&mut self, id: NamespaceId) -> Option<Buffered> {
+        self.namespace_mut(id)?.unbuffer()
     }
 
     /// Sends what waited for the session to have written something else.
@@ -147,14 +155,17 @@ impl<A> Client<A> {
         if let Some(payload) = shown {
             self.outputs.push_back(Output::Sent { namespace: id, payload });
         }
-        if let Some(ack) = ack {
-            self.namespace_mut(id).acks.mark_sent(ack);
+        if let Some((namespace, ack)) = self.namespace_mut(id).zip(ack) {
+            namespace.acks.mark_sent(ack);
         }
         Ok(())
     }
 
     /// What can be known before anything is sent.
     fn check(&self, id: NamespaceId, emit: &Emit<A>) -> Result<()> {
+        if !self.namespaces.is_in_use(id) {
+            return Err(Error::new(ErrorKind::Disconnected, "the socket is gone"));
+        }
         let limits = &self.options.limits;
         if emit.ack.is_some() && self.namespace(id).acks.len() >= limits.acks {
             return Err(Error::new(

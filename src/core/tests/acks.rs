@@ -88,11 +88,11 @@ fn a_timeout_while_the_event_waits_takes_it_back() {
     world.emit(root, "[\"b\"]").unwrap();
     world.advance(SECOND);
     assert_eq!(world.log(), ["ack 1 failed: timeout"]);
-    assert_eq!(world.client.namespace(root).buffered().packets, 2);
+    assert_eq!(world.namespace(root).buffered().packets, 2);
     world.open();
     world.receive("40{\"sid\":\"a\"}");
     assert_eq!(world.sent(), ["40", "42[\"a\"]", "42[\"b\"]"]);
-    assert_eq!(world.client.namespace(root).buffered().bytes, 0);
+    assert_eq!(world.namespace(root).buffered().bytes, 0);
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn the_number_of_awaited_answers_is_bounded() {
 #[test]
 fn a_question_is_answered_in_its_session_or_not_at_all() {
     let (mut world, root) = World::joined();
-    let session = world.client.namespace(root).session;
+    let session = world.namespace(root).session;
     world.receive("427[\"question\"]");
     world.run(|client, now| client.reply(root, session, 7, payload("[\"yes\"]"), now)).unwrap();
     assert_eq!(world.sent(), ["437[\"yes\"]"]);

@@ -103,7 +103,7 @@ fn the_oldest_gives_way_for_bytes_as_well() {
         world.emit(root, &format!("[{number}, \"0123456789\"]")).unwrap();
     }
     assert_eq!(world.client.tally().dropped, 1);
-    assert!(world.client.namespace(root).buffered().bytes <= 50);
+    assert!(world.namespace(root).buffered().bytes <= 50);
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn one_event_of_any_size_fits_an_empty_buffer() {
         let root = world.connect("/");
         world.emit(root, &long).unwrap();
         let root = world.join("/");
-        assert_eq!(world.client.namespace(root).buffered().packets, 0);
+        assert_eq!(world.namespace(root).buffered().packets, 0);
         world.emit(root, &long).unwrap();
         assert_eq!(world.sent(), [format!("42{long}")]);
     }
@@ -155,7 +155,7 @@ fn who_waits_for_room_is_told_of_the_end_of_the_session() {
     assert!(matches!(world.client.fate(root, 3, false), Fate::Queued(_)));
     assert_eq!(world.client.fate_of_reply(root, 1, 3), Fate::Refused);
     world.emit(root, "[3]").unwrap();
-    assert_eq!(world.client.namespace(root).buffered().packets, 1);
+    assert_eq!(world.namespace(root).buffered().packets, 1);
 }
 
 #[test]
@@ -234,7 +234,7 @@ fn volatile_events_go_at_once_or_not_at_all() {
     assert_eq!(world.client.tally().dropped, 4);
     world.disconnect(root);
     volatile(&mut world, root, "[\"closed\"]");
-    assert_eq!(world.client.namespace(root).buffered().packets, 0);
+    assert_eq!(world.namespace(root).buffered().packets, 0);
 }
 
 #[test]
@@ -449,5 +449,5 @@ fn the_oldest_gives_way_among_retries_and_the_one_under_way_last() {
     assert_eq!(world.news(), Vec::<String>::new());
     world.receive("431[]");
     assert_eq!(world.news(), ["ack 5: []"]);
-    assert_eq!(world.client.namespace(root).buffered(), Load::default());
+    assert_eq!(world.namespace(root).buffered(), Load::default());
 }

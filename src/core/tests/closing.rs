@@ -132,7 +132,7 @@ fn disconnecting_the_only_namespace_while_it_joins_takes_the_session_along() {
     world.disconnect(root);
     assert_eq!(world.sent(), ["40"]);
     assert_eq!(world.log(), ["manager: close forced close"]);
-    assert_eq!(world.client.namespace(root).phase, Phase::Idle);
+    assert_eq!(world.namespace(root).phase, Phase::Idle);
     world.assert_at_rest();
 }
 
@@ -350,7 +350,7 @@ fn shutting_down_ends_everything_at_every_phase() {
             );
             world.advance(LINGER);
             world.assert_at_rest();
-            assert_eq!(world.client.namespace(id).buffered().packets, 0);
+            assert_eq!(world.namespace(id).buffered().packets, 0);
         }
     }
 }
@@ -371,5 +371,5 @@ fn late_voices_of_a_dead_link_are_not_heard() {
     assert_eq!(world.run(|client, now| client.take(LinkId(1), now)), Work::Stop);
     assert_eq!(world.run(|client, now| client.request_poll(LinkId(1), now)), PollTurn::End);
     assert_eq!(world.log(), Vec::<String>::new());
-    assert_eq!(world.client.namespace(root).phase, Phase::Joined);
+    assert_eq!(world.namespace(root).phase, Phase::Joined);
 }

@@ -5,6 +5,7 @@ mod backoff;
 mod buffers;
 mod closing;
 mod engine;
+mod forgetting;
 mod heartbeat;
 mod logged;
 mod malformed;
@@ -18,6 +19,7 @@ mod upgrade;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::client::namespace::Namespace;
 use super::client::{Client, Emit, Fate, Output, Refused};
 use super::engine::{Loss, PollTurn, Work};
 use super::time::Timestamp;
@@ -155,8 +157,12 @@ impl World {
 
     fn connect(&mut self, name: &str) -> NamespaceId {
         let id = self.client.namespace_id(name);
-        self.run(|client, now| client.connect(id, now));
+        self.connect_id(id);
         id
+    }
+
+    fn connect_id(&mut self, id: NamespaceId) {
+        self.run(|client, now| client.connect(id, now));
     }
 
     /// The server accepts the connection and opens the session.
@@ -271,6 +277,11 @@ impl World {
 
     fn disconnect(&mut self, id: NamespaceId) {
         self.run(|client, now| client.disconnect(id, now));
+    }
+
+    /// The last handle of a socket is gone.
+    fn forget(&mut self, id: NamespaceId) {
+        self.run(|client, now| client.forget(id, now));
     }
 
     /// Lets time pass, from deadline to deadline.
@@ -420,11 +431,11 @@ impl World {
             Output::Event { namespace, packet, .. } => {
                 self.log.push(format!("{}: event {}", self.name(namespace), packet.data()));
             }
-            Output::Status { namespace, status } => {
+            Output::Status { name, status, .. } => {
                 if let Status::ConnectError(error) = &status {
                     self.error = Some(error.clone());
                 }
-                self.log.push(format!("{}: {}", self.name(namespace), describe(&status)));
+                self.log.push(format!("{name}: {}", describe(&status)));
             }
             Output::Manager(event) => self.log.push(format!("manager: {}", news(&event))),
             Output::Acked { ack, result: Ok(packet) } => {
@@ -440,8 +451,12 @@ impl World {
         }
     }
 
+    fn namespace(&self, id: NamespaceId) -> &Namespace<u32> {
+        self.client.namespace(id)
+    }
+
     fn name(&self, id: NamespaceId) -> String {
-        self.client.namespace(id).name.to_string()
+        self.namespace(id).name.to_string()
     }
 }
 

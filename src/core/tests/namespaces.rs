@@ -5,7 +5,7 @@ use crate::core::client::namespace::{Auth, Phase};
 use crate::options::Revision;
 
 fn phase(world: &World, id: NamespaceId) -> Phase {
-    world.client.namespace(id).phase
+    world.namespace(id).phase
 }
 
 #[test]
@@ -17,7 +17,7 @@ fn a_namespace_is_joined_when_the_session_is_open() {
     assert_eq!(world.sent(), ["40"]);
     world.receive("40{\"sid\":\"abc\"}");
     assert_eq!(world.log(), ["manager: open", "/: connect abc"]);
-    assert_eq!(world.client.namespace(root).id.as_deref(), Some("abc"));
+    assert_eq!(world.namespace(root).id.as_deref(), Some("abc"));
 }
 
 #[test]
@@ -73,11 +73,11 @@ fn packets_for_unknown_namespaces_are_counted_and_nothing_else() {
 #[test]
 fn a_second_connect_from_the_server_changes_nothing() {
     let (mut world, root) = World::joined();
-    let session = world.client.namespace(root).session;
+    let session = world.namespace(root).session;
     world.receive("40{\"sid\":\"other\"}");
     assert_eq!(world.log(), Vec::<String>::new());
-    assert_eq!(world.client.namespace(root).id.as_deref(), Some("/1"));
-    assert_eq!(world.client.namespace(root).session, session);
+    assert_eq!(world.namespace(root).id.as_deref(), Some("/1"));
+    assert_eq!(world.namespace(root).session, session);
     assert_eq!(world.client.tally().ignored, 1);
 }
 
@@ -449,9 +449,9 @@ fn held_events_are_forgotten_with_the_attempt_to_join() {
         let (mut world, _) = World::joined();
         let id = world.connect("/x");
         world.receive("42/x,[\"stale\"]");
-        assert_eq!(world.client.namespace(id).early_events(), 1);
+        assert_eq!(world.namespace(id).early_events(), 1);
         end(&mut world, id);
-        assert_eq!(world.client.namespace(id).early_events(), 0);
+        assert_eq!(world.namespace(id).early_events(), 0);
         world.connect("/x");
         world.advance(Duration::from_millis(250));
         if world.alive().is_empty() {
@@ -475,14 +475,14 @@ fn what_can_be_held_is_bounded_in_events_and_bytes() {
     for _ in 0..5 {
         world.receive("42[\"a\"]");
     }
-    assert_eq!(world.client.namespace(root).early_events(), 3);
+    assert_eq!(world.namespace(root).early_events(), 3);
     world.drop_link();
     world.advance_to_deadline();
     world.open();
     let long = format!("42[\"{}\"]", "x".repeat(60));
     world.receive(&long);
     world.receive(&long);
-    assert_eq!(world.client.namespace(root).early_events(), 1);
+    assert_eq!(world.namespace(root).early_events(), 1);
     assert_eq!(world.client.tally().ignored, 3);
 }
 

@@ -62,6 +62,8 @@ const PACKETS: [&str; 40] = [
 enum Input {
     Connect(usize),
     Disconnect(usize),
+    /// The last handle is gone, and somebody makes a new one.
+    Renew(usize),
     Emit {
         namespace: usize,
         ack: bool,
@@ -95,6 +97,7 @@ fn input() -> impl Strategy<Value = Input> {
     prop_oneof![
         4 => namespace().prop_map(Input::Connect),
         2 => namespace().prop_map(Input::Disconnect),
+        1 => namespace().prop_map(Input::Renew),
         8 => (namespace(), any::<bool>(), proptest::option::of(0..30_000_u64), any::<bool>())
             .prop_map(|(namespace, ack, timeout, volatile)| {
                 Input::Emit { namespace, ack, timeout, volatile }
@@ -166,6 +169,17 @@ fn options() -> impl Strategy<Value = ManagerOptions> {
     )
 }
 
+/// Makes a namespace.
+fn make(world: &mut World, index: usize) -> NamespaceId {
+    let id = world.client.namespace_id(NAMESPACES[index]);
+    match index {
+        2 => world.client.set_auth(id, Auth::Ask, world.now),
+        3 => world.client.set_retries(id, Some(1)),
+        _ => {}
+    }
+    id
+}
+
 /// A world with an account of what was emitted.
 struct Account {
     world: World,
@@ -184,9 +198,7 @@ impl Account {
     fn new(options: ManagerOptions) -> Self {
         let mut world = World::with(|current| *current = options);
         world.handshake.upgrade_to_websocket = true;
-        let ids: Vec<_> = NAMESPACES.iter().map(|name| world.client.namespace_id(name)).collect();
-        world.client.set_auth(ids[2], Auth::Ask, world.now);
-        world.client.set_retries(ids[3], Some(1));
+        let ids: Vec<_> = (0..NAMESPACES.len()).map(|index| make(&mut world, index)).collect();
         let waiting = vec![false; ids.len()];
         Self {
             world,
@@ -209,6 +221,15 @@ impl Account {
         match input {
             Input::Connect(namespace) => drop(world.connect(NAMESPACES[*namespace])),
             Input::Disconnect(namespace) => world.disconnect(self.ids[*namespace]),
+            Input::Renew(namespace) => {
+                let old = self.ids[*namespace];
+                world.forget(old);
+                self.ids[*namespace] = make(world, *namespace);
+                assert!(!self.ids.contains(&old));
+                assert!(world.emit(old, "[]").is_err());
+                world.connect_id(old);
+                assert!(!world.namespace(old).is_active());
+            }
             Input::Emit { namespace, ack, timeout, volatile } => {
                 self.emit(*namespace, *ack, *timeout, *volatile);
             }
@@ -310,17 +331,18 @@ impl Account {
         }
         assert!(self.world.client.retiring.len() <= 4);
         let waiting: usize =
-            self.ids.iter().map(|id| self.world.client.namespace(*id).buffered().packets).sum();
+            self.ids.iter().map(|id| self.world.namespace(*id).buffered().packets).sum();
         assert!(waiting <= 4, "{waiting} events wait");
         for id in &self.ids {
-            let namespace = self.world.client.namespace(*id);
+            let namespace = self.world.namespace(*id);
             assert!(namespace.early_events() <= 4);
             assert_eq!(namespace.buffered().packets == 0, namespace.buffered().bytes == 0);
             assert_eq!(namespace.id.is_some(), namespace.status().is_some());
         }
         if self.world.client.engine().is_none() {
-            assert!(self.ids.iter().all(|id| self.world.client.namespace(*id).status().is_none()));
+            assert!(self.ids.iter().all(|id| self.world.namespace(*id).status().is_none()));
         }
+        assert_eq!(self.world.client.count_namespaces(), NAMESPACES.len());
         self.check_wakes();
     }
 

@@ -38,7 +38,7 @@ fn the_server_is_told_where_its_events_stopped() {
     assert_eq!(world.log(), Vec::<String>::new());
     world.receive("40{\"sid\":\"a\",\"pid\":\"private\"}");
     assert_eq!(world.log(), ["/: event [\"missed\",\"third\"]", "/: connect a recovered"]);
-    assert_eq!(world.client.namespace(root).id.as_deref(), Some("a"));
+    assert_eq!(world.namespace(root).id.as_deref(), Some("a"));
     assert_eq!(reconnect(&mut world), ["40{\"pid\":\"private\",\"offset\":\"third\"}"]);
 }
 

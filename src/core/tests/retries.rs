@@ -34,7 +34,7 @@ fn an_event_without_an_answer_is_sent_again_with_a_new_id_and_then_given_up() {
     world.receive("430[\"late\"]");
     world.receive("433[\"in time\"]");
     assert_eq!(world.log(), ["ack 2: [\"in time\"]"]);
-    assert_eq!(world.client.namespace(root).buffered().packets, 0);
+    assert_eq!(world.namespace(root).buffered().packets, 0);
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn an_old_server_joins_the_root_by_itself() {
     assert_eq!(world.log(), ["manager: open", "/: connect engine"]);
     world.emit(root, "[\"a\"]").unwrap();
     assert_eq!(world.sent(), ["42[\"a\"]"]);
-    assert_eq!(world.client.namespace(root).phase, Phase::Joined);
+    assert_eq!(world.namespace(root).phase, Phase::Joined);
 }
 
 #[test]

@@ -92,14 +92,14 @@ impl Driver {
     /// How many listeners there are.
     pub(crate) fn count_listeners(&self, namespace: NamespaceId, scope: Scope<'_>) -> usize {
         let monitor = self.lock();
-        monitor.listeners.get(namespace.0 as usize).map_or(0, |listeners| listeners.count(scope))
+        monitor.listeners.get(&namespace).map_or(0, |listeners| listeners.count(scope))
     }
 
     /// How many events a listener has lost for want of room; `None` when there is none of this
     /// number.
     pub(crate) fn lost(&self, namespace: NamespaceId, id: ListenerId) -> Option<usize> {
         let monitor = self.lock();
-        monitor.listeners.get(namespace.0 as usize)?.lost(id, &monitor.dispatcher)
+        monitor.listeners.get(&namespace)?.lost(id, &monitor.dispatcher)
     }
 
     /// Removes the callbacks of a scope, or with `None` those of all events; gives their number. None of
@@ -134,7 +134,9 @@ impl Driver {
             let _ = mailbox.bring(ONLY, status);
         }
         let sink = Sink::Mailbox(Arc::clone(&mailbox));
-        (monitor.listeners[namespace.0 as usize].add_status(sink), mailbox)
+        let mut none = Listeners::default();
+        let listeners = monitor.listeners.get_mut(&namespace).unwrap_or(&mut none);
+        (listeners.add_status(sink), mailbox)
     }
 
     /// Adds a callback for the statuses of a namespace.
@@ -147,7 +149,9 @@ impl Driver {
         monitor.dispatcher.start()?;
         let account = monitor.dispatcher.open_account(NEWS);
         let sink = Sink::Callback(Arc::new(Mutex::new(function)), account);
-        Ok(monitor.listeners[namespace.0 as usize].add_status(sink))
+        let mut none = Listeners::default();
+        let listeners = monitor.listeners.get_mut(&namespace).unwrap_or(&mut none);
+        Ok(listeners.add_status(sink))
     }
 
     /// Removes one listener; `false` when there is none of this number. None of its calls begins any
@@ -174,7 +178,9 @@ impl Driver {
     ) -> R {
         let mut monitor = self.lock();
         let Monitor { listeners, dispatcher, core, callbacks, .. } = &mut *monitor;
-        let listeners = &mut listeners[namespace.0 as usize];
+        // Of a namespace that is gone there are none, and none are kept.
+        let mut none = Listeners::default();
+        let listeners = listeners.get_mut(&namespace).unwrap_or(&mut none);
         *callbacks -= listeners.callbacks();
         let result = change(listeners, dispatcher);
         *callbacks += listeners.callbacks();
@@ -190,7 +196,7 @@ impl Driver {
         let withdrawn = self.run_with(|monitor, now| {
             monitor.core.disconnect(namespace, now);
             let Monitor { listeners, dispatcher, .. } = monitor;
-            let listeners = listeners.get_mut(namespace.0 as usize);
+            let listeners = listeners.get_mut(&namespace);
             listeners.map(|listeners| listeners.withdraw_calls(dispatcher))
         });
         drop(withdrawn);
@@ -199,7 +205,7 @@ impl Driver {
     /// Ends all subscriptions and callbacks. Those who hear of the connection still hear of its end.
     pub(crate) fn unlisten_all(&self) {
         let mut monitor = self.lock();
-        let removed: Vec<Listeners> = monitor.listeners.iter_mut().map(std::mem::take).collect();
+        let removed: Vec<Listeners> = monitor.listeners.values_mut().map(std::mem::take).collect();
         let of_manager = std::mem::take(&mut monitor.manager_listeners);
         let accounts = removed.iter().flat_map(Listeners::event_accounts);
         let calls: Vec<_> =
@@ -254,7 +260,7 @@ impl Driver {
             monitor.core.forget(namespace, now);
             monitor.last_errors.remove(&namespace);
             let auth = monitor.auth_functions.remove(&namespace);
-            let listeners = std::mem::take(&mut monitor.listeners[namespace.0 as usize]);
+            let listeners = monitor.listeners.remove(&namespace).unwrap_or_default();
             monitor.callbacks -= listeners.callbacks();
             monitor.dispatcher.set_may_hunger(monitor.callbacks > 0);
             let accounts = listeners.event_accounts();

@@ -64,8 +64,7 @@ pub(crate) struct Driver {
 pub(crate) struct Monitor {
     pub(crate) core: Client<AckHandle>,
     links: HashMap<LinkId, Link>,
-    /// By the number of the namespace.
-    listeners: Vec<Listeners>,
+    listeners: HashMap<NamespaceId, Listeners>,
     manager_listeners: Vec<Listener<ManagerEvent>>,
     auth_functions: HashMap<NamespaceId, AuthFunction>,
     /// The functions that run, and the last question to each.
@@ -105,7 +104,7 @@ impl Driver {
             monitor: Mutex::new(Monitor {
                 core: Client::new(options, fastrand::u64(..)),
                 links: HashMap::new(),
-                listeners: Vec::new(),
+                listeners: HashMap::new(),
                 manager_listeners: Vec::new(),
                 auth_functions: HashMap::new(),
                 asking: HashMap::new(),
@@ -171,9 +170,7 @@ impl Driver {
     pub(crate) fn register_namespace(&self, name: &str) -> NamespaceId {
         self.run_with(|monitor, _| {
             let id = monitor.core.namespace_id(name);
-            while monitor.listeners.len() <= id.0 as usize {
-                monitor.listeners.push(Listeners::default());
-            }
+            monitor.listeners.entry(id).or_default();
             id
         })
     }

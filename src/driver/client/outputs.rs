@@ -83,9 +83,9 @@ impl Driver {
                 Output::AskAuth { namespace, asked } => {
                     actions.push(Action::AskAuth { namespace, asked });
                 }
-                Output::Status { namespace, status } => {
+                Output::Status { namespace, name, status } => {
                     notify = true;
-                    self.tell_status(monitor, namespace, &status, actions);
+                    self.tell_status(monitor, namespace, &name, &status, actions);
                 }
                 Output::Manager(event) => {
                     notify = true;
@@ -124,10 +124,10 @@ impl Driver {
         &self,
         monitor: &mut Monitor,
         namespace: NamespaceId,
+        name: &str,
         status: &Status,
         actions: &mut Vec<Action>,
     ) {
-        let name = &monitor.core.namespace(namespace).name;
         match status {
             Status::Connected { .. } => {
                 log_later!(Info, "connected to {name:?}");
@@ -159,7 +159,7 @@ impl Monitor {
     ) -> (Option<&'a mut Listeners>, &'a Dispatcher, Following<'a>) {
         let Self { listeners, dispatcher, full, lost, warned_lost, .. } = self;
         let follow = Following { driver, namespace, actions, full, lost, warned_lost };
-        (listeners.get_mut(namespace.0 as usize), dispatcher, follow)
+        (listeners.get_mut(&namespace), dispatcher, follow)
     }
 
     fn note_full(&mut self, consumer: Consumer) {

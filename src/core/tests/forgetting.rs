@@ -1,0 +1,269 @@
+//! Namespaces that no user has a handle of any more: they leave nothing behind.
+
+use std::time::Instant;
+
+use super::*;
+use crate::core::client::namespace::{Auth, Phase};
+use crate::core::load::Load;
+
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Joined to `/`, and to another namespace, which was then forgotten.
+fn forgotten() -> (World, NamespaceId) {
+    let (mut world, _) = World::joined();
+    let other = world.join("/other");
+    world.log();
+    world.forget(other);
+    (world, other)
+}
+
+#[test]
+fn a_forgotten_namespace_is_left_and_frees_its_place_after_the_pause() {
+    let (mut world, _) = forgotten();
+    assert_eq!(world.sent(), ["41/other,"]);
+    assert_eq!(world.log(), ["/other: disconnect io client disconnect"]);
+    world.advance(PAUSE.saturating_sub(MOMENT));
+    assert_eq!(world.client.count_namespaces(), 2);
+    world.advance(MOMENT);
+    assert_eq!(world.client.count_namespaces(), 1);
+    world.advance(Duration::from_secs(6));
+    assert_eq!(world.client.next_deadline(), world.client.engine().unwrap().deadline());
+}
+
+#[test]
+fn a_namespace_that_was_never_joined_frees_its_place_at_once() {
+    let (mut world, _) = World::joined();
+    for name in ["/a", "/b"] {
+        let id = world.client.namespace_id(name);
+        world.emit_with_ack(id, "[]", 1, Some(SECOND)).unwrap();
+        world.forget(id);
+        assert_eq!(world.client.count_namespaces(), 1);
+        assert_eq!(world.news(), ["ack 1 failed: disconnected"]);
+    }
+}
+
+#[test]
+fn the_end_of_the_session_frees_the_places_of_the_forgotten() {
+    let endings: [fn(&mut World); 3] = [
+        |world| world.drop_link(),
+        |world| world.run(Client::close),
+        |world| world.run(Client::close_engine),
+    ];
+    for end in endings {
+        let (mut world, _) = forgotten();
+        let joining = world.connect("/joining");
+        world.forget(joining);
+        assert_eq!(world.client.count_namespaces(), 3);
+        end(&mut world);
+        assert_eq!(world.client.count_namespaces(), 1);
+    }
+    let mut world = World::new();
+    let root = world.join("/");
+    world.forget(root);
+    assert_eq!(world.client.count_namespaces(), 0);
+    world.assert_at_rest();
+}
+
+#[test]
+fn a_namespace_that_is_forgotten_while_it_joins_is_undone_first() {
+    for answer in ["40/other,{\"sid\":\"x\"}", "44/other,\"no\"", "41/other,"] {
+        let (mut world, _) = World::joined();
+        let other = world.connect("/other");
+        world.emit(other, "[\"kept\"]").unwrap();
+        world.sent();
+        world.forget(other);
+        assert_eq!(world.sent(), Vec::<String>::new());
+        assert_eq!(world.namespace(other).buffered(), Load::default());
+        world.receive(answer);
+        let undone = answer.starts_with("40");
+        assert_eq!(world.sent(), if undone { vec!["41/other,"] } else { vec![] }, "{answer}");
+        world.advance(PAUSE);
+        assert_eq!(world.client.count_namespaces(), 1, "{answer}");
+        assert_eq!(world.log(), Vec::<String>::new(), "{answer}");
+    }
+}
+
+#[test]
+fn a_forgotten_namespace_whose_connect_is_never_answered_frees_its_place_at_the_limit() {
+    let (mut world, _) = World::joined();
+    let other = world.connect("/other");
+    world.forget(other);
+    world.advance(Duration::from_secs(20));
+    assert_eq!(world.client.count_namespaces(), 1);
+    assert_eq!(world.log(), Vec::<String>::new());
+}
+
+#[test]
+fn no_namespace_gets_the_number_of_another() {
+    let (mut world, _) = World::joined();
+    let mut ids = Vec::new();
+    for name in ["/a", "/a", "/b", "/a"] {
+        for pause in [Duration::ZERO, PAUSE] {
+            let id = world.join(name);
+            assert!(!ids.contains(&id), "{ids:?}, {id:?}");
+            ids.push(id);
+            world.forget(id);
+            world.advance(pause);
+        }
+    }
+    assert_eq!(world.client.count_namespaces(), 1);
+}
+
+#[test]
+fn a_namespace_that_was_just_forgotten_is_joined_again_after_the_pause() {
+    let (mut world, old) = forgotten();
+    world.sent();
+    world.advance(PAUSE.saturating_sub(MOMENT));
+    let new = world.connect("/other");
+    assert_eq!(world.sent(), Vec::<String>::new());
+    world.advance(MOMENT);
+    assert_eq!(world.sent(), ["40/other,"]);
+    world.receive("40/other,{\"sid\":\"x\"}");
+    assert_eq!(world.namespace(new).phase, Phase::Joined);
+    assert_eq!(world.namespace(old).phase, Phase::Idle);
+}
+
+#[test]
+fn a_namespace_that_is_forgotten_and_wanted_again_before_the_answer_is_undone_and_done() {
+    let (mut world, _) = World::joined();
+    let old = world.connect("/other");
+    world.forget(old);
+    let new = world.connect("/other");
+    assert_eq!(world.sent(), ["40/other,"]);
+    world.receive("40/other,{\"sid\":\"x\"}");
+    assert_eq!(world.sent(), ["41/other,"]);
+    world.advance(PAUSE);
+    assert_eq!(world.sent(), ["40/other,"]);
+    world.receive("40/other,{\"sid\":\"y\"}");
+    assert_eq!(world.log(), ["/other: connect y"]);
+    assert_eq!(world.namespace(new).phase, Phase::Joined);
+}
+
+#[test]
+fn a_new_namespace_inherits_nothing_of_the_forgotten_one() {
+    for pause in [Duration::ZERO, PAUSE] {
+        let (mut world, _) = World::joined();
+        let old = world.client.namespace_id("/other");
+        world.client.set_auth(old, Auth::Fixed(payload("{\"token\":1}")), world.now);
+        world.client.set_retries(old, Some(3));
+        world.run(|client, _| client.observe_outgoing(old, true));
+        world.join("/other");
+        world.forget(old);
+        world.advance(pause);
+        world.sent();
+        let new = world.connect("/other");
+        world.advance(PAUSE);
+        assert_eq!(world.sent(), ["40/other,"]);
+        world.receive("40/other,{\"sid\":\"x\"}");
+        world.log();
+        world.emit(new, "[\"a\"]").unwrap();
+        assert_eq!(world.sent(), ["42/other,[\"a\"]"]);
+        assert_eq!(world.log(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_late_answer_to_a_namespace_that_is_gone_is_no_answer_to_its_successor() {
+    for pause in [Duration::ZERO, PAUSE] {
+        let (mut world, _) = World::joined();
+        let old = world.join("/other");
+        world.emit_with_ack(old, "[\"a\"]", 1, None).unwrap();
+        world.forget(old);
+        world.advance(pause);
+        let new = world.connect("/other");
+        world.advance(PAUSE);
+        world.receive("40/other,{\"sid\":\"x\"}");
+        world.sent();
+        world.emit_with_ack(new, "[\"b\"]", 2, None).unwrap();
+        assert_eq!(world.sent(), ["42/other,1[\"b\"]"]);
+        world.log();
+        world.receive("43/other,0[\"of a\"]");
+        assert_eq!(world.log(), Vec::<String>::new());
+        world.receive("43/other,1[\"of b\"]");
+        assert_eq!(world.log(), ["ack 2: [\"of b\"]"]);
+    }
+}
+
+#[test]
+fn calls_for_a_namespace_that_is_gone_do_nothing() {
+    type Call = fn(&mut World, NamespaceId);
+    let calls: [Call; 12] = [
+        |world, id| world.connect_id(id),
+        |world, id| world.disconnect(id),
+        |world, id| world.forget(id),
+        |world, id| world.client.set_auth(id, Auth::Ask, world.now),
+        |world, id| world.run(|client, now| client.auth(id, 0, Ok(payload("{}")), now)),
+        |world, id| world.run(|client, _| client.set_retries(id, Some(1))),
+        |world, id| world.run(|client, _| client.observe_outgoing(id, true)),
+        |world, id| assert_eq!(world.run(|client, _| client.clear_send_buffer(id)), 0),
+        |world, id| assert_eq!(world.run(|client, _| client.clear_receive_buffer(id)), 0),
+        |world, id| {
+            let error = Error::new(ErrorKind::Disconnected, "");
+            world.run(|client, _| client.fail_all_acks(id, &error));
+        },
+        |world, id| {
+            let error = world.emit(id, "[]").unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Disconnected);
+        },
+        |world, id| {
+            let reply = world.run(|client, now| client.reply(id, 0, 1, payload("[]"), now));
+            assert!(matches!(reply, Err(Refused::Error(error)) if error.is_disconnected()));
+        },
+    ];
+    // Gone, or with its membership still to be undone; alone, or with a successor.
+    for (pause, has_successor) in [(false, false), (false, true), (true, false), (true, true)] {
+        for (number, call) in calls.into_iter().enumerate() {
+            let (mut world, old) = forgotten();
+            if pause {
+                world.advance(PAUSE);
+            }
+            let new = has_successor.then(|| {
+                world.connect("/other");
+                world.advance(PAUSE);
+                world.receive("40/other,{\"sid\":\"x\"}");
+                world.client.namespace_id("/other")
+            });
+            world.sent();
+            world.log();
+            call(&mut world, old);
+            assert_eq!(world.sent(), Vec::<String>::new(), "{number}");
+            assert_eq!(world.log(), Vec::<String>::new(), "{number}");
+            assert!(!world.client.is_connecting(old), "{number}");
+            assert_eq!(world.namespace(old).phase, Phase::Idle, "{number}");
+            if let Some(new) = new {
+                assert_eq!(world.namespace(new).phase, Phase::Joined, "{number}");
+            }
+            world.advance(PAUSE);
+            assert_eq!(world.client.count_namespaces(), 1 + usize::from(has_successor));
+            assert_eq!(world.alive(), [LinkId(1)], "{number}");
+        }
+    }
+}
+
+#[test]
+fn many_namespaces_take_no_time_that_grows_with_their_square() {
+    const MANY: usize = 20_000;
+    let (mut world, root) = World::joined();
+    let begin = Instant::now();
+    let run = |world: &mut World, number: usize| {
+        let id = world.client.namespace_id(&format!("/{number}"));
+        world.client.connect(id, world.now);
+        id
+    };
+    for number in 0..MANY {
+        let id = run(&mut world, number);
+        world.client.forget(id, world.now);
+    }
+    world.settle();
+    world.receive("2");
+    world.advance(Duration::from_secs(20));
+    assert_eq!(world.client.count_namespaces(), 1);
+    for number in 0..MANY {
+        run(&mut world, number);
+    }
+    world.settle();
+    world.emit(root, "[]").unwrap();
+    world.run(Client::shut_down);
+    world.assert_at_rest();
+    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
+}
