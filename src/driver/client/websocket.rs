@@ -7,14 +7,18 @@ use super::{Action, Driver};
 use crate::core::engine::Loss;
 use crate::core::ids::LinkId;
 use crate::error::Result;
-use crate::net::websocket::{Interest, Received};
-use crate::net::{Attempt, Request, Waker, WebSocket};
+use crate::net::websocket::Received;
+use crate::net::{Attempt, Interest, Ready, Request, Waker, WebSocket};
 use crate::proto::dialect::detector::Greeting;
 use crate::proto::dialect::{Dialect, Frame};
 use crate::proto::packet::Packet;
+use crate::sync::lock::log_later;
 
 /// How much is read before it is handed on, in bytes.
 const BATCH: usize = 64 * 1024;
+
+/// What a control frame counts for in a batch: as much as it can carry, in bytes.
+const CONTROL: usize = 125;
 
 /// Opens the WebSocket and serves it to its end.
 // Apart from polling, which takes more stack.
@@ -22,8 +26,8 @@ const BATCH: usize = 64 * 1024;
 pub(super) fn run(driver: &Arc<Driver>, link: LinkId, request: &Request, attempt: &Arc<Attempt>) {
     let loss = match driver.net.websocket(request, attempt) {
         Ok(socket) => match serve(driver, link, socket, attempt.waker()) {
-            Ok(End::Finished | End::Stopped) => return,
-            Ok(End::Lost(loss)) => loss,
+            Ok(Ending::Finished | Ending::Stopped) => return,
+            Ok(Ending::Lost(loss)) => loss,
             Err(error) => Loss::Failed(error),
         },
         Err(error) => Loss::Failed(error),
@@ -31,21 +35,26 @@ pub(super) fn run(driver: &Arc<Driver>, link: LinkId, request: &Request, attempt
     driver.lose(link, loss);
 }
 
-fn serve(driver: &Arc<Driver>, link: LinkId, socket: WebSocket, waker: &Arc<Waker>) -> Result<End> {
+fn serve(
+    driver: &Arc<Driver>,
+    link: LinkId,
+    socket: WebSocket,
+    waker: &Arc<Waker>,
+) -> Result<Ending> {
     let wire = SharedWire::new(Wire::new(link, socket, driver.address().force_base64));
     driver.run_with(|monitor, now| {
         monitor.share(link, wire.clone());
         monitor.core.connected(link, now);
     });
     let language = Language::of(driver, link);
-    let pump = Pump { driver, link, waker, language, unread: true, ended: false };
-    let end = pump.run(&wire);
+    let pump = Pump { driver, link, waker, language, unread: true, hung_up: false };
+    let ending = pump.run(&wire);
     // From here on nobody else writes.
     let wire = wire.take();
-    if let (Ok(End::Finished), Some(wire)) = (&end, wire) {
+    if let (Ok(Ending::Finished), Some(wire)) = (&ending, wire) {
         wire.close();
     }
-    end
+    ending
 }
 
 struct Pump<'a> {
@@ -53,10 +62,10 @@ struct Pump<'a> {
     link: LinkId,
     waker: &'a Arc<Waker>,
     language: Language,
-    /// There may be something that can be read without waiting for the socket.
+    /// There may be something to read: in the WebSocket's buffer, or since poll(2) said so.
     unread: bool,
-    /// The connection has ended, which is to be read even if nobody wants more.
-    ended: bool,
+    /// poll(2) said that the connection has ended, and nothing was read since.
+    hung_up: bool,
 }
 
 /// What the session is written in.
@@ -77,7 +86,7 @@ impl Language {
 }
 
 /// How the service ended.
-enum End {
+enum Ending {
     /// As the state machines wanted it, with a goodbye.
     Finished,
     /// As the state machines wanted it.
@@ -87,8 +96,8 @@ enum End {
 }
 
 /// What reading has come to.
-enum Reading {
-    /// Nothing was read, since nothing has come or the receive buffer is full.
+enum ReadOutcome {
+    /// Nothing was read, since nothing has come or the consumers are behind.
     Paused,
     /// There is more.
     More,
@@ -99,88 +108,98 @@ enum Reading {
 }
 
 /// What is next.
-enum Step {
+enum Next {
     /// Another turn.
-    Again,
-    /// To wait for the socket.
-    Wait { interest: Interest, may_read: bool, full: bool },
+    Turn,
+    /// To wait.
+    Wait(Interest),
     /// Nothing.
-    End(End),
+    End(Ending),
 }
 
 impl Pump<'_> {
-    fn run(mut self, wire: &SharedWire) -> Result<End> {
+    fn run(mut self, wire: &SharedWire) -> Result<Ending> {
         loop {
             // In between, others may write.
             let mut actions = Vec::new();
-            let step = wire.with(|wire| self.turn(wire, &mut actions));
+            let next = wire.with(|wire| self.turn(wire, &mut actions));
             self.driver.act(actions);
-            match step {
-                None => return Ok(End::Stopped),
+            match next {
+                None => return Ok(Ending::Stopped),
                 Some(Err(error)) => return Err(error),
-                Some(Ok(Step::End(end))) => return Ok(end),
-                Some(Ok(Step::Again)) => {}
-                Some(Ok(Step::Wait { interest, may_read, full })) => {
-                    let ready = interest.wait(self.waker)?;
-                    // Ready for what was not asked for: the connection has ended.
-                    self.ended = ready && !may_read && !full;
-                    // While the consumers are behind, what was read too far ahead stays where it is.
-                    self.unread |= ready && may_read || self.ended;
-                }
+                Some(Ok(Next::End(ending))) => return Ok(ending),
+                Some(Ok(Next::Turn)) => {}
+                Some(Ok(Next::Wait(interest))) => self.note(interest.wait(self.waker)?),
             }
         }
     }
 
+    /// Takes note of what poll(2) said.
+    ///
+    /// A connection that has ended is read to its end, which tells how it came; but no further than
+    /// the consumers allow. While they are behind, what the peer sent before stays where it is, and
+    /// a wake-up comes when there is room. Until then the socket is not polled any more, because
+    /// that would return at once for ever.
+    fn note(&mut self, ready: Ready) {
+        self.unread |= ready.readable || ready.hung_up;
+        if ready.hung_up && !self.hung_up {
+            self.hung_up = true;
+            log_later!(Debug, "the connection has ended; what came before is read first");
+        }
+    }
+
     /// Reads, hands in, and writes.
-    fn turn(&mut self, wire: &mut Wire, actions: &mut Vec<Action>) -> Result<Step> {
+    fn turn(&mut self, wire: &mut Wire, actions: &mut Vec<Action>) -> Result<Next> {
         let mut packets = Vec::new();
-        let may_read = self.ended || !self.driver.inbox.must_wait(self.waker);
-        let reading =
-            if self.unread && may_read { self.read(wire, &mut packets) } else { Reading::Paused };
+        let may_read = !self.driver.inbox.must_wait(self.waker);
+        let read = if self.unread && may_read {
+            self.read(wire, &mut packets)
+        } else {
+            ReadOutcome::Paused
+        };
         let work = wire.exchange(self.driver, packets, actions);
-        if let Reading::Over(loss) = reading {
-            return Ok(Step::End(End::Lost(loss)));
+        if let ReadOutcome::Over(loss) = read {
+            return Ok(Next::End(Ending::Lost(loss)));
         }
         let turn = wire.write(self.driver, work)?;
-        match turn {
-            Turn::Finish => return Ok(Step::End(End::Finished)),
-            Turn::Stop => return Ok(Step::End(End::Stopped)),
-            Turn::Written | Turn::Wait => {}
-        }
-        match reading {
-            Reading::More => return Ok(Step::Again),
-            Reading::Done => self.unread = false,
-            Reading::Paused | Reading::Over(_) => {}
+        match read {
+            // Reading would have told of an end: if poll(2) spoke of an error, it has passed.
+            ReadOutcome::Done => (self.unread, self.hung_up) = (false, false),
+            ReadOutcome::More | ReadOutcome::Paused | ReadOutcome::Over(_) => {}
         }
         Ok(match turn {
-            // There may be more to write.
-            Turn::Written => Step::Again,
-            _ => Step::Wait { interest: wire.rest(may_read)?, may_read, full: wire.is_full() },
+            Turn::Finish => Next::End(Ending::Finished),
+            Turn::Stop => Next::End(Ending::Stopped),
+            Turn::Written => Next::Turn,
+            Turn::Idle | Turn::Full if matches!(read, ReadOutcome::More) => Next::Turn,
+            Turn::Idle | Turn::Full => Next::Wait(wire.rest(may_read, !self.hung_up)),
         })
     }
 
     /// Reads packets, until there are none or enough.
-    fn read(&mut self, wire: &mut Wire, packets: &mut Vec<Packet>) -> Reading {
+    fn read(&mut self, wire: &mut Wire, packets: &mut Vec<Packet>) -> ReadOutcome {
         let mut size = 0;
         while size < BATCH {
             match wire.socket.read() {
                 Ok(Received::Frame(frame)) => {
                     size += frame.len();
                     if let Err(error) = self.decode(wire, frame, packets) {
-                        return Reading::Over(Loss::Failed(error));
+                        return ReadOutcome::Over(Loss::Failed(error));
                     }
                 }
                 Ok(Received::Nothing) => {
                     return match self.note_silence(wire, packets) {
-                        Ok(()) => Reading::Done,
-                        Err(error) => Reading::Over(Loss::Failed(error)),
+                        Ok(()) => ReadOutcome::Done,
+                        Err(error) => ReadOutcome::Over(Loss::Failed(error)),
                     };
                 }
-                Ok(Received::Closed(words)) => return Reading::Over(Loss::Closed(words)),
-                Err(error) => return Reading::Over(Loss::Failed(error)),
+                // A flood of them must not hold up what was read before it.
+                Ok(Received::Control) => size += CONTROL,
+                Ok(Received::Closed(words)) => return ReadOutcome::Over(Loss::Closed(words)),
+                Err(error) => return ReadOutcome::Over(Loss::Failed(error)),
             }
         }
-        Reading::More
+        ReadOutcome::More
     }
 
     fn decode(&mut self, wire: &mut Wire, frame: Frame, packets: &mut Vec<Packet>) -> Result<()> {
@@ -236,3 +255,6 @@ impl Pump<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
