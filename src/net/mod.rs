@@ -12,6 +12,7 @@ mod eventfd;
 mod headers;
 #[cfg(feature = "polling")]
 pub(crate) mod http;
+mod interest;
 mod network;
 mod nonblocking;
 mod proxy;
@@ -29,6 +30,7 @@ pub(crate) use self::attempt::Attempt;
 pub(crate) use self::headers::check_header;
 #[cfg(feature = "polling")]
 pub(crate) use self::http::Http;
+pub(crate) use self::interest::{Interest, Ready};
 pub(crate) use self::network::{Net, NetOptions};
 pub(crate) use self::request::Request;
 pub(crate) use self::waker::Waker;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rustix::event::PollFlags;
 
 use super::attempt::Attempt;
-use super::nonblocking::{retry, would_block, write_all_that_fits};
+use super::nonblocking::{retry, write_all_that_fits};
 #[cfg(feature = "native-tls")]
 use super::tls::native::NativeStream;
 #[cfg(feature = "rustls")]
@@ -23,7 +23,6 @@ use crate::error::Result;
 pub(super) struct Stream {
     layer: Layer,
     attempt: Arc<Attempt>,
-    full: bool,
 }
 
 /// What lies between the caller's bytes and the socket.
@@ -55,7 +54,7 @@ impl Stream {
     }
 
     fn new(layer: Layer, attempt: &Arc<Attempt>) -> Self {
-        Self { layer, attempt: Arc::clone(attempt), full: false }
+        Self { layer, attempt: Arc::clone(attempt) }
     }
 
     /// Whose cancellation ends the waits.
@@ -63,9 +62,24 @@ impl Stream {
         &self.attempt
     }
 
-    /// Blocks until what last would have blocked can go on.
-    pub(super) fn wait(&self) -> Result<()> {
-        self.attempt.wait_for_io(self.as_fd(), self.flags(!self.full, false))
+    /// Blocks until a read or a write that would have blocked can go on, as is wanted; a
+    /// cancellation, and the end of the stage's limit, is an error.
+    pub(super) fn wait(&self, wanted: PollFlags) -> Result<()> {
+        let mut flags = wanted;
+        flags.set(PollFlags::OUT, wanted.contains(PollFlags::OUT) || self.wants_write());
+        self.attempt.wait_for_io(self.as_fd(), flags)
+    }
+
+    /// Whether TLS holds bytes that the socket has not taken. The next read or flush sends them.
+    pub(super) fn wants_write(&self) -> bool {
+        match &self.layer {
+            Layer::Plain(_) => false,
+            #[cfg(feature = "rustls")]
+            Layer::Rustls(stream) => stream.wants_write(),
+            // The library keeps nothing: what did not fit is written again by its caller.
+            #[cfg(feature = "native-tls")]
+            Layer::Native(_) => false,
+        }
     }
 
     /// The socket itself, to wait for while somebody else has the stream.
@@ -77,19 +91,6 @@ impl Stream {
             #[cfg(feature = "native-tls")]
             Layer::Native(stream) => stream.socket(),
         }
-    }
-
-    /// Whether the last write found the socket full.
-    pub(super) fn is_full(&self) -> bool {
-        self.full
-    }
-
-    /// What to ask poll(2) for: what the caller wants, and room for what a read had to send.
-    pub(super) fn flags(&self, read: bool, write: bool) -> PollFlags {
-        let mut flags = PollFlags::empty();
-        flags.set(PollFlags::IN, read);
-        flags.set(PollFlags::OUT, write || self.full);
-        flags
     }
 
     /// Whether an end of this stream is known to be the peer's own. The platform's library does not
@@ -156,26 +157,22 @@ impl Read for Stream {
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.check()?;
-        let result = match &mut self.layer {
+        match &mut self.layer {
             Layer::Plain(socket) => write_all_that_fits(&mut &**socket, bytes),
             #[cfg(feature = "rustls")]
             Layer::Rustls(stream) => stream.write(bytes),
             #[cfg(feature = "native-tls")]
             Layer::Native(stream) => stream.write(bytes),
-        };
-        self.full = would_block(&result);
-        result
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let result = match &mut self.layer {
+        match &mut self.layer {
             Layer::Plain(socket) => (&**socket).flush(),
             #[cfg(feature = "rustls")]
             Layer::Rustls(stream) => stream.flush(),
             #[cfg(feature = "native-tls")]
             Layer::Native(stream) => stream.flush(),
-        };
-        self.full = would_block(&result);
-        result
+        }
     }
 }

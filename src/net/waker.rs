@@ -63,20 +63,21 @@ impl Waker {
         self.wake.lower();
     }
 
-    /// Blocks until `fd` is ready, or a wake-up, which this takes; a cancellation is an error.
-    /// Tells whether it was `fd`.
-    pub(super) fn wait_for_io_or_wake(&self, fd: BorrowedFd<'_>, flags: PollFlags) -> Result<bool> {
-        let mut fds = [
-            PollFd::from_borrowed_fd(fd, flags),
-            PollFd::new(&self.wake, PollFlags::IN),
-            self.polled(),
-        ];
+    /// Blocks until a descriptor is ready, or a wake-up, which this takes; a cancellation is an
+    /// error. Gives what poll(2) says of the descriptor: nothing, where it was a wake-up.
+    pub(super) fn wait_with(&self, fd: Option<(BorrowedFd<'_>, PollFlags)>) -> Result<PollFlags> {
+        let asked = match fd {
+            Some((fd, flags)) => PollFd::from_borrowed_fd(fd, flags),
+            // In the place of a third one: the same again.
+            None => self.polled(),
+        };
+        let mut fds = [PollFd::new(&self.wake, PollFlags::IN), self.polled(), asked];
         poll_uninterrupted(&mut fds)?;
-        if !fds[1].revents().is_empty() {
+        if !fds[0].revents().is_empty() {
             self.wake.lower();
         }
-        let ready = !fds[0].revents().is_empty();
-        self.check().map(|()| ready)
+        self.check()?;
+        Ok(fds[2].revents())
     }
 
     /// Blocks until `fd` is ready, and leaves wake-ups alone; a cancellation is an error. `false`:

@@ -37,7 +37,9 @@ pub(super) struct Inlet<'a> {
     pub(super) link: LinkId,
     pub(super) packets: &'a mut VecDeque<Packet>,
     pub(super) reader: &'a Arc<Waker>,
-    /// The peer has ended the connection: what it said last waits for nobody.
+    /// The peer has ended the connection, and what it said before is still being read.
+    pub(super) has_ended: bool,
+    /// Nothing follows: what the peer said last waits for nobody.
     pub(super) is_last: bool,
 }
 
@@ -100,13 +102,13 @@ impl Driver {
         if !monitor.core.engine().is_some_and(|engine| engine.owns(inlet.link)) {
             return true;
         }
-        if inlet.is_last || self.find_hold(monitor, now).is_none() {
+        if inlet.is_last || self.find_hold(monitor, inlet.has_ended, now).is_none() {
             monitor.go_on();
             return true;
         }
         self.intake.hold(inlet.reader);
         // A consumer may have made room before it could see that the reader holds still.
-        let Some(hold) = self.find_hold(monitor, now) else {
+        let Some(hold) = self.find_hold(monitor, inlet.has_ended, now) else {
             self.intake.gate.release();
             monitor.go_on();
             return true;
@@ -116,7 +118,7 @@ impl Driver {
     }
 
     /// Why the reader should hold still.
-    fn find_hold(&self, monitor: &mut Monitor, now: Timestamp) -> Option<Hold> {
+    fn find_hold(&self, monitor: &mut Monitor, has_ended: bool, now: Timestamp) -> Option<Hold> {
         let dispatcher = &monitor.dispatcher;
         let full =
             |consumer: &mut Consumer| consumer.look(dispatcher, Account::pushes_back) == Some(true);
@@ -126,7 +128,7 @@ impl Driver {
             return None;
         }
         let is_awaited = monitor.core.awaits(now);
-        if !is_awaited && !self.intake.gate.is_awaited() {
+        if !is_awaited && !has_ended && !self.intake.gate.is_awaited() {
             return Some(Hold::UntilAwaited);
         }
         if self.intake.gate.has_reserve() {

@@ -9,11 +9,12 @@ use super::{Action, Driver};
 use crate::core::engine::Loss;
 use crate::core::ids::LinkId;
 use crate::error::Result;
-use crate::net::websocket::{Interest, Received};
-use crate::net::{Attempt, Request, Waker, WebSocket};
+use crate::net::websocket::Received;
+use crate::net::{Attempt, Interest, Ready, Request, Waker, WebSocket};
 use crate::proto::dialect::detector::Greeting;
 use crate::proto::dialect::{Dialect, Frame};
 use crate::proto::packet::Packet;
+use crate::sync::logging::log_later;
 
 /// How much is read before it is handed on, in bytes.
 const BATCH: usize = 64 * 1024;
@@ -21,14 +22,17 @@ const BATCH: usize = 64 * 1024;
 /// How many packets are read before they are handed on.
 const BATCH_PACKETS: usize = 1024;
 
+/// What a control frame counts for in a batch: as much as it can carry, in bytes.
+const CONTROL: usize = 125;
+
 /// Opens the WebSocket and serves it to its end.
 // Apart from polling, which takes more stack.
 #[inline(never)]
 pub(super) fn run(driver: &Arc<Driver>, link: LinkId, request: &Request, attempt: &Arc<Attempt>) {
     let loss = match driver.net.websocket(request, attempt) {
         Ok(socket) => match serve(driver, link, socket, attempt.waker()) {
-            Ok(End::Finished | End::Stopped) => return,
-            Ok(End::Lost(loss)) => loss,
+            Ok(Ending::Finished | Ending::Stopped) => return,
+            Ok(Ending::Lost(loss)) => loss,
             Err(error) => Loss::Failed(error),
         },
         Err(error) => Loss::Failed(error),
@@ -36,30 +40,26 @@ pub(super) fn run(driver: &Arc<Driver>, link: LinkId, request: &Request, attempt
     driver.lose(link, loss);
 }
 
-fn serve(driver: &Arc<Driver>, link: LinkId, socket: WebSocket, waker: &Arc<Waker>) -> Result<End> {
+fn serve(
+    driver: &Arc<Driver>,
+    link: LinkId,
+    socket: WebSocket,
+    waker: &Arc<Waker>,
+) -> Result<Ending> {
     let wire = SharedWire::new(Wire::new(link, socket, driver.address().force_base64));
     driver.run_with(|monitor, now| {
         monitor.share(link, wire.clone());
         monitor.core.connected(link, now);
     });
     let language = Language::of(driver, link);
-    let pump = Pump {
-        driver,
-        link,
-        waker,
-        language,
-        unread: true,
-        packets: VecDeque::new(),
-        loss: None,
-        ended: false,
-    };
-    let end = pump.run(&wire);
+    let pump = Pump::new(driver, link, waker, language);
+    let ending = pump.run(&wire);
     // From here on nobody else writes.
     let wire = wire.take();
-    if let (Ok(End::Finished), Some(wire)) = (&end, wire) {
+    if let (Ok(Ending::Finished), Some(wire)) = (&ending, wire) {
         wire.close();
     }
-    end
+    ending
 }
 
 struct Pump<'a> {
@@ -67,14 +67,14 @@ struct Pump<'a> {
     link: LinkId,
     waker: &'a Arc<Waker>,
     language: Language,
-    /// There may be something that can be read without waiting for the socket.
+    /// There may be something to read: in the WebSocket's buffer, or since poll(2) said so.
     unread: bool,
     /// What was read and not yet handed in.
     packets: VecDeque<Packet>,
     /// How the connection has ended, behind the packets.
     loss: Option<Loss>,
-    /// The connection has ended, which is to be read even if nobody wants more.
-    ended: bool,
+    /// poll(2) said that the connection has ended, and nothing was read since.
+    hung_up: bool,
 }
 
 /// What the session is written in.
@@ -95,7 +95,7 @@ impl Language {
 }
 
 /// How the service ended.
-enum End {
+enum Ending {
     /// As the state machines wanted it, with a goodbye.
     Finished,
     /// As the state machines wanted it.
@@ -105,8 +105,8 @@ enum End {
 }
 
 /// What reading has come to.
-enum Reading {
-    /// Nothing was read, since nothing has come or the receive buffer is full.
+enum ReadOutcome {
+    /// Nothing was read, since nothing has come or the consumers are behind.
     Paused,
     /// There is more.
     More,
@@ -117,101 +117,143 @@ enum Reading {
 }
 
 /// What is next.
-enum Step {
+enum Next {
     /// Another turn.
-    Again,
-    /// To wait for the socket.
-    Wait { interest: Interest, may_read: bool, full: bool },
+    Turn,
+    /// To wait.
+    Wait(Interest),
     /// Nothing.
-    End(End),
+    End(Ending),
 }
 
-impl Pump<'_> {
-    fn run(mut self, wire: &SharedWire) -> Result<End> {
+impl<'a> Pump<'a> {
+    fn new(driver: &'a Driver, link: LinkId, waker: &'a Arc<Waker>, language: Language) -> Self {
+        Self {
+            driver,
+            link,
+            waker,
+            language,
+            unread: true,
+            packets: VecDeque::new(),
+            loss: None,
+            hung_up: false,
+        }
+    }
+
+    fn run(mut self, wire: &SharedWire) -> Result<Ending> {
         loop {
             // In between, others may write.
             let mut actions = Vec::new();
-            let step = wire.with(|wire| self.turn(wire, &mut actions));
+            let next = wire.with(|wire| self.turn(wire, &mut actions));
             self.driver.act(actions);
-            match step {
-                None => return Ok(End::Stopped),
-                Some(Err(error)) => return Err(error),
-                Some(Ok(Step::End(end))) => return Ok(end),
-                Some(Ok(Step::Again)) => {}
-                Some(Ok(Step::Wait { interest, may_read, full })) => {
-                    let ready = interest.wait(self.waker)?;
-                    // Ready for what was not asked for: the connection has ended.
-                    self.ended = ready && !may_read && !full;
-                    // While the consumers are behind, what was read too far ahead stays where it is.
-                    self.unread |= ready && may_read || self.ended;
+            match next {
+                None => return Ok(Ending::Stopped),
+                Some(Err(error)) => {
+                    self.hand_in_rest();
+                    return Err(error);
                 }
+                Some(Ok(Next::End(ending))) => return Ok(ending),
+                Some(Ok(Next::Turn)) => {}
+                Some(Ok(Next::Wait(interest))) => self.note(interest.wait(self.waker)?),
             }
+        }
+    }
+
+    /// What was read before the connection failed waits for nobody.
+    fn hand_in_rest(&mut self) {
+        let driver = self.driver;
+        let mut actions = Vec::new();
+        let mut inlet = self.inlet(true);
+        driver.gather(&mut actions, |monitor, now, actions| {
+            driver.hand_in(monitor, &mut inlet, now, actions);
+        });
+        driver.act(actions);
+    }
+
+    fn inlet(&mut self, is_last: bool) -> Inlet<'_> {
+        Inlet {
+            link: self.link,
+            packets: &mut self.packets,
+            reader: self.waker,
+            has_ended: self.hung_up,
+            is_last,
+        }
+    }
+
+    /// Takes note of what poll(2) said.
+    ///
+    /// A connection that has ended is read to its end, which tells how it came, though consumers are
+    /// behind: what the peer sent before goes into the reserve. Where that is used up, it stays where
+    /// it is, and a wake-up comes when there is room. Until then the socket is not polled any more, because
+    /// that would return at once for ever.
+    fn note(&mut self, ready: Ready) {
+        self.unread |= ready.readable || ready.hung_up;
+        if ready.hung_up && !self.hung_up {
+            self.hung_up = true;
+            log_later!(Debug, "the connection has ended; what came before is read first");
         }
     }
 
     /// Reads, hands in, and writes.
-    fn turn(&mut self, wire: &mut Wire, actions: &mut Vec<Action>) -> Result<Step> {
-        let reading =
-            if self.unread && self.packets.is_empty() { self.read(wire) } else { Reading::Paused };
-        let reading = match reading {
-            Reading::Over(loss) => {
+    fn turn(&mut self, wire: &mut Wire, actions: &mut Vec<Action>) -> Result<Next> {
+        let read = if self.unread && self.packets.is_empty() {
+            self.read(wire)
+        } else {
+            ReadOutcome::Paused
+        };
+        let read = match read {
+            ReadOutcome::Over(loss) => {
                 self.loss = Some(loss);
-                Reading::Paused
+                ReadOutcome::Paused
             }
-            reading => reading,
+            read => read,
         };
-        let mut inlet = Inlet {
-            link: self.link,
-            packets: &mut self.packets,
-            reader: self.waker,
-            is_last: self.loss.is_some(),
-        };
-        let work = wire.exchange(self.driver, Some(&mut inlet), actions);
+        let driver = self.driver;
+        let work = wire.exchange(driver, Some(&mut self.inlet(self.loss.is_some())), actions);
         if let Some(loss) = self.loss.take() {
-            return Ok(Step::End(End::Lost(loss)));
+            return Ok(Next::End(Ending::Lost(loss)));
         }
         let may_read = self.packets.is_empty();
         let turn = wire.write(self.driver, work)?;
-        match turn {
-            Turn::Finish => return Ok(Step::End(End::Finished)),
-            Turn::Stop => return Ok(Step::End(End::Stopped)),
-            Turn::Written | Turn::Wait => {}
-        }
-        match reading {
-            // Unless the reader has to hold still: then it is woken.
-            Reading::More if may_read => return Ok(Step::Again),
-            Reading::Done => self.unread = false,
-            Reading::More | Reading::Paused | Reading::Over(_) => {}
+        match read {
+            // Reading would have told of an end: if poll(2) spoke of an error, it has passed.
+            ReadOutcome::Done => (self.unread, self.hung_up) = (false, false),
+            ReadOutcome::More | ReadOutcome::Paused | ReadOutcome::Over(_) => {}
         }
         Ok(match turn {
-            // There may be more to write.
-            Turn::Written => Step::Again,
-            _ => Step::Wait { interest: wire.rest(may_read)?, may_read, full: wire.is_full() },
+            Turn::Finish => Next::End(Ending::Finished),
+            Turn::Stop => Next::End(Ending::Stopped),
+            Turn::Written => Next::Turn,
+            // Unless the reader has to hold still: then it is woken.
+            Turn::Idle | Turn::Full if may_read && matches!(read, ReadOutcome::More) => Next::Turn,
+            Turn::Idle | Turn::Full => Next::Wait(wire.rest(may_read, !self.hung_up)),
         })
     }
 
     /// Reads packets, until there are none or enough.
-    fn read(&mut self, wire: &mut Wire) -> Reading {
+    fn read(&mut self, wire: &mut Wire) -> ReadOutcome {
         let mut size = 0;
         while size < BATCH && self.packets.len() < BATCH_PACKETS {
             match wire.socket.read() {
                 Ok(Received::Frame(frame)) => {
                     size += frame.len();
                     if let Err(error) = self.decode(wire, frame) {
-                        return Reading::Over(Loss::Failed(error));
+                        return ReadOutcome::Over(Loss::Failed(error));
                     }
                 }
                 Ok(Received::Nothing) => {
                     return match self.note_silence(wire) {
-                        Ok(()) => Reading::Done,
-                        Err(error) => Reading::Over(Loss::Failed(error)),
+                        Ok(()) => ReadOutcome::Done,
+                        Err(error) => ReadOutcome::Over(Loss::Failed(error)),
                     };
                 }
-                Ok(Received::Closed(words)) => return Reading::Over(Loss::Closed(words)),
-                Err(error) => return Reading::Over(Loss::Failed(error)),
+                // A flood of them must not hold up what was read before it.
+                Ok(Received::Control) => size += CONTROL,
+                Ok(Received::Closed(words)) => return ReadOutcome::Over(Loss::Closed(words)),
+                Err(error) => return ReadOutcome::Over(Loss::Failed(error)),
             }
         }
-        Reading::More
+        ReadOutcome::More
     }
 
     fn decode(&mut self, wire: &mut Wire, frame: Frame) -> Result<()> {
@@ -262,3 +304,6 @@ impl Pump<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,33 @@
 //! While the thread sleeps, whoever has something to write writes it: on a quiet connection that
 //! saves waking the thread, which costs more than the write itself. What comes in quick succession is
 //! left to the thread, since that writes many messages in one system call.
+//!
+//! # Locks
+//!
+//! The lock of the wire comes before the lock of the monitor: [`Wire::exchange`] takes the second
+//! while the first is held. Who holds the monitor's never takes the wire's: [`Link::rouse`] only
+//! leaves an [`Action::Write`], which is done when the monitor is released. The thread waits for the
+//! wire's lock; others only try it, and wake the thread where they fail. Under it nothing blocks.
+//!
+//! # No wake-up is lost
+//!
+//! Something is queued for a thread that sleeps, or is about to. Why does it always come to write?
+//!
+//! 1. The thread looks at the queue and, where there is nothing, notes that it sleeps: both in
+//!    [`Wire::exchange`], under one hold of the monitor. Who queues does so and takes that note away
+//!    under one hold of the monitor too. So what is queued was either seen by the thread, or found
+//!    its note and became an action.
+//! 2. An action ends in a write, or in a wake-up where the lock was taken, the socket was full, or
+//!    there was too much for [`MAX_TURNS`]. A write by a caller looks at the queue and notes the
+//!    sleep in the same way, for the thread.
+//! 3. A wake-up is an eventfd, and stays until it is taken. Between the thread's note and its
+//!    poll(2) it is not taken: the poll then returns at once. It is taken by the wait that it ends,
+//!    and *after* that the thread looks at the queue. So a wake-up that comes later ends the next
+//!    wait, at worst for nothing.
+//! 4. What the thread waits for was decided under the wire's lock, before others may write. A caller
+//!    that leaves bytes unsent wakes the thread, which then waits for room as well.
+//!
+//! [`Link::rouse`]: super::link::Link::rouse
 
 use std::sync::{Arc, Mutex};
 
@@ -12,8 +39,7 @@ use super::{Action, Driver};
 use crate::core::engine::Work;
 use crate::core::ids::LinkId;
 use crate::error::Result;
-use crate::net::websocket::Interest;
-use crate::net::{Waker, WebSocket};
+use crate::net::{Interest, Waker, WebSocket};
 use crate::sync::lock::{lock, try_lock};
 
 /// How often a caller looks for more to write before it leaves the rest to the thread.
@@ -26,10 +52,9 @@ pub(super) struct Wire {
     pub(super) socket: WebSocket,
     /// Binary travels as text.
     base64: bool,
-    /// Something was handed to the WebSocket and may not be out.
-    unflushed: bool,
-    /// All that was taken is out, which the state machines have yet to be told.
-    written: bool,
+    /// Packets were handed to the WebSocket, and the state machines are yet to be told that they
+    /// are written.
+    unreported: bool,
     /// How a caller's turn has ended the service, which the thread has to be told.
     over: Option<Result<Turn>>,
 }
@@ -37,10 +62,12 @@ pub(super) struct Wire {
 /// What a turn has come to.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Turn {
-    /// Something was written, and there may be more.
+    /// All packets are written, which the next exchange reports. There may be more.
     Written,
-    /// There is nothing to write, or the socket is full.
-    Wait,
+    /// There is nothing to write.
+    Idle,
+    /// There is something to write, and the socket is full.
+    Full,
     /// All is written, and the peer is to be told goodbye.
     Finish,
     /// The link is given up.
@@ -49,17 +76,19 @@ pub(super) enum Turn {
 
 impl Wire {
     pub(super) fn new(link: LinkId, socket: WebSocket, base64: bool) -> Self {
-        Self { link, socket, base64, unflushed: false, written: false, over: None }
+        Self { link, socket, base64, unreported: false, over: None }
     }
 
-    /// Hands in what was read, and takes what is to be written.
+    /// Hands in what was read, and takes what is to be written. Where there is nothing, the thread
+    /// counts as asleep from here on.
     pub(super) fn exchange(
         &mut self,
         driver: &Driver,
         inlet: Option<&mut Inlet<'_>>,
         actions: &mut Vec<Action>,
     ) -> Work {
-        let written = std::mem::take(&mut self.written);
+        let written = self.unreported && !self.socket.wants_write();
+        self.unreported &= !written;
         driver.gather(actions, |monitor, now, actions| {
             monitor.set_asleep(self.link, Side::Reader, false);
             if written {
@@ -88,42 +117,33 @@ impl Wire {
                     driver.show_sent(&packet);
                     self.socket.write(dialect.encode_frame(packet, self.base64))?;
                 }
-                self.unflushed = true;
+                self.unreported = true;
             }
             Work::Wait => {}
             Work::Finish => return Ok(Turn::Finish),
             Work::Stop => return Ok(Turn::Stop),
         }
-        if self.unflushed && self.socket.flush()? {
-            self.unflushed = false;
-            self.written = true;
-            return Ok(Turn::Written);
+        if self.socket.wants_write() && !self.socket.flush()? {
+            return Ok(Turn::Full);
         }
-        Ok(Turn::Wait)
+        Ok(if self.unreported { Turn::Written } else { Turn::Idle })
     }
 
     /// Makes the peer answer behind all that it has to say by itself.
     pub(super) fn ping(&mut self) -> Result<()> {
-        self.unflushed = true;
         self.socket.ping()
     }
 
-    /// What the thread has to wait for, now that there is nothing to do.
-    pub(super) fn rest(&mut self, read: bool) -> Result<Interest> {
-        if !self.unflushed {
-            self.socket.rest()?;
-        }
-        Ok(self.socket.interest(read, self.unflushed))
+    /// What the thread has to wait for, now that there is nothing to do: for room where something
+    /// is unsent; and as is wanted, for something to read and for a hang-up.
+    pub(super) fn rest(&mut self, read: bool, hang_up: bool) -> Interest {
+        self.socket.rest();
+        self.socket.interest(read, hang_up)
     }
 
     /// Says goodbye, and waits for the peer to do so.
     pub(super) fn close(self) {
         self.socket.close();
-    }
-
-    /// Whether the socket is full.
-    pub(super) fn is_full(&self) -> bool {
-        self.unflushed
     }
 
     /// One who emits writes. `false`: the thread has to go on.
@@ -132,7 +152,8 @@ impl Wire {
             let work = self.exchange(driver, None, actions);
             match self.write(driver, work) {
                 Ok(Turn::Written) => {}
-                Ok(Turn::Wait) => return !self.unflushed,
+                Ok(Turn::Idle) => return true,
+                Ok(Turn::Full) => return false,
                 over => {
                     self.over = Some(over);
                     return false;

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, Uri};
+use rustix::event::PollFlags;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
@@ -128,16 +129,17 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Repeats a call of the stream until it no longer would block.
+    /// Repeats a call of the stream until it no longer would block; `wanted` is what it waits for.
     fn blocking<T>(
         &mut self,
+        wanted: PollFlags,
         mut call: impl FnMut(&mut Stream, &mut LazyBuffers) -> io::Result<T>,
     ) -> Result<T, HttpError> {
         loop {
             match call(&mut self.stream, &mut self.buffers) {
                 Ok(value) => return Ok(value),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.stream.wait().map_err(|error| HttpError::Other(Box::new(error)))?;
+                    self.stream.wait(wanted).map_err(|error| HttpError::Other(Box::new(error)))?;
                 }
                 Err(error) => return Err(HttpError::Other(Box::new(lost(error)))),
             }
@@ -153,17 +155,19 @@ impl Transport for Connection {
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), HttpError> {
         let mut sent = 0;
         while sent < amount {
-            sent +=
-                self.blocking(|stream, buffers| stream.write(&buffers.output()[sent..amount]))?;
+            sent += self.blocking(PollFlags::OUT, |stream, buffers| {
+                stream.write(&buffers.output()[sent..amount])
+            })?;
         }
-        self.blocking(|stream, _| stream.flush())
+        self.blocking(PollFlags::OUT, |stream, _| stream.flush())
     }
 
     fn await_input(&mut self, _: NextTimeout) -> Result<bool, HttpError> {
         if self.buffers.input_append_buf().is_empty() {
             return Err(HttpError::LargeResponseHeader(BUFFER, BUFFER));
         }
-        let amount = self.blocking(|stream, buffers| stream.read(buffers.input_append_buf()))?;
+        let amount = self
+            .blocking(PollFlags::IN, |stream, buffers| stream.read(buffers.input_append_buf()))?;
         if amount == 0 && !self.stream.tells_truncation() {
             // Only a body without a length ends so, and this one may have been cut.
             let end = io::Error::from(io::ErrorKind::UnexpectedEof);

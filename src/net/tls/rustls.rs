@@ -29,8 +29,9 @@ pub(super) struct RustlsConnector {
 
 /// An encrypted connection.
 ///
-/// Reading never writes more than a protocol's answer, and writing never reads: what the one
-/// direction has buffered cannot hide from a poll(2) for the other.
+/// Reading writes nothing but what rustls itself has to say, such as an answer to a change of
+/// keys, and writing never reads. So all that was received is with the caller, or in the socket
+/// where poll(2) sees it, once a read would block.
 #[derive(Debug)]
 pub(in crate::net) struct RustlsStream {
     connection: ClientConnection,
@@ -112,13 +113,24 @@ impl RustlsStream {
     pub(in crate::net) fn socket(&self) -> &Arc<TcpStream> {
         &self.socket
     }
+
+    /// Whether there are encrypted bytes that the socket has not taken.
+    pub(in crate::net) fn wants_write(&self) -> bool {
+        self.connection.wants_write()
+    }
 }
 
 impl Read for RustlsStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.connection.reader().read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.pull()?,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    // What a former read had to say and the socket did not take, then what this one
+                    // has. What is left makes `wants_write` true.
+                    let _ = self.push();
+                    self.pull()?;
+                    let _ = self.push();
+                }
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                     // rustls's own text is a paragraph with a link.
                     let text = "the connection ended without the end of TLS";
@@ -126,9 +138,6 @@ impl Read for RustlsStream {
                 }
                 result => return result,
             }
-            // The answer to a change of keys; what the socket does not take goes with the next
-            // write.
-            let _ = self.push();
         }
     }
 }

@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use http::header::{HOST, USER_AGENT};
+use rustix::event::PollFlags;
 use tungstenite::Error as WsError;
 use tungstenite::error::{CapacityError, ProtocolError};
 use tungstenite::handshake::HandshakeError;
@@ -70,7 +71,7 @@ pub(super) fn shake_hands(
 ) -> Result<Vec<u8>> {
     let attempt = &Arc::clone(stream.attempt());
     let mut rest = Vec::new();
-    let answer = exchange(HeadReader { stream, rest: &mut rest, line_is_empty: false }, upgrade)?;
+    let answer = exchange(HeadReader::new(stream, &mut rest), upgrade)?;
     let error = match answer {
         Ok(response) => {
             note(response.headers());
@@ -101,7 +102,7 @@ fn exchange(
             Ok((_, response)) => return Ok(Ok(response)),
             Err(HandshakeError::Failure(error)) => return Ok(Err(error)),
             Err(HandshakeError::Interrupted(running)) => {
-                running.get_ref().get_ref().stream.wait()?;
+                running.get_ref().get_ref().wait()?;
                 running
             }
         };
@@ -113,9 +114,20 @@ struct HeadReader<'a> {
     stream: &'a mut Stream,
     rest: &'a mut Vec<u8>,
     line_is_empty: bool,
+    /// What to wait for when a call would block: tungstenite does not say which one did.
+    last: PollFlags,
 }
 
-impl HeadReader<'_> {
+impl<'a> HeadReader<'a> {
+    fn new(stream: &'a mut Stream, rest: &'a mut Vec<u8>) -> Self {
+        Self { stream, rest, line_is_empty: false, last: PollFlags::OUT }
+    }
+
+    /// Blocks until the last read or write can go on.
+    fn wait(&self) -> Result<()> {
+        self.stream.wait(self.last)
+    }
+
     /// Looks for the empty line.
     fn ends_in(&mut self, bytes: &[u8]) -> Option<usize> {
         for (index, byte) in bytes.iter().enumerate() {
@@ -135,6 +147,7 @@ impl Read for HeadReader<'_> {
         if !self.rest.is_empty() {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "the answer has no head"));
         }
+        self.last = PollFlags::IN;
         let read = self.stream.read(buffer)?;
         Ok(match self.ends_in(&buffer[..read]) {
             None => read,
@@ -148,10 +161,12 @@ impl Read for HeadReader<'_> {
 
 impl Write for HeadReader<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.last = PollFlags::OUT;
         self.stream.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        self.last = PollFlags::OUT;
         self.stream.flush()
     }
 }
@@ -375,7 +390,7 @@ mod tests {
             use crate::net::websocket::Received;
             match websocket.read().unwrap() {
                 Received::Nothing => {
-                    websocket.interest(true, false).wait(attempt.waker()).unwrap();
+                    websocket.interest(true, true).wait(attempt.waker()).unwrap();
                 }
                 other => {
                     let frame = crate::proto::dialect::Frame::Text("x".into());

@@ -6,7 +6,6 @@ pub(super) mod handshake;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::mem::replace;
-use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
@@ -19,9 +18,9 @@ use tungstenite::{Error as WsError, Message, Utf8Bytes};
 
 use self::boundary::Boundary;
 use self::handshake::shake_hands;
+use super::interest::Interest;
 use super::request::Secrets;
 use super::stream::Stream;
-use super::waker::Waker;
 use crate::error::{Error, ErrorKind, Result, snippet};
 use crate::proto::dialect::Frame;
 
@@ -36,7 +35,7 @@ const LARGE_READ: usize = 16 * 1024;
 /// How many answers to pings may wait for a socket that takes nothing.
 const MAX_UNSENT_PONGS: u32 = 100;
 
-/// An open WebSocket. Nothing but [`Interest::wait`] and [`WebSocket::close`] blocks.
+/// An open WebSocket. Nothing but [`WebSocket::close`] blocks, and waiting for an [`Interest`].
 pub(crate) struct WebSocket {
     stream: Metered,
     context: WebSocketContext,
@@ -47,15 +46,11 @@ pub(crate) struct WebSocket {
     drained: bool,
     /// How many bytes were read at the last [`WebSocket::rest`].
     rested_at: usize,
+    /// tungstenite may hold bytes that the stream has not taken.
+    unsent: bool,
     unsent_pongs: u32,
     /// Whether a ping of ours was answered.
     pong_came: bool,
-}
-
-/// What somebody waits for at a socket. Meanwhile another may have the WebSocket.
-pub(crate) struct Interest {
-    socket: Arc<TcpStream>,
-    flags: PollFlags,
 }
 
 /// What a read has found.
@@ -63,6 +58,8 @@ pub(crate) struct Interest {
 pub(crate) enum Received {
     /// A message.
     Frame(Frame),
+    /// A ping of the WebSocket protocol, which is answered, or a pong. There may be more to read.
+    Control,
     /// All that has come so far is read.
     Nothing,
     /// The peer is gone; what it said, or how it went.
@@ -90,6 +87,7 @@ impl WebSocket {
             read_size: SMALL_READ,
             drained: false,
             rested_at: 0,
+            unsent: false,
             unsent_pongs: 0,
             pong_came: false,
         })
@@ -97,32 +95,27 @@ impl WebSocket {
 
     /// Reads the next message. To be called until it finds nothing, before waiting: what is
     /// already in a buffer does not make the socket readable.
-    ///
-    /// Pings of the WebSocket protocol are answered inside.
     pub(crate) fn read(&mut self) -> Result<Received> {
         self.drained = false;
-        loop {
-            match self.context.read(&mut self.stream) {
-                Ok(Message::Text(text)) => {
-                    return Ok(Received::Frame(Frame::Text(owned_text(&text))));
-                }
-                Ok(Message::Binary(bytes)) => {
-                    return Ok(Received::Frame(Frame::Binary(owned_bytes(bytes))));
-                }
-                Ok(Message::Ping(_)) => self.count_ping()?,
-                Ok(Message::Pong(_)) => self.pong_came = true,
-                Ok(Message::Frame(_)) => {}
-                Ok(Message::Close(frame)) => {
-                    // The answer is queued; whether it arrives no longer matters.
-                    let _ = self.context.flush(&mut self.stream);
-                    return Ok(Received::Closed(describe_close(frame.as_ref())));
-                }
-                Err(WsError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.drained = true;
-                    return Ok(Received::Nothing);
-                }
-                Err(error) => return self.read_failed(error),
+        match self.context.read(&mut self.stream) {
+            Ok(Message::Text(text)) => Ok(Received::Frame(Frame::Text(owned_text(&text)))),
+            Ok(Message::Binary(bytes)) => Ok(Received::Frame(Frame::Binary(owned_bytes(bytes)))),
+            Ok(Message::Ping(_)) => self.send_pong(),
+            Ok(Message::Pong(_)) => {
+                self.pong_came = true;
+                Ok(Received::Control)
             }
+            Ok(Message::Frame(_)) => Ok(Received::Control),
+            Ok(Message::Close(frame)) => {
+                // The answer is queued; whether it arrives no longer matters.
+                let _ = self.context.flush(&mut self.stream);
+                Ok(Received::Closed(describe_close(frame.as_ref())))
+            }
+            Err(WsError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.drained = true;
+                Ok(Received::Nothing)
+            }
+            Err(error) => self.read_failed(error),
         }
     }
 
@@ -132,6 +125,7 @@ impl WebSocket {
             Frame::Text(text) => Message::Text(text),
             Frame::Binary(bytes) => Message::Binary(bytes),
         };
+        self.unsent = true;
         self.written(|context, stream| context.write(stream, message)).map(drop)
     }
 
@@ -140,6 +134,7 @@ impl WebSocket {
     /// The peer answers it behind everything that it wrote before.
     pub(crate) fn ping(&mut self) -> Result<()> {
         self.pong_came = false;
+        self.unsent = true;
         self.written(|context, stream| context.write(stream, Message::Ping(Bytes::new()))).map(drop)
     }
 
@@ -150,12 +145,20 @@ impl WebSocket {
 
     /// Sends what was handed over. `true`: all is out. `false`: the socket is full.
     pub(crate) fn flush(&mut self) -> Result<bool> {
-        self.written(WebSocketContext::flush)
+        let all_out = self.written(WebSocketContext::flush)?;
+        self.unsent = !all_out;
+        Ok(all_out)
+    }
+
+    /// Whether there is something for [`WebSocket::flush`] to send: messages, pongs, or what TLS
+    /// has to say.
+    pub(crate) fn wants_write(&self) -> bool {
+        self.unsent || self.stream.stream.wants_write()
     }
 
     /// To be called before waiting: fits the size of the reads to the traffic, and when that is
     /// over gives back the memory that it took.
-    pub(crate) fn rest(&mut self) -> Result<()> {
+    pub(crate) fn rest(&mut self) {
         let turn = self.stream.read - replace(&mut self.rested_at, self.stream.read);
         let read_size = match turn {
             0..SMALL_READ => SMALL_READ,
@@ -165,19 +168,19 @@ impl WebSocket {
         let passed = self.stream.read.max(self.stream.written);
         let is_over = turn < SMALL_READ && passed > LARGE_READ;
         let is_empty = self.drained && self.stream.boundary.is_between_messages();
-        if (is_over || read_size != self.read_size) && is_empty && self.flush()? {
+        if (is_over || read_size != self.read_size) && is_empty && !self.wants_write() {
             let config = config(self.max_message, read_size);
             self.context = WebSocketContext::new(Role::Client, Some(config));
             self.read_size = read_size;
             (self.stream.read, self.stream.written, self.rested_at) = (0, 0, 0);
         }
-        Ok(())
     }
 
-    /// What to wait for before the next read or write, as is wanted.
-    pub(crate) fn interest(&self, read: bool, write: bool) -> Interest {
-        let stream = &self.stream.stream;
-        Interest { socket: Arc::clone(stream.socket()), flags: stream.flags(read, write) }
+    /// What to wait for: room for what there is to send, and as is wanted something to read, or to
+    /// hear of a hang-up even if there is neither.
+    pub(crate) fn interest(&self, read: bool, hang_up: bool) -> Interest {
+        let socket = Arc::clone(self.stream.stream.socket());
+        Interest { socket, read, write: self.wants_write(), hang_up }
     }
 
     /// Says goodbye: sends what is left and a close frame, then reads and discards until the peer
@@ -207,9 +210,10 @@ impl WebSocket {
                 Ok(0) => return,
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let mut wanted = PollFlags::IN;
+                    wanted.set(PollFlags::OUT, !all_out);
                     let stream = &self.stream.stream;
-                    let flags = stream.flags(true, !all_out);
-                    if stream.attempt().wait_for_io(stream.as_fd(), flags).is_err() {
+                    if stream.attempt().wait_for_io(stream.as_fd(), wanted).is_err() {
                         return;
                     }
                 }
@@ -218,14 +222,21 @@ impl WebSocket {
         }
     }
 
-    /// The next read sends the pong that tungstenite has prepared. A peer that pings and does not
-    /// read the answers would make the write buffer grow for ever.
-    fn count_ping(&mut self) -> Result<()> {
-        self.unsent_pongs = if self.stream.stream.is_full() { self.unsent_pongs + 1 } else { 0 };
+    /// Sends the pong that tungstenite has prepared. A peer that pings and does not read the
+    /// answers would make the write buffer grow for ever.
+    fn send_pong(&mut self) -> Result<Received> {
+        match self.context.flush(&mut self.stream) {
+            Ok(()) => (self.unsent, self.unsent_pongs) = (false, 0),
+            Err(WsError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.unsent = true;
+                self.unsent_pongs += 1;
+            }
+            Err(error) => return self.read_failed(error),
+        }
         if self.unsent_pongs > MAX_UNSENT_PONGS {
             return Err(transport_error("the peer sends pings and reads none of the answers"));
         }
-        Ok(())
+        Ok(Received::Control)
     }
 
     /// `true` when all is out; `false` when the message is kept, and the socket is full.
@@ -305,17 +316,6 @@ fn config(max_message: usize, read_size: usize) -> WebSocketConfig {
         .read_buffer_size(read_size)
         .max_message_size(Some(max_message))
         .max_frame_size(Some(max_message))
-}
-
-impl Interest {
-    /// Blocks until it is met, or a wake-up, which this takes. A cancellation is an
-    /// error. Tells whether it was the socket.
-    ///
-    /// The end of the connection ends it too, even if there is nothing of interest: then read, or
-    /// this returns at once for ever.
-    pub(crate) fn wait(&self, waker: &Waker) -> Result<bool> {
-        waker.wait_for_io_or_wake(self.socket.as_fd(), self.flags)
-    }
 }
 
 impl fmt::Debug for WebSocket {

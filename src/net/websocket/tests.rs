@@ -3,12 +3,13 @@
 use std::io::Write;
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, channel};
 
 use super::*;
 use crate::net::testing::{
     LIMIT, MAX_MESSAGE, accept_websocket, assert_cancelled, attempt, cancel_ends, net, serve, spawn,
 };
+use crate::net::{Ready, Waker};
 
 /// A frame as a server sends it, with any first byte.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
@@ -55,8 +56,9 @@ fn next(websocket: &mut WebSocket, waker: &Waker) -> Result<Received> {
     loop {
         match websocket.read()? {
             Received::Nothing => {
-                websocket.interest(true, false).wait(waker)?;
+                websocket.interest(true, true).wait(waker)?;
             }
+            Received::Control => {}
             other => return Ok(other),
         }
     }
@@ -103,13 +105,13 @@ fn messages_go_there_and_back() {
     }
     let mut received = Vec::new();
     while received.len() < sent.len() {
-        let all_out = websocket.flush().unwrap();
+        websocket.flush().unwrap();
         match websocket.read().unwrap() {
             Received::Frame(frame) => received.push(frame),
             Received::Nothing => {
-                websocket.interest(true, !all_out).wait(attempt.waker()).unwrap();
+                websocket.interest(true, true).wait(attempt.waker()).unwrap();
             }
-            Received::Closed(why) => panic!("{why}"),
+            other => panic!("{other:?}"),
         }
     }
     assert!(received == sent);
@@ -252,7 +254,7 @@ fn a_cancellation_ends_a_wait_and_everything_after_it() {
     let (websocket, waker, _server) = client(|stream| stream);
     let mut websocket = websocket;
     waker.cancel();
-    assert_cancelled(&websocket.interest(true, false).wait(&waker).unwrap_err());
+    assert_cancelled(&websocket.interest(true, true).wait(&waker).unwrap_err());
     assert_cancelled(&websocket.read().unwrap_err());
     websocket.write(Frame::Text("x".into())).unwrap();
     assert_cancelled(&websocket.flush().unwrap_err());
@@ -262,9 +264,9 @@ fn a_cancellation_ends_a_wait_and_everything_after_it() {
 fn a_wake_up_ends_a_wait_without_an_error() {
     let (websocket, waker, _server) = client(|stream| stream);
     waker.wake();
-    websocket.interest(true, false).wait(&waker).unwrap();
+    websocket.interest(true, true).wait(&waker).unwrap();
     let waiter = Arc::clone(&waker);
-    let woken = spawn(move || websocket.interest(true, false).wait(&waiter));
+    let woken = spawn(move || websocket.interest(true, true).wait(&waiter));
     assert!(woken.recv_timeout(std::time::Duration::from_millis(50)).is_err());
     waker.wake();
     woken.recv_timeout(LIMIT).unwrap().unwrap();
@@ -287,6 +289,80 @@ fn a_peer_that_stops_reading_fills_the_socket_and_blocks_nothing() {
     reached.recv_timeout(LIMIT).unwrap();
     waker.cancel();
     assert_cancelled(&ended.recv_timeout(LIMIT).unwrap().unwrap_err());
+}
+
+/// Waits for an interest in a thread.
+fn waiting(interest: Interest, waker: &Arc<Waker>) -> Receiver<Result<Ready>> {
+    let waker = Arc::clone(waker);
+    spawn(move || interest.wait(&waker))
+}
+
+/// How long to look whether something does not happen.
+const WHILE: std::time::Duration = std::time::Duration::from_millis(50);
+
+#[test]
+fn a_reset_is_noticed_once_while_nobody_reads_and_what_came_before_can_be_read() {
+    let (mut websocket, waker, server) = client(|mut stream| {
+        stream.write_all(&frame(0x81, b"last")).unwrap();
+        rustix::net::sockopt::set_socket_linger(&stream, Some(std::time::Duration::ZERO)).unwrap();
+    });
+    server.join().unwrap();
+    let ready = websocket.interest(false, true).wait(&waker).unwrap();
+    assert_eq!(ready, Ready { readable: false, hung_up: true });
+    // Who does not ask again sleeps until a wake-up.
+    let ended = waiting(websocket.interest(false, false), &waker);
+    assert!(ended.recv_timeout(WHILE).is_err());
+    waker.wake();
+    assert_eq!(ended.recv_timeout(LIMIT).unwrap().unwrap(), Ready::default());
+    assert_eq!(next(&mut websocket, &waker).unwrap(), text("last"));
+    assert!(matches!(next(&mut websocket, &waker).unwrap(), Received::Closed(_)));
+}
+
+#[test]
+fn a_half_close_is_noticed_by_reading_alone() {
+    let (mut websocket, waker, server) = client(|mut stream| {
+        stream.write_all(&frame(0x81, b"last")).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        stream
+    });
+    let _stream = server.join().unwrap();
+    let ended = waiting(websocket.interest(false, true), &waker);
+    assert!(ended.recv_timeout(WHILE).is_err());
+    waker.wake();
+    assert_eq!(ended.recv_timeout(LIMIT).unwrap().unwrap(), Ready::default());
+    let ready = websocket.interest(true, true).wait(&waker).unwrap();
+    assert_eq!(ready, Ready { readable: true, hung_up: false });
+    assert_eq!(next(&mut websocket, &waker).unwrap(), text("last"));
+    assert!(matches!(next(&mut websocket, &waker).unwrap(), Received::Closed(_)));
+}
+
+#[test]
+fn a_pong_in_a_full_socket_is_something_to_write_and_no_end_of_the_connection() {
+    const SIZE: usize = 16 << 20;
+    let (mut websocket, waker, server) = client(|stream| stream);
+    let mut stream = server.join().unwrap();
+    websocket.write(Frame::Binary(Bytes::from(vec![0; SIZE]))).unwrap();
+    assert!(websocket.wants_write() && !websocket.flush().unwrap());
+    stream.write_all(&frame(0x89, b"ping")).unwrap();
+    assert!(websocket.interest(true, true).wait(&waker).unwrap().readable);
+    assert_eq!(websocket.read().unwrap(), Received::Control);
+    assert!(websocket.wants_write());
+    stream.write_all(&frame(0x81, b"unread")).unwrap();
+    let ended = waiting(websocket.interest(false, true), &waker);
+    assert!(ended.recv_timeout(WHILE).is_err(), "the socket is full");
+    let reading = spawn(move || {
+        stream.read_exact(&mut vec![0; 14 + SIZE]).unwrap();
+        read_frame(&mut stream)
+    });
+    // It is woken by the room alone, until all is out; what has come stays unread.
+    assert_eq!(ended.recv_timeout(LIMIT).unwrap().unwrap(), Ready::default());
+    while !websocket.flush().unwrap() {
+        let ready = websocket.interest(false, true).wait(&waker).unwrap();
+        assert_eq!(ready, Ready::default());
+    }
+    assert!(!websocket.wants_write());
+    assert_eq!(reading.recv_timeout(LIMIT).unwrap(), (0x8a, b"ping".to_vec()));
+    assert_eq!(next(&mut websocket, &waker).unwrap(), text("unread"));
 }
 
 #[test]

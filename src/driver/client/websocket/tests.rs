@@ -1,0 +1,251 @@
+//! A connection whose consumer is behind, at peers that fill the socket, go away, or end half.
+
+use std::io::Write;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tungstenite::{Message, WebSocket as PeerSocket};
+
+use super::*;
+use crate::driver::listeners::Scope;
+use crate::event::Event;
+use crate::net::{Address, CacheBuster, Net, NetOptions};
+use crate::options::endpoint::Endpoint;
+use crate::options::{Buffer, Limits, ManagerOptions, Transport};
+use crate::sync::mailbox::Mailbox;
+
+/// How long anything may take that should be quick, on a busy machine.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// How long to look whether something does not happen.
+const WHILE: Duration = Duration::from_millis(50);
+
+/// How many events the receive buffer takes.
+const ROOM: usize = 10;
+
+/// What a test needs of a connection that is joined and whose receive buffer is full.
+struct Full {
+    _driver: Arc<Driver>,
+    wire: SharedWire,
+    waker: Arc<Waker>,
+    events: Arc<Mailbox<Event>>,
+    /// How the service has ended.
+    ended: mpsc::Receiver<Result<Ending>>,
+    /// The number of the thread that serves.
+    thread: String,
+}
+
+impl Full {
+    /// With so many bytes of reserve beyond the receive buffer.
+    fn new(reserve: usize) -> (Self, PeerSocket<TcpStream>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let driver = driver(&listener, reserve);
+        let namespace = driver.register_namespace("/");
+        let (_, events) = driver.subscribe(namespace, Scope::Event("e"), Buffer::new());
+        let mut actions = Vec::new();
+        driver.gather(&mut actions, |monitor, now, _| monitor.core.connect(namespace, now));
+        // The test dials in the place of the driver.
+        let Some(Action::Dial { link, .. }) = actions.pop() else { panic!("no link to open") };
+        let waker = Arc::new(Waker::new().unwrap());
+        let attempt = Attempt::new(Arc::clone(&waker), None);
+        let accepting = thread::spawn(move || accept(&listener));
+        let request = driver.address().request("4", Transport::WebSocket, None);
+        let socket = driver.net.websocket(&request, &Arc::new(attempt)).unwrap();
+        let mut peer = accepting.join().unwrap();
+        driver.run(|core, now| core.connected(link, now));
+        let wire = SharedWire::new(Wire::new(link, socket, false));
+        let (ended, thread) = serve_in_thread(&driver, link, &wire, &waker);
+        join(&mut peer);
+        for number in 0..ROOM {
+            send(&mut peer, number);
+        }
+        while events.len() < ROOM {
+            thread::yield_now();
+        }
+        (Self { _driver: driver, wire, waker, events, ended, thread }, peer)
+    }
+
+    /// Reads the numbers of all events up to this many.
+    fn take(&self, count: usize) -> Vec<usize> {
+        let take = || self.events.take(Some(Instant::now() + LIMIT)).expect("an event");
+        (0..count).map(|_| take().arg(0).unwrap()).collect()
+    }
+
+    /// How the service ends by itself.
+    fn loss(&self) -> String {
+        match self.ended.recv_timeout(LIMIT).expect("an end") {
+            Ok(Ending::Lost(Loss::Closed(words))) => words,
+            Ok(_) => panic!("the service ended in another way"),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// That nothing is read, the service goes on, and its thread sleeps.
+    #[track_caller]
+    fn assert_it_waits(&self) {
+        let before = cpu_time(&self.thread);
+        assert!(self.ended.recv_timeout(WHILE).is_err(), "the service has ended");
+        let used = cpu_time(&self.thread) - before;
+        assert!(used < WHILE / 4, "the thread was busy for {used:?}");
+        assert_eq!(self.events.len(), ROOM);
+    }
+}
+
+fn driver(listener: &TcpListener, reserve: usize) -> Arc<Driver> {
+    let options = ManagerOptions {
+        transports: vec![Transport::WebSocket],
+        limits: Limits::new().receive_events(ROOM).receive_reserve(reserve),
+        ..ManagerOptions::default()
+    };
+    let net = Net::new(NetOptions { max_message: 1 << 20, ..NetOptions::default() }).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let address = Address {
+        endpoint: Endpoint { secure: false, host: "127.0.0.1".into(), port },
+        path: "/socket.io/".into(),
+        query: Vec::new(),
+        headers: Vec::new(),
+        cache_buster: CacheBuster { parameter: "t".into(), requests: None },
+        force_base64: false,
+    };
+    Driver::new(options, net, address).unwrap()
+}
+
+fn accept(listener: &TcpListener) -> PeerSocket<TcpStream> {
+    let stream = listener.accept().unwrap().0;
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    tungstenite::accept(stream).unwrap()
+}
+
+/// Runs the service in a thread, and gives how it ends, and the number of the thread.
+fn serve_in_thread(
+    driver: &Arc<Driver>,
+    link: LinkId,
+    wire: &SharedWire,
+    waker: &Arc<Waker>,
+) -> (mpsc::Receiver<Result<Ending>>, String) {
+    let (driver, wire, waker) = (Arc::clone(driver), wire.clone(), Arc::clone(waker));
+    let (end, ended) = mpsc::channel();
+    let (here, thread) = mpsc::channel();
+    thread::spawn(move || {
+        here.send(std::fs::read_link("/proc/thread-self").unwrap()).unwrap();
+        let language = Language::of(&driver, link);
+        let (driver, waker) = (&*driver, &waker);
+        let pump = Pump::new(driver, link, waker, language);
+        let _ = end.send(pump.run(&wire));
+    });
+    (ended, thread.recv_timeout(LIMIT).unwrap().to_str().unwrap().to_owned())
+}
+
+/// Opens the session and lets the client into its namespace.
+fn join(peer: &mut PeerSocket<TcpStream>) {
+    let open = r#"0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
+    peer.send(Message::text(open)).unwrap();
+    assert_eq!(peer.read().unwrap(), Message::text("40"));
+    peer.send(Message::text(r#"40{"sid":"n"}"#)).unwrap();
+}
+
+fn send(peer: &mut PeerSocket<TcpStream>, number: usize) {
+    peer.send(Message::text(format!(r#"42["e",{number}]"#))).unwrap();
+}
+
+/// How long a thread has run so far.
+fn cpu_time(thread: &str) -> Duration {
+    let text = std::fs::read_to_string(format!("/proc/{thread}/schedstat")).unwrap();
+    Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
+}
+
+#[test]
+fn a_socket_full_of_pongs_does_not_lift_the_receive_limit() {
+    const SIZE: usize = 15 << 20;
+    let (full, mut peer) = Full::new(0);
+    // In the place of pongs, which would have to be many: bytes to send that belong to no packet.
+    let all_out = full.wire.with(|wire| {
+        wire.socket.write(Frame::Binary(Bytes::from(vec![0; SIZE]))).unwrap();
+        wire.socket.flush().unwrap()
+    });
+    assert_eq!(all_out, Some(false), "the socket is not full");
+    full.waker.wake();
+    for number in ROOM..1000 {
+        send(&mut peer, number);
+    }
+    full.assert_it_waits();
+    // The socket takes more, again and again.
+    assert_eq!(peer.read().unwrap().len(), SIZE);
+    full.assert_it_waits();
+    assert_eq!(full.take(1000), (0..1000).collect::<Vec<_>>());
+    drop(peer);
+    full.loss();
+}
+
+/// Resets the connection.
+fn reset(peer: PeerSocket<TcpStream>) {
+    rustix::net::sockopt::set_socket_linger(peer.get_ref(), Some(Duration::ZERO)).unwrap();
+    drop(peer);
+}
+
+#[test]
+fn an_end_is_told_although_the_consumer_is_behind() {
+    for (end, words) in [
+        (reset as fn(PeerSocket<TcpStream>), "reset"),
+        (|peer| peer.get_ref().shutdown(Shutdown::Write).unwrap(), "without a close frame"),
+    ] {
+        let (full, mut peer) = Full::new(1 << 20);
+        for number in ROOM..2 * ROOM {
+            send(&mut peer, number);
+        }
+        full.assert_it_waits();
+        end(peer);
+        let loss = full.loss();
+        assert!(loss.contains(words), "{loss}");
+        assert_eq!(full.take(2 * ROOM), (0..2 * ROOM).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn without_a_reserve_what_came_before_the_end_is_delivered_as_there_is_room() {
+    for (end, words) in [
+        (reset as fn(PeerSocket<TcpStream>), "reset"),
+        (
+            |peer| {
+                peer.get_ref().shutdown(Shutdown::Write).unwrap();
+                // It stays open for reading until the test process ends.
+                std::mem::forget(peer);
+            },
+            "without a close frame",
+        ),
+    ] {
+        let (full, mut peer) = Full::new(0);
+        for number in ROOM..2 * ROOM {
+            send(&mut peer, number);
+        }
+        end(peer);
+        full.assert_it_waits();
+        assert_eq!(full.take(2 * ROOM), (0..2 * ROOM).collect::<Vec<_>>());
+        let loss = full.loss();
+        assert!(loss.contains(words), "{loss}");
+    }
+}
+
+#[test]
+fn a_flood_of_control_frames_does_not_hold_up_what_was_read_before() {
+    let (full, mut peer) = Full::new(0);
+    full.take(ROOM);
+    // The event, and behind it pongs faster than the client can read them.
+    let event = format!(r#"42["e",{ROOM}]"#);
+    let length = u8::try_from(event.len()).unwrap();
+    let pongs = [0x8a, 0].repeat(32 * 1024);
+    let first = [&[0x81, length], event.as_bytes(), &pongs].concat();
+    let flood = thread::spawn(move || {
+        let stream = peer.get_mut();
+        stream.write_all(&first).unwrap();
+        while stream.write_all(&pongs).is_ok() {}
+    });
+    assert_eq!(full.take(1), [ROOM]);
+    full.waker.cancel();
+    let _ = full.ended.recv_timeout(LIMIT).expect("an end");
+    drop(full);
+    flood.join().unwrap();
+}
