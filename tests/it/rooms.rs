@@ -47,6 +47,26 @@ fn no_rooms_need_each_other_in_a_circle() {
     assert!(found.is_empty(), "{}", described(&found, &rooms));
 }
 
+#[test]
+fn no_files_need_each_other_in_a_circle_unless_one_type_has_methods_in_each() {
+    let library = Library::new(sources());
+    let needs = library.needs();
+    assert!(needs.len() > 50, "only {} files were read", needs.len());
+    let found = library.loose_circles();
+    assert!(found.is_empty(), "{}", described(&found, &needs));
+}
+
+#[test]
+fn no_type_is_defined_in_two_files() {
+    let library = Library::new(sources());
+    let found: Vec<String> = library
+        .ambiguous_types()
+        .iter()
+        .map(|(name, files)| format!("{name}: {}", files.join(", ")))
+        .collect();
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
 /// A library of files, each with its name and its text.
 fn library(files: &[(&str, &str)]) -> Library {
     let file = |(name, text): &(&str, &str)| {
