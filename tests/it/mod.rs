@@ -14,6 +14,8 @@ mod limits;
 mod malformed;
 mod network;
 mod order;
+#[cfg(feature = "polling")]
+mod pacing;
 mod parity_bad_input;
 mod parity_buffers;
 mod parity_engine;
