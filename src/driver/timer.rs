@@ -22,7 +22,7 @@ use crate::sync::logging::log_later;
 use crate::sync::threads::{Role, spawn};
 
 static TABLE: Mutex<Table> =
-    Mutex::new(Table { deadlines: BTreeMap::new(), drivers: 0, timer: None });
+    Mutex::new(Table { deadlines: Deadlines::new(), drivers: 0, timer: None });
 
 /// Enough for a loop over deadlines, with the drivers' verbs below it, and a heartbeat that goes
 /// out by TLS.
@@ -35,11 +35,56 @@ pub(super) trait Expire: Send + Sync {
 }
 
 struct Table {
-    /// By the moment, and by the address of the driver, so that two may have the same moment.
-    deadlines: BTreeMap<(Timestamp, usize), Weak<dyn Expire>>,
+    deadlines: Deadlines,
     drivers: usize,
     /// There while the thread runs.
     timer: Option<Arc<OwnedFd>>,
+}
+
+/// The deadlines of all drivers, at most one of each.
+struct Deadlines {
+    /// By the moment, and by the address of the driver, so that two may have the same moment.
+    by_time: BTreeMap<(Timestamp, usize), Weak<dyn Expire>>,
+    /// By the address of the driver.
+    by_driver: BTreeMap<usize, Timestamp>,
+}
+
+impl Deadlines {
+    const fn new() -> Self {
+        Self { by_time: BTreeMap::new(), by_driver: BTreeMap::new() }
+    }
+
+    fn first(&self) -> Option<Timestamp> {
+        self.by_time.keys().next().map(|(at, _)| *at)
+    }
+
+    /// Sets the deadline of a driver, in place of the one that it had.
+    fn set(&mut self, driver: &Weak<dyn Expire>, at: Timestamp) {
+        self.remove(driver);
+        self.by_time.insert((at, address(driver)), driver.clone());
+        self.by_driver.insert(address(driver), at);
+    }
+
+    fn remove(&mut self, driver: &Weak<dyn Expire>) {
+        if let Some(at) = self.by_driver.remove(&address(driver)) {
+            self.by_time.remove(&(at, address(driver)));
+        }
+    }
+
+    /// Takes out a driver whose deadline has passed.
+    fn pop_due(&mut self, now: Timestamp) -> Option<Weak<dyn Expire>> {
+        let first = self.by_time.first_entry()?;
+        let (at, driver) = *first.key();
+        if at > now {
+            return None;
+        }
+        self.by_driver.remove(&driver);
+        Some(first.remove())
+    }
+}
+
+fn address(driver: &Weak<dyn Expire>) -> usize {
+    Weak::as_ptr(driver).cast::<()>() as usize
 }
 
 /// Makes sure that the thread runs, for one more driver.
@@ -63,8 +108,7 @@ pub(super) fn register() -> Result<()> {
 /// One driver less. The thread ends with the last.
 pub(super) fn unregister(driver: &Weak<dyn Expire>) {
     let mut table = lock(&TABLE);
-    let gone = address(driver);
-    table.deadlines.retain(|(_, of), _| *of != gone);
+    table.deadlines.remove(driver);
     table.drivers = table.drivers.saturating_sub(1);
     if table.drivers == 0 {
         if let Some(timer) = table.timer.take() {
@@ -73,11 +117,11 @@ pub(super) fn unregister(driver: &Weak<dyn Expire>) {
     }
 }
 
-/// Has the driver called at this moment.
+/// Has the driver called at this moment, and not at the one that was said before.
 pub(super) fn arm(driver: &Weak<dyn Expire>, at: Timestamp) {
     let mut table = lock(&TABLE);
-    let first = table.deadlines.keys().next().map(|(at, _)| *at);
-    table.deadlines.insert((at, address(driver)), driver.clone());
+    let first = table.deadlines.first();
+    table.deadlines.set(driver, at);
     if first.is_none_or(|first| at < first) {
         if let Some(timer) = &table.timer {
             fire_at(timer, at);
@@ -102,20 +146,14 @@ fn run(timer: &Arc<OwnedFd>) {
         if !table.timer.as_ref().is_some_and(|current| Arc::ptr_eq(current, timer)) {
             return;
         }
-        if let Some((at, _)) = table.deadlines.keys().next() {
-            fire_at(timer, *at);
+        if let Some(at) = table.deadlines.first() {
+            fire_at(timer, at);
         }
     }
 }
 
-fn address(driver: &Weak<dyn Expire>) -> usize {
-    Weak::as_ptr(driver).cast::<()>() as usize
-}
-
 fn pop_due() -> Option<Weak<dyn Expire>> {
-    let mut table = lock(&TABLE);
-    let first = table.deadlines.first_entry()?;
-    (first.key().0 <= now()).then(|| first.remove())
+    lock(&TABLE).deadlines.pop_due(now())
 }
 
 fn fire_at(timer: &OwnedFd, at: Timestamp) {
@@ -129,5 +167,74 @@ fn fire_at(timer: &OwnedFd, at: Timestamp) {
     let setting = Itimerspec { it_interval: never_again, it_value: value };
     if let Err(error) = timerfd_settime(timer, TimerfdTimerFlags::ABSTIME, &setting) {
         log_later!(Error, "cannot set the timer: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// Counts its calls.
+    #[derive(Default)]
+    struct Counting(AtomicUsize);
+
+    impl Expire for Counting {
+        fn on_timer(&self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn weak(driver: &Arc<Counting>) -> Weak<dyn Expire> {
+        let driver: Weak<Counting> = Arc::downgrade(driver);
+        driver
+    }
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp(Duration::from_secs(seconds))
+    }
+
+    /// How often each driver is called when all that is due is done.
+    fn calls(
+        deadlines: &mut Deadlines,
+        now: Timestamp,
+        drivers: &[Arc<Counting>; 2],
+    ) -> [usize; 2] {
+        while let Some(driver) = deadlines.pop_due(now) {
+            driver.upgrade().expect("a driver that is kept").on_timer();
+        }
+        drivers.each_ref().map(|driver| driver.0.swap(0, Ordering::Relaxed))
+    }
+
+    #[test]
+    fn a_driver_has_one_deadline_however_often_it_is_set() {
+        let drivers: [Arc<Counting>; 2] = std::array::from_fn(|_| Arc::default());
+        let mut deadlines = Deadlines::new();
+        for second in (1000..2000).rev().chain((100..200).rev()) {
+            for driver in &drivers {
+                deadlines.set(&weak(driver), at(second));
+            }
+        }
+        assert_eq!((deadlines.by_time.len(), deadlines.by_driver.len()), (2, 2));
+        assert_eq!(deadlines.first(), Some(at(100)));
+        assert_eq!(calls(&mut deadlines, at(99), &drivers), [0, 0]);
+        assert_eq!(calls(&mut deadlines, at(5000), &drivers), [1, 1]);
+        assert_eq!((deadlines.by_time.len(), deadlines.by_driver.len()), (0, 0));
+        deadlines.set(&weak(&drivers[1]), at(7));
+        assert_eq!(calls(&mut deadlines, at(7), &drivers), [0, 1]);
+    }
+
+    #[test]
+    fn a_driver_that_is_gone_leaves_no_deadline_and_the_others_theirs() {
+        let drivers: [Arc<Counting>; 2] = std::array::from_fn(|_| Arc::default());
+        let mut deadlines = Deadlines::new();
+        for driver in &drivers {
+            deadlines.set(&weak(driver), at(1));
+        }
+        deadlines.remove(&weak(&drivers[0]));
+        deadlines.remove(&weak(&drivers[0]));
+        assert_eq!(calls(&mut deadlines, at(1), &drivers), [0, 1]);
+        assert_eq!((deadlines.first(), deadlines.by_driver.len()), (None, 0));
     }
 }

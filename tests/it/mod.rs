@@ -17,6 +17,8 @@ mod malformed;
 mod mischief;
 mod network;
 mod order;
+#[cfg(feature = "polling")]
+mod pacing;
 mod parity_bad_input;
 mod parity_buffers;
 mod parity_engine;

@@ -1,7 +1,7 @@
 //! The links of the sessions: what happens to them, and what they have to do.
 
-use super::Client;
 use super::timer::Timer;
+use super::{Client, Output};
 #[cfg(any(feature = "polling", test))]
 use crate::core::engine::PollTurn;
 use crate::core::engine::{Engine, Loss, Work};
@@ -80,6 +80,7 @@ impl<A> Client<A> {
     /// The threads of a link have ended. No session outlives its link, whatever ended them.
     pub(crate) fn ended(&mut self, link: LinkId, now: Timestamp) {
         self.timers.set(Timer::Linger(link), None);
+        self.timers.set(Timer::Poll(link), None);
         self.lost(link, Loss::Closed("the threads of the transport have ended".into()), now);
     }
 
@@ -96,7 +97,17 @@ impl<A> Client<A> {
     /// The reader of a polling link asks whether to send the next request.
     #[cfg(any(feature = "polling", test))]
     pub(crate) fn request_poll(&mut self, link: LinkId, now: Timestamp) -> PollTurn {
-        self.with_engine(link, now, |engine| engine.request_poll(link)).unwrap_or(PollTurn::End)
+        let request = |engine: &mut Engine| (engine.request_poll(link, now), engine.rests_until());
+        let Some((turn, rest)) = self.with_engine(link, now, request) else { return PollTurn::End };
+        self.timers.set(Timer::Poll(link), rest);
+        turn
+    }
+
+    /// The rest of a polling link is over.
+    pub(super) fn rest_is_over(&mut self, link: LinkId) {
+        if self.knows(link) {
+            self.outputs.push_back(Output::Wake(link));
+        }
     }
 
     fn sessions(&self) -> impl Iterator<Item = &Engine> {

@@ -217,6 +217,7 @@ impl<A> Client<A> {
                     self.backoff.reset();
                     self.contradictions = 0;
                 }
+                Timer::Poll(link) => self.rest_is_over(link),
                 Timer::Linger(link) => self.linger_timed_out(link, now),
                 Timer::Join(namespace) => self.join_timed_out(namespace, now),
                 Timer::Ack(namespace, ack) => self.ack_timed_out(namespace, ack, now),

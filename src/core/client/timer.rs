@@ -23,6 +23,8 @@ pub(crate) enum Timer {
     Upgrade,
     /// A transport that is being closed in good order.
     Linger(LinkId),
+    /// The next request of a link that polls, after answers that brought nothing.
+    Poll(LinkId),
     /// The server's answer to CONNECT.
     Join(NamespaceId),
     /// An acknowledgement.

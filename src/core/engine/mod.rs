@@ -14,6 +14,8 @@ mod handover;
 mod heartbeat;
 mod incoming;
 mod messages;
+#[cfg(any(feature = "polling", test))]
+mod pacing;
 mod upgrade;
 
 use std::collections::VecDeque;
@@ -22,6 +24,8 @@ use self::heartbeat::{Beat, Heartbeat};
 #[cfg(any(feature = "polling", test))]
 pub(crate) use self::messages::PollTurn;
 pub(crate) use self::messages::{Loss, Notice, SessionState, Work};
+#[cfg(any(feature = "polling", test))]
+use self::pacing::Pacing;
 use self::upgrade::{Upgrade, UpgradeStep};
 use crate::core::ids::LinkId;
 use crate::core::load::Load;
@@ -53,6 +57,8 @@ pub(crate) struct Engine {
     /// A ping waits for its pong. One pong answers any number of pings.
     pong_due: bool,
     notices: VecDeque<Notice>,
+    #[cfg(any(feature = "polling", test))]
+    pacing: Pacing,
 }
 
 /// The link that carries the session.
@@ -93,6 +99,8 @@ impl Engine {
             in_flight: Load::default(),
             pong_due: false,
             notices: VecDeque::new(),
+            #[cfg(any(feature = "polling", test))]
+            pacing: Pacing::default(),
         }
     }
 
@@ -252,6 +260,8 @@ impl Engine {
                 step => self.step(&step),
             }
         } else if self.main.id == link {
+            #[cfg(any(feature = "polling", test))]
+            self.pacing.received(&packet);
             self.received_on_main(packet, now);
         }
     }
@@ -319,13 +329,20 @@ impl Engine {
 
     /// The reader of long-polling asks whether to send the next request.
     #[cfg(any(feature = "polling", test))]
-    pub(crate) fn request_poll(&mut self, link: LinkId) -> PollTurn {
+    pub(crate) fn request_poll(&mut self, link: LinkId, now: Timestamp) -> PollTurn {
         if self.main.id != link {
             return PollTurn::Wait;
         }
-        self.main.polling = !self.upgrade.holds_old_link();
+        self.main.polling = !self.upgrade.holds_old_link() && self.pacing.request(now);
         self.move_over();
         if self.main.polling { PollTurn::Now } else { PollTurn::Wait }
+    }
+
+    /// Until when the reader of long-polling rests, after answers that brought nothing: then it is
+    /// to be woken.
+    #[cfg(any(feature = "polling", test))]
+    pub(crate) fn rests_until(&self) -> Option<Timestamp> {
+        self.pacing.rests_until()
     }
 
     /// Closes in good order: first all that is queued is written.

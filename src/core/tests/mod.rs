@@ -10,6 +10,7 @@ mod heartbeat;
 mod logged;
 mod malformed;
 mod namespaces;
+mod pacing;
 mod random;
 mod recovery;
 mod retries;
