@@ -6,7 +6,7 @@ use crossbeam_channel::unbounded;
 use siot::{Builder, Transport};
 
 use crate::support::LIMIT;
-use crate::support::raw::Peer;
+use crate::support::raw::RawPeer;
 
 const OPEN: &[u8] =
     br#"0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
@@ -14,7 +14,7 @@ const OPEN: &[u8] =
 #[test]
 fn polls_that_bring_nothing_are_followed_by_rests() {
     let (polled, polls) = unbounded();
-    let peer = Peer::start(move |mut connection| {
+    let peer = RawPeer::start(move |mut connection| {
         loop {
             let request = connection.read_request()?;
             let body: &[u8] = if request.target.contains("sid=") { b"6" } else { OPEN };

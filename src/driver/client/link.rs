@@ -5,15 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::wire::SharedWire;
-use super::{Action, Driver, Monitor, websocket};
+use super::{Action, Driver, Monitor};
 use crate::core::client::Cycle;
 use crate::core::engine::Loss;
 use crate::core::ids::LinkId;
 use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind, Reached, Result};
 use crate::event::status::ManagerEvent;
+#[cfg(not(feature = "polling"))]
+use crate::net::Request;
 use crate::net::attempt::News;
-use crate::net::{Attempt, Request, Waker};
+use crate::net::{Attempt, Waker};
 use crate::options::Transport;
 use crate::sync::logging::log_later;
 use crate::sync::threads::{Role, spawn};
@@ -128,8 +130,8 @@ impl Driver {
         );
         let started =
             self.start(link, Side::Reader, Role::Transport, move |attempt| match transport {
-                Transport::Polling => run_polling(&driver, link, request, &attempt),
-                Transport::WebSocket => websocket::run(&driver, link, &request, &attempt),
+                Transport::Polling => driver.run_polling(link, request, &attempt),
+                Transport::WebSocket => driver.run_websocket(link, &request, &attempt),
             });
         if let Err(error) = started {
             self.lose(link, Loss::Failed(error));
@@ -209,18 +211,11 @@ impl Driver {
     }
 }
 
-// Its frame is large, and of no use to a WebSocket.
-#[inline(never)]
-#[cfg(feature = "polling")]
-fn run_polling(driver: &Arc<Driver>, link: LinkId, request: Request, attempt: &Arc<Attempt>) {
-    super::polling::run(driver, link, request, attempt);
-}
-
 #[cfg(not(feature = "polling"))]
-fn run_polling(driver: &Arc<Driver>, link: LinkId, _: Request, _: &Arc<Attempt>) {
-    use crate::error::{Error, ErrorKind};
-
-    let error = Error::new(ErrorKind::Unsupported, "this build has no long-polling")
-        .with_hint("enable the feature \"polling\"");
-    driver.lose(link, Loss::Failed(error));
+impl Driver {
+    fn run_polling(&self, link: LinkId, _: Request, _: &Arc<Attempt>) {
+        let error = Error::new(ErrorKind::Unsupported, "this build has no long-polling")
+            .with_hint("enable the feature \"polling\"");
+        self.lose(link, Loss::Failed(error));
+    }
 }

@@ -35,7 +35,9 @@ use crate::driver::timer::{self, Expire};
 use crate::error::{Error, Result};
 use crate::event::status::ManagerEvent;
 use crate::net::{Address, CacheBuster, Net};
-use crate::options::{Limits, ManagerOptions, Transport, WhenFull};
+#[cfg(feature = "polling")]
+use crate::options::Transport;
+use crate::options::{Limits, ManagerOptions, WhenFull};
 use crate::payload::Payload;
 #[cfg(feature = "polling")]
 use crate::proto::dialect::Dialect;

@@ -26,10 +26,10 @@ pub(super) struct Observers {
     any: AtomicBool,
     /// Messages were written since the last [`EngineEvent::Drain`].
     undrained: AtomicBool,
-    observers: Mutex<Vec<Observer>>,
+    observers: Mutex<Vec<EngineObserver>>,
 }
 
-struct Observer {
+struct EngineObserver {
     id: ListenerId,
     mailbox: Arc<Mailbox<EngineEvent>>,
 }
@@ -50,7 +50,7 @@ impl Observers {
 
     fn add(&self, mailbox: Arc<Mailbox<EngineEvent>>) -> ListenerId {
         let id = ListenerId::new();
-        lock(&self.observers).push(Observer { id, mailbox });
+        lock(&self.observers).push(EngineObserver { id, mailbox });
         self.any.store(true, Ordering::Relaxed);
         id
     }

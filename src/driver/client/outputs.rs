@@ -109,7 +109,7 @@ impl Driver {
         for action in actions {
             match action {
                 Action::Wake(waker) => waker.wake(),
-                Action::Write(wire, waker) => wire.write_or_wake(self, &waker),
+                Action::Write(wire, waker) => self.write_or_wake(&wire, &waker),
                 Action::Dial { link, transport, upgrade } => {
                     self.dial(link, transport, upgrade.as_deref())
                 }

@@ -21,10 +21,19 @@ use crate::sync::threads::Role;
 /// How many packets are handed on at a time.
 const BATCH: usize = 64;
 
-/// Polls until the end of the session, or of its life on this transport.
-pub(super) fn run(driver: &Arc<Driver>, link: LinkId, request: Request, attempt: &Arc<Attempt>) {
-    if let Err(error) = (Poller { driver, link, attempt }).run(request) {
-        driver.lose(link, Loss::Failed(error));
+impl Driver {
+    /// Polls until the end of the session, or of its life on this transport.
+    // Its frame is large, and of no use to a WebSocket.
+    #[inline(never)]
+    pub(super) fn run_polling(
+        self: &Arc<Self>,
+        link: LinkId,
+        request: Request,
+        attempt: &Arc<Attempt>,
+    ) {
+        if let Err(error) = (Poller { driver: self, link, attempt }).run(request) {
+            self.lose(link, Loss::Failed(error));
+        }
     }
 }
 

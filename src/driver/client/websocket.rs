@@ -25,41 +25,42 @@ const BATCH_PACKETS: usize = 1024;
 /// What a control frame counts for in a batch: as much as it can carry, in bytes.
 const CONTROL: usize = 125;
 
-/// Opens the WebSocket and serves it to its end.
-// Apart from polling, which takes more stack.
-#[inline(never)]
-pub(super) fn run(driver: &Arc<Driver>, link: LinkId, request: &Request, attempt: &Arc<Attempt>) {
-    let loss = match driver.net.websocket(request, attempt) {
-        Ok(socket) => match serve(driver, link, socket, attempt.waker()) {
-            Ok(Ending::Finished | Ending::Stopped) => return,
-            Ok(Ending::Lost(loss)) => loss,
+impl Driver {
+    /// Opens the WebSocket and serves it to its end.
+    // Apart from polling, which takes more stack.
+    #[inline(never)]
+    pub(super) fn run_websocket(&self, link: LinkId, request: &Request, attempt: &Arc<Attempt>) {
+        let loss = match self.net.websocket(request, attempt) {
+            Ok(socket) => match self.serve_websocket(link, socket, attempt.waker()) {
+                Ok(Ending::Finished | Ending::Stopped) => return,
+                Ok(Ending::Lost(loss)) => loss,
+                Err(error) => Loss::Failed(error),
+            },
             Err(error) => Loss::Failed(error),
-        },
-        Err(error) => Loss::Failed(error),
-    };
-    driver.lose(link, loss);
-}
-
-fn serve(
-    driver: &Arc<Driver>,
-    link: LinkId,
-    socket: WebSocket,
-    waker: &Arc<Waker>,
-) -> Result<Ending> {
-    let wire = SharedWire::new(Wire::new(link, socket, driver.address().force_base64));
-    driver.run_with(|monitor, now| {
-        monitor.share(link, wire.clone());
-        monitor.core.connected(link, now);
-    });
-    let language = Language::of(driver, link);
-    let pump = Pump::new(driver, link, waker, language);
-    let ending = pump.run(&wire);
-    // From here on nobody else writes.
-    let wire = wire.take();
-    if let (Ok(Ending::Finished), Some(wire)) = (&ending, wire) {
-        wire.close();
+        };
+        self.lose(link, loss);
     }
-    ending
+
+    fn serve_websocket(
+        &self,
+        link: LinkId,
+        socket: WebSocket,
+        waker: &Arc<Waker>,
+    ) -> Result<Ending> {
+        let wire = SharedWire::new(Wire::new(link, socket, self.address().force_base64));
+        self.run_with(|monitor, now| {
+            monitor.share(link, wire.clone());
+            monitor.core.connected(link, now);
+        });
+        let language = Language::of(self, link);
+        let ending = Pump::new(self, link, waker, language).run(&wire);
+        // From here on nobody else writes.
+        let wire = wire.take();
+        if let (Ok(Ending::Finished), Some(wire)) = (&ending, wire) {
+            wire.close();
+        }
+        ending
+    }
 }
 
 struct Pump<'a> {
@@ -117,7 +118,7 @@ enum ReadOutcome {
 }
 
 /// What is next.
-enum Next {
+enum Step {
     /// Another turn.
     Turn,
     /// To wait.
@@ -152,9 +153,9 @@ impl<'a> Pump<'a> {
                     self.hand_in_rest();
                     return Err(error);
                 }
-                Some(Ok(Next::End(ending))) => return Ok(ending),
-                Some(Ok(Next::Turn)) => {}
-                Some(Ok(Next::Wait(interest))) => self.note(interest.wait(self.waker)?),
+                Some(Ok(Step::End(ending))) => return Ok(ending),
+                Some(Ok(Step::Turn)) => {}
+                Some(Ok(Step::Wait(interest))) => self.note(interest.wait(self.waker)?),
             }
         }
     }
@@ -195,7 +196,7 @@ impl<'a> Pump<'a> {
     }
 
     /// Reads, hands in, and writes.
-    fn turn(&mut self, wire: &mut Wire, actions: &mut Vec<Action>) -> Result<Next> {
+    fn turn(&mut self, wire: &mut Wire, actions: &mut Vec<Action>) -> Result<Step> {
         let read = if self.unread && self.packets.is_empty() {
             self.read(wire)
         } else {
@@ -209,9 +210,10 @@ impl<'a> Pump<'a> {
             read => read,
         };
         let driver = self.driver;
-        let work = wire.exchange(driver, Some(&mut self.inlet(self.loss.is_some())), actions);
+        let is_last = self.loss.is_some();
+        let work = driver.exchange(wire, Some(&mut self.inlet(is_last)), actions);
         if let Some(loss) = self.loss.take() {
-            return Ok(Next::End(Ending::Lost(loss)));
+            return Ok(Step::End(Ending::Lost(loss)));
         }
         let may_read = self.packets.is_empty();
         let turn = wire.write(self.driver, work)?;
@@ -221,12 +223,12 @@ impl<'a> Pump<'a> {
             ReadOutcome::More | ReadOutcome::Paused | ReadOutcome::Over(_) => {}
         }
         Ok(match turn {
-            Turn::Finish => Next::End(Ending::Finished),
-            Turn::Stop => Next::End(Ending::Stopped),
-            Turn::Written => Next::Turn,
+            Turn::Finish => Step::End(Ending::Finished),
+            Turn::Stop => Step::End(Ending::Stopped),
+            Turn::Written => Step::Turn,
             // Unless the reader has to hold still: then it is woken.
-            Turn::Idle | Turn::Full if may_read && matches!(read, ReadOutcome::More) => Next::Turn,
-            Turn::Idle | Turn::Full => Next::Wait(wire.rest(may_read, !self.hung_up)),
+            Turn::Idle | Turn::Full if may_read && matches!(read, ReadOutcome::More) => Step::Turn,
+            Turn::Idle | Turn::Full => Step::Wait(wire.rest(may_read, !self.hung_up)),
         })
     }
 

@@ -79,32 +79,6 @@ impl Wire {
         Self { link, socket, base64, unreported: false, over: None }
     }
 
-    /// Hands in what was read, and takes what is to be written. Where there is nothing, the thread
-    /// counts as asleep from here on.
-    pub(super) fn exchange(
-        &mut self,
-        driver: &Driver,
-        inlet: Option<&mut Inlet<'_>>,
-        actions: &mut Vec<Action>,
-    ) -> Work {
-        let written = self.unreported && !self.socket.wants_write();
-        self.unreported &= !written;
-        driver.gather(actions, |monitor, now, actions| {
-            monitor.set_asleep(self.link, Side::Reader, false);
-            if written {
-                monitor.written(self.link, now);
-            }
-            if let Some(inlet) = inlet {
-                driver.hand_in(monitor, inlet, now, actions);
-            }
-            let work = monitor.core.take(self.link, now);
-            if work == Work::Wait {
-                monitor.set_asleep(self.link, Side::Reader, true);
-            }
-            work
-        })
-    }
-
     /// Writes what was taken, and what is left from before, as far as the socket takes it.
     pub(super) fn write(&mut self, driver: &Driver, work: Work) -> Result<Turn> {
         if let Some(over) = self.over.take() {
@@ -145,23 +119,6 @@ impl Wire {
     pub(super) fn close(self) {
         self.socket.close();
     }
-
-    /// One who emits writes. `false`: the thread has to go on.
-    fn write_for_caller(&mut self, driver: &Driver, actions: &mut Vec<Action>) -> bool {
-        for _ in 0..MAX_TURNS {
-            let work = self.exchange(driver, None, actions);
-            match self.write(driver, work) {
-                Ok(Turn::Written) => {}
-                Ok(Turn::Idle) => return true,
-                Ok(Turn::Full) => return false,
-                over => {
-                    self.over = Some(over);
-                    return false;
-                }
-            }
-        }
-        false
-    }
 }
 
 /// A wire that its thread and others use by turns; `None` once the thread has taken it away.
@@ -182,16 +139,61 @@ impl SharedWire {
     pub(super) fn take(&self) -> Option<Wire> {
         lock(&self.0).take()
     }
+}
+
+impl Driver {
+    /// Hands in what was read, and takes what is to be written. Where there is nothing, the thread
+    /// counts as asleep from here on.
+    pub(super) fn exchange(
+        &self,
+        wire: &mut Wire,
+        inlet: Option<&mut Inlet<'_>>,
+        actions: &mut Vec<Action>,
+    ) -> Work {
+        let written = wire.unreported && !wire.socket.wants_write();
+        wire.unreported &= !written;
+        self.gather(actions, |monitor, now, actions| {
+            monitor.set_asleep(wire.link, Side::Reader, false);
+            if written {
+                monitor.written(wire.link, now);
+            }
+            if let Some(inlet) = inlet {
+                self.hand_in(monitor, inlet, now, actions);
+            }
+            let work = monitor.core.take(wire.link, now);
+            if work == Work::Wait {
+                monitor.set_asleep(wire.link, Side::Reader, true);
+            }
+            work
+        })
+    }
 
     /// Writes what is queued if the wire is free, and wakes the thread if it has to go on.
-    pub(super) fn write_or_wake(&self, driver: &Driver, waker: &Waker) {
+    pub(super) fn write_or_wake(&self, wire: &SharedWire, waker: &Waker) {
         let mut actions = Vec::new();
-        let done = try_lock(&self.0).and_then(|mut wire| {
-            wire.as_mut().map(|wire| wire.write_for_caller(driver, &mut actions))
+        let done = try_lock(&wire.0).and_then(|mut wire| {
+            wire.as_mut().map(|wire| self.write_for_caller(wire, &mut actions))
         });
         if done != Some(true) {
             waker.wake();
         }
-        driver.act(actions);
+        self.act(actions);
+    }
+
+    /// One who emits writes. `false`: the thread has to go on.
+    fn write_for_caller(&self, wire: &mut Wire, actions: &mut Vec<Action>) -> bool {
+        for _ in 0..MAX_TURNS {
+            let work = self.exchange(wire, None, actions);
+            match wire.write(self, work) {
+                Ok(Turn::Written) => {}
+                Ok(Turn::Idle) => return true,
+                Ok(Turn::Full) => return false,
+                over => {
+                    wire.over = Some(over);
+                    return false;
+                }
+            }
+        }
+        false
     }
 }
