@@ -136,7 +136,9 @@ impl Call {
         let call = AssertUnwindSafe(|| match self {
             Self::Event(callback, event, after) => {
                 call(callback, event);
-                after.into_iter().for_each(|after| after());
+                if let Some(after) = after {
+                    after();
+                }
             }
             Self::Status(callback, status) => call(callback, status),
             Self::Manager(callback, event) => call(callback, event),

@@ -245,7 +245,9 @@ impl Listeners {
     pub(super) fn tell(&self, status: &Status, dispatcher: &Dispatcher, follow: &mut impl Follow) {
         for listener in &self.statuses {
             let waiter = listener.tell(status, dispatcher, Call::Status);
-            waiter.into_iter().for_each(|waiter| follow.wake(waiter));
+            if let Some(waiter) = waiter {
+                follow.wake(waiter);
+            }
         }
     }
 
@@ -365,7 +367,9 @@ impl Listener<Event> {
 
 /// Sees to what follows from a delivery; whether the consumer pushes back.
 fn follow_up<T>(brought: Brought<T>, event: &Event, follow: &mut impl Follow) -> bool {
-    brought.waiter.into_iter().for_each(|waiter| follow.wake(waiter));
+    if let Some(waiter) = brought.waiter {
+        follow.wake(waiter);
+    }
     if !brought.dropped.is_empty() {
         follow.lost(brought.dropped.len(), event);
     }

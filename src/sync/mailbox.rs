@@ -116,16 +116,12 @@ impl<T: Deliver> Mailbox<T> {
     pub(crate) fn open_account(&self, bounds: Bounds) -> AccountId {
         let account = Account::new(bounds, Arc::clone(&self.gate));
         let accounts = &mut lock(&self.state).accounts;
-        match accounts.iter_mut().enumerate().find(|(_, place)| place.is_none()) {
-            Some((index, place)) => {
-                *place = Some(account);
-                AccountId(index)
-            }
-            None => {
-                accounts.push(Some(account));
-                AccountId(accounts.len() - 1)
-            }
-        }
+        let free = accounts.iter().position(Option::is_none).unwrap_or_else(|| {
+            accounts.push(None);
+            accounts.len() - 1
+        });
+        accounts[free] = Some(account);
+        AccountId(free)
     }
 
     /// Whether waiting for something here is a reason to read on, though others are full.

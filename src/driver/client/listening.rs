@@ -22,10 +22,11 @@ const NEWS: Bounds = Bounds { events: 64, bytes: usize::MAX, when_full: WhenFull
 /// What is taken out may run a user's code when it is dropped: it is handed to the caller, and
 /// dropped when no lock is held.
 #[must_use = "it has to be dropped when no lock is held"]
+#[allow(dead_code)]
 pub(crate) struct Removed {
-    _listeners: Listeners,
-    _calls: Vec<Call>,
-    _auth: Option<AuthFunction>,
+    listeners: Listeners,
+    calls: Vec<Call>,
+    auth: Option<AuthFunction>,
 }
 
 impl Driver {
@@ -216,7 +217,9 @@ impl Driver {
         drop(monitor);
         self.observers.clear();
         removed.iter().for_each(Listeners::close);
-        of_manager.iter().for_each(|listener| listener.sink.close());
+        for listener in &of_manager {
+            listener.sink.close();
+        }
         drop((removed, of_manager, calls));
     }
 
@@ -265,9 +268,9 @@ impl Driver {
             monitor.dispatcher.set_may_hunger(monitor.callbacks > 0);
             let accounts = listeners.event_accounts();
             let calls = accounts.flat_map(|account| monitor.dispatcher.close_account(account));
-            Removed { _calls: calls.collect(), _listeners: listeners, _auth: auth }
+            Removed { calls: calls.collect(), listeners, auth }
         });
-        removed._listeners.close();
+        removed.listeners.close();
         removed
     }
 

@@ -26,7 +26,7 @@ pub(super) struct Observers {
     any: AtomicBool,
     /// Messages were written since the last [`EngineEvent::Drain`].
     undrained: AtomicBool,
-    observers: Mutex<Vec<EngineObserver>>,
+    all: Mutex<Vec<EngineObserver>>,
 }
 
 struct EngineObserver {
@@ -40,7 +40,7 @@ impl Observers {
             parser,
             any: AtomicBool::new(false),
             undrained: AtomicBool::new(false),
-            observers: Mutex::default(),
+            all: Mutex::default(),
         }
     }
 
@@ -50,13 +50,13 @@ impl Observers {
 
     fn add(&self, mailbox: Arc<Mailbox<EngineEvent>>) -> ListenerId {
         let id = ListenerId::new();
-        lock(&self.observers).push(EngineObserver { id, mailbox });
+        lock(&self.all).push(EngineObserver { id, mailbox });
         self.any.store(true, Ordering::Relaxed);
         id
     }
 
     fn remove(&self, id: ListenerId) -> bool {
-        let mut observers = lock(&self.observers);
+        let mut observers = lock(&self.all);
         let before = observers.len();
         observers.retain(|observer| observer.id != id);
         self.any.store(!observers.is_empty(), Ordering::Relaxed);
@@ -64,13 +64,15 @@ impl Observers {
     }
 
     pub(super) fn clear(&self) {
-        let observers = std::mem::take(&mut *lock(&self.observers));
+        let observers = std::mem::take(&mut *lock(&self.all));
         self.any.store(false, Ordering::Relaxed);
-        observers.iter().for_each(|observer| observer.mailbox.close());
+        for observer in observers {
+            observer.mailbox.close();
+        }
     }
 
     fn tell(&self, event: &EngineEvent, mut wake: impl FnMut(std::thread::Thread)) {
-        for observer in lock(&self.observers).iter() {
+        for observer in lock(&self.all).iter() {
             observer.mailbox.bring(ONLY, event.clone()).waiter.into_iter().for_each(&mut wake);
         }
     }

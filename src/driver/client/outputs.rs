@@ -111,7 +111,7 @@ impl Driver {
                 Action::Wake(waker) => waker.wake(),
                 Action::Write(wire, waker) => self.write_or_wake(&wire, &waker),
                 Action::Dial { link, transport, upgrade } => {
-                    self.dial(link, transport, upgrade.as_deref())
+                    self.dial(link, transport, upgrade.as_deref());
                 }
                 Action::AskAuth { namespace, asked } => self.ask_auth(namespace, asked),
                 Action::Resolve(slot, result) => slot.resolve(result),
