@@ -24,8 +24,8 @@ pub(super) fn refusal(namespace: &str, packet: &SocketPacket) -> Error {
         Value::Null => (None, None),
         _ => (None, Some(&refusal)),
     };
-    let message = message
-        .map_or_else(|| format!("namespace {namespace:?}: no reason given"), |text| start_of(text));
+    let message =
+        message.map_or_else(|| format!("namespace {namespace:?}: no reason given"), start_of);
     let error = Error::new(ErrorKind::Refused, message);
     match data.map(Value::to_string) {
         Some(data) if data.len() <= LONGEST_DATA => error.with_data(data),

@@ -19,7 +19,7 @@ impl Engine {
             UpgradeStep::Pause => self.pause(),
             UpgradeStep::Done => self.finish_upgrade(),
             UpgradeStep::Fail(words) => {
-                self.abandon_upgrade(Error::new(ErrorKind::Protocol, *words))
+                self.abandon_upgrade(Error::new(ErrorKind::Protocol, *words));
             }
         }
     }

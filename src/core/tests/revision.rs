@@ -159,7 +159,8 @@ fn hints_at_the_revision(world: &mut World) -> bool {
 
 #[test]
 fn an_attempt_without_an_answer_is_doubtful_only_where_the_first_answer_left_a_doubt() {
-    let first_answers: [(fn(&mut Client<u32>, LinkId), bool); 4] = [
+    type Answer = fn(&mut Client<u32>, LinkId);
+    let first_answers: [(Answer, bool); 4] = [
         (|_, _| (), false),
         (|client, link| client.doubt(link), true),
         (|client, _| client.doubt(LinkId(99)), false),
