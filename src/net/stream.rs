@@ -23,6 +23,7 @@ use crate::error::Result;
 pub(super) struct Stream {
     layer: Layer,
     attempt: Arc<Attempt>,
+    emptied: bool,
 }
 
 /// What lies between the caller's bytes and the socket.
@@ -54,7 +55,7 @@ impl Stream {
     }
 
     fn new(layer: Layer, attempt: &Arc<Attempt>) -> Self {
-        Self { layer, attempt: Arc::clone(attempt) }
+        Self { layer, attempt: Arc::clone(attempt), emptied: false }
     }
 
     /// Whose cancellation ends the waits.
@@ -91,6 +92,12 @@ impl Stream {
             #[cfg(feature = "native-tls")]
             Layer::Native(stream) => stream.socket(),
         }
+    }
+
+    /// Whether the last read has taken all that had come: another one would most likely block, and
+    /// poll(2) tells of what has come since.
+    pub(super) fn is_emptied(&self) -> bool {
+        self.emptied
     }
 
     /// Whether an end of this stream is known to be the peer's own. The platform's library does not
@@ -143,14 +150,26 @@ impl AsFd for Stream {
 
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.emptied = false;
         self.check()?;
-        match &mut self.layer {
-            Layer::Plain(socket) => retry(|| (&**socket).read(buffer)),
+        let read = match &mut self.layer {
+            Layer::Plain(socket) => retry(|| (&**socket).read(buffer))?,
             #[cfg(feature = "rustls")]
-            Layer::Rustls(stream) => stream.read(buffer),
+            Layer::Rustls(stream) => stream.read(buffer)?,
             #[cfg(feature = "native-tls")]
-            Layer::Native(stream) => stream.read(buffer),
-        }
+            Layer::Native(stream) => stream.read(buffer)?,
+        };
+        let short = 0 < read && read < buffer.len();
+        self.emptied = short
+            && match &self.layer {
+                Layer::Plain(_) => true,
+                #[cfg(feature = "rustls")]
+                Layer::Rustls(stream) => stream.is_socket_emptied(),
+                // The platform's library gives one record at a time, and may hold others.
+                #[cfg(feature = "native-tls")]
+                Layer::Native(_) => false,
+            };
+        Ok(read)
     }
 }
 

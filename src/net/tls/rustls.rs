@@ -36,6 +36,14 @@ pub(super) struct RustlsConnector {
 pub(in crate::net) struct RustlsStream {
     connection: ClientConnection,
     socket: Arc<TcpStream>,
+    /// The last read from the socket has taken all that had come.
+    emptied: bool,
+}
+
+/// Notes whether a read takes all that has come.
+struct Emptying<'a> {
+    socket: &'a TcpStream,
+    emptied: &'a mut bool,
 }
 
 impl RustlsConnector {
@@ -58,7 +66,7 @@ impl RustlsConnector {
         }
         let connection = ClientConnection::new(Arc::clone(&self.config), server)
             .map_err(|error| reason::explain(error, name))?;
-        let mut stream = RustlsStream { connection, socket };
+        let mut stream = RustlsStream { connection, socket, emptied: false };
         while stream.connection.is_handshaking() || stream.connection.wants_write() {
             attempt.waker().check()?;
             let (result, flags) = if stream.connection.wants_write() {
@@ -80,7 +88,8 @@ impl RustlsStream {
     /// Takes in what the socket has, and says what that calls for. At the end of the stream this
     /// succeeds, and the session's reader knows.
     fn pull(&mut self) -> io::Result<()> {
-        let taken = retry(|| self.connection.read_tls(&mut &*self.socket))?;
+        let mut socket = Emptying { socket: &self.socket, emptied: &mut self.emptied };
+        let taken = retry(|| self.connection.read_tls(&mut socket))?;
         if let Err(error) = self.connection.process_new_packets() {
             // The alert that tells the peer; the error is reported whether it arrives or not.
             let _ = self.push();
@@ -114,9 +123,23 @@ impl RustlsStream {
         &self.socket
     }
 
+    /// Whether the last read from the socket has taken all that had come. Where a read of this
+    /// stream has not filled its buffer, rustls has nothing more to give either.
+    pub(in crate::net) fn is_socket_emptied(&self) -> bool {
+        self.emptied
+    }
+
     /// Whether there are encrypted bytes that the socket has not taken.
     pub(in crate::net) fn wants_write(&self) -> bool {
         self.connection.wants_write()
+    }
+}
+
+impl Read for Emptying<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.socket.read(buffer)?;
+        *self.emptied = read < buffer.len();
+        Ok(read)
     }
 }
 

@@ -20,23 +20,29 @@ pub(super) struct Boundary {
 }
 
 impl Boundary {
-    /// Notes what was read.
-    pub(super) fn pass(&mut self, mut bytes: &[u8]) {
+    /// Notes what was read. Gives how many of these bytes the last message ends with; none, where
+    /// no message ends.
+    pub(super) fn pass(&mut self, bytes: &[u8]) -> usize {
+        let (all, mut bytes, mut end) = (bytes.len(), bytes, 0);
         while let Some((&first, rest)) = bytes.split_first() {
             if self.left > 0 {
                 let skipped =
                     usize::try_from(self.left).map_or(bytes.len(), |n| n.min(bytes.len()));
                 self.left -= skipped as u64;
                 bytes = &bytes[skipped..];
-                continue;
+            } else {
+                bytes = rest;
+                self.header[self.have] = first;
+                self.have += 1;
+                if self.have == self.header_len() {
+                    self.begin_frame();
+                }
             }
-            bytes = rest;
-            self.header[self.have] = first;
-            self.have += 1;
-            if self.have == self.header_len() {
-                self.begin_frame();
+            if self.is_between_messages() {
+                end = all - bytes.len();
             }
         }
+        end
     }
 
     /// Whether what was read so far ends with a message.
@@ -90,8 +96,10 @@ mod tests {
         assert_eq!(found, expected);
         for end in 0..=bytes.len() {
             let mut boundary = Boundary::default();
-            boundary.pass(&bytes[..end]);
-            boundary.pass(&bytes[end..]);
+            let passed = [boundary.pass(&bytes[..end]), boundary.pass(&bytes[end..])];
+            let last = |to: usize| expected.iter().rev().find(|&&at| at <= to);
+            assert_eq!(passed[0], *last(end).unwrap_or(&0));
+            assert_eq!(passed[1], last(bytes.len()).map_or(0, |at| at.saturating_sub(end)));
             assert_eq!(boundary.is_between_messages(), expected.contains(&bytes.len()));
         }
     }

@@ -2,9 +2,10 @@
 
 mod boundary;
 pub(super) mod handshake;
+mod metered;
 
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::mem::replace;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -16,8 +17,8 @@ use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext};
 use tungstenite::{Error as WsError, Message, Utf8Bytes};
 
-use self::boundary::Boundary;
 use self::handshake::shake_hands;
+use self::metered::Metered;
 use super::interest::Interest;
 use super::request::Secrets;
 use super::stream::Stream;
@@ -46,6 +47,8 @@ pub(crate) struct WebSocket {
     drained: bool,
     /// How many bytes were read at the last [`WebSocket::rest`].
     rested_at: usize,
+    /// The largest message that was read since the buffers are new, in bytes.
+    largest: usize,
     /// tungstenite may hold bytes that the stream has not taken.
     unsent: bool,
     unsent_pongs: u32,
@@ -77,16 +80,17 @@ impl WebSocket {
         note: impl Fn(&http::HeaderMap),
     ) -> Result<Self> {
         let behind = shake_hands(&mut stream, upgrade, secrets, note)?;
-        let mut boundary = Boundary::default();
-        boundary.pass(&behind);
+        let mut stream = Metered::new(stream);
+        stream.restart(&behind);
         let config = config(max_message, SMALL_READ);
         Ok(Self {
-            stream: Metered { stream, boundary, read: 0, written: 0 },
+            stream,
             context: WebSocketContext::from_partially_read(behind, Role::Client, Some(config)),
             max_message,
             read_size: SMALL_READ,
             drained: false,
             rested_at: 0,
+            largest: 0,
             unsent: false,
             unsent_pongs: 0,
             pong_came: false,
@@ -97,9 +101,10 @@ impl WebSocket {
     /// already in a buffer does not make the socket readable.
     pub(crate) fn read(&mut self) -> Result<Received> {
         self.drained = false;
+        self.stream.cut = self.is_to_read_more_at_once();
         match self.context.read(&mut self.stream) {
-            Ok(Message::Text(text)) => Ok(Received::Frame(Frame::Text(owned_text(&text)))),
-            Ok(Message::Binary(bytes)) => Ok(Received::Frame(Frame::Binary(owned_bytes(bytes)))),
+            Ok(Message::Text(text)) => Ok(Received::Frame(Frame::Text(self.own_text(&text)))),
+            Ok(Message::Binary(bytes)) => Ok(Received::Frame(Frame::Binary(self.own_bytes(bytes)))),
             Ok(Message::Ping(_)) => self.send_pong(),
             Ok(Message::Pong(_)) => {
                 self.pong_came = true;
@@ -112,6 +117,10 @@ impl WebSocket {
                 Ok(Received::Closed(describe_close(frame.as_ref())))
             }
             Err(WsError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                if let Some(behind) = self.stream.take_behind() {
+                    self.renew(LARGE_READ, behind);
+                    return self.read();
+                }
                 self.drained = true;
                 Ok(Received::Nothing)
             }
@@ -167,13 +176,25 @@ impl WebSocket {
         };
         let passed = self.stream.read.max(self.stream.written);
         let is_over = turn < SMALL_READ && passed > LARGE_READ;
-        let is_empty = self.drained && self.stream.boundary.is_between_messages();
+        let is_empty = self.drained && self.stream.is_between_messages();
         if (is_over || read_size != self.read_size) && is_empty && !self.wants_write() {
-            let config = config(self.max_message, read_size);
-            self.context = WebSocketContext::new(Role::Client, Some(config));
-            self.read_size = read_size;
-            (self.stream.read, self.stream.written, self.rested_at) = (0, 0, 0);
+            self.renew(read_size, Vec::new());
         }
+    }
+
+    /// Whether a flood, in which there is no rest, calls for larger reads. While something is
+    /// unsent, it is in the buffers and they have to stay.
+    fn is_to_read_more_at_once(&self) -> bool {
+        let turn = self.stream.read - self.rested_at;
+        self.read_size < LARGE_READ && turn >= LARGE_READ && !self.unsent
+    }
+
+    /// Replaces tungstenite's buffers, in which there must be nothing, by new ones with these bytes.
+    fn renew(&mut self, read_size: usize, bytes: Vec<u8>) {
+        self.stream.restart(&bytes);
+        let config = config(self.max_message, read_size);
+        self.context = WebSocketContext::from_partially_read(bytes, Role::Client, Some(config));
+        (self.read_size, self.rested_at, self.largest) = (read_size, 0, 0);
     }
 
     /// What to wait for: room for what there is to send, and as is wanted something to read, or to
@@ -220,6 +241,29 @@ impl WebSocket {
                 Err(_) => return,
             }
         }
+    }
+
+    /// Whether a message of this size may stay in the read buffer, all of which it then keeps in
+    /// memory; otherwise it is copied.
+    ///
+    /// It may where at least half of that buffer is messages of the same kind: this one, or all that
+    /// the last read brought. So what is held is about twice what is counted, however few small
+    /// messages wait for a slow consumer.
+    fn may_share(&self, size: usize) -> bool {
+        // The buffer of a large message is used on for the small ones behind it.
+        let buffer = self.read_size.max(self.largest);
+        size.max(self.stream.last_read) >= buffer / 2
+    }
+
+    fn own_bytes(&mut self, bytes: Bytes) -> Bytes {
+        self.largest = self.largest.max(bytes.len());
+        if self.may_share(bytes.len()) { bytes } else { Bytes::copy_from_slice(&bytes) }
+    }
+
+    fn own_text(&mut self, text: &Utf8Bytes) -> String {
+        self.largest = self.largest.max(text.len());
+        // A `String` is a copy in any case.
+        text.as_str().to_owned()
     }
 
     /// Sends the pong that tungstenite has prepared. A peer that pings and does not read the
@@ -279,37 +323,6 @@ impl WebSocket {
     }
 }
 
-/// A stream that notes what passes.
-struct Metered {
-    stream: Stream,
-    boundary: Boundary,
-    /// The bytes read since the buffers are new.
-    read: usize,
-    /// The bytes written since then.
-    written: usize,
-}
-
-impl Read for Metered {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.stream.read(buffer)?;
-        self.boundary.pass(&buffer[..read]);
-        self.read = self.read.saturating_add(read);
-        Ok(read)
-    }
-}
-
-impl Write for Metered {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.stream.write(bytes)?;
-        self.written = self.written.saturating_add(written);
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.stream.flush()
-    }
-}
-
 fn config(max_message: usize, read_size: usize) -> WebSocketConfig {
     // The write buffer is not limited here: the caller's queue in front of it is.
     WebSocketConfig::default()
@@ -322,14 +335,6 @@ impl fmt::Debug for WebSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebSocket").field("stream", &self.stream.stream).finish_non_exhaustive()
     }
-}
-
-fn owned_text(text: &Utf8Bytes) -> Utf8Bytes {
-    text.as_str().into()
-}
-
-fn owned_bytes(bytes: Bytes) -> Bytes {
-    if bytes.len() < LARGE_READ { Bytes::copy_from_slice(&bytes) } else { bytes }
 }
 
 fn describe_close(frame: Option<&CloseFrame>) -> String {

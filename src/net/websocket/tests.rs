@@ -151,6 +151,90 @@ fn a_small_message_does_not_keep_the_read_buffer() {
     }
 }
 
+/// The messages that a client reads, which were all there before it read.
+fn binaries(bytes: Vec<u8>, count: usize) -> Vec<Bytes> {
+    let (start, started) = channel();
+    let (mut websocket, waker, server) = client(move |mut stream| {
+        started.recv_timeout(LIMIT).unwrap();
+        stream.write_all(&bytes).unwrap();
+        stream
+    });
+    start.send(()).unwrap();
+    let _stream = server.join().unwrap();
+    let mut binary = || match next(&mut websocket, &waker).unwrap() {
+        Received::Frame(Frame::Binary(bytes)) => bytes,
+        other => panic!("{other:?}"),
+    };
+    (0..count).map(|_| binary()).collect()
+}
+
+#[test]
+fn messages_that_fill_the_read_buffer_stay_in_it() {
+    // Two whole reads of small ones, and one that brings little.
+    let size = SMALL_READ / 16 - 4;
+    let bytes = [frame(0x82, &vec![1; size]).repeat(32), frame(0x82, &vec![1; size])].concat();
+    let messages = binaries(bytes, 33);
+    assert!(messages[..31].iter().all(|message| !message.is_unique()));
+    assert!(messages[32].is_unique());
+}
+
+/// Reads a flood, in which something is unsent from the given message on; how large the reads have
+/// become.
+fn read_flood(unsent_from: usize) -> usize {
+    let sizes: Vec<usize> = (0..200).map(|number| number * 37 % 1500).collect();
+    let frames = |size: &usize| [frame(0x82, &vec![1; *size]), frame(0x8a, b"")].concat();
+    let sent: Vec<u8> = sizes.iter().flat_map(frames).collect();
+    let (mut websocket, waker, server) = client(move |mut stream| {
+        stream.write_all(&sent).unwrap();
+        stream
+    });
+    let _stream = server.join().unwrap();
+    for (number, size) in sizes.iter().enumerate() {
+        websocket.unsent |= number >= unsent_from;
+        let binary = Received::Frame(Frame::Binary(Bytes::from(vec![1; *size])));
+        assert_eq!(next(&mut websocket, &waker).unwrap(), binary, "{number}");
+    }
+    websocket.read_size
+}
+
+#[test]
+fn in_a_flood_the_reads_grow_and_nothing_is_lost() {
+    assert_eq!(read_flood(200), LARGE_READ);
+    for unsent_from in 0..50 {
+        read_flood(unsent_from);
+    }
+    assert_eq!(read_flood(0), SMALL_READ);
+}
+
+#[test]
+fn after_a_short_read_the_socket_is_not_asked_again_and_nothing_is_lost() {
+    let (mut websocket, waker, server) = client(|stream| stream);
+    let mut stream = server.join().unwrap();
+    stream.write_all(&frame(0x81, b"one")).unwrap();
+    assert_eq!(next(&mut websocket, &waker).unwrap(), text("one"));
+    stream.write_all(&frame(0x81, b"two")).unwrap();
+    assert!(websocket.interest(true, true).wait(&waker).unwrap().readable);
+    assert_eq!(websocket.read().unwrap(), Received::Nothing);
+    assert!(websocket.interest(true, true).wait(&waker).unwrap().readable);
+    assert_eq!(websocket.read().unwrap(), text("two"));
+}
+
+#[test]
+fn a_small_message_behind_a_large_one_does_not_keep_its_buffer() {
+    let (mut websocket, waker, server) = client(|stream| stream);
+    let mut stream = server.join().unwrap();
+    // So that the buffers stay.
+    websocket.renew(LARGE_READ, Vec::new());
+    stream.write_all(&frame(0x82, &vec![1; 100_000])).unwrap();
+    stream.write_all(&frame(0x82, &[1; 200]).repeat(1000)).unwrap();
+    let mut is_unique = || match next(&mut websocket, &waker).unwrap() {
+        Received::Frame(Frame::Binary(bytes)) => bytes.is_unique(),
+        other => panic!("{other:?}"),
+    };
+    assert!(!is_unique(), "a large one is not copied");
+    assert!((0..1000).all(|_| is_unique()));
+}
+
 #[test]
 fn a_close_frame_says_why() {
     for (payload, why) in [
