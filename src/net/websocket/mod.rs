@@ -103,7 +103,7 @@ impl WebSocket {
         self.drained = false;
         self.stream.cut = self.is_to_read_more_at_once();
         match self.context.read(&mut self.stream) {
-            Ok(Message::Text(text)) => Ok(Received::Frame(Frame::Text(self.own_text(&text)))),
+            Ok(Message::Text(text)) => Ok(Received::Frame(Frame::Text(self.own_text(text)))),
             Ok(Message::Binary(bytes)) => Ok(Received::Frame(Frame::Binary(self.own_bytes(bytes)))),
             Ok(Message::Ping(_)) => self.send_pong(),
             Ok(Message::Pong(_)) => {
@@ -260,10 +260,9 @@ impl WebSocket {
         if self.may_share(bytes.len()) { bytes } else { Bytes::copy_from_slice(&bytes) }
     }
 
-    fn own_text(&mut self, text: &Utf8Bytes) -> String {
+    fn own_text(&mut self, text: Utf8Bytes) -> Utf8Bytes {
         self.largest = self.largest.max(text.len());
-        // A `String` is a copy in any case.
-        text.as_str().to_owned()
+        if self.may_share(text.len()) { text } else { text.as_str().into() }
     }
 
     /// Sends the pong that tungstenite has prepared. A peer that pings and does not read the
