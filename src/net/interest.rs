@@ -17,7 +17,7 @@ pub(crate) struct Interest {
     pub(super) read: bool,
     /// Room for bytes.
     pub(super) write: bool,
-    /// The end of the connection in both directions, even if nothing is to be read or written.
+    /// The end of the connection or of what the peer sends, even if nothing is to be read or written.
     pub(super) hang_up: bool,
 }
 
@@ -26,8 +26,9 @@ pub(crate) struct Interest {
 pub(crate) struct Ready {
     /// A read would not block.
     pub(crate) readable: bool,
-    /// The connection has ended in both directions (`POLLHUP`), or with an error (`POLLERR`). What
-    /// was received before can still be read; then reading tells how the connection has ended.
+    /// The connection has ended (`POLLHUP`), or with an error (`POLLERR`); or, where reading was not
+    /// asked for, the peer sends nothing more (`POLLRDHUP`). What was received before can still be
+    /// read; then reading tells how the connection has ended.
     ///
     /// poll(2) says so again each time, so whoever does not read must not ask again.
     pub(crate) hung_up: bool,
@@ -37,18 +38,20 @@ impl Interest {
     /// Blocks until one of the interests is met, or a wake-up, which this takes. A cancellation is
     /// an error.
     ///
-    /// A peer that only ends its own direction (`POLLRDHUP`) is not told apart: its end lies behind
-    /// its last bytes and is found by reading them, whenever that may be.
+    /// Whoever reads finds the end of what the peer sends behind its last bytes. Whoever does not is
+    /// told of it here.
     pub(crate) fn wait(&self, waker: &Waker) -> Result<Ready> {
         let mut flags = PollFlags::empty();
         flags.set(PollFlags::IN, self.read);
         flags.set(PollFlags::OUT, self.write);
+        flags.set(PollFlags::RDHUP, self.hang_up && !self.read);
         // Without any interest the socket is left out: poll(2) always tells of a hang-up.
         let asked = self.read || self.write || self.hang_up;
         let said = waker.wait_with(asked.then(|| (self.socket.as_fd(), flags)))?;
         Ok(Ready {
             readable: said.contains(PollFlags::IN),
-            hung_up: said.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL),
+            hung_up: said
+                .intersects(PollFlags::HUP | PollFlags::RDHUP | PollFlags::ERR | PollFlags::NVAL),
         })
     }
 }

@@ -12,7 +12,8 @@ use crate::core::ids::NamespaceId;
 /// No other namespace gets its number, so that what still comes under it concerns nobody.
 #[derive(Debug)]
 pub(super) struct Namespaces<A> {
-    by_id: BTreeMap<NamespaceId, Namespace<A>>,
+    /// Boxed, since a node of the map has room for eleven.
+    by_id: BTreeMap<NamespaceId, Box<Namespace<A>>>,
     by_name: HashMap<Arc<str>, NamespaceId>,
     /// Those that no user has a handle of.
     forgotten: BTreeSet<NamespaceId>,
@@ -52,17 +53,17 @@ impl<A> Namespaces<A> {
         let id = NamespaceId(self.next);
         self.next += 1;
         self.by_name.insert(Arc::clone(&namespace.name), id);
-        self.by_id.insert(id, namespace);
+        self.by_id.insert(id, Box::new(namespace));
         id
     }
 
     /// The namespace of this number; for one that belongs to none, one that was never joined.
     pub(super) fn get(&self, id: NamespaceId) -> &Namespace<A> {
-        self.by_id.get(&id).unwrap_or(&self.none)
+        self.by_id.get(&id).map_or(&self.none, |namespace| namespace)
     }
 
     pub(super) fn get_mut(&mut self, id: NamespaceId) -> Option<&mut Namespace<A>> {
-        self.by_id.get_mut(&id)
+        self.by_id.get_mut(&id).map(|namespace| &mut **namespace)
     }
 
     /// Whether a user may have a handle of it.
@@ -76,7 +77,7 @@ impl<A> Namespaces<A> {
 
     /// All of them, in the order in which they were made.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Namespace<A>> {
-        self.by_id.values()
+        self.by_id.values().map(|namespace| &**namespace)
     }
 
     #[cfg(test)]
@@ -104,7 +105,7 @@ impl<A> Namespaces<A> {
     pub(super) fn revive(&mut self, id: NamespaceId) -> Option<NamespaceId> {
         self.forgotten.remove(&id);
         let namespace = self.by_id.remove(&id)?;
-        Some(self.insert(namespace))
+        Some(self.insert(*namespace))
     }
 
     /// Frees the place of a forgotten one.
