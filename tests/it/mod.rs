@@ -33,6 +33,9 @@ mod parsers;
 mod peers;
 mod proxy;
 mod receive;
+mod receive_awaited;
+mod receive_bounds;
+mod receive_neighbours;
 mod reconnect;
 // Each of its tests goes over every transport.
 #[cfg(feature = "polling")]
