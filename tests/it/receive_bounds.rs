@@ -9,6 +9,7 @@ use siot::{Error, ErrorKind, Limits, Subscription};
 
 use crate::support::consumer::Pace;
 use crate::support::full::{unread_bytes_from, until_full};
+use crate::support::hostile::HostileOptions;
 use crate::support::{
     CaseName, Client, LIMIT, Server, Via, brisk_each, over_each_transport, recv_within, shared_each,
 };
@@ -163,5 +164,23 @@ fn a_session_whose_heartbeat_cannot_be_read_is_lost_for_that_reason(via: Via) {
         let unread = flood.len();
         read(&flood, unread);
         client.works();
+    }
+}
+
+#[test]
+fn what_was_read_ahead_while_a_consumer_was_full_is_handed_on() {
+    for options in [HostileOptions::v4(), HostileOptions::v3()] {
+        let _name = CaseName::new(&options);
+        let server = options.start();
+        let limits = Limits::new().receive_events(BOUND);
+        let client = Client::start(Via::WebSocket.builder(server.url()).limits(limits));
+        let session = server.session();
+        client.connected();
+        let flood = client.subscribe("flood");
+        // A few more than are handed in together, so that these are left in the buffer of the
+        // WebSocket, and nothing in that of the kernel.
+        session.burst(1030, 20);
+        until_full(&flood, BOUND);
+        read(&flood, 1030);
     }
 }
