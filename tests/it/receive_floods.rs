@@ -215,6 +215,7 @@ fn pongs_that_wait_for_a_full_socket_lift_no_bound() {
 fn a_reset_lifts_no_bound() {
     alone(|| {
         let (filled, is_filled) = unbounded();
+        let (go_on, may_go_on) = unbounded();
         let peer = RawPeer::websocket(move |socket, number| {
             socket.send(Message::text(Greeting::new("s").text()))?;
             while !socket.read()?.to_text()?.starts_with("40") {}
@@ -229,18 +230,20 @@ fn a_reset_lifts_no_bound() {
             while stream.write_all(&block).is_ok() {}
             // The test may have failed.
             let _ = filled.send(());
-            std::thread::sleep(Duration::from_millis(100));
+            let _ = may_go_on.recv_timeout(LIMIT);
             rustix::net::connect_unspec(stream).map_err(std::io::Error::from)?;
             Ok(())
         });
-        let limits = Limits::new().receive_events(BOUND);
+        // In the reserve there is room for as many, each with what it costs beside its text.
+        let reserve = 100;
+        let limits = Limits::new().receive_events(BOUND).receive_reserve(reserve * (6 + 200));
         let client = Client::connect(Via::WebSocket.builder(peer.url()).limits(limits));
         let nameless = client.subscribe("");
         recv_within(&is_filled, LIMIT);
         stays(&client, &nameless, BOUND);
-        std::thread::sleep(Duration::from_millis(200));
-        // With the end comes what was read already, and no more.
-        holds_still(&client, BOUND + 1024, &nameless);
+        go_on.send(()).unwrap();
+        // Of what came before the end, no more is read than there is room for.
+        holds_still(&client, BOUND + reserve, &nameless);
         while client.status.is_empty() {
             nameless.recv_timeout(LIMIT).unwrap();
         }
