@@ -33,6 +33,10 @@ mod parsers;
 mod peers;
 mod proxy;
 mod receive;
+mod receive_awaited;
+mod receive_bounds;
+mod receive_floods;
+mod receive_neighbours;
 mod reconnect;
 // Each of its tests goes over every transport.
 #[cfg(feature = "polling")]

@@ -22,6 +22,20 @@ pub(crate) fn shared() -> &'static Server {
     SHARED.get_or_init(|| Server::start(json!({})))
 }
 
+/// A server 4.x and a server 2.x, each like [`shared`].
+pub(crate) fn shared_each() -> [&'static Server; 2] {
+    static OLD: OnceLock<Server> = OnceLock::new();
+    [shared(), OLD.get_or_init(|| Server::version(2, json!({})))]
+}
+
+/// The same with many heartbeats: one is due after 50 ms, and given up 1 s later.
+pub(crate) fn brisk_each() -> [&'static Server; 2] {
+    static BRISK: [OnceLock<Server>; 2] = [const { OnceLock::new() }; 2];
+    let start =
+        |version| Server::version(version, json!({ "pingInterval": 50, "pingTimeout": 1000 }));
+    [BRISK[0].get_or_init(|| start(4)), BRISK[1].get_or_init(|| start(2))]
+}
+
 /// A socket with its statuses, and the news of its connection.
 pub(crate) struct Client {
     pub(crate) socket: Socket,

@@ -13,6 +13,7 @@ pub(crate) mod dns;
 pub(crate) mod emulator;
 #[cfg(feature = "rustls")]
 pub(crate) mod faketime;
+pub(crate) mod full;
 pub(crate) mod gate;
 pub(crate) mod greeting;
 pub(crate) mod hostile;
@@ -26,8 +27,8 @@ pub(crate) mod source;
 pub(crate) mod via;
 pub(crate) mod wait;
 
-pub(crate) use client::{Client, ask, failure, shared};
-pub(crate) use process::{alone, fds, this_program, threads};
+pub(crate) use client::{Client, ask, brisk_each, failure, shared, shared_each};
+pub(crate) use process::{alone, cpu_time_of_ours, fds, this_program, threads};
 pub(crate) use server::Server;
 pub(crate) use via::{TRANSPORTS, Via, direct, over_each_transport};
 pub(crate) use wait::{CaseName, LIMIT, eventually, recv_within};

@@ -226,8 +226,9 @@ impl<'a> Pump<'a> {
             Turn::Finish => Step::End(Ending::Finished),
             Turn::Stop => Step::End(Ending::Stopped),
             Turn::Written => Step::Turn,
-            // Unless the reader has to hold still: then it is woken.
-            Turn::Idle | Turn::Full if may_read && matches!(read, ReadOutcome::More) => Step::Turn,
+            // Unless the reader has to hold still: then it is woken. What it left unread may be in a
+            // buffer above the socket, of which poll(2) knows nothing.
+            Turn::Idle | Turn::Full if may_read && self.unread => Step::Turn,
             Turn::Idle | Turn::Full => Step::Wait(wire.rest(may_read, !self.hung_up)),
         })
     }

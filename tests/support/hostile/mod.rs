@@ -127,6 +127,10 @@ impl HostileServer {
         self.peer.url()
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.peer.port()
+    }
+
     /// Waits for the next session that is opened.
     #[track_caller]
     pub(crate) fn session(&self) -> HostileSession {

@@ -1,0 +1,247 @@
+//! What is awaited comes, whatever the consumers do: answers, joins, heartbeats, ends, upgrades, and the
+//! next session.
+
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::unbounded;
+use serde_json::json;
+use siot::{DisconnectReason, Limits, Subscription};
+
+use crate::support::full::until_full;
+use crate::support::hostile::HostileOptions;
+use crate::support::{
+    CaseName, Client, LIMIT, Server, Via, brisk_each, eventually, over_each_transport, recv_within,
+    shared_each,
+};
+
+over_each_transport!(
+    a_question_about_each_event_of_a_burst_is_answered,
+    a_callback_may_ask_about_each_event_of_a_burst,
+    another_namespace_is_joined_beside_a_full_consumer,
+    heartbeats_keep_a_session_whose_events_nobody_reads,
+    a_socket_leaves_and_comes_back_beside_a_full_consumer,
+);
+
+/// How many events a full consumer has here.
+const BOUND: usize = 10;
+
+fn limits() -> Limits {
+    Limits::new().receive_events(BOUND)
+}
+
+/// A client with a subscription that has all it may have, while more is on its way.
+#[track_caller]
+fn full(via: Via, server: &Server, events: usize) -> (Client, Subscription) {
+    let client = Client::connect(via.builder(server.url()).limits(limits()));
+    let flood = client.subscribe("flood");
+    client.emit("flood", (events, 100)).unwrap();
+    until_full(&flood, BOUND);
+    (client, flood)
+}
+
+/// Reads numbers from 0, in order.
+#[track_caller]
+fn read(flood: &Subscription, count: usize) {
+    for n in 0..count {
+        assert_eq!(flood.recv_timeout(LIMIT).unwrap().arg::<usize>(0).unwrap(), n);
+    }
+}
+
+/// The bursts: how many events of how many bytes, and about which of them the server is asked. A round
+/// trip by long-polling takes its time.
+fn bursts(via: Via) -> [(usize, usize, usize); 2] {
+    [(3000, 20, if via == Via::Polling { 100 } else { 1 }), (30, 65_536, 1)]
+}
+
+fn a_question_about_each_event_of_a_burst_is_answered(via: Via) {
+    for server in shared_each() {
+        let _name = CaseName::new(server);
+        for (count, bytes, each) in bursts(via) {
+            let client = via.connect(server.url());
+            let jobs = client.subscribe("flood");
+            client.emit("flood", (count, bytes)).unwrap();
+            for (n, job) in jobs.iter().take(count).enumerate() {
+                assert_eq!(job.arg::<usize>(0).unwrap(), n);
+                if n % each == 0 {
+                    assert_eq!(client.ask::<usize>("sum", (n, 1)), n + 1);
+                }
+            }
+            assert_eq!((jobs.lost(), jobs.len()), (0, 0));
+        }
+    }
+}
+
+fn a_callback_may_ask_about_each_event_of_a_burst(via: Via) {
+    for server in shared_each() {
+        let _name = CaseName::new(server);
+        for (count, bytes, each) in bursts(via) {
+            let client = via.connect(server.url());
+            let socket = client.socket.clone();
+            let (sender, done) = unbounded();
+            client
+                .on("flood", move |job| {
+                    let n: usize = job.arg(0).unwrap();
+                    let sum = (n % each == 0).then(|| {
+                        let ack = socket.emit_with_ack("sum", (n, 1)).unwrap();
+                        ack.wait_timeout::<usize>(LIMIT)
+                    });
+                    sender.send((n, sum)).unwrap();
+                })
+                .unwrap();
+            client.emit("flood", (count, bytes)).unwrap();
+            for n in 0..count {
+                let (job, sum) = recv_within(&done, LIMIT);
+                assert_eq!(job, n);
+                assert!(sum.is_none_or(|sum| sum.unwrap() == n + 1));
+            }
+            client.manager().close(LIMIT);
+        }
+    }
+}
+
+#[test]
+fn a_hundred_thousand_events_keep_no_answer_back() {
+    let client = Via::WebSocket.connect(shared_each()[0].url());
+    let flood = client.subscribe("flood");
+    let count = 100_000;
+    // With its name and number, an event has 200 bytes.
+    client.emit("flood", (count, 180)).unwrap();
+    read(&flood, 1);
+    // The answer comes behind all of them.
+    assert_eq!(client.ask::<u32>("sum", (1, 2)), 3);
+    for n in 1..count {
+        assert_eq!(flood.try_recv().unwrap().arg::<usize>(0).unwrap(), n);
+    }
+    assert_eq!(flood.lost(), 0);
+}
+
+fn another_namespace_is_joined_beside_a_full_consumer(via: Via) {
+    for server in shared_each() {
+        let _name = CaseName::new(server);
+        let (client, flood) = full(via, server, 500);
+        let admin = client.connect_in("/admin");
+        admin.works();
+        assert!(flood.len() >= BOUND);
+        read(&flood, 500);
+    }
+}
+
+fn heartbeats_keep_a_session_whose_events_nobody_reads(via: Via) {
+    for server in brisk_each() {
+        let _name = CaseName::new(server);
+        let (client, flood) = full(via, server, 100);
+        // For longer than either side would wait for a heartbeat, and more comes all the time.
+        for _ in 0..5 {
+            client.emit("flood", (100, 100)).unwrap();
+            let status = client.status.recv_timeout(Duration::from_millis(300));
+            assert!(status.as_ref().is_err_and(|error| error.is_timeout()), "{status:?}");
+        }
+        for _ in 0..6 {
+            read(&flood, 100);
+        }
+        client.works();
+    }
+}
+
+#[test]
+fn events_of_a_session_that_has_ended_do_not_hold_up_the_next_one() {
+    // That the server is gone is noticed when a heartbeat is due.
+    let server = Server::version(4, json!({ "pingInterval": 200, "pingTimeout": 1000 }));
+    let clients: Vec<_> = Via::ALL.iter().map(|&via| full(via, &server, 500)).collect();
+    server.restart();
+    for (client, flood) in clients {
+        client.disconnected();
+        client.reconnected();
+        client.works();
+        // The old ones are still there, without a gap.
+        let unread = flood.len();
+        assert!(unread >= BOUND, "{unread} are left");
+        read(&flood, unread);
+        client.emit("flood", (500, 100)).unwrap();
+        read(&flood, 500);
+    }
+}
+
+fn a_socket_leaves_and_comes_back_beside_a_full_consumer(via: Via) {
+    for server in shared_each() {
+        let _name = CaseName::new(server);
+        let (client, flood) = full(via, server, 5000);
+        client.disconnect();
+        assert_eq!(client.disconnected().0, DisconnectReason::IoClientDisconnect);
+        client.connect();
+        client.connected();
+        client.works();
+        let unread = flood.len();
+        assert!(unread >= BOUND, "{unread} are left");
+        read(&flood, unread);
+    }
+}
+
+#[test]
+fn a_connection_is_closed_in_good_order_beside_a_full_consumer() {
+    let server = Server::start(json!({}));
+    for &via in Via::ALL {
+        let (client, flood) = full(via, &server, 5000);
+        let start = Instant::now();
+        client.manager().close(LIMIT);
+        assert!(start.elapsed() < LIMIT / 2, "{:?}", start.elapsed());
+        eventually(LIMIT, "the session's end", || server.sessions() == 0);
+        // What has come can be read, and then there is an end.
+        let left: Vec<usize> = flood.iter().map(|event| event.arg(0).unwrap()).collect();
+        assert!(left.len() >= BOUND && left.iter().copied().eq(0..left.len()), "{left:?}");
+    }
+}
+
+#[test]
+fn closing_keeps_its_limit_beside_a_full_consumer_where_the_server_takes_no_leave() {
+    for options in [HostileOptions::v4(), HostileOptions::v3()] {
+        let _name = CaseName::new(&options);
+        for &via in Via::ALL {
+            let server = options.clone().start();
+            let client = Client::start(via.builder(server.url()).limits(limits()));
+            let session = server.session();
+            client.connected();
+            let flood = client.subscribe("flood");
+            session.burst(100, 100_000);
+            until_full(&flood, BOUND);
+            let start = Instant::now();
+            client.manager().close(Duration::from_millis(100));
+            assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+        }
+    }
+}
+
+#[cfg(feature = "polling")]
+#[test]
+fn an_upgrade_that_begins_while_a_consumer_is_full_is_completed() {
+    for server in shared_each() {
+        let _name = CaseName::new(server);
+        let builder = Via::Upgrade.builder(format!("{}/greeting", server.url()));
+        let client = Client::idle(builder.limits(Limits::new().receive_events(1)));
+        // Three come as soon as it is joined.
+        let welcomes = client.subscribe("welcome");
+        client.connect();
+        client.connected();
+        client.upgraded();
+        client.works();
+        assert_eq!(welcomes.try_iter().count(), 3);
+    }
+}
+
+#[cfg(feature = "polling")]
+#[test]
+fn a_burst_in_the_middle_of_an_upgrade_holds_up_neither() {
+    for options in [HostileOptions::v4(), HostileOptions::v3()] {
+        let _name = CaseName::new(&options);
+        let server = options.start();
+        for _ in 0..5 {
+            let client = Client::start(Via::Upgrade.builder(server.url()).limits(limits()));
+            let session = server.session();
+            client.connected();
+            let flood = client.subscribe("flood");
+            session.burst(1000, 100);
+            client.upgraded();
+            read(&flood, 1000);
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! The policy to wait: how much waits, what pushes back, and what happens when even the reserve is used
+//! up.
+
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::unbounded;
+use serde_json::json;
+use siot::{Error, ErrorKind, Limits, Subscription};
+
+use crate::support::consumer::Pace;
+use crate::support::full::{unread_bytes_from, until_full};
+use crate::support::hostile::HostileOptions;
+use crate::support::{
+    CaseName, Client, LIMIT, Server, Via, brisk_each, over_each_transport, recv_within, shared_each,
+};
+
+over_each_transport!(
+    a_wait_behind_a_used_up_reserve_ends_at_once_and_names_the_subscription,
+    a_wait_behind_a_used_up_reserve_ends_at_once_and_names_the_callback,
+    a_join_behind_a_used_up_reserve_is_given_up_at_once,
+    a_session_whose_heartbeat_cannot_be_read_is_lost_for_that_reason,
+);
+
+const BOUND: usize = 10;
+
+/// Limits with next to no reserve.
+fn tight() -> Limits {
+    Limits::new().receive_events(BOUND).receive_reserve(1000)
+}
+
+/// What fails fails long before it would be too late.
+const AT_ONCE: Duration = Duration::from_secs(5);
+
+#[track_caller]
+fn read(flood: &Subscription, count: usize) {
+    for n in 0..count {
+        assert_eq!(flood.recv_timeout(LIMIT).unwrap().arg::<usize>(0).unwrap(), n);
+    }
+}
+
+/// Checks that an error blames this consumer.
+#[track_caller]
+fn blames(error: &Error, consumer: &str, waiting: usize) {
+    assert_eq!(error.kind(), ErrorKind::BufferFull, "{error}");
+    let text = error.to_string();
+    assert!(text.contains(consumer), "{text}");
+    assert!(text.contains(&format!("{waiting} events")), "{waiting}: {text}");
+}
+
+#[test]
+fn exactly_the_bound_waits_and_the_rest_stays_with_the_server() {
+    for version in [4, 2] {
+        let server = Server::version(version, json!({}));
+        for &via in Via::ALL {
+            let _name = CaseName::new((version, via));
+            let limits = Limits::new().receive_events(BOUND);
+            let client = Client::connect(via.builder(server.url()).limits(limits));
+            if via == Via::Upgrade {
+                client.upgraded();
+            }
+            let flood = client.subscribe("flood");
+            client.emit("flood", (3000, 1000)).unwrap();
+            until_full(&flood, BOUND);
+            let status = client.status.recv_timeout(Duration::from_millis(200));
+            assert!(status.is_err(), "{status:?}");
+            assert_eq!(flood.len(), BOUND);
+            assert!(unread_bytes_from(server.port()) > 100_000);
+            // It goes on where room is made, and no further.
+            for n in 0..BOUND / 2 {
+                assert_eq!(flood.recv_timeout(LIMIT).unwrap().arg::<usize>(0).unwrap(), n);
+            }
+            until_full(&flood, BOUND);
+            assert_eq!(flood.len(), BOUND);
+            for n in BOUND / 2..3000 {
+                assert_eq!(flood.recv_timeout(LIMIT).unwrap().arg::<usize>(0).unwrap(), n);
+            }
+            client.works();
+            client.manager().close(LIMIT);
+        }
+    }
+}
+
+fn a_wait_behind_a_used_up_reserve_ends_at_once_and_names_the_subscription(via: Via) {
+    for server in shared_each() {
+        let _name = CaseName::new(server);
+        let builder = via.builder(format!("{}/admin", server.url())).limits(tight());
+        let client = Client::connect(builder);
+        let flood = client.subscribe("flood");
+        client.emit("flood", (500, 100)).unwrap();
+        until_full(&flood, BOUND);
+        let start = Instant::now();
+        let patient = client.timeout(LIMIT);
+        let error = patient.emit_with_ack("sum", (1, 2)).unwrap().wait::<u32>().unwrap_err();
+        assert!(start.elapsed() < AT_ONCE, "{:?}", start.elapsed());
+        blames(&error, r#""flood" in "/admin""#, flood.len());
+        // A few bytes of reserve are used, and no more.
+        assert!((BOUND + 2..BOUND + 6).contains(&flood.len()), "{}", flood.len());
+        // The same for one who begins to wait only now, by a callback.
+        let (sender, answer) = unbounded();
+        let told = move |answer: siot::Result<siot::AckReply>| sender.send(answer).unwrap();
+        patient.emit_with_callback("sum", (1, 2), told).unwrap();
+        let error = recv_within(&answer, AT_ONCE).unwrap_err();
+        blames(&error, r#""flood" in "/admin""#, flood.len());
+        assert!(client.status.try_recv().is_none());
+        // Whoever reads on finds everything, and is answered again.
+        read(&flood, 500);
+        client.works();
+        assert_eq!(flood.lost(), 0);
+    }
+}
+
+fn a_wait_behind_a_used_up_reserve_ends_at_once_and_names_the_callback(via: Via) {
+    for server in shared_each() {
+        let _name = CaseName::new(server);
+        let client = Client::connect(via.builder(server.url()).limits(tight()));
+        let busy = client.callback("flood", Pace::Away);
+        client.emit("flood", (500, 100)).unwrap();
+        assert_eq!(busy.numbers(1), [0]);
+        let start = Instant::now();
+        let ack = client.timeout(LIMIT).emit_with_ack("sum", (1, 2)).unwrap();
+        let error = ack.wait::<u32>().unwrap_err();
+        assert!(start.elapsed() < AT_ONCE, "{:?}", start.elapsed());
+        assert_eq!(error.kind(), ErrorKind::BufferFull, "{error}");
+        assert!(error.to_string().contains(r#"the callback for "flood" in "/""#), "{error}");
+        busy.set_pace(Pace::Fast);
+        assert!(busy.numbers(499).into_iter().eq(1..500));
+        client.works();
+    }
+}
+
+fn a_join_behind_a_used_up_reserve_is_given_up_at_once(via: Via) {
+    for server in shared_each() {
+        let _name = CaseName::new(server);
+        let client = Client::connect(via.builder(server.url()).limits(tight()));
+        let flood = client.subscribe("flood");
+        client.emit("flood", (500, 100)).unwrap();
+        until_full(&flood, BOUND);
+        let start = Instant::now();
+        let admin = client.start_in("/admin");
+        let error = admin.wait_connected(LIMIT).unwrap_err();
+        assert!(start.elapsed() < AT_ONCE, "{:?}", start.elapsed());
+        blames(&error, r#""flood" in "/""#, flood.len());
+        read(&flood, 500);
+        admin.wait_connected(LIMIT).unwrap();
+        admin.works();
+    }
+}
+
+fn a_session_whose_heartbeat_cannot_be_read_is_lost_for_that_reason(via: Via) {
+    for server in brisk_each() {
+        let _name = CaseName::new(server);
+        let client = Client::connect(via.builder(server.url()).limits(tight()));
+        if via == Via::Upgrade {
+            client.upgraded();
+        }
+        let flood = client.subscribe("flood");
+        client.emit("flood", (500, 100)).unwrap();
+        let (reason, error) = client.disconnected();
+        let error = error.unwrap_or_else(|| panic!("{reason} without a cause"));
+        assert_eq!(error.kind(), ErrorKind::BufferFull, "{reason}: {error}");
+        assert!(error.to_string().contains(r#""flood" in "/""#), "{error}");
+        // The next session is held up by nothing.
+        client.reconnected();
+        let unread = flood.len();
+        read(&flood, unread);
+        client.works();
+    }
+}
+
+#[test]
+fn what_was_read_ahead_while_a_consumer_was_full_is_handed_on() {
+    for options in [HostileOptions::v4(), HostileOptions::v3()] {
+        let _name = CaseName::new(&options);
+        let server = options.start();
+        let limits = Limits::new().receive_events(BOUND);
+        let client = Client::start(Via::WebSocket.builder(server.url()).limits(limits));
+        let session = server.session();
+        client.connected();
+        let flood = client.subscribe("flood");
+        // A few more than are handed in together, so that these are left in the buffer of the
+        // WebSocket, and nothing in that of the kernel.
+        session.burst(1030, 20);
+        until_full(&flood, BOUND);
+        read(&flood, 1030);
+    }
+}
