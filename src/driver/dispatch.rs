@@ -96,6 +96,11 @@ impl Dispatcher {
         self.mailbox.close_account(account)
     }
 
+    /// Removes a callback behind the calls that wait.
+    pub(super) fn retire_account(&self, account: AccountId) {
+        self.mailbox.retire_account(account);
+    }
+
     /// Withdraws the calls of a callback that wait; to be dropped by the caller.
     pub(super) fn clear(&self, account: AccountId) -> Vec<Call> {
         self.mailbox.clear(account)

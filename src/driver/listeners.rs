@@ -263,6 +263,11 @@ impl Listeners {
         self.received().chain(&self.outgoing).filter_map(Listener::account)
     }
 
+    /// The accounts of all callbacks for statuses.
+    pub(super) fn status_accounts(&self) -> impl Iterator<Item = AccountId> {
+        self.statuses.iter().filter_map(Listener::account)
+    }
+
     fn received(&self) -> impl Iterator<Item = &Listener<Event>> {
         self.any.iter().chain(self.by_event.values().flatten())
     }
@@ -381,6 +386,14 @@ impl<T: Deliver> Sink<T> {
     pub(super) fn close(&self) {
         if let Self::Mailbox(mailbox) = self {
             mailbox.close();
+        }
+    }
+
+    /// Ends a subscription that nobody has any more, with what is there.
+    pub(super) fn end(&self) {
+        if let Self::Mailbox(mailbox) = self {
+            mailbox.close();
+            drop(mailbox.close_account(ONLY));
         }
     }
 }

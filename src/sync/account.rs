@@ -25,6 +25,8 @@ pub(crate) struct Account {
     bytes: usize,
     /// How many were dropped for want of room.
     lost: usize,
+    /// Nothing comes any more; it ends with what waits.
+    retired: bool,
     gate: Arc<Gate>,
 }
 
@@ -39,7 +41,7 @@ pub(crate) enum Admission {
 
 impl Account {
     pub(crate) fn new(bounds: Bounds, gate: Arc<Gate>) -> Self {
-        Self { bounds, sizes: VecDeque::new(), within: 0, bytes: 0, lost: 0, gate }
+        Self { bounds, sizes: VecDeque::new(), within: 0, bytes: 0, lost: 0, retired: false, gate }
     }
 
     /// How many wait.
@@ -55,6 +57,16 @@ impl Account {
     /// How many were dropped for want of room.
     pub(crate) fn lost(&self) -> usize {
         self.lost
+    }
+
+    /// Nothing comes any more.
+    pub(crate) fn retire(&mut self) {
+        self.retired = true;
+    }
+
+    /// Whether nothing waits, and nothing comes any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.retired && self.sizes.is_empty()
     }
 
     /// Whether the reader should hold still for this consumer.

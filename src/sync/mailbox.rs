@@ -282,6 +282,15 @@ impl<T: Deliver> Mailbox<T> {
         removed
     }
 
+    /// Removes a consumer behind what waits for it.
+    pub(crate) fn retire_account(&self, account: AccountId) {
+        let mut state = lock(&self.state);
+        if let Some(entry) = state.account(account) {
+            entry.retire();
+            state.free_if_over(account);
+        }
+    }
+
     /// Removes what waits for a consumer; to be dropped by the caller.
     pub(crate) fn clear(&self, account: AccountId) -> Vec<T> {
         let mut state = lock(&self.state);
@@ -333,12 +342,19 @@ impl<T: Deliver> State<T> {
         self.accounts.get_mut(account.0)?.as_mut()
     }
 
+    fn free_if_over(&mut self, account: AccountId) {
+        if self.account(account).is_some_and(|account| account.is_over()) {
+            self.accounts[account.0] = None;
+        }
+    }
+
     /// Takes the oldest, and tells whether that is a reason to look whether the reader can go on.
     fn take(&mut self) -> (Option<T>, bool) {
         match &mut self.store {
             Store::Queue(queue) => {
                 let Some((account, item)) = queue.pop_front() else { return (None, false) };
                 let reason = self.account(account).is_some_and(Account::leave);
+                self.free_if_over(account);
                 (Some(item), reason)
             }
             Store::Channel(_, receiver) => {

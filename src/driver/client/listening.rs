@@ -9,15 +9,11 @@ use crate::core::ids::NamespaceId;
 use crate::driver::dispatch::{Call, Dispatcher, Function};
 use crate::driver::listeners::{Calls, Listener, ListenerId, Listeners, Order, Scope, Sink};
 use crate::error::Result;
-use crate::event::status::{ManagerEvent, Status};
 use crate::event::{Event, Reply};
 use crate::options::{Buffer, WhenFull};
 use crate::proto::socket_packet::SocketPacket;
 use crate::sync::account::Bounds;
-use crate::sync::mailbox::{Deliver, Mailbox, ONLY};
-
-/// The bounds of what tells of the connection: the oldest give way, and hold up nothing.
-const NEWS: Bounds = Bounds { events: 64, bytes: usize::MAX, when_full: WhenFull::DropOldest };
+use crate::sync::mailbox::Mailbox;
 
 /// What is taken out may run a user's code when it is dropped: it is handed to the caller, and
 /// dropped when no lock is held.
@@ -123,38 +119,6 @@ impl Driver {
         removed.len()
     }
 
-    /// Adds a subscription to the statuses of a namespace, which begins with how it stands.
-    pub(crate) fn subscribe_status(
-        &self,
-        namespace: NamespaceId,
-    ) -> (ListenerId, Arc<Mailbox<Status>>) {
-        let mailbox = Mailbox::with_account(NEWS, &self.intake.aside);
-        let mut monitor = self.lock();
-        if let Some(status) = monitor.core.namespace(namespace).status() {
-            // Nobody waits for it yet.
-            let _ = mailbox.bring(ONLY, status);
-        }
-        let sink = Sink::Mailbox(Arc::clone(&mailbox));
-        let mut none = Listeners::default();
-        let listeners = monitor.listeners.get_mut(&namespace).unwrap_or(&mut none);
-        (listeners.add_status(sink), mailbox)
-    }
-
-    /// Adds a callback for the statuses of a namespace.
-    pub(crate) fn call_on_status(
-        &self,
-        namespace: NamespaceId,
-        function: Function<Status>,
-    ) -> Result<ListenerId> {
-        let mut monitor = self.lock();
-        monitor.dispatcher.start()?;
-        let account = monitor.dispatcher.open_account(NEWS);
-        let sink = Sink::Callback(Arc::new(Mutex::new(function)), account);
-        let mut none = Listeners::default();
-        let listeners = monitor.listeners.get_mut(&namespace).unwrap_or(&mut none);
-        Ok(listeners.add_status(sink))
-    }
-
     /// Removes one listener; `false` when there is none of this number. None of its calls begins any
     /// more.
     pub(crate) fn unlisten(&self, namespace: NamespaceId, id: ListenerId) -> bool {
@@ -167,8 +131,8 @@ impl Driver {
             (event, status, calls)
         });
         drop(calls);
-        let of_event = event.map(|listener| end(&listener.sink));
-        let of_status = status.map(|listener| end(&listener.sink));
+        let of_event = event.map(|listener| listener.sink.end());
+        let of_status = status.map(|listener| listener.sink.end());
         of_event.or(of_status).is_some()
     }
 
@@ -208,9 +172,11 @@ impl Driver {
         let mut monitor = self.lock();
         let removed: Vec<Listeners> = monitor.listeners.values_mut().map(std::mem::take).collect();
         let of_manager = std::mem::take(&mut monitor.manager_listeners);
-        let accounts = removed.iter().flat_map(Listeners::event_accounts);
         let calls: Vec<_> =
-            accounts.map(|account| monitor.dispatcher.close_account(account)).collect();
+            removed.iter().map(|listeners| end_callbacks(listeners, &monitor.dispatcher)).collect();
+        for account in of_manager.iter().filter_map(Listener::account) {
+            monitor.dispatcher.retire_account(account);
+        }
         monitor.callbacks = 0;
         monitor.full.clear();
         monitor.dispatcher.set_may_hunger(false);
@@ -223,40 +189,6 @@ impl Driver {
         drop((removed, of_manager, calls));
     }
 
-    /// Adds a subscription to the news of the connection.
-    pub(crate) fn subscribe_manager(&self) -> (ListenerId, Arc<Mailbox<ManagerEvent>>) {
-        let mailbox = Mailbox::with_account(NEWS, &self.intake.aside);
-        let listener = Listener::new(Sink::Mailbox(Arc::clone(&mailbox)));
-        let id = listener.id;
-        self.lock().manager_listeners.push(listener);
-        (id, mailbox)
-    }
-
-    /// Adds a callback for the news of the connection.
-    pub(crate) fn call_on_manager(&self, function: Function<ManagerEvent>) -> Result<ListenerId> {
-        let mut monitor = self.lock();
-        monitor.dispatcher.start()?;
-        let account = monitor.dispatcher.open_account(NEWS);
-        let listener = Listener::new(Sink::Callback(Arc::new(Mutex::new(function)), account));
-        let id = listener.id;
-        monitor.manager_listeners.push(listener);
-        Ok(id)
-    }
-
-    /// Removes a listener to the news of the connection, or an observer of its session; `false`
-    /// when there is none of this number.
-    pub(crate) fn unlisten_manager(&self, id: ListenerId) -> bool {
-        let mut monitor = self.lock();
-        let listeners = &mut monitor.manager_listeners;
-        let found = listeners.iter().position(|listener| listener.id == id);
-        let removed = found.map(|index| listeners.remove(index));
-        let account = removed.as_ref().and_then(Listener::account);
-        let calls = account.map(|account| monitor.dispatcher.close_account(account));
-        drop(monitor);
-        drop(calls);
-        removed.map(|listener| end(&listener.sink)).is_some() || self.unobserve(id)
-    }
-
     /// Ends all that concerns a namespace whose last handle is gone.
     pub(crate) fn forget(&self, namespace: NamespaceId) -> Removed {
         let removed = self.run_with(|monitor, now| {
@@ -266,9 +198,8 @@ impl Driver {
             let listeners = monitor.listeners.remove(&namespace).unwrap_or_default();
             monitor.callbacks -= listeners.callbacks();
             monitor.dispatcher.set_may_hunger(monitor.callbacks > 0);
-            let accounts = listeners.event_accounts();
-            let calls = accounts.flat_map(|account| monitor.dispatcher.close_account(account));
-            Removed { calls: calls.collect(), listeners, auth }
+            let calls = end_callbacks(&listeners, &monitor.dispatcher);
+            Removed { listeners, calls, auth }
         });
         removed.listeners.close();
         removed
@@ -299,10 +230,11 @@ impl Driver {
     }
 }
 
-/// Ends a subscription that nobody has any more; a callback's calls were withdrawn already.
-fn end<T: Deliver>(sink: &Sink<T>) {
-    if let Sink::Mailbox(mailbox) = sink {
-        mailbox.close();
-        drop(mailbox.close_account(ONLY));
+/// Withdraws the calls of all callbacks for events, to be dropped by the caller. Those for statuses still
+/// hear of what has happened.
+fn end_callbacks(listeners: &Listeners, dispatcher: &Dispatcher) -> Vec<Call> {
+    for account in listeners.status_accounts() {
+        dispatcher.retire_account(account);
     }
+    listeners.event_accounts().flat_map(|account| dispatcher.close_account(account)).collect()
 }

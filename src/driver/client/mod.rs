@@ -6,6 +6,7 @@ mod asking;
 mod intake;
 mod link;
 mod listening;
+mod news;
 mod observing;
 mod outputs;
 #[cfg(feature = "polling")]

@@ -162,6 +162,18 @@ fn a_consumer_that_leaves_takes_what_waits_for_it_along() {
 }
 
 #[test]
+fn a_consumer_that_retires_leaves_behind_what_waits_for_it() {
+    let mailbox: Arc<Mailbox<Item>> = Mailbox::new(&Arc::new(Gate::open()));
+    let [one, two] = [(); 2].map(|()| mailbox.open_account(bounds(9, WhenFull::Wait)));
+    bring(&mailbox, one, item(1));
+    mailbox.retire_account(one);
+    mailbox.retire_account(two);
+    assert_eq!(mailbox.open_account(bounds(9, WhenFull::Wait)), two, "its place is free");
+    assert_eq!(mailbox.try_take(), Some(item(1)));
+    assert_eq!(mailbox.open_account(bounds(9, WhenFull::Wait)), one, "its place is free");
+}
+
+#[test]
 fn a_closed_mailbox_ends_behind_what_is_in_it() {
     for by_channel in [false, true] {
         let mailbox = mailbox(10, WhenFull::Wait);

@@ -1,0 +1,84 @@
+//! Those who hear of the connection: the statuses of a namespace, and the news of the whole.
+
+use std::sync::{Arc, Mutex};
+
+use super::Driver;
+use crate::core::ids::NamespaceId;
+use crate::driver::dispatch::Function;
+use crate::driver::listeners::{Listener, ListenerId, Listeners, Sink};
+use crate::error::Result;
+use crate::event::status::{ManagerEvent, Status};
+use crate::options::WhenFull;
+use crate::sync::account::Bounds;
+use crate::sync::mailbox::{Mailbox, ONLY};
+
+/// The bounds of what tells of the connection: the oldest give way, and hold up nothing.
+const NEWS: Bounds = Bounds { events: 64, bytes: usize::MAX, when_full: WhenFull::DropOldest };
+
+impl Driver {
+    /// Adds a subscription to the statuses of a namespace, which begins with how it stands.
+    pub(crate) fn subscribe_status(
+        &self,
+        namespace: NamespaceId,
+    ) -> (ListenerId, Arc<Mailbox<Status>>) {
+        let mailbox = Mailbox::with_account(NEWS, &self.intake.aside);
+        let mut monitor = self.lock();
+        if let Some(status) = monitor.core.namespace(namespace).status() {
+            // Nobody waits for it yet.
+            let _ = mailbox.bring(ONLY, status);
+        }
+        let sink = Sink::Mailbox(Arc::clone(&mailbox));
+        let mut none = Listeners::default();
+        let listeners = monitor.listeners.get_mut(&namespace).unwrap_or(&mut none);
+        (listeners.add_status(sink), mailbox)
+    }
+
+    /// Adds a callback for the statuses of a namespace.
+    pub(crate) fn call_on_status(
+        &self,
+        namespace: NamespaceId,
+        function: Function<Status>,
+    ) -> Result<ListenerId> {
+        let mut monitor = self.lock();
+        monitor.dispatcher.start()?;
+        let account = monitor.dispatcher.open_account(NEWS);
+        let sink = Sink::Callback(Arc::new(Mutex::new(function)), account);
+        let mut none = Listeners::default();
+        let listeners = monitor.listeners.get_mut(&namespace).unwrap_or(&mut none);
+        Ok(listeners.add_status(sink))
+    }
+
+    /// Adds a subscription to the news of the connection.
+    pub(crate) fn subscribe_manager(&self) -> (ListenerId, Arc<Mailbox<ManagerEvent>>) {
+        let mailbox = Mailbox::with_account(NEWS, &self.intake.aside);
+        let listener = Listener::new(Sink::Mailbox(Arc::clone(&mailbox)));
+        let id = listener.id;
+        self.lock().manager_listeners.push(listener);
+        (id, mailbox)
+    }
+
+    /// Adds a callback for the news of the connection.
+    pub(crate) fn call_on_manager(&self, function: Function<ManagerEvent>) -> Result<ListenerId> {
+        let mut monitor = self.lock();
+        monitor.dispatcher.start()?;
+        let account = monitor.dispatcher.open_account(NEWS);
+        let listener = Listener::new(Sink::Callback(Arc::new(Mutex::new(function)), account));
+        let id = listener.id;
+        monitor.manager_listeners.push(listener);
+        Ok(id)
+    }
+
+    /// Removes a listener to the news of the connection, or an observer of its session; `false`
+    /// when there is none of this number.
+    pub(crate) fn unlisten_manager(&self, id: ListenerId) -> bool {
+        let mut monitor = self.lock();
+        let listeners = &mut monitor.manager_listeners;
+        let found = listeners.iter().position(|listener| listener.id == id);
+        let removed = found.map(|index| listeners.remove(index));
+        let account = removed.as_ref().and_then(Listener::account);
+        let calls = account.map(|account| monitor.dispatcher.close_account(account));
+        drop(monitor);
+        drop(calls);
+        removed.map(|listener| listener.sink.end()).is_some() || self.unobserve(id)
+    }
+}
