@@ -9,7 +9,8 @@
 //! The lock of the wire comes before the lock of the monitor: [`Wire::exchange`] takes the second
 //! while the first is held. Who holds the monitor's never takes the wire's: [`Link::rouse`] only
 //! leaves an [`Action::Write`], which is done when the monitor is released. The thread waits for the
-//! wire's lock; others only try it, and wake the thread where they fail. Under it nothing blocks.
+//! wire's lock; others only try it, and wake the thread where they fail. Under it nothing blocks but
+//! for the monitor's.
 //!
 //! # No wake-up is lost
 //!
@@ -18,7 +19,8 @@
 //! 1. The thread looks at the queue and, where there is nothing, notes that it sleeps: both in
 //!    [`Wire::exchange`], under one hold of the monitor. Who queues does so and takes that note away
 //!    under one hold of the monitor too. So what is queued was either seen by the thread, or found
-//!    its note and became an action.
+//!    its note and became an action. Who finds the note taken away relies on that action, which is
+//!    yet to look at the queue.
 //! 2. An action ends in a write, or in a wake-up where the lock was taken, the socket was full, or
 //!    there was too much for [`MAX_TURNS`]. A write by a caller looks at the queue and notes the
 //!    sleep in the same way, for the thread.

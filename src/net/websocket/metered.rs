@@ -3,6 +3,8 @@
 use std::io::{self, Read, Write};
 use std::mem::replace;
 
+use bytes::Bytes;
+
 use super::boundary::Boundary;
 use crate::net::stream::Stream;
 
@@ -19,8 +21,8 @@ pub(super) struct Metered {
     emptied: bool,
     /// Whether tungstenite is to be given no more than the message that has begun.
     pub(super) cut: bool,
-    /// What was read behind a cut.
-    behind: Option<Vec<u8>>,
+    /// What was read behind the head of the handshake, or behind a cut, and is yet to be given.
+    behind: Bytes,
     /// How many bytes the last read has brought.
     pub(super) last_read: usize,
     /// The bytes read since the last [`Metered::restart`].
@@ -30,60 +32,38 @@ pub(super) struct Metered {
 }
 
 impl Metered {
-    pub(super) fn new(stream: Stream) -> Self {
+    /// The stream behind these bytes.
+    pub(super) fn new(stream: Stream, behind: Vec<u8>) -> Self {
         Self {
             stream,
             boundary: Boundary::default(),
             emptied: false,
             cut: false,
-            behind: None,
+            behind: behind.into(),
             last_read: 0,
             read: 0,
             written: 0,
         }
     }
 
-    /// Counts anew. These bytes tungstenite was given already.
-    pub(super) fn restart(&mut self, given: &[u8]) {
-        self.boundary.pass(given);
+    /// Counts anew.
+    pub(super) fn restart(&mut self) {
         (self.cut, self.read, self.written) = (false, 0, 0);
     }
 
-    /// Whether what was read so far ends with a message.
+    /// Whether what tungstenite was given so far ends with a message. Where it asks for more, it has
+    /// nothing in its buffer then.
     pub(super) fn is_between_messages(&self) -> bool {
         self.boundary.is_between_messages()
     }
 
-    /// Where a cut is why a read would block: what was read behind it. tungstenite has nothing more
-    /// in its buffer.
-    pub(super) fn take_behind(&mut self) -> Option<Vec<u8>> {
-        self.behind.take()
+    /// Whether a read would block because of the cut alone.
+    pub(super) fn is_at_cut(&self) -> bool {
+        self.cut && self.is_between_messages()
     }
 
-    /// Reads what was kept behind a cut that is not wanted any more.
-    fn read_behind(&mut self, buffer: &mut [u8]) -> Option<usize> {
-        let mut behind = self.behind.take().filter(|behind| !behind.is_empty())?;
-        let read = behind.len().min(buffer.len());
-        buffer[..read].copy_from_slice(&behind[..read]);
-        self.boundary.pass(&buffer[..read]);
-        behind.drain(..read);
-        self.behind = Some(behind);
-        Some(read)
-    }
-}
-
-impl Read for Metered {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.cut && self.is_between_messages() {
-            self.behind.get_or_insert_default();
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        if let Some(read) = self.read_behind(buffer) {
-            return Ok(read);
-        }
-        if replace(&mut self.emptied, false) {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
+    /// Reads from the stream, and keeps apart what lies behind a cut.
+    fn read_stream(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.stream.read(buffer)?;
         self.emptied = self.stream.is_emptied();
         self.read = self.read.saturating_add(read);
@@ -91,10 +71,33 @@ impl Read for Metered {
         let end = self.boundary.pass(&buffer[..read]);
         if self.cut && 0 < end && end < read {
             self.boundary = Boundary::default();
-            self.behind = Some(buffer[end..read].to_vec());
+            self.behind = Bytes::copy_from_slice(&buffer[end..read]);
             return Ok(end);
         }
         Ok(read)
+    }
+
+    /// Reads what was kept apart.
+    fn read_behind(&mut self, buffer: &mut [u8]) -> usize {
+        let read = self.behind.len().min(buffer.len());
+        buffer[..read].copy_from_slice(&self.behind.split_to(read));
+        self.boundary.pass(&buffer[..read]);
+        read
+    }
+}
+
+impl Read for Metered {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.is_at_cut() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        if !self.behind.is_empty() {
+            return Ok(self.read_behind(buffer));
+        }
+        if replace(&mut self.emptied, false) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.read_stream(buffer)
     }
 }
 

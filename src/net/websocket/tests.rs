@@ -224,7 +224,7 @@ fn a_small_message_behind_a_large_one_does_not_keep_its_buffer() {
     let (mut websocket, waker, server) = client(|stream| stream);
     let mut stream = server.join().unwrap();
     // So that the buffers stay.
-    websocket.renew(LARGE_READ, Vec::new());
+    websocket.renew(LARGE_READ);
     stream.write_all(&frame(0x82, &vec![1; 100_000])).unwrap();
     stream.write_all(&frame(0x82, &[1; 200]).repeat(1000)).unwrap();
     let mut is_unique = || match next(&mut websocket, &waker).unwrap() {
