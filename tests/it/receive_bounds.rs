@@ -11,7 +11,8 @@ use crate::support::consumer::Pace;
 use crate::support::full::{unread_bytes_from, until_full};
 use crate::support::hostile::HostileOptions;
 use crate::support::{
-    CaseName, Client, LIMIT, Server, Via, brisk_each, over_each_transport, recv_within, shared_each,
+    CaseName, Client, LIMIT, Server, Via, brisk_each, over_each_transport, recv_within, shared,
+    shared_each,
 };
 
 over_each_transport!(
@@ -143,6 +144,25 @@ fn a_join_behind_a_used_up_reserve_is_given_up_at_once(via: Via) {
         read(&flood, 500);
         admin.wait_connected(LIMIT).unwrap();
         admin.works();
+    }
+}
+
+#[test]
+fn whoever_has_taken_everything_is_answered_though_the_reader_is_still_asleep() {
+    let client = Client::connect(Via::longest().builder(shared().url()).limits(tight()));
+    let flood = client.subscribe("flood");
+    for n in 0..50 {
+        client.emit("flood", (100, 10)).unwrap();
+        until_full(&flood, BOUND);
+        // It is awaited until it is there.
+        let other = client.manager().socket(&format!("/multi-{n}")).unwrap();
+        assert_eq!(other.wait_connected(LIMIT).unwrap_err().kind(), ErrorKind::BufferFull);
+        read(&flood, 100);
+        // Nothing is left that could be blamed.
+        if n % 2 == 0 {
+            client.works();
+        }
+        other.wait_connected(LIMIT).unwrap();
     }
 }
 

@@ -161,7 +161,24 @@ impl Driver {
             _ if !monitor.core.has_joined() => self.intake.gate.reopen(),
             Hold::UntilAwaited if monitor.core.awaits(now) => self.intake.gate.reopen(),
             Hold::UntilAwaited => {}
-            Hold::Stuck(error) => monitor.core.stall(error),
+            Hold::Stuck(_) => self.reconsider_stall(monitor, now),
+        }
+    }
+
+    /// Ends the waits that have begun since the reserve was used up, if it still is. Otherwise the
+    /// reader goes on, and need not have been woken yet.
+    fn reconsider_stall(&self, monitor: &mut Monitor, now: Timestamp) {
+        match self.find_hold(monitor, false, now) {
+            Some(Hold::Stuck(error)) => {
+                monitor.core.stall(&error);
+                monitor.hold = Hold::Stuck(error);
+            }
+            // Nothing is awaited any more.
+            Some(Hold::UntilAwaited) => {}
+            Some(Hold::No) | None => {
+                self.intake.gate.reopen();
+                monitor.go_on();
+            }
         }
     }
 }

@@ -31,6 +31,8 @@ impl Driver {
 
     /// Blocks until the namespace is joined.
     pub(crate) fn wait_joined(&self, namespace: NamespaceId, limit: Duration) -> Result<()> {
+        // A reader that was stuck behind events may have room again, and not know it yet.
+        self.run(|_, _| ());
         let done = self.wait_until(Some(limit), |monitor| {
             monitor.core.namespace(namespace).phase == Phase::Joined
                 || !monitor.core.is_connecting(namespace)
