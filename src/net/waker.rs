@@ -63,6 +63,16 @@ impl Waker {
         self.wake.lower();
     }
 
+    /// Blocks for at most `limit`, or until a wake-up, which this takes; a cancellation is an error.
+    pub(crate) fn nap(&self, limit: Duration) -> Result<()> {
+        let mut fds = [PollFd::new(&self.wake, PollFlags::IN), self.polled()];
+        poll_within(&mut fds, Some(limit))?;
+        if !fds[0].revents().is_empty() {
+            self.wake.lower();
+        }
+        self.check()
+    }
+
     /// Blocks until `fd` is ready, or a wake-up, which this takes; a cancellation is an error.
     /// Tells whether it was `fd`.
     pub(super) fn wait_for_io_or_wake(&self, fd: BorrowedFd<'_>, flags: PollFlags) -> Result<bool> {

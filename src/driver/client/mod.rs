@@ -3,6 +3,7 @@
 //! can block and no user code.
 
 mod asking;
+mod density;
 mod intake;
 mod link;
 mod listening;

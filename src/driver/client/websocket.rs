@@ -3,9 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::density::{Brought, Density, NAP};
 use super::intake::Inlet;
 use super::wire::{SharedWire, Turn, Wire};
 use super::{Action, Driver};
+use crate::driver::clock::now;
 use crate::core::engine::Loss;
 use crate::core::ids::LinkId;
 use crate::error::Result;
@@ -47,6 +49,7 @@ fn serve(driver: &Arc<Driver>, link: LinkId, socket: WebSocket, waker: &Arc<Wake
         language,
         unread: true,
         packets: VecDeque::new(),
+        density: Density::default(),
         loss: None,
         ended: false,
     };
@@ -68,6 +71,7 @@ struct Pump<'a> {
     unread: bool,
     /// What was read and not yet handed in.
     packets: VecDeque<Packet>,
+    density: Density,
     /// How the connection has ended, behind the packets.
     loss: Option<Loss>,
     /// The connection has ended, which is to be read even if nobody wants more.
@@ -107,8 +111,8 @@ enum Reading {
     Paused,
     /// There is more.
     More,
-    /// All that has come is read.
-    Done,
+    /// All that has come is read: so many bytes.
+    Done(usize),
     /// Nothing more will come.
     Over(Loss),
 }
@@ -119,6 +123,8 @@ enum Step {
     Again,
     /// To wait for the socket.
     Wait { interest: Interest, may_read: bool, full: bool },
+    /// To wait a moment for more to come.
+    Nap,
     /// Nothing.
     End(End),
 }
@@ -135,6 +141,10 @@ impl Pump<'_> {
                 Some(Err(error)) => return Err(error),
                 Some(Ok(Step::End(end))) => return Ok(end),
                 Some(Ok(Step::Again)) => {}
+                Some(Ok(Step::Nap)) => {
+                    self.waker.nap(NAP)?;
+                    self.unread = true;
+                }
                 Some(Ok(Step::Wait { interest, may_read, full })) => {
                     let ready = interest.wait(self.waker)?;
                     // Ready for what was not asked for: the connection has ended.
@@ -163,6 +173,7 @@ impl Pump<'_> {
             reader: self.waker,
             is_last: self.loss.is_some(),
         };
+        let packets = inlet.packets.len();
         let work = wire.exchange(self.driver, Some(&mut inlet), actions);
         if let Some(loss) = self.loss.take() {
             return Ok(Step::End(End::Lost(loss)));
@@ -177,7 +188,12 @@ impl Pump<'_> {
         match reading {
             // Unless the reader has to hold still: then it is woken.
             Reading::More if may_read => return Ok(Step::Again),
-            Reading::Done => self.unread = false,
+            Reading::Done(bytes) => {
+                self.unread = false;
+                if turn == Turn::Wait && may_read && self.naps(wire, packets, bytes) {
+                    return Ok(Step::Nap);
+                }
+            }
             Reading::More | Reading::Paused | Reading::Over(_) => {}
         }
         Ok(match turn {
@@ -185,6 +201,18 @@ impl Pump<'_> {
             Turn::Written => Step::Again,
             _ => Step::Wait { interest: wire.rest(may_read)?, may_read, full: wire.is_full() },
         })
+    }
+
+    /// Whether to let more come before the next read, after one that took all that had come.
+    fn naps(&mut self, wire: &mut Wire, packets: usize, bytes: usize) -> bool {
+        let may_be_answer = wire.take_wrote();
+        let is_dense = self.density.note(Brought { packets, bytes, may_be_answer }, now());
+        let naps = is_dense && !wire.is_full() && !self.driver.look(|core| core.awaits(now()));
+        if naps {
+            self.density.nap();
+        }
+        wire.set_napping(naps);
+        naps
     }
 
     /// Reads packets, until there are none or enough.
@@ -200,7 +228,7 @@ impl Pump<'_> {
                 }
                 Ok(Received::Nothing) => {
                     return match self.note_silence(wire) {
-                        Ok(()) => Reading::Done,
+                        Ok(()) => Reading::Done(size),
                         Err(error) => Reading::Over(Loss::Failed(error)),
                     };
                 }

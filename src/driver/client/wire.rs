@@ -30,6 +30,10 @@ pub(super) struct Wire {
     unflushed: bool,
     /// All that was taken is out, which the state machines have yet to be told.
     written: bool,
+    /// Something was written since the thread has asked.
+    wrote: bool,
+    /// The thread does not look at the socket, unless it is woken.
+    napping: bool,
     /// How a caller's turn has ended the service, which the thread has to be told.
     over: Option<Result<Turn>>,
 }
@@ -49,7 +53,7 @@ pub(super) enum Turn {
 
 impl Wire {
     pub(super) fn new(link: LinkId, socket: WebSocket, base64: bool) -> Self {
-        Self { link, socket, base64, unflushed: false, written: false, over: None }
+        Self { link, socket, base64, unflushed: false, written: false, wrote: false, napping: false, over: None }
     }
 
     /// Hands in what was read, and takes what is to be written.
@@ -89,6 +93,7 @@ impl Wire {
                     self.socket.write(dialect.encode_frame(packet, self.base64))?;
                 }
                 self.unflushed = true;
+                self.wrote = true;
             }
             Work::Wait => {}
             Work::Finish => return Ok(Turn::Finish),
@@ -121,6 +126,16 @@ impl Wire {
         self.socket.close();
     }
 
+    /// Whether something was written since this was asked the last time.
+    pub(super) fn take_wrote(&mut self) -> bool {
+        std::mem::take(&mut self.wrote)
+    }
+
+    /// Notes whether the thread naps: then whoever writes wakes it, since an answer may come.
+    pub(super) fn set_napping(&mut self, napping: bool) {
+        self.napping = napping;
+    }
+
     /// Whether the socket is full.
     pub(super) fn is_full(&self) -> bool {
         self.unflushed
@@ -132,7 +147,7 @@ impl Wire {
             let work = self.exchange(driver, None, actions);
             match self.write(driver, work) {
                 Ok(Turn::Written) => {}
-                Ok(Turn::Wait) => return !self.unflushed,
+                Ok(Turn::Wait) => return !self.unflushed && !self.napping,
                 over => {
                     self.over = Some(over);
                     return false;
