@@ -14,14 +14,14 @@ use crate::core::time::Timestamp;
 pub(super) const NAP: Duration = Duration::from_micros(100);
 
 /// Reads that follow each other sooner than this are close.
-const CLOSE: Duration = Duration::from_micros(25);
+const CLOSE: Duration = Duration::from_micros(50);
 
 /// So many close reads in succession are dense traffic, rather than a few messages that belong
 /// together.
-const STREAK: u32 = 8;
+const STREAK: u32 = 4;
 
-/// A nap that has gathered fewer packets than this was not worth it.
-const WORTH: usize = 4;
+/// A nap that has gathered fewer packets than this is the last.
+const WORTH: usize = 2;
 
 /// A read that brings so many bytes is a batch anyhow; and a nap must not fill the socket.
 const LARGE: usize = 16 * 1024;
