@@ -180,6 +180,21 @@ mod tests {
     }
 
     #[test]
+    fn a_nap_ends_with_its_limit_by_a_wake_up_and_by_the_cancellation() {
+        let waker = Waker::new().unwrap();
+        waker.nap(Duration::from_millis(1)).unwrap();
+        waker.wake();
+        let start = std::time::Instant::now();
+        waker.nap(LIMIT).unwrap();
+        assert!(start.elapsed() < LIMIT);
+        // The wake-up is taken.
+        waker.nap(Duration::from_millis(1)).unwrap();
+        waker.cancel();
+        assert_eq!(waker.nap(LIMIT).unwrap_err().message(), "cancelled");
+        assert!(start.elapsed() < LIMIT);
+    }
+
+    #[test]
     fn waiting_for_io_leaves_wake_ups_to_others() {
         let waker = Waker::new().unwrap();
         let event = EventFd::new().unwrap();

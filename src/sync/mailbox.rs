@@ -70,6 +70,8 @@ pub(crate) struct Mailbox<T> {
 
 struct State<T> {
     store: Store<T>,
+    /// The most that has waited in the queue since it was empty.
+    peak: usize,
     accounts: Vec<Option<Account>>,
     /// The threads that wait. Who is chosen to be woken is taken out.
     waiting: VecDeque<Thread>,
@@ -93,6 +95,7 @@ impl<T: Deliver> Mailbox<T> {
         Arc::new_cyclic(|this| Self {
             state: Mutex::new(State {
                 store: Store::Queue(VecDeque::new()),
+                peak: 0,
                 accounts: Vec::new(),
                 waiting: VecDeque::new(),
                 hungry: false,
@@ -155,8 +158,12 @@ impl<T: Deliver> Mailbox<T> {
                 state.evict(account, evicted, &mut brought.dropped);
                 state.end_hunger(&self.gate);
                 brought.waiter = state.waiting.pop_front();
-                match &mut state.store {
-                    Store::Queue(queue) => queue.push_back((account, item)),
+                let State { store, peak, .. } = &mut *state;
+                match store {
+                    Store::Queue(queue) => {
+                        queue.push_back((account, item));
+                        *peak = queue.len().max(*peak);
+                    }
                     Store::Channel(sender, _) => _ = sender.try_send(self.with_receipt(item)),
                 }
             }
@@ -335,6 +342,9 @@ impl<T: Deliver> State<T> {
         match &mut self.store {
             Store::Queue(queue) => {
                 let Some((account, item)) = queue.pop_front() else { return (None, false) };
+                if queue.is_empty() {
+                    give_back(queue, std::mem::take(&mut self.peak));
+                }
                 let reason = self.account(account).is_some_and(Account::leave);
                 (Some(item), reason)
             }
@@ -410,6 +420,14 @@ impl<T> Drop for Mailbox<T> {
         if lock(&self.state).hungry {
             self.gate.end_hunger();
         }
+    }
+}
+
+/// Gives back the memory of an empty queue, unless about as much was used the last time.
+fn give_back<T>(queue: &mut VecDeque<T>, peak: usize) {
+    const SMALL: usize = 16;
+    if queue.capacity() > 4 * peak.max(SMALL) {
+        queue.shrink_to(peak);
     }
 }
 

@@ -157,8 +157,9 @@ impl Monitor {
         driver: &'a Weak<Driver>,
         actions: &'a mut Vec<Action>,
     ) -> (Option<&'a mut Listeners>, &'a Dispatcher, Following<'a>) {
-        let Self { listeners, dispatcher, full, lost, warned_lost, .. } = self;
-        let follow = Following { driver, namespace, actions, full, lost, warned_lost };
+        let Self { core, listeners, dispatcher, full, lost, warned_lost, .. } = self;
+        let name = &core.namespace(namespace).name;
+        let follow = Following { driver, namespace, name, actions, full, lost, warned_lost };
         (listeners.get_mut(namespace.0 as usize), dispatcher, follow)
     }
 
@@ -186,6 +187,7 @@ impl Monitor {
 pub(super) struct Following<'a> {
     driver: &'a Weak<Driver>,
     namespace: NamespaceId,
+    name: &'a str,
     actions: &'a mut Vec<Action>,
     full: &'a mut Vec<Consumer>,
     lost: &'a mut usize,
@@ -203,15 +205,16 @@ impl Follow for Following<'_> {
         }
     }
 
-    fn lost(&mut self, count: usize, event: &Event) {
+    fn lost(&mut self, count: usize, event: Option<&str>) {
         *self.lost += count;
         if !std::mem::replace(self.warned_lost, true) {
-            log_later!(
-                Warn,
-                "a consumer of {:?} is full: events are dropped (said once)",
-                event.name()
-            );
+            let of = event.map_or("all events".to_owned(), |event| format!("{event:?}"));
+            log_later!(Warn, "a consumer of {of} is full: events are dropped (said once)");
         }
+    }
+
+    fn namespace(&self) -> &str {
+        self.name
     }
 
     fn after_once(&self, listener: ListenerId) -> Box<dyn FnOnce() + Send> {

@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::density::{Brought, Density, NAP};
+use super::density::{Batch, Density, NAP};
 use super::intake::Inlet;
 use super::wire::{SharedWire, Turn, Wire};
 use super::{Action, Driver};
-use crate::driver::clock::now;
 use crate::core::engine::Loss;
 use crate::core::ids::LinkId;
+use crate::driver::clock::now;
 use crate::error::Result;
 use crate::net::websocket::{Interest, Received};
 use crate::net::{Attempt, Request, Waker, WebSocket};
@@ -71,6 +71,7 @@ struct Pump<'a> {
     unread: bool,
     /// What was read and not yet handed in.
     packets: VecDeque<Packet>,
+    /// Whether so much comes that it is better read in batches.
     density: Density,
     /// How the connection has ended, behind the packets.
     loss: Option<Loss>,
@@ -123,7 +124,7 @@ enum Step {
     Again,
     /// To wait for the socket.
     Wait { interest: Interest, may_read: bool, full: bool },
-    /// To wait a moment for more to come.
+    /// To let more come before the next read.
     Nap,
     /// Nothing.
     End(End),
@@ -158,6 +159,7 @@ impl Pump<'_> {
 
     /// Reads, hands in, and writes.
     fn turn(&mut self, wire: &mut Wire, actions: &mut Vec<Action>) -> Result<Step> {
+        wire.set_napping(false);
         let reading =
             if self.unread && self.packets.is_empty() { self.read(wire) } else { Reading::Paused };
         let reading = match reading {
@@ -190,7 +192,7 @@ impl Pump<'_> {
             Reading::More if may_read => return Ok(Step::Again),
             Reading::Done(bytes) => {
                 self.unread = false;
-                if turn == Turn::Wait && may_read && self.naps(wire, packets, bytes) {
+                if turn == Turn::Wait && may_read && self.begin_nap(wire, packets, bytes) {
                     return Ok(Step::Nap);
                 }
             }
@@ -203,16 +205,18 @@ impl Pump<'_> {
         })
     }
 
-    /// Whether to let more come before the next read, after one that took all that had come.
-    fn naps(&mut self, wire: &mut Wire, packets: usize, bytes: usize) -> bool {
+    /// After a read that took all that had come: whether to let more come before the next. `true`:
+    /// those who write are told to wake the thread.
+    fn begin_nap(&mut self, wire: &mut Wire, packets: usize, bytes: usize) -> bool {
         let may_be_answer = wire.take_wrote();
-        let is_dense = self.density.note(Brought { packets, bytes, may_be_answer }, now());
-        let naps = is_dense && !wire.is_full() && !self.driver.look(|core| core.awaits(now()));
-        if naps {
-            self.density.nap();
+        let now = now();
+        let is_dense = self.density.note(Batch { packets, bytes, may_be_answer }, now);
+        let begins = is_dense && !wire.is_full() && !self.driver.look(|core| core.awaits(now));
+        if begins {
+            self.density.begin_nap();
+            wire.set_napping(true);
         }
-        wire.set_napping(naps);
-        naps
+        begins
     }
 
     /// Reads packets, until there are none or enough.

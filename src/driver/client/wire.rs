@@ -32,7 +32,7 @@ pub(super) struct Wire {
     written: bool,
     /// Something was written since the thread has asked.
     wrote: bool,
-    /// The thread does not look at the socket, unless it is woken.
+    /// The thread naps, and does not look at the socket.
     napping: bool,
     /// How a caller's turn has ended the service, which the thread has to be told.
     over: Option<Result<Turn>>,
@@ -53,7 +53,16 @@ pub(super) enum Turn {
 
 impl Wire {
     pub(super) fn new(link: LinkId, socket: WebSocket, base64: bool) -> Self {
-        Self { link, socket, base64, unflushed: false, written: false, wrote: false, napping: false, over: None }
+        Self {
+            link,
+            socket,
+            base64,
+            unflushed: false,
+            written: false,
+            wrote: false,
+            napping: false,
+            over: None,
+        }
     }
 
     /// Hands in what was read, and takes what is to be written.
@@ -131,7 +140,7 @@ impl Wire {
         std::mem::take(&mut self.wrote)
     }
 
-    /// Notes whether the thread naps: then whoever writes wakes it, since an answer may come.
+    /// Notes whether the thread naps: then whoever writes wakes it, since an answer will come.
     pub(super) fn set_napping(&mut self, napping: bool) {
         self.napping = napping;
     }

@@ -231,6 +231,29 @@ fn a_wait_ends_at_its_deadline() {
 }
 
 #[test]
+fn the_memory_of_a_burst_is_given_back_when_little_comes_again() {
+    let mailbox = mailbox(10_000, WhenFull::Wait);
+    let capacity = || match &lock(&mailbox.state).store {
+        Store::Queue(queue) => queue.capacity(),
+        Store::Channel(..) => panic!("a queue"),
+    };
+    let pass = |count: usize| {
+        for number in 0..count {
+            assert!(!bring(&mailbox, ONLY, item(number)));
+        }
+        assert_eq!(numbers(&mailbox).len(), count);
+    };
+    pass(1000);
+    // More bursts may follow, for which it is kept.
+    let burst = capacity();
+    assert!(burst >= 1000);
+    pass(1000);
+    assert_eq!(capacity(), burst);
+    pass(1);
+    assert!(capacity() < 100);
+}
+
+#[test]
 fn one_wake_up_is_asked_for_however_much_comes_at_once() {
     let mailbox = mailbox(100, WhenFull::Wait);
     let waiter = Arc::clone(&mailbox);
