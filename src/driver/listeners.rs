@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::Thread;
 
 use super::dispatch::{Call, Callback, Dispatcher};
+use super::stage::Stage;
 use crate::event::Event;
 use crate::event::status::Status;
 use crate::sync::account::Account;
@@ -89,6 +90,12 @@ pub(super) trait Follow {
 
     /// The name of the namespace.
     fn namespace(&self) -> &str;
+
+    /// Where events for a subscription wait until they are brought together.
+    fn stage(&mut self) -> &mut Stage;
+
+    /// Brings what waits there.
+    fn clear_stage(&mut self);
 
     /// Received events were dropped for want of room; `event` names those that the consumer wants.
     fn lost(&mut self, count: usize, event: Option<&str>);
@@ -258,8 +265,8 @@ impl Listeners {
     /// Tells everyone who wants to know how the connection stands.
     pub(super) fn tell(&self, status: &Status, dispatcher: &Dispatcher, follow: &mut impl Follow) {
         for listener in &self.statuses {
-            let waiter = listener.tell(status, dispatcher, Call::Status);
-            waiter.into_iter().for_each(|waiter| follow.wake(waiter));
+            let waiters = listener.tell(status, dispatcher, Call::Status);
+            waiters.into_iter().for_each(|waiter| follow.wake(waiter));
         }
     }
 
@@ -324,21 +331,21 @@ impl<T: Deliver> Listener<T> {
         }
     }
 
-    /// Passes on a piece of news; to a callback by way of the dispatch thread. Gives who waits for it.
+    /// Passes on a piece of news; to a callback by way of the dispatch thread. Gives those who wait for it.
     pub(super) fn tell(
         &self,
         news: &T,
         dispatcher: &Dispatcher,
         call: impl FnOnce(Callback<T>, T) -> Call,
-    ) -> Option<Thread>
+    ) -> Vec<Thread>
     where
         T: Clone,
     {
         match &self.sink {
-            Sink::Mailbox(mailbox) => mailbox.bring(ONLY, news.clone()).waiter,
+            Sink::Mailbox(mailbox) => mailbox.bring(ONLY, news.clone()).waiters,
             Sink::Callback(callback, account) => {
                 let call = call(Arc::clone(callback), news.clone());
-                dispatcher.call(*account, call).waiter
+                dispatcher.call(*account, call).waiters
             }
         }
     }
@@ -352,12 +359,18 @@ impl Listener<Event> {
         });
         match &self.sink {
             Sink::Mailbox(mailbox) => {
-                if self.follow_up(mailbox.bring(ONLY, event), follow) {
+                let Some(event) = follow.stage().add(mailbox, event) else { return };
+                follow.clear_stage();
+                let brought = mailbox.bring(ONLY, event);
+                follow.stage().open(mailbox, brought.room);
+                if self.follow_up(brought, follow) {
                     let what = self.describe("subscription to", follow.namespace());
                     follow.full(Consumer::subscription(self.id, what, mailbox));
                 }
             }
             Sink::Callback(callback, account) => {
+                // Those before it have it when the callback runs.
+                follow.clear_stage();
                 let call = Call::Event(Arc::clone(callback), event, after);
                 if self.follow_up(dispatcher.call(*account, call), follow) {
                     let what = self.describe("callback for", follow.namespace());
@@ -369,7 +382,7 @@ impl Listener<Event> {
 
     /// Sees to what follows from a delivery; whether the consumer pushes back.
     fn follow_up<T>(&self, brought: Brought<T>, follow: &mut impl Follow) -> bool {
-        brought.waiter.into_iter().for_each(|waiter| follow.wake(waiter));
+        brought.waiters.into_iter().for_each(|waiter| follow.wake(waiter));
         if !brought.dropped.is_empty() {
             follow.lost(brought.dropped.len(), self.event.as_deref());
         }

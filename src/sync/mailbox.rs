@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
-use super::account::{Account, Admission, Bounds};
+use super::account::{Account, Admission, Bounds, Room};
 use super::gate::Gate;
 use super::lock::lock;
 
@@ -43,11 +43,13 @@ pub(crate) const ONLY: AccountId = AccountId(0);
 #[must_use]
 pub(crate) struct Brought<T> {
     /// Who is to be woken once the locks are released.
-    pub(crate) waiter: Option<Thread>,
+    pub(crate) waiters: Vec<Thread>,
     /// What gave way; to be dropped once the locks are released.
     pub(crate) dropped: Vec<T>,
     /// The consumer is full, and the reader is to hold still.
     pub(crate) pushes_back: bool,
+    /// What may come besides without any consequence.
+    pub(crate) room: Room,
 }
 
 /// Why nothing was taken.
@@ -142,23 +144,45 @@ impl<T: Deliver> Mailbox<T> {
 
     /// Brings something for a consumer. It never blocks.
     pub(crate) fn bring(&self, account: AccountId, item: T) -> Brought<T> {
+        self.bring_all(account, std::iter::once(item))
+    }
+
+    /// Brings several for a consumer, one after the other.
+    pub(crate) fn bring_all(
+        &self,
+        account: AccountId,
+        items: impl Iterator<Item = T>,
+    ) -> Brought<T> {
+        let mut brought = Brought {
+            waiters: Vec::new(),
+            dropped: Vec::new(),
+            pushes_back: false,
+            room: Room::default(),
+        };
         let mut state = lock(&self.state);
         state.settle();
-        let mut brought = Brought { waiter: None, dropped: Vec::new(), pushes_back: false };
+        for item in items {
+            self.enter(&mut state, account, item, &mut brought);
+        }
+        if let Some(entry) = state.account(account) {
+            brought.pushes_back = entry.pushes_back();
+            brought.room = entry.room();
+        }
+        brought
+    }
+
+    fn enter(&self, state: &mut State<T>, account: AccountId, item: T, brought: &mut Brought<T>) {
         let open = state.open;
         let Some(entry) = state.account(account).filter(|_| open) else {
-            brought.dropped.push(item);
-            return brought;
+            return brought.dropped.push(item);
         };
-        let admission = entry.enter(item.size());
-        brought.pushes_back = entry.pushes_back();
-        match admission {
+        match entry.enter(item.size()) {
             Admission::Refused => brought.dropped.push(item),
             Admission::Entered { evicted } => {
                 state.evict(account, evicted, &mut brought.dropped);
                 state.end_hunger(&self.gate);
-                brought.waiter = state.waiting.pop_front();
-                let State { store, peak, .. } = &mut *state;
+                brought.waiters.extend(state.waiting.pop_front());
+                let State { store, peak, .. } = state;
                 match store {
                     Store::Queue(queue) => {
                         queue.push_back((account, item));
@@ -168,7 +192,6 @@ impl<T: Deliver> Mailbox<T> {
                 }
             }
         }
-        brought
     }
 
     /// Takes the oldest, if there is one.
