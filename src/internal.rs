@@ -11,6 +11,8 @@ pub use crate::proto::packet::{Packet, Probe};
 pub use crate::proto::parser::Parser;
 pub use crate::proto::socket_packet::{Header, Kind, SocketPacket};
 
+use std::sync::Arc;
+
 use crate::error::Result;
 use crate::event::{AckReply, Event, Reply};
 use crate::options::ParserKind;
@@ -34,7 +36,7 @@ pub fn event(
     packet: SocketPacket,
     reply: Option<impl Fn(Payload) -> Result<()> + Send + Sync + 'static>,
 ) -> Event {
-    Event::new(packet, reply.map(|reply| Box::new(ReplyBy(reply)) as Box<dyn Reply>))
+    Event::new(packet, reply.map(|reply| Arc::new(ReplyBy(reply)) as Arc<dyn Reply>))
 }
 
 /// Makes an answer of an acknowledgement's packet.

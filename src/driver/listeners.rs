@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::Thread;
 
 use super::dispatch::{Call, Callback, Dispatcher};
+use super::stage::Stage;
 use crate::event::Event;
 use crate::event::status::Status;
 use crate::sync::account::Account;
@@ -38,6 +39,8 @@ pub(crate) struct Listeners {
 pub(super) struct Listener<T> {
     pub(super) id: ListenerId,
     pub(super) sink: Sink<T>,
+    /// The name of the events that it wants; `None`: all.
+    event: Option<Box<str>>,
     calls: Calls,
 }
 
@@ -85,8 +88,17 @@ pub(super) trait Follow {
     /// A consumer of received events is full, and pushes back.
     fn full(&mut self, consumer: Consumer);
 
-    /// Received events were dropped for want of room.
-    fn lost(&mut self, count: usize, of: &Event);
+    /// The name of the namespace.
+    fn namespace(&self) -> &str;
+
+    /// Where events for a subscription wait until they are brought together.
+    fn stage(&mut self) -> &mut Stage;
+
+    /// Brings what waits there.
+    fn clear_stage(&mut self);
+
+    /// Received events were dropped for want of room; `event` names those that the consumer wants.
+    fn lost(&mut self, count: usize, event: Option<&str>);
 
     /// What is to be done once a callback that is called once has been.
     fn after_once(&self, listener: ListenerId) -> Box<dyn FnOnce() + Send>;
@@ -96,7 +108,7 @@ pub(super) trait Follow {
 #[derive(Clone)]
 pub(super) struct Consumer {
     pub(super) id: ConsumerId,
-    /// Which it is, as it is told to the user: of the event that filled it.
+    /// Which it is, as it is told to the user.
     pub(super) what: String,
     pub(super) mailbox: Option<Arc<Mailbox<Event>>>,
 }
@@ -119,7 +131,11 @@ impl Listeners {
         sink: Sink<Event>,
     ) -> ListenerId {
         let id = ListenerId::new();
-        let listener = Listener { id, sink, calls };
+        let event = match scope {
+            Scope::Event(event) => Some(event.into()),
+            Scope::Any | Scope::Outgoing => None,
+        };
+        let listener = Listener { id, sink, event, calls };
         let list = match scope {
             Scope::Event(event) => self.by_event.entry(event.into()).or_default(),
             Scope::Any => &mut self.any,
@@ -134,7 +150,7 @@ impl Listeners {
 
     pub(super) fn add_status(&mut self, sink: Sink<Status>) -> ListenerId {
         let id = ListenerId::new();
-        self.statuses.push(Listener { id, sink, calls: Calls::Any });
+        self.statuses.push(Listener { id, sink, event: None, calls: Calls::Any });
         id
     }
 
@@ -215,18 +231,23 @@ impl Listeners {
     /// Hands an event to everyone who wants it: first to those who want all.
     pub(super) fn deliver(
         &mut self,
-        event: &Event,
+        event: Event,
         dispatcher: &Dispatcher,
         follow: &mut impl Follow,
     ) {
         let specific = self.by_event.get_mut(event.name());
-        let mut is_wanted = false;
-        for listener in self.any.iter_mut().chain(specific.into_iter().flatten()) {
-            is_wanted |= listener.deliver(event, dispatcher, follow);
-        }
-        if !is_wanted {
+        let all = self.any.iter_mut().chain(specific.into_iter().flatten());
+        let mut wanting = all.filter(|listener| !listener.is_done());
+        let Some(mut listener) = wanting.next() else {
             log_later!(Debug, "nobody listens to the event {:?}", event.name());
+            return;
+        };
+        // Mostly there is one, which gets the event itself and no clone.
+        for next in wanting {
+            listener.deliver(event.clone(), dispatcher, follow);
+            listener = next;
         }
+        listener.deliver(event, dispatcher, follow);
     }
 
     /// Shows an event that was sent to everyone who wants to see it.
@@ -237,15 +258,15 @@ impl Listeners {
         follow: &mut impl Follow,
     ) {
         for listener in &mut self.outgoing {
-            listener.deliver(event, dispatcher, follow);
+            listener.deliver(event.clone(), dispatcher, follow);
         }
     }
 
     /// Tells everyone who wants to know how the connection stands.
     pub(super) fn tell(&self, status: &Status, dispatcher: &Dispatcher, follow: &mut impl Follow) {
         for listener in &self.statuses {
-            let waiter = listener.tell(status, dispatcher, Call::Status);
-            if let Some(waiter) = waiter {
+            let waiters = listener.tell(status, dispatcher, Call::Status);
+            for waiter in waiters {
                 follow.wake(waiter);
             }
         }
@@ -294,7 +315,7 @@ fn take<T>(
 
 impl<T: Deliver> Listener<T> {
     pub(super) fn new(sink: Sink<T>) -> Self {
-        Self { id: ListenerId::new(), sink, calls: Calls::Any }
+        Self { id: ListenerId::new(), sink, event: None, calls: Calls::Any }
     }
 
     /// The account of a callback.
@@ -317,68 +338,71 @@ impl<T: Deliver> Listener<T> {
         }
     }
 
-    /// Passes on a piece of news; to a callback by way of the dispatch thread. Gives who waits for it.
+    /// Passes on a piece of news; to a callback by way of the dispatch thread. Gives those who wait for it.
     pub(super) fn tell(
         &self,
         news: &T,
         dispatcher: &Dispatcher,
         call: impl FnOnce(Callback<T>, T) -> Call,
-    ) -> Option<Thread>
+    ) -> Vec<Thread>
     where
         T: Clone,
     {
         match &self.sink {
-            Sink::Mailbox(mailbox) => mailbox.bring(ONLY, news.clone()).waiter,
+            Sink::Mailbox(mailbox) => mailbox.bring(ONLY, news.clone()).waiters,
             Sink::Callback(callback, account) => {
                 let call = call(Arc::clone(callback), news.clone());
-                dispatcher.call(*account, call).waiter
+                dispatcher.call(*account, call).waiters
             }
         }
     }
 }
 
 impl Listener<Event> {
-    /// `false`: it does not want the event.
-    fn deliver(
-        &mut self,
-        event: &Event,
-        dispatcher: &Dispatcher,
-        follow: &mut impl Follow,
-    ) -> bool {
-        let after = match self.calls {
-            Calls::Called => return false,
-            Calls::Any => None,
-            Calls::Once => {
-                self.calls = Calls::Called;
-                Some(follow.after_once(self.id))
-            }
-        };
+    fn deliver(&mut self, event: Event, dispatcher: &Dispatcher, follow: &mut impl Follow) {
+        let after = (self.calls == Calls::Once).then(|| {
+            self.calls = Calls::Called;
+            follow.after_once(self.id)
+        });
         match &self.sink {
             Sink::Mailbox(mailbox) => {
-                if follow_up(mailbox.bring(ONLY, event.clone()), event, follow) {
-                    follow.full(Consumer::subscription(self.id, event, mailbox));
+                let Some(event) = follow.stage().add(mailbox, event) else { return };
+                follow.clear_stage();
+                let brought = mailbox.bring(ONLY, event);
+                follow.stage().open(mailbox, brought.room);
+                if self.follow_up(brought, follow) {
+                    let what = self.describe("subscription to", follow.namespace());
+                    follow.full(Consumer::subscription(self.id, what, mailbox));
                 }
             }
             Sink::Callback(callback, account) => {
-                let call = Call::Event(Arc::clone(callback), event.clone(), after);
-                if follow_up(dispatcher.call(*account, call), event, follow) {
-                    follow.full(Consumer::callback(*account, event));
+                // Those before it have it when the callback runs.
+                follow.clear_stage();
+                let call = Call::Event(Arc::clone(callback), event, after);
+                if self.follow_up(dispatcher.call(*account, call), follow) {
+                    let what = self.describe("callback for", follow.namespace());
+                    follow.full(Consumer::callback(*account, what));
                 }
             }
         }
-        true
     }
-}
 
-/// Sees to what follows from a delivery; whether the consumer pushes back.
-fn follow_up<T>(brought: Brought<T>, event: &Event, follow: &mut impl Follow) -> bool {
-    if let Some(waiter) = brought.waiter {
-        follow.wake(waiter);
+    /// Sees to what follows from a delivery; whether the consumer pushes back.
+    fn follow_up<T>(&self, brought: Brought<T>, follow: &mut impl Follow) -> bool {
+        brought.waiters.into_iter().for_each(|waiter| follow.wake(waiter));
+        if !brought.dropped.is_empty() {
+            follow.lost(brought.dropped.len(), self.event.as_deref());
+        }
+        brought.pushes_back
     }
-    if !brought.dropped.is_empty() {
-        follow.lost(brought.dropped.len(), event);
+
+    /// Which consumer it is, for users.
+    fn describe(&self, kind: &str, namespace: &str) -> String {
+        match &self.event {
+            Some(event) => format!("the {kind} {event:?} in {namespace:?}"),
+            None => format!("the {kind} all events in {namespace:?}"),
+        }
     }
-    brought.pushes_back
 }
 
 impl<T: Deliver> Sink<T> {
@@ -399,20 +423,13 @@ impl<T: Deliver> Sink<T> {
 }
 
 impl Consumer {
-    fn subscription(id: ListenerId, event: &Event, mailbox: &Arc<Mailbox<Event>>) -> Self {
-        Self {
-            id: ConsumerId::Subscription(id),
-            what: format!("the subscription to {:?} in {:?}", event.name(), event.namespace()),
-            mailbox: Some(Arc::clone(mailbox)),
-        }
+    fn subscription(id: ListenerId, what: String, mailbox: &Arc<Mailbox<Event>>) -> Self {
+        let mailbox = Some(Arc::clone(mailbox));
+        Self { id: ConsumerId::Subscription(id), what, mailbox }
     }
 
-    fn callback(account: AccountId, event: &Event) -> Self {
-        Self {
-            id: ConsumerId::Callback(account),
-            what: format!("the callback for {:?} in {:?}", event.name(), event.namespace()),
-            mailbox: None,
-        }
+    fn callback(account: AccountId, what: String) -> Self {
+        Self { id: ConsumerId::Callback(account), what, mailbox: None }
     }
 
     /// The callbacks for acknowledgements.

@@ -7,4 +7,5 @@ pub(crate) mod client;
 mod clock;
 pub(crate) mod dispatch;
 pub(crate) mod listeners;
+mod stage;
 mod timer;

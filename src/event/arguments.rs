@@ -9,6 +9,7 @@ use crate::proto::socket_packet::{Kind, SocketPacket};
 
 /// A received packet, looked at for its arguments. The same for an event and an acknowledgement, but
 /// that the list of an event begins with its name.
+#[derive(Clone)]
 pub(super) struct Arguments {
     pub(super) packet: SocketPacket,
 }

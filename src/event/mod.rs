@@ -31,16 +31,14 @@ use crate::sync::mailbox::{Deliver, Receipt};
 /// # Ok(())
 /// # }
 /// ```
+// It is not behind an `Arc`: allocated by the thread that reads and freed by the one that consumes, that
+// would make both wait for each other in the allocator.
 pub struct Event {
-    arrival: Arc<Arrival>,
+    arguments: Arguments,
+    /// Shared by the clones.
+    reply: Option<Arc<dyn Reply>>,
     /// Tells that it was taken out of the channel of a subscription.
     _receipt: Option<Receipt>,
-}
-
-/// What the clones of an event share.
-struct Arrival {
-    arguments: Arguments,
-    reply: Option<Box<dyn Reply>>,
 }
 
 /// The way back of an acknowledgement.
@@ -50,9 +48,8 @@ pub(crate) trait Reply: Send + Sync {
 }
 
 impl Event {
-    pub(crate) fn new(packet: SocketPacket, reply: Option<Box<dyn Reply>>) -> Self {
-        let arguments = Arguments { packet };
-        Self { arrival: Arc::new(Arrival { arguments, reply }), _receipt: None }
+    pub(crate) fn new(packet: SocketPacket, reply: Option<Arc<dyn Reply>>) -> Self {
+        Self { arguments: Arguments { packet }, reply, _receipt: None }
     }
 
     /// An event that this program sent, for subscriptions to what is sent.
@@ -62,12 +59,12 @@ impl Event {
 
     /// The name of the event.
     pub fn name(&self) -> &str {
-        self.arrival.arguments.packet.name()
+        self.arguments.packet.name()
     }
 
     /// The namespace it came from.
     pub fn namespace(&self) -> &str {
-        self.arrival.arguments.packet.namespace()
+        self.arguments.packet.namespace()
     }
 
     /// Decodes the arguments: into a tuple all of them, into `()` none, into anything else the
@@ -81,7 +78,7 @@ impl Event {
     /// [`ErrorKind::Payload`] when an argument is missing, is of another type, or is nested deeper
     /// than 128 levels. The event stays as it is: try another type, or take [`Event::json`].
     pub fn args<T: DeserializeOwned>(&self) -> Result<T> {
-        self.arrival.arguments.decode()
+        self.arguments.decode()
     }
 
     /// Decodes one argument, counted from 0.
@@ -90,12 +87,12 @@ impl Event {
     ///
     /// As [`Event::args`].
     pub fn arg<T: DeserializeOwned>(&self, index: usize) -> Result<T> {
-        self.arrival.arguments.get(index)
+        self.arguments.get(index)
     }
 
     /// How many arguments there are.
     pub fn len(&self) -> usize {
-        self.arrival.arguments.len()
+        self.arguments.len()
     }
 
     /// Whether there are no arguments.
@@ -106,12 +103,12 @@ impl Event {
     /// The event as it came: a JSON array of the name and the arguments. An attachment stands as
     /// `{"_placeholder":true,"num":n}`.
     pub fn json(&self) -> &str {
-        self.arrival.arguments.json()
+        self.arguments.json()
     }
 
     /// Whether the server asks for an acknowledgement.
     pub fn wants_ack(&self) -> bool {
-        self.arrival.reply.is_some()
+        self.reply.is_some()
     }
 
     /// Sends the acknowledgement that the server asked for. The arguments follow the rule of
@@ -128,7 +125,7 @@ impl Event {
     /// [`ErrorKind::Disconnected`] when the connection that the event came by has ended: the
     /// server no longer waits.
     pub fn ack<T: Serialize>(&self, args: T) -> Result<()> {
-        match &self.arrival.reply {
+        match &self.reply {
             Some(reply) => reply.reply(Payload::args(&args)?),
             None => Err(Error::new(
                 ErrorKind::InvalidOption,
@@ -147,16 +144,16 @@ impl AckReply {
 
 impl Deliver for Event {
     fn size(&self) -> usize {
-        self.arrival.arguments.size()
+        self.arguments.size()
     }
 
     const ADD_RECEIPT: Option<fn(Self, Receipt) -> Self> =
-        Some(|event, receipt| Self { arrival: event.arrival, _receipt: Some(receipt) });
+        Some(|event, receipt| Self { _receipt: Some(receipt), ..event });
 }
 
 impl Clone for Event {
     fn clone(&self) -> Self {
-        Self { arrival: Arc::clone(&self.arrival), _receipt: None }
+        Self { arguments: self.arguments.clone(), reply: self.reply.clone(), _receipt: None }
     }
 }
 
@@ -165,7 +162,7 @@ impl fmt::Debug for Event {
         f.debug_struct("Event")
             .field("namespace", &self.namespace())
             .field("json", &self.json())
-            .field("attachments", &self.arrival.arguments.attachments().len())
+            .field("attachments", &self.arguments.attachments().len())
             .field("wants_ack", &self.wants_ack())
             .finish_non_exhaustive()
     }

@@ -63,6 +63,16 @@ impl Waker {
         self.wake.lower();
     }
 
+    /// Blocks for at most `limit`, or until a wake-up, which this takes; a cancellation is an error.
+    pub(crate) fn nap(&self, limit: Duration) -> Result<()> {
+        let mut fds = [PollFd::new(&self.wake, PollFlags::IN), self.polled()];
+        poll_within(&mut fds, Some(limit))?;
+        if !fds[0].revents().is_empty() {
+            self.wake.lower();
+        }
+        self.check()
+    }
+
     /// Blocks until a descriptor is ready, or a wake-up, which this takes; a cancellation is an
     /// error. Gives what poll(2) says of the descriptor: nothing, where it was a wake-up.
     pub(super) fn wait_with(&self, fd: Option<(BorrowedFd<'_>, PollFlags)>) -> Result<PollFlags> {
@@ -168,6 +178,21 @@ mod tests {
         waker.wait();
         waker.wait();
         assert!(waker.is_cancelled());
+    }
+
+    #[test]
+    fn a_nap_ends_with_its_limit_by_a_wake_up_and_by_the_cancellation() {
+        let waker = Waker::new().unwrap();
+        waker.nap(Duration::from_millis(1)).unwrap();
+        waker.wake();
+        let start = std::time::Instant::now();
+        waker.nap(LIMIT).unwrap();
+        assert!(start.elapsed() < LIMIT);
+        // The wake-up is taken.
+        waker.nap(Duration::from_millis(1)).unwrap();
+        waker.cancel();
+        assert_eq!(waker.nap(LIMIT).unwrap_err().message(), "cancelled");
+        assert!(start.elapsed() < LIMIT);
     }
 
     #[test]

@@ -30,6 +30,14 @@ pub(crate) struct Account {
     gate: Arc<Gate>,
 }
 
+/// What may come besides without any consequence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Room {
+    events: usize,
+    /// The events have fewer bytes than this.
+    bytes: usize,
+}
+
 /// What becomes of something new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Admission {
@@ -37,6 +45,18 @@ pub(crate) enum Admission {
     Entered { evicted: usize },
     /// It is dropped.
     Refused,
+}
+
+impl Room {
+    /// Uses some of it for an event of this size, if it is enough.
+    pub(crate) fn take(&mut self, size: usize) -> bool {
+        let is_enough = self.events > 0 && size < self.bytes;
+        if is_enough {
+            self.events -= 1;
+            self.bytes -= size;
+        }
+        is_enough
+    }
 }
 
 impl Account {
@@ -76,6 +96,17 @@ impl Account {
                 || self.within >= self.bounds.events
                 || self.bytes >= self.bounds.bytes
                 || (self.within > 0 && self.gate.is_full()))
+    }
+
+    /// What may come until the reader should hold still, or something is dropped.
+    pub(crate) fn room(&self) -> Room {
+        if self.within < self.sizes.len() {
+            return Room::default();
+        }
+        Room {
+            events: self.bounds.events.saturating_sub(self.within + 1),
+            bytes: self.bounds.bytes.saturating_sub(self.bytes).min(self.gate.room()),
+        }
     }
 
     /// Enters something of this size, as the policy has it.

@@ -60,6 +60,11 @@ impl Gate {
         self.total.has_room(bytes)
     }
 
+    /// How many bytes all consumers together may still have.
+    pub(crate) fn room(&self) -> usize {
+        self.total.room()
+    }
+
     /// Whether what all consumers may have together is used up.
     pub(crate) fn is_full(&self) -> bool {
         !self.total.has_room(1)
@@ -122,6 +127,10 @@ impl Gate {
 impl Pool {
     fn new(limit: usize) -> Self {
         Self { used: AtomicUsize::new(0), limit }
+    }
+
+    fn room(&self) -> usize {
+        self.limit.saturating_sub(self.used.load(Ordering::Relaxed))
     }
 
     fn has_room(&self, bytes: usize) -> bool {

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
-use super::account::{Account, Admission, Bounds};
+use super::account::{Account, Admission, Bounds, Room};
 use super::gate::Gate;
 use super::lock::lock;
 
@@ -43,11 +43,13 @@ pub(crate) const ONLY: AccountId = AccountId(0);
 #[must_use]
 pub(crate) struct Brought<T> {
     /// Who is to be woken once the locks are released.
-    pub(crate) waiter: Option<Thread>,
+    pub(crate) waiters: Vec<Thread>,
     /// What gave way; to be dropped once the locks are released.
     pub(crate) dropped: Vec<T>,
     /// The consumer is full, and the reader is to hold still.
     pub(crate) pushes_back: bool,
+    /// What may come besides without any consequence.
+    pub(crate) room: Room,
 }
 
 /// Why nothing was taken.
@@ -70,6 +72,8 @@ pub(crate) struct Mailbox<T> {
 
 struct State<T> {
     store: Store<T>,
+    /// The most that has waited in the queue since it was empty.
+    peak: usize,
     accounts: Vec<Option<Account>>,
     /// The threads that wait. Who is chosen to be woken is taken out.
     waiting: VecDeque<Thread>,
@@ -93,6 +97,7 @@ impl<T: Deliver> Mailbox<T> {
         Arc::new_cyclic(|this| Self {
             state: Mutex::new(State {
                 store: Store::Queue(VecDeque::new()),
+                peak: 0,
                 accounts: Vec::new(),
                 waiting: VecDeque::new(),
                 hungry: false,
@@ -142,29 +147,54 @@ impl<T: Deliver> Mailbox<T> {
 
     /// Brings something for a consumer. It never blocks.
     pub(crate) fn bring(&self, account: AccountId, item: T) -> Brought<T> {
+        self.bring_all(account, std::iter::once(item))
+    }
+
+    /// Brings several for a consumer, one after the other.
+    pub(crate) fn bring_all(
+        &self,
+        account: AccountId,
+        items: impl Iterator<Item = T>,
+    ) -> Brought<T> {
+        let mut brought = Brought {
+            waiters: Vec::new(),
+            dropped: Vec::new(),
+            pushes_back: false,
+            room: Room::default(),
+        };
         let mut state = lock(&self.state);
         state.settle();
-        let mut brought = Brought { waiter: None, dropped: Vec::new(), pushes_back: false };
+        for item in items {
+            self.enter(&mut state, account, item, &mut brought);
+        }
+        if let Some(entry) = state.account(account) {
+            brought.pushes_back = entry.pushes_back();
+            brought.room = entry.room();
+        }
+        brought
+    }
+
+    fn enter(&self, state: &mut State<T>, account: AccountId, item: T, brought: &mut Brought<T>) {
         let open = state.open;
         let Some(entry) = state.account(account).filter(|_| open) else {
-            brought.dropped.push(item);
-            return brought;
+            return brought.dropped.push(item);
         };
-        let admission = entry.enter(item.size());
-        brought.pushes_back = entry.pushes_back();
-        match admission {
+        match entry.enter(item.size()) {
             Admission::Refused => brought.dropped.push(item),
             Admission::Entered { evicted } => {
                 state.evict(account, evicted, &mut brought.dropped);
                 state.end_hunger(&self.gate);
-                brought.waiter = state.waiting.pop_front();
-                match &mut state.store {
-                    Store::Queue(queue) => queue.push_back((account, item)),
+                brought.waiters.extend(state.waiting.pop_front());
+                let State { store, peak, .. } = state;
+                match store {
+                    Store::Queue(queue) => {
+                        queue.push_back((account, item));
+                        *peak = queue.len().max(*peak);
+                    }
                     Store::Channel(sender, _) => _ = sender.try_send(self.with_receipt(item)),
                 }
             }
         }
-        brought
     }
 
     /// Takes the oldest, if there is one.
@@ -353,6 +383,9 @@ impl<T: Deliver> State<T> {
         match &mut self.store {
             Store::Queue(queue) => {
                 let Some((account, item)) = queue.pop_front() else { return (None, false) };
+                if queue.is_empty() {
+                    give_back(queue, std::mem::take(&mut self.peak));
+                }
                 let reason = self.account(account).is_some_and(Account::leave);
                 self.free_if_over(account);
                 (Some(item), reason)
@@ -429,6 +462,14 @@ impl<T> Drop for Mailbox<T> {
         if lock(&self.state).hungry {
             self.gate.end_hunger();
         }
+    }
+}
+
+/// Gives back the memory of an empty queue, unless about as much was used the last time.
+fn give_back<T>(queue: &mut VecDeque<T>, peak: usize) {
+    const SMALL: usize = 16;
+    if queue.capacity() > 4 * peak.max(SMALL) {
+        queue.shrink_to(peak);
     }
 }
 

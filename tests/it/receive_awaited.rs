@@ -134,7 +134,7 @@ fn heartbeats_keep_a_session_whose_events_nobody_reads(via: Via) {
         for _ in 0..5 {
             client.emit("flood", (100, 100)).unwrap();
             let status = client.status.recv_timeout(Duration::from_millis(300));
-            assert!(status.as_ref().is_err_and(|error| error.is_timeout()), "{status:?}");
+            assert!(status.as_ref().is_err_and(siot::Error::is_timeout), "{status:?}");
         }
         for _ in 0..6 {
             read(&flood, 100);

@@ -220,12 +220,12 @@ impl Driver {
                 session,
                 ack: Mutex::new(Some(ack)),
             };
-            Box::new(way_back) as Box<dyn Reply>
+            Arc::new(way_back) as Arc<dyn Reply>
         });
         let event = Event::new(packet, reply);
         let (listeners, dispatcher, mut follow) = monitor.split(namespace, &self.this, actions);
         if let Some(listeners) = listeners {
-            listeners.deliver(&event, dispatcher, &mut follow);
+            listeners.deliver(event, dispatcher, &mut follow);
         }
     }
 }

@@ -3,6 +3,7 @@
 //! can block and no user code.
 
 mod asking;
+mod density;
 mod intake;
 mod link;
 mod listening;
@@ -32,6 +33,7 @@ use crate::driver::ack_slot::AckHandle;
 use crate::driver::clock::now;
 use crate::driver::dispatch::Dispatcher;
 use crate::driver::listeners::{Consumer, Listener, Listeners};
+use crate::driver::stage::Stage;
 use crate::driver::timer::{self, Expire};
 use crate::error::{Error, Result};
 use crate::event::status::ManagerEvent;
@@ -75,6 +77,8 @@ pub(crate) struct Monitor {
     dispatcher: Dispatcher,
     /// How many callbacks there are for events that are received.
     callbacks: usize,
+    /// The events that are about to be brought.
+    stage: Stage,
     /// The consumers that were full when they got something the last time.
     full: Vec<Consumer>,
     /// Whether the readers hold still because of them.
@@ -113,6 +117,7 @@ impl Driver {
                 asking: HashMap::new(),
                 dispatcher,
                 callbacks: 0,
+                stage: Stage::default(),
                 full: Vec::new(),
                 hold: Hold::No,
                 warned_full: false,
@@ -157,6 +162,7 @@ impl Driver {
         let now = now();
         let result = verb(&mut monitor, now, actions);
         self.drain(&mut monitor, now, actions);
+        monitor.close_stage(actions);
         result
     }
 

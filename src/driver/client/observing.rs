@@ -73,7 +73,7 @@ impl Observers {
 
     fn tell(&self, event: &EngineEvent, mut wake: impl FnMut(std::thread::Thread)) {
         for observer in lock(&self.all).iter() {
-            observer.mailbox.bring(ONLY, event.clone()).waiter.into_iter().for_each(&mut wake);
+            observer.mailbox.bring(ONLY, event.clone()).waiters.into_iter().for_each(&mut wake);
         }
     }
 

@@ -16,6 +16,7 @@ use crate::core::time::Timestamp;
 use crate::driver::ack_slot::{AckHandle, AckSlot};
 use crate::driver::dispatch::{Call, Dispatcher};
 use crate::driver::listeners::{Consumer, Follow, ListenerId, Listeners};
+use crate::driver::stage::Stage;
 use crate::error::Result;
 use crate::event::status::{ManagerEvent, Status};
 use crate::event::{AckReply, Event};
@@ -49,6 +50,9 @@ impl Driver {
         let mut notify = false;
         self.reconsider_hold(monitor, now);
         while let Some(output) = monitor.core.poll_output() {
+            if !matches!(output, Output::Event { .. }) {
+                monitor.clear_stage(actions);
+            }
             match output {
                 Output::Event { namespace, session, packet } => {
                     self.deliver(monitor, namespace, session, packet, actions);
@@ -58,7 +62,7 @@ impl Driver {
                 }
                 Output::Acked { ack: AckHandle::Callback(callback), result } => {
                     let brought = monitor.dispatcher.answer(callback, result.map(AckReply::new));
-                    actions.extend(brought.waiter.map(Action::Unpark));
+                    actions.extend(brought.waiters.into_iter().map(Action::Unpark));
                     if brought.pushes_back {
                         monitor.note_full(Consumer::acks(monitor.dispatcher.acks()));
                     }
@@ -157,9 +161,21 @@ impl Monitor {
         driver: &'a Weak<Driver>,
         actions: &'a mut Vec<Action>,
     ) -> (Option<&'a mut Listeners>, &'a Dispatcher, Following<'a>) {
-        let Self { listeners, dispatcher, full, lost, warned_lost, .. } = self;
-        let follow = Following { driver, namespace, actions, full, lost, warned_lost };
+        let Self { core, listeners, dispatcher, stage, full, lost, warned_lost, .. } = self;
+        let name = &core.namespace(namespace).name;
+        let follow = Following { driver, namespace, name, actions, stage, full, lost, warned_lost };
         (listeners.get_mut(&namespace), dispatcher, follow)
+    }
+
+    /// Brings the events that wait on the stage.
+    fn clear_stage(&mut self, actions: &mut Vec<Action>) {
+        clear(&mut self.stage, actions);
+    }
+
+    /// Brings the events that wait on the stage, before the monitor is released.
+    pub(super) fn close_stage(&mut self, actions: &mut Vec<Action>) {
+        self.clear_stage(actions);
+        self.stage = Stage::default();
     }
 
     fn note_full(&mut self, consumer: Consumer) {
@@ -176,17 +192,24 @@ impl Monitor {
             _ => {}
         }
         for listener in &self.manager_listeners {
-            let waiter = listener.tell(event, &self.dispatcher, Call::Manager);
-            actions.extend(waiter.map(Action::Unpark));
+            let waiters = listener.tell(event, &self.dispatcher, Call::Manager);
+            actions.extend(waiters.into_iter().map(Action::Unpark));
         }
     }
+}
+
+fn clear(stage: &mut Stage, actions: &mut Vec<Action>) {
+    let brought = stage.clear();
+    actions.extend(brought.into_iter().flat_map(|brought| brought.waiters).map(Action::Unpark));
 }
 
 /// What a delivery leads to, under the monitor.
 pub(super) struct Following<'a> {
     driver: &'a Weak<Driver>,
     namespace: NamespaceId,
+    name: &'a str,
     actions: &'a mut Vec<Action>,
+    stage: &'a mut Stage,
     full: &'a mut Vec<Consumer>,
     lost: &'a mut usize,
     warned_lost: &'a mut bool,
@@ -203,15 +226,24 @@ impl Follow for Following<'_> {
         }
     }
 
-    fn lost(&mut self, count: usize, event: &Event) {
+    fn lost(&mut self, count: usize, event: Option<&str>) {
         *self.lost += count;
         if !std::mem::replace(self.warned_lost, true) {
-            log_later!(
-                Warn,
-                "a consumer of {:?} is full: events are dropped (said once)",
-                event.name()
-            );
+            let of = event.map_or("all events".to_owned(), |event| format!("{event:?}"));
+            log_later!(Warn, "a consumer of {of} is full: events are dropped (said once)");
         }
+    }
+
+    fn namespace(&self) -> &str {
+        self.name
+    }
+
+    fn stage(&mut self) -> &mut Stage {
+        self.stage
+    }
+
+    fn clear_stage(&mut self) {
+        clear(self.stage, self.actions);
     }
 
     fn after_once(&self, listener: ListenerId) -> Box<dyn FnOnce() + Send> {

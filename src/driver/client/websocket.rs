@@ -3,11 +3,13 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::density::{Batch, Density, NAP};
 use super::intake::Inlet;
 use super::wire::{SharedWire, Turn, Wire};
 use super::{Action, Driver};
 use crate::core::engine::Loss;
 use crate::core::ids::LinkId;
+use crate::driver::clock::now;
 use crate::error::Result;
 use crate::net::websocket::Received;
 use crate::net::{Attempt, Interest, Ready, Request, Waker, WebSocket};
@@ -72,6 +74,8 @@ struct Pump<'a> {
     unread: bool,
     /// What was read and not yet handed in.
     packets: VecDeque<Packet>,
+    /// Whether so much comes that it is better read in batches.
+    density: Density,
     /// How the connection has ended, behind the packets.
     loss: Option<Loss>,
     /// poll(2) said that the connection has ended, and nothing was read since.
@@ -111,8 +115,8 @@ enum ReadOutcome {
     Paused,
     /// There is more.
     More,
-    /// All that has come is read.
-    Done,
+    /// All that has come is read: so many bytes.
+    Done(usize),
     /// Nothing more will come.
     Over(Loss),
 }
@@ -123,6 +127,8 @@ enum Step {
     Turn,
     /// To wait.
     Wait(Interest),
+    /// To let more come before the next read.
+    Nap,
     /// Nothing.
     End(Ending),
 }
@@ -136,6 +142,7 @@ impl<'a> Pump<'a> {
             language,
             unread: true,
             packets: VecDeque::new(),
+            density: Density::default(),
             loss: None,
             hung_up: false,
         }
@@ -152,6 +159,10 @@ impl<'a> Pump<'a> {
                 Some(Err(error)) => {
                     self.hand_in_rest();
                     return Err(error);
+                }
+                Some(Ok(Step::Nap)) => {
+                    self.waker.nap(NAP)?;
+                    self.unread = true;
                 }
                 Some(Ok(Step::End(ending))) => return Ok(ending),
                 Some(Ok(Step::Turn)) => {}
@@ -197,6 +208,7 @@ impl<'a> Pump<'a> {
 
     /// Reads, hands in, and writes.
     fn turn(&mut self, wire: &mut Wire, actions: &mut Vec<Action>) -> Result<Step> {
+        wire.set_napping(false);
         let read = if self.unread && self.packets.is_empty() {
             self.read(wire)
         } else {
@@ -210,6 +222,7 @@ impl<'a> Pump<'a> {
             read => read,
         };
         let driver = self.driver;
+        let packets = self.packets.len();
         let is_last = self.loss.is_some();
         let work = driver.exchange(wire, Some(&mut self.inlet(is_last)), actions);
         if let Some(loss) = self.loss.take() {
@@ -218,8 +231,13 @@ impl<'a> Pump<'a> {
         let may_read = self.packets.is_empty();
         let turn = wire.write(self.driver, work)?;
         match read {
-            // Reading would have told of an end: if poll(2) spoke of an error, it has passed.
-            ReadOutcome::Done => (self.unread, self.hung_up) = (false, false),
+            ReadOutcome::Done(bytes) => {
+                // Reading would have told of an end: if poll(2) spoke of an error, it has passed.
+                (self.unread, self.hung_up) = (false, false);
+                if turn == Turn::Idle && may_read && self.begin_nap(wire, packets, bytes) {
+                    return Ok(Step::Nap);
+                }
+            }
             ReadOutcome::More | ReadOutcome::Paused | ReadOutcome::Over(_) => {}
         }
         Ok(match turn {
@@ -231,6 +249,20 @@ impl<'a> Pump<'a> {
             Turn::Idle | Turn::Full if may_read && self.unread => Step::Turn,
             Turn::Idle | Turn::Full => Step::Wait(wire.rest(may_read, !self.hung_up)),
         })
+    }
+
+    /// After a read that took all that had come: whether to let more come before the next. `true`:
+    /// those who write are told to wake the thread.
+    fn begin_nap(&mut self, wire: &mut Wire, packets: usize, bytes: usize) -> bool {
+        let may_be_answer = wire.take_wrote();
+        let now = now();
+        let is_dense = self.density.note(Batch { packets, bytes, may_be_answer }, now);
+        let begins = is_dense && !self.driver.look(|core| core.awaits(now));
+        if begins {
+            self.density.begin_nap();
+            wire.set_napping(true);
+        }
+        begins
     }
 
     /// Reads packets, until there are none or enough.
@@ -246,7 +278,7 @@ impl<'a> Pump<'a> {
                 }
                 Ok(Received::Nothing) => {
                     return match self.note_silence(wire) {
-                        Ok(()) => ReadOutcome::Done,
+                        Ok(()) => ReadOutcome::Done(size),
                         Err(error) => ReadOutcome::Over(Loss::Failed(error)),
                     };
                 }

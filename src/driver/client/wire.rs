@@ -57,6 +57,10 @@ pub(super) struct Wire {
     /// Packets were handed to the WebSocket, and the state machines are yet to be told that they
     /// are written.
     unreported: bool,
+    /// Something was written since the thread has asked.
+    wrote: bool,
+    /// The thread naps, and does not look at the socket.
+    napping: bool,
     /// How a caller's turn has ended the service, which the thread has to be told.
     over: Option<Result<Turn>>,
 }
@@ -78,7 +82,7 @@ pub(super) enum Turn {
 
 impl Wire {
     pub(super) fn new(link: LinkId, socket: WebSocket, base64: bool) -> Self {
-        Self { link, socket, base64, unreported: false, over: None }
+        Self { link, socket, base64, unreported: false, wrote: false, napping: false, over: None }
     }
 
     /// Writes what was taken, and what is left from before, as far as the socket takes it.
@@ -94,6 +98,7 @@ impl Wire {
                     self.socket.write(dialect.encode_frame(packet, self.base64))?;
                 }
                 self.unreported = true;
+                self.wrote = true;
             }
             Work::Wait => {}
             Work::Finish => return Ok(Turn::Finish),
@@ -120,6 +125,16 @@ impl Wire {
     /// Says goodbye, and waits for the peer to do so.
     pub(super) fn close(self) {
         self.socket.close();
+    }
+
+    /// Whether something was written since this was asked the last time.
+    pub(super) fn take_wrote(&mut self) -> bool {
+        std::mem::take(&mut self.wrote)
+    }
+
+    /// Notes whether the thread naps: then whoever writes wakes it, since an answer will come.
+    pub(super) fn set_napping(&mut self, napping: bool) {
+        self.napping = napping;
     }
 }
 
@@ -188,7 +203,7 @@ impl Driver {
             let work = self.exchange(wire, None, actions);
             match wire.write(self, work) {
                 Ok(Turn::Written) => {}
-                Ok(Turn::Idle) => return true,
+                Ok(Turn::Idle) => return !wire.napping,
                 Ok(Turn::Full) => return false,
                 over => {
                     wire.over = Some(over);

@@ -41,9 +41,7 @@ fn mailbox(events: usize, when_full: WhenFull) -> Arc<Mailbox<Item>> {
 /// Brings one, and wakes who waits for it; whether the reader has to hold still.
 fn bring(mailbox: &Mailbox<Item>, account: AccountId, item: Item) -> bool {
     let brought = mailbox.bring(account, item);
-    if let Some(waiter) = brought.waiter {
-        waiter.unpark();
-    }
+    brought.waiters.iter().for_each(Thread::unpark);
     brought.pushes_back
 }
 
@@ -243,6 +241,29 @@ fn a_wait_ends_at_its_deadline() {
 }
 
 #[test]
+fn the_memory_of_a_burst_is_given_back_when_little_comes_again() {
+    let mailbox = mailbox(10_000, WhenFull::Wait);
+    let capacity = || match &lock(&mailbox.state).store {
+        Store::Queue(queue) => queue.capacity(),
+        Store::Channel(..) => panic!("a queue"),
+    };
+    let pass = |count: usize| {
+        for number in 0..count {
+            assert!(!bring(&mailbox, ONLY, item(number)));
+        }
+        assert_eq!(numbers(&mailbox).len(), count);
+    };
+    pass(1000);
+    // More bursts may follow, for which it is kept.
+    let burst = capacity();
+    assert!(burst >= 1000);
+    pass(1000);
+    assert_eq!(capacity(), burst);
+    pass(1);
+    assert!(capacity() < 100);
+}
+
+#[test]
 fn one_wake_up_is_asked_for_however_much_comes_at_once() {
     let mailbox = mailbox(100, WhenFull::Wait);
     let waiter = Arc::clone(&mailbox);
@@ -252,11 +273,33 @@ fn one_wake_up_is_asked_for_however_much_comes_at_once() {
     while lock(&mailbox.state).waiting.is_empty() && Instant::now() < deadline {
         thread::yield_now();
     }
-    let brought: Vec<Option<Thread>> =
-        (0..50).map(|number| mailbox.bring(ONLY, item(number)).waiter).collect();
+    let brought: Vec<Vec<Thread>> =
+        (0..50).map(|number| mailbox.bring(ONLY, item(number)).waiters).collect();
     assert_eq!(brought.iter().flatten().count(), 1);
     brought.into_iter().flatten().for_each(|waiter| waiter.unpark());
     assert_eq!(receiver.recv_timeout(LIMIT), Ok(0));
+}
+
+#[test]
+fn as_many_are_woken_as_come_together() {
+    let mailbox = mailbox(100, WhenFull::Wait);
+    let (sender, receiver) = channel();
+    for _ in 0..3 {
+        let (waiter, sender) = (Arc::clone(&mailbox), sender.clone());
+        thread::spawn(move || sender.send(waiter.take(None).unwrap().number).unwrap());
+    }
+    let deadline = Instant::now() + LIMIT;
+    while lock(&mailbox.state).waiting.len() < 3 && Instant::now() < deadline {
+        thread::yield_now();
+    }
+    let brought = mailbox.bring_all(ONLY, (0..2).map(item));
+    assert_eq!(brought.waiters.len(), 2);
+    brought.waiters.iter().for_each(Thread::unpark);
+    let mut taken = [0; 2].map(|_| receiver.recv_timeout(LIMIT).unwrap());
+    taken.sort_unstable();
+    assert_eq!(taken, [0, 1]);
+    assert_eq!(lock(&mailbox.state).waiting.len(), 1);
+    mailbox.close();
 }
 
 #[test]
@@ -358,6 +401,8 @@ fn no_wake_up_is_lost_between_a_reader_and_consumers_of_different_speed() {
 #[derive(Clone, Debug)]
 enum Act {
     Bring(usize, usize),
+    /// So many of this size.
+    BringAll(usize, usize, usize),
     Take,
     Clear(usize),
 }
@@ -365,7 +410,10 @@ enum Act {
 fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         6 => (0..2_usize, 0..40_usize).prop_map(|(account, size)| Act::Bring(account, size)),
-        5 => Just(Act::Take),
+        2 => (0..2_usize, 0..5_usize, 0..20_usize).prop_map(|(account, count, size)| {
+            Act::BringAll(account, count, size)
+        }),
+        6 => Just(Act::Take),
         1 => (0..2_usize).prop_map(Act::Clear),
     ]
 }
@@ -429,6 +477,11 @@ proptest! {
                     bring(&mailbox, accounts[account], Item { number, size });
                     model.bring(account, Item { number, size });
                 }
+                Act::BringAll(account, count, size) => {
+                    let items = (0..count).map(|_| Item { number, size });
+                    drop(mailbox.bring_all(accounts[account], items.clone()));
+                    items.for_each(|item| model.bring(account, item));
+                }
                 Act::Take => {
                     let first = (!model.queue.is_empty()).then(|| model.queue.remove(0).1);
                     prop_assert_eq!(mailbox.try_take(), first);
@@ -446,6 +499,13 @@ proptest! {
                 let full = bounds[index].when_full == WhenFull::Wait
                     && (waiting.len() >= bounds[index].events || bytes >= bounds[index].bytes);
                 prop_assert_eq!(mailbox.look(account, Account::pushes_back), Some(full));
+                // There is room for what neither drops anything nor makes it push back.
+                for size in 0..20 {
+                    let mut room = mailbox.look(account, Account::room).unwrap();
+                    let bounds = bounds[index];
+                    let fits = waiting.len() + 1 < bounds.events && bytes + size < bounds.bytes;
+                    prop_assert_eq!(room.take(size), fits);
+                }
             }
         }
         while mailbox.try_take().is_some() {}

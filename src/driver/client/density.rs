@@ -1,0 +1,138 @@
+//! How densely things come, and whether the thread of a WebSocket naps before it reads again.
+//!
+//! A server that writes each event by itself makes the socket readable some hundred thousand times per
+//! second. To wake up for each, to read it, and to wake its consumer costs many times what the event
+//! itself does, and the server pays for the wake-ups as well. So in the midst of such traffic the
+//! thread does not look at the socket for a moment, and then takes at once all that has come.
+//!
+//! Nothing that somebody waits for is late by that: there is no nap after a read that may have brought
+//! an answer, none while something is awaited, and whoever writes ends it.
+
+use std::time::Duration;
+
+use crate::core::time::Timestamp;
+
+/// How long a nap is. The system adds its timer slack, 50 µs by default.
+pub(super) const NAP: Duration = Duration::from_micros(100);
+
+/// Reads that follow each other sooner than this are close.
+const CLOSE: Duration = Duration::from_micros(50);
+
+/// How many close reads in succession make dense traffic: fewer are some messages that belong
+/// together.
+const STREAK: u32 = 4;
+
+/// A nap before a read that brings fewer packets than this is the last.
+const WORTH: usize = 2;
+
+/// A read that brings so many bytes is a batch anyhow, and a nap would fill the socket.
+const LARGE: usize = 16 * 1024;
+
+/// What a read has brought that took all that had come.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Batch {
+    pub(super) packets: usize,
+    pub(super) bytes: usize,
+    /// This side has written since the read before.
+    pub(super) may_be_answer: bool,
+}
+
+/// How densely things come.
+#[derive(Debug, Default)]
+pub(super) struct Density {
+    /// When the last read was.
+    last: Option<Timestamp>,
+    /// The thread naps before the next read.
+    napping: bool,
+    /// How many reads in succession were dense.
+    streak: u32,
+}
+
+impl Density {
+    /// Notes a read. `true`: the traffic is dense and goes one way, so that a nap pays.
+    pub(super) fn note(&mut self, batch: Batch, now: Timestamp) -> bool {
+        let is_close = self.last.replace(now).is_some_and(|last| now < last + CLOSE);
+        let is_dense = if std::mem::take(&mut self.napping) {
+            batch.packets >= WORTH
+        } else {
+            batch.packets > 0 && is_close
+        };
+        let counts = is_dense && batch.bytes < LARGE && !batch.may_be_answer;
+        self.streak = if counts { self.streak.saturating_add(1) } else { 0 };
+        self.streak >= STREAK
+    }
+
+    /// The thread naps before the next read.
+    pub(super) fn begin_nap(&mut self) {
+        self.napping = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVENT: Batch = Batch { packets: 1, bytes: 200, may_be_answer: false };
+
+    /// Notes reads that follow each other by `gap`; whether a nap would follow the last.
+    fn naps(density: &mut Density, clock: &mut Duration, gap: Duration, reads: &[Batch]) -> bool {
+        let mut naps = false;
+        for read in reads {
+            *clock += gap;
+            naps = density.note(*read, Timestamp(*clock));
+            if naps {
+                density.begin_nap();
+            }
+        }
+        naps
+    }
+
+    const fn micros(micros: u64) -> Duration {
+        Duration::from_micros(micros)
+    }
+
+    #[test]
+    fn dense_traffic_is_napped_in_until_it_is_over() {
+        let (mut density, mut clock) = (Density::default(), Duration::ZERO);
+        let mut after = |gap, reads: &[Batch]| naps(&mut density, &mut clock, gap, reads);
+        // The first read follows nothing.
+        assert!(!after(micros(7), &[EVENT; 4]));
+        assert!(after(micros(7), &[EVENT]));
+        // The reads behind a nap are as far from each other as the nap is long.
+        let gathered = Batch { packets: 20, bytes: 4000, ..EVENT };
+        assert!(after(micros(150), &[gathered; 100]));
+        assert!(!after(micros(150), &[EVENT]));
+        assert!(!after(micros(7), &[EVENT; 3]));
+        assert!(after(micros(7), &[EVENT]));
+        assert!(!after(micros(150), &[Batch { packets: 0, ..EVENT }]));
+    }
+
+    #[test]
+    fn requests_and_responses_are_not_napped_between_however_fast() {
+        let (mut density, mut clock) = (Density::default(), Duration::ZERO);
+        let answer = Batch { may_be_answer: true, ..EVENT };
+        for _ in 0..1000 {
+            assert!(!naps(&mut density, &mut clock, micros(10), &[answer]));
+        }
+        // Nor where each is answered by some events.
+        for _ in 0..1000 {
+            assert!(!naps(&mut density, &mut clock, micros(10), &[answer, EVENT, EVENT, EVENT]));
+        }
+    }
+
+    #[test]
+    fn an_answer_ends_dense_traffic() {
+        let (mut density, mut clock) = (Density::default(), Duration::ZERO);
+        assert!(naps(&mut density, &mut clock, micros(7), &[EVENT; 10]));
+        let answer = Batch { packets: 20, may_be_answer: true, ..EVENT };
+        assert!(!naps(&mut density, &mut clock, micros(7), &[answer]));
+    }
+
+    #[test]
+    fn what_comes_now_and_then_or_in_large_pieces_is_not_napped_between() {
+        let (mut density, mut clock) = (Density::default(), Duration::ZERO);
+        assert!(!naps(&mut density, &mut clock, micros(50), &[EVENT; 100]));
+        let large = Batch { packets: 4, bytes: LARGE, ..EVENT };
+        assert!(!naps(&mut density, &mut clock, micros(7), &[large; 100]));
+    }
+}
