@@ -92,6 +92,24 @@ pub(super) trait Follow {
     fn after_once(&self, listener: ListenerId) -> Box<dyn FnOnce() + Send>;
 }
 
+/// What follows where something is only shown: whoever misses some of it has lost nothing that was
+/// received.
+struct Shown<'a, F>(&'a mut F);
+
+impl<F: Follow> Follow for Shown<'_, F> {
+    fn wake(&mut self, waiter: Thread) {
+        self.0.wake(waiter);
+    }
+
+    fn full(&mut self, _: Consumer) {}
+
+    fn lost(&mut self, _: usize, _: &Event) {}
+
+    fn after_once(&self, listener: ListenerId) -> Box<dyn FnOnce() + Send> {
+        self.0.after_once(listener)
+    }
+}
+
 /// A consumer that may push back.
 #[derive(Clone)]
 pub(super) struct Consumer {
@@ -237,7 +255,7 @@ impl Listeners {
         follow: &mut impl Follow,
     ) {
         for listener in &mut self.outgoing {
-            listener.deliver(event, dispatcher, follow);
+            listener.deliver(event, dispatcher, &mut Shown(follow));
         }
     }
 
