@@ -219,8 +219,8 @@ fn observers_of_packets_take_nothing_from_each_other(via: Via) {
         let observe = |buffer| client.manager().engine_events_with(buffer).unwrap();
         let (reads, idle, first) =
             (observe(Buffer::new()), observe(ten), observe(ten.when_full(WhenFull::DropNewest)));
-        client.emit("flood", (500, 10)).unwrap();
         let end = client.subscribe("flood-end");
+        client.emit("flood", (500, 10)).unwrap();
         end.recv_timeout(LIMIT).unwrap();
         assert_eq!(events(reads.try_iter()), 500);
         assert_eq!((reads.lost(), idle.len(), first.len()), (0, 10, 10));
