@@ -104,6 +104,36 @@ pub(super) trait Follow {
     fn after_once(&self, listener: ListenerId) -> Box<dyn FnOnce() + Send>;
 }
 
+/// What follows where something is only shown: whoever misses some of it has lost nothing that was
+/// received.
+struct Shown<'a, F>(&'a mut F);
+
+impl<F: Follow> Follow for Shown<'_, F> {
+    fn wake(&mut self, waiter: Thread) {
+        self.0.wake(waiter);
+    }
+
+    fn namespace(&self) -> &str {
+        self.0.namespace()
+    }
+
+    fn stage(&mut self) -> &mut Stage {
+        self.0.stage()
+    }
+
+    fn clear_stage(&mut self) {
+        self.0.clear_stage();
+    }
+
+    fn full(&mut self, _: Consumer) {}
+
+    fn lost(&mut self, _: usize, _: Option<&str>) {}
+
+    fn after_once(&self, listener: ListenerId) -> Box<dyn FnOnce() + Send> {
+        self.0.after_once(listener)
+    }
+}
+
 /// A consumer that may push back.
 #[derive(Clone)]
 pub(super) struct Consumer {
@@ -258,7 +288,7 @@ impl Listeners {
         follow: &mut impl Follow,
     ) {
         for listener in &mut self.outgoing {
-            listener.deliver(event.clone(), dispatcher, follow);
+            listener.deliver(event.clone(), dispatcher, &mut Shown(follow));
         }
     }
 

@@ -37,6 +37,8 @@ mod receive_awaited;
 mod receive_bounds;
 mod receive_floods;
 mod receive_neighbours;
+mod receive_news;
+mod receive_policies;
 mod reconnect;
 // Each of its tests goes over every transport.
 #[cfg(feature = "polling")]

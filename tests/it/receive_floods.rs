@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::unbounded;
-use siot::{Buffer, ErrorKind, Event, Limits, Subscription, WhenFull};
+use crossbeam_channel::{select, unbounded};
+use siot::{Buffer, ErrorKind, Event, Limits, Status, Subscription, WhenFull};
 use tungstenite::Message;
 
 use crate::support::consumer::Pace;
@@ -245,10 +245,14 @@ fn a_reset_lifts_no_bound() {
         go_on.send(()).unwrap();
         // Of what came before the end, no more is read than there is room for.
         holds_still(&client, BOUND + reserve, &nameless);
-        while client.status.is_empty() {
-            nameless.recv_timeout(LIMIT).unwrap();
-        }
-        client.disconnected();
+        let status = loop {
+            select! {
+                recv(nameless.receiver()) -> event => drop(event.unwrap()),
+                recv(client.status.receiver()) -> status => break status.unwrap(),
+                default(LIMIT) => panic!("there is no end"),
+            }
+        };
+        assert!(matches!(status, Status::Disconnected { .. }), "{status:?}");
         client.connected();
     });
 }

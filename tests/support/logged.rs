@@ -94,10 +94,15 @@ pub(crate) fn end_mischief() -> usize {
     journal().spell.take().map_or(0, |spell| spell.count)
 }
 
+/// What was logged so far.
+pub(crate) fn lines() -> Vec<LogLine> {
+    journal().lines.clone()
+}
+
 /// What was logged so far: the level of each record, its target, and its text.
 pub(crate) fn logged() -> Vec<String> {
     let text = |line: &LogLine| format!("{} {}: {}\n", line.level, line.target, line.text);
-    journal().lines.iter().map(text).collect()
+    lines().iter().map(text).collect()
 }
 
 /// Waits for a line like this, which may have been logged already.

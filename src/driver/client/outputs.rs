@@ -141,7 +141,7 @@ impl Driver {
                 log_later!(Debug, "cannot connect to {name:?}: {error}");
                 monitor.last_errors.insert(namespace, error.clone());
             }
-            Status::Error(error) => log_later!(Info, "the server says in {name:?}: {error}"),
+            Status::Error(error) => log_later!(Debug, "the server says in {name:?}: {error}"),
             Status::Disconnected { reason, .. } => {
                 log_later!(Info, "disconnected from {name:?}: {reason}");
             }

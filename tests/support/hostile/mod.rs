@@ -150,6 +150,8 @@ impl Drop for HostileServer {
 impl Lobby {
     /// Serves one connection: the requests of long-polling, or a WebSocket.
     fn serve(&self, mut connection: RawConnection) -> std::io::Result<()> {
+        // Else the body of an answer waits for the client to acknowledge the head.
+        connection.stream().set_nodelay(true)?;
         loop {
             let request = connection.read_request()?;
             let known = request.parameter("sid").map(str::to_owned);

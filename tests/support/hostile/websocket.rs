@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, unbounded};
 use tungstenite::protocol::Role;
@@ -46,17 +47,28 @@ pub(super) fn serve(
     Ok(())
 }
 
+/// How soon a poll that waits is ended during an upgrade, as servers do it.
+const NOOP_INTERVAL: Duration = Duration::from_millis(100);
+
 /// Lets a session of long-polling come over.
 fn take_over(socket: &mut WebSocket<Ear<'_>>, session: &HostileSession) -> tungstenite::Result<()> {
+    let stream = socket.get_ref().stream;
     loop {
-        match socket.read()?.to_text()? {
-            "2probe" => {
-                socket.send(Message::text("3probe"))?;
-                // The poll that waits is to end.
+        match socket.read() {
+            Ok(message) => match message.to_text()? {
+                "2probe" => {
+                    socket.send(Message::text("3probe"))?;
+                    stream.set_read_timeout(Some(NOOP_INTERVAL))?;
+                    session.send("6");
+                }
+                "5" => return Ok(stream.set_read_timeout(None)?),
+                other => panic!("no packet of an upgrade: {other}"),
+            },
+            // The poll that waited may have ended before the answer to the probe was there.
+            Err(tungstenite::Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
                 session.send("6");
             }
-            "5" => return Ok(()),
-            other => panic!("no packet of an upgrade: {other}"),
+            Err(error) => return Err(error),
         }
     }
 }
