@@ -61,7 +61,7 @@ impl Dispatcher {
     /// A queue whose calls for acknowledgements have these bounds.
     pub(super) fn new(stack_size: usize, acks: Bounds, gate: &Arc<Gate>) -> Self {
         let mailbox = Mailbox::new(gate);
-        let acks = mailbox.open_account(acks);
+        let acks = mailbox.open_account(acks, gate);
         Self { stack_size, mailbox, acks, is_running: false }
     }
 
@@ -80,9 +80,14 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Adds a callback.
-    pub(super) fn open_account(&self, bounds: Bounds) -> AccountId {
-        self.mailbox.open_account(bounds)
+    /// Adds a callback, whose share of what all may have is counted at this gate.
+    pub(super) fn open_account(&self, bounds: Bounds, gate: &Arc<Gate>) -> AccountId {
+        self.mailbox.open_account(bounds, gate)
+    }
+
+    /// Whether the reader should hold still for a callback.
+    pub(super) fn pushes_back(&self, account: AccountId) -> bool {
+        self.mailbox.pushes_back(account)
     }
 
     /// Whether the thread, when it has nothing to do, is a reason to read on: there are callbacks for

@@ -471,6 +471,15 @@ impl Consumer {
         }
     }
 
+    /// Whether the reader should hold still for it.
+    pub(super) fn pushes_back(&self, dispatcher: &Dispatcher) -> bool {
+        match (self.id, &self.mailbox) {
+            (_, Some(mailbox)) => mailbox.pushes_back(ONLY),
+            (ConsumerId::Callback(account), None) => dispatcher.pushes_back(account),
+            (ConsumerId::Subscription(_), None) => false,
+        }
+    }
+
     /// Looks at what waits for it.
     pub(super) fn look<R>(
         &self,

@@ -25,6 +25,17 @@ pub enum Packet {
     Noop,
 }
 
+impl Packet {
+    /// What it counts where packets wait, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::Text(text) => text.as_str().len(),
+            Self::Binary(bytes) => bytes.len(),
+            _ => 0,
+        }
+    }
+}
+
 /// What a ping or a pong carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Probe {

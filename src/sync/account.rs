@@ -148,12 +148,19 @@ impl Account {
         } else {
             self.gate.leave_reserve(size)
         };
-        // Those in the reserve move up, as far as there is room now.
+        reason |= self.move_up();
+        reason || (was_behind && !self.is_behind())
+    }
+
+    /// Those in the reserve move up, as far as there is room now. `true` when that is a reason to look
+    /// whether the reader can go on.
+    pub(crate) fn move_up(&mut self) -> bool {
+        let mut reason = false;
         while let Some(&next) = self.sizes.get(self.within).filter(|size| self.fits(**size)) {
             self.take_in(next);
             reason |= self.gate.leave_reserve(next);
         }
-        reason || (was_behind && !self.is_behind())
+        reason
     }
 
     /// All leave.

@@ -113,13 +113,13 @@ impl<T: Deliver> Mailbox<T> {
     /// A mailbox for one consumer, whose account is [`ONLY`].
     pub(crate) fn with_account(bounds: Bounds, gate: &Arc<Gate>) -> Arc<Self> {
         let mailbox = Self::new(gate);
-        mailbox.open_account(bounds);
+        mailbox.open_account(bounds, gate);
         mailbox
     }
 
-    /// Adds a consumer.
-    pub(crate) fn open_account(&self, bounds: Bounds) -> AccountId {
-        let account = Account::new(bounds, Arc::clone(&self.gate));
+    /// Adds a consumer, whose share of what all may have is counted at this gate.
+    pub(crate) fn open_account(&self, bounds: Bounds, gate: &Arc<Gate>) -> AccountId {
+        let account = Account::new(bounds, Arc::clone(gate));
         let accounts = &mut lock(&self.state).accounts;
         let free = accounts.iter().position(Option::is_none).unwrap_or_else(|| {
             accounts.push(None);
@@ -353,6 +353,16 @@ impl<T: Deliver> Mailbox<T> {
             Store::Queue(queue) => queue.len(),
             Store::Channel(_, receiver) => receiver.len(),
         }
+    }
+
+    /// Whether the reader should hold still for a consumer.
+    pub(crate) fn pushes_back(&self, account: AccountId) -> bool {
+        let mut state = lock(&self.state);
+        state.settle();
+        state.account(account).is_some_and(|account| {
+            account.move_up();
+            account.pushes_back()
+        })
     }
 
     /// Looks at one account.

@@ -241,7 +241,7 @@ impl Engine {
         }
         for packet in packets.drain(..) {
             self.queued.packets += 1;
-            self.queued.bytes += size(&packet);
+            self.queued.bytes += packet.size();
             self.queue.push_back(packet);
         }
         self.wake_writer();
@@ -446,14 +446,5 @@ impl Engine {
         } else {
             otherwise
         }
-    }
-}
-
-/// What a packet counts in a queue, in bytes.
-fn size(packet: &Packet) -> usize {
-    match packet {
-        Packet::Text(text) => text.as_str().len(),
-        Packet::Binary(bytes) => bytes.len(),
-        _ => 0,
     }
 }

@@ -120,9 +120,7 @@ impl Driver {
     /// Why the reader should hold still.
     fn find_hold(&self, monitor: &mut Monitor, has_ended: bool, now: Timestamp) -> Option<Hold> {
         let dispatcher = &monitor.dispatcher;
-        let full =
-            |consumer: &mut Consumer| consumer.look(dispatcher, Account::pushes_back) == Some(true);
-        monitor.full.retain_mut(full);
+        monitor.full.retain(|consumer| consumer.pushes_back(dispatcher));
         // Where no namespace is joined, no events can come, and what comes is awaited.
         if monitor.full.is_empty() || !monitor.core.has_joined() {
             return None;
@@ -134,12 +132,12 @@ impl Driver {
         if self.intake.gate.has_reserve() {
             return None;
         }
-        Some(if is_awaited { Hold::Stuck(monitor.describe_full()) } else { Hold::UntilAwaited })
+        Some(if is_awaited { Hold::Stuck(self.describe_full(monitor)) } else { Hold::UntilAwaited })
     }
 
     fn begin_hold(&self, monitor: &mut Monitor, hold: Hold, now: Timestamp) {
         if !std::mem::replace(&mut monitor.warned_full, true) {
-            let error = monitor.describe_full();
+            let error = self.describe_full(monitor);
             log_later!(
                 Warn,
                 "reading stops for as long as nothing is awaited (said once): {error}"
@@ -181,6 +179,34 @@ impl Driver {
             }
         }
     }
+
+    /// The error that a consumer is behind.
+    fn describe_full(&self, monitor: &Monitor) -> Error {
+        let load = |consumer: &Consumer| {
+            let look = |account: &Account| (account.len(), account.bytes());
+            consumer.look(&monitor.dispatcher, look).unwrap_or_default()
+        };
+        let worst = monitor
+            .full
+            .iter()
+            .map(|consumer| (load(consumer), consumer))
+            .max_by_key(|((events, bytes), _)| (*bytes, *events));
+        let mut what = match worst {
+            Some(((events, bytes), consumer)) => {
+                format!("{} is behind: {events} events of {bytes} bytes wait", consumer.what)
+            }
+            None => "a consumer is behind".to_owned(),
+        };
+        if self.intake.gate.is_full() {
+            what.push_str(
+                ", and all consumers together hold what they may (`Limits::receive_total`)",
+            );
+        }
+        Error::new(ErrorKind::BufferFull, what).with_hint(
+            "what is awaited comes behind the events: read them faster, drop the subscription, give \
+             it another policy (`Buffer::when_full`), or raise `Limits::receive_reserve`",
+        )
+    }
 }
 
 impl Monitor {
@@ -189,28 +215,5 @@ impl Monitor {
             self.hold = Hold::No;
             self.core.go_on();
         }
-    }
-
-    /// The error that a consumer is behind.
-    fn describe_full(&self) -> Error {
-        let load = |consumer: &Consumer| {
-            let look = |account: &Account| (account.len(), account.bytes());
-            consumer.look(&self.dispatcher, look).unwrap_or_default()
-        };
-        let worst = self
-            .full
-            .iter()
-            .map(|consumer| (load(consumer), consumer))
-            .max_by_key(|((events, bytes), _)| (*bytes, *events));
-        let what = match worst {
-            Some(((events, bytes), consumer)) => {
-                format!("{} is behind: {events} events of {bytes} bytes wait", consumer.what)
-            }
-            None => "a consumer is behind".to_owned(),
-        };
-        Error::new(ErrorKind::BufferFull, what).with_hint(
-            "what is awaited comes behind the events: read them faster, drop the subscription, give \
-             it another policy (`Buffer::when_full`), or raise `Limits::receive_reserve`",
-        )
     }
 }

@@ -13,6 +13,7 @@ use crate::event::{Event, Reply};
 use crate::options::{Buffer, WhenFull};
 use crate::proto::socket_packet::SocketPacket;
 use crate::sync::account::Bounds;
+use crate::sync::gate::Gate;
 use crate::sync::mailbox::Mailbox;
 
 /// What is taken out may run a user's code when it is dropped: it is handed to the caller, and
@@ -33,10 +34,8 @@ impl Driver {
         scope: Scope<'_>,
         buffer: Buffer,
     ) -> (ListenerId, Arc<Mailbox<Event>>) {
-        let is_received = !matches!(scope, Scope::Outgoing);
-        let gate = if is_received { &self.intake.gate } else { &self.intake.aside };
-        let mailbox = Mailbox::with_account(self.bounds(scope, buffer), gate);
-        mailbox.set_may_hunger(is_received);
+        let mailbox = Mailbox::with_account(self.bounds(scope, buffer), self.gate(scope));
+        mailbox.set_may_hunger(!matches!(scope, Scope::Outgoing));
         let sink = Sink::Mailbox(Arc::clone(&mailbox));
         let add =
             |listeners: &mut Listeners, _: &_| listeners.add(scope, Order::Last, Calls::Any, sink);
@@ -59,10 +58,18 @@ impl Driver {
             Function::Once(_) => Calls::Once,
         };
         Ok(self.change_listeners(namespace, |listeners, dispatcher| {
-            let account = dispatcher.open_account(bounds);
+            let account = dispatcher.open_account(bounds, self.gate(scope));
             let sink = Sink::Callback(Arc::new(Mutex::new(function)), account);
             listeners.add(scope, order, calls, sink)
         }))
+    }
+
+    /// What is sent takes nothing from what is received.
+    fn gate(&self, scope: Scope<'_>) -> &Arc<Gate> {
+        match scope {
+            Scope::Event(_) | Scope::Any => &self.intake.gate,
+            Scope::Outgoing => &self.intake.aside,
+        }
     }
 
     /// The bounds of a consumer, where these are asked for. What is sent holds up nothing unless that is

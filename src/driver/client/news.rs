@@ -41,7 +41,7 @@ impl Driver {
     ) -> Result<ListenerId> {
         let mut monitor = self.lock();
         monitor.dispatcher.start()?;
-        let account = monitor.dispatcher.open_account(NEWS);
+        let account = monitor.dispatcher.open_account(NEWS, &self.intake.aside);
         let sink = Sink::Callback(Arc::new(Mutex::new(function)), account);
         let mut none = Listeners::default();
         let listeners = monitor.listeners.get_mut(&namespace).unwrap_or(&mut none);
@@ -61,7 +61,7 @@ impl Driver {
     pub(crate) fn call_on_manager(&self, function: Function<ManagerEvent>) -> Result<ListenerId> {
         let mut monitor = self.lock();
         monitor.dispatcher.start()?;
-        let account = monitor.dispatcher.open_account(NEWS);
+        let account = monitor.dispatcher.open_account(NEWS, &self.intake.aside);
         let listener = Listener::new(Sink::Callback(Arc::new(Mutex::new(function)), account));
         let id = listener.id;
         monitor.manager_listeners.push(listener);

@@ -18,8 +18,11 @@ use crate::proto::dialect::Dialect;
 use crate::proto::packet::Packet;
 use crate::sync::threads::Role;
 
-/// How many packets are handed on at a time.
-const BATCH: usize = 64;
+/// How much is read before it is handed on, in bytes.
+const BATCH: usize = 64 * 1024;
+
+/// How many packets are read before they are handed on.
+const BATCH_PACKETS: usize = 64;
 
 impl Driver {
     /// Polls until the end of the session, or of its life on this transport.
@@ -82,15 +85,20 @@ impl Poller<'_> {
     ) -> Result<()> {
         let mut packets = dialect.decode_payload(binary, body, self.driver.limits.max_message);
         let mut batch = VecDeque::new();
+        let mut size = 0;
         loop {
+            if size >= BATCH || batch.len() >= BATCH_PACKETS {
+                self.hand_in(&mut batch, false);
+                size = 0;
+            }
             let next = packets.next();
-            let is_broken = matches!(next, Some(Err(_)));
-            if next.is_none() || batch.len() >= BATCH || is_broken {
-                self.hand_in(&mut batch, is_broken);
+            if !matches!(next, Some(Ok(_))) {
+                self.hand_in(&mut batch, next.is_some());
             }
             let Some(packet) = next else { return Ok(()) };
             let packet = packet?;
             self.driver.show_received(&packet);
+            size += packet.size();
             batch.push_back(packet);
         }
     }

@@ -126,11 +126,27 @@ fn the_sum_of_all_consumers_is_bounded() {
 }
 
 #[test]
+fn what_is_in_the_reserve_moves_up_when_others_make_room() {
+    let gate = Arc::new(Gate::new(50, 1000, || ()));
+    let hog = Mailbox::with_account(bounds(100, WhenFull::Wait), &gate);
+    let other = Mailbox::with_account(bounds(100, WhenFull::Wait), &gate);
+    for number in 0..5 {
+        bring(&hog, ONLY, item(number));
+    }
+    for number in 0..3 {
+        bring(&other, ONLY, item(number));
+    }
+    assert!(other.pushes_back(ONLY));
+    assert_eq!(numbers(&hog).len(), 5);
+    assert!(!other.pushes_back(ONLY));
+}
+
+#[test]
 fn consumers_of_one_mailbox_have_bounds_of_their_own() {
     let gate = Arc::new(Gate::open());
     let mailbox = Mailbox::new(&gate);
-    let oldest = mailbox.open_account(bounds(2, WhenFull::DropOldest));
-    let newest = mailbox.open_account(bounds(2, WhenFull::DropNewest));
+    let oldest = mailbox.open_account(bounds(2, WhenFull::DropOldest), &gate);
+    let newest = mailbox.open_account(bounds(2, WhenFull::DropNewest), &gate);
     for number in 0..4 {
         bring(&mailbox, oldest, item(number));
         bring(&mailbox, newest, item(10 + number));
@@ -143,8 +159,8 @@ fn a_consumer_that_leaves_takes_what_waits_for_it_along() {
     let gate = Arc::new(Gate::new(100, 100, || ()));
     let mailbox = Mailbox::new(&gate);
     let (one, two) = (
-        mailbox.open_account(bounds(9, WhenFull::Wait)),
-        mailbox.open_account(bounds(9, WhenFull::Wait)),
+        mailbox.open_account(bounds(9, WhenFull::Wait), &gate),
+        mailbox.open_account(bounds(9, WhenFull::Wait), &gate),
     );
     for number in 0..3 {
         bring(&mailbox, one, item(number));
@@ -156,19 +172,20 @@ fn a_consumer_that_leaves_takes_what_waits_for_it_along() {
     assert!(!bring(&mailbox, one, item(4)), "nobody is there");
     assert_eq!(numbers(&mailbox), [20]);
     assert!(gate.has_room(100));
-    assert_eq!(mailbox.open_account(bounds(1, WhenFull::Wait)), one, "its place is free");
+    assert_eq!(mailbox.open_account(bounds(1, WhenFull::Wait), &gate), one, "its place is free");
 }
 
 #[test]
 fn a_consumer_that_retires_leaves_behind_what_waits_for_it() {
-    let mailbox: Arc<Mailbox<Item>> = Mailbox::new(&Arc::new(Gate::open()));
-    let [one, two] = [(); 2].map(|()| mailbox.open_account(bounds(9, WhenFull::Wait)));
+    let gate = Arc::new(Gate::open());
+    let mailbox: Arc<Mailbox<Item>> = Mailbox::new(&gate);
+    let [one, two] = [(); 2].map(|()| mailbox.open_account(bounds(9, WhenFull::Wait), &gate));
     bring(&mailbox, one, item(1));
     mailbox.retire_account(one);
     mailbox.retire_account(two);
-    assert_eq!(mailbox.open_account(bounds(9, WhenFull::Wait)), two, "its place is free");
+    assert_eq!(mailbox.open_account(bounds(9, WhenFull::Wait), &gate), two, "its place is free");
     assert_eq!(mailbox.try_take(), Some(item(1)));
-    assert_eq!(mailbox.open_account(bounds(9, WhenFull::Wait)), one, "its place is free");
+    assert_eq!(mailbox.open_account(bounds(9, WhenFull::Wait), &gate), one, "its place is free");
 }
 
 #[test]
@@ -469,7 +486,7 @@ proptest! {
         let gate = Arc::new(Gate::new(usize::MAX, usize::MAX, || ()));
         let mailbox = Mailbox::new(&gate);
         let bounds = limits.map(|(events, bytes, when_full)| Bounds { events, bytes, when_full });
-        let accounts = bounds.map(|bounds| mailbox.open_account(bounds));
+        let accounts = bounds.map(|bounds| mailbox.open_account(bounds, &gate));
         let mut model = Model { queue: Vec::new(), bounds, lost: [0; 2] };
         for (number, act) in acts.into_iter().enumerate() {
             match act {

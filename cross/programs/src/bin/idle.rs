@@ -4,6 +4,13 @@
 
 #[path = "../../../../tests/memory/allocator.rs"]
 mod allocator;
+// What the server is made of.
+#[allow(dead_code, reason = "the tests use all of it")]
+#[path = "../../../../tests/support/gate.rs"]
+mod gate;
+#[allow(dead_code, reason = "the tests use all of it")]
+#[path = "../../../../tests/support/greeting.rs"]
+mod greeting;
 #[allow(dead_code, reason = "the tests use all of it")]
 #[path = "../../../../tests/memory/server.rs"]
 mod server;
