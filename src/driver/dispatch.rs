@@ -4,7 +4,7 @@
 //! order of what has happened. What a callback has captured is dropped on this thread, or on the
 //! user's that removes it, and never on a thread that a connection depends on.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::driver::ack_slot::AckCallback;
@@ -16,7 +16,7 @@ use crate::sync::gate::Gate;
 use crate::sync::lock::lock_callback;
 use crate::sync::logging::log_later;
 use crate::sync::mailbox::{AccountId, Brought, Deliver, Mailbox};
-use crate::sync::threads::{Role, spawn};
+use crate::sync::threads::{Role, spawn, survive};
 
 /// A user's function.
 pub(crate) enum Function<T> {
@@ -27,14 +27,18 @@ pub(crate) enum Function<T> {
 }
 
 /// A user's function, as its listener and the calls that wait share it.
-pub(crate) type Callback<T> = Arc<Mutex<Function<T>>>;
+pub(crate) struct Callback<T> {
+    function: Mutex<Function<T>>,
+    /// No call begins any more.
+    is_withdrawn: AtomicBool,
+}
 
 /// One call that waits for the dispatch thread.
 pub(crate) enum Call {
     /// With what is to be done after the call.
-    Event(Callback<Event>, Event, Option<Box<dyn FnOnce() + Send>>),
-    Status(Callback<Status>, Status),
-    Manager(Callback<ManagerEvent>, ManagerEvent),
+    Event(Arc<Callback<Event>>, Event, Option<Box<dyn FnOnce() + Send>>),
+    Status(Arc<Callback<Status>>, Status),
+    Manager(Arc<Callback<ManagerEvent>>, ManagerEvent),
     Ack(AckCallback, Result<AckReply>),
 }
 
@@ -143,39 +147,55 @@ impl Drop for Dispatcher {
 impl Call {
     fn run(self) {
         // The end of what was captured is the user's code too.
-        let call = AssertUnwindSafe(|| match self {
+        let done = match self {
             Self::Event(callback, event, after) => {
-                call(callback, event);
+                let done = survive(|| callback.call(event)).and(survive(|| drop(callback)));
                 if let Some(after) = after {
                     after();
                 }
+                done
             }
-            Self::Status(callback, status) => call(callback, status),
-            Self::Manager(callback, event) => call(callback, event),
-            Self::Ack(callback, result) => {
+            Self::Status(callback, status) => survive(move || callback.call(status)),
+            Self::Manager(callback, event) => survive(move || callback.call(event)),
+            Self::Ack(callback, result) => survive(move || {
                 let callback = lock_callback(&callback).take();
                 if let Some(callback) = callback {
                     callback(result);
                 }
-            }
-        });
-        if catch_unwind(call).is_err() {
+            }),
+        };
+        if done.is_none() {
             log_later!(Error, "a callback panicked; the connection goes on");
         }
     }
 }
 
-fn call<T>(callback: Callback<T>, argument: T) {
-    let once = match &mut *lock_callback(&callback) {
-        Function::Repeated(function) => {
-            function(argument);
+impl<T> Callback<T> {
+    pub(super) fn new(function: Function<T>) -> Arc<Self> {
+        Arc::new(Self { function: Mutex::new(function), is_withdrawn: AtomicBool::new(false) })
+    }
+
+    /// No call begins any more.
+    pub(super) fn withdraw(&self) {
+        self.is_withdrawn.store(true, Ordering::SeqCst);
+    }
+
+    fn call(&self, argument: T) {
+        let mut function = lock_callback(&self.function);
+        // The call was taken from the queue, and may have been withdrawn since.
+        if self.is_withdrawn.load(Ordering::SeqCst) {
             return;
         }
-        Function::Once(function) => function.take(),
-    };
-    // What else holds it has nothing of the user's any more.
-    drop(callback);
-    if let Some(function) = once {
-        function(argument);
+        let once = match &mut *function {
+            Function::Repeated(function) => {
+                function(argument);
+                return;
+            }
+            Function::Once(function) => function.take(),
+        };
+        drop(function);
+        if let Some(function) = once {
+            function(argument);
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::Thread;
 
 use super::dispatch::{Call, Callback, Dispatcher};
-use super::stage::Stage;
+use super::stage::Staging;
 use crate::event::Event;
 use crate::event::status::Status;
 use crate::sync::account::Account;
@@ -77,7 +77,7 @@ pub(crate) enum Sink<T> {
     /// To a subscription.
     Mailbox(Arc<Mailbox<T>>),
     /// To the dispatch thread, on this account.
-    Callback(Callback<T>, AccountId),
+    Callback(Arc<Callback<T>>, AccountId),
 }
 
 /// Takes what follows from deliveries: whom to wake, what to drop, which consumer is full.
@@ -92,7 +92,7 @@ pub(super) trait Follow {
     fn namespace(&self) -> &str;
 
     /// Where events for a subscription wait until they are brought together.
-    fn stage(&mut self) -> &mut Stage;
+    fn stage(&mut self) -> &mut Staging;
 
     /// Brings what waits there.
     fn clear_stage(&mut self);
@@ -117,7 +117,7 @@ impl<F: Follow> Follow for Shown<'_, F> {
         self.0.namespace()
     }
 
-    fn stage(&mut self) -> &mut Stage {
+    fn stage(&mut self) -> &mut Staging {
         self.0.stage()
     }
 
@@ -373,7 +373,7 @@ impl<T: Deliver> Listener<T> {
         &self,
         news: &T,
         dispatcher: &Dispatcher,
-        call: impl FnOnce(Callback<T>, T) -> Call,
+        call: impl FnOnce(Arc<Callback<T>>, T) -> Call,
     ) -> Vec<Thread>
     where
         T: Clone,
@@ -443,11 +443,14 @@ impl<T: Deliver> Sink<T> {
         }
     }
 
-    /// Ends a subscription that nobody has any more, with what is there.
+    /// Ends a subscription that nobody has any more, with what is there, or a callback.
     pub(super) fn end(&self) {
-        if let Self::Mailbox(mailbox) = self {
-            mailbox.close();
-            drop(mailbox.close_account(ONLY));
+        match self {
+            Self::Mailbox(mailbox) => {
+                mailbox.close();
+                drop(mailbox.close_account(ONLY));
+            }
+            Self::Callback(callback, _) => callback.withdraw(),
         }
     }
 }

@@ -13,14 +13,14 @@ const MOST: usize = 32;
 /// Where events wait until they are brought, within one hold of the monitor. All are for one mailbox, and
 /// there is room for them: bringing them one by one would come to the same.
 #[derive(Default)]
-pub(super) struct Stage {
+pub(super) struct Staging {
     mailbox: Option<Arc<Mailbox<Event>>>,
     events: Vec<Event>,
     /// What the mailbox has room for beside the events.
     room: Room,
 }
 
-impl Stage {
+impl Staging {
     /// Makes a mailbox the one that events wait for. It had this room after the last was brought.
     pub(super) fn open(&mut self, mailbox: &Arc<Mailbox<Event>>, room: Room) {
         if !self.is_of(mailbox) {
@@ -74,7 +74,7 @@ mod tests {
     }
 
     /// Brings an event as a listener does; `true`: the mailbox pushes back.
-    fn bring(stage: &mut Stage, mailbox: &Arc<Mailbox<Event>>, event: Event) -> bool {
+    fn bring(stage: &mut Staging, mailbox: &Arc<Mailbox<Event>>, event: Event) -> bool {
         let Some(event) = stage.add(mailbox, event) else { return false };
         drop(stage.clear());
         let brought = mailbox.bring(ONLY, event);
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn what_is_brought_together_comes_to_the_same_as_one_by_one() {
         for (events, bytes) in [(1, 1000), (2, 1000), (40, 1000), (100, 300), (100, 9000)] {
-            let (mut stage, together) = (Stage::default(), mailbox(events, bytes));
+            let (mut stage, together) = (Staging::default(), mailbox(events, bytes));
             let one_by_one = mailbox(events, bytes);
             for number in 0..150 {
                 let is_full = one_by_one.bring(ONLY, event(number)).pushes_back;
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn the_events_of_two_mailboxes_stay_apart_and_in_order() {
-        let (mut stage, one, two) = (Stage::default(), mailbox(50, 1000), mailbox(50, 1000));
+        let (mut stage, one, two) = (Staging::default(), mailbox(50, 1000), mailbox(50, 1000));
         for number in 0..30 {
             let mailbox = if number % 5 < 3 { &one } else { &two };
             assert!(!bring(&mut stage, mailbox, event(number)));
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn few_wait_at_a_time_and_only_until_they_are_brought() {
-        let (mut stage, mailbox) = (Stage::default(), mailbox(1000, 100_000));
+        let (mut stage, mailbox) = (Staging::default(), mailbox(1000, 100_000));
         for number in 0..=MOST {
             assert!(!bring(&mut stage, &mailbox, event(number)));
         }

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sync::lock::lock;
 use crate::sync::logging::log_later;
-use crate::sync::threads::{Role, spawn};
+use crate::sync::threads::{Role, spawn, survive};
 
 static TABLE: Mutex<Table> =
     Mutex::new(Table { deadlines: Deadlines::new(), drivers: 0, timer: None });
@@ -139,7 +138,7 @@ fn run(timer: &Arc<OwnedFd>) {
             if let Some(driver) = driver.upgrade() {
                 // No panic of ours is known. Should there be one, it must not end the deadlines of
                 // all connections.
-                let _ = catch_unwind(AssertUnwindSafe(|| driver.on_timer()));
+                let _ = survive(|| driver.on_timer());
             }
         }
         let table = lock(&TABLE);

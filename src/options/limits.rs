@@ -147,7 +147,8 @@ impl Limits {
 
     /// The most bytes of received events that wait beyond the bounds of their consumers, where these
     /// have the policy [`WhenFull::Wait`]. An event counts 200 bytes more here than its text and
-    /// attachments. Default: 48 MiB, which is some 110,000 events of 200 bytes.
+    /// attachments, and again for each consumer that gets it. Default: 48 MiB, which is some 110,000
+    /// events of 200 bytes for one consumer.
     ///
     /// With that policy, siot stops reading while a consumer is full. Acknowledgements, answers to
     /// CONNECT and heartbeats come behind the events; so while one of them is due, or while another

@@ -24,6 +24,8 @@ pub(crate) struct Gate {
     hungry: AtomicUsize,
     /// A reader holds still.
     held: AtomicBool,
+    /// Somebody has looked for an event, without waiting, and had none.
+    glanced: AtomicBool,
     /// Wakes the reader. It is called without a lock, on the consumers' threads.
     resume: Box<dyn Fn() + Send + Sync>,
 }
@@ -46,6 +48,7 @@ impl Gate {
             reserve: Pool::new(reserve),
             hungry: AtomicUsize::new(0),
             held: AtomicBool::new(false),
+            glanced: AtomicBool::new(false),
             resume: Box::new(resume),
         }
     }
@@ -97,6 +100,20 @@ impl Gate {
         }
     }
 
+    /// Somebody looks for an event, without waiting, and has none: a reader that holds still goes on
+    /// once.
+    pub(super) fn glance(&self) {
+        if self.held.load(Ordering::SeqCst) {
+            self.glanced.store(true, Ordering::SeqCst);
+            self.reopen();
+        }
+    }
+
+    /// Takes note of a glance.
+    pub(crate) fn take_glance(&self) -> bool {
+        self.glanced.load(Ordering::SeqCst) && self.glanced.swap(false, Ordering::SeqCst)
+    }
+
     pub(super) fn enter(&self, bytes: usize) {
         self.total.enter(bytes);
     }
@@ -141,11 +158,11 @@ impl Pool {
         self.used.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// `true` when half of it is free with this, and was not before.
+    /// `true` when half of it is free with this, and was not before, or when it was used up.
     fn leave(&self, bytes: usize) -> bool {
         let before = self.used.fetch_sub(bytes, Ordering::Relaxed);
         let half = self.limit / 2;
-        before > half && before - bytes <= half
+        before >= self.limit || (before > half && before - bytes <= half)
     }
 }
 

@@ -7,12 +7,11 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use log::Level;
 
-use super::threads::{Role, role, spawn};
+use super::threads::{Role, role, spawn, survive};
 
 /// Logs, as the macros of `log` do, but not before the locks of this thread are released.
 macro_rules! log_later {
@@ -122,7 +121,7 @@ fn take(kept: &RefCell<Kept>) -> Option<Vec<Line>> {
 
 /// Gives a line to the logger. That it panics is its own affair: the thread has others to see to.
 fn give(Line { level, target, text }: Line) {
-    let _ = catch_unwind(AssertUnwindSafe(|| log::log!(target: target, level, "{text}")));
+    let _ = survive(|| log::log!(target: target, level, "{text}"));
 }
 
 /// Not by [`lock`](super::lock::lock): that would come back here.

@@ -201,9 +201,13 @@ impl<T: Deliver> Mailbox<T> {
     pub(crate) fn try_take(&self) -> Option<T> {
         let mut state = lock(&self.state);
         let (item, reason) = state.take();
+        let glances = item.is_none() && state.may_hunger && state.open;
         drop(state);
         if reason {
             self.gate.reopen();
+        }
+        if glances {
+            self.gate.glance();
         }
         item
     }
@@ -237,6 +241,9 @@ impl<T: Deliver> Mailbox<T> {
                 return Err(Nothing::Closed);
             }
             if is_late {
+                if state.waiting.is_empty() {
+                    state.end_hunger(&self.gate);
+                }
                 return Err(Nothing::Late);
             }
             let me = std::thread::current();

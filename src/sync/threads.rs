@@ -1,6 +1,7 @@
 //! Starting threads, and knowing afterwards which one is which.
 
 use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -73,6 +74,20 @@ pub(crate) fn spawn(
     })
 }
 
+/// Runs what may be a user's code, which may panic: `None` then. So may the end of what it panicked
+/// with.
+pub(crate) fn survive<R>(code: impl FnOnce() -> R) -> Option<R> {
+    let panicked = match catch_unwind(AssertUnwindSafe(code)) {
+        Ok(result) => return Some(result),
+        Err(panicked) => panicked,
+    };
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panicked))) {
+        // Enough is enough.
+        std::mem::forget(again);
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc::channel;
@@ -100,6 +115,18 @@ mod tests {
             let (role, name) = tells.recv_timeout(Duration::from_secs(60)).unwrap();
             assert_eq!((role, name.as_deref()), (Some(role_given), Some(role_given.name())));
         }
+    }
+
+    #[test]
+    fn a_panic_is_survived_whatever_its_payload_does_in_the_end() {
+        struct Bomb;
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                std::panic::panic_any(Bomb);
+            }
+        }
+        assert_eq!(survive(|| 7), Some(7));
+        assert_eq!(survive(|| std::panic::panic_any(Bomb)), None);
     }
 
     #[test]

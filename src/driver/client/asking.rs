@@ -1,7 +1,6 @@
 //! Asking the user's functions for credentials, on threads of their own: they may take their time, and
 //! must hold up neither heartbeats nor callbacks.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 
 use super::{AuthFunction, Driver};
@@ -9,7 +8,7 @@ use crate::core::ids::NamespaceId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::payload::Payload;
 use crate::sync::logging::log_later;
-use crate::sync::threads::{Role, spawn};
+use crate::sync::threads::{Role, spawn, survive};
 
 /// What a function that runs was asked.
 pub(super) struct Question {
@@ -41,14 +40,14 @@ impl Driver {
         drop(monitor);
         let (driver, stack_size) = (self.this.clone(), Some(self.limits.stack_size));
         let asking = spawn(Role::Auth, stack_size, move || {
-            let auth = catch_unwind(AssertUnwindSafe(|| function())).unwrap_or_else(|_| {
+            let auth = survive(|| function()).unwrap_or_else(|| {
                 Err(Error::new(ErrorKind::Payload, "the auth function panicked"))
             });
             if let Some(driver) = driver.upgrade() {
                 driver.answer_auth(namespace, &function, auth);
             }
             // It may be the last that holds the function: its end is the user's code.
-            if catch_unwind(AssertUnwindSafe(|| drop(function))).is_err() {
+            if survive(|| drop(function)).is_none() {
                 log_later!(Error, "the end of an auth function panicked; the connection goes on");
             }
         });

@@ -37,8 +37,9 @@ pub(super) struct Inlet<'a> {
     pub(super) link: LinkId,
     pub(super) packets: &'a mut VecDeque<Packet>,
     pub(super) reader: &'a Arc<Waker>,
-    /// The peer has ended the connection, and what it said before is still being read.
-    pub(super) has_ended: bool,
+    /// What was read is handed in though nothing is awaited, as far as there is a reserve: the peer has
+    /// ended the connection.
+    pub(super) is_urgent: bool,
     /// Nothing follows: what the peer said last waits for nobody.
     pub(super) is_last: bool,
 }
@@ -90,6 +91,8 @@ impl Driver {
         now: Timestamp,
         actions: &mut Vec<Action>,
     ) {
+        // Who looks for events now and then gets those of one read each time.
+        inlet.is_urgent |= self.intake.gate.take_glance();
         while !inlet.packets.is_empty() && self.may_go_on(monitor, inlet, now) {
             let Some(packet) = inlet.packets.pop_front() else { return };
             monitor.core.received(inlet.link, packet, now);
@@ -102,13 +105,13 @@ impl Driver {
         if !monitor.core.engine().is_some_and(|engine| engine.owns(inlet.link)) {
             return true;
         }
-        if inlet.is_last || self.find_hold(monitor, inlet.has_ended, now).is_none() {
+        if inlet.is_last || self.find_hold(monitor, inlet.is_urgent, now).is_none() {
             monitor.go_on();
             return true;
         }
         self.intake.hold(inlet.reader);
         // A consumer may have made room before it could see that the reader holds still.
-        let Some(hold) = self.find_hold(monitor, inlet.has_ended, now) else {
+        let Some(hold) = self.find_hold(monitor, inlet.is_urgent, now) else {
             self.intake.gate.release();
             monitor.go_on();
             return true;
@@ -118,7 +121,7 @@ impl Driver {
     }
 
     /// Why the reader should hold still.
-    fn find_hold(&self, monitor: &mut Monitor, has_ended: bool, now: Timestamp) -> Option<Hold> {
+    fn find_hold(&self, monitor: &mut Monitor, is_urgent: bool, now: Timestamp) -> Option<Hold> {
         let dispatcher = &monitor.dispatcher;
         monitor.full.retain(|consumer| consumer.pushes_back(dispatcher));
         // Where no namespace is joined, no events can come, and what comes is awaited.
@@ -126,7 +129,7 @@ impl Driver {
             return None;
         }
         let is_awaited = monitor.core.awaits(now);
-        if !is_awaited && !has_ended && !self.intake.gate.is_awaited() {
+        if !is_awaited && !is_urgent && !self.intake.gate.is_awaited() {
             return Some(Hold::UntilAwaited);
         }
         if self.intake.gate.has_reserve() {

@@ -1,6 +1,5 @@
 //! The threads of one transport connection.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use crate::net::attempt::News;
 use crate::net::{Attempt, Waker};
 use crate::options::Transport;
 use crate::sync::logging::log_later;
-use crate::sync::threads::{Role, spawn};
+use crate::sync::threads::{Role, spawn, survive};
 
 /// What comes sooner than this after what came before is left to the thread, which then writes
 /// all that has come meanwhile at once.
@@ -165,13 +164,15 @@ impl Driver {
         });
         let started = spawn(role, Some(self.limits.stack_size), move || {
             // No panic of ours is known. Should there be one, the session must not seem alive.
-            if catch_unwind(AssertUnwindSafe(|| body(attempt))).is_err() {
+            if survive(|| body(attempt)).is_none() {
                 let what = "a thread of the transport panicked, which is a fault of this library";
                 driver.lose(link, Loss::Failed(Error::new(ErrorKind::Transport, what)));
             }
             driver.end(link, side);
         });
-        if started.is_err() {
+        if let Err(error) = &started {
+            // Before it counts as ended, which would be the reason otherwise.
+            self.lose(link, Loss::Failed(error.clone()));
             self.end(link, side);
         }
         started

@@ -6,7 +6,7 @@ use super::outputs::Action;
 use super::waiting::WayBack;
 use super::{AuthFunction, Driver, Monitor};
 use crate::core::ids::NamespaceId;
-use crate::driver::dispatch::{Call, Dispatcher, Function};
+use crate::driver::dispatch::{Call, Callback, Dispatcher, Function};
 use crate::driver::listeners::{Calls, Listener, ListenerId, Listeners, Order, Scope, Sink};
 use crate::error::Result;
 use crate::event::{Event, Reply};
@@ -59,7 +59,7 @@ impl Driver {
         };
         Ok(self.change_listeners(namespace, |listeners, dispatcher| {
             let account = dispatcher.open_account(bounds, self.gate(scope));
-            let sink = Sink::Callback(Arc::new(Mutex::new(function)), account);
+            let sink = Sink::Callback(Callback::new(function), account);
             listeners.add(scope, order, calls, sink)
         }))
     }
@@ -123,6 +123,9 @@ impl Driver {
             (removed, calls)
         });
         drop(calls);
+        for listener in &removed {
+            listener.sink.end();
+        }
         removed.len()
     }
 

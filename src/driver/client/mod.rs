@@ -33,7 +33,7 @@ use crate::driver::ack_slot::AckHandle;
 use crate::driver::clock::now;
 use crate::driver::dispatch::Dispatcher;
 use crate::driver::listeners::{Consumer, Listener, Listeners};
-use crate::driver::stage::Stage;
+use crate::driver::stage::Staging;
 use crate::driver::timer::{self, Expire};
 use crate::error::{Error, Result};
 use crate::event::status::ManagerEvent;
@@ -78,7 +78,7 @@ pub(crate) struct Monitor {
     /// How many callbacks there are for events that are received.
     callbacks: usize,
     /// The events that are about to be brought.
-    stage: Stage,
+    stage: Staging,
     /// The consumers that were full when they got something the last time.
     full: Vec<Consumer>,
     /// Whether the readers hold still because of them.
@@ -117,7 +117,7 @@ impl Driver {
                 asking: HashMap::new(),
                 dispatcher,
                 callbacks: 0,
-                stage: Stage::default(),
+                stage: Staging::default(),
                 full: Vec::new(),
                 hold: Hold::No,
                 warned_full: false,

@@ -1,10 +1,10 @@
 //! Those who hear of the connection: the statuses of a namespace, and the news of the whole.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::Driver;
 use crate::core::ids::NamespaceId;
-use crate::driver::dispatch::Function;
+use crate::driver::dispatch::{Callback, Function};
 use crate::driver::listeners::{Listener, ListenerId, Listeners, Sink};
 use crate::error::Result;
 use crate::event::status::{ManagerEvent, Status};
@@ -42,7 +42,7 @@ impl Driver {
         let mut monitor = self.lock();
         monitor.dispatcher.start()?;
         let account = monitor.dispatcher.open_account(NEWS, &self.intake.aside);
-        let sink = Sink::Callback(Arc::new(Mutex::new(function)), account);
+        let sink = Sink::Callback(Callback::new(function), account);
         let mut none = Listeners::default();
         let listeners = monitor.listeners.get_mut(&namespace).unwrap_or(&mut none);
         Ok(listeners.add_status(sink))
@@ -62,7 +62,7 @@ impl Driver {
         let mut monitor = self.lock();
         monitor.dispatcher.start()?;
         let account = monitor.dispatcher.open_account(NEWS, &self.intake.aside);
-        let listener = Listener::new(Sink::Callback(Arc::new(Mutex::new(function)), account));
+        let listener = Listener::new(Sink::Callback(Callback::new(function), account));
         let id = listener.id;
         monitor.manager_listeners.push(listener);
         Ok(id)

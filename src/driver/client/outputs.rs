@@ -16,7 +16,7 @@ use crate::core::time::Timestamp;
 use crate::driver::ack_slot::{AckHandle, AckSlot};
 use crate::driver::dispatch::{Call, Dispatcher};
 use crate::driver::listeners::{Consumer, Follow, ListenerId, Listeners};
-use crate::driver::stage::Stage;
+use crate::driver::stage::Staging;
 use crate::error::Result;
 use crate::event::status::{ManagerEvent, Status};
 use crate::event::{AckReply, Event};
@@ -175,7 +175,7 @@ impl Monitor {
     /// Brings the events that wait on the stage, before the monitor is released.
     pub(super) fn close_stage(&mut self, actions: &mut Vec<Action>) {
         self.clear_stage(actions);
-        self.stage = Stage::default();
+        self.stage = Staging::default();
     }
 
     fn note_full(&mut self, consumer: Consumer) {
@@ -198,7 +198,7 @@ impl Monitor {
     }
 }
 
-fn clear(stage: &mut Stage, actions: &mut Vec<Action>) {
+fn clear(stage: &mut Staging, actions: &mut Vec<Action>) {
     let brought = stage.clear();
     actions.extend(brought.into_iter().flat_map(|brought| brought.waiters).map(Action::Unpark));
 }
@@ -209,7 +209,7 @@ pub(super) struct Following<'a> {
     namespace: NamespaceId,
     name: &'a str,
     actions: &'a mut Vec<Action>,
-    stage: &'a mut Stage,
+    stage: &'a mut Staging,
     full: &'a mut Vec<Consumer>,
     lost: &'a mut usize,
     warned_lost: &'a mut bool,
@@ -238,7 +238,7 @@ impl Follow for Following<'_> {
         self.name
     }
 
-    fn stage(&mut self) -> &mut Stage {
+    fn stage(&mut self) -> &mut Staging {
         self.stage
     }
 

@@ -107,7 +107,7 @@ impl Poller<'_> {
     fn hand_in(&self, packets: &mut VecDeque<Packet>, is_last: bool) {
         let reader = self.attempt.waker();
         while !packets.is_empty() && !reader.is_cancelled() {
-            let mut inlet = Inlet { link: self.link, packets, reader, has_ended: false, is_last };
+            let mut inlet = Inlet { link: self.link, packets, reader, is_urgent: false, is_last };
             let mut actions = Vec::new();
             self.driver.gather(&mut actions, |monitor, now, actions| {
                 self.driver.hand_in(monitor, &mut inlet, now, actions);

@@ -76,12 +76,14 @@ impl Driver {
 
     /// Blocks until all transports are closed; cuts those that are not at the limit.
     pub(crate) fn wait_closed(&self, limit: Duration) {
-        let done = self.wait_until(Some(limit), |monitor| monitor.links.is_empty());
-        if !done {
+        // What is cut short takes a moment to end.
+        let moment = (limit / 10).min(Duration::from_millis(250));
+        let all_ended = |monitor: &mut Monitor| monitor.links.is_empty();
+        if !self.wait_until(Some(limit.saturating_sub(moment)), all_ended) {
             for link in self.lock().links.values() {
                 link.cancel();
             }
-            self.wait_until(Some(Duration::from_secs(1)), |monitor| monitor.links.is_empty());
+            self.wait_until(Some(moment), all_ended);
         }
     }
 

@@ -187,7 +187,7 @@ impl<'a> Pump<'a> {
             link: self.link,
             packets: &mut self.packets,
             reader: self.waker,
-            has_ended: self.hung_up,
+            is_urgent: self.hung_up,
             is_last,
         }
     }

@@ -243,13 +243,11 @@ impl WebSocket {
     /// Whether a message of this size may stay in the read buffer, all of which it then keeps in
     /// memory; otherwise it is copied.
     ///
-    /// It may where at least half of that buffer is messages of the same kind: this one, or all that
-    /// the last read brought. So what is held is about twice what is counted, however few small
-    /// messages wait for a slow consumer.
+    /// It may where it is at least half of that buffer. So what is held is at most about twice what is
+    /// counted, whichever messages are kept and whichever are dropped.
     fn may_share(&self, size: usize) -> bool {
         // The buffer of a large message is used on for the small ones behind it.
-        let buffer = self.read_size.max(self.largest);
-        size.max(self.stream.last_read) >= buffer / 2
+        size >= self.read_size.max(self.largest) / 2
     }
 
     fn own_bytes(&mut self, bytes: Bytes) -> Bytes {
