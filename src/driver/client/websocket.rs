@@ -188,8 +188,9 @@ impl Pump<'_> {
             Turn::Written | Turn::Wait => {}
         }
         match reading {
-            // Unless the reader has to hold still: then it is woken.
-            Reading::More if may_read => return Ok(Step::Again),
+            // Unless the reader has to hold still: then it is woken. When it has held still, there may be
+            // more in the WebSocket's own buffer, which makes no socket readable.
+            Reading::More | Reading::Paused if may_read && self.unread => return Ok(Step::Again),
             Reading::Done(bytes) => {
                 self.unread = false;
                 if turn == Turn::Wait && may_read && self.begin_nap(wire, packets, bytes) {
