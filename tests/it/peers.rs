@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
-use siot::{Binary, DisconnectReason, Stage, Status};
+use siot::{Binary, DisconnectReason, Limits, Stage, Status};
 use tungstenite::{Message, WebSocket};
 
 use crate::support::greeting::Greeting;
@@ -325,4 +325,40 @@ fn what_is_emitted_is_sent_before_the_farewell() {
     }
     assert_eq!((next(), next()), ("41".into(), "close".into()));
     assert!(matches!(client.next_status(), Status::Disconnected { .. }));
+}
+
+/// What has been taken from the socket and is no event yet must not wait for more to come.
+#[test]
+fn what_was_read_past_a_full_buffer_comes_when_there_is_room() {
+    const BUFFER: usize = 8;
+    // With these, one turn of reading (64 KiB) ends shortly before what has come does.
+    let rest = |round: usize| 577 + 2 * round;
+    let peer = Peer::websocket(move |socket, _| {
+        welcome(socket)?;
+        for round in 0..10 {
+            for count in [BUFFER + 1, rest(round)] {
+                // Whatever the client says.
+                socket.read()?;
+                for number in 0..count {
+                    let pad = "x".repeat(100);
+                    socket.write(Message::text(format!(r#"42["e",{number},"{pad}"]"#)))?;
+                }
+                socket.flush()?;
+            }
+        }
+        hold(socket)
+    });
+    let limits = Limits::new().receive_events(BUFFER);
+    let client = Client::connect(Via::WebSocket.builder(peer.url()).limits(limits));
+    let events = client.subscribe("e");
+    for round in 0..10 {
+        client.emit("more", ()).unwrap();
+        eventually(LIMIT, "a full buffer", || events.len() == BUFFER);
+        // Nothing is read meanwhile: all of it will be there at once.
+        client.emit("more", ()).unwrap();
+        for number in (0..=BUFFER).chain(0..rest(round)) {
+            let event = events.recv_timeout(LIMIT).unwrap();
+            assert_eq!(event.arg::<usize>(0).unwrap(), number, "round {round}");
+        }
+    }
 }
