@@ -10,8 +10,8 @@ use crate::client::ownership::{SharedConnection, SharedNamespace};
 use crate::driver::listeners::ListenerId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
-use crate::sync::account::Account;
-use crate::sync::mailbox::{Deliver, Mailbox, Nothing, ONLY};
+use crate::sync::account::{Account, ONLY};
+use crate::sync::mailbox::{Deliver, Mailbox, Nothing};
 
 /// A queue of received events (or statuses), to be read by any thread.
 ///

@@ -11,11 +11,11 @@ use crate::driver::ack_slot::AckCallback;
 use crate::error::Result;
 use crate::event::status::{ManagerEvent, Status};
 use crate::event::{AckReply, Event};
-use crate::sync::account::{Account, Bounds};
+use crate::sync::account::{Account, AccountId, Bounds};
 use crate::sync::gate::Gate;
 use crate::sync::lock::lock_callback;
 use crate::sync::logging::log_later;
-use crate::sync::mailbox::{AccountId, Brought, Deliver, Mailbox};
+use crate::sync::mailbox::{Brought, Deliver, Mailbox};
 use crate::sync::threads::{Role, spawn, survive};
 
 /// A user's function.

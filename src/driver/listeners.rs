@@ -9,9 +9,9 @@ use super::dispatch::{Call, Callback, Dispatcher};
 use super::stage::Staging;
 use crate::event::Event;
 use crate::event::status::Status;
-use crate::sync::account::Account;
+use crate::sync::account::{Account, AccountId, ONLY};
 use crate::sync::logging::log_later;
-use crate::sync::mailbox::{AccountId, Brought, Deliver, Mailbox, ONLY};
+use crate::sync::mailbox::{Brought, Deliver, Mailbox};
 
 /// The number of a callback, to remove it by; see [`Socket::off`](crate::Socket::off).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use crate::event::Event;
-use crate::sync::account::Room;
-use crate::sync::mailbox::{Brought, Deliver, Mailbox, ONLY};
+use crate::sync::account::{ONLY, Room};
+use crate::sync::mailbox::{Brought, Deliver, Mailbox};
 
 /// How many are brought together. More would save little, and keep the consumer waiting.
 const MOST: usize = 32;

@@ -6,6 +6,13 @@ use std::sync::Arc;
 use super::gate::Gate;
 use crate::options::WhenFull;
 
+/// The number of an account in its mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct AccountId(pub(super) usize);
+
+/// The only account of a mailbox that has one.
+pub(crate) const ONLY: AccountId = AccountId(0);
+
 /// The bounds of what waits for one consumer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bounds {

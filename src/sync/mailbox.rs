@@ -12,9 +12,10 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
-use super::account::{Account, Admission, Bounds, Room};
+use super::account::{Account, AccountId, Admission, Bounds, ONLY, Room};
 use super::gate::Gate;
 use super::lock::lock;
+use super::queue::Queue;
 
 /// What can lie in a mailbox.
 ///
@@ -31,13 +32,6 @@ pub trait Deliver: Send + Sized + 'static {
     #[doc(hidden)]
     const ADD_RECEIPT: Option<fn(Self, Receipt) -> Self> = None;
 }
-
-/// The number of an account in its mailbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct AccountId(usize);
-
-/// The only account of a mailbox that has one.
-pub(crate) const ONLY: AccountId = AccountId(0);
 
 /// What bringing something has come to.
 #[must_use]
@@ -72,8 +66,6 @@ pub(crate) struct Mailbox<T> {
 
 struct State<T> {
     store: Store<T>,
-    /// The most that has waited in the queue since it was empty.
-    peak: usize,
     accounts: Vec<Option<Account>>,
     /// The threads that wait. Who is chosen to be woken is taken out.
     waiting: VecDeque<Thread>,
@@ -86,7 +78,7 @@ struct State<T> {
 
 /// Where the things are.
 enum Store<T> {
-    Queue(VecDeque<(AccountId, T)>),
+    Queue(Queue<T>),
     /// In a channel, whose receiver the user has. There is one account.
     Channel(Sender<T>, Receiver<T>),
 }
@@ -96,8 +88,7 @@ impl<T: Deliver> Mailbox<T> {
     pub(crate) fn new(gate: &Arc<Gate>) -> Arc<Self> {
         Arc::new_cyclic(|this| Self {
             state: Mutex::new(State {
-                store: Store::Queue(VecDeque::new()),
-                peak: 0,
+                store: Store::Queue(Queue::new()),
                 accounts: Vec::new(),
                 waiting: VecDeque::new(),
                 hungry: false,
@@ -185,12 +176,8 @@ impl<T: Deliver> Mailbox<T> {
                 state.evict(account, evicted, &mut brought.dropped);
                 state.end_hunger(&self.gate);
                 brought.waiters.extend(state.waiting.pop_front());
-                let State { store, peak, .. } = state;
-                match store {
-                    Store::Queue(queue) => {
-                        queue.push_back((account, item));
-                        *peak = queue.len().max(*peak);
-                    }
+                match &mut state.store {
+                    Store::Queue(queue) => queue.push(account, item),
                     Store::Channel(sender, _) => _ = sender.try_send(self.with_receipt(item)),
                 }
             }
@@ -283,7 +270,7 @@ impl<T: Deliver> Mailbox<T> {
             let (sender, receiver) = unbounded();
             let mut state = lock(&self.state);
             if let Store::Queue(queue) = &mut state.store {
-                for (_, item) in std::mem::take(queue) {
+                while let Some((_, item)) = queue.pop() {
                     let _ = sender.try_send(self.with_receipt(item));
                 }
             }
@@ -399,10 +386,7 @@ impl<T: Deliver> State<T> {
     fn take(&mut self) -> (Option<T>, bool) {
         match &mut self.store {
             Store::Queue(queue) => {
-                let Some((account, item)) = queue.pop_front() else { return (None, false) };
-                if queue.is_empty() {
-                    give_back(queue, std::mem::take(&mut self.peak));
-                }
+                let Some((account, item)) = queue.pop() else { return (None, false) };
                 let reason = self.account(account).is_some_and(Account::leave);
                 self.free_if_over(account);
                 (Some(item), reason)
@@ -430,11 +414,7 @@ impl<T: Deliver> State<T> {
     fn evict(&mut self, account: AccountId, count: usize, dropped: &mut Vec<T>) {
         for _ in 0..count {
             match &mut self.store {
-                Store::Queue(queue) => {
-                    let oldest = queue.iter().position(|(of, _)| *of == account);
-                    let removed = oldest.and_then(|index| queue.remove(index));
-                    dropped.extend(removed.map(|(_, item)| item));
-                }
+                Store::Queue(queue) => dropped.extend(queue.pop_of(account)),
                 Store::Channel(_, receiver) => dropped.extend(receiver.try_recv().ok()),
             }
         }
@@ -442,13 +422,7 @@ impl<T: Deliver> State<T> {
 
     fn remove_all_of(&mut self, account: AccountId) -> Vec<T> {
         match &mut self.store {
-            Store::Queue(queue) => {
-                let (removed, left) =
-                    std::mem::take(queue).into_iter().partition(|(of, _)| *of == account);
-                *queue = left;
-                let removed: VecDeque<(AccountId, T)> = removed;
-                removed.into_iter().map(|(_, item)| item).collect()
-            }
+            Store::Queue(queue) => queue.remove_all_of(account),
             Store::Channel(_, receiver) => receiver.try_iter().collect(),
         }
     }
@@ -479,14 +453,6 @@ impl<T> Drop for Mailbox<T> {
         if lock(&self.state).hungry {
             self.gate.end_hunger();
         }
-    }
-}
-
-/// Gives back the memory of an empty queue, unless about as much was used the last time.
-fn give_back<T>(queue: &mut VecDeque<T>, peak: usize) {
-    const SMALL: usize = 16;
-    if queue.capacity() > 4 * peak.max(SMALL) {
-        queue.shrink_to(peak);
     }
 }
 

@@ -6,4 +6,5 @@ pub(crate) mod gate;
 pub(crate) mod lock;
 pub(crate) mod logging;
 pub(crate) mod mailbox;
+mod queue;
 pub(crate) mod threads;

@@ -35,6 +35,7 @@ mod proxy;
 mod receive;
 mod receive_awaited;
 mod receive_bounds;
+mod receive_ends;
 mod receive_floods;
 mod receive_neighbours;
 mod receive_news;

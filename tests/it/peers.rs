@@ -333,7 +333,7 @@ fn what_was_read_past_a_full_buffer_comes_when_there_is_room() {
     const BUFFER: usize = 8;
     // With these, one turn of reading (64 KiB) ends shortly before what has come does.
     let rest = |round: usize| 577 + 2 * round;
-    let peer = Peer::websocket(move |socket, _| {
+    let peer = RawPeer::websocket(move |socket, _| {
         welcome(socket)?;
         for round in 0..10 {
             for count in [BUFFER + 1, rest(round)] {

@@ -529,3 +529,22 @@ proptest! {
         prop_assert!(gate.has_room(usize::MAX) && gate.has_reserve());
     }
 }
+
+#[test]
+fn the_oldest_give_way_as_fast_however_much_waits_for_others() {
+    let gate = Arc::new(Gate::open());
+    let mailbox = Mailbox::new(&gate);
+    let patient = mailbox.open_account(bounds(1, WhenFull::Wait), &gate);
+    let newest = mailbox.open_account(bounds(10, WhenFull::DropOldest), &gate);
+    let start = Instant::now();
+    let count = 100_000;
+    for number in 0..count {
+        bring(&mailbox, patient, item(number));
+        bring(&mailbox, newest, item(number));
+    }
+    assert_eq!(mailbox.look(newest, Account::lost), Some(count - 10));
+    // By a search it takes some minutes.
+    assert!(start.elapsed() < LIMIT / 2, "{:?}", start.elapsed());
+    let expected = (0..count - 10).chain((count - 10..count).flat_map(|number| [number; 2]));
+    assert!(numbers(&mailbox).into_iter().eq(expected));
+}
