@@ -29,6 +29,7 @@ pub(super) fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T>
 }
 
 /// Whether the only hindrance is that the call would block.
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
 pub(super) fn would_block<T>(result: &io::Result<T>) -> bool {
     matches!(result, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }
