@@ -108,7 +108,7 @@ enum ReadOutcome {
 }
 
 /// What is next.
-enum Next {
+enum NextStep {
     /// Another turn.
     Turn,
     /// To wait.
@@ -127,9 +127,9 @@ impl Pump<'_> {
             match next {
                 None => return Ok(Ending::Stopped),
                 Some(Err(error)) => return Err(error),
-                Some(Ok(Next::End(ending))) => return Ok(ending),
-                Some(Ok(Next::Turn)) => {}
-                Some(Ok(Next::Wait(interest))) => self.note(interest.wait(self.waker)?),
+                Some(Ok(NextStep::End(ending))) => return Ok(ending),
+                Some(Ok(NextStep::Turn)) => {}
+                Some(Ok(NextStep::Wait(interest))) => self.note(interest.wait(self.waker)?),
             }
         }
     }
@@ -149,7 +149,7 @@ impl Pump<'_> {
     }
 
     /// Reads, hands in, and writes.
-    fn turn(&mut self, wire: &mut Wire, actions: &mut Vec<Action>) -> Result<Next> {
+    fn turn(&mut self, wire: &mut Wire, actions: &mut Vec<Action>) -> Result<NextStep> {
         let mut packets = Vec::new();
         let may_read = !self.driver.inbox.must_wait(self.waker);
         let read = if self.unread && may_read {
@@ -159,20 +159,20 @@ impl Pump<'_> {
         };
         let work = wire.exchange(self.driver, packets, actions);
         if let ReadOutcome::Over(loss) = read {
-            return Ok(Next::End(Ending::Lost(loss)));
+            return Ok(NextStep::End(Ending::Lost(loss)));
         }
         let turn = wire.write(self.driver, work)?;
         match read {
-            // Reading would have told of an end: if poll(2) spoke of an error, it has passed.
+            // If the connection has ended all the same, poll(2) says so again.
             ReadOutcome::Done => (self.unread, self.hung_up) = (false, false),
             ReadOutcome::More | ReadOutcome::Paused | ReadOutcome::Over(_) => {}
         }
         Ok(match turn {
-            Turn::Finish => Next::End(Ending::Finished),
-            Turn::Stop => Next::End(Ending::Stopped),
-            Turn::Written => Next::Turn,
-            Turn::Idle | Turn::Full if matches!(read, ReadOutcome::More) => Next::Turn,
-            Turn::Idle | Turn::Full => Next::Wait(wire.rest(may_read, !self.hung_up)),
+            Turn::Finish => NextStep::End(Ending::Finished),
+            Turn::Stop => NextStep::End(Ending::Stopped),
+            Turn::Written => NextStep::Turn,
+            Turn::Idle | Turn::Full if matches!(read, ReadOutcome::More) => NextStep::Turn,
+            Turn::Idle | Turn::Full => NextStep::Wait(wire.rest(may_read, !self.hung_up)),
         })
     }
 
