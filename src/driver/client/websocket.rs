@@ -122,7 +122,7 @@ enum ReadOutcome {
 }
 
 /// What is next.
-enum Step {
+enum NextStep {
     /// Another turn.
     Turn,
     /// To wait.
@@ -160,13 +160,13 @@ impl<'a> Pump<'a> {
                     self.hand_in_rest();
                     return Err(error);
                 }
-                Some(Ok(Step::Nap)) => {
+                Some(Ok(NextStep::Nap)) => {
                     self.waker.nap(NAP)?;
                     self.unread = true;
                 }
-                Some(Ok(Step::End(ending))) => return Ok(ending),
-                Some(Ok(Step::Turn)) => {}
-                Some(Ok(Step::Wait(interest))) => self.note(interest.wait(self.waker)?),
+                Some(Ok(NextStep::End(ending))) => return Ok(ending),
+                Some(Ok(NextStep::Turn)) => {}
+                Some(Ok(NextStep::Wait(interest))) => self.note(interest.wait(self.waker)?),
             }
         }
     }
@@ -207,7 +207,7 @@ impl<'a> Pump<'a> {
     }
 
     /// Reads, hands in, and writes.
-    fn turn(&mut self, wire: &mut Wire, actions: &mut Vec<Action>) -> Result<Step> {
+    fn turn(&mut self, wire: &mut Wire, actions: &mut Vec<Action>) -> Result<NextStep> {
         wire.set_napping(false);
         let read = if self.unread && self.packets.is_empty() {
             self.read(wire)
@@ -226,7 +226,7 @@ impl<'a> Pump<'a> {
         let is_last = self.loss.is_some();
         let work = driver.exchange(wire, Some(&mut self.inlet(is_last)), actions);
         if let Some(loss) = self.loss.take() {
-            return Ok(Step::End(Ending::Lost(loss)));
+            return Ok(NextStep::End(Ending::Lost(loss)));
         }
         let may_read = self.packets.is_empty();
         let turn = wire.write(self.driver, work)?;
@@ -235,19 +235,19 @@ impl<'a> Pump<'a> {
                 // Reading would have told of an end: if poll(2) spoke of an error, it has passed.
                 (self.unread, self.hung_up) = (false, false);
                 if turn == Turn::Idle && may_read && self.begin_nap(wire, packets, bytes) {
-                    return Ok(Step::Nap);
+                    return Ok(NextStep::Nap);
                 }
             }
             ReadOutcome::More | ReadOutcome::Paused | ReadOutcome::Over(_) => {}
         }
         Ok(match turn {
-            Turn::Finish => Step::End(Ending::Finished),
-            Turn::Stop => Step::End(Ending::Stopped),
-            Turn::Written => Step::Turn,
+            Turn::Finish => NextStep::End(Ending::Finished),
+            Turn::Stop => NextStep::End(Ending::Stopped),
+            Turn::Written => NextStep::Turn,
             // Unless the reader has to hold still: then it is woken. What it left unread may be in a
             // buffer above the socket, of which poll(2) knows nothing.
-            Turn::Idle | Turn::Full if may_read && self.unread => Step::Turn,
-            Turn::Idle | Turn::Full => Step::Wait(wire.rest(may_read, !self.hung_up)),
+            Turn::Idle | Turn::Full if may_read && self.unread => NextStep::Turn,
+            Turn::Idle | Turn::Full => NextStep::Wait(wire.rest(may_read, !self.hung_up)),
         })
     }
 

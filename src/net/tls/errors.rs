@@ -19,14 +19,17 @@ pub(super) fn tls_error(what: impl Into<Cow<'static, str>>) -> Error {
 
 /// Why a certificate is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(all(feature = "rustls", feature = "native-tls")), allow(dead_code))]
 pub(super) enum BadCertificate {
     Expired,
     NotYetValid,
     WrongHost,
     UnknownIssuer,
     NotForServers,
+    /// OpenSSL tells it from an unknown issuer.
+    #[cfg(feature = "native-tls")]
     SelfSigned,
+    /// webpki tells it.
+    #[cfg(feature = "rustls")]
     CaAsServer,
     Other,
 }
@@ -48,9 +51,11 @@ impl BadCertificate {
                 "give the authority by `Tls::ca_file`; or does the server not send its \
                  intermediate certificate, or the network want a login first?",
             ),
+            #[cfg(feature = "native-tls")]
             Self::SelfSigned => {
                 ("is signed by itself, and not trusted", "give it by `Tls::ca_file`")
             }
+            #[cfg(feature = "rustls")]
             Self::CaAsServer => (
                 "is that of an authority, in the place of a server's",
                 "make the server a certificate without CA:TRUE (openssl: \
