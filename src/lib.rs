@@ -189,7 +189,7 @@
 //! # How does it end?
 //!
 //! [`Socket::disconnect`] leaves the namespace. [`Manager::close`] ends the connection, with all its
-//! subscriptions and callbacks, and waits until what is queued for it is sent; only
+//! subscriptions and callbacks, and waits until what is queued for it is sent;
 //! [`Socket::connect`] begins anew. When the last handle is dropped (sockets, subscriptions, managers)
 //! the same happens in the background, where nobody waits: a program that is about to exit should
 //! close first.
@@ -226,7 +226,7 @@
 //! # What is bounded?
 //!
 //! Everything, by [`Limits`]: the size of a message, the events that wait to be sent or for each of
-//! those who receive, in number and bytes, and acknowledgements. By default no event that somebody listens to is lost. A full
+//! those who receive, in number and bytes, and acknowledgements. No event that somebody listens to is lost in silence. A full
 //! send buffer makes its writer wait, or, while there is no connection to wait for, gives it an error
 //! ([`ErrorKind::BufferFull`]). [`WhenFull`] names the alternatives, and [`Manager::counters`] counts
 //! what they drop; each subscription knows what it lost ([`Subscription::lost`]).

@@ -42,7 +42,8 @@ impl Ack {
     ///
     /// Until the answer is there, or the timeout of the emit
     /// ([`Emitter::timeout`](crate::Emitter::timeout)) passes, or the connection that the event was
-    /// sent by ends. Without a timeout, an event that waits for a connection waits for ever.
+    /// sent by ends. Without a timeout, an event that waits for a connection waits for ever. It ends
+    /// sooner where the answer cannot be read (`BufferFull`, below).
     ///
     /// # Errors
     ///
