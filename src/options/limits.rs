@@ -17,7 +17,8 @@ pub enum WhenFull {
     /// [`ErrorKind::BufferFull`](crate::ErrorKind::BufferFull). Incoming: the event is dropped and
     /// counted.
     DropNewest,
-    /// The oldest event in the buffer makes room for the new one, and is counted. Outgoing: whichever
+    /// The oldest event in the buffer makes room for the new one, and is counted. Incoming: the oldest
+    /// of the same consumer. Outgoing: whichever
     /// namespace of the connection it is of; one that was sent and awaits its acknowledgement, to be
     /// sent again if need be, is the last to go.
     DropOldest,
@@ -135,6 +136,10 @@ impl Limits {
 
     /// The most received events that wait for one consumer: a subscription, or a callback. Each has a
     /// buffer of its own; [`Buffer`](crate::Buffer) sets the bounds of one. Default: 1,024.
+    ///
+    /// For each namespace, as many wait at most that come before the server's answer to CONNECT (and
+    /// as many bytes as [`receive_bytes`](Self::receive_bytes)). Further ones are dropped, whatever the
+    /// policy, and counted ([`Counters::ignored`](crate::Counters::ignored)).
     pub fn receive_events(mut self, count: usize) -> Self {
         self.receive_events = count;
         self
