@@ -50,7 +50,8 @@ pub enum ErrorKind {
     Payload,
     /// The packet is larger than the peer or the configured [`Limits`](crate::Limits) allow.
     TooLarge,
-    /// A bounded buffer is full and its policy is to refuse.
+    /// A bounded buffer is full: an event to send found no room, or what is awaited lies behind
+    /// events that a consumer does not take.
     BufferFull,
     /// This build or this TLS backend cannot do what was asked for.
     Unsupported,

@@ -154,7 +154,7 @@
 //!     select! {
 //!         recv(orders.receiver()) -> order => match order {
 //!             Ok(order) => println!("order {}", order.args::<u64>()?),
-//!             Err(_) => break, // The connection was closed for good.
+//!             Err(_) => break, // The connection was closed by `Manager::close`.
 //!         },
 //!         recv(status.receiver()) -> status => println!("{status:?}"),
 //!         default(Duration::from_secs(60)) => println!("a quiet minute"),
@@ -188,17 +188,26 @@
 //!
 //! # How does it end?
 //!
-//! [`Socket::disconnect`] leaves the namespace, [`Manager::close`] ends the connection for good, with all
-//! its subscriptions, and waits until what was emitted is sent. When the last handle is dropped
-//! (sockets, subscriptions, managers) the same happens in the background, where nobody waits: a
-//! program that is about to exit should close first.
+//! [`Socket::disconnect`] leaves the namespace. [`Manager::close`] ends the connection, with all its
+//! subscriptions and callbacks, and waits until what is queued for it is sent;
+//! [`Socket::connect`] begins anew. When the last handle is dropped (sockets, subscriptions, managers)
+//! the same happens in the background, where nobody waits: a program that is about to exit should
+//! close first.
 //!
 //! # What blocks?
 //!
-//! Only what says so under *Blocking* in its documentation: [`Ack::wait`], [`Subscription::recv`] and the
-//! iterators, [`Socket::wait_connected`], [`Manager::close`], and [`Socket::emit`] while the send buffer
-//! of an open connection is full. All but the last have variants or arguments with a limit; for
-//! `emit` there is [`WhenFull`]. Nothing blocks in `drop`.
+//! Only what says so under *Blocking* in its documentation:
+//!
+//! | call                                                            | waits for                              | its limit                          |
+//! |-----------------------------------------------------------------|----------------------------------------|------------------------------------|
+//! | [`Socket::emit`], [`emit_with_ack`](Socket::emit_with_ack), [`emit_with_callback`](Socket::emit_with_callback), [`send`](Socket::send), [`Event::ack`] | room in the full send buffer of an open connection | the end of the connection; but for `ack`, [`Limits::when_send_full`] |
+//! | [`Ack::wait`], [`Ack::wait_timeout`]                            | the server's answer                    | that of the emit; an argument      |
+//! | [`Subscription::recv`], [`recv_timeout`](Subscription::recv_timeout) | something that comes              | none; an argument                  |
+//! | iterators over a [`Subscription`]                               | something that comes                   | none: use `recv_timeout`           |
+//! | [`Socket::wait_connected`], [`Manager::wait_open`]              | the connection                         | an argument                        |
+//! | [`Manager::close`]                                              | the end of the connection              | an argument                        |
+//!
+//! Nothing blocks in `drop`.
 //!
 //! # Which threads are there?
 //!
@@ -208,7 +217,7 @@
 //! | `siot-post`  | one more while long-polling is in use                           |
 //! | `siot-timer` | one per process, while there are connections                    |
 //! | `siot-call`  | one per connection, from the first callback on                  |
-//! | `siot-auth`  | while the function of [`Builder::auth_with`] runs                |
+//! | `siot-auth`  | one for each function of [`Builder::auth_with`] that runs        |
 //! | `siot-dns`   | while a name is looked up                                       |
 //! | `siot-log`   | one per process, while a logger is given what `siot-timer` says  |
 //!
@@ -217,7 +226,7 @@
 //! # What is bounded?
 //!
 //! Everything, by [`Limits`]: the size of a message, the events that wait to be sent or for each of
-//! those who receive, in number and bytes, and acknowledgements. By default nothing is lost in silence. A full
+//! those who receive, in number and bytes, and acknowledgements. No event that somebody listens to is lost in silence. A full
 //! send buffer makes its writer wait, or, while there is no connection to wait for, gives it an error
 //! ([`ErrorKind::BufferFull`]). [`WhenFull`] names the alternatives, and [`Manager::counters`] counts
 //! what they drop; each subscription knows what it lost ([`Subscription::lost`]).

@@ -42,12 +42,19 @@ impl Ack {
     ///
     /// Until the answer is there, or the timeout of the emit
     /// ([`Emitter::timeout`](crate::Emitter::timeout)) passes, or the connection that the event was
-    /// sent by ends. Without a timeout, an event that waits for a connection waits for ever.
+    /// sent by ends. Without a timeout, an event that waits for a connection waits for ever. It ends
+    /// sooner where the answer cannot be read (`BufferFull`, below).
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Timeout`], [`ErrorKind::Disconnected`], and [`ErrorKind::Payload`] when the
-    /// answer is of another type.
+    /// [`ErrorKind::Timeout`] and [`ErrorKind::Disconnected`] as above. [`ErrorKind::Payload`] when
+    /// the answer is of another type.
+    ///
+    /// [`ErrorKind::BufferFull`] when the answer lies behind events that a consumer does not take,
+    /// and [`Limits::receive_reserve`](crate::Limits::receive_reserve) is used up; the error names
+    /// that consumer. The same kind when the event gave way to a newer one before it was sent
+    /// ([`WhenFull::DropOldest`](crate::WhenFull::DropOldest)). [`ErrorKind::TooLarge`] when it
+    /// waited for a connection to a server that would not take it.
     pub fn wait<T: DeserializeOwned>(self) -> Result<T> {
         self.reply(None)?.args()
     }
@@ -65,7 +72,8 @@ impl Ack {
         self.reply(Some(limit))?.args()
     }
 
-    /// A channel that gets the answer, for `select!`. It never blocks.
+    /// A channel that gets the answer, or an error as [`wait`](Ack::wait) has it, for `select!`. It
+    /// never blocks.
     pub fn receiver(self) -> Receiver<Result<AckReply>> {
         let (sender, receiver) = bounded(1);
         self.slot.forward(sender);

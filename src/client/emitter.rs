@@ -72,7 +72,7 @@ impl Emitter {
     ///
     /// # Errors
     ///
-    /// As [`Socket::emit`].
+    /// As [`Socket::emit_with_ack`].
     #[doc(alias = "emitWithAck")]
     pub fn emit_with_ack<T: Serialize>(&self, event: &str, args: T) -> Result<Ack> {
         let payload = encode(event, &args)?;
@@ -141,8 +141,10 @@ impl Socket {
     ///
     /// [`ErrorKind::Payload`] when the arguments cannot be encoded,
     /// [`ErrorKind::ReservedEvent`],
-    /// [`ErrorKind::TooLarge`] when the server would not take it, and
-    /// [`ErrorKind::BufferFull`]. After an error nothing was sent.
+    /// [`ErrorKind::TooLarge`] when the server would not take it or it has more attachments than
+    /// [`Limits::max_attachments`](crate::Limits::max_attachments), and
+    /// [`ErrorKind::BufferFull`] when the send buffer is full and it cannot or should not wait (see
+    /// [`WhenFull`](crate::WhenFull)). After an error nothing was sent.
     pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<()> {
         self.emitter().emit(event, args)
     }
@@ -155,14 +157,15 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// As [`Socket::emit`].
+    /// As [`Socket::emit`]. [`ErrorKind::BufferFull`] also when as many acknowledgements are pending
+    /// as [`Limits::acks`](crate::Limits::acks) allows.
     #[doc(alias = "emitWithAck")]
     pub fn emit_with_ack<T: Serialize>(&self, event: &str, args: T) -> Result<Ack> {
         self.emitter().emit_with_ack(event, args)
     }
 
     /// Emits an event and calls a function with the acknowledgement, or with the error that ends
-    /// the wait for it, on siot's dispatch thread.
+    /// the wait for it (as [`Ack::wait`] has it), on the thread `siot-call`; see [`Socket::on`].
     ///
     /// # Blocking
     ///
@@ -170,7 +173,7 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// As [`Socket::emit`], and [`ErrorKind::Resource`] when the dispatch thread cannot be started.
+    /// As [`Socket::emit_with_ack`], and [`ErrorKind::Resource`] when the thread cannot be started.
     /// The function is then not called.
     pub fn emit_with_callback<T: Serialize>(
         &self,

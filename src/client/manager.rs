@@ -32,13 +32,17 @@ pub struct Manager {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counters {
-    /// Received packets without an addressee: for namespaces that are not joined, or
-    /// acknowledgements that nobody waits for (any more).
+    /// Received packets that were ignored: those for namespaces that are not joined, acknowledgements
+    /// that nobody waits for (any more), events before the answer to CONNECT that found no room
+    /// ([`Limits::receive_events`](crate::Limits::receive_events)), and whatever else makes no sense
+    /// when it comes.
     pub ignored: usize,
     /// Outgoing events that were dropped: volatile ones, and those that a full buffer or the
     /// server's limit kept back.
     pub send_dropped: usize,
-    /// Received events that a full receive buffer dropped.
+    /// Received events that full buffers dropped, counted for each consumer that lost one. What is
+    /// only shown (events that are sent, statuses, packets) is not counted here: a subscription
+    /// tells it itself ([`Subscription::lost`]).
     pub receive_dropped: usize,
 }
 
@@ -65,12 +69,22 @@ impl Manager {
         self.driver().run(crate::core::client::Client::open);
     }
 
-    /// Closes the connection for good: flushes what is queued, leaves all namespaces, ends all
-    /// subscriptions, and waits for the threads.
+    /// Closes the connection: sends what is queued for it, leaves all namespaces, ends all
+    /// subscriptions, removes all callbacks and functions of
+    /// [`auth_with`](crate::Builder::auth_with), and waits for the threads of the transports.
+    ///
+    /// What waits for a connection that is not there is dropped, and acknowledgements that are
+    /// awaited fail with [`ErrorKind::Disconnected`]. What waits in a [`Subscription`] can still be
+    /// taken; behind that it ends. The threads `siot-call` and `siot-timer` are not waited for:
+    /// they run on until the handles are gone.
+    ///
+    /// The handles can still be used: an emit is kept like any event without a connection, and
+    /// [`Socket::connect`](crate::Socket::connect) begins anew, without the subscriptions and
+    /// callbacks of before.
     ///
     /// # Blocking
     ///
-    /// For at most `limit`; what is not done by then is cut short.
+    /// For at most `limit`. What is not done by then is cut short, which takes another second at most.
     pub fn close(&self, limit: Duration) {
         self.driver().shut_down();
         self.driver().wait_closed(limit);
@@ -153,14 +167,18 @@ impl Manager {
         self.driver().wait_open(limit)
     }
 
-    /// The news of the connection, from now on. It ends when the connection is closed for good. A
-    /// reader who falls behind loses the oldest of more than 64.
+    /// The news of the connection, from now on. It ends with [`close`](Manager::close). A reader who
+    /// falls behind loses the oldest of more than 64; [`Subscription::lost`] counts them.
     pub fn events(&self) -> Subscription<ManagerEvent> {
         let (listener, mailbox) = self.driver().subscribe_manager();
         Subscription::of_connection(mailbox, Arc::clone(&self.shared), listener)
     }
 
-    /// Calls a function with the news of the connection, on siot's dispatch thread.
+    /// Calls a function with the news of the connection, from now on, on the thread `siot-call`; see
+    /// [`Socket::on`](crate::Socket::on). It never blocks.
+    ///
+    /// While the function does not return, at most 64 pieces of news wait for it. Beyond that the
+    /// oldest give way.
     ///
     /// # Errors
     ///
@@ -173,6 +191,9 @@ impl Manager {
     }
 
     /// Removes a callback of [`on_event`](Manager::on_event); `false` when it was removed before.
+    ///
+    /// When it returns, no call of it begins any more, also for what had come before; one that runs
+    /// goes on.
     pub fn off(&self, listener: ListenerId) -> bool {
         self.driver().unlisten_manager(listener)
     }
@@ -180,8 +201,9 @@ impl Manager {
     /// What happens in the Engine.IO session, packet by packet, from now on. For those who look for
     /// the cause of something: while nobody looks it costs nothing.
     ///
-    /// A reader who falls behind loses the oldest where more wait than a consumer's buffer holds
-    /// ([`Limits::receive_events`](crate::Limits::receive_events)); others lose nothing by that.
+    /// At most [`Limits::receive_events`](crate::Limits::receive_events) and
+    /// [`Limits::receive_bytes`](crate::Limits::receive_bytes) wait for it. Beyond that the oldest
+    /// give way, and [`Subscription::lost`] counts them. Others lose nothing by that.
     #[doc(alias = "packet")]
     #[doc(alias = "packetCreate")]
     #[doc(alias = "drain")]
@@ -189,8 +211,18 @@ impl Manager {
         self.observe(Buffer::new())
     }
 
-    /// The same with bounds for what waits. The oldest give way where it is full, or the newest with
-    /// [`WhenFull::DropNewest`](crate::WhenFull::DropNewest): observers hold up nothing.
+    /// The same, with bounds of its own for what waits. Where they are reached, the oldest give way,
+    /// or the newest with [`WhenFull::DropNewest`](crate::WhenFull::DropNewest).
+    /// [`WhenFull::Wait`](crate::WhenFull::Wait) means the same as `DropOldest` here: observers hold
+    /// up nothing.
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// # let socket = siot::io("http://localhost:3000")?;
+    /// let packets = socket.manager().engine_events_with(siot::Buffer::new().events(10_000))?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -13,14 +13,21 @@ use crate::event::Event;
 use crate::sync::account::{Account, ONLY};
 use crate::sync::mailbox::{Deliver, Mailbox, Nothing};
 
-/// A queue of received events (or statuses), to be read by any thread.
+/// A queue of what comes, to be read by any thread.
 ///
-/// It has bounds of its own ([`Limits::receive_events`](crate::Limits::receive_events), or a
-/// [`Buffer`](crate::Buffer)): one that is not read takes nothing from the others.
+/// `T` is one of four types, by who made it: [`Event`] ([`Socket::subscribe`](crate::Socket::subscribe)
+/// and its relatives), [`Status`](crate::Status) ([`Socket::status`](crate::Socket::status)),
+/// [`ManagerEvent`](crate::ManagerEvent) ([`Manager::events`](crate::Manager::events)), or
+/// [`EngineEvent`](crate::EngineEvent)
+/// ([`Manager::engine_events`](crate::Manager::engine_events)).
+///
+/// Each has bounds of its own: one that is not read takes nothing from the others. For events they are
+/// those of [`Limits::receive_events`](crate::Limits::receive_events) or of a
+/// [`Buffer`](crate::Buffer); of statuses and other news at most 64 wait.
 ///
 /// It keeps the socket (or the connection) alive, and unsubscribes when it is dropped. It ends, which ends an
-/// iteration over it too, when the connection is closed for good
-/// ([`Manager::close`](crate::Manager::close)); a disconnection does not end it.
+/// iteration over it too, with [`Manager::close`](crate::Manager::close): what waits is given first.
+/// A disconnection does not end it.
 ///
 /// Three ways to wait: [`recv`](Self::recv) blocks, [`recv_timeout`](Self::recv_timeout) blocks for
 /// a while, [`try_recv`](Self::try_recv) never blocks. To wait for several things at a time, give
@@ -65,20 +72,21 @@ impl<T: Deliver> Subscription<T> {
         Self { mailbox, owner: Owner::Connection(owner), listener }
     }
 
-    /// The next one.
+    /// The next one. After [`Manager::close`](crate::Manager::close), what waits is given first.
     ///
     /// # Blocking
     ///
-    /// Until there is one, or the connection is closed for good.
+    /// Until there is one, or [`Manager::close`](crate::Manager::close); without a limit. A
+    /// disconnection does not end it.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Disconnected`] when nothing can come any more.
+    /// [`ErrorKind::Disconnected`] when nothing waits and nothing can come any more.
     pub fn recv(&self) -> Result<T> {
         self.take(None)
     }
 
-    /// The next one, if it comes within the limit.
+    /// The next one, if it comes within the limit; see [`recv`](Self::recv).
     ///
     /// # Blocking
     ///
@@ -86,8 +94,8 @@ impl<T: Deliver> Subscription<T> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Timeout`] when nothing came; [`ErrorKind::Disconnected`] when nothing can come
-    /// any more.
+    /// [`ErrorKind::Timeout`] when nothing came; [`ErrorKind::Disconnected`] when nothing waits and
+    /// nothing can come any more.
     pub fn recv_timeout(&self, limit: Duration) -> Result<T> {
         // A limit beyond all time is none.
         self.take(Instant::now().checked_add(limit)).map_err(|error| match error.kind() {
@@ -107,7 +115,8 @@ impl<T: Deliver> Subscription<T> {
         })
     }
 
-    /// The next one, if it is there already. It never blocks.
+    /// The next one, if it is there already; `None` also when nothing can come any more. It never
+    /// blocks.
     pub fn try_recv(&self) -> Option<T> {
         self.mailbox.try_take()
     }
@@ -117,22 +126,30 @@ impl<T: Deliver> Subscription<T> {
         std::iter::from_fn(|| self.try_recv())
     }
 
-    /// What comes, blocking, until the connection is closed for good.
+    /// What waits and what comes, until [`Manager::close`](crate::Manager::close).
+    ///
+    /// # Blocking
+    ///
+    /// Each step blocks as [`recv`](Self::recv) does. Where there has to be a limit, use
+    /// [`recv_timeout`](Self::recv_timeout).
     pub fn iter(&self) -> Iter<'_, T> {
         Iter { subscription: self }
     }
 
-    /// A channel that gets what waits and what comes, for crossbeam's `select!`. The other methods
-    /// take from it as well.
+    /// A channel that gets what waits and what comes, for `select!` of `crossbeam-channel` 0.5. The
+    /// other methods take from it as well. It never blocks.
     ///
-    /// Nobody can tell whether somebody waits at a channel: so once it was asked for, a subscription that has
-    /// nothing counts as one that is waited for (see [`Limits::receive_reserve`](crate::Limits::receive_reserve)). Where siot has stopped reading, it goes
-    /// on when what was taken out is dropped.
+    /// Once `receiver` was called, siot takes an empty subscription for one that somebody waits for:
+    /// that is a reason to read on although others are full (see
+    /// [`Limits::receive_reserve`](crate::Limits::receive_reserve)).
+    ///
+    /// Where siot has stopped reading, it goes on when the `Event`s that were taken from the channel
+    /// are dropped: do not keep them.
     pub fn receiver(&self) -> &Receiver<T> {
         self.mailbox.receiver()
     }
 
-    /// How many wait to be taken.
+    /// How many wait to be taken. It never blocks.
     pub fn len(&self) -> usize {
         self.mailbox.len()
     }
@@ -143,7 +160,24 @@ impl<T: Deliver> Subscription<T> {
     }
 
     /// How many were dropped because this subscription's buffer was full; see
-    /// [`Buffer`](crate::Buffer).
+    /// [`Buffer`](crate::Buffer). It never blocks.
+    ///
+    /// Iterate over `&subscription` to be able to ask afterwards: iterating over the subscription itself
+    /// consumes it.
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// # let socket = siot::io("http://localhost:3000")?;
+    /// use siot::{Buffer, WhenFull};
+    ///
+    /// let few = Buffer::new().events(16).when_full(WhenFull::DropOldest);
+    /// let alarms = socket.buffer(few)?.subscribe("alarm");
+    /// for alarm in &alarms {
+    ///     println!("{} (missed before it: {})", alarm.json(), alarms.lost());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn lost(&self) -> usize {
         self.mailbox.look(ONLY, Account::lost).unwrap_or_default()
     }
@@ -168,7 +202,11 @@ impl<T: Deliver> IntoIterator for Subscription<T> {
     type Item = T;
     type IntoIter = IntoIter<T>;
 
-    /// Iterates, blocking, until the connection is closed for good.
+    /// What waits and what comes, until [`Manager::close`](crate::Manager::close).
+    ///
+    /// # Blocking
+    ///
+    /// Each step blocks as [`Subscription::recv`] does.
     fn into_iter(self) -> IntoIter<T> {
         IntoIter { subscription: self }
     }
@@ -178,7 +216,11 @@ impl<'a, T: Deliver> IntoIterator for &'a Subscription<T> {
     type Item = T;
     type IntoIter = Iter<'a, T>;
 
-    /// Iterates, blocking, until the connection is closed for good.
+    /// As [`Subscription::iter`].
+    ///
+    /// # Blocking
+    ///
+    /// Each step blocks as [`Subscription::recv`] does.
     fn into_iter(self) -> Iter<'a, T> {
         self.iter()
     }
@@ -193,6 +235,11 @@ pub struct IntoIter<T: Deliver> {
 impl<T: Deliver> Iterator for IntoIter<T> {
     type Item = T;
 
+    /// The next one; `None` when nothing can come any more.
+    ///
+    /// # Blocking
+    ///
+    /// As [`Subscription::recv`].
     fn next(&mut self) -> Option<T> {
         self.subscription.recv().ok()
     }
@@ -207,6 +254,11 @@ pub struct Iter<'a, T: Deliver> {
 impl<T: Deliver> Iterator for Iter<'_, T> {
     type Item = T;
 
+    /// The next one; `None` when nothing can come any more.
+    ///
+    /// # Blocking
+    ///
+    /// As [`Subscription::recv`].
     fn next(&mut self) -> Option<T> {
         self.subscription.recv().ok()
     }

@@ -1,4 +1,4 @@
-//! Floor 2: the state machines, without I/O, threads or a clock.
+//! Floor 4: the state machines, without I/O, threads or a clock.
 //!
 //! [`Client`](client::Client) is the whole of one connection to one server: the cycle of connecting
 //! and reconnecting, the namespaces, the acknowledgements. In it lives an

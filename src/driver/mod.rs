@@ -1,4 +1,4 @@
-//! Floor 4: threads, locks and the clock around the state machines.
+//! Floor 6: threads, locks and the clock around the state machines.
 //!
 //! A role has its driver ([`client::Driver`]); what every role needs stands beside it.
 

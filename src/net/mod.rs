@@ -1,4 +1,4 @@
-//! Floor 3: blocking I/O. Dialling, TLS, and the two transports as streams of frames and bodies.
+//! Floor 5: blocking I/O. Dialling, TLS, and the two transports as streams of frames and bodies.
 //!
 //! But for the limits of `Timeouts`, no call here has a deadline of its own: whoever starts one
 //! holds its [`Waker`] and may cancel it from another thread, upon which it returns at once.

@@ -48,11 +48,15 @@ impl Buffer {
         self
     }
 
-    /// What happens to an event that finds the buffer full. Default:
-    /// [`Limits::when_receive_full`](crate::Limits::when_receive_full), and for what is sent
-    /// ([`Socket::subscribe_any_outgoing`](crate::Socket::subscribe_any_outgoing)) and for
-    /// observers ([`Manager::engine_events`](crate::Manager::engine_events)) always
-    /// [`WhenFull::DropOldest`].
+    /// What happens to a received event that finds the buffer full. Default:
+    /// [`Limits::when_receive_full`](crate::Limits::when_receive_full).
+    ///
+    /// Two kinds of consumers hold up nothing, whatever is said here. For events that are sent
+    /// ([`Socket::subscribe_any_outgoing`](crate::Socket::subscribe_any_outgoing),
+    /// [`Socket::on_any_outgoing`](crate::Socket::on_any_outgoing)) it is always
+    /// [`WhenFull::DropOldest`]. For observers of packets
+    /// ([`Manager::engine_events_with`](crate::Manager::engine_events_with)) it is so too, unless
+    /// [`WhenFull::DropNewest`] is asked for.
     pub fn when_full(mut self, policy: WhenFull) -> Self {
         self.when_full = Some(policy);
         self

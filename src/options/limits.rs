@@ -17,7 +17,8 @@ pub enum WhenFull {
     /// [`ErrorKind::BufferFull`](crate::ErrorKind::BufferFull). Incoming: the event is dropped and
     /// counted.
     DropNewest,
-    /// The oldest event in the buffer makes room for the new one, and is counted. Outgoing: whichever
+    /// The oldest event in the buffer makes room for the new one, and is counted. Incoming: the oldest
+    /// of the same consumer. Outgoing: whichever
     /// namespace of the connection it is of; one that was sent and awaits its acknowledgement, to be
     /// sent again if need be, is the last to go.
     DropOldest,
@@ -34,6 +35,8 @@ pub enum WhenFull {
 /// | received events, for all consumers    | [`receive_total`](Self::receive_total), and one event for each consumer |
 /// | …beyond the bounds of their consumers | [`receive_reserve`](Self::receive_reserve)                 |
 /// | events that came before CONNECT was answered | [`receive_bytes`](Self::receive_bytes), for each namespace |
+/// | answers for callbacks of acknowledgements | [`acks`](Self::acks) and [`receive_bytes`](Self::receive_bytes), within [`receive_total`](Self::receive_total) |
+/// | answers that an [`Ack`](crate::Ack) holds | one message for each `Ack` that the program keeps |
 /// | what is shown: to each observer, and to each consumer of what is sent | [`receive_bytes`](Self::receive_bytes) |
 /// | statuses and other news, for each consumer | 64 of them                                            |
 /// | what the open session has to write    | [`send_bytes`](Self::send_bytes)                           |
@@ -41,6 +44,10 @@ pub enum WhenFull {
 ///
 /// Bytes are those of texts and attachments. The administration of an event takes some 200 bytes
 /// besides, and a text that was received with others may keep alive as much again.
+///
+/// The least for `max_message`, `send_events`, `send_bytes`, `receive_events`, `receive_bytes` and
+/// `receive_total` is 1, and for `stack_size` 256 KiB. With less, building is an error of kind
+/// [`ErrorKind::InvalidOption`](crate::ErrorKind::InvalidOption). The others may be 0.
 ///
 /// ```
 /// use siot::{Limits, WhenFull};
@@ -104,21 +111,24 @@ impl Limits {
         self
     }
 
-    /// The most events that wait to be sent. Default: 1,024.
+    /// The most that waits to be sent, on each of two accounts of the connection. One is of the events
+    /// that all its namespaces keep, because they are not joined or to send them again
+    /// ([`retries`](crate::Builder::retries)): it counts events. The other is of what the open session
+    /// has to write: it counts packets, so that an event with 10 attachments is 11. Default: 1,024.
     pub fn send_events(mut self, count: usize) -> Self {
         self.send_events = count;
         self
     }
 
-    /// The most bytes that wait to be sent. One event of any size always fits into an empty
-    /// buffer. Default: 1 MiB.
+    /// The most bytes that wait to be sent, in texts and attachments, on each of the two accounts. One
+    /// event of any size always fits into an empty buffer. Default: 1 MiB.
     pub fn send_bytes(mut self, bytes: usize) -> Self {
         self.send_bytes = bytes;
         self
     }
 
-    /// What happens to an outgoing event when the send buffer is full. Default:
-    /// [`WhenFull::Wait`].
+    /// What happens to an outgoing event when the send buffer is full, for all namespaces of the
+    /// connection. Default: [`WhenFull::Wait`].
     pub fn when_send_full(mut self, policy: WhenFull) -> Self {
         self.when_send_full = policy;
         self
@@ -126,50 +136,68 @@ impl Limits {
 
     /// The most received events that wait for one consumer: a subscription, or a callback. Each has a
     /// buffer of its own; [`Buffer`](crate::Buffer) sets the bounds of one. Default: 1,024.
+    ///
+    /// For each namespace, as many wait at most that come before the server's answer to CONNECT (and
+    /// as many bytes as [`receive_bytes`](Self::receive_bytes)). Further ones are dropped, whatever the
+    /// policy, and counted ([`Counters::ignored`](crate::Counters::ignored)).
     pub fn receive_events(mut self, count: usize) -> Self {
         self.receive_events = count;
         self
     }
 
-    /// The most bytes of received events that wait for one consumer. One event of any size always
-    /// fits into an empty buffer. Default: 1 MiB.
+    /// The most bytes of received events that wait for one consumer, in texts and attachments. One
+    /// event of any size always fits into an empty buffer. Default: 1 MiB.
     pub fn receive_bytes(mut self, bytes: usize) -> Self {
         self.receive_bytes = bytes;
         self
     }
 
-    /// The most bytes of received events that wait within the bounds of all consumers of a
-    /// connection. Where it is used up, all of them count as full. Default: 16 MiB.
+    /// The most bytes of received events, in texts and attachments, that wait for all consumers of one
+    /// connection together, in all its namespaces. What lies in the reserve
+    /// ([`receive_reserve`](Self::receive_reserve)) is not counted. Default: 16 MiB.
+    ///
+    /// When it is used up, each consumer for which something waits counts as full, and what follows is
+    /// as its policy has it. One for which nothing waits still gets one event.
     pub fn receive_total(mut self, bytes: usize) -> Self {
         self.receive_total = bytes;
         self
     }
 
     /// The most bytes of received events that wait beyond the bounds of their consumers, where these
-    /// have the policy [`WhenFull::Wait`]. An event counts 200 bytes more here than its text and
-    /// attachments, and again for each consumer that gets it. Default: 48 MiB, which is some 110,000
-    /// events of 200 bytes for one consumer.
+    /// have the policy [`WhenFull::Wait`], for all consumers of one connection together. An event
+    /// counts 200 bytes more here than its text and attachments, and again for each consumer that gets
+    /// it. Default: 48 MiB, which is some 110,000 events of 200 bytes for one consumer.
     ///
-    /// With that policy, siot stops reading while a consumer is full. Acknowledgements, answers to
-    /// CONNECT and heartbeats come behind the events; so while one of them is due, or while another
-    /// consumer of events has taken all of its own and waits, reading goes on, into this reserve. It is not
-    /// allocated before. When it is used up, what is awaited fails at once with
-    /// [`ErrorKind::BufferFull`](crate::ErrorKind::BufferFull), in an error that names the consumer, and siot stops reading
-    /// until half of it is free; a session that is lost by that says so in
+    /// With that policy, siot stops reading while a consumer is full. But acknowledgements, answers to
+    /// CONNECT and heartbeats come behind the events. So while one of them is due, or while another
+    /// consumer of events has taken all of its own and waits, siot reads on, into this reserve. Its
+    /// memory is not allocated before.
+    ///
+    /// When the reserve is used up, siot stops reading until half of it is free. What is awaited fails
+    /// at once with [`ErrorKind::BufferFull`](crate::ErrorKind::BufferFull), in an error that names the
+    /// consumer. A session that is lost because its heartbeat could not be read says so in
     /// [`Status::Disconnected`](crate::Status::Disconnected). 0 is no reserve.
     pub fn receive_reserve(mut self, bytes: usize) -> Self {
         self.receive_reserve = bytes;
         self
     }
 
-    /// What happens to a received event when its consumer's buffer is full. Default:
-    /// [`WhenFull::Wait`].
+    /// What happens to a received event when its consumer's buffer is full, for all consumers of the
+    /// connection that have no policy of their own
+    /// ([`Buffer::when_full`](crate::Buffer::when_full)). Default: [`WhenFull::Wait`].
     pub fn when_receive_full(mut self, policy: WhenFull) -> Self {
         self.when_receive_full = policy;
         self
     }
 
-    /// The most acknowledgements that a namespace waits for at a time. Default: 65,536.
+    /// The most acknowledgements that one namespace waits for at a time; 0 allows none. Beyond that an
+    /// emit that asks for one fails with
+    /// [`ErrorKind::BufferFull`](crate::ErrorKind::BufferFull). Default: 65,536.
+    ///
+    /// It is also the most answers that wait for the callbacks of
+    /// [`Socket::emit_with_callback`](crate::Socket::emit_with_callback), for all namespaces of the
+    /// connection together. Beyond that siot stops reading, as for events of policy
+    /// [`WhenFull::Wait`].
     pub fn acks(mut self, count: usize) -> Self {
         self.acks = count;
         self

@@ -1,4 +1,4 @@
-//! Floor 1: the wire formats of Engine.IO and Socket.IO, as codecs without I/O.
+//! Floor 2: the wire formats of Engine.IO and Socket.IO, as codecs without I/O.
 //!
 //! Every packet both encodes and decodes, in both directions: nothing here says "client".
 

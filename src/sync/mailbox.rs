@@ -2,8 +2,10 @@
 //!
 //! One mailbox serves one subscription, or all callbacks of a connection, which are called one after
 //! the other. Each consumer has an [`Account`] in it, with bounds and a policy of its own. Whoever
-//! brings something is never blocked, and gets the thread that has to be woken instead of waking
-//! it: that is done when all locks are released, once for all that came together.
+//! brings something is never blocked, and gets the threads that have to be woken instead of having them
+//! woken here. What the monitor brings wakes them when that is released, once for all that came
+//! together. Observers of packets (`show_sent`, `show_received` in `driver/client/observing.rs`) are
+//! woken at once; by WebSocket that is under the wire's lock.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, OnceLock, Weak};

@@ -326,7 +326,11 @@ impl Builder {
         self
     }
 
-    /// The bounds of all buffers.
+    /// The bounds of all buffers. Default: [`Limits::new`].
+    ///
+    /// They belong to the connection: where a socket shares one, those of the first socket hold. A
+    /// value below the least that [`Limits`] names is an error of [`build`](Builder::build), of kind
+    /// [`ErrorKind::InvalidOption`](crate::ErrorKind::InvalidOption).
     pub fn limits(mut self, limits: Limits) -> Self {
         self.options.limits = limits;
         self

@@ -13,14 +13,15 @@ use crate::options::Buffer;
 use crate::proto::socket_packet::RESERVED_EVENTS;
 use crate::sync::logging::log_later;
 
-/// A socket with a [`Buffer`] for the subscriptions and callbacks that are made through it; see
-/// [`Socket::buffer`]. Each of them has a buffer of its own.
+/// A socket with the bounds of a [`Buffer`]: each subscription and each callback that is made through
+/// it has a buffer of its own, with these bounds. [`Socket::buffer`] gives it.
 ///
 /// ```no_run
 /// # fn main() -> siot::Result<()> {
 /// # let socket = siot::io("http://localhost:3000")?;
 /// use siot::{Buffer, WhenFull};
 ///
+/// // A slow display that shows the newest value, and may miss those between.
 /// let newest = Buffer::new().events(1).when_full(WhenFull::DropOldest);
 /// socket.buffer(newest)?.on("temperature", |event| println!("{}", event.json()))?;
 /// # Ok(())
@@ -51,8 +52,8 @@ impl Listening {
         self.subscription(Scope::Any)
     }
 
-    /// See [`Socket::subscribe_any_outgoing`]. Where the buffer is full, the oldest give way whatever
-    /// its policy.
+    /// See [`Socket::subscribe_any_outgoing`]. Where the buffer is full, the oldest give way, whatever
+    /// the policy of the [`Buffer`].
     pub fn subscribe_any_outgoing(&self) -> Subscription {
         self.subscription(Scope::Outgoing)
     }
@@ -89,8 +90,8 @@ impl Listening {
         self.call_on(Scope::Any, Order::First, callback)
     }
 
-    /// See [`Socket::on_any_outgoing`]. Where the buffer is full, the oldest give way whatever its
-    /// policy.
+    /// See [`Socket::on_any_outgoing`]. Where the buffer is full, the oldest give way, whatever the
+    /// policy of the [`Buffer`].
     ///
     /// # Errors
     ///

@@ -14,23 +14,48 @@ use crate::options::Buffer;
 use crate::options::check::Check;
 
 impl Socket {
-    /// Subscribes to an event. Not to `connect`, `connect_error` and `disconnect`, which are no
-    /// events here: they come by [`status`](Socket::status).
+    /// Subscribes to an event: those of this name wait in the [`Subscription`] until it is read. It
+    /// never blocks.
     ///
     /// Only what arrives from now on is received. To miss nothing from the first moment on, build
     /// the socket with [`auto_connect(false)`](crate::Builder::auto_connect), subscribe, then
     /// [`connect`](Socket::connect).
+    ///
+    /// At most [`Limits::receive_events`](crate::Limits::receive_events) and
+    /// [`Limits::receive_bytes`](crate::Limits::receive_bytes) wait, by default 1,024 events and 1 MiB;
+    /// then [`Limits::when_receive_full`](crate::Limits::when_receive_full) decides, by default
+    /// [`WhenFull::Wait`](crate::WhenFull::Wait), which loses nothing. [`buffer`](Socket::buffer) sets
+    /// others for one subscription, and [`Subscription::lost`] counts what was dropped.
+    ///
+    /// `connect`, `connect_error`, `disconnect` and the other names that the protocol reserves are no
+    /// events: nothing will come by such a subscription, and a line of level `WARN` says so. How the
+    /// connection stands comes by [`status`](Socket::status).
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// # let socket = siot::io("http://localhost:3000")?;
+    /// let orders = socket.subscribe("order");
+    /// for order in &orders {
+    ///     println!("order {}", order.arg::<u64>(0)?);
+    /// }
+    /// println!("{} were dropped", orders.lost());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn subscribe(&self, event: &str) -> Subscription {
         self.unbuffered().subscribe(event)
     }
 
-    /// Subscribes to all events.
+    /// Subscribes to all events; see [`subscribe`](Socket::subscribe).
     pub fn subscribe_any(&self) -> Subscription {
         self.unbuffered().subscribe_any()
     }
 
     /// Subscribes to the events that are sent, at the moment at which they are handed to the
-    /// connection; not to acknowledgements.
+    /// connection; not to acknowledgements. It never blocks.
+    ///
+    /// It has the bounds of [`subscribe`](Socket::subscribe), and holds up nothing: where they are
+    /// reached the oldest give way, whatever the policy, and [`Subscription::lost`] counts them.
     pub fn subscribe_any_outgoing(&self) -> Subscription {
         self.unbuffered().subscribe_any_outgoing()
     }
@@ -38,7 +63,8 @@ impl Socket {
     /// Subscribes to the news of the connection. It begins with
     /// [`Status::Connected`] where the socket is connected already.
     ///
-    /// A reader who falls behind loses the oldest of more than 64 statuses.
+    /// A reader who falls behind loses the oldest of more than 64 statuses; [`Subscription::lost`]
+    /// counts them.
     #[doc(alias = "connect")]
     #[doc(alias = "connect_error")]
     #[doc(alias = "disconnect")]
@@ -47,8 +73,8 @@ impl Socket {
         Subscription::of_namespace(mailbox, Arc::clone(&self.shared), listener)
     }
 
-    /// The same socket, with bounds for what waits for the subscriptions and callbacks that are made through
-    /// it.
+    /// This socket with other bounds: each subscription and each callback that is made through the
+    /// [`Listening`] which it gives has a buffer of its own, with these bounds.
     ///
     /// ```no_run
     /// # fn main() -> siot::Result<()> {
@@ -73,19 +99,39 @@ impl Socket {
         Listening::new(self.clone(), Buffer::new())
     }
 
-    /// Calls a function for each event of this name.
+    /// Calls a function for each event of this name, from now on. `on` itself never blocks.
     ///
-    /// Callbacks run on siot's dispatch thread, one at a time and in the order of the events. They
-    /// may block, emit, wait for acknowledgements, disconnect, and panic (which is logged); while
-    /// one runs, the other callbacks of the connection wait.
+    /// All callbacks of a connection run on its thread `siot-call`, one at a time and in the order of
+    /// the events. They may block, emit, wait for acknowledgements, disconnect, and panic (which is
+    /// logged).
+    ///
+    /// What comes while they run waits, for each callback up to
+    /// [`Limits::receive_events`](crate::Limits::receive_events) and
+    /// [`Limits::receive_bytes`](crate::Limits::receive_bytes), by default 1,024 events and 1 MiB; then
+    /// [`Limits::when_receive_full`](crate::Limits::when_receive_full) decides, by default
+    /// [`WhenFull::Wait`](crate::WhenFull::Wait), which loses nothing. [`buffer`](Socket::buffer) sets
+    /// others for one callback, and [`lost`](Socket::lost) counts what was dropped.
     ///
     /// A callback that owns a clone of the socket keeps the connection alive until
     /// [`Manager::close`](crate::Manager::close).
     ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// # let socket = siot::io("http://localhost:3000")?;
+    /// let news = socket.on("news", |event| match event.arg::<String>(0) {
+    ///     Ok(headline) => println!("{headline}"),
+    ///     Err(error) => eprintln!("{error}"),
+    /// })?;
+    /// // Later:
+    /// socket.off(news);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
-    /// [`ErrorKind::Resource`](crate::ErrorKind::Resource) when the dispatch thread cannot be
-    /// started; [`ErrorKind::ReservedEvent`](crate::ErrorKind::ReservedEvent) for the names that no
+    /// [`ErrorKind::Resource`](crate::ErrorKind::Resource) when the thread cannot be started;
+    /// [`ErrorKind::ReservedEvent`](crate::ErrorKind::ReservedEvent) for the names that no
     /// event can have, such as `connect`: see [`on_status`](Socket::on_status).
     #[doc(alias = "addEventListener")]
     pub fn on(
@@ -96,7 +142,8 @@ impl Socket {
         self.unbuffered().on(event, callback)
     }
 
-    /// Calls a function for the next event of this name; see [`on`](Socket::on).
+    /// Calls a function for the next event of this name; see [`on`](Socket::on). The bounds are those of
+    /// [`Limits`](crate::Limits).
     ///
     /// # Errors
     ///
@@ -112,7 +159,7 @@ impl Socket {
         self.driver().call_on(self.shared.id, scope, Order::Last, function, Buffer::new())
     }
 
-    /// Calls a function for each event, before those of [`on`](Socket::on).
+    /// Calls a function for each event, before those of [`on`](Socket::on); see there.
     ///
     /// # Errors
     ///
@@ -122,7 +169,7 @@ impl Socket {
         self.unbuffered().on_any(callback)
     }
 
-    /// Calls a function for each event, before all others.
+    /// Calls a function for each event, before all others; see [`on`](Socket::on).
     ///
     /// # Errors
     ///
@@ -132,7 +179,9 @@ impl Socket {
         self.unbuffered().prepend_any(callback)
     }
 
-    /// Calls a function for each event that is handed to the connection, when it is.
+    /// Calls a function for each event that is handed to the connection, when it is; see
+    /// [`on`](Socket::on). It holds up nothing: where its bounds are reached the oldest give way,
+    /// whatever the policy, and [`lost`](Socket::lost) counts them.
     ///
     /// # Errors
     ///
@@ -158,7 +207,11 @@ impl Socket {
         self.unbuffered().prepend_any_outgoing(callback)
     }
 
-    /// Calls a function with each [`Status`], from now on.
+    /// Calls a function with each [`Status`], from now on, on the thread `siot-call`; see
+    /// [`on`](Socket::on). It never blocks.
+    ///
+    /// While the function does not return, at most 64 statuses wait for it. Beyond that the oldest give
+    /// way, and [`lost`](Socket::lost) counts them.
     ///
     /// # Errors
     ///
@@ -221,8 +274,10 @@ impl Socket {
         self.driver().count_listeners(self.shared.id, Scope::Outgoing)
     }
 
-    /// How many events a callback has lost because its buffer was full (see [`Buffer`]); `None` when it was
-    /// removed. A subscription tells it itself ([`Subscription::lost`]).
+    /// How many events (or statuses) a callback has lost because its buffer was full (see [`Buffer`]).
+    /// `None` when it was removed, or was called as the one of [`once`](Socket::once), and after
+    /// [`Manager::close`](crate::Manager::close). A subscription tells it itself
+    /// ([`Subscription::lost`]).
     pub fn lost(&self, listener: ListenerId) -> Option<usize> {
         self.driver().lost(self.shared.id, listener)
     }

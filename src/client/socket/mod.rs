@@ -110,6 +110,11 @@ impl Socket {
     ///
     /// [`ErrorKind::Timeout`](crate::ErrorKind::Timeout), with the last failure as its source; and
     /// at once the failure itself, when there will be no further attempt.
+    ///
+    /// [`ErrorKind::BufferFull`](crate::ErrorKind::BufferFull) at once, when the server's answer lies
+    /// behind events that a consumer does not take, and
+    /// [`Limits::receive_reserve`](crate::Limits::receive_reserve) is used up; the error names that
+    /// consumer.
     pub fn wait_connected(&self, limit: Duration) -> Result<()> {
         self.driver().wait_joined(self.shared.id, limit)
     }

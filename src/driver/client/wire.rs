@@ -10,7 +10,8 @@
 //! while the first is held. Who holds the monitor's never takes the wire's: [`Link::rouse`] only
 //! leaves an [`Action::Write`], which is done when the monitor is released. The thread waits for the
 //! wire's lock; others only try it, and wake the thread where they fail. Under it nothing blocks but
-//! for the monitor's.
+//! for the locks that come after it, which are held for a moment only: the monitor's, and to show a
+//! packet those of the observers' list and of each observer's mailbox.
 //!
 //! # No wake-up is lost
 //!
