@@ -72,8 +72,7 @@ impl Driver {
         }
     }
 
-    /// The bounds of a consumer, where these are asked for. What is sent holds up nothing unless that is
-    /// asked for by name.
+    /// The bounds of a consumer, where these are asked for. Who watches what is sent holds up nothing.
     fn bounds(&self, scope: Scope<'_>, buffer: Buffer) -> Bounds {
         let when_full = match scope {
             Scope::Outgoing => WhenFull::DropOldest,
