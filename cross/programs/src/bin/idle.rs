@@ -4,6 +4,12 @@
 
 #[path = "../../../../tests/memory/allocator.rs"]
 mod allocator;
+#[allow(dead_code, reason = "nothing stops reading here")]
+#[path = "../../../../tests/support/gate.rs"]
+mod gate;
+#[allow(dead_code, reason = "its server is a new one")]
+#[path = "../../../../tests/support/greeting.rs"]
+mod greeting;
 #[allow(dead_code, reason = "the tests use all of it")]
 #[path = "../../../../tests/memory/server.rs"]
 mod server;
