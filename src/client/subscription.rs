@@ -11,7 +11,9 @@ use crate::driver::listeners::ListenerId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::sync::account::Account;
-use crate::sync::mailbox::{Deliver, Mailbox, Nothing, ONLY};
+use crate::sync::deliver::Deliver;
+use crate::sync::ledger::ONLY;
+use crate::sync::mailbox::{Mailbox, Nothing};
 
 /// A queue of received events (or statuses), to be read by any thread.
 ///

@@ -10,8 +10,10 @@ use super::stage::Stage;
 use crate::event::Event;
 use crate::event::status::Status;
 use crate::sync::account::Account;
+use crate::sync::deliver::Deliver;
+use crate::sync::ledger::{AccountId, ONLY};
 use crate::sync::logging::log_later;
-use crate::sync::mailbox::{AccountId, Brought, Deliver, Mailbox, ONLY};
+use crate::sync::mailbox::{Brought, Mailbox};
 
 /// The number of a callback, to remove it by; see [`Socket::off`](crate::Socket::off).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -10,7 +10,8 @@ use crate::error::Result;
 use crate::event::status::{ManagerEvent, Status};
 use crate::options::WhenFull;
 use crate::sync::account::Bounds;
-use crate::sync::mailbox::{Mailbox, ONLY};
+use crate::sync::ledger::ONLY;
+use crate::sync::mailbox::Mailbox;
 
 /// The bounds of what tells of the connection: the oldest give way, and hold up nothing.
 const NEWS: Bounds = Bounds { events: 64, bytes: usize::MAX, when_full: WhenFull::DropOldest };

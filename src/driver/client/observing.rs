@@ -14,8 +14,9 @@ use crate::event::status::ManagerEvent;
 use crate::options::{Buffer, ParserKind, WhenFull};
 use crate::proto::packet::Packet;
 use crate::sync::account::Bounds;
+use crate::sync::ledger::ONLY;
 use crate::sync::lock::lock;
-use crate::sync::mailbox::{Mailbox, ONLY};
+use crate::sync::mailbox::Mailbox;
 
 /// The observers of one connection. They hold up nothing: where one does not keep up, the oldest of what
 /// waits for it give way.
