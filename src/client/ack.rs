@@ -76,7 +76,8 @@ impl Ack {
     /// never blocks.
     pub fn receiver(self) -> Receiver<Result<AckReply>> {
         let (sender, receiver) = bounded(1);
-        self.slot.forward(sender);
+        // It fails only where the receiver was dropped, and then nobody wants the answer.
+        self.slot.forward(Box::new(move |result| _ = sender.try_send(result)));
         receiver
     }
 

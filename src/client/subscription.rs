@@ -11,7 +11,8 @@ use crate::driver::listeners::ListenerId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::sync::account::{Account, ONLY};
-use crate::sync::mailbox::{Deliver, Mailbox, Nothing};
+use crate::sync::deliver::Deliver;
+use crate::sync::mailbox::{Mailbox, Nothing};
 
 /// A queue of what comes, to be read by any thread.
 ///

@@ -3,8 +3,6 @@
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Sender;
-
 use crate::error::Result;
 use crate::event::AckReply;
 use crate::sync::lock::lock;
@@ -22,20 +20,23 @@ pub(crate) enum AckHandle {
 /// without that lock, since dropping what it captured runs a user's code.
 pub(crate) type AckCallback = Arc<Mutex<Option<Box<dyn FnOnce(Result<AckReply>) + Send>>>>;
 
+/// Passes an answer on.
+type Forward = Box<dyn FnOnce(Result<AckReply>) + Send>;
+
 /// The answer to one event, from where it arrives to the one who waits for it.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct AckSlot {
     answer: Mutex<Answer>,
     resolved: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 enum Answer {
-    /// It has not come, and nobody has asked for a channel.
+    /// It has not come, and waits for who asks for it.
     #[default]
     Pending,
-    /// The answer goes to a channel.
-    Forward(Sender<Result<AckReply>>),
+    /// The answer is passed on when it comes. A channel would be part of every program.
+    Forward(Forward),
     /// The answer is here.
     Resolved(Result<AckReply>),
     /// The answer was taken.
@@ -46,19 +47,15 @@ impl AckSlot {
     /// Brings the answer. The first one counts.
     pub(crate) fn resolve(&self, result: Result<AckReply>) {
         let mut answer = lock(&self.answer);
-        match &*answer {
+        match std::mem::replace(&mut *answer, Answer::Taken) {
             Answer::Pending => {
                 *answer = Answer::Resolved(result);
                 // Released first, so that the one who wakes up does not wait for the lock.
                 drop(answer);
                 self.resolved.notify_all();
             }
-            Answer::Forward(channel) => {
-                // It fails only where the receiver was dropped, and then nobody wants the answer.
-                let _ = channel.try_send(result);
-                *answer = Answer::Taken;
-            }
-            Answer::Resolved(_) | Answer::Taken => {}
+            Answer::Forward(forward) => forward(result),
+            first @ (Answer::Resolved(_) | Answer::Taken) => *answer = first,
         }
     }
 
@@ -80,15 +77,12 @@ impl AckSlot {
         }
     }
 
-    /// Sends the answer to a channel, now or when it comes.
-    pub(crate) fn forward(&self, channel: Sender<Result<AckReply>>) {
+    /// Passes the answer on, now or when it comes. It must be quick.
+    pub(crate) fn forward(&self, forward: Forward) {
         let mut answer = lock(&self.answer);
-        *answer = match std::mem::replace(&mut *answer, Answer::Taken) {
-            Answer::Resolved(result) => {
-                let _ = channel.try_send(result);
-                Answer::Taken
-            }
-            _ => Answer::Forward(channel),
-        };
+        match std::mem::replace(&mut *answer, Answer::Taken) {
+            Answer::Resolved(result) => forward(result),
+            _ => *answer = Answer::Forward(forward),
+        }
     }
 }

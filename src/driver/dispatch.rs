@@ -12,10 +12,11 @@ use crate::error::Result;
 use crate::event::status::{ManagerEvent, Status};
 use crate::event::{AckReply, Event};
 use crate::sync::account::{Account, AccountId, Bounds};
+use crate::sync::deliver::Deliver;
 use crate::sync::gate::Gate;
 use crate::sync::lock::lock_callback;
 use crate::sync::logging::log_later;
-use crate::sync::mailbox::{Brought, Deliver, Mailbox};
+use crate::sync::mailbox::{Brought, Mailbox};
 use crate::sync::threads::{Role, spawn, survive};
 
 /// A user's function.

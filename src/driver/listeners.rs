@@ -7,11 +7,13 @@ use std::thread::Thread;
 
 use super::dispatch::{Call, Callback, Dispatcher};
 use super::stage::Staging;
+use crate::error::snippet;
 use crate::event::Event;
 use crate::event::status::Status;
 use crate::sync::account::{Account, AccountId, ONLY};
+use crate::sync::deliver::Deliver;
 use crate::sync::logging::log_later;
-use crate::sync::mailbox::{Brought, Deliver, Mailbox};
+use crate::sync::mailbox::{Brought, Mailbox};
 
 /// The number of a callback, to remove it by; see [`Socket::off`](crate::Socket::off).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -269,7 +271,8 @@ impl Listeners {
         let all = self.any.iter_mut().chain(specific.into_iter().flatten());
         let mut wanting = all.filter(|listener| !listener.is_done());
         let Some(mut listener) = wanting.next() else {
-            log_later!(Debug, "nobody listens to the event {:?}", event.name());
+            let name = snippet(event.name().as_bytes());
+            log_later!(Debug, "nobody listens to the event \"{name}\"");
             return;
         };
         // Mostly there is one, which gets the event itself and no clone.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::event::Event;
 use crate::sync::account::{ONLY, Room};
-use crate::sync::mailbox::{Brought, Deliver, Mailbox};
+use crate::sync::deliver::Deliver;
+use crate::sync::mailbox::{Brought, Mailbox};
 
 /// How many are brought together. More would save little, and keep the consumer waiting.
 const MOST: usize = 32;
@@ -44,7 +45,7 @@ impl Staging {
     /// Brings what waits.
     pub(super) fn clear(&mut self) -> Option<Brought<Event>> {
         let mailbox = self.mailbox.as_ref().filter(|_| !self.events.is_empty())?;
-        Some(mailbox.bring_all(ONLY, self.events.drain(..)))
+        Some(mailbox.bring_all(ONLY, &mut self.events.drain(..)))
     }
 
     fn is_of(&self, mailbox: &Arc<Mailbox<Event>>) -> bool {

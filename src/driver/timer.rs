@@ -3,7 +3,9 @@
 //! It blocks in the read of a timerfd. Setting an earlier deadline rearms that; moving a deadline
 //! later wakes nobody: the thread finds out when it looks. It ends with the last connection.
 
-use std::collections::BTreeMap;
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasherDefault;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
@@ -45,12 +47,13 @@ struct Deadlines {
     /// By the moment, and by the address of the driver, so that two may have the same moment.
     by_time: BTreeMap<(Timestamp, usize), Weak<dyn Expire>>,
     /// By the address of the driver.
-    by_driver: BTreeMap<usize, Timestamp>,
+    by_driver: HashMap<usize, Timestamp, BuildHasherDefault<DefaultHasher>>,
 }
 
 impl Deadlines {
     const fn new() -> Self {
-        Self { by_time: BTreeMap::new(), by_driver: BTreeMap::new() }
+        let by_driver = HashMap::with_hasher(BuildHasherDefault::new());
+        Self { by_time: BTreeMap::new(), by_driver }
     }
 
     fn first(&self) -> Option<Timestamp> {

@@ -14,7 +14,7 @@ use self::arguments::Arguments;
 use crate::error::{Error, ErrorKind, Result};
 use crate::payload::Payload;
 use crate::proto::socket_packet::SocketPacket;
-use crate::sync::mailbox::{Deliver, Receipt};
+use crate::sync::deliver::{Deliver, Receipt};
 
 /// A received event: its name, and its arguments, still encoded.
 ///

@@ -9,7 +9,7 @@ use crate::event::status::{DisconnectReason, ManagerEvent};
 use crate::options::{ParserKind, Transport};
 use crate::proto::packet::{Packet, Probe};
 use crate::proto::parser::describe::describe;
-use crate::sync::mailbox::Deliver;
+use crate::sync::deliver::Deliver;
 
 /// The Engine.IO session of a connection, at one moment; see [`Manager::engine`](crate::Manager::engine).
 #[derive(Clone, Debug, PartialEq, Eq)]

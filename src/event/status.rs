@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::error::{Error, Stage};
 use crate::options::Transport;
-use crate::sync::mailbox::Deliver;
+use crate::sync::deliver::Deliver;
 
 /// News of a socket's connection.
 #[derive(Clone, Debug)]

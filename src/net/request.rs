@@ -43,11 +43,15 @@ impl Request {
             let pairs = value.split(';').filter_map(|pair| pair.split_once('='));
             values.extend(pairs.map(|(_, value)| value.trim().to_owned()));
         }
-        values.retain(|value| value.len() >= MIN_SECRET);
-        // A secret may be a part of another one.
-        values.sort_by_key(|value| std::cmp::Reverse(value.len()));
-        values.dedup();
-        Secrets(values)
+        let mut secrets: Vec<String> = Vec::new();
+        for value in values {
+            if value.len() >= MIN_SECRET && !secrets.contains(&value) {
+                // A secret may be a part of another one: the longest come first.
+                let place = secrets.partition_point(|other| other.len() >= value.len());
+                secrets.insert(place, value);
+            }
+        }
+        Secrets(secrets)
     }
 }
 

@@ -2,7 +2,10 @@
 //! between a connection and its consumers.
 
 pub(crate) mod account;
+mod channel;
+pub(crate) mod deliver;
 pub(crate) mod gate;
+pub(crate) mod ledger;
 pub(crate) mod lock;
 pub(crate) mod logging;
 pub(crate) mod mailbox;

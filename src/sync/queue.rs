@@ -32,10 +32,6 @@ impl<T> Queue<T> {
         self.turns.queue.len() - self.void
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// Adds something behind all others.
     pub(super) fn push(&mut self, account: AccountId, item: T) {
         if self.rows.len() <= account.0 {
@@ -153,7 +149,7 @@ mod tests {
         }
         assert_eq!(queue.len(), 4);
         assert_eq!(rest(&mut queue), [(OTHER, 0), (ONE, 1), (ONE, 2), (OTHER, 3)]);
-        assert!(queue.is_empty());
+        assert_eq!(queue.len(), 0);
     }
 
     #[test]

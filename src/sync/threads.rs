@@ -59,6 +59,11 @@ pub(crate) fn spawn(
     stack_size: Option<usize>,
     body: impl FnOnce() + Send + 'static,
 ) -> Result<()> {
+    start(role, stack_size, Box::new(body))
+}
+
+/// The same for all bodies, so that the code is there once.
+fn start(role: Role, stack_size: Option<usize>, body: Box<dyn FnOnce() + Send>) -> Result<()> {
     let name = role.name();
     let mut builder = std::thread::Builder::new().name(name.to_owned());
     if let Some(stack_size) = stack_size {

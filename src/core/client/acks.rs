@@ -1,6 +1,6 @@
 //! The acknowledgements that a namespace waits for.
 
-use std::collections::HashMap;
+use std::collections::{BinaryHeap, HashMap};
 
 /// The pending acknowledgements of one namespace. `A` is what the caller wants back.
 #[derive(Debug)]
@@ -86,13 +86,13 @@ impl<A> Acks<A> {
     }
 
     fn remove_where(&mut self, choose: impl Fn(&Pending<A>) -> bool) -> Vec<(u64, A)> {
-        let mut ids: Vec<u64> = self
+        // A heap sorts with a fraction of the code.
+        let ids: BinaryHeap<u64> = self
             .pending
             .iter()
             .filter_map(|(id, pending)| choose(pending).then_some(*id))
             .collect();
-        ids.sort_unstable();
-        ids.into_iter().filter_map(|id| Some((id, self.remove(id)?))).collect()
+        ids.into_sorted_vec().into_iter().filter_map(|id| Some((id, self.remove(id)?))).collect()
     }
 }
 

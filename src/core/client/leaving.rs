@@ -84,8 +84,11 @@ impl<A> Client<A> {
     /// Frees the places of all namespaces that are forgotten: without a session, nothing has to be
     /// known of them.
     pub(super) fn release_all(&mut self) {
-        for id in self.namespaces.remove_forgotten() {
-            self.timers.set(Timer::Join(id), None);
+        for id in self.ids() {
+            if self.namespaces.is_forgotten(id) {
+                self.namespaces.remove(id);
+                self.timers.set(Timer::Join(id), None);
+            }
         }
     }
 

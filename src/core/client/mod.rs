@@ -26,7 +26,7 @@ mod sending;
 mod tally;
 mod timer;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use self::backoff::Backoff;
 pub(crate) use self::cycle::Cycle;
@@ -83,7 +83,7 @@ pub(crate) struct Client<A> {
     outputs: VecDeque<Output<A>>,
     tally: Tally,
     /// Which kinds of nonsense came in this session.
-    nonsense: BTreeSet<Nonsense>,
+    nonsense: Vec<Nonsense>,
     encoded: VecDeque<Packet>,
 }
 
@@ -117,7 +117,7 @@ impl<A> Client<A> {
             stalled: None,
             outputs: VecDeque::new(),
             tally: Tally::default(),
-            nonsense: BTreeSet::new(),
+            nonsense: Vec::new(),
             encoded: VecDeque::new(),
         }
     }
@@ -264,7 +264,11 @@ impl<A> Client<A> {
     /// worth a line in the log.
     fn note_nonsense(&mut self, kind: Nonsense) -> bool {
         self.tally.ignored += 1;
-        self.nonsense.insert(kind)
+        let is_first = !self.nonsense.contains(&kind);
+        if is_first {
+            self.nonsense.push(kind);
+        }
+        is_first
     }
 
     /// Acts on what the session says.

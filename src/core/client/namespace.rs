@@ -60,6 +60,8 @@ pub(crate) struct Namespace<A> {
     pub(crate) name: Arc<str>,
     pub(crate) auth: Auth,
     pub(crate) phase: Phase,
+    /// No user has a handle of it.
+    pub(super) forgotten: bool,
     /// When it was left by this side, the last time.
     pub(crate) left: Option<Timestamp>,
     /// Counts the joins: an acknowledgement of an event answers in the same one or not at all.
@@ -89,6 +91,7 @@ impl<A> Namespace<A> {
             name,
             auth: Auth::Fixed(Payload::default()),
             phase: Phase::Idle,
+            forgotten: false,
             left: None,
             session: 0,
             asked: 0,
@@ -108,6 +111,7 @@ impl<A> Namespace<A> {
 
     /// Forgets what the owner of one socket has set, and what the next one must not inherit.
     pub(super) fn forget(&mut self) {
+        self.forgotten = true;
         self.auth = Auth::Fixed(Payload::default());
         self.retry = None;
         self.observed = false;

@@ -12,7 +12,7 @@ pub(crate) struct Tally {
 
 /// Which packets make no sense. A line of the log tells the first of each kind in a session; what a
 /// server repeats is counted only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Nonsense {
     /// A packet for a namespace that nobody has asked for.
     UnknownNamespace,

@@ -1,13 +1,13 @@
 //! Deadlines, as values.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 
 use crate::core::time::Timestamp;
 
 use crate::core::ids::{LinkId, NamespaceId};
 
 /// The things that wait for a moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Timer {
     /// The wait before the next attempt to connect.
     Reconnect,
@@ -35,7 +35,7 @@ pub(crate) enum Timer {
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
     by_time: BTreeSet<(Timestamp, Timer)>,
-    by_timer: BTreeMap<Timer, Timestamp>,
+    by_timer: HashMap<Timer, Timestamp>,
 }
 
 impl Timers {

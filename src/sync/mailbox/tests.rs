@@ -10,6 +10,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::options::WhenFull;
+use crate::sync::account::ONLY;
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -287,7 +288,7 @@ fn one_wake_up_is_asked_for_however_much_comes_at_once() {
     let (sender, receiver) = channel();
     thread::spawn(move || sender.send(waiter.take(None).unwrap().number).unwrap());
     let deadline = Instant::now() + LIMIT;
-    while lock(&mailbox.state).waiting.is_empty() && Instant::now() < deadline {
+    while lock(&mailbox.state).ledger.count_waiting() == 0 && Instant::now() < deadline {
         thread::yield_now();
     }
     let brought: Vec<Vec<Thread>> =
@@ -306,16 +307,16 @@ fn as_many_are_woken_as_come_together() {
         thread::spawn(move || sender.send(waiter.take(None).unwrap().number).unwrap());
     }
     let deadline = Instant::now() + LIMIT;
-    while lock(&mailbox.state).waiting.len() < 3 && Instant::now() < deadline {
+    while lock(&mailbox.state).ledger.count_waiting() < 3 && Instant::now() < deadline {
         thread::yield_now();
     }
-    let brought = mailbox.bring_all(ONLY, (0..2).map(item));
+    let brought = mailbox.bring_all(ONLY, &mut (0..2).map(item));
     assert_eq!(brought.waiters.len(), 2);
     brought.waiters.iter().for_each(Thread::unpark);
     let mut taken = [0; 2].map(|_| receiver.recv_timeout(LIMIT).unwrap());
     taken.sort_unstable();
     assert_eq!(taken, [0, 1]);
-    assert_eq!(lock(&mailbox.state).waiting.len(), 1);
+    assert_eq!(lock(&mailbox.state).ledger.count_waiting(), 1);
     mailbox.close();
 }
 
@@ -496,7 +497,7 @@ proptest! {
                 }
                 Act::BringAll(account, count, size) => {
                     let items = (0..count).map(|_| Item { number, size });
-                    drop(mailbox.bring_all(accounts[account], items.clone()));
+                    drop(mailbox.bring_all(accounts[account], &mut items.clone()));
                     items.for_each(|item| model.bring(account, item));
                 }
                 Act::Take => {
