@@ -15,6 +15,8 @@ mod hostile;
 mod limits;
 mod malformed;
 mod mischief;
+mod mischief_closures;
+mod mischief_loggers;
 mod network;
 mod order;
 #[cfg(feature = "polling")]
