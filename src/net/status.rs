@@ -116,7 +116,7 @@ impl Refusal<'_> {
 
 /// Reads `{"code":1,"message":"Session ID unknown"}`, which Engine.IO servers answer with.
 fn engine_error(body: &[u8]) -> Option<(i64, String)> {
-    let value: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let value: serde_json::Value = serde_json::from_str(std::str::from_utf8(body).ok()?).ok()?;
     let message = value.get("message")?.as_str()?;
     Some((value.get("code")?.as_i64()?, snippet(message.as_bytes())))
 }

@@ -85,7 +85,8 @@ impl<A> RetryQueue<A> {
         if index == 0 {
             return self.pop();
         }
-        let event = self.events.remove(index)?;
+        // Only the try under way is before it.
+        let event = self.events.swap_remove_front(index)?;
         self.bytes -= event.payload.size();
         Some((event, None))
     }
