@@ -50,10 +50,10 @@ impl Running {
         register: impl FnOnce(Box<dyn FnMut(Event) + Send>) -> Result<ListenerId>,
     ) -> (Self, Subscription) {
         let (let_go, gate) = unbounded::<()>();
-        let (begin, begun) = unbounded();
+        let (sender, begun) = unbounded();
         let callback = move |_| {
             // The test may have ended.
-            let _ = begin.send(());
+            let _ = sender.send(());
             let _ = gate.recv();
         };
         let id = register(Box::new(callback)).unwrap();
