@@ -82,12 +82,12 @@ fn destructors_that_panic_run_where_users_code_runs_and_harm_nothing(via: Via) {
     client.works();
     // One that is taken off while it runs.
     let (watch, dropped) = bomb();
-    let (begin, begun) = bounded(1);
+    let (sender, begun) = bounded(1);
     let (let_go, gate) = unbounded::<()>();
     let id = client
         .on("news", move |_| {
             let _ = &watch;
-            begin.send(()).unwrap();
+            sender.send(()).unwrap();
             let _ = gate.recv();
         })
         .unwrap();
@@ -207,11 +207,11 @@ const AT_ONCE: Duration = Duration::from_secs(3);
 
 fn closing_keeps_its_limit_where_a_callback_hangs(via: Via) {
     let client = via.connect(shared().url());
-    let (begin, begun) = bounded(1);
+    let (sender, begun) = bounded(1);
     let (let_go, gate) = unbounded::<()>();
     client
         .on("news", move |_| {
-            begin.send(()).unwrap();
+            sender.send(()).unwrap();
             let _ = gate.recv();
         })
         .unwrap();

@@ -3,6 +3,7 @@
 mod boundary;
 pub(super) mod handshake;
 mod metered;
+mod shelf;
 
 use std::fmt;
 use std::io::{self, Read};
@@ -19,6 +20,7 @@ use tungstenite::{Error as WsError, Message, Utf8Bytes};
 
 use self::handshake::shake_hands;
 use self::metered::Metered;
+use self::shelf::Shelf;
 use super::interest::Interest;
 use super::request::Secrets;
 use super::stream::Stream;
@@ -48,6 +50,8 @@ pub(crate) struct WebSocket {
     rested_at: usize,
     /// The largest message that was read since the buffers are new, in bytes.
     largest: usize,
+    /// There while there is much traffic: it is not for what an idle connection keeps.
+    shelf: Option<Shelf>,
     /// tungstenite may hold bytes that the stream has not taken.
     unsent: bool,
     unsent_pongs: u32,
@@ -88,6 +92,7 @@ impl WebSocket {
             drained: false,
             rested_at: 0,
             largest: 0,
+            shelf: None,
             unsent: false,
             unsent_pongs: 0,
             pong_came: false,
@@ -100,8 +105,8 @@ impl WebSocket {
         self.drained = false;
         self.stream.cut = self.is_to_read_more_at_once();
         match self.context.read(&mut self.stream) {
-            Ok(Message::Text(text)) => Ok(Received::Frame(Frame::Text(self.own_text(text)))),
-            Ok(Message::Binary(bytes)) => Ok(Received::Frame(Frame::Binary(self.own_bytes(bytes)))),
+            Ok(Message::Text(text)) => Ok(Received::Frame(Frame::Text(self.own_text(text)?))),
+            Ok(Message::Binary(bytes)) => Ok(Received::Frame(Frame::Binary(self.own(bytes)))),
             Ok(Message::Ping(_)) => self.send_pong(),
             Ok(Message::Pong(_)) => {
                 self.pong_came = true;
@@ -192,6 +197,7 @@ impl WebSocket {
         let config = config(self.max_message, read_size);
         self.context = WebSocketContext::new(Role::Client, Some(config));
         (self.read_size, self.rested_at, self.largest) = (read_size, 0, 0);
+        self.shelf = (read_size == LARGE_READ).then(Shelf::default);
     }
 
     /// What to wait for: room for what there is to send, and as is wanted something to read, or to
@@ -240,24 +246,25 @@ impl WebSocket {
         }
     }
 
-    /// Whether a message of this size may stay in the read buffer, all of which it then keeps in
-    /// memory; otherwise it is copied.
+    /// A message that keeps in memory not much more than itself.
     ///
-    /// It may where it is at least half of that buffer. So what is held is at most about twice what is
-    /// counted, whichever messages are kept and whichever are dropped.
-    fn may_share(&self, size: usize) -> bool {
+    /// It stays in the read buffer, all of which it then keeps, where it is at least half of that;
+    /// otherwise it is copied. So what is held is a small multiple of what is counted, whichever
+    /// messages are kept and whichever are dropped.
+    fn own(&mut self, message: Bytes) -> Bytes {
+        self.largest = self.largest.max(message.len());
         // The buffer of a large message is used on for the small ones behind it.
-        size >= self.read_size.max(self.largest) / 2
+        if message.len() >= self.read_size.max(self.largest) / 2 {
+            return message;
+        }
+        match &mut self.shelf {
+            Some(shelf) => shelf.copy(&message),
+            None => Bytes::copy_from_slice(&message),
+        }
     }
 
-    fn own_bytes(&mut self, bytes: Bytes) -> Bytes {
-        self.largest = self.largest.max(bytes.len());
-        if self.may_share(bytes.len()) { bytes } else { Bytes::copy_from_slice(&bytes) }
-    }
-
-    fn own_text(&mut self, text: Utf8Bytes) -> Utf8Bytes {
-        self.largest = self.largest.max(text.len());
-        if self.may_share(text.len()) { text } else { text.as_str().into() }
+    fn own_text(&mut self, text: Utf8Bytes) -> Result<Utf8Bytes> {
+        Utf8Bytes::try_from(self.own(text.into())).map_err(|_| no_utf8())
     }
 
     /// Sends the pong that tungstenite has prepared. A peer that pings and does not read the
@@ -304,7 +311,7 @@ impl WebSocket {
             WsError::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
                 (CloseCode::Size, too_large(size, max_size))
             }
-            WsError::Utf8(_) => (CloseCode::Invalid, transport_error("a text message is no UTF-8")),
+            WsError::Utf8(_) => (CloseCode::Invalid, no_utf8()),
             error => (
                 CloseCode::Protocol,
                 transport_error("the peer broke the WebSocket protocol").with_source(error),
@@ -315,6 +322,10 @@ impl WebSocket {
         let _ = self.context.close(&mut self.stream, Some(farewell));
         Err(error)
     }
+}
+
+fn no_utf8() -> Error {
+    transport_error("a text message is no UTF-8")
 }
 
 fn config(max_message: usize, read_size: usize) -> WebSocketConfig {
