@@ -186,3 +186,27 @@ fn a_large_message_leaves_nothing_behind() {
     let kept = live().saturating_sub(idle);
     assert!(kept <= KEPT, "{kept} bytes are kept");
 }
+
+#[test]
+fn namespaces_that_are_forgotten_leave_nothing_behind() {
+    let _alone = alone();
+    let url = server::start(&Arc::default()).unwrap();
+    let socket = connect(&url, Limits::new());
+    let join = |name: &str, count: usize| {
+        for n in 0..count {
+            let other = socket.manager().socket(&format!("/{name}-{n}")).unwrap();
+            let unread = (other.subscribe("drop"), other.subscribe_any(), other.status());
+            other.on("drop", |_| ()).unwrap();
+            other.on_status(|_| ()).unwrap();
+            other.wait_connected(LIMIT).unwrap();
+            drop((other, unread));
+        }
+        settle(&socket);
+        quiet();
+    };
+    join("first", 100);
+    let before = live();
+    join("later", 3000);
+    let kept = live().saturating_sub(before);
+    assert!(kept <= KEPT, "{kept} bytes are kept");
+}
