@@ -17,6 +17,7 @@ mod malformed;
 mod mischief;
 mod mischief_closures;
 mod mischief_loggers;
+mod namespaces;
 mod network;
 mod order;
 #[cfg(feature = "polling")]

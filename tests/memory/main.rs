@@ -186,3 +186,33 @@ fn a_large_message_leaves_nothing_behind() {
     let kept = live().saturating_sub(idle);
     assert!(kept <= KEPT, "{kept} bytes are kept");
 }
+
+#[test]
+fn namespaces_that_are_forgotten_leave_nothing_behind() {
+    let _alone = alone();
+    let url = server::start(&Arc::default()).unwrap();
+    let socket = connect(&url, Limits::new());
+    let join = |name: &str, count: usize| {
+        for n in 0..count {
+            let other = socket.manager().socket(&format!("/{name}-{n}")).unwrap();
+            let unread = (other.subscribe("drop"), other.subscribe_any(), other.status());
+            other.on("drop", |_| ()).unwrap();
+            other.on_status(|_| ()).unwrap();
+            other.wait_connected(LIMIT).unwrap();
+            drop((other, unread));
+        }
+        settle(&socket);
+        quiet();
+    };
+    join("first", 500);
+    // How many are on their way out at a time varies, and the tables that they are in may grow for it
+    // once. What each of them leaves, all of them leave.
+    let count = 1500;
+    let passes = ["second", "third", "fourth"].map(|name| {
+        let before = live();
+        join(name, count);
+        live().saturating_sub(before)
+    });
+    let least = passes.into_iter().min().unwrap();
+    assert!(least < count * size_of::<usize>(), "{passes:?} bytes are kept");
+}

@@ -55,8 +55,10 @@ fn serve(stream: TcpStream, gate: &Gate) -> Result<(), Box<dyn std::error::Error
         let message = socket.read()?;
         received += message.len();
         if let Message::Text(text) = message {
-            if text.starts_with("40") {
-                socket.send(Message::text(r#"40{"sid":"n"}"#))?;
+            if let Some(wish) = text.strip_prefix("40") {
+                // The namespace, with its comma.
+                let namespace = wish.find(',').map_or("", |comma| &wish[..=comma]);
+                socket.send(Message::text(format!(r#"40{namespace}{{"sid":"n"}}"#)))?;
             } else if let Some(arguments) = text.strip_prefix(r#"42["flood","#) {
                 flood(&mut socket, arguments)?;
             } else if let Some(id) = ack_id(&text) {
