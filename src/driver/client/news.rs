@@ -30,7 +30,8 @@ impl Driver {
         }
         let sink = Sink::Mailbox(Arc::clone(&mailbox));
         let mut none = Listeners::default();
-        let listeners = monitor.listeners.get_mut(&namespace).unwrap_or(&mut none);
+        let entry = monitor.namespaces.get_mut(&namespace);
+        let listeners = entry.map_or(&mut none, |entry| &mut entry.listeners);
         (listeners.add_status(sink), mailbox)
     }
 
@@ -45,7 +46,8 @@ impl Driver {
         let account = monitor.dispatcher.open_account(NEWS);
         let sink = Sink::Callback(Arc::new(Mutex::new(function)), account);
         let mut none = Listeners::default();
-        let listeners = monitor.listeners.get_mut(&namespace).unwrap_or(&mut none);
+        let entry = monitor.namespaces.get_mut(&namespace);
+        let listeners = entry.map_or(&mut none, |entry| &mut entry.listeners);
         Ok(listeners.add_status(sink))
     }
 
