@@ -21,7 +21,7 @@ pub(super) trait Outlet<T>: Send + Sync {
 }
 
 /// A channel, both ends.
-pub(super) struct Channel<T> {
+pub(super) struct ChannelOutlet<T> {
     /// There until it is closed.
     sender: Mutex<Option<Sender<T>>>,
     receiver: Receiver<T>,
@@ -29,14 +29,14 @@ pub(super) struct Channel<T> {
     mailbox: Weak<dyn Settle>,
 }
 
-impl<T: Deliver> Channel<T> {
+impl<T: Deliver> ChannelOutlet<T> {
     pub(super) fn new(mailbox: Weak<dyn Settle>) -> Self {
         let (sender, receiver) = unbounded();
         Self { sender: Mutex::new(Some(sender)), receiver, mailbox }
     }
 }
 
-impl<T: Deliver> Outlet<T> for Channel<T> {
+impl<T: Deliver> Outlet<T> for ChannelOutlet<T> {
     fn send(&self, item: T) {
         let item = match T::ADD_RECEIPT {
             Some(add) => add(item, Receipt(Weak::clone(&self.mailbox))),

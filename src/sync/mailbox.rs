@@ -14,7 +14,7 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::account::{Account, AccountId, Admission, Bounds, Room};
-use super::channel::{Channel, Outlet};
+use super::channel::{ChannelOutlet, Outlet};
 use super::deliver::{Deliver, Settle};
 use super::gate::Gate;
 use super::ledger::Ledger;
@@ -204,7 +204,7 @@ impl<T: Deliver> Mailbox<T> {
     pub(crate) fn receiver(self: &Arc<Self>) -> &Receiver<T> {
         let outlet = self.outlet.get_or_init(|| {
             let mailbox: Weak<Self> = Arc::downgrade(self);
-            let outlet = Arc::new(Channel::new(mailbox));
+            let outlet = Arc::new(ChannelOutlet::new(mailbox));
             let mut state = lock(&self.state);
             if let Store::Queue(queue) = &mut state.store {
                 while let Some((_, item)) = queue.pop() {

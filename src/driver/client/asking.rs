@@ -26,13 +26,15 @@ impl Driver {
     /// hold up the one that has taken its place, and its answer is of no use.
     pub(super) fn ask_auth(&self, namespace: NamespaceId, asked: u32) {
         let mut monitor = self.lock();
-        let Some(function) = monitor.auth_functions.get(&namespace).map(Arc::downgrade) else {
+        let entry = monitor.namespaces.get_mut(&namespace);
+        let asked_one = entry.and_then(|entry| Some((Arc::downgrade(entry.auth.as_ref()?), entry)));
+        let Some((function, entry)) = asked_one else {
             drop(monitor);
             let what = "there is no auth function: the connection was closed for good";
             return self.answer(namespace, asked, Err(Error::new(ErrorKind::Disconnected, what)));
         };
         let question = Question { asked, function: Weak::clone(&function) };
-        let before = monitor.asking.insert(namespace, question);
+        let before = entry.asking.replace(question);
         if before.is_some_and(|before| Weak::ptr_eq(&before.function, &function)) {
             return;
         }
@@ -52,7 +54,9 @@ impl Driver {
             }
         });
         if let Err(error) = asking {
-            self.lock().asking.remove(&namespace);
+            if let Some(entry) = self.lock().namespaces.get_mut(&namespace) {
+                entry.asking = None;
+            }
             self.answer(namespace, asked, Err(error));
         }
     }
@@ -61,11 +65,9 @@ impl Driver {
     fn answer_auth(&self, namespace: NamespaceId, function: &AuthFunction, auth: Result<Payload>) {
         let mut monitor = self.lock();
         let is_current =
-            |question: &Question| Weak::ptr_eq(&question.function, &Arc::downgrade(function));
-        if !monitor.asking.get(&namespace).is_some_and(is_current) {
-            return;
-        }
-        let question = monitor.asking.remove(&namespace);
+            |question: &mut Question| Weak::ptr_eq(&question.function, &Arc::downgrade(function));
+        let entry = monitor.namespaces.get_mut(&namespace);
+        let question = entry.and_then(|entry| entry.asking.take_if(is_current));
         drop(monitor);
         // Whoever set the credentials meanwhile has changed the number that is waited for.
         if let Some(Question { asked, .. }) = question {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use super::outputs::Action;
 use super::waiting::WayBack;
-use super::{AuthFunction, Driver, Monitor};
+use super::{AuthFunction, Driver, Monitor, PerNamespace};
 use crate::core::ids::NamespaceId;
 use crate::driver::dispatch::{Call, Callback, Dispatcher, Function};
 use crate::driver::listeners::{Calls, Listener, ListenerId, Listeners, Order, Scope, Sink};
@@ -95,14 +95,14 @@ impl Driver {
     /// How many listeners there are.
     pub(crate) fn count_listeners(&self, namespace: NamespaceId, scope: Scope<'_>) -> usize {
         let monitor = self.lock();
-        monitor.listeners.get(&namespace).map_or(0, |listeners| listeners.count(scope))
+        monitor.namespaces.get(&namespace).map_or(0, |entry| entry.listeners.count(scope))
     }
 
     /// How many events a listener has lost for want of room; `None` when there is none of this
     /// number.
     pub(crate) fn lost(&self, namespace: NamespaceId, id: ListenerId) -> Option<usize> {
         let monitor = self.lock();
-        monitor.listeners.get(&namespace)?.lost(id, &monitor.dispatcher)
+        monitor.namespaces.get(&namespace)?.listeners.lost(id, &monitor.dispatcher)
     }
 
     /// Removes the callbacks of a scope, or with `None` those of all events; gives their number. None of
@@ -151,10 +151,11 @@ impl Driver {
         change: impl FnOnce(&mut Listeners, &Dispatcher) -> R,
     ) -> R {
         let mut monitor = self.lock();
-        let Monitor { listeners, dispatcher, core, callbacks, .. } = &mut *monitor;
+        let Monitor { namespaces, dispatcher, core, callbacks, .. } = &mut *monitor;
         // Of a namespace that is gone there are none, and none are kept.
         let mut none = Listeners::default();
-        let listeners = listeners.get_mut(&namespace).unwrap_or(&mut none);
+        let entry = namespaces.get_mut(&namespace);
+        let listeners = entry.map_or(&mut none, |entry| &mut entry.listeners);
         *callbacks -= listeners.callbacks();
         let result = change(listeners, dispatcher);
         *callbacks += listeners.callbacks();
@@ -169,9 +170,9 @@ impl Driver {
     pub(crate) fn disconnect(&self, namespace: NamespaceId) {
         let withdrawn = self.run_with(|monitor, now| {
             monitor.core.disconnect(namespace, now);
-            let Monitor { listeners, dispatcher, .. } = monitor;
-            let listeners = listeners.get_mut(&namespace);
-            listeners.map(|listeners| listeners.withdraw_calls(dispatcher))
+            let Monitor { namespaces, dispatcher, .. } = monitor;
+            let entry = namespaces.get_mut(&namespace);
+            entry.map(|entry| entry.listeners.withdraw_calls(dispatcher))
         });
         drop(withdrawn);
     }
@@ -179,7 +180,9 @@ impl Driver {
     /// Ends all subscriptions and callbacks. Those who hear of the connection still hear of its end.
     pub(crate) fn unlisten_all(&self) {
         let mut monitor = self.lock();
-        let removed: Vec<Listeners> = monitor.listeners.values_mut().map(std::mem::take).collect();
+        let entries = monitor.namespaces.values_mut();
+        let removed: Vec<Listeners> =
+            entries.map(|entry| std::mem::take(&mut entry.listeners)).collect();
         let of_manager = std::mem::take(&mut monitor.manager_listeners);
         let calls: Vec<_> =
             removed.iter().map(|listeners| end_callbacks(listeners, &monitor.dispatcher)).collect();
@@ -202,9 +205,8 @@ impl Driver {
     pub(crate) fn forget(&self, namespace: NamespaceId) -> Removed {
         let removed = self.run_with(|monitor, now| {
             monitor.core.forget(namespace, now);
-            monitor.last_errors.remove(&namespace);
-            let auth = monitor.auth_functions.remove(&namespace);
-            let listeners = monitor.listeners.remove(&namespace).unwrap_or_default();
+            let PerNamespace { listeners, auth, .. } =
+                monitor.namespaces.remove(&namespace).unwrap_or_default();
             monitor.callbacks -= listeners.callbacks();
             monitor.dispatcher.set_may_hunger(monitor.callbacks > 0);
             let calls = end_callbacks(&listeners, &monitor.dispatcher);

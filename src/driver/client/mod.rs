@@ -69,11 +69,8 @@ pub(crate) struct Driver {
 pub(crate) struct Monitor {
     pub(crate) core: Client<AckHandle>,
     links: HashMap<LinkId, Link>,
-    listeners: HashMap<NamespaceId, Listeners>,
+    namespaces: HashMap<NamespaceId, PerNamespace>,
     manager_listeners: Vec<Listener<ManagerEvent>>,
-    auth_functions: HashMap<NamespaceId, AuthFunction>,
-    /// The functions that run, and the last question to each.
-    asking: HashMap<NamespaceId, Question>,
     dispatcher: Dispatcher,
     /// How many callbacks there are for events that are received.
     callbacks: usize,
@@ -93,10 +90,19 @@ pub(crate) struct Monitor {
     armed: Option<Timestamp>,
     /// Why the connection could not be opened, the last time.
     last_error: Option<Error>,
-    /// Why a namespace could not be joined, the last time.
-    last_errors: HashMap<NamespaceId, Error>,
     /// How many callers wait for a change.
     waiters: usize,
+}
+
+/// What is kept for a namespace that somebody has a handle of.
+#[derive(Default)]
+struct PerNamespace {
+    listeners: Listeners,
+    auth: Option<AuthFunction>,
+    /// An auth function runs; the last question to it.
+    asking: Option<Question>,
+    /// Why it could not be joined, the last time.
+    last_error: Option<Error>,
 }
 
 impl Driver {
@@ -111,10 +117,8 @@ impl Driver {
             monitor: Mutex::new(Monitor {
                 core: Client::new(options, fastrand::u64(..)),
                 links: HashMap::new(),
-                listeners: HashMap::new(),
+                namespaces: HashMap::new(),
                 manager_listeners: Vec::new(),
-                auth_functions: HashMap::new(),
-                asking: HashMap::new(),
                 dispatcher,
                 callbacks: 0,
                 stage: Staging::default(),
@@ -125,7 +129,6 @@ impl Driver {
                 lost: 0,
                 armed: None,
                 last_error: None,
-                last_errors: HashMap::new(),
                 waiters: 0,
             }),
             changed: Condvar::new(),
@@ -171,7 +174,10 @@ impl Driver {
         self.run(Client::shut_down);
         self.unlisten_all();
         // They may own sockets, which would keep the connection alive. Dropped without the lock.
-        let functions = std::mem::take(&mut self.lock().auth_functions);
+        let mut monitor = self.lock();
+        let namespaces = monitor.namespaces.values_mut();
+        let functions: Vec<_> = namespaces.filter_map(|namespace| namespace.auth.take()).collect();
+        drop(monitor);
         drop(functions);
     }
 
@@ -179,7 +185,7 @@ impl Driver {
     pub(crate) fn register_namespace(&self, name: &str) -> NamespaceId {
         self.run_with(|monitor, _| {
             let id = monitor.core.namespace_id(name);
-            monitor.listeners.entry(id).or_default();
+            monitor.namespaces.entry(id).or_default();
             id
         })
     }
@@ -193,16 +199,15 @@ impl Driver {
         auth: NamespaceAuth,
     ) -> Option<AuthFunction> {
         self.run_with(|monitor, now| {
-            let (auth, replaced) = match auth {
-                NamespaceAuth::Fixed(payload) => {
-                    (Auth::Fixed(payload), monitor.auth_functions.remove(&namespace))
-                }
-                NamespaceAuth::Function(function) => {
-                    (Auth::Ask, monitor.auth_functions.insert(namespace, function))
-                }
+            let (auth, function) = match auth {
+                NamespaceAuth::Fixed(payload) => (Auth::Fixed(payload), None),
+                NamespaceAuth::Function(function) => (Auth::Ask, Some(function)),
             };
             monitor.core.set_auth(namespace, auth, now);
-            replaced
+            match monitor.namespaces.get_mut(&namespace) {
+                Some(namespace) => std::mem::replace(&mut namespace.auth, function),
+                None => function,
+            }
         })
     }
 

@@ -17,7 +17,7 @@ use crate::driver::ack_slot::{AckHandle, AckSlot};
 use crate::driver::dispatch::{Call, Dispatcher};
 use crate::driver::listeners::{Consumer, Follow, ListenerId, Listeners};
 use crate::driver::stage::Staging;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::status::{ManagerEvent, Status};
 use crate::event::{AckReply, Event};
 use crate::net::Waker;
@@ -135,11 +135,11 @@ impl Driver {
         match status {
             Status::Connected { .. } => {
                 log_later!(Info, "connected to {name:?}");
-                monitor.last_errors.remove(&namespace);
+                monitor.set_last_error(namespace, None);
             }
             Status::ConnectError(error) => {
                 log_later!(Debug, "cannot connect to {name:?}: {error}");
-                monitor.last_errors.insert(namespace, error.clone());
+                monitor.set_last_error(namespace, Some(error.clone()));
             }
             Status::Error(error) => log_later!(Debug, "the server says in {name:?}: {error}"),
             Status::Disconnected { reason, .. } => {
@@ -161,10 +161,17 @@ impl Monitor {
         driver: &'a Weak<Driver>,
         actions: &'a mut Vec<Action>,
     ) -> (Option<&'a mut Listeners>, &'a Dispatcher, Following<'a>) {
-        let Self { core, listeners, dispatcher, stage, full, lost, warned_lost, .. } = self;
+        let Self { core, namespaces, dispatcher, stage, full, lost, warned_lost, .. } = self;
         let name = &core.namespace(namespace).name;
         let follow = Following { driver, namespace, name, actions, stage, full, lost, warned_lost };
-        (listeners.get_mut(&namespace), dispatcher, follow)
+        let entry = namespaces.get_mut(&namespace);
+        (entry.map(|entry| &mut entry.listeners), dispatcher, follow)
+    }
+
+    fn set_last_error(&mut self, namespace: NamespaceId, error: Option<Error>) {
+        if let Some(entry) = self.namespaces.get_mut(&namespace) {
+            entry.last_error = error;
+        }
     }
 
     /// Brings the events that wait on the stage.

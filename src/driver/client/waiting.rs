@@ -45,7 +45,8 @@ impl Driver {
         if let Some(why) = monitor.core.stalled() {
             return Err(why.clone());
         }
-        let last_error = monitor.last_errors.get(&namespace).cloned();
+        let last_error =
+            monitor.namespaces.get(&namespace).and_then(|entry| entry.last_error.clone());
         if done {
             return Err(last_error.unwrap_or_else(|| {
                 Error::new(ErrorKind::Disconnected, "nothing tries to connect this socket")
