@@ -251,15 +251,15 @@ impl WebSocket {
     /// It stays in the read buffer, all of which it then keeps, where it is at least half of that;
     /// otherwise it is copied. So what is held is a small multiple of what is counted, whichever
     /// messages are kept and whichever are dropped.
-    fn own(&mut self, message: Bytes) -> Bytes {
-        self.largest = self.largest.max(message.len());
+    fn own(&mut self, bytes: Bytes) -> Bytes {
+        self.largest = self.largest.max(bytes.len());
         // The buffer of a large message is used on for the small ones behind it.
-        if message.len() >= self.read_size.max(self.largest) / 2 {
-            return message;
+        if bytes.len() >= self.read_size.max(self.largest) / 2 {
+            return bytes;
         }
         match &mut self.shelf {
-            Some(shelf) => shelf.copy(&message),
-            None => Bytes::copy_from_slice(&message),
+            Some(shelf) => shelf.copy(&bytes),
+            None => Bytes::copy_from_slice(&bytes),
         }
     }
 
