@@ -258,7 +258,7 @@ impl WebSocket {
             return bytes;
         }
         match &mut self.shelf {
-            Some(shelf) => shelf.copy(&bytes),
+            Some(room) => room.copy(&bytes),
             None => Bytes::copy_from_slice(&bytes),
         }
     }
