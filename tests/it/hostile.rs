@@ -29,25 +29,14 @@ fn with_each_revision(test: impl Fn(HostileOptions)) {
     }
 }
 
-/// A client that is connected and has come to its last transport, and the session that it has.
-#[track_caller]
-fn visit(server: &HostileServer, client: Client, via: Via) -> (Client, HostileSession) {
-    let session = server.session();
-    client.connected();
-    if via == Via::Upgrade {
-        client.upgraded();
-    }
-    (client, session)
-}
-
 #[track_caller]
 fn connect(server: &HostileServer, via: Via) -> (Client, HostileSession) {
-    visit(server, Client::start(via.builder(server.url())), via)
+    via.visit(server, |builder| builder)
 }
 
 #[track_caller]
 fn connect_with(server: &HostileServer, via: Via, limits: Limits) -> (Client, HostileSession) {
-    visit(server, Client::start(via.builder(server.url()).limits(limits)), via)
+    via.visit(server, |builder| builder.limits(limits))
 }
 
 /// The next packet that is about no namespace as such.

@@ -36,13 +36,7 @@ fn with_each_revision(test: impl Fn(&HostileServer)) {
 
 #[track_caller]
 fn connect(server: &HostileServer, via: Via, limits: Limits) -> (Client, HostileSession) {
-    let client = Client::start(via.builder(server.url()).limits(limits));
-    let session = server.session();
-    client.connected();
-    if via == Via::Upgrade {
-        client.upgraded();
-    }
-    (client, session)
+    via.visit(server, |builder| builder.limits(limits))
 }
 
 /// Sends a burst, and waits until it was handed to its consumers.

@@ -23,13 +23,7 @@ const NEWS: usize = 64;
 
 #[track_caller]
 fn connect(server: &HostileServer, via: Via) -> (Client, HostileSession) {
-    let client = Client::start(via.builder(server.url()));
-    let session = server.session();
-    client.connected();
-    if via == Via::Upgrade {
-        client.upgraded();
-    }
-    (client, session)
+    via.visit(server, |builder| builder)
 }
 
 /// Waits until all that was sent to a client has been handed to its consumers.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use siot::{Builder, Transport};
 
 use super::Client;
+use super::hostile::{HostileServer, HostileSession};
 
 /// A way of connecting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +104,22 @@ impl Via {
     #[track_caller]
     pub(crate) fn connect(self, url: impl Into<String>) -> Client {
         Client::connect(self.builder(url))
+    }
+
+    /// A client that is connected and has come to its last transport, and the session that it has.
+    #[track_caller]
+    pub(crate) fn visit(
+        self,
+        server: &HostileServer,
+        options: impl FnOnce(Builder) -> Builder,
+    ) -> (Client, HostileSession) {
+        let client = Client::start(options(self.builder(server.url())));
+        let session = server.session();
+        client.connected();
+        if self == Self::Upgrade {
+            client.upgraded();
+        }
+        (client, session)
     }
 
     /// Clients that are connected, each with a connection of its own.
