@@ -20,6 +20,8 @@ over_each_transport!(
     a_wait_behind_a_used_up_reserve_ends_at_once_and_names_the_callback,
     a_join_behind_a_used_up_reserve_is_given_up_at_once,
     a_session_whose_heartbeat_cannot_be_read_is_lost_for_that_reason,
+    a_wait_that_is_over_is_no_reason_to_read_on,
+    a_full_consumer_that_is_gone_holds_up_nothing,
 );
 
 const BOUND: usize = 10;
@@ -185,6 +187,64 @@ fn a_session_whose_heartbeat_cannot_be_read_is_lost_for_that_reason(via: Via) {
         read(&flood, unread);
         client.works();
     }
+}
+
+fn a_wait_that_is_over_is_no_reason_to_read_on(via: Via) {
+    let limits = Limits::new().receive_events(BOUND);
+    let client = Client::connect(via.builder(shared().url()).limits(limits));
+    if via == Via::Upgrade {
+        client.upgraded();
+    }
+    let (flood, other) = (client.subscribe("flood"), client.subscribe("other"));
+    let late = other.recv_timeout(Duration::from_millis(10)).unwrap_err();
+    assert!(late.is_timeout(), "{late}");
+    assert!(client.subscribe("flood").recv_timeout(Duration::from_millis(10)).is_err());
+    client.works();
+    client.emit("flood", (3000, 100)).unwrap();
+    until_full(&flood, BOUND);
+    assert!(client.status.recv_timeout(Duration::from_millis(100)).is_err());
+    assert_eq!(flood.len(), BOUND);
+    read(&flood, 3000);
+}
+
+fn a_full_consumer_that_is_gone_holds_up_nothing(via: Via) {
+    let server = HostileOptions::v4().start();
+    let limits = Limits::new().receive_events(BOUND);
+    let client = Client::start(via.builder(server.url()).limits(limits));
+    let session = server.session();
+    client.connected();
+    if via == Via::Upgrade {
+        client.upgraded();
+    }
+    let held_up = || {
+        // More than the kernel's buffers hold.
+        session.burst(100, 100_000);
+        let done = session.done();
+        assert!(done.recv_timeout(Duration::from_millis(200)).is_err());
+        done
+    };
+    let flood = client.subscribe("flood");
+    let done = held_up();
+    drop(flood);
+    recv_within(&done, LIMIT);
+    let (let_go, gate) = unbounded::<()>();
+    let id = client
+        .on("flood", move |_| {
+            let _ = gate.recv();
+        })
+        .unwrap();
+    let done = held_up();
+    assert!(client.off(id));
+    recv_within(&done, LIMIT);
+    drop(let_go);
+    // A socket that leaves has its events, and no more of them are for it.
+    let _others = client.connect_in("/admin");
+    let flood = client.subscribe("flood");
+    let done = held_up();
+    client.disconnect();
+    recv_within(&done, LIMIT);
+    read(&flood, BOUND);
+    assert!(flood.len() < 5 * BOUND, "{} came behind its end", flood.len());
 }
 
 #[test]
