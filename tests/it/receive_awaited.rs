@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::unbounded;
 use serde_json::json;
-use siot::{DisconnectReason, Limits, Subscription};
+use siot::{DisconnectReason, Error, Limits, Subscription};
 
 use crate::support::full::until_full;
 use crate::support::hostile::HostileOptions;
@@ -134,7 +134,7 @@ fn heartbeats_keep_a_session_whose_events_nobody_reads(via: Via) {
         // more comes.
         for pause in [1300, 100, 100] {
             let status = client.status.recv_timeout(Duration::from_millis(pause));
-            assert!(status.as_ref().is_err_and(|error| error.is_timeout()), "{status:?}");
+            assert!(status.as_ref().is_err_and(Error::is_timeout), "{status:?}");
             client.emit("flood", (100, 100)).unwrap();
         }
         for _ in 0..4 {
