@@ -201,6 +201,13 @@ impl Listeners {
         self.received().filter(|listener| listener.account().is_some()).count()
     }
 
+    /// Whether one of these consumers gets the events of this name.
+    pub(super) fn has_one_of(&self, consumers: &[Consumer], event: &str) -> bool {
+        let specific = self.by_event.get(event).into_iter().flatten();
+        let mut served = self.any.iter().chain(specific).map(Listener::consumer);
+        served.any(|id| consumers.iter().any(|consumer| consumer.id == id))
+    }
+
     /// Takes out the callbacks of a scope. Subscriptions end by being dropped.
     pub(super) fn remove_callbacks(&mut self, scope: Scope<'_>) -> Vec<Listener<Event>> {
         let listeners = match scope {
@@ -355,6 +362,14 @@ impl<T: Deliver> Listener<T> {
         match &self.sink {
             Sink::Mailbox(_) => None,
             Sink::Callback(_, account) => Some(*account),
+        }
+    }
+
+    /// By what its consumer is known.
+    fn consumer(&self) -> ConsumerId {
+        match &self.sink {
+            Sink::Mailbox(_) => ConsumerId::Subscription(self.id),
+            Sink::Callback(_, account) => ConsumerId::Callback(*account),
         }
     }
 

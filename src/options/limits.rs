@@ -168,8 +168,8 @@ impl Limits {
     /// counts 200 bytes more here than its text and attachments, and again for each consumer that gets
     /// it. Default: 48 MiB, which is some 110,000 events of 200 bytes for one consumer.
     ///
-    /// With that policy, siot stops reading while a consumer is full. But acknowledgements, answers to
-    /// CONNECT and heartbeats come behind the events. So while one of them is due, or while another
+    /// With that policy, siot stops reading before an event for a consumer that is full. But
+    /// acknowledgements, answers to CONNECT and heartbeats come behind the events. So while one of them is due, or while another
     /// consumer of events has taken all of its own and waits, siot reads on, into this reserve. Its
     /// memory is not allocated before.
     ///

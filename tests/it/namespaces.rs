@@ -57,7 +57,7 @@ fn namespaces_that_were_forgotten_slow_down_nothing() {
 fn a_namespace_that_was_forgotten_can_be_joined_again(via: Via) {
     let client = via.connect(shared().url());
     let mut ids = std::collections::HashSet::new();
-    for _ in 0..10 {
+    for _ in 0..4 {
         let admin = client.connect_in("/admin");
         // Nothing of the one before is left.
         assert_eq!(admin.listeners("news"), 0);
@@ -75,7 +75,7 @@ fn a_namespace_that_was_forgotten_can_be_joined_again(via: Via) {
 
 fn an_answer_for_a_namespace_that_was_forgotten_is_for_nobody(via: Via) {
     let client = via.connect(shared().url());
-    for n in 0..20_usize {
+    for n in 0..5_usize {
         let admin = client.start_in("/admin");
         let ack = admin.emit_with_ack("sum", (n, 1)).unwrap();
         let flood = admin.subscribe("flood");

@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::unbounded;
 use serde_json::json;
-use siot::{DisconnectReason, Error, Limits, Subscription};
+use siot::{DisconnectReason, ErrorKind, Limits, Subscription};
 
+use crate::support::consumer::Pace;
 use crate::support::full::until_full;
 use crate::support::hostile::HostileOptions;
+use crate::support::server::PARSERS;
 use crate::support::{
     CaseName, Client, LIMIT, Server, Via, brisk_each, eventually, over_each_transport, recv_within,
     shared_each,
@@ -18,6 +20,7 @@ over_each_transport!(
     a_question_about_each_event_of_a_burst_is_answered,
     a_callback_may_ask_about_each_event_of_a_burst,
     another_namespace_is_joined_beside_a_full_consumer,
+    what_is_for_others_passes_a_full_consumer,
     heartbeats_keep_a_session_whose_events_nobody_reads,
     a_socket_leaves_and_comes_back_beside_a_full_consumer,
 );
@@ -134,7 +137,7 @@ fn heartbeats_keep_a_session_whose_events_nobody_reads(via: Via) {
         // more comes.
         for pause in [1300, 100, 100] {
             let status = client.status.recv_timeout(Duration::from_millis(pause));
-            assert!(status.as_ref().is_err_and(Error::is_timeout), "{status:?}");
+            assert!(status.as_ref().is_err_and(siot::Error::is_timeout), "{status:?}");
             client.emit("flood", (100, 100)).unwrap();
         }
         for _ in 0..4 {
@@ -160,6 +163,72 @@ fn events_of_a_session_that_has_ended_do_not_hold_up_the_next_one() {
         read(&flood, unread);
         client.emit("flood", (500, 100)).unwrap();
         read(&flood, 500);
+    }
+}
+
+/// Even the reserve is used up by them.
+#[test]
+fn events_of_a_session_that_has_ended_do_not_hold_up_the_next_one_without_a_reserve() {
+    let tight = limits().receive_reserve(1000);
+    for (parser, name) in PARSERS {
+        let options = json!({ "pingInterval": 50, "pingTimeout": 500 });
+        let server = Server::start(json!({ "options": options, "parser": name }));
+        let clients: Vec<_> = Via::ALL
+            .iter()
+            .map(|&via| {
+                let builder = via.builder(server.url()).limits(tight.clone()).parser(*parser);
+                let client = Client::connect(builder);
+                let flood = client.subscribe("flood");
+                client.emit("flood", (500, 100)).unwrap();
+                (client, flood)
+            })
+            .collect();
+        for (client, _) in &clients {
+            let _name = CaseName::new((parser, client.manager().transport()));
+            let (reason, error) = client.disconnected();
+            assert!(error.is_some_and(|error| error.kind() == ErrorKind::BufferFull), "{reason}");
+            client.reconnected();
+            // Answers, events of others, and many heartbeats: none of that is for the full one.
+            let news = client.subscribe("news");
+            for n in 0..20 {
+                client.emit("send-me", ("news", n)).unwrap();
+                assert_eq!(news.recv_timeout(LIMIT).unwrap().arg::<usize>(0).unwrap(), n);
+                client.works();
+            }
+            client.connect_in("/admin").works();
+        }
+        std::thread::sleep(Duration::from_millis(700));
+        for (client, flood) in &clients {
+            let status = client.status.try_recv();
+            assert!(status.is_none(), "{status:?}");
+            let unread = flood.len();
+            read(flood, unread);
+        }
+    }
+}
+
+/// What is next is not for the full one.
+fn what_is_for_others_passes_a_full_consumer(via: Via) {
+    for server in shared_each() {
+        let _name = CaseName::new(server);
+        let builder = via.builder(server.url()).limits(limits().receive_reserve(0));
+        let client = Client::connect(builder);
+        let (flood, callback) = (client.subscribe("flood"), client.callback("news", Pace::Fast));
+        client.emit("flood", (BOUND, 100)).unwrap();
+        until_full(&flood, BOUND);
+        client.works();
+        for n in 0..50 {
+            client.emit("send-me", ("news", n)).unwrap();
+            assert_eq!(callback.numbers(1), [n]);
+        }
+        let admin = client.connect_in("/admin");
+        admin.works();
+        // In another namespace it is another event.
+        let others = admin.subscribe("flood");
+        admin.emit("flood", (5, 100)).unwrap();
+        read(&others, 5);
+        assert_eq!(flood.len(), BOUND);
+        read(&flood, BOUND);
     }
 }
 

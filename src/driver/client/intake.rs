@@ -1,7 +1,7 @@
 //! Whether what has come is handed on, or waits because a consumer is behind.
 //!
-//! A full consumer whose policy is to wait makes the reader hold still, and TCP slows the server down.
-//! But acknowledgements, answers to CONNECT and heartbeats come behind the events. So while one of
+//! A full consumer whose policy is to wait makes the reader hold still before the next event for it, and
+//! TCP slows the server down. But acknowledgements, answers to CONNECT and heartbeats come behind the events. So while one of
 //! them is due, or while another consumer waits for its events, reading goes on: what comes is put into
 //! the reserve. When that is used up as well, the waits end, with an error that names the
 //! consumer, and the reader holds still until there is room.
@@ -109,6 +109,13 @@ impl Driver {
             monitor.go_on();
             return true;
         }
+        if inlet.packets.front().is_some_and(|next| !self.may_be_for_full(monitor, next)) {
+            // Another reader may hold still all the same.
+            if monitor.holder == Some(inlet.link) {
+                monitor.go_on();
+            }
+            return true;
+        }
         self.intake.hold(inlet.reader);
         // A consumer may have made room before it could see that the reader holds still.
         let Some(hold) = self.find_hold(monitor, inlet.is_urgent, now) else {
@@ -117,6 +124,7 @@ impl Driver {
             return true;
         };
         self.begin_hold(monitor, hold, now);
+        monitor.holder = Some(inlet.link);
         false
     }
 
@@ -216,6 +224,7 @@ impl Monitor {
     fn go_on(&mut self) {
         if !matches!(self.hold, Hold::No) {
             self.hold = Hold::No;
+            self.holder = None;
             self.core.go_on();
         }
     }

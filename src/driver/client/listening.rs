@@ -175,6 +175,8 @@ impl Driver {
             entry.map(|entry| entry.listeners.withdraw_calls(dispatcher))
         });
         drop(withdrawn);
+        // What comes next is for its consumers no longer.
+        self.intake.gate.reopen();
     }
 
     /// Ends all subscriptions and callbacks. Those who hear of the connection still hear of its end.

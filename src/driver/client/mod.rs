@@ -2,6 +2,7 @@
 //! the lock, calls one verb, drains the outputs, and releases. Under the lock there is no I/O that
 //! can block and no user code.
 
+mod ahead;
 mod asking;
 mod density;
 mod intake;
@@ -80,6 +81,8 @@ pub(crate) struct Monitor {
     full: Vec<Consumer>,
     /// Whether the readers hold still because of them.
     hold: Hold,
+    /// The link whose reader was the last to do so.
+    holder: Option<LinkId>,
     /// It was said that they do.
     warned_full: bool,
     /// It was said that events are lost.
@@ -124,6 +127,7 @@ impl Driver {
                 stage: Staging::default(),
                 full: Vec::new(),
                 hold: Hold::No,
+                holder: None,
                 warned_full: false,
                 warned_lost: false,
                 lost: 0,
