@@ -1,18 +1,20 @@
 //! The policy to wait: how much waits, what pushes back, and what happens when even the reserve is used
 //! up.
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::unbounded;
 use serde_json::json;
-use siot::{Error, ErrorKind, Limits, Subscription};
+use siot::{Binary, Error, ErrorKind, Limits, Subscription};
 
 use crate::support::consumer::Pace;
 use crate::support::full::{unread_bytes_from, until_full};
 use crate::support::hostile::HostileOptions;
+use crate::support::server::PARSERS;
 use crate::support::{
-    CaseName, Client, LIMIT, Server, Via, brisk_each, over_each_transport, recv_within, shared,
-    shared_each,
+    CaseName, Client, LIMIT, Server, Via, brisk_each, over_each_transport, pattern, recv_within,
+    shared, shared_each,
 };
 
 over_each_transport!(
@@ -22,6 +24,7 @@ over_each_transport!(
     a_session_whose_heartbeat_cannot_be_read_is_lost_for_that_reason,
     a_wait_that_is_over_is_no_reason_to_read_on,
     a_full_consumer_that_is_gone_holds_up_nothing,
+    events_with_attachments_wait_whole_with_each_parser,
 );
 
 const BOUND: usize = 10;
@@ -245,6 +248,33 @@ fn a_full_consumer_that_is_gone_holds_up_nothing(via: Via) {
     recv_within(&done, LIMIT);
     read(&flood, BOUND);
     assert!(flood.len() < 5 * BOUND, "{} came behind its end", flood.len());
+}
+
+fn events_with_attachments_wait_whole_with_each_parser(via: Via) {
+    static SERVERS: [OnceLock<Server>; 3] = [const { OnceLock::new() }; 3];
+    for ((parser, name), server) in PARSERS.iter().zip(&SERVERS) {
+        let _name = CaseName::new(parser);
+        let server = server.get_or_init(|| Server::start(json!({ "parser": name })));
+        let limits = Limits::new().receive_events(BOUND);
+        let client = Client::connect(via.builder(server.url()).parser(*parser).limits(limits));
+        if via == Via::Upgrade {
+            client.upgraded();
+        }
+        let flood = client.subscribe("bflood");
+        client.emit("bflood", (200, 300)).unwrap();
+        until_full(&flood, BOUND);
+        assert!(client.status.recv_timeout(Duration::from_millis(50)).is_err());
+        assert_eq!(flood.len(), BOUND);
+        for n in 0..200 {
+            let event = flood.recv_timeout(LIMIT).unwrap();
+            let (number, bytes): (usize, Binary) = event.args().unwrap();
+            assert_eq!((number, bytes.into_vec()), (n, pattern(0, n, 0, 300)));
+            if n % 50 == 0 {
+                client.works();
+            }
+        }
+        assert_eq!((flood.len(), flood.lost()), (0, 0));
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! A consumer that is not read takes nothing from the one beside it, whatever its policy.
 
+use std::time::Duration;
+
 use crossbeam_channel::select;
 use siot::{Buffer, Event, Limits, Subscription, WhenFull};
 
@@ -15,6 +17,7 @@ over_each_transport!(
     a_reader_of_all_events_gets_everything_beside_one_of_some,
     a_reader_in_another_namespace_gets_everything,
     a_reader_gets_a_burst_beside_one_that_waits_for_room,
+    consumers_of_every_speed_get_the_same_whatever_room_they_have,
 );
 
 const BOUND: usize = 10;
@@ -168,6 +171,28 @@ fn a_reader_gets_a_burst_beside_one_that_waits_for_room(via: Via) {
         busy.set_pace(Pace::Fast);
         for consumer in [&late, &busy] {
             assert!(consumer.numbers(500).into_iter().eq(0..500));
+        }
+    }
+}
+
+fn consumers_of_every_speed_get_the_same_whatever_room_they_have(via: Via) {
+    let slow = Pace::Slow(Duration::from_micros(200));
+    for server in shared_each() {
+        for (bound, reserve) in [(1, 0), (2, 2000), (7, 10_000), (100, 0)] {
+            let _name = CaseName::new((server, bound, reserve));
+            let limits = Limits::new().receive_events(bound).receive_reserve(reserve);
+            let client = Client::connect(via.builder(server.url()).limits(limits));
+            let consumers = [
+                client.consumer("flood", Pace::Fast),
+                client.consumer("flood", slow),
+                client.callback("flood", slow),
+                Consumer::reading(client.subscribe_any(), Pace::Fast),
+            ];
+            client.emit("flood", (300, 20)).unwrap();
+            for consumer in &consumers {
+                assert!(consumer.numbers(300).into_iter().eq(0..300));
+            }
+            client.works();
         }
     }
 }
