@@ -231,12 +231,13 @@
 //! ([`ErrorKind::BufferFull`]). [`WhenFull`] names the alternatives, and [`Manager::counters`] counts
 //! what they drop; each subscription knows what it lost ([`Subscription::lost`]).
 //!
-//! A subscription that is not read, or a callback that does not return, makes siot stop reading once its buffer is full and
-//! more comes for it, so that the server has to wait. But that is so only while nobody waits for what comes behind the events: an
-//! acknowledgement, the answer to a CONNECT, a heartbeat that is due, or events for others who have read all of theirs. Then
-//! reading goes on into a reserve ([`Limits::receive_reserve`], 48 MiB by default: some 110,000 events of 200
-//! bytes). When that is used up too, the wait fails with [`ErrorKind::BufferFull`], and the error
-//! names the one that is behind.
+//! A subscription that is not read, or a callback that does not return, makes siot stop reading
+//! once its buffer is full and more comes for it, so that the server has to wait. But that is so
+//! only while nobody waits for what comes behind the events: an acknowledgement, the answer to a
+//! CONNECT, a heartbeat that is due, or events for others who have read all of theirs. Then reading
+//! goes on into a reserve ([`Limits::receive_reserve`], 48 MiB by default: some 110,000 events of
+//! 200 bytes). When that is used up too, the wait fails with [`ErrorKind::BufferFull`], and the
+//! error names the one that is behind.
 //!
 //! # What about TLS?
 //!

@@ -84,7 +84,7 @@ impl Manager {
     ///
     /// # Blocking
     ///
-    /// For at most `limit`. What is not done by then is cut short, which takes another second at most.
+    /// For at most `limit`. What is not done shortly before that is cut short.
     pub fn close(&self, limit: Duration) {
         self.driver().shut_down();
         self.driver().wait_closed(limit);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::Thread;
 
+use super::consumer::{Consumer, ConsumerId};
 use super::dispatch::{Call, Callback, Dispatcher};
 use super::stage::Staging;
 use crate::error::snippet;
@@ -134,23 +135,6 @@ impl<F: Follow> Follow for Shown<'_, F> {
     fn after_once(&self, listener: ListenerId) -> Box<dyn FnOnce() + Send> {
         self.0.after_once(listener)
     }
-}
-
-/// A consumer that may push back.
-#[derive(Clone)]
-pub(super) struct Consumer {
-    pub(super) id: ConsumerId,
-    /// Which it is, as it is told to the user.
-    pub(super) what: String,
-    pub(super) mailbox: Option<Arc<Mailbox<Event>>>,
-}
-
-/// By what a consumer is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ConsumerId {
-    Subscription(ListenerId),
-    /// A callback, or the callbacks for acknowledgements.
-    Callback(AccountId),
 }
 
 impl Listeners {
@@ -468,48 +452,6 @@ impl<T: Deliver> Sink<T> {
                 drop(mailbox.close_account(ONLY));
             }
             Self::Callback(callback, _) => callback.withdraw(),
-        }
-    }
-}
-
-impl Consumer {
-    fn subscription(id: ListenerId, what: String, mailbox: &Arc<Mailbox<Event>>) -> Self {
-        let mailbox = Some(Arc::clone(mailbox));
-        Self { id: ConsumerId::Subscription(id), what, mailbox }
-    }
-
-    fn callback(account: AccountId, what: String) -> Self {
-        Self { id: ConsumerId::Callback(account), what, mailbox: None }
-    }
-
-    /// The callbacks for acknowledgements.
-    pub(super) fn acks(account: AccountId) -> Self {
-        Self {
-            id: ConsumerId::Callback(account),
-            what: "the callbacks for acknowledgements".to_owned(),
-            mailbox: None,
-        }
-    }
-
-    /// Whether the reader should hold still for it.
-    pub(super) fn pushes_back(&self, dispatcher: &Dispatcher) -> bool {
-        match (self.id, &self.mailbox) {
-            (_, Some(mailbox)) => mailbox.pushes_back(ONLY),
-            (ConsumerId::Callback(account), None) => dispatcher.pushes_back(account),
-            (ConsumerId::Subscription(_), None) => false,
-        }
-    }
-
-    /// Looks at what waits for it.
-    pub(super) fn look<R>(
-        &self,
-        dispatcher: &Dispatcher,
-        look: impl FnOnce(&Account) -> R,
-    ) -> Option<R> {
-        match (self.id, &self.mailbox) {
-            (_, Some(mailbox)) => mailbox.look(ONLY, look),
-            (ConsumerId::Callback(account), None) => dispatcher.look(account, look),
-            (ConsumerId::Subscription(_), None) => None,
         }
     }
 }

@@ -5,6 +5,7 @@
 pub(crate) mod ack_slot;
 pub(crate) mod client;
 mod clock;
+mod consumer;
 pub(crate) mod dispatch;
 pub(crate) mod listeners;
 mod stage;

@@ -169,9 +169,9 @@ impl Limits {
     /// it. Default: 48 MiB, which is some 110,000 events of 200 bytes for one consumer.
     ///
     /// With that policy, siot stops reading before an event for a consumer that is full. But
-    /// acknowledgements, answers to CONNECT and heartbeats come behind the events. So while one of them is due, or while another
-    /// consumer of events has taken all of its own and waits, siot reads on, into this reserve. Its
-    /// memory is not allocated before.
+    /// acknowledgements, answers to CONNECT and heartbeats come behind the events. So while one of
+    /// them is due, or while another consumer of events has taken all of its own and waits, siot reads
+    /// on, into this reserve. Its memory is not allocated before.
     ///
     /// When the reserve is used up, siot stops reading until half of it is free. What is awaited fails
     /// at once with [`ErrorKind::BufferFull`](crate::ErrorKind::BufferFull), in an error that names the

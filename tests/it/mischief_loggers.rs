@@ -166,7 +166,7 @@ fn closing_keeps_its_limit_where_the_logger_hangs() {
             assert_eq!(wait_for_line("the event", is_meant).thread, "siot-conn");
             let start = Instant::now();
             client.manager().close(Duration::from_millis(100));
-            assert!(start.elapsed() < hang / 2, "{:?}", start.elapsed());
+            assert!(start.elapsed() < hang / 8, "{:?}", start.elapsed());
             end_mischief();
         }
     });

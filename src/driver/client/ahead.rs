@@ -1,11 +1,12 @@
 //! For whom a packet is, before it is taken.
 //!
-//! A consumer that is full holds up its own events. Heartbeats, answers, and the events of others pass,
-//! as far as a packet by itself tells what it is: one with attachments does not, before they are there.
+//! A consumer that is full holds up its own events. Heartbeats, answers, and the events of others
+//! pass, as far as a packet by itself tells what it is: one with attachments does not, before they are
+//! there.
 
 use super::{Driver, Monitor};
 use crate::core::client::namespace::Phase;
-use crate::driver::listeners::ConsumerId;
+use crate::driver::consumer::ConsumerId;
 use crate::proto::packet::Packet;
 use crate::proto::parser::choice::new_parser;
 use crate::proto::socket_packet::{Kind, SocketPacket};

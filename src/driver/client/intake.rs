@@ -1,10 +1,10 @@
 //! Whether what has come is handed on, or waits because a consumer is behind.
 //!
-//! A full consumer whose policy is to wait makes the reader hold still before the next event for it, and
-//! TCP slows the server down. But acknowledgements, answers to CONNECT and heartbeats come behind the events. So while one of
-//! them is due, or while another consumer waits for its events, reading goes on: what comes is put into
-//! the reserve. When that is used up as well, the waits end, with an error that names the
-//! consumer, and the reader holds still until there is room.
+//! A full consumer whose policy is to wait makes the reader hold still before the next event for it,
+//! and TCP slows the server down. But acknowledgements, answers to CONNECT and heartbeats come behind
+//! the events. So while one of them is due, or while another consumer waits for its events, reading
+//! goes on: what comes is put into the reserve. When that is used up as well, the waits end, with an
+//! error that names the consumer, and the reader holds still until there is room.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, Weak};
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, Weak};
 use super::{Action, Driver, Monitor};
 use crate::core::ids::LinkId;
 use crate::core::time::Timestamp;
-use crate::driver::listeners::Consumer;
+use crate::driver::consumer::Consumer;
 use crate::error::{Error, ErrorKind};
 use crate::net::Waker;
 use crate::options::Limits;
