@@ -315,7 +315,7 @@ pub use client::socket::buffered::Listening;
 pub use client::socket_options::SocketOptions;
 pub use client::subscription::Subscription;
 pub use client::update::Update;
-pub use driver::listeners::ListenerId;
+pub use driver::listener_id::ListenerId;
 pub use error::{Error, ErrorKind, Result, Stage};
 pub use event::observed::{EngineEvent, EngineInfo, EnginePacket, EngineState, PacketType};
 pub use event::status::{DisconnectReason, ManagerEvent, Status};

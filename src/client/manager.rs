@@ -10,7 +10,7 @@ use crate::client::update::Update;
 use crate::core::engine::SessionState;
 use crate::driver::client::Driver;
 use crate::driver::dispatch::Function;
-use crate::driver::listeners::ListenerId;
+use crate::driver::listener_id::ListenerId;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::Result;

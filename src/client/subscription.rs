@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 
 use crate::client::ownership::{SharedConnection, SharedNamespace};
-use crate::driver::listeners::ListenerId;
+use crate::driver::listener_id::ListenerId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::sync::account::{Account, ONLY};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::dispatch::Dispatcher;
-use super::listeners::ListenerId;
+use super::listener_id::ListenerId;
 use crate::event::Event;
 use crate::sync::account::{Account, AccountId, ONLY};
 use crate::sync::mailbox::Mailbox;

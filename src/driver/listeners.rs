@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::Thread;
 
 use super::consumer::{Consumer, ConsumerId};
 use super::dispatch::{Call, Callback, Dispatcher};
+use super::listener_id::ListenerId;
 use super::stage::Staging;
 use crate::error::snippet;
 use crate::event::Event;
@@ -15,18 +15,6 @@ use crate::sync::account::{Account, AccountId, ONLY};
 use crate::sync::deliver::Deliver;
 use crate::sync::logging::log_later;
 use crate::sync::mailbox::{Brought, Mailbox};
-
-/// The number of a callback, to remove it by; see [`Socket::off`](crate::Socket::off).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ListenerId(usize);
-
-impl ListenerId {
-    /// One that no other listener has, whosever it is.
-    pub(super) fn new() -> Self {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        Self(NEXT.fetch_add(1, Ordering::Relaxed))
-    }
-}
 
 /// The listeners of one namespace.
 #[derive(Default)]

@@ -7,6 +7,7 @@ pub(crate) mod client;
 mod clock;
 mod consumer;
 pub(crate) mod dispatch;
+pub(crate) mod listener_id;
 pub(crate) mod listeners;
 mod stage;
 mod timer;

@@ -8,7 +8,7 @@ use super::Driver;
 use super::outputs::Action;
 use super::trace::trace;
 use crate::core::client::Client;
-use crate::driver::listeners::ListenerId;
+use crate::driver::listener_id::ListenerId;
 use crate::event::observed::{EngineEvent, EnginePacket};
 use crate::event::status::ManagerEvent;
 use crate::options::{Buffer, ParserKind, WhenFull};
