@@ -245,7 +245,7 @@ impl<A> Client<A> {
     /// Hands a packet to the session, unless it is larger than the server takes.
     pub(super) fn send(&mut self, header: Header<'_>, payload: Payload) -> Result<()> {
         let Some(engine) = &mut self.engine else { return Ok(()) };
-        self.parser.encode(header, payload, &mut self.encoded);
+        self.parser.encode(header, &payload, &mut self.encoded);
         if let Err(error) = engine.check_size(&self.encoded) {
             self.encoded.clear();
             return Err(error);

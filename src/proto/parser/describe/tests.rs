@@ -36,7 +36,7 @@ fn shown(
     let mut encoder = new_parser(parser, 10, 1 << 20);
     encoder.set_lax(dialect.is_lax());
     let mut queue = VecDeque::new();
-    encoder.encode(header, payload, &mut queue);
+    encoder.encode(header, &payload, &mut queue);
     let sent = queue.pop_front().unwrap();
     let received = dialect.decode_frame(dialect.encode_frame(sent.clone(), false)).unwrap();
     let text = describe(parser, &sent);
@@ -146,7 +146,7 @@ fn of_what_is_no_packet_of_the_parser_only_the_size_is_shown() {
             let header = Header { kind: Kind::Connect, namespace: "/", id: None };
             let mut queue = VecDeque::new();
             let data = payload(&format!(r#"{{"token":"{SECRET}"}}"#), &[]);
-            new_parser(*other, 10, 1 << 20).encode(header, data, &mut queue);
+            new_parser(*other, 10, 1 << 20).encode(header, &data, &mut queue);
             let text = describe(*parser, &queue[0]);
             assert!(!text.contains(SECRET), "{parser:?} {other:?}: {text}");
         }

@@ -19,7 +19,7 @@ fn bytes(hex: &str) -> Bytes {
 
 fn encode(header: Header<'_>, payload: Payload) -> Bytes {
     let mut queue = VecDeque::new();
-    MsgpackParser::new(MAX).encode(header, payload, &mut queue);
+    MsgpackParser::new(MAX).encode(header, &payload, &mut queue);
     match queue.pop_front() {
         Some(Packet::Binary(bytes)) if queue.is_empty() => bytes,
         other => panic!("not one binary message: {other:?} {queue:?}"),
@@ -249,11 +249,11 @@ fn old_servers_get_and_send_some_packets_as_text() {
     parser.set_lax(true);
     let mut queue = VecDeque::new();
     let header = Header { kind: Kind::Connect, namespace: "/admin?a=b", id: None };
-    parser.encode(header, Payload::default(), &mut queue);
+    parser.encode(header, &Payload::default(), &mut queue);
     let expected = Packet::Text(MessageText::from(r#"{"type":0,"nsp":"/admin?a=b"}"#));
     assert_eq!(queue.pop_front(), Some(expected));
     let header = Header { kind: Kind::Event, namespace: "/", id: None };
-    parser.encode(header, payload(r#"["a"]"#, &[]), &mut queue);
+    parser.encode(header, &payload(r#"["a"]"#, &[]), &mut queue);
     assert!(matches!(queue.pop_front(), Some(Packet::Binary(_))));
 
     let connect = parser.decode_text(r#"{"type":0,"nsp":"/admin"}"#.into()).unwrap().unwrap();

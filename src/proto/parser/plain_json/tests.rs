@@ -11,7 +11,7 @@ use crate::proto::socket_packet::{Kind, Name};
 
 fn encode(header: Header<'_>, payload: Payload) -> String {
     let mut queue = VecDeque::new();
-    PlainJsonParser::default().encode(header, payload, &mut queue);
+    PlainJsonParser::default().encode(header, &payload, &mut queue);
     match queue.pop_front() {
         Some(Packet::Text(text)) if queue.is_empty() => text.as_str().to_owned(),
         other => panic!("not one text: {other:?} {queue:?}"),
