@@ -105,7 +105,15 @@ impl Emitter {
     }
 
     fn emit_payload(&self, payload: Payload, ack: Option<AckHandle>) -> Result<()> {
-        let emit = Emit { payload, ack, timeout: self.timeout, volatile: self.volatile };
+        let emit = Emit {
+            payload,
+            ack,
+            timeout: self.timeout,
+            volatile: self.volatile,
+            urgent: false,
+            ttl: None,
+            key: None,
+        };
         let namespace = self.socket.shared();
         namespace.driver().emit(namespace.id, emit)
     }

@@ -97,12 +97,9 @@ impl<A> Acks<A> {
 }
 
 impl<A> Acks<Waiter<A>> {
-    /// Takes out, in order, those of callers whose events were sent.
-    pub(crate) fn remove_sent_of_callers(&mut self) -> Vec<(u64, Waiter<A>)> {
-        if self.sent == 0 {
-            return Vec::new();
-        }
-        self.remove_where(|pending| pending.sent && matches!(pending.ack, Waiter::Caller(_)))
+    /// Takes out, in order, those of callers.
+    pub(crate) fn remove_of_callers(&mut self) -> Vec<(u64, Waiter<A>)> {
+        self.remove_where(|pending| matches!(pending.ack, Waiter::Caller(_)))
     }
 }
 

@@ -167,6 +167,7 @@ impl<A> Client<A> {
         }
         // A packet whose attachments did not all come is dropped.
         self.parser.reset();
+        self.return_ready(None);
         self.go_on();
         self.release_all();
         // Callers that wait for room, or to be connected, have to look again.

@@ -234,7 +234,7 @@ impl<A> Client<A> {
         let Connect { namespace, data } = self.dialect().connect(&namespace.name, credentials);
         let payload = Payload { json: data, attachments: Vec::new() };
         let header = Header { kind: Kind::Connect, namespace: &namespace, id: None };
-        match self.send(header, payload) {
+        match self.send(header, &payload, now) {
             Ok(()) => self.await_join(id, now),
             Err(error) => self.join_failed(id, Phase::Waiting, error, now),
         }

@@ -125,6 +125,7 @@ impl<A> Client<A> {
         match self.namespace(id).phase {
             Phase::Leaving { rejoin } => self.left(id, rejoin, now),
             Phase::Joining | Phase::Joined => {
+                self.return_ready(Some(id));
                 self.begin(id, Phase::Idle);
                 self.close_if_unused(now);
                 self.disconnected(id, DisconnectReason::IoServerDisconnect, None);
@@ -141,7 +142,7 @@ impl<A> Client<A> {
         }
         let name = self.namespace(id).name.clone();
         let header = Header { kind: Kind::Disconnect, namespace: &name, id: None };
-        if let Err(error) = self.send(header, Payload::default()) {
+        if let Err(error) = self.send(header, &Payload::default(), now) {
             // The limit that the server announced is shorter than a DISCONNECT.
             log_later!(Warn, "DISCONNECT cannot be sent: {error}");
         }

@@ -86,6 +86,9 @@ impl<A> Client<A> {
 
     /// The writer of a link asks for work.
     pub(crate) fn take(&mut self, link: LinkId, now: Timestamp) -> Work {
+        if self.engine.as_ref().is_some_and(|engine| engine.wants_batch(link)) {
+            self.fill_batch(now);
+        }
         self.with_engine(link, now, |engine| engine.take(link)).unwrap_or(Work::Stop)
     }
 

@@ -4,6 +4,7 @@
 mod acks;
 mod attempts;
 mod awaited;
+mod backlog;
 mod backoff;
 mod cycle;
 mod emit;
@@ -14,6 +15,7 @@ mod links;
 pub(crate) mod namespace;
 mod namespaces;
 mod output;
+mod ready;
 mod receiving;
 mod recovery;
 mod refusal;
@@ -28,6 +30,7 @@ mod timer;
 
 use std::collections::VecDeque;
 
+use self::backlog::Backlog;
 use self::backoff::Backoff;
 pub(crate) use self::cycle::Cycle;
 pub(crate) use self::emit::{Emit, Fate, Refused};
@@ -67,6 +70,8 @@ pub(crate) struct Client<A> {
     /// Sessions that are being closed in good order, while a new one may be open already.
     pub(super) retiring: Vec<Engine>,
     namespaces: Namespaces<A>,
+    /// What the open session writes next.
+    ready: Backlog,
     backoff: Backoff,
     /// Attempts to connect since the last success, without the first.
     attempts: u32,
@@ -107,6 +112,7 @@ impl<A> Client<A> {
             engine: None,
             retiring: Vec::new(),
             namespaces: Namespaces::default(),
+            ready: Backlog::default(),
             backoff: Backoff::default(),
             attempts: 0,
             timers: Timers::default(),
@@ -165,6 +171,7 @@ impl<A> Client<A> {
 
     /// Closes the session as if it had been lost: reconnection follows.
     pub(crate) fn close_engine(&mut self, now: Timestamp) {
+        self.commit(now);
         if let Some(mut engine) = self.engine.take() {
             engine.close();
             self.retire(engine, now);
@@ -187,6 +194,7 @@ impl<A> Client<A> {
         self.attempts = 0;
         self.backoff.reset();
         let was_open = self.cycle == Cycle::Open;
+        self.commit(now);
         self.leave_session();
         if let Some(mut engine) = self.engine.take() {
             engine.close();
@@ -221,6 +229,7 @@ impl<A> Client<A> {
                 Timer::Linger(link) => self.linger_timed_out(link, now),
                 Timer::Join(namespace) => self.join_timed_out(namespace, now),
                 Timer::Ack(namespace, ack) => self.ack_timed_out(namespace, ack, now),
+                Timer::Expiry(namespace, order) => self.expired(namespace, order),
             }
             self.pump(now);
         }
@@ -242,10 +251,17 @@ impl<A> Client<A> {
         }
     }
 
-    /// Hands a packet to the session, unless it is larger than the server takes.
-    pub(super) fn send(&mut self, header: Header<'_>, payload: Payload) -> Result<()> {
+    /// Hands a packet other than an event or an answer to the session, behind all that is ready,
+    /// unless it is larger than the server takes.
+    pub(super) fn send(
+        &mut self,
+        header: Header<'_>,
+        payload: &Payload,
+        now: Timestamp,
+    ) -> Result<()> {
+        self.commit(now);
         let Some(engine) = &mut self.engine else { return Ok(()) };
-        self.parser.encode(header, &payload, &mut self.encoded);
+        self.parser.encode(header, payload, &mut self.encoded);
         if let Err(error) = engine.check_size(&self.encoded) {
             self.encoded.clear();
             return Err(error);
@@ -302,10 +318,7 @@ impl<A> Client<A> {
                 }
                 Notice::Wake(link) => self.outputs.push_back(Output::Wake(link)),
                 Notice::Stop(link) => self.outputs.push_back(Output::Stop(link)),
-                Notice::Room => {
-                    self.flush_send_buffers();
-                    self.outputs.push_back(Output::Room);
-                }
+                Notice::Room => self.outputs.push_back(Output::Room),
                 Notice::SecondHandshake => {
                     if self.note_nonsense(Nonsense::SecondHandshake) {
                         log_later!(Warn, "a second Engine.IO handshake is ignored");

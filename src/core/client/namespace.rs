@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::acks::{Acks, Waiter};
+use super::backlog::{Backlog, Content};
 use super::recovery::Recovery;
 use super::retry_queue::{Age, RetryQueue};
 use crate::core::load::Load;
@@ -45,15 +46,6 @@ pub(crate) enum Auth {
     Ask,
 }
 
-/// An event that waits for the namespace to be joined.
-#[derive(Debug)]
-pub(crate) struct Buffered {
-    pub(crate) payload: Payload,
-    pub(crate) ack: Option<u64>,
-    /// Its place in the order in which the events of all namespaces came.
-    pub(crate) order: u64,
-}
-
 /// A namespace.
 #[derive(Debug)]
 pub(crate) struct Namespace<A> {
@@ -72,8 +64,8 @@ pub(crate) struct Namespace<A> {
     pub(crate) retry: Option<RetryQueue<A>>,
     /// Somebody wants to know of outgoing events.
     pub(crate) observed: bool,
-    send_buffer: VecDeque<Buffered>,
-    buffered: Load,
+    /// What waits for the namespace to be joined.
+    pub(super) send_buffer: Backlog,
     /// Events that came before the answer to CONNECT.
     receive_buffer: VecDeque<SocketPacket>,
     received: Load,
@@ -98,8 +90,7 @@ impl<A> Namespace<A> {
             acks: Acks::new(first_ack),
             retry: None,
             observed: false,
-            send_buffer: VecDeque::new(),
-            buffered: Load::default(),
+            send_buffer: Backlog::default(),
             receive_buffer: VecDeque::new(),
             received: Load::default(),
             missed: false,
@@ -126,16 +117,21 @@ impl<A> Namespace<A> {
     /// How much waits to be handed to a session.
     pub(crate) fn buffered(&self) -> Load {
         let retry = self.retry.as_ref().map(RetryQueue::load).unwrap_or_default();
-        self.buffered + retry
+        self.send_buffer.load() + retry
     }
 
     /// The age of the event that is the first to give way.
     pub(super) fn oldest(&self) -> Option<Age> {
-        let buffered = self.send_buffer.front();
+        let buffered = self.send_buffer.oldest();
         let buffered =
             buffered.map(|event| Age { under_way: false, order: event.order, is_retried: false });
         let retried = self.retry.as_ref().and_then(RetryQueue::oldest);
         buffered.into_iter().chain(retried).min()
+    }
+
+    /// Whether an acknowledgement is awaited that can come: its event was sent, or is about to be.
+    pub(crate) fn awaits_answer(&self) -> bool {
+        self.acks.sent() > 0 || (self.phase == Phase::Joined && self.acks.len() > 0)
     }
 
     /// Whether an event is under way whose acknowledgement makes room.
@@ -145,34 +141,10 @@ impl<A> Namespace<A> {
 
     /// The events in the send buffer, as JSON.
     pub(crate) fn send_buffer(&self) -> impl Iterator<Item = &str> {
-        self.send_buffer.iter().map(|event| event.payload.json.as_str())
-    }
-
-    /// Appends to the send buffer.
-    pub(crate) fn buffer(&mut self, event: Buffered) {
-        self.buffered.packets += 1;
-        self.buffered.bytes += event.payload.size();
-        self.send_buffer.push_back(event);
-    }
-
-    /// Takes the oldest event out of the send buffer.
-    pub(crate) fn unbuffer(&mut self) -> Option<Buffered> {
-        let event = self.send_buffer.pop_front()?;
-        self.buffered.packets -= 1;
-        self.buffered.bytes -= event.payload.size();
-        Some(event)
-    }
-
-    /// Takes an event out of the send buffer whose acknowledgement is no longer awaited. `false`:
-    /// it is not there.
-    pub(crate) fn withdraw(&mut self, ack: u64) -> bool {
-        let found = self.send_buffer.iter().position(|event| event.ack == Some(ack));
-        let event = found.and_then(|index| self.send_buffer.remove(index));
-        if let Some(event) = &event {
-            self.buffered.packets -= 1;
-            self.buffered.bytes -= event.payload.size();
-        }
-        event.is_some()
+        self.send_buffer.iter().filter_map(|waiting| match &waiting.content {
+            Content::Event(payload, _) => Some(payload.json.as_str()),
+            Content::Answer(..) | Content::Try(_) => None,
+        })
     }
 
     /// Begins a phase in which the namespace is not joined, with nothing kept from the one before.

@@ -67,6 +67,12 @@ impl<A> RetryQueue<A> {
         self.events.push_back(QueuedEvent { payload, caller, limit, order, tries: 0 });
     }
 
+    /// The event that waits for the acknowledgement of this number.
+    pub(super) fn tried(&self, number: u64) -> Option<&Payload> {
+        self.under_way.filter(|under_way| *under_way == number)?;
+        self.events.front().map(|event| &event.payload)
+    }
+
     pub(super) fn has_try_under_way(&self) -> bool {
         self.under_way.is_some()
     }

@@ -16,6 +16,7 @@ mod recovery;
 mod retries;
 mod revision;
 mod upgrade;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -478,7 +479,15 @@ impl Threads {
 }
 
 fn emit(json: &str) -> Emit<u32> {
-    Emit { payload: payload(json), ack: None, timeout: None, volatile: false }
+    Emit {
+        payload: payload(json),
+        ack: None,
+        timeout: None,
+        volatile: false,
+        urgent: false,
+        ttl: None,
+        key: None,
+    }
 }
 
 fn payload(json: &str) -> Payload {
