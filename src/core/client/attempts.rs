@@ -92,6 +92,7 @@ impl<A> Client<A> {
         self.timers.set(Timer::Open, None);
         self.timers.set(Timer::Stable, Some(now + self.options.reconnection_delay_max));
         self.cycle = Cycle::Open;
+        self.uncertain.clear();
         self.parser.set_lax(self.dialect().is_lax());
         self.websocket_works |=
             self.engine.as_ref().is_some_and(|engine| engine.transport() == Transport::WebSocket);

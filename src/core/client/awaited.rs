@@ -52,6 +52,12 @@ impl<A> Client<A> {
     }
 
     pub(super) fn ack_timed_out(&mut self, id: NamespaceId, number: u64, now: Timestamp) {
+        if self.ready.iter().any(|it| it.is_try_of(id, number)) {
+            // It waits for a writer, and so was not tried yet.
+            let limit = self.namespace(id).retry.as_ref().and_then(|queue| queue.limit());
+            self.timers.set(Timer::Ack(id, number), limit.map(|limit| now + limit));
+            return;
+        }
         if self.withdraw(id, number) {
             self.outputs.push_back(Output::Room);
         }

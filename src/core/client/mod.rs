@@ -4,16 +4,17 @@
 mod acks;
 mod attempts;
 mod awaited;
-mod backlog;
 mod backoff;
 mod cycle;
 mod emit;
+mod handed;
 mod holding;
 mod joining;
 mod leaving;
 mod links;
 pub(crate) mod namespace;
 mod namespaces;
+mod outgoing;
 mod output;
 mod ready;
 mod receiving;
@@ -30,13 +31,15 @@ mod timer;
 
 use std::collections::VecDeque;
 
-use self::backlog::Backlog;
 use self::backoff::Backoff;
 pub(crate) use self::cycle::Cycle;
 pub(crate) use self::emit::{Emit, Fate, Refused};
+use self::handed::HandedOver;
 use self::namespace::{Auth, Namespace, Phase};
 use self::namespaces::Namespaces;
+use self::outgoing::{Outgoing, Waiting};
 pub(crate) use self::output::Output;
+use self::retiring::Retiring;
 use self::root::Root;
 use self::tally::Nonsense;
 pub(crate) use self::tally::Tally;
@@ -68,10 +71,14 @@ pub(crate) struct Client<A> {
     cycle: Cycle,
     engine: Option<Engine>,
     /// Sessions that are being closed in good order, while a new one may be open already.
-    pub(super) retiring: Vec<Engine>,
+    retiring: Vec<Retiring>,
+    /// Events that a writer had when the connection was closed for good: they may have arrived.
+    uncertain: Vec<Waiting>,
     namespaces: Namespaces<A>,
     /// What the open session writes next.
-    ready: Backlog,
+    ready: Outgoing,
+    /// What is in the queue of the session, and what a writer has taken from there.
+    handed: HandedOver,
     backoff: Backoff,
     /// Attempts to connect since the last success, without the first.
     attempts: u32,
@@ -111,8 +118,10 @@ impl<A> Client<A> {
             cycle: Cycle::Idle,
             engine: None,
             retiring: Vec::new(),
+            uncertain: Vec::new(),
             namespaces: Namespaces::default(),
-            ready: Backlog::default(),
+            ready: Outgoing::default(),
+            handed: HandedOver::default(),
             backoff: Backoff::default(),
             attempts: 0,
             timers: Timers::default(),
@@ -364,6 +373,12 @@ impl<A> Client<A> {
     /// been joined.
     pub(crate) fn namespace(&self, id: NamespaceId) -> &Namespace<A> {
         self.namespaces.get(id)
+    }
+
+    /// How many sessions are on their way to be closed.
+    #[cfg(test)]
+    pub(super) fn count_retiring(&self) -> usize {
+        self.retiring.len()
     }
 
     /// How many namespaces take a place.

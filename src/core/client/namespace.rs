@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::acks::{Acks, Waiter};
-use super::backlog::{Backlog, Content};
+use super::outgoing::{Outgoing, Sendable};
 use super::recovery::Recovery;
 use super::retry_queue::{Age, RetryQueue};
 use crate::core::load::Load;
@@ -65,7 +65,7 @@ pub(crate) struct Namespace<A> {
     /// Somebody wants to know of outgoing events.
     pub(crate) observed: bool,
     /// What waits for the namespace to be joined.
-    pub(super) send_buffer: Backlog,
+    pub(super) send_buffer: Outgoing,
     /// Events that came before the answer to CONNECT.
     receive_buffer: VecDeque<SocketPacket>,
     received: Load,
@@ -90,7 +90,7 @@ impl<A> Namespace<A> {
             acks: Acks::new(first_ack),
             retry: None,
             observed: false,
-            send_buffer: Backlog::default(),
+            send_buffer: Outgoing::default(),
             receive_buffer: VecDeque::new(),
             received: Load::default(),
             missed: false,
@@ -134,6 +134,11 @@ impl<A> Namespace<A> {
         self.acks.sent() > 0 || (self.phase == Phase::Joined && self.acks.len() > 0)
     }
 
+    /// The event that waits for the acknowledgement of this number, and is sent again until it has it.
+    pub(super) fn tried(&self, number: u64) -> Option<&Payload> {
+        self.retry.as_ref()?.tried(number)
+    }
+
     /// Whether an event is under way whose acknowledgement makes room.
     pub(crate) fn has_try_under_way(&self) -> bool {
         self.retry.as_ref().is_some_and(RetryQueue::has_try_under_way)
@@ -142,8 +147,8 @@ impl<A> Namespace<A> {
     /// The events in the send buffer, as JSON.
     pub(crate) fn send_buffer(&self) -> impl Iterator<Item = &str> {
         self.send_buffer.iter().filter_map(|waiting| match &waiting.content {
-            Content::Event(payload, _) => Some(payload.json.as_str()),
-            Content::Answer(..) | Content::Try(_) => None,
+            Sendable::Event(payload, _) => Some(payload.json.as_str()),
+            Sendable::Answer(..) | Sendable::Try(_) => None,
         })
     }
 

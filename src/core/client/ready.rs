@@ -1,6 +1,6 @@
 //! From what is ready to be written to the packets of a session.
 
-use super::backlog::{Content, Waiting};
+use super::outgoing::{Sendable, Waiting};
 use super::{Client, Output};
 use crate::core::engine::{Engine, SessionState};
 use crate::core::ids::NamespaceId;
@@ -21,7 +21,18 @@ const MOST_HEADER: usize = 1024;
 
 impl<A> Client<A> {
     /// Makes an event or an answer ready to be written.
-    pub(super) fn make_ready(&mut self, waiting: Waiting) {
+    pub(super) fn make_ready(&mut self, mut waiting: Waiting) {
+        let namespace = self.namespaces.get(waiting.namespace);
+        if namespace.observed && !std::mem::replace(&mut waiting.shown, true) {
+            let event = match &waiting.content {
+                Sendable::Event(payload, _) => Some(payload),
+                Sendable::Try(number) => namespace.tried(*number),
+                Sendable::Answer(..) => None,
+            };
+            let shown = event.cloned().map(|payload| (waiting.namespace, payload));
+            let shown = shown.map(|(namespace, payload)| Output::Sent { namespace, payload });
+            self.outputs.extend(shown);
+        }
         self.ready.push(waiting);
         if let Some(engine) = &mut self.engine {
             engine.wake_writer();
@@ -46,9 +57,10 @@ impl<A> Client<A> {
     /// Hands over all that is ready: what follows must not overtake it.
     pub(super) fn commit(&mut self, now: Timestamp) {
         while self.engine.as_ref().is_some_and(|engine| engine.state() == SessionState::Open) {
-            let Some(waiting) = self.ready.pop() else { return };
+            let Some(waiting) = self.ready.pop() else { break };
             self.hand_over(waiting, now);
         }
+        self.await_answers();
     }
 
     /// What is ready waits for the namespaces to be joined again, if it is worth it: the session has
@@ -56,35 +68,61 @@ impl<A> Client<A> {
     pub(super) fn return_ready(&mut self, left: Option<NamespaceId>) {
         let is_of_left = |waiting: &Waiting| left.is_none_or(|id| id == waiting.namespace);
         for waiting in self.ready.take_all(is_of_left).into_iter().rev() {
-            let id = waiting.namespace;
-            match waiting.content {
-                Content::Event(..) => {
-                    if let Some(namespace) = self.namespace_mut(id) {
-                        namespace.send_buffer.put_back(waiting);
-                    }
-                }
-                // It is for a session that is gone.
-                Content::Answer(..) => self.tally.dropped += 1,
-                Content::Try(number) => self.try_undone(id, number),
-            }
+            self.return_to_namespace(waiting);
         }
+        if left.is_none() {
+            let mut handed = std::mem::take(&mut self.handed);
+            self.take_back(&mut handed);
+        }
+    }
+
+    /// Puts back what no writer has taken, before what the namespace keeps.
+    pub(super) fn return_to_namespace(&mut self, waiting: Waiting) {
+        let id = waiting.namespace;
+        match waiting.content {
+            Sendable::Event(_, ack) => {
+                let Some(namespace) = self.namespace_mut(id) else { return };
+                // Unless it was given up meanwhile.
+                if ack.is_none_or(|ack| namespace.acks.is_pending(ack)) {
+                    namespace.send_buffer.put_back(waiting);
+                }
+            }
+            // It is for a session that is gone.
+            Sendable::Answer(..) => self.tally.dropped += 1,
+            Sendable::Try(number) => self.try_undone(id, number),
+        }
+    }
+
+    /// What was handed over and asks for an acknowledgement is answered in this session or not at all.
+    pub(super) fn await_answers(&mut self) {
+        let most = self.options.limits.send_bytes;
+        let Self { handed, namespaces, .. } = self;
+        handed.keep_if(|waiting| {
+            let acks = namespaces.get_mut(waiting.namespace).map(|namespace| &mut namespace.acks);
+            match (acks, waiting.content) {
+                (Some(acks), Sendable::Event(payload, Some(ack))) => {
+                    acks.mark_sent(ack, Some(payload), most);
+                    None
+                }
+                (Some(acks), Sendable::Try(ack)) => {
+                    acks.mark_sent(ack, None, most);
+                    None
+                }
+                (_, content) => Some(Waiting { content, ..waiting }),
+            }
+        });
     }
 
     /// Makes packets of what waited, for the session to write.
     fn hand_over(&mut self, waiting: Waiting, now: Timestamp) {
         let id = waiting.namespace;
         self.forget_expiry(&waiting);
-        let Err(error) = self.encode(&waiting) else {
-            if let Some((namespace, ack)) = self.namespace_mut(id).zip(waiting.ack()) {
-                namespace.acks.mark_sent(ack);
-            }
-            return;
-        };
+        let Err(error) = self.encode(&waiting) else { return self.handed.push(waiting) };
         log_later!(Warn, "an event is dropped: {error}");
         match waiting.content {
-            Content::Event(_, ack) => self.give_up(id, ack, &error),
-            Content::Answer(..) => self.tally.dropped += 1,
-            Content::Try(_) => self.give_up_try(id, &error, now),
+            Sendable::Event(_, ack) => self.give_up(id, ack, &error),
+            Sendable::Answer(..) => self.tally.dropped += 1,
+            Sendable::Try(_) => self.give_up_try(id, &error, now),
         }
     }
 
@@ -93,13 +131,10 @@ impl<A> Client<A> {
         let Some(engine) = &mut self.engine else { return Ok(()) };
         let namespace = self.namespaces.get(waiting.namespace);
         let (kind, payload, id) = match &waiting.content {
-            Content::Event(payload, ack) => (Kind::Event, payload, *ack),
-            Content::Answer(payload, number) => (Kind::Ack, payload, Some(*number)),
-            Content::Try(number) => {
-                let queue = namespace.retry.as_ref();
-                let Some(payload) = queue.and_then(|queue| queue.tried(*number)) else {
-                    return Ok(());
-                };
+            Sendable::Event(payload, ack) => (Kind::Event, payload, *ack),
+            Sendable::Answer(payload, number) => (Kind::Ack, payload, Some(*number)),
+            Sendable::Try(number) => {
+                let Some(payload) = namespace.tried(*number) else { return Ok(()) };
                 (Kind::Event, payload, Some(*number))
             }
         };
@@ -110,10 +145,6 @@ impl<A> Client<A> {
             return Err(error);
         }
         engine.append(&mut self.encoded);
-        if namespace.observed && kind == Kind::Event {
-            let payload = payload.clone();
-            self.outputs.push_back(Output::Sent { namespace: waiting.namespace, payload });
-        }
         Ok(())
     }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::acks::Waiter;
-use super::backlog::{Content, Waiting};
 use super::namespace::Phase;
+use super::outgoing::{Sendable, Waiting};
 use super::retry_queue::{QueuedEvent, RetryQueue};
 use super::timer::Timer;
 use super::{Client, Output};
@@ -55,7 +55,7 @@ impl<A> Client<A> {
     pub(super) fn try_next(&mut self, id: NamespaceId, now: Timestamp) {
         if let Some(number) = self.begin_try(id, now) {
             let order = self.next_order();
-            self.make_ready(Waiting::new(id, Content::Try(number), order));
+            self.make_ready(Waiting::new(id, Sendable::Try(number), order));
         }
     }
 

@@ -73,6 +73,11 @@ impl<A> RetryQueue<A> {
         self.events.front().map(|event| &event.payload)
     }
 
+    /// The limit of the try that is under way.
+    pub(super) fn limit(&self) -> Option<Duration> {
+        self.events.front()?.limit
+    }
+
     pub(super) fn has_try_under_way(&self) -> bool {
         self.under_way.is_some()
     }

@@ -1,8 +1,8 @@
 //! What goes out: events, and answers to those of the server.
 
 use super::acks::Waiter;
-use super::backlog::{Content, Waiting};
 use super::emit::SendQueue;
+use super::outgoing::{Sendable, Waiting};
 use super::timer::Timer;
 use super::{Client, Emit, Fate, Output, Refused};
 use crate::core::ids::NamespaceId;
@@ -59,8 +59,8 @@ impl<A> Client<A> {
         });
         let expiry = ttl.map(|ttl| now + ttl);
         self.timers.set(Timer::Expiry(id, order), expiry);
-        let content = Content::Event(payload, ack);
-        let waiting = Waiting { namespace: id, content, order, urgent, expiry, key };
+        let content = Sendable::Event(payload, ack);
+        let waiting = Waiting { namespace: id, content, order, urgent, expiry, key, shown: false };
         if queue == SendQueue::Buffer {
             namespace.send_buffer.push(waiting);
         } else {
@@ -91,7 +91,7 @@ impl<A> Client<A> {
         }
         self.check_size(id, Kind::Ack, Some(ack), &payload).map_err(Refused::Error)?;
         let order = self.next_order();
-        self.make_ready(Waiting::new(id, Content::Answer(payload, ack), order));
+        self.make_ready(Waiting::new(id, Sendable::Answer(payload, ack), order));
         self.pump(now);
         Ok(())
     }
@@ -118,8 +118,8 @@ impl<A> Client<A> {
     pub(super) fn flush_send_buffer(&mut self, id: NamespaceId) {
         while let Some(waiting) = self.unbuffer(id) {
             let fits = match &waiting.content {
-                Content::Event(payload, ack) => self.check_size(id, Kind::Event, *ack, payload),
-                Content::Answer(..) | Content::Try(_) => Ok(()),
+                Sendable::Event(payload, ack) => self.check_size(id, Kind::Event, *ack, payload),
+                Sendable::Answer(..) | Sendable::Try(_) => Ok(()),
             };
             match fits {
                 Ok(()) => self.make_ready(waiting),

@@ -331,7 +331,7 @@ impl World {
         assert_eq!(self.alive(), []);
         assert_eq!(self.client.next_deadline(), None);
         assert!(self.client.engine().is_none());
-        assert!(self.client.retiring.is_empty());
+        assert_eq!(self.client.count_retiring(), 0);
     }
 
     /// Calls a verb, and does what follows as a driver would.

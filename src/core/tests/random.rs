@@ -329,7 +329,7 @@ impl Account {
                 *self.resolved.entry(number.parse().unwrap()).or_default() += 1;
             }
         }
-        assert!(self.world.client.retiring.len() <= 4);
+        assert!(self.world.client.count_retiring() <= 4);
         let waiting: usize =
             self.ids.iter().map(|id| self.world.namespace(*id).buffered().packets).sum();
         // Each namespace may keep one, and what a lost session has not taken comes back.

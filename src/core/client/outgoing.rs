@@ -10,7 +10,7 @@ use crate::payload::Payload;
 /// What waits to be sent. What is urgent goes out before the rest, and within each class the order is
 /// kept.
 #[derive(Debug, Default)]
-pub(crate) struct Backlog {
+pub(crate) struct Outgoing {
     urgent: VecDeque<Waiting>,
     normal: VecDeque<Waiting>,
     load: Load,
@@ -20,7 +20,7 @@ pub(crate) struct Backlog {
 #[derive(Debug)]
 pub(crate) struct Waiting {
     pub(crate) namespace: NamespaceId,
-    pub(crate) content: Content,
+    pub(crate) content: Sendable,
     /// Its place in the order in which the events of all namespaces came.
     pub(crate) order: u64,
     /// It goes out before what is not.
@@ -29,11 +29,13 @@ pub(crate) struct Waiting {
     pub(crate) expiry: Option<Timestamp>,
     /// It takes the place of what waits with the same key.
     pub(crate) key: Option<Box<str>>,
+    /// Those who watch what is sent have seen it.
+    pub(crate) shown: bool,
 }
 
 /// What a packet will be made of.
 #[derive(Debug)]
-pub(crate) enum Content {
+pub(crate) enum Sendable {
     /// An event, and the number of the acknowledgement that it asks for.
     Event(Payload, Option<u64>),
     /// A try of the event in the queue of retries that waits for the acknowledgement of this number.
@@ -44,30 +46,39 @@ pub(crate) enum Content {
 
 impl Waiting {
     /// An event or an answer without any of the flags.
-    pub(crate) fn new(namespace: NamespaceId, content: Content, order: u64) -> Self {
-        Self { namespace, content, order, urgent: false, expiry: None, key: None }
+    pub(crate) fn new(namespace: NamespaceId, content: Sendable, order: u64) -> Self {
+        Self { namespace, content, order, urgent: false, expiry: None, key: None, shown: false }
     }
 
     /// The number of the acknowledgement that it asks for.
     pub(crate) fn ack(&self) -> Option<u64> {
         match self.content {
-            Content::Event(_, ack) => ack,
-            Content::Try(ack) => Some(ack),
-            Content::Answer(..) => None,
+            Sendable::Event(_, ack) => ack,
+            Sendable::Try(ack) => Some(ack),
+            Sendable::Answer(..) => None,
         }
+    }
+
+    pub(crate) fn is_event(&self) -> bool {
+        matches!(self.content, Sendable::Event(..))
+    }
+
+    /// Whether it is a try of the event that waits for this acknowledgement.
+    pub(crate) fn is_try_of(&self, namespace: NamespaceId, ack: u64) -> bool {
+        self.namespace == namespace && matches!(self.content, Sendable::Try(of) if of == ack)
     }
 
     /// What it counts for where it waits.
     pub(crate) fn load(&self) -> Load {
         match &self.content {
-            Content::Event(payload, _) | Content::Answer(payload, _) => payload.into(),
+            Sendable::Event(payload, _) | Sendable::Answer(payload, _) => payload.into(),
             // It counts where the event lies.
-            Content::Try(_) => Load::default(),
+            Sendable::Try(_) => Load::default(),
         }
     }
 }
 
-impl Backlog {
+impl Outgoing {
     /// Appends to its class.
     pub(crate) fn push(&mut self, waiting: Waiting) {
         self.load = self.load + waiting.load();
@@ -90,7 +101,7 @@ impl Backlog {
     /// The event that is the first to give way: the oldest of those that are not urgent, or else of
     /// the others.
     pub(crate) fn oldest(&self) -> Option<&Waiting> {
-        let is_event = |waiting: &&Waiting| matches!(waiting.content, Content::Event(..));
+        let is_event = |waiting: &&Waiting| waiting.is_event();
         self.normal.iter().find(is_event).or_else(|| self.urgent.iter().find(is_event))
     }
 
