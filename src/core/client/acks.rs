@@ -68,9 +68,16 @@ impl<A> Acks<A> {
         self.pending.contains_key(&id)
     }
 
-    /// The events that were sent and are kept, by their ids.
-    pub(crate) fn sent_events(&self) -> impl Iterator<Item = (u64, &Payload)> {
-        self.pending.iter().filter_map(|(id, pending)| Some((*id, pending.event.as_ref()?)))
+    /// Takes out the events that were sent and are kept, in order. Their answers are awaited on.
+    pub(crate) fn take_events(&mut self) -> Vec<Payload> {
+        self.kept = 0;
+        let mut events: Vec<_> = self
+            .pending
+            .iter_mut()
+            .filter_map(|(id, pending)| Some((*id, pending.event.take()?)))
+            .collect();
+        events.sort_unstable_by_key(|(id, _)| *id);
+        events.into_iter().map(|(_, event)| event).collect()
     }
 
     /// Takes one out whose event was sent: the server answered it.
@@ -117,6 +124,12 @@ impl<A> Acks<A> {
 }
 
 impl<A> Acks<Waiter<A>> {
+    /// How many are those of callers.
+    pub(crate) fn len_of_callers(&self) -> usize {
+        let of_callers = |pending: &&Pending<_>| matches!(pending.ack, Waiter::Caller(_));
+        self.pending.values().filter(of_callers).count()
+    }
+
     /// Takes out, in order, those of callers.
     pub(crate) fn remove_of_callers(&mut self) -> Vec<(u64, Waiter<A>)> {
         self.remove_where(|pending| matches!(pending.ack, Waiter::Caller(_)))

@@ -46,7 +46,7 @@ impl HandedOver {
         std::mem::take(&mut self.in_flight)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.queued.is_empty() && self.in_flight.is_empty()
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Waiting> {
+        self.queued.iter().chain(&self.in_flight)
     }
 }

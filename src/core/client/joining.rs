@@ -146,6 +146,8 @@ impl<A> Client<A> {
         self.deliver_early_events(id);
         self.flush_send_buffer(id);
         self.try_next(id, now);
+        // It goes before what its users emit now, and is not to give way to that.
+        self.start_batch(now);
         if let Some(status) = self.namespace(id).status() {
             self.tell(id, status);
         }

@@ -28,6 +28,7 @@ mod root;
 mod sending;
 mod tally;
 mod timer;
+mod undelivered;
 
 use std::collections::VecDeque;
 

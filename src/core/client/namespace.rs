@@ -144,6 +144,28 @@ impl<A> Namespace<A> {
         self.retry.as_ref().is_some_and(RetryQueue::has_try_under_way)
     }
 
+    /// Whether something was emitted that may still be delivered by itself.
+    pub(super) fn is_delivering(&self) -> bool {
+        self.is_active() && (self.acks.len() > 0 || self.buffered() != Load::default())
+    }
+
+    /// How many events wait here, or for their acknowledgement.
+    pub(super) fn count_waiting(&self) -> usize {
+        let plain = self.send_buffer.iter().filter(|waiting| waiting.ack().is_none()).count();
+        let retried = self.retry.as_ref().map_or(0, |queue| queue.load().packets);
+        plain + retried + self.acks.len_of_callers()
+    }
+
+    /// The events that were sent and not acknowledged, or are to be sent again until they are, and
+    /// whether each was sent. They are no longer kept.
+    pub(super) fn take_sent_events(&mut self) -> Vec<(Payload, bool)> {
+        let mut events: Vec<_> =
+            self.acks.take_events().into_iter().map(|event| (event, true)).collect();
+        let retried = self.retry.iter().flat_map(RetryQueue::events);
+        events.extend(retried.map(|(event, tried)| (event.clone(), tried)));
+        events
+    }
+
     /// The events in the send buffer, as JSON.
     pub(crate) fn send_buffer(&self) -> impl Iterator<Item = &str> {
         self.send_buffer.iter().filter_map(|waiting| match &waiting.content {

@@ -54,6 +54,13 @@ impl<A> Client<A> {
         }
     }
 
+    /// Hands over what is ready to a writer that has nothing to do.
+    pub(super) fn start_batch(&mut self, now: Timestamp) {
+        if self.engine.as_ref().is_some_and(|engine| engine.wants_batch(engine.main_link())) {
+            self.fill_batch(now);
+        }
+    }
+
     /// Hands over all that is ready: what follows must not overtake it.
     pub(super) fn commit(&mut self, now: Timestamp) {
         while self.engine.as_ref().is_some_and(|engine| engine.state() == SessionState::Open) {

@@ -109,6 +109,11 @@ impl<A> RetryQueue<A> {
         Some(last.min(usize::from(self.has_try_under_way())))
     }
 
+    /// The events, in order, and whether each was tried.
+    pub(super) fn events(&self) -> impl Iterator<Item = (&Payload, bool)> {
+        self.events.iter().map(|event| (&event.payload, event.tries > 0))
+    }
+
     /// Takes out the first event, and the acknowledgement that its try waits for.
     pub(super) fn pop(&mut self) -> Option<(QueuedEvent<A>, Option<u64>)> {
         let event = self.events.pop_front()?;

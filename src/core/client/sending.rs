@@ -132,7 +132,7 @@ impl<A> Client<A> {
     }
 
     /// Takes out of the send buffer what is next.
-    fn unbuffer(&mut self, id: NamespaceId) -> Option<Waiting> {
+    pub(super) fn unbuffer(&mut self, id: NamespaceId) -> Option<Waiting> {
         self.namespace_mut(id)?.send_buffer.pop()
     }
 

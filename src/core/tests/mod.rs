@@ -15,6 +15,7 @@ mod random;
 mod recovery;
 mod retries;
 mod revision;
+mod undelivered;
 mod upgrade;
 mod waiting;
 
