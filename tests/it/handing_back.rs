@@ -41,7 +41,7 @@ fn what_waits_for_a_server_that_is_not_there_is_handed_back(via: Via) {
 fn what_is_not_acknowledged_is_handed_back_as_sent(via: Via) {
     let client = via.connect(shared().url());
     let never = client.emit_with_ack("never-ack", (1, 2)).unwrap();
-    assert_eq!(client.ask::<_, u32>("sum", (1, 2)), 3);
+    assert_eq!(client.ask::<u32>("sum", (1, 2)), 3);
     let back = client.manager().close(Duration::from_millis(400));
     assert_eq!(back.len(), 1, "{back:?}");
     assert!(back[0].was_sent() && back[0].name() == "never-ack");

@@ -205,11 +205,12 @@ impl<A> Client<A> {
         self.backoff.reset();
         let was_open = self.cycle == Cycle::Open;
         self.commit(now);
-        self.leave_session();
         if let Some(mut engine) = self.engine.take() {
             engine.close();
+            // With what it has still to write.
             self.retire(engine, now);
         }
+        self.leave_session();
         if was_open {
             let reason = DisconnectReason::ForcedClose;
             self.outputs.push_back(Output::Manager(ManagerEvent::Close(reason, None)));
