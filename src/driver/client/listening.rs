@@ -96,14 +96,14 @@ impl Driver {
     /// How many listeners there are.
     pub(crate) fn count_listeners(&self, namespace: NamespaceId, scope: Scope<'_>) -> usize {
         let monitor = self.lock();
-        monitor.namespaces.get(&namespace).map_or(0, |entry| entry.listeners.count(scope))
+        monitor.namespaces.get(namespace).map_or(0, |entry| entry.listeners.count(scope))
     }
 
     /// How many events a listener has lost for want of room; `None` when there is none of this
     /// number.
     pub(crate) fn lost(&self, namespace: NamespaceId, id: ListenerId) -> Option<usize> {
         let monitor = self.lock();
-        monitor.namespaces.get(&namespace)?.listeners.lost(id, &monitor.dispatcher)
+        monitor.namespaces.get(namespace)?.listeners.lost(id, &monitor.dispatcher)
     }
 
     /// Removes the callbacks of a scope, or with `None` those of all events; gives their number. None of
@@ -155,7 +155,7 @@ impl Driver {
         let Monitor { namespaces, dispatcher, core, callbacks, .. } = &mut *monitor;
         // Of a namespace that is gone there are none, and none are kept.
         let mut none = Listeners::default();
-        let entry = namespaces.get_mut(&namespace);
+        let entry = namespaces.get_mut(namespace);
         let listeners = entry.map_or(&mut none, |entry| &mut entry.listeners);
         *callbacks -= listeners.callbacks();
         let result = change(listeners, dispatcher);
@@ -172,7 +172,7 @@ impl Driver {
         let withdrawn = self.run_with(|monitor, now| {
             monitor.core.disconnect(namespace, now);
             let Monitor { namespaces, dispatcher, .. } = monitor;
-            let entry = namespaces.get_mut(&namespace);
+            let entry = namespaces.get_mut(namespace);
             entry.map(|entry| entry.listeners.withdraw_calls(dispatcher))
         });
         drop(withdrawn);
@@ -183,7 +183,7 @@ impl Driver {
     /// Ends all subscriptions and callbacks. Those who hear of the connection still hear of its end.
     pub(crate) fn unlisten_all(&self) {
         let mut monitor = self.lock();
-        let entries = monitor.namespaces.values_mut();
+        let entries = monitor.namespaces.things_mut();
         let removed: Vec<Listeners> =
             entries.map(|entry| std::mem::take(&mut entry.listeners)).collect();
         let of_manager = std::mem::take(&mut monitor.manager_listeners);
@@ -209,7 +209,7 @@ impl Driver {
         let removed = self.run_with(|monitor, now| {
             monitor.core.forget(namespace, now);
             let PerNamespace { listeners, auth, .. } =
-                monitor.namespaces.remove(&namespace).unwrap_or_default();
+                *monitor.namespaces.remove(namespace).unwrap_or_default();
             monitor.callbacks -= listeners.callbacks();
             monitor.dispatcher.set_may_hunger(monitor.callbacks > 0);
             let calls = end_callbacks(&listeners, &monitor.dispatcher);
