@@ -169,8 +169,7 @@ impl Driver {
         let mut monitor = self.lock();
         let now = now();
         let result = verb(&mut monitor, now, actions);
-        self.drain(&mut monitor, now, actions);
-        monitor.close_stage(actions);
+        self.conclude(&mut monitor, now, actions);
         result
     }
 

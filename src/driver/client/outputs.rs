@@ -113,6 +113,19 @@ impl Driver {
         self.arm(monitor);
     }
 
+    /// Carries out what the state machines ask for, before the monitor is released.
+    // Whatever has happened ends with this: the code is there once.
+    #[inline(never)]
+    pub(super) fn conclude(
+        &self,
+        monitor: &mut Monitor,
+        now: Timestamp,
+        actions: &mut Vec<Action>,
+    ) {
+        self.drain(monitor, now, actions);
+        monitor.close_stage(actions);
+    }
+
     /// Does what had to wait for the lock's release.
     pub(super) fn act(&self, actions: Vec<Action>) {
         for action in actions {
