@@ -1,5 +1,6 @@
 //! Adding and removing listeners, and delivering to them.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use super::outputs::Action;
@@ -23,7 +24,7 @@ use crate::sync::mailbox::Mailbox;
 #[allow(dead_code)]
 pub(crate) struct Removed {
     listeners: Listeners,
-    calls: Vec<Call>,
+    calls: Vec<VecDeque<Call>>,
     auth: Option<AuthFunction>,
 }
 
@@ -246,9 +247,9 @@ impl Driver {
 
 /// Withdraws the calls of all callbacks for events, to be dropped by the caller. Those for statuses still
 /// hear of what has happened.
-fn end_callbacks(listeners: &Listeners, dispatcher: &Dispatcher) -> Vec<Call> {
+fn end_callbacks(listeners: &Listeners, dispatcher: &Dispatcher) -> Vec<VecDeque<Call>> {
     for account in listeners.status_accounts() {
         dispatcher.retire_account(account);
     }
-    listeners.event_accounts().flat_map(|account| dispatcher.close_account(account)).collect()
+    listeners.event_accounts().map(|account| dispatcher.close_account(account)).collect()
 }
