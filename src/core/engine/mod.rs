@@ -239,7 +239,7 @@ impl Engine {
             packets.clear();
             return;
         }
-        for packet in packets.drain(..) {
+        while let Some(packet) = packets.pop_front() {
             self.queued.packets += 1;
             self.queued.bytes += packet.size();
             self.queue.push_back(packet);
