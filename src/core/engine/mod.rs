@@ -245,7 +245,7 @@ impl Engine {
 
     /// Queues packets for the writer, who is about to ask for work.
     pub(crate) fn append(&mut self, packets: &mut VecDeque<Packet>) {
-        for packet in packets.drain(..) {
+        while let Some(packet) = packets.pop_front() {
             self.queued.packets += 1;
             self.queued.bytes += packet.size();
             self.queue.push_back(packet);
