@@ -1,6 +1,7 @@
 //! Ends of the wait for an acknowledgement, other than the answer.
 
 use super::acks::Waiter;
+use super::retry_queue::RetryQueue;
 use super::timer::Timer;
 use super::{Client, Output};
 use crate::core::ids::NamespaceId;
@@ -54,7 +55,7 @@ impl<A> Client<A> {
     pub(super) fn ack_timed_out(&mut self, id: NamespaceId, number: u64, now: Timestamp) {
         if self.ready.iter().any(|it| it.is_try_of(id, number)) {
             // It waits for a writer, and so was not tried yet.
-            let limit = self.namespace(id).retry.as_ref().and_then(|queue| queue.limit());
+            let limit = self.namespace(id).retry.as_ref().and_then(RetryQueue::limit);
             self.timers.set(Timer::Ack(id, number), limit.map(|limit| now + limit));
             return;
         }

@@ -70,7 +70,9 @@ impl<A> Client<A> {
         let error = Error::new(ErrorKind::BufferFull, "gave way to a newer event");
         if queue == SendQueue::Ready {
             let oldest = self.ready.take_oldest();
-            oldest.iter().for_each(|waiting| self.give_up_waiting(waiting, &error));
+            if let Some(waiting) = &oldest {
+                self.give_up_waiting(waiting, &error);
+            }
             return oldest.is_some();
         }
         let ages = self.ids().into_iter().filter_map(|id| Some((self.namespace(id).oldest()?, id)));
@@ -79,7 +81,9 @@ impl<A> Client<A> {
             self.drop_oldest_retry(id, &error);
         } else {
             let oldest = self.namespace_mut(id).and_then(|it| it.send_buffer.take_oldest());
-            oldest.iter().for_each(|waiting| self.give_up_waiting(waiting, &error));
+            if let Some(waiting) = &oldest {
+                self.give_up_waiting(waiting, &error);
+            }
         }
         true
     }
