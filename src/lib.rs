@@ -319,6 +319,7 @@ pub use driver::listener_id::ListenerId;
 pub use error::{Error, ErrorKind, Result, Stage};
 pub use event::observed::{EngineEvent, EngineInfo, EnginePacket, EngineState, PacketType};
 pub use event::status::{DisconnectReason, ManagerEvent, Status};
+pub use event::undelivered::UndeliveredEvent;
 pub use event::{AckReply, Event};
 pub use options::{
     Buffer, Limits, ParserKind, Proxy, Revision, Timeouts, Tls, TlsBackend, TlsVersion, Transport,

@@ -242,7 +242,7 @@ impl Session {
             if kind == Kind::Connect {
                 state.namespaces.insert(namespace.to_owned(), Namespace::default());
             }
-            state.parser.encode(Header { kind, namespace, id: None }, payload, &mut state.queue);
+            state.parser.encode(Header { kind, namespace, id: None }, &payload, &mut state.queue);
         });
         Ok(())
     }
@@ -292,7 +292,7 @@ impl Session {
                 joined.next_ack
             });
             let header = Header { kind: Kind::Event, namespace, id };
-            state.parser.encode(header, payload, &mut state.queue);
+            state.parser.encode(header, &payload, &mut state.queue);
         });
     }
 
@@ -310,7 +310,7 @@ impl Session {
 
     fn send(&self, kind: Kind, namespace: &str, id: Option<u64>, payload: Payload) {
         self.change(|state| {
-            state.parser.encode(Header { kind, namespace, id }, payload, &mut state.queue);
+            state.parser.encode(Header { kind, namespace, id }, &payload, &mut state.queue);
         });
     }
 

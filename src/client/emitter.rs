@@ -12,6 +12,7 @@ use crate::driver::ack_slot::AckCallback;
 use crate::driver::ack_slot::AckHandle;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::AckReply;
+use crate::event::undelivered::UndeliveredEvent;
 use crate::payload::Payload;
 use crate::proto::socket_packet::RESERVED_EVENTS;
 
@@ -105,7 +106,15 @@ impl Emitter {
     }
 
     fn emit_payload(&self, payload: Payload, ack: Option<AckHandle>) -> Result<()> {
-        let emit = Emit { payload, ack, timeout: self.timeout, volatile: self.volatile };
+        let emit = Emit {
+            payload,
+            ack,
+            timeout: self.timeout,
+            volatile: self.volatile,
+            urgent: false,
+            ttl: None,
+            key: None,
+        };
         let namespace = self.socket.shared();
         namespace.driver().emit(namespace.id, emit)
     }
@@ -195,6 +204,19 @@ impl Socket {
     /// As [`Socket::emit`].
     pub fn send<T: Serialize>(&self, args: T) -> Result<()> {
         self.emit("message", args)
+    }
+
+    /// Emits once more an event that was handed back, with its binary values.
+    ///
+    /// # Blocking
+    ///
+    /// As [`Socket::emit`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::emit`].
+    pub fn emit_again(&self, event: &UndeliveredEvent) -> Result<()> {
+        self.emitter().emit_payload(event.payload().clone(), None)
     }
 
     /// For events that are not worth keeping; see [`Emitter::volatile`].

@@ -16,6 +16,7 @@ use crate::error::ErrorKind;
 use crate::error::Result;
 use crate::event::observed::{EngineEvent, EngineInfo, EngineState};
 use crate::event::status::ManagerEvent;
+use crate::event::undelivered::UndeliveredEvent;
 use crate::options::check::Check;
 use crate::options::{Buffer, ManagerOptions, Transport};
 
@@ -69,13 +70,38 @@ impl Manager {
         self.driver().run(crate::core::client::Client::open);
     }
 
-    /// Closes the connection: sends what is queued for it, leaves all namespaces, ends all
-    /// subscriptions, removes all callbacks and functions of
-    /// [`auth_with`](crate::Builder::auth_with), and waits for the threads of the transports.
+    /// Waits until all that was emitted is written, and acknowledged where an acknowledgement is
+    /// awaited. See [`Socket::flush`](crate::Socket::flush), which does so for one namespace.
     ///
-    /// What waits for a connection that is not there is dropped, and acknowledgements that are
-    /// awaited fail with [`ErrorKind::Disconnected`]. What waits in a [`Subscription`] can still be
-    /// taken; behind that it ends. The threads `siot-call` and `siot-timer` are not waited for:
+    /// # Blocking
+    ///
+    /// For at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::flush`](crate::Socket::flush).
+    pub fn flush(&self, limit: Duration) -> Result<()> {
+        self.driver().flush(None, limit)
+    }
+
+    /// Closes the connection for good, and gives back what could not be delivered.
+    ///
+    /// First it waits, as [`flush`](Manager::flush) does, as long as something can still be delivered:
+    /// events that wait while the connection is open or on its way, acknowledgements, retries. A
+    /// quarter of the limit, but no more than a second, is left for the rest: it leaves all namespaces, ends
+    /// all subscriptions, removes all callbacks and functions of
+    /// [`auth_with`](crate::Builder::auth_with), says goodbye behind all that was written, and waits for
+    /// the threads of the transports.
+    ///
+    /// Each event that was emitted and did not make it is in what is returned, in the order of the
+    /// emits within each namespace, those that were sent before the others
+    /// ([`UndeliveredEvent::was_sent`]). Acknowledgements that are still awaited fail with
+    /// [`ErrorKind::Disconnected`]. An event without an acknowledgement counts as delivered when it is
+    /// written: whether a server that dies in this moment has acted on it, nobody can tell. Of events that
+    /// await their acknowledgement as many are kept as
+    /// [`Limits::send_bytes`](crate::Limits::send_bytes) permits, for each namespace.
+    ///
+    /// What waits in a [`Subscription`] can still be taken; behind that it ends. The threads `siot-call` and `siot-timer` are not waited for:
     /// they run on until the handles are gone.
     ///
     /// The handles can still be used: an emit is kept like any event without a connection, and
@@ -85,9 +111,8 @@ impl Manager {
     /// # Blocking
     ///
     /// For at most `limit`. What is not done shortly before that is cut short.
-    pub fn close(&self, limit: Duration) {
-        self.driver().shut_down();
-        self.driver().wait_closed(limit);
+    pub fn close(&self, limit: Duration) -> Vec<UndeliveredEvent> {
+        self.driver().close(limit)
     }
 
     /// Changes options, from the next attempt to connect on.
@@ -252,8 +277,8 @@ impl Manager {
                 id: engine.sid().map(str::to_owned),
                 transport: engine.transport(),
                 protocol: core.dialect().eio().parse().unwrap_or_default(),
-                packets_to_write: engine.load().packets,
-                bytes_to_write: engine.load().bytes,
+                packets_to_write: core.session_load().packets,
+                bytes_to_write: core.session_load().bytes,
                 ping_interval: handshake.map(|handshake| handshake.ping_interval),
                 ping_timeout: handshake.map(|handshake| handshake.ping_timeout),
                 max_payload: handshake.and_then(|handshake| handshake.max_payload),

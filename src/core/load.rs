@@ -1,6 +1,8 @@
 //! How much waits to be sent.
 
-use std::ops::Add;
+use std::ops::{Add, Sub};
+
+use crate::payload::Payload;
 
 /// An amount of packets, or of events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,5 +16,20 @@ impl Add for Load {
 
     fn add(self, other: Self) -> Self {
         Self { packets: self.packets + other.packets, bytes: self.bytes + other.bytes }
+    }
+}
+
+impl Sub for Load {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self { packets: self.packets - other.packets, bytes: self.bytes - other.bytes }
+    }
+}
+
+impl From<&Payload> for Load {
+    /// That of one event.
+    fn from(payload: &Payload) -> Self {
+        Self { packets: 1, bytes: payload.size() }
     }
 }

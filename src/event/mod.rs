@@ -3,6 +3,7 @@
 mod arguments;
 pub(crate) mod observed;
 pub(crate) mod status;
+pub(crate) mod undelivered;
 
 use std::fmt;
 use std::sync::Arc;

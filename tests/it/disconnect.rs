@@ -364,8 +364,9 @@ fn close_ends_subscriptions_and_threads(via: Via) {
     });
     recv_within(&begun, LIMIT);
     let start = Instant::now();
-    client.manager().close(LIMIT);
+    let back = client.manager().close(Duration::from_secs(1));
     assert!(start.elapsed() < LIMIT / 2, "{:?}", start.elapsed());
+    assert_eq!(back.len(), 1, "what was never answered");
     assert!(reader.join().unwrap().is_disconnected());
     assert!(ack.wait_timeout::<()>(LIMIT).unwrap_err().is_disconnected());
     eventually(LIMIT, "the session's end", || server.sessions() == 0);

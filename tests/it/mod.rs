@@ -10,6 +10,7 @@ mod deadlines;
 mod disconnect;
 mod events;
 mod floors;
+mod handing_back;
 mod harness;
 mod hostile;
 mod limits;

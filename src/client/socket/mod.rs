@@ -100,6 +100,34 @@ impl Socket {
         self.driver().disconnect(self.shared.id);
     }
 
+    /// Waits until all that was emitted by this socket is written, and acknowledged where an
+    /// acknowledgement is awaited (or given up). What is emitted by others meanwhile prolongs it.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # fn main() -> siot::Result<()> {
+    /// # let socket = siot::io("http://localhost:3000")?;
+    /// socket.emit("reading", 21.5)?;
+    /// socket.flush(Duration::from_secs(5))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Blocking
+    ///
+    /// For at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) when `limit` passes before; the message says
+    /// how many events are not delivered. At once
+    /// [`ErrorKind::Disconnected`](crate::ErrorKind::Disconnected) when something waits and nothing tries
+    /// to connect, and [`ErrorKind::BufferFull`](crate::ErrorKind::BufferFull) as
+    /// [`wait_connected`](Socket::wait_connected) has it. What waits goes on to wait.
+    pub fn flush(&self, limit: Duration) -> Result<()> {
+        self.driver().flush(Some(self.shared.id), limit)
+    }
+
     /// Waits until the socket is connected.
     ///
     /// # Blocking

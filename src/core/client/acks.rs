@@ -2,12 +2,16 @@
 
 use std::collections::{BinaryHeap, HashMap};
 
+use crate::payload::Payload;
+
 /// The pending acknowledgements of one namespace. `A` is what the caller wants back.
 #[derive(Debug)]
 pub(crate) struct Acks<A> {
     pending: HashMap<u64, Pending<A>>,
     /// How many of them were sent.
     sent: usize,
+    /// How much of what was sent is kept, in bytes.
+    kept: usize,
     next: u64,
 }
 
@@ -25,12 +29,14 @@ struct Pending<A> {
     ack: A,
     /// The event was handed to a session, so that the end of the session is the end of the wait.
     sent: bool,
+    /// The event that was sent, to be handed back.
+    event: Option<Payload>,
 }
 
 impl<A> Acks<A> {
     /// None yet; the first will have this id.
     pub(crate) fn new(first: u64) -> Self {
-        Self { pending: HashMap::new(), sent: 0, next: first }
+        Self { pending: HashMap::new(), sent: 0, kept: 0, next: first }
     }
 
     /// The id of the next one.
@@ -42,16 +48,36 @@ impl<A> Acks<A> {
     pub(crate) fn register(&mut self, ack: A) -> u64 {
         let id = self.next;
         self.next = self.next.wrapping_add(1);
-        self.pending.insert(id, Pending { ack, sent: false });
+        self.pending.insert(id, Pending { ack, sent: false, event: None });
         id
     }
 
-    /// The event of this id was handed to a session.
-    pub(crate) fn mark_sent(&mut self, id: u64) {
+    /// The event of this id was handed to a writer. It is kept while it and others have no more bytes
+    /// than this.
+    pub(crate) fn mark_sent(&mut self, id: u64, event: Option<Payload>, most: usize) {
         if let Some(pending) = self.pending.get_mut(&id) {
             self.sent += usize::from(!pending.sent);
             pending.sent = true;
+            pending.event = event.filter(|event| self.kept + event.size() <= most);
+            self.kept += pending.event.as_ref().map_or(0, Payload::size);
         }
+    }
+
+    /// Whether it is still awaited.
+    pub(crate) fn is_pending(&self, id: u64) -> bool {
+        self.pending.contains_key(&id)
+    }
+
+    /// Takes out the events that were sent and are kept, in order. Their answers are awaited on.
+    pub(crate) fn take_events(&mut self) -> Vec<Payload> {
+        self.kept = 0;
+        let mut events: Vec<_> = self
+            .pending
+            .iter_mut()
+            .filter_map(|(id, pending)| Some((*id, pending.event.take()?)))
+            .collect();
+        events.sort_unstable_by_key(|(id, _)| *id);
+        events.into_iter().map(|(_, event)| event).collect()
     }
 
     /// Takes one out whose event was sent: the server answered it.
@@ -63,6 +89,7 @@ impl<A> Acks<A> {
     pub(crate) fn remove(&mut self, id: u64) -> Option<A> {
         let pending = self.pending.remove(&id)?;
         self.sent -= usize::from(pending.sent);
+        self.kept -= pending.event.as_ref().map_or(0, Payload::size);
         Some(pending.ack)
     }
 
@@ -97,12 +124,15 @@ impl<A> Acks<A> {
 }
 
 impl<A> Acks<Waiter<A>> {
-    /// Takes out, in order, those of callers whose events were sent.
-    pub(crate) fn remove_sent_of_callers(&mut self) -> Vec<(u64, Waiter<A>)> {
-        if self.sent == 0 {
-            return Vec::new();
-        }
-        self.remove_where(|pending| pending.sent && matches!(pending.ack, Waiter::Caller(_)))
+    /// How many are those of callers.
+    pub(crate) fn len_of_callers(&self) -> usize {
+        let of_callers = |pending: &&Pending<_>| matches!(pending.ack, Waiter::Caller(_));
+        self.pending.values().filter(of_callers).count()
+    }
+
+    /// Takes out, in order, those of callers.
+    pub(crate) fn remove_of_callers(&mut self) -> Vec<(u64, Waiter<A>)> {
+        self.remove_where(|pending| matches!(pending.ack, Waiter::Caller(_)))
     }
 }
 
@@ -124,7 +154,7 @@ mod tests {
         let mut acks = Acks::new(0);
         let sent = acks.register("sent");
         acks.register("buffered");
-        acks.mark_sent(sent);
+        acks.mark_sent(sent, None, 0);
         assert_eq!(acks.remove_sent(), [(0, "sent")]);
         assert_eq!(acks.len(), 1);
     }

@@ -92,6 +92,7 @@ impl<A> Client<A> {
         self.timers.set(Timer::Open, None);
         self.timers.set(Timer::Stable, Some(now + self.options.reconnection_delay_max));
         self.cycle = Cycle::Open;
+        self.uncertain.clear();
         self.parser.set_lax(self.dialect().is_lax());
         self.websocket_works |=
             self.engine.as_ref().is_some_and(|engine| engine.transport() == Transport::WebSocket);
@@ -167,6 +168,7 @@ impl<A> Client<A> {
         }
         // A packet whose attachments did not all come is dropped.
         self.parser.reset();
+        self.return_ready(None);
         self.go_on();
         self.release_all();
         // Callers that wait for room, or to be connected, have to look again.

@@ -1,6 +1,7 @@
 //! Ends of the wait for an acknowledgement, other than the answer.
 
 use super::acks::Waiter;
+use super::retry_queue::RetryQueue;
 use super::timer::Timer;
 use super::{Client, Output};
 use crate::core::ids::NamespaceId;
@@ -39,21 +40,30 @@ impl<A> Client<A> {
         }
     }
 
-    /// Gives up the wait of callers for the answers to what was sent.
-    pub(super) fn fail_sent_waiters(&mut self, id: NamespaceId, error: &Error) {
-        let Some(namespace) = self.namespace_mut(id) else { return };
-        for (number, waiter) in namespace.acks.remove_sent_of_callers() {
+    /// Gives up the wait of callers for the answers to what was sent, or is about to be.
+    pub(super) fn fail_waiters(&mut self, id: NamespaceId, error: &Error) {
+        let Some(namespace) = self.namespace_mut(id).filter(|it| it.awaits_answer()) else {
+            return;
+        };
+        for (number, waiter) in namespace.acks.remove_of_callers() {
+            self.withdraw(id, number);
             self.timers.set(Timer::Ack(id, number), None);
             self.fail(waiter, error);
         }
     }
 
     pub(super) fn ack_timed_out(&mut self, id: NamespaceId, number: u64, now: Timestamp) {
-        let Some(namespace) = self.namespaces.get_mut(id) else { return };
-        if namespace.withdraw(number) {
+        if self.ready.iter().any(|it| it.is_try_of(id, number)) {
+            // It waits for a writer, and so was not tried yet.
+            let limit = self.namespace(id).retry.as_ref().and_then(RetryQueue::limit);
+            self.timers.set(Timer::Ack(id, number), limit.map(|limit| now + limit));
+            return;
+        }
+        if self.withdraw(id, number) {
             self.outputs.push_back(Output::Room);
         }
-        match namespace.acks.remove(number) {
+        let waiter = self.namespace_mut(id).and_then(|namespace| namespace.acks.remove(number));
+        match waiter {
             Some(Waiter::Retry) => self.try_timed_out(id, now),
             Some(waiter) => {
                 let error = Error::new(ErrorKind::Timeout, "no acknowledgement in time");

@@ -15,6 +15,12 @@ pub(crate) struct Emit<A> {
     pub(crate) timeout: Option<Duration>,
     /// Rather drop it than let it wait.
     pub(crate) volatile: bool,
+    /// It goes out before what waits and is not urgent.
+    pub(crate) urgent: bool,
+    /// How long it is worth sending.
+    pub(crate) ttl: Option<Duration>,
+    /// It takes the place of what waits with the same key.
+    pub(crate) key: Option<Box<str>>,
 }
 
 /// Why something to send was not taken.
@@ -43,9 +49,9 @@ pub(crate) enum Fate {
 /// Where an event waits until it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SendQueue {
-    /// In the queue of the open session.
-    Session,
-    /// In the namespace's buffer, until that is joined or the session has written.
+    /// Among what is ready, until the session writes it.
+    Ready,
+    /// In the namespace's buffer, until that is joined.
     Buffer,
     /// In the queue of what is sent again until it is acknowledged.
     Retry,

@@ -24,7 +24,7 @@ impl<A> Client<A> {
             || engine.heartbeat_due().is_some_and(|due| due <= now)
             || self.namespaces.iter().any(|namespace| {
                 matches!(namespace.phase, Phase::Joining | Phase::Leaving { .. })
-                    || namespace.acks.sent() > 0
+                    || namespace.awaits_answer()
             })
     }
 
@@ -45,7 +45,7 @@ impl<A> Client<A> {
     /// given up at once, and whatever else fails meanwhile fails for it.
     pub(crate) fn stall(&mut self, why: &Error) {
         for id in self.ids() {
-            self.fail_sent_waiters(id, why);
+            self.fail_waiters(id, why);
         }
         self.stalled = Some(why.clone());
     }

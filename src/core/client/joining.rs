@@ -146,6 +146,8 @@ impl<A> Client<A> {
         self.deliver_early_events(id);
         self.flush_send_buffer(id);
         self.try_next(id, now);
+        // It goes before what its users emit now, and is not to give way to that.
+        self.start_batch(now);
         if let Some(status) = self.namespace(id).status() {
             self.tell(id, status);
         }
@@ -234,7 +236,7 @@ impl<A> Client<A> {
         let Connect { namespace, data } = self.dialect().connect(&namespace.name, credentials);
         let payload = Payload { json: data, attachments: Vec::new() };
         let header = Header { kind: Kind::Connect, namespace: &namespace, id: None };
-        match self.send(header, payload) {
+        match self.send(header, &payload, now) {
             Ok(()) => self.await_join(id, now),
             Err(error) => self.join_failed(id, Phase::Waiting, error, now),
         }

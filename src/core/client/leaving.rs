@@ -10,6 +10,7 @@ use crate::core::ids::NamespaceId;
 use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind};
 use crate::event::status::{DisconnectReason, Status};
+use crate::event::undelivered::UndeliveredEvent;
 use crate::payload::Payload;
 use crate::proto::socket_packet::{Header, Kind};
 use crate::sync::logging::log_later;
@@ -30,8 +31,10 @@ impl<A> Client<A> {
         self.pump(now);
     }
 
-    /// Leaves all namespaces and closes the connection, for good.
-    pub(crate) fn shut_down(&mut self, now: Timestamp) {
+    /// Leaves all namespaces and closes the connection, for good. Gives what is not delivered, but for
+    /// what the session has yet to write.
+    pub(crate) fn shut_down(&mut self, now: Timestamp) -> Vec<UndeliveredEvent> {
+        let undelivered = self.take_undelivered();
         let error = Error::new(ErrorKind::Disconnected, "the connection was closed for good");
         let ids = self.ids();
         let last = ids.iter().rfind(|id| self.namespace(**id).is_active()).copied();
@@ -49,6 +52,7 @@ impl<A> Client<A> {
         self.close(now);
         self.leave_what_is_left();
         self.pump(now);
+        undelivered
     }
 
     /// Leaves a namespace that nobody has a handle of any more. The next one begins anew.
@@ -125,6 +129,7 @@ impl<A> Client<A> {
         match self.namespace(id).phase {
             Phase::Leaving { rejoin } => self.left(id, rejoin, now),
             Phase::Joining | Phase::Joined => {
+                self.return_ready(Some(id));
                 self.begin(id, Phase::Idle);
                 self.close_if_unused(now);
                 self.disconnected(id, DisconnectReason::IoServerDisconnect, None);
@@ -141,7 +146,7 @@ impl<A> Client<A> {
         }
         let name = self.namespace(id).name.clone();
         let header = Header { kind: Kind::Disconnect, namespace: &name, id: None };
-        if let Err(error) = self.send(header, Payload::default()) {
+        if let Err(error) = self.send(header, &Payload::default(), now) {
             // The limit that the server announced is shorter than a DISCONNECT.
             log_later!(Warn, "DISCONNECT cannot be sent: {error}");
         }

@@ -1,5 +1,6 @@
 //! The links of the sessions: what happens to them, and what they have to do.
 
+use super::handed::HandedOver;
 use super::timer::Timer;
 use super::{Client, Output};
 #[cfg(any(feature = "polling", test))]
@@ -26,7 +27,8 @@ impl<A> Client<A> {
     /// The first answer of the server on this link tells what its session is written in. To be
     /// called before the answer is handed in.
     pub(crate) fn settle(&mut self, link: LinkId, dialect: &'static dyn Dialect) {
-        let mut sessions = self.engine.iter_mut().chain(&mut self.retiring);
+        let retiring = self.retiring.iter_mut().map(|session| &mut session.engine);
+        let mut sessions = self.engine.iter_mut().chain(retiring);
         if let Some(engine) = sessions.find(|engine| engine.owns(link)) {
             engine.settle(dialect);
         }
@@ -86,11 +88,21 @@ impl<A> Client<A> {
 
     /// The writer of a link asks for work.
     pub(crate) fn take(&mut self, link: LinkId, now: Timestamp) -> Work {
-        self.with_engine(link, now, |engine| engine.take(link)).unwrap_or(Work::Stop)
+        if self.engine.as_ref().is_some_and(|engine| engine.wants_batch(link)) {
+            self.fill_batch(now);
+        }
+        let work = self.with_engine(link, now, |engine| engine.take(link));
+        if matches!(work, Some(Work::Write(_))) {
+            self.taken_by_writer(link);
+        }
+        work.unwrap_or(Work::Stop)
     }
 
     /// The writer of a link has written what it took.
     pub(crate) fn written(&mut self, link: LinkId, now: Timestamp) {
+        if let Some(handed) = self.handed_on(link) {
+            handed.written();
+        }
         self.with_engine(link, now, |engine| engine.written(link));
     }
 
@@ -110,8 +122,26 @@ impl<A> Client<A> {
         }
     }
 
+    /// What was handed to the session whose main link this is.
+    fn handed_on(&mut self, link: LinkId) -> Option<&mut HandedOver> {
+        if self.engine.as_ref().is_some_and(|engine| engine.main_link() == link) {
+            return Some(&mut self.handed);
+        }
+        let session = self.retiring_on(link).filter(|session| session.engine.main_link() == link);
+        session.map(|session| &mut session.handed)
+    }
+
+    /// The writer of this link has taken all that was handed over: nobody can tell from here on whether
+    /// it arrives.
+    fn taken_by_writer(&mut self, link: LinkId) {
+        self.await_answers();
+        if let Some(handed) = self.handed_on(link) {
+            handed.taken();
+        }
+    }
+
     fn sessions(&self) -> impl Iterator<Item = &Engine> {
-        self.engine.iter().chain(&self.retiring)
+        self.engine.iter().chain(self.retiring.iter().map(|session| &session.engine))
     }
 
     /// Runs a verb of the session that the link belongs to, and then what follows from it.
@@ -126,8 +156,7 @@ impl<A> Client<A> {
             self.pump(now);
             return Some(result);
         }
-        let engine = self.retiring.iter_mut().find(|engine| engine.owns(link))?;
-        let result = verb(engine);
+        let result = verb(&mut self.retiring_on(link)?.engine);
         self.pump_retiring(now);
         Some(result)
     }

@@ -7,13 +7,16 @@ mod awaited;
 mod backoff;
 mod cycle;
 mod emit;
+mod handed;
 mod holding;
 mod joining;
 mod leaving;
 mod links;
 pub(crate) mod namespace;
 mod namespaces;
+mod outgoing;
 mod output;
+mod ready;
 mod receiving;
 mod recovery;
 mod refusal;
@@ -25,15 +28,19 @@ mod root;
 mod sending;
 mod tally;
 mod timer;
+mod undelivered;
 
 use std::collections::VecDeque;
 
 use self::backoff::Backoff;
 pub(crate) use self::cycle::Cycle;
 pub(crate) use self::emit::{Emit, Fate, Refused};
+use self::handed::HandedOver;
 use self::namespace::{Auth, Namespace, Phase};
 use self::namespaces::Namespaces;
+use self::outgoing::{Outgoing, Waiting};
 pub(crate) use self::output::Output;
+use self::retiring::Retiring;
 use self::root::Root;
 use self::tally::Nonsense;
 pub(crate) use self::tally::Tally;
@@ -65,8 +72,14 @@ pub(crate) struct Client<A> {
     cycle: Cycle,
     engine: Option<Engine>,
     /// Sessions that are being closed in good order, while a new one may be open already.
-    pub(super) retiring: Vec<Engine>,
+    retiring: Vec<Retiring>,
+    /// Events that a writer had when the connection was closed for good: they may have arrived.
+    uncertain: Vec<Waiting>,
     namespaces: Namespaces<A>,
+    /// What the open session writes next.
+    ready: Outgoing,
+    /// What is in the queue of the session, and what a writer has taken from there.
+    handed: HandedOver,
     backoff: Backoff,
     /// Attempts to connect since the last success, without the first.
     attempts: u32,
@@ -106,7 +119,10 @@ impl<A> Client<A> {
             cycle: Cycle::Idle,
             engine: None,
             retiring: Vec::new(),
+            uncertain: Vec::new(),
             namespaces: Namespaces::default(),
+            ready: Outgoing::default(),
+            handed: HandedOver::default(),
             backoff: Backoff::default(),
             attempts: 0,
             timers: Timers::default(),
@@ -165,6 +181,7 @@ impl<A> Client<A> {
 
     /// Closes the session as if it had been lost: reconnection follows.
     pub(crate) fn close_engine(&mut self, now: Timestamp) {
+        self.commit(now);
         if let Some(mut engine) = self.engine.take() {
             engine.close();
             self.retire(engine, now);
@@ -187,11 +204,13 @@ impl<A> Client<A> {
         self.attempts = 0;
         self.backoff.reset();
         let was_open = self.cycle == Cycle::Open;
-        self.leave_session();
+        self.commit(now);
         if let Some(mut engine) = self.engine.take() {
             engine.close();
+            // With what it has still to write.
             self.retire(engine, now);
         }
+        self.leave_session();
         if was_open {
             let reason = DisconnectReason::ForcedClose;
             self.outputs.push_back(Output::Manager(ManagerEvent::Close(reason, None)));
@@ -221,6 +240,7 @@ impl<A> Client<A> {
                 Timer::Linger(link) => self.linger_timed_out(link, now),
                 Timer::Join(namespace) => self.join_timed_out(namespace, now),
                 Timer::Ack(namespace, ack) => self.ack_timed_out(namespace, ack, now),
+                Timer::Expiry(namespace, order) => self.expired(namespace, order),
             }
             self.pump(now);
         }
@@ -242,8 +262,15 @@ impl<A> Client<A> {
         }
     }
 
-    /// Hands a packet to the session, unless it is larger than the server takes.
-    pub(super) fn send(&mut self, header: Header<'_>, payload: Payload) -> Result<()> {
+    /// Hands a packet other than an event or an answer to the session, behind all that is ready,
+    /// unless it is larger than the server takes.
+    pub(super) fn send(
+        &mut self,
+        header: Header<'_>,
+        payload: &Payload,
+        now: Timestamp,
+    ) -> Result<()> {
+        self.commit(now);
         let Some(engine) = &mut self.engine else { return Ok(()) };
         self.parser.encode(header, payload, &mut self.encoded);
         if let Err(error) = engine.check_size(&self.encoded) {
@@ -302,10 +329,7 @@ impl<A> Client<A> {
                 }
                 Notice::Wake(link) => self.outputs.push_back(Output::Wake(link)),
                 Notice::Stop(link) => self.outputs.push_back(Output::Stop(link)),
-                Notice::Room => {
-                    self.flush_send_buffers();
-                    self.outputs.push_back(Output::Room);
-                }
+                Notice::Room => self.outputs.push_back(Output::Room),
                 Notice::SecondHandshake => {
                     if self.note_nonsense(Nonsense::SecondHandshake) {
                         log_later!(Warn, "a second Engine.IO handshake is ignored");
@@ -356,6 +380,12 @@ impl<A> Client<A> {
     /// been joined.
     pub(crate) fn namespace(&self, id: NamespaceId) -> &Namespace<A> {
         self.namespaces.get(id)
+    }
+
+    /// How many sessions are on their way to be closed.
+    #[cfg(test)]
+    pub(super) fn count_retiring(&self) -> usize {
+        self.retiring.len()
     }
 
     /// How many namespaces take a place.

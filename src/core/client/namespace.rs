@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::acks::{Acks, Waiter};
+use super::outgoing::{Outgoing, Sendable};
 use super::recovery::Recovery;
 use super::retry_queue::{Age, RetryQueue};
 use crate::core::load::Load;
@@ -45,15 +46,6 @@ pub(crate) enum Auth {
     Ask,
 }
 
-/// An event that waits for the namespace to be joined.
-#[derive(Debug)]
-pub(crate) struct Buffered {
-    pub(crate) payload: Payload,
-    pub(crate) ack: Option<u64>,
-    /// Its place in the order in which the events of all namespaces came.
-    pub(crate) order: u64,
-}
-
 /// A namespace.
 #[derive(Debug)]
 pub(crate) struct Namespace<A> {
@@ -72,8 +64,8 @@ pub(crate) struct Namespace<A> {
     pub(crate) retry: Option<RetryQueue<A>>,
     /// Somebody wants to know of outgoing events.
     pub(crate) observed: bool,
-    send_buffer: VecDeque<Buffered>,
-    buffered: Load,
+    /// What waits for the namespace to be joined.
+    pub(super) send_buffer: Outgoing,
     /// Events that came before the answer to CONNECT.
     receive_buffer: VecDeque<SocketPacket>,
     received: Load,
@@ -98,8 +90,7 @@ impl<A> Namespace<A> {
             acks: Acks::new(first_ack),
             retry: None,
             observed: false,
-            send_buffer: VecDeque::new(),
-            buffered: Load::default(),
+            send_buffer: Outgoing::default(),
             receive_buffer: VecDeque::new(),
             received: Load::default(),
             missed: false,
@@ -126,16 +117,26 @@ impl<A> Namespace<A> {
     /// How much waits to be handed to a session.
     pub(crate) fn buffered(&self) -> Load {
         let retry = self.retry.as_ref().map(RetryQueue::load).unwrap_or_default();
-        self.buffered + retry
+        self.send_buffer.load() + retry
     }
 
     /// The age of the event that is the first to give way.
     pub(super) fn oldest(&self) -> Option<Age> {
-        let buffered = self.send_buffer.front();
+        let buffered = self.send_buffer.oldest();
         let buffered =
             buffered.map(|event| Age { under_way: false, order: event.order, is_retried: false });
         let retried = self.retry.as_ref().and_then(RetryQueue::oldest);
         buffered.into_iter().chain(retried).min()
+    }
+
+    /// Whether an acknowledgement is awaited that can come: its event was sent, or is about to be.
+    pub(crate) fn awaits_answer(&self) -> bool {
+        self.acks.sent() > 0 || (self.phase == Phase::Joined && self.acks.len() > 0)
+    }
+
+    /// The event that waits for the acknowledgement of this number, and is sent again until it has it.
+    pub(super) fn tried(&self, number: u64) -> Option<&Payload> {
+        self.retry.as_ref()?.tried(number)
     }
 
     /// Whether an event is under way whose acknowledgement makes room.
@@ -143,39 +144,34 @@ impl<A> Namespace<A> {
         self.retry.as_ref().is_some_and(RetryQueue::has_try_under_way)
     }
 
+    /// Whether something was emitted that may still be delivered by itself.
+    pub(super) fn is_delivering(&self) -> bool {
+        self.is_active() && (self.acks.len() > 0 || self.buffered() != Load::default())
+    }
+
+    /// How many events wait here, or for their acknowledgement.
+    pub(super) fn count_waiting(&self) -> usize {
+        let plain = self.send_buffer.iter().filter(|waiting| waiting.ack().is_none()).count();
+        let retried = self.retry.as_ref().map_or(0, |queue| queue.load().packets);
+        plain + retried + self.acks.len_of_callers()
+    }
+
+    /// The events that were sent and not acknowledged, or are to be sent again until they are, and
+    /// whether each was sent. They are no longer kept.
+    pub(super) fn take_sent_events(&mut self) -> Vec<(Payload, bool)> {
+        let mut events: Vec<_> =
+            self.acks.take_events().into_iter().map(|event| (event, true)).collect();
+        let retried = self.retry.iter().flat_map(RetryQueue::events);
+        events.extend(retried.map(|(event, tried)| (event.clone(), tried)));
+        events
+    }
+
     /// The events in the send buffer, as JSON.
     pub(crate) fn send_buffer(&self) -> impl Iterator<Item = &str> {
-        self.send_buffer.iter().map(|event| event.payload.json.as_str())
-    }
-
-    /// Appends to the send buffer.
-    pub(crate) fn buffer(&mut self, event: Buffered) {
-        self.buffered.packets += 1;
-        self.buffered.bytes += event.payload.size();
-        self.send_buffer.push_back(event);
-    }
-
-    /// Takes the oldest event out of the send buffer.
-    pub(crate) fn unbuffer(&mut self) -> Option<Buffered> {
-        let event = self.send_buffer.pop_front()?;
-        self.buffered.packets -= 1;
-        self.buffered.bytes -= event.payload.size();
-        Some(event)
-    }
-
-    /// Takes an event out of the send buffer whose acknowledgement is no longer awaited. `false`:
-    /// it is not there.
-    pub(crate) fn withdraw(&mut self, ack: u64) -> bool {
-        let before = self.buffered;
-        self.send_buffer.retain(|event| {
-            let is_withdrawn = event.ack == Some(ack);
-            if is_withdrawn {
-                self.buffered.packets -= 1;
-                self.buffered.bytes -= event.payload.size();
-            }
-            !is_withdrawn
-        });
-        self.buffered != before
+        self.send_buffer.iter().filter_map(|waiting| match &waiting.content {
+            Sendable::Event(payload, _) => Some(payload.json.as_str()),
+            Sendable::Answer(..) | Sendable::Try(_) => None,
+        })
     }
 
     /// Begins a phase in which the namespace is not joined, with nothing kept from the one before.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::acks::Waiter;
 use super::namespace::Phase;
+use super::outgoing::{Sendable, Waiting};
 use super::retry_queue::{QueuedEvent, RetryQueue};
 use super::timer::Timer;
 use super::{Client, Output};
@@ -52,24 +53,22 @@ impl<A> Client<A> {
 
     /// Sends the first event of the queue, unless it is under way.
     pub(super) fn try_next(&mut self, id: NamespaceId, now: Timestamp) {
-        // What the server would not take is given up, and then it is the turn of the next.
-        while let Some((number, payload)) = self.begin_try(id, now) {
-            let Err(error) = self.send_event(id, payload, Some(number)) else { return };
-            self.give_up_first(id, &error);
+        if let Some(number) = self.begin_try(id, now) {
+            let order = self.next_order();
+            self.make_ready(Waiting::new(id, Sendable::Try(number), order));
         }
     }
 
-    fn begin_try(&mut self, id: NamespaceId, now: Timestamp) -> Option<(u64, Payload)> {
+    fn begin_try(&mut self, id: NamespaceId, now: Timestamp) -> Option<u64> {
         let namespace = self.namespaces.get_mut(id)?;
         if namespace.phase != Phase::Joined {
             return None;
         }
         let queue = namespace.retry.as_mut().filter(|queue| queue.is_ready())?;
         let number = namespace.acks.register(Waiter::Retry);
-        let event = queue.begin_try(number)?;
-        let (payload, limit) = (event.payload.clone(), event.limit);
+        let limit = queue.begin_try(number)?.limit;
         self.timers.set(Timer::Ack(id, number), limit.map(|limit| now + limit));
-        Some((number, payload))
+        Some(number)
     }
 
     /// The try was acknowledged, whatever the server answered.
@@ -98,6 +97,18 @@ impl<A> Client<A> {
         if let Some(queue) = self.retry_queue(id) {
             queue.undo_try();
         }
+    }
+
+    /// The session ended before the try was handed to it.
+    pub(super) fn try_undone(&mut self, id: NamespaceId, number: u64) {
+        self.forget_ack(id, Some(number));
+        self.try_interrupted(id);
+    }
+
+    /// The server would not take the event that is tried: it is the turn of the next.
+    pub(super) fn give_up_try(&mut self, id: NamespaceId, error: &Error, now: Timestamp) {
+        self.give_up_first(id, error);
+        self.try_next(id, now);
     }
 
     /// Gives up all events of the queue.
@@ -136,6 +147,9 @@ impl<A> Client<A> {
 
     /// An event is not tried again, and nobody waits for the answer to its last try.
     fn drop_retry(&mut self, id: NamespaceId, (event, number): Retry<A>, error: &Error) {
+        if let Some(number) = number {
+            self.withdraw(id, number);
+        }
         self.forget_ack(id, number);
         self.tally.dropped += 1;
         if let Some(ack) = event.caller {

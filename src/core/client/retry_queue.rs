@@ -67,6 +67,17 @@ impl<A> RetryQueue<A> {
         self.events.push_back(QueuedEvent { payload, caller, limit, order, tries: 0 });
     }
 
+    /// The event that waits for the acknowledgement of this number.
+    pub(super) fn tried(&self, number: u64) -> Option<&Payload> {
+        self.under_way.filter(|under_way| *under_way == number)?;
+        self.events.front().map(|event| &event.payload)
+    }
+
+    /// The limit of the try that is under way.
+    pub(super) fn limit(&self) -> Option<Duration> {
+        self.events.front()?.limit
+    }
+
     pub(super) fn has_try_under_way(&self) -> bool {
         self.under_way.is_some()
     }
@@ -96,6 +107,11 @@ impl<A> RetryQueue<A> {
     fn gives_way(&self) -> Option<usize> {
         let last = self.events.len().checked_sub(1)?;
         Some(last.min(usize::from(self.has_try_under_way())))
+    }
+
+    /// The events, in order, and whether each was tried.
+    pub(super) fn events(&self) -> impl Iterator<Item = (&Payload, bool)> {
+        self.events.iter().map(|event| (&event.payload, event.tries > 0))
     }
 
     /// Takes out the first event, and the acknowledgement that its try waits for.

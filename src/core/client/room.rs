@@ -15,15 +15,26 @@ use crate::options::WhenFull;
 impl<A> Client<A> {
     /// What becomes of an event of this size, if it is emitted now.
     pub(crate) fn fate(&self, id: NamespaceId, size: usize, volatile: bool) -> Fate {
+        self.fate_beside(id, size, volatile, Load::default())
+    }
+
+    /// The same, for one that takes the place of as much as this.
+    pub(super) fn fate_beside(
+        &self,
+        id: NamespaceId,
+        size: usize,
+        volatile: bool,
+        replaced: Load,
+    ) -> Fate {
         if volatile && !(self.is_joined(id) && self.is_writable()) {
             return Fate::Dropped;
         }
         let queue = self.queue_for(id, volatile);
         let policy = self.options.limits.when_send_full;
-        if policy == WhenFull::DropOldest || !self.is_full(queue, size) {
+        if policy == WhenFull::DropOldest || !self.is_full(id, queue, size, replaced) {
             return Fate::Queued(queue);
         }
-        let waits = policy == WhenFull::Wait && self.is_joined(id) && self.makes_room(queue);
+        let waits = policy == WhenFull::Wait && self.is_joined(id) && self.makes_room(id, queue);
         if waits { Fate::Wait } else { Fate::Refused }
     }
 
@@ -31,10 +42,10 @@ impl<A> Client<A> {
     pub(crate) fn fate_of_reply(&self, id: NamespaceId, session: u32, size: usize) -> Fate {
         if !self.is_joined(id) || self.namespace(id).session != session {
             Fate::Refused
-        } else if self.is_full(SendQueue::Session, size) {
+        } else if self.is_full(id, SendQueue::Ready, size, Load::default()) {
             Fate::Wait
         } else {
-            Fate::Queued(SendQueue::Session)
+            Fate::Queued(SendQueue::Ready)
         }
     }
 
@@ -49,54 +60,62 @@ impl<A> Client<A> {
 
     /// Drops the oldest events until one of this size fits in. Only [`WhenFull::DropOldest`] lets an
     /// event into a full queue.
-    pub(super) fn make_room(&mut self, queue: SendQueue, size: usize) {
-        while self.is_full(queue, size) && self.drop_oldest() {}
+    pub(super) fn make_room(&mut self, id: NamespaceId, queue: SendQueue, size: usize) {
+        while self.is_full(id, queue, size, Load::default()) && self.drop_oldest(queue) {}
     }
 
-    /// Drops the oldest event that is kept, whichever namespace it is of; one whose try is under way
-    /// comes after the others. `false`: nothing is kept.
-    fn drop_oldest(&mut self) -> bool {
+    /// Drops the oldest event on the account of this queue, whichever namespace it is of; one whose try
+    /// is under way comes after the others. `false`: there is none.
+    fn drop_oldest(&mut self, queue: SendQueue) -> bool {
         let error = Error::new(ErrorKind::BufferFull, "gave way to a newer event");
+        if queue == SendQueue::Ready {
+            let oldest = self.ready.take_oldest();
+            if let Some(waiting) = &oldest {
+                self.give_up_waiting(waiting, &error);
+            }
+            return oldest.is_some();
+        }
         let ages = self.ids().into_iter().filter_map(|id| Some((self.namespace(id).oldest()?, id)));
         let Some((age, id)) = ages.min() else { return false };
         if age.is_retried {
             self.drop_oldest_retry(id, &error);
-        } else if let Some(event) = self.unbuffer(id) {
-            self.give_up(id, event.ack, &error);
+        } else {
+            let oldest = self.namespace_mut(id).and_then(|it| it.send_buffer.take_oldest());
+            if let Some(waiting) = &oldest {
+                self.give_up_waiting(waiting, &error);
+            }
         }
         true
     }
 
     /// Where an event waits until it is written.
     pub(super) fn queue_for(&self, id: NamespaceId, volatile: bool) -> SendQueue {
-        // What is in the session's queue cannot be taken back. So where the oldest is to give way
-        // that holds no more than what is being written.
-        let keeps_back = self.options.limits.when_send_full == WhenFull::DropOldest
-            && self.load(SendQueue::Session) != Load::default();
         if self.namespace(id).retry.is_some() && !volatile {
             SendQueue::Retry
-        } else if self.is_joined(id) && !keeps_back {
-            SendQueue::Session
+        } else if self.is_joined(id) {
+            SendQueue::Ready
         } else {
             SendQueue::Buffer
         }
     }
 
-    /// Whether something is under way that will make room, whatever the callers do: the session
-    /// writes, or an acknowledgement is awaited.
-    fn makes_room(&self, queue: SendQueue) -> bool {
+    /// Whether something of the namespace's own is under way that will make room, whatever the callers
+    /// do: the session writes, or an acknowledgement is awaited.
+    fn makes_room(&self, id: NamespaceId, queue: SendQueue) -> bool {
         match queue {
-            SendQueue::Session => true,
-            SendQueue::Buffer | SendQueue::Retry => {
-                self.namespaces.iter().any(Namespace::has_try_under_way)
-            }
+            SendQueue::Ready => true,
+            SendQueue::Buffer => false,
+            SendQueue::Retry => self.namespace(id).has_try_under_way(),
         }
     }
 
-    fn is_full(&self, queue: SendQueue, size: usize) -> bool {
+    /// Whether there is no room for an event of this size. A namespace that keeps nothing has room for
+    /// one, whatever others keep: they can neither stop it nor make it wait.
+    fn is_full(&self, id: NamespaceId, queue: SendQueue, size: usize, replaced: Load) -> bool {
         let limits = &self.options.limits;
-        let load = self.load(queue);
-        load != Load::default()
+        let load = self.load(queue) - replaced;
+        let own = if queue == SendQueue::Ready { load } else { self.namespace(id).buffered() };
+        own != Load::default()
             && (load.packets >= limits.send_events
                 || load.bytes.saturating_add(size) > limits.send_bytes)
     }
@@ -104,7 +123,11 @@ impl<A> Client<A> {
     /// How much waits on the account of this queue.
     fn load(&self, queue: SendQueue) -> Load {
         match queue {
-            SendQueue::Session => self.engine.as_ref().map(Engine::load).unwrap_or_default(),
+            // What a writer has taken cannot give way.
+            SendQueue::Ready if self.options.limits.when_send_full == WhenFull::DropOldest => {
+                self.ready.load()
+            }
+            SendQueue::Ready => self.session_load(),
             SendQueue::Buffer | SendQueue::Retry => self
                 .namespaces
                 .iter()
@@ -113,11 +136,16 @@ impl<A> Client<A> {
         }
     }
 
+    /// What the session has still to write, and what it is writing.
+    pub(crate) fn session_load(&self) -> Load {
+        self.ready.load() + self.engine.as_ref().map(Engine::load).unwrap_or_default()
+    }
+
     pub(super) fn is_joined(&self, id: NamespaceId) -> bool {
         self.namespace(id).phase == Phase::Joined
     }
 
     fn is_writable(&self) -> bool {
-        self.engine.as_ref().is_some_and(Engine::is_writable)
+        self.ready.is_empty() && self.engine.as_ref().is_some_and(Engine::is_writable)
     }
 }

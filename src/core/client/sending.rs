@@ -2,14 +2,14 @@
 
 use super::acks::Waiter;
 use super::emit::SendQueue;
-use super::namespace::Buffered;
+use super::outgoing::{Sendable, Waiting};
 use super::timer::Timer;
 use super::{Client, Emit, Fate, Output, Refused};
 use crate::core::ids::NamespaceId;
 use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::payload::Payload;
-use crate::proto::socket_packet::{Header, Kind};
+use crate::proto::socket_packet::Kind;
 use crate::sync::logging::log_later;
 
 impl<A> Client<A> {
@@ -23,10 +23,15 @@ impl<A> Client<A> {
         self.check_heartbeat(now);
         self.check(id, &emit).map_err(Refused::Error)?;
         let size = emit.payload.size();
-        match self.fate(id, size, emit.volatile) {
+        let replaced = self.replaced_by(id, &emit).map(Waiting::load).unwrap_or_default();
+        match self.fate_beside(id, size, emit.volatile, replaced) {
             Fate::Queued(queue) => {
-                self.make_room(queue, size);
-                self.enqueue(id, queue, emit, now).map_err(Refused::Error)
+                self.check_fits(id, queue, &emit).map_err(Refused::Error)?;
+                self.drop_replaced_by(id, &emit);
+                self.make_room(id, queue, size);
+                self.enqueue(id, queue, emit, now);
+                self.pump(now);
+                Ok(())
             }
             Fate::Wait => Err(Refused::Full(emit)),
             Fate::Refused => {
@@ -40,37 +45,27 @@ impl<A> Client<A> {
         }
     }
 
-    fn enqueue(
-        &mut self,
-        id: NamespaceId,
-        queue: SendQueue,
-        emit: Emit<A>,
-        now: Timestamp,
-    ) -> Result<()> {
-        let Emit { payload, ack, timeout: limit, .. } = emit;
+    fn enqueue(&mut self, id: NamespaceId, queue: SendQueue, emit: Emit<A>, now: Timestamp) {
+        let Emit { payload, ack, timeout: limit, urgent, ttl, key, .. } = emit;
         if queue == SendQueue::Retry {
-            self.queue_for_retry(id, payload, ack, limit, now);
-            self.pump(now);
-            return Ok(());
+            return self.queue_for_retry(id, payload, ack, limit, now);
         }
         let order = self.next_order();
-        let Some(namespace) = self.namespaces.get_mut(id) else { return Ok(()) };
+        let Some(namespace) = self.namespaces.get_mut(id) else { return };
         let ack = ack.map(|ack| {
             let number = namespace.acks.register(Waiter::Caller(ack));
             self.timers.set(Timer::Ack(id, number), limit.map(|limit| now + limit));
             number
         });
+        let expiry = ttl.map(|ttl| now + ttl);
+        self.timers.set(Timer::Expiry(id, order), expiry);
+        let content = Sendable::Event(payload, ack);
+        let waiting = Waiting { namespace: id, content, order, urgent, expiry, key, shown: false };
         if queue == SendQueue::Buffer {
-            namespace.buffer(Buffered { payload, ack, order });
-            return Ok(());
+            namespace.send_buffer.push(waiting);
+        } else {
+            self.make_ready(waiting);
         }
-        if let Err(error) = self.send_event(id, payload, ack) {
-            // The error is returned, so that the acknowledgement is not failed as well.
-            self.forget_ack(id, ack);
-            return Err(error);
-        }
-        self.pump(now);
-        Ok(())
     }
 
     /// Answers an event that asked for an acknowledgement.
@@ -94,9 +89,9 @@ impl<A> Client<A> {
         if fate == Fate::Wait {
             return Err(Refused::Full(payload));
         }
-        let name = self.namespace(id).name.clone();
-        let header = Header { kind: Kind::Ack, namespace: &name, id: Some(ack) };
-        self.send(header, payload).map_err(Refused::Error)?;
+        self.check_size(id, Kind::Ack, Some(ack), &payload).map_err(Refused::Error)?;
+        let order = self.next_order();
+        self.make_ready(Waiting::new(id, Sendable::Answer(payload, ack), order));
         self.pump(now);
         Ok(())
     }
@@ -105,8 +100,8 @@ impl<A> Client<A> {
     pub(crate) fn clear_send_buffer(&mut self, id: NamespaceId) -> usize {
         let before = self.tally.dropped;
         let error = Error::new(ErrorKind::Disconnected, "the send buffer was cleared");
-        while let Some(event) = self.unbuffer(id) {
-            self.give_up(id, event.ack, &error);
+        while let Some(waiting) = self.unbuffer(id) {
+            self.give_up_waiting(&waiting, &error);
         }
         self.outputs.push_back(Output::Room);
         self.tally.dropped - before
@@ -119,46 +114,98 @@ impl<A> Client<A> {
         }
     }
 
-    /// Sends what waited for the namespace to be joined.
+    /// What waited for the namespace to be joined is ready.
     pub(super) fn flush_send_buffer(&mut self, id: NamespaceId) {
-        while let Some(Buffered { payload, ack, .. }) = self.unbuffer(id) {
-            if let Err(error) = self.send_event(id, payload, ack) {
-                log_later!(Warn, "a buffered event is dropped: {error}");
-                self.give_up(id, ack, &error);
+        while let Some(waiting) = self.unbuffer(id) {
+            let fits = match &waiting.content {
+                Sendable::Event(payload, ack) => self.check_size(id, Kind::Event, *ack, payload),
+                Sendable::Answer(..) | Sendable::Try(_) => Ok(()),
+            };
+            match fits {
+                Ok(()) => self.make_ready(waiting),
+                Err(error) => {
+                    log_later!(Warn, "a buffered event is dropped: {error}");
+                    self.give_up_waiting(&waiting, &error);
+                }
             }
         }
     }
 
-    /// Takes the oldest event out of the send buffer.
-    pub(super) fn unbuffer(&mut self, id: NamespaceId) -> Option<Buffered> {
-        self.namespace_mut(id)?.unbuffer()
+    /// Takes out of the send buffer what is next.
+    pub(super) fn unbuffer(&mut self, id: NamespaceId) -> Option<Waiting> {
+        self.namespace_mut(id)?.send_buffer.pop()
     }
 
-    /// Sends what waited for the session to have written something else.
-    pub(super) fn flush_send_buffers(&mut self) {
-        for id in self.ids() {
-            if self.is_joined(id) {
-                self.flush_send_buffer(id);
-            }
+    /// What waits whose place this event takes.
+    fn replaced_by(&self, id: NamespaceId, emit: &Emit<A>) -> Option<&Waiting> {
+        emit.key.as_ref()?;
+        let mut waiting = self.namespace(id).send_buffer.iter().chain(self.ready.iter());
+        waiting.find(|waiting| waiting.namespace == id && waiting.key == emit.key)
+    }
+
+    /// An event with the same key is newer.
+    fn drop_replaced_by(&mut self, id: NamespaceId, emit: &Emit<A>) {
+        let Some(order) = self.replaced_by(id, emit).map(|waiting| waiting.order) else { return };
+        if let Some(waiting) = self.take_waiting(id, |waiting| waiting.order == order) {
+            let error = Error::new(ErrorKind::BufferFull, "replaced by a newer event with its key");
+            self.give_up_waiting(&waiting, &error);
         }
     }
 
-    pub(super) fn send_event(
+    /// Takes an event of a namespace out of where it waits.
+    fn take_waiting(
         &mut self,
         id: NamespaceId,
-        payload: Payload,
-        ack: Option<u64>,
-    ) -> Result<()> {
-        let name = self.namespace(id).name.clone();
-        let shown = self.namespace(id).observed.then(|| payload.clone());
-        self.send(Header { kind: Kind::Event, namespace: &name, id: ack }, payload)?;
-        if let Some(payload) = shown {
-            self.outputs.push_back(Output::Sent { namespace: id, payload });
+        is_it: impl Fn(&Waiting) -> bool,
+    ) -> Option<Waiting> {
+        let buffered = self.namespace_mut(id).and_then(|it| it.send_buffer.take_first(&is_it));
+        buffered
+            .or_else(|| self.ready.take_first(|waiting| waiting.namespace == id && is_it(waiting)))
+    }
+
+    /// An event is no longer worth sending.
+    pub(super) fn expired(&mut self, id: NamespaceId, order: u64) {
+        if let Some(waiting) = self.take_waiting(id, |waiting| waiting.order == order) {
+            self.expire_event(&waiting);
+            self.outputs.push_back(Output::Room);
         }
-        if let Some((namespace, ack)) = self.namespace_mut(id).zip(ack) {
-            namespace.acks.mark_sent(ack);
+    }
+
+    /// Drops an event that was not sent within its time.
+    pub(super) fn expire_event(&mut self, waiting: &Waiting) {
+        let error = Error::new(ErrorKind::Timeout, "not sent within its time to live");
+        self.give_up_waiting(waiting, &error);
+    }
+
+    /// Drops an event that waits.
+    pub(super) fn give_up_waiting(&mut self, waiting: &Waiting, error: &Error) {
+        self.forget_expiry(waiting);
+        self.give_up(waiting.namespace, waiting.ack(), error);
+    }
+
+    /// An event waits no more.
+    pub(super) fn forget_expiry(&mut self, waiting: &Waiting) {
+        if waiting.expiry.is_some() {
+            self.timers.set(Timer::Expiry(waiting.namespace, waiting.order), None);
         }
-        Ok(())
+    }
+
+    /// Takes back an event whose acknowledgement is awaited no more. `false`: it does not wait.
+    pub(super) fn withdraw(&mut self, id: NamespaceId, ack: u64) -> bool {
+        let waiting = self.take_waiting(id, |waiting| waiting.ack() == Some(ack));
+        if let Some(waiting) = &waiting {
+            self.forget_expiry(waiting);
+        }
+        waiting.is_some()
+    }
+
+    /// Whether the server takes the event, where that can be known.
+    fn check_fits(&mut self, id: NamespaceId, queue: SendQueue, emit: &Emit<A>) -> Result<()> {
+        if queue != SendQueue::Ready {
+            return Ok(());
+        }
+        let number = emit.ack.as_ref().map(|_| self.namespace(id).acks.next());
+        self.check_size(id, Kind::Event, number, &emit.payload)
     }
 
     /// What can be known before anything is sent.

@@ -30,6 +30,8 @@ pub(crate) enum Timer {
     Join(NamespaceId),
     /// An acknowledgement.
     Ack(NamespaceId, u64),
+    /// The event with this place in the order is no longer worth sending.
+    Expiry(NamespaceId, u64),
 }
 
 /// All deadlines of a connection.

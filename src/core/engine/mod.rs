@@ -239,12 +239,36 @@ impl Engine {
             packets.clear();
             return;
         }
+        self.append(packets);
+        self.wake_writer();
+    }
+
+    /// Queues packets for the writer, who is about to ask for work.
+    pub(crate) fn append(&mut self, packets: &mut VecDeque<Packet>) {
         while let Some(packet) = packets.pop_front() {
             self.queued.packets += 1;
             self.queued.bytes += packet.size();
             self.queue.push_back(packet);
         }
-        self.wake_writer();
+    }
+
+    /// Whether the writer of this link, which asks for work, takes events.
+    pub(crate) fn wants_batch(&self, link: LinkId) -> bool {
+        self.main.id == link
+            && self.state == SessionState::Open
+            && !self.main.writing
+            && !self.upgrade.holds_old_link()
+    }
+
+    /// Whether the server takes messages of this many bytes, whatever they are.
+    pub(crate) fn takes(&self, size: usize) -> bool {
+        let limit = self.handshake.as_ref().and_then(|handshake| handshake.max_payload);
+        limit.is_none_or(|limit| size <= limit)
+    }
+
+    /// How much the writer will take when it asks for work.
+    pub(crate) fn queued(&self) -> Load {
+        self.queued
     }
 
     /// A packet came in.
@@ -421,7 +445,8 @@ impl Engine {
         self.wake_writer();
     }
 
-    fn wake_writer(&mut self) {
+    /// There is something for the writer to ask for.
+    pub(crate) fn wake_writer(&mut self) {
         if !self.main.writing && !self.upgrade.holds_old_link() {
             self.notices.push_back(Notice::Wake(self.main.id));
         }

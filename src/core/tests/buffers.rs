@@ -155,7 +155,8 @@ fn who_waits_for_room_is_told_of_the_end_of_the_session() {
     assert!(matches!(world.client.fate(root, 3, false), Fate::Queued(_)));
     assert_eq!(world.client.fate_of_reply(root, 1, 3), Fate::Refused);
     world.emit(root, "[3]").unwrap();
-    assert_eq!(world.namespace(root).buffered().packets, 1);
+    let waiting: Vec<_> = world.namespace(root).send_buffer().collect();
+    assert_eq!(waiting, ["[1]", "[2]", "[3]"], "what no writer has taken waits on");
 }
 
 #[test]
@@ -350,8 +351,26 @@ fn beside_a_full_buffer(policy: WhenFull) -> (World, NamespaceId) {
 fn no_emit_waits_for_room_that_nothing_under_way_will_make() {
     let (mut world, root) = beside_a_full_buffer(WhenFull::Wait);
     world.client.set_retries(root, Some(2));
-    assert!(is_full(world.emit(root, "[1]")));
+    world.emit(root, "[1]").unwrap();
+    assert!(world.waits(root), "for its own try");
+    world.receive("41");
+    assert!(is_full(world.emit(root, "[2]")));
     assert_eq!(world.client.fate(root, 3, false), Fate::Refused);
+}
+
+#[test]
+fn what_others_keep_neither_stops_a_namespace_nor_makes_it_wait() {
+    for policy in [WhenFull::Wait, WhenFull::DropNewest, WhenFull::DropOldest] {
+        for retries in [None, Some(2)] {
+            let (mut world, root) = beside_a_full_buffer(policy);
+            world.client.set_retries(root, retries);
+            for number in 0..10 {
+                world.emit_with_ack(root, "[1]", 10 + number, None).unwrap();
+                world.receive(&format!("43{number}[]"));
+                assert_eq!(world.log(), [format!("ack {}: []", 10 + number)], "{policy:?}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -364,18 +383,18 @@ fn an_emit_waits_while_an_acknowledgement_is_awaited_that_makes_room() {
     for _ in 0..3 {
         world.emit(other, "[0]").unwrap();
     }
-    assert!(world.waits(root));
-    world.receive("43/other,0[]");
-    assert!(!world.waits(root));
+    assert!(world.waits(other) && !world.waits(root));
     world.emit(root, "[1]").unwrap();
     assert!(world.waits(root));
+    world.receive("43/other,0[]");
+    assert!(world.waits(root), "there were four");
     // What the other namespace keeps stays where it is; but this one has a try of its own.
     world.receive("41/other,");
     assert!(world.waits(root));
     world.receive("430[]");
     assert!(!world.waits(root));
     world.emit(root, "[2]").unwrap();
-    world.emit(root, "[3]").unwrap_err();
+    assert!(world.waits(root));
     let told = world.told;
     world.run(|client, _| client.set_retries(root, None));
     assert!(world.told > told && !world.waits(root));
@@ -404,7 +423,8 @@ fn who_waits_is_told_of_the_room_that_retries_leave_when_they_are_switched_off()
     for id in [root, other] {
         world.client.set_retries(id, Some(2));
     }
-    for _ in 0..3 {
+    world.emit(root, "[0]").unwrap();
+    for _ in 0..2 {
         world.emit(other, "[0]").unwrap();
     }
     assert!(world.waits(root));
@@ -415,16 +435,26 @@ fn who_waits_is_told_of_the_room_that_retries_leave_when_they_are_switched_off()
 
 #[test]
 fn the_oldest_gives_way_whichever_namespace_it_is_of() {
+    let (mut world, _) = beside_a_full_buffer(WhenFull::DropOldest);
+    let other = world.connect("/other");
+    world.emit_with_ack(other, "[1]", 3, None).unwrap();
+    assert_eq!(world.log(), Vec::<String>::new(), "it has kept nothing");
+    world.emit_with_ack(other, "[2]", 4, None).unwrap();
+    assert_eq!(world.log(), ["ack 0 failed: buffer full", "ack 1 failed: buffer full"]);
+    world.emit_with_ack(other, "[3]", 5, None).unwrap();
+    assert_eq!(world.log(), ["ack 2 failed: buffer full"]);
+    world.emit_with_ack(other, "[4]", 6, None).unwrap();
+    assert_eq!(world.log(), ["ack 3 failed: buffer full"]);
+}
+
+#[test]
+fn for_what_is_ready_only_what_is_ready_gives_way() {
     let (mut world, root) = beside_a_full_buffer(WhenFull::DropOldest);
     world.slow = true;
-    for number in 0..4 {
+    for number in 0..5 {
         world.emit(root, &format!("[{number}]")).unwrap();
     }
-    assert_eq!(
-        world.log(),
-        ["ack 0 failed: buffer full", "ack 1 failed: buffer full", "ack 2 failed: buffer full"]
-    );
-    world.emit(root, "[4]").unwrap();
+    assert_eq!(world.log(), Vec::<String>::new());
     world.written();
     assert_eq!(world.sent(), ["42[0]", "42[2]", "42[3]", "42[4]"]);
 }

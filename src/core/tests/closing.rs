@@ -190,7 +190,7 @@ fn sessions_that_are_being_closed_are_bounded() {
     for _ in 0..1000 {
         world.connect("/");
         world.disconnect(root);
-        assert!(world.client.retiring.len() <= 4 && world.alive().len() <= 4);
+        assert!(world.client.count_retiring() <= 4 && world.alive().len() <= 4);
     }
     world.advance(LINGER);
     world.assert_at_rest();

@@ -15,7 +15,9 @@ mod random;
 mod recovery;
 mod retries;
 mod revision;
+mod undelivered;
 mod upgrade;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -330,7 +332,7 @@ impl World {
         assert_eq!(self.alive(), []);
         assert_eq!(self.client.next_deadline(), None);
         assert!(self.client.engine().is_none());
-        assert!(self.client.retiring.is_empty());
+        assert_eq!(self.client.count_retiring(), 0);
     }
 
     /// Calls a verb, and does what follows as a driver would.
@@ -478,7 +480,15 @@ impl Threads {
 }
 
 fn emit(json: &str) -> Emit<u32> {
-    Emit { payload: payload(json), ack: None, timeout: None, volatile: false }
+    Emit {
+        payload: payload(json),
+        ack: None,
+        timeout: None,
+        volatile: false,
+        urgent: false,
+        ttl: None,
+        key: None,
+    }
 }
 
 fn payload(json: &str) -> Payload {

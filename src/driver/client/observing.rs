@@ -89,7 +89,7 @@ impl Observers {
 
     /// Notes that there is room in the queue of the session.
     pub(super) fn note_room<A>(&self, core: &Client<A>, actions: &mut Vec<Action>) {
-        let empty = || core.engine().is_some_and(|engine| engine.load().packets == 0);
+        let empty = || core.engine().is_some() && core.session_load().packets == 0;
         if !self.is_empty() && empty() && self.undrained.swap(false, Ordering::Relaxed) {
             self.tell(&EngineEvent::Drain, |waiter| actions.push(Action::Unpark(waiter)));
         }

@@ -51,6 +51,8 @@ impl Driver {
         let mut notify = false;
         self.reconsider_hold(monitor, now);
         while let Some(output) = monitor.core.poll_output() {
+            // Who waits for the end of something has to look again.
+            notify |= matches!(output, Output::Acked { .. });
             if !matches!(output, Output::Event { .. }) {
                 monitor.clear_stage(actions);
             }

@@ -89,7 +89,7 @@ impl Driver {
     }
 
     /// Blocks until a condition holds; `false` when the limit passes before.
-    fn wait_until(
+    pub(super) fn wait_until(
         &self,
         limit: Option<Duration>,
         condition: impl Fn(&mut Monitor) -> bool,

@@ -22,7 +22,7 @@ use crate::payload::Payload;
 /// A Socket.IO parser, with the state of a packet whose attachments are still on their way.
 pub trait Parser: Send {
     /// Appends the messages of a packet to `queue`: the text, then the attachments.
-    fn encode(&self, header: Header<'_>, payload: Payload, queue: &mut VecDeque<Packet>);
+    fn encode(&self, header: Header<'_>, payload: &Payload, queue: &mut VecDeque<Packet>);
 
     /// Takes a text message; gives a packet that is complete with it.
     fn decode_text(&mut self, text: MessageText) -> Result<Option<SocketPacket>>;

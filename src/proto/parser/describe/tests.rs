@@ -31,7 +31,7 @@ fn shown(
     dialect: &dyn Dialect,
     parser: ParserKind,
     header: Header<'_>,
-    payload: Payload,
+    payload: &Payload,
 ) -> String {
     let mut encoder = new_parser(parser, 10, 1 << 20);
     encoder.set_lax(dialect.is_lax());
@@ -81,7 +81,7 @@ fn secrets_are_not_shown_in_any_revision_with_any_parser() {
         }
         for (kind, namespace, id, data, expected) in packets {
             let header = Header { kind, namespace, id };
-            let text = shown(dialect, parser, header, payload(data, &[]));
+            let text = shown(dialect, parser, header, &payload(data, &[]));
             assert_eq!(text, expected, "{dialect:?} {parser:?}");
             assert!(!text.contains(SECRET));
         }
@@ -95,7 +95,7 @@ fn binary_is_shown_as_the_parser_has_it() {
     for (dialect, parser) in cases() {
         let sent = Payload::event("photo", &Binary::from([1, 2])).unwrap();
         let header = Header { kind: Kind::Event, namespace: "/", id: None };
-        let text = shown(dialect, parser, header, sent);
+        let text = shown(dialect, parser, header, &sent);
         let expected = match parser {
             ParserKind::Json => r#"51-[\"photo\",{\"_placeholder\":true"#,
             ParserKind::PlainJson => r#"2[\"photo\",{\"type\":\"Buffer\",\"data\":[1,2]}]"#,
@@ -115,7 +115,7 @@ fn a_line_is_short_and_escaped_whatever_the_packet() {
             // JSON has no control characters within strings.
             let data = data.replace('\u{1b}', "\\u001b");
             let header = Header { kind: Kind::Event, namespace, id: Some(u64::MAX) };
-            let text = shown(dialect, parser, header, payload(&data, &[]));
+            let text = shown(dialect, parser, header, &payload(&data, &[]));
             assert!(text.ends_with('…') && text.len() < 400, "{text}");
             assert!(!text.contains(char::is_control), "{text}");
         }
@@ -146,7 +146,7 @@ fn of_what_is_no_packet_of_the_parser_only_the_size_is_shown() {
             let header = Header { kind: Kind::Connect, namespace: "/", id: None };
             let mut queue = VecDeque::new();
             let data = payload(&format!(r#"{{"token":"{SECRET}"}}"#), &[]);
-            new_parser(*other, 10, 1 << 20).encode(header, data, &mut queue);
+            new_parser(*other, 10, 1 << 20).encode(header, &data, &mut queue);
             let text = describe(*parser, &queue[0]);
             assert!(!text.contains(SECRET), "{parser:?} {other:?}: {text}");
         }

@@ -12,14 +12,12 @@ use crate::proto::text::{MessageBuilder, MessageText};
 const MAX_DIGITS: usize = 20;
 
 /// Appends the messages of a packet to `queue`: the text, then the attachments.
-pub(super) fn encode(header: Header<'_>, payload: Payload, queue: &mut VecDeque<Packet>) {
-    let Payload { json, mut attachments } = payload;
-    if !matches!(header.kind, Kind::Event | Kind::Ack) {
-        // No other type can announce them.
-        attachments.clear();
-    }
-    queue.push_back(Packet::Text(text(header, &json, attachments.len())));
-    queue.extend(attachments.into_iter().map(Packet::Binary));
+pub(super) fn encode(header: Header<'_>, payload: &Payload, queue: &mut VecDeque<Packet>) {
+    // No other type can announce them.
+    let may_attach = matches!(header.kind, Kind::Event | Kind::Ack);
+    let attachments = if may_attach { &payload.attachments[..] } else { &[] };
+    queue.push_back(Packet::Text(text(header, &payload.json, attachments.len())));
+    queue.extend(attachments.iter().cloned().map(Packet::Binary));
 }
 
 /// Writes `<type>[<count>-][<namespace>,][<id>]<json>`.

@@ -79,7 +79,7 @@ impl Unfinished {
 }
 
 impl Parser for JsonParser {
-    fn encode(&self, header: Header<'_>, payload: Payload, queue: &mut VecDeque<Packet>) {
+    fn encode(&self, header: Header<'_>, payload: &Payload, queue: &mut VecDeque<Packet>) {
         encode::encode(header, payload, queue);
     }
 

@@ -35,7 +35,7 @@ fn encode(kind: Kind, namespace: &str, id: Option<u64>, json: &str, n: u8) -> Ve
     let attachments = (0..n).map(|byte| Bytes::from(vec![byte; 4])).collect();
     let payload = Payload { json: json.to_owned(), attachments };
     let mut queue = VecDeque::new();
-    parser().encode(Header { kind, namespace, id }, payload, &mut queue);
+    parser().encode(Header { kind, namespace, id }, &payload, &mut queue);
     queue
 }
 

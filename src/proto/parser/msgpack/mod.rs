@@ -50,12 +50,12 @@ impl MsgpackParser {
 }
 
 impl Parser for MsgpackParser {
-    fn encode(&self, header: Header<'_>, payload: Payload, queue: &mut VecDeque<Packet>) {
+    fn encode(&self, header: Header<'_>, payload: &Payload, queue: &mut VecDeque<Packet>) {
         let is_text = self.lax && !matches!(header.kind, Kind::Event | Kind::Ack);
         queue.push_back(if is_text {
             Packet::Text(plain_json::write(header, &payload.json))
         } else {
-            Packet::Binary(map(header, &payload).into())
+            Packet::Binary(map(header, payload).into())
         });
     }
 

@@ -17,7 +17,7 @@ fn bytes(hex: &str) -> Bytes {
     digits.chunks(2).map(|pair| u8::try_from(pair[0] * 16 + pair[1]).unwrap()).collect()
 }
 
-fn encode(header: Header<'_>, payload: Payload) -> Bytes {
+fn encode(header: Header<'_>, payload: &Payload) -> Bytes {
     let mut queue = VecDeque::new();
     MsgpackParser::new(MAX).encode(header, payload, &mut queue);
     match queue.pop_front() {
@@ -67,7 +67,7 @@ fn packets() -> Vec<(Header<'static>, Payload, &'static str)> {
 #[test]
 fn packets_are_those_of_javascript() {
     for (header, payload, hex) in packets() {
-        assert_eq!(encode(header, payload.clone()), bytes(hex), "{payload:?}");
+        assert_eq!(encode(header, &payload.clone()), bytes(hex), "{payload:?}");
         let packet = decode(&bytes(hex)).unwrap();
         assert_eq!((packet.kind, packet.namespace()), (header.kind, header.namespace));
         assert_eq!(packet.id, header.id);
@@ -124,7 +124,7 @@ fn an_object_that_looks_like_a_placeholder_is_data_or_an_error() {
         (r#"["a",{"_placeholder":true,"num":0}]"#, &[]),
     ] {
         let sent = payload(json, attachments);
-        let packet = decode(&encode(header, sent.clone())).unwrap();
+        let packet = decode(&encode(header, &sent.clone())).unwrap();
         assert_eq!((packet.data(), &packet.attachments), (&*sent.json, &sent.attachments));
     }
     // {"_placeholder":true,"num":0} beside binary, and around it.
@@ -238,8 +238,10 @@ fn deep_nesting_takes_no_stack() {
     let size = message.len();
     let packet = decode(&message.into()).unwrap();
     assert!(packet.data().ends_with(&"]".repeat(depth)));
-    let back =
-        encode(Header { kind: Kind::Event, namespace: "/", id: None }, payload(packet.data(), &[]));
+    let back = encode(
+        Header { kind: Kind::Event, namespace: "/", id: None },
+        &payload(packet.data(), &[]),
+    );
     assert_eq!(back.len(), size);
 }
 
@@ -249,11 +251,11 @@ fn old_servers_get_and_send_some_packets_as_text() {
     parser.set_lax(true);
     let mut queue = VecDeque::new();
     let header = Header { kind: Kind::Connect, namespace: "/admin?a=b", id: None };
-    parser.encode(header, Payload::default(), &mut queue);
+    parser.encode(header, &Payload::default(), &mut queue);
     let expected = Packet::Text(MessageText::from(r#"{"type":0,"nsp":"/admin?a=b"}"#));
     assert_eq!(queue.pop_front(), Some(expected));
     let header = Header { kind: Kind::Event, namespace: "/", id: None };
-    parser.encode(header, payload(r#"["a"]"#, &[]), &mut queue);
+    parser.encode(header, &payload(r#"["a"]"#, &[]), &mut queue);
     assert!(matches!(queue.pop_front(), Some(Packet::Binary(_))));
 
     let connect = parser.decode_text(r#"{"type":0,"nsp":"/admin"}"#.into()).unwrap().unwrap();
@@ -273,7 +275,7 @@ fn old_servers_get_and_send_some_packets_as_text() {
 fn text_with_escapes_and_space_is_written_as_what_it_says() {
     let json = " [ \"a\\n\\u20ac\\\"\" , { \"k\\t\" : [ 1 , 2.5e1 ] , \"e\" : { } } , [ ] ] ";
     let message =
-        encode(Header { kind: Kind::Event, namespace: "/", id: None }, payload(json, &[]));
+        encode(Header { kind: Kind::Event, namespace: "/", id: None }, &payload(json, &[]));
     let back = decode(&message).unwrap();
     assert_eq!(
         serde_json::from_str::<serde_json::Value>(back.data()).unwrap(),
@@ -288,7 +290,7 @@ proptest! {
         list.extend(data);
         let json = json!(list).to_string();
         let header = Header { kind: Kind::Event, namespace: "/n", id };
-        let packet = decode(&encode(header, payload(&json, &[]))).unwrap();
+        let packet = decode(&encode(header, &payload(&json, &[]))).unwrap();
         prop_assert_eq!(packet.id, id);
         prop_assert_eq!(packet.data(), json);
     }

@@ -27,10 +27,14 @@ pub(super) struct PlainJsonParser {
 }
 
 impl Parser for PlainJsonParser {
-    fn encode(&self, header: Header<'_>, payload: Payload, queue: &mut VecDeque<Packet>) {
+    fn encode(&self, header: Header<'_>, payload: &Payload, queue: &mut VecDeque<Packet>) {
         let Payload { json, attachments } = payload;
-        let json = if attachments.is_empty() { json } else { with_buffers(&json, &attachments) };
-        queue.push_back(Packet::Text(write(header, &json)));
+        let text = if attachments.is_empty() {
+            write(header, json)
+        } else {
+            write(header, &with_buffers(json, attachments))
+        };
+        queue.push_back(Packet::Text(text));
     }
 
     fn decode_text(&mut self, text: MessageText) -> Result<Option<SocketPacket>> {

@@ -9,7 +9,7 @@ use crate::payload::{Args, Binary};
 use crate::proto::parser::tests::{any_json, payload};
 use crate::proto::socket_packet::{Kind, Name};
 
-fn encode(header: Header<'_>, payload: Payload) -> String {
+fn encode(header: Header<'_>, payload: &Payload) -> String {
     let mut queue = VecDeque::new();
     PlainJsonParser::default().encode(header, payload, &mut queue);
     match queue.pop_front() {
@@ -63,7 +63,7 @@ fn packets_are_objects() {
             r#"{"type":4,"data":{"message":"no"},"nsp":"/x"}"#,
         ),
     ] {
-        assert_eq!(encode(header, payload(data, &[])), text);
+        assert_eq!(encode(header, &payload(data, &[])), text);
         let packet = decode(text).unwrap();
         assert_eq!((packet.kind, packet.namespace()), (header.kind, header.namespace));
         assert_eq!((packet.id, packet.data()), (header.id, data));
@@ -167,25 +167,25 @@ fn old_servers_have_types_and_refusals_of_their_own() {
 #[test]
 fn binary_is_what_nodejs_makes_of_a_buffer() {
     let json = r#"["{\"_placeholder\":true,\"num\":0}",{"_placeholder":true,"num":1},{"a":[{"_placeholder":true,"num":0}]}]"#;
-    let text = encode(header(Kind::Event, "/", None), payload(json, &[&[], &[0, 255]]));
+    let text = encode(header(Kind::Event, "/", None), &payload(json, &[&[], &[0, 255]]));
     assert_eq!(
         text,
         r#"{"type":2,"data":["{\"_placeholder\":true,\"num\":0}",{"type":"Buffer","data":[0,255]},{"a":[{"type":"Buffer","data":[]}]}],"nsp":"/"}"#
     );
     // The user's own: one that is no placeholder, and without binary any.
     let json = r#"["a",{"_placeholder":false,"num":0},{"_placeholder":true,"num":0}]"#;
-    let text = encode(header(Kind::Event, "/", None), payload(json, &[&[7]]));
+    let text = encode(header(Kind::Event, "/", None), &payload(json, &[&[7]]));
     let data = r#"["a",{"_placeholder":false,"num":0},{"type":"Buffer","data":[7]}]"#;
     assert_eq!(decode(&text).unwrap().data(), data);
     let json = r#"["a",{"_placeholder":true,"num":0}]"#;
-    let text = encode(header(Kind::Event, "/", None), payload(json, &[]));
+    let text = encode(header(Kind::Event, "/", None), &payload(json, &[]));
     assert_eq!(decode(&text).unwrap().data(), json);
 }
 
 #[test]
 fn deep_nesting_takes_no_stack() {
     let data = format!("[\"a\",{}{}]", "[".repeat(300_000), "]".repeat(300_000));
-    let text = encode(header(Kind::Event, "/", None), payload(&data, &[]));
+    let text = encode(header(Kind::Event, "/", None), &payload(&data, &[]));
     assert_eq!(decode(&text).unwrap().data(), data);
 }
 
@@ -201,7 +201,7 @@ proptest! {
         let mut list = vec![json!("name")];
         list.extend(data);
         let json = json!(list).to_string();
-        let packet = decode(&encode(header(kind, &namespace, id), payload(&json, &[]))).unwrap();
+        let packet = decode(&encode(header(kind, &namespace, id), &payload(&json, &[]))).unwrap();
         prop_assert_eq!((packet.kind, packet.namespace(), packet.id), (kind, &*namespace, id));
         prop_assert_eq!(packet.data(), json);
     }
@@ -214,7 +214,7 @@ proptest! {
     ) {
         let args = (&text, Binary::from(first.clone()), vec![(Binary::from(second.clone()), 1)]);
         let sent = Payload::event("name", &args).unwrap();
-        let packet = decode(&encode(header(Kind::Event, "/", None), sent)).unwrap();
+        let packet = decode(&encode(header(Kind::Event, "/", None), &sent)).unwrap();
         let args = Args { json: packet.data(), skip: 1, attachments: &packet.attachments };
         let (same, one, list): (String, Binary, Vec<(Binary, u8)>) = args.decode().unwrap();
         prop_assert_eq!((same, one), (text, Binary::from(first)));

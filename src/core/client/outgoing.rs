@@ -1,0 +1,155 @@
+//! Events that wait to be sent, whole: so that they can be taken back until a writer takes them.
+
+use std::collections::VecDeque;
+
+use crate::core::ids::NamespaceId;
+use crate::core::load::Load;
+use crate::core::time::Timestamp;
+use crate::payload::Payload;
+
+/// What waits to be sent. What is urgent goes out before the rest, and within each class the order is
+/// kept.
+#[derive(Debug, Default)]
+pub(crate) struct Outgoing {
+    urgent: VecDeque<Waiting>,
+    normal: VecDeque<Waiting>,
+    load: Load,
+}
+
+/// An event that waits to be sent, or an answer to one of the server's.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) namespace: NamespaceId,
+    pub(crate) content: Sendable,
+    /// Its place in the order in which the events of all namespaces came.
+    pub(crate) order: u64,
+    /// It goes out before what is not.
+    pub(crate) urgent: bool,
+    /// From when on it is not worth sending.
+    pub(crate) expiry: Option<Timestamp>,
+    /// It takes the place of what waits with the same key.
+    pub(crate) key: Option<Box<str>>,
+    /// Those who watch what is sent have seen it.
+    pub(crate) shown: bool,
+}
+
+/// What a packet will be made of.
+#[derive(Debug)]
+pub(crate) enum Sendable {
+    /// An event, and the number of the acknowledgement that it asks for.
+    Event(Payload, Option<u64>),
+    /// A try of the event in the queue of retries that waits for the acknowledgement of this number.
+    Try(u64),
+    /// The answer to the server's event of this number.
+    Answer(Payload, u64),
+}
+
+impl Waiting {
+    /// An event or an answer without any of the flags.
+    pub(crate) fn new(namespace: NamespaceId, content: Sendable, order: u64) -> Self {
+        Self { namespace, content, order, urgent: false, expiry: None, key: None, shown: false }
+    }
+
+    /// The number of the acknowledgement that it asks for.
+    pub(crate) fn ack(&self) -> Option<u64> {
+        match self.content {
+            Sendable::Event(_, ack) => ack,
+            Sendable::Try(ack) => Some(ack),
+            Sendable::Answer(..) => None,
+        }
+    }
+
+    pub(crate) fn is_event(&self) -> bool {
+        matches!(self.content, Sendable::Event(..))
+    }
+
+    /// Whether it is a try of the event that waits for this acknowledgement.
+    pub(crate) fn is_try_of(&self, namespace: NamespaceId, ack: u64) -> bool {
+        self.namespace == namespace && matches!(self.content, Sendable::Try(of) if of == ack)
+    }
+
+    /// What it counts for where it waits.
+    pub(crate) fn load(&self) -> Load {
+        match &self.content {
+            Sendable::Event(payload, _) | Sendable::Answer(payload, _) => payload.into(),
+            // It counts where the event lies.
+            Sendable::Try(_) => Load::default(),
+        }
+    }
+}
+
+impl Outgoing {
+    /// Appends to its class.
+    pub(crate) fn push(&mut self, waiting: Waiting) {
+        self.load = self.load + waiting.load();
+        self.class(waiting.urgent).push_back(waiting);
+    }
+
+    /// Puts before all others of its class what was taken out.
+    pub(crate) fn put_back(&mut self, waiting: Waiting) {
+        self.load = self.load + waiting.load();
+        self.class(waiting.urgent).push_front(waiting);
+    }
+
+    /// Takes out what goes out next.
+    pub(crate) fn pop(&mut self) -> Option<Waiting> {
+        let waiting = self.urgent.pop_front().or_else(|| self.normal.pop_front())?;
+        self.load = self.load - waiting.load();
+        Some(waiting)
+    }
+
+    /// The event that is the first to give way: the oldest of those that are not urgent, or else of
+    /// the others.
+    pub(crate) fn oldest(&self) -> Option<&Waiting> {
+        let is_event = |waiting: &&Waiting| waiting.is_event();
+        self.normal.iter().find(is_event).or_else(|| self.urgent.iter().find(is_event))
+    }
+
+    /// Takes out the event that is the first to give way.
+    pub(crate) fn take_oldest(&mut self) -> Option<Waiting> {
+        let order = self.oldest()?.order;
+        self.take_first(|waiting| waiting.order == order)
+    }
+
+    /// Takes out the first one that is as described.
+    pub(crate) fn take_first(&mut self, is_it: impl Fn(&Waiting) -> bool) -> Option<Waiting> {
+        for class in [&mut self.urgent, &mut self.normal] {
+            if let Some(index) = class.iter().position(&is_it) {
+                let waiting = class.remove(index)?;
+                self.load = self.load - waiting.load();
+                return Some(waiting);
+            }
+        }
+        None
+    }
+
+    /// Takes out all that is as described, in the order in which it would have gone out.
+    pub(crate) fn take_all(&mut self, is_it: impl Fn(&Waiting) -> bool) -> VecDeque<Waiting> {
+        let mut taken = VecDeque::new();
+        for class in [&mut self.urgent, &mut self.normal] {
+            let (out, kept) = class.drain(..).partition(&is_it);
+            *class = kept;
+            taken.extend::<VecDeque<_>>(out);
+        }
+        self.load = taken.iter().fold(self.load, |load, waiting| load - waiting.load());
+        taken
+    }
+
+    /// What waits, in the order in which it will go out.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Waiting> {
+        self.urgent.iter().chain(&self.normal)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.urgent.is_empty() && self.normal.is_empty()
+    }
+
+    /// How much waits.
+    pub(crate) fn load(&self) -> Load {
+        self.load
+    }
+
+    fn class(&mut self, urgent: bool) -> &mut VecDeque<Waiting> {
+        if urgent { &mut self.urgent } else { &mut self.normal }
+    }
+}

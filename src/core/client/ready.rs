@@ -1,0 +1,177 @@
+//! From what is ready to be written to the packets of a session.
+
+use super::outgoing::{Sendable, Waiting};
+use super::{Client, Output};
+use crate::core::engine::{Engine, SessionState};
+use crate::core::ids::NamespaceId;
+use crate::core::load::Load;
+use crate::core::time::Timestamp;
+use crate::error::Result;
+use crate::payload::Payload;
+use crate::proto::socket_packet::{Header, Kind};
+use crate::sync::logging::log_later;
+
+/// How much a writer takes at once. What is more stays ready, where it can be taken back.
+const BATCH: Load = Load { packets: 1024, bytes: 64 * 1024 };
+
+/// By so much at most a parser lengthens a payload, and what stands before it: nobody has to look
+/// whether an event is too large that is small by this measure.
+const MOST_GROWTH: usize = 8;
+const MOST_HEADER: usize = 1024;
+
+impl<A> Client<A> {
+    /// Makes an event or an answer ready to be written.
+    pub(super) fn make_ready(&mut self, mut waiting: Waiting) {
+        let namespace = self.namespaces.get(waiting.namespace);
+        if namespace.observed && !std::mem::replace(&mut waiting.shown, true) {
+            let event = match &waiting.content {
+                Sendable::Event(payload, _) => Some(payload),
+                Sendable::Try(number) => namespace.tried(*number),
+                Sendable::Answer(..) => None,
+            };
+            let shown = event.cloned().map(|payload| (waiting.namespace, payload));
+            let shown = shown.map(|(namespace, payload)| Output::Sent { namespace, payload });
+            self.outputs.extend(shown);
+        }
+        self.ready.push(waiting);
+        if let Some(engine) = &mut self.engine {
+            engine.wake_writer();
+        }
+    }
+
+    /// Hands over as much of what is ready as a writer takes at once.
+    pub(super) fn fill_batch(&mut self, now: Timestamp) {
+        while let Some(queued) = self.engine.as_ref().map(Engine::queued) {
+            if queued.packets >= BATCH.packets || queued.bytes >= BATCH.bytes {
+                return;
+            }
+            let Some(waiting) = self.ready.pop() else { return };
+            if waiting.expiry.is_some_and(|expiry| expiry <= now) {
+                self.expire_event(&waiting);
+            } else {
+                self.hand_over(waiting, now);
+            }
+        }
+    }
+
+    /// Hands over what is ready to a writer that has nothing to do.
+    pub(super) fn start_batch(&mut self, now: Timestamp) {
+        if self.engine.as_ref().is_some_and(|engine| engine.wants_batch(engine.main_link())) {
+            self.fill_batch(now);
+        }
+    }
+
+    /// Hands over all that is ready: what follows must not overtake it.
+    pub(super) fn commit(&mut self, now: Timestamp) {
+        while self.engine.as_ref().is_some_and(|engine| engine.state() == SessionState::Open) {
+            let Some(waiting) = self.ready.pop() else { break };
+            self.hand_over(waiting, now);
+        }
+        self.await_answers();
+    }
+
+    /// What is ready waits for the namespaces to be joined again, if it is worth it: the session has
+    /// ended, or (with `Some`) this namespace was left.
+    pub(super) fn return_ready(&mut self, left: Option<NamespaceId>) {
+        let is_of_left = |waiting: &Waiting| left.is_none_or(|id| id == waiting.namespace);
+        for waiting in self.ready.take_all(is_of_left).into_iter().rev() {
+            self.return_to_namespace(waiting);
+        }
+        if left.is_none() {
+            let mut handed = std::mem::take(&mut self.handed);
+            self.take_back(&mut handed);
+        }
+    }
+
+    /// Puts back what no writer has taken, before what the namespace keeps.
+    pub(super) fn return_to_namespace(&mut self, waiting: Waiting) {
+        let id = waiting.namespace;
+        match waiting.content {
+            Sendable::Event(_, ack) => {
+                let Some(namespace) = self.namespace_mut(id) else { return };
+                // Unless it was given up meanwhile.
+                if ack.is_none_or(|ack| namespace.acks.is_pending(ack)) {
+                    namespace.send_buffer.put_back(waiting);
+                }
+            }
+            // It is for a session that is gone.
+            Sendable::Answer(..) => self.tally.dropped += 1,
+            Sendable::Try(number) => self.try_undone(id, number),
+        }
+    }
+
+    /// What was handed over and asks for an acknowledgement is answered in this session or not at all.
+    pub(super) fn await_answers(&mut self) {
+        let most = self.options.limits.send_bytes;
+        let Self { handed, namespaces, .. } = self;
+        handed.keep_if(|waiting| {
+            let acks = namespaces.get_mut(waiting.namespace).map(|namespace| &mut namespace.acks);
+            match (acks, waiting.content) {
+                (Some(acks), Sendable::Event(payload, Some(ack))) => {
+                    acks.mark_sent(ack, Some(payload), most);
+                    None
+                }
+                (Some(acks), Sendable::Try(ack)) => {
+                    acks.mark_sent(ack, None, most);
+                    None
+                }
+                (_, content) => Some(Waiting { content, ..waiting }),
+            }
+        });
+    }
+
+    /// Makes packets of what waited, for the session to write.
+    fn hand_over(&mut self, waiting: Waiting, now: Timestamp) {
+        let id = waiting.namespace;
+        self.forget_expiry(&waiting);
+        let Err(error) = self.encode(&waiting) else { return self.handed.push(waiting) };
+        log_later!(Warn, "an event is dropped: {error}");
+        match waiting.content {
+            Sendable::Event(_, ack) => self.give_up(id, ack, &error),
+            Sendable::Answer(..) => self.tally.dropped += 1,
+            Sendable::Try(_) => self.give_up_try(id, &error, now),
+        }
+    }
+
+    /// Queues the packets of what waited, unless they are larger than the server takes.
+    fn encode(&mut self, waiting: &Waiting) -> Result<()> {
+        let Some(engine) = &mut self.engine else { return Ok(()) };
+        let namespace = self.namespaces.get(waiting.namespace);
+        let (kind, payload, id) = match &waiting.content {
+            Sendable::Event(payload, ack) => (Kind::Event, payload, *ack),
+            Sendable::Answer(payload, number) => (Kind::Ack, payload, Some(*number)),
+            Sendable::Try(number) => {
+                let Some(payload) = namespace.tried(*number) else { return Ok(()) };
+                (Kind::Event, payload, Some(*number))
+            }
+        };
+        let header = Header { kind, namespace: &namespace.name, id };
+        self.parser.encode(header, payload, &mut self.encoded);
+        if let Err(error) = engine.check_size(&self.encoded) {
+            self.encoded.clear();
+            return Err(error);
+        }
+        engine.append(&mut self.encoded);
+        Ok(())
+    }
+
+    /// Whether the server takes a packet with this payload.
+    pub(super) fn check_size(
+        &mut self,
+        id: NamespaceId,
+        kind: Kind,
+        number: Option<u64>,
+        payload: &Payload,
+    ) -> Result<()> {
+        let Some(engine) = &self.engine else { return Ok(()) };
+        let most = payload.size().saturating_mul(MOST_GROWTH).saturating_add(MOST_HEADER);
+        if engine.takes(most) {
+            return Ok(());
+        }
+        let header = Header { kind, namespace: &self.namespaces.get(id).name, id: number };
+        self.parser.encode(header, payload, &mut self.encoded);
+        let result = engine.check_size(&self.encoded);
+        self.encoded.clear();
+        result
+    }
+}

@@ -1,0 +1,78 @@
+//! The end of a connection: whether all that was emitted is delivered, and what is handed back.
+
+use std::sync::Arc;
+
+use super::namespace::Namespace;
+use super::outgoing::{Sendable, Waiting};
+use super::{Client, Cycle};
+use crate::core::ids::NamespaceId;
+use crate::event::undelivered::UndeliveredEvent;
+
+impl<A> Client<A> {
+    /// Whether something was emitted that may still be delivered by itself, in this namespace or (with
+    /// `None`) in any: it waits to be written, or an acknowledgement is awaited.
+    pub(crate) fn is_delivering(&self, id: Option<NamespaceId>) -> bool {
+        let is_meant = |of: &NamespaceId| id.is_none_or(|id| id == *of);
+        let namespaces = self.ids().into_iter().filter(is_meant);
+        let may_go_on = self.cycle != Cycle::Idle;
+        let mut handed = self.handed.iter().chain(self.ready.iter());
+        may_go_on
+            && (handed.any(|waiting| is_meant(&waiting.namespace))
+                || namespaces.map(|id| self.namespace(id)).any(Namespace::is_delivering))
+    }
+
+    /// How much was emitted that is not delivered, in this namespace or (with `None`) in all of them:
+    /// what waits, and what is to be acknowledged.
+    pub(crate) fn count_waiting(&self, id: Option<NamespaceId>) -> usize {
+        let is_meant = |of: &NamespaceId| id.is_none_or(|id| id == *of);
+        let namespaces = self.ids().into_iter().filter(is_meant);
+        let waiting = self.handed.iter().chain(self.ready.iter());
+        // What asks for an acknowledgement is counted there.
+        let plain = waiting.filter(|it| is_meant(&it.namespace) && it.ack().is_none()).count();
+        plain + namespaces.map(|id| self.namespace(id).count_waiting()).sum::<usize>()
+    }
+
+    /// Takes out all that was emitted and is not delivered, but for what the session is to write yet.
+    pub(crate) fn take_undelivered(&mut self) -> Vec<UndeliveredEvent> {
+        let mut taken = Vec::new();
+        for waiting in std::mem::take(&mut self.uncertain) {
+            self.collect(waiting, true, &mut taken);
+        }
+        for id in self.ids() {
+            let Some(namespace) = self.namespace_mut(id) else { continue };
+            let name = Arc::clone(&namespace.name);
+            let events = namespace.take_sent_events().into_iter();
+            taken
+                .extend(events.map(|(payload, sent)| {
+                    UndeliveredEvent::new(Arc::clone(&name), payload, sent)
+                }));
+            let of_it = |waiting: &Waiting| waiting.namespace == id;
+            for waiting in self.ready.take_all(of_it) {
+                self.forget_expiry(&waiting);
+                self.collect(waiting, false, &mut taken);
+            }
+            while let Some(waiting) = self.unbuffer(id) {
+                self.forget_expiry(&waiting);
+                self.collect(waiting, false, &mut taken);
+            }
+        }
+        taken
+    }
+
+    /// The same at the very end, for the sessions that were to write it.
+    pub(crate) fn take_unwritten(&mut self) -> Vec<UndeliveredEvent> {
+        let mut retiring = std::mem::take(&mut self.retiring);
+        for session in &mut retiring {
+            self.take_back(&mut session.handed);
+        }
+        self.retiring = retiring;
+        self.take_undelivered()
+    }
+
+    fn collect(&self, waiting: Waiting, was_sent: bool, taken: &mut Vec<UndeliveredEvent>) {
+        if let Sendable::Event(payload, _) = waiting.content {
+            let name = Arc::clone(&self.namespace(waiting.namespace).name);
+            taken.push(UndeliveredEvent::new(name, payload, was_sent));
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What an end hands back.
+
+use bytes::Bytes;
+
+use super::*;
+
+/// What is handed back: the events, and whether each was sent.
+fn shut_down(world: &mut World) -> Vec<(String, bool)> {
+    let undelivered = world.run(Client::shut_down);
+    undelivered.iter().map(|event| (event.json().to_owned(), event.was_sent())).collect()
+}
+
+fn list(events: &[(&str, bool)]) -> Vec<(String, bool)> {
+    events.iter().map(|(json, sent)| ((*json).to_owned(), *sent)).collect()
+}
+
+#[test]
+fn what_waits_for_a_connection_is_handed_back_with_its_namespace_and_binary() {
+    let mut world = World::new();
+    let (root, other) = (world.connect("/"), world.connect("/other"));
+    let photo = Emit {
+        payload: Payload {
+            json: "[\"p\",{\"_placeholder\":true,\"num\":0}]".into(),
+            attachments: vec![Bytes::from_static(b"abc")],
+        },
+        ..emit("")
+    };
+    world.try_emit(root, photo).unwrap();
+    world.emit_with_ack(other, "[\"q\",1]", 1, Some(SECOND)).unwrap();
+    let undelivered = world.run(Client::shut_down);
+    let [photo, question] = &undelivered[..] else { panic!("{undelivered:?}") };
+    assert_eq!((photo.namespace(), photo.name(), photo.was_sent()), ("/", "p".into(), false));
+    assert_eq!(photo.attachments().collect::<Vec<_>>(), [b"abc"]);
+    assert_eq!((question.namespace(), question.json()), ("/other", "[\"q\",1]"));
+    assert_eq!(world.news(), ["ack 1 failed: disconnected"]);
+    world.assert_at_rest();
+}
+
+#[test]
+fn what_is_not_acknowledged_is_handed_back_before_what_was_not_sent() {
+    let (mut world, root) = World::joined();
+    for ack in 0..3 {
+        world.emit_with_ack(root, &format!("[{ack}]"), ack, None).unwrap();
+    }
+    world.receive("431[]");
+    world.slow = true;
+    world.emit(root, "[\"in flight\"]").unwrap();
+    world.emit(root, "[\"ready\"]").unwrap();
+    let handed_back = shut_down(&mut world);
+    assert_eq!(handed_back, list(&[("[0]", true), ("[2]", true), ("[\"ready\"]", false)]));
+    // What a writer has may still be written.
+    world.written();
+    let unwritten = world.run(|client, _| client.take_unwritten());
+    assert!(unwritten.is_empty(), "{unwritten:?}");
+    assert_eq!(world.sent().last().unwrap(), "41");
+}
+
+#[test]
+fn what_a_writer_does_not_finish_may_have_arrived() {
+    let (mut world, root) = World::joined();
+    world.slow = true;
+    world.emit(root, "[1]").unwrap();
+    assert_eq!(shut_down(&mut world), list(&[]));
+    world.drop_link();
+    let unwritten = world.run(|client, _| client.take_unwritten());
+    let unwritten: Vec<_> = unwritten.iter().map(|it| (it.json(), it.was_sent())).collect();
+    assert_eq!(unwritten, [("[1]", true)]);
+}
+
+#[test]
+fn retries_are_handed_back_and_the_one_under_way_may_have_arrived() {
+    let (mut world, root) = World::joined();
+    world.client.set_retries(root, Some(2));
+    for ack in 0..3 {
+        world.emit_with_ack(root, &format!("[{ack}]"), ack, None).unwrap();
+    }
+    assert!(world.client.is_delivering(Some(root)));
+    assert_eq!(world.client.count_waiting(None), 3);
+    assert_eq!(shut_down(&mut world), list(&[("[0]", true), ("[1]", false), ("[2]", false)]));
+}
+
+#[test]
+fn something_is_delivering_as_long_as_it_may_arrive_by_itself() {
+    let mut world = World::new();
+    let root = world.client.namespace_id("/");
+    world.emit(root, "[1]").unwrap();
+    assert!(!world.client.is_delivering(None), "nothing tries to connect");
+    assert_eq!(world.client.count_waiting(None), 1);
+    world.connect_id(root);
+    assert!(world.client.is_delivering(Some(root)));
+    world.open();
+    world.slow = true;
+    world.receive("40{\"sid\":\"a\"}");
+    assert!(world.client.is_delivering(None), "it is being written");
+    world.written();
+    assert!(!world.client.is_delivering(None));
+    world.emit_with_ack(root, "[2]", 2, None).unwrap();
+    world.written();
+    assert!(world.client.is_delivering(None), "the answer is awaited");
+    world.receive("430[]");
+    assert!(!world.client.is_delivering(None));
+    assert_eq!(world.client.count_waiting(None), 0);
+}
+
+#[test]
+fn no_more_is_kept_for_an_answer_than_may_be() {
+    let mut world = World::with(|options| {
+        options.limits = options.limits.clone().send_bytes(10);
+    });
+    let root = world.join("/");
+    for ack in 0..5 {
+        world.emit_with_ack(root, "[1,2]", ack, None).unwrap();
+    }
+    assert_eq!(shut_down(&mut world).len(), 2);
+}

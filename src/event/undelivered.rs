@@ -1,0 +1,94 @@
+//! Events that are handed back.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+
+use crate::error::Result;
+use crate::payload::{Args, Payload};
+
+/// An event that was emitted and did not make it to the server, as far as is known.
+/// [`Manager::close`](crate::Manager::close) gives it, to be stored or sent again.
+///
+/// ```no_run
+/// # use std::time::Duration;
+/// # fn main() -> siot::Result<()> {
+/// # let socket = siot::io("http://localhost:3000")?;
+/// # fn store(namespace: &str, json: &str) {}
+/// for event in socket.manager().close(Duration::from_secs(5)) {
+///     if !event.was_sent() {
+///         store(event.namespace(), event.json());
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct UndeliveredEvent {
+    namespace: Arc<str>,
+    payload: Payload,
+    was_sent: bool,
+}
+
+impl UndeliveredEvent {
+    pub(crate) fn new(namespace: Arc<str>, payload: Payload, was_sent: bool) -> Self {
+        Self { namespace, payload, was_sent }
+    }
+
+    /// The namespace it was emitted to, with its leading slash.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The name of the event.
+    pub fn name(&self) -> String {
+        self.list(0).get(0).unwrap_or_default()
+    }
+
+    /// What is known of it. `false`: it was never sent. `true`: it was sent at least in part, and not
+    /// acknowledged, so that nobody can tell whether the server has it. Sent again, it may arrive twice.
+    pub fn was_sent(&self) -> bool {
+        self.was_sent
+    }
+
+    /// Decodes the arguments, by the rule of [`Event::args`](crate::Event::args).
+    ///
+    /// # Errors
+    ///
+    /// As [`Event::args`](crate::Event::args).
+    pub fn args<T: DeserializeOwned>(&self) -> Result<T> {
+        self.list(1).decode()
+    }
+
+    /// The event as a JSON array of its name and arguments. An attachment stands as
+    /// `{"_placeholder":true,"num":n}`.
+    pub fn json(&self) -> &str {
+        &self.payload.json
+    }
+
+    /// The binary values among the arguments, by the number in their placeholder.
+    pub fn attachments(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.payload.attachments.iter().map(Bytes::as_ref)
+    }
+
+    pub(crate) fn payload(&self) -> &Payload {
+        &self.payload
+    }
+
+    fn list(&self, skip: usize) -> Args<'_> {
+        Args { json: &self.payload.json, skip, attachments: &self.payload.attachments }
+    }
+}
+
+impl fmt::Debug for UndeliveredEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UndeliveredEvent")
+            .field("namespace", &self.namespace)
+            .field("json", &self.payload.json)
+            .field("attachments", &self.payload.attachments.len())
+            .field("was_sent", &self.was_sent)
+            .finish()
+    }
+}
