@@ -308,7 +308,7 @@ impl Shared {
     /// Sends an event to all who have joined a namespace.
     fn broadcast(&self, namespace: &str, payload: &Payload) {
         for session in lock(&self.sessions).values() {
-            session.send_event(namespace, payload.clone(), None);
+            session.send_event(namespace, payload, None);
         }
     }
 }

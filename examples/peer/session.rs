@@ -271,7 +271,7 @@ impl Session {
         let session = Arc::clone(self);
         let reply = packet.id.map(|id| {
             move |payload| {
-                session.send(Kind::Ack, &namespace, Some(id), payload);
+                session.send(Kind::Ack, &namespace, Some(id), &payload);
                 Ok(())
             }
         });
@@ -283,7 +283,7 @@ impl Session {
     }
 
     /// Sends an event, if the client has joined the namespace.
-    pub(super) fn send_event(&self, namespace: &str, payload: Payload, ack: Option<AckCallback>) {
+    pub(super) fn send_event(&self, namespace: &str, payload: &Payload, ack: Option<AckCallback>) {
         self.change(|state| {
             let Some(joined) = state.namespaces.get_mut(namespace) else { return };
             let id = ack.map(|callback| {
@@ -292,14 +292,14 @@ impl Session {
                 joined.next_ack
             });
             let header = Header { kind: Kind::Event, namespace, id };
-            state.parser.encode(header, &payload, &mut state.queue);
+            state.parser.encode(header, payload, &mut state.queue);
         });
     }
 
     /// Puts the client out of a namespace.
     pub(super) fn put_out(&self, namespace: &str) {
         self.change(|state| state.namespaces.remove(namespace));
-        self.send(Kind::Disconnect, namespace, None, Payload::default());
+        self.send(Kind::Disconnect, namespace, None, &Payload::default());
     }
 
     pub(super) fn broadcast(&self, namespace: &str, payload: &Payload) {
@@ -308,9 +308,9 @@ impl Session {
         }
     }
 
-    fn send(&self, kind: Kind, namespace: &str, id: Option<u64>, payload: Payload) {
+    fn send(&self, kind: Kind, namespace: &str, id: Option<u64>, payload: &Payload) {
         self.change(|state| {
-            state.parser.encode(Header { kind, namespace, id }, &payload, &mut state.queue);
+            state.parser.encode(Header { kind, namespace, id }, payload, &mut state.queue);
         });
     }
 

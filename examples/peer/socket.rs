@@ -31,7 +31,7 @@ impl PeerSocket {
 
     /// Emits an event to this client.
     pub(crate) fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<()> {
-        self.session.send_event(&self.namespace, Payload::event(event, &args)?, None);
+        self.session.send_event(&self.namespace, &Payload::event(event, &args)?, None);
         Ok(())
     }
 
@@ -43,7 +43,7 @@ impl PeerSocket {
         callback: impl FnOnce(AckReply) + Send + 'static,
     ) -> Result<()> {
         let payload = Payload::event(event, &args)?;
-        self.session.send_event(&self.namespace, payload, Some(Box::new(callback)));
+        self.session.send_event(&self.namespace, &payload, Some(Box::new(callback)));
         Ok(())
     }
 
