@@ -171,6 +171,32 @@ fn whoever_has_taken_everything_is_answered_though_the_reader_is_still_asleep() 
     }
 }
 
+/// The reader holds still again once it was woken, since nothing is awaited. That the reserve was used
+/// up before is no reason then for the next wait to fail.
+#[test]
+fn no_wait_fails_for_a_reserve_that_has_room_again() {
+    for options in [HostileOptions::v4(), HostileOptions::v3()] {
+        let _name = CaseName::new(&options);
+        let server = options.start();
+        let (client, session) = Via::WebSocket.visit(&server, |builder| builder.limits(tight()));
+        let flood = client.subscribe("flood");
+        for n in 0..50 {
+            // Three fit into the reserve.
+            session.burst(BOUND + 5, 100);
+            until_full(&flood, BOUND);
+            let error = client.emit_with_ack("question", ()).unwrap().wait::<()>().unwrap_err();
+            blames(&error, r#""flood" in "/""#, BOUND + 3);
+            // Of these, one is left there.
+            for n in 0..2 {
+                assert_eq!(flood.try_recv().unwrap().arg::<usize>(0).unwrap(), n);
+            }
+            let other = client.manager().socket(&format!("/other-{n}")).unwrap();
+            other.wait_connected(LIMIT).unwrap();
+            assert_eq!(flood.try_iter().count(), BOUND + 3);
+        }
+    }
+}
+
 fn a_session_whose_heartbeat_cannot_be_read_is_lost_for_that_reason(via: Via) {
     for server in brisk_each() {
         let _name = CaseName::new(server);

@@ -28,11 +28,12 @@ impl<A> Client<A> {
             })
     }
 
-    /// The reader holds still from now on. When the heartbeat becomes due, [`Client::awaits`] changes
-    /// without anything happening: that is a deadline.
+    /// The reader holds still from now on, and would read what is awaited. When the heartbeat becomes
+    /// due, [`Client::awaits`] changes without anything happening: that is a deadline.
     pub(crate) fn hold(&mut self, now: Timestamp) {
         let due = self.engine.as_ref().and_then(Engine::heartbeat_due).filter(|due| *due > now);
         self.timers.set(Timer::HeartbeatDue, due);
+        self.stalled = None;
     }
 
     /// The reader goes on.

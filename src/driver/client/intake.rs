@@ -154,11 +154,11 @@ impl Driver {
                 "reading stops for as long as nothing is awaited (said once): {error}"
             );
         }
+        monitor.core.hold(now);
         if let Hold::Stuck(error) = &hold {
             monitor.core.stall(error);
             self.changed.notify_all();
         }
-        monitor.core.hold(now);
         monitor.hold = hold;
     }
 
