@@ -2,6 +2,7 @@
 //! up.
 
 use std::sync::OnceLock;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::unbounded;
@@ -23,6 +24,7 @@ over_each_transport!(
     a_join_behind_a_used_up_reserve_is_given_up_at_once,
     a_session_whose_heartbeat_cannot_be_read_is_lost_for_that_reason,
     a_wait_that_is_over_is_no_reason_to_read_on,
+    a_wait_for_room_behind_a_used_up_reserve_ends_at_once,
     a_full_consumer_that_is_gone_holds_up_nothing,
     events_with_attachments_wait_whole_with_each_parser,
 );
@@ -234,6 +236,43 @@ fn a_wait_that_is_over_is_no_reason_to_read_on(via: Via) {
     assert!(client.status.recv_timeout(Duration::from_millis(100)).is_err());
     assert_eq!(flood.len(), BOUND);
     read(&flood, 3000);
+}
+
+/// The server reads nothing, and writes more than is taken of it.
+fn a_wait_for_room_behind_a_used_up_reserve_ends_at_once(via: Via) {
+    for options in [HostileOptions::v4(), HostileOptions::v3()] {
+        let _name = CaseName::new(&options);
+        let server = options.start();
+        let (client, session) = via.visit(&server, |builder| builder.limits(tight()));
+        let (flood, questions) = (client.subscribe("flood"), client.subscribe("question"));
+        session.send(r#"420["question"]"#);
+        let question = recv_within(questions.receiver(), LIMIT);
+        session.stop_reading();
+        session.burst(500, 100);
+        until_full(&flood, BOUND);
+        let (sender, outcomes) = unbounded();
+        let (socket, text) = (client.socket.clone(), "x".repeat(100_000));
+        thread::spawn(move || {
+            let mut emits = (0..).map(|n| socket.emit("e", (n, &text)));
+            let mut next_error = || emits.find_map(Result::err).unwrap();
+            // One that begins to wait, one that begins only now, and an answer.
+            for error in [next_error(), next_error(), question.ack(&text).unwrap_err()] {
+                sender.send(error).unwrap();
+            }
+        });
+        for _ in 0..3 {
+            // Long before a heartbeat is due.
+            let error = recv_within(&outcomes, LIMIT);
+            blames(&error, r#""flood" in "/""#, flood.len());
+        }
+        assert!((BOUND + 2..BOUND + 6).contains(&flood.len()), "{}", flood.len());
+        // The session goes on where it was, once each side reads.
+        session.read_on();
+        read(&flood, 500);
+        client.emit("last", ()).unwrap();
+        while session.next() != r#"42["last"]"# {}
+        assert!(client.status.try_recv().is_none());
+    }
 }
 
 fn a_full_consumer_that_is_gone_holds_up_nothing(via: Via) {

@@ -78,6 +78,8 @@ pub(crate) struct Client<A> {
     transport: usize,
     /// A WebSocket worked with this server, and nothing failed since.
     websocket_works: bool,
+    /// How many callers wait for room to send something.
+    waiting_senders: usize,
     /// Why the reader holds still although something is awaited.
     stalled: Option<Error>,
     outputs: VecDeque<Output<A>>,
@@ -114,6 +116,7 @@ impl<A> Client<A> {
             kept: 0,
             transport: 0,
             websocket_works: false,
+            waiting_senders: 0,
             stalled: None,
             outputs: VecDeque::new(),
             tally: Tally::default(),
