@@ -19,6 +19,7 @@ over_each_transport!(
     a_message_that_stalls_is_no_heartbeat,
     a_server_that_only_answers_heartbeats_is_waited_for_as_long_as_was_said,
     a_server_that_hangs_up_is_a_closed_transport,
+    a_session_that_is_given_up_is_closed_at_once,
 );
 
 /// Runs a test with a server of each revision.
@@ -173,6 +174,24 @@ fn a_server_that_only_answers_heartbeats_is_waited_for_as_long_as_was_said(via: 
     let error = client.connect_error();
     assert_eq!((error.stage(), error.is_timeout()), (Some(Stage::Namespace), true), "{error}");
     assert!(session.arrivals().pings >= 2, "{:?}", session.arrivals());
+}
+
+fn a_session_that_is_given_up_is_closed_at_once(via: Via) {
+    with_each_revision(|options| {
+        // Since nothing answers it, or by what it says.
+        let server = options.clone().heartbeats_only().start();
+        let limit = Duration::from_millis(100);
+        let builder = via.builder(format!("{}/admin", server.url())).namespace_timeout(limit);
+        let client = Client::start(builder);
+        let session = server.session();
+        assert_eq!(client.connect_error().stage(), Some(Stage::Namespace));
+        recv_within(session.goodbye(), LIMIT);
+        let server = options.start();
+        let (client, session) = connect(&server, via);
+        session.send("4?");
+        assert_eq!(client.disconnected().0, DisconnectReason::ParseError);
+        recv_within(session.goodbye(), LIMIT);
+    });
 }
 
 fn a_server_that_hangs_up_is_a_closed_transport(via: Via) {

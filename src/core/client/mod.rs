@@ -238,10 +238,10 @@ impl<A> Client<A> {
         }
     }
 
-    /// Ends the current session and reconnects, unless that is switched off.
+    /// Gives the current session up and reconnects, unless that is switched off.
     pub(super) fn end_session(&mut self, reason: DisconnectReason, error: Option<Error>) {
         if let Some(engine) = &mut self.engine {
-            engine.end(reason, error);
+            engine.give_up(reason, error);
         }
     }
 
