@@ -200,14 +200,17 @@ fn no_wait_fails_for_a_reserve_that_has_room_again() {
 }
 
 fn a_session_whose_heartbeat_cannot_be_read_is_lost_for_that_reason(via: Via) {
-    for server in brisk_each() {
-        let _name = CaseName::new(server);
+    let clients = brisk_each().map(|server| {
         let client = Client::connect(via.builder(server.url()).limits(tight()));
         if via == Via::Upgrade {
             client.upgraded();
         }
         let flood = client.subscribe("flood");
         client.emit("flood", (500, 100)).unwrap();
+        (client, flood)
+    });
+    for ((client, flood), server) in clients.iter().zip(brisk_each()) {
+        let _name = CaseName::new(server);
         let (reason, error) = client.disconnected();
         let error = error.unwrap_or_else(|| panic!("{reason} without a cause"));
         assert_eq!(error.kind(), ErrorKind::BufferFull, "{reason}: {error}");
@@ -215,7 +218,7 @@ fn a_session_whose_heartbeat_cannot_be_read_is_lost_for_that_reason(via: Via) {
         // The next session is held up by nothing.
         client.reconnected();
         let unread = flood.len();
-        read(&flood, unread);
+        read(flood, unread);
         client.works();
     }
 }
