@@ -200,7 +200,7 @@
 //!
 //! | call                                                            | waits for                              | its limit                          |
 //! |-----------------------------------------------------------------|----------------------------------------|------------------------------------|
-//! | [`Socket::emit`], [`emit_with_ack`](Socket::emit_with_ack), [`emit_with_callback`](Socket::emit_with_callback), [`send`](Socket::send), [`Event::ack`] | room in the full send buffer of an open connection | the end of the connection; but for `ack`, [`Limits::when_send_full`] |
+//! | [`Socket::emit`], [`emit_with_ack`](Socket::emit_with_ack), [`emit_with_callback`](Socket::emit_with_callback), [`send`](Socket::send), [`Event::ack`] | room in the full send buffer of an open connection | the end of the connection, [`Limits::receive_reserve`]; but for `ack`, [`Limits::when_send_full`] |
 //! | [`Ack::wait`], [`Ack::wait_timeout`]                            | the server's answer                    | that of the emit; an argument      |
 //! | [`Subscription::recv`], [`recv_timeout`](Subscription::recv_timeout) | something that comes              | none; an argument                  |
 //! | iterators over a [`Subscription`]                               | something that comes                   | none: use `recv_timeout`           |
@@ -234,8 +234,8 @@
 //! A subscription that is not read, or a callback that does not return, makes siot stop reading
 //! once its buffer is full and more comes for it, so that the server has to wait. But that is so
 //! only while nobody waits for what comes behind the events: an acknowledgement, the answer to a
-//! CONNECT, a heartbeat that is due, or events for others who have read all of theirs. Then reading
-//! goes on into a reserve ([`Limits::receive_reserve`], 48 MiB by default: some 110,000 events of
+//! CONNECT, a heartbeat that is due, room to send, or events for others who have read all of theirs.
+//! Then reading goes on into a reserve ([`Limits::receive_reserve`], 48 MiB by default: some 110,000 events of
 //! 200 bytes). When that is used up too, the wait fails with [`ErrorKind::BufferFull`], and the
 //! error names the one that is behind.
 //!

@@ -143,8 +143,9 @@ impl Socket {
     /// # Blocking
     ///
     /// While connected, it waits for room in the send buffer when that is full, for at most as long
-    /// as the connection lasts (see [`WhenFull`](crate::WhenFull)). While not connected it never
-    /// blocks.
+    /// as the connection lasts (see [`WhenFull`](crate::WhenFull)). Meanwhile siot reads on, though
+    /// consumers of received events are behind: the server may read only once it is read. While not
+    /// connected it never blocks.
     ///
     /// # Errors
     ///
@@ -153,7 +154,8 @@ impl Socket {
     /// [`ErrorKind::TooLarge`] when the server would not take it or it has more attachments than
     /// [`Limits::max_attachments`](crate::Limits::max_attachments), and
     /// [`ErrorKind::BufferFull`] when the send buffer is full and it cannot or should not wait (see
-    /// [`WhenFull`](crate::WhenFull)). After an error nothing was sent.
+    /// [`WhenFull`](crate::WhenFull)). Where it cannot wait because a consumer of received events is
+    /// too far behind, the error names that one. After an error nothing was sent.
     pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<()> {
         self.emitter().emit(event, args)
     }

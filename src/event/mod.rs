@@ -124,7 +124,9 @@ impl Event {
     /// [`ErrorKind::Payload`] when the arguments cannot be encoded; [`ErrorKind::InvalidOption`]
     /// when the server did not ask for an acknowledgement, or already has it;
     /// [`ErrorKind::Disconnected`] when the connection that the event came by has ended: the
-    /// server no longer waits.
+    /// server no longer waits; [`ErrorKind::BufferFull`] when there is no room, and a consumer of
+    /// events is so far behind that nothing is read any more (see
+    /// [`Limits::receive_reserve`](crate::Limits::receive_reserve)).
     pub fn ack<T: Serialize>(&self, args: T) -> Result<()> {
         match &self.reply {
             Some(reply) => reply.reply(Payload::args(&args)?),

@@ -8,7 +8,9 @@ pub enum WhenFull {
     ///
     /// Outgoing: while connected, `emit` blocks until there is room or the connection ends. It fails
     /// with [`ErrorKind::BufferFull`](crate::ErrorKind::BufferFull) where nobody can tell for how
-    /// long: while not connected, and where the room is taken by events of namespaces that are not.
+    /// long: while not connected, where the room is taken by events of namespaces that are not, and
+    /// where a consumer of received events is so far behind that nothing is read any more
+    /// ([`Limits::receive_reserve`]).
     /// Incoming: siot stops reading, so that TCP slows the server down, but only while nobody waits
     /// for what comes behind the events; see [`Limits::receive_reserve`].
     #[default]
@@ -169,8 +171,9 @@ impl Limits {
     /// it. Default: 48 MiB, which is some 110,000 events of 200 bytes for one consumer.
     ///
     /// With that policy, siot stops reading before an event for a consumer that is full. But
-    /// acknowledgements, answers to CONNECT and heartbeats come behind the events. So while one of
-    /// them is due, or while another consumer of events has taken all of its own and waits, siot reads
+    /// acknowledgements, answers to CONNECT and heartbeats come behind the events, and a server may
+    /// read only once what it has written is read. So while one of them is due, while an `emit` waits
+    /// for room, or while another consumer of events has taken all of its own and waits, siot reads
     /// on, into this reserve. Its memory is not allocated before.
     ///
     /// When the reserve is used up, siot stops reading until half of it is free. What is awaited fails

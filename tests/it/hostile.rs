@@ -1,6 +1,6 @@
 //! Servers that do as they like: bursts, silence, half messages, and nothing read.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::RecvTimeoutError;
 use siot::{Binary, DisconnectReason, ErrorKind, Limits, Revision, Stage, WhenFull};
@@ -19,6 +19,7 @@ over_each_transport!(
     a_message_that_stalls_is_no_heartbeat,
     a_server_that_only_answers_heartbeats_is_waited_for_as_long_as_was_said,
     a_server_that_hangs_up_is_a_closed_transport,
+    a_session_that_is_given_up_is_closed_at_once,
 );
 
 /// Runs a test with a server of each revision.
@@ -163,16 +164,42 @@ fn a_message_that_stalls_is_no_heartbeat(via: Via) {
 }
 
 fn a_server_that_only_answers_heartbeats_is_waited_for_as_long_as_was_said(via: Via) {
-    let options = HostileOptions::v3().heartbeat(50, 20_000).heartbeats_only();
-    let server = options.start();
-    let builder = via.builder(format!("{}/admin", server.url()));
-    let limit = Duration::from_millis(400);
+    let server = HostileOptions::v3().heartbeat(50, 20_000).heartbeats_only().start();
     // That it is an old one it does not show.
-    let client = Client::start(builder.revision(Revision::V3).namespace_timeout(limit));
-    let session = server.session();
+    let builder = || via.builder(format!("{}/admin", server.url())).revision(Revision::V3);
+    let await_heartbeats = |session: &HostileSession| {
+        eventually(LIMIT, "two heartbeats", || session.arrivals().pings >= 2);
+    };
+    // How long that takes here, however busy the machine is.
+    let start = Instant::now();
+    let patient = Client::start(builder());
+    await_heartbeats(&server.session());
+    let limit = 4 * start.elapsed();
+    let start = Instant::now();
+    let client = Client::start(builder().namespace_timeout(limit));
+    await_heartbeats(&server.session());
     let error = client.connect_error();
+    assert!(start.elapsed() >= limit, "{:?} of {limit:?}", start.elapsed());
     assert_eq!((error.stage(), error.is_timeout()), (Some(Stage::Namespace), true), "{error}");
-    assert!(session.arrivals().pings >= 2, "{:?}", session.arrivals());
+    assert!(patient.status.try_recv().is_none());
+}
+
+fn a_session_that_is_given_up_is_closed_at_once(via: Via) {
+    with_each_revision(|options| {
+        // Since nothing answers it, or by what it says.
+        let server = options.clone().heartbeats_only().start();
+        let limit = Duration::from_millis(100);
+        let builder = via.builder(format!("{}/admin", server.url())).namespace_timeout(limit);
+        let client = Client::start(builder);
+        let session = server.session();
+        assert_eq!(client.connect_error().stage(), Some(Stage::Namespace));
+        recv_within(session.goodbye(), LIMIT);
+        let server = options.start();
+        let (client, session) = connect(&server, via);
+        session.send("4?");
+        assert_eq!(client.disconnected().0, DisconnectReason::ParseError);
+        recv_within(session.goodbye(), LIMIT);
+    });
 }
 
 fn a_server_that_hangs_up_is_a_closed_transport(via: Via) {

@@ -1,6 +1,7 @@
 //! What is awaited comes, whatever the consumers do: answers, joins, heartbeats, ends, upgrades, and the
 //! next session.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::unbounded;
@@ -23,6 +24,7 @@ over_each_transport!(
     what_is_for_others_passes_a_full_consumer,
     heartbeats_keep_a_session_whose_events_nobody_reads,
     a_socket_leaves_and_comes_back_beside_a_full_consumer,
+    a_server_that_reads_only_once_it_has_written_is_read_while_an_emit_waits,
 );
 
 /// How many events a full consumer has here.
@@ -130,18 +132,22 @@ fn another_namespace_is_joined_beside_a_full_consumer(via: Via) {
 }
 
 fn heartbeats_keep_a_session_whose_events_nobody_reads(via: Via) {
-    for server in brisk_each() {
-        let _name = CaseName::new(server);
-        let (client, flood) = full(via, server, 100);
-        // For longer than either side would wait for a heartbeat, and nothing else happens here; then
-        // more comes.
-        for pause in [1300, 100, 100] {
-            let status = client.status.recv_timeout(Duration::from_millis(pause));
-            assert!(status.as_ref().is_err_and(siot::Error::is_timeout), "{status:?}");
+    let clients = brisk_each().map(|server| full(via, server, 100));
+    // For longer than either side would wait for a heartbeat, and nothing else happens here; then
+    // more comes.
+    for pause in [1300, 100, 100] {
+        thread::sleep(Duration::from_millis(pause));
+        for ((client, _), server) in clients.iter().zip(brisk_each()) {
+            let _name = CaseName::new(server);
+            let status = client.status.try_recv();
+            assert!(status.is_none(), "{status:?}");
             client.emit("flood", (100, 100)).unwrap();
         }
+    }
+    for ((client, flood), server) in clients.iter().zip(brisk_each()) {
+        let _name = CaseName::new(server);
         for _ in 0..4 {
-            read(&flood, 100);
+            read(flood, 100);
         }
         client.works();
     }
@@ -197,7 +203,7 @@ fn events_of_a_session_that_has_ended_do_not_hold_up_the_next_one_without_a_rese
             }
             client.connect_in("/admin").works();
         }
-        std::thread::sleep(Duration::from_millis(700));
+        thread::sleep(Duration::from_millis(700));
         for (client, flood) in &clients {
             let status = client.status.try_recv();
             assert!(status.is_none(), "{status:?}");
@@ -244,6 +250,38 @@ fn a_socket_leaves_and_comes_back_beside_a_full_consumer(via: Via) {
         let unread = flood.len();
         assert!(unread >= BOUND, "{unread} are left");
         read(&flood, unread);
+    }
+}
+
+/// Neither side would get any further otherwise: both wait for the other to read.
+fn a_server_that_reads_only_once_it_has_written_is_read_while_an_emit_waits(via: Via) {
+    for options in [HostileOptions::v4(), HostileOptions::v3()] {
+        let _name = CaseName::new(&options);
+        let server = options.start();
+        let (client, session) = via.visit(&server, |builder| builder.limits(limits()));
+        let flood = client.subscribe("flood");
+        // By upgrade, the server has then come to the WebSocket as well.
+        client.emit("first", ()).unwrap();
+        while session.next() != r#"42["first"]"# {}
+        session.stop_reading();
+        // In both directions it is more than the kernel's buffers hold.
+        let (count, bytes) = (100, 100_000);
+        session.burst(count, bytes);
+        until_full(&flood, BOUND);
+        let (socket, text) = (client.socket.clone(), "x".repeat(bytes));
+        let emits = thread::spawn(move || {
+            for n in 0..count {
+                socket.emit("e", (n, &text)).unwrap();
+            }
+        });
+        recv_within(&session.done(), LIMIT);
+        session.read_on();
+        emits.join().unwrap();
+        let emitted = std::iter::repeat_with(|| session.next()).filter(|p| p.starts_with("42"));
+        for (n, packet) in emitted.take(count).enumerate() {
+            assert!(packet.starts_with(&format!(r#"42["e",{n},"#)), "{n}: {} bytes", packet.len());
+        }
+        read(&flood, count);
     }
 }
 

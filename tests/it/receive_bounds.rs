@@ -2,6 +2,7 @@
 //! up.
 
 use std::sync::OnceLock;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::unbounded;
@@ -23,6 +24,7 @@ over_each_transport!(
     a_join_behind_a_used_up_reserve_is_given_up_at_once,
     a_session_whose_heartbeat_cannot_be_read_is_lost_for_that_reason,
     a_wait_that_is_over_is_no_reason_to_read_on,
+    a_wait_for_room_behind_a_used_up_reserve_ends_at_once,
     a_full_consumer_that_is_gone_holds_up_nothing,
     events_with_attachments_wait_whole_with_each_parser,
 );
@@ -171,15 +173,44 @@ fn whoever_has_taken_everything_is_answered_though_the_reader_is_still_asleep() 
     }
 }
 
+/// The reader holds still again once it was woken, since nothing is awaited. That the reserve was used
+/// up before is no reason then for the next wait to fail.
+#[test]
+fn no_wait_fails_for_a_reserve_that_has_room_again() {
+    for options in [HostileOptions::v4(), HostileOptions::v3()] {
+        let _name = CaseName::new(&options);
+        let server = options.start();
+        let (client, session) = Via::WebSocket.visit(&server, |builder| builder.limits(tight()));
+        let flood = client.subscribe("flood");
+        for n in 0..50 {
+            // Three fit into the reserve.
+            session.burst(BOUND + 5, 100);
+            until_full(&flood, BOUND);
+            let error = client.emit_with_ack("question", ()).unwrap().wait::<()>().unwrap_err();
+            blames(&error, r#""flood" in "/""#, BOUND + 3);
+            // Of these, one is left there.
+            for n in 0..2 {
+                assert_eq!(flood.try_recv().unwrap().arg::<usize>(0).unwrap(), n);
+            }
+            let other = client.manager().socket(&format!("/other-{n}")).unwrap();
+            other.wait_connected(LIMIT).unwrap();
+            assert_eq!(flood.try_iter().count(), BOUND + 3);
+        }
+    }
+}
+
 fn a_session_whose_heartbeat_cannot_be_read_is_lost_for_that_reason(via: Via) {
-    for server in brisk_each() {
-        let _name = CaseName::new(server);
+    let clients = brisk_each().map(|server| {
         let client = Client::connect(via.builder(server.url()).limits(tight()));
         if via == Via::Upgrade {
             client.upgraded();
         }
         let flood = client.subscribe("flood");
         client.emit("flood", (500, 100)).unwrap();
+        (client, flood)
+    });
+    for ((client, flood), server) in clients.iter().zip(brisk_each()) {
+        let _name = CaseName::new(server);
         let (reason, error) = client.disconnected();
         let error = error.unwrap_or_else(|| panic!("{reason} without a cause"));
         assert_eq!(error.kind(), ErrorKind::BufferFull, "{reason}: {error}");
@@ -187,7 +218,7 @@ fn a_session_whose_heartbeat_cannot_be_read_is_lost_for_that_reason(via: Via) {
         // The next session is held up by nothing.
         client.reconnected();
         let unread = flood.len();
-        read(&flood, unread);
+        read(flood, unread);
         client.works();
     }
 }
@@ -208,6 +239,43 @@ fn a_wait_that_is_over_is_no_reason_to_read_on(via: Via) {
     assert!(client.status.recv_timeout(Duration::from_millis(100)).is_err());
     assert_eq!(flood.len(), BOUND);
     read(&flood, 3000);
+}
+
+/// The server reads nothing, and writes more than is taken of it.
+fn a_wait_for_room_behind_a_used_up_reserve_ends_at_once(via: Via) {
+    for options in [HostileOptions::v4(), HostileOptions::v3()] {
+        let _name = CaseName::new(&options);
+        let server = options.start();
+        let (client, session) = via.visit(&server, |builder| builder.limits(tight()));
+        let (flood, questions) = (client.subscribe("flood"), client.subscribe("question"));
+        session.send(r#"420["question"]"#);
+        let question = recv_within(questions.receiver(), LIMIT);
+        session.stop_reading();
+        session.burst(500, 100);
+        until_full(&flood, BOUND);
+        let (sender, outcomes) = unbounded();
+        let (socket, text) = (client.socket.clone(), "x".repeat(100_000));
+        thread::spawn(move || {
+            let mut emits = (0..).map(|n| socket.emit("e", (n, &text)));
+            let mut next_error = || emits.find_map(Result::err).unwrap();
+            // One that begins to wait, one that begins only now, and an answer.
+            for error in [next_error(), next_error(), question.ack(&text).unwrap_err()] {
+                sender.send(error).unwrap();
+            }
+        });
+        for _ in 0..3 {
+            // Long before a heartbeat is due.
+            let error = recv_within(&outcomes, LIMIT);
+            blames(&error, r#""flood" in "/""#, flood.len());
+        }
+        assert!((BOUND + 2..BOUND + 6).contains(&flood.len()), "{}", flood.len());
+        // The session goes on where it was, once each side reads.
+        session.read_on();
+        read(&flood, 500);
+        client.emit("last", ()).unwrap();
+        while session.next() != r#"42["last"]"# {}
+        assert!(client.status.try_recv().is_none());
+    }
 }
 
 fn a_full_consumer_that_is_gone_holds_up_nothing(via: Via) {

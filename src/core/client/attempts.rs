@@ -6,7 +6,7 @@ use super::{Client, Cycle, Output};
 use crate::core::client::namespace::Phase;
 use crate::core::client::root::Root;
 use crate::core::client::timer::Timer;
-use crate::core::engine::Engine;
+use crate::core::engine::{Engine, SessionState};
 use crate::core::ids::LinkId;
 use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind, Stage};
@@ -108,7 +108,7 @@ impl<A> Client<A> {
         }
     }
 
-    /// The session ended by itself.
+    /// The session ended by itself, or was given up.
     pub(super) fn closed(
         &mut self,
         reason: DisconnectReason,
@@ -127,7 +127,11 @@ impl<A> Client<A> {
         let is_mistaken = self.told_may_be_wrong();
         self.websocket_works = false;
         self.leave_session();
-        self.engine = None;
+        // One that was given up is yet to be closed.
+        let unclosed = self.engine.take().filter(|engine| engine.state() != SessionState::Closed);
+        if let Some(engine) = unclosed {
+            self.retire(engine, now);
+        }
         if was_open {
             if let Some(error) =
                 error.as_ref().filter(|_| reason == DisconnectReason::TransportError)

@@ -15,24 +15,27 @@ impl<A> Client<A> {
     }
 
     /// Whether something is awaited that comes behind the events: a handshake, an answer to CONNECT, an
-    /// acknowledgement, a heartbeat that is due, the end of an upgrade, or the end of the session.
+    /// acknowledgement, a heartbeat that is due, room to send, the end of an upgrade, or the end of the
+    /// session.
     pub(crate) fn awaits(&self, now: Timestamp) -> bool {
         let Some(engine) = &self.engine else { return true };
         self.cycle != Cycle::Open
             || engine.state() != SessionState::Open
             || engine.is_upgrading()
             || engine.heartbeat_due().is_some_and(|due| due <= now)
+            || self.waiting_senders > 0
             || self.namespaces.iter().any(|namespace| {
                 matches!(namespace.phase, Phase::Joining | Phase::Leaving { .. })
                     || namespace.awaits_answer()
             })
     }
 
-    /// The reader holds still from now on. When the heartbeat becomes due, [`Client::awaits`] changes
-    /// without anything happening: that is a deadline.
+    /// The reader holds still from now on, and would read what is awaited. When the heartbeat becomes
+    /// due, [`Client::awaits`] changes without anything happening: that is a deadline.
     pub(crate) fn hold(&mut self, now: Timestamp) {
         let due = self.engine.as_ref().and_then(Engine::heartbeat_due).filter(|due| *due > now);
         self.timers.set(Timer::HeartbeatDue, due);
+        self.stalled = None;
     }
 
     /// The reader goes on.

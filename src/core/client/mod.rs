@@ -91,6 +91,8 @@ pub(crate) struct Client<A> {
     transport: usize,
     /// A WebSocket worked with this server, and nothing failed since.
     websocket_works: bool,
+    /// How many callers wait for room to send something.
+    waiting_senders: usize,
     /// Why the reader holds still although something is awaited.
     stalled: Option<Error>,
     outputs: VecDeque<Output<A>>,
@@ -130,6 +132,7 @@ impl<A> Client<A> {
             kept: 0,
             transport: 0,
             websocket_works: false,
+            waiting_senders: 0,
             stalled: None,
             outputs: VecDeque::new(),
             tally: Tally::default(),
@@ -255,10 +258,10 @@ impl<A> Client<A> {
         }
     }
 
-    /// Ends the current session and reconnects, unless that is switched off.
+    /// Gives the current session up and reconnects, unless that is switched off.
     pub(super) fn end_session(&mut self, reason: DisconnectReason, error: Option<Error>) {
         if let Some(engine) = &mut self.engine {
-            engine.end(reason, error);
+            engine.give_up(reason, error);
         }
     }
 

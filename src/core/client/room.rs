@@ -49,6 +49,17 @@ impl<A> Client<A> {
         }
     }
 
+    /// A caller begins to wait for room. A server may read on only once what it has written is read:
+    /// until [`Client::end_wait_for_room`] the wait is for what comes behind events.
+    pub(crate) fn begin_wait_for_room(&mut self) {
+        self.waiting_senders += 1;
+    }
+
+    /// A caller waits for room no more.
+    pub(crate) fn end_wait_for_room(&mut self) {
+        self.waiting_senders -= 1;
+    }
+
     /// Why an event is refused.
     pub(super) fn no_room(&self, queue: SendQueue) -> Error {
         let load = self.load(queue);

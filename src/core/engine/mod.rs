@@ -389,6 +389,19 @@ impl Engine {
         }
     }
 
+    /// For its owner the session has ended, for this reason. It is closed in good order where the server
+    /// knows of it; it has not ended before its state says so.
+    pub(crate) fn give_up(&mut self, reason: DisconnectReason, error: Option<Error>) {
+        match self.state {
+            SessionState::Opening => self.end(reason, error),
+            SessionState::Open => {
+                self.close();
+                self.notices.push_back(Notice::Closed(reason, error));
+            }
+            SessionState::Closing | SessionState::Closed => {}
+        }
+    }
+
     /// Ends at once.
     pub(crate) fn end(&mut self, reason: DisconnectReason, error: Option<Error>) {
         if self.state == SessionState::Closed {

@@ -32,6 +32,31 @@ fn by_polling_the_goodbye_is_a_close_packet() {
 }
 
 #[test]
+fn a_session_that_is_given_up_is_closed_as_well() {
+    let polling = || {
+        let mut world = World::polling();
+        world.handshake.upgrade_to_websocket = false;
+        world
+    };
+    let mut world = polling();
+    world.connect("/");
+    world.open();
+    world.advance(Duration::from_secs(20));
+    assert_eq!(
+        world.news(),
+        ["/: connect_error cannot connect, namespace", "/: disconnect transport error"]
+    );
+    assert_eq!(world.sent(), ["40", "1"]);
+    assert_eq!(world.alive(), []);
+    let mut world = polling();
+    world.join("/");
+    world.receive("4?");
+    assert_eq!(world.news(), ["/: connect /1", "/: disconnect parse error"]);
+    assert_eq!(world.sent(), ["1"]);
+    assert_eq!(world.alive(), []);
+}
+
+#[test]
 fn disconnecting_what_is_not_connected_says_nothing() {
     let mut world = World::new();
     let root = world.client.namespace_id("/");

@@ -1,6 +1,7 @@
 //! The move from long-polling to WebSocket: nothing is lost, doubled or reordered, whatever fails.
 
 use super::*;
+use crate::event::status::DisconnectReason;
 
 const POLLING: LinkId = LinkId(1);
 const WEBSOCKET: LinkId = LinkId(2);
@@ -258,6 +259,33 @@ fn closing_at_any_step_sends_everything_and_ends_everything() {
         assert_eq!(close, by_websocket.iter().all(|text| text != "41"), "{step:?}: {all:?}");
         assert!(!by_websocket.contains(&"1".to_owned()), "{step:?}");
         world.assert_at_rest();
+    }
+}
+
+#[test]
+fn a_session_that_is_given_up_at_any_step_is_closed_in_good_order() {
+    for step in MILESTONES {
+        let (mut world, _) = upgrading(step);
+        world.stubborn = true;
+        world.run(|client, now| {
+            client.end_session(DisconnectReason::TransportError, None);
+            client.pump(now);
+        });
+        assert_eq!(world.news(), ["/: disconnect transport error"], "{step:?}");
+        flow(&mut world);
+        if world.links[&POLLING].polling && step < Milestone::Telling {
+            world.receive_on(POLLING, &["6"]);
+        }
+        flow(&mut world);
+        // A WebSocket that is asked to close does not here, and so can be told from one that was cut.
+        let closes_by_websocket = world.alive().contains(&WEBSOCKET);
+        let closes_by_polling = world.sent_on(POLLING).contains(&"1".to_owned());
+        assert!(closes_by_polling != closes_by_websocket, "{step:?}: {closes_by_polling}");
+        assert_eq!(closes_by_polling, step < Milestone::PausingPost, "{step:?}");
+        assert!(!world.alive().contains(&POLLING), "{step:?}");
+        world.advance(Duration::from_secs(5));
+        assert!(!world.alive().contains(&WEBSOCKET), "{step:?}");
+        assert_eq!(world.sessions, 2, "{step:?}: the next one does not wait for that");
     }
 }
 

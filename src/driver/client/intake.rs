@@ -2,7 +2,8 @@
 //!
 //! A full consumer whose policy is to wait makes the reader hold still before the next event for it,
 //! and TCP slows the server down. But acknowledgements, answers to CONNECT and heartbeats come behind
-//! the events. So while one of them is due, or while another consumer waits for its events, reading
+//! the events, and a server may read only once what it has written is read. So while one of them is
+//! due, while somebody waits for room to send, or while another consumer waits for its events, reading
 //! goes on: what comes is put into the reserve. When that is used up as well, the waits end, with an
 //! error that names the consumer, and the reader holds still until there is room.
 
@@ -154,11 +155,11 @@ impl Driver {
                 "reading stops for as long as nothing is awaited (said once): {error}"
             );
         }
+        monitor.core.hold(now);
         if let Hold::Stuck(error) = &hold {
             monitor.core.stall(error);
             self.changed.notify_all();
         }
-        monitor.core.hold(now);
         monitor.hold = hold;
     }
 

@@ -22,11 +22,25 @@ impl Driver {
                 Err(Refused::Error(error)) => return Err(error),
                 Err(Refused::Full(back)) => emit = back,
             }
-            check_may_wait()?;
             let (size, volatile) = (emit.payload.size(), emit.volatile);
-            let fate = |core: &Client<_>| core.fate(namespace, size, volatile);
-            self.wait_until(None, |monitor| fate(&monitor.core) != Fate::Wait);
+            self.wait_for_room(|core| core.fate(namespace, size, volatile))?;
         }
+    }
+
+    /// Blocks while something to send, of which this is the fate, has to wait. An error where that
+    /// would be for ever: the server may not read on until what it has written is read, and a consumer
+    /// is behind.
+    fn wait_for_room(&self, fate: impl Fn(&Client<AckHandle>) -> Fate) -> Result<()> {
+        check_may_wait()?;
+        self.run(|core, _| core.begin_wait_for_room());
+        self.wait_until(None, |monitor| {
+            fate(&monitor.core) != Fate::Wait || monitor.core.stalled().is_some()
+        });
+        self.run(|core, _| {
+            core.end_wait_for_room();
+            let has_to_wait = fate(core) == Fate::Wait;
+            core.stalled().filter(|_| has_to_wait).map_or(Ok(()), |why| Err(why.clone()))
+        })
     }
 
     /// Blocks until the namespace is joined.
@@ -166,11 +180,8 @@ impl Reply for WayBack {
             }
             // Not over the wait, during which another thread may answer: then this one is told so.
             drop(ack);
-            check_may_wait()?;
             let size = payload.size();
-            driver.wait_until(None, |monitor| {
-                monitor.core.fate_of_reply(namespace, session, size) != Fate::Wait
-            });
+            driver.wait_for_room(|core| core.fate_of_reply(namespace, session, size))?;
         }
     }
 }

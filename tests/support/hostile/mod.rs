@@ -58,6 +58,8 @@ struct Inside {
     arrived: Sender<String>,
     arrivals: Receiver<String>,
     counts: Counts,
+    said_goodbye: Sender<()>,
+    goodbye: Receiver<()>,
     closing: Receiver<()>,
 }
 
@@ -174,6 +176,7 @@ impl Lobby {
         let sid = format!("s{}", sessions.len());
         let (orders, to_do) = unbounded();
         let (arrived, arrivals) = unbounded();
+        let (said_goodbye, goodbye) = unbounded();
         let session = HostileSession(Arc::new(Inside {
             sid: sid.clone(),
             options: self.options.clone(),
@@ -183,6 +186,8 @@ impl Lobby {
             arrived,
             arrivals,
             counts: Counts::default(),
+            said_goodbye,
+            goodbye,
             closing: self.closing.clone(),
         }));
         sessions.insert(sid, session.clone());
@@ -273,6 +278,12 @@ impl HostileSession {
         recv_within(&self.0.arrivals, LIMIT)
     }
 
+    /// Something to receive once the client has closed the session in good order: by a packet of
+    /// long-polling, or by a frame of WebSocket.
+    pub(crate) fn goodbye(&self) -> &Receiver<()> {
+        &self.0.goodbye
+    }
+
     /// What has arrived so far.
     pub(crate) fn arrivals(&self) -> Arrivals {
         let counts = &self.0.counts;
@@ -330,6 +341,7 @@ impl HostileSession {
             "3" => {
                 counts.pongs.fetch_add(1, Ordering::SeqCst);
             }
+            "1" => self.said_goodbye(),
             _ => {
                 if let Some(rest) = packet.strip_prefix("40") {
                     self.admit(rest);
@@ -337,6 +349,10 @@ impl HostileSession {
                 self.0.arrived.send(packet.to_owned()).expect("the session's own receiver");
             }
         }
+    }
+
+    fn said_goodbye(&self) {
+        self.0.said_goodbye.send(()).expect("the session's own receiver");
     }
 
     /// Answers the wish to join a namespace.

@@ -84,6 +84,7 @@ fn listen(socket: &mut WebSocket<Ear<'_>>, session: &HostileSession) {
                 let (packet, length) = described(length);
                 session.arrived(&packet, length);
             }
+            Message::Close(_) => session.said_goodbye(),
             _ => {}
         }
     }

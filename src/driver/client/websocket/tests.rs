@@ -116,6 +116,8 @@ fn driver(listener: &TcpListener, reserve: usize) -> Arc<Driver> {
 fn accept(listener: &TcpListener) -> PeerSocket<TcpStream> {
     let stream = listener.accept().unwrap().0;
     stream.set_read_timeout(Some(LIMIT)).unwrap();
+    // What still waits to be sent together with more is lost by a reset.
+    stream.set_nodelay(true).unwrap();
     tungstenite::accept(stream).unwrap()
 }
 
