@@ -22,7 +22,7 @@ fn seen(server: &Server, name: &str) -> usize {
 
 fn what_waits_for_a_server_that_is_not_there_is_handed_back(via: Via) {
     let server = Server::start(json!({}));
-    let url = server.url().to_owned();
+    let url = server.url().clone();
     server.kill();
     let client = Client::start(via.builder(url));
     client.emit("reading", (1, "a")).unwrap();
