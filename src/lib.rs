@@ -63,8 +63,8 @@
 //! # How do I send?
 //!
 //! [`Socket::emit`] takes anything that serde can serialize. A tuple is the list of arguments, `()`
-//! is none, anything else is one argument. [`Binary`] may stand at any depth, and
-//! [`ArgList`] is a list whose length is known only at run time.
+//! is none, a value of any other type is one argument, an array or `null` too. [`Binary`] may stand at
+//! any depth, and [`ArgList`] is a list whose length is known only at run time.
 //!
 //! ```no_run
 //! # fn main() -> siot::Result<()> {

@@ -113,8 +113,8 @@ impl Emitter {
 
 /// Emitting without flags.
 impl Socket {
-    /// Emits an event. A tuple is the list of arguments, `()` is none, anything else is one
-    /// argument.
+    /// Emits an event. A tuple is the list of arguments, `()` is none, a value of any other type is one
+    /// argument ([`ArgList`](crate::ArgList) has the rule in full).
     ///
     /// Binary ([`Binary`](crate::Binary), or any type that serializes as bytes) may stand at any
     /// depth. `Ok` means that the event is queued: it is sent now, or when the socket is connected.

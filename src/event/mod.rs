@@ -67,8 +67,8 @@ impl Event {
         self.arguments.packet.namespace()
     }
 
-    /// Decodes the arguments: into a tuple all of them, into `()` none, into anything else the
-    /// first.
+    /// Decodes the arguments: into a tuple as many as it has, into `()` none, into any other type the
+    /// first ([`ArgList`](crate::ArgList) has the rule in full).
     ///
     /// Arguments beyond those asked for are ignored. A missing one decodes as the `None` of an
     /// `Option`, and is an error otherwise.

@@ -57,10 +57,22 @@ fn argument_lists_keep_their_form(via: Via) {
     assert_eq!(echo(via, (1, "two", 3.5, None::<u8>)).json(), r#"["echo",1,"two",3.5,null]"#);
     assert_eq!(echo(via, vec![1, 2]).json(), r#"["echo",[1,2]]"#);
     assert_eq!(echo(via, ((1, 2),)).json(), r#"["echo",[1,2]]"#);
+    assert_eq!(echo(via, [1, 2]).json(), r#"["echo",[1,2]]"#);
+    assert_eq!(echo(via, [0; 0]).json(), r#"["echo",[]]"#);
+    let lent = &(1, [2]);
+    assert_eq!(echo(via, lent).json(), r#"["echo",1,[2]]"#);
+    assert_eq!(echo(via, json!(null)).json(), r#"["echo",null]"#);
     assert_eq!(echo(via, ArgList(vec![1, 2])).json(), r#"["echo",1,2]"#);
     assert_eq!(echo(via, json!({"a": [true]})).json(), r#"["echo",{"a":[true]}]"#);
     let all: ArgList<Json> = echo(via, (1, "two")).args().unwrap();
     assert_eq!(all.0, [json!(1), json!("two")]);
+    assert_eq!(
+        echo(via, [1.5, 2.5]).args::<[f64; 2]>().unwrap().map(f64::to_bits),
+        [1.5, 2.5].map(f64::to_bits)
+    );
+    assert_eq!(echo(via, (1, 2)).args::<(u8, u8)>().unwrap(), (1, 2));
+    assert_eq!(echo(via, json!(null)).args::<Json>().unwrap(), Json::Null);
+    assert!(echo(via, (1, 2)).args::<[u8; 2]>().is_err(), "two arguments are no array");
 }
 
 fn strings_that_look_like_numbers_stay_strings(via: Via) {
