@@ -141,6 +141,7 @@ impl Socket {
     ///
     /// [`ErrorKind::Payload`] when the arguments cannot be encoded,
     /// [`ErrorKind::ReservedEvent`],
+    /// [`ErrorKind::Disconnected`] after [`Manager::close`](crate::Manager::close),
     /// [`ErrorKind::TooLarge`] when the server would not take it or it has more attachments than
     /// [`Limits::max_attachments`](crate::Limits::max_attachments), and
     /// [`ErrorKind::BufferFull`] when the send buffer is full and it cannot or should not wait (see

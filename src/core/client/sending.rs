@@ -163,6 +163,7 @@ impl<A> Client<A> {
 
     /// What can be known before anything is sent.
     fn check(&self, id: NamespaceId, emit: &Emit<A>) -> Result<()> {
+        self.check_not_over()?;
         if !self.namespaces.is_in_use(id) {
             return Err(Error::new(ErrorKind::Disconnected, "the socket is gone"));
         }

@@ -42,6 +42,7 @@ impl Driver {
         if monitor.core.namespace(namespace).phase == Phase::Joined {
             return Ok(());
         }
+        monitor.core.check_not_over()?;
         if let Some(why) = monitor.core.stalled() {
             return Err(why.clone());
         }
@@ -65,6 +66,7 @@ impl Driver {
         if monitor.core.cycle() == Cycle::Open {
             return Ok(());
         }
+        monitor.core.check_not_over()?;
         let last_error = monitor.last_error.clone();
         if done {
             return Err(last_error.unwrap_or_else(|| {
