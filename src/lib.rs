@@ -200,7 +200,7 @@
 //!
 //! | call                                                            | waits for                              | its limit                          |
 //! |-----------------------------------------------------------------|----------------------------------------|------------------------------------|
-//! | [`Socket::emit`], [`emit_with_ack`](Socket::emit_with_ack), [`emit_with_callback`](Socket::emit_with_callback), [`send`](Socket::send), [`Event::ack`] | room in the full send buffer of an open connection | the end of the connection; but for `ack`, [`Limits::when_send_full`] |
+//! | [`Socket::emit`], [`emit_with_ack`](Socket::emit_with_ack), [`emit_with_callback`](Socket::emit_with_callback), [`send`](Socket::send), [`Event::ack`] | room in the full send buffer of an open connection | the end of the connection; [`Limits::when_send_full`] |
 //! | [`Ack::wait`], [`Ack::wait_timeout`]                            | the server's answer                    | that of the emit; an argument      |
 //! | [`Subscription::recv`], [`recv_timeout`](Subscription::recv_timeout) | something that comes              | none; an argument                  |
 //! | iterators over a [`Subscription`]                               | something that comes                   | none: use `recv_timeout`           |

@@ -116,14 +116,18 @@ impl Event {
     ///
     /// # Blocking
     ///
-    /// Like [`Socket::emit`](crate::Socket::emit), it may wait for room in the send buffer.
+    /// Like [`Socket::emit`](crate::Socket::emit), it waits for room where the send buffer is full, for at
+    /// most as long as the connection lasts, and only with the policy
+    /// [`WhenFull::Wait`](crate::WhenFull::Wait).
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Payload`] when the arguments cannot be encoded; [`ErrorKind::InvalidOption`]
     /// when the server did not ask for an acknowledgement, or already has it;
     /// [`ErrorKind::Disconnected`] when the connection that the event came by has ended: the
-    /// server no longer waits.
+    /// server no longer waits. [`ErrorKind::BufferFull`] when the send buffer is full, with either policy
+    /// that drops ([`Limits::when_send_full`](crate::Limits::when_send_full)): an answer is not worth more
+    /// than the events before it, and the caller, who can try again, is told.
     pub fn ack<T: Serialize>(&self, args: T) -> Result<()> {
         match &self.reply {
             Some(reply) => reply.reply(Payload::args(&args)?),

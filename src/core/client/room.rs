@@ -29,13 +29,30 @@ impl<A> Client<A> {
 
     /// What becomes of an answer of this size to an event of this session, if it is given now.
     pub(crate) fn fate_of_reply(&self, id: NamespaceId, session: u32, size: usize) -> Fate {
-        if !self.is_joined(id) || self.namespace(id).session != session {
-            Fate::Refused
-        } else if self.is_full(SendQueue::Session, size) {
+        let waits = self.options.limits.when_send_full == WhenFull::Wait;
+        if self.is_awaited(id, session) && !self.is_full(SendQueue::Session, size) {
+            Fate::Queued(SendQueue::Session)
+        } else if self.is_awaited(id, session) && waits {
             Fate::Wait
         } else {
-            Fate::Queued(SendQueue::Session)
+            Fate::Refused
         }
+    }
+
+    /// Whether the server waits for answers to the events of this session.
+    fn is_awaited(&self, id: NamespaceId, session: u32) -> bool {
+        self.is_joined(id) && self.namespace(id).session == session
+    }
+
+    /// Why an answer is refused.
+    pub(super) fn no_room_for_reply(&self, id: NamespaceId, session: u32) -> Error {
+        if self.is_awaited(id, session) {
+            return self.no_room(SendQueue::Session);
+        }
+        Error::new(
+            ErrorKind::Disconnected,
+            "the connection that asked for this acknowledgement has ended",
+        )
     }
 
     /// Why an event is refused.

@@ -85,10 +85,7 @@ impl<A> Client<A> {
         self.check_heartbeat(now);
         let fate = self.fate_of_reply(id, session, payload.size());
         if fate == Fate::Refused {
-            return Err(Refused::Error(Error::new(
-                ErrorKind::Disconnected,
-                "the connection that asked for this acknowledgement has ended",
-            )));
+            return Err(Refused::Error(self.no_room_for_reply(id, session)));
         }
         self.check_attachments(&payload).map_err(Refused::Error)?;
         if fate == Fate::Wait {

@@ -144,6 +144,22 @@ fn with_a_slow_session_the_sender_waits_for_room() {
 }
 
 #[test]
+fn an_answer_that_finds_no_room_is_refused_where_events_are_dropped() {
+    for policy in [WhenFull::DropNewest, WhenFull::DropOldest] {
+        let (mut world, root) = stuck(policy);
+        let answer = |world: &mut World| {
+            world.run(|client, now| client.reply(root, 1, 7, payload("[\"an answer\"]"), now))
+        };
+        let refused = (0..10).find_map(|_| answer(&mut world).err());
+        let Some(Refused::Error(error)) = refused else { panic!("{policy:?}: room without end") };
+        assert_eq!(error.kind(), ErrorKind::BufferFull, "{policy:?}");
+        assert_eq!(world.client.fate_of_reply(root, 1, 30), Fate::Refused);
+        world.written();
+        answer(&mut world).unwrap();
+    }
+}
+
+#[test]
 fn who_waits_for_room_is_told_of_the_end_of_the_session() {
     let (mut world, root) = stuck(WhenFull::Wait);
     world.emit(root, "[1]").unwrap();
