@@ -95,7 +95,7 @@ impl Builder {
             query,
             headers: self.changes.headers,
             cache_buster: self.cache_buster,
-            force_base64: self.force_base64,
+            force_base64: options.force_base64,
         };
         let max_message = options.limits.max_message;
         let net = Net::new(NetOptions { max_message, ..self.net })?;

@@ -276,7 +276,7 @@ fn a_message_that_the_server_would_not_take_is_refused_to_the_byte() {
 }
 
 #[test]
-fn attachments_count_as_base64_by_polling_and_plain_by_websocket() {
+fn attachments_count_as_they_are_written() {
     let photo = |length: usize| Emit {
         payload: Payload {
             json: "[\"p\",{\"_placeholder\":true,\"num\":0}]".into(),
@@ -284,8 +284,15 @@ fn attachments_count_as_base64_by_polling_and_plain_by_websocket() {
         },
         ..emit("")
     };
-    for (transport, most) in [(Transport::WebSocket, 1001), (Transport::Polling, 750)] {
-        let mut world = World::with(|options| options.transports = vec![transport]);
+    for (transport, base64, most) in [
+        (Transport::WebSocket, false, 1001),
+        (Transport::WebSocket, true, 750),
+        (Transport::Polling, false, 750),
+    ] {
+        let mut world = World::with(|options| {
+            options.transports = vec![transport];
+            options.force_base64 = base64;
+        });
         world.handshake.max_payload = Some(1001);
         let root = world.join("/");
         world.try_emit(root, photo(most)).unwrap();
@@ -327,12 +334,12 @@ fn the_payload_limit_of_a_link_is_known_to_its_end() {
     let mut world = World::polling();
     world.handshake.upgrade_to_websocket = false;
     let root = world.join("/");
-    assert_eq!(world.client.max_payload(LinkId(1)), Some(1_000_000));
+    assert_eq!(world.client.body_room(LinkId(1)).bytes, 1_000_000);
     world.slow = true;
     world.emit(root, "[1]").unwrap();
     world.disconnect(root);
-    assert_eq!(world.client.max_payload(LinkId(1)), Some(1_000_000));
-    assert_eq!(world.client.max_payload(LinkId(2)), None);
+    assert_eq!(world.client.body_room(LinkId(1)).bytes, 1_000_000);
+    assert_eq!(world.client.body_room(LinkId(2)).bytes, usize::MAX);
 }
 
 #[test]
