@@ -5,7 +5,7 @@
 //! see no more of a crate than its users do.
 
 pub use crate::payload::Payload;
-pub use crate::proto::dialect::{Body, Dialect, Frame, Pinger};
+pub use crate::proto::dialect::{Body, BodyRoom, Dialect, Frame, Pinger};
 pub use crate::proto::handshake::Handshake;
 pub use crate::proto::packet::{Packet, Probe};
 pub use crate::proto::parser::Parser;

@@ -63,8 +63,8 @@
 //! # How do I send?
 //!
 //! [`Socket::emit`] takes anything that serde can serialize. A tuple is the list of arguments, `()`
-//! is none, anything else is one argument. [`Binary`] may stand at any depth, and
-//! [`ArgList`] is a list whose length is known only at run time.
+//! is none, a value of any other type is one argument, an array or `null` too. [`Binary`] may stand at
+//! any depth, and [`ArgList`] is a list whose length is known only at run time.
 //!
 //! ```no_run
 //! # fn main() -> siot::Result<()> {
@@ -188,11 +188,11 @@
 //!
 //! # How does it end?
 //!
-//! [`Socket::disconnect`] leaves the namespace. [`Manager::close`] ends the connection, with all its
-//! subscriptions and callbacks, and waits until what is queued for it is sent;
-//! [`Socket::connect`] begins anew. When the last handle is dropped (sockets, subscriptions, managers)
+//! [`Socket::disconnect`] leaves the namespace; [`Socket::connect`] begins anew. [`Manager::close`] ends the
+//! connection for good, with all its subscriptions and callbacks, and waits until what is queued for it
+//! is sent. When the last handle is dropped (sockets, subscriptions, managers)
 //! the same happens in the background, where nobody waits: a program that is about to exit should
-//! close first.
+//! close first. How many events were lost, since there was no connection yet, a line of level `WARN` says.
 //!
 //! # What blocks?
 //!

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use serde_json::json;
 use siot::internal::{
-    self, Body, Dialect, Handshake, Header, Kind, Packet, Parser, Payload, Pinger, Probe,
+    self, Body, BodyRoom, Dialect, Handshake, Header, Kind, Packet, Parser, Payload, Pinger, Probe,
     SocketPacket,
 };
 use siot::{AckReply, Result, Transport, Value};
@@ -153,10 +153,10 @@ impl Session {
         state.polling = false;
         if state.transport == Transport::WebSocket || (state.probed && state.queue.is_empty()) {
             let mut noop = VecDeque::from([Packet::Noop]);
-            return Some(self.dialect.encode_payload(&mut noop, None));
+            return Some(self.dialect.encode_payload(&mut noop, BodyRoom::ANY));
         }
         let ended = state.queue.is_empty();
-        (!ended).then(|| self.dialect.encode_payload(&mut state.queue, None))
+        (!ended).then(|| self.dialect.encode_payload(&mut state.queue, BodyRoom::ANY))
     }
 
     /// What is to be written to the WebSocket.

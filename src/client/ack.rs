@@ -35,8 +35,7 @@ impl Ack {
         Self { slot: Arc::clone(slot) }
     }
 
-    /// Waits for the answer and decodes its arguments: into a tuple all of them, into `()` none,
-    /// into anything else the first.
+    /// Waits for the answer and decodes its arguments, as [`Event::args`](crate::Event::args) does.
     ///
     /// # Blocking
     ///

@@ -9,7 +9,7 @@ use crate::client::socket_options::SocketOptions;
 use crate::error::Result;
 use crate::sync::lock::lock;
 
-/// The connections that later sockets of the same server may share.
+/// The connections that later sockets of the same server may share, until they are closed.
 static CACHE: Mutex<Vec<(String, Weak<SharedConnection>)>> = Mutex::new(Vec::new());
 
 /// A socket of the connection that is known by this key. Where there is none it is made, and known
@@ -30,7 +30,8 @@ pub(super) fn shared_socket(
     cache.retain(|(_, connection)| connection.strong_count() > 0);
     let cached = cache.iter().find(|(known, _)| *known == key);
     manager = cached.and_then(|(_, connection)| connection.upgrade()).map(Manager::of);
-    match &manager {
+    let open = manager.as_ref().filter(|manager| !manager.driver().is_over());
+    match open {
         // The lock stays held: another call for the same namespace must find this socket.
         Some(manager) if !manager.shared().has_socket(namespace) => {
             manager.join(namespace, options)
@@ -41,6 +42,7 @@ pub(super) fn shared_socket(
         }
         None => {
             let manager = make()?;
+            cache.retain(|(known, _)| *known != key);
             cache.push((key, manager.downgrade()));
             manager.join(namespace, options)
         }

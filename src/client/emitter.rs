@@ -122,8 +122,8 @@ impl Emitter {
 
 /// Emitting without flags.
 impl Socket {
-    /// Emits an event. A tuple is the list of arguments, `()` is none, anything else is one
-    /// argument.
+    /// Emits an event. A tuple is the list of arguments, `()` is none, a value of any other type is one
+    /// argument ([`ArgList`](crate::ArgList) has the rule in full).
     ///
     /// Binary ([`Binary`](crate::Binary), or any type that serializes as bytes) may stand at any
     /// depth. `Ok` means that the event is queued: it is sent now, or when the socket is connected.
@@ -151,6 +151,7 @@ impl Socket {
     ///
     /// [`ErrorKind::Payload`] when the arguments cannot be encoded,
     /// [`ErrorKind::ReservedEvent`],
+    /// [`ErrorKind::Disconnected`] after [`Manager::close`](crate::Manager::close),
     /// [`ErrorKind::TooLarge`] when the server would not take it or it has more attachments than
     /// [`Limits::max_attachments`](crate::Limits::max_attachments), and
     /// [`ErrorKind::BufferFull`] when the send buffer is full and it cannot or should not wait (see

@@ -64,7 +64,8 @@ impl Manager {
         &self.shared.driver
     }
 
-    /// Opens the connection, without joining a namespace. It never blocks.
+    /// Opens the connection, without joining a namespace. It never blocks. After
+    /// [`close`](Manager::close) it does nothing, and a line of level `WARN` says so.
     #[doc(alias = "connect")]
     pub fn open(&self) {
         self.driver().run(crate::core::client::Client::open);
@@ -104,9 +105,12 @@ impl Manager {
     /// What waits in a [`Subscription`] can still be taken; behind that it ends. The threads `siot-call` and `siot-timer` are not waited for:
     /// they run on until the handles are gone.
     ///
-    /// The handles can still be used: an emit is kept like any event without a connection, and
-    /// [`Socket::connect`](crate::Socket::connect) begins anew, without the subscriptions and
-    /// callbacks of before.
+    /// Nothing opens this connection again. What the handles are asked to send or to wait for is refused
+    /// with [`ErrorKind::Disconnected`], and a new subscription has ended already;
+    /// [`Socket::connect`](crate::Socket::connect) and [`Manager::open`], which return nothing, do
+    /// nothing and log that at `WARN`. [`io`](crate::io()) and [`Builder`](crate::Builder) make a new
+    /// connection to the same server. To close one and open it again later, use
+    /// [`disconnect`](Manager::disconnect).
     ///
     /// # Blocking
     ///
@@ -187,7 +191,7 @@ impl Manager {
     /// # Errors
     ///
     /// [`ErrorKind::Timeout`], with the last failure as its source; and at once the failure itself,
-    /// when there will be no further attempt.
+    /// when there will be no further attempt. [`ErrorKind::Disconnected`] after [`Manager::close`].
     pub fn wait_open(&self, limit: Duration) -> Result<()> {
         self.driver().wait_open(limit)
     }

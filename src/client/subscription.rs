@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 
 use crate::client::ownership::{SharedConnection, SharedNamespace};
+use crate::driver::client::Driver;
 use crate::driver::listener_id::ListenerId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
@@ -56,13 +57,22 @@ enum Owner {
     Connection(Arc<SharedConnection>),
 }
 
+impl Owner {
+    fn driver(&self) -> &Driver {
+        match self {
+            Self::Namespace(namespace) => namespace.driver(),
+            Self::Connection(connection) => &connection.driver,
+        }
+    }
+}
+
 impl<T: Deliver> Subscription<T> {
     pub(super) fn of_namespace(
         mailbox: Arc<Mailbox<T>>,
         owner: Arc<SharedNamespace>,
         listener: ListenerId,
     ) -> Self {
-        Self { mailbox, owner: Owner::Namespace(owner), listener }
+        Self::of(mailbox, Owner::Namespace(owner), listener)
     }
 
     pub(super) fn of_connection(
@@ -70,7 +80,15 @@ impl<T: Deliver> Subscription<T> {
         owner: Arc<SharedConnection>,
         listener: ListenerId,
     ) -> Self {
-        Self { mailbox, owner: Owner::Connection(owner), listener }
+        Self::of(mailbox, Owner::Connection(owner), listener)
+    }
+
+    fn of(mailbox: Arc<Mailbox<T>>, owner: Owner, listener: ListenerId) -> Self {
+        // To a connection that was closed before, nothing comes any more.
+        if owner.driver().is_over() {
+            mailbox.close();
+        }
+        Self { mailbox, owner, listener }
     }
 
     /// The next one. After [`Manager::close`](crate::Manager::close), what waits is given first.
@@ -111,7 +129,7 @@ impl<T: Deliver> Subscription<T> {
         self.mailbox.take(deadline).map_err(|nothing| match nothing {
             Nothing::Late => Error::new(ErrorKind::Timeout, "nothing came in time"),
             Nothing::Closed => {
-                Error::new(ErrorKind::Disconnected, "the connection was closed for good")
+                Error::new(ErrorKind::Disconnected, "the manager was closed for good")
             }
         })
     }

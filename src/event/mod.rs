@@ -68,8 +68,8 @@ impl Event {
         self.arguments.packet.namespace()
     }
 
-    /// Decodes the arguments: into a tuple all of them, into `()` none, into anything else the
-    /// first.
+    /// Decodes the arguments: into a tuple as many as it has, into `()` none, into any other type the
+    /// first ([`ArgList`](crate::ArgList) has the rule in full).
     ///
     /// Arguments beyond those asked for are ignored. A missing one decodes as the `None` of an
     /// `Option`, and is an error otherwise.
@@ -117,7 +117,9 @@ impl Event {
     ///
     /// # Blocking
     ///
-    /// Like [`Socket::emit`](crate::Socket::emit), it may wait for room in the send buffer.
+    /// Like [`Socket::emit`](crate::Socket::emit), it waits for room where the send buffer is full, for at
+    /// most as long as the connection lasts, and only with the policy
+    /// [`WhenFull::Wait`](crate::WhenFull::Wait).
     ///
     /// # Errors
     ///
@@ -126,7 +128,10 @@ impl Event {
     /// [`ErrorKind::Disconnected`] when the connection that the event came by has ended: the
     /// server no longer waits; [`ErrorKind::BufferFull`] when there is no room, and a consumer of
     /// events is so far behind that nothing is read any more (see
-    /// [`Limits::receive_reserve`](crate::Limits::receive_reserve)).
+    /// [`Limits::receive_reserve`](crate::Limits::receive_reserve)), or the policy is
+    /// [`WhenFull::DropNewest`](crate::WhenFull::DropNewest). With
+    /// [`WhenFull::DropOldest`](crate::WhenFull::DropOldest) the oldest events give way to it, but no other
+    /// answers.
     pub fn ack<T: Serialize>(&self, args: T) -> Result<()> {
         match &self.reply {
             Some(reply) => reply.reply(Payload::args(&args)?),

@@ -51,6 +51,9 @@ impl Check for ManagerOptions {
         for delay in [self.reconnection_delay, self.reconnection_delay_max] {
             check_time(Some(delay), "a reconnection delay of zero would hammer the server")?;
         }
+        if self.max_packets_per_post == 0 {
+            return Err(invalid("max_packets_per_post is 0; the least is 1"));
+        }
         check_time(self.timeout, "a timeout of zero would fail each attempt")?;
         check_time(self.namespace_timeout, "a namespace_timeout of zero would fail each attempt")?;
         self.limits.check()

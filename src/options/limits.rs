@@ -16,13 +16,15 @@ pub enum WhenFull {
     #[default]
     Wait,
     /// The new event is refused. Outgoing: `emit` fails with
-    /// [`ErrorKind::BufferFull`](crate::ErrorKind::BufferFull). Incoming: the event is dropped and
+    /// [`ErrorKind::BufferFull`](crate::ErrorKind::BufferFull), and [`Event::ack`](crate::Event::ack) does.
+    /// Incoming: the event is dropped and
     /// counted.
     DropNewest,
     /// The oldest event in the buffer makes room for the new one, and is counted. Incoming: the oldest
     /// of the same consumer. Outgoing: whichever
     /// namespace of the connection it is of; one that was sent and awaits its acknowledgement, to be
     /// sent again if need be, is the last to go.
+    /// Events give way to answers ([`Event::ack`](crate::Event::ack)) as well.
     DropOldest,
 }
 

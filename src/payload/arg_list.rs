@@ -1,16 +1,34 @@
 //! An argument list whose length is known only at run time.
 
-use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
-use serde::ser::{Serialize, SerializeTuple, Serializer};
-use std::fmt;
-use std::marker::PhantomData;
+use serde::de::{Deserialize, Deserializer};
+use serde::ser::{Serialize, Serializer};
 
 use super::value::Value;
 
 /// An argument list whose length is known only at run time.
 ///
-/// A `Vec` is *one* argument: a JSON array. An `ArgList` is as many arguments as it has elements,
-/// like a tuple; and where it is decoded, it takes all the arguments that were sent.
+/// # What is a list of arguments?
+///
+/// An event and an acknowledgement have a list of arguments. Tuples, `()` and `ArgList`s are such lists, by
+/// themselves or behind references. A value of any other type is *one* argument, whatever it is and
+/// however serde sees it: an array and a `Vec` are one JSON array, and `None` or `json!(null)` is one `null`.
+/// So it is wherever arguments are sent ([`Socket::emit`](crate::Socket::emit) and its relatives,
+/// [`Event::ack`](crate::Event::ack)) and wherever they are decoded ([`Event::args`](crate::Event::args),
+/// [`Ack::wait`](crate::Ack::wait), [`AckReply::args`](crate::AckReply::args)):
+///
+/// | Rust                                      | is sent as       | takes                                |
+/// |-------------------------------------------|------------------|--------------------------------------|
+/// | `()`                                      | no argument      | nothing                              |
+/// | `(1,)`                                    | `1`              | the first argument                   |
+/// | `(1, "a")`                                | `1, "a"`         | the first two; more are ignored      |
+/// | `ArgList(vec![1, 2])`                     | `1, 2`           | all arguments                        |
+/// | `1`, `"a"`, a struct, a [`Binary`](crate::Binary) | as one argument | the first; more are ignored |
+/// | `[1, 2]`, `vec![1, 2]`, `Box::new((1, 2))` | `[1, 2]`        | the first, which has to be an array  |
+/// | `None::<u8>`, `json!(null)`               | `null`           | the first, which may be `null`       |
+///
+/// Where an argument is missing, an `Option` is `None`, and other types are an error.
+///
+/// # Example
 ///
 /// ```
 /// use siot::{ArgList, Binary, Value};
@@ -61,35 +79,12 @@ impl<T> IntoIterator for ArgList<T> {
 
 impl<T: Serialize> Serialize for ArgList<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut list = serializer.serialize_tuple(self.0.len())?;
-        for arg in &self.0 {
-            list.serialize_element(arg)?;
-        }
-        list.end()
+        self.0.serialize(serializer)
     }
 }
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for ArgList<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ListVisitor<T>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
-            type Value = ArgList<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an argument list")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<ArgList<T>, A::Error> {
-                let mut args = Vec::new();
-                while let Some(arg) = seq.next_element()? {
-                    args.push(arg);
-                }
-                Ok(ArgList(args))
-            }
-        }
-
-        // The length is how many there must be, at least.
-        deserializer.deserialize_tuple(0, ListVisitor(PhantomData))
+        Vec::deserialize(deserializer).map(Self)
     }
 }

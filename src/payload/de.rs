@@ -12,16 +12,18 @@ use std::fmt;
 
 use super::Args;
 use super::attached::Attached;
+use super::list::is_list;
 use super::mark::mark;
 use super::place::{Place, failure};
 use crate::error::Result;
 
 impl Args<'_> {
-    /// Decodes the list by the rule of [`Payload::event`](super::Payload::event). More arguments than asked for are ignored.
+    /// Decodes into a list of arguments (see [`list`](super::list)), or into one. More arguments than
+    /// asked for are ignored.
     ///
     /// Missing arguments decode into `Option`s, as `None`, and are an error for other types.
     pub(crate) fn decode<T: DeserializeOwned>(&self) -> Result<T> {
-        list(self)
+        if is_list::<T>() { list(self) } else { argument(self, 0) }
     }
 
     /// Decodes one argument.
@@ -38,8 +40,8 @@ impl Args<'_> {
 /// Decodes the argument list.
 fn list<T: DeserializeOwned>(args: &Args<'_>) -> Result<T> {
     let marked = marked(args)?;
-    let mut place = Place::Argument(0, type_name::<T>());
-    T::deserialize(ArgsDeserializer {
+    let mut place = Place::List(type_name::<T>());
+    T::deserialize(ListDeserializer {
         json: marked.as_deref().unwrap_or(args.json),
         skip: args.skip,
         attachments: args.attachments,
@@ -107,43 +109,18 @@ fn element(json: &str, index: usize) -> Option<&str> {
     (!rest.starts_with(']')).then_some(rest)
 }
 
-/// The deserializer for the outermost value.
-struct ArgsDeserializer<'de, 'a> {
+/// The deserializer for a list of arguments.
+struct ListDeserializer<'de, 'a> {
     json: &'de str,
     skip: usize,
     attachments: &'a [Bytes],
     place: &'a mut Place,
 }
 
-/// Methods for types that are one argument.
-macro_rules! one_argument {
-    ($($method:ident($($name:ident: $type:ty),*);)*) => {$(
-        fn $method<V: Visitor<'de>>(self, $($name: $type,)* visitor: V) -> Result<V::Value, JsonError> {
-            let Some(text) = element(self.json, self.skip) else {
-                *self.place = Place::Missing(0);
-                return Missing.$method($($name,)* visitor);
-            };
-            let mut json = serde_json::Deserializer::from_str(text);
-            if self.attachments.is_empty() {
-                (&mut json).$method($($name,)* visitor)
-            } else {
-                Attached::new(&mut json, self.attachments).$method($($name,)* visitor)
-            }
-        }
-    )*};
-}
-
-impl<'de> Deserializer<'de> for ArgsDeserializer<'de, '_> {
+impl<'de> Deserializer<'de> for ListDeserializer<'de, '_> {
     type Error = JsonError;
 
-    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, JsonError> {
-        visitor.visit_unit()
-    }
-
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, JsonError> {
-        visitor.visit_unit()
-    }
-
+    /// For tuples.
     fn deserialize_tuple<V: Visitor<'de>>(
         self,
         len: usize,
@@ -158,35 +135,19 @@ impl<'de> Deserializer<'de> for ArgsDeserializer<'de, '_> {
         }
     }
 
-    one_argument! {
-        deserialize_any();
-        deserialize_bool();
-        deserialize_i8();
-        deserialize_i16();
-        deserialize_i32();
-        deserialize_i64();
-        deserialize_i128();
-        deserialize_u8();
-        deserialize_u16();
-        deserialize_u32();
-        deserialize_u64();
-        deserialize_u128();
-        deserialize_f32();
-        deserialize_f64();
-        deserialize_char();
-        deserialize_str();
-        deserialize_string();
-        deserialize_bytes();
-        deserialize_byte_buf();
-        deserialize_option();
-        deserialize_unit_struct(name: &'static str);
-        deserialize_newtype_struct(name: &'static str);
-        deserialize_seq();
-        deserialize_tuple_struct(name: &'static str, len: usize);
-        deserialize_map();
-        deserialize_struct(name: &'static str, fields: &'static [&'static str]);
-        deserialize_enum(name: &'static str, variants: &'static [&'static str]);
-        deserialize_identifier();
+    /// For `ArgList`, which any number of arguments will do.
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, JsonError> {
+        self.deserialize_tuple(0, visitor)
+    }
+
+    /// For `()`.
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, JsonError> {
+        visitor.visit_unit()
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
+        unit_struct newtype_struct tuple_struct map struct enum identifier ignored_any
     }
 }
 
@@ -209,10 +170,8 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for List<'_, V> {
         for _ in 0..self.skip {
             seq.next_element::<IgnoredAny>()?;
         }
-        *self.place = Place::List(type_name::<V::Value>());
         let args = ArgAccess { seq: &mut seq, index: 0, len: self.len, place: &mut *self.place };
         let value = self.visitor.visit_seq(args)?;
-        *self.place = Place::List(type_name::<V::Value>());
         while seq.next_element::<IgnoredAny>()?.is_some() {}
         Ok(value)
     }

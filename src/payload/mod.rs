@@ -5,6 +5,7 @@ mod attached;
 mod binary;
 mod de;
 mod lift;
+pub(crate) mod list;
 mod mark;
 mod place;
 pub(crate) mod placeholder;

@@ -36,6 +36,10 @@ fn an_answer_decodes_into_what_is_asked_for(via: Via) {
     assert_eq!(client.ask::<f64>("sum", (1.25, 2)).to_bits(), 3.25_f64.to_bits());
     assert_eq!(client.ask::<String>("sum", ("1", "2")), "12");
     assert_eq!(client.ask::<Json>("echo", json!({"a": [null]})), json!({"a": [null]}));
+    // The server's handler finds a value where it looks for one, and its function behind it.
+    assert_eq!(client.ask::<(Json, Option<u8>)>("echo", json!(null)), (Json::Null, None));
+    assert_eq!(client.ask::<([u8; 3], Option<u8>)>("echo", [1, 2, 3]), ([1, 2, 3], None));
+    assert_eq!(client.ask::<[u8; 3]>("echo", ([1, 2, 3], 4)), [1, 2, 3]);
     let wrong = client.emit_with_ack("sum", (1, 2)).unwrap().wait_timeout::<String>(LIMIT);
     assert_eq!(wrong.unwrap_err().kind(), ErrorKind::Payload);
 }
@@ -79,6 +83,12 @@ fn questions_of_the_server_are_answered(via: Via) {
     client.emit("ask-me", ()).unwrap();
     recv_within(questions.receiver(), LIMIT).ack(()).unwrap();
     assert!(recv_within(answers.receiver(), LIMIT).is_empty());
+    client.emit("ask-me", ()).unwrap();
+    recv_within(questions.receiver(), LIMIT).ack([1, 2]).unwrap();
+    assert_eq!(recv_within(answers.receiver(), LIMIT).json(), r#"["answered",[1,2]]"#);
+    client.emit("ask-me", ()).unwrap();
+    recv_within(questions.receiver(), LIMIT).ack(json!(null)).unwrap();
+    assert_eq!(recv_within(answers.receiver(), LIMIT).json(), r#"["answered",null]"#);
 }
 
 fn a_question_is_answered_at_most_once(via: Via) {

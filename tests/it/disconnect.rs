@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
-use siot::{DisconnectReason, ErrorKind, ManagerEvent};
+use siot::{DisconnectReason, Error, ErrorKind, ManagerEvent};
 
 use crate::support::{
     Client, LIMIT, Server, Via, eventually, over_each_transport, recv_within, shared,
@@ -34,6 +34,7 @@ over_each_transport!(
     a_disconnection_can_be_undone_at_once,
     disconnecting_twice_is_once,
     close_ends_subscriptions_and_threads,
+    what_is_closed_for_good_stays_closed,
 );
 
 /// The reason in the words of the reference.
@@ -370,4 +371,38 @@ fn close_ends_subscriptions_and_threads(via: Via) {
     assert!(reader.join().unwrap().is_disconnected());
     assert!(ack.wait_timeout::<()>(LIMIT).unwrap_err().is_disconnected());
     eventually(LIMIT, "the session's end", || server.sessions() == 0);
+}
+
+fn what_is_closed_for_good_stays_closed(via: Via) {
+    let server = Server::start(json!({}));
+    let client = Client::connect(via.builder(server.url()).force_new(false));
+    let manager = client.manager().clone();
+    manager.close(LIMIT);
+    let is_told = |error: Error| {
+        assert_eq!(error.kind(), ErrorKind::Disconnected);
+        assert!(error.message().contains("the manager was closed"), "{error}");
+    };
+    let start = Instant::now();
+    client.connect();
+    manager.open();
+    is_told(client.emit("echo", 1).unwrap_err());
+    is_told(client.volatile().emit("echo", 1).unwrap_err());
+    is_told(client.emit_with_ack("sum", (1, 2)).unwrap_err());
+    is_told(client.emit_with_callback("sum", (1, 2), |_| ()).unwrap_err());
+    is_told(client.socket.wait_connected(LIMIT).unwrap_err());
+    is_told(manager.wait_open(LIMIT).unwrap_err());
+    is_told(manager.socket("/other").unwrap_err());
+    is_told(client.subscribe("echo").recv().unwrap_err());
+    is_told(manager.events().recv().unwrap_err());
+    is_told(manager.engine_events().recv().unwrap_err());
+    assert!(!client.active() && !client.socket.connected() && client.send_buffer().is_empty());
+    assert!(start.elapsed() < LIMIT, "{:?}", start.elapsed());
+    eventually(LIMIT, "the session's end", || server.sessions() == 0);
+
+    // Who builds anew gets a connection of his own, which others can share.
+    let next = Client::connect(via.builder(server.url()).force_new(false));
+    next.works();
+    let other = Client::connect(via.builder(format!("{}/admin", server.url())).force_new(false));
+    assert_eq!(other.manager().engine().unwrap().id, next.manager().engine().unwrap().id);
+    assert!(client.emit("echo", 1).is_err());
 }

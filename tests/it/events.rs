@@ -9,6 +9,7 @@ use crate::support::{LIMIT, Via, over_each_transport, recv_within, shared};
 over_each_transport!(
     argument_lists_keep_their_form,
     strings_that_look_like_numbers_stay_strings,
+    an_object_is_no_placeholder_unless_it_says_true,
     unicode_comes_back_unchanged,
     numbers_come_back_unchanged,
     echo_returns_binary_at_any_depth,
@@ -57,10 +58,35 @@ fn argument_lists_keep_their_form(via: Via) {
     assert_eq!(echo(via, (1, "two", 3.5, None::<u8>)).json(), r#"["echo",1,"two",3.5,null]"#);
     assert_eq!(echo(via, vec![1, 2]).json(), r#"["echo",[1,2]]"#);
     assert_eq!(echo(via, ((1, 2),)).json(), r#"["echo",[1,2]]"#);
+    assert_eq!(echo(via, [1, 2]).json(), r#"["echo",[1,2]]"#);
+    assert_eq!(echo(via, [0; 0]).json(), r#"["echo",[]]"#);
+    let lent = &(1, [2]);
+    assert_eq!(echo(via, lent).json(), r#"["echo",1,[2]]"#);
+    assert_eq!(echo(via, json!(null)).json(), r#"["echo",null]"#);
     assert_eq!(echo(via, ArgList(vec![1, 2])).json(), r#"["echo",1,2]"#);
     assert_eq!(echo(via, json!({"a": [true]})).json(), r#"["echo",{"a":[true]}]"#);
     let all: ArgList<Json> = echo(via, (1, "two")).args().unwrap();
     assert_eq!(all.0, [json!(1), json!("two")]);
+    assert_eq!(
+        echo(via, [1.5, 2.5]).args::<[f64; 2]>().unwrap().map(f64::to_bits),
+        [1.5, 2.5].map(f64::to_bits)
+    );
+    assert_eq!(echo(via, (1, 2)).args::<(u8, u8)>().unwrap(), (1, 2));
+    assert_eq!(echo(via, json!(null)).args::<Json>().unwrap(), Json::Null);
+    assert!(echo(via, (1, 2)).args::<[u8; 2]>().is_err(), "two arguments are no array");
+}
+
+fn an_object_is_no_placeholder_unless_it_says_true(via: Via) {
+    let binary = Binary::from([1, 2]);
+    for mark in [json!(false), json!(null), json!(1), json!("true"), json!({})] {
+        let own = json!({"_placeholder": mark, "num": 0});
+        let (back, same): (Json, Binary) = echo(via, (&own, &binary)).args().unwrap();
+        assert_eq!((back, &same), (own, &binary));
+    }
+    let client = via.connect(shared().url());
+    let error = client.emit("echo", (json!({"_placeholder": true}), &binary)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Payload);
+    client.works();
 }
 
 fn strings_that_look_like_numbers_stay_strings(via: Via) {

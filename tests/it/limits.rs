@@ -19,6 +19,7 @@ over_each_transport!(
     too_many_attachments_are_refused_before_sending,
     a_message_beyond_the_servers_limit_is_refused_before_sending,
     a_message_at_the_servers_limit_passes,
+    forced_base64_counts_as_it_is_sent,
     a_received_message_beyond_the_limit_is_a_clear_error,
     too_many_awaited_answers_are_refused,
     unusable_limits_are_refused,
@@ -174,6 +175,21 @@ fn a_message_beyond_the_servers_limit_is_refused_before_sending(via: Via) {
     let questions = client.subscribe("question");
     client.emit("ask-me", ()).unwrap();
     let error = recv_within(questions.receiver(), LIMIT).ack("x".repeat(1000)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
+    client.works();
+    assert!(client.status.try_recv().is_none());
+}
+
+fn forced_base64_counts_as_it_is_sent(via: Via) {
+    let server = Server::version(4, json!({"maxHttpBufferSize": 1000}));
+    let client = Client::connect(via.builder(server.url()).force_base64(true));
+    if via == Via::Upgrade {
+        client.upgraded();
+    }
+    // 996 bytes of base64 behind a mark; and 1000.
+    let most = Binary::from([0x1e; 747]);
+    assert_eq!(client.ask::<Binary>("echo", &most), most);
+    let error = client.emit("echo", Binary::from([0x1e; 748])).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge);
     client.works();
     assert!(client.status.try_recv().is_none());

@@ -35,6 +35,8 @@ mod parity_recovery;
 mod parity_retries;
 mod parsers;
 mod peers;
+#[cfg(feature = "polling")]
+mod posts;
 mod proxy;
 mod receive;
 mod receive_awaited;

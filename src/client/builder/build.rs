@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::net::{Address, Net, NetOptions};
 use crate::options::check::{Check, check_path, check_subprotocols, check_timestamp};
 use crate::options::endpoint::Location;
+use crate::payload::list;
 
 impl Builder {
     /// Makes the socket, which connects in the background unless
@@ -57,6 +58,10 @@ impl Builder {
 
     /// Refuses what cannot work, whether a new connection is made or not.
     fn check(&self) -> Result<Location> {
+        if !list::can_be_told() {
+            let context = "this compiler does not tell a list of arguments from one argument";
+            return Err(Error::new(ErrorKind::Unsupported, context));
+        }
         let location = Location::parse(&self.url)?;
         self.socket.check()?;
         self.manager_options().check()?;
@@ -90,7 +95,7 @@ impl Builder {
             query,
             headers: self.changes.headers,
             cache_buster: self.cache_buster,
-            force_base64: self.force_base64,
+            force_base64: options.force_base64,
         };
         let max_message = options.limits.max_message;
         let net = Net::new(NetOptions { max_message, ..self.net })?;

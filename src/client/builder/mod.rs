@@ -42,7 +42,6 @@ pub struct Builder {
     /// What an [`Update`] can still change later.
     changes: Update,
     cache_buster: CacheBuster,
-    force_base64: bool,
     options: ManagerOptions,
     net: NetOptions,
     socket: SocketOptions,
@@ -58,7 +57,6 @@ impl Builder {
             trailing_slash: true,
             changes: Update::new(),
             cache_buster: CacheBuster { parameter: "t".into(), requests: None },
-            force_base64: false,
             options: ManagerOptions::default(),
             net: NetOptions::default(),
             socket: SocketOptions::new(),
@@ -101,7 +99,19 @@ impl Builder {
     /// it is. Default: `false`.
     #[doc(alias = "forceBase64")]
     pub fn force_base64(mut self, force: bool) -> Self {
-        self.force_base64 = force;
+        self.options.force_base64 = force;
+        self
+    }
+
+    /// The most Engine.IO packets in one request of long-polling: an event is one packet, and each of
+    /// its attachments one more. What exceeds them goes into the next request, after the answer to the
+    /// first. Default: 16, because servers in Python (`python-socketio`) drop the connection of a client that
+    /// sends more. JavaScript servers take any number: where the server is one, a higher value makes
+    /// bursts by long-polling faster. WebSocket is not concerned.
+    ///
+    /// 0 is an error of kind [`ErrorKind::InvalidOption`](crate::ErrorKind::InvalidOption).
+    pub fn max_packets_per_post(mut self, count: usize) -> Self {
+        self.options.max_packets_per_post = count;
         self
     }
 

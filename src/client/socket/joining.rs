@@ -3,6 +3,7 @@
 use super::Socket;
 use crate::client::manager::Manager;
 use crate::client::socket_options::SocketOptions;
+use crate::core::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::check::Check;
 
@@ -15,6 +16,7 @@ impl Manager {
     /// # Errors
     ///
     /// [`ErrorKind::InvalidOption`] for a name that no server can have: one with a comma.
+    /// [`ErrorKind::Disconnected`] after [`Manager::close`].
     pub fn socket(&self, namespace: &str) -> Result<Socket> {
         let mut options = SocketOptions::new();
         options.ack_timeout = self.shared().ack_timeout;
@@ -41,6 +43,7 @@ impl Manager {
         options: SocketOptions,
     ) -> Result<Socket> {
         let name = normal_name(namespace)?;
+        self.driver().look(Client::check_not_over)?;
         let auto_connect = options.auto_connect;
         let socket = Socket::of(self.shared().find_or_make(&name, options));
         if auto_connect {

@@ -86,7 +86,7 @@ impl Socket {
     }
 
     /// Joins the namespace, now and after each reconnection; opens the connection if need be. It
-    /// never blocks.
+    /// never blocks. After [`Manager::close`] it does nothing, and a line of level `WARN` says so.
     #[doc(alias = "open")]
     pub fn connect(&self) {
         self.driver().run(|core, now| core.connect(self.shared.id, now));
@@ -138,6 +138,7 @@ impl Socket {
     ///
     /// [`ErrorKind::Timeout`](crate::ErrorKind::Timeout), with the last failure as its source; and
     /// at once the failure itself, when there will be no further attempt.
+    /// [`ErrorKind::Disconnected`](crate::ErrorKind::Disconnected) after [`Manager::close`].
     ///
     /// [`ErrorKind::BufferFull`](crate::ErrorKind::BufferFull) at once, when the server's answer lies
     /// behind events that a consumer does not take, and

@@ -44,7 +44,8 @@ impl<A> Client<A> {
         let link = self.new_link();
         self.root = Root::Awaited;
         self.nonsense.clear();
-        self.engine = Some(Engine::new(link, transport, may_upgrade, self.detector.asks_in()));
+        let (dialect, base64) = (self.detector.asks_in(), self.options.force_base64);
+        self.engine = Some(Engine::new(link, transport, may_upgrade, dialect, base64));
         self.cycle = Cycle::Connecting;
         self.outputs.push_back(Output::Dial { link, transport, upgrade: None });
     }

@@ -28,9 +28,15 @@ const REJOIN_PAUSE: Duration = Duration::from_millis(250);
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
 impl<A> Client<A> {
-    /// Joins a namespace, now and after each reconnection; opens the connection if need be.
+    /// Joins a namespace, now and after each reconnection; opens the connection if need be, unless
+    /// it was closed for good.
     pub(crate) fn connect(&mut self, id: NamespaceId, now: Timestamp) {
         if !self.namespaces.is_in_use(id) {
+            return;
+        }
+        if let Err(error) = self.check_not_over() {
+            let name = &self.namespace(id).name;
+            log_later!(Warn, "connect() of {name:?} does nothing: {}", error.message());
             return;
         }
         match self.namespace(id).phase {

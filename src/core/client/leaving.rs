@@ -8,7 +8,7 @@ use super::timer::Timer;
 use super::{Client, Cycle, Output};
 use crate::core::ids::NamespaceId;
 use crate::core::time::Timestamp;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Result};
 use crate::event::status::{DisconnectReason, Status};
 use crate::event::undelivered::UndeliveredEvent;
 use crate::payload::Payload;
@@ -34,8 +34,8 @@ impl<A> Client<A> {
     /// Leaves all namespaces and closes the connection, for good. Gives what is not delivered, but for
     /// what the session has yet to write.
     pub(crate) fn shut_down(&mut self, now: Timestamp) -> Vec<UndeliveredEvent> {
+        self.over = true;
         let undelivered = self.take_undelivered();
-        let error = Error::new(ErrorKind::Disconnected, "the connection was closed for good");
         let ids = self.ids();
         let last = ids.iter().rfind(|id| self.namespace(**id).is_active()).copied();
         for id in ids {
@@ -46,13 +46,29 @@ impl<A> Client<A> {
             if was_joined {
                 self.disconnected(id, DisconnectReason::IoClientDisconnect, None);
             }
-            self.clear_send_buffer(id);
-            self.fail_all_acks(id, &error);
+            self.give_up_all(id, &closed_for_good());
         }
         self.close(now);
         self.leave_what_is_left();
         self.pump(now);
         undelivered
+    }
+
+    /// Refuses what would need a connection, once it was closed for good.
+    pub(crate) fn check_not_over(&self) -> Result<()> {
+        if self.over { Err(closed_for_good()) } else { Ok(()) }
+    }
+
+    /// Gives up all that waits to be sent or answered in a namespace, for good.
+    fn give_up_all(&mut self, id: NamespaceId, error: &Error) {
+        let unsent = self.namespace(id).buffered().packets;
+        if unsent > 0 {
+            let name = &self.namespace(id).name;
+            let why = error.message();
+            log_later!(Warn, "{unsent} events of the namespace {name:?} are lost: {why}");
+        }
+        self.fail_all_acks(id, error);
+        self.clear_send_buffer(id);
     }
 
     /// Leaves a namespace that nobody has a handle of any more. The next one begins anew.
@@ -61,9 +77,8 @@ impl<A> Client<A> {
             return;
         }
         self.disconnect(id, now);
-        self.clear_send_buffer(id);
         let error = Error::new(ErrorKind::Disconnected, "the last handle of the socket is gone");
-        self.fail_all_acks(id, &error);
+        self.give_up_all(id, &error);
         self.namespaces.forget(id);
         self.release(id, now);
     }
@@ -198,4 +213,8 @@ impl<A> Client<A> {
         let name = Arc::clone(&self.namespace(id).name);
         self.outputs.push_back(Output::Status { namespace: id, name, status });
     }
+}
+
+fn closed_for_good() -> Error {
+    Error::new(ErrorKind::Disconnected, "the manager was closed for good")
 }

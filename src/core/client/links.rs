@@ -9,6 +9,8 @@ use crate::core::engine::{Engine, Loss, Work};
 use crate::core::ids::LinkId;
 use crate::core::time::Timestamp;
 use crate::error::Reached;
+#[cfg(any(feature = "polling", test))]
+use crate::proto::dialect::BodyRoom;
 use crate::proto::dialect::Dialect;
 use crate::proto::packet::Packet;
 
@@ -44,10 +46,15 @@ impl<A> Client<A> {
         self.sessions().find(|engine| engine.owns(link))?.sid().map(str::to_owned)
     }
 
-    /// The largest body of a request that the server of a link takes.
+    /// How much may be in the body of one request on a link.
     #[cfg(any(feature = "polling", test))]
-    pub(crate) fn max_payload(&self, link: LinkId) -> Option<usize> {
-        self.sessions().find(|engine| engine.owns(link))?.handshake()?.max_payload
+    pub(crate) fn body_room(&self, link: LinkId) -> BodyRoom {
+        let session = self.sessions().find(|engine| engine.owns(link));
+        let max_payload = session.and_then(Engine::handshake).and_then(|it| it.max_payload);
+        BodyRoom {
+            packets: self.options.max_packets_per_post,
+            bytes: max_payload.unwrap_or(usize::MAX),
+        }
     }
 
     /// A link's attempt to connect has come to this stage: for the error, should its time run out.

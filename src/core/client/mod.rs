@@ -70,6 +70,8 @@ pub(crate) struct Client<A> {
     parser: Box<dyn Parser>,
     random: fastrand::Rng,
     cycle: Cycle,
+    /// It was closed for good: nothing opens it again.
+    over: bool,
     engine: Option<Engine>,
     /// Sessions that are being closed in good order, while a new one may be open already.
     retiring: Vec<Retiring>,
@@ -119,6 +121,7 @@ impl<A> Client<A> {
             parser,
             random: fastrand::Rng::with_seed(seed),
             cycle: Cycle::Idle,
+            over: false,
             engine: None,
             retiring: Vec::new(),
             uncertain: Vec::new(),
@@ -193,9 +196,12 @@ impl<A> Client<A> {
         }
     }
 
-    /// Opens the connection, unless it is open or on its way. A wait for the next attempt ends.
+    /// Opens the connection, unless it is open or on its way, or was closed for good. A wait for the
+    /// next attempt ends.
     pub(crate) fn open(&mut self, now: Timestamp) {
-        if matches!(self.cycle, Cycle::Idle | Cycle::Waiting) {
+        if let Err(error) = self.check_not_over() {
+            log_later!(Warn, "open() does nothing: {}", error.message());
+        } else if matches!(self.cycle, Cycle::Idle | Cycle::Waiting) {
             self.timers.set(Timer::Reconnect, None);
             self.dial(now);
         }

@@ -40,12 +40,16 @@ impl<A> Client<A> {
 
     /// What becomes of an answer of this size to an event of this session, if it is given now.
     pub(crate) fn fate_of_reply(&self, id: NamespaceId, session: u32, size: usize) -> Fate {
-        if !self.is_joined(id) || self.namespace(id).session != session {
-            Fate::Refused
-        } else if self.is_full(id, SendQueue::Ready, size, Load::default()) {
-            Fate::Wait
-        } else {
-            Fate::Queued(SendQueue::Ready)
+        if !self.is_awaited(id, session) {
+            return Fate::Refused;
+        }
+        let policy = self.options.limits.when_send_full;
+        let is_full = self.is_full(id, SendQueue::Ready, size, Load::default());
+        match policy {
+            WhenFull::Wait if is_full => Fate::Wait,
+            WhenFull::DropNewest if is_full => Fate::Refused,
+            WhenFull::DropOldest if is_full && self.ready.oldest().is_none() => Fate::Refused,
+            _ => Fate::Queued(SendQueue::Ready),
         }
     }
 
@@ -58,6 +62,22 @@ impl<A> Client<A> {
     /// A caller waits for room no more.
     pub(crate) fn end_wait_for_room(&mut self) {
         self.waiting_senders -= 1;
+    }
+
+    /// Whether the server waits for answers to the events of this session.
+    fn is_awaited(&self, id: NamespaceId, session: u32) -> bool {
+        self.is_joined(id) && self.namespace(id).session == session
+    }
+
+    /// Why an answer is refused.
+    pub(super) fn no_room_for_reply(&self, id: NamespaceId, session: u32) -> Error {
+        if self.is_awaited(id, session) {
+            return self.no_room(SendQueue::Ready);
+        }
+        Error::new(
+            ErrorKind::Disconnected,
+            "the connection that asked for this acknowledgement has ended",
+        )
     }
 
     /// Why an event is refused.

@@ -80,16 +80,14 @@ impl<A> Client<A> {
         self.check_heartbeat(now);
         let fate = self.fate_of_reply(id, session, payload.size());
         if fate == Fate::Refused {
-            return Err(Refused::Error(Error::new(
-                ErrorKind::Disconnected,
-                "the connection that asked for this acknowledgement has ended",
-            )));
+            return Err(Refused::Error(self.no_room_for_reply(id, session)));
         }
         self.check_attachments(&payload).map_err(Refused::Error)?;
         if fate == Fate::Wait {
             return Err(Refused::Full(payload));
         }
         self.check_size(id, Kind::Ack, Some(ack), &payload).map_err(Refused::Error)?;
+        self.make_room(id, SendQueue::Ready, payload.size());
         let order = self.next_order();
         self.make_ready(Waiting::new(id, Sendable::Answer(payload, ack), order));
         self.pump(now);
@@ -210,6 +208,7 @@ impl<A> Client<A> {
 
     /// What can be known before anything is sent.
     fn check(&self, id: NamespaceId, emit: &Emit<A>) -> Result<()> {
+        self.check_not_over()?;
         if !self.namespaces.is_in_use(id) {
             return Err(Error::new(ErrorKind::Disconnected, "the socket is gone"));
         }

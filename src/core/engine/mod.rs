@@ -42,6 +42,8 @@ use crate::proto::packet::{Packet, Probe};
 pub(crate) struct Engine {
     state: SessionState,
     dialect: &'static dyn Dialect,
+    /// Binary is sent as base64, by WebSocket too.
+    base64: bool,
     /// How far the attempt to connect has come.
     reached: Reached,
     /// The server has answered, and its answer did not tell which revision it speaks.
@@ -78,10 +80,12 @@ impl Engine {
         transport: Transport,
         may_upgrade: bool,
         dialect: &'static dyn Dialect,
+        base64: bool,
     ) -> Self {
         Self {
             state: SessionState::Opening,
             dialect,
+            base64,
             reached: Stage::Dns.into(),
             doubtful: false,
             main: MainLink {
@@ -467,14 +471,9 @@ impl Engine {
 
     /// What a packet counts for the server, in bytes.
     fn size_on_the_way(&self, packet: &Packet) -> usize {
-        match packet {
-            Packet::Text(text) => text.as_frame().len(),
-            Packet::Binary(bytes) => match self.main.transport {
-                Transport::WebSocket => bytes.len(),
-                // As base64, after the letter `b`.
-                Transport::Polling => bytes.len().div_ceil(3).saturating_mul(4).saturating_add(1),
-            },
-            _ => 1,
+        match self.main.transport {
+            Transport::WebSocket => self.dialect.frame_len(packet, self.base64),
+            Transport::Polling => self.dialect.body_len(packet),
         }
     }
 

@@ -144,6 +144,34 @@ fn with_a_slow_session_the_sender_waits_for_room() {
 }
 
 #[test]
+fn events_give_way_to_an_answer_where_the_oldest_do() {
+    let (mut world, root) = stuck(WhenFull::DropOldest);
+    for number in 1..=3 {
+        world.emit(root, &format!("[{number}]")).unwrap();
+    }
+    assert!(world.run(|client, now| client.reply(root, 1, 7, payload("[]"), now)).is_ok());
+    world.written();
+    assert_eq!(world.sent(), ["42[2]", "42[3]", "437[]"]);
+    assert_eq!(world.client.tally().dropped, 1);
+}
+
+#[test]
+fn an_answer_that_finds_no_room_is_refused_where_events_are_dropped() {
+    for policy in [WhenFull::DropNewest, WhenFull::DropOldest] {
+        let (mut world, root) = stuck(policy);
+        let answer = |world: &mut World| {
+            world.run(|client, now| client.reply(root, 1, 7, payload("[\"an answer\"]"), now))
+        };
+        let refused = (0..10).find_map(|_| answer(&mut world).err());
+        let Some(Refused::Error(error)) = refused else { panic!("{policy:?}: room without end") };
+        assert_eq!(error.kind(), ErrorKind::BufferFull, "{policy:?}");
+        assert_eq!(world.client.fate_of_reply(root, 1, 30), Fate::Refused);
+        world.written();
+        answer(&mut world).unwrap();
+    }
+}
+
+#[test]
 fn who_waits_for_room_is_told_of_the_end_of_the_session() {
     let (mut world, root) = stuck(WhenFull::Wait);
     world.emit(root, "[1]").unwrap();
@@ -261,7 +289,7 @@ fn a_message_that_the_server_would_not_take_is_refused_to_the_byte() {
 }
 
 #[test]
-fn attachments_count_as_base64_by_polling_and_plain_by_websocket() {
+fn attachments_count_as_they_are_written() {
     let photo = |length: usize| Emit {
         payload: Payload {
             json: "[\"p\",{\"_placeholder\":true,\"num\":0}]".into(),
@@ -269,8 +297,15 @@ fn attachments_count_as_base64_by_polling_and_plain_by_websocket() {
         },
         ..emit("")
     };
-    for (transport, most) in [(Transport::WebSocket, 1001), (Transport::Polling, 750)] {
-        let mut world = World::with(|options| options.transports = vec![transport]);
+    for (transport, base64, most) in [
+        (Transport::WebSocket, false, 1001),
+        (Transport::WebSocket, true, 750),
+        (Transport::Polling, false, 750),
+    ] {
+        let mut world = World::with(|options| {
+            options.transports = vec![transport];
+            options.force_base64 = base64;
+        });
         world.handshake.max_payload = Some(1001);
         let root = world.join("/");
         world.try_emit(root, photo(most)).unwrap();
@@ -312,12 +347,12 @@ fn the_payload_limit_of_a_link_is_known_to_its_end() {
     let mut world = World::polling();
     world.handshake.upgrade_to_websocket = false;
     let root = world.join("/");
-    assert_eq!(world.client.max_payload(LinkId(1)), Some(1_000_000));
+    assert_eq!(world.client.body_room(LinkId(1)).bytes, 1_000_000);
     world.slow = true;
     world.emit(root, "[1]").unwrap();
     world.disconnect(root);
-    assert_eq!(world.client.max_payload(LinkId(1)), Some(1_000_000));
-    assert_eq!(world.client.max_payload(LinkId(2)), None);
+    assert_eq!(world.client.body_room(LinkId(1)).bytes, 1_000_000);
+    assert_eq!(world.client.body_room(LinkId(2)).bytes, usize::MAX);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Ends: wanted ones at every phase, and the reasons of the others.
 
+use super::logged::logged;
 use super::*;
 use crate::core::client::Cycle;
 use crate::core::client::namespace::{Auth, Phase};
@@ -397,4 +398,60 @@ fn late_voices_of_a_dead_link_are_not_heard() {
     assert_eq!(world.run(|client, now| client.request_poll(LinkId(1), now)), PollTurn::End);
     assert_eq!(world.log(), Vec::<String>::new());
     assert_eq!(world.namespace(root).phase, Phase::Joined);
+}
+
+#[test]
+fn what_was_closed_for_good_stays_closed() {
+    for arrange in [World::connect as fn(&mut World, &str) -> NamespaceId, World::join] {
+        let mut world = World::new();
+        let root = arrange(&mut world, "/");
+        world.run(Client::shut_down);
+        world.advance(LINGER);
+        world.log();
+        let lines = logged(|| {
+            world.connect_id(root);
+            world.run(Client::open);
+            // Nor does anything else bring it back.
+            world.run(Client::close);
+            world.run(Client::shut_down);
+            world.connect_id(root);
+        });
+        let refused = r#"connect() of "/" does nothing: the manager was closed for good"#;
+        let not_opened = "open() does nothing: the manager was closed for good";
+        assert_eq!(lines, [refused, not_opened, refused]);
+        for volatile in [false, true] {
+            let emit = Emit { ack: Some(1), volatile, ..emit("[1]") };
+            let error = world.try_emit(root, emit).map_err(refusal).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Disconnected);
+            assert!(error.message().contains("the manager was closed"), "{error}");
+        }
+        world.advance(Duration::from_secs(3600));
+        assert_eq!(world.log(), Vec::<String>::new());
+        assert_eq!(world.namespace(root).phase, Phase::Idle);
+        world.assert_at_rest();
+    }
+}
+
+#[test]
+fn what_is_lost_with_the_last_handle_is_told() {
+    let mut world = World::new();
+    let (root, other) = (world.connect("/"), world.connect("/x"));
+    world.emit(root, "[1]").unwrap();
+    world.emit_with_ack(root, "[2]", 1, None).unwrap();
+    world.run(|client, _| client.set_retries(other, Some(0)));
+    world.emit(other, "[3]").unwrap();
+    let lost = |count: usize, name: &str, why: &str| {
+        format!("{count} events of the namespace {name:?} are lost: {why}")
+    };
+    let gone = "the last handle of the socket is gone";
+    assert_eq!(logged(|| world.forget(root)), [lost(2, "/", gone)]);
+    assert_eq!(world.log(), ["ack 1 failed: disconnected"]);
+    let closed = "the manager was closed for good";
+    assert_eq!(logged(|| drop(world.run(Client::shut_down))), [lost(1, "/x", closed)]);
+
+    // What was handed to a session is sent.
+    let (mut world, root) = World::joined();
+    world.emit(root, "[1]").unwrap();
+    assert_eq!(logged(|| world.forget(root)), Vec::<String>::new());
+    assert_eq!(world.sent(), ["42[1]", "41"]);
 }

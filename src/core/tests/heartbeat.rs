@@ -142,7 +142,7 @@ fn a_client_that_slept_past_its_own_ping_gives_the_session_up() {
 
 /// A session of the revision in which the client pings, opened at the start of time.
 fn pinging_engine() -> Engine {
-    let mut engine = Engine::new(LinkId(1), Transport::WebSocket, false, V3_DIALECT);
+    let mut engine = Engine::new(LinkId(1), Transport::WebSocket, false, V3_DIALECT, false);
     let open = Packet::Open(World::new().handshake.to_json());
     engine.received(LinkId(1), open, Timestamp(Duration::ZERO));
     engine

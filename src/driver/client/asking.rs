@@ -30,7 +30,7 @@ impl Driver {
         let asked_one = entry.and_then(|entry| Some((Arc::downgrade(entry.auth.as_ref()?), entry)));
         let Some((function, entry)) = asked_one else {
             drop(monitor);
-            let what = "there is no auth function: the connection was closed for good";
+            let what = "there is no auth function: the manager was closed for good";
             return self.answer(namespace, asked, Err(Error::new(ErrorKind::Disconnected, what)));
         };
         let question = Question { asked, function: Weak::clone(&function) };

@@ -188,6 +188,11 @@ impl Driver {
         undelivered
     }
 
+    /// Whether it was closed for good.
+    pub(crate) fn is_over(&self) -> bool {
+        self.look(|core| core.check_not_over().is_err())
+    }
+
     /// The number of a namespace, which is made where there is none of this name.
     pub(crate) fn register_namespace(&self, name: &str) -> NamespaceId {
         self.run_with(|monitor, _| {

@@ -161,12 +161,12 @@ fn post(
     waker: &Waker,
 ) -> Result<()> {
     loop {
-        let (work, max) = driver.run_with(|monitor, now| {
+        let (work, room) = driver.run_with(|monitor, now| {
             let work = monitor.core.take(link, now);
             if work == Work::Wait {
                 monitor.set_asleep(link, Side::Writer, true);
             }
-            (work, monitor.core.max_payload(link))
+            (work, monitor.core.body_room(link))
         });
         match work {
             Work::Write(mut packets) => {
@@ -174,7 +174,7 @@ fn post(
                     driver.show_sent(packet);
                 }
                 while !packets.is_empty() {
-                    let body = dialect.encode_payload(&mut packets, max);
+                    let body = dialect.encode_payload(&mut packets, room);
                     let request = driver.session_request(Transport::Polling, sid, dialect);
                     http.post(&request, body)?;
                 }

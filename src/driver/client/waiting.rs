@@ -56,6 +56,7 @@ impl Driver {
         if monitor.core.namespace(namespace).phase == Phase::Joined {
             return Ok(());
         }
+        monitor.core.check_not_over()?;
         if let Some(why) = monitor.core.stalled() {
             return Err(why.clone());
         }
@@ -79,6 +80,7 @@ impl Driver {
         if monitor.core.cycle() == Cycle::Open {
             return Ok(());
         }
+        monitor.core.check_not_over()?;
         let last_error = monitor.last_error.clone();
         if done {
             return Err(last_error.unwrap_or_else(|| {

@@ -40,7 +40,7 @@ fn a_tuple_takes_the_arguments_and_leaves_the_rest() {
         ("a".into(), 2.5, Point { x: 1, y: 0 })
     );
     assert_eq!(decode::<(String, String)>(json, &[]).unwrap(), ("e".into(), "a".into()));
-    assert_eq!(decode_event::<[u8; 3]>(r#"["e",1,2,3,"x"]"#, &[]).unwrap(), [1, 2, 3]);
+    assert_eq!(decode_event::<([u8; 2], u8)>(r#"["e",[1,2],3]"#, &[]).unwrap(), ([1, 2], 3));
 }
 
 #[test]
@@ -48,6 +48,31 @@ fn unit_takes_anything() {
     for json in [r#"["e"]"#, r#"["e",1]"#, r#"["e",[[{"a":[]}]],2]"#] {
         decode_event::<()>(json, &[]).unwrap();
         decode_event::<IgnoredAny>(json, &[]).unwrap();
+    }
+}
+
+#[test]
+fn what_serde_takes_for_a_tuple_or_a_unit_takes_the_first_argument() {
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(transparent)]
+    struct Transparent<T>(T);
+
+    for attachments in [&[][..], &attachments()] {
+        fn first<T: serde::de::DeserializeOwned>(arg: &str, attachments: &[Bytes]) -> T {
+            decode_event(&format!(r#"["e", {arg} , 5, 6]"#), attachments).unwrap()
+        }
+        assert_eq!(first::<[i64; 3]>("[1,-2,3]", attachments), [1, -2, 3]);
+        assert_eq!(first::<[[u8; 1]; 2]>("[[1],[2]]", attachments), [[1], [2]]);
+        assert_eq!(first::<[(u8, u8); 1]>("[[1,2]]", attachments), [(1, 2)]);
+        assert_eq!(first::<[u8; 0]>("[]", attachments), [0; 0]);
+        assert_eq!(first::<Box<(u8, u8)>>("[1,2]", attachments), Box::new((1, 2)));
+        assert_eq!(first::<Transparent<(u8, u8)>>("[1,2]", attachments), Transparent((1, 2)));
+        assert_eq!(first::<Transparent<()>>("null", attachments), Transparent(()));
+        assert_eq!(first::<serde_json::Value>("null", attachments), serde_json::Value::Null);
+        let error = decode_error::<[u8; 3]>(r#"["e",1,2,3]"#, attachments);
+        assert!(error.starts_with("payload: argument 1 is not of type [u8; 3]"), "{error}");
+        let error = decode_error::<[u8; 3]>(r#"["e"]"#, attachments);
+        assert_eq!(error, "payload: there is no argument");
     }
 }
 
@@ -124,28 +149,6 @@ fn errors_name_the_argument_and_what_was_expected() {
     assert!(
         std::error::Error::source(&error)
             .is_some_and(<dyn std::error::Error>::is::<serde_json::Error>)
-    );
-}
-
-#[test]
-fn an_error_of_the_whole_list_does_not_blame_an_argument() {
-    #[derive(Debug, Deserialize)]
-    #[serde(try_from = "(u8, u8)")]
-    struct Range;
-
-    impl TryFrom<(u8, u8)> for Range {
-        type Error = &'static str;
-
-        fn try_from((from, to): (u8, u8)) -> Result<Self, &'static str> {
-            if from < to { Ok(Self) } else { Err("an empty range") }
-        }
-    }
-
-    decode_event::<Range>(r#"["e",1,2]"#, &[]).unwrap();
-    let error = decode_error::<Range>(r#"["e",2,1]"#, &[]);
-    assert!(
-        error.starts_with("payload: the arguments are not of type (u8, u8): an empty range"),
-        "{error}"
     );
 }
 

@@ -51,15 +51,15 @@ fn a_tuple_is_the_argument_list() {
         r#"["e",0,1,2,3,4,5,6,7,8,9,10,11]"#,
         "[0,1,2,3,4,5,6,7,8,9,10,11]",
     );
-    encodes(&[1, 2], r#"["e",1,2]"#, "[1,2]");
-    encodes(&[0_u8; 0], r#"["e"]"#, "[]");
-    encodes(&Transparent((1, 2)), r#"["e",1,2]"#, "[1,2]");
-    encodes(&&Box::new((1, 2)), r#"["e",1,2]"#, "[1,2]");
+    encodes(&([1, 2],), r#"["e",[1,2]]"#, "[[1,2]]");
+    encodes(&(json!(null),), r#"["e",null]"#, "[null]");
+    encodes(&&mut &(1, 2), r#"["e",1,2]"#, "[1,2]");
 }
 
 #[test]
 fn unit_is_no_argument() {
     encodes(&(), r#"["e"]"#, "[]");
+    encodes(&&(), r#"["e"]"#, "[]");
     encodes(&((),), r#"["e",null]"#, "[null]");
 }
 
@@ -67,6 +67,8 @@ fn unit_is_no_argument() {
 fn an_arg_list_has_as_many_arguments_as_elements() {
     encodes(&ArgList::<Value>::default(), r#"["e"]"#, "[]");
     encodes(&ArgList(vec![1, 2, 3]), r#"["e",1,2,3]"#, "[1,2,3]");
+    encodes(&&ArgList(vec![[1, 2]]), r#"["e",[1,2]]"#, "[[1,2]]");
+    encodes(&ArgList(vec![json!(null)]), r#"["e",null]"#, "[null]");
     encodes(&(ArgList(vec![1, 2]), 3), r#"["e",[1,2],3]"#, "[[1,2],3]");
 }
 
@@ -98,6 +100,27 @@ fn anything_else_is_one_argument() {
     encodes(&json!([{ "a": null }]), r#"["e",[{"a":null}]]"#, r#"[[{"a":null}]]"#);
     encodes(&format_args!("{}-{}", 1, 2), r#"["e","1-2"]"#, r#"["1-2"]"#);
     encodes(&std::net::Ipv4Addr::LOCALHOST, r#"["e","127.0.0.1"]"#, r#"["127.0.0.1"]"#);
+}
+
+#[test]
+fn what_serde_takes_for_a_tuple_or_a_unit_is_one_argument() {
+    encodes(&[1, 2], r#"["e",[1,2]]"#, "[[1,2]]");
+    encodes(&[0_u8; 0], r#"["e",[]]"#, "[[]]");
+    encodes(&[[1, 2], [3, 4]], r#"["e",[[1,2],[3,4]]]"#, "[[[1,2],[3,4]]]");
+    encodes(&[(1, 2)], r#"["e",[[1,2]]]"#, "[[[1,2]]]");
+    encodes(&&[1, 2], r#"["e",[1,2]]"#, "[[1,2]]");
+    encodes(&json!(null), r#"["e",null]"#, "[null]");
+    encodes(&[(), ()], r#"["e",[null,null]]"#, "[[null,null]]");
+    encodes(&Transparent((1, 2)), r#"["e",[1,2]]"#, "[[1,2]]");
+    encodes(&Transparent(()), r#"["e",null]"#, "[null]");
+    encodes(&Box::new((1, 2)), r#"["e",[1,2]]"#, "[[1,2]]");
+    encodes(&Untagged::Nothing, r#"["e",null]"#, "[null]");
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Untagged {
+    Nothing,
 }
 
 #[test]

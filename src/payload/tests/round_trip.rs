@@ -224,6 +224,13 @@ fn a_struct_with_everything_comes_back_as_one_argument_and_in_a_list() {
     comes_back(&Command::Stop);
     comes_back(&Command::Move(1, 2));
     comes_back(&Command::Load(Binary::from([1])));
+    comes_back(&[1.5, 2.5, 3.5]);
+    comes_back(&[Binary::from([1]), Binary::default()]);
+    comes_back(&[[(1, 2)], [(3, 4)]]);
+    comes_back(&[0_u8; 0]);
+    comes_back(&serde_json::Value::Null);
+    comes_back(&None::<[u8; 2]>);
+    comes_back(&());
     comes_back(&ByteBuf::from([1, 2]));
 }
 

@@ -18,8 +18,7 @@ const NUMBER: &str = "$serde_json::private::Number";
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            // Not a unit, which as the argument list would mean that there is no argument.
-            Self::Null => serializer.serialize_none(),
+            Self::Null => serializer.serialize_unit(),
             Self::Bool(value) => serializer.serialize_bool(*value),
             Self::Number(value) => value.serialize(serializer),
             Self::String(value) => serializer.serialize_str(value),

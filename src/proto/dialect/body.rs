@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, BufRead, Read};
 use std::iter;
 
+use super::BodyRoom;
 use crate::error::{Error, ErrorKind, Result};
 use crate::proto::packet::Packet;
 use crate::proto::packet_text::{base64_len, read_text};
@@ -16,20 +17,18 @@ pub(super) const NO_SERVER: &str = "this is probably not a Socket.IO server: \
 /// How much of what is no packet is read, for the error message.
 pub(super) const SAMPLE: usize = 64;
 
-/// How many packets fit into a body of `max` bytes, at least one, and the size of that body.
-/// `between` is what stands between two of them, in bytes; `size` gives what a packet takes.
+/// How many packets fit into a body, at least one, and the size of that body. `between` is what stands between two of them, in bytes; `size` gives what a packet takes.
 pub(super) fn fitting(
     queue: &VecDeque<Packet>,
-    max: Option<usize>,
+    room: BodyRoom,
     between: usize,
     size: impl Fn(&Packet) -> usize,
 ) -> (usize, usize) {
-    let max = max.unwrap_or(usize::MAX);
     let mut total = 0_usize;
     for (count, packet) in queue.iter().enumerate() {
         let between = if count > 0 { between } else { 0 };
         let larger = total.saturating_add(between).saturating_add(size(packet));
-        if count > 0 && larger > max {
+        if count > 0 && (count >= room.packets || larger > room.bytes) {
             return (count, total);
         }
         total = larger;

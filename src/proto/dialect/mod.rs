@@ -47,6 +47,20 @@ pub struct Body {
     pub bytes: Bytes,
 }
 
+/// How much fits into the body of one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BodyRoom {
+    /// The most packets.
+    pub packets: usize,
+    /// The most bytes.
+    pub bytes: usize,
+}
+
+impl BodyRoom {
+    /// Whatever there is.
+    pub const ANY: Self = Self { packets: usize::MAX, bytes: usize::MAX };
+}
+
 /// Who pings the other side each `pingInterval`. The other side answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pinger {
@@ -118,12 +132,18 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     /// Writes a packet as a WebSocket message; with `base64`, never as a binary one.
     fn encode_frame(&self, packet: Packet, base64: bool) -> Frame;
 
+    /// The size of that message, in bytes.
+    fn frame_len(&self, packet: &Packet, base64: bool) -> usize;
+
+    /// The size of a request's body that has no other packet, in bytes, at most.
+    fn body_len(&self, packet: &Packet) -> usize;
+
     /// Reads a WebSocket message.
     fn decode_frame(&self, frame: Frame) -> Result<Packet>;
 
-    /// Takes packets off the front of `queue`, as many as fit into `max` bytes but at least one,
-    /// and writes them as the body of a request. `queue` is not empty.
-    fn encode_payload(&self, queue: &mut VecDeque<Packet>, max: Option<usize>) -> Body;
+    /// Takes packets off the front of `queue`, as many as fit into the room but at least one, and
+    /// writes them as the body of a request. `queue` is not empty.
+    fn encode_payload(&self, queue: &mut VecDeque<Packet>, room: BodyRoom) -> Body;
 
     /// Reads the body of a response as it comes, packet by packet, none larger than `max` bytes;
     /// `binary` tells that its content type is `application/octet-stream`. The first error is the

@@ -10,7 +10,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use serde_json::{Map, Value};
 
 use super::body::{NO_SERVER, ResponseBody, fitting, packets};
-use super::{Body, Connect, Credentials, Dialect, Frame, Membership, Pinger};
+use super::{Body, BodyRoom, Connect, Credentials, Dialect, Frame, Membership, Pinger};
 use crate::error::{Error, Result};
 use crate::proto::packet::Packet;
 use crate::proto::packet_text::{read_text, text_len, to_text, write_text};
@@ -81,6 +81,17 @@ impl Dialect for V3 {
         }
     }
 
+    fn frame_len(&self, packet: &Packet, base64: bool) -> usize {
+        match packet {
+            Packet::Binary(bytes) if !base64 => 1 + bytes.len(),
+            packet => text_len(packet, BINARY),
+        }
+    }
+
+    fn body_len(&self, packet: &Packet) -> usize {
+        size(packet)
+    }
+
     fn decode_frame(&self, frame: Frame) -> Result<Packet> {
         match frame {
             Frame::Text(text) => read_text(text, BINARY),
@@ -88,8 +99,8 @@ impl Dialect for V3 {
         }
     }
 
-    fn encode_payload(&self, queue: &mut VecDeque<Packet>, max: Option<usize>) -> Body {
-        let (count, size) = fitting(queue, max, 0, size);
+    fn encode_payload(&self, queue: &mut VecDeque<Packet>, room: BodyRoom) -> Body {
+        let (count, size) = fitting(queue, room, 0, size);
         let binary = queue.iter().take(count).any(needs_binary);
         let mut bytes = BytesMut::with_capacity(size);
         let mut text = String::new();

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::body::{NO_SERVER, ResponseBody, fitting, packets};
-use super::{Body, Connect, Credentials, Dialect, Frame, Membership, Pinger};
+use super::{Body, BodyRoom, Connect, Credentials, Dialect, Frame, Membership, Pinger};
 use crate::error::{Error, ErrorKind, Result};
 use crate::proto::packet::Packet;
 use crate::proto::packet_text::{read_text, text_len, to_text, write_text};
@@ -61,6 +61,17 @@ impl Dialect for V4 {
         }
     }
 
+    fn frame_len(&self, packet: &Packet, base64: bool) -> usize {
+        match packet {
+            Packet::Binary(bytes) if !base64 => bytes.len(),
+            packet => text_len(packet, BINARY),
+        }
+    }
+
+    fn body_len(&self, packet: &Packet) -> usize {
+        text_len(packet, BINARY)
+    }
+
     fn decode_frame(&self, frame: Frame) -> Result<Packet> {
         match frame {
             Frame::Text(text) => read_text(text, BINARY),
@@ -68,8 +79,8 @@ impl Dialect for V4 {
         }
     }
 
-    fn encode_payload(&self, queue: &mut VecDeque<Packet>, max: Option<usize>) -> Body {
-        let (count, size) = fitting(queue, max, 1, |packet| text_len(packet, BINARY));
+    fn encode_payload(&self, queue: &mut VecDeque<Packet>, room: BodyRoom) -> Body {
+        let (count, size) = fitting(queue, room, 1, |packet| text_len(packet, BINARY));
         let mut text = String::with_capacity(size);
         for packet in std::iter::from_fn(|| queue.pop_front()).take(count) {
             if !text.is_empty() {
