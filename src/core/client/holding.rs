@@ -15,12 +15,14 @@ impl<A> Client<A> {
     }
 
     /// Whether something is awaited that comes behind the events: a handshake, an answer to CONNECT, an
-    /// acknowledgement, a heartbeat that is due, the end of an upgrade, or the end of the session.
+    /// acknowledgement, a heartbeat that is due, a confirmation, the end of an upgrade, or the end of the
+    /// session.
     pub(crate) fn awaits(&self, now: Timestamp) -> bool {
         let Some(engine) = &self.engine else { return true };
         self.cycle != Cycle::Open
             || engine.state() != SessionState::Open
             || engine.is_upgrading()
+            || engine.is_confirming()
             || engine.heartbeat_due().is_some_and(|due| due <= now)
             || self.namespaces.iter().any(|namespace| {
                 matches!(namespace.phase, Phase::Joining | Phase::Leaving { .. })

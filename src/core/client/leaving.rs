@@ -20,7 +20,7 @@ impl<A> Client<A> {
         if !self.namespaces.is_in_use(id) {
             return;
         }
-        let was_joined = self.leave(id, now);
+        let was_joined = self.leave(id);
         self.close_if_unused(now);
         if was_joined {
             self.disconnected(id, DisconnectReason::IoClientDisconnect, None);
@@ -36,7 +36,7 @@ impl<A> Client<A> {
         let ids = self.ids();
         let last = ids.iter().rfind(|id| self.namespace(**id).is_active()).copied();
         for id in ids {
-            let was_joined = self.leave(id, now);
+            let was_joined = self.leave(id);
             if Some(id) == last {
                 self.close(now);
             }
@@ -74,11 +74,8 @@ impl<A> Client<A> {
             // The answer to CONNECT has to be undone; but not every server gives one.
             return self.limit_join(id, now);
         }
-        let pause_over = self.rejoin_pause(id, now);
-        self.timers.set(Timer::Join(id), pause_over);
-        if pause_over.is_none() {
-            self.namespaces.remove(id);
-        }
+        self.timers.set(Timer::Join(id), None);
+        self.namespaces.remove(id);
     }
 
     /// Frees the places of all namespaces that are forgotten: without a session, nothing has to be
@@ -93,7 +90,7 @@ impl<A> Client<A> {
     }
 
     /// Ends a membership, or the attempt at it. `true`: it was joined.
-    fn leave(&mut self, id: NamespaceId, now: Timestamp) -> bool {
+    fn leave(&mut self, id: NamespaceId) -> bool {
         let phase = self.namespace(id).phase;
         self.begin(
             id,
@@ -104,7 +101,7 @@ impl<A> Client<A> {
         );
         let was_joined = phase == Phase::Joined;
         if was_joined {
-            self.send_disconnect(id, now);
+            self.send_disconnect(id);
         }
         was_joined
     }
@@ -135,10 +132,7 @@ impl<A> Client<A> {
         }
     }
 
-    pub(super) fn send_disconnect(&mut self, id: NamespaceId, now: Timestamp) {
-        if let Some(namespace) = self.namespace_mut(id) {
-            namespace.left = Some(now);
-        }
+    pub(super) fn send_disconnect(&mut self, id: NamespaceId) {
         let name = self.namespace(id).name.clone();
         let header = Header { kind: Kind::Disconnect, namespace: &name, id: None };
         if let Err(error) = self.send(header, Payload::default()) {

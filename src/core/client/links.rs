@@ -81,12 +81,17 @@ impl<A> Client<A> {
     pub(crate) fn ended(&mut self, link: LinkId, now: Timestamp) {
         self.timers.set(Timer::Linger(link), None);
         self.timers.set(Timer::Poll(link), None);
+        self.timers.set(Timer::Confirm(link), None);
         self.lost(link, Loss::Closed("the threads of the transport have ended".into()), now);
     }
 
     /// The writer of a link asks for work.
     pub(crate) fn take(&mut self, link: LinkId, now: Timestamp) -> Work {
-        self.with_engine(link, now, |engine| engine.take(link)).unwrap_or(Work::Stop)
+        let work = self.with_engine(link, now, |engine| engine.take(link)).unwrap_or(Work::Stop);
+        if work == Work::Confirm {
+            self.await_confirmation(link, now);
+        }
+        work
     }
 
     /// The writer of a link has written what it took.
@@ -115,7 +120,7 @@ impl<A> Client<A> {
     }
 
     /// Runs a verb of the session that the link belongs to, and then what follows from it.
-    fn with_engine<R>(
+    pub(super) fn with_engine<R>(
         &mut self,
         link: LinkId,
         now: Timestamp,

@@ -5,6 +5,7 @@ mod acks;
 mod attempts;
 mod awaited;
 mod backoff;
+mod confirming;
 mod cycle;
 mod emit;
 mod holding;
@@ -38,7 +39,7 @@ use self::root::Root;
 use self::tally::Nonsense;
 pub(crate) use self::tally::Tally;
 use self::timer::{Timer, Timers};
-use crate::core::engine::{Engine, Notice};
+use crate::core::engine::{Content, Engine, Notice};
 use crate::core::ids::NamespaceId;
 use crate::core::time::Timestamp;
 use crate::error::{Error, Result};
@@ -49,7 +50,7 @@ use crate::proto::dialect::detector::Detector;
 use crate::proto::packet::Packet;
 use crate::proto::parser::Parser;
 use crate::proto::parser::choice::new_parser;
-use crate::proto::socket_packet::Header;
+use crate::proto::socket_packet::{Header, Kind};
 use crate::sync::logging::log_later;
 
 /// The connection. `A` stands for one awaited acknowledgement.
@@ -218,6 +219,7 @@ impl<A> Client<A> {
                     self.contradictions = 0;
                 }
                 Timer::Poll(link) => self.rest_is_over(link),
+                Timer::Confirm(link) => self.confirmed(link, now),
                 Timer::Linger(link) => self.linger_timed_out(link, now),
                 Timer::Join(namespace) => self.join_timed_out(namespace, now),
                 Timer::Ack(namespace, ack) => self.ack_timed_out(namespace, ack, now),
@@ -245,12 +247,17 @@ impl<A> Client<A> {
     /// Hands a packet to the session, unless it is larger than the server takes.
     pub(super) fn send(&mut self, header: Header<'_>, payload: Payload) -> Result<()> {
         let Some(engine) = &mut self.engine else { return Ok(()) };
+        let content = match header.kind {
+            Kind::Event | Kind::Ack => Content::Events,
+            Kind::Disconnect => Content::Farewell,
+            Kind::Connect | Kind::ConnectError => Content::Nothing,
+        };
         self.parser.encode(header, payload, &mut self.encoded);
         if let Err(error) = engine.check_size(&self.encoded) {
             self.encoded.clear();
             return Err(error);
         }
-        engine.send(&mut self.encoded);
+        engine.send(&mut self.encoded, content);
         Ok(())
     }
 
@@ -306,6 +313,7 @@ impl<A> Client<A> {
                     self.flush_send_buffers();
                     self.outputs.push_back(Output::Room);
                 }
+                Notice::Parted => self.rejoin_all(now),
                 Notice::SecondHandshake => {
                     if self.note_nonsense(Nonsense::SecondHandshake) {
                         log_later!(Warn, "a second Engine.IO handshake is ignored");

@@ -16,6 +16,8 @@ mod incoming;
 mod messages;
 #[cfg(any(feature = "polling", test))]
 mod pacing;
+mod queue;
+mod receipt;
 mod upgrade;
 
 use std::collections::VecDeque;
@@ -26,6 +28,9 @@ pub(crate) use self::messages::PollTurn;
 pub(crate) use self::messages::{Loss, Notice, SessionState, Work};
 #[cfg(any(feature = "polling", test))]
 use self::pacing::Pacing;
+use self::queue::WriteQueue;
+pub(crate) use self::receipt::Content;
+use self::receipt::Receipt;
 use self::upgrade::{Upgrade, UpgradeStep};
 use crate::core::ids::LinkId;
 use crate::core::load::Load;
@@ -51,9 +56,9 @@ pub(crate) struct Engine {
     may_upgrade: bool,
     handshake: Option<Handshake>,
     heartbeat: Option<Heartbeat>,
-    queue: VecDeque<Packet>,
-    queued: Load,
+    queue: WriteQueue,
     in_flight: Load,
+    receipt: Receipt,
     /// A ping waits for its pong. One pong answers any number of pings.
     pong_due: bool,
     notices: VecDeque<Notice>,
@@ -94,9 +99,9 @@ impl Engine {
             may_upgrade: may_upgrade && transport == Transport::Polling,
             handshake: None,
             heartbeat: None,
-            queue: VecDeque::new(),
-            queued: Load::default(),
+            queue: WriteQueue::default(),
             in_flight: Load::default(),
+            receipt: Receipt::default(),
             pong_due: false,
             notices: VecDeque::new(),
             #[cfg(any(feature = "polling", test))]
@@ -172,7 +177,7 @@ impl Engine {
 
     /// What waits to be written, and what is being written.
     pub(crate) fn load(&self) -> Load {
-        self.queued + self.in_flight
+        self.queue.load() + self.in_flight
     }
 
     /// Whether a message that is sent now goes out at once.
@@ -233,18 +238,24 @@ impl Engine {
         }
     }
 
-    /// Queues packets.
-    pub(crate) fn send(&mut self, packets: &mut VecDeque<Packet>) {
-        if !matches!(self.state, SessionState::Opening | SessionState::Open) {
-            packets.clear();
-            return;
+    /// Queues messages. A farewell is written when the peer has dealt with all that was sent before, and
+    /// is then confirmed itself.
+    pub(crate) fn send(&mut self, messages: &mut VecDeque<Packet>, content: Content) {
+        if matches!(self.state, SessionState::Opening | SessionState::Open) {
+            self.queue.push(messages, content);
+            self.wake_writer();
         }
-        for packet in packets.drain(..) {
-            self.queued.packets += 1;
-            self.queued.bytes += packet.size();
-            self.queue.push_back(packet);
-        }
-        self.wake_writer();
+        messages.clear();
+    }
+
+    /// Whether the peer may yet have to deal with a farewell.
+    pub(crate) fn is_parting(&self) -> bool {
+        self.queue.has_farewell() || self.receipt.lacks_farewell()
+    }
+
+    /// Whether an answer is awaited to [`Work::Confirm`].
+    pub(crate) fn is_confirming(&self) -> bool {
+        self.receipt.is_asked()
     }
 
     /// A packet came in.
@@ -301,12 +312,14 @@ impl Engine {
             self.pong_due = false;
             self.queue.push_front(Packet::Pong(Probe::Heartbeat));
         }
-        if self.queue.is_empty() {
-            return self.nothing_to_write();
+        if self.receipt.is_complete() {
+            self.queue.open();
         }
+        let Some(batch) = self.queue.take() else { return self.nothing_to_write() };
         self.main.writing = true;
-        self.in_flight = std::mem::take(&mut self.queued);
-        Work::Write(std::mem::take(&mut self.queue))
+        self.in_flight = batch.load;
+        self.receipt.note_written(batch.content);
+        Work::Write(batch.packets)
     }
 
     /// The writer of a link has written all that it took.
@@ -324,7 +337,19 @@ impl Engine {
             self.in_flight = Load::default();
             self.notices.push_back(Notice::Room);
         }
+        if self.main.transport == Transport::Polling {
+            // The request is answered.
+            self.note_receipt(Receipt::complete);
+        }
         self.move_over();
+    }
+
+    /// What was written before [`Work::Confirm`] is dealt with, or that is not waited for any longer.
+    pub(crate) fn confirmed(&mut self, link: LinkId) {
+        if self.main.id == link {
+            self.note_receipt(Receipt::note_answer);
+            self.wake_writer();
+        }
     }
 
     /// The reader of long-polling asks whether to send the next request.
@@ -401,8 +426,23 @@ impl Engine {
         }
     }
 
+    fn note_receipt(&mut self, note: impl FnOnce(&mut Receipt)) {
+        let was_parting = self.is_parting();
+        note(&mut self.receipt);
+        if was_parting && !self.is_parting() {
+            self.notices.push_back(Notice::Parted);
+        }
+    }
+
     fn nothing_to_write(&mut self) -> Work {
-        if self.state != SessionState::Closing {
+        let is_closing = self.state == SessionState::Closing;
+        let is_held_up = self.queue.has_barrier();
+        let wants_receipt = is_held_up || (self.receipt.lacks_farewell() && !is_closing);
+        if wants_receipt && self.receipt.ask() {
+            self.main.writing = true;
+            return Work::Confirm;
+        }
+        if is_held_up || !is_closing {
             return Work::Wait;
         }
         self.state = SessionState::Closed;
@@ -415,8 +455,10 @@ impl Engine {
     }
 
     fn say_goodbye(&mut self) {
-        if self.main.transport == Transport::Polling {
-            self.queue.push_back(Packet::Close);
+        match self.main.transport {
+            Transport::Polling => self.queue.push_close(),
+            // It ends by a close frame. Only long-polling has a close packet.
+            Transport::WebSocket => self.queue.bar(),
         }
         self.wake_writer();
     }
