@@ -28,6 +28,14 @@ impl<A> Client<A> {
         if self.is_retiring(link) {
             self.linger(link, now);
         }
-        self.with_engine(link, now, |engine: &mut Engine| engine.confirmed(link));
+        self.with_engine(link, now, |engine| engine.confirmed(link));
+    }
+
+    /// No peer of a session that is being closed is waited for any longer.
+    pub(crate) fn confirm_all(&mut self, now: Timestamp) {
+        let asked = self.retiring.iter().filter(|engine| engine.is_confirming());
+        for link in asked.map(Engine::main_link).collect::<Vec<_>>() {
+            self.confirmed(link, now);
+        }
     }
 }
