@@ -189,8 +189,8 @@
 //! # How does it end?
 //!
 //! [`Socket::disconnect`] leaves the namespace. [`Manager::close`] ends the connection, with all its
-//! subscriptions and callbacks, and waits until what is queued for it is sent;
-//! [`Socket::connect`] begins anew. When the last handle is dropped (sockets, subscriptions, managers)
+//! subscriptions and callbacks, and waits until what is queued for it is sent, and the server is told of
+//! the end; [`Socket::connect`] begins anew. Before it is told, the server has read what was emitted. When the last handle is dropped (sockets, subscriptions, managers)
 //! the same happens in the background, where nobody waits: a program that is about to exit should
 //! close first.
 //!

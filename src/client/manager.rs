@@ -73,6 +73,10 @@ impl Manager {
     /// subscriptions, removes all callbacks and functions of
     /// [`auth_with`](crate::Builder::auth_with), and waits for the threads of the transports.
     ///
+    /// The server has read what was emitted before when it is told of the end, as after
+    /// [`Socket::disconnect`](crate::Socket::disconnect). Where it does not answer it is told shortly
+    /// before the limit, or after 5 s.
+    ///
     /// What waits for a connection that is not there is dropped, and acknowledgements that are
     /// awaited fail with [`ErrorKind::Disconnected`]. What waits in a [`Subscription`] can still be
     /// taken; behind that it ends. The threads `siot-call` and `siot-timer` are not waited for:

@@ -39,13 +39,18 @@ fn disconnect(client: Client) {
     std::mem::forget(client);
 }
 
-fn go(client: Client) {
+fn drop_all(client: Client) {
     drop(client);
 }
 
 fn close_engine(client: Client) {
     client.manager().update(siot::Update::new().reconnection(false)).unwrap();
     client.manager().close_engine();
+    std::mem::forget(client);
+}
+
+fn close_connection(client: Client) {
+    client.manager().disconnect();
     std::mem::forget(client);
 }
 
@@ -69,7 +74,7 @@ fn emit_and_leave(server: &Server, client: Client, events: usize, farewell: Fare
 fn handles_all_before_the_end(server: &Server, via: Via) {
     for _ in 0..ROUNDS {
         for events in [1000, 20] {
-            for farewell in [close, disconnect, go, close_engine] {
+            for farewell in [close, disconnect, drop_all, close_connection, close_engine] {
                 // By upgrade the end races with it.
                 for start in [Via::connect, Via::settle] {
                     emit_and_leave(server, start(via, server.url()), events, farewell);
@@ -92,10 +97,11 @@ fn a_server_2_handles_all_before_the_end(via: Via) {
 }
 
 fn is_told_the_reason(server: &Server, via: Via) {
-    let farewells: [(Farewell, &str); 4] = [
+    let farewells: [(Farewell, &str); 5] = [
         (close, "client namespace disconnect"),
         (disconnect, "client namespace disconnect"),
-        (go, "client namespace disconnect"),
+        (drop_all, "client namespace disconnect"),
+        (close_connection, "transport close"),
         (close_engine, "transport close"),
     ];
     for (farewell, reason) in farewells {

@@ -55,10 +55,7 @@ impl WriteQueue {
         if content.has_farewell() {
             self.bar();
         }
-        let load = Load {
-            packets: messages.len(),
-            bytes: messages.iter().map(Packet::size).sum(),
-        };
+        let load = Load { packets: messages.len(), bytes: messages.iter().map(Packet::size).sum() };
         self.load = self.load + load;
         let back = self.back();
         let has_another = !back.content.has_farewell() && content.has_farewell();

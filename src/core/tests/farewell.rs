@@ -101,7 +101,11 @@ fn events_of_others_go_on_behind_a_disconnect_in_their_order() {
     let behind = ["41", "42/other,[\"b\",0]", "42/other,[\"b\",1]", "42/other,[\"b\",2]"];
     assert_eq!(world.sent(), behind);
     world.emit(other, "[\"b\",3]").unwrap();
-    assert_eq!(world.sent(), ["42/other,[\"b\",3]"], "the answer to the DISCONNECT holds up nothing");
+    assert_eq!(
+        world.sent(),
+        ["42/other,[\"b\",3]"],
+        "the answer to the DISCONNECT holds up nothing"
+    );
 }
 
 #[test]
@@ -170,6 +174,61 @@ fn a_server_that_does_not_answer_is_told_that_the_session_ends_as_well() {
     world.advance(MOMENT);
     assert_eq!(world.sent(), ["41"]);
     world.assert_at_rest();
+}
+
+#[test]
+fn a_question_from_before_the_end_of_the_session_keeps_its_limit() {
+    let (mut world, root, other) = deaf();
+    world.emit(root, "[\"a\"]").unwrap();
+    world.disconnect(root);
+    world.disconnect(other);
+    world.sent();
+    world.advance(LIMIT.saturating_sub(MOMENT));
+    assert_eq!(world.sent(), Vec::<String>::new());
+    world.advance(MOMENT);
+    assert_eq!(world.sent(), ["41", "41/other,"]);
+    world.assert_at_rest();
+}
+
+#[test]
+fn whoever_cannot_wait_for_the_answer_has_the_server_told_at_once() {
+    let (mut world, root) = World::joined();
+    world.deaf = true;
+    world.emit(root, "[\"a\"]").unwrap();
+    world.run(Client::shut_down);
+    assert_eq!(world.sent(), ["42[\"a\"]"]);
+    world.run(Client::confirm_all);
+    assert_eq!(world.sent(), ["41"]);
+    world.assert_at_rest();
+}
+
+#[test]
+fn what_waits_behind_a_barrier_moves_with_the_session() {
+    let mut world = World::polling();
+    let root = world.connect("/");
+    world.open();
+    world.receive_on(LinkId(1), &["40{\"sid\":\"a\"}"]);
+    let other = world.client.namespace_id("/other");
+    world.connect("/other");
+    world.receive_on(LinkId(1), &["40/other,{\"sid\":\"b\"}"]);
+    world.sent_on(LinkId(1));
+    world.deaf = true;
+    // The old link comes to rest, and the first of these is on its way.
+    world.slow = true;
+    world.connected();
+    world.written();
+    world.emit(root, "[\"a\"]").unwrap();
+    world.receive("3probe");
+    world.emit(root, "[\"b\"]").unwrap();
+    world.disconnect(root);
+    world.emit(other, "[\"c\"]").unwrap();
+    assert_eq!(world.sent_on(LinkId(1)), ["42[\"a\"]"]);
+    world.slow = false;
+    world.written_on(LinkId(1));
+    world.receive_on(LinkId(1), &["6"]);
+    assert_eq!(world.sent(), ["2probe", "5", "42[\"b\"]"]);
+    confirm(&mut world);
+    assert_eq!(world.sent(), ["41", "42/other,[\"c\"]"]);
 }
 
 #[test]
