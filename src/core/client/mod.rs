@@ -39,7 +39,7 @@ use self::root::Root;
 use self::tally::Nonsense;
 pub(crate) use self::tally::Tally;
 use self::timer::{Timer, Timers};
-use crate::core::engine::{Content, Engine, Notice};
+use crate::core::engine::{Engine, Freight, Notice};
 use crate::core::ids::NamespaceId;
 use crate::core::time::Timestamp;
 use crate::error::{Error, Result};
@@ -247,17 +247,17 @@ impl<A> Client<A> {
     /// Hands a packet to the session, unless it is larger than the server takes.
     pub(super) fn send(&mut self, header: Header<'_>, payload: Payload) -> Result<()> {
         let Some(engine) = &mut self.engine else { return Ok(()) };
-        let content = match header.kind {
-            Kind::Event | Kind::Ack => Content::Events,
-            Kind::Disconnect => Content::Farewell,
-            Kind::Connect | Kind::ConnectError => Content::Nothing,
+        let freight = match header.kind {
+            Kind::Event | Kind::Ack => Freight::Events,
+            Kind::Disconnect => Freight::Farewell,
+            Kind::Connect | Kind::ConnectError => Freight::Nothing,
         };
         self.parser.encode(header, payload, &mut self.encoded);
         if let Err(error) = engine.check_size(&self.encoded) {
             self.encoded.clear();
             return Err(error);
         }
-        engine.send(&mut self.encoded, content);
+        engine.send(&mut self.encoded, freight);
         Ok(())
     }
 

@@ -49,7 +49,6 @@ impl Engine {
         self.notices.push_back(Notice::Upgraded(link));
         if self.state == SessionState::Closing {
             self.queue.withdraw_close();
-            self.say_goodbye();
         }
     }
 

@@ -10,6 +10,7 @@
 //! The session runs on one main link. While it is upgraded there is a second one; see
 //! [`upgrade`](self::upgrade).
 
+mod confirmation;
 mod handover;
 mod heartbeat;
 mod incoming;
@@ -17,11 +18,12 @@ mod messages;
 #[cfg(any(feature = "polling", test))]
 mod pacing;
 mod queue;
-mod receipt;
 mod upgrade;
 
 use std::collections::VecDeque;
 
+use self::confirmation::Confirmation;
+pub(crate) use self::confirmation::Freight;
 use self::heartbeat::{Beat, Heartbeat};
 #[cfg(any(feature = "polling", test))]
 pub(crate) use self::messages::PollTurn;
@@ -29,8 +31,6 @@ pub(crate) use self::messages::{Loss, Notice, SessionState, Work};
 #[cfg(any(feature = "polling", test))]
 use self::pacing::Pacing;
 use self::queue::WriteQueue;
-pub(crate) use self::receipt::Content;
-use self::receipt::Receipt;
 use self::upgrade::{Upgrade, UpgradeStep};
 use crate::core::ids::LinkId;
 use crate::core::load::Load;
@@ -58,7 +58,7 @@ pub(crate) struct Engine {
     heartbeat: Option<Heartbeat>,
     queue: WriteQueue,
     in_flight: Load,
-    receipt: Receipt,
+    confirmation: Confirmation,
     /// A ping waits for its pong. One pong answers any number of pings.
     pong_due: bool,
     notices: VecDeque<Notice>,
@@ -101,7 +101,7 @@ impl Engine {
             heartbeat: None,
             queue: WriteQueue::default(),
             in_flight: Load::default(),
-            receipt: Receipt::default(),
+            confirmation: Confirmation::default(),
             pong_due: false,
             notices: VecDeque::new(),
             #[cfg(any(feature = "polling", test))]
@@ -240,9 +240,9 @@ impl Engine {
 
     /// Queues messages. A farewell is written when the peer has dealt with all that was sent before, and
     /// is then confirmed itself.
-    pub(crate) fn send(&mut self, messages: &mut VecDeque<Packet>, content: Content) {
+    pub(crate) fn send(&mut self, messages: &mut VecDeque<Packet>, freight: Freight) {
         if matches!(self.state, SessionState::Opening | SessionState::Open) {
-            self.queue.push(messages, content);
+            self.queue.push(messages, freight);
             self.wake_writer();
         }
         messages.clear();
@@ -250,12 +250,12 @@ impl Engine {
 
     /// Whether the peer may yet have to deal with a farewell.
     pub(crate) fn is_parting(&self) -> bool {
-        self.queue.has_farewell() || self.receipt.lacks_farewell()
+        self.queue.has_farewell() || self.confirmation.lacks_farewell()
     }
 
     /// Whether an answer is awaited to [`Work::Confirm`].
     pub(crate) fn is_confirming(&self) -> bool {
-        self.receipt.is_asked()
+        self.confirmation.is_asked()
     }
 
     /// A packet came in.
@@ -312,14 +312,14 @@ impl Engine {
             self.pong_due = false;
             self.queue.push_front(Packet::Pong(Probe::Heartbeat));
         }
-        if self.receipt.is_complete() {
+        if self.confirmation.is_complete() {
             self.queue.open();
         }
-        let Some(batch) = self.queue.take() else { return self.nothing_to_write() };
+        let Some(segment) = self.queue.take() else { return self.nothing_to_write() };
         self.main.writing = true;
-        self.in_flight = batch.load;
-        self.receipt.note_written(batch.content);
-        Work::Write(batch.packets)
+        self.in_flight = segment.load;
+        self.confirmation.note_written(segment.freight);
+        Work::Write(segment.packets)
     }
 
     /// The writer of a link has written all that it took.
@@ -339,7 +339,7 @@ impl Engine {
         }
         if self.main.transport == Transport::Polling {
             // The request is answered.
-            self.note_receipt(Receipt::complete);
+            self.note_confirmation(Confirmation::complete);
         }
         self.move_over();
     }
@@ -347,7 +347,7 @@ impl Engine {
     /// What was written before [`Work::Confirm`] is dealt with, or that is not waited for any longer.
     pub(crate) fn confirmed(&mut self, link: LinkId) {
         if self.main.id == link {
-            self.note_receipt(Receipt::note_answer);
+            self.note_confirmation(Confirmation::note_answer);
             self.wake_writer();
         }
     }
@@ -426,9 +426,9 @@ impl Engine {
         }
     }
 
-    fn note_receipt(&mut self, note: impl FnOnce(&mut Receipt)) {
+    fn note_confirmation(&mut self, note: impl FnOnce(&mut Confirmation)) {
         let was_parting = self.is_parting();
-        note(&mut self.receipt);
+        note(&mut self.confirmation);
         if was_parting && !self.is_parting() {
             self.notices.push_back(Notice::Parted);
         }
@@ -437,8 +437,8 @@ impl Engine {
     fn nothing_to_write(&mut self) -> Work {
         let is_closing = self.state == SessionState::Closing;
         let is_held_up = self.queue.has_barrier();
-        let wants_receipt = is_held_up || (self.receipt.lacks_farewell() && !is_closing);
-        if wants_receipt && self.receipt.ask() {
+        let wants_confirmation = is_held_up || (self.confirmation.lacks_farewell() && !is_closing);
+        if wants_confirmation && self.confirmation.ask() {
             self.main.writing = true;
             return Work::Confirm;
         }
@@ -455,10 +455,9 @@ impl Engine {
     }
 
     fn say_goodbye(&mut self) {
-        match self.main.transport {
-            Transport::Polling => self.queue.push_close(),
-            // It ends by a close frame. Only long-polling has a close packet.
-            Transport::WebSocket => self.queue.bar(),
+        // A WebSocket ends by a close frame. Only long-polling has a close packet.
+        if self.main.transport == Transport::Polling {
+            self.queue.push_close();
         }
         self.wake_writer();
     }

@@ -3,28 +3,28 @@
 
 use std::collections::VecDeque;
 
-use super::receipt::Content;
+use super::confirmation::Freight;
 use crate::core::load::Load;
 use crate::proto::packet::Packet;
 
 /// What waits to be written, in the order in which it was sent.
 #[derive(Debug, Default)]
 pub(super) struct WriteQueue {
-    front: Batch,
+    front: Segment,
     /// Each stands behind a barrier.
-    behind: VecDeque<Batch>,
+    behind: VecDeque<Segment>,
     load: Load,
-    /// How many of the batches have a farewell in them.
+    /// How many of them have a farewell in them.
     farewells: usize,
 }
 
 /// What is written together.
 #[derive(Debug, Default)]
-pub(super) struct Batch {
+pub(super) struct Segment {
     pub(super) packets: VecDeque<Packet>,
     /// Of the messages alone.
     pub(super) load: Load,
-    pub(super) content: Content,
+    pub(super) freight: Freight,
     /// There is nothing but farewells in it, and it stands, or stood, behind a barrier.
     is_farewell: bool,
 }
@@ -51,38 +51,32 @@ impl WriteQueue {
 
     /// Appends messages; a farewell behind a barrier, since servers drop the events that they read
     /// together with one. Several farewells need none between them.
-    pub(super) fn push(&mut self, messages: &mut VecDeque<Packet>, content: Content) {
-        if content.has_farewell() {
-            self.bar();
+    pub(super) fn push(&mut self, messages: &mut VecDeque<Packet>, freight: Freight) {
+        if freight.has_farewell() && !self.back().is_farewell {
+            self.behind.push_back(Segment::default());
         }
         let load = Load { packets: messages.len(), bytes: messages.iter().map(Packet::size).sum() };
         self.load = self.load + load;
         let back = self.back();
-        let has_another = !back.content.has_farewell() && content.has_farewell();
-        back.is_farewell = content.has_farewell();
-        back.content = back.content.max(content);
+        let has_another = !back.freight.has_farewell() && freight.has_farewell();
+        back.is_farewell = freight.has_farewell();
+        back.freight = back.freight.max(freight);
         back.load = back.load + load;
         back.packets.append(messages);
         self.farewells += usize::from(has_another);
     }
 
-    /// Appends a barrier, unless nothing but farewells stands behind the last one.
-    pub(super) fn bar(&mut self) {
-        if !self.back().is_farewell {
-            self.behind.push_back(Batch::default());
-        }
-    }
-
     /// Appends the packet that closes the session, behind a barrier: servers act upon it before they
-    /// act upon a farewell that they read together with it.
+    /// act upon events and farewells that they read together with it. They do so with no close frame.
     pub(super) fn push_close(&mut self) {
         let packets = VecDeque::from([Packet::Close]);
-        self.behind.push_back(Batch { packets, ..Batch::default() });
+        self.behind.push_back(Segment { packets, ..Segment::default() });
     }
 
     /// Takes back the packet that closes the session, which nothing follows.
     pub(super) fn withdraw_close(&mut self) {
-        if self.behind.back().is_some_and(|batch| batch.packets.back() == Some(&Packet::Close)) {
+        if self.behind.back().is_some_and(|segment| segment.packets.back() == Some(&Packet::Close))
+        {
             self.behind.pop_back();
         }
     }
@@ -93,26 +87,26 @@ impl WriteQueue {
     }
 
     /// Takes all that stands before the first barrier; `None`: there is nothing.
-    pub(super) fn take(&mut self) -> Option<Batch> {
+    pub(super) fn take(&mut self) -> Option<Segment> {
         if self.front.packets.is_empty() {
             return None;
         }
-        let batch = std::mem::take(&mut self.front);
-        self.farewells -= usize::from(batch.content.has_farewell());
-        self.load.packets -= batch.load.packets;
-        self.load.bytes -= batch.load.bytes;
-        Some(batch)
+        let segment = std::mem::take(&mut self.front);
+        self.farewells -= usize::from(segment.freight.has_farewell());
+        self.load.packets -= segment.load.packets;
+        self.load.bytes -= segment.load.bytes;
+        Some(segment)
     }
 
     /// Opens the barriers that nothing stands before.
     pub(super) fn open(&mut self) {
         while self.front.packets.is_empty() {
-            let Some(batch) = self.behind.pop_front() else { return };
-            self.front = batch;
+            let Some(segment) = self.behind.pop_front() else { return };
+            self.front = segment;
         }
     }
 
-    fn back(&mut self) -> &mut Batch {
+    fn back(&mut self) -> &mut Segment {
         self.behind.back_mut().unwrap_or(&mut self.front)
     }
 }

@@ -2,7 +2,7 @@
 
 /// What there is in something that is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Content {
+pub(crate) enum Freight {
     /// Nothing that would be lost with a farewell behind it.
     #[default]
     Nothing,
@@ -17,23 +17,23 @@ pub(crate) enum Content {
 /// By WebSocket a ping is sent behind what was written; its pong tells. By long-polling the answer
 /// to the request does.
 #[derive(Debug, Default)]
-pub(super) struct Receipt {
+pub(super) struct Confirmation {
     /// Written, and not yet asked about.
-    written: Content,
+    written: Freight,
     /// Written before the ping whose pong is awaited.
-    asked: Option<Content>,
+    asked: Option<Freight>,
 }
 
-impl Content {
+impl Freight {
     pub(super) fn has_farewell(self) -> bool {
         self == Self::Farewell
     }
 }
 
-impl Receipt {
+impl Confirmation {
     /// Whether the peer has dealt with all that was written.
     pub(super) fn is_complete(&self) -> bool {
-        self.written == Content::Nothing && self.asked.is_none()
+        self.written == Freight::Nothing && self.asked.is_none()
     }
 
     pub(super) fn is_asked(&self) -> bool {
@@ -45,14 +45,14 @@ impl Receipt {
         self.written.max(self.asked.unwrap_or_default()).has_farewell()
     }
 
-    pub(super) fn note_written(&mut self, content: Content) {
-        self.written = self.written.max(content);
+    pub(super) fn note_written(&mut self, freight: Freight) {
+        self.written = self.written.max(freight);
     }
 
     /// Asks about all that was written so far. `false`: there is nothing to ask about, or an answer is
     /// awaited already.
     pub(super) fn ask(&mut self) -> bool {
-        let asks = self.asked.is_none() && self.written != Content::Nothing;
+        let asks = self.asked.is_none() && self.written != Freight::Nothing;
         if asks {
             self.asked = Some(std::mem::take(&mut self.written));
         }
