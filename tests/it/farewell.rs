@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use siot::Status;
 
 use crate::support::hostile::{HostileOptions, HostileServer, HostileSession};
-use crate::support::{Client, LIMIT, Server, Via, eventually, over_each_transport};
+use crate::support::{Client, LIMIT, Server, Via, eventually, over_each_transport, recv_within};
 
 over_each_transport!(
     a_server_4_handles_all_before_the_end,
@@ -161,14 +161,19 @@ fn who_disconnects_gets_no_session_of_before_back(via: Via) {
     let server = Server::version(4, json!({"connectionStateRecovery": {}}));
     let client = Client::start(via.builder(server.url()).auth(json!({"user": "first"})));
     let mut ids = vec![client.connected()];
+    let news = client.subscribe("news");
     for user in ["second", "third"] {
+        // Without one there is nothing to recover from.
+        server.command(json!({"cmd": "emit", "event": "news", "args": [user]}));
+        recv_within(news.receiver(), LIMIT);
         client.disconnect();
+        client.disconnected();
+        eventually(LIMIT, "the session's end", || server.sessions() == 0);
         client.set_auth(json!({ "user": user })).unwrap();
         client.connect();
-        client.disconnected();
         match client.next_status() {
             Status::Connected { id, recovered, .. } => {
-                assert!(!recovered && !ids.contains(&id));
+                assert!(!recovered && !ids.contains(&id), "{id} of {ids:?}");
                 ids.push(id);
             }
             other => panic!("not connected: {other:?}"),
