@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
-use siot::Status;
+use siot::{Buffer, Status, Update};
 
 use crate::support::hostile::{HostileOptions, HostileServer, HostileSession};
 use crate::support::{Client, LIMIT, Server, Via, eventually, over_each_transport, recv_within};
@@ -26,32 +26,32 @@ const ROUNDS: usize = 3;
 /// How long a client waits for a pong at most.
 const CONFIRM_LIMIT: Duration = Duration::from_secs(5);
 
-/// A way to end a connection.
-type Farewell = fn(Client);
+/// A way to end a connection. What it gives is kept until the server has heard of that.
+type Farewell = fn(Client) -> Option<Client>;
 
-fn close(client: Client) {
+fn close(client: Client) -> Option<Client> {
     client.manager().close(LIMIT);
+    Some(client)
 }
 
-fn disconnect(client: Client) {
+fn disconnect(client: Client) -> Option<Client> {
     client.disconnect();
-    // The handles stay until the server has heard of it.
-    std::mem::forget(client);
+    Some(client)
 }
 
-fn drop_all(client: Client) {
-    drop(client);
+fn drop_all(_: Client) -> Option<Client> {
+    None
 }
 
-fn close_engine(client: Client) {
-    client.manager().update(siot::Update::new().reconnection(false)).unwrap();
+fn close_engine(client: Client) -> Option<Client> {
+    client.manager().update(Update::new().reconnection(false)).unwrap();
     client.manager().close_engine();
-    std::mem::forget(client);
+    Some(client)
 }
 
-fn close_connection(client: Client) {
+fn close_connection(client: Client) -> Option<Client> {
     client.manager().disconnect();
-    std::mem::forget(client);
+    Some(client)
 }
 
 /// Events are emitted, and the end follows at once. Gives the server's reason.
@@ -61,7 +61,7 @@ fn emit_and_leave(server: &Server, client: Client, events: usize, farewell: Fare
     for n in 0..events {
         client.emit("tick", ("a", n)).unwrap();
     }
-    farewell(client);
+    let _kept = farewell(client);
     eventually(LIMIT, "the session's end", || server.sessions() == 0);
     let ticks = server.cmd("ticks");
     assert_eq!((&ticks["total"], &ticks["inOrder"]), (&json!(events), &json!(true)));
@@ -228,7 +228,7 @@ fn a_consumer_that_is_behind_does_not_hold_up_a_disconnect() {
     let server = HostileOptions::v4().start();
     let (client, session) = Via::WebSocket.visit(&server, |builder| builder);
     let other = client.connect_in("/other");
-    let _behind = other.buffer(siot::Buffer::new().events(10)).unwrap().subscribe("flood");
+    let _behind = other.buffer(Buffer::new().events(10)).unwrap().subscribe("flood");
     assert_eq!([session.next(), session.next()], ["40", "40/other,"]);
     client.emit("a", ()).unwrap();
     assert_eq!(session.next(), "42[\"a\"]");
