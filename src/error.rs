@@ -281,12 +281,17 @@ impl fmt::Display for Error {
         }
         match (&self.0.address, self.0.elapsed) {
             (Some(address), Some(elapsed)) => {
-                write!(f, " [{address}, after {} ms]", elapsed.as_millis())
+                write!(f, " [{address}, after {} ms]", millis(elapsed))
             }
-            (None, Some(elapsed)) => write!(f, " [after {} ms]", elapsed.as_millis()),
+            (None, Some(elapsed)) => write!(f, " [after {} ms]", millis(elapsed)),
             _ => Ok(()),
         }
     }
+}
+
+/// What `as_millis` gives, in a type that is printed anyhow: the other one has code of its own.
+fn millis(time: Duration) -> u64 {
+    time.as_millis().try_into().unwrap_or(u64::MAX)
 }
 
 /// Text of a peer, in which what cannot be printed is shown as escapes.

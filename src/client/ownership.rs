@@ -4,12 +4,12 @@
 //! [`Subscription`](crate::Subscription) are references to these. When the last reference to a
 //! socket is dropped, its namespace is left; when the last to a connection is, that is closed.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use crate::client::socket_options::SocketOptions;
 use crate::core::ids::NamespaceId;
+use crate::core::numbered::Numbered;
 use crate::driver::client::Driver;
 use crate::sync::lock::lock;
 
@@ -19,8 +19,7 @@ pub(crate) struct SharedConnection {
     /// The options of the connection's sockets, where those have none of their own.
     pub(super) ack_timeout: Option<Duration>,
     pub(super) retries: Option<u32>,
-    /// By the name of the namespace.
-    sockets: Mutex<HashMap<Arc<str>, Weak<SharedNamespace>>>,
+    sockets: Mutex<Numbered<NamespaceId, Weak<SharedNamespace>>>,
 }
 
 /// What the clones of one socket share.
@@ -37,7 +36,7 @@ impl SharedConnection {
         ack_timeout: Option<Duration>,
         retries: Option<u32>,
     ) -> Self {
-        Self { driver, ack_timeout, retries, sockets: Mutex::default() }
+        Self { driver, ack_timeout, retries, sockets: Mutex::new(Numbered::new()) }
     }
 
     /// The socket of the namespace of this name, which has its leading slash. Where there is none,
@@ -50,10 +49,11 @@ impl SharedConnection {
         // Dropped after the lock is released, since that may run a user's code.
         let _replaced;
         let mut sockets = lock(&self.sockets);
-        if let Some(socket) = sockets.get(name).and_then(Weak::upgrade) {
+        let id = self.driver.register_namespace(name);
+        let entry = sockets.get_or_add(id, Weak::new);
+        if let Some(socket) = entry.upgrade() {
             return socket;
         }
-        let id = self.driver.register_namespace(name);
         _replaced = options.auth.and_then(|auth| self.driver.set_auth(id, auth));
         self.driver.run(|core, _| core.set_retries(id, options.retries));
         let socket = Arc::new(SharedNamespace {
@@ -62,7 +62,7 @@ impl SharedConnection {
             name: name.into(),
             ack_timeout: options.ack_timeout,
         });
-        sockets.insert(Arc::clone(&socket.name), Arc::downgrade(&socket));
+        *entry = Arc::downgrade(&socket);
         socket
     }
 
@@ -70,19 +70,21 @@ impl SharedConnection {
     pub(super) fn has_socket(&self, name: &str) -> bool {
         // Not by an upgrade: its reference may become the last one, and dropping that takes the lock
         // which is held here.
-        lock(&self.sockets).get(name).is_some_and(|socket| socket.strong_count() > 0)
+        let sockets = lock(&self.sockets);
+        let id = self.driver.look(|core| core.find_namespace(name));
+        id.and_then(|id| sockets.get(id)).is_some_and(|socket| socket.strong_count() > 0)
     }
 
     /// The last reference to a socket is gone.
-    fn forget(&self, id: NamespaceId, name: &str) {
+    fn forget(&self, id: NamespaceId) {
         // Dropped after the lock is released, since that may run a user's code.
         let _of_user;
         let mut sockets = lock(&self.sockets);
-        if sockets.get(name).is_some_and(|socket| socket.strong_count() > 0) {
+        if sockets.get(id).is_some_and(|socket| socket.strong_count() > 0) {
             // Another thread has made a new socket between the last drop and the lock.
             return;
         }
-        sockets.remove(name);
+        sockets.remove(id);
         _of_user = self.driver.forget(id);
     }
 }
@@ -101,6 +103,6 @@ impl Drop for SharedConnection {
 
 impl Drop for SharedNamespace {
     fn drop(&mut self) {
-        self.connection.forget(self.id, &self.name);
+        self.connection.forget(self.id);
     }
 }

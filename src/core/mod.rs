@@ -11,6 +11,7 @@ pub(crate) mod client;
 pub(crate) mod engine;
 pub(crate) mod ids;
 mod load;
+pub(crate) mod numbered;
 pub(crate) mod time;
 
 #[cfg(test)]

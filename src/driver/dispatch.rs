@@ -4,6 +4,7 @@
 //! order of what has happened. What a callback has captured is dropped on this thread, or on the
 //! user's that removes it, and never on a thread that a connection depends on.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -102,7 +103,7 @@ impl Dispatcher {
     }
 
     /// Removes a callback; gives the calls that waited, to be dropped by the caller.
-    pub(super) fn close_account(&self, account: AccountId) -> Vec<Call> {
+    pub(super) fn close_account(&self, account: AccountId) -> VecDeque<Call> {
         self.mailbox.close_account(account)
     }
 
@@ -112,7 +113,7 @@ impl Dispatcher {
     }
 
     /// Withdraws the calls of a callback that wait; to be dropped by the caller.
-    pub(super) fn clear(&self, account: AccountId) -> Vec<Call> {
+    pub(super) fn clear(&self, account: AccountId) -> VecDeque<Call> {
         self.mailbox.clear(account)
     }
 

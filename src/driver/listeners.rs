@@ -1,6 +1,6 @@
 //! Who receives what: the subscriptions and the callbacks of one namespace.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::thread::Thread;
 
@@ -216,7 +216,7 @@ impl Listeners {
 
     /// Withdraws the calls for received events that wait; they are given, to be dropped by the
     /// caller. A callback that is called once and was not yet has its turn again.
-    pub(super) fn withdraw_calls(&mut self, dispatcher: &Dispatcher) -> Vec<Call> {
+    pub(super) fn withdraw_calls(&mut self, dispatcher: &Dispatcher) -> Vec<VecDeque<Call>> {
         let mut withdrawn = Vec::new();
         for listener in self.any.iter_mut().chain(self.by_event.values_mut().flatten()) {
             let Some(account) = listener.account() else { continue };
@@ -224,7 +224,7 @@ impl Listeners {
             if listener.calls == Calls::Called && !calls.is_empty() {
                 listener.calls = Calls::Once;
             }
-            withdrawn.extend(calls);
+            withdrawn.push(calls);
         }
         withdrawn
     }

@@ -3,9 +3,6 @@
 //! It blocks in the read of a timerfd. Setting an earlier deadline rearms that; moving a deadline
 //! later wakes nobody: the thread finds out when it looks. It ends with the last connection.
 
-use std::collections::hash_map::DefaultHasher;
-use std::collections::{BTreeMap, HashMap};
-use std::hash::BuildHasherDefault;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
@@ -42,51 +39,34 @@ struct Table {
     timer: Option<Arc<OwnedFd>>,
 }
 
-/// The deadlines of all drivers, at most one of each.
-struct Deadlines {
-    /// By the moment, and by the address of the driver, so that two may have the same moment.
-    by_time: BTreeMap<(Timestamp, usize), Weak<dyn Expire>>,
-    /// By the address of the driver.
-    by_driver: HashMap<usize, Timestamp, BuildHasherDefault<DefaultHasher>>,
-}
+/// The deadlines of all drivers, at most one of each. They are looked at one by one: each driver has
+/// threads, which cost far more.
+struct Deadlines(Vec<(Timestamp, Weak<dyn Expire>)>);
 
 impl Deadlines {
     const fn new() -> Self {
-        let by_driver = HashMap::with_hasher(BuildHasherDefault::new());
-        Self { by_time: BTreeMap::new(), by_driver }
+        Self(Vec::new())
     }
 
     fn first(&self) -> Option<Timestamp> {
-        self.by_time.keys().next().map(|(at, _)| *at)
+        self.0.iter().map(|(at, _)| *at).min()
     }
 
     /// Sets the deadline of a driver, in place of the one that it had.
     fn set(&mut self, driver: &Weak<dyn Expire>, at: Timestamp) {
         self.remove(driver);
-        self.by_time.insert((at, address(driver)), driver.clone());
-        self.by_driver.insert(address(driver), at);
+        self.0.push((at, driver.clone()));
     }
 
     fn remove(&mut self, driver: &Weak<dyn Expire>) {
-        if let Some(at) = self.by_driver.remove(&address(driver)) {
-            self.by_time.remove(&(at, address(driver)));
-        }
+        self.0.retain(|(_, other)| !other.ptr_eq(driver));
     }
 
     /// Takes out a driver whose deadline has passed.
     fn pop_due(&mut self, now: Timestamp) -> Option<Weak<dyn Expire>> {
-        let first = self.by_time.first_entry()?;
-        let (at, driver) = *first.key();
-        if at > now {
-            return None;
-        }
-        self.by_driver.remove(&driver);
-        Some(first.remove())
+        let due = self.0.iter().position(|(at, _)| *at <= now)?;
+        Some(self.0.swap_remove(due).1)
     }
-}
-
-fn address(driver: &Weak<dyn Expire>) -> usize {
-    Weak::as_ptr(driver).cast::<()>() as usize
 }
 
 /// Makes sure that the thread runs, for one more driver.
@@ -218,11 +198,11 @@ mod tests {
                 deadlines.set(&weak(driver), at(second));
             }
         }
-        assert_eq!((deadlines.by_time.len(), deadlines.by_driver.len()), (2, 2));
+        assert_eq!(deadlines.0.len(), 2);
         assert_eq!(deadlines.first(), Some(at(100)));
         assert_eq!(calls(&mut deadlines, at(99), &drivers), [0, 0]);
         assert_eq!(calls(&mut deadlines, at(5000), &drivers), [1, 1]);
-        assert_eq!((deadlines.by_time.len(), deadlines.by_driver.len()), (0, 0));
+        assert_eq!(deadlines.0.len(), 0);
         deadlines.set(&weak(&drivers[1]), at(7));
         assert_eq!(calls(&mut deadlines, at(7), &drivers), [0, 1]);
     }
@@ -237,6 +217,6 @@ mod tests {
         deadlines.remove(&weak(&drivers[0]));
         deadlines.remove(&weak(&drivers[0]));
         assert_eq!(calls(&mut deadlines, at(1), &drivers), [0, 1]);
-        assert_eq!((deadlines.first(), deadlines.by_driver.len()), (None, 0));
+        assert_eq!((deadlines.first(), deadlines.0.len()), (None, 0));
     }
 }

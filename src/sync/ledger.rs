@@ -31,6 +31,10 @@ impl Ledger {
 
     pub(super) fn open_account(&mut self, account: Account) -> AccountId {
         let free = self.accounts.iter().position(Option::is_none).unwrap_or_else(|| {
+            if self.accounts.is_empty() {
+                // Mostly there is no other.
+                self.accounts.reserve_exact(1);
+            }
             self.accounts.push(None);
             self.accounts.len() - 1
         });

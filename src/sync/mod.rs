@@ -10,4 +10,6 @@ pub(crate) mod lock;
 pub(crate) mod logging;
 pub(crate) mod mailbox;
 mod queue;
+mod spare;
 pub(crate) mod threads;
+mod turns;

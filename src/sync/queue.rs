@@ -6,127 +6,62 @@
 use std::collections::VecDeque;
 
 use super::account::AccountId;
+use super::spare::Spare;
+use super::turns::Turns;
 
 /// Things that wait for consumers, each of which is known by the number of its account.
 pub(super) struct Queue<T> {
-    rows: Vec<Row<T>>,
-    /// In the order in which the things came.
-    turns: Spare<AccountId>,
-    /// How many of the turns are void.
-    void: usize,
-}
-
-/// What waits for one consumer.
-struct Row<T> {
-    waiting: Spare<T>,
-    /// How many of its turns, the oldest, are void: their things gave way.
-    void: usize,
+    /// What waits for each consumer.
+    rows: Vec<Spare<T>>,
+    turns: Turns,
 }
 
 impl<T> Queue<T> {
     pub(super) fn new() -> Self {
-        Self { rows: Vec::new(), turns: Spare::new(), void: 0 }
+        Self { rows: Vec::new(), turns: Turns::new() }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.turns.queue.len() - self.void
+        self.turns.len()
     }
 
     /// Adds something behind all others.
     pub(super) fn push(&mut self, account: AccountId, item: T) {
-        if self.rows.len() <= account.0 {
-            self.rows.resize_with(account.0 + 1, Row::new);
+        while self.rows.len() <= account.0 {
+            self.rows.push(Spare::new());
         }
-        self.rows[account.0].waiting.push(item);
-        self.turns.push(account);
+        if let Some(row) = self.rows.get_mut(account.0) {
+            row.push(item);
+            self.turns.push(account);
+        }
     }
 
     /// Takes the oldest of all.
     pub(super) fn pop(&mut self) -> Option<(AccountId, T)> {
-        loop {
-            let account = self.turns.pop()?;
-            let row = self.rows.get_mut(account.0)?;
-            if row.void == 0 {
-                return row.waiting.pop().map(|item| (account, item));
-            }
-            row.void -= 1;
-            self.void -= 1;
-        }
+        let account = self.turns.pop()?;
+        let item = self.rows.get_mut(account.0)?.pop()?;
+        Some((account, item))
     }
 
     /// Takes the oldest of one consumer, out of its turn.
     pub(super) fn pop_of(&mut self, account: AccountId) -> Option<T> {
-        let row = self.rows.get_mut(account.0)?;
-        let item = row.waiting.pop()?;
-        row.void += 1;
-        self.void += 1;
-        if self.void > self.turns.queue.len() / 2 {
-            self.forget_void();
-        }
+        let item = self.rows.get_mut(account.0)?.pop()?;
+        self.turns.skip(account);
         Some(item)
     }
 
     /// Takes all of one consumer.
-    pub(super) fn remove_all_of(&mut self, account: AccountId) -> Vec<T> {
-        let Some(row) = self.rows.get_mut(account.0) else { return Vec::new() };
-        let removed = std::mem::replace(row, Row::new());
-        self.void -= removed.void;
-        self.turns.queue.retain(|turn| *turn != account);
-        removed.waiting.queue.into()
+    pub(super) fn remove_all_of(&mut self, account: AccountId) -> VecDeque<T> {
+        self.turns.remove_all_of(account);
+        let row = self.rows.get_mut(account.0);
+        row.map(|row| std::mem::replace(row, Spare::new()).queue).unwrap_or_default()
     }
 
     /// How much there is room for without more memory, at the most.
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
-        let rows = self.rows.iter().map(|row| row.waiting.queue.capacity());
-        rows.chain([self.turns.queue.capacity()]).max().unwrap_or_default()
-    }
-
-    fn forget_void(&mut self) {
-        let rows = &mut self.rows;
-        self.turns.queue.retain(|account| {
-            let void = &mut rows[account.0].void;
-            let is_void = *void > 0;
-            *void -= usize::from(is_void);
-            !is_void
-        });
-        self.void = 0;
-    }
-}
-
-impl<T> Row<T> {
-    fn new() -> Self {
-        Self { waiting: Spare::new(), void: 0 }
-    }
-}
-
-/// A queue that gives back its memory when it is empty, unless about as much was used the last time.
-struct Spare<T> {
-    queue: VecDeque<T>,
-    /// The most that has waited since it was empty.
-    peak: usize,
-}
-
-impl<T> Spare<T> {
-    fn new() -> Self {
-        Self { queue: VecDeque::new(), peak: 0 }
-    }
-
-    fn push(&mut self, item: T) {
-        self.queue.push_back(item);
-        self.peak = self.queue.len().max(self.peak);
-    }
-
-    fn pop(&mut self) -> Option<T> {
-        const SMALL: usize = 16;
-        let item = self.queue.pop_front();
-        if self.queue.is_empty() {
-            let peak = std::mem::take(&mut self.peak);
-            if self.queue.capacity() > 4 * peak.max(SMALL) {
-                self.queue.shrink_to(peak);
-            }
-        }
-        item
+        let rows = self.rows.iter().map(|row| row.queue.capacity());
+        rows.chain([self.turns.capacity()]).max().unwrap_or_default()
     }
 }
 
@@ -177,7 +112,7 @@ mod tests {
             }
         }
         assert_eq!(queue.len(), 11);
-        assert!(queue.turns.queue.len() <= 24, "{}", queue.turns.queue.len());
+        assert!(queue.turns.capacity() <= 64, "{}", queue.turns.capacity());
         assert!(queue.capacity() <= 64, "{}", queue.capacity());
     }
 }

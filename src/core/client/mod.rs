@@ -341,6 +341,11 @@ impl<A> Client<A> {
         known.unwrap_or_else(|| self.namespaces.add(name))
     }
 
+    /// The number of a namespace, if there is one of this name.
+    pub(crate) fn find_namespace(&self, name: &str) -> Option<NamespaceId> {
+        self.namespaces.find(name)
+    }
+
     /// Sets where the credentials of a namespace come from. A question that is under way is given up
     /// for them.
     pub(crate) fn set_auth(&mut self, id: NamespaceId, auth: Auth, now: Timestamp) {

@@ -165,13 +165,16 @@ impl<A> Namespace<A> {
     /// Takes an event out of the send buffer whose acknowledgement is no longer awaited. `false`:
     /// it is not there.
     pub(crate) fn withdraw(&mut self, ack: u64) -> bool {
-        let found = self.send_buffer.iter().position(|event| event.ack == Some(ack));
-        let event = found.and_then(|index| self.send_buffer.remove(index));
-        if let Some(event) = &event {
-            self.buffered.packets -= 1;
-            self.buffered.bytes -= event.payload.size();
-        }
-        event.is_some()
+        let before = self.buffered;
+        self.send_buffer.retain(|event| {
+            let is_withdrawn = event.ack == Some(ack);
+            if is_withdrawn {
+                self.buffered.packets -= 1;
+                self.buffered.bytes -= event.payload.size();
+            }
+            !is_withdrawn
+        });
+        self.buffered != before
     }
 
     /// Begins a phase in which the namespace is not joined, with nothing kept from the one before.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::namespace::Namespace;
 use crate::core::ids::NamespaceId;
+use crate::core::numbered::Numbered;
 
 /// The namespaces of a connection.
 ///
@@ -12,8 +13,7 @@ use crate::core::ids::NamespaceId;
 /// No other namespace gets its number, so that what still comes under it concerns nobody.
 #[derive(Debug)]
 pub(super) struct Namespaces<A> {
-    /// In the order of the numbers, which only grow.
-    by_id: Vec<(NamespaceId, Box<Namespace<A>>)>,
+    by_id: Numbered<NamespaceId, Box<Namespace<A>>>,
     by_name: HashMap<Arc<str>, NamespaceId>,
     next: u64,
     /// The first acknowledgement of a new namespace: one of the same name that is gone has awaited
@@ -26,7 +26,7 @@ pub(super) struct Namespaces<A> {
 impl<A> Default for Namespaces<A> {
     fn default() -> Self {
         Self {
-            by_id: Vec::new(),
+            by_id: Numbered::new(),
             by_name: HashMap::new(),
             next: 0,
             first_ack: 0,
@@ -49,34 +49,22 @@ impl<A> Namespaces<A> {
         let id = NamespaceId(self.next);
         self.next += 1;
         self.by_name.insert(Arc::clone(&namespace.name), id);
-        self.by_id.push((id, namespace));
+        self.by_id.get_or_add(id, || namespace);
         id
-    }
-
-    fn take(&mut self, id: NamespaceId) -> Option<Box<Namespace<A>>> {
-        Some(self.by_id.remove(self.index(id)?).1)
-    }
-
-    fn index(&self, id: NamespaceId) -> Option<usize> {
-        self.by_id.binary_search_by_key(&id, |(id, _)| *id).ok()
-    }
-
-    fn known(&self, id: NamespaceId) -> Option<&Namespace<A>> {
-        self.index(id).map(|index| &*self.by_id[index].1)
     }
 
     /// The namespace of this number; for one that belongs to none, one that was never joined.
     pub(super) fn get(&self, id: NamespaceId) -> &Namespace<A> {
-        self.known(id).unwrap_or(&self.none)
+        self.by_id.get(id).map_or(&self.none, |namespace| namespace)
     }
 
     pub(super) fn get_mut(&mut self, id: NamespaceId) -> Option<&mut Namespace<A>> {
-        self.index(id).map(|index| &mut *self.by_id[index].1)
+        self.by_id.get_mut(id).map(|namespace| &mut **namespace)
     }
 
     /// Whether a user may have a handle of it.
     pub(super) fn is_in_use(&self, id: NamespaceId) -> bool {
-        self.known(id).is_some_and(|namespace| !namespace.forgotten)
+        self.by_id.get(id).is_some_and(|namespace| !namespace.forgotten)
     }
 
     pub(super) fn is_forgotten(&self, id: NamespaceId) -> bool {
@@ -90,9 +78,10 @@ impl<A> Namespaces<A> {
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        assert_eq!(self.by_id.len(), self.by_name.len());
-        assert!(self.by_id.is_sorted_by_key(|(id, _)| *id));
-        self.by_id.len()
+        let count = self.by_id.iter().count();
+        assert_eq!(count, self.by_name.len());
+        assert!(self.by_id.iter().is_sorted_by_key(|(id, _)| *id));
+        count
     }
 
     /// All numbers, in the order in which they were given.
@@ -110,14 +99,14 @@ impl<A> Namespaces<A> {
     /// A forgotten one is wanted again: it gets another number, and how it stands with the server is
     /// still known.
     pub(super) fn revive(&mut self, id: NamespaceId) -> Option<NamespaceId> {
-        let mut namespace = self.take(id)?;
+        let mut namespace = self.by_id.remove(id)?;
         namespace.forgotten = false;
         Some(self.insert(namespace))
     }
 
     /// Frees the place of a forgotten one.
     pub(super) fn remove(&mut self, id: NamespaceId) {
-        if let Some(namespace) = self.take(id) {
+        if let Some(namespace) = self.by_id.remove(id) {
             self.by_name.remove(&namespace.name);
             self.first_ack = self.first_ack.max(namespace.acks.next());
         }

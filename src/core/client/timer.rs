@@ -1,6 +1,7 @@
 //! Deadlines, as values.
 
-use std::collections::{BTreeSet, HashMap};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
 
 use crate::core::time::Timestamp;
 
@@ -36,8 +37,9 @@ pub(crate) enum Timer {
 /// All deadlines of a connection.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
-    by_time: BTreeSet<(Timestamp, Timer)>,
     by_timer: HashMap<Timer, Timestamp>,
+    /// The first on top. Beneath it there may be void ones, of timers that were moved or stopped.
+    by_time: BinaryHeap<Reverse<(Timestamp, Timer)>>,
 }
 
 impl Timers {
@@ -46,37 +48,48 @@ impl Timers {
         if self.by_timer.get(&timer).copied() == at {
             return;
         }
-        let before = match at {
-            Some(at) => self.by_timer.insert(timer, at),
-            None => self.by_timer.remove(&timer),
-        };
-        if let Some(before) = before {
-            self.by_time.remove(&(before, timer));
-        }
         if let Some(at) = at {
-            self.by_time.insert((at, timer));
+            self.by_timer.insert(timer, at);
+            self.by_time.push(Reverse((at, timer)));
+        } else {
+            self.by_timer.remove(&timer);
         }
+        self.forget_void();
     }
 
     /// The first deadline.
     pub(crate) fn next(&self) -> Option<Timestamp> {
-        self.by_time.first().map(|(at, _)| *at)
+        self.by_time.peek().map(|Reverse((at, _))| *at)
     }
 
     /// Takes a timer that is due.
     pub(crate) fn pop_due(&mut self, now: Timestamp) -> Option<Timer> {
-        let (at, timer) = *self.by_time.first()?;
+        let Reverse((at, timer)) = *self.by_time.peek()?;
         if at > now {
             return None;
         }
-        self.by_time.pop_first();
-        self.by_timer.remove(&timer);
+        self.set(timer, None);
         Some(timer)
+    }
+
+    /// Takes away the void ones on top, and all where they are the most.
+    fn forget_void(&mut self) {
+        const FEW: usize = 16;
+        if self.by_time.len() > 2 * self.by_timer.len() + FEW {
+            self.by_time = self.by_timer.iter().map(|(timer, at)| Reverse((*at, *timer))).collect();
+        }
+        while let Some(Reverse((at, timer))) = self.by_time.peek() {
+            if self.by_timer.get(timer) == Some(at) {
+                break;
+            }
+            self.by_time.pop();
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::time::Duration;
 
     use super::*;
@@ -105,5 +118,54 @@ mod tests {
         assert_eq!(timers.next(), Some(at(50)));
         timers.set(Timer::Heartbeat, None);
         assert_eq!(timers.next(), None);
+    }
+
+    #[test]
+    fn a_timer_that_comes_back_to_a_moment_fires_once() {
+        let mut timers = Timers::default();
+        for seconds in [10, 50, 10, 50, 10] {
+            timers.set(Timer::Heartbeat, Some(at(seconds)));
+        }
+        assert_eq!(timers.pop_due(at(60)), Some(Timer::Heartbeat));
+        assert_eq!((timers.pop_due(at(60)), timers.next()), (None, None));
+    }
+
+    #[test]
+    fn timers_that_were_stopped_do_not_gather() {
+        let mut timers = Timers::default();
+        timers.set(Timer::Heartbeat, Some(at(1)));
+        for number in 0..100_000 {
+            let ack = Timer::Ack(NamespaceId(0), number);
+            timers.set(ack, Some(at(20 + number)));
+            if number >= 10 {
+                let answered = Timer::Ack(NamespaceId(0), number - 10);
+                timers.set(answered, None);
+            }
+        }
+        assert_eq!(timers.by_timer.len(), 11);
+        assert!(timers.by_time.capacity() <= 128, "{}", timers.by_time.capacity());
+        assert_eq!(timers.pop_due(at(1)), Some(Timer::Heartbeat));
+        assert_eq!(timers.next(), Some(at(20 + 99_990)));
+    }
+
+    #[test]
+    fn the_first_deadline_is_that_of_all_that_are_set() {
+        let mut random = fastrand::Rng::with_seed(7);
+        let (mut timers, mut model) = (Timers::default(), BTreeMap::new());
+        for _ in 0..100_000 {
+            let timer = Timer::Linger(LinkId(random.u32(..50)));
+            let deadline = random.bool().then(|| at(random.u64(..20)));
+            timers.set(timer, deadline);
+            match deadline {
+                Some(deadline) => model.insert(timer, deadline),
+                None => model.remove(&timer),
+            };
+            let first = model.iter().map(|(timer, deadline)| (*deadline, *timer)).min();
+            assert_eq!(timers.next(), first.map(|(deadline, _)| deadline));
+            if random.u8(..8) == 0 {
+                assert_eq!(timers.pop_due(at(30)), first.map(|(_, timer)| timer));
+                first.map(|(_, timer)| model.remove(&timer));
+            }
+        }
     }
 }

@@ -55,14 +55,17 @@ impl WriteQueue {
         if freight.has_farewell() && !self.back().is_farewell {
             self.behind.push_back(Segment::default());
         }
-        let load = Load { packets: messages.len(), bytes: messages.iter().map(Packet::size).sum() };
-        self.load = self.load + load;
+        let mut load = Load::default();
         let back = self.back();
+        while let Some(message) = messages.pop_front() {
+            load = load + Load { packets: 1, bytes: message.size() };
+            back.packets.push_back(message);
+        }
         let has_another = !back.freight.has_farewell() && freight.has_farewell();
         back.is_farewell = freight.has_farewell();
         back.freight = back.freight.max(freight);
         back.load = back.load + load;
-        back.packets.append(messages);
+        self.load = self.load + load;
         self.farewells += usize::from(has_another);
     }
 

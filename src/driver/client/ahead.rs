@@ -56,7 +56,7 @@ impl Driver {
 impl Monitor {
     fn is_event_for_full(&self, event: &SocketPacket) -> bool {
         let mut joined = self.namespaces.iter().filter(|(id, _)| {
-            let namespace = self.core.namespace(**id);
+            let namespace = self.core.namespace(*id);
             *namespace.name == *event.namespace() && namespace.phase == Phase::Joined
         });
         joined.any(|(_, namespace)| namespace.listeners.has_one_of(&self.full, event.name()))

@@ -26,7 +26,7 @@ impl Driver {
     /// hold up the one that has taken its place, and its answer is of no use.
     pub(super) fn ask_auth(&self, namespace: NamespaceId, asked: u32) {
         let mut monitor = self.lock();
-        let entry = monitor.namespaces.get_mut(&namespace);
+        let entry = monitor.namespaces.get_mut(namespace);
         let asked_one = entry.and_then(|entry| Some((Arc::downgrade(entry.auth.as_ref()?), entry)));
         let Some((function, entry)) = asked_one else {
             drop(monitor);
@@ -54,7 +54,7 @@ impl Driver {
             }
         });
         if let Err(error) = asking {
-            if let Some(entry) = self.lock().namespaces.get_mut(&namespace) {
+            if let Some(entry) = self.lock().namespaces.get_mut(namespace) {
                 entry.asking = None;
             }
             self.answer(namespace, asked, Err(error));
@@ -66,7 +66,7 @@ impl Driver {
         let mut monitor = self.lock();
         let is_current =
             |question: &mut Question| Weak::ptr_eq(&question.function, &Arc::downgrade(function));
-        let entry = monitor.namespaces.get_mut(&namespace);
+        let entry = monitor.namespaces.get_mut(namespace);
         let question = entry.and_then(|entry| entry.asking.take_if(is_current));
         drop(monitor);
         // Whoever set the credentials meanwhile has changed the number that is waited for.

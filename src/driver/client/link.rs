@@ -93,7 +93,7 @@ impl Link {
 impl Monitor {
     /// Notes whether a thread sleeps, and so has to be woken.
     pub(super) fn set_asleep(&mut self, link: LinkId, side: Side, asleep: bool) {
-        if let Some(lane) = self.links.get_mut(&link).and_then(|link| link.lane(side).as_mut()) {
+        if let Some(lane) = self.links.get_mut(link).and_then(|link| link.lane(side).as_mut()) {
             lane.asleep = asleep;
         }
     }
@@ -101,14 +101,14 @@ impl Monitor {
     /// Notes that what the link had taken is written.
     pub(super) fn written(&mut self, link: LinkId, now: Timestamp) {
         self.core.written(link, now);
-        if let Some(link) = self.links.get_mut(&link) {
+        if let Some(link) = self.links.get_mut(link) {
             link.busy = Some(now);
         }
     }
 
     /// Lets others write while the thread of the link sleeps.
     pub(super) fn share(&mut self, link: LinkId, wire: SharedWire) {
-        if let Some(link) = self.links.get_mut(&link) {
+        if let Some(link) = self.links.get_mut(link) {
             link.wire = Some(wire);
         }
     }
@@ -156,7 +156,7 @@ impl Driver {
         let attempt = Arc::new(Attempt::new(Arc::clone(&waker), Some(observer)));
         let lane = Lane { attempt: Arc::clone(&attempt), asleep: false };
         self.run_with(|monitor, _| {
-            *monitor.links.entry(link).or_default().lane(side) = Some(lane);
+            *monitor.links.get_or_add(link, Box::default).lane(side) = Some(lane);
             // The link may have been given up while its thread was on its way.
             if !monitor.core.knows(link) {
                 waker.cancel();
@@ -195,10 +195,10 @@ impl Driver {
     /// A thread of a link has ended.
     fn end(&self, link: LinkId, side: Side) {
         self.run_with(|monitor, now| {
-            let Some(entry) = monitor.links.get_mut(&link) else { return };
+            let Some(entry) = monitor.links.get_mut(link) else { return };
             *entry.lane(side) = None;
             if entry.is_over() {
-                monitor.links.remove(&link);
+                monitor.links.remove(link);
                 monitor.core.ended(link, now);
                 self.changed.notify_all();
             }

@@ -1,5 +1,6 @@
 //! Adding and removing listeners, and delivering to them.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use super::outputs::Action;
@@ -23,7 +24,7 @@ use crate::sync::mailbox::Mailbox;
 #[allow(dead_code)]
 pub(crate) struct Removed {
     listeners: Listeners,
-    calls: Vec<Call>,
+    calls: Vec<VecDeque<Call>>,
     auth: Option<AuthFunction>,
 }
 
@@ -96,14 +97,14 @@ impl Driver {
     /// How many listeners there are.
     pub(crate) fn count_listeners(&self, namespace: NamespaceId, scope: Scope<'_>) -> usize {
         let monitor = self.lock();
-        monitor.namespaces.get(&namespace).map_or(0, |entry| entry.listeners.count(scope))
+        monitor.namespaces.get(namespace).map_or(0, |entry| entry.listeners.count(scope))
     }
 
     /// How many events a listener has lost for want of room; `None` when there is none of this
     /// number.
     pub(crate) fn lost(&self, namespace: NamespaceId, id: ListenerId) -> Option<usize> {
         let monitor = self.lock();
-        monitor.namespaces.get(&namespace)?.listeners.lost(id, &monitor.dispatcher)
+        monitor.namespaces.get(namespace)?.listeners.lost(id, &monitor.dispatcher)
     }
 
     /// Removes the callbacks of a scope, or with `None` those of all events; gives their number. None of
@@ -155,7 +156,7 @@ impl Driver {
         let Monitor { namespaces, dispatcher, core, callbacks, .. } = &mut *monitor;
         // Of a namespace that is gone there are none, and none are kept.
         let mut none = Listeners::default();
-        let entry = namespaces.get_mut(&namespace);
+        let entry = namespaces.get_mut(namespace);
         let listeners = entry.map_or(&mut none, |entry| &mut entry.listeners);
         *callbacks -= listeners.callbacks();
         let result = change(listeners, dispatcher);
@@ -172,7 +173,7 @@ impl Driver {
         let withdrawn = self.run_with(|monitor, now| {
             monitor.core.disconnect(namespace, now);
             let Monitor { namespaces, dispatcher, .. } = monitor;
-            let entry = namespaces.get_mut(&namespace);
+            let entry = namespaces.get_mut(namespace);
             entry.map(|entry| entry.listeners.withdraw_calls(dispatcher))
         });
         drop(withdrawn);
@@ -183,7 +184,7 @@ impl Driver {
     /// Ends all subscriptions and callbacks. Those who hear of the connection still hear of its end.
     pub(crate) fn unlisten_all(&self) {
         let mut monitor = self.lock();
-        let entries = monitor.namespaces.values_mut();
+        let entries = monitor.namespaces.things_mut();
         let removed: Vec<Listeners> =
             entries.map(|entry| std::mem::take(&mut entry.listeners)).collect();
         let of_manager = std::mem::take(&mut monitor.manager_listeners);
@@ -209,7 +210,7 @@ impl Driver {
         let removed = self.run_with(|monitor, now| {
             monitor.core.forget(namespace, now);
             let PerNamespace { listeners, auth, .. } =
-                monitor.namespaces.remove(&namespace).unwrap_or_default();
+                *monitor.namespaces.remove(namespace).unwrap_or_default();
             monitor.callbacks -= listeners.callbacks();
             monitor.dispatcher.set_may_hunger(monitor.callbacks > 0);
             let calls = end_callbacks(&listeners, &monitor.dispatcher);
@@ -246,9 +247,9 @@ impl Driver {
 
 /// Withdraws the calls of all callbacks for events, to be dropped by the caller. Those for statuses still
 /// hear of what has happened.
-fn end_callbacks(listeners: &Listeners, dispatcher: &Dispatcher) -> Vec<Call> {
+fn end_callbacks(listeners: &Listeners, dispatcher: &Dispatcher) -> Vec<VecDeque<Call>> {
     for account in listeners.status_accounts() {
         dispatcher.retire_account(account);
     }
-    listeners.event_accounts().flat_map(|account| dispatcher.close_account(account)).collect()
+    listeners.event_accounts().map(|account| dispatcher.close_account(account)).collect()
 }

@@ -18,7 +18,6 @@ mod waiting;
 mod websocket;
 mod wire;
 
-use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, Weak};
 
 use self::asking::Question;
@@ -29,6 +28,7 @@ use self::outputs::Action;
 use crate::core::client::namespace::Auth;
 use crate::core::client::{Client, Tally};
 use crate::core::ids::{LinkId, NamespaceId};
+use crate::core::numbered::Numbered;
 use crate::core::time::Timestamp;
 use crate::driver::ack_slot::AckHandle;
 use crate::driver::clock::now;
@@ -70,8 +70,8 @@ pub(crate) struct Driver {
 /// What the lock guards.
 pub(crate) struct Monitor {
     pub(crate) core: Client<AckHandle>,
-    links: HashMap<LinkId, Link>,
-    namespaces: HashMap<NamespaceId, PerNamespace>,
+    links: Numbered<LinkId, Box<Link>>,
+    namespaces: Numbered<NamespaceId, Box<PerNamespace>>,
     manager_listeners: Vec<Listener<ManagerEvent>>,
     dispatcher: Dispatcher,
     /// How many callbacks there are for events that are received.
@@ -120,8 +120,8 @@ impl Driver {
         let driver = Arc::new_cyclic(|this| Self {
             monitor: Mutex::new(Monitor {
                 core: Client::new(options, fastrand::u64(..)),
-                links: HashMap::new(),
-                namespaces: HashMap::new(),
+                links: Numbered::new(),
+                namespaces: Numbered::new(),
                 manager_listeners: Vec::new(),
                 dispatcher,
                 callbacks: 0,
@@ -169,8 +169,7 @@ impl Driver {
         let mut monitor = self.lock();
         let now = now();
         let result = verb(&mut monitor, now, actions);
-        self.drain(&mut monitor, now, actions);
-        monitor.close_stage(actions);
+        self.conclude(&mut monitor, now, actions);
         result
     }
 
@@ -180,7 +179,7 @@ impl Driver {
         self.unlisten_all();
         // They may own sockets, which would keep the connection alive. Dropped without the lock.
         let mut monitor = self.lock();
-        let namespaces = monitor.namespaces.values_mut();
+        let namespaces = monitor.namespaces.things_mut();
         let functions: Vec<_> = namespaces.filter_map(|namespace| namespace.auth.take()).collect();
         drop(monitor);
         drop(functions);
@@ -190,7 +189,7 @@ impl Driver {
     pub(crate) fn register_namespace(&self, name: &str) -> NamespaceId {
         self.run_with(|monitor, _| {
             let id = monitor.core.namespace_id(name);
-            monitor.namespaces.entry(id).or_default();
+            monitor.namespaces.get_or_add(id, Box::default);
             id
         })
     }
@@ -209,7 +208,7 @@ impl Driver {
                 NamespaceAuth::Function(function) => (Auth::Ask, Some(function)),
             };
             monitor.core.set_auth(namespace, auth, now);
-            match monitor.namespaces.get_mut(&namespace) {
+            match monitor.namespaces.get_mut(namespace) {
                 Some(namespace) => std::mem::replace(&mut namespace.auth, function),
                 None => function,
             }
@@ -277,7 +276,7 @@ impl Expire for Driver {
     fn on_timer(&self) {
         self.run_with(|monitor, now| {
             monitor.armed = None;
-            for (link, entry) in &monitor.links {
+            for (link, entry) in monitor.links.iter() {
                 if let Some(reached) = entry.reached() {
                     monitor.core.reached(*link, reached);
                 }

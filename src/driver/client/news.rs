@@ -30,7 +30,7 @@ impl Driver {
         }
         let sink = Sink::Mailbox(Arc::clone(&mailbox));
         let mut none = Listeners::default();
-        let entry = monitor.namespaces.get_mut(&namespace);
+        let entry = monitor.namespaces.get_mut(namespace);
         let listeners = entry.map_or(&mut none, |entry| &mut entry.listeners);
         (listeners.add_status(sink), mailbox)
     }
@@ -46,7 +46,7 @@ impl Driver {
         let account = monitor.dispatcher.open_account(NEWS, &self.intake.aside);
         let sink = Sink::Callback(Callback::new(function), account);
         let mut none = Listeners::default();
-        let entry = monitor.namespaces.get_mut(&namespace);
+        let entry = monitor.namespaces.get_mut(namespace);
         let listeners = entry.map_or(&mut none, |entry| &mut entry.listeners);
         Ok(listeners.add_status(sink))
     }

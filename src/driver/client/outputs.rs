@@ -7,7 +7,6 @@
 use std::sync::{Arc, Weak};
 use std::thread::Thread;
 
-use super::link::Link;
 use super::wire::SharedWire;
 use super::{Driver, Monitor};
 use crate::core::client::Output;
@@ -78,11 +77,15 @@ impl Driver {
                     }
                 }
                 Output::Wake(link) => {
-                    if let Some(link) = monitor.links.get_mut(&link) {
+                    if let Some(link) = monitor.links.get_mut(link) {
                         link.rouse(now, actions);
                     }
                 }
-                Output::Stop(link) => monitor.links.get(&link).into_iter().for_each(Link::cancel),
+                Output::Stop(link) => {
+                    if let Some(link) = monitor.links.get(link) {
+                        link.cancel();
+                    }
+                }
                 Output::Dial { link, transport, upgrade } => {
                     actions.push(Action::Dial { link, transport, upgrade });
                 }
@@ -108,6 +111,19 @@ impl Driver {
             self.changed.notify_all();
         }
         self.arm(monitor);
+    }
+
+    /// Carries out what the state machines ask for, before the monitor is released.
+    // Whatever has happened ends with this: the code is there once.
+    #[inline(never)]
+    pub(super) fn conclude(
+        &self,
+        monitor: &mut Monitor,
+        now: Timestamp,
+        actions: &mut Vec<Action>,
+    ) {
+        self.drain(monitor, now, actions);
+        monitor.close_stage(actions);
     }
 
     /// Does what had to wait for the lock's release.
@@ -166,12 +182,12 @@ impl Monitor {
         let Self { core, namespaces, dispatcher, stage, full, lost, warned_lost, .. } = self;
         let name = &core.namespace(namespace).name;
         let follow = Following { driver, namespace, name, actions, stage, full, lost, warned_lost };
-        let entry = namespaces.get_mut(&namespace);
+        let entry = namespaces.get_mut(namespace);
         (entry.map(|entry| &mut entry.listeners), dispatcher, follow)
     }
 
     fn set_last_error(&mut self, namespace: NamespaceId, error: Option<Error>) {
-        if let Some(entry) = self.namespaces.get_mut(&namespace) {
+        if let Some(entry) = self.namespaces.get_mut(namespace) {
             entry.last_error = error;
         }
     }

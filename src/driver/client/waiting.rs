@@ -46,7 +46,7 @@ impl Driver {
             return Err(why.clone());
         }
         let last_error =
-            monitor.namespaces.get(&namespace).and_then(|entry| entry.last_error.clone());
+            monitor.namespaces.get(namespace).and_then(|entry| entry.last_error.clone());
         if done {
             return Err(last_error.unwrap_or_else(|| {
                 Error::new(ErrorKind::Disconnected, "nothing tries to connect this socket")
@@ -86,7 +86,7 @@ impl Driver {
         // A farewell that is not confirmed is better than none.
         self.run(Client::confirm_all);
         if !self.wait_until(Some(moment), all_ended) {
-            for link in self.lock().links.values() {
+            for (_, link) in self.lock().links.iter() {
                 link.cancel();
             }
             self.wait_until(Some(moment), all_ended);

@@ -93,7 +93,7 @@ impl Dialect for V3 {
         let binary = queue.iter().take(count).any(needs_binary);
         let mut bytes = BytesMut::with_capacity(size);
         let mut text = String::new();
-        for packet in queue.drain(..count) {
+        for packet in std::iter::from_fn(|| queue.pop_front()).take(count) {
             match packet {
                 Packet::Binary(data) if binary => put_binary(&data, &mut bytes),
                 packet => {

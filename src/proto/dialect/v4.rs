@@ -71,7 +71,7 @@ impl Dialect for V4 {
     fn encode_payload(&self, queue: &mut VecDeque<Packet>, max: Option<usize>) -> Body {
         let (count, size) = fitting(queue, max, 1, |packet| text_len(packet, BINARY));
         let mut text = String::with_capacity(size);
-        for packet in queue.drain(..count) {
+        for packet in std::iter::from_fn(|| queue.pop_front()).take(count) {
             if !text.is_empty() {
                 text.push(char::from(SEPARATOR));
             }
