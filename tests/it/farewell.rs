@@ -26,32 +26,42 @@ const ROUNDS: usize = 3;
 /// How long a client waits for a pong at most.
 const CONFIRM_LIMIT: Duration = Duration::from_secs(5);
 
-/// A way to end a connection. What it gives is kept until the server has heard of that.
-type Farewell = fn(Client) -> Option<Client>;
-
-fn close(client: Client) -> Option<Client> {
-    client.manager().close(LIMIT);
-    Some(client)
+/// A way to end a connection.
+#[derive(Clone, Copy, Debug)]
+enum Farewell {
+    Close,
+    Disconnect,
+    DropAll,
+    CloseConnection,
+    CloseEngine,
 }
 
-fn disconnect(client: Client) -> Option<Client> {
-    client.disconnect();
-    Some(client)
-}
+impl Farewell {
+    const ALL: [Self; 5] =
+        [Self::Close, Self::Disconnect, Self::DropAll, Self::CloseConnection, Self::CloseEngine];
 
-fn drop_all(_: Client) -> Option<Client> {
-    None
-}
+    /// Says it. What it gives is kept until the server has heard of it.
+    fn say(self, client: Client) -> Option<Client> {
+        match self {
+            Self::Close => client.manager().close(LIMIT),
+            Self::Disconnect => client.disconnect(),
+            Self::DropAll => return None,
+            Self::CloseConnection => client.manager().disconnect(),
+            Self::CloseEngine => {
+                client.manager().update(Update::new().reconnection(false)).unwrap();
+                client.manager().close_engine();
+            }
+        }
+        Some(client)
+    }
 
-fn close_engine(client: Client) -> Option<Client> {
-    client.manager().update(Update::new().reconnection(false)).unwrap();
-    client.manager().close_engine();
-    Some(client)
-}
-
-fn close_connection(client: Client) -> Option<Client> {
-    client.manager().disconnect();
-    Some(client)
+    /// The server's reason, which is the same for the reference client.
+    fn reason(self) -> &'static str {
+        match self {
+            Self::Close | Self::Disconnect | Self::DropAll => "client namespace disconnect",
+            Self::CloseConnection | Self::CloseEngine => "transport close",
+        }
+    }
 }
 
 /// Events are emitted, and the end follows at once. Gives the server's reason.
@@ -61,7 +71,7 @@ fn emit_and_leave(server: &Server, client: Client, events: usize, farewell: Fare
     for n in 0..events {
         client.emit("tick", ("a", n)).unwrap();
     }
-    let _kept = farewell(client);
+    let _kept = farewell.say(client);
     eventually(LIMIT, "the session's end", || server.sessions() == 0);
     let ticks = server.cmd("ticks");
     assert_eq!((&ticks["total"], &ticks["inOrder"]), (&json!(events), &json!(true)));
@@ -74,7 +84,7 @@ fn emit_and_leave(server: &Server, client: Client, events: usize, farewell: Fare
 fn handles_all_before_the_end(server: &Server, via: Via) {
     for _ in 0..ROUNDS {
         for events in [1000, 20] {
-            for farewell in [close, disconnect, drop_all, close_connection, close_engine] {
+            for farewell in Farewell::ALL {
                 // By upgrade the end races with it.
                 for start in [Via::connect, Via::settle] {
                     emit_and_leave(server, start(via, server.url()), events, farewell);
@@ -97,16 +107,10 @@ fn a_server_2_handles_all_before_the_end(via: Via) {
 }
 
 fn is_told_the_reason(server: &Server, via: Via) {
-    let farewells: [(Farewell, &str); 5] = [
-        (close, "client namespace disconnect"),
-        (disconnect, "client namespace disconnect"),
-        (drop_all, "client namespace disconnect"),
-        (close_connection, "transport close"),
-        (close_engine, "transport close"),
-    ];
-    for (farewell, reason) in farewells {
+    for farewell in Farewell::ALL {
         for events in [0, 20] {
-            assert_eq!(emit_and_leave(server, via.settle(server.url()), events, farewell), reason);
+            let reason = emit_and_leave(server, via.settle(server.url()), events, farewell);
+            assert_eq!(reason, farewell.reason(), "{farewell:?} after {events}");
         }
     }
 }
