@@ -189,8 +189,9 @@
 //! # How does it end?
 //!
 //! [`Socket::disconnect`] leaves the namespace; [`Socket::connect`] begins anew. [`Manager::close`] ends the
-//! connection for good, with all its subscriptions and callbacks, and waits until what is queued for it
-//! is sent. When the last handle is dropped (sockets, subscriptions, managers)
+//! connection for good, with all its subscriptions and callbacks. Within its limit it waits until what was
+//! emitted is delivered, tells the server of the end once that has read it, and gives back what could not be
+//! delivered. When the last handle is dropped (sockets, subscriptions, managers)
 //! the same happens in the background, where nobody waits: a program that is about to exit should
 //! close first. How many events were lost, since there was no connection yet, a line of level `WARN` says.
 //!

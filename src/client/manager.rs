@@ -102,7 +102,12 @@ impl Manager {
     /// await their acknowledgement as many are kept as
     /// [`Limits::send_bytes`](crate::Limits::send_bytes) permits, for each namespace.
     ///
-    /// What waits in a [`Subscription`] can still be taken; behind that it ends. The threads `siot-call` and `siot-timer` are not waited for:
+    /// The server has read what was emitted before when it is told of the end, as after
+    /// [`Socket::disconnect`](crate::Socket::disconnect). Where it does not answer it is told shortly
+    /// before the limit, or after 5 s.
+    ///
+    /// What waits in a [`Subscription`] can still be taken; behind that it ends.
+    /// The threads `siot-call` and `siot-timer` are not waited for:
     /// they run on until the handles are gone.
     ///
     /// Nothing opens this connection again. What the handles are asked to send or to wait for is refused

@@ -27,7 +27,6 @@ over_each_transport!(
     a_broken_socket_packet_is_a_parse_error,
     a_message_the_server_does_not_take_loses_the_connection_at_most_once,
     what_is_emitted_while_disconnected_is_sent_in_order,
-    what_is_acknowledged_before_disconnecting_has_arrived,
     volatile_events_are_dropped_while_disconnected,
     a_disconnection_leaves_no_session,
     a_disconnection_in_the_midst_of_connecting_leaves_no_session,
@@ -257,21 +256,6 @@ fn what_is_emitted_while_disconnected_is_sent_in_order(via: Via) {
     client.reconnected();
     let ticks: Json = client.ask("ticks", ());
     assert_eq!((&ticks["total"], &ticks["inOrder"]), (&json!(200), &json!(true)));
-}
-
-/// That it is sent is tested with a peer that reads the packets: this server forgets events that
-/// come together with the DISCONNECT. What it has acknowledged it has not forgotten.
-fn what_is_acknowledged_before_disconnecting_has_arrived(via: Via) {
-    let server = Server::start(json!({}));
-    let client = via.connect(server.url());
-    for n in 0..100 {
-        client.emit("tick", ("a", n)).unwrap();
-    }
-    client.ask::<u32>("tick", ("a", 100));
-    client.disconnect();
-    let ticks = server.cmd("ticks");
-    assert_eq!((&ticks["total"], &ticks["inOrder"]), (&json!(101), &json!(true)));
-    eventually(LIMIT, "the session's end", || server.sessions() == 0);
 }
 
 fn volatile_events_are_dropped_while_disconnected(via: Via) {

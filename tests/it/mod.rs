@@ -9,6 +9,7 @@ mod consumers;
 mod deadlines;
 mod disconnect;
 mod events;
+mod farewell;
 mod floors;
 mod handing_back;
 mod harness;

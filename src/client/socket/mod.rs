@@ -92,9 +92,22 @@ impl Socket {
         self.driver().run(|core, now| core.connect(self.shared.id, now));
     }
 
-    /// Leaves the namespace, and stays away until [`connect`](Socket::connect). What was emitted
-    /// before is sent first; but JavaScript servers forget events that arrive together with the
-    /// farewell, so wait for an acknowledgement of the last one where it matters. It never blocks.
+    /// Leaves the namespace, and stays away until [`connect`](Socket::connect). It never blocks.
+    ///
+    /// What was emitted before is sent first. JavaScript servers forget events that arrive together
+    /// with the farewell, so that waits until the server has read them: by WebSocket it answers a ping
+    /// of WebSocket itself, by long-polling the request. A server that does not answer is told after
+    /// 5 s. A program that is about to exit calls [`Manager::close`](crate::Manager::close), which waits
+    /// for this.
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// # let socket = siot::io("http://localhost:3000")?;
+    /// socket.emit("reading", 21.5)?;
+    /// socket.disconnect(); // The server handles the reading before it hears of this.
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "close")]
     pub fn disconnect(&self) {
         self.driver().disconnect(self.shared.id);

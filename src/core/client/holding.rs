@@ -15,13 +15,14 @@ impl<A> Client<A> {
     }
 
     /// Whether something is awaited that comes behind the events: a handshake, an answer to CONNECT, an
-    /// acknowledgement, a heartbeat that is due, room to send, the end of an upgrade, or the end of the
+    /// acknowledgement, a heartbeat that is due, a confirmation, room to send, the end of an upgrade, or the end of the
     /// session.
     pub(crate) fn awaits(&self, now: Timestamp) -> bool {
         let Some(engine) = &self.engine else { return true };
         self.cycle != Cycle::Open
             || engine.state() != SessionState::Open
             || engine.is_upgrading()
+            || engine.is_confirming()
             || engine.heartbeat_due().is_some_and(|due| due <= now)
             || self.waiting_senders > 0
             || self.namespaces.iter().any(|namespace| {

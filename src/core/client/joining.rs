@@ -19,11 +19,6 @@ use crate::proto::dialect::Connect;
 use crate::proto::socket_packet::{Header, Kind, SocketPacket};
 use crate::sync::logging::log_later;
 
-/// How long after leaving a namespace it is not joined again in the same session. JavaScript servers
-/// act on a DISCONNECT a moment after they have read it, and a CONNECT for a namespace that a client
-/// is still in makes them close its connection.
-const REJOIN_PAUSE: Duration = Duration::from_millis(250);
-
 /// No options make the pause before the next attempt to join shorter.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -195,7 +190,7 @@ impl<A> Client<A> {
                 self.begin(id, Phase::Idle);
                 self.release(id, now);
             }
-            Phase::Waiting => self.join(id, now),
+            Phase::Waiting => self.rejoin(id, now),
             Phase::Joining | Phase::Leaving { rejoin: true } => {
                 let name = &self.namespace(id).name;
                 let mut error = Error::new(
@@ -276,19 +271,28 @@ impl<A> Client<A> {
         }
     }
 
-    /// Joins a namespace that may have been left a moment ago.
+    /// Joins a namespace that may have been left a moment ago: once the server has dealt with that.
+    ///
+    /// JavaScript servers act on a DISCONNECT a moment after they have read it, and a CONNECT for a
+    /// namespace that a client is still in makes them close its connection.
     pub(super) fn rejoin(&mut self, id: NamespaceId, now: Timestamp) {
-        match self.rejoin_pause(id, now) {
-            Some(over) => self.timers.set(Timer::Join(id), Some(over)),
-            None => self.join(id, now),
+        // Servers of the old revision take a CONNECT right behind a DISCONNECT.
+        let has_to_wait =
+            !self.dialect().joins_root() && self.engine.as_ref().is_some_and(Engine::is_parting);
+        if let Some(namespace) = self.namespace_mut(id) {
+            namespace.rejoins = has_to_wait;
+        }
+        if !has_to_wait {
+            self.join(id, now);
         }
     }
 
-    /// When a namespace that was left a moment ago can be joined again in this session; `None`: now.
-    pub(super) fn rejoin_pause(&self, id: NamespaceId, now: Timestamp) -> Option<Timestamp> {
-        let pause_over = self.namespace(id).left.map(|left| left + REJOIN_PAUSE);
-        // Servers of the old revision take a CONNECT right behind a DISCONNECT.
-        let needs_pause = self.cycle == Cycle::Open && !self.dialect().joins_root();
-        pause_over.filter(|over| *over > now && needs_pause)
+    /// The server has dealt with every DISCONNECT.
+    pub(super) fn rejoin_all(&mut self, now: Timestamp) {
+        for id in self.ids() {
+            if self.namespace(id).rejoins {
+                self.rejoin(id, now);
+            }
+        }
     }
 }

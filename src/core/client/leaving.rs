@@ -10,7 +10,6 @@ use crate::core::ids::NamespaceId;
 use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::status::{DisconnectReason, Status};
-use crate::event::undelivered::UndeliveredEvent;
 use crate::payload::Payload;
 use crate::proto::socket_packet::{Header, Kind};
 use crate::sync::logging::log_later;
@@ -31,11 +30,9 @@ impl<A> Client<A> {
         self.pump(now);
     }
 
-    /// Leaves all namespaces and closes the connection, for good. Gives what is not delivered, but for
-    /// what the session has yet to write.
-    pub(crate) fn shut_down(&mut self, now: Timestamp) -> Vec<UndeliveredEvent> {
+    /// Leaves all namespaces and closes the connection, for good.
+    pub(crate) fn shut_down(&mut self, now: Timestamp) {
         self.over = true;
-        let undelivered = self.take_undelivered();
         let ids = self.ids();
         let last = ids.iter().rfind(|id| self.namespace(**id).is_active()).copied();
         for id in ids {
@@ -51,7 +48,6 @@ impl<A> Client<A> {
         self.close(now);
         self.leave_what_is_left();
         self.pump(now);
-        undelivered
     }
 
     /// Refuses what would need a connection, once it was closed for good.
@@ -93,11 +89,8 @@ impl<A> Client<A> {
             // The answer to CONNECT has to be undone; but not every server gives one.
             return self.limit_join(id, now);
         }
-        let pause_over = self.rejoin_pause(id, now);
-        self.timers.set(Timer::Join(id), pause_over);
-        if pause_over.is_none() {
-            self.namespaces.remove(id);
-        }
+        self.timers.set(Timer::Join(id), None);
+        self.namespaces.remove(id);
     }
 
     /// Frees the places of all namespaces that are forgotten: without a session, nothing has to be
@@ -156,9 +149,6 @@ impl<A> Client<A> {
     }
 
     pub(super) fn send_disconnect(&mut self, id: NamespaceId, now: Timestamp) {
-        if let Some(namespace) = self.namespace_mut(id) {
-            namespace.left = Some(now);
-        }
         let name = self.namespace(id).name.clone();
         let header = Header { kind: Kind::Disconnect, namespace: &name, id: None };
         if let Err(error) = self.send(header, &Payload::default(), now) {

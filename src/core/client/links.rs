@@ -90,6 +90,7 @@ impl<A> Client<A> {
     pub(crate) fn ended(&mut self, link: LinkId, now: Timestamp) {
         self.timers.set(Timer::Linger(link), None);
         self.timers.set(Timer::Poll(link), None);
+        self.timers.set(Timer::Confirm(link), None);
         self.lost(link, Loss::Closed("the threads of the transport have ended".into()), now);
     }
 
@@ -98,11 +99,13 @@ impl<A> Client<A> {
         if self.engine.as_ref().is_some_and(|engine| engine.wants_batch(link)) {
             self.fill_batch(now);
         }
-        let work = self.with_engine(link, now, |engine| engine.take(link));
-        if matches!(work, Some(Work::Write(_))) {
-            self.taken_by_writer(link);
+        let work = self.with_engine(link, now, |engine| engine.take(link)).unwrap_or(Work::Stop);
+        match work {
+            Work::Write(_) => self.taken_by_writer(link),
+            Work::Confirm => self.await_confirmation(link, now),
+            Work::Wait | Work::Finish | Work::Stop => {}
         }
-        work.unwrap_or(Work::Stop)
+        work
     }
 
     /// The writer of a link has written what it took.
@@ -152,7 +155,7 @@ impl<A> Client<A> {
     }
 
     /// Runs a verb of the session that the link belongs to, and then what follows from it.
-    fn with_engine<R>(
+    pub(super) fn with_engine<R>(
         &mut self,
         link: LinkId,
         now: Timestamp,

@@ -5,6 +5,7 @@ mod acks;
 mod attempts;
 mod awaited;
 mod backoff;
+mod confirming;
 mod cycle;
 mod emit;
 mod handed;
@@ -45,7 +46,7 @@ use self::root::Root;
 use self::tally::Nonsense;
 pub(crate) use self::tally::Tally;
 use self::timer::{Timer, Timers};
-use crate::core::engine::{Engine, Notice};
+use crate::core::engine::{Engine, Freight, Notice};
 use crate::core::ids::NamespaceId;
 use crate::core::time::Timestamp;
 use crate::error::{Error, Result};
@@ -56,7 +57,7 @@ use crate::proto::dialect::detector::Detector;
 use crate::proto::packet::Packet;
 use crate::proto::parser::Parser;
 use crate::proto::parser::choice::new_parser;
-use crate::proto::socket_packet::Header;
+use crate::proto::socket_packet::{Header, Kind};
 use crate::sync::logging::log_later;
 
 /// The connection. `A` stands for one awaited acknowledgement.
@@ -246,6 +247,7 @@ impl<A> Client<A> {
                     self.contradictions = 0;
                 }
                 Timer::Poll(link) => self.rest_is_over(link),
+                Timer::Confirm(link) => self.confirmed(link, now),
                 Timer::Linger(link) => self.linger_timed_out(link, now),
                 Timer::Join(namespace) => self.join_timed_out(namespace, now),
                 Timer::Ack(namespace, ack) => self.ack_timed_out(namespace, ack, now),
@@ -281,12 +283,16 @@ impl<A> Client<A> {
     ) -> Result<()> {
         self.commit(now);
         let Some(engine) = &mut self.engine else { return Ok(()) };
+        let freight = match header.kind {
+            Kind::Disconnect => Freight::Farewell,
+            _ => Freight::Nothing,
+        };
         self.parser.encode(header, payload, &mut self.encoded);
         if let Err(error) = engine.check_size(&self.encoded) {
             self.encoded.clear();
             return Err(error);
         }
-        engine.send(&mut self.encoded);
+        engine.send(&mut self.encoded, freight);
         Ok(())
     }
 
@@ -339,6 +345,7 @@ impl<A> Client<A> {
                 Notice::Wake(link) => self.outputs.push_back(Output::Wake(link)),
                 Notice::Stop(link) => self.outputs.push_back(Output::Stop(link)),
                 Notice::Room => self.outputs.push_back(Output::Room),
+                Notice::Parted => self.rejoin_all(now),
                 Notice::SecondHandshake => {
                     if self.note_nonsense(Nonsense::SecondHandshake) {
                         log_later!(Warn, "a second Engine.IO handshake is ignored");

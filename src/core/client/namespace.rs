@@ -8,7 +8,6 @@ use super::outgoing::{Outgoing, Sendable};
 use super::recovery::Recovery;
 use super::retry_queue::{Age, RetryQueue};
 use crate::core::load::Load;
-use crate::core::time::Timestamp;
 use crate::event::status::Status;
 use crate::options::Limits;
 use crate::payload::Payload;
@@ -54,8 +53,8 @@ pub(crate) struct Namespace<A> {
     pub(crate) phase: Phase,
     /// No user has a handle of it.
     pub(super) forgotten: bool,
-    /// When it was left by this side, the last time.
-    pub(crate) left: Option<Timestamp>,
+    /// It is to be joined once the server has dealt with every DISCONNECT.
+    pub(super) rejoins: bool,
     /// Counts the joins: an acknowledgement of an event answers in the same one or not at all.
     pub(crate) session: u32,
     /// Counts the questions for credentials: only the answer to the last one is of use.
@@ -84,7 +83,7 @@ impl<A> Namespace<A> {
             auth: Auth::Fixed(Payload::default()),
             phase: Phase::Idle,
             forgotten: false,
-            left: None,
+            rejoins: false,
             session: 0,
             asked: 0,
             acks: Acks::new(first_ack),
@@ -177,6 +176,7 @@ impl<A> Namespace<A> {
     /// Begins a phase in which the namespace is not joined, with nothing kept from the one before.
     pub(crate) fn begin(&mut self, phase: Phase) {
         self.phase = phase;
+        self.rejoins = false;
         self.take_early_events();
         self.missed = false;
     }

@@ -28,12 +28,21 @@ pub(super) struct Retiring {
 impl<A> Client<A> {
     /// Lets a session that is being closed come to its end in the background.
     pub(super) fn retire(&mut self, engine: Engine, now: Timestamp) {
-        self.timers.set(Timer::Linger(engine.main_link()), Some(now + LINGER));
+        self.linger(engine.main_link(), now);
         self.retiring.push(Retiring { engine, handed: std::mem::take(&mut self.handed) });
         if self.retiring.len() > MAX_RETIRING {
             self.retiring[0].engine.end(DisconnectReason::ForcedClose, None);
         }
         self.pump_retiring(now);
+    }
+
+    pub(super) fn is_retiring(&self, link: LinkId) -> bool {
+        self.retiring.iter().any(|session| session.engine.owns(link))
+    }
+
+    /// Gives a transport its time to close in good order.
+    pub(super) fn linger(&mut self, link: LinkId, now: Timestamp) {
+        self.timers.set(Timer::Linger(link), Some(now + LINGER));
     }
 
     /// Passes on what sessions that are being closed ask of their links. What else they tell

@@ -22,6 +22,8 @@ pub(crate) enum Timer {
     Stable,
     /// The upgrade to WebSocket.
     Upgrade,
+    /// The answer of a link's peer that it has dealt with what was written.
+    Confirm(LinkId),
     /// A transport that is being closed in good order.
     Linger(LinkId),
     /// The next request of a link that polls, after answers that brought nothing.

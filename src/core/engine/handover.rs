@@ -5,7 +5,6 @@ use crate::core::engine::upgrade::{Upgrade, UpgradeStep};
 use crate::core::ids::LinkId;
 use crate::error::{Error, ErrorKind};
 use crate::options::Transport;
-use crate::proto::packet::Packet;
 
 impl Engine {
     /// Starts the upgrade on this link, as [`Notice::Probe`] asked for.
@@ -49,8 +48,7 @@ impl Engine {
             MainLink { id: link, transport: Transport::WebSocket, writing: false, polling: false };
         self.notices.push_back(Notice::Upgraded(link));
         if self.state == SessionState::Closing {
-            // A WebSocket ends by a close frame. Only long-polling has a close packet.
-            self.queue.retain(|packet| *packet != Packet::Close);
+            self.queue.withdraw_close();
         }
     }
 

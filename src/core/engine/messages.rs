@@ -42,6 +42,8 @@ pub(crate) enum Notice {
     Stop(LinkId),
     /// Packets were written: there is room in the queue.
     Room,
+    /// The peer has dealt with all farewells.
+    Parted,
     /// A second handshake came, and was ignored.
     SecondHandshake,
     /// The session ended.
@@ -62,6 +64,10 @@ pub(crate) enum Loss {
 pub(crate) enum Work {
     /// Write these packets, report `written`, and ask for more.
     Write(VecDeque<Packet>),
+    /// Have the peer say that it has dealt with all that was written before, report `written`, and ask
+    /// for more; when it has said so, report `confirmed`. By WebSocket alone: who posts knows it from the
+    /// answer.
+    Confirm,
     /// Nothing now; there will be a wake-up.
     Wait,
     /// Close the transport in good order.

@@ -10,22 +10,27 @@
 //! The session runs on one main link. While it is upgraded there is a second one; see
 //! [`upgrade`](self::upgrade).
 
+mod confirmation;
 mod handover;
 mod heartbeat;
 mod incoming;
 mod messages;
 #[cfg(any(feature = "polling", test))]
 mod pacing;
+mod queue;
 mod upgrade;
 
 use std::collections::VecDeque;
 
+use self::confirmation::Confirmation;
+pub(crate) use self::confirmation::Freight;
 use self::heartbeat::{Beat, Heartbeat};
 #[cfg(any(feature = "polling", test))]
 pub(crate) use self::messages::PollTurn;
 pub(crate) use self::messages::{Loss, Notice, SessionState, Work};
 #[cfg(any(feature = "polling", test))]
 use self::pacing::Pacing;
+use self::queue::WriteQueue;
 use self::upgrade::{Upgrade, UpgradeStep};
 use crate::core::ids::LinkId;
 use crate::core::load::Load;
@@ -53,9 +58,9 @@ pub(crate) struct Engine {
     may_upgrade: bool,
     handshake: Option<Handshake>,
     heartbeat: Option<Heartbeat>,
-    queue: VecDeque<Packet>,
-    queued: Load,
+    queue: WriteQueue,
     in_flight: Load,
+    confirmation: Confirmation,
     /// A ping waits for its pong. One pong answers any number of pings.
     pong_due: bool,
     notices: VecDeque<Notice>,
@@ -98,9 +103,9 @@ impl Engine {
             may_upgrade: may_upgrade && transport == Transport::Polling,
             handshake: None,
             heartbeat: None,
-            queue: VecDeque::new(),
-            queued: Load::default(),
+            queue: WriteQueue::default(),
             in_flight: Load::default(),
+            confirmation: Confirmation::default(),
             pong_due: false,
             notices: VecDeque::new(),
             #[cfg(any(feature = "polling", test))]
@@ -176,7 +181,7 @@ impl Engine {
 
     /// What waits to be written, and what is being written.
     pub(crate) fn load(&self) -> Load {
-        self.queued + self.in_flight
+        self.queue.load() + self.in_flight
     }
 
     /// Whether a message that is sent now goes out at once.
@@ -237,23 +242,19 @@ impl Engine {
         }
     }
 
-    /// Queues packets.
-    pub(crate) fn send(&mut self, packets: &mut VecDeque<Packet>) {
-        if !matches!(self.state, SessionState::Opening | SessionState::Open) {
-            packets.clear();
-            return;
+    /// Queues messages. A farewell is written when the peer has dealt with all that was sent before, and
+    /// is then confirmed itself.
+    pub(crate) fn send(&mut self, messages: &mut VecDeque<Packet>, freight: Freight) {
+        if matches!(self.state, SessionState::Opening | SessionState::Open) {
+            self.queue.push(messages, freight);
+            self.wake_writer();
         }
-        self.append(packets);
-        self.wake_writer();
+        messages.clear();
     }
 
-    /// Queues packets for the writer, who is about to ask for work.
-    pub(crate) fn append(&mut self, packets: &mut VecDeque<Packet>) {
-        while let Some(packet) = packets.pop_front() {
-            self.queued.packets += 1;
-            self.queued.bytes += packet.size();
-            self.queue.push_back(packet);
-        }
+    /// Queues the messages of events or answers for the writer, who is about to ask for work.
+    pub(crate) fn append(&mut self, messages: &mut VecDeque<Packet>) {
+        self.queue.push(messages, Freight::Events);
     }
 
     /// Whether the writer of this link, which asks for work, takes events.
@@ -262,6 +263,7 @@ impl Engine {
             && self.state == SessionState::Open
             && !self.main.writing
             && !self.upgrade.holds_old_link()
+            && !self.queue.has_barrier()
     }
 
     /// Whether the server takes messages of this many bytes, whatever they are.
@@ -272,7 +274,17 @@ impl Engine {
 
     /// How much the writer will take when it asks for work.
     pub(crate) fn queued(&self) -> Load {
-        self.queued
+        self.queue.load()
+    }
+
+    /// Whether the peer may yet have to deal with a farewell.
+    pub(crate) fn is_parting(&self) -> bool {
+        self.queue.has_farewell() || self.confirmation.lacks_farewell()
+    }
+
+    /// Whether an answer is awaited to [`Work::Confirm`].
+    pub(crate) fn is_confirming(&self) -> bool {
+        self.confirmation.is_asked()
     }
 
     /// A packet came in.
@@ -329,12 +341,14 @@ impl Engine {
             self.pong_due = false;
             self.queue.push_front(Packet::Pong(Probe::Heartbeat));
         }
-        if self.queue.is_empty() {
-            return self.nothing_to_write();
+        if self.confirmation.is_complete() {
+            self.queue.open();
         }
+        let Some(segment) = self.queue.take() else { return self.nothing_to_write() };
         self.main.writing = true;
-        self.in_flight = std::mem::take(&mut self.queued);
-        Work::Write(std::mem::take(&mut self.queue))
+        self.in_flight = segment.load;
+        self.confirmation.note_written(segment.freight);
+        Work::Write(segment.packets)
     }
 
     /// The writer of a link has written all that it took.
@@ -352,7 +366,19 @@ impl Engine {
             self.in_flight = Load::default();
             self.notices.push_back(Notice::Room);
         }
+        if self.main.transport == Transport::Polling {
+            // The request is answered.
+            self.note_confirmation(Confirmation::complete);
+        }
         self.move_over();
+    }
+
+    /// What was written before [`Work::Confirm`] is dealt with, or that is not waited for any longer.
+    pub(crate) fn confirmed(&mut self, link: LinkId) {
+        if self.main.id == link {
+            self.note_confirmation(Confirmation::note_answer);
+            self.wake_writer();
+        }
     }
 
     /// The reader of long-polling asks whether to send the next request.
@@ -442,8 +468,23 @@ impl Engine {
         }
     }
 
+    fn note_confirmation(&mut self, note: impl FnOnce(&mut Confirmation)) {
+        let was_parting = self.is_parting();
+        note(&mut self.confirmation);
+        if was_parting && !self.is_parting() {
+            self.notices.push_back(Notice::Parted);
+        }
+    }
+
     fn nothing_to_write(&mut self) -> Work {
-        if self.state != SessionState::Closing {
+        let is_closing = self.state == SessionState::Closing;
+        let is_held_up = self.queue.has_barrier();
+        let wants_confirmation = is_held_up || (self.confirmation.lacks_farewell() && !is_closing);
+        if wants_confirmation && self.confirmation.ask() {
+            self.main.writing = true;
+            return Work::Confirm;
+        }
+        if is_held_up || !is_closing {
             return Work::Wait;
         }
         self.state = SessionState::Closed;
@@ -456,8 +497,9 @@ impl Engine {
     }
 
     fn say_goodbye(&mut self) {
+        // A WebSocket ends by a close frame. Only long-polling has a close packet.
         if self.main.transport == Transport::Polling {
-            self.queue.push_back(Packet::Close);
+            self.queue.push_close();
         }
         self.wake_writer();
     }

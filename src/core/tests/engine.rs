@@ -1,7 +1,7 @@
 //! One session by itself.
 
 use super::*;
-use crate::core::engine::{Engine, Notice, SessionState};
+use crate::core::engine::{Engine, Freight, Notice, SessionState};
 use crate::event::status::DisconnectReason;
 use crate::proto::dialect::choice::V3_DIALECT;
 
@@ -17,7 +17,7 @@ fn open() -> Engine {
 }
 
 fn send(engine: &mut Engine) {
-    engine.send(&mut [Packet::Text("2[\"a\"]".into())].into());
+    engine.send(&mut [Packet::Text("2[\"a\"]".into())].into(), Freight::Events);
 }
 
 fn has_ended(engine: &mut Engine) -> bool {

@@ -6,8 +6,6 @@ use super::*;
 use crate::core::client::namespace::{Auth, Phase};
 use crate::core::load::Load;
 
-const PAUSE: Duration = Duration::from_millis(250);
-
 /// Joined to `/`, and to another namespace, which was then forgotten.
 fn forgotten() -> (World, NamespaceId) {
     let (mut world, _) = World::joined();
@@ -18,13 +16,10 @@ fn forgotten() -> (World, NamespaceId) {
 }
 
 #[test]
-fn a_forgotten_namespace_is_left_and_frees_its_place_after_the_pause() {
+fn a_forgotten_namespace_is_left_and_frees_its_place() {
     let (mut world, _) = forgotten();
     assert_eq!(world.sent(), ["41/other,"]);
     assert_eq!(world.log(), ["/other: disconnect io client disconnect"]);
-    world.advance(PAUSE.saturating_sub(MOMENT));
-    assert_eq!(world.client.count_namespaces(), 2);
-    world.advance(MOMENT);
     assert_eq!(world.client.count_namespaces(), 1);
     world.advance(Duration::from_secs(6));
     assert_eq!(world.client.next_deadline(), world.client.engine().unwrap().deadline());
@@ -53,7 +48,7 @@ fn the_end_of_the_session_frees_the_places_of_the_forgotten() {
         let (mut world, _) = forgotten();
         let joining = world.connect("/joining");
         world.forget(joining);
-        assert_eq!(world.client.count_namespaces(), 3);
+        assert_eq!(world.client.count_namespaces(), 2);
         end(&mut world);
         assert_eq!(world.client.count_namespaces(), 1);
     }
@@ -77,7 +72,6 @@ fn a_namespace_that_is_forgotten_while_it_joins_is_undone_first() {
         world.receive(answer);
         let undone = answer.starts_with("40");
         assert_eq!(world.sent(), if undone { vec!["41/other,"] } else { vec![] }, "{answer}");
-        world.advance(PAUSE);
         assert_eq!(world.client.count_namespaces(), 1, "{answer}");
         assert_eq!(world.log(), Vec::<String>::new(), "{answer}");
     }
@@ -98,25 +92,24 @@ fn no_namespace_gets_the_number_of_another() {
     let (mut world, _) = World::joined();
     let mut ids = Vec::new();
     for name in ["/a", "/a", "/b", "/a"] {
-        for pause in [Duration::ZERO, PAUSE] {
-            let id = world.join(name);
-            assert!(!ids.contains(&id), "{ids:?}, {id:?}");
-            ids.push(id);
-            world.forget(id);
-            world.advance(pause);
-        }
+        let id = world.join(name);
+        assert!(!ids.contains(&id), "{ids:?}, {id:?}");
+        ids.push(id);
+        world.forget(id);
     }
     assert_eq!(world.client.count_namespaces(), 1);
 }
 
 #[test]
-fn a_namespace_that_was_just_forgotten_is_joined_again_after_the_pause() {
-    let (mut world, old) = forgotten();
-    world.sent();
-    world.advance(PAUSE.saturating_sub(MOMENT));
+fn a_namespace_that_was_just_forgotten_is_joined_again_once_the_server_has_dealt_with_that() {
+    let (mut world, _) = World::joined();
+    let old = world.join("/other");
+    world.deaf = true;
+    world.forget(old);
+    assert_eq!(world.sent(), ["41/other,"]);
     let new = world.connect("/other");
     assert_eq!(world.sent(), Vec::<String>::new());
-    world.advance(MOMENT);
+    world.confirm_on(world.last_link);
     assert_eq!(world.sent(), ["40/other,"]);
     world.receive("40/other,{\"sid\":\"x\"}");
     assert_eq!(world.namespace(new).phase, Phase::Joined);
@@ -131,9 +124,7 @@ fn a_namespace_that_is_forgotten_and_wanted_again_before_the_answer_is_undone_an
     let new = world.connect("/other");
     assert_eq!(world.sent(), ["40/other,"]);
     world.receive("40/other,{\"sid\":\"x\"}");
-    assert_eq!(world.sent(), ["41/other,"]);
-    world.advance(PAUSE);
-    assert_eq!(world.sent(), ["40/other,"]);
+    assert_eq!(world.sent(), ["41/other,", "40/other,"]);
     world.receive("40/other,{\"sid\":\"y\"}");
     assert_eq!(world.log(), ["/other: connect y"]);
     assert_eq!(world.namespace(new).phase, Phase::Joined);
@@ -141,18 +132,18 @@ fn a_namespace_that_is_forgotten_and_wanted_again_before_the_answer_is_undone_an
 
 #[test]
 fn a_new_namespace_inherits_nothing_of_the_forgotten_one() {
-    for pause in [Duration::ZERO, PAUSE] {
+    for deaf in [true, false] {
         let (mut world, _) = World::joined();
+        world.deaf = deaf;
         let old = world.client.namespace_id("/other");
         world.client.set_auth(old, Auth::Fixed(payload("{\"token\":1}")), world.now);
         world.client.set_retries(old, Some(3));
         world.run(|client, _| client.observe_outgoing(old, true));
         world.join("/other");
         world.forget(old);
-        world.advance(pause);
         world.sent();
         let new = world.connect("/other");
-        world.advance(PAUSE);
+        world.confirm_on(world.last_link);
         assert_eq!(world.sent(), ["40/other,"]);
         world.receive("40/other,{\"sid\":\"x\"}");
         world.log();
@@ -164,14 +155,16 @@ fn a_new_namespace_inherits_nothing_of_the_forgotten_one() {
 
 #[test]
 fn a_late_answer_to_a_namespace_that_is_gone_is_no_answer_to_its_successor() {
-    for pause in [Duration::ZERO, PAUSE] {
+    for deaf in [true, false] {
         let (mut world, _) = World::joined();
+        world.deaf = deaf;
         let old = world.join("/other");
         world.emit_with_ack(old, "[\"a\"]", 1, None).unwrap();
         world.forget(old);
-        world.advance(pause);
         let new = world.connect("/other");
-        world.advance(PAUSE);
+        // What was emitted is dealt with, and then that the namespace was left.
+        world.confirm_on(world.last_link);
+        world.confirm_on(world.last_link);
         world.receive("40/other,{\"sid\":\"x\"}");
         world.sent();
         world.emit_with_ack(new, "[\"b\"]", 2, None).unwrap();
@@ -210,16 +203,12 @@ fn calls_for_a_namespace_that_is_gone_do_nothing() {
             assert!(matches!(reply, Err(Refused::Error(error)) if error.is_disconnected()));
         },
     ];
-    // Gone, or with its membership still to be undone; alone, or with a successor.
-    for (pause, has_successor) in [(false, false), (false, true), (true, false), (true, true)] {
+    // Alone, or with a successor.
+    for has_successor in [false, true] {
         for (number, call) in calls.into_iter().enumerate() {
             let (mut world, old) = forgotten();
-            if pause {
-                world.advance(PAUSE);
-            }
             let new = has_successor.then(|| {
                 world.connect("/other");
-                world.advance(PAUSE);
                 world.receive("40/other,{\"sid\":\"x\"}");
                 world.client.namespace_id("/other")
             });
@@ -233,7 +222,6 @@ fn calls_for_a_namespace_that_is_gone_do_nothing() {
             if let Some(new) = new {
                 assert_eq!(world.namespace(new).phase, Phase::Joined, "{number}");
             }
-            world.advance(PAUSE);
             assert_eq!(world.client.count_namespaces(), 1 + usize::from(has_successor));
             assert_eq!(world.alive(), [LinkId(1)], "{number}");
         }

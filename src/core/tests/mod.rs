@@ -5,6 +5,7 @@ mod backoff;
 mod buffers;
 mod closing;
 mod engine;
+mod farewell;
 mod forgetting;
 mod heartbeat;
 mod logged;
@@ -66,6 +67,8 @@ struct World {
     told: usize,
     /// Writes are finished by [`World::written`] only.
     slow: bool,
+    /// The server answers no pings of the WebSocket, but for [`World::confirm_on`].
+    deaf: bool,
     /// Transports that are to close in good order do not.
     stubborn: bool,
     /// What the server speaks.
@@ -86,6 +89,8 @@ struct Threads {
     /// The thread that posts has something to do.
     writer_awake: bool,
     writing: bool,
+    /// A ping of the WebSocket waits for its pong.
+    asked: bool,
     /// A request of the reader waits for its response.
     polling: bool,
     /// The WebSocket is open, or the first response was there.
@@ -117,6 +122,7 @@ impl World {
             rooms: 0,
             told: 0,
             slow: false,
+            deaf: false,
             stubborn: false,
             dialect: V4_DIALECT,
             handshake: Handshake {
@@ -234,7 +240,23 @@ impl World {
             wire.writing = false;
             wire.wake_writer();
             self.run(|client, now| client.written(link, now));
+            if !self.deaf {
+                self.confirm_on(link);
+            }
         }
+    }
+
+    /// The pong comes that a link may wait for.
+    fn confirm_on(&mut self, link: LinkId) {
+        let wire = self.links.get_mut(&link).filter(|wire| !wire.writing);
+        if wire.is_some_and(|wire| std::mem::take(&mut wire.asked)) {
+            self.run(|client, now| client.confirmed(link, now));
+        }
+    }
+
+    /// Whether the link dialled last waits for a pong.
+    fn is_asking(&self) -> bool {
+        self.links[&self.last_link].asked
     }
 
     /// A link fails.
@@ -383,6 +405,18 @@ impl World {
                     self.client.written(link, self.now);
                 }
             }
+            Work::Confirm => {
+                assert_eq!(wire.transport, Transport::WebSocket);
+                wire.asked = true;
+                wire.writing = self.slow;
+                if !self.slow {
+                    self.client.written(link, self.now);
+                }
+                if !self.slow && !self.deaf {
+                    wire.asked = false;
+                    self.client.confirmed(link, self.now);
+                }
+            }
             Work::Wait => wire.sleep(),
             Work::Finish if self.stubborn => wire.sleep(),
             // The reader is in a request, out of which it has to be called.
@@ -412,6 +446,7 @@ impl World {
                     reader_awake: false,
                     writer_awake: false,
                     writing: false,
+                    asked: false,
                     polling: transport == Transport::Polling,
                     started: false,
                     sent: Vec::new(),

@@ -85,6 +85,8 @@ enum Input {
     Sleep(u64),
     ClearSendBuffer(usize),
     Slow(bool),
+    Deaf(bool),
+    Pong(Index),
     Stubborn(bool),
     Retries(Option<u32>),
     Reconnection(bool),
@@ -117,6 +119,8 @@ fn input() -> impl Strategy<Value = Input> {
         1 => (0..60_000_u64).prop_map(Input::Sleep),
         1 => namespace().prop_map(Input::ClearSendBuffer),
         1 => any::<bool>().prop_map(Input::Slow),
+        1 => any::<bool>().prop_map(Input::Deaf),
+        2 => any::<Index>().prop_map(Input::Pong),
         1 => any::<bool>().prop_map(Input::Stubborn),
         1 => proptest::option::of(0..3_u32).prop_map(Input::Retries),
         1 => any::<bool>().prop_map(Input::Reconnection),
@@ -141,6 +145,7 @@ fn filling() -> impl Strategy<Value = Input> {
         8 => (any::<Index>(), select(&PACKETS[..12])).prop_map(|(link, text)| Input::Receive(link, text)),
         1 => any::<Index>().prop_map(Input::Written),
         1 => any::<bool>().prop_map(Input::Slow),
+        1 => any::<bool>().prop_map(Input::Deaf),
         1 => Just(Input::Auth(true)),
     ]
 }
@@ -254,6 +259,7 @@ impl Account {
                 world.run(|client, _| client.clear_send_buffer(id));
             }
             Input::Slow(slow) => world.slow = *slow,
+            Input::Deaf(deaf) => world.deaf = *deaf,
             Input::Old(old) => {
                 world.dialect = if *old { V3_DIALECT } else { V4_DIALECT };
                 world.handshake.max_payload = (!old).then_some(1_000_000);
@@ -270,6 +276,7 @@ impl Account {
             | Input::Handshake(_)
             | Input::Receive(..)
             | Input::Written(_)
+            | Input::Pong(_)
             | Input::Lose(_)
             | Input::End(_) => self.happen(input),
         }
@@ -282,6 +289,7 @@ impl Account {
         | Input::Handshake(index)
         | Input::Receive(index, _)
         | Input::Written(index)
+        | Input::Pong(index)
         | Input::Lose(index)
         | Input::End(index)) = input
         else {
@@ -301,6 +309,7 @@ impl Account {
             }
             Input::Receive(_, text) if begun => world.receive_on(link, &[text]),
             Input::Written(_) => world.written_on(link),
+            Input::Pong(_) => world.confirm_on(link),
             Input::Lose(_) => world.lose(link, Loss::Closed("lost".into())),
             Input::End(_) => world.end(link),
             _ => {}
@@ -361,9 +370,11 @@ impl Account {
     /// Brings all that is under way to its end: what is written, polled and awaited.
     fn finish_what_is_under_way(&mut self) {
         self.world.slow = false;
+        self.world.deaf = false;
         self.world.stubborn = false;
         for link in self.world.alive() {
             self.world.written_on(link);
+            self.world.confirm_on(link);
         }
         let main = self.world.client.engine().map(Engine::main_link);
         let Some(main) = main.filter(|link| self.world.links.contains_key(link)) else { return };

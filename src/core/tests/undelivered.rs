@@ -3,11 +3,18 @@
 use bytes::Bytes;
 
 use super::*;
+use crate::event::undelivered::UndeliveredEvent;
 
 /// What is handed back: the events, and whether each was sent.
 fn shut_down(world: &mut World) -> Vec<(String, bool)> {
-    let undelivered = world.run(Client::shut_down);
+    let undelivered = end(world);
     undelivered.iter().map(|event| (event.json().to_owned(), event.was_sent())).collect()
+}
+
+fn end(world: &mut World) -> Vec<UndeliveredEvent> {
+    let undelivered = world.run(|client, _| client.take_undelivered());
+    world.run(Client::shut_down);
+    undelivered
 }
 
 fn list(events: &[(&str, bool)]) -> Vec<(String, bool)> {
@@ -27,7 +34,7 @@ fn what_waits_for_a_connection_is_handed_back_with_its_namespace_and_binary() {
     };
     world.try_emit(root, photo).unwrap();
     world.emit_with_ack(other, "[\"q\",1]", 1, Some(SECOND)).unwrap();
-    let undelivered = world.run(Client::shut_down);
+    let undelivered = end(&mut world);
     let [photo, question] = &undelivered[..] else { panic!("{undelivered:?}") };
     assert_eq!((photo.namespace(), photo.name(), photo.was_sent()), ("/", "p".into(), false));
     assert_eq!(photo.attachments().collect::<Vec<_>>(), [b"abc"]);
@@ -52,7 +59,7 @@ fn what_is_not_acknowledged_is_handed_back_before_what_was_not_sent() {
     world.written();
     let unwritten = world.run(|client, _| client.take_unwritten());
     assert!(unwritten.is_empty(), "{unwritten:?}");
-    assert_eq!(world.sent().last().unwrap(), "41");
+    assert_eq!(world.sent().last().unwrap(), "42[\"in flight\"]");
 }
 
 #[test]

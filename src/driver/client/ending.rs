@@ -41,7 +41,8 @@ impl Driver {
         self.wait_until(Some(for_delivery), |monitor| {
             !monitor.core.is_delivering(None) || monitor.core.stalled().is_some()
         });
-        let mut undelivered = self.shut_down();
+        let mut undelivered = self.run(|core, _| core.take_undelivered());
+        self.shut_down();
         self.wait_closed(limit.saturating_sub(start.elapsed()));
         undelivered.extend(self.run(|core, _| core.take_unwritten()));
         undelivered

@@ -40,7 +40,6 @@ use crate::driver::stage::Staging;
 use crate::driver::timer::{self, Expire};
 use crate::error::{Error, Result};
 use crate::event::status::ManagerEvent;
-use crate::event::undelivered::UndeliveredEvent;
 use crate::net::{Address, CacheBuster, Net};
 #[cfg(feature = "polling")]
 use crate::options::Transport;
@@ -176,8 +175,8 @@ impl Driver {
     }
 
     /// Closes for good: leaves all namespaces, gives up what is awaited, ends all subscriptions.
-    pub(crate) fn shut_down(&self) -> Vec<UndeliveredEvent> {
-        let undelivered = self.run(Client::shut_down);
+    pub(crate) fn shut_down(&self) {
+        self.run(Client::shut_down);
         self.unlisten_all();
         // They may own sockets, which would keep the connection alive. Dropped without the lock.
         let mut monitor = self.lock();
@@ -185,7 +184,6 @@ impl Driver {
         let functions: Vec<_> = namespaces.filter_map(|namespace| namespace.auth.take()).collect();
         drop(monitor);
         drop(functions);
-        undelivered
     }
 
     /// Whether it was closed for good.

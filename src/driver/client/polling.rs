@@ -180,8 +180,8 @@ fn post(
                 }
                 driver.run(|core, now| core.written(link, now));
             }
-            Work::Wait if waker.is_cancelled() => return Ok(()),
-            Work::Wait => waker.wait(),
+            Work::Wait | Work::Confirm if waker.is_cancelled() => return Ok(()),
+            Work::Wait | Work::Confirm => waker.wait(),
             Work::Finish | Work::Stop => return Ok(()),
         }
     }

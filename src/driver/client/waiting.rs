@@ -96,7 +96,12 @@ impl Driver {
         // What is cut short takes a moment to end.
         let moment = (limit / 10).min(Duration::from_millis(250));
         let all_ended = |monitor: &mut Monitor| monitor.links.is_empty();
-        if !self.wait_until(Some(limit.saturating_sub(moment)), all_ended) {
+        if self.wait_until(Some(limit.saturating_sub(moment * 2)), all_ended) {
+            return;
+        }
+        // A farewell that is not confirmed is better than none.
+        self.run(Client::confirm_all);
+        if !self.wait_until(Some(moment), all_ended) {
             for (_, link) in self.lock().links.iter() {
                 link.cancel();
             }

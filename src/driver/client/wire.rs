@@ -58,6 +58,8 @@ pub(super) struct Wire {
     /// Packets were handed to the WebSocket, and the state machines are yet to be told that they
     /// are written.
     unreported: bool,
+    /// The state machines are to be told of the pong for the last ping.
+    confirming: bool,
     /// Something was written since the thread has asked.
     wrote: bool,
     /// The thread naps, and does not look at the socket.
@@ -83,7 +85,16 @@ pub(super) enum Turn {
 
 impl Wire {
     pub(super) fn new(link: LinkId, socket: WebSocket, base64: bool) -> Self {
-        Self { link, socket, base64, unreported: false, wrote: false, napping: false, over: None }
+        Self {
+            link,
+            socket,
+            base64,
+            unreported: false,
+            confirming: false,
+            wrote: false,
+            napping: false,
+            over: None,
+        }
     }
 
     /// Writes what was taken, and what is left from before, as far as the socket takes it.
@@ -98,8 +109,12 @@ impl Wire {
                     driver.show_sent(&packet);
                     self.socket.write(dialect.encode_frame(packet, self.base64))?;
                 }
-                self.unreported = true;
-                self.wrote = true;
+                self.note_handed_over();
+            }
+            Work::Confirm => {
+                self.socket.ping()?;
+                self.confirming = true;
+                self.note_handed_over();
             }
             Work::Wait => {}
             Work::Finish => return Ok(Turn::Finish),
@@ -109,6 +124,18 @@ impl Wire {
             return Ok(Turn::Full);
         }
         Ok(if self.unreported { Turn::Written } else { Turn::Idle })
+    }
+
+    fn note_handed_over(&mut self) {
+        self.unreported = true;
+        self.wrote = true;
+    }
+
+    /// Whether the peer has answered [`Work::Confirm`] since this was asked the last time.
+    fn take_confirmed(&mut self) -> bool {
+        let confirmed = self.confirming && self.socket.pong_came();
+        self.confirming &= !confirmed;
+        confirmed
     }
 
     /// Makes the peer answer behind all that it has to say by itself.
@@ -170,10 +197,14 @@ impl Driver {
     ) -> Work {
         let written = wire.unreported && !wire.socket.wants_write();
         wire.unreported &= !written;
+        let confirmed = wire.take_confirmed();
         self.gather(actions, |monitor, now, actions| {
             monitor.set_asleep(wire.link, Side::Reader, false);
             if written {
                 monitor.written(wire.link, now);
+            }
+            if confirmed {
+                monitor.core.confirmed(wire.link, now);
             }
             if let Some(inlet) = inlet {
                 self.hand_in(monitor, inlet, now, actions);

@@ -55,7 +55,9 @@ pub(crate) struct WebSocket {
     /// tungstenite may hold bytes that the stream has not taken.
     unsent: bool,
     unsent_pongs: u32,
-    /// Whether a ping of ours was answered.
+    /// How many pings were sent, which is what the last one carries.
+    pings: u32,
+    /// Whether the last one was answered.
     pong_came: bool,
 }
 
@@ -95,6 +97,7 @@ impl WebSocket {
             shelf: None,
             unsent: false,
             unsent_pongs: 0,
+            pings: 0,
             pong_came: false,
         })
     }
@@ -108,8 +111,8 @@ impl WebSocket {
             Ok(Message::Text(text)) => Ok(Received::Frame(Frame::Text(self.own_text(text)?))),
             Ok(Message::Binary(bytes)) => Ok(Received::Frame(Frame::Binary(self.own(bytes)))),
             Ok(Message::Ping(_)) => self.send_pong(),
-            Ok(Message::Pong(_)) => {
-                self.pong_came = true;
+            Ok(Message::Pong(echo)) => {
+                self.pong_came |= self.pings > 0 && *echo == self.pings.to_be_bytes();
                 Ok(Received::Control)
             }
             Ok(Message::Frame(_)) => Ok(Received::Control),
@@ -142,11 +145,14 @@ impl WebSocket {
 
     /// Hands over a ping of the WebSocket protocol, as [`WebSocket::write`] does with a message.
     ///
-    /// The peer answers it behind everything that it wrote before.
+    /// The peer answers it behind everything that it wrote before, once it has read everything that was
+    /// written before. Each carries another number, so that the answer to an earlier one is told apart.
     pub(crate) fn ping(&mut self) -> Result<()> {
+        self.pings = self.pings.wrapping_add(1);
         self.pong_came = false;
         self.unsent = true;
-        self.written(|context, stream| context.write(stream, Message::Ping(Bytes::new()))).map(drop)
+        let number = Bytes::copy_from_slice(&self.pings.to_be_bytes());
+        self.written(|context, stream| context.write(stream, Message::Ping(number))).map(drop)
     }
 
     /// Whether the answer to the last ping was read.

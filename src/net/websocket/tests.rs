@@ -303,6 +303,32 @@ fn a_flood_of_pings_that_reads_no_pong_ends_in_an_error() {
 }
 
 #[test]
+fn only_the_pong_for_the_last_ping_tells() {
+    let (mut websocket, waker, server) = client(|mut stream| {
+        let [(first, early), (second, late)] = [(); 2].map(|()| read_frame(&mut stream));
+        assert_eq!([first, second], [0x89; 2]);
+        for (pong, word) in [(&b""[..], "unasked"), (&early, "early"), (&late, "late")] {
+            let answer = [frame(0x8a, pong), frame(0x81, word.as_bytes())].concat();
+            stream.write_all(&answer).unwrap();
+        }
+        stream
+    });
+    for _ in 0..2 {
+        websocket.ping().unwrap();
+        assert!(websocket.flush().unwrap());
+    }
+    for (word, tells) in [("unasked", false), ("early", false), ("late", true)] {
+        let frame = next(&mut websocket, &waker).unwrap();
+        assert_eq!(frame, Received::Frame(Frame::Text(word.into())));
+        assert_eq!(websocket.pong_came(), tells, "{word}");
+    }
+    websocket.ping().unwrap();
+    assert!(!websocket.pong_came());
+    drop(websocket);
+    server.join().unwrap();
+}
+
+#[test]
 fn a_cancellation_ends_reading_what_never_ends() {
     let (there, reached) = channel();
     let (request, server) = serve(move |listener| {

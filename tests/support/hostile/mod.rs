@@ -23,6 +23,7 @@ pub(crate) struct HostileOptions {
     greeting: Greeting,
     old: bool,
     joins: bool,
+    deaf: bool,
 }
 
 /// A server for all transports, whose sessions do what they are told to.
@@ -85,12 +86,17 @@ pub(crate) struct Arrivals {
 impl HostileOptions {
     /// Speaks Engine.IO 4, as servers 3.x and 4.x do.
     pub(crate) fn v4() -> Self {
-        Self { greeting: Greeting::new(""), old: false, joins: true }
+        Self { greeting: Greeting::new(""), old: false, joins: true, deaf: false }
     }
 
     /// Speaks Engine.IO 3, as servers 1.x and 2.x do.
     pub(crate) fn v3() -> Self {
-        Self { greeting: Greeting::new("").without_max_payload(), old: true, joins: true }
+        Self {
+            greeting: Greeting::new("").without_max_payload(),
+            old: true,
+            joins: true,
+            deaf: false,
+        }
     }
 
     /// The time between two heartbeats, and that by which one may be late, in milliseconds. Those of
@@ -103,6 +109,12 @@ impl HostileOptions {
     /// Answers nothing but heartbeats: who wants to join a namespace waits.
     pub(crate) fn heartbeats_only(mut self) -> Self {
         self.joins = false;
+        self
+    }
+
+    /// Answers no pings of WebSocket itself.
+    pub(crate) fn deaf(mut self) -> Self {
+        self.deaf = true;
         self
     }
 

@@ -147,7 +147,9 @@ impl Write for Ear<'_> {
         if self.speaks {
             return self.stream.write(bytes);
         }
-        self.session.order(Order::Frames(bytes.to_vec()));
+        if !self.session.0.options.deaf {
+            self.session.order(Order::Frames(bytes.to_vec()));
+        }
         Ok(bytes.len())
     }
 

@@ -1,0 +1,115 @@
+//! What waits to be written, and the barriers in it: what stands behind one is not written before the
+//! peer is known to have dealt with all that was written before.
+
+use std::collections::VecDeque;
+
+use super::confirmation::Freight;
+use crate::core::load::Load;
+use crate::proto::packet::Packet;
+
+/// What waits to be written, in the order in which it was sent.
+#[derive(Debug, Default)]
+pub(super) struct WriteQueue {
+    front: Segment,
+    /// Each stands behind a barrier.
+    behind: VecDeque<Segment>,
+    load: Load,
+    /// How many of them have a farewell in them.
+    farewells: usize,
+}
+
+/// What is written together.
+#[derive(Debug, Default)]
+pub(super) struct Segment {
+    pub(super) packets: VecDeque<Packet>,
+    /// Of the messages alone.
+    pub(super) load: Load,
+    pub(super) freight: Freight,
+    /// There is nothing but farewells in it, and it stands, or stood, behind a barrier.
+    is_farewell: bool,
+}
+
+impl WriteQueue {
+    pub(super) fn is_empty(&self) -> bool {
+        self.front.packets.is_empty() && self.behind.is_empty()
+    }
+
+    /// How much waits, in messages.
+    pub(super) fn load(&self) -> Load {
+        self.load
+    }
+
+    /// Whether a barrier holds something up, or the end of the session.
+    pub(super) fn has_barrier(&self) -> bool {
+        !self.behind.is_empty()
+    }
+
+    /// Whether a farewell is to be written.
+    pub(super) fn has_farewell(&self) -> bool {
+        self.farewells > 0
+    }
+
+    /// Appends messages; a farewell behind a barrier, since servers drop the events that they read
+    /// together with one. Several farewells need none between them.
+    pub(super) fn push(&mut self, messages: &mut VecDeque<Packet>, freight: Freight) {
+        if freight.has_farewell() && !self.back().is_farewell {
+            self.behind.push_back(Segment::default());
+        }
+        let mut load = Load::default();
+        let back = self.back();
+        while let Some(message) = messages.pop_front() {
+            load = load + Load { packets: 1, bytes: message.size() };
+            back.packets.push_back(message);
+        }
+        let has_another = !back.freight.has_farewell() && freight.has_farewell();
+        back.is_farewell = freight.has_farewell();
+        back.freight = back.freight.max(freight);
+        back.load = back.load + load;
+        self.load = self.load + load;
+        self.farewells += usize::from(has_another);
+    }
+
+    /// Appends the packet that closes the session, behind a barrier: servers act upon it before they
+    /// act upon events and farewells that they read together with it. They do so with no close frame.
+    pub(super) fn push_close(&mut self) {
+        let packets = VecDeque::from([Packet::Close]);
+        self.behind.push_back(Segment { packets, ..Segment::default() });
+    }
+
+    /// Takes back the packet that closes the session, which nothing follows.
+    pub(super) fn withdraw_close(&mut self) {
+        if self.behind.back().is_some_and(|segment| segment.packets.back() == Some(&Packet::Close))
+        {
+            self.behind.pop_back();
+        }
+    }
+
+    /// Puts in front of everything what no barrier holds up.
+    pub(super) fn push_front(&mut self, heartbeat: Packet) {
+        self.front.packets.push_front(heartbeat);
+    }
+
+    /// Takes all that stands before the first barrier; `None`: there is nothing.
+    pub(super) fn take(&mut self) -> Option<Segment> {
+        if self.front.packets.is_empty() {
+            return None;
+        }
+        let segment = std::mem::take(&mut self.front);
+        self.farewells -= usize::from(segment.freight.has_farewell());
+        self.load.packets -= segment.load.packets;
+        self.load.bytes -= segment.load.bytes;
+        Some(segment)
+    }
+
+    /// Opens the barriers that nothing stands before.
+    pub(super) fn open(&mut self) {
+        while self.front.packets.is_empty() {
+            let Some(segment) = self.behind.pop_front() else { return };
+            self.front = segment;
+        }
+    }
+
+    fn back(&mut self) -> &mut Segment {
+        self.behind.back_mut().unwrap_or(&mut self.front)
+    }
+}
