@@ -59,6 +59,9 @@ pub enum ErrorKind {
     Timeout,
     /// The connection was lost, or closed, before the operation was finished.
     Disconnected,
+    /// The connection ended again and again while this event was on its way: it may be what the
+    /// server cannot bear, or takes for too large. It was sent several times, and may have arrived.
+    Undeliverable,
     /// An attempt to connect failed, at the given stage.
     Connect(Stage),
     /// The server refused the namespace; [`Error::data`] has what it sent along.
@@ -336,6 +339,7 @@ impl fmt::Display for ErrorKind {
             Self::Unsupported => "not supported",
             Self::Timeout => "timeout",
             Self::Disconnected => "disconnected",
+            Self::Undeliverable => "undeliverable",
             Self::Connect(stage) => return write!(f, "cannot connect, {stage}"),
             Self::Refused => "refused by the server",
             Self::Protocol => "protocol error",

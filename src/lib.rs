@@ -184,7 +184,8 @@
 //! | …with an acknowledgement that is awaited    | the same; its [`Ack`] fails with [`ErrorKind::Disconnected`] |
 //! | emitted by the server meanwhile             | is lost, unless the server [recovers](Socket::recovered) the session |
 //!
-//! For *at least once* there is [`Builder::retries`].
+//! For *at least once* there is [`Socket::reliable`], whose documentation has the ten lines that a server needs
+//! to make *exactly once, in order* of it; and [`Builder::retries`], as in JavaScript.
 //!
 //! # How does it end?
 //!

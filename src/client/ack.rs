@@ -15,7 +15,8 @@ use crate::event::AckReply;
 ///
 /// It always resolves: with the server's answer, or with an error when the timeout of the emit
 /// passes, or when the connection that the event was sent by ends. An event that still waits to be
-/// sent stays in wait across reconnections.
+/// sent stays in wait across reconnections; so does one that is sent again until it is acknowledged
+/// ([`Socket::reliable`](crate::Socket::reliable), [`Builder::retries`](crate::Builder::retries)).
 ///
 /// Dropping it gives up the answer, not the event.
 ///
@@ -47,7 +48,8 @@ impl Ack {
     /// # Errors
     ///
     /// [`ErrorKind::Timeout`] and [`ErrorKind::Disconnected`] as above. [`ErrorKind::Payload`] when
-    /// the answer is of another type.
+    /// the answer is of another type. [`ErrorKind::Undeliverable`] when the connection ended with
+    /// each of so many tries ([`Builder::interrupted_tries`](crate::Builder::interrupted_tries)).
     ///
     /// [`ErrorKind::BufferFull`] when the answer lies behind events that a consumer does not take,
     /// and [`Limits::receive_reserve`](crate::Limits::receive_reserve) is used up; the error names

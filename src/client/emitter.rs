@@ -32,6 +32,8 @@ pub struct Emitter {
     socket: Socket,
     volatile: bool,
     timeout: Option<Duration>,
+    /// By what the server knows a reliable event.
+    key: Option<Arc<str>>,
 }
 
 impl Emitter {
@@ -42,10 +44,20 @@ impl Emitter {
         self
     }
 
+    /// Send the event again until the server acknowledges it; see [`Socket::reliable`]. Each event
+    /// needs a key of its own.
+    pub fn reliable(mut self, key: impl Into<Arc<str>>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
     /// How long to wait for an acknowledgement, from the emit on. An event that still waits to be
     /// sent when the time has passed is withdrawn.
     ///
-    /// Default: [`Builder::ack_timeout`](crate::Builder::ack_timeout), and without that no limit.
+    /// Default: [`Builder::ack_timeout`](crate::Builder::ack_timeout), and without that no limit. With
+    /// [`Builder::retries`](crate::Builder::retries) it is the limit of each try. For a
+    /// [reliable](Socket::reliable) event it is the limit of all its tries together, and there is none
+    /// by default.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit);
         self
@@ -61,7 +73,7 @@ impl Emitter {
     ///
     /// As [`Socket::emit`].
     pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<()> {
-        let payload = encode(event, &args)?;
+        let payload = self.encode(event, &args)?;
         self.emit_payload(payload, None)
     }
 
@@ -76,7 +88,7 @@ impl Emitter {
     /// As [`Socket::emit_with_ack`].
     #[doc(alias = "emitWithAck")]
     pub fn emit_with_ack<T: Serialize>(&self, event: &str, args: T) -> Result<Ack> {
-        let payload = encode(event, &args)?;
+        let payload = self.encode(event, &args)?;
         let slot = Arc::default();
         let ack = Ack::new(&slot);
         self.emit_payload(payload, Some(AckHandle::Slot(slot)))?;
@@ -99,23 +111,45 @@ impl Emitter {
         args: T,
         callback: impl FnOnce(Result<AckReply>) + Send + 'static,
     ) -> Result<()> {
-        let payload = encode(event, &args)?;
+        let payload = self.encode(event, &args)?;
         self.socket.shared().driver().start_dispatch()?;
         let callback: AckCallback = Arc::new(Mutex::new(Some(Box::new(callback))));
         self.emit_payload(payload, Some(AckHandle::Callback(Arc::clone(&callback))))
     }
 
+    fn encode<T: Serialize>(&self, event: &str, args: &T) -> Result<Payload> {
+        if RESERVED_EVENTS.contains(&event) {
+            return Err(Error::new(
+                ErrorKind::ReservedEvent,
+                format!("{event:?} belongs to the protocol and cannot be emitted"),
+            ));
+        }
+        let mut payload = Payload::event(event, args)?;
+        if let Some(key) = &self.key {
+            if self.volatile {
+                let what = "an event cannot be volatile and reliable";
+                return Err(Error::new(ErrorKind::InvalidOption, what));
+            }
+            payload.append(key)?;
+        }
+        Ok(payload)
+    }
+
     fn emit_payload(&self, payload: Payload, ack: Option<AckHandle>) -> Result<()> {
+        let namespace = self.socket.shared();
+        let reliable = self.key.is_some();
+        // That of the socket's options is the limit of a reliable event's try.
+        let timeout = self.timeout.or(namespace.ack_timeout.filter(|_| !reliable));
         let emit = Emit {
             payload,
             ack,
-            timeout: self.timeout,
+            timeout,
             volatile: self.volatile,
+            reliable,
             urgent: false,
             ttl: None,
             key: None,
         };
-        let namespace = self.socket.shared();
         namespace.driver().emit(namespace.id, emit)
     }
 }
@@ -232,18 +266,79 @@ impl Socket {
         self.emitter().timeout(limit)
     }
 
-    /// Neither flag is set; the time limit is that of the socket's options.
-    fn emitter(&self) -> Emitter {
-        Emitter { socket: self.clone(), volatile: false, timeout: self.shared().ack_timeout }
+    /// For events that must arrive: each is sent again until the server acknowledges it.
+    ///
+    /// The key tells the server which event it is. It travels as the last argument, before the
+    /// function by which the server acknowledges, and each event needs one of its own: a number
+    /// that only grows, or a UUID.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # fn main() -> siot::Result<()> {
+    /// # let socket = siot::io("http://localhost:3000")?;
+    /// # let number = 7;
+    /// let reading = socket.reliable(number.to_string()).emit_with_ack("reading", 21.5)?;
+    /// let hour = Duration::from_secs(3600);
+    /// socket.reliable("a1f4").timeout(hour).emit("alarm", ("door 3", "open"))?;
+    /// reading.wait::<()>()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # What is promised
+    ///
+    /// An event arrives at least once, unless it is given up: at its
+    /// [`timeout`](Emitter::timeout), which bounds the time from the emit to the end of all tries; when the server
+    /// would not take it ([`ErrorKind::TooLarge`]); when the connection has ended again and again
+    /// with it ([`Builder::interrupted_tries`](crate::Builder::interrupted_tries)); when a newer one
+    /// takes its place ([`WhenFull::DropOldest`](crate::WhenFull::DropOldest)); and with the
+    /// connection ([`Manager::close`](crate::Manager::close)) or the socket's last handle. Its
+    /// [`Ack`] then has the error, and whether it arrived is not known. An event without a timeout waits
+    /// as long as it takes.
+    ///
+    /// For the first time the events arrive in the order in which they were emitted, among all of this
+    /// socket that are reliable. Several are under way at a time
+    /// ([`Builder::reliable_window`](crate::Builder::reliable_window)). One that is not acknowledged
+    /// within 10 s ([`Builder::ack_timeout`](crate::Builder::ack_timeout)) is sent again, and those
+    /// behind it too; after a reconnection all that are not acknowledged are. So the server sees some of them
+    /// twice, and of each at most as many others after its first time as the window has, less one.
+    ///
+    /// # What the server needs
+    ///
+    /// It has to acknowledge each event, whatever it has to say, and to drop what it knows. In JavaScript,
+    /// where a device tells its id in [`auth`](crate::Builder::auth):
+    ///
+    /// ```js
+    /// const devices = new Map();
+    /// io.on("connection", (socket) => {
+    ///   const id = socket.handshake.auth.device; // of version 2: handshake.query.device
+    ///   const device = devices.get(id) || { keys: [] };
+    ///   if (device.socket) device.socket.removeAllListeners("reading"); // what is late comes again
+    ///   devices.set(id, Object.assign(device, { socket }));
+    ///   socket.on("reading", (value, key, ack) => {
+    ///     if (!device.keys.includes(key)) apply(id, value), device.keys.push(key);
+    ///     device.keys = device.keys.slice(-16); // twice the window
+    ///     ack();
+    ///   });
+    /// });
+    /// ```
+    ///
+    /// So each reading is applied exactly once, in order. Where the server itself may fail, the keys have to be
+    /// stored together with what was applied, in one transaction; if `apply` takes its time, the next
+    /// one of the same device has to wait for it. Where it fails, `socket.conn.close()` instead of `ack()` has the
+    /// event sent again, and what is behind it not applied before. If keys are numbers that only grow,
+    /// the last one is all that has to be remembered.
+    ///
+    /// # Errors
+    ///
+    /// None here. With [`volatile`](Emitter::volatile) as well, emitting fails with
+    /// [`ErrorKind::InvalidOption`].
+    pub fn reliable(&self, key: impl Into<Arc<str>>) -> Emitter {
+        self.emitter().reliable(key)
     }
-}
 
-fn encode<T: Serialize>(event: &str, args: &T) -> Result<Payload> {
-    if RESERVED_EVENTS.contains(&event) {
-        return Err(Error::new(
-            ErrorKind::ReservedEvent,
-            format!("{event:?} belongs to the protocol and cannot be emitted"),
-        ));
+    /// No flag is set.
+    fn emitter(&self) -> Emitter {
+        Emitter { socket: self.clone(), volatile: false, timeout: None, key: None }
     }
-    Payload::event(event, args)
 }

@@ -117,7 +117,7 @@ impl Limits {
 
     /// The most that waits to be sent, on each of two accounts of the connection. One is of the events
     /// that all its namespaces keep, because they are not joined or to send them again
-    /// ([`retries`](crate::Builder::retries)): it counts events. The other is of what the open session
+    /// ([`retries`](crate::Builder::retries), [`reliable`](crate::Socket::reliable)): it counts events. The other is of what the open session
     /// has to write: it counts packets, so that an event with 10 attachments is 11. Default: 1,024.
     pub fn send_events(mut self, count: usize) -> Self {
         self.send_events = count;

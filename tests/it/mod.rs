@@ -48,6 +48,7 @@ mod receive_neighbours;
 mod receive_news;
 mod receive_policies;
 mod reconnect;
+mod reliable;
 // Each of its tests goes over every transport.
 #[cfg(feature = "polling")]
 mod revisions;

@@ -35,6 +35,7 @@
 //                          from, to = the addresses of the client and of this side, resumed = whether TLS was
 //                          events: nsp, name, args (bytes as {"$bytes": length}, acks as {"$ack": id})
 //   ticks, blobs, reset    as the events of the same name
+//   readings {device}      {applied: the numbers in the order in which they were applied, tries: how many came}
 //   pid, crash             the process id; an exit with code 9 at once
 //
 // Namespaces; all know all events below:
@@ -61,6 +62,9 @@
 //   tick(thread, n [, ack(n)])  counted;  ticks(ack)  {total, inOrder, threads: {id: {count, next, inOrder}}, …}
 //   blob(thread, n, a, b [, ack(n)])  byte i of a must be (thread*31 + n*7 + i) & 255, of b 128 more (& 255);
 //   blobs(ack)                  as ticks, with `bad` (blobs with a wrong byte) and `bytes`
+//   reading(n, fault, key, ack) of the device that the query names: applied unless one of its last 16 keys is the same, and acked.
+//                               The first time a fault happens, if it is not null: "fail" closes the connection instead,
+//                               "cut" cuts it instead of the ack, "silence" gives no ack
 //   refused-event               refused by a middleware of the socket: "refused by the test server"
 //   forced-binary               emits plain("text") as a packet with binary that has none (1.x and 2.x)
 //   reset([ack])                forgets everything counted or noted

@@ -21,6 +21,8 @@ pub(crate) struct Emit<A> {
     pub(crate) ttl: Option<Duration>,
     /// It takes the place of what waits with the same key.
     pub(crate) key: Option<Box<str>>,
+    /// Send it again until it is acknowledged, or the limit has passed.
+    pub(crate) reliable: bool,
 }
 
 /// Why something to send was not taken.

@@ -250,7 +250,9 @@ impl<A> Client<A> {
                 Timer::Confirm(link) => self.confirmed(link, now),
                 Timer::Linger(link) => self.linger_timed_out(link, now),
                 Timer::Join(namespace) => self.join_timed_out(namespace, now),
-                Timer::Ack(namespace, ack) => self.ack_timed_out(namespace, ack, now),
+                Timer::Ack(namespace, ack) => self.ack_timed_out(namespace, ack),
+                Timer::Try(namespace, ack) => self.try_timed_out(namespace, ack, now),
+                Timer::Reliable(namespace, order) => self.reliable_timed_out(namespace, order, now),
                 Timer::Expiry(namespace, order) => self.expired(namespace, order),
             }
             self.pump(now);

@@ -96,7 +96,8 @@ impl<A> Client<A> {
             }
             // It is for a session that is gone.
             Sendable::Answer(..) => self.tally.dropped += 1,
-            Sendable::Try(number) => self.try_undone(id, number),
+            // The event lies in the queue of retries, which is told as well.
+            Sendable::Try(_) => {}
         }
     }
 
@@ -124,12 +125,17 @@ impl<A> Client<A> {
     fn hand_over(&mut self, waiting: Waiting, now: Timestamp) {
         let id = waiting.namespace;
         self.forget_expiry(&waiting);
-        let Err(error) = self.encode(&waiting) else { return self.handed.push(waiting) };
+        let Err(error) = self.encode(&waiting) else {
+            if let (Sendable::Try(number), Some(engine)) = (&waiting.content, &self.engine) {
+                self.note_batch(id, *number, engine.next_batch());
+            }
+            return self.handed.push(waiting);
+        };
         log_later!(Warn, "an event is dropped: {error}");
         match waiting.content {
             Sendable::Event(_, ack) => self.give_up(id, ack, &error),
             Sendable::Answer(..) => self.tally.dropped += 1,
-            Sendable::Try(_) => self.give_up_try(id, &error, now),
+            Sendable::Try(number) => self.give_up_try(id, number, &error, now),
         }
     }
 

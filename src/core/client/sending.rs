@@ -23,8 +23,7 @@ impl<A> Client<A> {
         self.check_heartbeat(now);
         self.check(id, &emit).map_err(Refused::Error)?;
         let size = emit.payload.size();
-        let replaced = self.replaced_by(id, &emit).map(Waiting::load).unwrap_or_default();
-        match self.fate_beside(id, size, emit.volatile, replaced) {
+        match self.fate(id, &emit) {
             Fate::Queued(queue) => {
                 self.check_fits(id, queue, &emit).map_err(Refused::Error)?;
                 self.drop_replaced_by(id, &emit);
@@ -35,7 +34,7 @@ impl<A> Client<A> {
             }
             Fate::Wait => Err(Refused::Full(emit)),
             Fate::Refused => {
-                let queue = self.queue_for(id, emit.volatile);
+                let queue = self.queue_for(id, &emit);
                 Err(Refused::Error(self.no_room(queue)))
             }
             Fate::Dropped => {
@@ -46,10 +45,10 @@ impl<A> Client<A> {
     }
 
     fn enqueue(&mut self, id: NamespaceId, queue: SendQueue, emit: Emit<A>, now: Timestamp) {
-        let Emit { payload, ack, timeout: limit, urgent, ttl, key, .. } = emit;
         if queue == SendQueue::Retry {
-            return self.queue_for_retry(id, payload, ack, limit, now);
+            return self.queue_for_retry(id, emit, now);
         }
+        let Emit { payload, ack, timeout: limit, urgent, ttl, key, .. } = emit;
         let order = self.next_order();
         let Some(namespace) = self.namespaces.get_mut(id) else { return };
         let ack = ack.map(|ack| {
@@ -135,7 +134,7 @@ impl<A> Client<A> {
     }
 
     /// What waits whose place this event takes.
-    fn replaced_by(&self, id: NamespaceId, emit: &Emit<A>) -> Option<&Waiting> {
+    pub(super) fn replaced_by(&self, id: NamespaceId, emit: &Emit<A>) -> Option<&Waiting> {
         emit.key.as_ref()?;
         let mut waiting = self.namespace(id).send_buffer.iter().chain(self.ready.iter());
         waiting.find(|waiting| waiting.namespace == id && waiting.key == emit.key)

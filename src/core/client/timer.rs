@@ -34,6 +34,10 @@ pub(crate) enum Timer {
     Ack(NamespaceId, u64),
     /// The event with this place in the order is no longer worth sending.
     Expiry(NamespaceId, u64),
+    /// The acknowledgement of a try.
+    Try(NamespaceId, u64),
+    /// The acknowledgement of the reliable event with this place in the order, whatever the try.
+    Reliable(NamespaceId, u64),
 }
 
 /// All deadlines of a connection.

@@ -61,6 +61,8 @@ pub(crate) struct Engine {
     queue: WriteQueue,
     in_flight: Load,
     confirmation: Confirmation,
+    /// How many batches a writer has taken.
+    batches: u64,
     /// A ping waits for its pong. One pong answers any number of pings.
     pong_due: bool,
     notices: VecDeque<Notice>,
@@ -106,6 +108,7 @@ impl Engine {
             queue: WriteQueue::default(),
             in_flight: Load::default(),
             confirmation: Confirmation::default(),
+            batches: 0,
             pong_due: false,
             notices: VecDeque::new(),
             #[cfg(any(feature = "polling", test))]
@@ -272,6 +275,16 @@ impl Engine {
         limit.is_none_or(|limit| size <= limit)
     }
 
+    /// The number of the batch in which what is queued now will be written, at the earliest.
+    pub(crate) fn next_batch(&self) -> u64 {
+        self.batches + 1
+    }
+
+    /// Whether the writer has written the batch of this number.
+    pub(crate) fn is_written(&self, batch: u64) -> bool {
+        self.batches > batch || (self.batches == batch && !self.main.writing)
+    }
+
     /// How much the writer will take when it asks for work.
     pub(crate) fn queued(&self) -> Load {
         self.queue.load()
@@ -346,6 +359,7 @@ impl Engine {
         }
         let Some(segment) = self.queue.take() else { return self.nothing_to_write() };
         self.main.writing = true;
+        self.batches += 1;
         self.in_flight = segment.load;
         self.confirmation.note_written(segment.freight);
         Work::Write(segment.packets)

@@ -14,6 +14,8 @@ mod namespaces;
 mod pacing;
 mod random;
 mod recovery;
+mod reliable;
+mod reliable_random;
 mod retries;
 mod revision;
 mod undelivered;
@@ -297,7 +299,7 @@ impl World {
 
     /// Whether an event of three bytes waits for room now.
     fn waits(&self, id: NamespaceId) -> bool {
-        self.client.fate(id, 3, false) == Fate::Wait
+        self.client.fate(id, &emit("[1]")) == Fate::Wait
     }
 
     fn disconnect(&mut self, id: NamespaceId) {
@@ -520,6 +522,7 @@ fn emit(json: &str) -> Emit<u32> {
         ack: None,
         timeout: None,
         volatile: false,
+        reliable: false,
         urgent: false,
         ttl: None,
         key: None,

@@ -323,6 +323,7 @@ impl Account {
             ack: ack.then_some(number),
             timeout: timeout.map(Duration::from_millis),
             volatile,
+            reliable: namespace == 3 && !volatile && number % 2 == 0,
             ..emit(&format!("[\"e\",{number}]"))
         };
         if self.world.try_emit(self.ids[namespace], emit).is_ok() && ack {

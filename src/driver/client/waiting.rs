@@ -22,8 +22,7 @@ impl Driver {
                 Err(Refused::Error(error)) => return Err(error),
                 Err(Refused::Full(back)) => emit = back,
             }
-            let (size, volatile) = (emit.payload.size(), emit.volatile);
-            self.wait_for_room(|core| core.fate(namespace, size, volatile))?;
+            self.wait_for_room(|core| core.fate(namespace, &emit))?;
         }
     }
 
