@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::core::time::Timestamp;
 use crate::error::Error;
 use crate::payload::Payload;
 
@@ -21,6 +22,8 @@ pub(crate) struct Emit<A> {
     pub(crate) ttl: Option<Duration>,
     /// It takes the place of what waits with the same key.
     pub(crate) key: Option<Box<str>>,
+    /// When it was emitted, if not now: its caller has waited for room, and limits count from here.
+    pub(crate) since: Option<Timestamp>,
 }
 
 /// Why something to send was not taken.
