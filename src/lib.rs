@@ -189,6 +189,9 @@
 //! For *at least once* there is [`Socket::reliable`], whose documentation has the ten lines that a server needs
 //! to make *exactly once, in order* of it; and [`Builder::retries`], as in JavaScript.
 //!
+//! With the feature `outbox` an `Outbox` keeps events on disk until the server has them: they
+//! survive crashes, reboots and power cuts.
+//!
 //! # How does it end?
 //!
 //! [`Socket::disconnect`] leaves the namespace; [`Socket::connect`] begins anew. [`Manager::close`] ends the
@@ -211,7 +214,8 @@
 //! | [`Socket::wait_connected`], [`Manager::wait_open`]              | the connection                         | an argument                        |
 //! | [`Manager::close`]                                              | the end of the connection              | an argument                        |
 //!
-//! Nothing blocks in `drop`.
+//! Nothing blocks in `drop`, but for an `Outbox`, which waits for its disk for at most a second. Its
+//! calls wait for the disk, and `Outbox::flush` for the server.
 //!
 //! # Which threads are there?
 //!
@@ -224,6 +228,7 @@
 //! | `siot-auth`  | one for each function of [`Builder::auth_with`] that runs        |
 //! | `siot-dns`   | while a name is looked up                                       |
 //! | `siot-log`   | one per process, while a logger is given what `siot-timer` says  |
+//! | `siot-outbox` | one per `Outbox`                                               |
 //!
 //! All handles are `Send`, `Sync` and cheap to clone. An idle connection wakes up for heartbeats only.
 //!
@@ -266,6 +271,8 @@
 //! * `native-tls`: TLS by the platform's library, OpenSSL on Linux. It is used where a [`Tls`] asks for
 //!   it, or where rustls is not built in.
 //! * `msgpack`: the parser of `socket.io-msgpack-parser`.
+//! * `outbox`: `Outbox`, and a store for it in a file, which `SQLite` keeps. It is compiled with the
+//!   crate, and needs a C compiler.
 //! * `encrypted-keys`: private keys of client certificates with a passphrase.
 //!
 //! # What is logged?
@@ -304,6 +311,8 @@ mod event;
 pub mod internal;
 mod net;
 mod options;
+#[cfg(feature = "outbox")]
+mod outbox;
 mod payload;
 mod proto;
 mod sync;
@@ -329,6 +338,16 @@ pub use options::{
     Buffer, Limits, ParserKind, Proxy, Revision, Timeouts, Tls, TlsBackend, TlsVersion, Transport,
     WhenFull,
 };
+#[cfg(feature = "outbox")]
+pub use outbox::file_store::FileStore;
+#[cfg(feature = "outbox")]
+pub use outbox::handle::{Outbox, OutboxStatus};
+#[cfg(feature = "outbox")]
+pub use outbox::options::{Fsync, OutboxOptions};
+#[cfg(feature = "outbox")]
+pub use outbox::salvage::Salvaged;
+#[cfg(feature = "outbox")]
+pub use outbox::store::{OutboxRecord, OutboxStore};
 pub use payload::{ArgList, Binary, Value, ValueIndex};
 
 /// Compiles the code of the README.

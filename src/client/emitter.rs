@@ -76,7 +76,7 @@ impl Emitter {
     /// As [`Socket::emit`], and [`ErrorKind::Timeout`] when there was no room within the
     /// [`timeout`](Emitter::timeout). After an error nothing was sent.
     pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<()> {
-        let payload = self.encode(event, &args)?;
+        let payload = self.with_key(encode(event, &args)?)?;
         self.emit_payload(payload, None)
     }
 
@@ -91,7 +91,12 @@ impl Emitter {
     /// As [`Socket::emit_with_ack`].
     #[doc(alias = "emitWithAck")]
     pub fn emit_with_ack<T: Serialize>(&self, event: &str, args: T) -> Result<Ack> {
-        let payload = self.encode(event, &args)?;
+        self.emit_encoded(encode(event, &args)?)
+    }
+
+    /// The same for an event that is encoded already, but for its key.
+    pub(crate) fn emit_encoded(&self, payload: Payload) -> Result<Ack> {
+        let payload = self.with_key(payload)?;
         let slot = Arc::default();
         let ack = Ack::new(&slot);
         self.emit_payload(payload, Some(AckHandle::Slot(slot)))?;
@@ -114,20 +119,14 @@ impl Emitter {
         args: T,
         callback: impl FnOnce(Result<AckReply>) + Send + 'static,
     ) -> Result<()> {
-        let payload = self.encode(event, &args)?;
+        let payload = self.with_key(encode(event, &args)?)?;
         self.socket.shared().driver().start_dispatch()?;
         let callback: AckCallback = Arc::new(Mutex::new(Some(Box::new(callback))));
         self.emit_payload(payload, Some(AckHandle::Callback(Arc::clone(&callback))))
     }
 
-    fn encode<T: Serialize>(&self, event: &str, args: &T) -> Result<Payload> {
-        if RESERVED_EVENTS.contains(&event) {
-            return Err(Error::new(
-                ErrorKind::ReservedEvent,
-                format!("{event:?} belongs to the protocol and cannot be emitted"),
-            ));
-        }
-        let mut payload = Payload::event(event, args)?;
+    /// Appends the key of a reliable event.
+    fn with_key(&self, mut payload: Payload) -> Result<Payload> {
         if let Some(key) = &self.key {
             if self.volatile {
                 let what = "an event cannot be volatile and reliable";
@@ -353,4 +352,15 @@ impl Socket {
     fn emitter(&self) -> Emitter {
         Emitter { socket: self.clone(), volatile: false, timeout: None, key: None }
     }
+}
+
+/// Encodes an event, unless it has a name of the protocol's own.
+pub(crate) fn encode<T: Serialize>(event: &str, args: &T) -> Result<Payload> {
+    if RESERVED_EVENTS.contains(&event) {
+        return Err(Error::new(
+            ErrorKind::ReservedEvent,
+            format!("{event:?} belongs to the protocol and cannot be emitted"),
+        ));
+    }
+    Payload::event(event, args)
 }

@@ -23,6 +23,10 @@ mod mischief_loggers;
 mod namespaces;
 mod network;
 mod order;
+#[cfg(feature = "outbox")]
+mod outbox;
+#[cfg(feature = "outbox")]
+mod outbox_kills;
 #[cfg(feature = "polling")]
 mod pacing;
 mod parity_bad_input;

@@ -167,10 +167,11 @@ fn no_room_in_time(limit: Duration) -> Error {
 }
 
 /// A thread that keeps connections going must not wait for room that nobody but itself can make.
-/// It comes here where the program's logger emits what it is given.
+/// It comes here where the program's logger emits what it is given. That of an outbox has what it sends on
+/// disk, tries again, and has to end when it is told to.
 fn check_may_wait() -> Result<()> {
     match role() {
-        Some(Role::Transport | Role::Poster | Role::Timer) => {
+        Some(Role::Transport | Role::Poster | Role::Timer | Role::Outbox) => {
             Err(Error::new(ErrorKind::BufferFull, "no room to send, and no time to wait for it"))
         }
         Some(Role::Callbacks | Role::Auth | Role::Dns | Role::Log) | None => Ok(()),
