@@ -45,6 +45,7 @@ impl<A> Client<A> {
     }
 
     fn enqueue(&mut self, id: NamespaceId, queue: SendQueue, emit: Emit<A>, now: Timestamp) {
+        let since = emit.since.unwrap_or(now);
         if queue == SendQueue::Retry {
             return self.queue_for_retry(id, emit, now);
         }
@@ -53,10 +54,10 @@ impl<A> Client<A> {
         let Some(namespace) = self.namespaces.get_mut(id) else { return };
         let ack = ack.map(|ack| {
             let number = namespace.acks.register(Waiter::Caller(ack));
-            self.timers.set(Timer::Ack(id, number), limit.map(|limit| now + limit));
+            self.timers.set(Timer::Ack(id, number), limit.map(|limit| since + limit));
             number
         });
-        let expiry = ttl.map(|ttl| now + ttl);
+        let expiry = ttl.map(|ttl| since + ttl);
         self.timers.set(Timer::Expiry(id, order), expiry);
         let content = Sendable::Event(payload, ack);
         let waiting = Waiting { namespace: id, content, order, urgent, expiry, key, shown: false };
