@@ -169,7 +169,9 @@
 //! [`Status::Disconnected`] tells why, and attempts to reconnect follow: after about 1 s, then 2 s, 4 s
 //! and then each 5 s, for ever; the [`Builder`] changes each of these. A link that died without a word
 //! is noticed when the server's heartbeat is overdue: with the defaults of JavaScript servers, after
-//! 45 s at the latest.
+//! 45 s at the latest. In the same time, counted anew whenever some of it moves, what is written has to
+//! go out, and a POST has to be answered: a peer that pings and takes nothing is left with
+//! [`TransportError`](DisconnectReason::TransportError).
 //!
 //! There is no automatic reconnection after [`Socket::disconnect`], after the server's own
 //! `disconnect()`, and after a refusal; [`Socket::connect`] begins anew.
@@ -202,7 +204,7 @@
 //!
 //! | call                                                            | waits for                              | its limit                          |
 //! |-----------------------------------------------------------------|----------------------------------------|------------------------------------|
-//! | [`Socket::emit`], [`emit_with_ack`](Socket::emit_with_ack), [`emit_with_callback`](Socket::emit_with_callback), [`send`](Socket::send), [`Event::ack`] | room in the full send buffer of an open connection | the end of the connection, [`Limits::receive_reserve`]; but for `ack`, [`Limits::when_send_full`] |
+//! | [`Socket::emit`], [`emit_with_ack`](Socket::emit_with_ack), [`emit_with_callback`](Socket::emit_with_callback), [`send`](Socket::send), [`Event::ack`] | room in the full send buffer of an open connection | the end of the connection, [`Limits::receive_reserve`]; but for `ack`, [`Socket::timeout`] and [`Limits::when_send_full`] |
 //! | [`Ack::wait`], [`Ack::wait_timeout`]                            | the server's answer                    | that of the emit; an argument      |
 //! | [`Subscription::recv`], [`recv_timeout`](Subscription::recv_timeout) | something that comes              | none; an argument                  |
 //! | iterators over a [`Subscription`]                               | something that comes                   | none: use `recv_timeout`           |

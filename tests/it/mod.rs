@@ -7,6 +7,7 @@ mod compatibility;
 mod connect;
 mod consumers;
 mod deadlines;
+mod deliveries;
 mod disconnect;
 mod events;
 mod farewell;

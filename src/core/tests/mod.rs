@@ -4,6 +4,7 @@ mod acks;
 mod backoff;
 mod buffers;
 mod closing;
+mod delivery;
 mod engine;
 mod farewell;
 mod forgetting;
