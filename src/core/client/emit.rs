@@ -32,7 +32,7 @@ pub(crate) struct Emit<A> {
 #[derive(Debug)]
 pub(crate) enum Refused<T> {
     /// There is no room. Here it is back; try again after `Output::Room`.
-    Full(T),
+    Full(Box<T>),
     /// It can never be sent, or not now.
     Error(Error),
 }

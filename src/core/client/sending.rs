@@ -32,7 +32,7 @@ impl<A> Client<A> {
                 self.pump(now);
                 Ok(())
             }
-            Fate::Wait => Err(Refused::Full(emit)),
+            Fate::Wait => Err(Refused::Full(Box::new(emit))),
             Fate::Refused => {
                 let queue = self.queue_for(id, &emit);
                 Err(Refused::Error(self.no_room(queue)))
@@ -84,7 +84,7 @@ impl<A> Client<A> {
         }
         self.check_attachments(&payload).map_err(Refused::Error)?;
         if fate == Fate::Wait {
-            return Err(Refused::Full(payload));
+            return Err(Refused::Full(Box::new(payload)));
         }
         self.check_size(id, Kind::Ack, Some(ack), &payload).map_err(Refused::Error)?;
         self.make_room(id, SendQueue::Ready, payload.size());

@@ -31,7 +31,7 @@ impl Driver {
             match sent {
                 Ok(()) => return Ok(()),
                 Err(Refused::Error(error)) => return Err(error),
-                Err(Refused::Full(back)) => emit = back,
+                Err(Refused::Full(back)) => emit = *back,
             }
             let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
             if !self.wait_for_room(left, |core| core.fate(namespace, &emit))? {
@@ -208,7 +208,7 @@ impl Reply for WayBack {
                     return Ok(());
                 }
                 Err(Refused::Error(error)) => return Err(error),
-                Err(Refused::Full(back)) => payload = back,
+                Err(Refused::Full(back)) => payload = *back,
             }
             // Not over the wait, during which another thread may answer: then this one is told so.
             drop(ack);
