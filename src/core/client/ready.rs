@@ -54,9 +54,9 @@ impl<A> Client<A> {
         }
     }
 
-    /// Hands over what is ready to a writer that has nothing to do.
+    /// Hands over as much of what is ready before the writer asks for it.
     pub(super) fn start_batch(&mut self, now: Timestamp) {
-        if self.engine.as_ref().is_some_and(|engine| engine.wants_batch(engine.main_link())) {
+        if self.engine.as_ref().is_some_and(Engine::takes_events) {
             self.fill_batch(now);
         }
     }

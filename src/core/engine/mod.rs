@@ -268,10 +268,14 @@ impl Engine {
     /// Whether the writer of this link, which asks for work, takes events.
     pub(crate) fn wants_batch(&self, link: LinkId) -> bool {
         self.main.id == link
-            && self.state == SessionState::Open
             && !self.main.writing
             && !self.upgrade.holds_old_link()
-            && !self.queue.has_barrier()
+            && self.takes_events()
+    }
+
+    /// Whether events can be queued, and nothing holds them up there.
+    pub(crate) fn takes_events(&self) -> bool {
+        self.state == SessionState::Open && !self.queue.has_barrier()
     }
 
     /// Whether the server takes messages of this many bytes, whatever they are.

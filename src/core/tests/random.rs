@@ -385,11 +385,10 @@ impl Account {
         }
         let main = self.world.client.engine().map(Engine::main_link);
         let Some(main) = main.filter(|link| self.world.links.contains_key(link)) else { return };
-        let tries = self.written().values().map(Vec::len).sum::<usize>();
         self.world.receive_on(main, &["6"]);
-        for name in NAMESPACES {
+        for (name, id) in NAMESPACES.into_iter().zip(self.ids.clone()) {
             let head = if name == "/" { "43".to_owned() } else { format!("43{name},") };
-            for number in 0..=tries {
+            for number in 0..self.world.namespace(id).acks.next() {
                 self.world.receive_on(main, &[&format!("{head}{number}[]")]);
             }
         }
