@@ -350,6 +350,9 @@ pub use outbox::salvage::Salvaged;
 pub use outbox::store::{OutboxRecord, OutboxStore};
 pub use payload::{ArgList, Binary, Value, ValueIndex};
 
+#[doc = include_str!("../DELIVERY.md")]
+pub mod delivery {}
+
 /// Compiles the code of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

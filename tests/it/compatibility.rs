@@ -1,4 +1,4 @@
-//! What COMPATIBILITY.md says of tests.
+//! What COMPATIBILITY.md and DELIVERY.md say of tests.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,13 +18,32 @@ fn functions(folder: &Path, found: &mut BTreeSet<String>) {
     }
 }
 
-#[test]
-fn the_tests_that_show_compatibility_exist() {
+/// The names of all functions, and a page.
+fn known_and(page: &str) -> (BTreeSet<String>, String) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let page = fs::read_to_string(root.join("COMPATIBILITY.md")).expect("the page");
+    let page = fs::read_to_string(root.join(page)).expect("the page");
     let mut known = BTreeSet::new();
     functions(&root.join("tests"), &mut known);
     functions(&root.join("src"), &mut known);
+    (known, page)
+}
+
+/// In `DELIVERY.md`, whatever reads like a test and no word of the interface is one.
+#[test]
+fn the_tests_that_show_what_is_promised_exist() {
+    let (known, page) = known_and("DELIVERY.md");
+    let words = page.split('`').skip(1).step_by(2);
+    let named: Vec<_> = words.filter(|word| word.matches('_').count() > 2).collect();
+    assert!(named.len() > 20, "{named:?}");
+    for name in named {
+        let is_option = name.contains("::");
+        assert!(is_option || known.contains(name), "there is no test `{name}`");
+    }
+}
+
+#[test]
+fn the_tests_that_show_compatibility_exist() {
+    let (known, page) = known_and("COMPATIBILITY.md");
     let mut named = 0;
     for line in page.lines().filter(|line| line.starts_with("| ")) {
         let tests =
