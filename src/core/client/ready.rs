@@ -8,10 +8,12 @@ use crate::core::load::Load;
 use crate::core::time::Timestamp;
 use crate::error::Result;
 use crate::payload::Payload;
+use crate::options::Transport;
 use crate::proto::socket_packet::{Header, Kind};
 use crate::sync::logging::log_later;
 
-/// How much a writer takes at once. What is more stays ready, where it can be taken back.
+/// How much the writer of a WebSocket takes at once. What is more stays ready, where it can be taken
+/// back.
 const BATCH: Load = Load { packets: 1024, bytes: 64 * 1024 };
 
 /// By so much at most a parser lengthens a payload, and what stands before it: nobody has to look
@@ -41,8 +43,9 @@ impl<A> Client<A> {
 
     /// Hands over as much of what is ready as a writer takes at once.
     pub(super) fn fill_batch(&mut self, now: Timestamp) {
-        while let Some(queued) = self.engine.as_ref().map(Engine::queued) {
-            if queued.packets >= BATCH.packets || queued.bytes >= BATCH.bytes {
+        while let Some(engine) = &self.engine {
+            let (queued, most) = (engine.queued(), self.most_packets(engine.transport()));
+            if queued.packets >= most || queued.bytes >= BATCH.bytes {
                 return;
             }
             let Some(waiting) = self.ready.pop() else { return };
@@ -55,6 +58,14 @@ impl<A> Client<A> {
     }
 
     /// Hands over what is ready to a writer that has nothing to do.
+    /// Who posts takes what goes into one request: the others are not under way before that is answered.
+    fn most_packets(&self, transport: Transport) -> usize {
+        match transport {
+            Transport::WebSocket => BATCH.packets,
+            Transport::Polling => self.options.max_packets_per_post.min(BATCH.packets),
+        }
+    }
+
     pub(super) fn start_batch(&mut self, now: Timestamp) {
         if self.engine.as_ref().is_some_and(|engine| engine.wants_batch(engine.main_link())) {
             self.fill_batch(now);
