@@ -295,6 +295,18 @@ impl Engine {
         self.queue.has_farewell() || self.confirmation.lacks_farewell()
     }
 
+    /// Whether the peer may yet have to deal with events that were sent before a farewell.
+    pub(crate) fn has_events(&self) -> bool {
+        let is_over = self.state == SessionState::Closed;
+        let is_written = match self.confirmation.freight() {
+            Freight::Nothing => false,
+            Freight::Events => true,
+            // There may have been events of another namespace behind it.
+            Freight::Farewell => self.queue.has_farewell(),
+        };
+        !is_over && (is_written || self.queue.has_events())
+    }
+
     /// Whether an answer is awaited to [`Work::Confirm`].
     pub(crate) fn is_confirming(&self) -> bool {
         self.confirmation.is_asked()

@@ -44,6 +44,12 @@ impl WriteQueue {
         !self.behind.is_empty()
     }
 
+    /// Whether events are to be written.
+    pub(super) fn has_events(&self) -> bool {
+        let mut segments = self.behind.iter().chain([&self.front]);
+        segments.any(|segment| segment.freight != Freight::Nothing && !segment.is_farewell)
+    }
+
     /// Whether a farewell is to be written.
     pub(super) fn has_farewell(&self) -> bool {
         self.farewells > 0
