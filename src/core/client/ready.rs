@@ -1,14 +1,15 @@
 //! From what is ready to be written to the packets of a session.
 
+use super::leaving::last_handle_gone;
 use super::outgoing::{Sendable, Waiting};
 use super::{Client, Output};
-use crate::core::engine::{Engine, SessionState};
+use crate::core::engine::SessionState;
 use crate::core::ids::NamespaceId;
 use crate::core::load::Load;
 use crate::core::time::Timestamp;
 use crate::error::Result;
-use crate::payload::Payload;
 use crate::options::Transport;
+use crate::payload::Payload;
 use crate::proto::socket_packet::{Header, Kind};
 use crate::sync::logging::log_later;
 
@@ -57,7 +58,6 @@ impl<A> Client<A> {
         }
     }
 
-    /// Hands over what is ready to a writer that has nothing to do.
     /// Who posts takes what goes into one request: the others are not under way before that is answered.
     fn most_packets(&self, transport: Transport) -> usize {
         match transport {
@@ -66,6 +66,7 @@ impl<A> Client<A> {
         }
     }
 
+    /// Hands over what is ready to a writer that has nothing to do.
     pub(super) fn start_batch(&mut self, now: Timestamp) {
         if self.engine.as_ref().is_some_and(|engine| engine.wants_batch(engine.main_link())) {
             self.fill_batch(now);
@@ -99,6 +100,10 @@ impl<A> Client<A> {
         let id = waiting.namespace;
         match waiting.content {
             Sendable::Event(_, ack) => {
+                if !self.namespaces.is_in_use(id) {
+                    self.tally.dropped += 1;
+                    return log_later!(Warn, "an event is lost: {}", last_handle_gone().message());
+                }
                 let Some(namespace) = self.namespace_mut(id) else { return };
                 // Unless it was given up meanwhile.
                 if ack.is_none_or(|ack| namespace.acks.is_pending(ack)) {
@@ -120,7 +125,7 @@ impl<A> Client<A> {
             let acks = namespaces.get_mut(waiting.namespace).map(|namespace| &mut namespace.acks);
             match (acks, waiting.content) {
                 (Some(acks), Sendable::Event(payload, Some(ack))) => {
-                    acks.mark_sent(ack, Some(payload), most);
+                    acks.mark_sent(ack, Some((payload, waiting.order)), most);
                     None
                 }
                 (Some(acks), Sendable::Try(ack)) => {

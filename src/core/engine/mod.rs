@@ -407,6 +407,14 @@ impl Engine {
         }
     }
 
+    /// The peer will not be known to have dealt with what was written, and the session has no more time:
+    /// it ends without what waits for that, which would cost the events before it.
+    pub(crate) fn unconfirmed(&mut self) {
+        self.confirmation.complete();
+        self.queue.withdraw_barriers();
+        self.wake_writer();
+    }
+
     /// The reader of long-polling asks whether to send the next request.
     #[cfg(any(feature = "polling", test))]
     pub(crate) fn request_poll(&mut self, link: LinkId, now: Timestamp) -> PollTurn {
@@ -419,14 +427,6 @@ impl Engine {
     }
 
     /// Until when the reader of long-polling rests, after answers that brought nothing: then it is
-    /// The peer will not be known to have dealt with what was written, and the session has no more time:
-    /// it ends without what waits for that, which would cost the events before it.
-    pub(crate) fn unconfirmed(&mut self) {
-        self.confirmation.complete();
-        self.queue.withdraw_barriers();
-        self.wake_writer();
-    }
-
     /// to be woken.
     #[cfg(any(feature = "polling", test))]
     pub(crate) fn rests_until(&self) -> Option<Timestamp> {

@@ -90,18 +90,18 @@ impl WriteQueue {
         }
     }
 
-    /// Puts in front of everything what no barrier holds up.
-    pub(super) fn push_front(&mut self, heartbeat: Packet) {
-        self.front.packets.push_front(heartbeat);
-    }
-    }
-
     /// Takes back all that stands behind a barrier.
     pub(super) fn withdraw_barriers(&mut self) {
         for segment in std::mem::take(&mut self.behind) {
             self.farewells -= usize::from(segment.freight.has_farewell());
             self.load = self.load - segment.load;
         }
+    }
+
+    /// Puts in front of everything what no barrier holds up.
+    pub(super) fn push_front(&mut self, heartbeat: Packet) {
+        self.front.packets.push_front(heartbeat);
+    }
 
     /// Takes all that stands before the first barrier; `None`: there is nothing.
     pub(super) fn take(&mut self) -> Option<Segment> {
