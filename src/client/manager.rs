@@ -103,8 +103,9 @@ impl Manager {
     /// [`Limits::send_bytes`](crate::Limits::send_bytes) permits, for each namespace.
     ///
     /// The server has read what was emitted before when it is told of the end, as after
-    /// [`Socket::disconnect`](crate::Socket::disconnect). Where it does not answer it is told shortly
-    /// before the limit, or after 5 s.
+    /// [`Socket::disconnect`](crate::Socket::disconnect). Where it does not answer within the limit it is
+    /// told nothing: it would drop what it reads together with that. It then sees the connection end
+    /// (`transport close`). With a longer limit it is told after 5 s.
     ///
     /// What waits in a [`Subscription`] can still be taken; behind that it ends.
     /// The threads `siot-call` and `siot-timer` are not waited for:

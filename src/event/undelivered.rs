@@ -30,11 +30,18 @@ pub struct UndeliveredEvent {
     namespace: Arc<str>,
     payload: Payload,
     was_sent: bool,
+    /// Its place in the order in which the events of all namespaces came.
+    order: u64,
 }
 
 impl UndeliveredEvent {
-    pub(crate) fn new(namespace: Arc<str>, payload: Payload, was_sent: bool) -> Self {
-        Self { namespace, payload, was_sent }
+    pub(crate) fn new(namespace: Arc<str>, payload: Payload, was_sent: bool, order: u64) -> Self {
+        Self { namespace, payload, was_sent, order }
+    }
+
+    /// Puts what was sent before the others, and each in the order in which it was emitted.
+    pub(crate) fn sort(events: &mut [Self]) {
+        events.sort_by_key(|event| (!event.was_sent, event.order));
     }
 
     /// The namespace it was emitted to, with its leading slash.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use siot::{Binary, UndeliveredEvent};
 
-use crate::support::{Client, LIMIT, Server, Via, over_each_transport, shared};
+use crate::support::{Client, LIMIT, Server, Via, eventually, over_each_transport, shared};
 
 over_each_transport!(
     what_waits_for_a_server_that_is_not_there_is_handed_back,
@@ -14,6 +14,7 @@ over_each_transport!(
     what_was_handed_back_can_be_emitted_again,
     a_flush_waits_for_the_answer,
     a_flush_of_what_nothing_sends_fails_at_once,
+    an_end_in_a_hurry_costs_nothing_that_was_written,
 );
 
 fn seen(server: &Server, name: &str) -> usize {
@@ -96,4 +97,24 @@ fn a_flush_of_what_nothing_sends_fails_at_once(via: Via) {
     let start = Instant::now();
     let error = client.flush(LIMIT).unwrap_err();
     assert!(error.is_disconnected() && start.elapsed() < LIMIT / 2, "{error}");
+}
+
+/// The server reads what was written and the end together, later than the client waits.
+fn an_end_in_a_hurry_costs_nothing_that_was_written(via: Via) {
+    const EVENTS: usize = 100;
+    let server = Server::start(json!({}));
+    let client = via.settle(server.url());
+    server.freeze();
+    for n in 0..EVENTS {
+        client.emit("tick", (0, n)).unwrap();
+    }
+    let back = client.manager().close(Duration::from_millis(400));
+    server.thaw();
+    let handled = || usize::try_from(server.cmd("ticks")["total"].as_u64().unwrap()).unwrap();
+    eventually(LIMIT, "each is handled or was handed back", || handled() + back.len() >= EVENTS);
+    let unsent = back.iter().filter(|event| !event.was_sent()).count();
+    assert!(handled() + unsent <= EVENTS);
+    if via != Via::Polling {
+        assert_eq!((handled(), back.len()), (EVENTS, 0));
+    }
 }

@@ -29,8 +29,14 @@ struct Pending<A> {
     ack: A,
     /// The event was handed to a session, so that the end of the session is the end of the wait.
     sent: bool,
-    /// The event that was sent, to be handed back.
-    event: Option<Payload>,
+    /// The event that was sent, to be handed back, and its place in the order of all.
+    event: Option<(Payload, u64)>,
+}
+
+impl<A> Pending<A> {
+    fn kept(&self) -> usize {
+        self.event.as_ref().map_or(0, |(event, _)| event.size())
+    }
 }
 
 impl<A> Acks<A> {
@@ -54,12 +60,12 @@ impl<A> Acks<A> {
 
     /// The event of this id was handed to a writer. It is kept while it and others have no more bytes
     /// than this.
-    pub(crate) fn mark_sent(&mut self, id: u64, event: Option<Payload>, most: usize) {
+    pub(crate) fn mark_sent(&mut self, id: u64, event: Option<(Payload, u64)>, most: usize) {
         if let Some(pending) = self.pending.get_mut(&id) {
             self.sent += usize::from(!pending.sent);
             pending.sent = true;
-            pending.event = event.filter(|event| self.kept + event.size() <= most);
-            self.kept += pending.event.as_ref().map_or(0, Payload::size);
+            pending.event = event.filter(|(event, _)| self.kept + event.size() <= most);
+            self.kept += pending.kept();
         }
     }
 
@@ -68,16 +74,10 @@ impl<A> Acks<A> {
         self.pending.contains_key(&id)
     }
 
-    /// Takes out the events that were sent and are kept, in order. Their answers are awaited on.
-    pub(crate) fn take_events(&mut self) -> Vec<Payload> {
+    /// Takes out the events that were sent and are kept, with their places. Their answers are awaited on.
+    pub(crate) fn take_events(&mut self) -> Vec<(Payload, u64)> {
         self.kept = 0;
-        let mut events: Vec<_> = self
-            .pending
-            .iter_mut()
-            .filter_map(|(id, pending)| Some((*id, pending.event.take()?)))
-            .collect();
-        events.sort_unstable_by_key(|(id, _)| *id);
-        events.into_iter().map(|(_, event)| event).collect()
+        self.pending.values_mut().filter_map(|pending| pending.event.take()).collect()
     }
 
     /// Takes one out whose event was sent: the server answered it.
@@ -89,7 +89,7 @@ impl<A> Acks<A> {
     pub(crate) fn remove(&mut self, id: u64) -> Option<A> {
         let pending = self.pending.remove(&id)?;
         self.sent -= usize::from(pending.sent);
-        self.kept -= pending.event.as_ref().map_or(0, Payload::size);
+        self.kept -= pending.kept();
         Some(pending.ack)
     }
 

@@ -25,8 +25,24 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 const MOST_CONTRADICTIONS: u32 = 2;
 
 impl<A> Client<A> {
+    /// Starts an attempt to connect once the server has dealt with the events of the sessions before:
+    /// what is emitted from now on must not overtake them.
+    pub(super) fn dial_in_turn(&mut self, now: Timestamp) {
+        self.cycle = Cycle::Connecting;
+        self.dial_waits = true;
+        self.dial_if_due(now);
+    }
+
+    /// Goes on with an attempt to connect that had to wait.
+    pub(super) fn dial_if_due(&mut self, now: Timestamp) {
+        if self.dial_waits && !self.retiring.iter().any(|session| session.engine.has_events()) {
+            self.dial(now);
+        }
+    }
+
     /// Starts an attempt to connect, with the first of the transports.
     pub(super) fn dial(&mut self, now: Timestamp) {
+        self.dial_waits = false;
         self.transport = 0;
         self.timers.set(Timer::Open, self.options.timeout.map(|timeout| now + timeout));
         self.dial_transport();
@@ -168,6 +184,7 @@ impl<A> Client<A> {
     /// Forgets what belongs to one session alone.
     pub(super) fn leave_session(&mut self) {
         self.cycle = Cycle::Idle;
+        self.dial_waits = false;
         for timer in [Timer::Open, Timer::Heartbeat, Timer::Stable, Timer::Upgrade] {
             self.timers.set(timer, None);
         }
@@ -267,6 +284,6 @@ impl<A> Client<A> {
                 self.disconnected(id, reason, None);
             }
         }
-        self.dial(now);
+        self.dial_in_turn(now);
     }
 }

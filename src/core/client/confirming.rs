@@ -31,12 +31,15 @@ impl<A> Client<A> {
         self.with_engine(link, now, |engine| engine.confirmed(link));
     }
 
-    /// No peer of a session that is being closed is waited for any longer.
-    pub(crate) fn confirm_all(&mut self, now: Timestamp) {
+    /// No peer of a session that is being closed is waited for any longer. What waits for one is not
+    /// written.
+    pub(crate) fn confirm_none(&mut self, now: Timestamp) {
         let asked = self.retiring.iter().map(|session| &session.engine);
         let asked = asked.filter(|engine| engine.is_confirming());
         for link in asked.map(Engine::main_link).collect::<Vec<_>>() {
-            self.confirmed(link, now);
+            self.timers.set(Timer::Confirm(link), None);
+            self.linger(link, now);
+            self.with_engine(link, now, Engine::unconfirmed);
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::core::ids::NamespaceId;
 use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::status::{DisconnectReason, Status};
+use crate::event::undelivered::UndeliveredEvent;
 use crate::payload::Payload;
 use crate::proto::socket_packet::{Header, Kind};
 use crate::sync::logging::log_later;
@@ -28,6 +29,14 @@ impl<A> Client<A> {
         // Callers that wait for the namespace to be joined have to look again.
         self.outputs.push_back(Output::Room);
         self.pump(now);
+    }
+
+    /// Leaves all namespaces and closes the connection, for good; hands back what is not delivered, but for
+    /// what the session is to write yet.
+    pub(crate) fn end(&mut self, now: Timestamp) -> Vec<UndeliveredEvent> {
+        let undelivered = self.take_undelivered();
+        self.shut_down(now);
+        undelivered
     }
 
     /// Leaves all namespaces and closes the connection, for good.
@@ -74,8 +83,7 @@ impl<A> Client<A> {
         }
         self.disconnect(id, now);
         self.has_forgotten = self.cycle == Cycle::Open;
-        let error = Error::new(ErrorKind::Disconnected, "the last handle of the socket is gone");
-        self.give_up_all(id, &error);
+        self.give_up_all(id, &last_handle_gone());
         self.namespaces.forget(id);
         self.release(id, now);
     }
@@ -206,6 +214,10 @@ impl<A> Client<A> {
     }
 }
 
-fn closed_for_good() -> Error {
+pub(super) fn last_handle_gone() -> Error {
+    Error::new(ErrorKind::Disconnected, "the last handle of the socket is gone")
+}
+
+pub(super) fn closed_for_good() -> Error {
     Error::new(ErrorKind::Disconnected, "the manager was closed for good")
 }

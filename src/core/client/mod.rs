@@ -74,6 +74,8 @@ pub(crate) struct Client<A> {
     /// It was closed for good: nothing opens it again.
     over: bool,
     engine: Option<Engine>,
+    /// The next session is to be opened once the server has dealt with the events of those before.
+    dial_waits: bool,
     /// Sessions that are being closed in good order, while a new one may be open already.
     retiring: Vec<Retiring>,
     /// Events that a writer had when the connection was closed for good: they may have arrived.
@@ -127,6 +129,7 @@ impl<A> Client<A> {
             cycle: Cycle::Idle,
             over: false,
             engine: None,
+            dial_waits: false,
             retiring: Vec::new(),
             uncertain: Vec::new(),
             namespaces: Namespaces::default(),
@@ -206,7 +209,9 @@ impl<A> Client<A> {
     pub(crate) fn open(&mut self, now: Timestamp) {
         if let Err(error) = self.check_not_over() {
             log_later!(Warn, "open() does nothing: {}", error.message());
-        } else if matches!(self.cycle, Cycle::Idle | Cycle::Waiting) {
+        } else if self.cycle == Cycle::Idle {
+            self.dial_in_turn(now);
+        } else if self.cycle == Cycle::Waiting {
             self.timers.set(Timer::Reconnect, None);
             self.dial(now);
         }

@@ -155,15 +155,6 @@ impl<A> Namespace<A> {
         plain + self.retry.load().packets + self.acks.len_of_callers()
     }
 
-    /// The events that were sent and not acknowledged, or are to be sent again until they are, and
-    /// whether each was sent. They are no longer kept.
-    pub(super) fn take_sent_events(&mut self) -> Vec<(Payload, bool)> {
-        let mut events: Vec<_> =
-            self.acks.take_events().into_iter().map(|event| (event, true)).collect();
-        events.extend(self.retry.events().map(|(event, tried)| (event.clone(), tried)));
-        events
-    }
-
     /// The events in the send buffer, as JSON.
     pub(crate) fn send_buffer(&self) -> impl Iterator<Item = &str> {
         self.send_buffer.iter().filter_map(|waiting| match &waiting.content {

@@ -1,5 +1,6 @@
 //! From what is ready to be written to the packets of a session.
 
+use super::leaving::last_handle_gone;
 use super::outgoing::{Sendable, Waiting};
 use super::{Client, Output};
 use crate::core::engine::{Engine, SessionState};
@@ -7,11 +8,13 @@ use crate::core::ids::NamespaceId;
 use crate::core::load::Load;
 use crate::core::time::Timestamp;
 use crate::error::Result;
+use crate::options::Transport;
 use crate::payload::Payload;
 use crate::proto::socket_packet::{Header, Kind};
 use crate::sync::logging::log_later;
 
-/// How much a writer takes at once. What is more stays ready, where it can be taken back.
+/// How much the writer of a WebSocket takes at once. What is more stays ready, where it can be taken
+/// back.
 const BATCH: Load = Load { packets: 1024, bytes: 64 * 1024 };
 
 /// By so much at most a parser lengthens a payload, and what stands before it: nobody has to look
@@ -41,8 +44,9 @@ impl<A> Client<A> {
 
     /// Hands over as much of what is ready as a writer takes at once.
     pub(super) fn fill_batch(&mut self, now: Timestamp) {
-        while let Some(queued) = self.engine.as_ref().map(Engine::queued) {
-            if queued.packets >= BATCH.packets || queued.bytes >= BATCH.bytes {
+        while let Some(engine) = &self.engine {
+            let (queued, most) = (engine.queued(), self.most_packets(engine.transport()));
+            if queued.packets >= most || queued.bytes >= BATCH.bytes {
                 return;
             }
             let Some(waiting) = self.ready.pop() else { return };
@@ -51,6 +55,14 @@ impl<A> Client<A> {
             } else {
                 self.hand_over(waiting, now);
             }
+        }
+    }
+
+    /// Who posts takes what goes into one request: the others are not under way before that is answered.
+    fn most_packets(&self, transport: Transport) -> usize {
+        match transport {
+            Transport::WebSocket => BATCH.packets,
+            Transport::Polling => self.options.max_packets_per_post.min(BATCH.packets),
         }
     }
 
@@ -88,6 +100,10 @@ impl<A> Client<A> {
         let id = waiting.namespace;
         match waiting.content {
             Sendable::Event(_, ack) => {
+                if !self.namespaces.is_in_use(id) {
+                    self.tally.dropped += 1;
+                    return log_later!(Warn, "an event is lost: {}", last_handle_gone().message());
+                }
                 let Some(namespace) = self.namespace_mut(id) else { return };
                 // Unless it was given up meanwhile.
                 if ack.is_none_or(|ack| namespace.acks.is_pending(ack)) {
@@ -109,7 +125,7 @@ impl<A> Client<A> {
             let acks = namespaces.get_mut(waiting.namespace).map(|namespace| &mut namespace.acks);
             match (acks, waiting.content) {
                 (Some(acks), Sendable::Event(payload, Some(ack))) => {
-                    acks.mark_sent(ack, Some(payload), most);
+                    acks.mark_sent(ack, Some((payload, waiting.order)), most);
                     None
                 }
                 (Some(acks), Sendable::Try(ack)) => {

@@ -64,6 +64,18 @@ impl<A> Client<A> {
         while let Some(index) = self.retiring.iter().position(is_over) {
             let mut session = self.retiring.remove(index);
             self.take_back(&mut session.handed);
+            self.flush_joined(now);
+        }
+        self.dial_if_due(now);
+    }
+
+    /// What came back to namespaces that were joined again meanwhile is ready.
+    fn flush_joined(&mut self, now: Timestamp) {
+        for id in self.ids() {
+            if self.is_joined(id) && self.namespace(id).send_buffer().next().is_some() {
+                self.flush_send_buffer(id);
+                self.pump(now);
+            }
         }
     }
 

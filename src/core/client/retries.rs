@@ -1,6 +1,7 @@
 //! Sending events again until the server acknowledges them.
 
 use super::acks::Waiter;
+use super::leaving::closed_for_good;
 use super::namespace::Phase;
 use super::outgoing::{Sendable, Waiting};
 use super::retry_queue::{QueuedEvent, RetryQueue};
@@ -189,6 +190,21 @@ impl<A> Client<A> {
             self.drop_retry(id, event, error);
         }
         self.outputs.push_back(Output::Room);
+    }
+
+    /// Hands back the events of the queue, which are not sent any more.
+    pub(super) fn take_retries(&mut self, id: NamespaceId) -> Vec<QueuedEvent<A>> {
+        let mut taken = Vec::new();
+        while let Some(mut event) =
+            self.retry_queue(id).and_then(|queue| queue.take_first(|_| true))
+        {
+            self.settle_retry(id, &event);
+            if let Some(ack) = event.caller.take() {
+                self.outputs.push_back(Output::Acked { ack, result: Err(closed_for_good()) });
+            }
+            taken.push(event);
+        }
+        taken
     }
 
     /// Gives up the event that is the first to give way.

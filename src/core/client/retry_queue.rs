@@ -135,11 +135,6 @@ impl<A> RetryQueue<A> {
         waits.or((!is_empty).then_some(0))
     }
 
-    /// The events, in order, and whether each was sent.
-    pub(super) fn events(&self) -> impl Iterator<Item = (&Payload, bool)> {
-        self.events.iter().map(|event| (&event.payload, event.was_sent))
-    }
-
     /// Takes out the first event that is as described.
     pub(super) fn take_first(
         &mut self,

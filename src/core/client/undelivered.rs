@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use super::leaving::last_handle_gone;
 use super::namespace::Namespace;
 use super::outgoing::{Sendable, Waiting};
 use super::{Client, Cycle};
 use crate::core::ids::NamespaceId;
 use crate::event::undelivered::UndeliveredEvent;
+use crate::sync::logging::log_later;
 
 impl<A> Client<A> {
     /// Whether something was emitted that may still be delivered by itself, in this namespace or (with
@@ -33,19 +35,21 @@ impl<A> Client<A> {
     }
 
     /// Takes out all that was emitted and is not delivered, but for what the session is to write yet.
-    pub(crate) fn take_undelivered(&mut self) -> Vec<UndeliveredEvent> {
+    pub(super) fn take_undelivered(&mut self) -> Vec<UndeliveredEvent> {
+        self.await_answers();
         let mut taken = Vec::new();
         for waiting in std::mem::take(&mut self.uncertain) {
             self.collect(waiting, true, &mut taken);
         }
         for id in self.ids() {
-            let Some(namespace) = self.namespace_mut(id) else { continue };
-            let name = Arc::clone(&namespace.name);
-            let events = namespace.take_sent_events().into_iter();
-            taken
-                .extend(events.map(|(payload, sent)| {
-                    UndeliveredEvent::new(Arc::clone(&name), payload, sent)
-                }));
+            let sent = self.namespace_mut(id).map(|it| it.acks.take_events()).unwrap_or_default();
+            let sent = sent.into_iter().map(|(payload, order)| (payload, true, order));
+            let retried = self.take_retries(id).into_iter();
+            let retried = retried.map(|event| (event.payload, event.was_sent, event.order));
+            let name = &self.namespace(id).name;
+            taken.extend(sent.chain(retried).map(|(payload, was_sent, order)| {
+                UndeliveredEvent::new(Arc::clone(name), payload, was_sent, order)
+            }));
             let of_it = |waiting: &Waiting| waiting.namespace == id;
             for waiting in self.ready.take_all(of_it) {
                 self.forget_expiry(&waiting);
@@ -56,6 +60,7 @@ impl<A> Client<A> {
                 self.collect(waiting, false, &mut taken);
             }
         }
+        UndeliveredEvent::sort(&mut taken);
         taken
     }
 
@@ -69,10 +74,13 @@ impl<A> Client<A> {
         self.take_undelivered()
     }
 
-    fn collect(&self, waiting: Waiting, was_sent: bool, taken: &mut Vec<UndeliveredEvent>) {
-        if let Sendable::Event(payload, _) = waiting.content {
-            let name = Arc::clone(&self.namespace(waiting.namespace).name);
-            taken.push(UndeliveredEvent::new(name, payload, was_sent));
+    fn collect(&mut self, waiting: Waiting, was_sent: bool, taken: &mut Vec<UndeliveredEvent>) {
+        let Sendable::Event(payload, _) = waiting.content else { return };
+        if !self.namespaces.is_in_use(waiting.namespace) {
+            self.tally.dropped += 1;
+            return log_later!(Warn, "an event is lost: {}", last_handle_gone().message());
         }
+        let name = Arc::clone(&self.namespace(waiting.namespace).name);
+        taken.push(UndeliveredEvent::new(name, payload, was_sent, waiting.order));
     }
 }

@@ -40,9 +40,14 @@ impl Confirmation {
         self.asked.is_some()
     }
 
+    /// What the peer is not known to have dealt with.
+    pub(super) fn freight(&self) -> Freight {
+        self.written.max(self.asked.unwrap_or_default())
+    }
+
     /// Whether the peer is not known to have dealt with a farewell.
     pub(super) fn lacks_farewell(&self) -> bool {
-        self.written.max(self.asked.unwrap_or_default()).has_farewell()
+        self.freight().has_farewell()
     }
 
     pub(super) fn note_written(&mut self, freight: Freight) {

@@ -304,6 +304,18 @@ impl Engine {
         self.queue.has_farewell() || self.confirmation.lacks_farewell()
     }
 
+    /// Whether the peer may yet have to deal with events that were sent before a farewell.
+    pub(crate) fn has_events(&self) -> bool {
+        let is_over = self.state == SessionState::Closed;
+        let is_written = match self.confirmation.freight() {
+            Freight::Nothing => false,
+            Freight::Events => true,
+            // There may have been events of another namespace behind it.
+            Freight::Farewell => self.queue.has_farewell(),
+        };
+        !is_over && (is_written || self.queue.has_events())
+    }
+
     /// Whether an answer is awaited to [`Work::Confirm`].
     pub(crate) fn is_confirming(&self) -> bool {
         self.confirmation.is_asked()
@@ -405,6 +417,14 @@ impl Engine {
             self.note_confirmation(Confirmation::note_answer);
             self.wake_writer();
         }
+    }
+
+    /// The peer will not be known to have dealt with what was written, and the session has no more time:
+    /// it ends without what waits for that, which would cost the events before it.
+    pub(crate) fn unconfirmed(&mut self) {
+        self.confirmation.complete();
+        self.queue.withdraw_barriers();
+        self.wake_writer();
     }
 
     /// The reader of long-polling asks whether to send the next request.

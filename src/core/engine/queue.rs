@@ -44,6 +44,12 @@ impl WriteQueue {
         !self.behind.is_empty()
     }
 
+    /// Whether events are to be written.
+    pub(super) fn has_events(&self) -> bool {
+        let mut segments = self.behind.iter().chain([&self.front]);
+        segments.any(|segment| segment.freight != Freight::Nothing && !segment.is_farewell)
+    }
+
     /// Whether a farewell is to be written.
     pub(super) fn has_farewell(&self) -> bool {
         self.farewells > 0
@@ -81,6 +87,14 @@ impl WriteQueue {
         if self.behind.back().is_some_and(|segment| segment.packets.back() == Some(&Packet::Close))
         {
             self.behind.pop_back();
+        }
+    }
+
+    /// Takes back all that stands behind a barrier.
+    pub(super) fn withdraw_barriers(&mut self) {
+        for segment in std::mem::take(&mut self.behind) {
+            self.farewells -= usize::from(segment.freight.has_farewell());
+            self.load = self.load - segment.load;
         }
     }
 

@@ -190,14 +190,14 @@ fn a_question_from_before_the_end_of_the_session_keeps_its_limit() {
 }
 
 #[test]
-fn whoever_cannot_wait_for_the_answer_has_the_server_told_at_once() {
+fn whoever_cannot_wait_for_the_answer_ends_the_session_without_a_word() {
     let (mut world, root) = World::joined();
     world.deaf = true;
     world.emit(root, "[\"a\"]").unwrap();
     world.run(Client::shut_down);
     assert_eq!(world.sent(), ["42[\"a\"]"]);
-    world.run(Client::confirm_all);
-    assert_eq!(world.sent(), ["41"]);
+    world.run(Client::confirm_none);
+    assert_eq!(world.sent(), [""; 0], "the events would be dropped with it");
     world.assert_at_rest();
 }
 
@@ -326,4 +326,66 @@ fn by_polling_a_namespace_is_joined_again_when_the_disconnect_is_answered() {
     assert_eq!(world.sent(), ["41"]);
     world.written();
     assert_eq!(world.sent(), ["40"]);
+}
+
+/// A namespace that is left and joined again at once, with an event before and after.
+fn leave_and_join(world: &mut World, root: NamespaceId) -> LinkId {
+    let old = world.last_link;
+    world.emit(root, "[\"a\"]").unwrap();
+    world.disconnect(root);
+    world.emit(root, "[\"b\"]").unwrap();
+    world.connect_id(root);
+    old
+}
+
+#[test]
+fn what_is_emitted_after_a_disconnect_does_not_overtake_what_was_before() {
+    let (mut world, root) = World::joined();
+    world.deaf = true;
+    let old = leave_and_join(&mut world, root);
+    assert_eq!((world.sent(), world.last_link), (vec!["42[\"a\"]".to_owned()], old));
+    world.confirm_on(old);
+    assert_ne!(world.last_link, old, "the next session begins");
+    assert_eq!(world.sent_on(old), ["41"]);
+    world.open();
+    world.receive("40{\"sid\":\"b\"}");
+    assert_eq!(world.sent(), ["40", "42[\"b\"]"]);
+}
+
+#[test]
+fn a_server_that_does_not_answer_holds_up_the_next_session_up_to_the_limit() {
+    let (mut world, root) = World::joined();
+    world.deaf = true;
+    let old = leave_and_join(&mut world, root);
+    world.advance(5 * SECOND);
+    assert_ne!(world.last_link, old);
+}
+
+#[test]
+fn a_disconnect_ends_the_wait_for_the_session_before() {
+    let (mut world, root) = World::joined();
+    world.deaf = true;
+    let old = leave_and_join(&mut world, root);
+    world.disconnect(root);
+    world.confirm_on(old);
+    assert_eq!(world.last_link, old, "nobody wants a session");
+    world.connect_id(root);
+    assert_ne!(world.last_link, old);
+}
+
+#[test]
+fn what_comes_back_late_to_a_namespace_that_is_joined_again_is_sent() {
+    let (mut world, root) = World::joined();
+    world.slow = true;
+    let old = world.last_link;
+    for event in ["[\"a\"]", "[\"b\"]"] {
+        world.emit(root, event).unwrap();
+    }
+    world.run(Client::close_engine);
+    world.advance(2 * SECOND);
+    world.slow = false;
+    world.open();
+    world.receive("40{\"sid\":\"b\"}");
+    world.lose(old, Loss::Closed("gone".into()));
+    assert_eq!(world.sent(), ["40", "42[\"b\"]"]);
 }

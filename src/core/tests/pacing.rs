@@ -131,3 +131,20 @@ fn an_upgrade_does_not_wait_for_the_end_of_a_rest() {
     world.advance(SECOND * 10);
     assert_eq!(world.client.next_deadline(), world.client.engine().unwrap().deadline());
 }
+
+#[test]
+fn by_polling_no_more_than_one_request_has_is_under_way() {
+    let mut world = World::polling();
+    let root = world.connect("/");
+    world.open();
+    world.receive_on(LinkId(1), &["40{\"sid\":\"a\"}"]);
+    world.sent_on(LinkId(1));
+    world.slow = true;
+    for number in 0..40 {
+        world.emit(root, &format!("[{number}]")).unwrap();
+    }
+    world.written_on(LinkId(1));
+    assert_eq!(world.sent_on(LinkId(1)).len(), 1 + 16);
+    world.lose(LinkId(1), Loss::Closed("gone".into()));
+    assert_eq!(world.client.count_waiting(None), 40 - 1 - 16);
+}

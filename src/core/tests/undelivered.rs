@@ -12,9 +12,7 @@ fn shut_down(world: &mut World) -> Vec<(String, bool)> {
 }
 
 fn end(world: &mut World) -> Vec<UndeliveredEvent> {
-    let undelivered = world.run(|client, _| client.take_undelivered());
-    world.run(Client::shut_down);
-    undelivered
+    world.run(Client::end)
 }
 
 fn list(events: &[(&str, bool)]) -> Vec<(String, bool)> {
@@ -119,4 +117,56 @@ fn no_more_is_kept_for_an_answer_than_may_be() {
         world.emit_with_ack(root, "[1,2]", ack, None).unwrap();
     }
     assert_eq!(shut_down(&mut world).len(), 2);
+}
+
+#[test]
+fn what_is_handed_back_is_not_counted_as_dropped_nor_handed_back_again() {
+    let (mut world, root) = World::joined();
+    world.client.set_retries(root, Some(2));
+    for ack in 0..3 {
+        world.emit_with_ack(root, &format!("[{ack}]"), ack, None).unwrap();
+    }
+    assert_eq!(end(&mut world).len(), 3);
+    assert_eq!(world.client.tally().dropped, 0);
+    let failed = ["ack 0 failed: disconnected", "ack 1 failed: disconnected"];
+    assert_eq!(world.news()[..2], failed);
+    assert!(end(&mut world).is_empty());
+}
+
+#[test]
+fn what_was_handed_to_a_session_that_does_not_write_is_handed_back() {
+    let mut world = World::new();
+    let root = world.connect("/");
+    world.open();
+    world.emit_with_ack(root, "[1]", 1, None).unwrap();
+    // The writer is woken by this, and does not come to write.
+    world.client.received(world.last_link, Packet::Text("0{\"sid\":\"a\"}".into()), world.now);
+    assert_eq!(shut_down(&mut world), list(&[("[1]", true)]));
+}
+
+#[test]
+fn what_is_handed_back_is_in_the_order_of_the_emits() {
+    let (mut world, root) = World::joined();
+    world.emit_with_ack(root, "[0]", 0, None).unwrap();
+    world.slow = true;
+    world.emit(root, "[1]").unwrap();
+    world.emit_with_ack(root, "[2]", 2, None).unwrap();
+    world.drop_link();
+    world.emit_with_ack(root, "[3]", 3, None).unwrap();
+    let expected = [("[1]", true), ("[2]", false), ("[3]", false)];
+    assert_eq!(shut_down(&mut world), list(&expected), "0 was told to have failed");
+}
+
+#[test]
+fn what_waits_for_a_namespace_that_is_gone_is_counted_as_dropped() {
+    let (mut world, root) = World::joined();
+    world.join("/other");
+    world.slow = true;
+    world.emit(root, "[1]").unwrap();
+    world.emit(root, "[2]").unwrap();
+    world.forget(root);
+    world.drop_link();
+    assert_eq!(world.client.tally().dropped, 1, "what no writer had");
+    assert!(end(&mut world).is_empty());
+    assert_eq!(world.client.tally().dropped, 2);
 }

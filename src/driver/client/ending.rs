@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Driver;
+use crate::core::client::Client;
 use crate::core::ids::NamespaceId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::undelivered::UndeliveredEvent;
@@ -41,10 +42,12 @@ impl Driver {
         self.wait_until(Some(for_delivery), |monitor| {
             !monitor.core.is_delivering(None) || monitor.core.stalled().is_some()
         });
-        let mut undelivered = self.run(|core, _| core.take_undelivered());
+        // At once: what is emitted after it is refused.
+        let mut undelivered = self.run(Client::end);
         self.shut_down();
         self.wait_closed(limit.saturating_sub(start.elapsed()));
         undelivered.extend(self.run(|core, _| core.take_unwritten()));
+        UndeliveredEvent::sort(&mut undelivered);
         undelivered
     }
 }
