@@ -318,6 +318,7 @@ pub use client::subscription::Subscription;
 pub use client::update::Update;
 pub use driver::listener_id::ListenerId;
 pub use error::{Error, ErrorKind, Result, Stage};
+pub use event::drop_reason::DropReason;
 pub use event::observed::{EngineEvent, EngineInfo, EnginePacket, EngineState, PacketType};
 pub use event::status::{DisconnectReason, ManagerEvent, Status};
 pub use event::undelivered::UndeliveredEvent;

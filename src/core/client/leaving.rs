@@ -75,6 +75,7 @@ impl<A> Client<A> {
         self.disconnect(id, now);
         let error = Error::new(ErrorKind::Disconnected, "the last handle of the socket is gone");
         self.give_up_all(id, &error);
+        self.forget_drops(id);
         self.namespaces.forget(id);
         self.release(id, now);
     }

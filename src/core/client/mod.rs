@@ -7,6 +7,7 @@ mod awaited;
 mod backoff;
 mod confirming;
 mod cycle;
+mod drops;
 mod emit;
 mod handed;
 mod holding;
@@ -35,6 +36,7 @@ use std::collections::VecDeque;
 
 use self::backoff::Backoff;
 pub(crate) use self::cycle::Cycle;
+use self::drops::Untold;
 pub(crate) use self::emit::{Emit, Fate, Refused};
 use self::handed::HandedOver;
 use self::namespace::{Auth, Namespace, Phase};
@@ -100,6 +102,7 @@ pub(crate) struct Client<A> {
     stalled: Option<Error>,
     outputs: VecDeque<Output<A>>,
     tally: Tally,
+    untold: Untold,
     /// Which kinds of nonsense came in this session.
     nonsense: Vec<Nonsense>,
     encoded: VecDeque<Packet>,
@@ -140,6 +143,7 @@ impl<A> Client<A> {
             stalled: None,
             outputs: VecDeque::new(),
             tally: Tally::default(),
+            untold: Untold::default(),
             nonsense: Vec::new(),
             encoded: VecDeque::new(),
         }
@@ -252,6 +256,7 @@ impl<A> Client<A> {
                 Timer::Join(namespace) => self.join_timed_out(namespace, now),
                 Timer::Ack(namespace, ack) => self.ack_timed_out(namespace, ack, now),
                 Timer::Expiry(namespace, order) => self.expired(namespace, order),
+                Timer::Drops(namespace) => self.pause_of_drops_is_over(namespace),
             }
             self.pump(now);
         }
@@ -356,6 +361,7 @@ impl<A> Client<A> {
         }
         let deadline = self.engine.as_ref().and_then(Engine::deadline);
         self.timers.set(Timer::Heartbeat, deadline);
+        self.tell_drops(now);
     }
 }
 

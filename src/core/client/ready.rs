@@ -7,6 +7,7 @@ use crate::core::ids::NamespaceId;
 use crate::core::load::Load;
 use crate::core::time::Timestamp;
 use crate::error::Result;
+use crate::event::drop_reason::DropReason;
 use crate::payload::Payload;
 use crate::proto::socket_packet::{Header, Kind};
 use crate::sync::logging::log_later;
@@ -95,7 +96,9 @@ impl<A> Client<A> {
                 }
             }
             // It is for a session that is gone.
-            Sendable::Answer(..) => self.tally.dropped += 1,
+            Sendable::Answer(payload, _) => {
+                self.note_drop(id, Load::from(&payload), Some(DropReason::SessionEnded));
+            }
             Sendable::Try(number) => self.try_undone(id, number),
         }
     }
@@ -122,14 +125,14 @@ impl<A> Client<A> {
 
     /// Makes packets of what waited, for the session to write.
     fn hand_over(&mut self, waiting: Waiting, now: Timestamp) {
-        let id = waiting.namespace;
         self.forget_expiry(&waiting);
         let Err(error) = self.encode(&waiting) else { return self.handed.push(waiting) };
         log_later!(Warn, "an event is dropped: {error}");
         match waiting.content {
-            Sendable::Event(_, ack) => self.give_up(id, ack, &error),
-            Sendable::Answer(..) => self.tally.dropped += 1,
-            Sendable::Try(_) => self.give_up_try(id, &error, now),
+            Sendable::Event(..) | Sendable::Answer(..) => {
+                self.give_up_waiting(&waiting, Some(DropReason::TooLarge), &error);
+            }
+            Sendable::Try(_) => self.give_up_try(waiting.namespace, &error, now),
         }
     }
 

@@ -9,8 +9,10 @@ use super::retry_queue::{QueuedEvent, RetryQueue};
 use super::timer::Timer;
 use super::{Client, Output};
 use crate::core::ids::NamespaceId;
+use crate::core::load::Load;
 use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind};
+use crate::event::drop_reason::DropReason;
 use crate::payload::Payload;
 use crate::proto::socket_packet::SocketPacket;
 use crate::sync::logging::log_later;
@@ -87,7 +89,7 @@ impl<A> Client<A> {
         if let Some(tries) = queue.fail_try() {
             let error =
                 Error::new(ErrorKind::Timeout, format!("not acknowledged in {tries} tries"));
-            self.give_up_first(id, &error);
+            self.give_up_first(id, DropReason::Unacknowledged, &error);
         }
         self.try_next(id, now);
     }
@@ -107,14 +109,14 @@ impl<A> Client<A> {
 
     /// The server would not take the event that is tried: it is the turn of the next.
     pub(super) fn give_up_try(&mut self, id: NamespaceId, error: &Error, now: Timestamp) {
-        self.give_up_first(id, error);
+        self.give_up_first(id, DropReason::TooLarge, error);
         self.try_next(id, now);
     }
 
     /// Gives up all events of the queue.
     pub(super) fn abandon_retries(&mut self, id: NamespaceId, error: &Error) {
         while let Some(first) = self.first_retry(id) {
-            self.drop_retry(id, first, error);
+            self.drop_retry(id, first, None, error);
         }
         self.outputs.push_back(Output::Room);
     }
@@ -123,15 +125,15 @@ impl<A> Client<A> {
     pub(super) fn drop_oldest_retry(&mut self, id: NamespaceId, error: &Error) {
         let oldest = self.retry_queue(id).and_then(RetryQueue::pop_oldest);
         if let Some(oldest) = oldest {
-            self.drop_retry(id, oldest, error);
+            self.drop_retry(id, oldest, Some(DropReason::GaveWay), error);
         }
     }
 
     /// Gives up the first event of the queue.
-    fn give_up_first(&mut self, id: NamespaceId, error: &Error) {
+    fn give_up_first(&mut self, id: NamespaceId, reason: DropReason, error: &Error) {
         log_later!(Warn, "an event is given up: {error}");
         if let Some(first) = self.first_retry(id) {
-            self.drop_retry(id, first, error);
+            self.drop_retry(id, first, Some(reason), error);
         }
         self.outputs.push_back(Output::Room);
     }
@@ -146,12 +148,18 @@ impl<A> Client<A> {
     }
 
     /// An event is not tried again, and nobody waits for the answer to its last try.
-    fn drop_retry(&mut self, id: NamespaceId, (event, number): Retry<A>, error: &Error) {
+    fn drop_retry(
+        &mut self,
+        id: NamespaceId,
+        (event, number): Retry<A>,
+        reason: Option<DropReason>,
+        error: &Error,
+    ) {
         if let Some(number) = number {
             self.withdraw(id, number);
         }
         self.forget_ack(id, number);
-        self.tally.dropped += 1;
+        self.note_drop(id, Load::from(&event.payload), reason);
         if let Some(ack) = event.caller {
             self.outputs.push_back(Output::Acked { ack, result: Err(error.clone()) });
         }

@@ -34,6 +34,8 @@ pub(crate) enum Timer {
     Ack(NamespaceId, u64),
     /// The event with this place in the order is no longer worth sending.
     Expiry(NamespaceId, u64),
+    /// The users of a namespace may be told again of what is dropped.
+    Drops(NamespaceId),
 }
 
 /// All deadlines of a connection.
@@ -57,6 +59,11 @@ impl Timers {
             self.by_timer.remove(&timer);
         }
         self.forget_void();
+    }
+
+    /// Whether a timer is set.
+    pub(crate) fn is_set(&self, timer: Timer) -> bool {
+        self.by_timer.contains_key(&timer)
     }
 
     /// The first deadline.

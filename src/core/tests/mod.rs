@@ -551,6 +551,9 @@ fn describe(status: &Status) -> String {
         Status::ConnectError(error) => format!("connect_error {}", error.kind()),
         Status::Error(error) => format!("error {}", error.kind()),
         Status::Disconnected { reason, .. } => format!("disconnect {reason}"),
+        Status::Dropped { events, bytes, reason } => {
+            format!("dropped {events}, {bytes} bytes: {reason:?}")
+        }
     }
 }
 
