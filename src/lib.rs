@@ -312,6 +312,7 @@ pub use client::emitter::Emitter;
 pub use client::io::io;
 pub use client::manager::{Counters, Manager};
 pub use client::socket::Socket;
+pub use client::socket::backlog::Backlog;
 pub use client::socket::buffered::Listening;
 pub use client::socket_options::SocketOptions;
 pub use client::subscription::Subscription;

@@ -337,7 +337,7 @@ impl Socket {
 }
 
 /// An event, unless the protocol reserves its name.
-pub(super) fn encode<T: Serialize>(event: &str, args: &T) -> Result<Payload> {
+pub(in crate::client) fn encode<T: Serialize>(event: &str, args: &T) -> Result<Payload> {
     if RESERVED_EVENTS.contains(&event) {
         return Err(Error::new(
             ErrorKind::ReservedEvent,

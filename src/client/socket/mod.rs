@@ -1,5 +1,6 @@
 //! The handle of one namespace.
 
+pub(crate) mod backlog;
 pub(crate) mod buffered;
 mod joining;
 mod listening;

@@ -9,6 +9,7 @@ mod confirming;
 mod cycle;
 mod drops;
 mod emit;
+mod first;
 mod handed;
 mod holding;
 mod joining;

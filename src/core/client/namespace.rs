@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::acks::{Acks, Waiter};
+use super::first::First;
 use super::outgoing::{Outgoing, Sendable};
 use super::recovery::Recovery;
 use super::retry_queue::{Age, RetryQueue};
@@ -63,6 +64,8 @@ pub(crate) struct Namespace<A> {
     pub(crate) retry: Option<RetryQueue<A>>,
     /// Somebody wants to know of outgoing events.
     pub(crate) observed: bool,
+    /// What goes out first when it is joined.
+    pub(super) first: Vec<First>,
     /// What waits for the namespace to be joined.
     pub(super) send_buffer: Outgoing,
     /// Events that came before the answer to CONNECT.
@@ -89,6 +92,7 @@ impl<A> Namespace<A> {
             acks: Acks::new(first_ack),
             retry: None,
             observed: false,
+            first: Vec::new(),
             send_buffer: Outgoing::default(),
             receive_buffer: VecDeque::new(),
             received: Load::default(),
@@ -105,6 +109,7 @@ impl<A> Namespace<A> {
         self.auth = Auth::Fixed(Payload::default());
         self.retry = None;
         self.observed = false;
+        self.first.clear();
         self.recovery = Recovery::default();
     }
 
@@ -169,7 +174,7 @@ impl<A> Namespace<A> {
     pub(crate) fn send_buffer(&self) -> impl Iterator<Item = &str> {
         self.send_buffer.iter().filter_map(|waiting| match &waiting.content {
             Sendable::Event(payload, _) => Some(payload.json.as_str()),
-            Sendable::Answer(..) | Sendable::Try(_) => None,
+            Sendable::Answer(..) | Sendable::First(_) | Sendable::Try(_) => None,
         })
     }
 

@@ -26,7 +26,7 @@ impl<A> Client<A> {
         let namespace = self.namespaces.get(waiting.namespace);
         if namespace.observed && !std::mem::replace(&mut waiting.shown, true) {
             let event = match &waiting.content {
-                Sendable::Event(payload, _) => Some(payload),
+                Sendable::Event(payload, _) | Sendable::First(payload) => Some(payload),
                 Sendable::Try(number) => namespace.tried(*number),
                 Sendable::Answer(..) => None,
             };
@@ -99,6 +99,7 @@ impl<A> Client<A> {
             Sendable::Answer(payload, _) => {
                 self.note_drop(id, Load::from(&payload), Some(DropReason::SessionEnded));
             }
+            Sendable::First(_) => {}
             Sendable::Try(number) => self.try_undone(id, number),
         }
     }
@@ -129,7 +130,7 @@ impl<A> Client<A> {
         let Err(error) = self.encode(&waiting) else { return self.handed.push(waiting) };
         log_later!(Warn, "an event is dropped: {error}");
         match waiting.content {
-            Sendable::Event(..) | Sendable::Answer(..) => {
+            Sendable::Event(..) | Sendable::Answer(..) | Sendable::First(_) => {
                 self.give_up_waiting(&waiting, Some(DropReason::TooLarge), &error);
             }
             Sendable::Try(_) => self.give_up_try(waiting.namespace, &error, now),
@@ -142,6 +143,7 @@ impl<A> Client<A> {
         let namespace = self.namespaces.get(waiting.namespace);
         let (kind, payload, id) = match &waiting.content {
             Sendable::Event(payload, ack) => (Kind::Event, payload, *ack),
+            Sendable::First(payload) => (Kind::Event, payload, None),
             Sendable::Answer(payload, number) => (Kind::Ack, payload, Some(*number)),
             Sendable::Try(number) => {
                 let Some(payload) = namespace.tried(*number) else { return Ok(()) };

@@ -113,6 +113,26 @@ impl<A> Client<A> {
         self.try_next(id, now);
     }
 
+    /// Takes out the events of the queue that were never sent.
+    pub(super) fn take_untried(
+        &mut self,
+        id: NamespaceId,
+        error: &Error,
+        now: Timestamp,
+    ) -> Vec<Payload> {
+        // What waits for a writer was not tried yet.
+        let is_try = |it: &Waiting| it.namespace == id && matches!(it.content, Sendable::Try(_));
+        for number in self.ready.take_all(is_try).iter().filter_map(Waiting::ack) {
+            self.try_undone(id, number);
+        }
+        let mut untried = self.retry_queue(id).map(RetryQueue::take_untried).unwrap_or_default();
+        let callers = untried.iter_mut().filter_map(|event| event.caller.take());
+        let failed = callers.map(|ack| Output::Acked { ack, result: Err(error.clone()) });
+        self.outputs.extend(failed);
+        self.try_next(id, now);
+        untried.into_iter().map(|event| event.payload).collect()
+    }
+
     /// Gives up all events of the queue.
     pub(super) fn abandon_retries(&mut self, id: NamespaceId, error: &Error) {
         while let Some(first) = self.first_retry(id) {

@@ -114,6 +114,15 @@ impl<A> RetryQueue<A> {
         self.events.iter().map(|event| (&event.payload, event.tries > 0))
     }
 
+    /// Takes out the events that were not tried yet.
+    pub(super) fn take_untried(&mut self) -> Vec<QueuedEvent<A>> {
+        let is_untried = |event: &QueuedEvent<A>| event.tries == 0;
+        let (untried, kept): (VecDeque<_>, _) = self.events.drain(..).partition(is_untried);
+        self.events = kept;
+        self.bytes = self.events.iter().map(|event| event.payload.size()).sum();
+        untried.into()
+    }
+
     /// Takes out the first event, and the acknowledgement that its try waits for.
     pub(super) fn pop(&mut self) -> Option<(QueuedEvent<A>, Option<u64>)> {
         let event = self.events.pop_front()?;

@@ -119,7 +119,7 @@ impl<A> Client<A> {
         while let Some(waiting) = self.unbuffer(id) {
             let fits = match &waiting.content {
                 Sendable::Event(payload, ack) => self.check_size(id, Kind::Event, *ack, payload),
-                Sendable::Answer(..) | Sendable::Try(_) => Ok(()),
+                Sendable::Answer(..) | Sendable::First(_) | Sendable::Try(_) => Ok(()),
             };
             match fits {
                 Ok(()) => self.make_ready(waiting),
@@ -253,7 +253,7 @@ impl<A> Client<A> {
         Err(Error::new(ErrorKind::InvalidOption, what))
     }
 
-    fn check_attachments(&self, payload: &Payload) -> Result<()> {
+    pub(super) fn check_attachments(&self, payload: &Payload) -> Result<()> {
         let (attachments, limit) = (payload.attachments.len(), self.options.limits.max_attachments);
         if attachments <= limit {
             return Ok(());
