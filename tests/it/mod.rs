@@ -57,4 +57,5 @@ mod threads;
 mod tls;
 mod tree;
 mod upgrade;
+mod waiting;
 mod way;

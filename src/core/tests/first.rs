@@ -98,7 +98,7 @@ fn one_that_the_server_does_not_take_is_dropped_and_told_at_each_connection() {
     world.open();
     world.receive("40{\"sid\":\"a\"}");
     assert_eq!(world.sent(), ["40", "42[1]"]);
-    assert_eq!(world.news(), ["/: connect a", "/: dropped 1, 44 bytes: TooLarge"]);
+    assert_eq!(world.drops(), ["/: 1, 44 bytes: TooLarge"]);
 }
 
 #[test]
