@@ -1,9 +1,9 @@
 //! The handle of one namespace.
 
-pub(crate) mod backlog;
 pub(crate) mod buffered;
 mod joining;
 mod listening;
+pub(crate) mod unsent;
 
 use std::fmt;
 use std::sync::Arc;

@@ -6,9 +6,6 @@ use crate::core::ids::NamespaceId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::payload::Payload;
 
-/// An event that goes first, and its name.
-pub(super) type First = (Box<str>, Payload);
-
 impl<A> Client<A> {
     /// Has an event sent first at each connection from the next one on, in the place of the one of this
     /// name.

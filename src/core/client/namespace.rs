@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::acks::{Acks, Waiter};
-use super::first::First;
 use super::outgoing::{Outgoing, Sendable};
 use super::recovery::Recovery;
 use super::retry_queue::{Age, RetryQueue};
@@ -64,8 +63,8 @@ pub(crate) struct Namespace<A> {
     pub(crate) retry: Option<RetryQueue<A>>,
     /// Somebody wants to know of outgoing events.
     pub(crate) observed: bool,
-    /// What goes out first when it is joined.
-    pub(super) first: Vec<First>,
+    /// What goes out first when it is joined, each by the name of the event.
+    pub(super) first: Vec<(Box<str>, Payload)>,
     /// What waits for the namespace to be joined.
     pub(super) send_buffer: Outgoing,
     /// Events that came before the answer to CONNECT.

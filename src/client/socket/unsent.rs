@@ -12,7 +12,7 @@ use crate::event::undelivered::UndeliveredEvent;
 /// How much waits to be sent by a socket; see [`Socket::waiting`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Backlog {
+pub struct Unsent {
     /// The number of events.
     pub events: usize,
     /// Their texts and attachments, in bytes.
@@ -28,14 +28,14 @@ impl Socket {
     /// ```no_run
     /// # fn main() -> siot::Result<()> {
     /// # let socket = siot::io("http://localhost:3000")?;
-    /// let backlog = socket.waiting();
-    /// println!("{} events of {} bytes wait", backlog.events, backlog.bytes);
+    /// let unsent = socket.waiting();
+    /// println!("{} events of {} bytes wait", unsent.events, unsent.bytes);
     /// # Ok(())
     /// # }
     /// ```
-    pub fn waiting(&self) -> Backlog {
+    pub fn waiting(&self) -> Unsent {
         let load = self.driver().look(|core| core.waiting(self.shared.id));
-        Backlog { events: load.packets, bytes: load.bytes }
+        Unsent { events: load.packets, bytes: load.bytes }
     }
 
     /// Takes out what waits and was never sent, in the order in which it would have been: to store it, to
