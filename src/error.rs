@@ -63,6 +63,9 @@ pub enum ErrorKind {
     Timeout,
     /// The connection was lost, or closed, before the operation was finished.
     Disconnected,
+    /// The connection ended again and again while this event was on its way: it may be what the
+    /// server cannot bear, or takes for too large. It was sent several times, and may have arrived.
+    Undeliverable,
     /// An attempt to connect failed, at the given stage.
     Connect(Stage),
     /// The server refused the namespace; [`Error::data`] has what it sent along.
@@ -73,6 +76,11 @@ pub enum ErrorKind {
     Transport,
     /// The operating system refused a resource: a thread, a descriptor.
     Resource,
+    /// The store of an outbox cannot be written or read: the disk is full, the file system is
+    /// read-only, the file is in use. The source of the error says which.
+    Storage,
+    /// What the store of an outbox has written is not what it reads.
+    Damaged,
 }
 
 /// The steps of an attempt to connect, in their order.
@@ -341,11 +349,14 @@ impl fmt::Display for ErrorKind {
             Self::Unsupported => "not supported",
             Self::Timeout => "timeout",
             Self::Disconnected => "disconnected",
+            Self::Undeliverable => "undeliverable",
             Self::Connect(stage) => return write!(f, "cannot connect, {stage}"),
             Self::Refused => "refused by the server",
             Self::Protocol => "protocol error",
             Self::Transport => "transport error",
             Self::Resource => "system resource",
+            Self::Storage => "storage",
+            Self::Damaged => "damaged",
         })
     }
 }

@@ -15,7 +15,8 @@ use crate::event::AckReply;
 ///
 /// It always resolves: with the server's answer, or with an error when the timeout of the emit
 /// passes, or when the connection that the event was sent by ends. An event that still waits to be
-/// sent stays in wait across reconnections.
+/// sent stays in wait across reconnections; so does one that is sent again until it is acknowledged
+/// ([`Socket::reliable`](crate::Socket::reliable), [`Builder::retries`](crate::Builder::retries)).
 ///
 /// Dropping it gives up the answer, not the event.
 ///
@@ -47,7 +48,8 @@ impl Ack {
     /// # Errors
     ///
     /// [`ErrorKind::Timeout`] and [`ErrorKind::Disconnected`] as above. [`ErrorKind::Payload`] when
-    /// the answer is of another type.
+    /// the answer is of another type. [`ErrorKind::Undeliverable`] when the connection ended with
+    /// each of so many tries ([`Builder::interrupted_tries`](crate::Builder::interrupted_tries)).
     ///
     /// [`ErrorKind::BufferFull`] when the answer lies behind events that a consumer does not take,
     /// and [`Limits::receive_reserve`](crate::Limits::receive_reserve) is used up; the error names
@@ -79,8 +81,13 @@ impl Ack {
     pub fn receiver(self) -> Receiver<Result<AckReply>> {
         let (sender, receiver) = bounded(1);
         // It fails only where the receiver was dropped, and then nobody wants the answer.
-        self.slot.forward(Box::new(move |result| _ = sender.try_send(result)));
+        self.forward(move |result| _ = sender.try_send(result));
         receiver
+    }
+
+    /// Passes the answer on, now or when it comes. That must be quick.
+    pub(crate) fn forward(self, forward: impl FnOnce(Result<AckReply>) + Send + 'static) {
+        self.slot.forward(Box::new(forward));
     }
 
     fn reply(&self, limit: Option<Duration>) -> Result<AckReply> {

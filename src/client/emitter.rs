@@ -34,7 +34,10 @@ pub struct Emitter {
     urgent: bool,
     timeout: Option<Duration>,
     ttl: Option<Duration>,
-    key: Option<Box<str>>,
+    /// What waits with this key is replaced.
+    replaces: Option<Box<str>>,
+    /// By what the server knows a reliable event.
+    key: Option<Arc<str>>,
 }
 
 impl Emitter {
@@ -52,10 +55,22 @@ impl Emitter {
         self.with_urgent(true)
     }
 
-    /// How long to wait for an acknowledgement, from the emit on. An event that still waits to be
-    /// sent when the time has passed is withdrawn.
+    /// Send the event again until the server acknowledges it; see [`Socket::reliable`]. Each event
+    /// needs a key of its own.
+    pub fn reliable(mut self, key: impl Into<Arc<str>>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
+    /// How long emitting may take, from the call on: waiting for room in the send buffer, and waiting
+    /// for an acknowledgement where one is asked for. An event that still waits to be sent when the
+    /// time has passed is withdrawn.
     ///
-    /// Default: [`Builder::ack_timeout`](crate::Builder::ack_timeout), and without that no limit.
+    /// Default: for events with an acknowledgement
+    /// [`Builder::ack_timeout`](crate::Builder::ack_timeout), for others no limit. With
+    /// [`retries`](crate::Builder::retries) each try has the time anew, once there was room. For a
+    /// [reliable](Socket::reliable) event it is the limit of all its tries together, and there is none
+    /// by default.
     pub fn timeout(self, limit: Duration) -> Self {
         self.with_timeout(Some(limit))
     }
@@ -72,7 +87,7 @@ impl Emitter {
     /// Only the newest event with this key waits: it replaces the one before it (of the same socket), and
     /// goes to the end of what waits. The replaced one is not counted as dropped; the wait for its
     /// acknowledgement ends with [`ErrorKind::Withdrawn`]. What was sent is not concerned. Not for a
-    /// socket with [`retries`](crate::Builder::retries).
+    /// socket with [`retries`](crate::Builder::retries), nor for a [reliable](Socket::reliable) event.
     ///
     /// ```no_run
     /// # fn main() -> siot::Result<()> {
@@ -98,7 +113,7 @@ impl Emitter {
         self
     }
 
-    /// [`timeout`](Emitter::timeout), or with `None` no limit.
+    /// [`timeout`](Emitter::timeout), or with `None` its default.
     pub fn with_timeout(mut self, limit: Option<Duration>) -> Self {
         self.timeout = limit;
         self
@@ -112,7 +127,7 @@ impl Emitter {
 
     /// [`coalesce`](Emitter::coalesce), or with `None` without a key.
     pub fn with_coalesce(mut self, key: Option<&str>) -> Self {
-        self.key = key.map(Into::into);
+        self.replaces = key.map(Into::into);
         self
     }
 
@@ -120,14 +135,15 @@ impl Emitter {
     ///
     /// # Blocking
     ///
-    /// As [`Socket::emit`].
+    /// As [`Socket::emit`], and for at most the [`timeout`](Emitter::timeout).
     ///
     /// # Errors
     ///
-    /// As [`Socket::emit`], and [`ErrorKind::InvalidOption`] for flags that exclude each other or the
-    /// socket's [`retries`](crate::Builder::retries).
+    /// As [`Socket::emit`], and [`ErrorKind::Timeout`] when there was no room within the
+    /// [`timeout`](Emitter::timeout), [`ErrorKind::InvalidOption`] for flags that exclude each other or
+    /// the socket's [`retries`](crate::Builder::retries). After an error nothing was sent.
     pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<()> {
-        let payload = encode(event, &args)?;
+        let payload = self.with_key(encode(event, &args)?)?;
         self.emit_payload(payload, None)
     }
 
@@ -135,14 +151,19 @@ impl Emitter {
     ///
     /// # Blocking
     ///
-    /// As [`Socket::emit`].
+    /// As [`Emitter::emit`].
     ///
     /// # Errors
     ///
     /// As [`Socket::emit_with_ack`], and [`ErrorKind::InvalidOption`] as [`emit`](Emitter::emit).
     #[doc(alias = "emitWithAck")]
     pub fn emit_with_ack<T: Serialize>(&self, event: &str, args: T) -> Result<Ack> {
-        let payload = encode(event, &args)?;
+        self.emit_encoded(encode(event, &args)?)
+    }
+
+    /// The same for an event that is encoded already, but for its key.
+    pub(crate) fn emit_encoded(&self, payload: Payload) -> Result<Ack> {
+        let payload = self.with_key(payload)?;
         let slot = Arc::default();
         let ack = Ack::new(&slot);
         self.emit_payload(payload, Some(AckHandle::Slot(slot)))?;
@@ -154,7 +175,7 @@ impl Emitter {
     ///
     /// # Blocking
     ///
-    /// As [`Socket::emit`].
+    /// As [`Emitter::emit`].
     ///
     /// # Errors
     ///
@@ -165,24 +186,43 @@ impl Emitter {
         args: T,
         callback: impl FnOnce(Result<AckReply>) + Send + 'static,
     ) -> Result<()> {
-        let payload = encode(event, &args)?;
+        let payload = self.with_key(encode(event, &args)?)?;
         self.socket.shared().driver().start_dispatch()?;
         let callback: AckCallback = Arc::new(Mutex::new(Some(Box::new(callback))));
         self.emit_payload(payload, Some(AckHandle::Callback(Arc::clone(&callback))))
     }
 
+    /// Appends the key of a reliable event.
+    fn with_key(&self, mut payload: Payload) -> Result<Payload> {
+        if let Some(key) = &self.key {
+            if self.volatile {
+                let what = "an event cannot be volatile and reliable";
+                return Err(Error::new(ErrorKind::InvalidOption, what));
+            }
+            payload.append(key)?;
+        }
+        Ok(payload)
+    }
+
     fn emit_payload(&self, payload: Payload, ack: Option<AckHandle>) -> Result<()> {
+        let namespace = self.socket.shared();
+        let reliable = self.key.is_some();
+        // That of the socket's options is the limit of a reliable event's try.
+        let timeout = self.timeout.or(namespace.ack_timeout.filter(|_| !reliable));
+        // Without an acknowledgement, only who names a limit has one for the call.
+        let limit = if ack.is_some() { timeout } else { self.timeout };
         let emit = Emit {
             payload,
             ack,
-            timeout: self.timeout,
+            timeout,
             volatile: self.volatile,
+            reliable,
             urgent: self.urgent,
             ttl: self.ttl,
-            key: self.key.clone(),
+            key: self.replaces.clone(),
+            since: None,
         };
-        let namespace = self.socket.shared();
-        namespace.driver().emit(namespace.id, emit)
+        namespace.driver().emit(namespace.id, emit, limit)
     }
 }
 
@@ -209,9 +249,13 @@ impl Socket {
     /// # Blocking
     ///
     /// While connected, it waits for room in the send buffer when that is full, for at most as long
-    /// as the connection lasts (see [`WhenFull`](crate::WhenFull)). Meanwhile siot reads on, though
-    /// consumers of received events are behind: the server may read only once it is read. While not
-    /// connected it never blocks.
+    /// as the connection lasts (see [`WhenFull`](crate::WhenFull)), or for the limit that
+    /// [`Socket::timeout`] gives it. A connection on which nothing moves any more ends after the
+    /// server's `pingInterval` and `pingTimeout` together (45 s with the defaults of JavaScript
+    /// servers), although the server may still ping; one that is only slow stays. With
+    /// [`retries`](crate::Builder::retries) room is made by acknowledgements, so it may also have to
+    /// wait for those. While it waits, siot reads on, though consumers of received events are behind: the
+    /// server may read only once it is read. While not connected it never blocks.
     ///
     /// # Errors
     ///
@@ -231,11 +275,13 @@ impl Socket {
     ///
     /// # Blocking
     ///
-    /// As [`Socket::emit`]; the wait for the answer is [`Ack::wait`].
+    /// As [`Socket::emit`], and for at most [`Builder::ack_timeout`](crate::Builder::ack_timeout) where
+    /// that is set: waiting for room counts against it. The wait for the answer is [`Ack::wait`].
     ///
     /// # Errors
     ///
-    /// As [`Socket::emit`]. [`ErrorKind::BufferFull`] also when as many acknowledgements are pending
+    /// As [`Socket::emit`]. [`ErrorKind::Timeout`] when there was no room within the limit; nothing was
+    /// sent. [`ErrorKind::BufferFull`] also when as many acknowledgements are pending
     /// as [`Limits::acks`](crate::Limits::acks) allows.
     #[doc(alias = "emitWithAck")]
     pub fn emit_with_ack<T: Serialize>(&self, event: &str, args: T) -> Result<Ack> {
@@ -247,7 +293,7 @@ impl Socket {
     ///
     /// # Blocking
     ///
-    /// As [`Socket::emit`].
+    /// As [`Socket::emit_with_ack`].
     ///
     /// # Errors
     ///
@@ -293,7 +339,7 @@ impl Socket {
         self.emitter().volatile()
     }
 
-    /// For acknowledgements with a deadline; see [`Emitter::timeout`].
+    /// For emitting with a deadline; see [`Emitter::timeout`].
     pub fn timeout(&self, limit: Duration) -> Emitter {
         self.emitter().timeout(limit)
     }
@@ -313,8 +359,79 @@ impl Socket {
         self.emitter().coalesce(key)
     }
 
-    /// An emitter without a flag, for flags that are decided at run time. The time limit is that of the
-    /// socket's options.
+    /// For events that must arrive: each is sent again until the server acknowledges it.
+    ///
+    /// The key tells the server which event it is. It travels as the last argument, before the
+    /// function by which the server acknowledges, and each event needs one of its own: a number
+    /// that only grows, or a UUID.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # fn main() -> siot::Result<()> {
+    /// # let socket = siot::io("http://localhost:3000")?;
+    /// # let number = 7;
+    /// let reading = socket.reliable(number.to_string()).emit_with_ack("reading", 21.5)?;
+    /// let hour = Duration::from_secs(3600);
+    /// socket.reliable("a1f4").timeout(hour).emit("alarm", ("door 3", "open"))?;
+    /// reading.wait::<()>()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # What is promised
+    ///
+    /// An event arrives at least once, unless it is given up: at its
+    /// [`timeout`](Emitter::timeout), which bounds the time from the emit to the end of all tries; when the server
+    /// would not take it ([`ErrorKind::TooLarge`]); when the connection has ended again and again
+    /// with it ([`Builder::interrupted_tries`](crate::Builder::interrupted_tries)); when a newer one
+    /// takes its place ([`WhenFull::DropOldest`](crate::WhenFull::DropOldest)); and with the
+    /// connection ([`Manager::close`](crate::Manager::close)) or the socket's last handle. Its
+    /// [`Ack`] then has the error, and whether it arrived is not known. An event without a timeout waits
+    /// as long as it takes.
+    ///
+    /// For the first time the events arrive in the order in which they were emitted, among all of this
+    /// socket that are reliable. Several are under way at a time
+    /// ([`Builder::reliable_window`](crate::Builder::reliable_window)). One that is not acknowledged
+    /// within 10 s ([`Builder::ack_timeout`](crate::Builder::ack_timeout)) is sent again, and those
+    /// behind it too; after a reconnection all that are not acknowledged are. So the server sees some of them
+    /// twice, and of each at most as many others after its first time as the window has, less one.
+    ///
+    /// # What the server needs
+    ///
+    /// It has to acknowledge each event, whatever it has to say, and to drop what it knows. In JavaScript,
+    /// where a device tells its id in [`auth`](crate::Builder::auth):
+    ///
+    /// ```js
+    /// const devices = new Map();
+    /// io.on("connection", (socket) => {
+    ///   const id = socket.handshake.auth.device; // of version 2: handshake.query.device
+    ///   const device = devices.get(id) || { keys: [] };
+    ///   if (device.socket) device.socket.removeAllListeners("reading"); // what is late comes again
+    ///   devices.set(id, Object.assign(device, { socket }));
+    ///   socket.on("reading", (value, key, ack) => {
+    ///     if (!device.keys.includes(key)) apply(id, value), device.keys.push(key);
+    ///     device.keys = device.keys.slice(-16); // twice the window
+    ///     ack();
+    ///   });
+    /// });
+    /// ```
+    ///
+    /// So each reading is applied exactly once, in order. Where the server itself may fail, the keys have to be
+    /// stored together with what was applied, in one transaction; if `apply` takes its time, the next
+    /// one of the same device has to wait for it. Where it fails, `socket.conn.close()` instead of `ack()` has the
+    /// event sent again, and what is behind it not applied before. If keys are numbers that only grow,
+    /// the last one is all that has to be remembered.
+    ///
+    /// # Errors
+    ///
+    /// None here. With [`volatile`](Emitter::volatile) as well, emitting fails with
+    /// [`ErrorKind::InvalidOption`].
+    pub fn reliable(&self, key: impl Into<Arc<str>>) -> Emitter {
+        self.emitter().reliable(key)
+    }
+
+    /// An emitter without a flag, for flags that are decided at run time. The time limit is that of
+    /// [`timeout`](Emitter::timeout)'s default.
     ///
     /// ```no_run
     /// # fn main() -> siot::Result<()> {
@@ -329,15 +446,16 @@ impl Socket {
             socket: self.clone(),
             volatile: false,
             urgent: false,
-            timeout: self.shared().ack_timeout,
+            timeout: None,
             ttl: None,
+            replaces: None,
             key: None,
         }
     }
 }
 
-/// An event, unless the protocol reserves its name.
-pub(in crate::client) fn encode<T: Serialize>(event: &str, args: &T) -> Result<Payload> {
+/// Encodes an event, unless it has a name of the protocol's own.
+pub(crate) fn encode<T: Serialize>(event: &str, args: &T) -> Result<Payload> {
     if RESERVED_EVENTS.contains(&event) {
         return Err(Error::new(
             ErrorKind::ReservedEvent,

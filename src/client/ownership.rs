@@ -7,7 +7,7 @@
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use crate::client::socket_options::SocketOptions;
+use crate::client::socket_options::{AckOptions, SocketOptions};
 use crate::core::ids::NamespaceId;
 use crate::core::numbered::Numbered;
 use crate::driver::client::Driver;
@@ -17,8 +17,7 @@ use crate::sync::lock::lock;
 pub(crate) struct SharedConnection {
     pub(super) driver: Arc<Driver>,
     /// The options of the connection's sockets, where those have none of their own.
-    pub(super) ack_timeout: Option<Duration>,
-    pub(super) retries: Option<u32>,
+    pub(super) acks: AckOptions,
     sockets: Mutex<Numbered<NamespaceId, Weak<SharedNamespace>>>,
 }
 
@@ -31,12 +30,8 @@ pub(crate) struct SharedNamespace {
 }
 
 impl SharedConnection {
-    pub(super) fn new(
-        driver: Arc<Driver>,
-        ack_timeout: Option<Duration>,
-        retries: Option<u32>,
-    ) -> Self {
-        Self { driver, ack_timeout, retries, sockets: Mutex::new(Numbered::new()) }
+    pub(super) fn new(driver: Arc<Driver>, acks: AckOptions) -> Self {
+        Self { driver, acks, sockets: Mutex::new(Numbered::new()) }
     }
 
     /// The socket of the namespace of this name, which has its leading slash. Where there is none,
@@ -55,12 +50,16 @@ impl SharedConnection {
             return socket;
         }
         _replaced = options.auth.and_then(|auth| self.driver.set_auth(id, auth));
-        self.driver.run(|core, _| core.set_retries(id, options.retries));
+        let acks = options.acks;
+        self.driver.run(|core, _| {
+            core.set_retries(id, acks.retries);
+            core.set_retry_limits(id, acks.retry_limits);
+        });
         let socket = Arc::new(SharedNamespace {
             connection: Arc::clone(self),
             id,
             name: name.into(),
-            ack_timeout: options.ack_timeout,
+            ack_timeout: acks.timeout,
         });
         *entry = Arc::downgrade(&socket);
         socket

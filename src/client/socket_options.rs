@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::driver::client::NamespaceAuth;
 use crate::error::{Error, Result};
 use crate::options::check::{Check, check_time};
+use crate::options::retry_limits::RetryLimits;
 use crate::payload::Payload;
 
 /// Options for one [`Socket`](crate::Socket) of a connection that there is already; see
@@ -27,17 +28,25 @@ use crate::payload::Payload;
 #[must_use = "give it to `Manager::socket_with`"]
 pub struct SocketOptions {
     pub(crate) auth: Option<NamespaceAuth>,
-    pub(crate) ack_timeout: Option<Duration>,
-    pub(crate) retries: Option<u32>,
+    pub(crate) acks: AckOptions,
     pub(crate) auto_connect: bool,
     /// The first option that could not be used.
     error: Option<Error>,
 }
 
+/// How a socket's events are acknowledged. Those of a connection hold for its sockets that have none
+/// of their own.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct AckOptions {
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) retries: Option<u32>,
+    pub(crate) retry_limits: RetryLimits,
+}
+
 impl SocketOptions {
     /// The default options.
     pub fn new() -> Self {
-        Self { auth: None, ack_timeout: None, retries: None, auto_connect: true, error: None }
+        Self { auth: None, acks: AckOptions::default(), auto_connect: true, error: None }
     }
 
     /// See [`Builder::auth`](crate::Builder::auth).
@@ -60,14 +69,27 @@ impl SocketOptions {
 
     /// See [`Builder::retries`](crate::Builder::retries).
     pub fn retries(mut self, retries: u32) -> Self {
-        self.retries = Some(retries);
+        self.acks.retries = Some(retries);
+        self
+    }
+
+    /// See [`Builder::interrupted_tries`](crate::Builder::interrupted_tries).
+    pub fn interrupted_tries(mut self, count: u32) -> Self {
+        self.acks.retry_limits.interruptions = count;
+        self
+    }
+
+    /// See [`Builder::reliable_window`](crate::Builder::reliable_window).
+    pub fn reliable_window(mut self, events: usize) -> Self {
+        self.acks.retry_limits.window = events;
         self
     }
 
     /// See [`Builder::ack_timeout`](crate::Builder::ack_timeout).
     #[doc(alias = "ackTimeout")]
     pub fn ack_timeout(mut self, limit: Duration) -> Self {
-        self.ack_timeout = Some(limit);
+        self.acks.timeout = Some(limit);
+        self.acks.retry_limits.try_limit = limit;
         self
     }
 
@@ -84,7 +106,8 @@ impl Check for SocketOptions {
         if let Some(error) = &self.error {
             return Err(error.clone());
         }
-        check_time(self.ack_timeout, "an ack_timeout of zero leaves no time for an answer")
+        check_time(self.acks.timeout, "an ack_timeout of zero leaves no time for an answer")?;
+        self.acks.retry_limits.check()
     }
 }
 
@@ -98,8 +121,7 @@ impl fmt::Debug for SocketOptions {
     /// Says nothing of credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SocketOptions")
-            .field("ack_timeout", &self.ack_timeout)
-            .field("retries", &self.retries)
+            .field("acks", &self.acks)
             .field("auto_connect", &self.auto_connect)
             .finish_non_exhaustive()
     }

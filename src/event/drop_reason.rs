@@ -13,8 +13,10 @@ pub enum DropReason {
     Expired,
     /// They waited for a connection, and the server does not take events of this size.
     TooLarge,
-    /// The server did not acknowledge them in all the tries of
-    /// [`Builder::retries`](crate::Builder::retries).
+    /// They were to be sent until the server acknowledges them, and were given up: after all the tries
+    /// of [`Builder::retries`](crate::Builder::retries) or of
+    /// [`Builder::interrupted_tries`](crate::Builder::interrupted_tries), or at the time limit of a
+    /// [reliable](crate::Socket::reliable) event.
     Unacknowledged,
     /// They were answers to events of the server ([`Event::ack`](crate::Event::ack)), and the connection
     /// that asked for them ended before they were written.
@@ -28,7 +30,7 @@ impl DropReason {
             Self::GaveWay => "gave way to newer events",
             Self::Expired => "not sent within the time to live",
             Self::TooLarge => "too large for the server",
-            Self::Unacknowledged => "not acknowledged in all tries",
+            Self::Unacknowledged => "given up without an acknowledgement",
             Self::SessionEnded => "the connection that asked for the answer has ended",
         }
     }

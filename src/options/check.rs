@@ -9,6 +9,7 @@ use super::limits::Limits;
 use super::manager::{ManagerOptions, Transport};
 use super::parser::ParserKind;
 use super::proxy::{Protocol, Proxy, ProxyChoice};
+use super::retry_limits::{LARGEST_WINDOW, RetryLimits};
 use super::tcp::TcpOptions;
 use super::timeouts::Timeouts;
 use super::tls::Tls;
@@ -210,6 +211,21 @@ impl Check for Proxy {
     }
 }
 
+impl Check for RetryLimits {
+    fn check(&self) -> Result<()> {
+        if !(1..=LARGEST_WINDOW).contains(&self.window) {
+            let window = self.window;
+            return Err(invalid(format!(
+                "reliable_window is {window}, not from 1 to {LARGEST_WINDOW}"
+            )));
+        }
+        if self.interruptions == 0 {
+            return Err(invalid("interrupted_tries of 0 would leave no event a try"));
+        }
+        Ok(())
+    }
+}
+
 /// Refuses what cannot be the path of a request.
 pub(crate) fn check_path(path: &str) -> Result<()> {
     let bad = |c: char| !c.is_ascii_graphic() || "?#\"<>\\^`{|}".contains(c);
@@ -260,13 +276,14 @@ mod tests {
 
     #[test]
     fn the_default_options_work() {
-        let all: [&dyn Check; 6] = [
+        let all: [&dyn Check; 7] = [
             &ManagerOptions::default(),
             &Limits::default(),
             &TcpOptions::default(),
             &Timeouts::default(),
             &Tls::default(),
             &ProxyChoice::default(),
+            &RetryLimits::default(),
         ];
         for options in all {
             options.check().unwrap();

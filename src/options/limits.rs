@@ -44,7 +44,9 @@ pub enum WhenFull {
 /// | what is shown: to each observer, and to each consumer of what is sent | [`receive_bytes`](Self::receive_bytes) |
 /// | statuses and other news, for each consumer | 64 of them                                            |
 /// | what the open session has to write    | [`send_bytes`](Self::send_bytes)                           |
-/// | what waits to be handed to a session  | [`send_bytes`](Self::send_bytes)                           |
+/// | what waits to be handed to a session  | [`send_bytes`](Self::send_bytes), and one event for each namespace |
+/// | what is being written, kept to be handed back | 64 KiB, and one event                              |
+/// | what was sent and awaits its acknowledgement, kept likewise | [`send_bytes`](Self::send_bytes), for each namespace |
 ///
 /// Bytes are those of texts and attachments. The administration of an event takes some 200 bytes
 /// besides, and a text that was received with others may keep alive as much again.
@@ -117,7 +119,7 @@ impl Limits {
 
     /// The most that waits to be sent, on each of two accounts of the connection. One is of the events
     /// that all its namespaces keep, because they are not joined or to send them again
-    /// ([`retries`](crate::Builder::retries)): it counts events. The other is of what the open session
+    /// ([`retries`](crate::Builder::retries), [`reliable`](crate::Socket::reliable)): it counts events. The other is of what the open session
     /// has to write: it counts packets, so that an event with 10 attachments is 11. Default: 1,024.
     pub fn send_events(mut self, count: usize) -> Self {
         self.send_events = count;

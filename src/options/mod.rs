@@ -8,6 +8,7 @@ pub(crate) mod manager;
 mod parser;
 pub(crate) mod proxy;
 mod proxy_url;
+pub(crate) mod retry_limits;
 mod revision;
 pub(crate) mod tcp;
 pub(crate) mod timeouts;

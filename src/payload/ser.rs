@@ -24,6 +24,15 @@ impl Payload {
         list(None, args)
     }
 
+    /// Appends a text to a list of arguments that has an element.
+    pub(crate) fn append(&mut self, text: &str) -> Result<()> {
+        let text = serde_json::to_string(text)
+            .map_err(|source| failure("the arguments cannot be encoded", source))?;
+        self.json.truncate(self.json.len().saturating_sub(1));
+        self.json.extend([",", &text, "]"]);
+        Ok(())
+    }
+
     /// Encodes one value without attachments (for CONNECT); binary in it is an error.
     ///
     /// `()` and `None` become an empty text: nothing to send along. Anything else but an object

@@ -105,8 +105,8 @@ fn what_is_no_longer_worth_it_is_dropped_and_told(via: Via) {
 
 fn flags_are_chosen_at_run_time(via: Via) {
     let server = Server::start(json!({}));
-    let client = Client::idle(via.builder(server.url()).ack_timeout(Duration::from_millis(1)));
-    let patient = client.emitter().with_timeout(None);
+    let client = Client::idle(via.builder(server.url()).ack_timeout(LIMIT));
+    let patient = client.timeout(Duration::from_millis(1)).with_timeout(None);
     let answer = patient.emit_with_ack("sum", (1, 2)).unwrap();
     for (name, is_alarm, key) in
         [("a", false, Some("k")), ("b", true, None), ("c", false, Some("k"))]

@@ -10,7 +10,7 @@ function install(socket, world) {
   versions.onEveryEvent(socket, (name, args) => {
     world.record.events.add({ nsp: socket.nsp.name, name, args: args.map(describe) });
   });
-  for (const group of [exchange, acks, counting, bulk, facts, rooms, breakage]) group(socket, world);
+  for (const group of [exchange, acks, counting, devices, bulk, facts, rooms, breakage]) group(socket, world);
 }
 
 /** An argument as the record shows it: bytes and functions by their size only. */
@@ -54,7 +54,11 @@ function acks(socket, { version }) {
   });
 }
 
-function counting(socket, { record }) {
+function counting(socket, { record, outboxed }) {
+  socket.on("outboxed", (value, key, ack) => {
+    outboxed.apply(value, key);
+    ack();
+  });
   socket.on("tick", (thread, n, ack) => {
     record.ticks.add(thread, n);
     if (isAck(ack)) ack(n);
@@ -70,6 +74,32 @@ function counting(socket, { record }) {
   socket.on("reset", (ack) => {
     record.reset();
     if (isAck(ack)) ack();
+  });
+}
+
+/** As the documentation of `Socket::reliable` has it, with a fault for the first try of a reading that asks for one. */
+function devices(socket, { record }) {
+  const id = socket.handshake.query.device;
+  if (!id) return;
+  const device = record.devices.get(id) || { keys: [], applied: [], tries: 0, struck: new Set() };
+  if (device.socket) device.socket.removeAllListeners("reading");
+  record.devices.set(id, Object.assign(device, { socket }));
+  socket.on("reading", (n, fault, key, ack) => {
+    device.tries += 1;
+    const strike = device.struck.has(key) ? undefined : fault;
+    device.struck.add(key);
+    if (strike === "fail") {
+      socket.removeAllListeners("reading");
+      socket.conn.close();
+      return;
+    }
+    if (!device.keys.includes(key)) {
+      device.applied.push(n);
+      device.keys.push(key);
+    }
+    device.keys = device.keys.slice(-16);
+    if (strike === "cut") versions.cut(socket.conn);
+    else if (strike !== "silence") ack();
   });
 }
 
@@ -124,10 +154,7 @@ function breakage(socket) {
   socket.on("kick-hard", () => socket.disconnect(true));
   socket.on("close-engine", () => socket.conn.close());
   socket.on("close-transport", () => socket.conn.transport.close());
-  socket.on("destroy", () => {
-    const tcp = versions.tcpSocket(socket.conn);
-    if (tcp) tcp.destroy();
-  });
+  socket.on("destroy", () => versions.cut(socket.conn));
   // An engine message: the client reads it as a Socket.IO packet (or an attachment).
   socket.on("raw", (...messages) => messages.forEach((message) => socket.conn.write(message)));
   // An engine packet of any type: "noop", "close", "pong", "ping", "open"…

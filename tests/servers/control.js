@@ -92,6 +92,10 @@ const commands = {
   events: ({ world }) => show(world.record.events),
   ticks: ({ world }) => world.record.ticks.summary(),
   blobs: ({ world }) => world.record.blobs.summary(),
+  readings: ({ world }, { device }) => {
+    const { applied, tries } = world.record.devices.get(device) || { applied: [], tries: 0 };
+    return { applied, tries };
+  },
   reset: ({ world }) => {
     world.record.reset();
     return true;

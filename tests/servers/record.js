@@ -72,12 +72,14 @@ class Record {
     this.requests = new Log();
     this.events = new Log();
     this.attempts = {};
+    this.devices = new Map();
   }
 
   reset() {
     for (const part of [this.ticks, this.blobs]) part.reset();
     for (const part of [this.log, this.requests, this.events]) part.clear();
     this.attempts = {};
+    this.devices.clear();
   }
 }
 

@@ -84,6 +84,12 @@ function tcpSocket(conn) {
   return request && request.socket;
 }
 
+/** Ends the TCP connection of an engine connection; between two polls there may be none. */
+function cut(conn) {
+  const tcp = tcpSocket(conn);
+  if (tcp) tcp.destroy();
+}
+
 module.exports = {
-  create, parser, namespaces, socketCount, dynamic, keepGreeting, join, leave, onEveryEvent, numberAcks, rawAck, tcpSocket,
+  create, parser, namespaces, socketCount, dynamic, keepGreeting, join, leave, onEveryEvent, numberAcks, rawAck, cut,
 };

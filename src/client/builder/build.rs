@@ -30,8 +30,7 @@ impl Builder {
     pub fn build(mut self) -> Result<Socket> {
         let location = self.check()?;
         let options = std::mem::take(&mut self.socket);
-        self.socket.ack_timeout = options.ack_timeout;
-        self.socket.retries = options.retries;
+        self.socket.acks = options.acks;
         let namespace = location.namespace.clone();
         if !self.share {
             return self.make(location)?.join(&namespace, options);
@@ -100,8 +99,7 @@ impl Builder {
         let max_message = options.limits.max_message;
         let net = Net::new(NetOptions { max_message, ..self.net })?;
         let driver = Driver::new(options, net, address)?;
-        let socket = &self.socket;
-        let shared = SharedConnection::new(driver, socket.ack_timeout, socket.retries);
+        let shared = SharedConnection::new(driver, self.socket.acks);
         Ok(Manager::of(Arc::new(shared)))
     }
 

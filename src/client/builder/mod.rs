@@ -255,17 +255,46 @@ impl Builder {
     /// it: at least once, in order, one event under way at a time.
     ///
     /// A try ends by the acknowledgement or by [`ack_timeout`](Builder::ack_timeout), which should
-    /// therefore be set; a try that a lost connection interrupts does not count. The server has to
-    /// acknowledge, and to recognise what it sees twice. Default: off.
+    /// therefore be set; a try that a lost connection interrupts does not count here, but in
+    /// [`interrupted_tries`](Builder::interrupted_tries). The server has to acknowledge, and to
+    /// recognise what it sees twice; [`Socket::reliable`](crate::Socket::reliable) helps it with that,
+    /// and does not wait for one acknowledgement before the next event. Default: off.
     pub fn retries(mut self, retries: u32) -> Self {
-        self.socket.retries = Some(retries);
+        self.socket = self.socket.retries(retries);
+        self
+    }
+
+    /// How often the connection may end while the same event is sent, to be acknowledged
+    /// ([`retries`](Builder::retries), [`Socket::reliable`](crate::Socket::reliable)). Then the event
+    /// is given up, with [`ErrorKind::Undeliverable`](crate::ErrorKind::Undeliverable), and the next
+    /// ones are sent: it may be too large for a server that does not announce its limit, or make the
+    /// server fail. Default: 10. 0 is refused when the connection is built.
+    ///
+    /// Only the first event under way is charged, and after that it is sent alone until it is
+    /// acknowledged, so that the others do not suffer for what it does. Ends that this program asks
+    /// for do not count.
+    pub fn interrupted_tries(mut self, count: u32) -> Self {
+        self.socket = self.socket.interrupted_tries(count);
+        self
+    }
+
+    /// How many [reliable](crate::Socket::reliable) events may be under way at a time, from 1 to
+    /// 1,024; another number is refused when the connection is built. Default: 8.
+    ///
+    /// The server has to remember as many keys. By a link with a round trip of 100 ms, 8 are at most
+    /// 80 events per second.
+    pub fn reliable_window(mut self, events: usize) -> Self {
+        self.socket = self.socket.reliable_window(events);
         self
     }
 
     /// How long to wait for acknowledgements. Default: as long as the connection lasts.
+    ///
+    /// For a [reliable](crate::Socket::reliable) event it is how long one try waits before the event
+    /// is sent again; default: 10 s.
     #[doc(alias = "ackTimeout")]
     pub fn ack_timeout(mut self, limit: Duration) -> Self {
-        self.socket.ack_timeout = Some(limit);
+        self.socket = self.socket.ack_timeout(limit);
         self
     }
 

@@ -10,8 +10,11 @@ use crate::options::check::Check;
 impl Manager {
     /// The socket of a namespace, which starts to connect. A second call gives the same socket.
     ///
-    /// Where the connection was built with [`ack_timeout`](crate::Builder::ack_timeout) and
-    /// [`retries`](crate::Builder::retries), they hold for this socket too; `auth` does not.
+    /// Where the connection was built with [`ack_timeout`](crate::Builder::ack_timeout),
+    /// [`retries`](crate::Builder::retries),
+    /// [`interrupted_tries`](crate::Builder::interrupted_tries) and
+    /// [`reliable_window`](crate::Builder::reliable_window), they hold for this socket too; `auth` does
+    /// not.
     ///
     /// # Errors
     ///
@@ -19,8 +22,7 @@ impl Manager {
     /// [`ErrorKind::Disconnected`] after [`Manager::close`].
     pub fn socket(&self, namespace: &str) -> Result<Socket> {
         let mut options = SocketOptions::new();
-        options.ack_timeout = self.shared().ack_timeout;
-        options.retries = self.shared().retries;
+        options.acks = self.shared().acks;
         self.socket_with(namespace, options)
     }
 

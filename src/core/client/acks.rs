@@ -93,11 +93,6 @@ impl<A> Acks<A> {
         Some(pending.ack)
     }
 
-    /// Takes out, in order, those whose events were sent.
-    pub(crate) fn remove_sent(&mut self) -> Vec<(u64, A)> {
-        self.remove_where(|pending| pending.sent)
-    }
-
     /// Takes out all of them, in order.
     pub(crate) fn remove_all(&mut self) -> Vec<(u64, A)> {
         self.remove_where(|_| true)
@@ -106,6 +101,11 @@ impl<A> Acks<A> {
     /// How many wait for an answer to an event that was sent.
     pub(crate) fn sent(&self) -> usize {
         self.sent
+    }
+
+    /// Whether the event of this id was handed to a session.
+    pub(crate) fn is_sent(&self, id: u64) -> bool {
+        self.pending.get(&id).is_some_and(|pending| pending.sent)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -130,6 +130,11 @@ impl<A> Acks<Waiter<A>> {
         self.pending.values().filter(of_callers).count()
     }
 
+    /// Takes out, in order, those of callers whose events were sent.
+    pub(crate) fn remove_sent_of_callers(&mut self) -> Vec<(u64, Waiter<A>)> {
+        self.remove_where(|pending| pending.sent && matches!(pending.ack, Waiter::Caller(_)))
+    }
+
     /// Takes out, in order, those of callers.
     pub(crate) fn remove_of_callers(&mut self) -> Vec<(u64, Waiter<A>)> {
         self.remove_where(|pending| matches!(pending.ack, Waiter::Caller(_)))
@@ -152,10 +157,13 @@ mod tests {
     #[test]
     fn only_sent_ones_end_with_the_session() {
         let mut acks = Acks::new(0);
-        let sent = acks.register("sent");
-        acks.register("buffered");
+        let sent = acks.register(Waiter::Caller("sent"));
+        let tried = acks.register(Waiter::Retry);
+        let buffered = acks.register(Waiter::Caller("buffered"));
         acks.mark_sent(sent, None, 0);
-        assert_eq!(acks.remove_sent(), [(0, "sent")]);
-        assert_eq!(acks.len(), 1);
+        acks.mark_sent(tried, None, 0);
+        assert!(acks.is_sent(tried) && !acks.is_sent(buffered));
+        assert_eq!(acks.remove_sent_of_callers(), [(0, Waiter::Caller("sent"))]);
+        assert_eq!(acks.len(), 2);
     }
 }

@@ -1,11 +1,9 @@
 //! Ends of the wait for an acknowledgement, other than the answer.
 
 use super::acks::Waiter;
-use super::retry_queue::RetryQueue;
 use super::timer::Timer;
 use super::{Client, Output};
 use crate::core::ids::NamespaceId;
-use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind};
 use crate::event::status::DisconnectReason;
 
@@ -22,22 +20,17 @@ impl<A> Client<A> {
 
     /// The end of a session ends the wait for the answers to what was sent in it.
     pub(super) fn fail_sent_acks(&mut self, id: NamespaceId, reason: DisconnectReason) {
-        let failed = self.namespace_mut(id).map(|namespace| namespace.acks.remove_sent());
-        let failed = failed.unwrap_or_default();
-        if failed.is_empty() {
-            return;
-        }
         let error = Error::new(
             ErrorKind::Disconnected,
             format!("the connection ended before the acknowledgement came: {reason}"),
         );
-        for (number, waiter) in failed {
+        let failed =
+            self.namespace_mut(id).map(|namespace| namespace.acks.remove_sent_of_callers());
+        for (number, waiter) in failed.unwrap_or_default() {
             self.timers.set(Timer::Ack(id, number), None);
-            match waiter {
-                Waiter::Caller(_) => self.fail(waiter, &error),
-                Waiter::Retry => self.try_interrupted(id),
-            }
+            self.fail(waiter, &error);
         }
+        self.interrupt_tries(id, reason);
     }
 
     /// Gives up the wait of callers for the answers to what was sent, or is about to be.
@@ -52,24 +45,13 @@ impl<A> Client<A> {
         }
     }
 
-    pub(super) fn ack_timed_out(&mut self, id: NamespaceId, number: u64, now: Timestamp) {
-        if self.ready.iter().any(|it| it.is_try_of(id, number)) {
-            // It waits for a writer, and so was not tried yet.
-            let limit = self.namespace(id).retry.as_ref().and_then(RetryQueue::limit);
-            self.timers.set(Timer::Ack(id, number), limit.map(|limit| now + limit));
-            return;
-        }
+    pub(super) fn ack_timed_out(&mut self, id: NamespaceId, number: u64) {
         if self.withdraw(id, number) {
             self.outputs.push_back(Output::Room);
         }
-        let waiter = self.namespace_mut(id).and_then(|namespace| namespace.acks.remove(number));
-        match waiter {
-            Some(Waiter::Retry) => self.try_timed_out(id, now),
-            Some(waiter) => {
-                let error = Error::new(ErrorKind::Timeout, "no acknowledgement in time");
-                self.fail(waiter, &error);
-            }
-            None => {}
+        if let Some(waiter) = self.namespace_mut(id).and_then(|it| it.acks.remove(number)) {
+            let error = Error::new(ErrorKind::Timeout, "no acknowledgement in time");
+            self.fail(waiter, &error);
         }
     }
 

@@ -73,6 +73,7 @@ impl<A> Client<A> {
             return;
         }
         self.disconnect(id, now);
+        self.has_forgotten = self.cycle == Cycle::Open;
         let error = Error::new(ErrorKind::Disconnected, "the last handle of the socket is gone");
         self.give_up_all(id, &error);
         self.forget_drops(id);

@@ -55,12 +55,14 @@ pub(crate) struct Namespace<A> {
     pub(super) forgotten: bool,
     /// It is to be joined once the server has dealt with every DISCONNECT.
     pub(super) rejoins: bool,
+    /// It may be joined in a session in which its name stood for another before.
+    pub(super) is_successor: bool,
     /// Counts the joins: an acknowledgement of an event answers in the same one or not at all.
     pub(crate) session: u32,
     /// Counts the questions for credentials: only the answer to the last one is of use.
     pub(crate) asked: u32,
     pub(crate) acks: Acks<Waiter<A>>,
-    pub(crate) retry: Option<RetryQueue<A>>,
+    pub(crate) retry: RetryQueue<A>,
     /// Somebody wants to know of outgoing events.
     pub(crate) observed: bool,
     /// What goes out first when it is joined, each by the name of the event.
@@ -86,10 +88,11 @@ impl<A> Namespace<A> {
             phase: Phase::Idle,
             forgotten: false,
             rejoins: false,
+            is_successor: false,
             session: 0,
             asked: 0,
             acks: Acks::new(first_ack),
-            retry: None,
+            retry: RetryQueue::new(),
             observed: false,
             first: Vec::new(),
             send_buffer: Outgoing::default(),
@@ -106,7 +109,7 @@ impl<A> Namespace<A> {
     pub(super) fn forget(&mut self) {
         self.forgotten = true;
         self.auth = Auth::Fixed(Payload::default());
-        self.retry = None;
+        self.retry = RetryQueue::new();
         self.observed = false;
         self.first.clear();
         self.recovery = Recovery::default();
@@ -119,8 +122,7 @@ impl<A> Namespace<A> {
 
     /// How much waits to be handed to a session.
     pub(crate) fn buffered(&self) -> Load {
-        let retry = self.retry.as_ref().map(RetryQueue::load).unwrap_or_default();
-        self.send_buffer.load() + retry
+        self.send_buffer.load() + self.retry.load()
     }
 
     /// The age of the event that is the first to give way.
@@ -128,8 +130,7 @@ impl<A> Namespace<A> {
         let buffered = self.send_buffer.oldest();
         let buffered =
             buffered.map(|event| Age { under_way: false, order: event.order, is_retried: false });
-        let retried = self.retry.as_ref().and_then(RetryQueue::oldest);
-        buffered.into_iter().chain(retried).min()
+        buffered.into_iter().chain(self.retry.oldest()).min()
     }
 
     /// Whether an acknowledgement is awaited that can come: its event was sent, or is about to be.
@@ -139,12 +140,12 @@ impl<A> Namespace<A> {
 
     /// The event that waits for the acknowledgement of this number, and is sent again until it has it.
     pub(super) fn tried(&self, number: u64) -> Option<&Payload> {
-        self.retry.as_ref()?.tried(number)
+        self.retry.tried(number).map(|event| &event.payload)
     }
 
     /// Whether an event is under way whose acknowledgement makes room.
     pub(crate) fn has_try_under_way(&self) -> bool {
-        self.retry.as_ref().is_some_and(RetryQueue::has_try_under_way)
+        self.retry.has_try_under_way()
     }
 
     /// Whether something was emitted that may still be delivered by itself.
@@ -155,8 +156,7 @@ impl<A> Namespace<A> {
     /// How many events wait here, or for their acknowledgement.
     pub(super) fn count_waiting(&self) -> usize {
         let plain = self.send_buffer.iter().filter(|waiting| waiting.ack().is_none()).count();
-        let retried = self.retry.as_ref().map_or(0, |queue| queue.load().packets);
-        plain + retried + self.acks.len_of_callers()
+        plain + self.retry.load().packets + self.acks.len_of_callers()
     }
 
     /// The events that were sent and not acknowledged, or are to be sent again until they are, and
@@ -164,8 +164,7 @@ impl<A> Namespace<A> {
     pub(super) fn take_sent_events(&mut self) -> Vec<(Payload, bool)> {
         let mut events: Vec<_> =
             self.acks.take_events().into_iter().map(|event| (event, true)).collect();
-        let retried = self.retry.iter().flat_map(RetryQueue::events);
-        events.extend(retried.map(|(event, tried)| (event.clone(), tried)));
+        events.extend(self.retry.events().map(|(event, tried)| (event.clone(), tried)));
         events
     }
 

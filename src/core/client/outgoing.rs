@@ -65,11 +65,6 @@ impl Waiting {
         matches!(self.content, Sendable::Event(..))
     }
 
-    /// Whether it is a try of the event that waits for this acknowledgement.
-    pub(crate) fn is_try_of(&self, namespace: NamespaceId, ack: u64) -> bool {
-        self.namespace == namespace && matches!(self.content, Sendable::Try(of) if of == ack)
-    }
-
     /// What it counts for where it waits.
     pub(crate) fn load(&self) -> Load {
         match &self.content {

@@ -55,9 +55,9 @@ impl<A> Client<A> {
         }
     }
 
-    /// Hands over what is ready to a writer that has nothing to do.
+    /// Hands over as much of what is ready before the writer asks for it.
     pub(super) fn start_batch(&mut self, now: Timestamp) {
-        if self.engine.as_ref().is_some_and(|engine| engine.wants_batch(engine.main_link())) {
+        if self.engine.as_ref().is_some_and(Engine::takes_events) {
             self.fill_batch(now);
         }
     }
@@ -100,7 +100,8 @@ impl<A> Client<A> {
                 self.note_drop(id, Load::from(&payload), Some(DropReason::SessionEnded));
             }
             Sendable::First(_) => {}
-            Sendable::Try(number) => self.try_undone(id, number),
+            // The event lies in the queue of retries, which is told as well.
+            Sendable::Try(_) => {}
         }
     }
 
@@ -127,13 +128,18 @@ impl<A> Client<A> {
     /// Makes packets of what waited, for the session to write.
     fn hand_over(&mut self, waiting: Waiting, now: Timestamp) {
         self.forget_expiry(&waiting);
-        let Err(error) = self.encode(&waiting) else { return self.handed.push(waiting) };
+        let Err(error) = self.encode(&waiting) else {
+            if let (Sendable::Try(number), Some(engine)) = (&waiting.content, &self.engine) {
+                self.note_batch(waiting.namespace, *number, engine.next_batch());
+            }
+            return self.handed.push(waiting);
+        };
         log_later!(Warn, "an event is dropped: {error}");
         match waiting.content {
             Sendable::Event(..) | Sendable::Answer(..) | Sendable::First(_) => {
                 self.give_up_waiting(&waiting, Some(DropReason::TooLarge), &error);
             }
-            Sendable::Try(_) => self.give_up_try(waiting.namespace, &error, now),
+            Sendable::Try(number) => self.give_up_try(waiting.namespace, number, &error, now),
         }
     }
 

@@ -1,24 +1,21 @@
 //! Sending events again until the server acknowledges them.
 
-use std::time::Duration;
-
 use super::acks::Waiter;
 use super::namespace::Phase;
 use super::outgoing::{Sendable, Waiting};
 use super::retry_queue::{QueuedEvent, RetryQueue};
 use super::timer::Timer;
-use super::{Client, Output};
+use super::{Client, Emit, Output};
 use crate::core::ids::NamespaceId;
 use crate::core::load::Load;
 use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind};
 use crate::event::drop_reason::DropReason;
+use crate::event::status::DisconnectReason;
+use crate::options::retry_limits::RetryLimits;
 use crate::payload::Payload;
 use crate::proto::socket_packet::SocketPacket;
 use crate::sync::logging::log_later;
-
-/// An event that was taken out of the queue, and the acknowledgement that its try waits for.
-type Retry<A> = (QueuedEvent<A>, Option<u64>);
 
 impl<A> Client<A> {
     /// Has the events of a namespace sent again, this often, until they are acknowledged.
@@ -30,53 +27,83 @@ impl<A> Client<A> {
             let error = Error::new(ErrorKind::Disconnected, "retries were switched off");
             self.abandon_retries(id, &error);
         }
-        let Some(namespace) = self.namespace_mut(id) else { return };
-        match (&mut namespace.retry, retries) {
-            (Some(queue), Some(retries)) => queue.set_retries(retries),
-            (queue, retries) => *queue = retries.map(RetryQueue::new),
+        if let Some(queue) = self.retry_queue(id) {
+            queue.set_retries(retries);
         }
     }
 
-    /// Queues an event. The limit is that of each try.
-    pub(super) fn queue_for_retry(
-        &mut self,
-        id: NamespaceId,
-        payload: Payload,
-        caller: Option<A>,
-        limit: Option<Duration>,
-        now: Timestamp,
-    ) {
-        let order = self.next_order();
+    /// Sets the bounds of sending events of a namespace again.
+    pub(crate) fn set_retry_limits(&mut self, id: NamespaceId, limits: RetryLimits) {
         if let Some(queue) = self.retry_queue(id) {
-            queue.push(payload, caller, limit, order);
+            queue.set_limits(limits);
         }
+    }
+
+    /// Queues an event. Its limit is that of each try, or that of the whole if it is reliable.
+    pub(super) fn queue_for_retry(&mut self, id: NamespaceId, emit: Emit<A>, now: Timestamp) {
+        let order = self.next_order();
+        let Some(namespace) = self.namespaces.get_mut(id) else { return };
+        if emit.reliable {
+            let since = emit.since.unwrap_or(now);
+            let deadline = emit.timeout.map(|limit| since + limit);
+            self.timers.set(Timer::Reliable(id, order), deadline);
+        }
+        namespace.retry.push(emit, order);
         self.try_next(id, now);
     }
 
-    /// Sends the first event of the queue, unless it is under way.
+    /// Sends the events whose turn it is.
     pub(super) fn try_next(&mut self, id: NamespaceId, now: Timestamp) {
-        if let Some(number) = self.begin_try(id, now) {
-            let order = self.next_order();
-            self.make_ready(Waiting::new(id, Sendable::Try(number), order));
+        while let Some(number) = self.begin_try(id) {
+            self.make_try_ready(id, number, now);
         }
     }
 
-    fn begin_try(&mut self, id: NamespaceId, now: Timestamp) -> Option<u64> {
-        let namespace = self.namespaces.get_mut(id)?;
-        if namespace.phase != Phase::Joined {
+    fn begin_try(&mut self, id: NamespaceId) -> Option<u64> {
+        let namespace = self.namespace_mut(id)?;
+        if namespace.phase != Phase::Joined || !namespace.retry.is_ready() {
             return None;
         }
-        let queue = namespace.retry.as_mut().filter(|queue| queue.is_ready())?;
         let number = namespace.acks.register(Waiter::Retry);
-        let limit = queue.begin_try(number)?.limit;
-        self.timers.set(Timer::Ack(id, number), limit.map(|limit| now + limit));
+        namespace.retry.begin_try(number);
         Some(number)
+    }
+
+    fn make_try_ready(&mut self, id: NamespaceId, number: u64, now: Timestamp) {
+        let Some(queue) = self.retry_queue(id) else { return };
+        let Some(event) = queue.tried_mut(number) else { return };
+        event.batch = None;
+        let (order, limit) = (event.order, event.limit);
+        self.timers.set(Timer::Try(id, number), limit.map(|limit| now + limit));
+        self.make_ready(Waiting::new(id, Sendable::Try(number), order));
+    }
+
+    /// A try was handed to the session, which writes it in this batch.
+    pub(super) fn note_batch(&mut self, id: NamespaceId, number: u64, batch: u64) {
+        if let Some(event) = self.retry_queue(id).and_then(|queue| queue.tried_mut(number)) {
+            event.batch = Some(batch);
+            event.was_sent = true;
+        }
+    }
+
+    /// The server would not take the event that is tried.
+    pub(super) fn give_up_try(
+        &mut self,
+        id: NamespaceId,
+        number: u64,
+        error: &Error,
+        now: Timestamp,
+    ) {
+        self.give_up_first(id, |event| event.number == Some(number), DropReason::TooLarge, error);
+        self.try_next(id, now);
     }
 
     /// The try was acknowledged, whatever the server answered.
     pub(super) fn try_succeeded(&mut self, id: NamespaceId, packet: SocketPacket, now: Timestamp) {
-        let Some((event, _)) = self.first_retry(id) else { return };
-        if let Some(ack) = event.caller {
+        let Some(queue) = self.retry_queue(id) else { return };
+        let Some(mut event) = queue.take_first(|event| event.number == packet.id) else { return };
+        self.settle_retry(id, &event);
+        if let Some(ack) = event.caller.take() {
             self.outputs.push_back(Output::Acked { ack, result: Ok(packet) });
         }
         self.outputs.push_back(Output::Room);
@@ -84,33 +111,40 @@ impl<A> Client<A> {
     }
 
     /// The limit of the try has passed on a living connection.
-    pub(super) fn try_timed_out(&mut self, id: NamespaceId, now: Timestamp) {
-        let Some(queue) = self.retry_queue(id) else { return };
-        if let Some(tries) = queue.fail_try() {
-            let error =
-                Error::new(ErrorKind::Timeout, format!("not acknowledged in {tries} tries"));
-            self.give_up_first(id, DropReason::Unacknowledged, &error);
+    pub(super) fn try_timed_out(&mut self, id: NamespaceId, number: u64, now: Timestamp) {
+        let Some(event) = self.namespace(id).retry.tried(number) else { return };
+        // What waits for a writer was not tried yet. What is reliable is not given to a link twice that
+        // is slow; one that is dead ends by itself.
+        let is_on_its_way = if event.reliable {
+            !event.batch.is_some_and(|batch| self.is_written(batch))
+        } else {
+            event.batch.is_none()
+        };
+        if is_on_its_way {
+            let deadline = event.limit.map(|limit| now + limit);
+            return self.timers.set(Timer::Try(id, number), deadline);
+        }
+        if event.reliable {
+            self.go_back(id, number, now);
+        } else {
+            self.fail_try(id, number);
         }
         self.try_next(id, now);
     }
 
-    /// The connection was lost: the try does not count, since nobody can tell what became of it.
-    pub(super) fn try_interrupted(&mut self, id: NamespaceId) {
-        if let Some(queue) = self.retry_queue(id) {
-            queue.undo_try();
+    /// Sends a reliable event again, and those behind it, so that what the server takes is in order.
+    /// The numbers stay: a late acknowledgement is as good as any.
+    fn go_back(&mut self, id: NamespaceId, number: u64, now: Timestamp) {
+        let tries = self.namespace(id).retry.tries_from(number);
+        log_later!(Debug, "not acknowledged in time: sent again, with {} others", tries.len() - 1);
+        for number in tries {
+            self.withdraw(id, number);
+            self.make_try_ready(id, number, now);
         }
     }
 
-    /// The session ended before the try was handed to it.
-    pub(super) fn try_undone(&mut self, id: NamespaceId, number: u64) {
-        self.forget_ack(id, Some(number));
-        self.try_interrupted(id);
-    }
-
-    /// The server would not take the event that is tried: it is the turn of the next.
-    pub(super) fn give_up_try(&mut self, id: NamespaceId, error: &Error, now: Timestamp) {
-        self.give_up_first(id, DropReason::TooLarge, error);
-        self.try_next(id, now);
+    fn is_written(&self, batch: u64) -> bool {
+        self.engine.as_ref().is_some_and(|engine| engine.is_written(batch))
     }
 
     /// Takes out the events of the queue that were never sent.
@@ -120,68 +154,119 @@ impl<A> Client<A> {
         error: &Error,
         now: Timestamp,
     ) -> Vec<Payload> {
-        // What waits for a writer was not tried yet.
-        let is_try = |it: &Waiting| it.namespace == id && matches!(it.content, Sendable::Try(_));
-        for number in self.ready.take_all(is_try).iter().filter_map(Waiting::ack) {
-            self.try_undone(id, number);
+        let mut untried = Vec::new();
+        let take = |queue: &mut RetryQueue<A>| queue.take_first(|event| !event.was_sent);
+        while let Some(event) = self.retry_queue(id).and_then(take) {
+            self.settle_retry(id, &event);
+            let failed = event.caller.map(|ack| Output::Acked { ack, result: Err(error.clone()) });
+            self.outputs.extend(failed);
+            untried.push(event.payload);
         }
-        let mut untried = self.retry_queue(id).map(RetryQueue::take_untried).unwrap_or_default();
-        let callers = untried.iter_mut().filter_map(|event| event.caller.take());
-        let failed = callers.map(|ack| Output::Acked { ack, result: Err(error.clone()) });
-        self.outputs.extend(failed);
         self.try_next(id, now);
-        untried.into_iter().map(|event| event.payload).collect()
+        untried
+    }
+
+    fn fail_try(&mut self, id: NamespaceId, number: u64) {
+        self.end_try(id, number);
+        let Some(tries) = self.retry_queue(id).and_then(RetryQueue::fail_try) else { return };
+        let error = Error::new(ErrorKind::Timeout, format!("not acknowledged in {tries} tries"));
+        self.give_up_first(id, |_| true, DropReason::Unacknowledged, &error);
+    }
+
+    /// The limit of a reliable event has passed.
+    pub(super) fn reliable_timed_out(&mut self, id: NamespaceId, order: u64, now: Timestamp) {
+        let error = Error::new(ErrorKind::Timeout, "no acknowledgement in time");
+        self.give_up_first(id, |event| event.order == order, DropReason::Unacknowledged, &error);
+        self.try_next(id, now);
+    }
+
+    /// The namespace was left. Nobody can tell what became of the tries under way, and the first of
+    /// them may be the cause.
+    pub(super) fn interrupt_tries(&mut self, id: NamespaceId, reason: DisconnectReason) {
+        let Some(namespace) = self.namespaces.get_mut(id) else { return };
+        let tries = namespace.retry.end_tries();
+        let was_sent = tries.first().is_some_and(|number| namespace.acks.is_sent(*number));
+        for number in tries {
+            self.end_try(id, number);
+        }
+        let is_ours =
+            matches!(reason, DisconnectReason::IoClientDisconnect | DisconnectReason::ForcedClose);
+        if is_ours || !was_sent {
+            return;
+        }
+        let Some(count) = self.retry_queue(id).and_then(RetryQueue::interrupt_first) else {
+            return;
+        };
+        let error = Error::new(
+            ErrorKind::Undeliverable,
+            format!("the connection ended {count} times while this event was sent: {reason}"),
+        )
+        .with_hint("is it too large for the server, or does it make the server fail?");
+        self.give_up_first(id, |_| true, DropReason::Unacknowledged, &error);
     }
 
     /// Gives up all events of the queue.
     pub(super) fn abandon_retries(&mut self, id: NamespaceId, error: &Error) {
-        while let Some(first) = self.first_retry(id) {
-            self.drop_retry(id, first, None, error);
+        while let Some(event) = self.retry_queue(id).and_then(|queue| queue.take_first(|_| true)) {
+            self.drop_retry(id, event, None, error);
         }
         self.outputs.push_back(Output::Room);
     }
 
     /// Gives up the event that is the first to give way.
     pub(super) fn drop_oldest_retry(&mut self, id: NamespaceId, error: &Error) {
-        let oldest = self.retry_queue(id).and_then(RetryQueue::pop_oldest);
-        if let Some(oldest) = oldest {
-            self.drop_retry(id, oldest, Some(DropReason::GaveWay), error);
+        if let Some(event) = self.retry_queue(id).and_then(RetryQueue::take_oldest) {
+            self.drop_retry(id, event, Some(DropReason::GaveWay), error);
         }
     }
 
-    /// Gives up the first event of the queue.
-    fn give_up_first(&mut self, id: NamespaceId, reason: DropReason, error: &Error) {
-        log_later!(Warn, "an event is given up: {error}");
-        if let Some(first) = self.first_retry(id) {
-            self.drop_retry(id, first, Some(reason), error);
+    /// Gives up the first event that is as described.
+    fn give_up_first(
+        &mut self,
+        id: NamespaceId,
+        is_it: impl Fn(&QueuedEvent<A>) -> bool,
+        reason: DropReason,
+        error: &Error,
+    ) {
+        if let Some(event) = self.retry_queue(id).and_then(|queue| queue.take_first(is_it)) {
+            log_later!(Warn, "an event is given up: {error}");
+            self.drop_retry(id, event, Some(reason), error);
         }
         self.outputs.push_back(Output::Room);
     }
 
-    /// Takes out the first event of the queue.
-    fn first_retry(&mut self, id: NamespaceId) -> Option<Retry<A>> {
-        self.retry_queue(id)?.pop()
-    }
-
     fn retry_queue(&mut self, id: NamespaceId) -> Option<&mut RetryQueue<A>> {
-        self.namespace_mut(id)?.retry.as_mut()
+        Some(&mut self.namespace_mut(id)?.retry)
     }
 
-    /// An event is not tried again, and nobody waits for the answer to its last try.
     fn drop_retry(
         &mut self,
         id: NamespaceId,
-        (event, number): Retry<A>,
+        event: QueuedEvent<A>,
         reason: Option<DropReason>,
         error: &Error,
     ) {
-        if let Some(number) = number {
-            self.withdraw(id, number);
-        }
-        self.forget_ack(id, number);
+        self.settle_retry(id, &event);
         self.note_drop(id, Load::from(&event.payload), reason);
         if let Some(ack) = event.caller {
             self.outputs.push_back(Output::Acked { ack, result: Err(error.clone()) });
+        }
+    }
+
+    /// An event was taken out of the queue, and nothing is awaited for it any more.
+    fn settle_retry(&mut self, id: NamespaceId, event: &QueuedEvent<A>) {
+        self.timers.set(Timer::Reliable(id, event.order), None);
+        if let Some(number) = event.number {
+            self.end_try(id, number);
+        }
+    }
+
+    /// Nobody waits any more for the acknowledgement of a try.
+    fn end_try(&mut self, id: NamespaceId, number: u64) {
+        self.timers.set(Timer::Try(id, number), None);
+        self.withdraw(id, number);
+        if let Some(namespace) = self.namespace_mut(id) {
+            namespace.acks.remove(number);
         }
     }
 }

@@ -5,7 +5,8 @@
 
 use super::emit::SendQueue;
 use super::namespace::{Namespace, Phase};
-use super::{Client, Fate};
+use super::outgoing::Waiting;
+use super::{Client, Emit, Fate};
 use crate::core::engine::Engine;
 use crate::core::ids::NamespaceId;
 use crate::core::load::Load;
@@ -14,23 +15,13 @@ use crate::event::drop_reason::DropReason;
 use crate::options::WhenFull;
 
 impl<A> Client<A> {
-    /// What becomes of an event of this size, if it is emitted now.
-    pub(crate) fn fate(&self, id: NamespaceId, size: usize, volatile: bool) -> Fate {
-        self.fate_beside(id, size, volatile, Load::default())
-    }
-
-    /// The same, for one that takes the place of as much as this.
-    pub(super) fn fate_beside(
-        &self,
-        id: NamespaceId,
-        size: usize,
-        volatile: bool,
-        replaced: Load,
-    ) -> Fate {
-        if volatile && !(self.is_joined(id) && self.is_writable()) {
+    /// What becomes of an event, if it is emitted now.
+    pub(crate) fn fate(&self, id: NamespaceId, emit: &Emit<A>) -> Fate {
+        if emit.volatile && !(self.is_joined(id) && self.is_writable()) {
             return Fate::Dropped;
         }
-        let queue = self.queue_for(id, volatile);
+        let (queue, size) = (self.queue_for(id, emit), emit.payload.size());
+        let replaced = self.replaced_by(id, emit).map(Waiting::load).unwrap_or_default();
         let policy = self.options.limits.when_send_full;
         if policy == WhenFull::DropOldest || !self.is_full(id, queue, size, replaced) {
             return Fate::Queued(queue);
@@ -121,8 +112,8 @@ impl<A> Client<A> {
     }
 
     /// Where an event waits until it is written.
-    pub(super) fn queue_for(&self, id: NamespaceId, volatile: bool) -> SendQueue {
-        if self.namespace(id).retry.is_some() && !volatile {
+    pub(super) fn queue_for(&self, id: NamespaceId, emit: &Emit<A>) -> SendQueue {
+        if emit.reliable || (self.namespace(id).retry.takes_all() && !emit.volatile) {
             SendQueue::Retry
         } else if self.is_joined(id) {
             SendQueue::Ready

@@ -25,8 +25,7 @@ impl<A> Client<A> {
         self.check_heartbeat(now);
         self.check(id, &emit).map_err(Refused::Error)?;
         let size = emit.payload.size();
-        let replaced = self.replaced_by(id, &emit).map(Waiting::load).unwrap_or_default();
-        match self.fate_beside(id, size, emit.volatile, replaced) {
+        match self.fate(id, &emit) {
             Fate::Queued(queue) => {
                 self.check_fits(id, queue, &emit).map_err(Refused::Error)?;
                 self.drop_replaced_by(id, &emit);
@@ -35,9 +34,9 @@ impl<A> Client<A> {
                 self.pump(now);
                 Ok(())
             }
-            Fate::Wait => Err(Refused::Full(emit)),
+            Fate::Wait => Err(Refused::Full(Box::new(emit))),
             Fate::Refused => {
-                let queue = self.queue_for(id, emit.volatile);
+                let queue = self.queue_for(id, &emit);
                 Err(Refused::Error(self.no_room(queue)))
             }
             Fate::Dropped => {
@@ -48,18 +47,19 @@ impl<A> Client<A> {
     }
 
     fn enqueue(&mut self, id: NamespaceId, queue: SendQueue, emit: Emit<A>, now: Timestamp) {
-        let Emit { payload, ack, timeout: limit, urgent, ttl, key, .. } = emit;
+        let since = emit.since.unwrap_or(now);
         if queue == SendQueue::Retry {
-            return self.queue_for_retry(id, payload, ack, limit, now);
+            return self.queue_for_retry(id, emit, now);
         }
+        let Emit { payload, ack, timeout: limit, urgent, ttl, key, .. } = emit;
         let order = self.next_order();
         let Some(namespace) = self.namespaces.get_mut(id) else { return };
         let ack = ack.map(|ack| {
             let number = namespace.acks.register(Waiter::Caller(ack));
-            self.timers.set(Timer::Ack(id, number), limit.map(|limit| now + limit));
+            self.timers.set(Timer::Ack(id, number), limit.map(|limit| since + limit));
             number
         });
-        let expiry = ttl.map(|ttl| now + ttl);
+        let expiry = ttl.map(|ttl| since + ttl);
         self.timers.set(Timer::Expiry(id, order), expiry);
         let content = Sendable::Event(payload, ack);
         let waiting = Waiting { namespace: id, content, order, urgent, expiry, key, shown: false };
@@ -86,7 +86,7 @@ impl<A> Client<A> {
         }
         self.check_attachments(&payload).map_err(Refused::Error)?;
         if fate == Fate::Wait {
-            return Err(Refused::Full(payload));
+            return Err(Refused::Full(Box::new(payload)));
         }
         self.check_size(id, Kind::Ack, Some(ack), &payload).map_err(Refused::Error)?;
         self.make_room(id, SendQueue::Ready, payload.size());
@@ -137,7 +137,7 @@ impl<A> Client<A> {
     }
 
     /// What waits whose place this event takes.
-    fn replaced_by(&self, id: NamespaceId, emit: &Emit<A>) -> Option<&Waiting> {
+    pub(super) fn replaced_by(&self, id: NamespaceId, emit: &Emit<A>) -> Option<&Waiting> {
         emit.key.as_ref()?;
         let mut waiting = self.namespace(id).send_buffer.iter().chain(self.ready.iter());
         waiting.find(|waiting| waiting.namespace == id && waiting.key == emit.key)
@@ -245,7 +245,7 @@ impl<A> Client<A> {
             "a time to live of zero leaves no time to send anything"
         } else if emit.volatile {
             "a volatile event does not wait: it cannot be urgent, nor have a ttl or a key"
-        } else if self.queue_for(id, emit.volatile) == SendQueue::Retry {
+        } else if self.queue_for(id, emit) == SendQueue::Retry {
             "an event that is sent again keeps its turn: it cannot be urgent, nor have a ttl or a key"
         } else {
             return Ok(());

@@ -36,6 +36,10 @@ pub(crate) enum Timer {
     Expiry(NamespaceId, u64),
     /// The users of a namespace may be told again of what is dropped.
     Drops(NamespaceId),
+    /// The acknowledgement of a try.
+    Try(NamespaceId, u64),
+    /// The acknowledgement of the reliable event with this place in the order, whatever the try.
+    Reliable(NamespaceId, u64),
 }
 
 /// All deadlines of a connection.

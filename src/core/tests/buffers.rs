@@ -136,9 +136,9 @@ fn with_a_slow_session_the_sender_waits_for_room() {
     let rooms = world.rooms;
     world.written();
     assert!(world.rooms > rooms);
-    assert!(matches!(world.client.fate(root, 3, false), Fate::Queued(_)));
+    assert!(matches!(world.client.fate(root, &emit("[1]")), Fate::Queued(_)));
     assert!(matches!(world.client.fate_of_reply(root, 1, 3), Fate::Queued(_)));
-    world.try_emit(root, back).unwrap();
+    world.try_emit(root, *back).unwrap();
     world.written();
     assert_eq!(world.sent(), ["42[1]", "42[2]", "420[3]"]);
 }
@@ -180,7 +180,7 @@ fn who_waits_for_room_is_told_of_the_end_of_the_session() {
     let rooms = world.rooms;
     world.drop_link();
     assert!(world.rooms > rooms);
-    assert!(matches!(world.client.fate(root, 3, false), Fate::Queued(_)));
+    assert!(matches!(world.client.fate(root, &emit("[1]")), Fate::Queued(_)));
     assert_eq!(world.client.fate_of_reply(root, 1, 3), Fate::Refused);
     world.emit(root, "[3]").unwrap();
     let waiting: Vec<_> = world.namespace(root).send_buffer().collect();
@@ -390,7 +390,7 @@ fn no_emit_waits_for_room_that_nothing_under_way_will_make() {
     assert!(world.waits(root), "for its own try");
     world.receive("41");
     assert!(is_full(world.emit(root, "[2]")));
-    assert_eq!(world.client.fate(root, 3, false), Fate::Refused);
+    assert_eq!(world.client.fate(root, &emit("[1]")), Fate::Refused);
 }
 
 #[test]

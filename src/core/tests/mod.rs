@@ -4,6 +4,7 @@ mod acks;
 mod backoff;
 mod buffers;
 mod closing;
+mod delivery;
 mod drops;
 mod engine;
 mod farewell;
@@ -16,6 +17,8 @@ mod namespaces;
 mod pacing;
 mod random;
 mod recovery;
+mod reliable;
+mod reliable_random;
 mod retries;
 mod revision;
 mod undelivered;
@@ -61,7 +64,7 @@ struct World {
     log: Vec<String>,
     /// What users were told of drops.
     drops: Vec<String>,
-    /// Why an attempt to connect or to join failed, the last time.
+    /// Why an attempt to connect or to join failed or a session ended, the last time.
     error: Option<Error>,
     /// The questions for credentials.
     asked: Vec<(NamespaceId, u32)>,
@@ -302,7 +305,7 @@ impl World {
 
     /// Whether an event of three bytes waits for room now.
     fn waits(&self, id: NamespaceId) -> bool {
-        self.client.fate(id, 3, false) == Fate::Wait
+        self.client.fate(id, &emit("[1]")) == Fate::Wait
     }
 
     fn disconnect(&mut self, id: NamespaceId) {
@@ -483,7 +486,9 @@ impl World {
                 self.drops.push(format!("{name}: {events}, {bytes} bytes: {reason:?}"));
             }
             Output::Status { name, status, .. } => {
-                if let Status::ConnectError(error) = &status {
+                if let Status::ConnectError(error)
+                | Status::Disconnected { error: Some(error), .. } = &status
+                {
                     self.error = Some(error.clone());
                 }
                 self.log.push(format!("{name}: {}", describe(&status)));
@@ -533,9 +538,11 @@ fn emit(json: &str) -> Emit<u32> {
         ack: None,
         timeout: None,
         volatile: false,
+        reliable: false,
         urgent: false,
         ttl: None,
         key: None,
+        since: None,
     }
 }
 

@@ -37,19 +37,81 @@ fn an_event_without_an_answer_is_sent_again_with_a_new_id_and_then_given_up() {
     assert_eq!(world.namespace(root).buffered().packets, 0);
 }
 
+/// The connection is lost, and made anew.
+fn lose_and_return(world: &mut World) {
+    world.drop_link();
+    world.advance_to_deadline();
+    world.open();
+    world.receive("40{\"sid\":\"b\"}");
+}
+
 #[test]
 fn a_lost_session_is_no_try() {
     let (mut world, root) = retrying();
     world.emit_with_ack(root, "[\"a\"]", 1, LIMIT).unwrap();
+    for _ in 0..9 {
+        lose_and_return(&mut world);
+    }
+    assert!(!world.log().iter().any(|line| line.starts_with("ack")));
+    world.receive("439[\"at last\"]");
+    assert_eq!(world.log(), ["ack 1: [\"at last\"]"]);
+}
+
+#[test]
+fn an_event_that_costs_the_connection_each_time_is_given_up() {
+    let (mut world, root) = retrying();
+    world.emit_with_ack(root, "[\"a\"]", 1, LIMIT).unwrap();
+    world.emit_with_ack(root, "[\"b\"]", 2, LIMIT).unwrap();
     for _ in 0..10 {
-        world.drop_link();
-        world.advance_to_deadline();
+        assert_eq!(world.client.tally().dropped, 0);
+        lose_and_return(&mut world);
+    }
+    let mut news = world.news();
+    news.retain(|line| line.starts_with("ack"));
+    assert_eq!(news, ["ack 1 failed: undeliverable"]);
+    assert_eq!(world.sent(), ["40", "4210[\"b\"]"]);
+    world.receive("4310[]");
+    assert_eq!(world.news(), ["ack 2: []"]);
+}
+
+#[test]
+fn a_try_that_no_writer_has_taken_is_not_charged() {
+    let (mut world, root) = retrying();
+    // From here on the writer is busy: first with this one, later with each CONNECT.
+    world.slow = true;
+    world.try_emit(root, Emit { volatile: true, ..emit("[\"v\"]") }).unwrap();
+    world.emit_with_ack(root, "[\"a\"]", 1, LIMIT).unwrap();
+    for _ in 0..30 {
+        lose_and_return(&mut world);
+        assert_eq!(world.sent(), ["40"]);
+    }
+    world.written();
+    assert_eq!(world.sent(), ["4230[\"a\"]"]);
+    world.receive("4330[]");
+    let mut news = world.news();
+    news.retain(|line| line.starts_with("ack"));
+    assert_eq!(news, ["ack 1: []"]);
+}
+
+#[test]
+fn an_end_that_this_side_asks_for_is_not_charged_to_an_event() {
+    let (mut world, root) = retrying();
+    world.emit_with_ack(root, "[\"a\"]", 1, LIMIT).unwrap();
+    for n in 0..30 {
+        match n % 3 {
+            0 => world.run(Client::close_engine),
+            1 => world.run(Client::close),
+            _ => world.disconnect(root),
+        }
+        world.connect_id(root);
+        world.run(Client::open);
         world.open();
         world.receive("40{\"sid\":\"b\"}");
     }
-    assert!(!world.log().iter().any(|line| line.starts_with("ack")));
-    world.receive("4310[\"at last\"]");
-    assert_eq!(world.log(), ["ack 1: [\"at last\"]"]);
+    world.receive("4330[]");
+    let mut news = world.news();
+    news.retain(|line| line.starts_with("ack"));
+    assert_eq!(news, ["ack 1: []"]);
 }
 
 #[test]

@@ -12,8 +12,11 @@ use std::time::Duration;
 
 use crate::core::time::Timestamp;
 
-/// How long a nap is. The system adds its timer slack, 50 µs by default.
-pub(super) const NAP: Duration = Duration::from_micros(100);
+/// How long the first nap is. The system adds its timer slack, 50 µs by default.
+const NAP: Duration = Duration::from_micros(100);
+
+/// How many times as long a nap becomes at most.
+const LONGEST: usize = 4;
 
 /// Reads that follow each other sooner than this are close.
 const CLOSE: Duration = Duration::from_micros(50);
@@ -25,8 +28,16 @@ const STREAK: u32 = 4;
 /// A nap before a read that brings fewer packets than this is the last.
 const WORTH: usize = 2;
 
-/// A read that brings so many bytes is a batch anyhow, and a nap would fill the socket.
+/// A nap that brings fewer packets than so many for each [`NAP`] of its length is followed by a shorter
+/// one.
+const MANY: usize = 8;
+
+/// A read that brings so many bytes without a nap is a batch anyhow.
 const LARGE: usize = 16 * 1024;
+
+/// A nap that brings so many bytes is followed by a shorter one: by default a socket takes 64 KiB at
+/// first.
+const FULL: usize = 48 * 1024;
 
 /// What a read has brought that took all that had come.
 #[derive(Clone, Copy, Debug)]
@@ -42,8 +53,10 @@ pub(super) struct Batch {
 pub(super) struct Density {
     /// When the last read was.
     last: Option<Timestamp>,
-    /// The thread naps before the next read.
-    napping: bool,
+    /// How many [`NAP`]s long the nap is before the next read; 0: there is none.
+    napping: usize,
+    /// How long the next one would be.
+    length: usize,
     /// How many reads in succession were dense.
     streak: u32,
 }
@@ -52,19 +65,27 @@ impl Density {
     /// Notes a read. `true`: the traffic is dense and goes one way, so that a nap pays.
     pub(super) fn note(&mut self, batch: Batch, now: Timestamp) -> bool {
         let is_close = self.last.replace(now).is_some_and(|last| now < last + CLOSE);
-        let is_dense = if std::mem::take(&mut self.napping) {
-            batch.packets >= WORTH
-        } else {
-            batch.packets > 0 && is_close
+        let napped = std::mem::take(&mut self.napping);
+        let is_dense = match napped {
+            0 => batch.packets > 0 && is_close && batch.bytes < LARGE,
+            _ => batch.packets >= WORTH,
         };
-        let counts = is_dense && batch.bytes < LARGE && !batch.may_be_answer;
+        let counts = is_dense && !batch.may_be_answer;
         self.streak = if counts { self.streak.saturating_add(1) } else { 0 };
+        let is_worth_its_length = batch.packets >= MANY * napped && batch.bytes < FULL;
+        self.length = match napped {
+            0 => 1,
+            length if !is_worth_its_length => 1.max(length / 2),
+            length if batch.bytes < FULL / 2 => LONGEST.min(length * 2),
+            length => length,
+        };
         self.streak >= STREAK
     }
 
-    /// The thread naps before the next read.
-    pub(super) fn begin_nap(&mut self) {
-        self.napping = true;
+    /// The thread naps before the next read, for so long.
+    pub(super) fn begin_nap(&mut self) -> Duration {
+        self.napping = self.length;
+        NAP * u32::try_from(self.napping).unwrap_or(1)
     }
 }
 
@@ -105,6 +126,25 @@ mod tests {
         assert!(!after(micros(7), &[EVENT; 3]));
         assert!(after(micros(7), &[EVENT]));
         assert!(!after(micros(150), &[Batch { packets: 0, ..EVENT }]));
+    }
+
+    #[test]
+    fn the_denser_it_is_the_longer_are_the_naps() {
+        let (mut density, mut clock) = (Density::default(), Duration::ZERO);
+        assert!(naps(&mut density, &mut clock, micros(7), &[EVENT; 5]));
+        let mut after = |packets, bytes| {
+            let naps =
+                naps(&mut density, &mut clock, micros(150), &[Batch { packets, bytes, ..EVENT }]);
+            naps.then_some(density.napping)
+        };
+        assert_eq!([after(8, 1600), after(16, 3200), after(32, 6400)], [Some(2), Some(4), Some(4)]);
+        assert_eq!([after(31, 6200), after(8, 1600), after(2, 400)], [Some(2), Some(1), Some(1)]);
+        // What would fill the socket makes them shorter.
+        assert_eq!([after(8, FULL / 2), after(8, FULL / 2 - 1)], [Some(1), Some(2)]);
+        assert_eq!(
+            [after(16, FULL - 1), after(16, FULL), after(16, FULL)],
+            [Some(2), Some(1), Some(1)]
+        );
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::density::{Batch, Density, NAP};
+use super::density::{Batch, Density};
 use super::intake::Inlet;
 use super::wire::{SharedWire, Turn, Wire};
 use super::{Action, Driver};
@@ -127,8 +128,8 @@ enum NextStep {
     Turn,
     /// To wait.
     Wait(Interest),
-    /// To let more come before the next read.
-    Nap,
+    /// To let more come before the next read, for so long.
+    Nap(Duration),
     /// Nothing.
     End(Ending),
 }
@@ -160,8 +161,8 @@ impl<'a> Pump<'a> {
                     self.hand_in_rest();
                     return Err(error);
                 }
-                Some(Ok(NextStep::Nap)) => {
-                    self.waker.nap(NAP)?;
+                Some(Ok(NextStep::Nap(length))) => {
+                    self.waker.nap(length)?;
                     self.unread = true;
                 }
                 Some(Ok(NextStep::End(ending))) => return Ok(ending),
@@ -234,11 +235,15 @@ impl<'a> Pump<'a> {
             ReadOutcome::Done(bytes) => {
                 // Reading would have told of an end: if poll(2) spoke of an error, it has passed.
                 (self.unread, self.hung_up) = (false, false);
-                if turn == Turn::Idle && may_read && self.begin_nap(wire, packets, bytes) {
-                    return Ok(NextStep::Nap);
+                if turn == Turn::Idle && may_read {
+                    if let Some(length) = self.begin_nap(wire, packets, bytes) {
+                        return Ok(NextStep::Nap(length));
+                    }
                 }
             }
-            ReadOutcome::More | ReadOutcome::Paused | ReadOutcome::Over(_) => {}
+            // It was a batch anyhow.
+            ReadOutcome::More => self.density = Density::default(),
+            ReadOutcome::Paused | ReadOutcome::Over(_) => {}
         }
         Ok(match turn {
             Turn::Finish => NextStep::End(Ending::Finished),
@@ -251,18 +256,15 @@ impl<'a> Pump<'a> {
         })
     }
 
-    /// After a read that took all that had come: whether to let more come before the next. `true`:
-    /// those who write are told to wake the thread.
-    fn begin_nap(&mut self, wire: &mut Wire, packets: usize, bytes: usize) -> bool {
+    /// After a read that took all that had come: how long to let more come before the next, if at
+    /// all. Then those who write are told to wake the thread.
+    fn begin_nap(&mut self, wire: &mut Wire, packets: usize, bytes: usize) -> Option<Duration> {
         let may_be_answer = wire.take_wrote();
         let now = now();
         let is_dense = self.density.note(Batch { packets, bytes, may_be_answer }, now);
         let begins = is_dense && !self.driver.look(|core| core.awaits(now));
-        if begins {
-            self.density.begin_nap();
-            wire.set_napping(true);
-        }
-        begins
+        wire.set_napping(begins);
+        begins.then(|| self.density.begin_nap())
     }
 
     /// Reads packets, until there are none or enough.

@@ -21,10 +21,10 @@ pub(super) struct Metered {
     emptied: bool,
     /// Whether tungstenite is to be given no more than the message that has begun.
     pub(super) cut: bool,
+    /// The most that one read takes, in bytes.
+    read_size: usize,
     /// What was read behind the head of the handshake, or behind a cut, and is yet to be given.
     behind: Bytes,
-    /// How many bytes the last read has brought.
-    pub(super) last_read: usize,
     /// The bytes read since the last [`Metered::restart`].
     pub(super) read: usize,
     /// The bytes written since then.
@@ -33,22 +33,23 @@ pub(super) struct Metered {
 
 impl Metered {
     /// The stream behind these bytes.
-    pub(super) fn new(stream: Stream, behind: Vec<u8>) -> Self {
+    pub(super) fn new(stream: Stream, behind: Vec<u8>, read_size: usize) -> Self {
         Self {
             stream,
             boundary: Boundary::default(),
             emptied: false,
             cut: false,
+            read_size,
             behind: behind.into(),
-            last_read: 0,
             read: 0,
             written: 0,
         }
     }
 
-    /// Counts anew.
-    pub(super) fn restart(&mut self) {
+    /// Counts anew, with reads of another size.
+    pub(super) fn restart(&mut self, read_size: usize) {
         (self.cut, self.read, self.written) = (false, 0, 0);
+        self.read_size = read_size;
     }
 
     /// Whether what tungstenite was given so far ends with a message. Where it asks for more, it has
@@ -64,10 +65,10 @@ impl Metered {
 
     /// Reads from the stream, and keeps apart what lies behind a cut.
     fn read_stream(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.stream.read(buffer)?;
+        let most = buffer.len().min(self.read_size);
+        let read = self.stream.read(&mut buffer[..most])?;
         self.emptied = self.stream.is_emptied();
         self.read = self.read.saturating_add(read);
-        self.last_read = read;
         let end = self.boundary.pass(&buffer[..read]);
         if self.cut && 0 < end && end < read {
             self.boundary = Boundary::default();

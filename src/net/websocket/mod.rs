@@ -2,8 +2,8 @@
 
 mod boundary;
 pub(super) mod handshake;
+mod loans;
 mod metered;
-mod shelf;
 
 use std::fmt;
 use std::io::{self, Read};
@@ -19,8 +19,8 @@ use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext}
 use tungstenite::{Error as WsError, Message, Utf8Bytes};
 
 use self::handshake::shake_hands;
+use self::loans::Loans;
 use self::metered::Metered;
-use self::shelf::Shelf;
 use super::interest::Interest;
 use super::request::Secrets;
 use super::stream::Stream;
@@ -32,7 +32,11 @@ use crate::proto::dialect::Frame;
 const SMALL_READ: usize = 4 * 1024;
 
 /// The size of one read on a connection with much traffic. Four times as much was not faster.
-const LARGE_READ: usize = 16 * 1024;
+const LARGE_READ: usize = 16_000;
+
+/// The buffer for such reads. Two of them leave room in it: where a message begins in a full buffer,
+/// tungstenite moves it to a new one, with all that is behind it.
+const LARGE_BUFFER: usize = 32 * 1024;
 
 /// How many answers to pings may wait for a socket that takes nothing.
 const MAX_UNSENT_PONGS: u32 = 100;
@@ -44,14 +48,16 @@ pub(crate) struct WebSocket {
     max_message: usize,
     /// The size of one read.
     read_size: usize,
+    /// The size of the buffer for it.
+    buffer_size: usize,
     /// Nothing more has come, as far as was read.
     drained: bool,
     /// How many bytes were read at the last [`WebSocket::rest`].
     rested_at: usize,
     /// The largest message that was read since the buffers are new, in bytes.
     largest: usize,
-    /// There while there is much traffic: it is not for what an idle connection keeps.
-    shelf: Option<Shelf>,
+    /// The read buffers that are lent.
+    loans: Loans,
     /// tungstenite may hold bytes that the stream has not taken.
     unsent: bool,
     unsent_pongs: u32,
@@ -87,14 +93,15 @@ impl WebSocket {
         let behind = shake_hands(&mut stream, upgrade, secrets, note)?;
         let config = config(max_message, SMALL_READ);
         Ok(Self {
-            stream: Metered::new(stream, behind),
+            stream: Metered::new(stream, behind, SMALL_READ),
             context: WebSocketContext::new(Role::Client, Some(config)),
             max_message,
             read_size: SMALL_READ,
+            buffer_size: SMALL_READ,
             drained: false,
             rested_at: 0,
             largest: 0,
-            shelf: None,
+            loans: Loans::default(),
             unsent: false,
             unsent_pongs: 0,
             pings: 0,
@@ -108,7 +115,7 @@ impl WebSocket {
         self.drained = false;
         self.stream.cut = self.is_to_read_more_at_once();
         match self.context.read(&mut self.stream) {
-            Ok(Message::Text(text)) => Ok(Received::Frame(Frame::Text(self.own_text(text)?))),
+            Ok(Message::Text(text)) => Ok(Received::Frame(Frame::Text(self.own_text(text)))),
             Ok(Message::Binary(bytes)) => Ok(Received::Frame(Frame::Binary(self.own(bytes)))),
             Ok(Message::Ping(_)) => self.send_pong(),
             Ok(Message::Pong(echo)) => {
@@ -173,6 +180,12 @@ impl WebSocket {
         self.unsent || self.stream.stream.wants_write()
     }
 
+    /// How many bytes the socket has taken so far. While something is unsent, this tells whether it
+    /// moves.
+    pub(crate) fn taken(&self) -> usize {
+        self.stream.stream.taken()
+    }
+
     /// To be called before waiting: fits the size of the reads to the traffic, and when that is
     /// over gives back the memory that it took.
     pub(crate) fn rest(&mut self) {
@@ -188,6 +201,7 @@ impl WebSocket {
         if (is_over || read_size != self.read_size) && is_empty && !self.wants_write() {
             self.renew(read_size);
         }
+        self.loans.take_back();
     }
 
     /// Whether a flood, in which there is no rest, calls for larger reads. While something is
@@ -199,11 +213,11 @@ impl WebSocket {
 
     /// Replaces tungstenite's buffers, in which there must be nothing, by new ones.
     fn renew(&mut self, read_size: usize) {
-        self.stream.restart();
-        let config = config(self.max_message, read_size);
+        self.stream.restart(read_size);
+        self.buffer_size = if read_size == LARGE_READ { LARGE_BUFFER } else { read_size };
+        let config = config(self.max_message, self.buffer_size);
         self.context = WebSocketContext::new(Role::Client, Some(config));
         (self.read_size, self.rested_at, self.largest) = (read_size, 0, 0);
-        self.shelf = (read_size == LARGE_READ).then(Shelf::default);
     }
 
     /// What to wait for: room for what there is to send, and as is wanted something to read, or to
@@ -252,25 +266,21 @@ impl WebSocket {
         }
     }
 
-    /// A message that keeps in memory not much more than itself.
-    ///
-    /// It stays in the read buffer, all of which it then keeps, where it is at least half of that;
-    /// otherwise it is copied. So what is held is a small multiple of what is counted, whichever
-    /// messages are kept and whichever are dropped.
     fn own(&mut self, bytes: Bytes) -> Bytes {
-        self.largest = self.largest.max(bytes.len());
-        // The buffer of a large message is used on for the small ones behind it.
-        if bytes.len() >= self.read_size.max(self.largest) / 2 {
-            return bytes;
-        }
-        match &mut self.shelf {
-            Some(room) => room.copy(&bytes),
-            None => Bytes::copy_from_slice(&bytes),
-        }
+        if self.leave(&bytes) { bytes } else { Bytes::copy_from_slice(&bytes) }
     }
 
-    fn own_text(&mut self, text: Utf8Bytes) -> Result<Utf8Bytes> {
-        Utf8Bytes::try_from(self.own(text.into())).map_err(|_| no_utf8())
+    fn own_text(&mut self, text: Utf8Bytes) -> Utf8Bytes {
+        if self.leave(text.as_ref()) { text } else { Utf8Bytes::from(text.as_str()) }
+    }
+
+    /// Leaves a message in the read buffer, all of which it then keeps. `false`: it is to be copied.
+    fn leave(&mut self, message: &Bytes) -> bool {
+        self.largest = self.largest.max(message.len());
+        // The buffer of a large message is used on for the small ones behind it.
+        let buffer = self.buffer_size.max(self.largest);
+        let is_lent = self.read_size == LARGE_READ && self.loans.lend(message, buffer);
+        is_lent || message.len() >= buffer / 2
     }
 
     /// Sends the pong that tungstenite has prepared. A peer that pings and does not read the
@@ -334,10 +344,10 @@ fn no_utf8() -> Error {
     transport_error("a text message is no UTF-8")
 }
 
-fn config(max_message: usize, read_size: usize) -> WebSocketConfig {
+fn config(max_message: usize, buffer_size: usize) -> WebSocketConfig {
     // The write buffer is not limited here: the caller's queue in front of it is.
     WebSocketConfig::default()
-        .read_buffer_size(read_size)
+        .read_buffer_size(buffer_size)
         .max_message_size(Some(max_message))
         .max_frame_size(Some(max_message))
 }

@@ -151,25 +151,46 @@ fn a_small_message_does_not_keep_the_read_buffer() {
     }
 }
 
-/// Whether binary messages of these sizes, which come one after the other, have memory of their own.
-fn have_their_own<const N: usize>(read_size: usize, sizes: [usize; N]) -> [bool; N] {
+/// Whether binary messages of these sizes, which come one after the other, have memory of their own
+/// when they come. One of so many is kept.
+fn have_their_own(read_size: usize, sizes: &[usize], one_of: usize) -> Vec<bool> {
     let (mut websocket, waker, server) = client(|stream| stream);
     let mut stream = server.join().unwrap();
     // So that the buffers stay.
     websocket.renew(read_size);
-    let bytes: Vec<Vec<u8>> = sizes.iter().map(|size| frame(0x82, &vec![1; *size])).collect();
-    stream.write_all(&bytes.concat()).unwrap();
-    sizes.map(|_| match next(&mut websocket, &waker).unwrap() {
-        Received::Frame(Frame::Binary(bytes)) => bytes.is_unique(),
+    let frames: Vec<Vec<u8>> = sizes.iter().map(|size| frame(0x82, &vec![1; *size])).collect();
+    let written = spawn(move || stream.write_all(&frames.concat()).map(|()| stream));
+    let mut kept = Vec::new();
+    let mut receive = |number: usize| match next(&mut websocket, &waker).unwrap() {
+        Received::Frame(Frame::Binary(bytes)) => {
+            let is_unique = bytes.is_unique();
+            kept.extend((number % one_of == 0).then_some(bytes));
+            is_unique
+        }
         other => panic!("{other:?}"),
-    })
+    };
+    let owns = (0..sizes.len()).map(&mut receive).collect();
+    written.recv_timeout(LIMIT).unwrap().unwrap();
+    owns
 }
 
 #[test]
-fn a_message_stays_in_the_read_buffer_only_if_it_fills_half_of_it() {
-    let (half, less) = (LARGE_READ / 2, LARGE_READ / 2 - 1);
-    assert_eq!(have_their_own(LARGE_READ, [less, 10, half, 10]), [true, true, false, true]);
-    assert_eq!(have_their_own(SMALL_READ, [SMALL_READ / 2, 200]), [false, true]);
+fn with_little_traffic_a_message_stays_in_the_read_buffer_only_if_it_fills_half_of_it() {
+    let half = SMALL_READ / 2;
+    let sizes = [half - 1, 10, half, 200];
+    assert_eq!(have_their_own(SMALL_READ, &sizes, 1), [true, true, false, true]);
+}
+
+#[test]
+fn in_a_flood_messages_stay_in_the_read_buffers_unless_much_is_kept() {
+    let hardly_kept = have_their_own(LARGE_READ, &vec![200; 10_000], 10_000);
+    assert!(hardly_kept.iter().all(|owns| !owns));
+    for one_of in [1, 50] {
+        let owns = have_their_own(LARGE_READ, &vec![200; 10_000], one_of);
+        // 512 KiB would hold 2,570 messages, were they full.
+        assert!(owns[..1500].iter().all(|owns| !owns), "one of {one_of}");
+        assert!(owns[2570..].iter().all(|owns| *owns), "one of {one_of}");
+    }
 }
 
 /// Reads a flood, in which something is unsent from the given message on; how large the reads have
@@ -216,8 +237,8 @@ fn after_a_short_read_the_socket_is_not_asked_again_and_nothing_is_lost() {
 #[test]
 fn a_small_message_behind_a_large_one_does_not_keep_its_buffer() {
     let mut sizes = [300; 500];
-    sizes[0] = 100_000;
-    assert_eq!(have_their_own(LARGE_READ, sizes).iter().filter(|owns| !**owns).count(), 1);
+    sizes[0] = 600_000;
+    assert_eq!(have_their_own(LARGE_READ, &sizes, 1).iter().filter(|owns| !**owns).count(), 1);
 }
 
 #[test]

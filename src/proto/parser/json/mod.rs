@@ -107,6 +107,11 @@ impl Parser for JsonParser {
         };
         unfinished.bytes = unfinished.bytes.saturating_add(bytes.len());
         unfinished.check_size(self.max_bytes)?;
+        if unfinished.packet.attachments.is_empty() {
+            // Mostly there is one. Room for more would come from a part of the allocator that threads
+            // share by a lock.
+            unfinished.packet.attachments.reserve_exact(1);
+        }
         unfinished.packet.attachments.push(bytes);
         if unfinished.packet.attachments.len() < unfinished.announced {
             self.unfinished = Some(unfinished);
