@@ -53,6 +53,10 @@ pub enum ErrorKind {
     /// A bounded buffer is full: an event to send found no room, or what is awaited lies behind
     /// events that a consumer does not take.
     BufferFull,
+    /// The event was taken back before it was sent: by
+    /// [`Socket::take_waiting`](crate::Socket::take_waiting), or by a newer one with the same key
+    /// ([`Emitter::coalesce`](crate::Emitter::coalesce)).
+    Withdrawn,
     /// This build or this TLS backend cannot do what was asked for.
     Unsupported,
     /// A deadline passed.
@@ -341,6 +345,7 @@ impl fmt::Display for ErrorKind {
             Self::Payload => "payload",
             Self::TooLarge => "too large",
             Self::BufferFull => "buffer full",
+            Self::Withdrawn => "withdrawn",
             Self::Unsupported => "not supported",
             Self::Timeout => "timeout",
             Self::Disconnected => "disconnected",

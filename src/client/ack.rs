@@ -55,7 +55,10 @@ impl Ack {
     /// and [`Limits::receive_reserve`](crate::Limits::receive_reserve) is used up; the error names
     /// that consumer. The same kind when the event gave way to a newer one before it was sent
     /// ([`WhenFull::DropOldest`](crate::WhenFull::DropOldest)). [`ErrorKind::TooLarge`] when it
-    /// waited for a connection to a server that would not take it.
+    /// waited for a connection to a server that would not take it. [`ErrorKind::Withdrawn`] when it was
+    /// taken back before it was sent ([`Socket::take_waiting`](crate::Socket::take_waiting)), or a newer
+    /// one with its key has replaced it ([`Emitter::coalesce`](crate::Emitter::coalesce)), and
+    /// `Timeout` also when its [`ttl`](crate::Emitter::ttl) passed.
     pub fn wait<T: DeserializeOwned>(self) -> Result<T> {
         self.reply(None)?.args()
     }

@@ -31,17 +31,28 @@ use crate::proto::socket_packet::RESERVED_EVENTS;
 pub struct Emitter {
     socket: Socket,
     volatile: bool,
+    urgent: bool,
     timeout: Option<Duration>,
+    ttl: Option<Duration>,
+    /// What waits with this key is replaced.
+    replaces: Option<Box<str>>,
     /// By what the server knows a reliable event.
     key: Option<Arc<str>>,
 }
 
 impl Emitter {
     /// Rather drop the event than let it wait: for a connection, or for an earlier event to be
-    /// written.
-    pub fn volatile(mut self) -> Self {
-        self.volatile = true;
-        self
+    /// written. An event that never waits can have none of [`urgent`](Emitter::urgent),
+    /// [`ttl`](Emitter::ttl) and [`coalesce`](Emitter::coalesce).
+    pub fn volatile(self) -> Self {
+        self.with_volatile(true)
+    }
+
+    /// The event goes out before all that waits and is not urgent, and is the last to give way in a full
+    /// buffer ([`WhenFull::DropOldest`](crate::WhenFull::DropOldest)). Urgent events keep their order
+    /// among each other. Not for a socket with [`retries`](crate::Builder::retries).
+    pub fn urgent(self) -> Self {
+        self.with_urgent(true)
     }
 
     /// Send the event again until the server acknowledges it; see [`Socket::reliable`]. Each event
@@ -60,8 +71,63 @@ impl Emitter {
     /// [`retries`](crate::Builder::retries) each try has the time anew, once there was room. For a
     /// [reliable](Socket::reliable) event it is the limit of all its tries together, and there is none
     /// by default.
-    pub fn timeout(mut self, limit: Duration) -> Self {
-        self.timeout = Some(limit);
+    pub fn timeout(self, limit: Duration) -> Self {
+        self.with_timeout(Some(limit))
+    }
+
+    /// How long the event is worth sending, from when the buffer has taken it on. One that still waits when
+    /// the time has passed is dropped ([`DropReason::Expired`](crate::DropReason::Expired)); the wait
+    /// for its acknowledgement ends with [`ErrorKind::Timeout`]. A time in which a device slept counts.
+    /// What was sent is not concerned. More than zero; not for a socket with
+    /// [`retries`](crate::Builder::retries). Default: for ever.
+    pub fn ttl(self, time: Duration) -> Self {
+        self.with_ttl(Some(time))
+    }
+
+    /// Only the newest event with this key waits: it replaces the one before it (of the same socket), and
+    /// goes to the end of what waits. The replaced one is not counted as dropped; the wait for its
+    /// acknowledgement ends with [`ErrorKind::Withdrawn`]. What was sent is not concerned. Not for a
+    /// socket with [`retries`](crate::Builder::retries), nor for a [reliable](Socket::reliable) event.
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// # let socket = siot::io("http://localhost:3000")?;
+    /// // After a night without network, the server gets the last position alone.
+    /// socket.coalesce("position").emit("position", (52.5, 13.4))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn coalesce(self, key: &str) -> Self {
+        self.with_coalesce(Some(key))
+    }
+
+    /// [`volatile`](Emitter::volatile), or not: for what is decided at run time.
+    pub fn with_volatile(mut self, volatile: bool) -> Self {
+        self.volatile = volatile;
+        self
+    }
+
+    /// [`urgent`](Emitter::urgent), or not.
+    pub fn with_urgent(mut self, urgent: bool) -> Self {
+        self.urgent = urgent;
+        self
+    }
+
+    /// [`timeout`](Emitter::timeout), or with `None` its default.
+    pub fn with_timeout(mut self, limit: Option<Duration>) -> Self {
+        self.timeout = limit;
+        self
+    }
+
+    /// [`ttl`](Emitter::ttl), or with `None` for ever.
+    pub fn with_ttl(mut self, time: Option<Duration>) -> Self {
+        self.ttl = time;
+        self
+    }
+
+    /// [`coalesce`](Emitter::coalesce), or with `None` without a key.
+    pub fn with_coalesce(mut self, key: Option<&str>) -> Self {
+        self.replaces = key.map(Into::into);
         self
     }
 
@@ -74,7 +140,8 @@ impl Emitter {
     /// # Errors
     ///
     /// As [`Socket::emit`], and [`ErrorKind::Timeout`] when there was no room within the
-    /// [`timeout`](Emitter::timeout). After an error nothing was sent.
+    /// [`timeout`](Emitter::timeout), [`ErrorKind::InvalidOption`] for flags that exclude each other or
+    /// the socket's [`retries`](crate::Builder::retries). After an error nothing was sent.
     pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<()> {
         let payload = self.with_key(encode(event, &args)?)?;
         self.emit_payload(payload, None)
@@ -88,7 +155,7 @@ impl Emitter {
     ///
     /// # Errors
     ///
-    /// As [`Socket::emit_with_ack`].
+    /// As [`Socket::emit_with_ack`], and [`ErrorKind::InvalidOption`] as [`emit`](Emitter::emit).
     #[doc(alias = "emitWithAck")]
     pub fn emit_with_ack<T: Serialize>(&self, event: &str, args: T) -> Result<Ack> {
         self.emit_encoded(encode(event, &args)?)
@@ -112,7 +179,7 @@ impl Emitter {
     ///
     /// # Errors
     ///
-    /// As [`Socket::emit_with_callback`].
+    /// As [`Socket::emit_with_callback`], and [`ErrorKind::InvalidOption`] as [`emit`](Emitter::emit).
     pub fn emit_with_callback<T: Serialize>(
         &self,
         event: &str,
@@ -150,9 +217,9 @@ impl Emitter {
             timeout,
             volatile: self.volatile,
             reliable,
-            urgent: false,
-            ttl: None,
-            key: None,
+            urgent: self.urgent,
+            ttl: self.ttl,
+            key: self.replaces.clone(),
             since: None,
         };
         namespace.driver().emit(namespace.id, emit, limit)
@@ -277,6 +344,21 @@ impl Socket {
         self.emitter().timeout(limit)
     }
 
+    /// For what goes out before all that waits; see [`Emitter::urgent`].
+    pub fn urgent(&self) -> Emitter {
+        self.emitter().urgent()
+    }
+
+    /// For what is worth sending for a time; see [`Emitter::ttl`].
+    pub fn ttl(&self, time: Duration) -> Emitter {
+        self.emitter().ttl(time)
+    }
+
+    /// For values of which the newest is enough; see [`Emitter::coalesce`].
+    pub fn coalesce(&self, key: &str) -> Emitter {
+        self.emitter().coalesce(key)
+    }
+
     /// For events that must arrive: each is sent again until the server acknowledges it.
     ///
     /// The key tells the server which event it is. It travels as the last argument, before the
@@ -348,9 +430,27 @@ impl Socket {
         self.emitter().reliable(key)
     }
 
-    /// No flag is set.
-    fn emitter(&self) -> Emitter {
-        Emitter { socket: self.clone(), volatile: false, timeout: None, key: None }
+    /// An emitter without a flag, for flags that are decided at run time. The time limit is that of
+    /// [`timeout`](Emitter::timeout)'s default.
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// # let socket = siot::io("http://localhost:3000")?;
+    /// # let (is_alarm, lifetime) = (true, None);
+    /// socket.emitter().with_urgent(is_alarm).with_ttl(lifetime).emit("level", 7)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn emitter(&self) -> Emitter {
+        Emitter {
+            socket: self.clone(),
+            volatile: false,
+            urgent: false,
+            timeout: None,
+            ttl: None,
+            replaces: None,
+            key: None,
+        }
     }
 }
 

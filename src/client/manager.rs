@@ -38,8 +38,8 @@ pub struct Counters {
     /// ([`Limits::receive_events`](crate::Limits::receive_events)), and whatever else makes no sense
     /// when it comes.
     pub ignored: usize,
-    /// Outgoing events that were dropped: volatile ones, those that a full buffer or the server's limit
-    /// kept back, and those that were given up after some tries.
+    /// Outgoing events that were dropped: those that [`Status::Dropped`](crate::Status::Dropped) tells
+    /// of, volatile ones, and those whose buffer was cleared or whose socket has ended.
     pub send_dropped: usize,
     /// Received events that full buffers dropped, counted for each consumer that lost one. What is
     /// only shown (events that are sent, statuses, packets) is not counted here: a subscription

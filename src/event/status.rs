@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::drop_reason::DropReason;
 use crate::error::{Error, Stage};
 use crate::options::Transport;
 use crate::sync::deliver::Deliver;
@@ -37,6 +38,39 @@ pub enum Status {
         reason: DisconnectReason,
         /// What the transport or the peer said, where there is more to say.
         error: Option<Error>,
+    },
+    /// Events of this socket were dropped that were to be sent. The first is told at once; what is dropped
+    /// within a second after that is told when it is over, as a sum for each reason. So these statuses
+    /// do not fill the buffers of those who listen, whatever is lost.
+    ///
+    /// Not told is what the program itself decides when it happens:
+    /// [volatile](crate::Emitter::volatile) events, the
+    /// [clearing](crate::Socket::clear_send_buffer) of the buffer, the end of the socket.
+    /// [`Counters::send_dropped`](crate::Counters::send_dropped) counts these as well. An event that a
+    /// newer one [replaces](crate::Emitter::coalesce), or whose
+    /// [time limit](crate::Emitter::timeout) passes, is not dropped: its [`Ack`](crate::Ack) says it.
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// # let socket = siot::io("http://localhost:3000")?;
+    /// use siot::Status;
+    ///
+    /// socket.on_status(|status| {
+    ///     if let Status::Dropped { events, bytes, reason, .. } = status {
+    ///         eprintln!("{events} events of {bytes} bytes are lost: {reason}");
+    ///     }
+    /// })?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[non_exhaustive]
+    Dropped {
+        /// How many.
+        events: usize,
+        /// How many bytes they had, in texts and attachments.
+        bytes: usize,
+        /// Why.
+        reason: DropReason,
     },
 }
 

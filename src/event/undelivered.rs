@@ -10,7 +10,8 @@ use crate::error::Result;
 use crate::payload::{Args, Payload};
 
 /// An event that was emitted and did not make it to the server, as far as is known.
-/// [`Manager::close`](crate::Manager::close) gives it, to be stored or sent again.
+/// [`Manager::close`](crate::Manager::close) and [`Socket::take_waiting`](crate::Socket::take_waiting) give
+/// it, to be stored or sent again.
 ///
 /// ```no_run
 /// # use std::time::Duration;

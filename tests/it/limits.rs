@@ -37,7 +37,7 @@ fn offline(via: Via, limits: Limits) -> Client {
 fn arrive(client: &Client) -> Vec<u32> {
     let echoes = client.subscribe("echo");
     client.connect();
-    client.connected();
+    client.reconnected();
     assert_eq!(client.ask_when_there_is_room(), 3);
     echoes.try_iter().map(|event| event.args().unwrap()).collect()
 }

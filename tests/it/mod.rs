@@ -63,4 +63,5 @@ mod threads;
 mod tls;
 mod tree;
 mod upgrade;
+mod waiting;
 mod way;

@@ -3,6 +3,7 @@
 pub(crate) mod buffered;
 mod joining;
 mod listening;
+pub(crate) mod unsent;
 
 use std::fmt;
 use std::sync::Arc;

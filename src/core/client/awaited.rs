@@ -61,8 +61,8 @@ impl<A> Client<A> {
         }
     }
 
-    pub(super) fn give_up(&mut self, id: NamespaceId, ack: Option<u64>, error: &Error) {
-        self.tally.dropped += 1;
+    /// Ends the wait for an acknowledgement with an error.
+    pub(super) fn fail_ack(&mut self, id: NamespaceId, ack: Option<u64>, error: &Error) {
         if let Some(waiter) = self.forget_ack(id, ack) {
             self.fail(waiter, error);
         }

@@ -145,6 +145,7 @@ impl<A> Client<A> {
     pub(super) fn joined(&mut self, id: NamespaceId, now: Timestamp) {
         self.timers.set(Timer::Join(id), None);
         self.deliver_early_events(id);
+        self.send_first(id);
         self.flush_send_buffer(id);
         self.try_next(id, now);
         // It goes before what its users emit now, and is not to give way to that.

@@ -84,6 +84,7 @@ impl<A> Client<A> {
         self.disconnect(id, now);
         self.has_forgotten = self.cycle == Cycle::Open;
         self.give_up_all(id, &last_handle_gone());
+        self.forget_drops(id);
         self.namespaces.forget(id);
         self.release(id, now);
     }

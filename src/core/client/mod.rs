@@ -7,7 +7,9 @@ mod awaited;
 mod backoff;
 mod confirming;
 mod cycle;
+mod drops;
 mod emit;
+mod first;
 mod handed;
 mod holding;
 mod joining;
@@ -35,6 +37,7 @@ use std::collections::VecDeque;
 
 use self::backoff::Backoff;
 pub(crate) use self::cycle::Cycle;
+use self::drops::Untold;
 pub(crate) use self::emit::{Emit, Fate, Refused};
 use self::handed::HandedOver;
 use self::namespace::{Auth, Namespace, Phase};
@@ -105,6 +108,7 @@ pub(crate) struct Client<A> {
     stalled: Option<Error>,
     outputs: VecDeque<Output<A>>,
     tally: Tally,
+    untold: Untold,
     /// Which kinds of nonsense came in this session.
     nonsense: Vec<Nonsense>,
     encoded: VecDeque<Packet>,
@@ -147,6 +151,7 @@ impl<A> Client<A> {
             stalled: None,
             outputs: VecDeque::new(),
             tally: Tally::default(),
+            untold: Untold::default(),
             nonsense: Vec::new(),
             encoded: VecDeque::new(),
         }
@@ -263,6 +268,7 @@ impl<A> Client<A> {
                 Timer::Try(namespace, ack) => self.try_timed_out(namespace, ack, now),
                 Timer::Reliable(namespace, order) => self.reliable_timed_out(namespace, order, now),
                 Timer::Expiry(namespace, order) => self.expired(namespace, order),
+                Timer::Drops(namespace) => self.pause_of_drops_is_over(namespace),
             }
             self.pump(now);
         }
@@ -367,6 +373,7 @@ impl<A> Client<A> {
         }
         let deadline = self.engine.as_ref().and_then(Engine::deadline);
         self.timers.set(Timer::Heartbeat, deadline);
+        self.tell_drops(now);
     }
 }
 

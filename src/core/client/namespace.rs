@@ -65,6 +65,8 @@ pub(crate) struct Namespace<A> {
     pub(crate) retry: RetryQueue<A>,
     /// Somebody wants to know of outgoing events.
     pub(crate) observed: bool,
+    /// What goes out first when it is joined, each by the name of the event.
+    pub(super) first: Vec<(Box<str>, Payload)>,
     /// What waits for the namespace to be joined.
     pub(super) send_buffer: Outgoing,
     /// Events that came before the answer to CONNECT.
@@ -92,6 +94,7 @@ impl<A> Namespace<A> {
             acks: Acks::new(first_ack),
             retry: RetryQueue::new(),
             observed: false,
+            first: Vec::new(),
             send_buffer: Outgoing::default(),
             receive_buffer: VecDeque::new(),
             received: Load::default(),
@@ -108,6 +111,7 @@ impl<A> Namespace<A> {
         self.auth = Auth::Fixed(Payload::default());
         self.retry = RetryQueue::new();
         self.observed = false;
+        self.first.clear();
         self.recovery = Recovery::default();
     }
 
@@ -159,7 +163,7 @@ impl<A> Namespace<A> {
     pub(crate) fn send_buffer(&self) -> impl Iterator<Item = &str> {
         self.send_buffer.iter().filter_map(|waiting| match &waiting.content {
             Sendable::Event(payload, _) => Some(payload.json.as_str()),
-            Sendable::Answer(..) | Sendable::Try(_) => None,
+            Sendable::Answer(..) | Sendable::First(_) | Sendable::Try(_) => None,
         })
     }
 

@@ -38,6 +38,8 @@ pub(crate) struct Waiting {
 pub(crate) enum Sendable {
     /// An event, and the number of the acknowledgement that it asks for.
     Event(Payload, Option<u64>),
+    /// An event that goes first at each connection, and so is of no use in the next.
+    First(Payload),
     /// A try of the event in the queue of retries that waits for the acknowledgement of this number.
     Try(u64),
     /// The answer to the server's event of this number.
@@ -55,7 +57,7 @@ impl Waiting {
         match self.content {
             Sendable::Event(_, ack) => ack,
             Sendable::Try(ack) => Some(ack),
-            Sendable::Answer(..) => None,
+            Sendable::Answer(..) | Sendable::First(_) => None,
         }
     }
 
@@ -66,7 +68,9 @@ impl Waiting {
     /// What it counts for where it waits.
     pub(crate) fn load(&self) -> Load {
         match &self.content {
-            Sendable::Event(payload, _) | Sendable::Answer(payload, _) => payload.into(),
+            Sendable::Event(payload, _)
+            | Sendable::Answer(payload, _)
+            | Sendable::First(payload) => payload.into(),
             // It counts where the event lies.
             Sendable::Try(_) => Load::default(),
         }

@@ -8,6 +8,7 @@ use crate::core::ids::NamespaceId;
 use crate::core::load::Load;
 use crate::core::time::Timestamp;
 use crate::error::Result;
+use crate::event::drop_reason::DropReason;
 use crate::options::Transport;
 use crate::payload::Payload;
 use crate::proto::socket_packet::{Header, Kind};
@@ -28,7 +29,7 @@ impl<A> Client<A> {
         let namespace = self.namespaces.get(waiting.namespace);
         if namespace.observed && !std::mem::replace(&mut waiting.shown, true) {
             let event = match &waiting.content {
-                Sendable::Event(payload, _) => Some(payload),
+                Sendable::Event(payload, _) | Sendable::First(payload) => Some(payload),
                 Sendable::Try(number) => namespace.tried(*number),
                 Sendable::Answer(..) => None,
             };
@@ -111,7 +112,10 @@ impl<A> Client<A> {
                 }
             }
             // It is for a session that is gone.
-            Sendable::Answer(..) => self.tally.dropped += 1,
+            Sendable::Answer(payload, _) => {
+                self.note_drop(id, Load::from(&payload), Some(DropReason::SessionEnded));
+            }
+            Sendable::First(_) => {}
             // The event lies in the queue of retries, which is told as well.
             Sendable::Try(_) => {}
         }
@@ -139,19 +143,19 @@ impl<A> Client<A> {
 
     /// Makes packets of what waited, for the session to write.
     fn hand_over(&mut self, waiting: Waiting, now: Timestamp) {
-        let id = waiting.namespace;
         self.forget_expiry(&waiting);
         let Err(error) = self.encode(&waiting) else {
             if let (Sendable::Try(number), Some(engine)) = (&waiting.content, &self.engine) {
-                self.note_batch(id, *number, engine.next_batch());
+                self.note_batch(waiting.namespace, *number, engine.next_batch());
             }
             return self.handed.push(waiting);
         };
         log_later!(Warn, "an event is dropped: {error}");
         match waiting.content {
-            Sendable::Event(_, ack) => self.give_up(id, ack, &error),
-            Sendable::Answer(..) => self.tally.dropped += 1,
-            Sendable::Try(number) => self.give_up_try(id, number, &error, now),
+            Sendable::Event(..) | Sendable::Answer(..) | Sendable::First(_) => {
+                self.give_up_waiting(&waiting, Some(DropReason::TooLarge), &error);
+            }
+            Sendable::Try(number) => self.give_up_try(waiting.namespace, number, &error, now),
         }
     }
 
@@ -161,6 +165,7 @@ impl<A> Client<A> {
         let namespace = self.namespaces.get(waiting.namespace);
         let (kind, payload, id) = match &waiting.content {
             Sendable::Event(payload, ack) => (Kind::Event, payload, *ack),
+            Sendable::First(payload) => (Kind::Event, payload, None),
             Sendable::Answer(payload, number) => (Kind::Ack, payload, Some(*number)),
             Sendable::Try(number) => {
                 let Some(payload) = namespace.tried(*number) else { return Ok(()) };

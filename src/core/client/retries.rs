@@ -8,10 +8,13 @@ use super::retry_queue::{QueuedEvent, RetryQueue};
 use super::timer::Timer;
 use super::{Client, Emit, Output};
 use crate::core::ids::NamespaceId;
+use crate::core::load::Load;
 use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind};
+use crate::event::drop_reason::DropReason;
 use crate::event::status::DisconnectReason;
 use crate::options::retry_limits::RetryLimits;
+use crate::payload::Payload;
 use crate::proto::socket_packet::SocketPacket;
 use crate::sync::logging::log_later;
 
@@ -92,7 +95,7 @@ impl<A> Client<A> {
         error: &Error,
         now: Timestamp,
     ) {
-        self.give_up_first(id, |event| event.number == Some(number), error);
+        self.give_up_first(id, |event| event.number == Some(number), DropReason::TooLarge, error);
         self.try_next(id, now);
     }
 
@@ -145,17 +148,36 @@ impl<A> Client<A> {
         self.engine.as_ref().is_some_and(|engine| engine.is_written(batch))
     }
 
+    /// Takes out the events of the queue that were never sent.
+    pub(super) fn take_untried(
+        &mut self,
+        id: NamespaceId,
+        error: &Error,
+        now: Timestamp,
+    ) -> Vec<(Payload, u64)> {
+        let mut untried = Vec::new();
+        let take = |queue: &mut RetryQueue<A>| queue.take_first(|event| !event.was_sent);
+        while let Some(event) = self.retry_queue(id).and_then(take) {
+            self.settle_retry(id, &event);
+            let failed = event.caller.map(|ack| Output::Acked { ack, result: Err(error.clone()) });
+            self.outputs.extend(failed);
+            untried.push((event.payload, event.order));
+        }
+        self.try_next(id, now);
+        untried
+    }
+
     fn fail_try(&mut self, id: NamespaceId, number: u64) {
         self.end_try(id, number);
         let Some(tries) = self.retry_queue(id).and_then(RetryQueue::fail_try) else { return };
         let error = Error::new(ErrorKind::Timeout, format!("not acknowledged in {tries} tries"));
-        self.give_up_first(id, |_| true, &error);
+        self.give_up_first(id, |_| true, DropReason::Unacknowledged, &error);
     }
 
     /// The limit of a reliable event has passed.
     pub(super) fn reliable_timed_out(&mut self, id: NamespaceId, order: u64, now: Timestamp) {
         let error = Error::new(ErrorKind::Timeout, "no acknowledgement in time");
-        self.give_up_first(id, |event| event.order == order, &error);
+        self.give_up_first(id, |event| event.order == order, DropReason::Unacknowledged, &error);
         self.try_next(id, now);
     }
 
@@ -181,13 +203,13 @@ impl<A> Client<A> {
             format!("the connection ended {count} times while this event was sent: {reason}"),
         )
         .with_hint("is it too large for the server, or does it make the server fail?");
-        self.give_up_first(id, |_| true, &error);
+        self.give_up_first(id, |_| true, DropReason::Unacknowledged, &error);
     }
 
     /// Gives up all events of the queue.
     pub(super) fn abandon_retries(&mut self, id: NamespaceId, error: &Error) {
         while let Some(event) = self.retry_queue(id).and_then(|queue| queue.take_first(|_| true)) {
-            self.drop_retry(id, event, error);
+            self.drop_retry(id, event, None, error);
         }
         self.outputs.push_back(Output::Room);
     }
@@ -210,7 +232,7 @@ impl<A> Client<A> {
     /// Gives up the event that is the first to give way.
     pub(super) fn drop_oldest_retry(&mut self, id: NamespaceId, error: &Error) {
         if let Some(event) = self.retry_queue(id).and_then(RetryQueue::take_oldest) {
-            self.drop_retry(id, event, error);
+            self.drop_retry(id, event, Some(DropReason::GaveWay), error);
         }
     }
 
@@ -219,11 +241,12 @@ impl<A> Client<A> {
         &mut self,
         id: NamespaceId,
         is_it: impl Fn(&QueuedEvent<A>) -> bool,
+        reason: DropReason,
         error: &Error,
     ) {
         if let Some(event) = self.retry_queue(id).and_then(|queue| queue.take_first(is_it)) {
             log_later!(Warn, "an event is given up: {error}");
-            self.drop_retry(id, event, error);
+            self.drop_retry(id, event, Some(reason), error);
         }
         self.outputs.push_back(Output::Room);
     }
@@ -232,9 +255,15 @@ impl<A> Client<A> {
         Some(&mut self.namespace_mut(id)?.retry)
     }
 
-    fn drop_retry(&mut self, id: NamespaceId, event: QueuedEvent<A>, error: &Error) {
+    fn drop_retry(
+        &mut self,
+        id: NamespaceId,
+        event: QueuedEvent<A>,
+        reason: Option<DropReason>,
+        error: &Error,
+    ) {
         self.settle_retry(id, &event);
-        self.tally.dropped += 1;
+        self.note_drop(id, Load::from(&event.payload), reason);
         if let Some(ack) = event.caller {
             self.outputs.push_back(Output::Acked { ack, result: Err(error.clone()) });
         }

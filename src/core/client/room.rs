@@ -11,6 +11,7 @@ use crate::core::engine::Engine;
 use crate::core::ids::NamespaceId;
 use crate::core::load::Load;
 use crate::error::{Error, ErrorKind};
+use crate::event::drop_reason::DropReason;
 use crate::options::WhenFull;
 
 impl<A> Client<A> {
@@ -93,7 +94,7 @@ impl<A> Client<A> {
         if queue == SendQueue::Ready {
             let oldest = self.ready.take_oldest();
             if let Some(waiting) = &oldest {
-                self.give_up_waiting(waiting, &error);
+                self.give_up_waiting(waiting, Some(DropReason::GaveWay), &error);
             }
             return oldest.is_some();
         }
@@ -104,7 +105,7 @@ impl<A> Client<A> {
         } else {
             let oldest = self.namespace_mut(id).and_then(|it| it.send_buffer.take_oldest());
             if let Some(waiting) = &oldest {
-                self.give_up_waiting(waiting, &error);
+                self.give_up_waiting(waiting, Some(DropReason::GaveWay), &error);
             }
         }
         true

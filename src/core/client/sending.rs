@@ -6,8 +6,10 @@ use super::outgoing::{Sendable, Waiting};
 use super::timer::Timer;
 use super::{Client, Emit, Fate, Output, Refused};
 use crate::core::ids::NamespaceId;
+use crate::core::load::Load;
 use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
+use crate::event::drop_reason::DropReason;
 use crate::payload::Payload;
 use crate::proto::socket_packet::Kind;
 use crate::sync::logging::log_later;
@@ -38,7 +40,7 @@ impl<A> Client<A> {
                 Err(Refused::Error(self.no_room(queue)))
             }
             Fate::Dropped => {
-                self.drop_volatile(emit);
+                self.drop_volatile(id, emit);
                 Ok(())
             }
         }
@@ -99,7 +101,7 @@ impl<A> Client<A> {
         let before = self.tally.dropped;
         let error = Error::new(ErrorKind::Disconnected, "the send buffer was cleared");
         while let Some(waiting) = self.unbuffer(id) {
-            self.give_up_waiting(&waiting, &error);
+            self.give_up_waiting(&waiting, None, &error);
         }
         self.outputs.push_back(Output::Room);
         self.tally.dropped - before
@@ -117,13 +119,13 @@ impl<A> Client<A> {
         while let Some(waiting) = self.unbuffer(id) {
             let fits = match &waiting.content {
                 Sendable::Event(payload, ack) => self.check_size(id, Kind::Event, *ack, payload),
-                Sendable::Answer(..) | Sendable::Try(_) => Ok(()),
+                Sendable::Answer(..) | Sendable::First(_) | Sendable::Try(_) => Ok(()),
             };
             match fits {
                 Ok(()) => self.make_ready(waiting),
                 Err(error) => {
                     log_later!(Warn, "a buffered event is dropped: {error}");
-                    self.give_up_waiting(&waiting, &error);
+                    self.give_up_waiting(&waiting, Some(DropReason::TooLarge), &error);
                 }
             }
         }
@@ -145,8 +147,8 @@ impl<A> Client<A> {
     fn drop_replaced_by(&mut self, id: NamespaceId, emit: &Emit<A>) {
         let Some(order) = self.replaced_by(id, emit).map(|waiting| waiting.order) else { return };
         if let Some(waiting) = self.take_waiting(id, |waiting| waiting.order == order) {
-            let error = Error::new(ErrorKind::BufferFull, "replaced by a newer event with its key");
-            self.give_up_waiting(&waiting, &error);
+            let error = Error::new(ErrorKind::Withdrawn, "replaced by a newer event with its key");
+            self.resign(&waiting, &error);
         }
     }
 
@@ -172,13 +174,24 @@ impl<A> Client<A> {
     /// Drops an event that was not sent within its time.
     pub(super) fn expire_event(&mut self, waiting: &Waiting) {
         let error = Error::new(ErrorKind::Timeout, "not sent within its time to live");
-        self.give_up_waiting(waiting, &error);
+        self.give_up_waiting(waiting, Some(DropReason::Expired), &error);
     }
 
-    /// Drops an event that waits.
-    pub(super) fn give_up_waiting(&mut self, waiting: &Waiting, error: &Error) {
+    /// Drops an event that waits; with a reason, its users are told.
+    pub(super) fn give_up_waiting(
+        &mut self,
+        waiting: &Waiting,
+        reason: Option<DropReason>,
+        error: &Error,
+    ) {
+        self.note_drop(waiting.namespace, waiting.load(), reason);
+        self.resign(waiting, error);
+    }
+
+    /// An event waits no more, and nobody for its acknowledgement.
+    pub(super) fn resign(&mut self, waiting: &Waiting, error: &Error) {
         self.forget_expiry(waiting);
-        self.give_up(waiting.namespace, waiting.ack(), error);
+        self.fail_ack(waiting.namespace, waiting.ack(), error);
     }
 
     /// An event waits no more.
@@ -212,6 +225,7 @@ impl<A> Client<A> {
         if !self.namespaces.is_in_use(id) {
             return Err(Error::new(ErrorKind::Disconnected, "the socket is gone"));
         }
+        self.check_flags(id, emit)?;
         let limits = &self.options.limits;
         if emit.ack.is_some() && self.namespace(id).acks.len() >= limits.acks {
             return Err(Error::new(
@@ -222,7 +236,24 @@ impl<A> Client<A> {
         self.check_attachments(&emit.payload)
     }
 
-    fn check_attachments(&self, payload: &Payload) -> Result<()> {
+    /// Only what waits, and is sent once, can have a place among what waits and a time to wait.
+    fn check_flags(&self, id: NamespaceId, emit: &Emit<A>) -> Result<()> {
+        if !emit.urgent && emit.ttl.is_none() && emit.key.is_none() {
+            return Ok(());
+        }
+        let what = if emit.ttl.is_some_and(|ttl| ttl.is_zero()) {
+            "a time to live of zero leaves no time to send anything"
+        } else if emit.volatile {
+            "a volatile event does not wait: it cannot be urgent, nor have a ttl or a key"
+        } else if self.queue_for(id, emit) == SendQueue::Retry {
+            "an event that is sent again keeps its turn: it cannot be urgent, nor have a ttl or a key"
+        } else {
+            return Ok(());
+        };
+        Err(Error::new(ErrorKind::InvalidOption, what))
+    }
+
+    pub(super) fn check_attachments(&self, payload: &Payload) -> Result<()> {
         let (attachments, limit) = (payload.attachments.len(), self.options.limits.max_attachments);
         if attachments <= limit {
             return Ok(());
@@ -233,8 +264,8 @@ impl<A> Client<A> {
         ))
     }
 
-    fn drop_volatile(&mut self, emit: Emit<A>) {
-        self.tally.dropped += 1;
+    fn drop_volatile(&mut self, id: NamespaceId, emit: Emit<A>) {
+        self.note_drop(id, Load::from(&emit.payload), None);
         if let Some(ack) = emit.ack {
             let error = Error::new(ErrorKind::Disconnected, "the volatile event was dropped");
             self.outputs.push_back(Output::Acked { ack, result: Err(error) });

@@ -6,7 +6,7 @@ pub(crate) struct Tally {
     /// Packets without an addressee (unknown namespaces and acknowledgements), and those that
     /// made no sense when they came.
     pub(crate) ignored: usize,
-    /// Outgoing events that gave way to newer ones, or that the server would not take.
+    /// Outgoing events that were dropped, for whatever reason.
     pub(crate) dropped: usize,
 }
 

@@ -34,6 +34,8 @@ pub(crate) enum Timer {
     Ack(NamespaceId, u64),
     /// The event with this place in the order is no longer worth sending.
     Expiry(NamespaceId, u64),
+    /// The users of a namespace may be told again of what is dropped.
+    Drops(NamespaceId),
     /// The acknowledgement of a try.
     Try(NamespaceId, u64),
     /// The acknowledgement of the reliable event with this place in the order, whatever the try.
@@ -61,6 +63,11 @@ impl Timers {
             self.by_timer.remove(&timer);
         }
         self.forget_void();
+    }
+
+    /// Whether a timer is set.
+    pub(crate) fn is_set(&self, timer: Timer) -> bool {
+        self.by_timer.contains_key(&timer)
     }
 
     /// The first deadline.

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use super::leaving::last_handle_gone;
 use super::namespace::Namespace;
 use super::outgoing::{Sendable, Waiting};
-use super::{Client, Cycle};
+use super::{Client, Cycle, Output};
 use crate::core::ids::NamespaceId;
+use crate::core::load::Load;
+use crate::core::time::Timestamp;
+use crate::error::{Error, ErrorKind};
 use crate::event::undelivered::UndeliveredEvent;
 use crate::sync::logging::log_later;
 
@@ -32,6 +35,33 @@ impl<A> Client<A> {
         // What asks for an acknowledgement is counted there.
         let plain = waiting.filter(|it| is_meant(&it.namespace) && it.ack().is_none()).count();
         plain + namespaces.map(|id| self.namespace(id).count_waiting()).sum::<usize>()
+    }
+
+    /// How much waits in this namespace: to be written, or to be sent again if need be.
+    pub(crate) fn waiting(&self, id: NamespaceId) -> Load {
+        let ready = self.ready.iter().filter(|it| it.namespace == id && it.is_event());
+        ready.fold(self.namespace(id).buffered(), |sum, waiting| sum + waiting.load())
+    }
+
+    /// Takes out what waits in this namespace and was never sent. Nobody waits for its
+    /// acknowledgements any more.
+    pub(crate) fn take_unsent(&mut self, id: NamespaceId, now: Timestamp) -> Vec<UndeliveredEvent> {
+        let error = Error::new(ErrorKind::Withdrawn, "the event was taken back before it was sent");
+        let mut taken = Vec::new();
+        let mut events = self.ready.take_all(|it| it.namespace == id && it.is_event());
+        events.extend(std::iter::from_fn(|| self.unbuffer(id)));
+        for waiting in events {
+            self.resign(&waiting, &error);
+            self.collect(waiting, false, &mut taken);
+        }
+        let name = Arc::clone(&self.namespace(id).name);
+        let untried = self.take_untried(id, &error, now).into_iter();
+        taken.extend(untried.map(|(payload, order)| {
+            UndeliveredEvent::new(Arc::clone(&name), payload, false, order)
+        }));
+        self.outputs.push_back(Output::Room);
+        self.pump(now);
+        taken
     }
 
     /// Takes out all that was emitted and is not delivered, but for what the session is to write yet.

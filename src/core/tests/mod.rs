@@ -5,8 +5,10 @@ mod backoff;
 mod buffers;
 mod closing;
 mod delivery;
+mod drops;
 mod engine;
 mod farewell;
+mod first;
 mod forgetting;
 mod heartbeat;
 mod logged;
@@ -60,6 +62,8 @@ struct World {
     /// How many sessions were begun.
     sessions: usize,
     log: Vec<String>,
+    /// What users were told of drops.
+    drops: Vec<String>,
     /// Why an attempt to connect or to join failed or a session ended, the last time.
     error: Option<Error>,
     /// The questions for credentials.
@@ -120,6 +124,7 @@ impl World {
             last_link: LinkId(0),
             sessions: 0,
             log: Vec::new(),
+            drops: Vec::new(),
             error: None,
             asked: Vec::new(),
             rooms: 0,
@@ -340,6 +345,11 @@ impl World {
         std::mem::take(&mut self.log)
     }
 
+    /// What the users of sockets were told of drops since the last look.
+    fn drops(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.drops)
+    }
+
     /// What the users of sockets saw since the last look.
     fn news(&mut self) -> Vec<String> {
         let mut log = self.log();
@@ -472,6 +482,9 @@ impl World {
             Output::Event { namespace, packet, .. } => {
                 self.log.push(format!("{}: event {}", self.name(namespace), packet.data()));
             }
+            Output::Status { name, status: Status::Dropped { events, bytes, reason }, .. } => {
+                self.drops.push(format!("{name}: {events}, {bytes} bytes: {reason:?}"));
+            }
             Output::Status { name, status, .. } => {
                 if let Status::ConnectError(error)
                 | Status::Disconnected { error: Some(error), .. } = &status
@@ -558,6 +571,7 @@ fn describe(status: &Status) -> String {
         Status::ConnectError(error) => format!("connect_error {}", error.kind()),
         Status::Error(error) => format!("error {}", error.kind()),
         Status::Disconnected { reason, .. } => format!("disconnect {reason}"),
+        Status::Dropped { reason, .. } => format!("dropped: {reason}"),
     }
 }
 

@@ -170,3 +170,89 @@ fn what_waits_for_a_namespace_that_is_gone_is_counted_as_dropped() {
     assert!(end(&mut world).is_empty());
     assert_eq!(world.client.tally().dropped, 2);
 }
+
+/// What waits in a namespace, in events and bytes.
+fn waiting(world: &World, id: NamespaceId) -> (usize, usize) {
+    let load = world.client.waiting(id);
+    (load.packets, load.bytes)
+}
+
+/// The events that are taken back.
+fn take(world: &mut World, id: NamespaceId) -> Vec<String> {
+    let taken = world.run(|client, now| client.take_unsent(id, now));
+    assert!(taken.iter().all(|event| !event.was_sent()));
+    taken.iter().map(|event| event.json().to_owned()).collect()
+}
+
+#[test]
+fn what_waits_is_counted_and_can_be_taken_back() {
+    for joined in [true, false] {
+        let (mut world, root) = World::joined();
+        let other = world.join("/other");
+        world.slow = joined;
+        if joined {
+            world.emit(root, "[0]").unwrap();
+        } else {
+            world.drop_link();
+        }
+        world.emit_with_ack(root, "[1]", 1, Some(SECOND)).unwrap();
+        world.try_emit(root, Emit { urgent: true, ttl: Some(SECOND), ..emit("[22]") }).unwrap();
+        world.emit(other, "[3]").unwrap();
+        assert_eq!((waiting(&world, root), waiting(&world, other)), ((2, 7), (1, 3)));
+        world.log();
+        assert_eq!(take(&mut world, root), ["[22]", "[1]"], "{joined}");
+        assert_eq!(world.log(), ["ack 1 failed: withdrawn"]);
+        assert_eq!((waiting(&world, root), waiting(&world, other)), ((0, 0), (1, 3)));
+        assert_eq!(world.client.tally().dropped, 0);
+        assert_eq!(world.client.count_waiting(Some(root)), usize::from(joined), "under way");
+        assert_eq!(take(&mut world, root), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn of_events_that_are_sent_again_those_are_taken_back_that_were_not_sent() {
+    let (mut world, root) = World::joined();
+    world.client.set_retries(root, Some(3));
+    for ack in 1..=3 {
+        world.emit_with_ack(root, &format!("[{ack}]"), ack, Some(SECOND)).unwrap();
+    }
+    assert_eq!(waiting(&world, root), (3, 9));
+    assert_eq!(take(&mut world, root), ["[2]", "[3]"]);
+    assert_eq!(waiting(&world, root), (1, 3));
+    assert_eq!(world.log(), ["ack 2 failed: withdrawn", "ack 3 failed: withdrawn"]);
+    world.advance(SECOND);
+    assert_eq!(world.sent(), ["420[1]", "421[1]"]);
+    world.receive("431[]");
+    assert_eq!(world.log(), ["ack 1: []"]);
+    assert_eq!(waiting(&world, root), (0, 0));
+}
+
+#[test]
+fn a_try_that_waits_for_a_writer_is_taken_back() {
+    let (mut world, root) = World::joined();
+    world.slow = true;
+    world.client.set_retries(root, Some(3));
+    let busy = Emit { volatile: true, ..emit("[0]") };
+    world.try_emit(root, busy).unwrap();
+    world.emit_with_ack(root, "[1]", 1, None).unwrap();
+    assert_eq!(take(&mut world, root), ["[1]"]);
+    assert_eq!(world.log(), ["ack 1 failed: withdrawn"]);
+    world.slow = false;
+    world.written();
+    assert_eq!(world.sent(), ["42[0]"]);
+    world.emit_with_ack(root, "[2]", 2, None).unwrap();
+    assert_eq!(world.sent(), ["421[2]"]);
+}
+
+#[test]
+fn who_waits_for_room_may_look_again_when_events_were_taken_back() {
+    let (mut world, root) = World::joined();
+    world.slow = true;
+    world.emit(root, "[0]").unwrap();
+    while !world.waits(root) {
+        world.emit(root, "[1]").unwrap();
+    }
+    let before = world.rooms;
+    take(&mut world, root);
+    assert!(world.rooms > before && !world.waits(root));
+}

@@ -221,7 +221,8 @@ fn of_one_key_only_the_newest_waits() {
         world.emit(root, "[2]").unwrap();
         world.try_emit(root, with_key("[3]", 3)).unwrap();
         world.try_emit(root, Emit { key: Some("other".into()), ..emit("[4]") }).unwrap();
-        assert_eq!(world.log(), ["ack 1 failed: buffer full"]);
+        assert_eq!(world.log(), ["ack 1 failed: withdrawn"]);
+        assert_eq!(world.client.tally().dropped, 0, "replaced is not dropped");
         if joined {
             world.written();
         } else {
@@ -244,6 +245,30 @@ fn who_takes_the_place_of_another_needs_no_room_but_for_what_is_more() {
     world.try_emit(root, with_key("[1]", 1)).unwrap();
     world.try_emit(root, with_key("[2]", 2)).unwrap();
     assert!(world.emit(root, "[3]").is_err());
-    assert_eq!(world.log(), ["ack 1 failed: buffer full"]);
+    assert_eq!(world.log(), ["ack 1 failed: withdrawn"]);
     assert_eq!(world.namespace(root).send_buffer().collect::<Vec<_>>(), ["[2]"]);
+}
+
+#[test]
+fn what_never_waits_or_is_sent_again_has_no_place_among_what_waits() {
+    let flags: [fn() -> Emit<u32>; 3] = [
+        || urgent("[1]"),
+        || Emit { ttl: Some(SECOND), ..emit("[1]") },
+        || Emit { key: Some("k".into()), ..emit("[1]") },
+    ];
+    for flagged in flags {
+        let (mut world, root) = World::joined();
+        let mut kind = |emit| world.try_emit(root, emit).map_err(|refused| refusal(refused).kind());
+        assert_eq!(kind(flagged()), Ok(()));
+        assert_eq!(kind(Emit { volatile: true, ..flagged() }), Err(ErrorKind::InvalidOption));
+        world.client.set_retries(root, Some(1));
+        let mut kind = |emit| world.try_emit(root, emit).map_err(|refused| refusal(refused).kind());
+        assert_eq!(kind(flagged()), Err(ErrorKind::InvalidOption));
+        assert_eq!(kind(emit("[2]")), Ok(()));
+        assert_eq!(kind(Emit { volatile: true, ..emit("[3]") }), Ok(()));
+    }
+    let (mut world, root) = World::joined();
+    let none = Emit { ttl: Some(Duration::ZERO), ..emit("[1]") };
+    let refused = world.try_emit(root, none).map_err(refusal).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::InvalidOption);
 }

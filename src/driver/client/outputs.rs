@@ -165,6 +165,12 @@ impl Driver {
             Status::Disconnected { reason, .. } => {
                 log_later!(Info, "disconnected from {name:?}: {reason}");
             }
+            Status::Dropped { events, bytes, reason } => {
+                log_later!(
+                    Warn,
+                    "{events} events of {bytes} bytes for {name:?} are lost: {reason}"
+                );
+            }
         }
         let (listeners, dispatcher, mut follow) = monitor.split(namespace, &self.this, actions);
         if let Some(listeners) = listeners {
