@@ -115,9 +115,9 @@ impl<A> Client<A> {
             Sendable::Answer(payload, _) => {
                 self.note_drop(id, Load::from(&payload), Some(DropReason::SessionEnded));
             }
-            Sendable::First(_) => {}
-            // The event lies in the queue of retries, which is told as well.
-            Sendable::Try(_) => {}
+            // The one goes anew with the next session, the other lies in the queue of retries, which is
+            // told as well.
+            Sendable::First(_) | Sendable::Try(_) => {}
         }
     }
 

@@ -163,7 +163,7 @@ fn what_still_comes_for_a_namespace_that_was_forgotten_is_not_for_its_successor(
     world.receive("42/x,[\"late\"]");
     world.receive("40/x,{\"sid\":\"b\"}");
     world.receive("42/x,[\"its own\"]");
-    assert_eq!(world.namespace(after).status().is_some(), true);
+    assert!(world.namespace(after).status().is_some());
     let news = world.news();
     assert!(!news.iter().any(|line| line.contains("late")), "{news:?}");
     assert_eq!(news.last().unwrap(), "/x: event [\"its own\"]");
