@@ -72,6 +72,11 @@ pub enum ErrorKind {
     Transport,
     /// The operating system refused a resource: a thread, a descriptor.
     Resource,
+    /// The store of an outbox cannot be written or read: the disk is full, the file system is
+    /// read-only, the file is in use. The source of the error says which.
+    Storage,
+    /// What the store of an outbox has written is not what it reads.
+    Damaged,
 }
 
 /// The steps of an attempt to connect, in their order.
@@ -345,6 +350,8 @@ impl fmt::Display for ErrorKind {
             Self::Protocol => "protocol error",
             Self::Transport => "transport error",
             Self::Resource => "system resource",
+            Self::Storage => "storage",
+            Self::Damaged => "damaged",
         })
     }
 }

@@ -78,8 +78,13 @@ impl Ack {
     pub fn receiver(self) -> Receiver<Result<AckReply>> {
         let (sender, receiver) = bounded(1);
         // It fails only where the receiver was dropped, and then nobody wants the answer.
-        self.slot.forward(Box::new(move |result| _ = sender.try_send(result)));
+        self.forward(move |result| _ = sender.try_send(result));
         receiver
+    }
+
+    /// Passes the answer on, now or when it comes. That must be quick.
+    pub(crate) fn forward(self, forward: impl FnOnce(Result<AckReply>) + Send + 'static) {
+        self.slot.forward(Box::new(forward));
     }
 
     fn reply(&self, limit: Option<Duration>) -> Result<AckReply> {

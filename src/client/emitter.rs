@@ -51,11 +51,13 @@ impl Emitter {
         self
     }
 
-    /// How long to wait for an acknowledgement, from the emit on. An event that still waits to be
-    /// sent when the time has passed is withdrawn.
+    /// How long emitting may take, from the call on: waiting for room in the send buffer, and waiting
+    /// for an acknowledgement where one is asked for. An event that still waits to be sent when the
+    /// time has passed is withdrawn.
     ///
-    /// Default: [`Builder::ack_timeout`](crate::Builder::ack_timeout), and without that no limit. With
-    /// [`Builder::retries`](crate::Builder::retries) it is the limit of each try. For a
+    /// Default: for events with an acknowledgement
+    /// [`Builder::ack_timeout`](crate::Builder::ack_timeout), for others no limit. With
+    /// [`retries`](crate::Builder::retries) each try has the time anew, once there was room. For a
     /// [reliable](Socket::reliable) event it is the limit of all its tries together, and there is none
     /// by default.
     pub fn timeout(mut self, limit: Duration) -> Self {
@@ -67,13 +69,14 @@ impl Emitter {
     ///
     /// # Blocking
     ///
-    /// As [`Socket::emit`].
+    /// As [`Socket::emit`], and for at most the [`timeout`](Emitter::timeout).
     ///
     /// # Errors
     ///
-    /// As [`Socket::emit`].
+    /// As [`Socket::emit`], and [`ErrorKind::Timeout`] when there was no room within the
+    /// [`timeout`](Emitter::timeout). After an error nothing was sent.
     pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<()> {
-        let payload = self.encode(event, &args)?;
+        let payload = self.with_key(encode(event, &args)?)?;
         self.emit_payload(payload, None)
     }
 
@@ -81,14 +84,19 @@ impl Emitter {
     ///
     /// # Blocking
     ///
-    /// As [`Socket::emit`].
+    /// As [`Emitter::emit`].
     ///
     /// # Errors
     ///
     /// As [`Socket::emit_with_ack`].
     #[doc(alias = "emitWithAck")]
     pub fn emit_with_ack<T: Serialize>(&self, event: &str, args: T) -> Result<Ack> {
-        let payload = self.encode(event, &args)?;
+        self.emit_encoded(encode(event, &args)?)
+    }
+
+    /// The same for an event that is encoded already, but for its key.
+    pub(crate) fn emit_encoded(&self, payload: Payload) -> Result<Ack> {
+        let payload = self.with_key(payload)?;
         let slot = Arc::default();
         let ack = Ack::new(&slot);
         self.emit_payload(payload, Some(AckHandle::Slot(slot)))?;
@@ -100,7 +108,7 @@ impl Emitter {
     ///
     /// # Blocking
     ///
-    /// As [`Socket::emit`].
+    /// As [`Emitter::emit`].
     ///
     /// # Errors
     ///
@@ -111,20 +119,14 @@ impl Emitter {
         args: T,
         callback: impl FnOnce(Result<AckReply>) + Send + 'static,
     ) -> Result<()> {
-        let payload = self.encode(event, &args)?;
+        let payload = self.with_key(encode(event, &args)?)?;
         self.socket.shared().driver().start_dispatch()?;
         let callback: AckCallback = Arc::new(Mutex::new(Some(Box::new(callback))));
         self.emit_payload(payload, Some(AckHandle::Callback(Arc::clone(&callback))))
     }
 
-    fn encode<T: Serialize>(&self, event: &str, args: &T) -> Result<Payload> {
-        if RESERVED_EVENTS.contains(&event) {
-            return Err(Error::new(
-                ErrorKind::ReservedEvent,
-                format!("{event:?} belongs to the protocol and cannot be emitted"),
-            ));
-        }
-        let mut payload = Payload::event(event, args)?;
+    /// Appends the key of a reliable event.
+    fn with_key(&self, mut payload: Payload) -> Result<Payload> {
         if let Some(key) = &self.key {
             if self.volatile {
                 let what = "an event cannot be volatile and reliable";
@@ -140,6 +142,8 @@ impl Emitter {
         let reliable = self.key.is_some();
         // That of the socket's options is the limit of a reliable event's try.
         let timeout = self.timeout.or(namespace.ack_timeout.filter(|_| !reliable));
+        // Without an acknowledgement, only who names a limit has one for the call.
+        let limit = if ack.is_some() { timeout } else { self.timeout };
         let emit = Emit {
             payload,
             ack,
@@ -149,8 +153,9 @@ impl Emitter {
             urgent: false,
             ttl: None,
             key: None,
+            since: None,
         };
-        namespace.driver().emit(namespace.id, emit)
+        namespace.driver().emit(namespace.id, emit, limit)
     }
 }
 
@@ -177,9 +182,13 @@ impl Socket {
     /// # Blocking
     ///
     /// While connected, it waits for room in the send buffer when that is full, for at most as long
-    /// as the connection lasts (see [`WhenFull`](crate::WhenFull)). Meanwhile siot reads on, though
-    /// consumers of received events are behind: the server may read only once it is read. While not
-    /// connected it never blocks.
+    /// as the connection lasts (see [`WhenFull`](crate::WhenFull)), or for the limit that
+    /// [`Socket::timeout`] gives it. A connection on which nothing moves any more ends after the
+    /// server's `pingInterval` and `pingTimeout` together (45 s with the defaults of JavaScript
+    /// servers), although the server may still ping; one that is only slow stays. With
+    /// [`retries`](crate::Builder::retries) room is made by acknowledgements, so it may also have to
+    /// wait for those. While it waits, siot reads on, though consumers of received events are behind: the
+    /// server may read only once it is read. While not connected it never blocks.
     ///
     /// # Errors
     ///
@@ -199,11 +208,13 @@ impl Socket {
     ///
     /// # Blocking
     ///
-    /// As [`Socket::emit`]; the wait for the answer is [`Ack::wait`].
+    /// As [`Socket::emit`], and for at most [`Builder::ack_timeout`](crate::Builder::ack_timeout) where
+    /// that is set: waiting for room counts against it. The wait for the answer is [`Ack::wait`].
     ///
     /// # Errors
     ///
-    /// As [`Socket::emit`]. [`ErrorKind::BufferFull`] also when as many acknowledgements are pending
+    /// As [`Socket::emit`]. [`ErrorKind::Timeout`] when there was no room within the limit; nothing was
+    /// sent. [`ErrorKind::BufferFull`] also when as many acknowledgements are pending
     /// as [`Limits::acks`](crate::Limits::acks) allows.
     #[doc(alias = "emitWithAck")]
     pub fn emit_with_ack<T: Serialize>(&self, event: &str, args: T) -> Result<Ack> {
@@ -215,7 +226,7 @@ impl Socket {
     ///
     /// # Blocking
     ///
-    /// As [`Socket::emit`].
+    /// As [`Socket::emit_with_ack`].
     ///
     /// # Errors
     ///
@@ -261,7 +272,7 @@ impl Socket {
         self.emitter().volatile()
     }
 
-    /// For acknowledgements with a deadline; see [`Emitter::timeout`].
+    /// For emitting with a deadline; see [`Emitter::timeout`].
     pub fn timeout(&self, limit: Duration) -> Emitter {
         self.emitter().timeout(limit)
     }
@@ -341,4 +352,15 @@ impl Socket {
     fn emitter(&self) -> Emitter {
         Emitter { socket: self.clone(), volatile: false, timeout: None, key: None }
     }
+}
+
+/// Encodes an event, unless it has a name of the protocol's own.
+pub(crate) fn encode<T: Serialize>(event: &str, args: &T) -> Result<Payload> {
+    if RESERVED_EVENTS.contains(&event) {
+        return Err(Error::new(
+            ErrorKind::ReservedEvent,
+            format!("{event:?} belongs to the protocol and cannot be emitted"),
+        ));
+    }
+    Payload::event(event, args)
 }

@@ -118,7 +118,7 @@ impl Event {
     /// # Blocking
     ///
     /// Like [`Socket::emit`](crate::Socket::emit), it waits for room where the send buffer is full, for at
-    /// most as long as the connection lasts, and only with the policy
+    /// most as long as the connection lasts that the event came by, and only with the policy
     /// [`WhenFull::Wait`](crate::WhenFull::Wait).
     ///
     /// # Errors

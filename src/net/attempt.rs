@@ -32,6 +32,9 @@ pub(crate) enum News {
     Stage(Stage),
     /// Something is wrong that does not end the attempt.
     Warning(Error),
+    /// The socket was full, and takes more of a request now.
+    #[cfg_attr(not(feature = "polling"), allow(dead_code))]
+    Room,
 }
 
 /// How far an attempt has come.
@@ -100,6 +103,14 @@ impl Attempt {
         log_later!(Warn, "{warning}");
         if let Some(observer) = &self.observer {
             observer(News::Warning(warning));
+        }
+    }
+
+    /// Tells that the socket, which was full, takes more of a request.
+    #[cfg(feature = "polling")]
+    pub(super) fn note_room(&self) {
+        if let Some(observer) = &self.observer {
+            observer(News::Room);
         }
     }
 

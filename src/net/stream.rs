@@ -24,6 +24,8 @@ pub(super) struct Stream {
     layer: Layer,
     attempt: Arc<Attempt>,
     emptied: bool,
+    /// The bytes that were written, where they go to the socket at once.
+    written: usize,
 }
 
 /// What lies between the caller's bytes and the socket.
@@ -55,7 +57,7 @@ impl Stream {
     }
 
     fn new(layer: Layer, attempt: &Arc<Attempt>) -> Self {
-        Self { layer, attempt: Arc::clone(attempt), emptied: false }
+        Self { layer, attempt: Arc::clone(attempt), emptied: false, written: 0 }
     }
 
     /// Whose cancellation ends the waits.
@@ -80,6 +82,15 @@ impl Stream {
             // The library keeps nothing: what did not fit is written again by its caller.
             #[cfg(feature = "native-tls")]
             Layer::Native(_) => false,
+        }
+    }
+
+    /// How many bytes the socket has taken so far, as near as is known.
+    pub(super) fn taken(&self) -> usize {
+        match &self.layer {
+            #[cfg(feature = "rustls")]
+            Layer::Rustls(stream) => stream.taken(),
+            _ => self.written,
         }
     }
 
@@ -176,13 +187,15 @@ impl Read for Stream {
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.check()?;
-        match &mut self.layer {
-            Layer::Plain(socket) => write_all_that_fits(&mut &**socket, bytes),
+        let written = match &mut self.layer {
+            Layer::Plain(socket) => write_all_that_fits(&mut &**socket, bytes)?,
             #[cfg(feature = "rustls")]
-            Layer::Rustls(stream) => stream.write(bytes),
+            Layer::Rustls(stream) => stream.write(bytes)?,
             #[cfg(feature = "native-tls")]
-            Layer::Native(stream) => stream.write(bytes),
-        }
+            Layer::Native(stream) => stream.write(bytes)?,
+        };
+        self.written = self.written.wrapping_add(written);
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {

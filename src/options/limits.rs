@@ -44,7 +44,9 @@ pub enum WhenFull {
 /// | what is shown: to each observer, and to each consumer of what is sent | [`receive_bytes`](Self::receive_bytes) |
 /// | statuses and other news, for each consumer | 64 of them                                            |
 /// | what the open session has to write    | [`send_bytes`](Self::send_bytes)                           |
-/// | what waits to be handed to a session  | [`send_bytes`](Self::send_bytes)                           |
+/// | what waits to be handed to a session  | [`send_bytes`](Self::send_bytes), and one event for each namespace |
+/// | what is being written, kept to be handed back | 64 KiB, and one event                              |
+/// | what was sent and awaits its acknowledgement, kept likewise | [`send_bytes`](Self::send_bytes), for each namespace |
 ///
 /// Bytes are those of texts and attachments. The administration of an event takes some 200 bytes
 /// besides, and a text that was received with others may keep alive as much again.

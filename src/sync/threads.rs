@@ -23,6 +23,9 @@ pub(crate) enum Role {
     Dns,
     /// Gives the logger what the timer thread says.
     Log,
+    /// Hands the events of an outbox to its socket.
+    #[cfg_attr(not(feature = "outbox"), allow(dead_code))]
+    Outbox,
 }
 
 impl Role {
@@ -36,6 +39,7 @@ impl Role {
             Self::Auth => "siot-auth",
             Self::Dns => "siot-dns",
             Self::Log => "siot-log",
+            Self::Outbox => "siot-outbox",
         }
     }
 }
@@ -110,6 +114,7 @@ mod tests {
             Role::Auth,
             Role::Dns,
             Role::Log,
+            Role::Outbox,
         ] {
             let (told, tells) = channel();
             spawn(role_given, None, move || {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value as Json, json};
 use siot::{Binary, ErrorKind, Limits, WhenFull};
 
+use crate::support::hostile::{HostileOptions, HostileServer, HostileSession};
 use crate::support::{Client, LIMIT, Server, Via, over_each_transport, recv_within, shared};
 
 over_each_transport!(
@@ -15,6 +16,8 @@ over_each_transport!(
     one_event_of_any_size_fits_into_an_empty_buffer,
     a_full_send_buffer_blocks_while_connected,
     a_blocked_emit_ends_with_the_connection,
+    a_time_limit_bounds_the_wait_for_room,
+    the_wait_for_room_counts_against_the_time_limit,
     drop_newest_refuses_while_connected,
     too_many_attachments_are_refused_before_sending,
     a_message_beyond_the_servers_limit_is_refused_before_sending,
@@ -129,6 +132,64 @@ fn a_blocked_emit_ends_with_the_connection(via: Via) {
     let error = emitting.join().unwrap();
     assert_eq!(error.kind(), ErrorKind::BufferFull, "{error}");
     assert!(start.elapsed() < LIMIT / 2);
+}
+
+/// A client whose send buffer is full, because the server takes nothing; and the session.
+#[track_caller]
+fn congested(server: &HostileServer, via: Via) -> (Client, HostileSession) {
+    let limits = Limits::new().send_events(8).send_bytes(100_000);
+    let (client, session) = via.visit(server, |builder| builder.limits(limits));
+    session.stop_reading();
+    let (text, moment) = ("x".repeat(50_000), Duration::from_millis(300));
+    while client.timeout(moment).emit("tick", &text).is_ok() {}
+    (client, session)
+}
+
+fn a_time_limit_bounds_the_wait_for_room(via: Via) {
+    let server = HostileOptions::v4().start();
+    let (client, session) = congested(&server, via);
+    let limit = Duration::from_millis(200);
+    let emitter = client.timeout(limit);
+    let text = "x".repeat(50_000);
+    let start = Instant::now();
+    for error in [
+        emitter.emit("lost", &text).unwrap_err(),
+        emitter.emit_with_ack("lost", &text).unwrap_err(),
+        emitter.emit_with_callback("lost", &text, |_| panic!("it was not sent")).unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+        assert!(error.message().contains("was not sent"), "{error}");
+    }
+    assert!(start.elapsed() >= 3 * limit, "{:?}", start.elapsed());
+    assert!(client.status.try_recv().is_none());
+    session.read_on();
+    client.emit("last", ()).unwrap();
+    loop {
+        let packet = session.next();
+        assert!(!packet.contains("lost"), "it was sent");
+        if packet.contains("last") {
+            break;
+        }
+    }
+}
+
+fn the_wait_for_room_counts_against_the_time_limit(via: Via) {
+    let server = HostileOptions::v4().start();
+    let (client, session) = congested(&server, via);
+    let limit = Duration::from_secs(2);
+    let reading_on = thread::spawn(move || {
+        thread::sleep(limit / 2);
+        session.read_on();
+    });
+    let start = Instant::now();
+    let ack = client.timeout(limit).emit_with_ack("question", "x".repeat(50_000)).unwrap();
+    let waited = start.elapsed();
+    assert!(waited >= limit / 4, "there was room");
+    // Nobody answers.
+    assert_eq!(ack.wait::<()>().unwrap_err().kind(), ErrorKind::Timeout);
+    let total = start.elapsed();
+    assert!(total >= limit && total < limit + waited / 2, "{waited:?} of {total:?}");
+    reading_on.join().unwrap();
 }
 
 fn drop_newest_refuses_while_connected(via: Via) {

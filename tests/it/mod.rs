@@ -7,6 +7,7 @@ mod compatibility;
 mod connect;
 mod consumers;
 mod deadlines;
+mod deliveries;
 mod disconnect;
 mod events;
 mod farewell;
@@ -22,6 +23,10 @@ mod mischief_loggers;
 mod namespaces;
 mod network;
 mod order;
+#[cfg(feature = "outbox")]
+mod outbox;
+#[cfg(feature = "outbox")]
+mod outbox_kills;
 #[cfg(feature = "polling")]
 mod pacing;
 mod parity_bad_input;

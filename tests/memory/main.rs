@@ -29,8 +29,9 @@ const KIB: usize = 1024;
 /// What an idle WebSocket may take: its read buffer of 4 KiB, and what stands around it.
 const IDLE: usize = 16 * KIB;
 
-/// What the buffer of tungstenite may take that is written at once.
-const WRITE_BUFFER: usize = 256 * KIB;
+/// What the buffer of tungstenite may take that is written at once, and what is kept of it to be handed
+/// back.
+const WRITE_BUFFER: usize = (256 + 64) * KIB;
 
 /// What a connection may keep of a burst.
 const KEPT: usize = 16 * KIB;

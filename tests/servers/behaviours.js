@@ -54,7 +54,11 @@ function acks(socket, { version }) {
   });
 }
 
-function counting(socket, { record }) {
+function counting(socket, { record, outboxed }) {
+  socket.on("outboxed", (value, key, ack) => {
+    outboxed.apply(value, key);
+    ack();
+  });
   socket.on("tick", (thread, n, ack) => {
     record.ticks.add(thread, n);
     if (isAck(ack)) ack(n);

@@ -12,6 +12,7 @@
 //   mute         with 2.0: an error of it stays, and it never tells that `/` is joined
 //   tls          key, cert, ca (PEM text or file names), requestCert, rejectUnauthorized, …
 //   setCookies   values of Set-Cookie on every HTTP response
+//   outboxed     the name of a file for what `outboxed` applies; with `.twice` behind it, for what came twice
 //
 // The first line on stdout is {"port":N,"pid":N}. Then each line of JSON on stdin is a command, and each is answered by one
 // line of JSON: {"ok":…} or {"error":"…"}. The process ends when stdin does, so it cannot outlive the test.
@@ -62,6 +63,7 @@
 //   tick(thread, n [, ack(n)])  counted;  ticks(ack)  {total, inOrder, threads: {id: {count, next, inOrder}}, …}
 //   blob(thread, n, a, b [, ack(n)])  byte i of a must be (thread*31 + n*7 + i) & 255, of b 128 more (& 255);
 //   blobs(ack)                  as ticks, with `bad` (blobs with a wrong byte) and `bytes`
+//   outboxed(value, key, ack)   applied once, by the key of an outbox
 //   reading(n, fault, key, ack) of the device that the query names: applied unless one of its last 16 keys is the same, and acked.
 //                               The first time a fault happens, if it is not null: "fail" closes the connection instead,
 //                               "cut" cuts it instead of the ack, "silence" gives no ack
@@ -83,6 +85,7 @@ const versions = require("./versions");
 const layer = require("./http");
 const namespaces = require("./namespaces");
 const control = require("./control");
+const { Outboxed } = require("./outboxed");
 const { Record } = require("./record");
 
 const RETRY_MS = 20;
@@ -128,6 +131,7 @@ async function start(config, record) {
   if (config.parser) options.parser = versions.parser(config.parser, version);
   const world = {
     version, record, gate: config.gate, answers: [], tcpSockets: new Set(), connections: new Set(), heartbeats: new WeakMap(),
+    outboxed: new Outboxed(config.outboxed),
   };
   world.http = layer.create(config.tls, world.tcpSockets);
   world.io = versions.create(version, config.minor, world.http, options);

@@ -13,6 +13,7 @@ pub(crate) mod dns;
 pub(crate) mod emulator;
 #[cfg(feature = "rustls")]
 pub(crate) mod faketime;
+pub(crate) mod folder;
 pub(crate) mod full;
 pub(crate) mod gate;
 pub(crate) mod greeting;

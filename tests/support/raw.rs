@@ -147,6 +147,15 @@ impl Drop for RawPeer {
 impl RawConnection {
     /// Reads one request; an error of kind `UnexpectedEof` if the other side has closed.
     pub(crate) fn read_request(&mut self) -> io::Result<RawRequest> {
+        let mut request = self.read_head()?;
+        request.body.resize(request.length(), 0);
+        self.reader.read_exact(&mut request.body)?;
+        Ok(request)
+    }
+
+    /// Reads one request up to its body, which is then to be taken out of
+    /// [`reader`](Self::reader).
+    pub(crate) fn read_head(&mut self) -> io::Result<RawRequest> {
         let first = self.read_line()?;
         let mut words = first.split(' ').map(str::to_owned);
         let (method, target) = words.next().zip(words.next()).ok_or(io::ErrorKind::InvalidData)?;
@@ -159,16 +168,17 @@ impl RawConnection {
             let (name, value) = line.split_once(':').ok_or(io::ErrorKind::InvalidData)?;
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
-        let mut request = RawRequest { method, target, headers, body: Vec::new() };
+        let request = RawRequest { method, target, headers, body: Vec::new() };
         assert!(
             request.header("transfer-encoding").is_none(),
             "a body of unknown length: {request:?}"
         );
-        let length =
-            request.header("content-length").map_or(0, |text| text.parse().expect("a length"));
-        request.body.resize(length, 0);
-        self.reader.read_exact(&mut request.body)?;
         Ok(request)
+    }
+
+    /// Where what the other side sends is read.
+    pub(crate) fn reader(&mut self) -> &mut impl Read {
+        &mut self.reader
     }
 
     fn read_line(&mut self) -> io::Result<String> {
@@ -248,6 +258,11 @@ impl RawConnection {
 }
 
 impl RawRequest {
+    /// The length of its body, in bytes.
+    pub(crate) fn length(&self) -> usize {
+        self.header("content-length").map_or(0, |text| text.parse().expect("a length"))
+    }
+
     /// The value of a header; the name in lower case.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())

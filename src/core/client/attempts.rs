@@ -190,6 +190,7 @@ impl<A> Client<A> {
         }
         // A packet whose attachments did not all come is dropped.
         self.parser.reset();
+        self.has_forgotten = false;
         self.return_ready(None);
         self.go_on();
         self.release_all();

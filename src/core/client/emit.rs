@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::core::time::Timestamp;
 use crate::error::Error;
 use crate::payload::Payload;
 
@@ -23,13 +24,15 @@ pub(crate) struct Emit<A> {
     pub(crate) key: Option<Box<str>>,
     /// Send it again until it is acknowledged, or the limit has passed.
     pub(crate) reliable: bool,
+    /// When it was emitted, if not now: its caller has waited for room, and limits count from here.
+    pub(crate) since: Option<Timestamp>,
 }
 
 /// Why something to send was not taken.
 #[derive(Debug)]
 pub(crate) enum Refused<T> {
     /// There is no room. Here it is back; try again after `Output::Room`.
-    Full(T),
+    Full(Box<T>),
     /// It can never be sent, or not now.
     Error(Error),
 }

@@ -82,6 +82,7 @@ impl<A> Client<A> {
             return;
         }
         self.disconnect(id, now);
+        self.has_forgotten = self.cycle == Cycle::Open;
         self.give_up_all(id, &last_handle_gone());
         self.namespaces.forget(id);
         self.release(id, now);

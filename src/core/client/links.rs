@@ -99,13 +99,19 @@ impl<A> Client<A> {
         if self.engine.as_ref().is_some_and(|engine| engine.wants_batch(link)) {
             self.fill_batch(now);
         }
-        let work = self.with_engine(link, now, |engine| engine.take(link)).unwrap_or(Work::Stop);
+        let work =
+            self.with_engine(link, now, |engine| engine.take(link, now)).unwrap_or(Work::Stop);
         match work {
             Work::Write(_) => self.taken_by_writer(link),
             Work::Confirm => self.await_confirmation(link, now),
             Work::Wait | Work::Finish | Work::Stop => {}
         }
         work
+    }
+
+    /// Some of what the writer of a link took has moved on.
+    pub(crate) fn progressed(&mut self, link: LinkId, now: Timestamp) {
+        self.with_engine(link, now, |engine| engine.progressed(link, now));
     }
 
     /// The writer of a link has written what it took.

@@ -92,6 +92,9 @@ pub(crate) struct Client<A> {
     next_link: u32,
     /// How many events were kept so far.
     kept: u64,
+    /// A namespace was left in this session for whoever joins it next, who is not to get what still
+    /// comes for the one before.
+    has_forgotten: bool,
     /// Which of the transports the current attempt is on.
     transport: usize,
     /// A WebSocket worked with this server, and nothing failed since.
@@ -137,6 +140,7 @@ impl<A> Client<A> {
             timers: Timers::default(),
             next_link: 0,
             kept: 0,
+            has_forgotten: false,
             transport: 0,
             websocket_works: false,
             waiting_senders: 0,
@@ -375,9 +379,15 @@ impl<A> Client<A> {
                 self.timers.set(Timer::Join(id), None);
                 self.namespaces.revive(id)
             }
-            known => known,
+            Some(id) => return id,
+            None => None,
         };
-        known.unwrap_or_else(|| self.namespaces.add(name))
+        let id = known.unwrap_or_else(|| self.namespaces.add(name));
+        let is_successor = self.has_forgotten;
+        if let Some(namespace) = self.namespace_mut(id) {
+            namespace.is_successor = is_successor;
+        }
+        id
     }
 
     /// The number of a namespace, if there is one of this name.

@@ -55,6 +55,8 @@ pub(crate) struct Namespace<A> {
     pub(super) forgotten: bool,
     /// It is to be joined once the server has dealt with every DISCONNECT.
     pub(super) rejoins: bool,
+    /// It may be joined in a session in which its name stood for another before.
+    pub(super) is_successor: bool,
     /// Counts the joins: an acknowledgement of an event answers in the same one or not at all.
     pub(crate) session: u32,
     /// Counts the questions for credentials: only the answer to the last one is of use.
@@ -84,6 +86,7 @@ impl<A> Namespace<A> {
             phase: Phase::Idle,
             forgotten: false,
             rejoins: false,
+            is_successor: false,
             session: 0,
             asked: 0,
             acks: Acks::new(first_ack),

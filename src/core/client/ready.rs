@@ -3,7 +3,7 @@
 use super::leaving::last_handle_gone;
 use super::outgoing::{Sendable, Waiting};
 use super::{Client, Output};
-use crate::core::engine::SessionState;
+use crate::core::engine::{Engine, SessionState};
 use crate::core::ids::NamespaceId;
 use crate::core::load::Load;
 use crate::core::time::Timestamp;
@@ -66,9 +66,9 @@ impl<A> Client<A> {
         }
     }
 
-    /// Hands over what is ready to a writer that has nothing to do.
+    /// Hands over as much of what is ready before the writer asks for it.
     pub(super) fn start_batch(&mut self, now: Timestamp) {
-        if self.engine.as_ref().is_some_and(|engine| engine.wants_batch(engine.main_link())) {
+        if self.engine.as_ref().is_some_and(Engine::takes_events) {
             self.fill_batch(now);
         }
     }

@@ -58,6 +58,8 @@ impl<A> Client<A> {
                 self.outputs.push_back(Output::Event { namespace: id, session, packet });
                 return;
             }
+            // Events before the answer to CONNECT are those of a membership that somebody else has ended.
+            Phase::Joining if namespace.is_successor && self.has_forgotten => Nonsense::StrayEvent,
             Phase::Joining => {
                 if namespace.keep_early_event(packet, limits) {
                     return;

@@ -42,7 +42,8 @@ impl<A> Client<A> {
         let order = self.next_order();
         let Some(namespace) = self.namespaces.get_mut(id) else { return };
         if emit.reliable {
-            let deadline = emit.timeout.map(|limit| now + limit);
+            let since = emit.since.unwrap_or(now);
+            let deadline = emit.timeout.map(|limit| since + limit);
             self.timers.set(Timer::Reliable(id, order), deadline);
         }
         namespace.retry.push(emit, order);

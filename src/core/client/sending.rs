@@ -32,7 +32,7 @@ impl<A> Client<A> {
                 self.pump(now);
                 Ok(())
             }
-            Fate::Wait => Err(Refused::Full(emit)),
+            Fate::Wait => Err(Refused::Full(Box::new(emit))),
             Fate::Refused => {
                 let queue = self.queue_for(id, &emit);
                 Err(Refused::Error(self.no_room(queue)))
@@ -45,6 +45,7 @@ impl<A> Client<A> {
     }
 
     fn enqueue(&mut self, id: NamespaceId, queue: SendQueue, emit: Emit<A>, now: Timestamp) {
+        let since = emit.since.unwrap_or(now);
         if queue == SendQueue::Retry {
             return self.queue_for_retry(id, emit, now);
         }
@@ -53,10 +54,10 @@ impl<A> Client<A> {
         let Some(namespace) = self.namespaces.get_mut(id) else { return };
         let ack = ack.map(|ack| {
             let number = namespace.acks.register(Waiter::Caller(ack));
-            self.timers.set(Timer::Ack(id, number), limit.map(|limit| now + limit));
+            self.timers.set(Timer::Ack(id, number), limit.map(|limit| since + limit));
             number
         });
-        let expiry = ttl.map(|ttl| now + ttl);
+        let expiry = ttl.map(|ttl| since + ttl);
         self.timers.set(Timer::Expiry(id, order), expiry);
         let content = Sendable::Event(payload, ack);
         let waiting = Waiting { namespace: id, content, order, urgent, expiry, key, shown: false };
@@ -83,7 +84,7 @@ impl<A> Client<A> {
         }
         self.check_attachments(&payload).map_err(Refused::Error)?;
         if fate == Fate::Wait {
-            return Err(Refused::Full(payload));
+            return Err(Refused::Full(Box::new(payload)));
         }
         self.check_size(id, Kind::Ack, Some(ack), &payload).map_err(Refused::Error)?;
         self.make_room(id, SendQueue::Ready, payload.size());

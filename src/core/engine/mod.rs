@@ -11,6 +11,7 @@
 //! [`upgrade`](self::upgrade).
 
 mod confirmation;
+mod delivery;
 mod handover;
 mod heartbeat;
 mod incoming;
@@ -24,6 +25,7 @@ use std::collections::VecDeque;
 
 use self::confirmation::Confirmation;
 pub(crate) use self::confirmation::Freight;
+use self::delivery::Delivery;
 use self::heartbeat::{Beat, Heartbeat};
 #[cfg(any(feature = "polling", test))]
 pub(crate) use self::messages::PollTurn;
@@ -63,6 +65,7 @@ pub(crate) struct Engine {
     confirmation: Confirmation,
     /// How many batches a writer has taken.
     batches: u64,
+    delivery: Delivery,
     /// A ping waits for its pong. One pong answers any number of pings.
     pong_due: bool,
     notices: VecDeque<Notice>,
@@ -109,6 +112,7 @@ impl Engine {
             in_flight: Load::default(),
             confirmation: Confirmation::default(),
             batches: 0,
+            delivery: Delivery::default(),
             pong_due: false,
             notices: VecDeque::new(),
             #[cfg(any(feature = "polling", test))]
@@ -199,7 +203,8 @@ impl Engine {
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
         match self.state {
             SessionState::Open | SessionState::Closing => {
-                self.heartbeat.as_ref().map(Heartbeat::deadline)
+                let heartbeat = self.heartbeat.as_ref().map(Heartbeat::deadline);
+                heartbeat.into_iter().chain(self.delivery_deadline()).min()
             }
             SessionState::Opening | SessionState::Closed => None,
         }
@@ -263,10 +268,14 @@ impl Engine {
     /// Whether the writer of this link, which asks for work, takes events.
     pub(crate) fn wants_batch(&self, link: LinkId) -> bool {
         self.main.id == link
-            && self.state == SessionState::Open
             && !self.main.writing
             && !self.upgrade.holds_old_link()
-            && !self.queue.has_barrier()
+            && self.takes_events()
+    }
+
+    /// Whether events can be queued, and nothing holds them up there.
+    pub(crate) fn takes_events(&self) -> bool {
+        self.state == SessionState::Open && !self.queue.has_barrier()
     }
 
     /// Whether the server takes messages of this many bytes, whatever they are.
@@ -320,6 +329,7 @@ impl Engine {
                     self.finish_upgrade();
                     // The writer has not yet reported what told the server of the move.
                     self.main.writing = true;
+                    self.delivery.begin(now);
                     self.received_on_main(packet, now);
                 }
                 step => self.step(&step),
@@ -352,7 +362,7 @@ impl Engine {
     }
 
     /// The writer of a link asks for work.
-    pub(crate) fn take(&mut self, link: LinkId) -> Work {
+    pub(crate) fn take(&mut self, link: LinkId, now: Timestamp) -> Work {
         if self.upgrade.link() == Some(link) {
             return self.upgrade.take();
         }
@@ -369,9 +379,10 @@ impl Engine {
         if self.confirmation.is_complete() {
             self.queue.open();
         }
-        let Some(segment) = self.queue.take() else { return self.nothing_to_write() };
+        let Some(segment) = self.queue.take() else { return self.nothing_to_write(now) };
         self.main.writing = true;
         self.batches += 1;
+        self.delivery.begin(now);
         self.in_flight = segment.load;
         self.confirmation.note_written(segment.freight);
         Work::Write(segment.packets)
@@ -388,6 +399,7 @@ impl Engine {
             return;
         }
         self.main.writing = false;
+        self.delivery.end();
         if self.in_flight != Load::default() {
             self.in_flight = Load::default();
             self.notices.push_back(Notice::Room);
@@ -481,6 +493,11 @@ impl Engine {
 
     /// The deadline passed.
     pub(crate) fn expire(&mut self, now: Timestamp) {
+        self.check_heartbeat(now);
+        self.check_delivery(now);
+    }
+
+    fn check_heartbeat(&mut self, now: Timestamp) {
         let Some(heartbeat) = &mut self.heartbeat else { return };
         if heartbeat.deadline() > now {
             return;
@@ -510,12 +527,13 @@ impl Engine {
         }
     }
 
-    fn nothing_to_write(&mut self) -> Work {
+    fn nothing_to_write(&mut self, now: Timestamp) -> Work {
         let is_closing = self.state == SessionState::Closing;
         let is_held_up = self.queue.has_barrier();
         let wants_confirmation = is_held_up || (self.confirmation.lacks_farewell() && !is_closing);
         if wants_confirmation && self.confirmation.ask() {
             self.main.writing = true;
+            self.delivery.begin(now);
             return Work::Confirm;
         }
         if is_held_up || !is_closing {

@@ -189,3 +189,16 @@ fn a_volatile_event_that_is_dropped_fails_its_acknowledgement() {
     assert_eq!(world.log(), ["ack 1 failed: disconnected"]);
     assert_eq!(world.client.tally().dropped, 1);
 }
+
+#[test]
+fn a_limit_counts_from_when_the_caller_began_to_wait_for_room() {
+    let (mut world, root) = World::joined();
+    let since = Some(world.now);
+    world.advance(Duration::from_secs(3));
+    let timeout = Some(Duration::from_secs(5));
+    world.try_emit(root, Emit { ack: Some(1), timeout, since, ..emit("[\"q\"]") }).unwrap();
+    world.advance(Duration::from_secs(2).saturating_sub(MOMENT));
+    assert_eq!(world.log(), Vec::<String>::new());
+    world.advance(MOMENT);
+    assert_eq!(world.log(), ["ack 1 failed: timeout"]);
+}

@@ -138,7 +138,7 @@ fn with_a_slow_session_the_sender_waits_for_room() {
     assert!(world.rooms > rooms);
     assert!(matches!(world.client.fate(root, &emit("[1]")), Fate::Queued(_)));
     assert!(matches!(world.client.fate_of_reply(root, 1, 3), Fate::Queued(_)));
-    world.try_emit(root, back).unwrap();
+    world.try_emit(root, *back).unwrap();
     world.written();
     assert_eq!(world.sent(), ["42[1]", "42[2]", "420[3]"]);
 }

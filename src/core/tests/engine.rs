@@ -49,8 +49,8 @@ fn a_session_ends_once() {
 fn a_strange_link_gets_nothing_to_write() {
     let mut engine = open();
     send(&mut engine);
-    assert_eq!(engine.take(STRANGE), Work::Stop);
-    assert!(matches!(engine.take(MAIN), Work::Write(packets) if packets.len() == 1));
+    assert_eq!(engine.take(STRANGE, START), Work::Stop);
+    assert!(matches!(engine.take(MAIN, START), Work::Write(packets) if packets.len() == 1));
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn the_link_of_a_session_that_has_ended_stops() {
     let mut engine = open();
     send(&mut engine);
     engine.end(DisconnectReason::PingTimeout, None);
-    assert_eq!(engine.take(MAIN), Work::Stop);
+    assert_eq!(engine.take(MAIN, START), Work::Stop);
 }
 
 #[test]

@@ -154,6 +154,29 @@ fn a_new_namespace_inherits_nothing_of_the_forgotten_one() {
 }
 
 #[test]
+fn what_still_comes_for_a_namespace_that_was_forgotten_is_not_for_its_successor() {
+    let mut world = World::new();
+    world.join("/");
+    let before = world.join("/x");
+    world.forget(before);
+    let after = world.connect("/x");
+    world.receive("42/x,[\"late\"]");
+    world.receive("40/x,{\"sid\":\"b\"}");
+    world.receive("42/x,[\"its own\"]");
+    assert_eq!(world.namespace(after).status().is_some(), true);
+    let news = world.news();
+    assert!(!news.iter().any(|line| line.contains("late")), "{news:?}");
+    assert_eq!(news.last().unwrap(), "/x: event [\"its own\"]");
+    // In another session nothing can come for the one before.
+    world.drop_link();
+    world.advance_to_deadline();
+    world.open();
+    world.receive("42/x,[\"early\"]");
+    world.receive("40/x,{\"sid\":\"c\"}");
+    assert!(world.news().contains(&"/x: event [\"early\"]".to_owned()));
+}
+
+#[test]
 fn a_late_answer_to_a_namespace_that_is_gone_is_no_answer_to_its_successor() {
     for deaf in [true, false] {
         let (mut world, _) = World::joined();

@@ -149,7 +149,9 @@ fn pinging_engine() -> Engine {
 }
 
 fn written(engine: &mut Engine) -> Vec<String> {
-    let Work::Write(packets) = engine.take(LinkId(1)) else { return Vec::new() };
+    let Work::Write(packets) = engine.take(LinkId(1), Timestamp(Duration::ZERO)) else {
+        return Vec::new();
+    };
     engine.written(LinkId(1));
     packets.into_iter().map(|packet| text(V4_DIALECT, packet)).collect()
 }

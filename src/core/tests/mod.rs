@@ -4,6 +4,7 @@ mod acks;
 mod backoff;
 mod buffers;
 mod closing;
+mod delivery;
 mod engine;
 mod farewell;
 mod forgetting;
@@ -59,7 +60,7 @@ struct World {
     /// How many sessions were begun.
     sessions: usize,
     log: Vec<String>,
-    /// Why an attempt to connect or to join failed, the last time.
+    /// Why an attempt to connect or to join failed or a session ended, the last time.
     error: Option<Error>,
     /// The questions for credentials.
     asked: Vec<(NamespaceId, u32)>,
@@ -472,7 +473,9 @@ impl World {
                 self.log.push(format!("{}: event {}", self.name(namespace), packet.data()));
             }
             Output::Status { name, status, .. } => {
-                if let Status::ConnectError(error) = &status {
+                if let Status::ConnectError(error)
+                | Status::Disconnected { error: Some(error), .. } = &status
+                {
                     self.error = Some(error.clone());
                 }
                 self.log.push(format!("{name}: {}", describe(&status)));
@@ -526,6 +529,7 @@ fn emit(json: &str) -> Emit<u32> {
         urgent: false,
         ttl: None,
         key: None,
+        since: None,
     }
 }
 

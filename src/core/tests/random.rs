@@ -79,6 +79,8 @@ enum Input {
     Handshake(Index),
     Receive(Index, &'static str),
     Written(Index),
+    /// Some of what is being written has moved.
+    Progressed(Index),
     Lose(Index),
     End(Index),
     Advance(u64),
@@ -113,6 +115,7 @@ fn input() -> impl Strategy<Value = Input> {
         6 => any::<Index>().prop_map(Input::Handshake),
         16 => (any::<Index>(), select(&PACKETS[..])).prop_map(|(link, text)| Input::Receive(link, text)),
         6 => any::<Index>().prop_map(Input::Written),
+        2 => any::<Index>().prop_map(Input::Progressed),
         2 => any::<Index>().prop_map(Input::Lose),
         1 => any::<Index>().prop_map(Input::End),
         4 => (0..60_000_u64).prop_map(Input::Advance),
@@ -277,6 +280,7 @@ impl Account {
             | Input::Receive(..)
             | Input::Written(_)
             | Input::Pong(_)
+            | Input::Progressed(_)
             | Input::Lose(_)
             | Input::End(_) => self.happen(input),
         }
@@ -290,6 +294,7 @@ impl Account {
         | Input::Receive(index, _)
         | Input::Written(index)
         | Input::Pong(index)
+        | Input::Progressed(index)
         | Input::Lose(index)
         | Input::End(index)) = input
         else {
@@ -310,6 +315,7 @@ impl Account {
             Input::Receive(_, text) if begun => world.receive_on(link, &[text]),
             Input::Written(_) => world.written_on(link),
             Input::Pong(_) => world.confirm_on(link),
+            Input::Progressed(_) => world.run(|client, now| client.progressed(link, now)),
             Input::Lose(_) => world.lose(link, Loss::Closed("lost".into())),
             Input::End(_) => world.end(link),
             _ => {}
@@ -379,11 +385,10 @@ impl Account {
         }
         let main = self.world.client.engine().map(Engine::main_link);
         let Some(main) = main.filter(|link| self.world.links.contains_key(link)) else { return };
-        let tries = self.written().values().map(Vec::len).sum::<usize>();
         self.world.receive_on(main, &["6"]);
-        for name in NAMESPACES {
+        for (name, id) in NAMESPACES.into_iter().zip(self.ids.clone()) {
             let head = if name == "/" { "43".to_owned() } else { format!("43{name},") };
-            for number in 0..=tries {
+            for number in 0..self.world.namespace(id).acks.next() {
                 self.world.receive_on(main, &[&format!("{head}{number}[]")]);
             }
         }

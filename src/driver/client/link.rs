@@ -9,6 +9,7 @@ use crate::core::client::Cycle;
 use crate::core::engine::Loss;
 use crate::core::ids::LinkId;
 use crate::core::time::Timestamp;
+use crate::driver::clock::now;
 use crate::error::{Error, ErrorKind, Reached, Result};
 use crate::event::status::ManagerEvent;
 #[cfg(not(feature = "polling"))]
@@ -149,7 +150,7 @@ impl Driver {
         let this = self.this.clone();
         let observer = Box::new(move |news| {
             if let Some(driver) = this.upgrade() {
-                driver.hear(news);
+                driver.hear(link, side, news);
             }
         });
         let waker = Arc::new(Waker::new()?);
@@ -179,15 +180,16 @@ impl Driver {
     }
 
     /// Hands on what a thread meets on its way to the server.
-    fn hear(&self, news: News) {
+    fn hear(&self, link: LinkId, side: Side, news: News) {
         let mut actions = Vec::new();
-        self.gather(&mut actions, |monitor, _, actions| match news {
+        self.gather(&mut actions, |monitor, now, actions| match news {
             // Later, long-polling dials whenever a connection was not kept.
             News::Stage(stage) if monitor.core.cycle() == Cycle::Connecting => {
                 monitor.tell_manager(&ManagerEvent::Stage(stage), actions);
             }
-            News::Stage(_) => {}
             News::Warning(error) => monitor.tell_manager(&ManagerEvent::Warning(error), actions),
+            News::Room if side == Side::Writer => monitor.core.progressed(link, now),
+            News::Stage(_) | News::Room => {}
         });
         self.act(actions);
     }
@@ -203,6 +205,12 @@ impl Driver {
                 self.changed.notify_all();
             }
         });
+    }
+
+    /// Some of what the link's writer took has moved on. A deadline is put off, from which nothing
+    /// else follows: so this may be called under the lock of the wire.
+    pub(super) fn progressed(&self, link: LinkId) {
+        self.lock().core.progressed(link, now());
     }
 
     /// A link failed, or its peer closed it.

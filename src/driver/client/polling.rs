@@ -177,6 +177,7 @@ fn post(
                     let body = dialect.encode_payload(&mut packets, room);
                     let request = driver.session_request(Transport::Polling, sid, dialect);
                     http.post(&request, body)?;
+                    driver.progressed(link);
                 }
                 driver.run(|core, now| core.written(link, now));
             }

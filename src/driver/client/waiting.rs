@@ -14,31 +14,49 @@ use crate::sync::lock::lock;
 use crate::sync::threads::{Role, role};
 
 impl Driver {
-    /// Sends an event; waits for room in the send buffer where the policy says so.
-    pub(crate) fn emit(&self, namespace: NamespaceId, mut emit: Emit<AckHandle>) -> Result<()> {
+    /// Sends an event; waits for room in the send buffer where the policy says so, and at most for so
+    /// long.
+    pub(crate) fn emit(
+        &self,
+        namespace: NamespaceId,
+        mut emit: Emit<AckHandle>,
+        limit: Option<Duration>,
+    ) -> Result<()> {
+        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         loop {
-            match self.run(|core, now| core.emit(namespace, emit, now)) {
+            let sent = self.run(|core, now| {
+                emit.since.get_or_insert(now);
+                core.emit(namespace, emit, now)
+            });
+            match sent {
                 Ok(()) => return Ok(()),
                 Err(Refused::Error(error)) => return Err(error),
-                Err(Refused::Full(back)) => emit = back,
+                Err(Refused::Full(back)) => emit = *back,
             }
-            self.wait_for_room(|core| core.fate(namespace, &emit))?;
+            let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
+            if !self.wait_for_room(left, |core| core.fate(namespace, &emit))? {
+                return Err(no_room_in_time(limit.unwrap_or_default()));
+            }
         }
     }
 
     /// Blocks while something to send, of which this is the fate, has to wait. An error where that
     /// would be for ever: the server may not read on until what it has written is read, and a consumer
-    /// is behind.
-    fn wait_for_room(&self, fate: impl Fn(&Client<AckHandle>) -> Fate) -> Result<()> {
+    /// is behind. `false`: the limit has passed.
+    fn wait_for_room(
+        &self,
+        limit: Option<Duration>,
+        fate: impl Fn(&Client<AckHandle>) -> Fate,
+    ) -> Result<bool> {
         check_may_wait()?;
         self.run(|core, _| core.begin_wait_for_room());
-        self.wait_until(None, |monitor| {
+        let is_in_time = self.wait_until(limit, |monitor| {
             fate(&monitor.core) != Fate::Wait || monitor.core.stalled().is_some()
         });
         self.run(|core, _| {
             core.end_wait_for_room();
             let has_to_wait = fate(core) == Fate::Wait;
-            core.stalled().filter(|_| has_to_wait).map_or(Ok(()), |why| Err(why.clone()))
+            core.stalled().filter(|_| has_to_wait).map_or(Ok(is_in_time), |why| Err(why.clone()))
         })
     }
 
@@ -140,11 +158,20 @@ fn too_late(what: &str, limit: Duration, cause: Option<Error>) -> Error {
     }
 }
 
+fn no_room_in_time(limit: Duration) -> Error {
+    let what = format!("no room in the send buffer within {limit:?}: the event was not sent");
+    Error::new(ErrorKind::Timeout, what).with_hint(
+        "what was emitted before is not written yet: is the link slow, or the server busy? The bounds \
+         are `Limits::send_events` and `Limits::send_bytes`",
+    )
+}
+
 /// A thread that keeps connections going must not wait for room that nobody but itself can make.
-/// It comes here where the program's logger emits what it is given.
+/// It comes here where the program's logger emits what it is given. That of an outbox has what it sends on
+/// disk, tries again, and has to end when it is told to.
 fn check_may_wait() -> Result<()> {
     match role() {
-        Some(Role::Transport | Role::Poster | Role::Timer) => {
+        Some(Role::Transport | Role::Poster | Role::Timer | Role::Outbox) => {
             Err(Error::new(ErrorKind::BufferFull, "no room to send, and no time to wait for it"))
         }
         Some(Role::Callbacks | Role::Auth | Role::Dns | Role::Log) | None => Ok(()),
@@ -182,12 +209,12 @@ impl Reply for WayBack {
                     return Ok(());
                 }
                 Err(Refused::Error(error)) => return Err(error),
-                Err(Refused::Full(back)) => payload = back,
+                Err(Refused::Full(back)) => payload = *back,
             }
             // Not over the wait, during which another thread may answer: then this one is told so.
             drop(ack);
             let size = payload.size();
-            driver.wait_for_room(|core| core.fate_of_reply(namespace, session, size))?;
+            driver.wait_for_room(None, |core| core.fate_of_reply(namespace, session, size))?;
         }
     }
 }

@@ -60,6 +60,8 @@ pub(super) struct Wire {
     unreported: bool,
     /// The state machines are to be told of the pong for the last ping.
     confirming: bool,
+    /// How many bytes the socket had taken when it was full the last time.
+    taken: usize,
     /// Something was written since the thread has asked.
     wrote: bool,
     /// The thread naps, and does not look at the socket.
@@ -91,6 +93,7 @@ impl Wire {
             base64,
             unreported: false,
             confirming: false,
+            taken: 0,
             wrote: false,
             napping: false,
             over: None,
@@ -121,6 +124,7 @@ impl Wire {
             Work::Stop => return Ok(Turn::Stop),
         }
         if self.socket.wants_write() && !self.socket.flush()? {
+            self.tell_progress(driver);
             return Ok(Turn::Full);
         }
         Ok(if self.unreported { Turn::Written } else { Turn::Idle })
@@ -136,6 +140,15 @@ impl Wire {
         let confirmed = self.confirming && self.socket.pong_came();
         self.confirming &= !confirmed;
         confirmed
+    }
+
+    /// The socket is full: whether it has taken something since it was so the last time, which puts
+    /// the deadline off.
+    fn tell_progress(&mut self, driver: &Driver) {
+        let taken = self.socket.taken();
+        if std::mem::replace(&mut self.taken, taken) != taken {
+            driver.progressed(self.link);
+        }
     }
 
     /// Makes the peer answer behind all that it has to say by itself.

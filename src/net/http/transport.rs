@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use http::{HeaderMap, Uri};
 use rustix::event::PollFlags;
+use socket2::SockRef;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
@@ -22,6 +23,10 @@ use crate::options::endpoint::Endpoint;
 
 /// The size of the buffers of a connection in each direction, and so the longest headers.
 const BUFFER: usize = 16 * 1024;
+
+/// How much of a request waits in the system to be sent, in bytes. Nobody sees how that moves, and the
+/// system would take megabytes: a body that is all in there is not answered before it has arrived.
+const MAX_UNSENT: u32 = 16 * 1024;
 
 /// How long a connection is kept when the server does not say how long it does. Most servers and
 /// proxies keep it longer; an unexpected end is noticed before a connection is used again.
@@ -75,6 +80,8 @@ impl Connector for StreamConnector {
             .net
             .stream(server, &self.attempt)
             .map_err(|error| HttpError::Other(Box::new(error)))?;
+        // Where the system cannot, what moves slowly is only harder to tell from what does not.
+        let _ = SockRef::from(&**stream.socket()).set_tcp_notsent_lowat(MAX_UNSENT);
         self.attempt.enter(Stage::Http, self.first_limit());
         Ok(Some(Connection {
             stream,
@@ -140,6 +147,9 @@ impl Connection {
                 Ok(value) => return Ok(value),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.stream.wait(wanted).map_err(|error| HttpError::Other(Box::new(error)))?;
+                    if wanted == PollFlags::OUT {
+                        self.stream.attempt().note_room();
+                    }
                 }
                 Err(error) => return Err(HttpError::Other(Box::new(lost(error)))),
             }

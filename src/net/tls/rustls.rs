@@ -38,6 +38,8 @@ pub(in crate::net) struct RustlsStream {
     socket: Arc<TcpStream>,
     /// The last read from the socket has taken all that had come.
     emptied: bool,
+    /// How many bytes the socket has taken.
+    taken: usize,
 }
 
 /// Notes whether a read takes all that has come.
@@ -66,7 +68,7 @@ impl RustlsConnector {
         }
         let connection = ClientConnection::new(Arc::clone(&self.config), server)
             .map_err(|error| reason::explain(error, name))?;
-        let mut stream = RustlsStream { connection, socket, emptied: false };
+        let mut stream = RustlsStream { connection, socket, emptied: false, taken: 0 };
         while stream.connection.is_handshaking() || stream.connection.wants_write() {
             attempt.waker().check()?;
             let (result, flags) = if stream.connection.wants_write() {
@@ -104,9 +106,11 @@ impl RustlsStream {
     /// Sends what is encrypted already.
     fn push(&mut self) -> io::Result<()> {
         while self.connection.wants_write() {
-            if retry(|| self.connection.write_tls(&mut &*self.socket))? == 0 {
+            let taken = retry(|| self.connection.write_tls(&mut &*self.socket))?;
+            if taken == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
             }
+            self.taken = self.taken.wrapping_add(taken);
         }
         Ok(())
     }
@@ -121,6 +125,11 @@ impl RustlsStream {
 
     pub(in crate::net) fn socket(&self) -> &Arc<TcpStream> {
         &self.socket
+    }
+
+    /// How many bytes the socket has taken so far.
+    pub(in crate::net) fn taken(&self) -> usize {
+        self.taken
     }
 
     /// Whether the last read from the socket has taken all that had come. Where a read of this

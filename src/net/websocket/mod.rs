@@ -180,6 +180,12 @@ impl WebSocket {
         self.unsent || self.stream.stream.wants_write()
     }
 
+    /// How many bytes the socket has taken so far. While something is unsent, this tells whether it
+    /// moves.
+    pub(crate) fn taken(&self) -> usize {
+        self.stream.stream.taken()
+    }
+
     /// To be called before waiting: fits the size of the reads to the traffic, and when that is
     /// over gives back the memory that it took.
     pub(crate) fn rest(&mut self) {
