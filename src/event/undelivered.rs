@@ -97,6 +97,6 @@ impl fmt::Debug for UndeliveredEvent {
             .field("json", &self.payload.json)
             .field("attachments", &self.payload.attachments.len())
             .field("was_sent", &self.was_sent)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
