@@ -25,8 +25,8 @@ pub enum Fsync {
 ///
 /// use siot::{Fsync, OutboxOptions, WhenFull};
 ///
-/// // At most ten seconds of readings are lost by a power cut, and the newest are worth more than
-/// the oldest. let options = OutboxOptions::new()
+/// // At most ten seconds of readings are lost by a power cut; the newest are worth more than the oldest.
+/// let options = OutboxOptions::new()
 ///     .fsync(Fsync::Every(Duration::from_secs(10)))
 ///     .when_full(WhenFull::DropOldest);
 /// ```

@@ -90,7 +90,8 @@ fn it_has_one_thread_that_ends_with_it_and_leaves_the_file_to_the_next() {
         let count = || threads().iter().filter(|name| *name == "siot-outbox").count();
         let outbox = open(&socket, &folder, OutboxOptions::new());
         outbox.emit("outboxed", 1).unwrap();
-        assert_eq!(count(), 1);
+        // A thread has its name a moment after it was started.
+        eventually(LIMIT, "one thread", || count() == 1);
         let second = FileStore::open(folder.path("outbox"), BYTES).unwrap_err();
         assert_eq!(second.kind(), ErrorKind::Storage);
         drop(outbox);

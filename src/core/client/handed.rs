@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::outgoing::Waiting;
+use super::outgoing::{Waiting, give_back};
 
 /// What is in the queue of a session, and what a writer has taken from there and has not yet reported as
 /// written. What asks for an acknowledgement is kept with that instead.
@@ -28,12 +28,18 @@ impl HandedOver {
 
     /// A writer has taken all that is queued.
     pub(super) fn taken(&mut self) {
-        self.in_flight.append(&mut self.queued);
+        if self.in_flight.is_empty() {
+            std::mem::swap(&mut self.in_flight, &mut self.queued);
+        } else {
+            self.in_flight.append(&mut self.queued);
+            give_back(&mut self.queued);
+        }
     }
 
     /// What the writer has taken is written.
     pub(super) fn written(&mut self) {
         self.in_flight.clear();
+        give_back(&mut self.in_flight);
     }
 
     /// Takes out what no writer has taken.

@@ -77,6 +77,16 @@ impl Waiting {
     }
 }
 
+/// For so many there is room without asking for memory.
+const ROOM: usize = 32;
+
+/// Gives back the memory that a burst has taken.
+pub(super) fn give_back(queue: &mut VecDeque<Waiting>) {
+    if queue.is_empty() && queue.capacity() > ROOM {
+        *queue = VecDeque::new();
+    }
+}
+
 impl Outgoing {
     /// Appends to its class.
     pub(crate) fn push(&mut self, waiting: Waiting) {
@@ -92,7 +102,9 @@ impl Outgoing {
 
     /// Takes out what goes out next.
     pub(crate) fn pop(&mut self) -> Option<Waiting> {
-        let waiting = self.urgent.pop_front().or_else(|| self.normal.pop_front())?;
+        let class = if self.urgent.is_empty() { &mut self.normal } else { &mut self.urgent };
+        let waiting = class.pop_front()?;
+        give_back(class);
         self.load = self.load - waiting.load();
         Some(waiting)
     }
