@@ -56,11 +56,15 @@ impl<A> Client<A> {
         let Some(namespace) = self.namespaces.get_mut(id) else { return };
         let ack = ack.map(|ack| {
             let number = namespace.acks.register(Waiter::Caller(ack));
-            self.timers.set(Timer::Ack(id, number), limit.map(|limit| since + limit));
+            if let Some(limit) = limit {
+                self.timers.set(Timer::Ack(id, number), Some(since + limit));
+            }
             number
         });
         let expiry = ttl.map(|ttl| since + ttl);
-        self.timers.set(Timer::Expiry(id, order), expiry);
+        if expiry.is_some() {
+            self.timers.set(Timer::Expiry(id, order), expiry);
+        }
         let content = Sendable::Event(payload, ack);
         let waiting = Waiting { namespace: id, content, order, urgent, expiry, key, shown: false };
         if queue == SendQueue::Buffer {
