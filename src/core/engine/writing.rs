@@ -1,0 +1,221 @@
+//! What goes out by a session: what is queued, what a writer takes, and what the peer has dealt with.
+
+use std::collections::VecDeque;
+
+use super::Engine;
+use super::confirmation::{Confirmation, Freight};
+use super::messages::{Notice, SessionState, Work};
+use crate::core::ids::LinkId;
+use crate::core::load::Load;
+use crate::core::time::Timestamp;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::status::DisconnectReason;
+use crate::options::Transport;
+use crate::proto::packet::{Packet, Probe};
+
+impl Engine {
+    /// Whether the server takes messages of this size: it closes the connection of a client that
+    /// sends a larger one.
+    pub(crate) fn check_size(&self, packets: &VecDeque<Packet>) -> Result<()> {
+        let limit = self.handshake.as_ref().and_then(|handshake| handshake.max_payload);
+        let largest = packets.iter().map(|packet| self.size_on_the_way(packet)).max().unwrap_or(0);
+        match limit {
+            Some(limit) if largest > limit => Err(Error::new(
+                ErrorKind::TooLarge,
+                format!(
+                    "a message of {largest} bytes; the server takes {limit} (its maxHttpBufferSize)"
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Queues messages. A farewell is written when the peer has dealt with all that was sent before, and
+    /// is then confirmed itself.
+    pub(crate) fn send(&mut self, messages: &mut VecDeque<Packet>, freight: Freight) {
+        if matches!(self.state, SessionState::Opening | SessionState::Open) {
+            self.queue.push(messages, freight);
+            self.wake_writer();
+        }
+        messages.clear();
+    }
+
+    /// Queues the messages of events or answers for the writer, who is about to ask for work.
+    pub(crate) fn append(&mut self, messages: &mut VecDeque<Packet>) {
+        self.queue.push(messages, Freight::Events);
+    }
+
+    /// Whether the writer of this link, which asks for work, takes events.
+    pub(crate) fn wants_batch(&self, link: LinkId) -> bool {
+        self.main.id == link
+            && !self.main.writing
+            && !self.upgrade.holds_old_link()
+            && self.takes_events()
+    }
+
+    /// Whether events can be queued, and nothing holds them up there.
+    pub(crate) fn takes_events(&self) -> bool {
+        self.state == SessionState::Open && !self.queue.has_barrier()
+    }
+
+    /// Whether the server takes messages of this many bytes, whatever they are.
+    pub(crate) fn takes(&self, size: usize) -> bool {
+        let limit = self.handshake.as_ref().and_then(|handshake| handshake.max_payload);
+        limit.is_none_or(|limit| size <= limit)
+    }
+
+    /// The number of the batch in which what is queued now will be written, at the earliest.
+    pub(crate) fn next_batch(&self) -> u64 {
+        self.batches + 1
+    }
+
+    /// Whether the writer has written the batch of this number.
+    pub(crate) fn is_written(&self, batch: u64) -> bool {
+        self.batches > batch || (self.batches == batch && !self.main.writing)
+    }
+
+    /// How much the writer will take when it asks for work.
+    pub(crate) fn queued(&self) -> Load {
+        self.queue.load()
+    }
+
+    /// Whether the peer may yet have to deal with a farewell.
+    pub(crate) fn is_parting(&self) -> bool {
+        self.queue.has_farewell() || self.confirmation.lacks_farewell()
+    }
+
+    /// Whether the peer may yet have to deal with events that were sent before a farewell.
+    pub(crate) fn has_events(&self) -> bool {
+        let is_over = self.state == SessionState::Closed;
+        let is_written = match self.confirmation.freight() {
+            Freight::Nothing => false,
+            Freight::Events => true,
+            // There may have been events of another namespace behind it.
+            Freight::Farewell => self.queue.has_farewell(),
+        };
+        !is_over && (is_written || self.queue.has_events())
+    }
+
+    /// Whether an answer is awaited to [`Work::Confirm`].
+    pub(crate) fn is_confirming(&self) -> bool {
+        self.confirmation.is_asked()
+    }
+
+    /// The writer of a link asks for work.
+    pub(crate) fn take(&mut self, link: LinkId, now: Timestamp) -> Work {
+        if self.upgrade.link() == Some(link) {
+            return self.upgrade.take();
+        }
+        if self.main.id != link || self.state == SessionState::Closed {
+            return Work::Stop;
+        }
+        if self.main.writing || self.upgrade.holds_old_link() || !self.may_write() {
+            return Work::Wait;
+        }
+        if self.pong_due {
+            self.pong_due = false;
+            self.queue.push_front(Packet::Pong(Probe::Heartbeat));
+        }
+        if self.confirmation.is_complete() {
+            self.queue.open();
+        }
+        let Some(segment) = self.queue.take() else { return self.nothing_to_write(now) };
+        self.main.writing = true;
+        self.batches += 1;
+        self.delivery.begin(now);
+        self.in_flight = segment.load;
+        self.confirmation.note_written(segment.freight);
+        Work::Write(segment.packets)
+    }
+
+    /// The writer of a link has written all that it took.
+    pub(crate) fn written(&mut self, link: LinkId) {
+        if self.upgrade.link() == Some(link) {
+            let step = self.upgrade.written();
+            self.step(&step);
+            return;
+        }
+        if self.main.id != link {
+            return;
+        }
+        self.main.writing = false;
+        self.delivery.end();
+        if self.in_flight != Load::default() {
+            self.in_flight = Load::default();
+            self.notices.push_back(Notice::Room);
+        }
+        if self.main.transport == Transport::Polling {
+            // The request is answered.
+            self.note_confirmation(Confirmation::complete);
+        }
+        self.move_over();
+    }
+
+    /// What was written before [`Work::Confirm`] is dealt with, or that is not waited for any longer.
+    pub(crate) fn confirmed(&mut self, link: LinkId) {
+        if self.main.id == link {
+            self.note_confirmation(Confirmation::note_answer);
+            self.wake_writer();
+        }
+    }
+
+    /// The peer will not be known to have dealt with what was written, and the session has no more time:
+    /// it ends without what waits for that, which would cost the events before it.
+    pub(crate) fn unconfirmed(&mut self) {
+        self.confirmation.complete();
+        self.queue.withdraw_barriers();
+        self.wake_writer();
+    }
+
+    pub(super) fn may_write(&self) -> bool {
+        match self.state {
+            SessionState::Open => true,
+            SessionState::Closing => self.handshake.is_some(),
+            SessionState::Opening | SessionState::Closed => false,
+        }
+    }
+
+    pub(super) fn note_confirmation(&mut self, note: impl FnOnce(&mut Confirmation)) {
+        let was_parting = self.is_parting();
+        note(&mut self.confirmation);
+        if was_parting && !self.is_parting() {
+            self.notices.push_back(Notice::Parted);
+        }
+    }
+
+    pub(super) fn nothing_to_write(&mut self, now: Timestamp) -> Work {
+        let is_closing = self.state == SessionState::Closing;
+        let is_held_up = self.queue.has_barrier();
+        let wants_confirmation = is_held_up || (self.confirmation.lacks_farewell() && !is_closing);
+        if wants_confirmation && self.confirmation.ask() {
+            self.main.writing = true;
+            self.delivery.begin(now);
+            return Work::Confirm;
+        }
+        if is_held_up || !is_closing {
+            return Work::Wait;
+        }
+        self.state = SessionState::Closed;
+        if self.main.transport == Transport::Polling {
+            // The close packet is written. The poll under way is cut short: its answer is not needed.
+            self.notices.push_back(Notice::Stop(self.main.id));
+        }
+        self.notices.push_back(Notice::Closed(DisconnectReason::ForcedClose, None));
+        Work::Finish
+    }
+
+    /// There is something for the writer to ask for.
+    pub(crate) fn wake_writer(&mut self) {
+        if !self.main.writing && !self.upgrade.holds_old_link() {
+            self.notices.push_back(Notice::Wake(self.main.id));
+        }
+    }
+
+    /// What a packet counts for the server, in bytes.
+    pub(super) fn size_on_the_way(&self, packet: &Packet) -> usize {
+        match self.main.transport {
+            Transport::WebSocket => self.dialect.frame_len(packet, self.base64),
+            Transport::Polling => self.dialect.body_len(packet),
+        }
+    }
+}
