@@ -44,7 +44,7 @@ pub enum WhenFull {
 /// | what is shown: to each observer, and to each consumer of what is sent | [`receive_bytes`](Self::receive_bytes) |
 /// | statuses and other news, for each consumer | 64 of them                                            |
 /// | what the open session has to write    | [`send_bytes`](Self::send_bytes)                           |
-/// | what waits to be handed to a session  | [`send_bytes`](Self::send_bytes), and one event for each namespace |
+/// | what waits to be handed to a session  | [`send_bytes`](Self::send_bytes), one event for each namespace, and what a lost session had still to write |
 /// | what is being written, kept to be handed back | 64 KiB, and one event                              |
 /// | what was sent and awaits its acknowledgement, kept likewise | [`send_bytes`](Self::send_bytes), for each namespace |
 ///
@@ -121,6 +121,10 @@ impl Limits {
     /// that all its namespaces keep, because they are not joined or to send them again
     /// ([`retries`](crate::Builder::retries), [`reliable`](crate::Socket::reliable)): it counts events. The other is of what the open session
     /// has to write: it counts packets, so that an event with 10 attachments is 11. Default: 1,024.
+    ///
+    /// A namespace that keeps nothing may always keep one event, whatever others keep; and what a session
+    /// had still to write when it was lost comes back to its namespaces on top. Until that is sent, the
+    /// buffer is full.
     pub fn send_events(mut self, count: usize) -> Self {
         self.send_events = count;
         self
