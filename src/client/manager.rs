@@ -98,7 +98,8 @@ impl Manager {
     /// emits within each namespace, those that were sent before the others
     /// ([`UndeliveredEvent::was_sent`]). Acknowledgements that are still awaited fail with
     /// [`ErrorKind::Disconnected`]. An event without an acknowledgement counts as delivered when it is
-    /// written: whether a server that dies in this moment has acted on it, nobody can tell. Of events that
+    /// written: whether a server that dies in this moment, or is too busy to read within the limit, has acted
+    /// on it, nobody can tell. Where that matters, ask for an acknowledgement. Of events that
     /// await their acknowledgement as many are kept as
     /// [`Limits::send_bytes`](crate::Limits::send_bytes) permits, for each namespace.
     ///
