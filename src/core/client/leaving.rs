@@ -76,6 +76,12 @@ impl<A> Client<A> {
         self.clear_send_buffer(id);
     }
 
+    /// An event can neither be sent nor handed back: nobody has a handle of its namespace any more.
+    pub(super) fn lose_event(&mut self) {
+        self.tally.dropped += 1;
+        log_later!(Warn, "an event is lost: {}", last_handle_gone().message());
+    }
+
     /// Leaves a namespace that nobody has a handle of any more. The next one begins anew.
     pub(crate) fn forget(&mut self, id: NamespaceId, now: Timestamp) {
         if !self.namespaces.is_in_use(id) {
@@ -215,7 +221,7 @@ impl<A> Client<A> {
     }
 }
 
-pub(super) fn last_handle_gone() -> Error {
+fn last_handle_gone() -> Error {
     Error::new(ErrorKind::Disconnected, "the last handle of the socket is gone")
 }
 

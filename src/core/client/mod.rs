@@ -81,7 +81,8 @@ pub(crate) struct Client<A> {
     dial_waits: bool,
     /// Sessions that are being closed in good order, while a new one may be open already.
     retiring: Vec<Retiring>,
-    /// Events that a writer had when the connection was closed for good: they may have arrived.
+    /// Events that a writer had when the last session ended, until there is a new one: they may have
+    /// arrived.
     uncertain: Vec<Waiting>,
     namespaces: Namespaces<A>,
     /// What the open session writes next.

@@ -1,6 +1,5 @@
 //! From what is ready to be written to the packets of a session.
 
-use super::leaving::last_handle_gone;
 use super::outgoing::{Sendable, Waiting};
 use super::{Client, Output};
 use crate::core::engine::{Engine, SessionState};
@@ -18,8 +17,8 @@ use crate::sync::logging::log_later;
 /// back.
 const BATCH: Load = Load { packets: 1024, bytes: 64 * 1024 };
 
-/// By so much at most a parser lengthens a payload, and what stands before it: nobody has to look
-/// whether an event is too large that is small by this measure.
+/// By so much at most a parser lengthens a payload and the name of a namespace, and so long is what
+/// stands beside them: nobody has to look whether an event is too large that is small by this measure.
 const MOST_GROWTH: usize = 8;
 const MOST_HEADER: usize = 1024;
 
@@ -102,8 +101,7 @@ impl<A> Client<A> {
         match waiting.content {
             Sendable::Event(_, ack) => {
                 if !self.namespaces.is_in_use(id) {
-                    self.tally.dropped += 1;
-                    return log_later!(Warn, "an event is lost: {}", last_handle_gone().message());
+                    return self.lose_event();
                 }
                 let Some(namespace) = self.namespace_mut(id) else { return };
                 // Unless it was given up meanwhile.
@@ -191,14 +189,54 @@ impl<A> Client<A> {
         payload: &Payload,
     ) -> Result<()> {
         let Some(engine) = &self.engine else { return Ok(()) };
-        let most = payload.size().saturating_mul(MOST_GROWTH).saturating_add(MOST_HEADER);
-        if engine.takes(most) {
+        let name = &self.namespaces.get(id).name;
+        let most = (payload.size().saturating_add(name.len())).saturating_mul(MOST_GROWTH);
+        if engine.takes(most.saturating_add(MOST_HEADER)) {
             return Ok(());
         }
-        let header = Header { kind, namespace: &self.namespaces.get(id).name, id: number };
+        let header = Header { kind, namespace: name, id: number };
         self.parser.encode(header, payload, &mut self.encoded);
         let result = engine.check_size(&self.encoded);
         self.encoded.clear();
         result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::options::ParserKind;
+    use crate::proto::parser::choice::new_parser;
+
+    #[test]
+    fn no_parser_lengthens_a_packet_by_more_than_is_reckoned_with() {
+        let numbers = format!("[\"e\",{}1]", "1e9,".repeat(5000));
+        let placeholders: Vec<_> =
+            (0..10).map(|num| format!(r#"{{"_placeholder":true,"num":{num}}}"#)).collect();
+        let binary = format!("[\"e\",{}]", placeholders.join(","));
+        let name = format!("/{}", "\"".repeat(2000));
+        for kind in [
+            ParserKind::Json,
+            ParserKind::PlainJson,
+            #[cfg(feature = "msgpack")]
+            ParserKind::MessagePack,
+        ] {
+            for (json, attachments) in [
+                ("[\"e\"]", Vec::new()),
+                (&numbers, Vec::new()),
+                (&binary, vec![Bytes::from_static(&[255]); 10]),
+                (&binary, vec![Bytes::from(vec![255; 1000]); 10]),
+            ] {
+                let payload = Payload { json: json.to_owned(), attachments };
+                let header = Header { kind: Kind::Event, namespace: &name, id: Some(u64::MAX) };
+                let mut packets = std::collections::VecDeque::new();
+                new_parser(kind, 10, 1 << 20).encode(header, &payload, &mut packets);
+                let longest = packets.iter().map(|packet| packet.size()).max().unwrap();
+                let most = (payload.size() + name.len()) * MOST_GROWTH + MOST_HEADER;
+                assert!(longest <= most, "{kind:?}: {longest} of {most}");
+            }
+        }
     }
 }

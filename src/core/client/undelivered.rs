@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::leaving::last_handle_gone;
 use super::namespace::Namespace;
 use super::outgoing::{Sendable, Waiting};
 use super::{Client, Cycle, Output};
@@ -11,7 +10,6 @@ use crate::core::load::Load;
 use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind};
 use crate::event::undelivered::UndeliveredEvent;
-use crate::sync::logging::log_later;
 
 impl<A> Client<A> {
     /// Whether something was emitted that may still be delivered by itself, in this namespace or (with
@@ -107,8 +105,7 @@ impl<A> Client<A> {
     fn collect(&mut self, waiting: Waiting, was_sent: bool, taken: &mut Vec<UndeliveredEvent>) {
         let Sendable::Event(payload, _) = waiting.content else { return };
         if !self.namespaces.is_in_use(waiting.namespace) {
-            self.tally.dropped += 1;
-            return log_later!(Warn, "an event is lost: {}", last_handle_gone().message());
+            return self.lose_event();
         }
         let name = Arc::clone(&self.namespace(waiting.namespace).name);
         taken.push(UndeliveredEvent::new(name, payload, was_sent, waiting.order));

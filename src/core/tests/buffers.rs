@@ -316,6 +316,17 @@ fn attachments_count_as_they_are_written() {
 }
 
 #[test]
+fn the_name_of_the_namespace_counts_for_what_the_server_takes() {
+    let mut world = World::new();
+    world.handshake.max_payload = Some(3000);
+    let long = world.join(&format!("/{}", "x".repeat(2900)));
+    let error = world.emit(long, &format!("[\"{}\"]", "y".repeat(200))).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
+    world.emit(long, "[1]").unwrap();
+    assert_eq!(world.sent().len(), 1);
+}
+
+#[test]
 fn what_waited_and_turns_out_too_large_is_dropped_and_told() {
     let mut world = World::new();
     world.handshake.max_payload = Some(40);
