@@ -44,7 +44,7 @@ impl Driver {
         });
         // At once: what is emitted after it is refused.
         let mut undelivered = self.run(Client::end);
-        self.shut_down();
+        self.release_users();
         self.wait_closed(limit.saturating_sub(start.elapsed()));
         undelivered.extend(self.run(|core, _| core.take_unwritten()));
         UndeliveredEvent::sort(&mut undelivered);

@@ -177,6 +177,11 @@ impl Driver {
     /// Closes for good: leaves all namespaces, gives up what is awaited, ends all subscriptions.
     pub(crate) fn shut_down(&self) {
         self.run(Client::shut_down);
+        self.release_users();
+    }
+
+    /// Ends all subscriptions, and drops the users' functions.
+    fn release_users(&self) {
         self.unlisten_all();
         // They may own sockets, which would keep the connection alive. Dropped without the lock.
         let mut monitor = self.lock();
