@@ -11,6 +11,20 @@ fn busy() -> (World, NamespaceId) {
     (world, root)
 }
 
+/// After a loss, there is another session, and `/` is joined in it.
+fn rejoin(world: &mut World) {
+    world.advance_to_deadline();
+    world.open();
+    world.receive("40{\"sid\":\"a\"}");
+}
+
+/// The events that were sent since the last look.
+fn sent_events(world: &mut World) -> Vec<String> {
+    let mut sent = world.sent();
+    sent.retain(|text| text != "40");
+    sent
+}
+
 fn urgent(json: &str) -> Emit<u32> {
     Emit { urgent: true, ..emit(json) }
 }
@@ -56,9 +70,7 @@ fn what_no_writer_has_taken_goes_by_the_next_session_in_order() {
     assert_eq!(world.news(), ["/: disconnect transport close"], "the answer is awaited on");
     world.emit(root, "[3]").unwrap();
     world.slow = false;
-    world.advance_to_deadline();
-    world.open();
-    world.receive("40{\"sid\":\"a\"}");
+    rejoin(&mut world);
     assert_eq!(world.sent(), ["40", "420[1]", "42[2]", "42[3]"]);
     world.receive("430[]");
     assert_eq!(world.news().last().unwrap(), "ack 1: []");
@@ -104,9 +116,7 @@ fn an_answer_keeps_its_place_among_events_and_ends_with_its_session() {
     world.drop_link();
     assert_eq!(world.client.tally().dropped, 1);
     world.slow = false;
-    world.advance_to_deadline();
-    world.open();
-    world.receive("40{\"sid\":\"a\"}");
+    rejoin(&mut world);
     assert_eq!(world.sent(), ["40"]);
 }
 
@@ -117,9 +127,7 @@ fn a_try_that_no_writer_has_taken_was_none() {
     world.emit_with_ack(root, "[1]", 1, Some(SECOND)).unwrap();
     world.drop_link();
     world.slow = false;
-    world.advance_to_deadline();
-    world.open();
-    world.receive("40{\"sid\":\"a\"}");
+    rejoin(&mut world);
     assert_eq!(world.sent(), ["40", "421[1]"]);
     world.receive("431[]");
     assert_eq!(world.news().last().unwrap(), "ack 1: []");
@@ -140,13 +148,12 @@ fn what_is_urgent_goes_before_what_waits_in_order_within_each_class() {
         if joined {
             world.written();
         } else {
-            world.advance_to_deadline();
-            world.open();
-            world.receive("40{\"sid\":\"a\"}");
+            rejoin(&mut world);
         }
-        let mut sent = world.sent();
-        sent.retain(|text| text != "40");
-        assert_eq!(sent, ["42[\"urgent 1\"]", "42[\"urgent 2\"]", "42[1]", "42[2]"]);
+        assert_eq!(
+            sent_events(&mut world),
+            ["42[\"urgent 1\"]", "42[\"urgent 2\"]", "42[1]", "42[2]"]
+        );
     }
 }
 
@@ -186,13 +193,9 @@ fn an_event_is_not_sent_when_it_is_no_longer_worth_it() {
         if joined {
             world.written();
         } else {
-            world.advance_to_deadline();
-            world.open();
-            world.receive("40{\"sid\":\"a\"}");
+            rejoin(&mut world);
         }
-        let mut sent = world.sent();
-        sent.retain(|text| text != "40");
-        assert_eq!(sent, ["42[2]"]);
+        assert_eq!(sent_events(&mut world), ["42[2]"]);
         world.advance(SECOND * 60);
         assert_eq!(world.client.tally().dropped, 1, "what was sent does not expire");
     }
@@ -226,13 +229,9 @@ fn of_one_key_only_the_newest_waits() {
         if joined {
             world.written();
         } else {
-            world.advance_to_deadline();
-            world.open();
-            world.receive("40{\"sid\":\"a\"}");
+            rejoin(&mut world);
         }
-        let mut sent = world.sent();
-        sent.retain(|text| text != "40");
-        assert_eq!(sent, ["42[2]", "421[3]", "42[4]"]);
+        assert_eq!(sent_events(&mut world), ["42[2]", "421[3]", "42[4]"]);
     }
 }
 
