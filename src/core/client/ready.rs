@@ -204,10 +204,13 @@ impl<A> Client<A> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use bytes::Bytes;
 
     use super::*;
     use crate::options::ParserKind;
+    use crate::proto::packet::Packet;
     use crate::proto::parser::choice::new_parser;
 
     #[test]
@@ -231,9 +234,9 @@ mod tests {
             ] {
                 let payload = Payload { json: json.to_owned(), attachments };
                 let header = Header { kind: Kind::Event, namespace: &name, id: Some(u64::MAX) };
-                let mut packets = std::collections::VecDeque::new();
+                let mut packets = VecDeque::new();
                 new_parser(kind, 10, 1 << 20).encode(header, &payload, &mut packets);
-                let longest = packets.iter().map(|packet| packet.size()).max().unwrap();
+                let longest = packets.iter().map(Packet::size).max().unwrap();
                 let most = (payload.size() + name.len()) * MOST_GROWTH + MOST_HEADER;
                 assert!(longest <= most, "{kind:?}: {longest} of {most}");
             }
