@@ -15,7 +15,7 @@ pub(super) enum Place {
 }
 
 /// Says what could not be decoded.
-pub(super) fn failure(place: &Place, source: JsonError) -> Error {
+pub(super) fn failure(place: &Place, source: &JsonError) -> Error {
     let message = source.to_string();
     let is_too_deep = message.starts_with("recursion limit exceeded");
     let context = match *place {
@@ -31,12 +31,14 @@ pub(super) fn failure(place: &Place, source: JsonError) -> Error {
         Place::List(name) => format!("the arguments are not of type {name}"),
         Place::Argument(index, name) => format!("argument {} is not of type {name}", index + 1),
     };
-    let error = Error::new(ErrorKind::Payload, context);
+    if is_too_deep {
+        return Error::new(ErrorKind::Payload, context);
+    }
+    let error = |words: &str| Error::new(ErrorKind::Payload, format!("{context}: {words}"));
     match without_mark(&message) {
-        Some(message) => error
-            .with_source(message)
+        Some(message) => error(&message)
             .with_hint("binary data decodes into siot::Binary and serde_bytes::ByteBuf"),
-        None => error.with_source(source),
+        None => error(&message),
     }
 }
 

@@ -9,13 +9,16 @@ use crate::core::client::timer::Timer;
 use crate::core::engine::{Engine, SessionState};
 use crate::core::ids::LinkId;
 use crate::core::time::Timestamp;
-use crate::error::{Error, ErrorKind, Stage};
+use crate::error::{Error, ErrorKind, Rounded, Stage};
 use crate::event::status::{DisconnectReason, ManagerEvent, Status};
 use crate::options::Transport;
 use crate::sync::logging::log_later;
 
 /// How long an upgrade may take where attempts to connect have no limit. Servers give it 10 s.
 const UPGRADE_LIMIT: Duration = Duration::from_secs(20);
+
+/// No limit of a proxy on what is idle is shorter.
+const SHORTEST_IDLE: Duration = Duration::from_secs(1);
 
 /// The longest delay that a server can ask for.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
@@ -44,6 +47,7 @@ impl<A> Client<A> {
     pub(super) fn dial(&mut self, now: Timestamp) {
         self.dial_waits = false;
         self.transport = 0;
+        self.since = now;
         self.timers.set(Timer::Open, self.options.timeout.map(|timeout| now + timeout));
         self.dial_transport();
     }
@@ -109,6 +113,7 @@ impl<A> Client<A> {
         self.timers.set(Timer::Open, None);
         self.timers.set(Timer::Stable, Some(now + self.options.reconnection_delay_max));
         self.cycle = Cycle::Open;
+        self.since = now;
         self.uncertain.clear();
         self.parser.set_lax(self.dialect().is_lax());
         self.websocket_works |=
@@ -133,11 +138,16 @@ impl<A> Client<A> {
         now: Timestamp,
     ) {
         let was_open = self.cycle == Cycle::Open;
-        // What did not come in time stood behind events that nobody took.
-        let error = error.or_else(|| self.stalled.take());
+        let error = match self.stalled.take() {
+            // What did not come in time stood behind events that nobody took.
+            Some(why) if error.is_none() || reason == DisconnectReason::PingTimeout => Some(why),
+            _ => error,
+        };
         let timed_out = error.as_ref().is_some_and(Error::is_timeout);
         let failed = reason != DisconnectReason::ForcedClose && !timed_out;
         if failed && self.try_next_transport() {
+            let error = error.unwrap_or_else(|| Error::new(ErrorKind::Transport, reason.as_str()));
+            log_later!(Debug, "the next transport is tried, since this one failed: {error:#}");
             return;
         }
         let at_least = self.delay_asked_for(error.as_ref());
@@ -145,6 +155,7 @@ impl<A> Client<A> {
         self.websocket_works = false;
         self.leave_session();
         // One that was given up is yet to be closed.
+        let error = error.map(|error| self.detailed(reason, error, now));
         let unclosed = self.engine.take().filter(|engine| engine.state() != SessionState::Closed);
         if let Some(engine) = unclosed {
             self.retire(engine, now);
@@ -160,12 +171,32 @@ impl<A> Client<A> {
         } else {
             let mut error = error
                 .unwrap_or_else(|| Error::new(ErrorKind::Connect(Stage::Engine), reason.as_str()));
-            if is_mistaken && error.hint().is_none() {
-                error = error.with_hint(self.detector.hint());
+            if is_mistaken {
+                error = error.or_hint(self.detector.hint());
             }
             self.attempt_failed(error);
         }
         self.reconnect(at_least, now);
+    }
+
+    /// Adds to what ended an attempt, or a session, where that led and how long it lasted; and the
+    /// suspicion that somebody on the way ends what is idle.
+    fn detailed(&mut self, reason: DisconnectReason, error: Error, now: Timestamp) -> Error {
+        let Some(engine) = &self.engine else { return error };
+        let error = error.or_attempt(engine.so_far().address, now.since(self.since));
+        let quiet = engine.quiet(now).filter(|_| reason == DisconnectReason::TransportClose);
+        let before = std::mem::replace(&mut self.quiet, quiet);
+        let (Some(quiet), Some(before)) = (quiet, before) else { return error };
+        let is_regular = quiet >= SHORTEST_IDLE && quiet.abs_diff(before) <= quiet / 20;
+        if !is_regular {
+            return error;
+        }
+        error.with_hint(format!(
+            "nothing had passed for {}, as before the end of the last session: does a proxy on the way \
+             end what is idle for so long? Raise its limit (nginx: proxy_read_timeout, haproxy: timeout \
+             tunnel), or have the server ping more often (pingInterval)",
+            Rounded(quiet)
+        ))
     }
 
     /// Tells of an attempt that came to nothing.
@@ -250,7 +281,10 @@ impl<A> Client<A> {
     /// The upgrade took too long.
     pub(super) fn upgrade_timed_out(&mut self) {
         if let Some(engine) = &mut self.engine {
-            engine.abandon_upgrade(Error::new(ErrorKind::Timeout, "the upgrade took too long"));
+            let limit = self.options.timeout.unwrap_or(UPGRADE_LIMIT);
+            let reached = engine.upgrade_so_far().clone();
+            let error = reached.too_late(&format!("the upgrade was not done within {limit:?}"));
+            engine.abandon_upgrade(error.with_attempt(reached.address, limit));
         }
     }
 

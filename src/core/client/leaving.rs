@@ -169,7 +169,7 @@ impl<A> Client<A> {
         let header = Header { kind: Kind::Disconnect, namespace: &name, id: None };
         if let Err(error) = self.send(header, &Payload::default(), now) {
             // The limit that the server announced is shorter than a DISCONNECT.
-            log_later!(Warn, "DISCONNECT cannot be sent: {error}");
+            log_later!(Warn, "DISCONNECT cannot be sent: {error:#}");
         }
         self.note_leave(id);
     }

@@ -34,6 +34,7 @@ mod timer;
 mod undelivered;
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use self::backoff::Backoff;
 pub(crate) use self::cycle::Cycle;
@@ -90,6 +91,10 @@ pub(crate) struct Client<A> {
     /// What is in the queue of the session, and what a writer has taken from there.
     handed: HandedOver,
     backoff: Backoff,
+    /// When the attempt to connect began, or the session.
+    since: Timestamp,
+    /// For how long nothing had passed when the last session was lost.
+    quiet: Option<Duration>,
     /// Attempts to connect since the last success, without the first.
     attempts: u32,
     timers: Timers,
@@ -141,6 +146,8 @@ impl<A> Client<A> {
             ready: Outgoing::default(),
             handed: HandedOver::default(),
             backoff: Backoff::default(),
+            since: Timestamp(Duration::ZERO),
+            quiet: None,
             attempts: 0,
             timers: Timers::default(),
             next_link: 0,
@@ -306,7 +313,7 @@ impl<A> Client<A> {
             _ => Freight::Nothing,
         };
         self.parser.encode(header, payload, &mut self.encoded);
-        if let Err(error) = engine.check_size(&self.encoded) {
+        if let Err(error) = engine.check_size(&self.encoded, header) {
             self.encoded.clear();
             return Err(error);
         }
@@ -355,7 +362,7 @@ impl<A> Client<A> {
                 Notice::UpgradeFailed(error) => {
                     log_later!(
                         Debug,
-                        "the upgrade failed, the session stays on long-polling: {error}"
+                        "the upgrade failed, the session stays on long-polling: {error:#}"
                     );
                     self.timers.set(Timer::Upgrade, None);
                     self.outputs.push_back(Output::Manager(ManagerEvent::UpgradeError(error)));

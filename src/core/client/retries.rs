@@ -245,7 +245,7 @@ impl<A> Client<A> {
         error: &Error,
     ) {
         if let Some(event) = self.retry_queue(id).and_then(|queue| queue.take_first(is_it)) {
-            log_later!(Warn, "an event is given up: {error}");
+            log_later!(Warn, "an event is given up: {error:#}");
             self.drop_retry(id, event, Some(reason), error);
         }
         self.outputs.push_back(Output::Room);

@@ -128,7 +128,7 @@ impl<A> Client<A> {
             match fits {
                 Ok(()) => self.make_ready(waiting),
                 Err(error) => {
-                    log_later!(Warn, "a buffered event is dropped: {error}");
+                    log_later!(Warn, "a buffered event is dropped: {error:#}");
                     self.give_up_waiting(&waiting, Some(DropReason::TooLarge), &error);
                 }
             }

@@ -396,7 +396,7 @@ fn late_voices_of_a_dead_link_are_not_heard() {
     world.receive("40{\"sid\":\"b\"}");
     world.log();
     world.receive_on(LinkId(1), &["42[\"ghost\"]", "1", "41"]);
-    world.run(|client, now| client.lost(LinkId(1), Loss::Closed(String::new()), now));
+    world.run(|client, now| client.lost(LinkId(1), closed_link(), now));
     world.run(|client, now| client.written(LinkId(1), now));
     world.run(|client, now| client.connected(LinkId(1), now));
     world.run(|client, now| client.ended(LinkId(1), now));

@@ -107,6 +107,13 @@ impl Monitor {
         }
     }
 
+    /// Notes how far the attempt of a link has come, for the error that may end it.
+    pub(super) fn note_reached(&mut self, link: LinkId) {
+        if let Some(reached) = self.links.get(link).and_then(|link| link.reached()) {
+            self.core.reached(link, reached);
+        }
+    }
+
     /// Lets others write while the thread of the link sleeps.
     pub(super) fn share(&mut self, link: LinkId, wire: SharedWire) {
         if let Some(link) = self.links.get_mut(link) {
@@ -215,8 +222,12 @@ impl Driver {
 
     /// A link failed, or its peer closed it.
     pub(super) fn lose(&self, link: LinkId, loss: Loss) {
-        log_later!(Debug, "the transport ended: {loss:?}");
-        self.run(|core, now| core.lost(link, loss, now));
+        let (Loss::Closed(error) | Loss::Failed(error)) = &loss;
+        log_later!(Debug, "the transport ended: {error:#}");
+        self.run_with(|monitor, now| {
+            monitor.note_reached(link);
+            monitor.core.lost(link, loss, now);
+        });
     }
 }
 

@@ -106,8 +106,10 @@ struct PerNamespace {
     auth: Option<AuthFunction>,
     /// An auth function runs; the last question to it.
     asking: Option<Question>,
-    /// Why it could not be joined, the last time.
+    /// Why it could not be joined, the last time, or why the session was lost.
     last_error: Option<Error>,
+    /// How many sessions were lost in a row before it was joined, or since.
+    losses: u32,
 }
 
 impl Driver {

@@ -155,15 +155,18 @@ impl Driver {
         match status {
             Status::Connected { .. } => {
                 log_later!(Info, "connected to {name:?}");
-                monitor.set_last_error(namespace, None);
+                monitor.note_joined(namespace);
             }
             Status::ConnectError(error) => {
-                log_later!(Debug, "cannot connect to {name:?}: {error}");
-                monitor.set_last_error(namespace, Some(error.clone()));
+                log_later!(Debug, "cannot connect to {name:?}: {error:#}");
+                monitor.note_error(namespace, error, false);
             }
-            Status::Error(error) => log_later!(Debug, "the server says in {name:?}: {error}"),
-            Status::Disconnected { reason, .. } => {
+            Status::Error(error) => log_later!(Debug, "the server says in {name:?}: {error:#}"),
+            Status::Disconnected { reason, error } => {
                 log_later!(Info, "disconnected from {name:?}: {reason}");
+                if let Some(error) = error {
+                    monitor.note_error(namespace, error, true);
+                }
             }
             Status::Dropped { events, bytes, reason } => {
                 log_later!(
@@ -194,9 +197,17 @@ impl Monitor {
         (entry.map(|entry| &mut entry.listeners), dispatcher, follow)
     }
 
-    fn set_last_error(&mut self, namespace: NamespaceId, error: Option<Error>) {
+    fn note_joined(&mut self, namespace: NamespaceId) {
         if let Some(entry) = self.namespaces.get_mut(namespace) {
-            entry.last_error = error;
+            (entry.last_error, entry.losses) = (None, 0);
+        }
+    }
+
+    /// Notes what keeps a namespace from being joined: an attempt in vain, or the loss of a session.
+    fn note_error(&mut self, namespace: NamespaceId, error: &Error, is_loss: bool) {
+        if let Some(entry) = self.namespaces.get_mut(namespace) {
+            entry.last_error = Some(error.clone());
+            entry.losses = if is_loss { entry.losses.saturating_add(1) } else { 0 };
         }
     }
 
