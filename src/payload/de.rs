@@ -47,7 +47,7 @@ fn list<T: DeserializeOwned>(args: &Args<'_>) -> Result<T> {
         attachments: args.attachments,
         place: &mut place,
     })
-    .map_err(|source| failure(&place, &source))
+    .map_err(|source| failure(&place, source))
 }
 
 /// Decodes one argument.
@@ -55,7 +55,7 @@ fn argument<T: DeserializeOwned>(args: &Args<'_>, index: usize) -> Result<T> {
     let marked = marked(args)?;
     let json = marked.as_deref().unwrap_or(args.json);
     let Some(text) = element(json, args.skip.saturating_add(index)) else {
-        return T::deserialize(Missing).map_err(|source| failure(&Place::Missing(index), &source));
+        return T::deserialize(Missing).map_err(|source| failure(&Place::Missing(index), source));
     };
     let mut json = serde_json::Deserializer::from_str(text);
     if args.attachments.is_empty() {
@@ -63,7 +63,7 @@ fn argument<T: DeserializeOwned>(args: &Args<'_>, index: usize) -> Result<T> {
     } else {
         T::deserialize(Attached::new(&mut json, args.attachments))
     }
-    .map_err(|source| failure(&Place::Argument(index, type_name::<T>()), &source))
+    .map_err(|source| failure(&Place::Argument(index, type_name::<T>()), source))
 }
 
 /// The number of elements of a valid JSON array.

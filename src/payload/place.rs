@@ -15,7 +15,7 @@ pub(super) enum Place {
 }
 
 /// Says what could not be decoded.
-pub(super) fn failure(place: &Place, source: &JsonError) -> Error {
+pub(super) fn failure(place: &Place, source: JsonError) -> Error {
     let message = source.to_string();
     let is_too_deep = message.starts_with("recursion limit exceeded");
     let context = match *place {
@@ -31,14 +31,12 @@ pub(super) fn failure(place: &Place, source: &JsonError) -> Error {
         Place::List(name) => format!("the arguments are not of type {name}"),
         Place::Argument(index, name) => format!("argument {} is not of type {name}", index + 1),
     };
-    if is_too_deep {
-        return Error::new(ErrorKind::Payload, context);
-    }
-    let error = |words: &str| Error::new(ErrorKind::Payload, format!("{context}: {words}"));
+    let error = Error::new(ErrorKind::Payload, context);
     match without_mark(&message) {
-        Some(message) => error(&message)
+        Some(message) => error
+            .with_source(message)
             .with_hint("binary data decodes into siot::Binary and serde_bytes::ByteBuf"),
-        None => error(&message),
+        None => error.with_source(source),
     }
 }
 

@@ -9,6 +9,7 @@ mod consumers;
 mod deadlines;
 mod deliveries;
 mod disconnect;
+mod errors;
 mod events;
 mod farewell;
 mod floors;

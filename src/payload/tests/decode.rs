@@ -145,6 +145,7 @@ fn errors_name_the_argument_and_what_was_expected() {
         "{error}"
     );
     let error = Args { json: "[1,2,true]", skip: 1, attachments: &[] }.get::<u8>(1).unwrap_err();
+    assert!(error.message() == "argument 2 is not of type u8", "{error}");
     assert!(
         std::error::Error::source(&error)
             .is_some_and(<dyn std::error::Error>::is::<serde_json::Error>)
