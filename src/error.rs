@@ -128,6 +128,10 @@ impl From<Stage> for Reached {
     }
 }
 
+/// What to try with a server that takes connections, and says nothing.
+const NO_ANSWER: &str = "the server takes connections and does not answer: is it overloaded, or no web \
+                         server?";
+
 impl Reached {
     /// The error of an attempt whose time was up here; `what` says which limit it had.
     pub(crate) fn too_late(&self, what: &str) -> Error {
@@ -141,29 +145,17 @@ impl Reached {
                 "is the address right, or does a firewall swallow what is sent there?",
             ),
             Stage::Proxy => ("the proxy has not answered", "is the proxy right, or overloaded?"),
-            Stage::Tls => (
-                "the TLS handshake is not complete",
-                "the server takes connections and does not answer: is it overloaded, or no web \
-                 server?",
-            ),
-            Stage::Http => (
-                "the request is not answered",
-                "the server takes connections and does not answer: is it overloaded, or no web \
-                 server?",
-            ),
-            Stage::Engine => (
-                "no handshake of Engine.IO has come",
-                "is it a Socket.IO server, and does a proxy before it pass on what it sends?",
-            ),
-            Stage::Namespace => {
-                ("the namespace is not joined", "does a middleware of the server not go on?")
-            }
+            Stage::Tls => ("the TLS handshake is not complete", NO_ANSWER),
+            Stage::Http => ("the request is not answered", NO_ANSWER),
+            // What else is known decides about the hint.
+            Stage::Engine => ("no handshake of Engine.IO has come", ""),
+            Stage::Namespace => ("the namespace is not joined", ""),
         };
         let missing = if self.tried.is_empty() { missing } else { &*self.tried };
-        Error::new(ErrorKind::Connect(self.stage), format!("{what}: {missing}"))
-            .with_hint(hint)
+        let error = Error::new(ErrorKind::Connect(self.stage), format!("{what}: {missing}"))
             .with_source(io::Error::from(io::ErrorKind::TimedOut))
-            .timed_out()
+            .timed_out();
+        if hint.is_empty() { error } else { error.with_hint(hint) }
     }
 }
 

@@ -17,6 +17,7 @@ mod handing_back;
 mod harness;
 mod hostile;
 mod limits;
+mod log_lines;
 mod malformed;
 mod mischief;
 mod mischief_closures;

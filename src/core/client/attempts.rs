@@ -20,6 +20,17 @@ const UPGRADE_LIMIT: Duration = Duration::from_secs(20);
 /// No limit of a proxy on what is idle is shorter.
 const SHORTEST_IDLE: Duration = Duration::from_secs(1);
 
+/// What to try when an attempt has failed, and nothing better is known.
+const NO_SERVER: &str = "is it a Socket.IO server, is the `path` option right, and does a proxy before \
+                         it pass on what it sends?";
+
+/// The same when a session was lost.
+const WHAT_CAME: &str = "the log of this crate at the level TRACE shows what came before";
+
+/// The same when the peer has ended it.
+const CLOSED: &str = "did the server end or restart, or did a proxy on the way end what was idle for too \
+                      long? Their logs may tell why";
+
 /// The longest delay that a server can ask for.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 
@@ -155,7 +166,7 @@ impl<A> Client<A> {
         self.websocket_works = false;
         self.leave_session();
         // One that was given up is yet to be closed.
-        let error = error.map(|error| self.detailed(reason, error, now));
+        let error = error.map(|error| self.detailed(was_open, reason, error, now));
         let unclosed = self.engine.take().filter(|engine| engine.state() != SessionState::Closed);
         if let Some(engine) = unclosed {
             self.retire(engine, now);
@@ -174,18 +185,29 @@ impl<A> Client<A> {
             if is_mistaken {
                 error = error.or_hint(self.detector.hint());
             }
-            self.attempt_failed(error);
+            self.attempt_failed(error.or_hint(NO_SERVER));
         }
         self.reconnect(at_least, now);
     }
 
     /// Adds to what ended an attempt, or a session, where that led and how long it lasted; and the
     /// suspicion that somebody on the way ends what is idle.
-    fn detailed(&mut self, reason: DisconnectReason, error: Error, now: Timestamp) -> Error {
+    fn detailed(
+        &mut self,
+        was_open: bool,
+        reason: DisconnectReason,
+        error: Error,
+        now: Timestamp,
+    ) -> Error {
         let Some(engine) = &self.engine else { return error };
         let error = error.or_attempt(engine.so_far().address, now.since(self.since));
         let quiet = engine.quiet(now).filter(|_| reason == DisconnectReason::TransportClose);
         let before = std::mem::replace(&mut self.quiet, quiet);
+        if !was_open {
+            return error;
+        }
+        let is_close = reason == DisconnectReason::TransportClose;
+        let error = error.or_hint(if is_close { CLOSED } else { WHAT_CAME });
         let (Some(quiet), Some(before)) = (quiet, before) else { return error };
         let is_regular = quiet >= SHORTEST_IDLE && quiet.abs_diff(before) <= quiet / 20;
         if !is_regular {

@@ -31,7 +31,7 @@ impl<A> Client<A> {
         }
         if let Err(error) = self.check_not_over() {
             let name = &self.namespace(id).name;
-            log_later!(Warn, "connect() of {name:?} does nothing: {}", error.message());
+            log_later!(Warn, in name, "connect() does nothing: {}", error.message());
             return;
         }
         match self.namespace(id).phase {
@@ -107,7 +107,7 @@ impl<A> Client<A> {
             _ => {
                 if self.note_nonsense(Nonsense::StrayConnect) {
                     let name = &self.namespace(id).name;
-                    log_later!(Warn, "a second CONNECT for {name:?} is ignored");
+                    log_later!(Warn, in name, "a second CONNECT is ignored");
                 }
             }
         }

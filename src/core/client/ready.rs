@@ -148,7 +148,8 @@ impl<A> Client<A> {
             }
             return self.handed.push(waiting);
         };
-        log_later!(Warn, "an event is dropped: {error:#}");
+        let name = &self.namespace(waiting.namespace).name;
+        log_later!(Warn, in name, "an event is dropped: {error:#}");
         match waiting.content {
             Sendable::Event(..) | Sendable::Answer(..) | Sendable::First(_) => {
                 self.give_up_waiting(&waiting, Some(DropReason::TooLarge), &error);

@@ -20,10 +20,6 @@ impl Engine {
                 let error = Error::new(
                     ErrorKind::Connect(Stage::Engine),
                     format!("the server's first packet is not the handshake: {came}"),
-                )
-                .with_hint(
-                    "is it a Socket.IO server, and is the `path` option right? Many a WebSocket \
-                     server answers everywhere",
                 );
                 self.end(DisconnectReason::TransportError, Some(error));
             }

@@ -47,12 +47,6 @@ use crate::proto::dialect::Dialect;
 use crate::proto::handshake::Handshake;
 use crate::proto::packet::{Packet, Probe};
 
-/// What to try when an attempt has failed, and nothing better is known.
-const NO_SERVER: &str = "is it a Socket.IO server, and is the `path` option right?";
-
-/// The same when a session was lost.
-const WHAT_CAME: &str = "the log of this crate at the level TRACE shows what came before";
-
 /// A session.
 #[derive(Debug)]
 pub(crate) struct Engine {
@@ -336,7 +330,7 @@ impl Engine {
             SessionState::Opening => self.end(reason, error),
             SessionState::Open => {
                 self.close();
-                let error = error.map(|error| error.of_session().or_hint(WHAT_CAME));
+                let error = error.map(Error::of_session);
                 self.notices.push_back(Notice::Closed(reason, error));
             }
             SessionState::Closing | SessionState::Closed => {}
@@ -350,8 +344,8 @@ impl Engine {
         }
         let is_attempt = self.state == SessionState::Opening;
         let error = error.map(|error| match is_attempt {
-            true => error.of_attempt(self.reached.stage).or_hint(NO_SERVER),
-            false => error.of_session().or_hint(WHAT_CAME),
+            true => error.of_attempt(self.reached.stage),
+            false => error.of_session(),
         });
         self.state = SessionState::Closed;
         if let Some(link) = self.upgrade.take_link() {

@@ -131,6 +131,7 @@ impl Driver {
         let request = self.address().request(eio, transport, upgrade);
         log_later!(
             Debug,
+            of self.speaker.id(),
             "opening {transport} to {}{}",
             request.endpoint,
             if upgrade.is_some() { ", to upgrade the session" } else { "" }
@@ -170,7 +171,9 @@ impl Driver {
                 waker.cancel();
             }
         });
+        let speaker = self.speaker.id();
         let started = spawn(role, Some(self.limits.stack_size), move || {
+            let _speaking = speaker.speak();
             // No panic of ours is known. Should there be one, the session must not seem alive.
             if survive(|| body(attempt)).is_none() {
                 let what = "a thread of the transport panicked, which is a fault of this library";
@@ -223,7 +226,7 @@ impl Driver {
     /// A link failed, or its peer closed it.
     pub(super) fn lose(&self, link: LinkId, loss: Loss) {
         let (Loss::Closed(error) | Loss::Failed(error)) = &loss;
-        log_later!(Debug, "the transport ended: {error:#}");
+        log_later!(Debug, of self.speaker.id(), "the transport ended: {error:#}");
         self.run_with(|monitor, now| {
             monitor.note_reached(link);
             monitor.core.lost(link, loss, now);

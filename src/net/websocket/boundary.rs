@@ -8,8 +8,8 @@
 /// The longest header of a frame: opcode, length, extended length, mask.
 const MAX_HEADER: usize = 14;
 
-/// The opcode of a close frame.
-const CLOSE: u8 = 8;
+/// How a close frame begins that is nothing else.
+const CLOSE: u8 = 0x88;
 
 /// The most bytes in a control frame.
 const MAX_CONTROL: usize = 125;
@@ -63,15 +63,14 @@ impl Boundary {
         self.have == 0 && self.left == 0 && !self.fragmented
     }
 
-    /// What the first close frame has in it.
+    /// What the first close frame has in it, or of it has come.
     pub(super) fn close(&self) -> Option<&[u8]> {
         self.close.as_deref()
     }
 
     fn note_close(&mut self, content: &[u8]) {
         if let Some(close) = self.close.as_mut().filter(|_| self.in_close) {
-            let room = MAX_CONTROL.saturating_sub(close.len());
-            close.extend_from_slice(&content[..room.min(content.len())]);
+            close.extend_from_slice(content);
         }
     }
 
@@ -99,7 +98,8 @@ impl Boundary {
         if opcode < 8 {
             self.fragmented = !last;
         }
-        self.in_close = opcode == CLOSE && self.close.is_none();
+        let is_close = self.header[0] == CLOSE && usize::from(self.header[1]) <= MAX_CONTROL;
+        self.in_close = is_close && self.close.is_none();
         if self.in_close {
             self.close = Some(Vec::new());
         }
@@ -151,6 +151,12 @@ mod tests {
             assert_eq!(boundary.close().is_some(), at >= 5);
             boundary.pass(&frames[at..]);
             assert_eq!(boundary.close(), Some(&[0x03, 0xe7, b'n', b'o'][..]));
+        }
+        // What is no close frame, although it has the opcode of one.
+        for strange in [&b"HTTP/1.1 400 Bad"[..], b"\x88\xffx", b"\x08\x02no"] {
+            let mut boundary = Boundary::default();
+            boundary.pass(strange);
+            assert_eq!(boundary.close(), None);
         }
     }
 

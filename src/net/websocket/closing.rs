@@ -6,8 +6,7 @@ use tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::error::{Error, ErrorKind, snippet};
 
-/// Where to look, when nothing else is known.
-const LOGS: &str = "the log of the server, or of a proxy before it, may tell why";
+const NO_NETWORK: &str = "is the network still there?";
 
 /// The end by a close frame, which has this in it.
 pub(super) fn closed(frame: Option<&[u8]>) -> Error {
@@ -21,13 +20,14 @@ pub(super) fn closed(frame: Option<&[u8]>) -> Error {
             (Some(code), format!("close code {code}{odd}{colon}{}{garbled}", snippet(reason)))
         }
     };
+    let error = transport_error(&format!("the server closed the WebSocket: {what}"));
     let hint = match code {
         Some(1001 | 1012) => "is the server being restarted?",
         Some(1009) => "what was sent is larger than the server takes (its maxHttpBufferSize)",
         Some(1013) => "the server is busy",
-        _ => LOGS,
+        _ => return error,
     };
-    transport_error(&format!("the server closed the WebSocket: {what}")).with_hint(hint)
+    error.with_hint(hint)
 }
 
 /// Whether a close frame breaks the protocol.
@@ -43,9 +43,7 @@ pub(super) fn is_odd(frame: &[u8]) -> bool {
 
 /// The end of the stream.
 pub(super) fn ended() -> Error {
-    transport_error("the connection ended without a close frame").with_hint(
-        "did the server end or restart, or did a proxy on the way end what was idle for too long?",
-    )
+    transport_error("the connection ended without a close frame")
 }
 
 /// The end of the stream by an error of the system, or of TLS.
@@ -63,21 +61,15 @@ pub(super) fn broken(error: io::Error) -> Error {
 
 /// The error whose cause is one of the system.
 pub(super) fn caused(error: Error, cause: io::Error) -> Error {
-    let (hint, timed_out) = match cause.kind() {
-        io::ErrorKind::ConnectionReset
-        | io::ErrorKind::ConnectionAborted
-        | io::ErrorKind::BrokenPipe => (
-            "did the server end or restart, or a firewall on the way forget the connection?",
-            false,
-        ),
-        io::ErrorKind::TimedOut => ("is the network still there?", true),
+    let kind = cause.kind();
+    let error = error.with_source(cause);
+    match kind {
+        io::ErrorKind::TimedOut => error.with_hint(NO_NETWORK).timed_out(),
         io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
-            ("is the network still there?", false)
+            error.with_hint(NO_NETWORK)
         }
-        _ => (LOGS, false),
-    };
-    let error = error.with_hint(hint).with_source(cause);
-    if timed_out { error.timed_out() } else { error }
+        _ => error,
+    }
 }
 
 fn transport_error(what: &str) -> Error {

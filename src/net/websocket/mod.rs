@@ -335,11 +335,7 @@ impl WebSocket {
             WsError::Utf8(_) => (CloseCode::Invalid, no_utf8()),
             error => (
                 CloseCode::Protocol,
-                transport_error("the server broke the WebSocket protocol")
-                    .with_source(error)
-                    .with_hint(
-                        "does a proxy on the way, or another program, answer instead of it?",
-                    ),
+                transport_error("the server broke the WebSocket protocol").with_source(error),
             ),
         };
         // It may be what is wrong with the last words of the peer.
