@@ -1,12 +1,16 @@
 //! The one error type: what kind of failure, at which stage, in whose words, and from what cause.
 
+mod kind;
+pub(crate) mod reached;
+
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use self::kind::{ErrorKind, Stage};
 
 /// The result of every fallible call in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -37,126 +41,6 @@ struct Failure {
     elapsed: Option<Duration>,
     retry_after: Option<Duration>,
     fatal: bool,
-}
-
-/// The families of errors, by whose fault they are and at which stage they appear.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// The caller gave a URL that cannot be used.
-    InvalidUrl,
-    /// The caller gave an option a value outside its range, or options that exclude each other.
-    InvalidOption,
-    /// The caller used an event name that the protocol reserves for itself.
-    ReservedEvent,
-    /// The caller's data cannot be encoded, or received data is not of the type asked for.
-    Payload,
-    /// The packet is larger than the peer or the configured [`Limits`](crate::Limits) allow.
-    TooLarge,
-    /// A bounded buffer is full: an event to send found no room, or what is awaited lies behind
-    /// events that a consumer does not take.
-    BufferFull,
-    /// The event was taken back before it was sent: by
-    /// [`Socket::take_waiting`](crate::Socket::take_waiting), or by a newer one with the same key
-    /// ([`Emitter::coalesce`](crate::Emitter::coalesce)).
-    Withdrawn,
-    /// This build or this TLS backend cannot do what was asked for.
-    Unsupported,
-    /// A deadline passed.
-    Timeout,
-    /// The connection was lost, or closed, before the operation was finished.
-    Disconnected,
-    /// The connection ended again and again while this event was on its way: it may be what the
-    /// server cannot bear, or takes for too large. It was sent several times, and may have arrived.
-    Undeliverable,
-    /// An attempt to connect failed, at the given stage.
-    ///
-    /// Other kinds tell more of some failed attempts: [`Refused`](Self::Refused),
-    /// [`Protocol`](Self::Protocol), [`TooLarge`](Self::TooLarge), [`Resource`](Self::Resource), and
-    /// those that are the caller's. [`Error::stage`] tells the stage of them all. Once the session is open,
-    /// its end is [`Transport`](Self::Transport), [`Protocol`](Self::Protocol) or
-    /// [`TooLarge`](Self::TooLarge), and has no stage.
-    Connect(Stage),
-    /// The server refused the namespace; [`Error::data`] has what it sent along.
-    Refused,
-    /// The peer broke the Engine.IO or Socket.IO protocol.
-    Protocol,
-    /// An established transport failed, or the second one to which a session was to move.
-    Transport,
-    /// The operating system refused a resource: a thread, a descriptor.
-    Resource,
-    /// The store of an outbox cannot be written or read: the disk is full, the file system is
-    /// read-only, the file is in use. The source of the error says which.
-    Storage,
-    /// What the store of an outbox has written is not what it reads.
-    Damaged,
-}
-
-/// The steps of an attempt to connect, in their order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Stage {
-    /// Looking up the host name.
-    Dns,
-    /// Opening the TCP connection.
-    Tcp,
-    /// Asking a proxy for the way.
-    Proxy,
-    /// The TLS handshake.
-    Tls,
-    /// The HTTP request or the WebSocket handshake.
-    Http,
-    /// The Engine.IO handshake.
-    Engine,
-    /// Joining the Socket.IO namespace.
-    Namespace,
-}
-
-/// How far an attempt to connect has come.
-#[derive(Clone, Debug)]
-pub(crate) struct Reached {
-    pub(crate) stage: Stage,
-    /// The address that is connected.
-    pub(crate) address: Option<SocketAddr>,
-    /// The addresses that are not, and what is known of each, in words.
-    pub(crate) tried: String,
-}
-
-impl From<Stage> for Reached {
-    fn from(stage: Stage) -> Self {
-        Self { stage, address: None, tried: String::new() }
-    }
-}
-
-/// What to try with a server that takes connections, and says nothing.
-const NO_ANSWER: &str = "the server takes connections and does not answer: is it overloaded, or no web \
-                         server?";
-
-impl Reached {
-    /// The error of an attempt whose time was up here; `what` says which limit it had.
-    pub(crate) fn too_late(&self, what: &str) -> Error {
-        let (missing, hint) = match self.stage {
-            Stage::Dns => (
-                "the name server has not answered",
-                "is there a network, and does its name server answer?",
-            ),
-            Stage::Tcp => (
-                "no address has answered",
-                "is the address right, or does a firewall swallow what is sent there?",
-            ),
-            Stage::Proxy => ("the proxy has not answered", "is the proxy right, or overloaded?"),
-            Stage::Tls => ("the TLS handshake is not complete", NO_ANSWER),
-            Stage::Http => ("the request is not answered", NO_ANSWER),
-            // What else is known decides about the hint.
-            Stage::Engine => ("no handshake of Engine.IO has come", ""),
-            Stage::Namespace => ("the namespace is not joined", ""),
-        };
-        let missing = if self.tried.is_empty() { missing } else { &*self.tried };
-        let error = Error::new(ErrorKind::Connect(self.stage), format!("{what}: {missing}"))
-            .with_source(io::Error::from(io::ErrorKind::TimedOut))
-            .timed_out();
-        if hint.is_empty() { error } else { error.with_hint(hint) }
-    }
 }
 
 impl Error {
@@ -431,45 +315,6 @@ impl StdError for Error {
     }
 }
 
-impl fmt::Display for ErrorKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::InvalidUrl => "invalid URL",
-            Self::InvalidOption => "invalid option",
-            Self::ReservedEvent => "reserved event name",
-            Self::Payload => "payload",
-            Self::TooLarge => "too large",
-            Self::BufferFull => "buffer full",
-            Self::Withdrawn => "withdrawn",
-            Self::Unsupported => "not supported",
-            Self::Timeout => "timeout",
-            Self::Disconnected => "disconnected",
-            Self::Undeliverable => "undeliverable",
-            Self::Connect(stage) => return write!(f, "cannot connect, {stage}"),
-            Self::Refused => "refused by the server",
-            Self::Protocol => "protocol error",
-            Self::Transport => "transport error",
-            Self::Resource => "system resource",
-            Self::Storage => "storage",
-            Self::Damaged => "damaged",
-        })
-    }
-}
-
-impl fmt::Display for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Dns => "DNS",
-            Self::Tcp => "TCP",
-            Self::Proxy => "proxy",
-            Self::Tls => "TLS",
-            Self::Http => "HTTP",
-            Self::Engine => "Engine.IO",
-            Self::Namespace => "namespace",
-        })
-    }
-}
-
 /// The start of what a peer sent, fit for an error message: escaped, and at most 60 bytes of it.
 pub(crate) fn snippet(bytes: &[u8]) -> String {
     const LIMIT: usize = 60;
@@ -528,16 +373,6 @@ mod tests {
         assert_eq!((error.stage(), error.is_timeout()), (Some(Stage::Tls), true));
         assert_eq!(format!("{shared:#}"), "cannot connect, TLS: late: a cause");
         assert!(!shared.is_timeout());
-    }
-
-    #[test]
-    fn an_attempt_that_takes_too_long_tells_what_it_has_come_to() {
-        let mut reached = Reached::from(Stage::Tcp);
-        reached.tried = "10.0.0.1:80: no answer".to_owned();
-        let error = reached.too_late("not done within 1s");
-        assert_eq!((error.stage(), error.is_timeout()), (Some(Stage::Tcp), true));
-        assert_eq!(error.message(), "not done within 1s: 10.0.0.1:80: no answer");
-        assert!(error.hint().is_some_and(|hint| hint.contains("firewall")), "{error}");
     }
 
     #[test]

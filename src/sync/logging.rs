@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use log::Level;
 
-use super::speaker::Prefix;
+use super::speaker::LinePrefix;
 use super::threads::{Role, role, spawn, survive};
 
 /// Logs, as the macros of `log` do, but not before the locks of this thread are released, and with what
@@ -106,7 +106,7 @@ pub(crate) fn log(
 ) {
     // Without its query, in which old servers look for credentials.
     let namespace = namespace.map(|name| name.split('?').next().unwrap_or_default());
-    let text = match (Prefix::current(), namespace) {
+    let text = match (LinePrefix::current(), namespace) {
         (Some(prefix), Some(namespace)) => format!("{prefix} {namespace:?}: {words}"),
         (Some(prefix), None) => format!("{prefix}: {words}"),
         (None, Some(namespace)) => format!("{namespace:?}: {words}"),

@@ -27,7 +27,7 @@ pub(crate) struct Speaker(SpeakerId);
 pub(crate) struct Speaking(Option<SpeakerId>);
 
 /// What the lines of the calling thread begin with.
-pub(super) struct Prefix {
+pub(super) struct LinePrefix {
     id: SpeakerId,
     server: Option<String>,
 }
@@ -71,14 +71,14 @@ impl Drop for Speaking {
     }
 }
 
-impl Prefix {
+impl LinePrefix {
     pub(super) fn current() -> Option<Self> {
         let id = CURRENT.get()?;
         Some(Self { id, server: servers().get(&id).cloned() })
     }
 }
 
-impl fmt::Display for Prefix {
+impl fmt::Display for LinePrefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "#{}", self.id.0)?;
         match &self.server {
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     fn prefix() -> Option<String> {
-        Prefix::current().map(|prefix| prefix.to_string())
+        LinePrefix::current().map(|prefix| prefix.to_string())
     }
 
     #[test]

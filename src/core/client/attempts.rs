@@ -24,6 +24,9 @@ const SHORTEST_IDLE: Duration = Duration::from_secs(1);
 const NO_SERVER: &str = "is it a Socket.IO server, is the `path` option right, and does a proxy before \
                          it pass on what it sends?";
 
+/// The same on the way through a proxy.
+const NO_PROXY: &str = "is it a proxy, and may it be used for this server?";
+
 /// The same when a session was lost.
 const WHAT_CAME: &str = "the log of this crate at the level TRACE shows what came before";
 
@@ -185,7 +188,12 @@ impl<A> Client<A> {
             if is_mistaken {
                 error = error.or_hint(self.detector.hint());
             }
-            self.attempt_failed(error.or_hint(NO_SERVER));
+            let error = match error.stage() {
+                Some(Stage::Proxy) => error.or_hint(NO_PROXY),
+                Some(Stage::Http | Stage::Engine) => error.or_hint(NO_SERVER),
+                _ => error,
+            };
+            self.attempt_failed(error);
         }
         self.reconnect(at_least, now);
     }

@@ -8,7 +8,8 @@ use crate::core::engine::PollTurn;
 use crate::core::engine::{Engine, Loss, Work};
 use crate::core::ids::LinkId;
 use crate::core::time::Timestamp;
-use crate::error::{Error, ErrorKind, Reached};
+use crate::error::reached::Reached;
+use crate::error::{Error, ErrorKind};
 #[cfg(any(feature = "polling", test))]
 use crate::proto::dialect::BodyRoom;
 use crate::proto::dialect::Dialect;

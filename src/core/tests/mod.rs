@@ -21,6 +21,7 @@ mod reliable;
 mod reliable_random;
 mod retries;
 mod revision;
+mod told;
 mod undelivered;
 mod upgrade;
 mod waiting;

@@ -10,7 +10,8 @@ use crate::core::engine::Loss;
 use crate::core::ids::LinkId;
 use crate::core::time::Timestamp;
 use crate::driver::clock::now;
-use crate::error::{Error, ErrorKind, Reached, Result};
+use crate::error::reached::Reached;
+use crate::error::{Error, ErrorKind, Result};
 use crate::event::status::ManagerEvent;
 #[cfg(not(feature = "polling"))]
 use crate::net::Request;

@@ -50,7 +50,7 @@ pub(super) fn ended() -> Error {
 pub(super) fn broken(error: io::Error) -> Error {
     let what = match error.kind() {
         io::ErrorKind::ConnectionReset => "the connection was reset",
-        io::ErrorKind::TimedOut => "nothing gets through to the server any more",
+        io::ErrorKind::TimedOut => "the connection timed out: nothing gets through any more",
         io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
             "the way to the server is gone"
         }

@@ -369,7 +369,7 @@ impl fmt::Debug for WebSocket {
 
 fn too_large(size: usize, max_message: usize) -> Error {
     let what = format!("a WebSocket message of {size} bytes; the limit is {max_message}");
-    Error::new(ErrorKind::TooLarge, what).with_hint("the limit is `max_message`")
+    Error::new(ErrorKind::TooLarge, what).with_hint("`Limits::max_message` raises it")
 }
 
 fn transport_error(what: &'static str) -> Error {
