@@ -35,7 +35,7 @@ fn make_two_clients_talk() -> Vec<u16> {
             });
             let admin = client.connect_in("/admin");
             session.send(r#"42/admin,["unheard",1]"#);
-            session.send(r#"439[]"#);
+            session.send("439[]");
             session.hang_up();
             client.wait_for("the reconnection", |e| matches!(e, ManagerEvent::Reconnect(_)));
             client.wait_connected(LIMIT).unwrap();
@@ -62,8 +62,8 @@ fn every_line_tells_which_connection_and_namespace_it_is_about() {
         let expected: Vec<String> =
             (1..).zip(&ports).map(|(n, port)| format!("#{n} 127.0.0.1:{port}")).collect();
         assert_eq!(seen, expected, "{lines:#?}");
-        for n in 0..2 {
-            let of_it = || lines.iter().filter(|line| speaker(line) == expected[n]);
+        for name in &expected {
+            let of_it = || lines.iter().filter(|line| speaker(line) == *name);
             for (level, words) in [
                 (Level::Info, r#" "/": connected"#),
                 (Level::Info, r#" "/admin": connected"#),
@@ -76,7 +76,7 @@ fn every_line_tells_which_connection_and_namespace_it_is_about() {
                 (Level::Trace, ": sent: 0"),
                 (Level::Trace, ": received: "),
             ] {
-                let begin = format!("{}{words}", expected[n]);
+                let begin = format!("{name}{words}");
                 let is_there =
                     |line: &LogLine| line.level == level && line.text.starts_with(&begin);
                 assert!(of_it().any(is_there), "{level} {begin}: {lines:#?}");

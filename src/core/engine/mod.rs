@@ -344,9 +344,8 @@ impl Engine {
             return;
         }
         let is_attempt = self.state == SessionState::Opening;
-        let error = error.map(|error| match is_attempt {
-            true => error.of_attempt(self.reached.stage),
-            false => error.of_session(),
+        let error = error.map(|error| {
+            if is_attempt { error.of_attempt(self.reached.stage) } else { error.of_session() }
         });
         self.state = SessionState::Closed;
         if let Some(link) = self.upgrade.take_link() {

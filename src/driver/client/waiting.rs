@@ -85,7 +85,7 @@ impl Driver {
         let last_error = entry.and_then(|entry| entry.last_error.clone());
         if !done {
             let so_far = monitor.progress(Some(namespace), now());
-            return Err(too_late("connected", limit, last_error, losses, so_far));
+            return Err(too_late("connected", limit, last_error, losses, &so_far));
         }
         let idle = Error::new(ErrorKind::Disconnected, "nothing tries to connect this socket");
         Err(match last_error {
@@ -117,7 +117,7 @@ impl Driver {
                     .with_hint("call open() first")
             }));
         }
-        Err(too_late("open", limit, last_error, 0, monitor.progress(None, now())))
+        Err(too_late("open", limit, last_error, 0, &monitor.progress(None, now())))
     }
 
     /// Blocks until all transports are closed; cuts those that are not at the limit.
@@ -191,13 +191,7 @@ impl Monitor {
 }
 
 /// The error of a wait that was too long, with what has failed meanwhile: in words, and as its cause.
-fn too_late(
-    what: &str,
-    limit: Duration,
-    cause: Option<Error>,
-    losses: u32,
-    so_far: String,
-) -> Error {
+fn too_late(what: &str, limit: Duration, cause: Option<Error>, losses: u32, so_far: &str) -> Error {
     let what = format!("not {what} within {limit:?}");
     let Some(cause) = cause else {
         return Error::new(ErrorKind::Timeout, format!("{what}: {so_far}"))
