@@ -328,14 +328,14 @@ fn a_namespace_that_is_not_joined_has_its_stage() {
             "/socket.io/",
             plain,
             ErrorKind::Refused,
-            &["Invalid namespace", "`Builder::path`"],
+            &["Invalid namespace", "the path of the server's HTTP requests"],
         ),
         (
             [text(&greeting), unknown("/api/v1")].concat(),
             "/api/v1",
             plain,
             ErrorKind::Refused,
-            &["Invalid namespace", "`Builder::path`"],
+            &["Invalid namespace", "the path of the server's HTTP requests"],
         ),
         (
             text(&greeting),
