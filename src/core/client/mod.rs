@@ -10,6 +10,7 @@ mod cycle;
 mod drops;
 mod emit;
 mod first;
+mod gathering;
 mod handed;
 mod holding;
 mod joining;

@@ -15,7 +15,7 @@ use crate::sync::logging::log_later;
 
 /// How much the writer of a WebSocket takes at once. What is more stays ready, where it can be taken
 /// back.
-const BATCH: Load = Load { packets: 1024, bytes: 64 * 1024 };
+pub(super) const BATCH: Load = Load { packets: 1024, bytes: 64 * 1024 };
 
 /// By so much at most a parser lengthens a payload and the name of a namespace, and so long is what
 /// stands beside them: nobody has to look whether an event is too large that is small by this measure.
@@ -36,8 +36,10 @@ impl<A> Client<A> {
             let shown = shown.map(|(namespace, payload)| Output::Sent { namespace, payload });
             self.outputs.extend(shown);
         }
+        let may_gather = waiting.may_gather();
         self.ready.push(waiting);
-        if let Some(engine) = &mut self.engine {
+        let gathers = may_gather && self.is_gathering();
+        if let Some(engine) = self.engine.as_mut().filter(|_| !gathers) {
             engine.wake_writer();
         }
     }

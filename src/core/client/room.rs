@@ -169,6 +169,8 @@ impl<A> Client<A> {
     }
 
     fn is_writable(&self) -> bool {
-        self.ready.is_empty() && self.engine.as_ref().is_some_and(Engine::is_writable)
+        let engine = self.engine.as_ref().filter(|engine| engine.is_writable());
+        // What gathers could go out.
+        engine.is_some_and(|engine| self.ready.is_empty() || engine.is_gathering())
     }
 }

@@ -51,7 +51,7 @@ impl<A> Client<A> {
         if queue == SendQueue::Retry {
             return self.queue_for_retry(id, emit, now);
         }
-        let Emit { payload, ack, timeout: limit, urgent, ttl, key, .. } = emit;
+        let Emit { payload, ack, timeout: limit, urgent, volatile, ttl, key, .. } = emit;
         let order = self.next_order();
         let Some(namespace) = self.namespaces.get_mut(id) else { return };
         let ack = ack.map(|ack| {
@@ -69,8 +69,12 @@ impl<A> Client<A> {
         let waiting = Waiting { namespace: id, content, order, urgent, expiry, key, shown: false };
         if queue == SendQueue::Buffer {
             namespace.send_buffer.push(waiting);
-        } else {
-            self.make_ready(waiting);
+            return;
+        }
+        self.make_ready(waiting);
+        // It goes out at once or not at all.
+        if let Some(engine) = self.engine.as_mut().filter(|_| volatile) {
+            engine.wake_writer();
         }
     }
 

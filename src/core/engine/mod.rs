@@ -81,6 +81,8 @@ struct MainLink {
     transport: Transport,
     /// A batch is with the writer.
     writing: bool,
+    /// The writer lets events gather before it asks for work.
+    gathering: bool,
     /// The reader of long-polling is inside a request, or entitled to one.
     polling: bool,
 }
@@ -103,6 +105,7 @@ impl Engine {
                 id,
                 transport,
                 writing: false,
+                gathering: false,
                 polling: transport == Transport::Polling,
             },
             upgrade: Upgrade::None,

@@ -53,6 +53,17 @@ impl Engine {
             && self.takes_events()
     }
 
+    /// The writer of a link lets events gather, if there is nothing else to write.
+    pub(crate) fn gather(&mut self, link: LinkId) -> bool {
+        self.main.gathering = self.wants_batch(link) && self.queue.is_empty() && !self.pong_due;
+        self.main.gathering
+    }
+
+    /// Whether the writer lets events gather.
+    pub(crate) fn is_gathering(&self) -> bool {
+        self.main.gathering
+    }
+
     /// Whether events can be queued, and nothing holds them up there.
     pub(crate) fn takes_events(&self) -> bool {
         self.state == SessionState::Open && !self.queue.has_barrier()
@@ -109,6 +120,7 @@ impl Engine {
         if self.main.id != link || self.state == SessionState::Closed {
             return Work::Stop;
         }
+        self.main.gathering = false;
         if self.main.writing || self.upgrade.holds_old_link() || !self.may_write() {
             return Work::Wait;
         }
@@ -207,6 +219,7 @@ impl Engine {
     /// There is something for the writer to ask for.
     pub(crate) fn wake_writer(&mut self) {
         if !self.main.writing && !self.upgrade.holds_old_link() {
+            self.main.gathering = false;
             self.notices.push_back(Notice::Wake(self.main.id));
         }
     }

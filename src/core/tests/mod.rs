@@ -10,6 +10,7 @@ mod engine;
 mod farewell;
 mod first;
 mod forgetting;
+mod gathering;
 mod heartbeat;
 mod logged;
 mod malformed;
@@ -74,6 +75,8 @@ struct World {
     told: usize,
     /// Writes are finished by [`World::written`] only.
     slow: bool,
+    /// WebSockets that have written let events gather, until [`World::look_again`].
+    gathers: bool,
     /// The server answers no pings of the WebSocket, but for [`World::confirm_on`].
     deaf: bool,
     /// Transports that are to close in good order do not.
@@ -96,6 +99,8 @@ struct Threads {
     /// The thread that posts has something to do.
     writer_awake: bool,
     writing: bool,
+    /// It lets events gather.
+    gathering: bool,
     /// A ping of the WebSocket waits for its pong.
     asked: bool,
     /// A request of the reader waits for its response.
@@ -130,6 +135,7 @@ impl World {
             rooms: 0,
             told: 0,
             slow: false,
+            gathers: false,
             deaf: false,
             stubborn: false,
             dialect: V4_DIALECT,
@@ -254,6 +260,14 @@ impl World {
         }
     }
 
+    /// Writers that let events gather ask for work.
+    fn look_again(&mut self) {
+        for wire in self.links.values_mut() {
+            wire.reader_awake |= std::mem::take(&mut wire.gathering);
+        }
+        self.settle();
+    }
+
     /// The pong comes that a link may wait for.
     fn confirm_on(&mut self, link: LinkId) {
         let wire = self.links.get_mut(&link).filter(|wire| !wire.writing);
@@ -319,6 +333,7 @@ impl World {
 
     /// Lets time pass, from deadline to deadline.
     fn advance(&mut self, by: Duration) {
+        self.look_again();
         let target = self.now + by;
         while let Some(deadline) = self.client.next_deadline().filter(|at| *at <= target) {
             self.now = self.now.max(deadline);
@@ -417,6 +432,11 @@ impl World {
                 if !self.slow {
                     self.client.written(link, self.now);
                 }
+                let may_gather = self.gathers && wire.transport == Transport::WebSocket;
+                if may_gather && self.client.gather(link, self.now) {
+                    wire.gathering = true;
+                    wire.sleep();
+                }
             }
             Work::Confirm => {
                 assert_eq!(wire.transport, Transport::WebSocket);
@@ -459,6 +479,7 @@ impl World {
                     reader_awake: false,
                     writer_awake: false,
                     writing: false,
+                    gathering: false,
                     asked: false,
                     polling: transport == Transport::Polling,
                     started: false,

@@ -10,7 +10,9 @@
 
 use std::time::Duration;
 
+use crate::core::engine::Work;
 use crate::core::time::Timestamp;
+use crate::proto::packet::Packet;
 
 /// How long the first nap is. The system adds its timer slack, 50 µs by default.
 const NAP: Duration = Duration::from_micros(100);
@@ -46,6 +48,15 @@ pub(super) struct Batch {
     pub(super) bytes: usize,
     /// This side has written since the read before.
     pub(super) may_be_answer: bool,
+}
+
+impl Batch {
+    /// What is to be written, if it is that.
+    pub(super) fn of_work(work: &Work) -> Option<Self> {
+        let Work::Write(packets) = work else { return None };
+        let bytes = packets.iter().map(Packet::size).sum();
+        Some(Self { packets: packets.len(), bytes, may_be_answer: false })
+    }
 }
 
 /// How densely things come.

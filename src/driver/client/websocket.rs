@@ -77,6 +77,10 @@ struct Pump<'a> {
     packets: VecDeque<Packet>,
     /// Whether so much comes that it is better read in batches.
     density: Density,
+    /// Whether so much is sent that it is better written in batches.
+    burst: Density,
+    /// What was written last is part of such a burst.
+    in_burst: bool,
     /// How the connection has ended, behind the packets.
     loss: Option<Loss>,
     /// poll(2) said that the connection has ended, and nothing was read since.
@@ -126,8 +130,8 @@ enum ReadOutcome {
 enum NextStep {
     /// Another turn.
     Turn,
-    /// To wait.
-    Wait(Interest),
+    /// To wait, for at most so long.
+    Wait(Interest, Option<Duration>),
     /// To let more come before the next read, for so long.
     Nap(Duration),
     /// Nothing.
@@ -144,6 +148,8 @@ impl<'a> Pump<'a> {
             unread: true,
             packets: VecDeque::new(),
             density: Density::default(),
+            burst: Density::default(),
+            in_burst: false,
             loss: None,
             hung_up: false,
         }
@@ -167,7 +173,9 @@ impl<'a> Pump<'a> {
                 }
                 Some(Ok(NextStep::End(ending))) => return Ok(ending),
                 Some(Ok(NextStep::Turn)) => {}
-                Some(Ok(NextStep::Wait(interest))) => self.note(interest.wait(self.waker)?),
+                Some(Ok(NextStep::Wait(interest, limit))) => {
+                    self.note(interest.wait(self.waker, limit)?);
+                }
             }
         }
     }
@@ -210,6 +218,7 @@ impl<'a> Pump<'a> {
     /// Reads, hands in, and writes.
     fn turn(&mut self, wire: &mut Wire, actions: &mut Vec<Action>) -> Result<NextStep> {
         wire.set_napping(false);
+        wire.set_gathering(false);
         let read = if self.unread && self.packets.is_empty() {
             self.read(wire)
         } else {
@@ -225,12 +234,22 @@ impl<'a> Pump<'a> {
         let driver = self.driver;
         let packets = self.packets.len();
         let is_last = self.loss.is_some();
-        let work = driver.exchange(wire, Some(&mut self.inlet(is_last)), actions);
+        let in_burst = std::mem::take(&mut self.in_burst) && !matches!(read, ReadOutcome::More);
+        let inlet = &mut self.inlet(is_last);
+        let work = driver.exchange(wire, Some(inlet), in_burst, actions);
         if let Some(loss) = self.loss.take() {
             return Ok(NextStep::End(Ending::Lost(loss)));
         }
         let may_read = self.packets.is_empty();
+        let Some(work) = work else {
+            wire.set_gathering(true);
+            let interest = wire.interest(may_read, !self.hung_up);
+            return Ok(NextStep::Wait(interest, Some(self.burst.begin_nap())));
+        };
+        let batch = Batch::of_work(&work);
         let turn = wire.write(self.driver, work)?;
+        self.in_burst =
+            batch.is_some_and(|batch| self.burst.note(batch, now())) && turn == Turn::Written;
         match read {
             ReadOutcome::Done(bytes) => {
                 // Reading would have told of an end: if poll(2) spoke of an error, it has passed.
@@ -252,7 +271,7 @@ impl<'a> Pump<'a> {
             // Unless the reader has to hold still: then it is woken. What it left unread may be in a
             // buffer above the socket, of which poll(2) knows nothing.
             Turn::Idle | Turn::Full if may_read && self.unread => NextStep::Turn,
-            Turn::Idle | Turn::Full => NextStep::Wait(wire.rest(may_read, !self.hung_up)),
+            Turn::Idle | Turn::Full => NextStep::Wait(wire.rest(may_read, !self.hung_up), None),
         })
     }
 

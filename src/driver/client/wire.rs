@@ -66,6 +66,8 @@ pub(super) struct Wire {
     wrote: bool,
     /// The thread naps, and does not look at the socket.
     napping: bool,
+    /// The thread lets events gather, and will look for them by itself.
+    gathering: bool,
     /// How a caller's turn has ended the service, which the thread has to be told.
     over: Option<Result<Turn>>,
 }
@@ -96,6 +98,7 @@ impl Wire {
             taken: 0,
             wrote: false,
             napping: false,
+            gathering: false,
             over: None,
         }
     }
@@ -156,6 +159,11 @@ impl Wire {
         self.socket.ping()
     }
 
+    /// What the thread has to wait for while it lets events gather.
+    pub(super) fn interest(&self, read: bool, hang_up: bool) -> Interest {
+        self.socket.interest(read, hang_up)
+    }
+
     /// What the thread has to wait for, now that there is nothing to do: for room where something
     /// is unsent; and as is wanted, for something to read and for a hang-up.
     pub(super) fn rest(&mut self, read: bool, hang_up: bool) -> Interest {
@@ -176,6 +184,11 @@ impl Wire {
     /// Notes whether the thread naps: then whoever writes wakes it, since an answer will come.
     pub(super) fn set_napping(&mut self, napping: bool) {
         self.napping = napping;
+    }
+
+    /// Notes whether the thread lets events gather.
+    pub(super) fn set_gathering(&mut self, gathering: bool) {
+        self.gathering = gathering;
     }
 }
 
@@ -202,13 +215,18 @@ impl SharedWire {
 impl Driver {
     /// Hands in what was read, and takes what is to be written. Where there is nothing, the thread
     /// counts as asleep from here on.
+    ///
+    /// In the midst of a burst it may be `None`: there are events which the thread lets gather. It counts
+    /// as asleep then as well.
     pub(super) fn exchange(
         &self,
         wire: &mut Wire,
         inlet: Option<&mut Inlet<'_>>,
+        in_burst: bool,
         actions: &mut Vec<Action>,
-    ) -> Work {
-        let written = wire.unreported && !wire.socket.wants_write();
+    ) -> Option<Work> {
+        let all_out = !wire.socket.wants_write();
+        let written = wire.unreported && all_out;
         wire.unreported &= !written;
         let confirmed = wire.take_confirmed();
         self.gather(actions, |monitor, now, actions| {
@@ -222,8 +240,9 @@ impl Driver {
             if let Some(inlet) = inlet {
                 self.hand_in(monitor, inlet, now, actions);
             }
-            let work = monitor.core.take(wire.link, now);
-            if work == Work::Wait {
+            let gathers = in_burst && all_out && monitor.core.gather(wire.link, now);
+            let work = (!gathers).then(|| monitor.core.take(wire.link, now));
+            if work.as_ref().is_none_or(|work| *work == Work::Wait) {
                 monitor.set_asleep(wire.link, Side::Reader, true);
             }
             work
@@ -245,7 +264,9 @@ impl Driver {
     /// One who emits writes. `false`: the thread has to go on.
     fn write_for_caller(&self, wire: &mut Wire, actions: &mut Vec<Action>) -> bool {
         for _ in 0..MAX_TURNS {
-            let work = self.exchange(wire, None, actions);
+            let Some(work) = self.exchange(wire, None, wire.gathering, actions) else {
+                return true;
+            };
             match wire.write(self, work) {
                 Ok(Turn::Written) => {}
                 Ok(Turn::Idle) => return !wire.napping,
