@@ -5,11 +5,11 @@
 //! little of the room there is.
 
 use super::Client;
-use super::outgoing::{Sendable, Waiting};
 use super::ready::BATCH;
 use crate::core::engine::Engine;
 use crate::core::ids::LinkId;
 use crate::core::time::Timestamp;
+use crate::core::waiting::{Sendable, Waiting};
 use crate::options::WhenFull;
 
 impl<A> Client<A> {

@@ -5,11 +5,11 @@
 
 use super::emit::SendQueue;
 use super::namespace::{Namespace, Phase};
-use super::outgoing::Waiting;
 use super::{Client, Emit, Fate};
 use crate::core::engine::Engine;
 use crate::core::ids::NamespaceId;
 use crate::core::load::Load;
+use crate::core::waiting::Waiting;
 use crate::error::{Error, ErrorKind};
 use crate::event::drop_reason::DropReason;
 use crate::options::WhenFull;

@@ -2,12 +2,12 @@
 
 use super::acks::Waiter;
 use super::emit::SendQueue;
-use super::outgoing::{Sendable, Waiting};
 use super::timer::Timer;
 use super::{Client, Emit, Fate, Output, Refused};
 use crate::core::ids::NamespaceId;
 use crate::core::load::Load;
 use crate::core::time::Timestamp;
+use crate::core::waiting::{Sendable, Waiting};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::drop_reason::DropReason;
 use crate::payload::Payload;
@@ -127,7 +127,7 @@ impl<A> Client<A> {
         while let Some(waiting) = self.unbuffer(id) {
             let fits = match &waiting.content {
                 Sendable::Event(payload, ack) => self.check_size(id, Kind::Event, *ack, payload),
-                Sendable::Answer(..) | Sendable::First(_) | Sendable::Try(_) => Ok(()),
+                _ => Ok(()),
             };
             match fits {
                 Ok(()) => self.make_ready(waiting),

@@ -1,6 +1,7 @@
 //! In a burst, events gather before they are written; what somebody waits for does not.
 
 use super::*;
+use crate::event::undelivered::UndeliveredEvent;
 use crate::options::WhenFull;
 
 /// Joined, in the midst of a burst: what is emitted gathers.
@@ -58,8 +59,13 @@ fn what_somebody_waits_for_ends_the_gathering() {
         },
         "437[6]",
     );
-    with(|world, _| drop(world.connect("/a")), "40/a,");
-    with(|world, root| world.disconnect(root), "41");
+    with(
+        |world, _| {
+            world.connect("/a");
+        },
+        "40/a,",
+    );
+    with(World::disconnect, "41");
     with(|world, _| world.receive("2"), "3");
 }
 
@@ -123,7 +129,7 @@ fn what_has_gathered_waits_whole() {
     assert_eq!(world.sent(), ["42[2]"]);
     world.emit(root, "[3]").unwrap();
     let taken = world.run(|client, now| client.take_unsent(root, now));
-    assert_eq!(taken.iter().map(|event| event.json()).collect::<Vec<_>>(), ["[3]"]);
+    assert_eq!(taken.iter().map(UndeliveredEvent::json).collect::<Vec<_>>(), ["[3]"]);
     world.look_again();
     assert!(world.sent().is_empty());
 }

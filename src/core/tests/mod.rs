@@ -31,17 +31,18 @@ use std::time::Duration;
 
 use super::client::namespace::Namespace;
 use super::client::{Client, Emit, Fate, Output, Refused};
-use super::engine::{Loss, PollTurn, Work};
+use super::engine::{Loss, PollTurn, Shipment, Work};
 use super::time::Timestamp;
 use crate::core::ids::{LinkId, NamespaceId};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::status::{ManagerEvent, Status};
-use crate::options::{ManagerOptions, Transport};
+use crate::options::{ManagerOptions, ParserKind, Transport};
 use crate::payload::Payload;
 use crate::proto::dialect::choice::V4_DIALECT;
 use crate::proto::dialect::{Dialect, Frame};
 use crate::proto::handshake::Handshake;
 use crate::proto::packet::Packet;
+use crate::proto::parser::choice::new_parser;
 
 /// The heartbeat of the scripted server.
 const INTERVAL: Duration = Duration::from_secs(25);
@@ -425,8 +426,9 @@ impl World {
             return false;
         }
         match self.client.take(link, self.now) {
-            Work::Write(packets) => {
+            Work::Write(shipment) => {
                 let dialect = self.client.dialect_of(link);
+                let packets = packets(&shipment, self.client.options().parser);
                 wire.sent.extend(packets.into_iter().map(|packet| text(dialect, packet)));
                 wire.writing = self.slow;
                 if !self.slow {
@@ -583,6 +585,17 @@ fn text(dialect: &dyn Dialect, packet: Packet) -> String {
         Frame::Text(text) => text.to_string(),
         Frame::Binary(_) => "binary".into(),
     }
+}
+
+/// The packets that a writer makes.
+fn packets(shipment: &Shipment, parser: ParserKind) -> Vec<Packet> {
+    let (parser, mut packets) = (new_parser(parser, 0, 0), Vec::new());
+    let packed: Result<()> = shipment.pack(&*parser, |packet| {
+        packets.push(packet);
+        Ok(())
+    });
+    packed.unwrap();
+    packets
 }
 
 fn describe(status: &Status) -> String {

@@ -11,8 +11,8 @@
 use std::time::Duration;
 
 use crate::core::engine::Work;
+use crate::core::load::Load;
 use crate::core::time::Timestamp;
-use crate::proto::packet::Packet;
 
 /// How long the first nap is. The system adds its timer slack, 50 µs by default.
 const NAP: Duration = Duration::from_micros(100);
@@ -53,9 +53,9 @@ pub(super) struct Batch {
 impl Batch {
     /// What is to be written, if it is that.
     pub(super) fn of_work(work: &Work) -> Option<Self> {
-        let Work::Write(packets) = work else { return None };
-        let bytes = packets.iter().map(Packet::size).sum();
-        Some(Self { packets: packets.len(), bytes, may_be_answer: false })
+        let Work::Write(shipment) = work else { return None };
+        let Load { packets, bytes } = shipment.load();
+        Some(Self { packets, bytes, may_be_answer: false })
     }
 }
 
@@ -97,6 +97,12 @@ impl Density {
     pub(super) fn begin_nap(&mut self) -> Duration {
         self.napping = self.length;
         NAP * u32::try_from(self.napping).unwrap_or(1)
+    }
+
+    /// The same, for as long as there may be.
+    pub(super) fn begin_longest_nap(&mut self) -> Duration {
+        self.length = LONGEST;
+        self.begin_nap()
     }
 }
 

@@ -50,7 +50,12 @@ impl Driver {
         socket: WebSocket,
         waker: &Arc<Waker>,
     ) -> Result<Ending> {
-        let wire = SharedWire::new(Wire::new(link, socket, self.address().force_base64));
+        let wire = SharedWire::new(Wire::new(
+            link,
+            socket,
+            self.address().force_base64,
+            self.new_parser(),
+        ));
         self.run_with(|monitor, now| {
             monitor.share(link, wire.clone());
             monitor.core.connected(link, now);
@@ -218,7 +223,7 @@ impl<'a> Pump<'a> {
     /// Reads, hands in, and writes.
     fn turn(&mut self, wire: &mut Wire, actions: &mut Vec<Action>) -> Result<NextStep> {
         wire.set_napping(false);
-        wire.set_gathering(false);
+        let relieved = wire.end_gathering();
         let read = if self.unread && self.packets.is_empty() {
             self.read(wire)
         } else {
@@ -234,7 +239,8 @@ impl<'a> Pump<'a> {
         let driver = self.driver;
         let packets = self.packets.len();
         let is_last = self.loss.is_some();
-        let in_burst = std::mem::take(&mut self.in_burst) && !matches!(read, ReadOutcome::More);
+        let in_burst =
+            (std::mem::take(&mut self.in_burst) || relieved) && !matches!(read, ReadOutcome::More);
         let inlet = &mut self.inlet(is_last);
         let work = driver.exchange(wire, Some(inlet), in_burst, actions);
         if let Some(loss) = self.loss.take() {
@@ -242,9 +248,11 @@ impl<'a> Pump<'a> {
         }
         let may_read = self.packets.is_empty();
         let Some(work) = work else {
-            wire.set_gathering(true);
+            wire.begin_gathering();
             let interest = wire.interest(may_read, !self.hung_up);
-            return Ok(NextStep::Wait(interest, Some(self.burst.begin_nap())));
+            let nap =
+                if relieved { self.burst.begin_longest_nap() } else { self.burst.begin_nap() };
+            return Ok(NextStep::Wait(interest, Some(nap)));
         };
         let batch = Batch::of_work(&work);
         let turn = wire.write(self.driver, work)?;

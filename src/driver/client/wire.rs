@@ -39,10 +39,11 @@ use std::sync::{Arc, Mutex};
 use super::intake::Inlet;
 use super::link::Side;
 use super::{Action, Driver};
-use crate::core::engine::Work;
+use crate::core::engine::{Shipment, Work};
 use crate::core::ids::LinkId;
 use crate::error::Result;
 use crate::net::{Interest, Waker, WebSocket};
+use crate::proto::parser::Parser;
 use crate::sync::lock::{lock, try_lock};
 
 /// How often a caller looks for more to write before it leaves the rest to the thread.
@@ -55,6 +56,11 @@ pub(super) struct Wire {
     pub(super) socket: WebSocket,
     /// Binary travels as text.
     base64: bool,
+    /// Makes packets of events.
+    parser: Box<dyn Parser>,
+    /// What was handed to the WebSocket last. The session has it as well until it is told: so it is freed
+    /// here, where nobody waits for the monitor.
+    written: Option<Arc<Shipment>>,
     /// Packets were handed to the WebSocket, and the state machines are yet to be told that they
     /// are written.
     unreported: bool,
@@ -68,6 +74,8 @@ pub(super) struct Wire {
     napping: bool,
     /// The thread lets events gather, and will look for them by itself.
     gathering: bool,
+    /// Meanwhile callers have written.
+    relieved: bool,
     /// How a caller's turn has ended the service, which the thread has to be told.
     over: Option<Result<Turn>>,
 }
@@ -88,17 +96,25 @@ pub(super) enum Turn {
 }
 
 impl Wire {
-    pub(super) fn new(link: LinkId, socket: WebSocket, base64: bool) -> Self {
+    pub(super) fn new(
+        link: LinkId,
+        socket: WebSocket,
+        base64: bool,
+        parser: Box<dyn Parser>,
+    ) -> Self {
         Self {
             link,
             socket,
             base64,
+            parser,
+            written: None,
             unreported: false,
             confirming: false,
             taken: 0,
             wrote: false,
             napping: false,
             gathering: false,
+            relieved: false,
             over: None,
         }
     }
@@ -109,12 +125,13 @@ impl Wire {
             return over;
         }
         match work {
-            Work::Write(packets) => {
+            Work::Write(shipment) => {
                 let dialect = driver.look(|core| core.dialect_of(self.link));
-                for packet in packets {
+                shipment.pack(&*self.parser, |packet| {
                     driver.show_sent(&packet);
-                    self.socket.write(dialect.encode_frame(packet, self.base64))?;
-                }
+                    self.socket.write(dialect.encode_frame(packet, self.base64))
+                })?;
+                self.written = Some(shipment);
                 self.note_handed_over();
             }
             Work::Confirm => {
@@ -186,9 +203,15 @@ impl Wire {
         self.napping = napping;
     }
 
-    /// Notes whether the thread lets events gather.
-    pub(super) fn set_gathering(&mut self, gathering: bool) {
-        self.gathering = gathering;
+    /// The thread lets events gather.
+    pub(super) fn begin_gathering(&mut self) {
+        self.gathering = true;
+    }
+
+    /// The thread looks after them. `true`: callers have written meanwhile.
+    pub(super) fn end_gathering(&mut self) -> bool {
+        self.gathering = false;
+        std::mem::take(&mut self.relieved)
     }
 }
 
@@ -228,6 +251,7 @@ impl Driver {
         let all_out = !wire.socket.wants_write();
         let written = wire.unreported && all_out;
         wire.unreported &= !written;
+        let _freed = wire.written.take_if(|_| written);
         let confirmed = wire.take_confirmed();
         self.gather(actions, |monitor, now, actions| {
             monitor.set_asleep(wire.link, Side::Reader, false);
@@ -268,7 +292,7 @@ impl Driver {
                 return true;
             };
             match wire.write(self, work) {
-                Ok(Turn::Written) => {}
+                Ok(Turn::Written) => wire.relieved = wire.gathering,
                 Ok(Turn::Idle) => return !wire.napping,
                 Ok(Turn::Full) => return false,
                 over => {
