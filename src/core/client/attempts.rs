@@ -52,7 +52,7 @@ impl<A> Client<A> {
 
     /// Goes on with an attempt to connect that had to wait.
     pub(super) fn dial_if_due(&mut self, now: Timestamp) {
-        if self.dial_waits && !self.retiring.iter().any(|session| session.engine.has_events()) {
+        if self.dial_waits && !self.retiring.iter().any(Engine::has_events) {
             self.dial(now);
         }
     }

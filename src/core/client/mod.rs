@@ -10,7 +10,7 @@ mod cycle;
 mod drops;
 mod emit;
 mod first;
-mod handed;
+mod gathering;
 mod holding;
 mod joining;
 mod leaving;
@@ -40,12 +40,10 @@ use self::backoff::Backoff;
 pub(crate) use self::cycle::Cycle;
 use self::drops::Untold;
 pub(crate) use self::emit::{Emit, Fate, Refused};
-use self::handed::HandedOver;
 use self::namespace::{Auth, Namespace, Phase};
 use self::namespaces::Namespaces;
-use self::outgoing::{Outgoing, Waiting};
+use self::outgoing::Outgoing;
 pub(crate) use self::output::Output;
-use self::retiring::Retiring;
 use self::root::Root;
 use self::tally::Nonsense;
 pub(crate) use self::tally::Tally;
@@ -53,6 +51,7 @@ use self::timer::{Timer, Timers};
 use crate::core::engine::{Engine, Freight, Notice};
 use crate::core::ids::NamespaceId;
 use crate::core::time::Timestamp;
+use crate::core::waiting::Waiting;
 use crate::error::{Error, Result};
 use crate::event::status::{DisconnectReason, ManagerEvent};
 use crate::options::{ManagerOptions, Transport};
@@ -81,15 +80,13 @@ pub(crate) struct Client<A> {
     /// The next session is to be opened once the server has dealt with the events of those before.
     dial_waits: bool,
     /// Sessions that are being closed in good order, while a new one may be open already.
-    retiring: Vec<Retiring>,
+    retiring: Vec<Engine>,
     /// Events that a writer had when the last session ended, until there is a new one: they may have
     /// arrived.
     uncertain: Vec<Waiting>,
     namespaces: Namespaces<A>,
     /// What the open session writes next.
     ready: Outgoing,
-    /// What is in the queue of the session, and what a writer has taken from there.
-    handed: HandedOver,
     backoff: Backoff,
     /// When the attempt to connect began, or the session.
     since: Timestamp,
@@ -144,7 +141,6 @@ impl<A> Client<A> {
             uncertain: Vec::new(),
             namespaces: Namespaces::default(),
             ready: Outgoing::default(),
-            handed: HandedOver::default(),
             backoff: Backoff::default(),
             since: Timestamp(Duration::ZERO),
             quiet: None,
@@ -285,7 +281,7 @@ impl<A> Client<A> {
     /// Ends a session whose heartbeat is overdue. A device that was asleep must find out before it
     /// writes into a session that died meanwhile.
     pub(super) fn check_heartbeat(&mut self, now: Timestamp) {
-        if let Some(engine) = &mut self.engine {
+        if let Some(engine) = self.engine.as_mut().filter(|engine| engine.is_due(now)) {
             engine.expire(now);
             self.pump(now);
         }
