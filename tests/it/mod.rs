@@ -44,6 +44,8 @@ mod peers;
 #[cfg(feature = "polling")]
 mod posts;
 mod proxy;
+#[cfg(feature = "polling")]
+mod python;
 mod receive;
 mod receive_awaited;
 mod receive_bounds;
