@@ -12,6 +12,8 @@ mod disconnect;
 mod events;
 mod farewell;
 mod floors;
+#[cfg(all(feature = "polling", feature = "rustls"))]
+mod fronts;
 mod handing_back;
 mod harness;
 mod hostile;
