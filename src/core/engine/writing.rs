@@ -49,7 +49,7 @@ impl Engine {
     pub(crate) fn wants_batch(&self, link: LinkId) -> bool {
         self.main.id == link
             && !self.main.writing
-            && !self.upgrade.holds_old_link()
+            && !self.is_leaving_main()
             && self.takes_events()
     }
 
@@ -109,7 +109,7 @@ impl Engine {
         if self.main.id != link || self.state == SessionState::Closed {
             return Work::Stop;
         }
-        if self.main.writing || self.upgrade.holds_old_link() || !self.may_write() {
+        if self.main.writing || self.is_leaving_main() || !self.may_write() {
             return Work::Wait;
         }
         if self.pong_due {
@@ -206,7 +206,7 @@ impl Engine {
 
     /// There is something for the writer to ask for.
     pub(crate) fn wake_writer(&mut self) {
-        if !self.main.writing && !self.upgrade.holds_old_link() {
+        if !self.main.writing && !self.is_leaving_main() {
             self.notices.push_back(Notice::Wake(self.main.id));
         }
     }
