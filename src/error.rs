@@ -219,8 +219,8 @@ impl Error {
     /// One sentence of what happened, without kind, hint and cause.
     ///
     /// For a refused namespace it is the server's message, as it came but for its length: what is
-    /// beyond 512 bytes is left out. Where the error is displayed, control characters in it are
-    /// shown as escapes.
+    /// beyond 64 KiB is left out. Where the error is displayed, what is beyond 512 bytes is left out
+    /// too, and control characters are shown as escapes.
     pub fn message(&self) -> &str {
         &self.0.context
     }
@@ -231,7 +231,7 @@ impl Error {
     }
 
     /// The JSON that the server sent with a refusal (`err.data` of its middleware), unless it is
-    /// longer than 16 KiB.
+    /// longer than 64 KiB.
     pub fn data(&self) -> Option<&str> {
         self.0.data.as_deref()
     }
@@ -282,7 +282,12 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.kind {
             // The words of the server, who must not be able to forge a line of a log.
-            ErrorKind::Refused => write!(f, "{}: {}", self.0.kind, Escaped(&self.0.context))?,
+            ErrorKind::Refused => {
+                write!(f, "{}: {}", self.0.kind, Escaped(start_of(&self.0.context, MOST_SHOWN)))?;
+                if self.0.context.len() > MOST_SHOWN {
+                    f.write_str("…")?;
+                }
+            }
             kind => write!(f, "{kind}: {}", self.0.context)?,
         }
         if let Some(source) = &self.0.source {
@@ -304,6 +309,15 @@ impl fmt::Display for Error {
 /// What `as_millis` gives, in a type that is printed anyhow: the other one has code of its own.
 fn millis(time: Duration) -> u64 {
     time.as_millis().try_into().unwrap_or(u64::MAX)
+}
+
+/// How much of a server's message is displayed, in bytes.
+const MOST_SHOWN: usize = 512;
+
+/// The start of a text: as many whole characters as fit into so many bytes.
+pub(crate) fn start_of(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or_default()]
 }
 
 /// Text of a peer, in which what cannot be printed is shown as escapes.

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::namespace::{Auth, Phase};
 use super::refusal::refusal;
 use super::tally::Nonsense;
@@ -97,8 +95,7 @@ impl<A> Client<A> {
     pub(super) fn on_connect(&mut self, id: NamespaceId, packet: &SocketPacket, now: Timestamp) {
         match self.namespace(id).phase {
             Phase::Joining => {
-                let data = serde_json::from_str(packet.data()).unwrap_or_default();
-                self.accept(id, &data, now);
+                self.accept(id, packet.data(), now);
             }
             Phase::Leaving { rejoin } => {
                 self.send_disconnect(id, now);
@@ -114,7 +111,7 @@ impl<A> Client<A> {
     }
 
     /// Takes in the server's positive answer to CONNECT, or its word that it has joined `/` by itself.
-    pub(super) fn accept(&mut self, id: NamespaceId, data: &Value, now: Timestamp) {
+    pub(super) fn accept(&mut self, id: NamespaceId, data: &str, now: Timestamp) {
         let Some(engine) = &self.engine else { return };
         let dialect = engine.dialect();
         let sid = engine.sid().unwrap_or_default();

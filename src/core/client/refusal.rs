@@ -1,44 +1,47 @@
 //! What a server says when it refuses a namespace, or something that was done in it.
 
-use serde_json::Value;
-
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, start_of};
+use crate::proto::json::{members, unquoted};
 use crate::proto::socket_packet::SocketPacket;
 
 /// The longest message that is kept, in bytes.
-const LONGEST_MESSAGE: usize = 512;
+const LONGEST_MESSAGE: usize = 64 * 1024;
 
 /// The longest JSON that is kept of what comes along, in bytes.
-const LONGEST_DATA: usize = 16 * 1024;
+const LONGEST_DATA: usize = 64 * 1024;
 
 /// Reads a server's refusal: `{"message":…,"data":…}`, or from an old one either of the two.
 pub(super) fn refusal(namespace: &str, packet: &SocketPacket) -> Error {
-    let refusal: Value = serde_json::from_str(packet.data()).unwrap_or_default();
-    let (message, data) = match &refusal {
-        Value::Object(members) => {
-            let message = members.get("message").and_then(Value::as_str);
-            let is_usual = members.keys().all(|name| ["message", "data"].contains(&name.as_str()));
-            (message, if is_usual { members.get("data") } else { Some(&refusal) })
-        }
-        Value::String(message) => (Some(message.as_str()), None),
-        Value::Null => (None, None),
-        _ => (None, Some(&refusal)),
+    let json = packet.data().trim_ascii();
+    let (message, data) = match json.bytes().next() {
+        Some(b'{') => words_and_data(json),
+        Some(b'"') => (unquoted(json), None),
+        Some(b'n') | None => (None, None),
+        Some(_) => (None, Some(json)),
     };
-    let message =
-        message.map_or_else(|| format!("namespace {namespace:?}: no reason given"), start_of);
+    let message = message
+        .map_or_else(|| format!("namespace {namespace:?}: no reason given"), |text| as_kept(&text));
     let error = Error::new(ErrorKind::Refused, message);
-    match data.map(Value::to_string) {
+    match data {
         Some(data) if data.len() <= LONGEST_DATA => error.with_data(data),
         Some(data) => error.with_hint(format!("its data, {} bytes, was not kept", data.len())),
         None => error,
     }
 }
 
+/// What an object says, and what it carries: the whole where it is not the usual one.
+fn words_and_data(json: &str) -> (Option<String>, Option<&str>) {
+    let (mut message, mut data, mut is_usual) = (None, None, true);
+    let visited = members(json, |key, value| match &*unquoted(key).unwrap_or_default() {
+        "message" => message = unquoted(value),
+        "data" => data = Some(value),
+        _ => is_usual = false,
+    });
+    (message, if is_usual && visited.is_ok() { data } else { Some(json) })
+}
+
 /// As much of a text as is kept.
-fn start_of(text: &str) -> String {
-    if text.len() <= LONGEST_MESSAGE {
-        return text.to_owned();
-    }
-    let end = (0..=LONGEST_MESSAGE).rev().find(|end| text.is_char_boundary(*end));
-    format!("{}…", &text[..end.unwrap_or_default()])
+fn as_kept(text: &str) -> String {
+    let ellipsis = if text.len() > LONGEST_MESSAGE { "…" } else { "" };
+    format!("{}{ellipsis}", start_of(text, LONGEST_MESSAGE))
 }

@@ -47,10 +47,7 @@ impl Engine {
 
     /// Whether the writer of this link, which asks for work, takes events.
     pub(crate) fn wants_batch(&self, link: LinkId) -> bool {
-        self.main.id == link
-            && !self.main.writing
-            && !self.is_leaving_main()
-            && self.takes_events()
+        self.main.id == link && !self.main.writing && !self.is_leaving_main() && self.takes_events()
     }
 
     /// Whether events can be queued, and nothing holds them up there.
