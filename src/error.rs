@@ -34,6 +34,7 @@ struct Failure {
     elapsed: Option<Duration>,
     retry_after: Option<Duration>,
     fatal: bool,
+    refuses_revision: bool,
 }
 
 /// The families of errors, by whose fault they are and at which stage they appear.
@@ -151,6 +152,7 @@ impl Error {
             elapsed: None,
             retry_after: None,
             fatal: false,
+            refuses_revision: false,
         }))
     }
 
@@ -192,6 +194,15 @@ impl Error {
     /// The same attempt will fail in the same way.
     pub(crate) fn fatal(self) -> Self {
         self.change(|failure| failure.fatal = true)
+    }
+
+    /// The server says that it does not speak the revision it was asked in.
+    pub(crate) fn refusing_revision(self) -> Self {
+        self.change(|failure| failure.refuses_revision = true)
+    }
+
+    pub(crate) fn refuses_revision(&self) -> bool {
+        self.0.refuses_revision
     }
 
     /// Changes a value that was just made and so has no other owner; a shared one stays as it is.

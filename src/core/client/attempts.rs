@@ -44,6 +44,7 @@ impl<A> Client<A> {
     pub(super) fn dial(&mut self, now: Timestamp) {
         self.dial_waits = false;
         self.transport = 0;
+        self.asked_otherwise = false;
         self.timers.set(Timer::Open, self.options.timeout.map(|timeout| now + timeout));
         self.dial_transport();
     }
@@ -64,6 +65,20 @@ impl<A> Client<A> {
         self.engine = Some(Engine::new(link, transport, may_upgrade, dialect, base64));
         self.cycle = Cycle::Connecting;
         self.outputs.push_back(Output::Dial { link, transport, upgrade: None });
+    }
+
+    /// Asks in the other revision after the server refused this one; `false` where that has been done
+    /// in this attempt, or the user told the revision.
+    fn ask_otherwise(&mut self, error: Option<&Error>) -> bool {
+        let is_refused = error.is_some_and(Error::refuses_revision);
+        let asks = self.cycle == Cycle::Connecting && is_refused && self.detector.ask_otherwise();
+        // The second time it goes back to the first.
+        if !asks || std::mem::replace(&mut self.asked_otherwise, true) {
+            return false;
+        }
+        log_later!(Debug, "the server refuses this revision; asking in the other one");
+        self.dial_transport();
+        true
     }
 
     /// Goes on with the next transport after the first packet failed to come by this one; `false`
@@ -137,7 +152,7 @@ impl<A> Client<A> {
         let error = error.or_else(|| self.stalled.take());
         let timed_out = error.as_ref().is_some_and(Error::is_timeout);
         let failed = reason != DisconnectReason::ForcedClose && !timed_out;
-        if failed && self.try_next_transport() {
+        if failed && (self.ask_otherwise(error.as_ref()) || self.try_next_transport()) {
             return;
         }
         let at_least = self.delay_asked_for(error.as_ref());

@@ -103,6 +103,8 @@ pub(crate) struct Client<A> {
     transport: usize,
     /// A WebSocket worked with this server, and nothing failed since.
     websocket_works: bool,
+    /// In this attempt the server was asked in the other revision.
+    asked_otherwise: bool,
     /// How many callers wait for room to send something.
     waiting_senders: usize,
     /// Why the reader holds still although something is awaited.
@@ -148,6 +150,7 @@ impl<A> Client<A> {
             has_forgotten: false,
             transport: 0,
             websocket_works: false,
+            asked_otherwise: false,
             waiting_senders: 0,
             stalled: None,
             outputs: VecDeque::new(),
