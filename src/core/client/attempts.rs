@@ -111,6 +111,7 @@ impl<A> Client<A> {
     /// Dials the WebSocket that the session is to move to.
     pub(super) fn probe(&mut self, now: Timestamp) {
         let link = self.new_link();
+        self.websocket_works = false;
         let Some(engine) = &mut self.engine else { return };
         let limit = self.options.timeout.unwrap_or(UPGRADE_LIMIT);
         self.timers.set(Timer::Upgrade, Some(now + limit));
@@ -126,7 +127,7 @@ impl<A> Client<A> {
         self.cycle = Cycle::Open;
         self.uncertain.clear();
         self.parser.set_lax(self.dialect().is_lax());
-        self.websocket_works |=
+        self.websocket_works =
             self.engine.as_ref().is_some_and(|engine| engine.transport() == Transport::WebSocket);
         self.outputs.push_back(Output::Manager(ManagerEvent::Open));
         let attempts = std::mem::take(&mut self.attempts);
@@ -157,7 +158,8 @@ impl<A> Client<A> {
         }
         let at_least = self.delay_asked_for(error.as_ref());
         let is_mistaken = self.told_may_be_wrong();
-        self.websocket_works = false;
+        // How a session ends that was open says nothing about the next one.
+        self.websocket_works &= was_open;
         self.leave_session();
         // One that was given up is yet to be closed.
         let unclosed = self.engine.take().filter(|engine| engine.state() != SessionState::Closed);

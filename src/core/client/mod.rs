@@ -101,7 +101,7 @@ pub(crate) struct Client<A> {
     has_forgotten: bool,
     /// Which of the transports the current attempt is on.
     transport: usize,
-    /// A WebSocket worked with this server, and nothing failed since.
+    /// The last session came to WebSocket, and no attempt has failed since.
     websocket_works: bool,
     /// In this attempt the server was asked in the other revision.
     asked_otherwise: bool,
