@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::namespace::{Auth, Phase};
-use super::refusal::refusal;
+use super::refusal::{refusal, report};
 use super::tally::Nonsense;
 use super::timer::Timer;
 use super::{Client, Cycle, Output};
@@ -159,25 +159,24 @@ impl<A> Client<A> {
         packet: &SocketPacket,
         now: Timestamp,
     ) {
-        match self.namespace(id).phase {
+        let name = &self.namespace(id).name;
+        let status = match self.namespace(id).phase {
             Phase::Leaving { rejoin } => return self.left(id, rejoin, now),
             Phase::Joining => {
+                let status = Status::ConnectError(refusal(name, packet));
                 self.begin(id, Phase::Idle);
                 self.close_if_unused(now);
-            }
-            Phase::Joined if self.dialect().reports_errors() => {
-                let status = Status::Error(refusal(&self.namespace(id).name, packet));
-                return self.tell(id, status);
+                status
             }
             // The namespace stays joined, and its users are told.
-            Phase::Joined => {}
+            Phase::Joined if self.dialect().reports_errors() => Status::Error(report(name, packet)),
+            Phase::Joined => Status::ConnectError(report(name, packet)),
             Phase::Idle | Phase::Waiting | Phase::Asking => {
                 self.note_nonsense(Nonsense::StrayRefusal);
                 return;
             }
-        }
-        let error = refusal(&self.namespace(id).name, packet);
-        self.tell(id, Status::ConnectError(error));
+        };
+        self.tell(id, status);
     }
 
     /// The server did not answer CONNECT, or it is time to try again to have it sent.

@@ -4,14 +4,29 @@ use crate::error::{Error, ErrorKind, start_of};
 use crate::proto::json::{members, unquoted};
 use crate::proto::socket_packet::SocketPacket;
 
-/// The longest message that is kept, in bytes.
-const LONGEST_MESSAGE: usize = 64 * 1024;
+/// How much of it is kept, in bytes: of the message its start, of the data the whole or nothing.
+struct Allowance {
+    message: usize,
+    data: usize,
+}
 
-/// The longest JSON that is kept of what comes along, in bytes.
-const LONGEST_DATA: usize = 64 * 1024;
+const FOR_REFUSAL: Allowance = Allowance { message: 64 * 1024, data: 64 * 1024 };
 
-/// Reads a server's refusal: `{"message":…,"data":…}`, or from an old one either of the two.
+/// A server may have much to report, and its users little time to read it.
+const FOR_REPORT: Allowance = Allowance { message: 512, data: 16 * 1024 };
+
+/// Reads a server's refusal of a namespace.
 pub(super) fn refusal(namespace: &str, packet: &SocketPacket) -> Error {
+    read(namespace, packet, &FOR_REFUSAL)
+}
+
+/// Reads a server's report of what went wrong in a namespace that is joined.
+pub(super) fn report(namespace: &str, packet: &SocketPacket) -> Error {
+    read(namespace, packet, &FOR_REPORT)
+}
+
+/// Reads `{"message":…,"data":…}`, or from an old server either of the two.
+fn read(namespace: &str, packet: &SocketPacket, allowed: &Allowance) -> Error {
     let json = packet.data().trim_ascii();
     let (message, data) = match json.bytes().next() {
         Some(b'{') => words_and_data(json),
@@ -19,11 +34,13 @@ pub(super) fn refusal(namespace: &str, packet: &SocketPacket) -> Error {
         Some(b'n') | None => (None, None),
         Some(_) => (None, Some(json)),
     };
-    let message = message
-        .map_or_else(|| format!("namespace {namespace:?}: no reason given"), |text| as_kept(&text));
+    let message = message.map_or_else(
+        || format!("namespace {namespace:?}: no reason given"),
+        |text| as_kept(&text, allowed.message),
+    );
     let error = Error::new(ErrorKind::Refused, message);
     match data {
-        Some(data) if data.len() <= LONGEST_DATA => error.with_data(data),
+        Some(data) if data.len() <= allowed.data => error.with_data(data),
         Some(data) => error.with_hint(format!("its data, {} bytes, was not kept", data.len())),
         None => error,
     }
@@ -40,8 +57,8 @@ fn words_and_data(json: &str) -> (Option<String>, Option<&str>) {
     (message, if is_usual && visited.is_ok() { data } else { Some(json) })
 }
 
-/// As much of a text as is kept.
-fn as_kept(text: &str) -> String {
-    let ellipsis = if text.len() > LONGEST_MESSAGE { "…" } else { "" };
-    format!("{}{ellipsis}", start_of(text, LONGEST_MESSAGE))
+/// A text, or the start of one that is longer than this.
+fn as_kept(text: &str, most: usize) -> String {
+    let ellipsis = if text.len() > most { "…" } else { "" };
+    format!("{}{ellipsis}", start_of(text, most))
 }

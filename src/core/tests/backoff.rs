@@ -297,7 +297,8 @@ fn a_remembered_websocket_that_fails_leaves_the_whole_list() {
 
 #[test]
 fn a_websocket_that_worked_is_remembered_however_its_session_ended() {
-    let ends: [(&str, fn(&mut World)); 5] = [
+    type End = fn(&mut World);
+    let ends: [(&str, End); 5] = [
         ("closed", |world| world.drop_link()),
         ("failed", |world| {
             let error = Error::new(ErrorKind::Transport, "reset by peer");

@@ -297,6 +297,15 @@ fn the_message_of_a_refusal_is_raw_and_bounded() {
 }
 
 #[test]
+fn what_a_server_reports_in_a_joined_namespace_is_shorter() {
+    let (mut world, _) = World::joined();
+    for (length, kept) in [(512, 512), (513, 515), (500_000, 515)] {
+        world.receive(&format!("44\"{}\"", "x".repeat(length)));
+        assert_eq!(world.error.take().expect("a report").message().len(), kept);
+    }
+}
+
+#[test]
 fn the_data_of_a_refusal_is_kept_whole_or_not_at_all() {
     let data = |length: usize| format!("\"{}\"", "x".repeat(length - 2));
     for (length, is_kept) in [(64 * 1024, true), (64 * 1024 + 1, false)] {

@@ -495,12 +495,11 @@ proptest! {
                 Input::Polled(text) if world.links[&POLLING].polling => {
                     world.receive_on(POLLING, &[text]);
                 }
-                Input::Polled(_) => {}
                 Input::ProbeAnswered if !answered => {
                     answered = true;
                     world.receive_on(WEBSOCKET, &["3probe"]);
                 }
-                Input::ProbeAnswered => {}
+                Input::Polled(_) | Input::ProbeAnswered => {}
                 Input::Lost => break,
             }
             let posted = events(&mut world, &[POLLING]);

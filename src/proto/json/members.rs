@@ -2,7 +2,6 @@
 
 use super::cursor::Cursor;
 use super::outline::SyntaxError;
-use super::unquoted;
 
 /// Calls `visit` with each member of the object that `text` is, valid JSON: with the key, in its
 /// quotes and as it is written, and with the text of the value.
@@ -42,6 +41,11 @@ pub(crate) fn member<'a>(text: &'a str, name: &str) -> Option<&'a str> {
 fn is_named(key: &str, name: &str) -> bool {
     let is_plain = key.len() == name.len() + 2 && key.get(1..=name.len()) == Some(name);
     is_plain || (key.contains('\\') && unquoted(key).is_some_and(|key| key == name))
+}
+
+/// A string without its quotes and escapes. `None`: it is none, or has half of a surrogate pair.
+pub(crate) fn unquoted(json: &str) -> Option<String> {
+    serde_json::from_str(json).ok()
 }
 
 /// The text that `pass` passes over.

@@ -9,12 +9,7 @@ mod outline;
 mod repair;
 mod scan;
 
-pub(crate) use members::{member, members};
+pub(crate) use members::{member, members, unquoted};
 pub(crate) use outline::{JsonType, Outline, SyntaxError};
 pub(crate) use repair::repair;
 pub(crate) use scan::scan;
-
-/// A string without its quotes and escapes. `None`: it is none, or has half of a surrogate pair.
-pub(crate) fn unquoted(json: &str) -> Option<String> {
-    serde_json::from_str(json).ok()
-}
