@@ -62,6 +62,7 @@ impl<A> Client<A> {
         self.dial_waits = false;
         self.transport = 0;
         self.since = now;
+        self.asked_otherwise = false;
         self.timers.set(Timer::Open, self.options.timeout.map(|timeout| now + timeout));
         self.dial_transport();
     }
@@ -82,6 +83,20 @@ impl<A> Client<A> {
         self.engine = Some(Engine::new(link, transport, may_upgrade, dialect, base64));
         self.cycle = Cycle::Connecting;
         self.outputs.push_back(Output::Dial { link, transport, upgrade: None });
+    }
+
+    /// Asks in the other revision after the server refused this one; `false` where that has been done
+    /// in this attempt, or the user told the revision.
+    fn ask_otherwise(&mut self, error: Option<&Error>) -> bool {
+        let is_refused = error.is_some_and(Error::refuses_revision);
+        let asks = self.cycle == Cycle::Connecting && is_refused && self.detector.ask_otherwise();
+        // The second time it goes back to the first.
+        if !asks || std::mem::replace(&mut self.asked_otherwise, true) {
+            return false;
+        }
+        log_later!(Debug, "the server refuses this revision; asking in the other one");
+        self.dial_transport();
+        true
     }
 
     /// Goes on with the next transport after the first packet failed to come by this one; `false`
@@ -114,6 +129,7 @@ impl<A> Client<A> {
     /// Dials the WebSocket that the session is to move to.
     pub(super) fn probe(&mut self, now: Timestamp) {
         let link = self.new_link();
+        self.websocket_works = false;
         let Some(engine) = &mut self.engine else { return };
         let limit = self.options.timeout.unwrap_or(UPGRADE_LIMIT);
         self.timers.set(Timer::Upgrade, Some(now + limit));
@@ -130,7 +146,7 @@ impl<A> Client<A> {
         self.since = now;
         self.uncertain.clear();
         self.parser.set_lax(self.dialect().is_lax());
-        self.websocket_works |=
+        self.websocket_works =
             self.engine.as_ref().is_some_and(|engine| engine.transport() == Transport::WebSocket);
         self.outputs.push_back(Output::Manager(ManagerEvent::Open));
         let attempts = std::mem::take(&mut self.attempts);
@@ -159,6 +175,9 @@ impl<A> Client<A> {
         };
         let timed_out = error.as_ref().is_some_and(Error::is_timeout);
         let failed = reason != DisconnectReason::ForcedClose && !timed_out;
+        if failed && self.ask_otherwise(error.as_ref()) {
+            return;
+        }
         if failed && self.try_next_transport() {
             let error = error.unwrap_or_else(|| Error::new(ErrorKind::Transport, reason.as_str()));
             log_later!(Debug, "the next transport is tried, since this one failed: {error:#}");
@@ -166,7 +185,8 @@ impl<A> Client<A> {
         }
         let at_least = self.delay_asked_for(error.as_ref());
         let is_mistaken = self.told_may_be_wrong();
-        self.websocket_works = false;
+        // How a session ends that was open says nothing about the next one.
+        self.websocket_works &= was_open;
         self.leave_session();
         // One that was given up is yet to be closed.
         let error = error.map(|error| self.detailed(was_open, reason, error, now));
