@@ -6,7 +6,7 @@ use crate::options::endpoint::Endpoint;
 use crate::proto::query::push_parameter;
 
 /// The server, the path, and what every request carries, some of which may be secret.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Address {
     pub(crate) endpoint: Endpoint,
     /// With a leading slash.
@@ -19,7 +19,7 @@ pub(crate) struct Address {
 }
 
 /// A header of the user's, whose value may be a secret.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct ExtraHeader {
     pub(crate) name: String,
     pub(crate) value: String,
@@ -29,7 +29,7 @@ pub(crate) struct ExtraHeader {
 
 /// A parameter of the query whose value differs each time, so that no cache on the way answers
 /// instead of the server.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CacheBuster {
     /// Its name.
     pub(crate) parameter: String,

@@ -70,6 +70,21 @@ impl Net {
         Ok(net)
     }
 
+    /// Whether another one with these options, in the environment of now, would reach, trust and tell
+    /// the same.
+    pub(crate) fn is_made_of(&self, options: &NetOptions) -> bool {
+        // By name, so that who adds an option has to decide here.
+        let NetOptions { tls, max_message, subprotocols, proxy, tcp, timeouts, with_credentials } =
+            options;
+        self.tls.options() == tls
+            && self.max_message == *max_message
+            && self.subprotocols == *subprotocols
+            && Proxies::new(proxy).is_ok_and(|proxies| proxies == self.proxies)
+            && self.dialler.tcp == *tcp
+            && self.dialler.timeouts == *timeouts
+            && self.jar.is_some() == *with_credentials
+    }
+
     /// Opens a WebSocket.
     pub(crate) fn websocket(&self, request: &Request, attempt: &Arc<Attempt>) -> Result<WebSocket> {
         attempt.begin();

@@ -33,7 +33,7 @@ impl Transport {
 }
 
 /// What [`Builder`](crate::Builder) collects for the connection itself.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ManagerOptions {
     pub(crate) revision: Revision,
     pub(crate) parser: ParserKind,

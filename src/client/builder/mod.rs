@@ -308,6 +308,29 @@ impl Builder {
 
     /// Whether to make a connection of its own instead of sharing one with other namespaces of the
     /// server. Default: `false`.
+    ///
+    /// A connection is shared only where all options that concern it are the same, as they are at that
+    /// moment: the server, path and query, headers, transports and how they are used, the protocol,
+    /// TLS, proxy (also what the environment says of it), cookies, the options of sockets and
+    /// interfaces, time limits, reconnection, and [`limits`](Builder::limits). Otherwise the socket gets
+    /// a connection of its own, so that nobody relies on options that are not in force. Files of
+    /// certificates are the same where their paths are. What belongs to the socket may differ:
+    /// [`auth`](Builder::auth), [`auth_with`](Builder::auth_with), [`retries`](Builder::retries),
+    /// [`interrupted_tries`](Builder::interrupted_tries),
+    /// [`reliable_window`](Builder::reliable_window), [`ack_timeout`](Builder::ack_timeout),
+    /// [`auto_connect`](Builder::auto_connect).
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// use siot::Builder;
+    ///
+    /// let lax = siot::Tls::new().reject_unauthorized(false);
+    /// let orders = Builder::new("https://example.com/orders").build()?;
+    /// let stock = Builder::new("https://example.com/stock").build()?; // by the same connection
+    /// let test = Builder::new("https://example.com/test").tls(lax).build()?; // by another one
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "forceNew")]
     #[doc(alias = "force new connection")]
     #[doc(alias = "multiplex")]
@@ -367,8 +390,8 @@ impl Builder {
 
     /// The bounds of all buffers. Default: [`Limits::new`].
     ///
-    /// They belong to the connection: where a socket shares one, those of the first socket hold. A
-    /// value below the least that [`Limits`] names is an error of [`build`](Builder::build), of kind
+    /// They belong to the connection, which is shared only by sockets that have the same. A value
+    /// below the least that [`Limits`] names is an error of [`build`](Builder::build), of kind
     /// [`ErrorKind::InvalidOption`](crate::ErrorKind::InvalidOption).
     pub fn limits(mut self, limits: Limits) -> Self {
         self.options.limits = limits;

@@ -40,7 +40,7 @@ use crate::driver::stage::Staging;
 use crate::driver::timer::{self, Expire};
 use crate::error::{Error, Result};
 use crate::event::status::ManagerEvent;
-use crate::net::{Address, CacheBuster, Net};
+use crate::net::{Address, CacheBuster, Net, NetOptions};
 #[cfg(feature = "polling")]
 use crate::options::Transport;
 use crate::options::{Limits, ManagerOptions, WhenFull};
@@ -189,6 +189,18 @@ impl Driver {
         let functions: Vec<_> = namespaces.filter_map(|namespace| namespace.auth.take()).collect();
         drop(monitor);
         drop(functions);
+    }
+
+    /// Whether a connection with these options would be the same as this one is now.
+    pub(crate) fn is_made_of(
+        &self,
+        options: &ManagerOptions,
+        net: &NetOptions,
+        address: &Address,
+    ) -> bool {
+        *self.address() == *address
+            && self.net.is_made_of(net)
+            && self.look(|core| core.options() == options)
     }
 
     /// Whether it was closed for good.

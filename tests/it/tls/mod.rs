@@ -83,6 +83,25 @@ fn a_server_of_a_given_authority_is_trusted_and_of_no_other() {
 }
 
 #[test]
+fn who_verifies_never_shares_the_connection_of_who_does_not() {
+    let (known, unknown) = (CertAuthority::new(), CertAuthority::new());
+    let server = start(&known.issue("127.0.0.1").server());
+    for (number, strict) in trusting(&unknown).into_iter().enumerate() {
+        let join = |name: &str, tls: Tls| {
+            let url = format!("{}/{name}-{number}", server.url());
+            let builder = direct(url, Transport::WebSocket).force_new(false).reconnection(false);
+            builder.tls(tls).build().unwrap()
+        };
+        let lax = join("lax", strict.clone().reject_unauthorized(false));
+        lax.manager().wait_open(LIMIT).unwrap();
+        let strict = join("strict", strict);
+        let error = strict.wait_connected(LIMIT).unwrap_err();
+        assert_eq!(error.stage(), Some(Stage::Tls), "{error}");
+        assert!(strict.manager().transport().is_none());
+    }
+}
+
+#[test]
 fn a_certificate_out_of_its_time_or_place_is_refused_with_the_reason() {
     let authority = CertAuthority::new();
     for (identity, reason, fatal) in [
