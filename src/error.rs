@@ -59,6 +59,8 @@ pub enum ErrorKind {
     Withdrawn,
     /// This build or this TLS backend cannot do what was asked for.
     Unsupported,
+    /// An error of the program's own ([`Error::other`]), which is the source of this one.
+    Other,
     /// A deadline passed.
     Timeout,
     /// The connection was lost, or closed, before the operation was finished.
@@ -87,6 +89,8 @@ pub enum ErrorKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Stage {
+    /// Asking the function of [`Builder::before_attempt`](crate::Builder::before_attempt).
+    Prepare,
     /// Looking up the host name.
     Dns,
     /// Opening the TCP connection.
@@ -126,6 +130,7 @@ impl Reached {
         let what = format!("{what}{colon}{}", self.tried);
         let error = Error::new(ErrorKind::Connect(self.stage), what).timed_out();
         let hint = match self.stage {
+            Stage::Prepare => "it runs on a thread of its own: does it wait without a limit?",
             Stage::Dns => "is there a network, and does its name server answer?",
             Stage::Tcp => "is the address right, or does a firewall swallow what is sent there?",
             Stage::Tls | Stage::Http => {
@@ -152,6 +157,33 @@ impl Error {
             retry_after: None,
             fatal: false,
         }))
+    }
+
+    /// An error of the program's own, for a function that siot calls and that has to give an error of
+    /// this type ([`Builder::auth_with`](crate::Builder::auth_with)). Its
+    /// [`source`](std::error::Error::source) is what is given here.
+    ///
+    /// ```
+    /// use std::error::Error as _;
+    ///
+    /// let error = siot::Error::other("no token".parse::<u32>().unwrap_err());
+    /// assert!(error.source().unwrap().is::<std::num::ParseIntError>());
+    /// ```
+    pub fn other(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(ErrorKind::Other, "the program says").with_source(error)
+    }
+
+    /// The same failure as one of an attempt, at this stage, if it is one of the program's own: of the
+    /// function that was asked.
+    pub(crate) fn of_function(self, stage: Stage, option: &str) -> Self {
+        if self.kind() != ErrorKind::Other {
+            return self;
+        }
+        let what = format!("the function of {option} failed");
+        self.change(|failure| {
+            failure.kind = ErrorKind::Connect(stage);
+            failure.context = what.into();
+        })
     }
 
     pub(crate) fn with_source(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
@@ -278,6 +310,20 @@ impl Error {
     }
 }
 
+/// As [`Error::other`], so that `?` does in a function that siot calls.
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        Self::other(error)
+    }
+}
+
+/// As [`Error::other`], so that `?` does in a function that siot calls.
+impl From<Box<dyn StdError + Send + Sync>> for Error {
+    fn from(error: Box<dyn StdError + Send + Sync>) -> Self {
+        Self::other(error)
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.kind {
@@ -347,6 +393,7 @@ impl fmt::Display for ErrorKind {
             Self::BufferFull => "buffer full",
             Self::Withdrawn => "withdrawn",
             Self::Unsupported => "not supported",
+            Self::Other => "error of the program",
             Self::Timeout => "timeout",
             Self::Disconnected => "disconnected",
             Self::Undeliverable => "undeliverable",
@@ -364,6 +411,7 @@ impl fmt::Display for ErrorKind {
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Prepare => "preparation",
             Self::Dns => "DNS",
             Self::Tcp => "TCP",
             Self::Proxy => "proxy",

@@ -331,6 +331,7 @@ pub use client::subscription::Subscription;
 pub use client::update::Update;
 pub use driver::listener_id::ListenerId;
 pub use error::{Error, ErrorKind, Result, Stage};
+pub use event::attempt_info::AttemptInfo;
 pub use event::drop_reason::DropReason;
 pub use event::observed::{EngineEvent, EngineInfo, EnginePacket, EngineState, PacketType};
 pub use event::status::{DisconnectReason, ManagerEvent, Status};

@@ -126,13 +126,17 @@ impl Manager {
         self.driver().close(limit)
     }
 
-    /// Changes options, from the next attempt to connect on.
+    /// Changes options, from the next attempt to connect on. From a callback of
+    /// [`on_event`](Manager::on_event) that is called with
+    /// [`ManagerEvent::ReconnectAttempt`], it is that very attempt, which waits for such callbacks, but no
+    /// longer than a second. Headers and query parameters also reach the further requests of an open session by
+    /// long-polling, unless the [`url`](Update::url) changes with them.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::InvalidOption`] for a value that cannot be used; nothing is then changed.
     pub fn update(&self, update: Update) -> Result<()> {
-        update.apply(self.driver())
+        self.driver().change(&update)
     }
 
     /// Whether it connects again after a failed attempt or a lost connection.

@@ -13,6 +13,7 @@ mod headers;
 #[cfg(feature = "polling")]
 pub(crate) mod http;
 mod interest;
+mod jars;
 mod network;
 mod nonblocking;
 mod proxy;
@@ -25,7 +26,7 @@ mod tls;
 mod waker;
 pub(crate) mod websocket;
 
-pub(crate) use self::address::{Address, CacheBuster, ExtraHeader};
+pub(crate) use self::address::{Address, CacheBuster, ExtraHeader, Site};
 pub(crate) use self::attempt::Attempt;
 pub(crate) use self::headers::check_header;
 #[cfg(feature = "polling")]

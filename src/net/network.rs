@@ -7,6 +7,7 @@ use super::attempt::Attempt;
 use super::cookies::Jar;
 use super::dial::Dialler;
 use super::dial::dns::Resolver;
+use super::jars::Jars;
 use super::proxy::{self, Proxies};
 use super::request::Request;
 use super::stream::Stream;
@@ -43,7 +44,7 @@ pub(crate) struct Net {
     subprotocols: Vec<String>,
     pub(super) dialler: Dialler,
     proxies: Proxies,
-    pub(super) jar: Option<Jar>,
+    jars: Option<Jars>,
     tls: Reloading,
 }
 
@@ -61,7 +62,7 @@ impl Net {
                 timeouts: options.timeouts,
             },
             proxies,
-            jar: options.with_credentials.then(Jar::default),
+            jars: options.with_credentials.then(Jars::default),
             tls: Reloading::new(options.tls),
         };
         if given {
@@ -82,14 +83,15 @@ impl Net {
             && Proxies::new(proxy).is_ok_and(|proxies| proxies == self.proxies)
             && self.dialler.tcp == *tcp
             && self.dialler.timeouts == *timeouts
-            && self.jar.is_some() == *with_credentials
+            && self.jars.is_some() == *with_credentials
     }
 
     /// Opens a WebSocket.
     pub(crate) fn websocket(&self, request: &Request, attempt: &Arc<Attempt>) -> Result<WebSocket> {
         attempt.begin();
         // Before dialling: a header that cannot be sent fails even when the server is away.
-        let upgrade = upgrade_request(request, &self.subprotocols, self.jar.as_ref())?;
+        let jar = self.jar(&request.endpoint);
+        let upgrade = upgrade_request(request, &self.subprotocols, jar.as_deref())?;
         let open = || {
             let stream = self.stream(&request.endpoint, attempt)?;
             attempt.enter(Stage::Http, self.dialler.timeouts.http);
@@ -102,9 +104,14 @@ impl Net {
         open().map_err(|error| attempt.describe(error))
     }
 
+    /// The cookies of a server, if they are kept.
+    pub(super) fn jar(&self, endpoint: &Endpoint) -> Option<Arc<Jar>> {
+        self.jars.as_ref().map(|jars| jars.of(endpoint))
+    }
+
     /// Takes the cookies out of an answer, if there is a jar for them.
     pub(super) fn note_cookies(&self, request: &Request, headers: &::http::HeaderMap) {
-        if let Some(jar) = &self.jar {
+        if let Some(jar) = self.jar(&request.endpoint) {
             jar.note(request, headers);
         }
     }

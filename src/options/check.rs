@@ -55,6 +55,7 @@ impl Check for ManagerOptions {
         if self.max_packets_per_post == 0 {
             return Err(invalid("max_packets_per_post is 0; the least is 1"));
         }
+        check_time(self.fail_back_after, "a fail_back_after of zero would never stay at a backup")?;
         check_time(self.timeout, "a timeout of zero would fail each attempt")?;
         check_time(self.namespace_timeout, "a namespace_timeout of zero would fail each attempt")?;
         self.limits.check()

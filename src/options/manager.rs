@@ -51,6 +51,9 @@ pub(crate) struct ManagerOptions {
     pub(crate) timeout: Option<Duration>,
     pub(crate) namespace_timeout: Option<Duration>,
     pub(crate) limits: Limits,
+    /// How many addresses there are besides the first.
+    pub(crate) backups: usize,
+    pub(crate) fail_back_after: Option<Duration>,
 }
 
 impl Default for ManagerOptions {
@@ -76,6 +79,8 @@ impl Default for ManagerOptions {
             timeout: Some(Duration::from_secs(20)),
             namespace_timeout: Some(Duration::from_secs(20)),
             limits: Limits::default(),
+            backups: 0,
+            fail_back_after: None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The tests, by topic.
 
 mod acks;
+mod backups;
 #[cfg(feature = "rustls")]
 mod clock;
 mod compatibility;
@@ -43,6 +44,7 @@ mod parsers;
 mod peers;
 #[cfg(feature = "polling")]
 mod posts;
+mod preparing;
 mod proxy;
 mod receive;
 mod receive_awaited;

@@ -94,11 +94,8 @@ fn credentials_and_time_limits_belong_to_the_socket_and_the_rest_to_the_connecti
     assert_ne!(session(&first), session(&other));
     let seen: Json = ask(&other, "handshake", ());
     assert_eq!(seen["query"]["who"], "other");
-    let second = auth()
-        .query("who", "first")
-        .ack_timeout(Duration::from_millis(20))
-        .build()
-        .unwrap();
+    let second =
+        auth().query("who", "first").ack_timeout(Duration::from_millis(20)).build().unwrap();
     assert_eq!(session(&first), session(&second));
     let seen: Json = ask(&second, "handshake", ());
     assert_eq!((&seen["auth"]["token"], &seen["query"]["who"]), (&json!(2), &json!("first")));

@@ -5,7 +5,7 @@ use crate::client::cache::shared_socket;
 use crate::client::manager::Manager;
 use crate::client::recipe::Recipe;
 use crate::client::socket::Socket;
-use crate::client::update::check_parameters;
+use crate::client::update::{check_no_namespace, check_url_query, site};
 use crate::error::{Error, ErrorKind, Result};
 use crate::net::{Address, NetOptions};
 use crate::options::check::{Check, check_path, check_subprotocols, check_timestamp};
@@ -63,10 +63,14 @@ impl Builder {
         self.socket.check()?;
         self.manager_options().check()?;
         self.changes.check_requests(&self.cache_buster)?;
-        check_parameters(&location.query, &self.cache_buster).map_err(|error| {
-            Error::new(ErrorKind::InvalidUrl, error.message().to_owned())
-                .with_hint("a URL leads to a namespace; the path of the requests is Builder::path")
-        })?;
+        check_url_query(&location.query, &self.cache_buster)?;
+        for backup in self.backups() {
+            let backup = backup?;
+            check_url_query(&backup.query, &self.cache_buster)?;
+            if backup.namespace != location.namespace {
+                check_no_namespace(&backup)?;
+            }
+        }
         check_path(&self.path)?;
         check_timestamp(&self.cache_buster.parameter, &Address::RESERVED)?;
         check_subprotocols(&self.net.subprotocols)?;
@@ -81,21 +85,22 @@ impl Builder {
     fn recipe(self, location: Location) -> Recipe {
         let path = self.request_path();
         let options = self.manager_options();
-        let of_url = location.query.into_iter();
-        let query = of_url
-            .filter(|(name, _)| !self.changes.query.iter().any(|(ours, _)| ours == name))
-            .chain(self.changes.query.iter().cloned())
-            .collect();
         let address = Address {
-            endpoint: location.endpoint,
+            backups: self.backups().filter_map(Result::ok).map(site).collect(),
+            server: site(location),
             path,
-            query,
+            query: self.changes.query,
             headers: self.changes.headers,
             cache_buster: self.cache_buster,
             force_base64: options.force_base64,
         };
         let net = NetOptions { max_message: options.limits.max_message, ..self.net };
-        Recipe { address, options, net, acks: self.socket.acks }
+        let (acks, before_attempt) = (self.socket.acks, self.before_attempt);
+        Recipe { address, options, net, acks, before_attempt }
+    }
+
+    fn backups(&self) -> impl Iterator<Item = Result<Location>> {
+        self.backups.iter().map(|url| Location::parse(url))
     }
 
     fn request_path(&self) -> String {

@@ -1,6 +1,7 @@
 //! Options for a socket and its connection.
 
 mod build;
+mod reaching;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -10,6 +11,7 @@ use serde::Serialize;
 
 use crate::client::socket_options::SocketOptions;
 use crate::client::update::Update;
+use crate::driver::client::{Changes, PrepareFunction};
 use crate::error::Result;
 use crate::net::NetOptions;
 use crate::net::{CacheBuster, ExtraHeader};
@@ -37,6 +39,9 @@ use crate::options::{
 #[must_use = "a builder does nothing until it is built"]
 pub struct Builder {
     url: String,
+    /// URLs of further servers of the same service.
+    backups: Vec<String>,
+    before_attempt: Option<PrepareFunction>,
     path: String,
     trailing_slash: bool,
     /// What an [`Update`] can still change later.
@@ -53,6 +58,8 @@ impl Builder {
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
+            backups: Vec::new(),
+            before_attempt: None,
             path: "/socket.io".into(),
             trailing_slash: true,
             changes: Update::new(),
@@ -233,6 +240,10 @@ impl Builder {
     /// Asks a function for what is sent when the namespace is joined, at each connection, so that
     /// a token can be fresh. It runs on a thread of its own and may block. When it fails, the
     /// attempt to connect has failed, and the next one asks again.
+    ///
+    /// An error of the program's own becomes one of siot by `?`, where it is an [`std::io::Error`] or
+    /// boxed, and by [`Error::other`](crate::Error::other) otherwise. It is then the
+    /// [`source`](std::error::Error::source) of the error that is told.
     ///
     /// ```no_run
     /// # fn fetch_token() -> siot::Result<String> { Ok(String::new()) }
@@ -470,7 +481,7 @@ impl Builder {
 
     /// The options as the changes leave them.
     fn manager_options(&self) -> ManagerOptions {
-        let mut options = self.options.clone();
+        let mut options = ManagerOptions { backups: self.backups.len(), ..self.options.clone() };
         self.changes.change_options(&mut options);
         options
     }

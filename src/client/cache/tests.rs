@@ -55,6 +55,9 @@ const OF_CONNECTION: &[(&str, Setter)] = &[
     ("tcp_user_timeout", |b| b.tcp_user_timeout(MINUTE)),
     ("timeouts", |b| b.timeouts(Timeouts::new().dns(MINUTE))),
     ("timeouts", |b| b.timeouts(Timeouts::new().tls(MINUTE))),
+    ("backup_url", |b| b.backup_url("http://backup.example")),
+    ("backup_url", |b| b.backup_url("http://backup.example?token=other")),
+    ("fail_back_after", |b| b.fail_back_after(MINUTE)),
     ("with_credentials", |b| b.with_credentials(true)),
     #[cfg(any(feature = "rustls", feature = "native-tls"))]
     ("tls", |b| b.tls(Tls::new().reject_unauthorized(false))),
@@ -62,6 +65,10 @@ const OF_CONNECTION: &[(&str, Setter)] = &[
     #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
     ("tls", |b| b.tls(Tls::new().passphrase("x"))),
 ];
+
+/// Functions for the connection, which cannot be compared.
+const FUNCTIONS: &[(&str, Setter)] =
+    &[("before_attempt", |b| b.before_attempt(|_| crate::Result::<Update>::Ok(Update::new())))];
 
 /// Options of the socket, which may differ.
 const OF_SOCKET: &[(&str, Setter)] = &[
@@ -103,6 +110,18 @@ fn who_sets_an_option_of_the_connection_otherwise_gets_another_connection() {
 }
 
 #[test]
+fn who_sets_a_function_never_shares() {
+    for (name, set) in FUNCTIONS {
+        let server = format!("function-{}", name.replace('_', "-"));
+        let one = socket(&server, "one", set);
+        let plain = socket(&server, "plain", |builder| builder);
+        assert!(!share(&one, &plain), "{name}");
+        assert!(!share(&one, &socket(&server, "other", set)), "{name}");
+        assert!(share(&plain, &socket(&server, "more", |builder| builder)), "{name}");
+    }
+}
+
+#[test]
 fn who_sets_an_option_of_the_socket_otherwise_shares_the_connection() {
     for (name, set) in OF_SOCKET {
         let server = format!("socket-{}", name.replace('_', "-"));
@@ -128,7 +147,7 @@ fn each_option_of_the_builder_is_in_one_of_the_tables() {
     for other in ["new", "build", "manager"] {
         assert!(options.remove(other), "{other}");
     }
-    let listed: Vec<_> = [OF_CONNECTION, OF_SOCKET].concat();
+    let listed: Vec<_> = [OF_CONNECTION, FUNCTIONS, OF_SOCKET].concat();
     let listed: BTreeSet<_> = listed.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(options, listed);
 }

@@ -12,6 +12,8 @@ use crate::core::ids::{LinkId, NamespaceId};
 pub(crate) enum Timer {
     /// The wait before the next attempt to connect.
     Reconnect,
+    /// Those who hear of the attempt are told of it.
+    Tell,
     /// The attempt to connect, up to the Engine.IO handshake.
     Open,
     /// The heartbeat of the open session.

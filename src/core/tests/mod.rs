@@ -15,6 +15,8 @@ mod logged;
 mod malformed;
 mod namespaces;
 mod pacing;
+mod places;
+mod preparing;
 mod random;
 mod recovery;
 mod reliable;
@@ -29,7 +31,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::client::namespace::Namespace;
-use super::client::{Client, Emit, Fate, Output, Refused};
+use super::client::{Client, Emit, Fate, Output, Prepared, Refused};
 use super::engine::{Loss, PollTurn, Work};
 use super::time::Timestamp;
 use crate::core::ids::{LinkId, NamespaceId};
@@ -66,6 +68,12 @@ struct World {
     drops: Vec<String>,
     /// Why an attempt to connect or to join failed or a session ended, the last time.
     error: Option<Error>,
+    /// The questions for what an attempt is made with, with the number of the address.
+    preparations: Vec<(u32, usize)>,
+    /// Somebody is slow to hear of attempts.
+    telling: bool,
+    /// Somebody is slow to say what attempts are made with.
+    preparing: bool,
     /// The questions for credentials.
     asked: Vec<(NamespaceId, u32)>,
     /// How often those who wait were told to look again.
@@ -126,6 +134,9 @@ impl World {
             log: Vec::new(),
             drops: Vec::new(),
             error: None,
+            preparations: Vec::new(),
+            telling: false,
+            preparing: false,
             asked: Vec::new(),
             rooms: 0,
             told: 0,
@@ -450,6 +461,15 @@ impl World {
         let tells = matches!(output, Output::Room | Output::Status { .. } | Output::Manager(_));
         self.told += usize::from(tells);
         match output {
+            Output::Tell { asked } if !self.telling => self.client.told(asked, self.now),
+            Output::Tell { asked } => self.preparations.push((asked, usize::MAX)),
+            Output::Prepare { asked, .. } => {
+                self.preparations.push((asked, self.client.place()));
+                if !self.preparing {
+                    let as_usual = Prepared { options: None, is_elsewhere: false };
+                    self.client.prepared(asked, Ok(as_usual), self.now);
+                }
+            }
             Output::Dial { link, transport, upgrade } => {
                 self.sessions += usize::from(upgrade.is_none());
                 let wire = Threads {

@@ -14,6 +14,7 @@ mod observing;
 mod outputs;
 #[cfg(feature = "polling")]
 mod polling;
+mod preparing;
 mod trace;
 mod waiting;
 mod websocket;
@@ -21,11 +22,14 @@ mod wire;
 
 use std::sync::{Arc, Condvar, Mutex, Weak};
 
-use self::asking::Question;
+use self::asking::Asked;
+pub(crate) use self::asking::AuthFunction;
 use self::intake::{Hold, Intake};
 use self::link::Link;
 use self::observing::Observers;
 use self::outputs::Action;
+use self::preparing::AskBefore;
+pub(crate) use self::preparing::{Changes, PrepareFunction, refused_by_user};
 use crate::core::client::namespace::Auth;
 use crate::core::client::{Client, Tally};
 use crate::core::ids::{LinkId, NamespaceId};
@@ -40,18 +44,11 @@ use crate::driver::stage::Staging;
 use crate::driver::timer::{self, Expire};
 use crate::error::{Error, Result};
 use crate::event::status::ManagerEvent;
-use crate::net::{Address, CacheBuster, Net, NetOptions};
-#[cfg(feature = "polling")]
-use crate::options::Transport;
+use crate::net::{Address, Net, NetOptions};
 use crate::options::{Limits, ManagerOptions, WhenFull};
 use crate::payload::Payload;
-#[cfg(feature = "polling")]
-use crate::proto::dialect::Dialect;
 use crate::sync::account::Bounds;
 use crate::sync::lock::{Locked, lock};
-
-/// Gives the credentials of a namespace, at each connection.
-pub(crate) type AuthFunction = Arc<dyn Fn() -> Result<Payload> + Send + Sync>;
 
 /// One connection, as its threads and handles share it.
 pub(crate) struct Driver {
@@ -59,8 +56,6 @@ pub(crate) struct Driver {
     /// Something changed that a blocked caller may wait for.
     changed: Condvar,
     net: Arc<Net>,
-    /// Replaced as a whole, for the next attempt.
-    address: Mutex<Arc<Address>>,
     intake: Intake,
     /// The bounds of the consumers that have no others.
     limits: Limits,
@@ -71,6 +66,12 @@ pub(crate) struct Driver {
 /// What the lock guards.
 pub(crate) struct Monitor {
     pub(crate) core: Client<AckHandle>,
+    /// Where attempts lead, and what their requests carry, if nobody says otherwise.
+    address: Arc<Address>,
+    /// The same for the current attempt and its session.
+    current_address: Arc<Address>,
+    /// What the user has to say of attempts.
+    before_attempt: Asked<AskBefore>,
     links: Numbered<LinkId, Box<Link>>,
     namespaces: Numbered<NamespaceId, Box<PerNamespace>>,
     manager_listeners: Vec<Listener<ManagerEvent>>,
@@ -103,24 +104,31 @@ pub(crate) struct Monitor {
 #[derive(Default)]
 struct PerNamespace {
     listeners: Listeners,
-    auth: Option<AuthFunction>,
-    /// An auth function runs; the last question to it.
-    asking: Option<Question>,
+    auth: Asked<dyn Fn() -> Result<Payload> + Send + Sync>,
     /// Why it could not be joined, the last time.
     last_error: Option<Error>,
 }
 
 impl Driver {
-    pub(crate) fn new(options: ManagerOptions, net: Net, address: Address) -> Result<Arc<Self>> {
+    pub(crate) fn new(
+        options: ManagerOptions,
+        net: Net,
+        address: Address,
+        before_attempt: Option<PrepareFunction>,
+    ) -> Result<Arc<Self>> {
         let limits = options.limits.clone();
         let intake = Intake::new(&limits);
         let answers =
             Bounds { events: limits.acks, bytes: limits.receive_bytes, when_full: WhenFull::Wait };
         let dispatcher = Dispatcher::new(limits.stack_size, answers, &intake.gate);
         let parser = options.parser;
+        let address = Arc::new(address);
         let driver = Arc::new_cyclic(|this| Self {
             monitor: Mutex::new(Monitor {
                 core: Client::new(options, fastrand::u64(..)),
+                current_address: Arc::clone(&address),
+                address,
+                before_attempt: Asked::of(before_attempt),
                 links: Numbered::new(),
                 namespaces: Numbered::new(),
                 manager_listeners: Vec::new(),
@@ -139,7 +147,6 @@ impl Driver {
             }),
             changed: Condvar::new(),
             net: Arc::new(net),
-            address: Mutex::new(Arc::new(address)),
             intake,
             observers: Observers::new(parser),
             limits,
@@ -186,9 +193,10 @@ impl Driver {
         // They may own sockets, which would keep the connection alive. Dropped without the lock.
         let mut monitor = self.lock();
         let namespaces = monitor.namespaces.things_mut();
-        let functions: Vec<_> = namespaces.filter_map(|namespace| namespace.auth.take()).collect();
+        let functions: Vec<_> = namespaces.filter_map(|it| it.auth.function.take()).collect();
+        let before_attempt = monitor.before_attempt.function.take();
         drop(monitor);
-        drop(functions);
+        drop((functions, before_attempt));
     }
 
     /// Whether a connection with these options would be the same as this one is now.
@@ -198,9 +206,11 @@ impl Driver {
         net: &NetOptions,
         address: &Address,
     ) -> bool {
-        *self.address() == *address
-            && self.net.is_made_of(net)
-            && self.look(|core| core.options() == options)
+        let monitor = self.lock();
+        let asks = monitor.before_attempt.function.is_some();
+        let is_same = !asks && *monitor.address == *address && monitor.core.options() == options;
+        drop(monitor);
+        is_same && self.net.is_made_of(net)
     }
 
     /// Whether it was closed for good.
@@ -232,7 +242,7 @@ impl Driver {
             };
             monitor.core.set_auth(namespace, auth, now);
             match monitor.namespaces.get_mut(namespace) {
-                Some(namespace) => std::mem::replace(&mut namespace.auth, function),
+                Some(namespace) => std::mem::replace(&mut namespace.auth.function, function),
                 None => function,
             }
         })
@@ -265,33 +275,6 @@ impl Driver {
 
     fn expiring(&self) -> Weak<dyn Expire> {
         self.this.clone()
-    }
-
-    fn address(&self) -> Arc<Address> {
-        Arc::clone(&lock(&self.address))
-    }
-
-    /// Which requests carry a parameter against caches.
-    pub(crate) fn cache_buster(&self) -> CacheBuster {
-        self.address().cache_buster.clone()
-    }
-
-    /// Changes where requests lead and what they carry, from the next one on.
-    pub(crate) fn change_address(&self, change: impl FnOnce(&mut Address)) {
-        let mut address = lock(&self.address);
-        change(Arc::make_mut(&mut address));
-    }
-
-    /// A request of the open session.
-    #[cfg(feature = "polling")]
-    fn session_request(
-        &self,
-        transport: Transport,
-        sid: &str,
-        dialect: &dyn Dialect,
-    ) -> crate::net::Request {
-        let eio = dialect.eio();
-        self.address().request(eio, transport, Some(sid))
     }
 }
 

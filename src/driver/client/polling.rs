@@ -13,7 +13,6 @@ use crate::core::ids::LinkId;
 use crate::error::Result;
 use crate::net::http::Response;
 use crate::net::{Attempt, Http, Request, Waker};
-use crate::options::Transport;
 use crate::proto::dialect::Dialect;
 use crate::proto::packet::Packet;
 use crate::sync::threads::Role;
@@ -61,7 +60,7 @@ impl Poller<'_> {
             if !self.may_poll() {
                 return Ok(());
             }
-            request = self.driver.session_request(Transport::Polling, &sid, dialect);
+            request = self.driver.session_request(self.link, &sid, dialect)?;
             let response = http.get(&request)?;
             self.receive(dialect, response.binary, response.body)?;
         }
@@ -175,7 +174,7 @@ fn post(
                 }
                 while !packets.is_empty() {
                     let body = dialect.encode_payload(&mut packets, room);
-                    let request = driver.session_request(Transport::Polling, sid, dialect);
+                    let request = driver.session_request(link, sid, dialect)?;
                     http.post(&request, body)?;
                     driver.progressed(link);
                 }

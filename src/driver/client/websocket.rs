@@ -50,7 +50,8 @@ impl Driver {
         socket: WebSocket,
         waker: &Arc<Waker>,
     ) -> Result<Ending> {
-        let wire = SharedWire::new(Wire::new(link, socket, self.address().force_base64));
+        let wire =
+            SharedWire::new(Wire::new(link, socket, self.look(|core| core.options().force_base64)));
         self.run_with(|monitor, now| {
             monitor.share(link, wire.clone());
             monitor.core.connected(link, now);

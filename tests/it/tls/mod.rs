@@ -102,6 +102,30 @@ fn who_verifies_never_shares_the_connection_of_who_does_not() {
 }
 
 #[test]
+fn each_address_is_verified_by_its_own_name() {
+    let authority = CertAuthority::new();
+    let (first, right, wrong) = (
+        start(&authority.issue("127.0.0.1").server()),
+        start(&authority.issue("localhost").server()),
+        start(&authority.issue("127.0.0.1").server()),
+    );
+    let by_name = |server: &Server| format!("https://localhost:{}", server.port());
+    for_all(trusting(&authority), |tls, via| {
+        let connect = |url: String| {
+            let builder = builder(&first, tls.clone(), via)
+                .before_attempt(move |_| Ok::<_, Error>(siot::Update::new().url(&url)));
+            let client = Client::start(builder);
+            client.wait_connected(LIMIT)
+        };
+        connect(first.url()).unwrap();
+        connect(by_name(&right)).unwrap();
+        let error = connect(by_name(&wrong)).unwrap_err();
+        assert_eq!(error.stage(), Some(Stage::Tls), "{error}");
+        assert!(error.message().contains("another host"), "{error}");
+    });
+}
+
+#[test]
 fn a_certificate_out_of_its_time_or_place_is_refused_with_the_reason() {
     let authority = CertAuthority::new();
     for (identity, reason, fatal) in [
