@@ -190,6 +190,31 @@ impl Manager {
         self.driver().run(crate::core::client::Client::close_engine);
     }
 
+    /// Says that the network has changed, for programs that hear of it: a link that is up, another
+    /// address. An open session ends now, with the reason `transport close`, if its address on this side
+    /// is gone, or no route leads to its peer; it would end by the heartbeat otherwise. A wait for the
+    /// next attempt ends within a second, at a random moment of it, but not before the server wants that
+    /// (`Retry-After`), nor within a second of the last failure. Otherwise nothing happens.
+    ///
+    /// It sends nothing, and never blocks. [`Builder::watch_network`](crate::Builder::watch_network)
+    /// calls it by itself, on Linux.
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// # let socket = siot::io("http://localhost:3000")?;
+    /// # fn wait_for_modem() {}
+    /// let manager = socket.manager().clone();
+    /// std::thread::spawn(move || loop {
+    ///     wait_for_modem();
+    ///     manager.network_changed();
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn network_changed(&self) {
+        self.driver().network_changed();
+    }
+
     /// Waits until the connection is open.
     ///
     /// With [`reconnection`](crate::Builder::reconnection) off, a program may make its own attempts:

@@ -14,6 +14,8 @@ mod headers;
 pub(crate) mod http;
 mod interest;
 mod jars;
+#[cfg(target_os = "linux")]
+mod netlink;
 mod network;
 mod nonblocking;
 mod proxy;
@@ -32,6 +34,8 @@ pub(crate) use self::headers::check_header;
 #[cfg(feature = "polling")]
 pub(crate) use self::http::Http;
 pub(crate) use self::interest::{Interest, Ready};
+#[cfg(target_os = "linux")]
+pub(crate) use self::netlink::{NetworkChange, NetworkNews};
 pub(crate) use self::network::{Net, NetOptions};
 pub(crate) use self::request::Request;
 pub(crate) use self::waker::Waker;

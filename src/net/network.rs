@@ -1,12 +1,12 @@
 //! The network as one manager sees it: its options, and how its streams are opened.
 
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use super::attempt::Attempt;
 use super::cookies::Jar;
-use super::dial::Dialler;
 use super::dial::dns::Resolver;
+use super::dial::{Dialler, Remembered};
 use super::jars::Jars;
 use super::proxy::{self, Proxies};
 use super::request::Request;
@@ -35,6 +35,8 @@ pub(crate) struct NetOptions {
     pub(crate) timeouts: Timeouts,
     /// Whether to keep the server's cookies and to send them back.
     pub(crate) with_credentials: bool,
+    /// Whether the last address of a host is tried when its name cannot be looked up.
+    pub(crate) remember_address: bool,
 }
 
 /// The network as one manager sees it; shared by its threads.
@@ -60,6 +62,7 @@ impl Net {
                 resolver: Resolver::default(),
                 tcp: options.tcp,
                 timeouts: options.timeouts,
+                remembered: options.remember_address.then(Remembered::default),
             },
             proxies,
             jars: options.with_credentials.then(Jars::default),
@@ -75,8 +78,16 @@ impl Net {
     /// the same.
     pub(crate) fn is_made_of(&self, options: &NetOptions) -> bool {
         // By name, so that who adds an option has to decide here.
-        let NetOptions { tls, max_message, subprotocols, proxy, tcp, timeouts, with_credentials } =
-            options;
+        let NetOptions {
+            tls,
+            max_message,
+            subprotocols,
+            proxy,
+            tcp,
+            timeouts,
+            with_credentials,
+            remember_address,
+        } = options;
         self.tls.options() == tls
             && self.max_message == *max_message
             && self.subprotocols == *subprotocols
@@ -84,6 +95,7 @@ impl Net {
             && self.dialler.tcp == *tcp
             && self.dialler.timeouts == *timeouts
             && self.jars.is_some() == *with_credentials
+            && self.dialler.remembered.is_some() == *remember_address
     }
 
     /// Opens a WebSocket.
@@ -116,8 +128,21 @@ impl Net {
         }
     }
 
+    /// Why a connection between these addresses carries nothing any more, if the system knows it.
+    pub(crate) fn cut_off(&self, local: SocketAddr, peer: SocketAddr) -> Option<String> {
+        self.dialler.cut_off(local, peer)
+    }
+
     /// Dials an endpoint.
     pub(super) fn stream(&self, endpoint: &Endpoint, attempt: &Arc<Attempt>) -> Result<Stream> {
+        let stream = self.open(endpoint, attempt)?;
+        let proxy = self.proxies.for_endpoint(endpoint);
+        let host = proxy.map_or(&endpoint.host, |proxy| &proxy.host);
+        self.dialler.has_worked(host, attempt.so_far().address);
+        Ok(stream)
+    }
+
+    fn open(&self, endpoint: &Endpoint, attempt: &Arc<Attempt>) -> Result<Stream> {
         if !endpoint.secure {
             return Ok(Stream::plain(self.dial(endpoint, attempt)?, attempt));
         }

@@ -54,6 +54,7 @@ pub(crate) struct ManagerOptions {
     /// How many addresses there are besides the first.
     pub(crate) backups: usize,
     pub(crate) fail_back_after: Option<Duration>,
+    pub(crate) watch_network: bool,
 }
 
 impl Default for ManagerOptions {
@@ -81,6 +82,7 @@ impl Default for ManagerOptions {
             limits: Limits::default(),
             backups: 0,
             fail_back_after: None,
+            watch_network: false,
         }
     }
 }

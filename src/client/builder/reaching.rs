@@ -92,4 +92,44 @@ impl Builder {
         self.options.fail_back_after = Some(time);
         self
     }
+
+    /// Whether the last address that worked is tried when the name of a host cannot be looked up: the
+    /// name servers are away, while the server is not. Default: `false`.
+    ///
+    /// It is kept in memory, for each host that was reached, and used only where the look-up fails or
+    /// takes too long: with this option 5 s, unless [`Timeouts::dns`](crate::Timeouts::dns) says
+    /// otherwise. A [`ManagerEvent::Warning`](crate::ManagerEvent::Warning) tells of it. A certificate is
+    /// still verified for the name.
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// let socket = siot::Builder::new("https://example.com").remember_address(true).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn remember_address(mut self, remember: bool) -> Self {
+        self.net.remember_address = remember;
+        self
+    }
+
+    /// Whether to hear from the system when the network changes, and to act upon it as
+    /// [`Manager::network_changed`](crate::Manager::network_changed) does: an address or a route is
+    /// gone, or a link, an address or a default route is there that was not. Default: `false`.
+    ///
+    /// It takes one thread (`siot-net`) and three descriptors for all connections of the process that
+    /// have this option, while there are any, and costs nothing while the network stays as it is. For
+    /// Linux only (netlink); elsewhere it is an error of kind
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) when the connection is built, and
+    /// [`ErrorKind::Resource`](crate::ErrorKind::Resource) where the system refuses it.
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// let socket = siot::Builder::new("https://example.com").watch_network(true).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn watch_network(mut self, watch: bool) -> Self {
+        self.options.watch_network = watch;
+        self
+    }
 }

@@ -57,6 +57,9 @@ const OF_CONNECTION: &[(&str, Setter)] = &[
     ("timeouts", |b| b.timeouts(Timeouts::new().tls(MINUTE))),
     ("backup_url", |b| b.backup_url("http://backup.example")),
     ("backup_url", |b| b.backup_url("http://backup.example?token=other")),
+    ("remember_address", |b| b.remember_address(true)),
+    #[cfg(target_os = "linux")]
+    ("watch_network", |b| b.watch_network(true)),
     ("fail_back_after", |b| b.fail_back_after(MINUTE)),
     ("with_credentials", |b| b.with_credentials(true)),
     #[cfg(any(feature = "rustls", feature = "native-tls"))]

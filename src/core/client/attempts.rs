@@ -20,6 +20,10 @@ const UPGRADE_LIMIT: Duration = Duration::from_secs(20);
 /// The longest delay that a server can ask for.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 
+/// How long after a failure the next attempt comes at least, whatever changes meanwhile, unless the usual
+/// delay is shorter.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+
 /// How often in a row a session is opened anew at once. A server that was replaced by one of another
 /// revision takes one, and a second one where a middleware of `/` delays its first packet.
 const MOST_CONTRADICTIONS: u32 = 2;
@@ -224,6 +228,7 @@ impl<A> Client<A> {
     pub(super) fn delay_asked_for(&mut self, error: Option<&Error>) -> Duration {
         let asked = error.and_then(Error::retry_after).unwrap_or_default().min(MAX_RETRY_AFTER);
         let asked = asked.mul_f64(1.0 + self.random.f64() / 10.0);
+        self.asked_pause = asked;
         let fatal = error.is_some_and(Error::is_fatal);
         if fatal { asked.max(self.options.reconnection_delay_max) } else { asked }
     }
@@ -243,6 +248,7 @@ impl<A> Client<A> {
         let delay = self.backoff.next(&self.options, self.random.f64()).max(at_least);
         log_later!(Debug, "attempt {} to reconnect in {delay:?}", self.attempts);
         self.cycle = Cycle::Waiting;
+        self.no_sooner = now + self.asked_pause.max(delay.min(SHORTEST_PAUSE));
         self.timers.set(Timer::Reconnect, Some(now + delay));
     }
 

@@ -17,6 +17,7 @@ mod leaving;
 mod links;
 pub(crate) mod namespace;
 mod namespaces;
+mod network;
 mod outgoing;
 mod output;
 mod places;
@@ -36,6 +37,7 @@ mod timer;
 mod undelivered;
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use self::backoff::Backoff;
 pub(crate) use self::cycle::Cycle;
@@ -112,6 +114,10 @@ pub(crate) struct Client<A> {
     asked: u32,
     /// Which address it is the turn of.
     places: Places,
+    /// How long the server has asked to be left alone after the last failure.
+    asked_pause: Duration,
+    /// When the next attempt may come, whatever speaks for it.
+    no_sooner: Timestamp,
     /// A namespace was joined in this session.
     has_joined: bool,
     /// Which of the transports the current attempt is on.
@@ -165,6 +171,8 @@ impl<A> Client<A> {
             preparation: None,
             asked: 0,
             places: Places::default(),
+            asked_pause: Duration::ZERO,
+            no_sooner: Timestamp(Duration::ZERO),
             has_joined: false,
             transport: 0,
             websocket_works: false,

@@ -67,6 +67,11 @@ impl Timers {
         self.forget_void();
     }
 
+    /// When a timer is due.
+    pub(crate) fn at(&self, timer: Timer) -> Option<Timestamp> {
+        self.by_timer.get(&timer).copied()
+    }
+
     /// Whether a timer is set.
     pub(crate) fn is_set(&self, timer: Timer) -> bool {
         self.by_timer.contains_key(&timer)

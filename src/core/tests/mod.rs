@@ -14,6 +14,7 @@ mod heartbeat;
 mod logged;
 mod malformed;
 mod namespaces;
+mod network;
 mod pacing;
 mod places;
 mod preparing;

@@ -1,5 +1,6 @@
 //! The threads of one transport connection.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,6 +78,11 @@ impl Link {
     /// How far its attempt to connect has come.
     pub(super) fn reached(&self) -> Option<Reached> {
         self.reader.as_ref().map(|lane| lane.attempt.so_far())
+    }
+
+    /// The addresses of its connections, on this side and on the other.
+    pub(super) fn ways(&self) -> impl Iterator<Item = (SocketAddr, SocketAddr)> {
+        [&self.reader, &self.writer].into_iter().flatten().filter_map(|lane| lane.attempt.way())
     }
 
     /// There is something to do for the threads: what it takes where they sleep, after which they

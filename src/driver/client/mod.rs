@@ -9,6 +9,7 @@ mod ending;
 mod intake;
 mod link;
 mod listening;
+mod network;
 mod news;
 mod observing;
 mod outputs;
@@ -42,6 +43,8 @@ use crate::driver::dispatch::Dispatcher;
 use crate::driver::listeners::{Listener, Listeners};
 use crate::driver::stage::Staging;
 use crate::driver::timer::{self, Expire};
+#[cfg(target_os = "linux")]
+use crate::driver::watching::{self, HearOfNetwork};
 use crate::error::{Error, Result};
 use crate::event::status::ManagerEvent;
 use crate::net::{Address, Net, NetOptions};
@@ -153,6 +156,11 @@ impl Driver {
             this: this.clone(),
         });
         timer::register()?;
+        // From here on its end takes back what was registered.
+        #[cfg(target_os = "linux")]
+        if driver.look(|core| core.options().watch_network) {
+            watching::register(driver.watcher())?;
+        }
         Ok(driver)
     }
 
@@ -273,6 +281,11 @@ impl Driver {
         }
     }
 
+    #[cfg(target_os = "linux")]
+    fn watcher(&self) -> Weak<dyn HearOfNetwork> {
+        self.this.clone()
+    }
+
     fn expiring(&self) -> Weak<dyn Expire> {
         self.this.clone()
     }
@@ -295,6 +308,8 @@ impl Expire for Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         timer::unregister(&self.expiring());
+        #[cfg(target_os = "linux")]
+        watching::unregister(&self.watcher());
     }
 }
 
