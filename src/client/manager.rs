@@ -135,6 +135,7 @@ impl Manager {
     /// # Errors
     ///
     /// [`ErrorKind::InvalidOption`] for a value that cannot be used; nothing is then changed.
+    #[allow(clippy::needless_pass_by_value, reason = "it is made for this one call")]
     pub fn update(&self, update: Update) -> Result<()> {
         self.driver().change(&update)
     }

@@ -12,7 +12,7 @@ use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recv,
 use super::waker::{Waker, poll_within};
 use crate::error::{Error, ErrorKind, Result};
 
-/// RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_IFADDR, RTMGRP_IPV6_ROUTE.
+/// Links (`RTMGRP_LINK`), and addresses and routes of both versions (`RTMGRP_IPV4_IFADDR` and so on).
 const GROUPS: u32 = 0x1 | 0x10 | 0x40 | 0x100 | 0x400;
 
 const NEW_LINK: u16 = 16;
@@ -22,13 +22,13 @@ const DEL_ADDRESS: u16 = 21;
 const NEW_ROUTE: u16 = 24;
 const DEL_ROUTE: u16 = 25;
 
-/// IFF_RUNNING: the link can carry something.
+/// `IFF_RUNNING`: the link can carry something.
 const RUNNING: u32 = 0x40;
 
-/// IFA_F_TENTATIVE: whether somebody else has the address is still being found out.
+/// `IFA_F_TENTATIVE`: whether somebody else has the address is still being found out.
 const TENTATIVE: u8 = 0x40;
 
-/// IFA_ADDRESS.
+/// `IFA_ADDRESS`.
 const ADDRESS: u16 = 1;
 
 /// Changes come in swarms: one is over when nothing has come for so long, or has lasted so long.

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{RecvTimeoutError, bounded, unbounded};
 use serde_json::{Value as Json, json};
-use siot::{AttemptInfo, Builder, ErrorKind, ManagerEvent, SocketOptions, Stage, Status, Update};
+use siot::{
+    AttemptInfo, Builder, Error, ErrorKind, ManagerEvent, SocketOptions, Stage, Status, Update,
+};
 
 use crate::support::{Client, LIMIT, Server, Via, alone, over_each_transport, recv_within};
 
@@ -25,11 +27,6 @@ over_each_transport!(
 /// Who fails without a limit of the test's is to be seen by it.
 const SOON: Duration = Duration::from_secs(5);
 
-/// What a function gives that does not fail.
-fn usable(update: Update) -> siot::Result<Update> {
-    Ok(update)
-}
-
 fn requests(server: &Server) -> Vec<Json> {
     server.entries("requests")
 }
@@ -45,7 +42,7 @@ fn every_request_of_a_session_carries_what_its_attempt_was_made_with(via: Via) {
                 let number = numbers.fetch_add(1, Ordering::SeqCst);
                 let update =
                     Update::new().extra_header("Authorization", format!("Bearer {number}"));
-                usable(update.query("token", format!("t{number}")))
+                Ok::<_, Error>(update.query("token", format!("t{number}")))
             }),
     );
     for number in 0..2 {
@@ -73,7 +70,7 @@ fn each_attempt_is_asked_for_and_told_what_it_is(via: Via) {
     let (tell, told) = unbounded();
     let client = Client::connect(via.builder(server.url()).before_attempt(move |attempt| {
         tell.send(attempt.clone()).unwrap();
-        usable(Update::new())
+        Ok::<_, Error>(Update::new())
     }));
     let of = |attempt: AttemptInfo| (attempt.number(), attempt.url().to_owned());
     let url = format!("ws://127.0.0.1:{}", server.port());
@@ -127,7 +124,7 @@ fn what_cannot_be_used_is_no_attempt_and_changes_nothing(via: Via) {
             5 => good().transports([]),
             _ => Update::new(),
         };
-        usable(update)
+        Ok::<_, Error>(update)
     }));
     for word in ["EIO", "x-bad", "/admin", "scheme", "sid", "transport"] {
         let error = client.connect_error();
@@ -152,7 +149,7 @@ fn another_server_is_gone_to_without_the_cookies_of_the_first(via: Via) {
         let turn = Arc::clone(&turn);
         move |_| {
             let url = &urls[turn.load(Ordering::SeqCst) as usize % 2];
-            usable(Update::new().url(url))
+            Ok::<_, Error>(Update::new().url(url))
         }
     });
     let client = Client::connect(builder);
@@ -233,7 +230,7 @@ fn a_function_that_hangs_has_one_thread_and_answers_the_latest_attempt() {
         let builder = builder.timeout(Duration::from_millis(100)).before_attempt(move |attempt| {
             asking.send(attempt.number()).unwrap();
             let _ = gate.recv();
-            usable(Update::new().extra_header("x-late", "1"))
+            Ok::<_, Error>(Update::new().extra_header("x-late", "1"))
         });
         let client = Client::start(builder);
         assert_eq!(recv_within(&asked, LIMIT), 0);
@@ -265,7 +262,7 @@ fn who_leaves_while_the_function_runs_waits_for_nothing() {
             Client::start(Via::WebSocket.builder(server.url()).before_attempt(move |_| {
                 asking.send(()).unwrap();
                 let _ = gate.recv();
-                usable(Update::new())
+                Ok::<_, Error>(Update::new())
             }));
         recv_within(&asked, LIMIT);
         let start = Instant::now();
@@ -327,7 +324,7 @@ fn credentials_can_fail_with_an_error_of_the_programs_own() {
     let statuses = other.status();
     loop {
         if let Status::ConnectError(error) = recv_within(statuses.receiver(), LIMIT) {
-            if error.source().is_some_and(|source| source.is::<std::num::ParseIntError>()) {
+            if error.source().is_some_and(<dyn std::error::Error>::is::<std::num::ParseIntError>) {
                 break;
             }
         }

@@ -137,7 +137,7 @@ fn who_sets_an_option_of_the_socket_otherwise_shares_the_connection() {
 fn each_option_of_the_builder_is_in_one_of_the_tables() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/client/builder");
     let files = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
-    let texts = files.filter(|file| file.is_file()).map(|file| std::fs::read_to_string(file));
+    let texts = files.filter(|file| file.is_file()).map(std::fs::read_to_string);
     let mut options = BTreeSet::new();
     for text in texts {
         let text = text.unwrap();

@@ -17,14 +17,14 @@ fn answer(world: &mut World, prepared: Result<Prepared>) {
     world.run(|client, now| client.prepared(asked, prepared, now));
 }
 
-fn as_usual() -> Result<Prepared> {
-    Ok(Prepared { options: None, is_elsewhere: false })
+fn as_usual() -> Prepared {
+    Prepared { options: None, is_elsewhere: false }
 }
 
-fn changed(world: &World, change: impl FnOnce(&mut ManagerOptions)) -> Result<Prepared> {
+fn changed(world: &World, change: impl FnOnce(&mut ManagerOptions)) -> Prepared {
     let mut options = world.client.options().clone();
     change(&mut options);
-    Ok(Prepared { options: Some(options), is_elsewhere: false })
+    Prepared { options: Some(options), is_elsewhere: false }
 }
 
 fn no_token() -> Error {
@@ -36,7 +36,7 @@ fn nothing_is_dialled_before_it_is_known_what_with() {
     let mut world = asking();
     world.advance(SECOND);
     assert!(world.links.is_empty());
-    answer(&mut world, as_usual());
+    answer(&mut world, Ok(as_usual()));
     assert_eq!(world.links.len(), 1);
     world.open();
     assert_eq!(world.log(), ["manager: open"]);
@@ -47,11 +47,11 @@ fn an_answer_counts_once_and_only_for_its_own_question() {
     let mut world = asking();
     let (asked, _) = world.preparations[0];
     for stale in [asked - 1, asked + 1] {
-        world.run(|client, now| client.prepared(stale, as_usual(), now));
+        world.run(|client, now| client.prepared(stale, Ok(as_usual()), now));
         assert!(world.links.is_empty());
     }
-    answer(&mut world, as_usual());
-    answer(&mut world, as_usual());
+    answer(&mut world, Ok(as_usual()));
+    answer(&mut world, Ok(as_usual()));
     answer(&mut world, Err(no_token()));
     assert_eq!((world.links.len(), world.log().len()), (1, 0));
 }
@@ -67,7 +67,7 @@ fn a_failure_is_that_of_the_attempt_and_the_next_one_asks_again() {
         world.advance_to_deadline();
         assert_eq!(world.preparations.len(), attempt + 1);
     }
-    answer(&mut world, as_usual());
+    answer(&mut world, Ok(as_usual()));
     world.open();
     assert!(world.log().contains(&"manager: reconnect 3".into()));
 }
@@ -81,13 +81,13 @@ fn who_never_answers_costs_the_attempt_and_the_error_names_it() {
     assert!(error.message().contains("before_attempt"), "{error}");
     assert_eq!(error.elapsed(), Some(Duration::from_secs(20)));
     // What comes late is for nobody.
-    answer(&mut world, as_usual());
+    answer(&mut world, Ok(as_usual()));
     assert!(world.links.is_empty());
     world.advance_to_deadline();
     assert_eq!(world.preparations.len(), 2);
     // The time of the preparation is a part of the attempt's.
     world.advance(Duration::from_secs(15));
-    answer(&mut world, as_usual());
+    answer(&mut world, Ok(as_usual()));
     assert_eq!(world.advance_to_deadline(), Duration::from_secs(5));
 }
 
@@ -105,7 +105,7 @@ fn who_leaves_meanwhile_is_not_connected_by_the_answer() {
     for leave in leaves {
         let mut world = asking();
         leave(&mut world);
-        answer(&mut world, as_usual());
+        answer(&mut world, Ok(as_usual()));
         answer(&mut world, Err(no_token()));
         assert!(world.links.is_empty());
         assert_eq!(world.client.next_deadline(), None);
@@ -120,9 +120,9 @@ fn who_comes_back_meanwhile_asks_again() {
     let root = world.client.namespace_id("/");
     world.disconnect(root);
     world.connect_id(root);
-    world.run(|client, now| client.prepared(first, as_usual(), now));
+    world.run(|client, now| client.prepared(first, Ok(as_usual()), now));
     assert!(world.links.is_empty());
-    answer(&mut world, as_usual());
+    answer(&mut world, Ok(as_usual()));
     assert_eq!(world.links.len(), 1);
 }
 
@@ -134,12 +134,12 @@ fn options_of_an_attempt_are_in_force_until_the_next_one_begins() {
         options.timeout = Some(SECOND);
         options.reconnection_delay = Duration::from_secs(3);
     });
-    answer(&mut world, others);
+    answer(&mut world, Ok(others));
     assert_eq!(world.links[&world.last_link].transport, Transport::Polling);
     assert_eq!(world.advance_to_deadline(), SECOND);
     assert!(world.advance_to_deadline() >= Duration::from_millis(1500));
     assert_eq!(world.client.options().timeout, Some(Duration::from_secs(20)));
-    answer(&mut world, as_usual());
+    answer(&mut world, Ok(as_usual()));
     assert_eq!(world.links[&world.last_link].transport, Transport::WebSocket);
 }
 
@@ -147,7 +147,7 @@ fn options_of_an_attempt_are_in_force_until_the_next_one_begins() {
 fn what_is_changed_for_good_outlasts_the_options_of_an_attempt() {
     let mut world = asking();
     let others = changed(&world, |options| options.timeout = Some(SECOND));
-    answer(&mut world, others);
+    answer(&mut world, Ok(others));
     world.client.change_options(|options| options.randomization_factor = 0.0);
     assert_eq!(world.client.options().timeout, Some(SECOND));
     world.advance_to_deadline();
@@ -165,7 +165,7 @@ fn another_server_has_to_show_itself_that_websocket_works() {
         let root = world.connect("/");
         let by_websocket =
             changed(&world, |options| options.transports = vec![Transport::WebSocket]);
-        answer(&mut world, by_websocket);
+        answer(&mut world, Ok(by_websocket));
         world.open();
         world.disconnect(root);
         world.advance(SECOND);

@@ -1,6 +1,7 @@
 //! What follows from a change of the network.
 
 use super::Driver;
+use crate::core::client::Client;
 use crate::core::engine::Loss;
 #[cfg(target_os = "linux")]
 use crate::driver::watching::HearOfNetwork;
@@ -13,7 +14,7 @@ impl Driver {
     /// attempt ends soon, as it may be better now.
     pub(crate) fn network_changed(&self) {
         self.give_up_dead_links();
-        self.run(|core, now| core.network_changed(now));
+        self.run(Client::network_changed);
     }
 
     /// Gives up the links whose address on this side is gone, or to whose peer no way leads.
