@@ -16,6 +16,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// Options of the connection: who has others needs another one. Those of one name are different too.
 const OF_CONNECTION: &[(&str, Setter)] = &[
+    #[cfg(feature = "polling")]
     ("transports", |b| b.transports([Transport::WebSocket])),
     ("upgrade", |b| b.upgrade(false)),
     ("try_all_transports", |b| b.try_all_transports(true)),
@@ -83,6 +84,9 @@ const OF_SOCKET: &[(&str, Setter)] = &[
     ("ack_timeout", |b| b.ack_timeout(MINUTE)),
     ("auto_connect", |b| b.auto_connect(false)),
     ("force_new", |b| b.force_new(false)),
+    // Where there is but one transport, nobody can have another one.
+    #[cfg(not(feature = "polling"))]
+    ("transports", |b| b.transports([Transport::WebSocket])),
 ];
 
 /// A socket of a server that nobody else in this process has.

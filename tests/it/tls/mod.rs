@@ -88,12 +88,12 @@ fn who_verifies_never_shares_the_connection_of_who_does_not() {
     let server = start(&known.issue("127.0.0.1").server());
     for (number, strict) in trusting(&unknown).into_iter().enumerate() {
         let join = |name: &str, tls: Tls| {
-            let url = format!("{}/{name}-{number}", server.url());
+            let url = format!("{}/multi-{name}-{number}", server.url());
             let builder = direct(url, Transport::WebSocket).force_new(false).reconnection(false);
             builder.tls(tls).build().unwrap()
         };
         let lax = join("lax", strict.clone().reject_unauthorized(false));
-        lax.manager().wait_open(LIMIT).unwrap();
+        lax.wait_connected(LIMIT).unwrap();
         let strict = join("strict", strict);
         let error = strict.wait_connected(LIMIT).unwrap_err();
         assert_eq!(error.stage(), Some(Stage::Tls), "{error}");
