@@ -126,13 +126,18 @@ impl Manager {
         self.driver().close(limit)
     }
 
-    /// Changes options, from the next attempt to connect on.
+    /// Changes options, from the next attempt to connect on. From a callback of
+    /// [`on_event`](Manager::on_event) that is called with
+    /// [`ManagerEvent::ReconnectAttempt`], it is that very attempt, which waits for such callbacks, but no
+    /// longer than a second. Headers and query parameters also reach the further requests of an open session by
+    /// long-polling, unless the [`url`](Update::url) changes with them.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::InvalidOption`] for a value that cannot be used; nothing is then changed.
+    #[allow(clippy::needless_pass_by_value, reason = "it is made for this one call")]
     pub fn update(&self, update: Update) -> Result<()> {
-        update.apply(self.driver())
+        self.driver().change(&update)
     }
 
     /// Whether it connects again after a failed attempt or a lost connection.
@@ -184,6 +189,31 @@ impl Manager {
     #[doc(alias = "engine.close")]
     pub fn close_engine(&self) {
         self.driver().run(crate::core::client::Client::close_engine);
+    }
+
+    /// Says that the network has changed, for programs that hear of it: a link that is up, another
+    /// address. An open session ends now, with the reason `transport close`, if its address on this side
+    /// is gone, or no route leads to its peer; it would end by the heartbeat otherwise. A wait for the
+    /// next attempt ends within a second, at a random moment of it, but not before the server wants that
+    /// (`Retry-After`), nor within a second of the last failure. Otherwise nothing happens.
+    ///
+    /// It sends nothing, and never blocks. [`Builder::watch_network`](crate::Builder::watch_network)
+    /// calls it by itself, on Linux.
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// # let socket = siot::io("http://localhost:3000")?;
+    /// # fn wait_for_modem() {}
+    /// let manager = socket.manager().clone();
+    /// std::thread::spawn(move || loop {
+    ///     wait_for_modem();
+    ///     manager.network_changed();
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn network_changed(&self) {
+        self.driver().network_changed();
     }
 
     /// Waits until the connection is open.

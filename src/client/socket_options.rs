@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::driver::client::NamespaceAuth;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Stage};
 use crate::options::check::{Check, check_time};
 use crate::options::retry_limits::RetryLimits;
 use crate::payload::Payload;
@@ -131,5 +131,8 @@ impl fmt::Debug for SocketOptions {
 pub(crate) fn auth_function<T: Serialize>(
     auth: impl Fn() -> Result<T> + Send + Sync + 'static,
 ) -> NamespaceAuth {
-    NamespaceAuth::Function(Arc::new(move || Payload::value(&auth()?)))
+    NamespaceAuth::Function(Arc::new(move || {
+        let auth = auth().map_err(|error| error.of_function(Stage::Namespace, "auth_with"))?;
+        Payload::value(&auth)
+    }))
 }

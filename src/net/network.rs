@@ -1,12 +1,13 @@
 //! The network as one manager sees it: its options, and how its streams are opened.
 
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use super::attempt::Attempt;
 use super::cookies::Jar;
-use super::dial::Dialler;
 use super::dial::dns::Resolver;
+use super::dial::{Dialler, Remembered};
+use super::jars::Jars;
 use super::proxy::{self, Proxies};
 use super::request::Request;
 use super::stream::Stream;
@@ -34,6 +35,8 @@ pub(crate) struct NetOptions {
     pub(crate) timeouts: Timeouts,
     /// Whether to keep the server's cookies and to send them back.
     pub(crate) with_credentials: bool,
+    /// Whether the last address of a host is tried when its name cannot be looked up.
+    pub(crate) remember_address: bool,
 }
 
 /// The network as one manager sees it; shared by its threads.
@@ -43,7 +46,7 @@ pub(crate) struct Net {
     subprotocols: Vec<String>,
     pub(super) dialler: Dialler,
     proxies: Proxies,
-    pub(super) jar: Option<Jar>,
+    jars: Option<Jars>,
     tls: Reloading,
 }
 
@@ -59,9 +62,10 @@ impl Net {
                 resolver: Resolver::default(),
                 tcp: options.tcp,
                 timeouts: options.timeouts,
+                remembered: options.remember_address.then(Remembered::default),
             },
             proxies,
-            jar: options.with_credentials.then(Jar::default),
+            jars: options.with_credentials.then(Jars::default),
             tls: Reloading::new(options.tls),
         };
         if given {
@@ -70,11 +74,36 @@ impl Net {
         Ok(net)
     }
 
+    /// Whether another one with these options, in the environment of now, would reach, trust and tell
+    /// the same.
+    pub(crate) fn is_made_of(&self, options: &NetOptions) -> bool {
+        // By name, so that who adds an option has to decide here.
+        let NetOptions {
+            tls,
+            max_message,
+            subprotocols,
+            proxy,
+            tcp,
+            timeouts,
+            with_credentials,
+            remember_address,
+        } = options;
+        self.tls.options() == tls
+            && self.max_message == *max_message
+            && self.subprotocols == *subprotocols
+            && Proxies::new(proxy).is_ok_and(|proxies| proxies == self.proxies)
+            && self.dialler.tcp == *tcp
+            && self.dialler.timeouts == *timeouts
+            && self.jars.is_some() == *with_credentials
+            && self.dialler.remembered.is_some() == *remember_address
+    }
+
     /// Opens a WebSocket.
     pub(crate) fn websocket(&self, request: &Request, attempt: &Arc<Attempt>) -> Result<WebSocket> {
         attempt.begin();
         // Before dialling: a header that cannot be sent fails even when the server is away.
-        let upgrade = upgrade_request(request, &self.subprotocols, self.jar.as_ref())?;
+        let jar = self.jar(&request.endpoint);
+        let upgrade = upgrade_request(request, &self.subprotocols, jar.as_deref())?;
         let open = || {
             let stream = self.stream(&request.endpoint, attempt)?;
             attempt.enter(Stage::Http, self.dialler.timeouts.http);
@@ -87,15 +116,33 @@ impl Net {
         open().map_err(|error| attempt.describe(error))
     }
 
+    /// The cookies of a server, if they are kept.
+    pub(super) fn jar(&self, endpoint: &Endpoint) -> Option<Arc<Jar>> {
+        self.jars.as_ref().map(|jars| jars.of(endpoint))
+    }
+
     /// Takes the cookies out of an answer, if there is a jar for them.
     pub(super) fn note_cookies(&self, request: &Request, headers: &::http::HeaderMap) {
-        if let Some(jar) = &self.jar {
+        if let Some(jar) = self.jar(&request.endpoint) {
             jar.note(request, headers);
         }
     }
 
+    /// Why a connection between these addresses carries nothing any more, if the system knows it.
+    pub(crate) fn cut_off(&self, local: SocketAddr, peer: SocketAddr) -> Option<String> {
+        self.dialler.cut_off(local, peer)
+    }
+
     /// Dials an endpoint.
     pub(super) fn stream(&self, endpoint: &Endpoint, attempt: &Arc<Attempt>) -> Result<Stream> {
+        let stream = self.open(endpoint, attempt)?;
+        let proxy = self.proxies.for_endpoint(endpoint);
+        let host = proxy.map_or(&endpoint.host, |proxy| &proxy.host);
+        self.dialler.has_worked(host, attempt.so_far().address);
+        Ok(stream)
+    }
+
+    fn open(&self, endpoint: &Endpoint, attempt: &Arc<Attempt>) -> Result<Stream> {
         if !endpoint.secure {
             return Ok(Stream::plain(self.dial(endpoint, attempt)?, attempt));
         }

@@ -55,6 +55,11 @@ impl Check for ManagerOptions {
         if self.max_packets_per_post == 0 {
             return Err(invalid("max_packets_per_post is 0; the least is 1"));
         }
+        if self.watch_network && !cfg!(target_os = "linux") {
+            return Err(Error::new(ErrorKind::Unsupported, "watch_network needs Linux (netlink)")
+                .with_hint("call `Manager::network_changed` where the system tells of changes"));
+        }
+        check_time(self.fail_back_after, "a fail_back_after of zero would never stay at a backup")?;
         check_time(self.timeout, "a timeout of zero would fail each attempt")?;
         check_time(self.namespace_timeout, "a namespace_timeout of zero would fail each attempt")?;
         self.limits.check()

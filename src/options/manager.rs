@@ -33,7 +33,7 @@ impl Transport {
 }
 
 /// What [`Builder`](crate::Builder) collects for the connection itself.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ManagerOptions {
     pub(crate) revision: Revision,
     pub(crate) parser: ParserKind,
@@ -51,6 +51,10 @@ pub(crate) struct ManagerOptions {
     pub(crate) timeout: Option<Duration>,
     pub(crate) namespace_timeout: Option<Duration>,
     pub(crate) limits: Limits,
+    /// How many addresses there are besides the first.
+    pub(crate) backups: usize,
+    pub(crate) fail_back_after: Option<Duration>,
+    pub(crate) watch_network: bool,
 }
 
 impl Default for ManagerOptions {
@@ -76,6 +80,9 @@ impl Default for ManagerOptions {
             timeout: Some(Duration::from_secs(20)),
             namespace_timeout: Some(Duration::from_secs(20)),
             limits: Limits::default(),
+            backups: 0,
+            fail_back_after: None,
+            watch_network: false,
         }
     }
 }

@@ -36,10 +36,9 @@ const NAME_REVISIONS: [&str; 6] = [
 
 /// The files that may name the number of a revision besides: the trait that has it, and who gives
 /// it on, to servers and to users. It is not for deciding anything.
-const NAME_NUMBERS: [&str; 6] = [
+const NAME_NUMBERS: [&str; 5] = [
     "client/manager.rs",
     "driver/client/link.rs",
-    "driver/client/mod.rs",
     "net/address.rs",
     "proto/dialect/mod.rs",
     "proto/dialect/v4.rs",

@@ -1,6 +1,7 @@
 //! The tests, by topic.
 
 mod acks;
+mod backups;
 #[cfg(feature = "rustls")]
 mod clock;
 mod compatibility;
@@ -47,6 +48,7 @@ mod parsers;
 mod peers;
 #[cfg(feature = "polling")]
 mod posts;
+mod preparing;
 mod proxy;
 #[cfg(feature = "polling")]
 mod python;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Client, Cycle, Output};
-use crate::core::client::namespace::Phase;
+use crate::core::client::namespace::{Namespace, Phase};
 use crate::core::client::root::Root;
 use crate::core::client::timer::Timer;
 use crate::core::engine::{Engine, SessionState};
@@ -37,6 +37,10 @@ const CLOSED: &str = "did the server end or restart, or did a proxy on the way e
 /// The longest delay that a server can ask for.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 
+/// How long after a failure the next attempt comes at least, whatever changes meanwhile, unless the usual
+/// delay is shorter.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+
 /// How often in a row a session is opened anew at once. A server that was replaced by one of another
 /// revision takes one, and a second one where a middleware of `/` delays its first packet.
 const MOST_CONTRADICTIONS: u32 = 2;
@@ -63,12 +67,17 @@ impl<A> Client<A> {
         self.transport = 0;
         self.since = now;
         self.asked_otherwise = false;
+        self.prepare(now);
+        self.limit_attempt(now);
+    }
+
+    /// Bounds the attempt, from now on.
+    pub(super) fn limit_attempt(&mut self, now: Timestamp) {
         self.timers.set(Timer::Open, self.options.timeout.map(|timeout| now + timeout));
-        self.dial_transport();
     }
 
     /// Tries the transport that it is the turn of.
-    fn dial_transport(&mut self) {
+    pub(super) fn dial_transport(&mut self) {
         let options = &self.options;
         let listed = options.transports.get(self.transport).copied();
         let transport =
@@ -173,6 +182,7 @@ impl<A> Client<A> {
             Some(why) if error.is_none() || reason == DisconnectReason::PingTimeout => Some(why),
             _ => error,
         };
+        let has_worked = self.has_worked();
         let timed_out = error.as_ref().is_some_and(Error::is_timeout);
         let failed = reason != DisconnectReason::ForcedClose && !timed_out;
         if failed && self.ask_otherwise(error.as_ref()) {
@@ -182,6 +192,11 @@ impl<A> Client<A> {
             let error = error.unwrap_or_else(|| Error::new(ErrorKind::Transport, reason.as_str()));
             log_later!(Debug, "the next transport is tried, since this one failed: {error:#}");
             return;
+        }
+        if has_worked {
+            self.places.stay();
+        } else if reason != DisconnectReason::ForcedClose {
+            self.places.go_on(&self.options, now);
         }
         let at_least = self.delay_asked_for(error.as_ref());
         let is_mistaken = self.told_may_be_wrong();
@@ -249,8 +264,15 @@ impl<A> Client<A> {
         ))
     }
 
+    /// Whether the server was of use: a session was open, and some namespace was joined, if any was
+    /// wanted.
+    fn has_worked(&self) -> bool {
+        let is_wanted = || self.namespaces.iter().any(Namespace::is_active);
+        self.cycle == Cycle::Open && (self.has_joined || !is_wanted())
+    }
+
     /// Tells of an attempt that came to nothing.
-    fn attempt_failed(&mut self, error: Error) {
+    pub(super) fn attempt_failed(&mut self, error: Error) {
         for namespace in self.ids() {
             if self.namespace(namespace).is_active() {
                 self.tell(namespace, Status::ConnectError(error.clone()));
@@ -266,6 +288,8 @@ impl<A> Client<A> {
     pub(super) fn leave_session(&mut self) {
         self.cycle = Cycle::Idle;
         self.dial_waits = false;
+        self.has_joined = false;
+        self.end_preparation();
         for timer in [Timer::Open, Timer::Heartbeat, Timer::Stable, Timer::Upgrade] {
             self.timers.set(timer, None);
         }
@@ -282,15 +306,16 @@ impl<A> Client<A> {
     /// How long to wait at least after this error: as long as the server asks for, and after one
     /// that will come again, as long as the user permits. Up to a tenth is added at random, so that
     /// a fleet that was told the same delay does not come back at once.
-    fn delay_asked_for(&mut self, error: Option<&Error>) -> Duration {
+    pub(super) fn delay_asked_for(&mut self, error: Option<&Error>) -> Duration {
         let asked = error.and_then(Error::retry_after).unwrap_or_default().min(MAX_RETRY_AFTER);
         let asked = asked.mul_f64(1.0 + self.random.f64() / 10.0);
+        self.asked_pause = asked;
         let fatal = error.is_some_and(Error::is_fatal);
         if fatal { asked.max(self.options.reconnection_delay_max) } else { asked }
     }
 
     /// Sets the time of the next attempt, where there is to be one.
-    fn reconnect(&mut self, at_least: Duration, now: Timestamp) {
+    pub(super) fn reconnect(&mut self, at_least: Duration, now: Timestamp) {
         if !self.options.reconnection {
             return;
         }
@@ -304,6 +329,7 @@ impl<A> Client<A> {
         let delay = self.backoff.next(&self.options, self.random.f64()).max(at_least);
         log_later!(Debug, "attempt {} to reconnect in {delay:?}", self.attempts);
         self.cycle = Cycle::Waiting;
+        self.no_sooner = now + self.asked_pause.max(delay.min(SHORTEST_PAUSE));
         self.timers.set(Timer::Reconnect, Some(now + delay));
     }
 
@@ -315,7 +341,10 @@ impl<A> Client<A> {
     }
 
     /// The attempt took too long.
-    pub(super) fn open_timed_out(&mut self) {
+    pub(super) fn open_timed_out(&mut self, now: Timestamp) {
+        if self.preparation.is_some() {
+            return self.preparation_timed_out(now);
+        }
         let limit = self.options.timeout.unwrap_or_default();
         let reached = self.engine.as_ref().map(Engine::so_far);
         let reached = reached.cloned().unwrap_or_else(|| Stage::Engine.into());

@@ -140,6 +140,7 @@ impl<A> Client<A> {
 
     /// The namespace is joined.
     pub(super) fn joined(&mut self, id: NamespaceId, now: Timestamp) {
+        self.has_joined = true;
         self.timers.set(Timer::Join(id), None);
         self.deliver_early_events(id);
         self.send_first(id);

@@ -17,8 +17,11 @@ mod leaving;
 mod links;
 pub(crate) mod namespace;
 mod namespaces;
+mod network;
 mod outgoing;
 mod output;
+mod places;
+mod preparing;
 mod ready;
 mod receiving;
 mod recovery;
@@ -44,6 +47,9 @@ use self::namespace::{Auth, Namespace, Phase};
 use self::namespaces::Namespaces;
 use self::outgoing::Outgoing;
 pub(crate) use self::output::Output;
+use self::places::Places;
+use self::preparing::Preparation;
+pub(crate) use self::preparing::Prepared;
 use self::root::Root;
 use self::tally::Nonsense;
 pub(crate) use self::tally::Tally;
@@ -66,6 +72,8 @@ use crate::sync::logging::log_later;
 /// The connection. `A` stands for one awaited acknowledgement.
 pub(crate) struct Client<A> {
     options: ManagerOptions,
+    /// What the options are again with the next attempt, where the current one has options of its own.
+    usual_options: Option<ManagerOptions>,
     detector: Detector,
     /// Where the session stands with a namespace `/` that the server joins by itself.
     root: Root,
@@ -101,6 +109,18 @@ pub(crate) struct Client<A> {
     /// A namespace was left in this session for whoever joins it next, who is not to get what still
     /// comes for the one before.
     has_forgotten: bool,
+    /// How far the preparation of an attempt has come, while there is one.
+    preparation: Option<Preparation>,
+    /// The number of the last question that a preparation led to.
+    asked: u32,
+    /// Which address it is the turn of.
+    places: Places,
+    /// How long the server has asked to be left alone after the last failure.
+    asked_pause: Duration,
+    /// When the next attempt may come, whatever speaks for it.
+    no_sooner: Timestamp,
+    /// A namespace was joined in this session.
+    has_joined: bool,
     /// Which of the transports the current attempt is on.
     transport: usize,
     /// The last session came to WebSocket, and no attempt has failed since.
@@ -130,6 +150,7 @@ impl<A> Client<A> {
         let detector = Detector::new(options.revision);
         Self {
             options,
+            usual_options: None,
             detector,
             root: Root::Awaited,
             contradictions: 0,
@@ -151,6 +172,12 @@ impl<A> Client<A> {
             next_link: 0,
             kept: 0,
             has_forgotten: false,
+            preparation: None,
+            asked: 0,
+            places: Places::default(),
+            asked_pause: Duration::ZERO,
+            no_sooner: Timestamp(Duration::ZERO),
+            has_joined: false,
             transport: 0,
             websocket_works: false,
             asked_otherwise: false,
@@ -195,14 +222,22 @@ impl<A> Client<A> {
     }
 
     /// Changes options, from the next attempt on. Switching reconnection off ends a wait for one.
-    pub(crate) fn change_options(&mut self, change: impl FnOnce(&mut ManagerOptions)) {
+    pub(crate) fn change_options(&mut self, change: impl Fn(&mut ManagerOptions)) {
         change(&mut self.options);
+        if let Some(usual) = &mut self.usual_options {
+            change(usual);
+        }
         if !self.options.reconnection && self.cycle == Cycle::Waiting {
             self.timers.set(Timer::Reconnect, None);
             self.attempts = 0;
             self.cycle = Cycle::Idle;
             self.outputs.push_back(Output::Room);
         }
+    }
+
+    /// The first address is another one: the next attempt begins with it.
+    pub(crate) fn return_to_first_address(&mut self) {
+        self.places.return_to_first();
     }
 
     /// Closes the session as if it had been lost: reconnection follows.
@@ -253,12 +288,9 @@ impl<A> Client<A> {
     pub(crate) fn expire(&mut self, now: Timestamp) {
         while let Some(timer) = self.timers.pop_due(now) {
             match timer {
-                Timer::Reconnect => {
-                    let attempt = ManagerEvent::ReconnectAttempt(self.attempts);
-                    self.outputs.push_back(Output::Manager(attempt));
-                    self.dial(now);
-                }
-                Timer::Open => self.open_timed_out(),
+                Timer::Reconnect => self.announce(now),
+                Timer::Tell => self.telling_timed_out(now),
+                Timer::Open => self.open_timed_out(now),
                 Timer::Heartbeat => self.check_heartbeat(now),
                 // The owner looks whether it has to read on.
                 Timer::HeartbeatDue => {}

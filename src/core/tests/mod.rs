@@ -15,7 +15,10 @@ mod heartbeat;
 mod logged;
 mod malformed;
 mod namespaces;
+mod network;
 mod pacing;
+mod places;
+mod preparing;
 mod random;
 mod recovery;
 mod reliable;
@@ -31,7 +34,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::client::namespace::Namespace;
-use super::client::{Client, Emit, Fate, Output, Refused};
+use super::client::{Client, Emit, Fate, Output, Prepared, Refused};
 use super::engine::{Loss, PollTurn, Shipment, Work};
 use super::time::Timestamp;
 use crate::core::ids::{LinkId, NamespaceId};
@@ -74,6 +77,12 @@ struct World {
     drops: Vec<String>,
     /// Why an attempt to connect or to join failed or a session ended, the last time.
     error: Option<Error>,
+    /// The questions for what an attempt is made with, with the number of the address.
+    preparations: Vec<(u32, usize)>,
+    /// Somebody is slow to hear of attempts.
+    telling: bool,
+    /// Somebody is slow to say what attempts are made with.
+    preparing: bool,
     /// The questions for credentials.
     asked: Vec<(NamespaceId, u32)>,
     /// How often those who wait were told to look again.
@@ -138,6 +147,9 @@ impl World {
             log: Vec::new(),
             drops: Vec::new(),
             error: None,
+            preparations: Vec::new(),
+            telling: false,
+            preparing: false,
             asked: Vec::new(),
             rooms: 0,
             told: 0,
@@ -478,6 +490,15 @@ impl World {
         let tells = matches!(output, Output::Room | Output::Status { .. } | Output::Manager(_));
         self.told += usize::from(tells);
         match output {
+            Output::Tell { asked } if !self.telling => self.client.told(asked, self.now),
+            Output::Tell { asked } => self.preparations.push((asked, usize::MAX)),
+            Output::Prepare { asked, .. } => {
+                self.preparations.push((asked, self.client.place()));
+                if !self.preparing {
+                    let as_usual = Prepared { options: None, is_elsewhere: false };
+                    self.client.prepared(asked, Ok(as_usual), self.now);
+                }
+            }
             Output::Dial { link, transport, upgrade } => {
                 self.sessions += usize::from(upgrade.is_none());
                 let wire = Threads {

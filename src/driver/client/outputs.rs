@@ -21,7 +21,7 @@ use crate::driver::stage::Staging;
 use crate::error::{Error, Result};
 use crate::event::status::{ManagerEvent, Status};
 use crate::event::{AckReply, Event};
-use crate::net::Waker;
+use crate::net::{Address, Waker};
 use crate::options::Transport;
 use crate::sync::logging::log_later;
 
@@ -34,6 +34,12 @@ pub(super) enum Action {
         transport: Transport,
         /// The session to upgrade.
         upgrade: Option<String>,
+        address: Arc<Address>,
+    },
+    /// The user has something to say of an attempt.
+    AskBefore {
+        asked: u32,
+        attempt: u32,
     },
     AskAuth {
         namespace: NamespaceId,
@@ -90,8 +96,16 @@ impl Driver {
                         link.cancel();
                     }
                 }
+                Output::Tell { asked } => self.tell_attempt(monitor, asked, now, actions),
+                Output::Prepare { asked, .. } if monitor.before_attempt.function.is_none() => {
+                    monitor.prepared(asked, Ok(None), now);
+                }
+                Output::Prepare { asked, attempt } => {
+                    actions.push(Action::AskBefore { asked, attempt });
+                }
                 Output::Dial { link, transport, upgrade } => {
-                    actions.push(Action::Dial { link, transport, upgrade });
+                    let address = Arc::clone(&monitor.current_address);
+                    actions.push(Action::Dial { link, transport, upgrade, address });
                 }
                 Output::AskAuth { namespace, asked } => {
                     actions.push(Action::AskAuth { namespace, asked });
@@ -136,9 +150,10 @@ impl Driver {
             match action {
                 Action::Wake(waker) => waker.wake(),
                 Action::Write(wire, waker) => self.write_or_wake(&wire, &waker),
-                Action::Dial { link, transport, upgrade } => {
-                    self.dial(link, transport, upgrade.as_deref());
+                Action::Dial { link, transport, upgrade, address } => {
+                    self.dial(link, transport, upgrade.as_deref(), address);
                 }
+                Action::AskBefore { asked, attempt } => self.ask_before(asked, attempt),
                 Action::AskAuth { namespace, asked } => self.ask_auth(namespace, asked),
                 Action::Resolve(slot, result) => slot.resolve(result),
                 Action::Unpark(waiter) => waiter.unpark(),

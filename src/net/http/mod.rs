@@ -112,7 +112,8 @@ impl Http {
         if self.server.get_or_init(|| request.endpoint.clone()) != &request.endpoint {
             return Err(Error::new(ErrorKind::Unsupported, "HTTP requests to a second server"));
         }
-        let outgoing = build(method, request, content_type, self.net.jar.as_ref(), body)?;
+        let jar = self.net.jar(&request.endpoint);
+        let outgoing = build(method, request, content_type, jar.as_deref(), body)?;
         self.attempt.begin();
         let result = self.agent.run(outgoing).map_err(|error| self.to_error(error));
         let result = result.and_then(|response| {
