@@ -81,15 +81,15 @@ impl Engine {
             && self.takes_events()
     }
 
-    /// The writer of a link lets events gather, if there is nothing else to write.
-    pub(crate) fn gather(&mut self, link: LinkId) -> bool {
-        self.main.gathering = self.wants_batch(link) && self.queue.is_empty() && !self.pong_due;
-        self.main.gathering
+    /// The writer of a link lets events accumulate, if there is nothing else to write.
+    pub(crate) fn accumulate(&mut self, link: LinkId) -> bool {
+        self.main.accumulating = self.wants_batch(link) && self.queue.is_empty() && !self.pong_due;
+        self.main.accumulating
     }
 
-    /// Whether the writer lets events gather.
-    pub(crate) fn is_gathering(&self) -> bool {
-        self.main.gathering
+    /// Whether the writer lets events accumulate.
+    pub(crate) fn is_accumulating(&self) -> bool {
+        self.main.accumulating
     }
 
     /// Whether events can be queued, and nothing holds them up there.
@@ -148,7 +148,7 @@ impl Engine {
         if self.main.id != link || self.state == SessionState::Closed {
             return Work::Stop;
         }
-        self.main.gathering = false;
+        self.main.accumulating = false;
         if self.main.writing || self.upgrade.holds_old_link() || !self.may_write() {
             return Work::Wait;
         }
@@ -247,7 +247,7 @@ impl Engine {
     /// There is something for the writer to ask for.
     pub(crate) fn wake_writer(&mut self) {
         if !self.main.writing && !self.upgrade.holds_old_link() {
-            self.main.gathering = false;
+            self.main.accumulating = false;
             self.notices.push_back(Notice::Wake(self.main.id));
         }
     }
