@@ -34,6 +34,7 @@ mod timer;
 mod undelivered;
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use self::backoff::Backoff;
 pub(crate) use self::cycle::Cycle;
@@ -87,6 +88,10 @@ pub(crate) struct Client<A> {
     /// What the open session writes next.
     ready: Outgoing,
     backoff: Backoff,
+    /// When the attempt to connect began, or the session.
+    since: Timestamp,
+    /// For how long nothing had passed when the last session was lost.
+    quiet: Option<Duration>,
     /// Attempts to connect since the last success, without the first.
     attempts: u32,
     timers: Timers,
@@ -137,6 +142,8 @@ impl<A> Client<A> {
             namespaces: Namespaces::default(),
             ready: Outgoing::default(),
             backoff: Backoff::default(),
+            since: Timestamp(Duration::ZERO),
+            quiet: None,
             attempts: 0,
             timers: Timers::default(),
             next_link: 0,
@@ -302,7 +309,7 @@ impl<A> Client<A> {
             _ => Freight::Nothing,
         };
         self.parser.encode(header, payload, &mut self.encoded);
-        if let Err(error) = engine.check_size(&self.encoded) {
+        if let Err(error) = engine.check_size(&self.encoded, header) {
             self.encoded.clear();
             return Err(error);
         }
@@ -351,7 +358,7 @@ impl<A> Client<A> {
                 Notice::UpgradeFailed(error) => {
                     log_later!(
                         Debug,
-                        "the upgrade failed, the session stays on long-polling: {error}"
+                        "the upgrade failed, the session stays on long-polling: {error:#}"
                     );
                     self.timers.set(Timer::Upgrade, None);
                     self.outputs.push_back(Output::Manager(ManagerEvent::UpgradeError(error)));

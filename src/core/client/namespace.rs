@@ -2,12 +2,14 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::acks::{Acks, Waiter};
 use super::outgoing::Outgoing;
 use super::recovery::Recovery;
 use super::retry_queue::{Age, RetryQueue};
 use crate::core::load::Load;
+use crate::core::time::Timestamp;
 use crate::core::waiting::Sendable;
 use crate::event::status::Status;
 use crate::options::Limits;
@@ -62,6 +64,8 @@ pub(crate) struct Namespace<A> {
     pub(crate) session: u32,
     /// Counts the questions for credentials: only the answer to the last one is of use.
     pub(crate) asked: u32,
+    /// When CONNECT was sent the last time.
+    pub(super) asked_at: Timestamp,
     pub(crate) acks: Acks<Waiter<A>>,
     pub(crate) retry: RetryQueue<A>,
     /// Somebody wants to know of outgoing events.
@@ -92,6 +96,7 @@ impl<A> Namespace<A> {
             is_successor: false,
             session: 0,
             asked: 0,
+            asked_at: Timestamp(Duration::ZERO),
             acks: Acks::new(first_ack),
             retry: RetryQueue::new(),
             observed: false,

@@ -152,7 +152,8 @@ impl<A> Client<A> {
         let (kind, number) = waiting.kind_and_number();
         let fits = waiting.payload().map_or(Ok(()), |it| self.check_size(id, kind, number, it));
         if let Err(error) = fits {
-            log_later!(Warn, "an event is dropped: {error}");
+            let name = &self.namespace(id).name;
+            log_later!(Warn, in name, "an event is dropped: {error:#}");
             return match tried {
                 Some(number) => self.give_up_try(id, number, &error, now),
                 None => self.give_up_waiting(&waiting, Some(DropReason::TooLarge), &error),
@@ -182,7 +183,7 @@ impl<A> Client<A> {
         }
         let header = Header { kind, namespace: name, id: number };
         self.parser.encode(header, payload, &mut self.encoded);
-        let result = engine.check_size(&self.encoded);
+        let result = engine.check_size(&self.encoded, header);
         self.encoded.clear();
         result
     }
