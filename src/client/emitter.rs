@@ -30,6 +30,12 @@ use crate::proto::socket_packet::RESERVED_EVENTS;
 #[derive(Clone, Debug)]
 pub struct Emitter {
     socket: Socket,
+    flags: Flags,
+}
+
+/// What an event is emitted with.
+#[derive(Clone, Debug, Default)]
+struct Flags {
     volatile: bool,
     urgent: bool,
     timeout: Option<Duration>,
@@ -58,7 +64,7 @@ impl Emitter {
     /// Send the event again until the server acknowledges it; see [`Socket::reliable`]. Each event
     /// needs a key of its own.
     pub fn reliable(mut self, key: impl Into<Arc<str>>) -> Self {
-        self.key = Some(key.into());
+        self.flags.key = Some(key.into());
         self
     }
 
@@ -103,31 +109,31 @@ impl Emitter {
 
     /// [`volatile`](Emitter::volatile), or not: for what is decided at run time.
     pub fn with_volatile(mut self, volatile: bool) -> Self {
-        self.volatile = volatile;
+        self.flags.volatile = volatile;
         self
     }
 
     /// [`urgent`](Emitter::urgent), or not.
     pub fn with_urgent(mut self, urgent: bool) -> Self {
-        self.urgent = urgent;
+        self.flags.urgent = urgent;
         self
     }
 
     /// [`timeout`](Emitter::timeout), or with `None` its default.
     pub fn with_timeout(mut self, limit: Option<Duration>) -> Self {
-        self.timeout = limit;
+        self.flags.timeout = limit;
         self
     }
 
     /// [`ttl`](Emitter::ttl), or with `None` for ever.
     pub fn with_ttl(mut self, time: Option<Duration>) -> Self {
-        self.ttl = time;
+        self.flags.ttl = time;
         self
     }
 
     /// [`coalesce`](Emitter::coalesce), or with `None` without a key.
     pub fn with_coalesce(mut self, key: Option<&str>) -> Self {
-        self.replaces = key.map(Into::into);
+        self.flags.replaces = key.map(Into::into);
         self
     }
 
@@ -143,8 +149,7 @@ impl Emitter {
     /// [`timeout`](Emitter::timeout), [`ErrorKind::InvalidOption`] for flags that exclude each other or
     /// the socket's [`retries`](crate::Builder::retries). After an error nothing was sent.
     pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<()> {
-        let payload = self.with_key(encode(event, &args)?)?;
-        self.emit_payload(payload, None)
+        self.flags.emit(&self.socket, encode(event, &args)?, None)
     }
 
     /// Emits an event and asks for an acknowledgement; see [`Socket::emit_with_ack`].
@@ -163,11 +168,7 @@ impl Emitter {
 
     /// The same for an event that is encoded already, but for its key.
     pub(crate) fn emit_encoded(&self, payload: Payload) -> Result<Ack> {
-        let payload = self.with_key(payload)?;
-        let slot = Arc::default();
-        let ack = Ack::new(&slot);
-        self.emit_payload(payload, Some(AckHandle::Slot(slot)))?;
-        Ok(ack)
+        self.flags.emit_with_ack(&self.socket, payload)
     }
 
     /// Emits an event and calls a function with the acknowledgement; see
@@ -186,12 +187,14 @@ impl Emitter {
         args: T,
         callback: impl FnOnce(Result<AckReply>) + Send + 'static,
     ) -> Result<()> {
-        let payload = self.with_key(encode(event, &args)?)?;
+        let payload = encode(event, &args)?;
         self.socket.shared().driver().start_dispatch()?;
         let callback: AckCallback = Arc::new(Mutex::new(Some(Box::new(callback))));
-        self.emit_payload(payload, Some(AckHandle::Callback(Arc::clone(&callback))))
+        self.flags.emit(&self.socket, payload, Some(AckHandle::Callback(Arc::clone(&callback))))
     }
+}
 
+impl Flags {
     /// Appends the key of a reliable event.
     fn with_key(&self, mut payload: Payload) -> Result<Payload> {
         if let Some(key) = &self.key {
@@ -204,8 +207,16 @@ impl Emitter {
         Ok(payload)
     }
 
-    fn emit_payload(&self, payload: Payload, ack: Option<AckHandle>) -> Result<()> {
-        let namespace = self.socket.shared();
+    fn emit_with_ack(&self, socket: &Socket, payload: Payload) -> Result<Ack> {
+        let slot = Arc::default();
+        let ack = Ack::new(&slot);
+        self.emit(socket, payload, Some(AckHandle::Slot(slot)))?;
+        Ok(ack)
+    }
+
+    fn emit(&self, socket: &Socket, payload: Payload, ack: Option<AckHandle>) -> Result<()> {
+        let payload = self.with_key(payload)?;
+        let namespace = socket.shared();
         let reliable = self.key.is_some();
         // That of the socket's options is the limit of a reliable event's try.
         let timeout = self.timeout.or(namespace.ack_timeout.filter(|_| !reliable));
@@ -268,7 +279,7 @@ impl Socket {
     /// [`WhenFull`](crate::WhenFull)). Where it cannot wait because a consumer of received events is
     /// too far behind, the error names that one. After an error nothing was sent.
     pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<()> {
-        self.emitter().emit(event, args)
+        Flags::default().emit(self, encode(event, &args)?, None)
     }
 
     /// Emits an event and asks the server for an acknowledgement.
@@ -285,7 +296,7 @@ impl Socket {
     /// as [`Limits::acks`](crate::Limits::acks) allows.
     #[doc(alias = "emitWithAck")]
     pub fn emit_with_ack<T: Serialize>(&self, event: &str, args: T) -> Result<Ack> {
-        self.emitter().emit_with_ack(event, args)
+        Flags::default().emit_with_ack(self, encode(event, &args)?)
     }
 
     /// Emits an event and calls a function with the acknowledgement, or with the error that ends
@@ -331,7 +342,7 @@ impl Socket {
     ///
     /// As [`Socket::emit`].
     pub fn emit_again(&self, event: &UndeliveredEvent) -> Result<()> {
-        self.emitter().emit_payload(event.payload().clone(), None)
+        Flags::default().emit(self, event.payload().clone(), None)
     }
 
     /// For events that are not worth keeping; see [`Emitter::volatile`].
@@ -442,15 +453,7 @@ impl Socket {
     /// # }
     /// ```
     pub fn emitter(&self) -> Emitter {
-        Emitter {
-            socket: self.clone(),
-            volatile: false,
-            urgent: false,
-            timeout: None,
-            ttl: None,
-            replaces: None,
-            key: None,
-        }
+        Emitter { socket: self.clone(), flags: Flags::default() }
     }
 }
 

@@ -1,6 +1,7 @@
 //! One connection to one server, with its namespaces: the cycle of connecting, losing, waiting and
 //! connecting again.
 
+mod accumulating;
 mod acks;
 mod attempts;
 mod awaited;
@@ -10,7 +11,6 @@ mod cycle;
 mod drops;
 mod emit;
 mod first;
-mod gathering;
 mod holding;
 mod joining;
 mod leaving;

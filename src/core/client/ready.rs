@@ -38,10 +38,10 @@ impl<A> Client<A> {
             let shown = shown.map(|(namespace, payload)| Output::Sent { namespace, payload });
             self.outputs.extend(shown);
         }
-        let may_gather = waiting.may_gather();
+        let may_accumulate = waiting.may_accumulate();
         self.ready.push(waiting);
-        let gathers = may_gather && self.is_gathering();
-        if let Some(engine) = self.engine.as_mut().filter(|_| !gathers) {
+        let accumulates = may_accumulate && self.is_accumulating();
+        if let Some(engine) = self.engine.as_mut().filter(|_| !accumulates) {
             engine.wake_writer();
         }
     }
@@ -144,7 +144,8 @@ impl<A> Client<A> {
     fn hand_over(&mut self, mut waiting: Waiting, now: Timestamp) {
         self.forget_expiry(&waiting);
         let id = waiting.namespace;
-        if let Sendable::Try(number) = waiting.content {
+        let tried = if let Sendable::Try(number) = waiting.content { Some(number) } else { None };
+        if let Some(number) = tried {
             let Some(event) = self.namespace(id).tried(number).cloned() else { return };
             waiting.content = Sendable::Tracked(event, number);
         }
@@ -153,16 +154,15 @@ impl<A> Client<A> {
         if let Err(error) = fits {
             let name = &self.namespace(id).name;
             log_later!(Warn, in name, "an event is dropped: {error:#}");
-            return match waiting.content {
-                Sendable::Tracked(_, number) => self.give_up_try(id, number, &error, now),
-                _ => self.give_up_waiting(&waiting, Some(DropReason::TooLarge), &error),
+            return match tried {
+                Some(number) => self.give_up_try(id, number, &error, now),
+                None => self.give_up_waiting(&waiting, Some(DropReason::TooLarge), &error),
             };
         }
         let Some(engine) = &mut self.engine else { return };
-        let (batch, is_tried) =
-            (engine.next_batch(), matches!(waiting.content, Sendable::Tracked(..)));
+        let batch = engine.next_batch();
         engine.append(Arc::clone(&self.namespaces.get(id).name), waiting);
-        if let Some(number) = number.filter(|_| is_tried) {
+        if let Some(number) = tried {
             self.note_batch(id, number, batch);
         }
     }

@@ -170,7 +170,7 @@ impl<A> Client<A> {
 
     fn is_writable(&self) -> bool {
         let engine = self.engine.as_ref().filter(|engine| engine.is_writable());
-        // What gathers could go out.
-        engine.is_some_and(|engine| self.ready.is_empty() || engine.is_gathering())
+        // What accumulates could go out.
+        engine.is_some_and(|engine| self.ready.is_empty() || engine.is_accumulating())
     }
 }

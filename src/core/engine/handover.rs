@@ -55,7 +55,7 @@ impl Engine {
             id: link,
             transport: Transport::WebSocket,
             writing: false,
-            gathering: false,
+            accumulating: false,
             polling: false,
         };
         self.notices.push_back(Notice::Upgraded(link));

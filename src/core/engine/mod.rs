@@ -91,8 +91,8 @@ struct MainLink {
     transport: Transport,
     /// A batch is with the writer.
     writing: bool,
-    /// The writer lets events gather before it asks for work.
-    gathering: bool,
+    /// The writer lets events accumulate before it asks for work.
+    accumulating: bool,
     /// The reader of long-polling is inside a request, or entitled to one.
     polling: bool,
 }
@@ -115,7 +115,7 @@ impl Engine {
                 id,
                 transport,
                 writing: false,
-                gathering: false,
+                accumulating: false,
                 polling: transport == Transport::Polling,
             },
             traffic: Traffic::default(),

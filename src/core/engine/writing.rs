@@ -75,15 +75,15 @@ impl Engine {
         self.main.id == link && !self.main.writing && !self.is_leaving_main() && self.takes_events()
     }
 
-    /// The writer of a link lets events gather, if there is nothing else to write.
-    pub(crate) fn gather(&mut self, link: LinkId) -> bool {
-        self.main.gathering = self.wants_batch(link) && self.queue.is_empty() && !self.pong_due;
-        self.main.gathering
+    /// The writer of a link lets events accumulate, if there is nothing else to write.
+    pub(crate) fn accumulate(&mut self, link: LinkId) -> bool {
+        self.main.accumulating = self.wants_batch(link) && self.queue.is_empty() && !self.pong_due;
+        self.main.accumulating
     }
 
-    /// Whether the writer lets events gather.
-    pub(crate) fn is_gathering(&self) -> bool {
-        self.main.gathering
+    /// Whether the writer lets events accumulate.
+    pub(crate) fn is_accumulating(&self) -> bool {
+        self.main.accumulating
     }
 
     /// Whether events can be queued, and nothing holds them up there.
@@ -142,7 +142,7 @@ impl Engine {
         if self.main.id != link || self.state == SessionState::Closed {
             return Work::Stop;
         }
-        self.main.gathering = false;
+        self.main.accumulating = false;
         if self.main.writing || self.is_leaving_main() || !self.may_write() {
             return Work::Wait;
         }
@@ -242,7 +242,7 @@ impl Engine {
     /// There is something for the writer to ask for.
     pub(crate) fn wake_writer(&mut self) {
         if !self.main.writing && !self.is_leaving_main() {
-            self.main.gathering = false;
+            self.main.accumulating = false;
             self.notices.push_back(Notice::Wake(self.main.id));
         }
     }

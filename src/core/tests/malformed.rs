@@ -276,14 +276,9 @@ fn the_message_of_a_refusal_is_raw_and_bounded() {
         let error = refused_with(json);
         assert_eq!((error.message(), error.data()), ("a", data), "{json}");
     }
-    for (json, data) in [
-        ("", None),
-        ("{}", None),
-        ("[]", Some("[]")),
-        ("[7]", Some("[7]")),
-        (r#"{"message":7}"#, None),
-        (r#"{"data":null}"#, Some("null")),
-    ] {
+    for (json, data) in
+        [("", None), ("{}", None), (r#"{"message":7}"#, None), (r#"{"data":null}"#, Some("null"))]
+    {
         let error = refused_with(json);
         assert!(error.message().contains("no reason given"), "{json}: {error}");
         assert_eq!(error.data(), data, "{json}");

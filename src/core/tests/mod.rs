@@ -1,5 +1,6 @@
 //! The state machines in virtual time: a [`World`] plays the driver, the clock and the server.
 
+mod accumulating;
 mod acks;
 mod backoff;
 mod buffers;
@@ -10,7 +11,6 @@ mod engine;
 mod farewell;
 mod first;
 mod forgetting;
-mod gathering;
 mod heartbeat;
 mod logged;
 mod malformed;
@@ -91,8 +91,8 @@ struct World {
     told: usize,
     /// Writes are finished by [`World::written`] only.
     slow: bool,
-    /// WebSockets that have written let events gather, until [`World::look_again`].
-    gathers: bool,
+    /// WebSockets that have written let events accumulate, until [`World::look_again`].
+    accumulates: bool,
     /// The server answers no pings of the WebSocket, but for [`World::confirm_on`].
     deaf: bool,
     /// Transports that are to close in good order do not.
@@ -115,8 +115,8 @@ struct Threads {
     /// The thread that posts has something to do.
     writer_awake: bool,
     writing: bool,
-    /// It lets events gather.
-    gathering: bool,
+    /// It lets events accumulate.
+    accumulating: bool,
     /// A ping of the WebSocket waits for its pong.
     asked: bool,
     /// A request of the reader waits for its response.
@@ -154,7 +154,7 @@ impl World {
             rooms: 0,
             told: 0,
             slow: false,
-            gathers: false,
+            accumulates: false,
             deaf: false,
             stubborn: false,
             dialect: V4_DIALECT,
@@ -279,10 +279,10 @@ impl World {
         }
     }
 
-    /// Writers that let events gather ask for work.
+    /// Writers that let events accumulate ask for work.
     fn look_again(&mut self) {
         for wire in self.links.values_mut() {
-            wire.reader_awake |= std::mem::take(&mut wire.gathering);
+            wire.reader_awake |= std::mem::take(&mut wire.accumulating);
         }
         self.settle();
     }
@@ -452,9 +452,9 @@ impl World {
                 if !self.slow {
                     self.client.written(link, self.now);
                 }
-                let may_gather = self.gathers && wire.transport == Transport::WebSocket;
-                if may_gather && self.client.gather(link, self.now) {
-                    wire.gathering = true;
+                let may_accumulate = self.accumulates && wire.transport == Transport::WebSocket;
+                if may_accumulate && self.client.accumulate(link, self.now) {
+                    wire.accumulating = true;
                     wire.sleep();
                 }
             }
@@ -508,7 +508,7 @@ impl World {
                     reader_awake: false,
                     writer_awake: false,
                     writing: false,
-                    gathering: false,
+                    accumulating: false,
                     asked: false,
                     polling: transport == Transport::Polling,
                     started: false,

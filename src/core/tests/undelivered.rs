@@ -256,3 +256,24 @@ fn who_waits_for_room_may_look_again_when_events_were_taken_back() {
     take(&mut world, root);
     assert!(world.rooms > before && !world.waits(root));
 }
+
+#[test]
+fn what_a_session_takes_back_it_does_not_write() {
+    let (mut world, root) = World::joined();
+    world.slow = true;
+    world.emit(root, "[0]").unwrap();
+    world.emit(root, "[1]").unwrap();
+    // What follows a CONNECT is not to overtake it: [1] is handed over.
+    world.connect("/other");
+    let link = world.last_link;
+    // The session is given up, and closed in good order.
+    world.receive("4");
+    assert!(world.alive().contains(&link));
+    world.advance_to_deadline();
+    world.written_on(link);
+    assert_eq!(world.sent_on(link), ["42[0]", "40/other,"]);
+    world.slow = false;
+    world.open();
+    world.receive("40{\"sid\":\"a\"}");
+    assert_eq!(world.sent(), ["40", "40/other,", "42[1]"]);
+}

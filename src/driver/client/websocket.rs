@@ -8,7 +8,7 @@ use super::density::{Batch, Density};
 use super::intake::Inlet;
 use super::wire::{SharedWire, Turn, Wire};
 use super::{Action, Driver};
-use crate::core::engine::Loss;
+use crate::core::engine::{Loss, Work};
 use crate::core::ids::LinkId;
 use crate::driver::clock::now;
 use crate::error::Result;
@@ -220,7 +220,7 @@ impl<'a> Pump<'a> {
     /// Reads, hands in, and writes.
     fn turn(&mut self, wire: &mut Wire, actions: &mut Vec<Action>) -> Result<NextStep> {
         wire.set_napping(false);
-        let relieved = wire.end_gathering();
+        let relieved = wire.end_accumulating();
         let read = if self.unread && self.packets.is_empty() {
             self.read(wire)
         } else {
@@ -236,29 +236,22 @@ impl<'a> Pump<'a> {
         let driver = self.driver;
         let packets = self.packets.len();
         let is_last = self.loss.is_some();
-        let in_burst =
-            (std::mem::take(&mut self.in_burst) || relieved) && !matches!(read, ReadOutcome::More);
+        let has_read = !self.unread || matches!(read, ReadOutcome::Done(_));
+        let in_burst = (std::mem::take(&mut self.in_burst) || relieved) && has_read;
         let inlet = &mut self.inlet(is_last);
         let work = driver.exchange(wire, Some(inlet), in_burst, actions);
         if let Some(loss) = self.loss.take() {
             return Ok(NextStep::End(Ending::Lost(loss)));
         }
+        if has_read {
+            // Reading would have told of an end: if poll(2) spoke of an error, it has passed.
+            (self.unread, self.hung_up) = (false, false);
+        }
         let may_read = self.packets.is_empty();
-        let Some(work) = work else {
-            wire.begin_gathering();
-            let interest = wire.interest(may_read, !self.hung_up);
-            let nap =
-                if relieved { self.burst.begin_longest_nap() } else { self.burst.begin_nap() };
-            return Ok(NextStep::Wait(interest, Some(nap)));
-        };
-        let batch = Batch::of_work(&work);
-        let turn = wire.write(self.driver, work)?;
-        self.in_burst =
-            batch.is_some_and(|batch| self.burst.note(batch, now())) && turn == Turn::Written;
+        let Some(work) = work else { return Ok(self.let_accumulate(wire, relieved, may_read)) };
+        let turn = self.write(wire, work)?;
         match read {
             ReadOutcome::Done(bytes) => {
-                // Reading would have told of an end: if poll(2) spoke of an error, it has passed.
-                (self.unread, self.hung_up) = (false, false);
                 if turn == Turn::Idle && may_read {
                     if let Some(length) = self.begin_nap(wire, packets, bytes) {
                         return Ok(NextStep::Nap(length));
@@ -278,6 +271,21 @@ impl<'a> Pump<'a> {
             Turn::Idle | Turn::Full if may_read && self.unread => NextStep::Turn,
             Turn::Idle | Turn::Full => NextStep::Wait(wire.rest(may_read, !self.hung_up), None),
         })
+    }
+
+    fn write(&mut self, wire: &mut Wire, work: Work) -> Result<Turn> {
+        let batch = Batch::of_work(&work);
+        let turn = wire.write(self.driver, work)?;
+        let is_dense = batch.is_some_and(|batch| self.burst.note(batch, now()));
+        self.in_burst = is_dense && turn == Turn::Written;
+        Ok(turn)
+    }
+
+    /// Lets events accumulate: for longer, where callers have relieved the thread of writing them.
+    fn let_accumulate(&mut self, wire: &mut Wire, relieved: bool, may_read: bool) -> NextStep {
+        wire.begin_accumulating();
+        let pause = if relieved { self.burst.begin_longest_nap() } else { self.burst.begin_nap() };
+        NextStep::Wait(wire.interest(may_read, !self.hung_up), Some(pause))
     }
 
     /// After a read that took all that had come: how long to let more come before the next, if at

@@ -58,9 +58,9 @@ pub(super) struct Wire {
     base64: bool,
     /// Makes packets of events.
     parser: Box<dyn Parser>,
-    /// What was handed to the WebSocket last. The session has it as well until it is told: so it is freed
-    /// here, where nobody waits for the monitor.
-    written: Option<Arc<Shipment>>,
+    /// What was handed to the WebSocket last. The session has it as well until it is told that it is
+    /// written: so it is freed here, where nobody waits for the monitor.
+    shipment: Option<Arc<Shipment>>,
     /// Packets were handed to the WebSocket, and the state machines are yet to be told that they
     /// are written.
     unreported: bool,
@@ -72,8 +72,8 @@ pub(super) struct Wire {
     wrote: bool,
     /// The thread naps, and does not look at the socket.
     napping: bool,
-    /// The thread lets events gather, and will look for them by itself.
-    gathering: bool,
+    /// The thread lets events accumulate, and will look for them by itself.
+    accumulating: bool,
     /// Meanwhile callers have written.
     relieved: bool,
     /// How a caller's turn has ended the service, which the thread has to be told.
@@ -107,13 +107,13 @@ impl Wire {
             socket,
             base64,
             parser,
-            written: None,
+            shipment: None,
             unreported: false,
             confirming: false,
             taken: 0,
             wrote: false,
             napping: false,
-            gathering: false,
+            accumulating: false,
             relieved: false,
             over: None,
         }
@@ -131,7 +131,7 @@ impl Wire {
                     driver.show_sent(&packet);
                     self.socket.write(dialect.encode_frame(packet, self.base64))
                 })?;
-                self.written = Some(shipment);
+                self.shipment = Some(shipment);
                 self.note_handed_over();
             }
             Work::Confirm => {
@@ -176,7 +176,7 @@ impl Wire {
         self.socket.ping()
     }
 
-    /// What the thread has to wait for while it lets events gather.
+    /// What the thread has to wait for while it lets events accumulate.
     pub(super) fn interest(&self, read: bool, hang_up: bool) -> Interest {
         self.socket.interest(read, hang_up)
     }
@@ -203,14 +203,14 @@ impl Wire {
         self.napping = napping;
     }
 
-    /// The thread lets events gather.
-    pub(super) fn begin_gathering(&mut self) {
-        self.gathering = true;
+    /// The thread lets events accumulate.
+    pub(super) fn begin_accumulating(&mut self) {
+        self.accumulating = true;
     }
 
     /// The thread looks after them. `true`: callers have written meanwhile.
-    pub(super) fn end_gathering(&mut self) -> bool {
-        self.gathering = false;
+    pub(super) fn end_accumulating(&mut self) -> bool {
+        self.accumulating = false;
         std::mem::take(&mut self.relieved)
     }
 }
@@ -239,7 +239,7 @@ impl Driver {
     /// Hands in what was read, and takes what is to be written. Where there is nothing, the thread
     /// counts as asleep from here on.
     ///
-    /// In the midst of a burst it may be `None`: there are events which the thread lets gather. It counts
+    /// In the midst of a burst it may be `None`: there are events which the thread lets accumulate. It counts
     /// as asleep then as well.
     pub(super) fn exchange(
         &self,
@@ -251,7 +251,7 @@ impl Driver {
         let all_out = !wire.socket.wants_write();
         let written = wire.unreported && all_out;
         wire.unreported &= !written;
-        let _freed = wire.written.take_if(|_| written);
+        let _freed = wire.shipment.take_if(|_| written);
         let confirmed = wire.take_confirmed();
         self.gather(actions, |monitor, now, actions| {
             monitor.set_asleep(wire.link, Side::Reader, false);
@@ -264,8 +264,8 @@ impl Driver {
             if let Some(inlet) = inlet {
                 self.hand_in(monitor, inlet, now, actions);
             }
-            let gathers = in_burst && all_out && monitor.core.gather(wire.link, now);
-            let work = (!gathers).then(|| monitor.core.take(wire.link, now));
+            let accumulates = in_burst && all_out && monitor.core.accumulate(wire.link, now);
+            let work = (!accumulates).then(|| monitor.core.take(wire.link, now));
             if work.as_ref().is_none_or(|work| *work == Work::Wait) {
                 monitor.set_asleep(wire.link, Side::Reader, true);
             }
@@ -288,11 +288,11 @@ impl Driver {
     /// One who emits writes. `false`: the thread has to go on.
     fn write_for_caller(&self, wire: &mut Wire, actions: &mut Vec<Action>) -> bool {
         for _ in 0..MAX_TURNS {
-            let Some(work) = self.exchange(wire, None, wire.gathering, actions) else {
+            let Some(work) = self.exchange(wire, None, wire.accumulating, actions) else {
                 return true;
             };
             match wire.write(self, work) {
-                Ok(Turn::Written) => wire.relieved = wire.gathering,
+                Ok(Turn::Written) => wire.relieved = wire.accumulating,
                 Ok(Turn::Idle) => return !wire.napping,
                 Ok(Turn::Full) => return false,
                 over => {

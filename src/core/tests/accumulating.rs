@@ -1,21 +1,21 @@
-//! In a burst, events gather before they are written; what somebody waits for does not.
+//! In a burst, events accumulate before they are written; what somebody waits for does not.
 
 use super::*;
 use crate::event::undelivered::UndeliveredEvent;
 use crate::options::WhenFull;
 
-/// Joined, in the midst of a burst: what is emitted gathers.
+/// Joined, in the midst of a burst: what is emitted accumulates.
 fn in_burst(change: impl FnOnce(&mut ManagerOptions)) -> (World, NamespaceId) {
     let mut world = World::with(change);
     let root = world.join("/");
-    world.gathers = true;
+    world.accumulates = true;
     world.emit(root, "[0]").unwrap();
     assert_eq!(world.sent(), ["42[0]"]);
     (world, root)
 }
 
 #[test]
-fn what_is_emitted_in_a_burst_gathers_until_the_writer_looks_again() {
+fn what_is_emitted_in_a_burst_accumulates_until_the_writer_looks_again() {
     let (mut world, root) = in_burst(|_| ());
     for round in 0..3 {
         world.emit(root, "[1]").unwrap();
@@ -31,7 +31,7 @@ fn what_is_emitted_in_a_burst_gathers_until_the_writer_looks_again() {
 
 /// What goes out at once.
 #[test]
-fn what_somebody_waits_for_ends_the_gathering() {
+fn what_somebody_waits_for_ends_the_accumulating() {
     let with = |emit: fn(&mut World, NamespaceId), sent: &str| {
         let (mut world, root) = in_burst(|_| ());
         world.emit(root, "[1]").unwrap();
@@ -70,9 +70,9 @@ fn what_somebody_waits_for_ends_the_gathering() {
 }
 
 #[test]
-fn nothing_gathers_while_something_is_awaited() {
+fn nothing_accumulates_while_something_is_awaited() {
     let (mut world, root) = World::joined();
-    world.gathers = true;
+    world.accumulates = true;
     world.emit_with_ack(root, "[0]", 0, None).unwrap();
     world.emit(root, "[1]").unwrap();
     assert_eq!(world.sent(), ["420[0]", "42[1]"]);
@@ -83,7 +83,7 @@ fn nothing_gathers_while_something_is_awaited() {
 }
 
 #[test]
-fn what_has_gathered_is_written_before_it_takes_up_half_of_the_room() {
+fn what_has_accumulated_is_written_before_it_takes_up_half_of_the_room() {
     let many: fn(&mut ManagerOptions) = |options| {
         options.limits = options.limits.clone().send_events(10);
     };
@@ -93,7 +93,7 @@ fn what_has_gathered_is_written_before_it_takes_up_half_of_the_room() {
     for (limit, json, most) in [
         (many, "[1]".to_owned(), 5),
         (long, "[1234567]".to_owned(), 6),
-        (|_| (), format!("[\"{}\"]", "x".repeat(1020)), 32),
+        (|_| (), format!("[\"{}\"]", "x".repeat(1020)), 64),
     ] {
         let (mut world, root) = in_burst(limit);
         for _ in 1..most {
@@ -106,7 +106,7 @@ fn what_has_gathered_is_written_before_it_takes_up_half_of_the_room() {
 }
 
 #[test]
-fn nothing_gathers_that_could_cost_an_event_its_place() {
+fn nothing_accumulates_that_could_cost_an_event_its_place() {
     for policy in [WhenFull::DropNewest, WhenFull::DropOldest] {
         let (mut world, root) = in_burst(|options| {
             options.limits = options.limits.clone().when_send_full(policy);
@@ -117,7 +117,7 @@ fn nothing_gathers_that_could_cost_an_event_its_place() {
 }
 
 #[test]
-fn what_has_gathered_waits_whole() {
+fn what_has_accumulated_waits_whole() {
     let (mut world, root) = in_burst(|_| ());
     world.emit(root, "[1]").unwrap();
     world.drop_link();
