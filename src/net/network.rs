@@ -3,19 +3,25 @@
 use std::net::TcpStream;
 use std::sync::Arc;
 
+use super::answer::Head;
 use super::attempt::Attempt;
 use super::cookies::Jar;
 use super::dial::Dialler;
 use super::dial::dns::Resolver;
+#[cfg(feature = "polling")]
+use super::http::keep_alive::KeepAlive;
 use super::proxy::{self, Proxies};
+use super::redirection::Redirections;
 use super::request::Request;
+use super::status::{Refusal, Sent};
 use super::stream::Stream;
 use super::tls::reload::Reloading;
 use super::websocket::WebSocket;
-use super::websocket::handshake::upgrade_request;
+use super::websocket::handshake::{Answer, UpgradeRequest, shake_hands};
 use crate::error::{Result, Stage};
 use crate::options::endpoint::Endpoint;
 use crate::options::{ProxyChoice, TcpOptions, Timeouts, Tls};
+use crate::sync::logging::log_later;
 
 /// How a manager's connections are made.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +51,20 @@ pub(crate) struct Net {
     proxies: Proxies,
     pub(super) jar: Option<Jar>,
     tls: Reloading,
+    pub(super) redirections: Redirections,
+    #[cfg(feature = "polling")]
+    pub(super) keep_alive: KeepAlive,
+}
+
+/// What one request for a WebSocket has led to.
+enum Opened {
+    WebSocket(Box<WebSocket>),
+    /// Another answer, with the start of its body, to a request whose head had so many bytes.
+    Refused {
+        head: Head,
+        body: Vec<u8>,
+        sent: usize,
+    },
 }
 
 impl Net {
@@ -63,6 +83,9 @@ impl Net {
             proxies,
             jar: options.with_credentials.then(Jar::default),
             tls: Reloading::new(options.tls),
+            redirections: Redirections::default(),
+            #[cfg(feature = "polling")]
+            keep_alive: KeepAlive::default(),
         };
         if given {
             net.tls.prepare()?;
@@ -71,20 +94,55 @@ impl Net {
     }
 
     /// Opens a WebSocket.
-    pub(crate) fn websocket(&self, request: &Request, attempt: &Arc<Attempt>) -> Result<WebSocket> {
+    pub(crate) fn websocket(&self, asked: &Request, attempt: &Arc<Attempt>) -> Result<WebSocket> {
         attempt.begin();
-        // Before dialling: a header that cannot be sent fails even when the server is away.
-        let upgrade = upgrade_request(request, &self.subprotocols, self.jar.as_ref())?;
-        let open = || {
-            let stream = self.stream(&request.endpoint, attempt)?;
-            attempt.enter(Stage::Http, self.dialler.timeouts.http);
-            let note = |headers: &::http::HeaderMap| self.note_cookies(request, headers);
-            let secrets = request.secrets();
-            let websocket = WebSocket::open(stream, upgrade, self.max_message, &secrets, note)?;
-            attempt.enter(Stage::Engine, None);
-            Ok(websocket)
+        let mut request = self.redirections.place(asked);
+        let mut open = || loop {
+            match self.open(&request, attempt)? {
+                Opened::WebSocket(websocket) => return Ok(*websocket),
+                Opened::Refused { head, body, sent } => {
+                    let sent = Sent { request: &request, head: sent, upgrade: true };
+                    let refusal =
+                        Refusal { status: head.status, headers: &head.headers, body: &body, sent };
+                    request = self.after_refusal(asked, &refusal)?;
+                }
+            }
         };
         open().map_err(|error| attempt.describe(error))
+    }
+
+    /// Asks once for a WebSocket.
+    fn open(&self, request: &Request, attempt: &Arc<Attempt>) -> Result<Opened> {
+        // Before dialling: a header that cannot be sent fails even when the server is away.
+        let upgrade = UpgradeRequest::new(request, &self.subprotocols, self.jar.as_ref())?;
+        let mut stream = self.stream(&request.endpoint, attempt)?;
+        attempt.enter(Stage::Http, self.dialler.timeouts.http);
+        let note = |headers: &::http::HeaderMap| self.note_cookies(request, headers);
+        match shake_hands(&mut stream, &upgrade, note)? {
+            Answer::Accepted(behind) => {
+                attempt.enter(Stage::Engine, None);
+                let websocket = WebSocket::new(stream, behind, self.max_message);
+                Ok(Opened::WebSocket(Box::new(websocket)))
+            }
+            Answer::Refused(head, body) => Ok(Opened::Refused { head, body, sent: upgrade.size() }),
+        }
+    }
+
+    /// What to do about an answer that is not the expected one: the request to send instead, or else
+    /// the error. `asked` is what the caller wants.
+    pub(super) fn after_refusal(&self, asked: &Request, refusal: &Refusal<'_>) -> Result<Request> {
+        let Refusal { status, headers, sent, .. } = refusal;
+        self.redirections.follow(asked, sent.request, *status, headers).map_err(|why_here| {
+            let error = refusal.error(why_here);
+            // Else they would be sent, and refused, until this device starts anew.
+            if refusal.is_about_size() && self.jar.as_ref().is_some_and(Jar::clear) {
+                log_later!(
+                    Warn,
+                    "the server's cookies are dropped: with them, requests are too long"
+                );
+            }
+            error
+        })
     }
 
     /// Takes the cookies out of an answer, if there is a jar for them.

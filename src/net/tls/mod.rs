@@ -17,6 +17,10 @@ use std::io;
 
 use crate::error::Error;
 
+/// What we speak over TLS, as ALPN names it (RFC 7301): servers that prefer HTTP/2 have to know.
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+const HTTP: &str = "http/1.1";
+
 /// What an alert says that came after the handshake, as the cause of a failed read or write.
 pub(super) fn late_refusal(error: &io::Error) -> Option<Error> {
     #[cfg(feature = "rustls")]
