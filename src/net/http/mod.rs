@@ -227,7 +227,7 @@ impl Http {
         if self.attempt.waker().is_cancelled() {
             return cancelled();
         }
-        explain(error, known, request.endpoint.secure)
+        explain(error, known, request)
     }
 
     /// The error of a request as one of an attempt to connect, or of the transport of an open session.
@@ -247,18 +247,18 @@ impl Http {
 }
 
 /// Names what an exchange has failed with.
-fn explain(error: ureq::Error, known: &Known, secure: bool) -> Error {
+fn explain(error: ureq::Error, known: &Known, request: &Request) -> Error {
+    let hint = || why_unanswered(known, request);
     match error {
         ureq::Error::Other(error) => match error.downcast::<Error>() {
             Ok(error) if error.kind() == ErrorKind::Transport && known.is_unanswered() => {
-                error.with_hint(hung_up(secure, false))
+                error.with_hint(hint())
             }
             Ok(error) => *error,
             Err(error) => failed("the HTTP request failed").with_source(error),
         },
         ureq::Error::Io(_) if known.is_unanswered() => {
-            failed("the server closed the connection instead of answering")
-                .with_hint(hung_up(secure, false))
+            failed("the server closed the connection instead of answering").with_hint(hint())
         }
         ureq::Error::Io(error) => {
             failed("the server ended the connection within its answer").with_source(error)
@@ -272,6 +272,19 @@ fn explain(error: ureq::Error, known: &Known, secure: bool) -> Error {
         }
         error => failed("the HTTP request failed").with_source(error),
     }
+}
+
+/// What may have made a server end the connection instead of answering.
+fn why_unanswered(known: &Known, request: &Request) -> String {
+    if request.begins_session() {
+        return hung_up(request.endpoint.secure, false);
+    }
+    if known.has_ended_soon() {
+        return "was the server stopped, or started anew?".to_owned();
+    }
+    "a proxy on the way may end what is quiet for so long: does it wait longer than the server's \
+     `pingInterval`?"
+        .to_owned()
 }
 
 /// Refuses a body that is written in a way that was not asked for.

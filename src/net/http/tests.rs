@@ -210,7 +210,7 @@ fn a_connection_that_the_server_closed_is_not_used_again() {
 
 #[test]
 fn a_post_whose_answer_is_lost_is_an_error_and_not_repeated() {
-    let (request, server) = serve(|listener| {
+    let (mut request, server) = serve(|listener| {
         let mut stream = accept(&listener);
         read_request(&mut stream);
         stream.write_all(answer("", "ok").as_bytes()).unwrap();
@@ -219,6 +219,7 @@ fn a_post_whose_answer_is_lost_is_an_error_and_not_repeated() {
         listener.set_nonblocking(true).unwrap();
         listener
     });
+    request.path_and_query.push_str("&sid=x");
     let http = Http::new(&net(), &attempt());
     http.post(&request, text("1")).unwrap();
     let error = http.post(&request, text("2")).unwrap_err();

@@ -1,5 +1,7 @@
 //! TLS, by whichever library is asked for and built in.
 
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+mod alpn;
 mod connector;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod errors;
@@ -16,10 +18,6 @@ mod system;
 use std::io;
 
 use crate::error::Error;
-
-/// What we speak over TLS, as ALPN names it (RFC 7301): servers that prefer HTTP/2 have to know.
-#[cfg(any(feature = "rustls", feature = "native-tls"))]
-const HTTP: &str = "http/1.1";
 
 /// What an alert says that came after the handshake, as the cause of a failed read or write.
 pub(super) fn late_refusal(error: &io::Error) -> Option<Error> {

@@ -13,8 +13,9 @@ use base64::engine::general_purpose::STANDARD;
 use native_tls::{Certificate, HandshakeError, Identity, Protocol, TlsStream};
 use rustix::event::PollFlags;
 
+use super::alpn::HTTP;
 use super::errors::{BadCertificate, tls_error, unsupported};
-use super::{HTTP, material};
+use super::material;
 use crate::error::{Error, ErrorKind, Result};
 use crate::net::attempt::Attempt;
 use crate::net::nonblocking::{retry, would_block, write_all_that_fits};

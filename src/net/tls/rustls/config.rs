@@ -14,9 +14,10 @@ use rustls::{
 
 use super::clock::FlooredVerifier;
 use crate::error::{Error, ErrorKind, Result};
+use crate::net::tls::alpn::HTTP;
 use crate::net::tls::errors::unsupported;
 use crate::net::tls::material::{self, Identity, Material};
-use crate::net::tls::{HTTP, system};
+use crate::net::tls::system;
 use crate::options::{Tls, TlsVersion};
 
 /// How many servers' sessions are kept: a manager has one server, behind some addresses.
