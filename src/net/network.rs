@@ -17,7 +17,7 @@ use super::status::{Refusal, Sent};
 use super::stream::Stream;
 use super::tls::reload::Reloading;
 use super::websocket::WebSocket;
-use super::websocket::handshake::{Reply, UpgradeRequest, shake_hands};
+use super::websocket::handshake::{HandshakeAnswer, UpgradeRequest, shake_hands};
 use crate::error::{Result, Stage};
 use crate::options::endpoint::Endpoint;
 use crate::options::{ProxyChoice, TcpOptions, Timeouts, Tls};
@@ -119,12 +119,14 @@ impl Net {
         attempt.enter(Stage::Http, self.dialler.timeouts.http);
         let note = |headers: &::http::HeaderMap| self.note_cookies(request, headers);
         match shake_hands(&mut stream, &upgrade, note)? {
-            Reply::Accepted(behind) => {
+            HandshakeAnswer::Accepted(behind) => {
                 attempt.enter(Stage::Engine, None);
                 let websocket = WebSocket::new(stream, behind, self.max_message);
                 Ok(Opened::WebSocket(Box::new(websocket)))
             }
-            Reply::Refused(head, body) => Ok(Opened::Refused { head, body, sent: upgrade.size() }),
+            HandshakeAnswer::Refused(head, body) => {
+                Ok(Opened::Refused { head, body, sent: upgrade.size() })
+            }
         }
     }
 

@@ -246,7 +246,8 @@ fn a_redirection_is_not_followed_and_nobody_else_gets_the_headers() {
     assert_eq!(elsewhere.entries("requests"), [Value::Null; 0]);
 }
 
-/// A relay before a server that ends each connection behind its answer, and does not say so.
+/// A relay before a server that ends each connection behind its answer, and does not say so. It does
+/// while the next request is on its way, if one comes soon.
 #[cfg(feature = "polling")]
 fn hasty_relay(server: &Server) -> RawPeer {
     let port = server.port();
@@ -264,6 +265,8 @@ fn hasty_relay(server: &Server) -> RawPeer {
         behind.read_to_end(&mut answer)?;
         let answer = String::from_utf8_lossy(&answer).replace("Connection: close\r\n", "");
         connection.write(answer.as_bytes())?;
+        connection.stream().set_read_timeout(Some(50 * MS))?;
+        let _ = connection.stream().peek(&mut [0]);
         connection.stream().shutdown(Shutdown::Write)
     })
 }

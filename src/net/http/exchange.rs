@@ -6,7 +6,10 @@ use std::time::{Duration, Instant};
 use crate::sync::lock::{Locked, lock};
 
 /// How soon a connection ends that the server has closed before it had the request.
-pub(super) const SOON: Duration = Duration::from_secs(1);
+const SOON: Duration = Duration::from_secs(1);
+
+/// How long the reset may take that shows it: as long as the way there and back.
+pub(super) const ROUND_TRIP: Duration = Duration::from_millis(500);
 
 /// How much of an answer is kept for an error, in bytes.
 const START: usize = 64;
@@ -20,8 +23,6 @@ pub(super) struct Exchange(Mutex<Known>);
 pub(super) struct Known {
     /// The size of its head, in bytes.
     pub(super) head: usize,
-    /// It asks for something and delivers nothing.
-    pub(super) asks: bool,
     /// It went over a connection that had answered others.
     pub(super) on_kept: bool,
     /// When its first bytes were sent.
@@ -36,8 +37,8 @@ pub(super) struct Known {
 
 impl Exchange {
     /// A request begins.
-    pub(super) fn begin(&self, head: usize, asks: bool) {
-        *self.known() = Known { head, asks, ..Known::default() };
+    pub(super) fn begin(&self, head: usize) {
+        *self.known() = Known { head, ..Known::default() };
     }
 
     /// Some of it is about to be sent.
@@ -88,18 +89,13 @@ impl Known {
     /// Whether to send it again over a new connection, since the server had closed the kept one before it
     /// had the request.
     ///
-    /// A server closes a connection without regard to what is on its way there. The request is then
-    /// refused by the system behind it: the connection is reset, after its end has come. That proves that
-    /// nobody has read it, and so it may be repeated, whichever it is.
-    ///
-    /// Where that does not show, the server may have read it. A POST would be delivered twice then. A GET
-    /// is repeated if the connection ended soon, since a server that has it and loses the connection
-    /// ends the session. But not later: then it waited for packets, may have been answered with some
-    /// that were lost on the way, and a repeated one would hide that.
+    /// A server closes a connection without regard to what is on its way there. The system behind it then
+    /// refuses what comes: a reset follows the end. That proves that nobody has read the request, so it may
+    /// be repeated, whichever it is. A reset alone, or an end alone, proves nothing: the server may have
+    /// read it and be gone. A POST would then be delivered twice, and a GET may have been answered
+    /// with packets that were lost on the way, which a repeated one would hide.
     pub(super) fn is_to_be_repeated(&self) -> bool {
-        self.on_kept
-            && self.is_unanswered()
-            && (self.unread || (self.asks && self.has_ended_soon()))
+        self.on_kept && self.is_unanswered() && self.unread
     }
 
     /// Whether the connection ended before anything came of an answer.
@@ -119,24 +115,20 @@ mod tests {
 
     #[test]
     fn a_request_is_repeated_only_where_the_server_had_closed_before_it_came() {
-        for asks in [true, false] {
+        let repeated = |on_kept: bool, bytes: &[u8], unread: bool| {
             let exchange = Exchange::default();
-            let repeated = |on_kept: bool, bytes: &[u8], unread: bool| {
-                exchange.begin(100, asks);
-                exchange.note_sending(on_kept);
-                exchange.note_received(bytes);
-                exchange.note_end();
-                if unread {
-                    exchange.note_unread();
-                }
-                exchange.so_far().is_to_be_repeated()
-            };
-            assert_eq!(repeated(true, b"", false), asks);
-            assert!(repeated(true, b"", true));
-            assert!(!repeated(true, b"H", true));
-            assert!(!repeated(false, b"", true));
-        }
-        let known = Known { asks: true, on_kept: true, ended: Some(SOON), ..Known::default() };
-        assert!(!known.is_to_be_repeated(), "it may have been answered");
+            exchange.begin(100);
+            exchange.note_sending(on_kept);
+            exchange.note_received(bytes);
+            exchange.note_end();
+            if unread {
+                exchange.note_unread();
+            }
+            exchange.so_far().is_to_be_repeated()
+        };
+        assert!(repeated(true, b"", true));
+        assert!(!repeated(true, b"", false));
+        assert!(!repeated(true, b"H", true));
+        assert!(!repeated(false, b"", true));
     }
 }

@@ -1,6 +1,6 @@
 //! How long a server keeps connections between requests: what it says, and what it does.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -8,17 +8,13 @@ use http::HeaderMap;
 /// A connection that ends so soon behind an answer, the server ends behind each answer.
 const HASTY: Duration = Duration::from_secs(1);
 
-/// How often in a row that has to happen. A server may also be started anew in that very second.
-const HABIT: u32 = 2;
-
-/// What is known of a manager's server.
+/// What is known of a manager's server, in a session.
 #[derive(Debug, Default)]
 pub(in crate::net) struct KeepAlive {
     /// The time of its `Keep-Alive` header, in seconds; zero while unknown.
     seconds: AtomicU32,
-    /// How many connections it ended right behind an answer, without saying so, since the last one
-    /// that could be used again.
-    hasty: AtomicU32,
+    /// It has ended a connection right behind an answer, without saying so.
+    hasty: AtomicBool,
 }
 
 impl KeepAlive {
@@ -39,13 +35,14 @@ impl KeepAlive {
     /// The server has ended a connection that was idle for so long.
     pub(super) fn note_end(&self, idle: Duration) {
         if idle < HASTY {
-            self.hasty.fetch_add(1, Ordering::Relaxed);
+            self.hasty.store(true, Ordering::Relaxed);
         }
     }
 
-    /// A request on a kept connection was answered.
-    pub(super) fn note_reuse(&self) {
-        self.hasty.store(0, Ordering::Relaxed);
+    /// A session begins, perhaps with another server of the same name.
+    pub(super) fn forget(&self) {
+        self.seconds.store(0, Ordering::Relaxed);
+        self.hasty.store(false, Ordering::Relaxed);
     }
 
     /// Whether the server may be about to close a connection that was idle for so long.
@@ -56,7 +53,7 @@ impl KeepAlive {
     pub(super) fn is_over(&self, idle: Duration) -> bool {
         let limit = Duration::from_secs(self.seconds.load(Ordering::Relaxed).into());
         let margin = Duration::from_secs(1).min(limit / 2);
-        self.hasty.load(Ordering::Relaxed) >= HABIT || (!limit.is_zero() && idle + margin >= limit)
+        self.hasty.load(Ordering::Relaxed) || (!limit.is_zero() && idle + margin >= limit)
     }
 }
 
@@ -91,15 +88,11 @@ mod tests {
     #[test]
     fn a_server_that_closes_behind_each_answer_is_known_by_it() {
         let keep_alive = KeepAlive::default();
-        let (soon, late) = (Duration::from_millis(1), Duration::from_secs(1));
-        for end in [soon, late, late] {
-            keep_alive.note_end(end);
-            assert!(!keep_alive.is_over(Duration::ZERO));
-        }
-        keep_alive.note_reuse();
-        keep_alive.note_end(soon);
+        keep_alive.note_end(Duration::from_secs(1));
         assert!(!keep_alive.is_over(Duration::ZERO));
-        keep_alive.note_end(soon);
+        keep_alive.note_end(Duration::from_millis(1));
         assert!(keep_alive.is_over(Duration::ZERO));
+        keep_alive.forget();
+        assert!(!keep_alive.is_over(Duration::ZERO));
     }
 }

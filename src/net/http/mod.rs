@@ -112,6 +112,9 @@ impl Http {
     ) -> Result<http::Response<HttpBody>> {
         self.attempt.waker().check()?;
         self.attempt.begin();
+        if asked.begins_session() {
+            self.net.keep_alive.forget();
+        }
         let mut request = self.net.redirections.place(asked);
         let mut send = || loop {
             self.go_to(&request.endpoint)?;
@@ -148,7 +151,7 @@ impl Http {
     ) -> Result<http::Response<HttpBody>> {
         loop {
             let outgoing = build(method, request, content_type, self.net.jar.as_ref())?;
-            self.exchange.begin(head_size(&outgoing), body.is_none());
+            self.exchange.begin(head_size(&outgoing));
             let result = match body {
                 None => self.agent.run(outgoing),
                 Some(body) => self.agent.run(outgoing.map(|()| body)),
@@ -157,9 +160,6 @@ impl Http {
                 Ok(response) => {
                     self.attempt.lift_limit();
                     self.net.keep_alive.note(response.headers());
-                    if self.exchange.so_far().on_kept {
-                        self.net.keep_alive.note_reuse();
-                    }
                     self.net.note_cookies(request, response.headers());
                     return Ok(response);
                 }

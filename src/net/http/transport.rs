@@ -16,7 +16,7 @@ use ureq::unversioned::transport::{
 };
 use ureq::{Agent, Error as HttpError};
 
-use super::exchange::{Exchange, SOON};
+use super::exchange::{Exchange, ROUND_TRIP};
 use crate::error::{Error, ErrorKind, Stage};
 use crate::net::answer::{Beginning, MAX_HEAD};
 use crate::net::attempt::Attempt;
@@ -154,7 +154,7 @@ impl Connection {
             return;
         }
         self.net.keep_alive.note_end(self.last_read.elapsed());
-        if known.has_ended_soon() && !known.asks && is_reset() {
+        if known.has_ended_soon() && is_reset() {
             self.exchange.note_unread();
         }
     }
@@ -163,7 +163,7 @@ impl Connection {
     /// behind that end, and nobody has read it then.
     fn is_reset_soon(&self) -> bool {
         let attempt = self.stream.attempt();
-        attempt.limit(SOON);
+        attempt.limit(ROUND_TRIP);
         // poll(2) always tells of a reset.
         let is_reset = attempt.wait_for_io(self.stream.as_fd(), PollFlags::empty()).is_ok();
         attempt.lift_limit();

@@ -84,7 +84,7 @@ impl UpgradeRequest {
 }
 
 /// What a server says to the request.
-pub(in crate::net) enum Reply {
+pub(in crate::net) enum HandshakeAnswer {
     /// It speaks WebSocket from now on; this is what came behind its answer.
     Accepted(Vec<u8>),
     /// Something else, with the start of a body.
@@ -98,7 +98,7 @@ pub(in crate::net) fn shake_hands(
     stream: &mut Stream,
     upgrade: &UpgradeRequest,
     note: impl Fn(&HeaderMap),
-) -> Result<Reply> {
+) -> Result<HandshakeAnswer> {
     let mut conversation = Conversation { stream };
     conversation.send(&upgrade.text)?;
     let (head, rest) = conversation.read_head()?;
@@ -106,10 +106,10 @@ pub(in crate::net) fn shake_hands(
     if head.status != 101 {
         let body = conversation.read_body(&head, rest);
         conversation.stream.check_cancelled()?;
-        return Ok(Reply::Refused(head, body));
+        return Ok(HandshakeAnswer::Refused(head, body));
     }
     match objection(&head, &upgrade.headers) {
-        None => Ok(Reply::Accepted(rest)),
+        None => Ok(HandshakeAnswer::Accepted(rest)),
         Some(what) => Err(connect_error(what)),
     }
 }

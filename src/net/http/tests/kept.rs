@@ -65,12 +65,19 @@ fn read_and_gone(mut stream: TcpStream) {
     read_request(&mut stream);
 }
 
-/// Accepts the connection of a request that is sent again; gives its body.
-fn serve_again(listener: &TcpListener) -> Vec<u8> {
-    let mut stream = accept(listener);
-    let (_, body) = read_request(&mut stream);
-    stream.write_all(answer("", "7").as_bytes()).unwrap();
-    body
+#[allow(clippy::needless_pass_by_value)]
+fn reset(stream: TcpStream) {
+    rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
+}
+
+/// Accepts the connection of a request that is sent again; its body comes through the channel.
+fn serve_again(listener: TcpListener) -> Receiver<Vec<u8>> {
+    spawn(move || {
+        let mut stream = accept(&listener);
+        let (_, body) = read_request(&mut stream);
+        stream.write_all(answer("", "7").as_bytes()).unwrap();
+        body
+    })
 }
 
 #[test]
@@ -79,19 +86,34 @@ fn a_post_is_sent_again_when_nobody_can_have_read_it() {
     let http = Http::new(&net(), &attempt());
     http.post(&request, text("1")).unwrap();
     let posted = spawn(move || http.post(&request, text("2")));
-    assert_eq!(serve_again(&server.join().unwrap()), b"2");
+    let again = serve_again(server.join().unwrap());
     posted.recv_timeout(LIMIT).unwrap().unwrap();
+    assert_eq!(again.recv_timeout(LIMIT).unwrap(), b"2");
 }
 
 #[test]
-fn a_get_is_sent_again_when_the_connection_has_ended_at_once() {
-    for end in [unread, read_and_gone] {
-        let (request, server) = closes_under_the_second(end);
+fn a_get_is_sent_again_likewise() {
+    let (request, server) = closes_under_the_second(unread);
+    let http = Http::new(&net(), &attempt());
+    read_all(http.get(&request).unwrap()).unwrap();
+    let asked = spawn(move || http.get(&request).map(|response| read_all(response).unwrap()));
+    let again = serve_again(server.join().unwrap());
+    assert_eq!(asked.recv_timeout(LIMIT).unwrap().unwrap(), b"7");
+    assert_eq!(again.recv_timeout(LIMIT).unwrap(), b"");
+}
+
+#[test]
+fn a_get_that_was_read_is_not_sent_again() {
+    for end in [read_and_gone as fn(TcpStream), reset] {
+        let (mut request, server) = closes_under_the_second(end);
+        request.path_and_query.push_str("&sid=x");
         let http = Http::new(&net(), &attempt());
         read_all(http.get(&request).unwrap()).unwrap();
-        let asked = spawn(move || http.get(&request).map(|response| read_all(response).unwrap()));
-        serve_again(&server.join().unwrap());
-        assert_eq!(asked.recv_timeout(LIMIT).unwrap().unwrap(), b"7");
+        let error = http.get(&request).map(drop).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Transport, "{error}");
+        let listener = server.join().unwrap();
+        listener.set_nonblocking(true).unwrap();
+        assert!(listener.accept().is_err(), "a second connection");
     }
 }
 
