@@ -197,7 +197,7 @@ impl Conversation<'_> {
             match call(self.stream) {
                 Ok(value) => return Ok(value),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.stream.wait(wanted)?
+                    self.stream.wait(wanted)?;
                 }
                 Err(error) => {
                     self.stream.check_cancelled()?;

@@ -36,9 +36,9 @@ fn a_server_that_closes_behind_each_answer_gets_each_request_once() {
         }
         let requests = server.join().unwrap();
         for number in 0..20 {
-            let posted = format!("POST /socket.io/?EIO=4 HTTP/1.1 4{number}");
-            let times = requests.iter().filter(|request| **request == posted).count();
-            assert_eq!(times, 1, "{posted}: {requests:?}");
+            let line = format!("POST /socket.io/?EIO=4 HTTP/1.1 4{number}");
+            let times = requests.iter().filter(|request| **request == line).count();
+            assert_eq!(times, 1, "{line}: {requests:?}");
         }
     }
 }
