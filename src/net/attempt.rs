@@ -99,6 +99,11 @@ impl Attempt {
         self.progress().local = address;
     }
 
+    /// What is waited for now may take that long, and no longer.
+    pub(super) fn limit(&self, limit: Duration) {
+        self.progress().deadline = Instant::now().checked_add(limit).map(|end| (end, limit));
+    }
+
     /// Notes the address that is connected.
     pub(super) fn reached(&self, address: Option<SocketAddr>) {
         let reached = &mut self.progress().reached;

@@ -4,6 +4,7 @@
 //! holds its [`Waker`] and may cancel it from another thread, upon which it returns at once.
 
 mod address;
+mod answer;
 pub(crate) mod attempt;
 mod cookies;
 mod date;
@@ -19,6 +20,7 @@ mod netlink;
 mod network;
 mod nonblocking;
 mod proxy;
+mod redirection;
 pub(crate) mod request;
 mod status;
 mod stream;

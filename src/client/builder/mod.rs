@@ -472,7 +472,9 @@ impl Builder {
     /// Whether to keep the server's cookies and to send them back, over reconnections and on both
     /// transports, as load balancers need that know their clients by a cookie. Default: `false`.
     ///
-    /// A cookie in a header of your own stays, unless the server sets one of the same name.
+    /// A cookie in a header of your own stays, unless the server sets one of the same name. All
+    /// that are kept have 16 KiB together at most; the oldest gives way. Where the server refuses a
+    /// request with them as too long, they are dropped, and the next attempt goes without.
     #[doc(alias = "withCredentials")]
     pub fn with_credentials(mut self, with_credentials: bool) -> Self {
         self.net.with_credentials = with_credentials;
