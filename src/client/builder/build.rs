@@ -31,6 +31,7 @@ impl Builder {
         let location = self.check()?;
         let options = std::mem::take(&mut self.socket);
         self.socket.acks = options.acks;
+        self.socket.reconnect_after = options.reconnect_after;
         let namespace = location.namespace.clone();
         if !self.share {
             return self.make(location)?.join(&namespace, options);
@@ -99,7 +100,7 @@ impl Builder {
         let max_message = options.limits.max_message;
         let net = Net::new(NetOptions { max_message, ..self.net })?;
         let driver = Driver::new(options, net, address)?;
-        let shared = SharedConnection::new(driver, self.socket.acks);
+        let shared = SharedConnection::new(driver, self.socket.acks, self.socket.reconnect_after);
         Ok(Manager::of(Arc::new(shared)))
     }
 

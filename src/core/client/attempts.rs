@@ -24,6 +24,26 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 /// revision takes one, and a second one where a middleware of `/` delays its first packet.
 const MOST_CONTRADICTIONS: u32 = 2;
 
+/// What follows from a failed attempt or a lost session.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Next {
+    /// Nothing: reconnection is off.
+    Nothing,
+    /// Nothing any more: the last permitted attempt has failed.
+    GivenUp,
+    /// Another attempt, after this delay.
+    Attempt(Duration),
+}
+
+impl Next {
+    pub(super) fn delay(self) -> Option<Duration> {
+        match self {
+            Self::Attempt(delay) => Some(delay),
+            Self::Nothing | Self::GivenUp => None,
+        }
+    }
+}
+
 impl<A> Client<A> {
     /// Starts an attempt to connect once the server has dealt with the events of the sessions before:
     /// what is emitted from now on must not overtake them.
@@ -43,6 +63,8 @@ impl<A> Client<A> {
     /// Starts an attempt to connect, with the first of the transports.
     pub(super) fn dial(&mut self, now: Timestamp) {
         self.dial_waits = false;
+        self.is_unused = false;
+        self.next = None;
         self.transport = 0;
         self.timers.set(Timer::Open, self.options.timeout.map(|timeout| now + timeout));
         self.dial_transport();
@@ -107,7 +129,7 @@ impl<A> Client<A> {
     /// The handshake is done: the namespaces can be joined.
     pub(super) fn opened(&mut self, now: Timestamp) {
         self.timers.set(Timer::Open, None);
-        self.timers.set(Timer::Stable, Some(now + self.options.reconnection_delay_max));
+        self.timers.set(Timer::Stable, Some(now + self.options.stable_time()));
         self.cycle = Cycle::Open;
         self.uncertain.clear();
         self.parser.set_lax(self.dialect().is_lax());
@@ -119,8 +141,12 @@ impl<A> Client<A> {
             self.outputs.push_back(Output::Manager(ManagerEvent::Reconnect(attempts)));
         }
         for namespace in self.ids() {
-            if self.namespace(namespace).phase == Phase::Waiting {
-                self.join(namespace, now);
+            if self.namespace(namespace).phase != Phase::Waiting {
+                continue;
+            }
+            match self.not_before(namespace, now) {
+                Some(at) => self.rest(namespace, at, true),
+                None => self.join(namespace, now),
             }
         }
     }
@@ -140,7 +166,11 @@ impl<A> Client<A> {
         if failed && self.try_next_transport() {
             return;
         }
-        let at_least = self.delay_asked_for(error.as_ref());
+        let next = self.next.take().unwrap_or_else(|| self.draw_next(error.as_ref()));
+        let error = error.map(|error| error.with_retry_in(next.delay()));
+        if reason != DisconnectReason::ForcedClose {
+            self.note_failure(now);
+        }
         let is_mistaken = self.told_may_be_wrong();
         self.websocket_works = false;
         self.leave_session();
@@ -155,7 +185,7 @@ impl<A> Client<A> {
             {
                 self.outputs.push_back(Output::Manager(ManagerEvent::Error(error.clone())));
             }
-            self.lose_namespaces(reason, error.as_ref());
+            self.lose_namespaces(reason, error.as_ref(), next.delay(), now);
             self.outputs.push_back(Output::Manager(ManagerEvent::Close(reason, error)));
         } else {
             let mut error = error
@@ -163,15 +193,15 @@ impl<A> Client<A> {
             if is_mistaken && error.hint().is_none() {
                 error = error.with_hint(self.detector.hint());
             }
-            self.attempt_failed(error);
+            self.attempt_failed(error.with_retry_in(next.delay()));
         }
-        self.reconnect(at_least, now);
+        self.reconnect(next, now);
     }
 
     /// Tells of an attempt that came to nothing.
     fn attempt_failed(&mut self, error: Error) {
         for namespace in self.ids() {
-            if self.namespace(namespace).is_active() {
+            if self.namespace(namespace).needs_session() {
                 self.tell(namespace, Status::ConnectError(error.clone()));
             }
         }
@@ -208,22 +238,35 @@ impl<A> Client<A> {
         if fatal { asked.max(self.options.reconnection_delay_max) } else { asked }
     }
 
-    /// Sets the time of the next attempt, where there is to be one.
-    fn reconnect(&mut self, at_least: Duration, now: Timestamp) {
+    /// What is to follow from a failure, or the end of a session, with this error. It is drawn before
+    /// anybody is told of that.
+    pub(super) fn draw_next(&mut self, error: Option<&Error>) -> Next {
+        let at_least = self.delay_asked_for(error);
         if !self.options.reconnection {
-            return;
+            Next::Nothing
+        } else if self.options.reconnection_attempts.is_some_and(|most| self.attempts >= most) {
+            Next::GivenUp
+        } else {
+            Next::Attempt(self.backoff.next(&self.options, self.random.f64()).max(at_least))
         }
-        if self.options.reconnection_attempts.is_some_and(|most| self.attempts >= most) {
-            self.attempts = 0;
-            self.backoff.reset();
-            self.outputs.push_back(Output::Manager(ManagerEvent::ReconnectFailed));
-            return;
+    }
+
+    /// Sets the time of the next attempt, where there is to be one.
+    fn reconnect(&mut self, next: Next, now: Timestamp) {
+        match next {
+            Next::Nothing => {}
+            Next::GivenUp => {
+                self.attempts = 0;
+                self.backoff.reset();
+                self.outputs.push_back(Output::Manager(ManagerEvent::ReconnectFailed));
+            }
+            Next::Attempt(delay) => {
+                self.attempts = self.attempts.saturating_add(1);
+                log_later!(Debug, "attempt {} to reconnect in {delay:?}", self.attempts);
+                self.cycle = Cycle::Waiting;
+                self.timers.set(Timer::Reconnect, Some(now + delay));
+            }
         }
-        self.attempts = self.attempts.saturating_add(1);
-        let delay = self.backoff.next(&self.options, self.random.f64()).max(at_least);
-        log_later!(Debug, "attempt {} to reconnect in {delay:?}", self.attempts);
-        self.cycle = Cycle::Waiting;
-        self.timers.set(Timer::Reconnect, Some(now + delay));
     }
 
     /// Whether the revision that the user has set may be wrong: the server took the connection, and
@@ -277,11 +320,14 @@ impl<A> Client<A> {
         let reason = DisconnectReason::ForcedClose;
         self.outputs.push_back(Output::Manager(ManagerEvent::Close(reason, None)));
         for id in self.ids() {
+            if self.namespace(id).is_resting() {
+                continue;
+            }
             let was_joined = self.namespace(id).phase == Phase::Joined;
             let active = self.namespace(id).is_active();
             self.begin(id, if active { Phase::Waiting } else { Phase::Idle });
             if was_joined {
-                self.disconnected(id, reason, None);
+                self.disconnected(id, reason, None, Some(Duration::ZERO), now);
             }
         }
         self.dial_in_turn(now);

@@ -14,6 +14,7 @@ use crate::core::ids::NamespaceId;
 use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::event::status::{DisconnectReason, Status};
+use crate::options::Rejection;
 use crate::payload::Payload;
 use crate::proto::dialect::Connect;
 use crate::proto::socket_packet::{Header, Kind, SocketPacket};
@@ -35,14 +36,7 @@ impl<A> Client<A> {
             return;
         }
         match self.namespace(id).phase {
-            Phase::Idle | Phase::Waiting => {
-                self.set_phase(id, Phase::Waiting);
-                match self.cycle {
-                    Cycle::Idle => self.open(now),
-                    Cycle::Open => self.rejoin(id, now),
-                    Cycle::Connecting | Cycle::Waiting => {}
-                }
-            }
+            Phase::Idle | Phase::Waiting | Phase::Resting { .. } => self.come(id, now),
             Phase::Leaving { .. } => {
                 self.set_phase(id, Phase::Leaving { rejoin: true });
                 self.limit_join(id, now);
@@ -54,7 +48,8 @@ impl<A> Client<A> {
 
     /// Whether the namespace is on its way to be joined.
     pub(crate) fn is_connecting(&self, id: NamespaceId) -> bool {
-        self.namespace(id).is_active() && self.cycle != Cycle::Idle
+        let namespace = self.namespace(id);
+        namespace.is_resting() || (namespace.is_active() && self.cycle != Cycle::Idle)
     }
 
     /// The credentials that [`Output::AskAuth`] asked for.
@@ -144,6 +139,9 @@ impl<A> Client<A> {
     /// The namespace is joined.
     pub(super) fn joined(&mut self, id: NamespaceId, now: Timestamp) {
         self.timers.set(Timer::Join(id), None);
+        if let Some(namespace) = self.namespace_mut(id) {
+            namespace.returning.joined(now);
+        }
         self.deliver_early_events(id);
         self.send_first(id);
         self.flush_send_buffer(id);
@@ -162,24 +160,25 @@ impl<A> Client<A> {
         packet: &SocketPacket,
         now: Timestamp,
     ) {
-        match self.namespace(id).phase {
+        let retry_in = match self.namespace(id).phase {
             Phase::Leaving { rejoin } => return self.left(id, rejoin, now),
             Phase::Joining => {
-                self.begin(id, Phase::Idle);
+                let retry_in = self.turned_away(id, Rejection::Refused, now);
                 self.close_if_unused(now);
+                retry_in
             }
             Phase::Joined if self.dialect().reports_errors() => {
                 let status = Status::Error(refusal(&self.namespace(id).name, packet));
                 return self.tell(id, status);
             }
             // The namespace stays joined, and its users are told.
-            Phase::Joined => {}
-            Phase::Idle | Phase::Waiting | Phase::Asking => {
+            Phase::Joined => None,
+            Phase::Idle | Phase::Waiting | Phase::Asking | Phase::Resting { .. } => {
                 self.note_nonsense(Nonsense::StrayRefusal);
                 return;
             }
-        }
-        let error = refusal(&self.namespace(id).name, packet);
+        };
+        let error = refusal(&self.namespace(id).name, packet).with_retry_in(retry_in);
         self.tell(id, Status::ConnectError(error));
     }
 
@@ -192,6 +191,7 @@ impl<A> Client<A> {
                 self.release(id, now);
             }
             Phase::Waiting => self.rejoin(id, now),
+            Phase::Resting { .. } => self.rest_is_over_for(id, now),
             Phase::Joining | Phase::Leaving { rejoin: true } => {
                 let name = &self.namespace(id).name;
                 let mut error = Error::new(
@@ -221,13 +221,17 @@ impl<A> Client<A> {
         now: Timestamp,
     ) {
         self.begin(id, phase);
-        self.tell(id, Status::ConnectError(error.clone()));
         if self.namespaces.iter().any(|namespace| namespace.phase == Phase::Joined) {
             // Others are joined in this session: it stays, and this one is tried again later.
             let pause = self.options.namespace_timeout.unwrap_or_default();
             let pause = pause.max(self.options.reconnection_delay_max).max(SHORTEST_PAUSE);
+            self.failed_to_stay(id, false, now);
             self.timers.set(Timer::Join(id), Some(now + pause));
+            self.tell(id, Status::ConnectError(error.with_retry_in(Some(pause))));
         } else {
+            let next = self.draw_next(Some(&error));
+            self.next = Some(next);
+            self.tell(id, Status::ConnectError(error.clone().with_retry_in(next.delay())));
             self.end_session(DisconnectReason::TransportError, Some(error));
         }
     }

@@ -5,6 +5,7 @@ mod acks;
 mod attempts;
 mod awaited;
 mod backoff;
+mod by_hand;
 mod confirming;
 mod cycle;
 mod drops;
@@ -26,6 +27,7 @@ mod refusal;
 mod retiring;
 mod retries;
 mod retry_queue;
+mod returning;
 mod room;
 mod root;
 mod sending;
@@ -35,7 +37,9 @@ mod undelivered;
 
 use std::collections::VecDeque;
 
+use self::attempts::Next;
 use self::backoff::Backoff;
+use self::by_hand::ByHand;
 pub(crate) use self::cycle::Cycle;
 use self::drops::Untold;
 pub(crate) use self::emit::{Emit, Fate, Refused};
@@ -90,6 +94,11 @@ pub(crate) struct Client<A> {
     /// What is in the queue of the session, and what a writer has taken from there.
     handed: HandedOver,
     backoff: Backoff,
+    by_hand: ByHand,
+    /// It was never opened.
+    is_unused: bool,
+    /// What follows from the end of the session, where that was told before the end.
+    next: Option<Next>,
     /// Attempts to connect since the last success, without the first.
     attempts: u32,
     timers: Timers,
@@ -141,6 +150,9 @@ impl<A> Client<A> {
             ready: Outgoing::default(),
             handed: HandedOver::default(),
             backoff: Backoff::default(),
+            by_hand: ByHand::default(),
+            is_unused: true,
+            next: None,
             attempts: 0,
             timers: Timers::default(),
             next_link: 0,
@@ -188,10 +200,15 @@ impl<A> Client<A> {
         self.cycle
     }
 
-    /// Changes options, from the next attempt on. Switching reconnection off ends a wait for one.
+    /// Changes options, from the next attempt on. Switching reconnection off ends a wait for one,
+    /// unless the program has asked for it.
     pub(crate) fn change_options(&mut self, change: impl FnOnce(&mut ManagerOptions)) {
         change(&mut self.options);
-        if !self.options.reconnection && self.cycle == Cycle::Waiting {
+        if self.options.reconnection {
+            return;
+        }
+        self.end_rests(Phase::Idle, |asked_for| !asked_for);
+        if self.cycle == Cycle::Waiting && self.attempts > 0 {
             self.timers.set(Timer::Reconnect, None);
             self.attempts = 0;
             self.cycle = Cycle::Idle;
@@ -210,24 +227,17 @@ impl<A> Client<A> {
         }
     }
 
-    /// Opens the connection, unless it is open or on its way, or was closed for good. A wait for the
-    /// next attempt ends.
-    pub(crate) fn open(&mut self, now: Timestamp) {
-        if let Err(error) = self.check_not_over() {
-            log_later!(Warn, "open() does nothing: {}", error.message());
-        } else if self.cycle == Cycle::Idle {
-            self.dial_in_turn(now);
-        } else if self.cycle == Cycle::Waiting {
-            self.timers.set(Timer::Reconnect, None);
-            self.dial(now);
-        }
-    }
-
     /// Closes the connection and stops reconnecting.
     pub(crate) fn close(&mut self, now: Timestamp) {
+        self.end_rests(Phase::Waiting, |_| true);
+        self.backoff.reset();
+        self.close_for_now(now);
+    }
+
+    /// Closes the connection, which namespaces that rest may open again.
+    pub(super) fn close_for_now(&mut self, now: Timestamp) {
         self.timers.set(Timer::Reconnect, None);
         self.attempts = 0;
-        self.backoff.reset();
         let was_open = self.cycle == Cycle::Open;
         self.commit(now);
         if let Some(mut engine) = self.engine.take() {
@@ -239,7 +249,7 @@ impl<A> Client<A> {
         if was_open {
             let reason = DisconnectReason::ForcedClose;
             self.outputs.push_back(Output::Manager(ManagerEvent::Close(reason, None)));
-            self.lose_namespaces(reason, None);
+            self.lose_namespaces(reason, None, None, now);
         }
     }
 
@@ -248,8 +258,11 @@ impl<A> Client<A> {
         while let Some(timer) = self.timers.pop_due(now) {
             match timer {
                 Timer::Reconnect => {
-                    let attempt = ManagerEvent::ReconnectAttempt(self.attempts);
-                    self.outputs.push_back(Output::Manager(attempt));
+                    // The first one, and those that the program makes by itself, are not counted.
+                    if self.attempts > 0 {
+                        let attempt = ManagerEvent::ReconnectAttempt(self.attempts);
+                        self.outputs.push_back(Output::Manager(attempt));
+                    }
                     self.dial(now);
                 }
                 Timer::Open => self.open_timed_out(),
@@ -259,6 +272,7 @@ impl<A> Client<A> {
                 Timer::Upgrade => self.upgrade_timed_out(),
                 Timer::Stable => {
                     self.backoff.reset();
+                    self.by_hand.reset();
                     self.contradictions = 0;
                 }
                 Timer::Poll(link) => self.rest_is_over(link),

@@ -7,6 +7,7 @@ use super::acks::{Acks, Waiter};
 use super::outgoing::{Outgoing, Sendable};
 use super::recovery::Recovery;
 use super::retry_queue::{Age, RetryQueue};
+use super::returning::Returning;
 use crate::core::load::Load;
 use crate::event::status::Status;
 use crate::options::Limits;
@@ -23,7 +24,8 @@ use crate::proto::socket_packet::SocketPacket;
 ///   └──────────────────┴─── session lost ────┴───────────────────┴─────────────────────┘
 /// ```
 ///
-/// A refusal or a DISCONNECT from the server, and `disconnect()`, lead to `Idle`. From `Joining`,
+/// A refusal or a DISCONNECT from the server, and `disconnect()`, lead to `Idle`; the former two to
+/// `Resting` where the namespace is to come back, and from there to `Waiting`. From `Joining`,
 /// `disconnect()` leads through `Leaving`: the answer to CONNECT is awaited, and where it is positive
 /// it is answered by a DISCONNECT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +35,14 @@ pub(crate) enum Phase {
     Asking,
     Joining,
     Joined,
-    Leaving { rejoin: bool },
+    Leaving {
+        rejoin: bool,
+    },
+    /// The server has turned it away: it is out of the session, and to be joined again later.
+    Resting {
+        /// The program has called `connect()` since.
+        asked_for: bool,
+    },
 }
 
 /// Where the credentials of CONNECT come from.
@@ -63,6 +72,7 @@ pub(crate) struct Namespace<A> {
     pub(crate) asked: u32,
     pub(crate) acks: Acks<Waiter<A>>,
     pub(crate) retry: RetryQueue<A>,
+    pub(super) returning: Returning,
     /// Somebody wants to know of outgoing events.
     pub(crate) observed: bool,
     /// What goes out first when it is joined, each by the name of the event.
@@ -93,6 +103,7 @@ impl<A> Namespace<A> {
             asked: 0,
             acks: Acks::new(first_ack),
             retry: RetryQueue::new(),
+            returning: Returning::default(),
             observed: false,
             first: Vec::new(),
             send_buffer: Outgoing::default(),
@@ -110,6 +121,7 @@ impl<A> Namespace<A> {
         self.forgotten = true;
         self.auth = Auth::Fixed(Payload::default());
         self.retry = RetryQueue::new();
+        self.returning = Returning::default();
         self.observed = false;
         self.first.clear();
         self.recovery = Recovery::default();
@@ -118,6 +130,16 @@ impl<A> Namespace<A> {
     /// Whether the namespace is to be joined whenever there is a session.
     pub(crate) fn is_active(&self) -> bool {
         !matches!(self.phase, Phase::Idle | Phase::Leaving { rejoin: false })
+    }
+
+    /// Whether it stays out of sessions for a while, to be joined later.
+    pub(crate) fn is_resting(&self) -> bool {
+        matches!(self.phase, Phase::Resting { .. })
+    }
+
+    /// Whether it is in the session, or to be joined whenever there is one.
+    pub(super) fn needs_session(&self) -> bool {
+        self.is_active() && !self.is_resting()
     }
 
     /// How much waits to be handed to a session.

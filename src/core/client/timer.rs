@@ -28,7 +28,7 @@ pub(crate) enum Timer {
     Linger(LinkId),
     /// The next request of a link that polls, after answers that brought nothing.
     Poll(LinkId),
-    /// The server's answer to CONNECT.
+    /// The server's answer to CONNECT, or the next attempt to join.
     Join(NamespaceId),
     /// An acknowledgement.
     Ack(NamespaceId, u64),
@@ -63,6 +63,11 @@ impl Timers {
             self.by_timer.remove(&timer);
         }
         self.forget_void();
+    }
+
+    /// When a timer is due.
+    pub(crate) fn at(&self, timer: Timer) -> Option<Timestamp> {
+        self.by_timer.get(&timer).copied()
     }
 
     /// Whether a timer is set.

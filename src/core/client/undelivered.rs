@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::namespace::Namespace;
 use super::outgoing::{Sendable, Waiting};
 use super::{Client, Cycle, Output};
 use crate::core::ids::NamespaceId;
@@ -19,9 +18,9 @@ impl<A> Client<A> {
         let namespaces = self.ids().into_iter().filter(is_meant);
         let may_go_on = self.cycle != Cycle::Idle;
         let mut handed = self.handed.iter().chain(self.ready.iter());
-        may_go_on
-            && (handed.any(|waiting| is_meant(&waiting.namespace))
-                || namespaces.map(|id| self.namespace(id)).any(Namespace::is_delivering))
+        let mut namespaces = namespaces.map(|id| self.namespace(id));
+        (may_go_on && handed.any(|waiting| is_meant(&waiting.namespace)))
+            || namespaces.any(|it| (may_go_on || it.is_resting()) && it.is_delivering())
     }
 
     /// How much was emitted that is not delivered, in this namespace or (with `None`) in all of them:

@@ -3,6 +3,7 @@
 mod acks;
 mod backoff;
 mod buffers;
+mod by_hand;
 mod closing;
 mod delivery;
 mod drops;
@@ -20,6 +21,7 @@ mod recovery;
 mod reliable;
 mod reliable_random;
 mod retries;
+mod returning;
 mod revision;
 mod undelivered;
 mod upgrade;
@@ -29,7 +31,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::client::namespace::Namespace;
-use super::client::{Client, Emit, Fate, Output, Refused};
+use super::client::{Client, Cycle, Emit, Fate, Output, Refused};
 use super::engine::{Loss, PollTurn, Work};
 use super::time::Timestamp;
 use crate::core::ids::{LinkId, NamespaceId};
@@ -66,6 +68,11 @@ struct World {
     drops: Vec<String>,
     /// Why an attempt to connect or to join failed or a session ended, the last time.
     error: Option<Error>,
+    /// What users were told of failures and ends, since the last look: after how long the next attempt
+    /// follows, by the name of the socket.
+    promises: Vec<(String, Option<Duration>)>,
+    /// When an attempt to connect was begun.
+    dialled: Vec<Timestamp>,
     /// The questions for credentials.
     asked: Vec<(NamespaceId, u32)>,
     /// How often those who wait were told to look again.
@@ -126,6 +133,8 @@ impl World {
             log: Vec::new(),
             drops: Vec::new(),
             error: None,
+            promises: Vec::new(),
+            dialled: Vec::new(),
             asked: Vec::new(),
             rooms: 0,
             told: 0,
@@ -180,6 +189,14 @@ impl World {
 
     fn connect_id(&mut self, id: NamespaceId) {
         self.run(|client, now| client.connect(id, now));
+    }
+
+    /// The program opens the connection, which may be tried a moment later.
+    fn dial(&mut self) {
+        self.run(Client::open);
+        while self.client.cycle() == Cycle::Waiting {
+            self.advance_to_deadline();
+        }
     }
 
     /// The server accepts the connection and opens the session.
@@ -357,6 +374,11 @@ impl World {
         log
     }
 
+    /// What the users of sockets were told of the next attempt since the last look.
+    fn promises(&mut self) -> Vec<Option<Duration>> {
+        std::mem::take(&mut self.promises).into_iter().map(|(_, delay)| delay).collect()
+    }
+
     /// The links whose threads run.
     fn alive(&self) -> Vec<LinkId> {
         self.running.clone()
@@ -452,6 +474,9 @@ impl World {
         match output {
             Output::Dial { link, transport, upgrade } => {
                 self.sessions += usize::from(upgrade.is_none());
+                if upgrade.is_none() {
+                    self.dialled.push(self.now);
+                }
                 let wire = Threads {
                     transport,
                     upgrade,
@@ -490,6 +515,9 @@ impl World {
                 | Status::Disconnected { error: Some(error), .. } = &status
                 {
                     self.error = Some(error.clone());
+                }
+                if let Status::ConnectError(_) | Status::Disconnected { .. } = &status {
+                    self.promises.push((name.to_string(), status.retry_in()));
                 }
                 self.log.push(format!("{name}: {}", describe(&status)));
             }

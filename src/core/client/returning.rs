@@ -1,0 +1,167 @@
+//! How namespaces come back to a server that has turned them away, by themselves or because the
+//! program wants it.
+
+use std::time::Duration;
+
+use super::backoff::Backoff;
+use super::namespace::Phase;
+use super::timer::Timer;
+use super::{Client, Cycle, Output};
+use crate::core::ids::NamespaceId;
+use crate::core::time::Timestamp;
+use crate::options::{ManagerOptions, Rejection, Rejections};
+use crate::sync::logging::log_later;
+
+/// How a namespace has fared with the server since a membership has lasted.
+#[derive(Debug, Default)]
+pub(super) struct Returning {
+    /// After what it comes back by itself.
+    after: Rejections,
+    backoff: Backoff,
+    /// It was turned away, or could not be joined.
+    failed: bool,
+    /// The program has called `connect()` since.
+    used: bool,
+    /// How often in a row it has come back by itself.
+    attempts: u32,
+    joined: Option<Timestamp>,
+    /// When it may be joined because the program wants it. The first time is at once.
+    not_before: Option<Timestamp>,
+}
+
+impl Returning {
+    pub(super) fn joined(&mut self, now: Timestamp) {
+        self.joined = Some(now);
+    }
+
+    /// The membership has ended, if there was one.
+    pub(super) fn ended(&mut self, options: &ManagerOptions, now: Timestamp) {
+        let joined = self.joined.take();
+        if joined.is_some_and(|joined| joined + options.stable_time() <= now) {
+            *self = Self { after: self.after, ..Self::default() };
+        }
+    }
+
+    /// How long to wait after a failure before the namespace comes back by itself.
+    fn next(
+        &mut self,
+        comes_back: bool,
+        options: &ManagerOptions,
+        random: f64,
+        now: Timestamp,
+    ) -> Option<Duration> {
+        self.failed = true;
+        let most = options.reconnection_attempts;
+        let comes_back =
+            comes_back && options.reconnection && most.is_none_or(|most| self.attempts < most);
+        self.attempts = if comes_back { self.attempts.saturating_add(1) } else { 0 };
+        let delay = (comes_back || self.used).then(|| self.backoff.next(options, random));
+        self.not_before = delay.filter(|_| self.used).map(|delay| now + delay);
+        delay.filter(|_| comes_back)
+    }
+}
+
+impl<A> Client<A> {
+    /// Sets after what a namespace comes back by itself.
+    pub(crate) fn set_reconnect_after(&mut self, id: NamespaceId, after: Rejections) {
+        if let Some(namespace) = self.namespaces.get_mut(id) {
+            namespace.returning.after = after;
+        }
+    }
+
+    /// The server has turned a namespace away; gives when it is tried again by itself.
+    pub(super) fn turned_away(
+        &mut self,
+        id: NamespaceId,
+        rejection: Rejection,
+        now: Timestamp,
+    ) -> Option<Duration> {
+        let after = self.namespace(id).returning.after;
+        let delay = self.failed_to_stay(id, after.contains(rejection), now);
+        match delay {
+            None => self.begin(id, Phase::Idle),
+            Some(delay) => {
+                log_later!(Debug, "joining {:?} again in {delay:?}", self.namespace(id).name);
+                self.rest(id, now + delay, false);
+            }
+        }
+        delay
+    }
+
+    /// Notes that a namespace was turned away, or could not be joined. Gives the delay before it comes
+    /// back by itself, if it is to.
+    pub(super) fn failed_to_stay(
+        &mut self,
+        id: NamespaceId,
+        comes_back: bool,
+        now: Timestamp,
+    ) -> Option<Duration> {
+        let random = self.random.f64();
+        let returning = &mut self.namespaces.get_mut(id)?.returning;
+        returning.ended(&self.options, now);
+        returning.next(comes_back, &self.options, random, now)
+    }
+
+    /// When a namespace may be joined, unless it may be at once.
+    pub(super) fn not_before(&self, id: NamespaceId, now: Timestamp) -> Option<Timestamp> {
+        self.namespace(id).returning.not_before.filter(|at| *at > now)
+    }
+
+    /// Starts to join a namespace because the program wants it: at once, unless that has been in vain
+    /// since a membership has lasted.
+    pub(super) fn come(&mut self, id: NamespaceId, now: Timestamp) {
+        if let Some(at) = self.not_before(id, now) {
+            let set = self.timers.at(Timer::Join(id));
+            return self.rest(id, set.map_or(at, |set| set.min(at)), true);
+        }
+        if let Some(namespace) = self.namespaces.get_mut(id) {
+            namespace.returning.used |= namespace.returning.failed;
+        }
+        self.begin(id, Phase::Waiting);
+        match self.cycle {
+            Cycle::Idle => self.open(now),
+            Cycle::Open => self.rejoin(id, now),
+            Cycle::Connecting | Cycle::Waiting => {}
+        }
+    }
+
+    /// Lets a namespace wait out of the session.
+    pub(super) fn rest(&mut self, id: NamespaceId, until: Timestamp, asked_for: bool) {
+        self.begin(id, Phase::Resting { asked_for });
+        self.timers.set(Timer::Join(id), Some(until));
+    }
+
+    /// A namespace that has waited is to be joined.
+    pub(super) fn rest_is_over_for(&mut self, id: NamespaceId, now: Timestamp) {
+        self.begin(id, Phase::Waiting);
+        match self.cycle {
+            Cycle::Idle => self.dial_in_turn(now),
+            Cycle::Open => self.rejoin(id, now),
+            Cycle::Connecting | Cycle::Waiting => {}
+        }
+    }
+
+    /// Namespaces no longer come back by themselves.
+    pub(super) fn end_rests(&mut self, into: Phase, ends: impl Fn(bool) -> bool) {
+        for id in self.ids() {
+            let phase = self.namespace(id).phase;
+            if matches!(phase, Phase::Resting { asked_for } if ends(asked_for)) {
+                self.begin(id, into);
+                self.outputs.push_back(Output::Room);
+            }
+        }
+    }
+
+    /// When the connection is tried next by itself, while it is not open or on its way.
+    pub(crate) fn next_attempt(&self) -> Option<Timestamp> {
+        let resting = |id: &NamespaceId| self.namespace(*id).is_resting();
+        match self.cycle {
+            Cycle::Waiting => self.timers.at(Timer::Reconnect),
+            Cycle::Idle => {
+                let ids = self.ids().into_iter().filter(resting);
+                ids.filter_map(|id| self.timers.at(Timer::Join(id))).min()
+            }
+            Cycle::Connecting | Cycle::Open => None,
+        }
+    }
+}
