@@ -75,7 +75,8 @@ impl Device {
 
     /// The server closes the connection.
     pub fn close(&mut self, now: Duration) {
-        self.lose(Loss::Closed("closed by the server".into()), now);
+        let error = Error::new(ErrorKind::Transport, "closed by the server");
+        self.lose(Loss::Closed(error), now);
     }
 
     fn lose(&mut self, loss: Loss, now: Duration) {

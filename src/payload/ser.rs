@@ -27,7 +27,7 @@ impl Payload {
     /// Appends a text to a list of arguments that has an element.
     pub(crate) fn append(&mut self, text: &str) -> Result<()> {
         let text = serde_json::to_string(text)
-            .map_err(|source| failure("the arguments cannot be encoded", source))?;
+            .map_err(|error| failure("the arguments cannot be encoded", &error))?;
         self.json.truncate(self.json.len().saturating_sub(1));
         self.json.extend([",", &text, "]"]);
         Ok(())
@@ -48,7 +48,7 @@ fn list<T: Serialize + ?Sized>(name: Option<&str>, args: &T) -> Result<Payload> 
     let mut attachments = Vec::new();
     write_list(&mut text, &mut attachments, name, args)
         .and_then(|()| finish(text, attachments))
-        .map_err(|source| failure("the arguments cannot be encoded", source))
+        .map_err(|error| failure("the arguments cannot be encoded", &error))
 }
 
 /// Encodes an object that cannot have attachments.
@@ -56,7 +56,7 @@ fn object<T: Serialize + ?Sized>(value: &T) -> Result<Payload> {
     let mut text = Vec::with_capacity(CAPACITY);
     let mut attachments = Vec::new();
     write_value(&mut text, &mut attachments, value)
-        .map_err(|source| failure("the auth value cannot be encoded", source))?;
+        .map_err(|error| failure("the auth value cannot be encoded", &error))?;
     if !attachments.is_empty() {
         return Err(Error::new(ErrorKind::Payload, "auth cannot carry binary data")
             .with_hint("encode it as text, for instance in base64"));
@@ -64,13 +64,13 @@ fn object<T: Serialize + ?Sized>(value: &T) -> Result<Payload> {
     match text.first() {
         Some(b'n') => Ok(Payload::default()),
         Some(b'{') => finish(text, attachments)
-            .map_err(|source| failure("the auth value cannot be encoded", source)),
+            .map_err(|error| failure("the auth value cannot be encoded", &error)),
         _ => Err(Error::new(ErrorKind::Payload, "auth must be an object, so a struct or a map")),
     }
 }
 
-fn failure(context: &'static str, source: JsonError) -> Error {
-    Error::new(ErrorKind::Payload, context).with_source(source)
+fn failure(context: &str, error: &JsonError) -> Error {
+    Error::new(ErrorKind::Payload, format!("{context}: {error}"))
 }
 
 fn finish(text: Vec<u8>, attachments: Vec<Bytes>) -> Result<Payload, JsonError> {

@@ -8,7 +8,8 @@ use crate::core::engine::PollTurn;
 use crate::core::engine::{Engine, Loss, Work};
 use crate::core::ids::LinkId;
 use crate::core::time::Timestamp;
-use crate::error::Reached;
+use crate::error::reached::Reached;
+use crate::error::{Error, ErrorKind};
 #[cfg(any(feature = "polling", test))]
 use crate::proto::dialect::BodyRoom;
 use crate::proto::dialect::Dialect;
@@ -91,7 +92,8 @@ impl<A> Client<A> {
         self.timers.set(Timer::Linger(link), None);
         self.timers.set(Timer::Poll(link), None);
         self.timers.set(Timer::Confirm(link), None);
-        self.lost(link, Loss::Closed("the threads of the transport have ended".into()), now);
+        let error = Error::new(ErrorKind::Transport, "the threads of the transport have ended");
+        self.lost(link, Loss::Closed(error), now);
     }
 
     /// The writer of a link asks for work.

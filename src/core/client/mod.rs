@@ -36,6 +36,7 @@ mod timer;
 mod undelivered;
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use self::attempts::Next;
 use self::backoff::Backoff;
@@ -99,6 +100,10 @@ pub(crate) struct Client<A> {
     is_unused: bool,
     /// What follows from the end of the session, where that was told before the end.
     next: Option<Next>,
+    /// When the attempt to connect began, or the session.
+    since: Timestamp,
+    /// For how long nothing had passed when the last session was lost.
+    quiet: Option<Duration>,
     /// Attempts to connect since the last success, without the first.
     attempts: u32,
     timers: Timers,
@@ -153,6 +158,8 @@ impl<A> Client<A> {
             by_hand: ByHand::default(),
             is_unused: true,
             next: None,
+            since: Timestamp(Duration::ZERO),
+            quiet: None,
             attempts: 0,
             timers: Timers::default(),
             next_link: 0,
@@ -320,7 +327,7 @@ impl<A> Client<A> {
             _ => Freight::Nothing,
         };
         self.parser.encode(header, payload, &mut self.encoded);
-        if let Err(error) = engine.check_size(&self.encoded) {
+        if let Err(error) = engine.check_size(&self.encoded, header) {
             self.encoded.clear();
             return Err(error);
         }
@@ -369,7 +376,7 @@ impl<A> Client<A> {
                 Notice::UpgradeFailed(error) => {
                     log_later!(
                         Debug,
-                        "the upgrade failed, the session stays on long-polling: {error}"
+                        "the upgrade failed, the session stays on long-polling: {error:#}"
                     );
                     self.timers.set(Timer::Upgrade, None);
                     self.outputs.push_back(Output::Manager(ManagerEvent::UpgradeError(error)));

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::acks::{Acks, Waiter};
 use super::outgoing::{Outgoing, Sendable};
@@ -9,6 +10,7 @@ use super::recovery::Recovery;
 use super::retry_queue::{Age, RetryQueue};
 use super::returning::Returning;
 use crate::core::load::Load;
+use crate::core::time::Timestamp;
 use crate::event::status::Status;
 use crate::options::Limits;
 use crate::payload::Payload;
@@ -70,6 +72,8 @@ pub(crate) struct Namespace<A> {
     pub(crate) session: u32,
     /// Counts the questions for credentials: only the answer to the last one is of use.
     pub(crate) asked: u32,
+    /// When CONNECT was sent the last time.
+    pub(super) asked_at: Timestamp,
     pub(crate) acks: Acks<Waiter<A>>,
     pub(crate) retry: RetryQueue<A>,
     pub(super) returning: Returning,
@@ -101,6 +105,7 @@ impl<A> Namespace<A> {
             is_successor: false,
             session: 0,
             asked: 0,
+            asked_at: Timestamp(Duration::ZERO),
             acks: Acks::new(first_ack),
             retry: RetryQueue::new(),
             returning: Returning::default(),

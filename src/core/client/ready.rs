@@ -148,7 +148,8 @@ impl<A> Client<A> {
             }
             return self.handed.push(waiting);
         };
-        log_later!(Warn, "an event is dropped: {error}");
+        let name = &self.namespace(waiting.namespace).name;
+        log_later!(Warn, in name, "an event is dropped: {error:#}");
         match waiting.content {
             Sendable::Event(..) | Sendable::Answer(..) | Sendable::First(_) => {
                 self.give_up_waiting(&waiting, Some(DropReason::TooLarge), &error);
@@ -172,7 +173,7 @@ impl<A> Client<A> {
         };
         let header = Header { kind, namespace: &namespace.name, id };
         self.parser.encode(header, payload, &mut self.encoded);
-        if let Err(error) = engine.check_size(&self.encoded) {
+        if let Err(error) = engine.check_size(&self.encoded, header) {
             self.encoded.clear();
             return Err(error);
         }
@@ -196,7 +197,7 @@ impl<A> Client<A> {
         }
         let header = Header { kind, namespace: name, id: number };
         self.parser.encode(header, payload, &mut self.encoded);
-        let result = engine.check_size(&self.encoded);
+        let result = engine.check_size(&self.encoded, header);
         self.encoded.clear();
         result
     }

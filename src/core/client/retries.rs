@@ -137,7 +137,8 @@ impl<A> Client<A> {
     /// The numbers stay: a late acknowledgement is as good as any.
     fn go_back(&mut self, id: NamespaceId, number: u64, now: Timestamp) {
         let tries = self.namespace(id).retry.tries_from(number);
-        log_later!(Debug, "not acknowledged in time: sent again, with {} others", tries.len() - 1);
+        let (name, others) = (&self.namespace(id).name, tries.len() - 1);
+        log_later!(Debug, in name, "not acknowledged in time: sent again, with {others} others");
         for number in tries {
             self.withdraw(id, number);
             self.make_try_ready(id, number, now);
@@ -245,7 +246,8 @@ impl<A> Client<A> {
         error: &Error,
     ) {
         if let Some(event) = self.retry_queue(id).and_then(|queue| queue.take_first(is_it)) {
-            log_later!(Warn, "an event is given up: {error}");
+            let name = &self.namespace(id).name;
+            log_later!(Warn, in name, "an event is given up: {error:#}");
             self.drop_retry(id, event, Some(reason), error);
         }
         self.outputs.push_back(Output::Room);

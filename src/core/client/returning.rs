@@ -81,7 +81,8 @@ impl<A> Client<A> {
         match delay {
             None => self.begin(id, Phase::Idle),
             Some(delay) => {
-                log_later!(Debug, "joining {:?} again in {delay:?}", self.namespace(id).name);
+                let name = &self.namespace(id).name;
+                log_later!(Debug, in name, "the next attempt to join is in {delay:?}");
                 self.rest(id, now + delay, false);
             }
         }

@@ -128,7 +128,8 @@ impl<A> Client<A> {
             match fits {
                 Ok(()) => self.make_ready(waiting),
                 Err(error) => {
-                    log_later!(Warn, "a buffered event is dropped: {error}");
+                    let name = &self.namespace(id).name;
+                    log_later!(Warn, in name, "a buffered event is dropped: {error:#}");
                     self.give_up_waiting(&waiting, Some(DropReason::TooLarge), &error);
                 }
             }

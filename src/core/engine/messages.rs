@@ -54,7 +54,7 @@ pub(crate) enum Notice {
 #[derive(Debug)]
 pub(crate) enum Loss {
     /// The peer closed it.
-    Closed(String),
+    Closed(Error),
     /// It failed.
     Failed(Error),
 }

@@ -19,6 +19,7 @@ mod messages;
 #[cfg(any(feature = "polling", test))]
 mod pacing;
 mod queue;
+mod silence;
 mod upgrade;
 mod writing;
 
@@ -34,11 +35,13 @@ pub(crate) use self::messages::{Loss, Notice, SessionState, Work};
 #[cfg(any(feature = "polling", test))]
 use self::pacing::Pacing;
 use self::queue::WriteQueue;
+use self::silence::Traffic;
 use self::upgrade::{Upgrade, UpgradeStep};
 use crate::core::ids::LinkId;
 use crate::core::load::Load;
 use crate::core::time::Timestamp;
-use crate::error::{Error, ErrorKind, Reached, Stage};
+use crate::error::reached::Reached;
+use crate::error::{Error, ErrorKind, Stage};
 use crate::event::status::DisconnectReason;
 use crate::options::Transport;
 use crate::proto::dialect::Dialect;
@@ -57,7 +60,10 @@ pub(crate) struct Engine {
     /// The server has answered, and its answer did not tell which revision it speaks.
     doubtful: bool,
     main: MainLink,
+    traffic: Traffic,
     upgrade: Upgrade,
+    /// How far the attempt to open the link of the upgrade has come.
+    upgrade_reached: Reached,
     may_upgrade: bool,
     handshake: Option<Handshake>,
     heartbeat: Option<Heartbeat>,
@@ -105,7 +111,9 @@ impl Engine {
                 writing: false,
                 polling: transport == Transport::Polling,
             },
+            traffic: Traffic::default(),
             upgrade: Upgrade::None,
+            upgrade_reached: Stage::Dns.into(),
             may_upgrade: may_upgrade && transport == Transport::Polling,
             handshake: None,
             heartbeat: None,
@@ -146,6 +154,7 @@ impl Engine {
         if self.handshake.is_none() {
             self.dialect = dialect;
             self.doubtful = false;
+            self.reached.stage = Stage::Engine;
         }
     }
 
@@ -162,7 +171,14 @@ impl Engine {
     pub(crate) fn reached(&mut self, link: LinkId, reached: Reached) {
         if self.main.id == link && reached.stage >= self.reached.stage {
             self.reached = reached;
+        } else if self.upgrade.link() == Some(link) {
+            self.upgrade_reached = reached;
         }
+    }
+
+    /// How far the attempt to open the link of the upgrade has come.
+    pub(crate) fn upgrade_so_far(&self) -> &Reached {
+        &self.upgrade_reached
     }
 
     /// The session's id, once it is open.
@@ -249,6 +265,7 @@ impl Engine {
                 step => self.step(&step),
             }
         } else if self.main.id == link {
+            self.traffic.note_heard(&packet, now);
             #[cfg(any(feature = "polling", test))]
             self.pacing.received(&packet);
             self.received_on_main(packet, now);
@@ -258,17 +275,11 @@ impl Engine {
     /// A link ended.
     pub(crate) fn lost(&mut self, link: LinkId, loss: Loss) {
         if self.upgrade.link() == Some(link) {
-            let error = match loss {
-                Loss::Closed(words) => Error::new(ErrorKind::Transport, words),
-                Loss::Failed(error) => error,
-            };
+            let (Loss::Closed(error) | Loss::Failed(error)) = loss;
             self.abandon_upgrade(error);
         } else if self.main.id == link && self.state != SessionState::Closed {
             let (reason, error) = match loss {
-                Loss::Closed(words) => (
-                    DisconnectReason::TransportClose,
-                    Error::new(self.failure_kind(ErrorKind::Transport), words),
-                ),
+                Loss::Closed(error) => (DisconnectReason::TransportClose, error),
                 Loss::Failed(error) => (DisconnectReason::TransportError, error),
             };
             self.end(reason, Some(error));
@@ -320,6 +331,7 @@ impl Engine {
             SessionState::Opening => self.end(reason, error),
             SessionState::Open => {
                 self.close();
+                let error = error.map(Error::of_session);
                 self.notices.push_back(Notice::Closed(reason, error));
             }
             SessionState::Closing | SessionState::Closed => {}
@@ -331,6 +343,10 @@ impl Engine {
         if self.state == SessionState::Closed {
             return;
         }
+        let is_attempt = self.state == SessionState::Opening;
+        let error = error.map(|error| {
+            if is_attempt { error.of_attempt(self.reached.stage) } else { error.of_session() }
+        });
         self.state = SessionState::Closed;
         if let Some(link) = self.upgrade.take_link() {
             self.notices.push_back(Notice::Stop(link));
@@ -351,7 +367,10 @@ impl Engine {
             return;
         }
         match heartbeat.expire(now) {
-            Beat::Lost => self.end(DisconnectReason::PingTimeout, None),
+            Beat::Lost => {
+                let error = self.silent(now);
+                self.end(DisconnectReason::PingTimeout, Some(error));
+            }
             Beat::Ping => {
                 self.queue.push_front(Packet::Ping(Probe::Heartbeat));
                 self.wake_writer();
@@ -365,13 +384,5 @@ impl Engine {
             self.queue.push_close();
         }
         self.wake_writer();
-    }
-
-    fn failure_kind(&self, otherwise: ErrorKind) -> ErrorKind {
-        if self.state == SessionState::Opening {
-            ErrorKind::Connect(Stage::Engine)
-        } else {
-            otherwise
-        }
     }
 }

@@ -12,20 +12,16 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::status::DisconnectReason;
 use crate::options::Transport;
 use crate::proto::packet::{Packet, Probe};
+use crate::proto::socket_packet::{Header, Kind};
 
 impl Engine {
     /// Whether the server takes messages of this size: it closes the connection of a client that
     /// sends a larger one.
-    pub(crate) fn check_size(&self, packets: &VecDeque<Packet>) -> Result<()> {
+    pub(crate) fn check_size(&self, packets: &VecDeque<Packet>, of: Header<'_>) -> Result<()> {
         let limit = self.handshake.as_ref().and_then(|handshake| handshake.max_payload);
         let largest = packets.iter().map(|packet| self.size_on_the_way(packet)).max().unwrap_or(0);
         match limit {
-            Some(limit) if largest > limit => Err(Error::new(
-                ErrorKind::TooLarge,
-                format!(
-                    "a message of {largest} bytes; the server takes {limit} (its maxHttpBufferSize)"
-                ),
-            )),
+            Some(limit) if largest > limit => Err(too_large(of, largest, limit)),
             _ => Ok(()),
         }
     }
@@ -121,6 +117,7 @@ impl Engine {
         }
         let Some(segment) = self.queue.take() else { return self.nothing_to_write(now) };
         self.main.writing = true;
+        self.traffic.note_spoke(now);
         self.batches += 1;
         self.delivery.begin(now);
         self.in_flight = segment.load;
@@ -218,4 +215,22 @@ impl Engine {
             Transport::Polling => self.dialect.body_len(packet),
         }
     }
+}
+
+#[cold]
+fn too_large(of: Header<'_>, bytes: usize, limit: usize) -> Error {
+    // Without its query, in which old servers look for credentials.
+    let namespace = of.namespace.split('?').next().unwrap_or_default();
+    let (what, hint) = match of.kind {
+        Kind::Connect => {
+            ("a CONNECT", "the credentials (`auth`) travel in it: are they meant to be so long?")
+        }
+        Kind::Ack => ("an answer", "send less, or let the server take more"),
+        _ => ("a message", "send less, or let the server take more"),
+    };
+    let what = format!(
+        "{what} of {bytes} bytes for {namespace:?}; the server takes {limit} (its \
+         maxHttpBufferSize)"
+    );
+    Error::new(ErrorKind::TooLarge, what).with_hint(hint)
 }

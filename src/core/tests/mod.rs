@@ -23,6 +23,7 @@ mod reliable_random;
 mod retries;
 mod returning;
 mod revision;
+mod told;
 mod undelivered;
 mod upgrade;
 mod waiting;
@@ -43,6 +44,11 @@ use crate::proto::dialect::choice::V4_DIALECT;
 use crate::proto::dialect::{Dialect, Frame};
 use crate::proto::handshake::Handshake;
 use crate::proto::packet::Packet;
+
+/// How a link ends that the server closes.
+fn closed_link() -> Loss {
+    Loss::Closed(Error::new(ErrorKind::Transport, "gone"))
+}
 
 /// The heartbeat of the scripted server.
 const INTERVAL: Duration = Duration::from_secs(25);
@@ -292,7 +298,7 @@ impl World {
 
     /// The server closes the link dialled last.
     fn drop_link(&mut self) {
-        self.lose(self.last_link, Loss::Closed("closed by the server".into()));
+        self.lose(self.last_link, closed_link());
     }
 
     /// The threads of a link end.

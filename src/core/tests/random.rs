@@ -316,7 +316,7 @@ impl Account {
             Input::Written(_) => world.written_on(link),
             Input::Pong(_) => world.confirm_on(link),
             Input::Progressed(_) => world.run(|client, now| client.progressed(link, now)),
-            Input::Lose(_) => world.lose(link, Loss::Closed("lost".into())),
+            Input::Lose(_) => world.lose(link, closed_link()),
             Input::End(_) => world.end(link),
             _ => {}
         }

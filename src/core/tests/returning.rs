@@ -137,7 +137,7 @@ fn the_end_of_the_session_does_not_concern_who_is_away() {
     world.log();
     world.drop_link();
     assert_eq!(world.news(), ["/other: disconnect transport close"]);
-    world.lose(world.last_link, Loss::Closed("none".into()));
+    world.lose(world.last_link, closed_link());
     assert!(world.namespace(root).is_active());
     world.advance(Duration::from_secs(2));
     world.open();
@@ -275,7 +275,7 @@ fn where_the_server_is_gone_when_the_time_comes_the_connection_is_what_is_tried(
     world.log();
     world.drop_link();
     let told = world.promises();
-    assert_eq!(world.news(), ["/: connect_error cannot connect, Engine.IO"]);
+    assert_eq!(world.news(), ["/: connect_error cannot connect, DNS"]);
     assert_eq!(told.last(), Some(&Some(world.advance_to_deadline())));
     world.open();
     assert!(world.log().contains(&"manager: reconnect 1".to_owned()));

@@ -71,7 +71,10 @@ impl Poller<'_> {
     fn receive_first(&self, response: Response) -> Result<&'static dyn Dialect> {
         let detector = self.driver.look(Client::detector);
         let (dialect, body) = detector.look_at_body(response.binary, response.body)?;
-        self.driver.run(|core, _| core.settle(self.link, dialect));
+        self.driver.run_with(|monitor, _| {
+            monitor.note_reached(self.link);
+            monitor.core.settle(self.link, dialect);
+        });
         self.receive(dialect, response.binary, body)?;
         Ok(dialect)
     }

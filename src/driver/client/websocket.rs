@@ -53,6 +53,7 @@ impl Driver {
         let wire = SharedWire::new(Wire::new(link, socket, self.address().force_base64));
         self.run_with(|monitor, now| {
             monitor.share(link, wire.clone());
+            monitor.note_reached(link);
             monitor.core.connected(link, now);
         });
         let language = Language::of(self, link);
@@ -286,7 +287,7 @@ impl<'a> Pump<'a> {
                 }
                 // A flood of them must not hold up what was read before it.
                 Ok(Received::Control) => size += CONTROL,
-                Ok(Received::Closed(words)) => return ReadOutcome::Over(Loss::Closed(words)),
+                Ok(Received::Closed(error)) => return ReadOutcome::Over(Loss::Closed(error)),
                 Err(error) => return ReadOutcome::Over(Loss::Failed(error)),
             }
         }

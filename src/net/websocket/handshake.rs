@@ -309,7 +309,7 @@ mod tests {
         ] {
             let error = outcome(answer, &[]).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Connect(Stage::Http), "{answer}: {error}");
-            let text = error.to_string().to_lowercase();
+            let text = format!("{error:#}").to_lowercase();
             for part in parts {
                 assert!(text.contains(&part.to_lowercase()), "{part} in {error}");
             }

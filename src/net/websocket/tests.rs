@@ -247,9 +247,17 @@ fn a_close_frame_says_why() {
         (&b""[..], "close frame without a code"),
         (&[3, 232][..], "close code 1000"),
         (b"\x03\xe9bye\n", "close code 1001: bye\\n"),
+        // What breaks the protocol is told as it came.
+        (&[3, 231][..], "close code 999, which is none of the protocol"),
+        (b"\xff\xffno", "close code 65535, which is none of the protocol: no"),
+        (&[3, 237][..], "close code 1005, which is none of the protocol"),
+        (b"\x03\xe8no\xff", "close code 1000: no\u{fffd} (no UTF-8)"),
     ] {
         let (received, answer) = outcome(frame(0x88, payload));
-        assert_eq!(received.unwrap(), Received::Closed(why.to_owned()));
+        let (Ok(Received::Closed(error)) | Err(error)) = received else {
+            panic!("{why}: not closed")
+        };
+        assert_eq!(error.message(), format!("the server closed the WebSocket: {why}"));
         assert_eq!(answer[0], 0x88, "the close is answered");
     }
 }
@@ -258,7 +266,9 @@ fn a_close_frame_says_why() {
 fn an_end_without_a_close_frame_is_a_close_too() {
     for bytes in [vec![], vec![0x81], frame(0x01, b"a"), vec![0x81, 10, b'x']] {
         match outcome(bytes).0.unwrap() {
-            Received::Closed(why) => assert!(why.contains("without a close frame"), "{why}"),
+            Received::Closed(why) => {
+                assert!(why.message().contains("without a close frame"), "{why}");
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -272,7 +282,11 @@ fn a_reset_is_a_close_with_its_cause() {
     });
     server.join().unwrap();
     match next(&mut websocket, &waker).unwrap() {
-        Received::Closed(why) => assert!(why.contains("reset"), "{why}"),
+        Received::Closed(why) => {
+            assert!(why.message().contains("reset"), "{why}");
+            let cause = std::error::Error::source(&why).unwrap().downcast_ref::<io::Error>();
+            assert_eq!(cause.unwrap().kind(), io::ErrorKind::ConnectionReset);
+        }
         other => panic!("{other:?}"),
     }
 }

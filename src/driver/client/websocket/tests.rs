@@ -77,7 +77,7 @@ impl Full {
     /// How the service ends by itself.
     fn loss(&self) -> String {
         match self.ended.recv_timeout(LIMIT).expect("an end") {
-            Ok(Ending::Lost(Loss::Closed(words))) => words,
+            Ok(Ending::Lost(Loss::Closed(error))) => error.message().to_owned(),
             Ok(_) => panic!("the service ended in another way"),
             Err(error) => panic!("{error}"),
         }
