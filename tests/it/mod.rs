@@ -13,6 +13,8 @@ mod errors;
 mod events;
 mod farewell;
 mod floors;
+#[cfg(all(feature = "polling", feature = "rustls"))]
+mod fronts;
 mod handing_back;
 mod harness;
 mod hostile;
@@ -46,6 +48,8 @@ mod peers;
 #[cfg(feature = "polling")]
 mod posts;
 mod proxy;
+#[cfg(feature = "polling")]
+mod python;
 mod receive;
 mod receive_awaited;
 mod receive_bounds;
@@ -56,6 +60,7 @@ mod receive_news;
 mod receive_policies;
 mod reconnect;
 mod reliable;
+mod returning;
 // Each of its tests goes over every transport.
 #[cfg(feature = "polling")]
 mod revisions;

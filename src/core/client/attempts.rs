@@ -72,7 +72,7 @@ impl<A> Client<A> {
 
     /// Goes on with an attempt to connect that had to wait.
     pub(super) fn dial_if_due(&mut self, now: Timestamp) {
-        if self.dial_waits && !self.retiring.iter().any(|session| session.engine.has_events()) {
+        if self.dial_waits && !self.retiring.iter().any(Engine::has_events) {
             self.dial(now);
         }
     }
@@ -198,9 +198,8 @@ impl<A> Client<A> {
         self.websocket_works = false;
         self.leave_session();
         // One that was given up is yet to be closed.
-        let error = error.map(|error| {
-            self.detailed(was_open, reason, error, now).with_retry_in(next.delay())
-        });
+        let error = error
+            .map(|error| self.detailed(was_open, reason, error, now).with_retry_in(next.delay()));
         let unclosed = self.engine.take().filter(|engine| engine.state() != SessionState::Closed);
         if let Some(engine) = unclosed {
             self.retire(engine, now);

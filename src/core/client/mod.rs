@@ -11,7 +11,7 @@ mod cycle;
 mod drops;
 mod emit;
 mod first;
-mod handed;
+mod gathering;
 mod holding;
 mod joining;
 mod leaving;
@@ -44,12 +44,10 @@ use self::by_hand::ByHand;
 pub(crate) use self::cycle::Cycle;
 use self::drops::Untold;
 pub(crate) use self::emit::{Emit, Fate, Refused};
-use self::handed::HandedOver;
 use self::namespace::{Auth, Namespace, Phase};
 use self::namespaces::Namespaces;
-use self::outgoing::{Outgoing, Waiting};
+use self::outgoing::Outgoing;
 pub(crate) use self::output::Output;
-use self::retiring::Retiring;
 use self::root::Root;
 use self::tally::Nonsense;
 pub(crate) use self::tally::Tally;
@@ -57,6 +55,7 @@ use self::timer::{Timer, Timers};
 use crate::core::engine::{Engine, Freight, Notice};
 use crate::core::ids::NamespaceId;
 use crate::core::time::Timestamp;
+use crate::core::waiting::Waiting;
 use crate::error::{Error, Result};
 use crate::event::status::{DisconnectReason, ManagerEvent};
 use crate::options::{ManagerOptions, Transport};
@@ -85,15 +84,13 @@ pub(crate) struct Client<A> {
     /// The next session is to be opened once the server has dealt with the events of those before.
     dial_waits: bool,
     /// Sessions that are being closed in good order, while a new one may be open already.
-    retiring: Vec<Retiring>,
+    retiring: Vec<Engine>,
     /// Events that a writer had when the last session ended, until there is a new one: they may have
     /// arrived.
     uncertain: Vec<Waiting>,
     namespaces: Namespaces<A>,
     /// What the open session writes next.
     ready: Outgoing,
-    /// What is in the queue of the session, and what a writer has taken from there.
-    handed: HandedOver,
     backoff: Backoff,
     by_hand: ByHand,
     /// It was never opened.
@@ -153,7 +150,6 @@ impl<A> Client<A> {
             uncertain: Vec::new(),
             namespaces: Namespaces::default(),
             ready: Outgoing::default(),
-            handed: HandedOver::default(),
             backoff: Backoff::default(),
             by_hand: ByHand::default(),
             is_unused: true,
@@ -299,7 +295,7 @@ impl<A> Client<A> {
     /// Ends a session whose heartbeat is overdue. A device that was asleep must find out before it
     /// writes into a session that died meanwhile.
     pub(super) fn check_heartbeat(&mut self, now: Timestamp) {
-        if let Some(engine) = &mut self.engine {
+        if let Some(engine) = self.engine.as_mut().filter(|engine| engine.is_due(now)) {
             engine.expire(now);
             self.pump(now);
         }

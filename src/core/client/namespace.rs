@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::acks::{Acks, Waiter};
-use super::outgoing::{Outgoing, Sendable};
+use super::outgoing::Outgoing;
 use super::recovery::Recovery;
 use super::retry_queue::{Age, RetryQueue};
 use super::returning::Returning;
 use crate::core::load::Load;
 use crate::core::time::Timestamp;
+use crate::core::waiting::Sendable;
 use crate::event::status::Status;
 use crate::options::Limits;
 use crate::payload::Payload;
@@ -166,7 +167,7 @@ impl<A> Namespace<A> {
     }
 
     /// The event that waits for the acknowledgement of this number, and is sent again until it has it.
-    pub(super) fn tried(&self, number: u64) -> Option<&Payload> {
+    pub(super) fn tried(&self, number: u64) -> Option<&Arc<Payload>> {
         self.retry.tried(number).map(|event| &event.payload)
     }
 
@@ -190,7 +191,7 @@ impl<A> Namespace<A> {
     pub(crate) fn send_buffer(&self) -> impl Iterator<Item = &str> {
         self.send_buffer.iter().filter_map(|waiting| match &waiting.content {
             Sendable::Event(payload, _) => Some(payload.json.as_str()),
-            Sendable::Answer(..) | Sendable::First(_) | Sendable::Try(_) => None,
+            _ => None,
         })
     }
 

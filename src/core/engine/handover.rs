@@ -44,8 +44,13 @@ impl Engine {
     pub(super) fn finish_upgrade(&mut self) {
         let Some(link) = self.upgrade.take_link() else { return };
         self.notices.push_back(Notice::Stop(self.main.id));
-        self.main =
-            MainLink { id: link, transport: Transport::WebSocket, writing: false, polling: false };
+        self.main = MainLink {
+            id: link,
+            transport: Transport::WebSocket,
+            writing: false,
+            gathering: false,
+            polling: false,
+        };
         self.notices.push_back(Notice::Upgraded(link));
         if self.state == SessionState::Closing {
             self.queue.withdraw_close();

@@ -19,11 +19,13 @@ mod messages;
 #[cfg(any(feature = "polling", test))]
 mod pacing;
 mod queue;
+mod shipment;
 mod silence;
 mod upgrade;
 mod writing;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use self::confirmation::Confirmation;
 pub(crate) use self::confirmation::Freight;
@@ -35,6 +37,7 @@ pub(crate) use self::messages::{Loss, Notice, SessionState, Work};
 #[cfg(any(feature = "polling", test))]
 use self::pacing::Pacing;
 use self::queue::WriteQueue;
+pub(crate) use self::shipment::Shipment;
 use self::silence::Traffic;
 use self::upgrade::{Upgrade, UpgradeStep};
 use crate::core::ids::LinkId;
@@ -68,7 +71,8 @@ pub(crate) struct Engine {
     handshake: Option<Handshake>,
     heartbeat: Option<Heartbeat>,
     queue: WriteQueue,
-    in_flight: Load,
+    /// What the writer has taken and not yet written.
+    in_flight: Option<Arc<Shipment>>,
     confirmation: Confirmation,
     /// How many batches a writer has taken.
     batches: u64,
@@ -87,6 +91,8 @@ struct MainLink {
     transport: Transport,
     /// A batch is with the writer.
     writing: bool,
+    /// The writer lets events gather before it asks for work.
+    gathering: bool,
     /// The reader of long-polling is inside a request, or entitled to one.
     polling: bool,
 }
@@ -109,6 +115,7 @@ impl Engine {
                 id,
                 transport,
                 writing: false,
+                gathering: false,
                 polling: transport == Transport::Polling,
             },
             traffic: Traffic::default(),
@@ -118,7 +125,7 @@ impl Engine {
             handshake: None,
             heartbeat: None,
             queue: WriteQueue::default(),
-            in_flight: Load::default(),
+            in_flight: None,
             confirmation: Confirmation::default(),
             batches: 0,
             delivery: Delivery::default(),
@@ -205,7 +212,11 @@ impl Engine {
 
     /// What waits to be written, and what is being written.
     pub(crate) fn load(&self) -> Load {
-        self.queue.load() + self.in_flight
+        self.queue.load() + self.in_flight_load()
+    }
+
+    fn in_flight_load(&self) -> Load {
+        self.in_flight.as_ref().map(|shipment| shipment.load()).unwrap_or_default()
     }
 
     /// Whether a message that is sent now goes out at once.
@@ -225,6 +236,11 @@ impl Engine {
             }
             SessionState::Opening | SessionState::Closed => None,
         }
+    }
+
+    /// Whether that has passed.
+    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
+        self.deadline().is_some_and(|deadline| deadline <= now)
     }
 
     /// From when on the peer's part in the heartbeat is due.

@@ -11,6 +11,7 @@ mod engine;
 mod farewell;
 mod first;
 mod forgetting;
+mod gathering;
 mod heartbeat;
 mod logged;
 mod malformed;
@@ -33,17 +34,18 @@ use std::time::Duration;
 
 use super::client::namespace::Namespace;
 use super::client::{Client, Cycle, Emit, Fate, Output, Refused};
-use super::engine::{Loss, PollTurn, Work};
+use super::engine::{Loss, PollTurn, Shipment, Work};
 use super::time::Timestamp;
 use crate::core::ids::{LinkId, NamespaceId};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::status::{ManagerEvent, Status};
-use crate::options::{ManagerOptions, Transport};
+use crate::options::{ManagerOptions, ParserKind, Transport};
 use crate::payload::Payload;
 use crate::proto::dialect::choice::V4_DIALECT;
 use crate::proto::dialect::{Dialect, Frame};
 use crate::proto::handshake::Handshake;
 use crate::proto::packet::Packet;
+use crate::proto::parser::choice::new_parser;
 
 /// How a link ends that the server closes.
 fn closed_link() -> Loss {
@@ -87,6 +89,8 @@ struct World {
     told: usize,
     /// Writes are finished by [`World::written`] only.
     slow: bool,
+    /// WebSockets that have written let events gather, until [`World::look_again`].
+    gathers: bool,
     /// The server answers no pings of the WebSocket, but for [`World::confirm_on`].
     deaf: bool,
     /// Transports that are to close in good order do not.
@@ -109,6 +113,8 @@ struct Threads {
     /// The thread that posts has something to do.
     writer_awake: bool,
     writing: bool,
+    /// It lets events gather.
+    gathering: bool,
     /// A ping of the WebSocket waits for its pong.
     asked: bool,
     /// A request of the reader waits for its response.
@@ -145,6 +151,7 @@ impl World {
             rooms: 0,
             told: 0,
             slow: false,
+            gathers: false,
             deaf: false,
             stubborn: false,
             dialect: V4_DIALECT,
@@ -277,6 +284,14 @@ impl World {
         }
     }
 
+    /// Writers that let events gather ask for work.
+    fn look_again(&mut self) {
+        for wire in self.links.values_mut() {
+            wire.reader_awake |= std::mem::take(&mut wire.gathering);
+        }
+        self.settle();
+    }
+
     /// The pong comes that a link may wait for.
     fn confirm_on(&mut self, link: LinkId) {
         let wire = self.links.get_mut(&link).filter(|wire| !wire.writing);
@@ -342,6 +357,7 @@ impl World {
 
     /// Lets time pass, from deadline to deadline.
     fn advance(&mut self, by: Duration) {
+        self.look_again();
         let target = self.now + by;
         while let Some(deadline) = self.client.next_deadline().filter(|at| *at <= target) {
             self.now = self.now.max(deadline);
@@ -438,12 +454,18 @@ impl World {
             return false;
         }
         match self.client.take(link, self.now) {
-            Work::Write(packets) => {
+            Work::Write(shipment) => {
                 let dialect = self.client.dialect_of(link);
+                let packets = packets(&shipment, self.client.options().parser);
                 wire.sent.extend(packets.into_iter().map(|packet| text(dialect, packet)));
                 wire.writing = self.slow;
                 if !self.slow {
                     self.client.written(link, self.now);
+                }
+                let may_gather = self.gathers && wire.transport == Transport::WebSocket;
+                if may_gather && self.client.gather(link, self.now) {
+                    wire.gathering = true;
+                    wire.sleep();
                 }
             }
             Work::Confirm => {
@@ -490,6 +512,7 @@ impl World {
                     reader_awake: false,
                     writer_awake: false,
                     writing: false,
+                    gathering: false,
                     asked: false,
                     polling: transport == Transport::Polling,
                     started: false,
@@ -596,6 +619,17 @@ fn text(dialect: &dyn Dialect, packet: Packet) -> String {
         Frame::Text(text) => text.to_string(),
         Frame::Binary(_) => "binary".into(),
     }
+}
+
+/// The packets that a writer makes.
+fn packets(shipment: &Shipment, parser: ParserKind) -> Vec<Packet> {
+    let (parser, mut packets) = (new_parser(parser, 0, 0), Vec::new());
+    let packed: Result<()> = shipment.pack(&*parser, |packet| {
+        packets.push(packet);
+        Ok(())
+    });
+    packed.unwrap();
+    packets
 }
 
 fn describe(status: &Status) -> String {

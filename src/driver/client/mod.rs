@@ -47,6 +47,8 @@ use crate::options::{Limits, ManagerOptions, WhenFull};
 use crate::payload::Payload;
 #[cfg(feature = "polling")]
 use crate::proto::dialect::Dialect;
+use crate::proto::parser::Parser;
+use crate::proto::parser::choice::new_parser;
 use crate::sync::account::Bounds;
 use crate::sync::lock::{Locked, lock};
 use crate::sync::speaker::Speaker;
@@ -243,6 +245,11 @@ impl Driver {
     pub(crate) fn counters(&self) -> (Tally, usize) {
         let monitor = self.lock();
         (monitor.core.tally(), monitor.lost)
+    }
+
+    /// A parser for a writer, which only encodes.
+    fn new_parser(&self) -> Box<dyn Parser> {
+        new_parser(self.look(|core| core.options().parser), 0, 0)
     }
 
     fn lock(&self) -> Locked<'_, Monitor> {

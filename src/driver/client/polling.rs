@@ -163,6 +163,7 @@ fn post(
     http: &Http,
     waker: &Waker,
 ) -> Result<()> {
+    let parser = driver.new_parser();
     loop {
         let (work, room) = driver.run_with(|monitor, now| {
             let work = monitor.core.take(link, now);
@@ -172,10 +173,13 @@ fn post(
             (work, monitor.core.body_room(link))
         });
         match work {
-            Work::Write(mut packets) => {
-                for packet in &packets {
-                    driver.show_sent(packet);
-                }
+            Work::Write(shipment) => {
+                let mut packets = VecDeque::new();
+                shipment.pack(&*parser, |packet| {
+                    driver.show_sent(&packet);
+                    packets.push_back(packet);
+                    Ok(())
+                })?;
                 while !packets.is_empty() {
                     let body = dialect.encode_payload(&mut packets, room);
                     let request = driver.session_request(Transport::Polling, sid, dialect);

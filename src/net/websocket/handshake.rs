@@ -390,7 +390,7 @@ mod tests {
             use crate::net::websocket::Received;
             match websocket.read().unwrap() {
                 Received::Nothing => {
-                    websocket.interest(true, true).wait(attempt.waker()).unwrap();
+                    websocket.interest(true, true).wait(attempt.waker(), None).unwrap();
                 }
                 other => {
                     let frame = crate::proto::dialect::Frame::Text("x".into());

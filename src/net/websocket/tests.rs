@@ -56,7 +56,7 @@ fn next(websocket: &mut WebSocket, waker: &Waker) -> Result<Received> {
     loop {
         match websocket.read()? {
             Received::Nothing => {
-                websocket.interest(true, true).wait(waker)?;
+                websocket.interest(true, true).wait(waker, None)?;
             }
             Received::Control => {}
             other => return Ok(other),
@@ -109,7 +109,7 @@ fn messages_go_there_and_back() {
         match websocket.read().unwrap() {
             Received::Frame(frame) => received.push(frame),
             Received::Nothing => {
-                websocket.interest(true, true).wait(attempt.waker()).unwrap();
+                websocket.interest(true, true).wait(attempt.waker(), None).unwrap();
             }
             other => panic!("{other:?}"),
         }
@@ -228,9 +228,9 @@ fn after_a_short_read_the_socket_is_not_asked_again_and_nothing_is_lost() {
     stream.write_all(&frame(0x81, b"one")).unwrap();
     assert_eq!(next(&mut websocket, &waker).unwrap(), text("one"));
     stream.write_all(&frame(0x81, b"two")).unwrap();
-    assert!(websocket.interest(true, true).wait(&waker).unwrap().readable);
+    assert!(websocket.interest(true, true).wait(&waker, None).unwrap().readable);
     assert_eq!(websocket.read().unwrap(), Received::Nothing);
-    assert!(websocket.interest(true, true).wait(&waker).unwrap().readable);
+    assert!(websocket.interest(true, true).wait(&waker, None).unwrap().readable);
     assert_eq!(websocket.read().unwrap(), text("two"));
 }
 
@@ -384,7 +384,7 @@ fn a_cancellation_ends_a_wait_and_everything_after_it() {
     let (websocket, waker, _server) = client(|stream| stream);
     let mut websocket = websocket;
     waker.cancel();
-    assert_cancelled(&websocket.interest(true, true).wait(&waker).unwrap_err());
+    assert_cancelled(&websocket.interest(true, true).wait(&waker, None).unwrap_err());
     assert_cancelled(&websocket.read().unwrap_err());
     websocket.write(Frame::Text("x".into())).unwrap();
     assert_cancelled(&websocket.flush().unwrap_err());
@@ -394,9 +394,9 @@ fn a_cancellation_ends_a_wait_and_everything_after_it() {
 fn a_wake_up_ends_a_wait_without_an_error() {
     let (websocket, waker, _server) = client(|stream| stream);
     waker.wake();
-    websocket.interest(true, true).wait(&waker).unwrap();
+    websocket.interest(true, true).wait(&waker, None).unwrap();
     let waiter = Arc::clone(&waker);
-    let woken = spawn(move || websocket.interest(true, true).wait(&waiter));
+    let woken = spawn(move || websocket.interest(true, true).wait(&waiter, None));
     assert!(woken.recv_timeout(std::time::Duration::from_millis(50)).is_err());
     waker.wake();
     woken.recv_timeout(LIMIT).unwrap().unwrap();
@@ -414,7 +414,7 @@ fn a_peer_that_stops_reading_fills_the_socket_and_blocks_nothing() {
     let waiter = Arc::clone(&waker);
     let ended = spawn(move || {
         there.send(()).unwrap();
-        websocket.interest(true, true).wait(&waiter)
+        websocket.interest(true, true).wait(&waiter, None)
     });
     reached.recv_timeout(LIMIT).unwrap();
     waker.cancel();
@@ -424,7 +424,7 @@ fn a_peer_that_stops_reading_fills_the_socket_and_blocks_nothing() {
 /// Waits for an interest in a thread.
 fn waiting(interest: Interest, waker: &Arc<Waker>) -> Receiver<Result<Ready>> {
     let waker = Arc::clone(waker);
-    spawn(move || interest.wait(&waker))
+    spawn(move || interest.wait(&waker, None))
 }
 
 /// How long to look whether something does not happen.
@@ -437,7 +437,7 @@ fn a_reset_is_noticed_once_while_nobody_reads_and_what_came_before_can_be_read()
         rustix::net::sockopt::set_socket_linger(&stream, Some(std::time::Duration::ZERO)).unwrap();
     });
     server.join().unwrap();
-    let ready = websocket.interest(false, true).wait(&waker).unwrap();
+    let ready = websocket.interest(false, true).wait(&waker, None).unwrap();
     assert_eq!(ready, Ready { readable: false, hung_up: true });
     // Who does not ask again sleeps until a wake-up.
     let ended = waiting(websocket.interest(false, false), &waker);
@@ -456,10 +456,10 @@ fn a_half_close_is_noticed_while_nobody_reads_and_what_came_before_can_be_read()
         stream
     });
     let _stream = server.join().unwrap();
-    let ready = websocket.interest(false, true).wait(&waker).unwrap();
+    let ready = websocket.interest(false, true).wait(&waker, None).unwrap();
     assert_eq!(ready, Ready { readable: false, hung_up: true });
     // Who reads finds it behind the last bytes.
-    let ready = websocket.interest(true, true).wait(&waker).unwrap();
+    let ready = websocket.interest(true, true).wait(&waker, None).unwrap();
     assert_eq!(ready, Ready { readable: true, hung_up: false });
     assert_eq!(next(&mut websocket, &waker).unwrap(), text("last"));
     assert!(matches!(next(&mut websocket, &waker).unwrap(), Received::Closed(_)));
@@ -473,7 +473,7 @@ fn a_pong_in_a_full_socket_is_something_to_write_and_no_end_of_the_connection() 
     websocket.write(Frame::Binary(Bytes::from(vec![0; SIZE]))).unwrap();
     assert!(websocket.wants_write() && !websocket.flush().unwrap());
     stream.write_all(&frame(0x89, b"ping")).unwrap();
-    assert!(websocket.interest(true, true).wait(&waker).unwrap().readable);
+    assert!(websocket.interest(true, true).wait(&waker, None).unwrap().readable);
     assert_eq!(websocket.read().unwrap(), Received::Control);
     assert!(websocket.wants_write());
     stream.write_all(&frame(0x81, b"unread")).unwrap();
@@ -486,7 +486,7 @@ fn a_pong_in_a_full_socket_is_something_to_write_and_no_end_of_the_connection() 
     // It is woken by the room alone, until all is out; what has come stays unread.
     assert_eq!(ended.recv_timeout(LIMIT).unwrap().unwrap(), Ready::default());
     while !websocket.flush().unwrap() {
-        let ready = websocket.interest(false, true).wait(&waker).unwrap();
+        let ready = websocket.interest(false, true).wait(&waker, None).unwrap();
         assert_eq!(ready, Ready::default());
     }
     assert!(!websocket.wants_write());
