@@ -10,7 +10,6 @@ use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind, Stage};
 use crate::options::{ManagerOptions, Transport};
 use crate::proto::dialect::Frame;
-use crate::proto::dialect::choice::V4_DIALECT;
 
 /// A device that keeps one connection to `/`, by WebSocket alone. It does what the library does: it
 /// has its state machines, without threads, sockets and a clock. Times are since whenever it likes.
@@ -90,8 +89,9 @@ impl Device {
 
     fn receive(&mut self, text: &str, now: Duration) {
         let link = self.link;
-        self.client.settle(link, V4_DIALECT);
-        let Ok(packet) = V4_DIALECT.decode_frame(Frame::Text(text.into())) else { return };
+        let dialect = self.client.dialect();
+        self.client.settle(link, dialect);
+        let Ok(packet) = dialect.decode_frame(Frame::Text(text.into())) else { return };
         self.run(now, |client, _, now| client.received(link, packet, now));
     }
 

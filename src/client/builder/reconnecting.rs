@@ -26,9 +26,9 @@ impl Builder {
     ///
     /// It is also what a program that calls [`Manager::open`](crate::Manager::open) or
     /// [`Socket::connect`](crate::Socket::connect) whenever an attempt has failed has to wait for: the
-    /// first such call has its attempt at once, the others this long (give or take
-    /// [`randomization_factor`](Builder::randomization_factor)) after the failure, until a session has
-    /// lasted.
+    /// first such call has its attempt at once, the others this long, or a second if it is longer (give or
+    /// take [`randomization_factor`](Builder::randomization_factor)), after the failure, until a
+    /// session has lasted.
     #[doc(alias = "reconnectionDelay")]
     pub fn reconnection_delay(mut self, delay: Duration) -> Self {
         self.changes = self.changes.reconnection_delay(delay);

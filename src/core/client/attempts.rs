@@ -43,7 +43,7 @@ const MOST_CONTRADICTIONS: u32 = 2;
 
 /// What follows from a failed attempt or a lost session.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Next {
+pub(super) enum Sequel {
     /// Nothing: reconnection is off.
     Nothing,
     /// Nothing any more: the last permitted attempt has failed.
@@ -52,7 +52,7 @@ pub(super) enum Next {
     Attempt(Duration),
 }
 
-impl Next {
+impl Sequel {
     pub(super) fn delay(self) -> Option<Duration> {
         match self {
             Self::Attempt(delay) => Some(delay),
@@ -301,27 +301,27 @@ impl<A> Client<A> {
 
     /// What is to follow from a failure, or the end of a session, with this error. It is drawn before
     /// anybody is told of that.
-    pub(super) fn draw_next(&mut self, error: Option<&Error>) -> Next {
+    pub(super) fn draw_next(&mut self, error: Option<&Error>) -> Sequel {
         let at_least = self.delay_asked_for(error);
         if !self.options.reconnection {
-            Next::Nothing
+            Sequel::Nothing
         } else if self.options.reconnection_attempts.is_some_and(|most| self.attempts >= most) {
-            Next::GivenUp
+            Sequel::GivenUp
         } else {
-            Next::Attempt(self.backoff.next(&self.options, self.random.f64()).max(at_least))
+            Sequel::Attempt(self.backoff.next(&self.options, self.random.f64()).max(at_least))
         }
     }
 
     /// Sets the time of the next attempt, where there is to be one.
-    fn reconnect(&mut self, next: Next, now: Timestamp) {
+    fn reconnect(&mut self, next: Sequel, now: Timestamp) {
         match next {
-            Next::Nothing => {}
-            Next::GivenUp => {
+            Sequel::Nothing => {}
+            Sequel::GivenUp => {
                 self.attempts = 0;
                 self.backoff.reset();
                 self.outputs.push_back(Output::Manager(ManagerEvent::ReconnectFailed));
             }
-            Next::Attempt(delay) => {
+            Sequel::Attempt(delay) => {
                 self.attempts = self.attempts.saturating_add(1);
                 log_later!(Debug, "attempt {} to reconnect in {delay:?}", self.attempts);
                 self.cycle = Cycle::Waiting;

@@ -7,6 +7,9 @@ use crate::options::ManagerOptions;
 /// No options make it shorter, so that no loop of attempts is without a pause.
 const SHORTEST: Duration = Duration::from_millis(1);
 
+/// The longest delay by hand, give or take the jitter.
+const LONGEST_BY_HAND: Duration = Duration::from_secs(1);
+
 /// An exponential backoff with jitter: `delay · 2ⁿ`, plus or minus up to `randomization_factor` of
 /// it. It saturates: no outage is long enough to make it zero. Where it would pass `delay_max` it is
 /// spread below that instead, so that a fleet that lost its server does not come back in step.
@@ -39,9 +42,12 @@ impl Backoff {
     }
 }
 
-/// The shortest delay before an attempt that a program makes by itself, over and over.
+/// The delay before an attempt that a program makes by itself, over and over: one each second is no
+/// tight loop, however long the delays are otherwise.
 pub(super) fn delay_by_hand(options: &ManagerOptions, random: f64) -> Duration {
-    exponential(0, options, random).max(SHORTEST)
+    let delay = options.reconnection_delay.min(options.reconnection_delay_max);
+    let jitter = 1.0 + options.randomization_factor.clamp(0.0, 1.0) * (2.0 * random - 1.0);
+    delay.min(LONGEST_BY_HAND).mul_f64(jitter).max(SHORTEST)
 }
 
 fn exponential(exponent: u32, options: &ManagerOptions, random: f64) -> Duration {

@@ -140,7 +140,7 @@ impl<A> Client<A> {
     pub(super) fn joined(&mut self, id: NamespaceId, now: Timestamp) {
         self.timers.set(Timer::Join(id), None);
         if let Some(namespace) = self.namespace_mut(id) {
-            namespace.returning.joined(now);
+            namespace.comeback.joined(now);
         }
         self.deliver_early_events(id);
         self.send_first(id);

@@ -211,7 +211,7 @@ impl<A> Client<A> {
     ) {
         if let Some(namespace) = self.namespaces.get_mut(id) {
             namespace.id = None;
-            namespace.returning.ended(&self.options, now);
+            namespace.comeback.ended(&self.options, now);
         }
         self.tell(id, Status::Disconnected { reason, error, retry_in });
         self.fail_sent_acks(id, reason);

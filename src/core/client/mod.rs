@@ -6,6 +6,7 @@ mod attempts;
 mod awaited;
 mod backoff;
 mod by_hand;
+mod comeback;
 mod confirming;
 mod cycle;
 mod drops;
@@ -38,7 +39,7 @@ mod undelivered;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use self::attempts::Next;
+use self::attempts::Sequel;
 use self::backoff::Backoff;
 use self::by_hand::ByHand;
 pub(crate) use self::cycle::Cycle;
@@ -96,7 +97,7 @@ pub(crate) struct Client<A> {
     /// It was never opened.
     is_unused: bool,
     /// What follows from the end of the session, where that was told before the end.
-    next: Option<Next>,
+    next: Option<Sequel>,
     /// When the attempt to connect began, or the session.
     since: Timestamp,
     /// For how long nothing had passed when the last session was lost.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::acks::{Acks, Waiter};
+use super::comeback::Comeback;
 use super::outgoing::Outgoing;
 use super::recovery::Recovery;
 use super::retry_queue::{Age, RetryQueue};
-use super::returning::Returning;
 use crate::core::load::Load;
 use crate::core::time::Timestamp;
 use crate::core::waiting::Sendable;
@@ -77,7 +77,7 @@ pub(crate) struct Namespace<A> {
     pub(super) asked_at: Timestamp,
     pub(crate) acks: Acks<Waiter<A>>,
     pub(crate) retry: RetryQueue<A>,
-    pub(super) returning: Returning,
+    pub(super) comeback: Comeback,
     /// Somebody wants to know of outgoing events.
     pub(crate) observed: bool,
     /// What goes out first when it is joined, each by the name of the event.
@@ -109,7 +109,7 @@ impl<A> Namespace<A> {
             asked_at: Timestamp(Duration::ZERO),
             acks: Acks::new(first_ack),
             retry: RetryQueue::new(),
-            returning: Returning::default(),
+            comeback: Comeback::default(),
             observed: false,
             first: Vec::new(),
             send_buffer: Outgoing::default(),
@@ -127,7 +127,7 @@ impl<A> Namespace<A> {
         self.forgotten = true;
         self.auth = Auth::Fixed(Payload::default());
         self.retry = RetryQueue::new();
-        self.returning = Returning::default();
+        self.comeback = Comeback::default();
         self.observed = false;
         self.first.clear();
         self.recovery = Recovery::default();

@@ -3,69 +3,19 @@
 
 use std::time::Duration;
 
-use super::backoff::Backoff;
 use super::namespace::Phase;
 use super::timer::Timer;
 use super::{Client, Cycle, Output};
 use crate::core::ids::NamespaceId;
 use crate::core::time::Timestamp;
-use crate::options::{ManagerOptions, Rejection, Rejections};
+use crate::options::{Rejection, Rejections};
 use crate::sync::logging::log_later;
-
-/// How a namespace has fared with the server since a membership has lasted.
-#[derive(Debug, Default)]
-pub(super) struct Returning {
-    /// After what it comes back by itself.
-    after: Rejections,
-    backoff: Backoff,
-    /// It was turned away, or could not be joined.
-    failed: bool,
-    /// The program has called `connect()` since.
-    used: bool,
-    /// How often in a row it has come back by itself.
-    attempts: u32,
-    joined: Option<Timestamp>,
-    /// When it may be joined because the program wants it. The first time is at once.
-    not_before: Option<Timestamp>,
-}
-
-impl Returning {
-    pub(super) fn joined(&mut self, now: Timestamp) {
-        self.joined = Some(now);
-    }
-
-    /// The membership has ended, if there was one.
-    pub(super) fn ended(&mut self, options: &ManagerOptions, now: Timestamp) {
-        let joined = self.joined.take();
-        if joined.is_some_and(|joined| joined + options.stable_time() <= now) {
-            *self = Self { after: self.after, ..Self::default() };
-        }
-    }
-
-    /// How long to wait after a failure before the namespace comes back by itself.
-    fn next(
-        &mut self,
-        comes_back: bool,
-        options: &ManagerOptions,
-        random: f64,
-        now: Timestamp,
-    ) -> Option<Duration> {
-        self.failed = true;
-        let most = options.reconnection_attempts;
-        let comes_back =
-            comes_back && options.reconnection && most.is_none_or(|most| self.attempts < most);
-        self.attempts = if comes_back { self.attempts.saturating_add(1) } else { 0 };
-        let delay = (comes_back || self.used).then(|| self.backoff.next(options, random));
-        self.not_before = delay.filter(|_| self.used).map(|delay| now + delay);
-        delay.filter(|_| comes_back)
-    }
-}
 
 impl<A> Client<A> {
     /// Sets after what a namespace comes back by itself.
     pub(crate) fn set_reconnect_after(&mut self, id: NamespaceId, after: Rejections) {
         if let Some(namespace) = self.namespaces.get_mut(id) {
-            namespace.returning.after = after;
+            namespace.comeback.set_after(after);
         }
     }
 
@@ -76,8 +26,8 @@ impl<A> Client<A> {
         rejection: Rejection,
         now: Timestamp,
     ) -> Option<Duration> {
-        let after = self.namespace(id).returning.after;
-        let delay = self.failed_to_stay(id, after.contains(rejection), now);
+        let comes_back = self.namespace(id).comeback.follows(rejection);
+        let delay = self.failed_to_stay(id, comes_back, now);
         match delay {
             None => self.begin(id, Phase::Idle),
             Some(delay) => {
@@ -98,14 +48,14 @@ impl<A> Client<A> {
         now: Timestamp,
     ) -> Option<Duration> {
         let random = self.random.f64();
-        let returning = &mut self.namespaces.get_mut(id)?.returning;
-        returning.ended(&self.options, now);
-        returning.next(comes_back, &self.options, random, now)
+        let comeback = &mut self.namespaces.get_mut(id)?.comeback;
+        comeback.ended(&self.options, now);
+        comeback.next(comes_back, &self.options, random, now)
     }
 
     /// When a namespace may be joined, unless it may be at once.
     pub(super) fn not_before(&self, id: NamespaceId, now: Timestamp) -> Option<Timestamp> {
-        self.namespace(id).returning.not_before.filter(|at| *at > now)
+        self.namespace(id).comeback.not_before(now)
     }
 
     /// Starts to join a namespace because the program wants it: at once, unless that has been in vain
@@ -116,7 +66,7 @@ impl<A> Client<A> {
             return self.rest(id, set.map_or(at, |set| set.min(at)), true);
         }
         if let Some(namespace) = self.namespaces.get_mut(id) {
-            namespace.returning.used |= namespace.returning.failed;
+            namespace.comeback.asked_for();
         }
         self.begin(id, Phase::Waiting);
         match self.cycle {

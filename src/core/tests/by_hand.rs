@@ -1,7 +1,11 @@
 //! Programs that connect again whenever something has failed, at once and over and over.
 
+use proptest::collection::vec;
+use proptest::prelude::*;
+
 use super::*;
 use crate::core::client::namespace::Auth;
+use crate::options::Rejection;
 
 /// What a program does when it is told of a failure.
 type Handler = fn(&mut World, NamespaceId);
@@ -56,6 +60,8 @@ fn open(world: &mut World) {
         world.open();
     }
 }
+
+const MILLISECOND: Duration = Duration::from_millis(1);
 
 fn pauses(times: &[Timestamp]) -> Vec<Duration> {
     times.windows(2).map(|pair| pair[1].0 - pair[0].0).collect()
@@ -229,5 +235,62 @@ fn a_program_that_closes_and_opens_by_itself_is_not_held_up() {
         assert_eq!(world.client.cycle(), Cycle::Connecting);
         world.open();
         world.receive("40{\"sid\":\"x\"}");
+    }
+}
+
+/// What happens to an attempt: the server's part, what the program does when it is told of a failure, and
+/// for how many seconds a connection that came about lasts before.
+type Round = (usize, Option<usize>, u64);
+
+fn rounds() -> impl Strategy<Value = Vec<Round>> {
+    let handler = proptest::option::of(0..HANDLERS.len());
+    vec((0..SERVERS.len(), handler, prop_oneof![9 => Just(0), 1 => 0..20_u64]), 1..60)
+}
+
+proptest! {
+    /// Attempts follow each other at once a few times for each session that has lasted, and else with the
+    /// least delay there is.
+    #[test]
+    fn no_schedule_makes_attempts_without_pauses(
+        rounds in rounds(),
+        reconnection in any::<bool>(),
+        spread in proptest::option::of(Just(30 * SECOND)),
+        returns in any::<bool>(),
+    ) {
+        let mut world = World::with(|options| {
+            options.reconnection = reconnection;
+            options.reconnection_spread = spread;
+        });
+        let id = world.client.namespace_id("/");
+        if returns {
+            let both = [Rejection::Refused, Rejection::IoServerDisconnect];
+            world.client.set_reconnect_after(id, both.into_iter().collect());
+        }
+        world.connect("/");
+        let mut fresh = 1;
+        for (server, handler, lasts) in rounds {
+            if lasts > 0 {
+                open(&mut world);
+                world.receive("40{\"sid\":\"x\"}");
+                world.advance(Duration::from_secs(lasts));
+                fresh += 1;
+            }
+            SERVERS[server](&mut world);
+            if let (Some(handler), false) = (handler, world.promises().is_empty()) {
+                HANDLERS[handler](&mut world, id);
+            }
+            if world.client.cycle() != Cycle::Connecting && world.client.next_deadline().is_some() {
+                world.advance_to_deadline();
+            }
+            if world.client.cycle() == Cycle::Idle {
+                world.connect_id(id);
+                fresh += 1;
+            }
+        }
+        let pauses = pauses(&world.dialled);
+        prop_assert!(pauses.iter().all(|pause| *pause == Duration::ZERO || *pause >= MILLISECOND));
+        // Those that the program makes at once, and the first of a spread.
+        let short = pauses.iter().filter(|pause| **pause < SECOND / 2).count();
+        prop_assert!(short <= 4 * fresh, "{} of {:?}", short, pauses);
     }
 }
