@@ -40,6 +40,7 @@ struct Failure {
     address: Option<SocketAddr>,
     elapsed: Option<Duration>,
     retry_after: Option<Duration>,
+    retry_in: Option<Duration>,
     fatal: bool,
     refuses_revision: bool,
 }
@@ -57,6 +58,7 @@ impl Error {
             address: None,
             elapsed: None,
             retry_after: None,
+            retry_in: None,
             fatal: false,
             refuses_revision: false,
         }))
@@ -181,6 +183,11 @@ impl Error {
         self.change(|failure| failure.retry_after = Some(delay))
     }
 
+    /// When the next attempt follows by itself.
+    pub(crate) fn with_retry_in(self, delay: Option<Duration>) -> Self {
+        self.change(|failure| failure.retry_in = delay)
+    }
+
     /// The same attempt will fail in the same way.
     pub(crate) fn fatal(self) -> Self {
         self.change(|failure| failure.fatal = true)
@@ -259,6 +266,16 @@ impl Error {
     /// minutes of it.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
+    }
+
+    /// How long after this failure the next attempt follows by itself; `None` when none does, until
+    /// somebody calls [`Socket::connect`](crate::Socket::connect).
+    ///
+    /// It is known for errors that [`Status`](crate::Status)es and
+    /// [`ManagerEvent`](crate::ManagerEvent)s have, and counted from when they are told. See
+    /// [`Status::retry_in`](crate::Status::retry_in).
+    pub fn retry_in(&self) -> Option<Duration> {
+        self.0.retry_in
     }
 
     /// Whether trying again is likely to fail in the same way until somebody changes something:

@@ -340,8 +340,8 @@ pub use event::status::{DisconnectReason, ManagerEvent, Status};
 pub use event::undelivered::UndeliveredEvent;
 pub use event::{AckReply, Event};
 pub use options::{
-    Buffer, Limits, ParserKind, Proxy, Revision, Timeouts, Tls, TlsBackend, TlsVersion, Transport,
-    WhenFull,
+    Buffer, Limits, ParserKind, Proxy, Rejection, Revision, Timeouts, Tls, TlsBackend, TlsVersion,
+    Transport, WhenFull,
 };
 #[cfg(feature = "outbox")]
 pub use outbox::file_store::FileStore;

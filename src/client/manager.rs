@@ -64,8 +64,13 @@ impl Manager {
         &self.shared.driver
     }
 
-    /// Opens the connection, without joining a namespace. It never blocks. After
-    /// [`close`](Manager::close) it does nothing, and a line of level `WARN` says so.
+    /// Opens the connection, without joining a namespace. A wait for the next attempt ends. It never
+    /// blocks. After [`close`](Manager::close) it does nothing, and a line of level `WARN` says so.
+    ///
+    /// The first time after a failure the attempt begins at once. A program that calls it whenever an
+    /// attempt has failed makes no tight loop: until a session has lasted, the others begin
+    /// [`reconnection_delay`](crate::Builder::reconnection_delay) after the failure, or a second if that is
+    /// longer.
     #[doc(alias = "connect")]
     pub fn open(&self) {
         self.driver().run(crate::core::client::Client::open);
@@ -167,6 +172,32 @@ impl Manager {
     #[doc(alias = "randomizationFactor")]
     pub fn randomization_factor(&self) -> f64 {
         self.option(|options| options.randomization_factor)
+    }
+
+    /// The time that all devices together take to come back, if it is set.
+    pub fn reconnection_spread(&self) -> Option<Duration> {
+        self.option(|options| options.reconnection_spread)
+    }
+
+    /// How long a session has to last until the delays start from the beginning.
+    pub fn reconnection_reset_after(&self) -> Duration {
+        self.option(ManagerOptions::stable_time)
+    }
+
+    /// How long it is until the next attempt to connect starts by itself. `None` while the connection
+    /// is open or on its way, and when no attempt follows. [`open`](Manager::open) ends the wait.
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// # let socket = siot::io("http://localhost:3000")?;
+    /// if let Some(delay) = socket.manager().next_attempt() {
+    ///     println!("offline, next attempt in {} s", delay.as_secs());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn next_attempt(&self) -> Option<Duration> {
+        self.driver().run(|core, now| Some(core.next_attempt()?.0.saturating_sub(now.0)))
     }
 
     /// The limit of an attempt to connect; `None` is no limit.

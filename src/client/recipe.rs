@@ -8,7 +8,7 @@ use crate::client::socket_options::AckOptions;
 use crate::driver::client::{Driver, PrepareFunction};
 use crate::error::Result;
 use crate::net::{Address, Net, NetOptions};
-use crate::options::ManagerOptions;
+use crate::options::{ManagerOptions, Rejections};
 
 /// All options that concern a connection, checked.
 pub(super) struct Recipe {
@@ -18,6 +18,8 @@ pub(super) struct Recipe {
     /// How events of its sockets are acknowledged that have no options of their own. It is those
     /// sockets' business, and so not compared.
     pub(super) acks: AckOptions,
+    /// After which rejections they come back; likewise.
+    pub(super) reconnect_after: Rejections,
     pub(super) before_attempt: Option<PrepareFunction>,
 }
 
@@ -26,7 +28,8 @@ impl Recipe {
     pub(super) fn make(self) -> Result<Manager> {
         let net = Net::new(self.net)?;
         let driver = Driver::new(self.options, net, self.address, self.before_attempt)?;
-        Ok(Manager::of(Arc::new(SharedConnection::new(driver, self.acks))))
+        let shared = SharedConnection::new(driver, self.acks, self.reconnect_after);
+        Ok(Manager::of(Arc::new(shared)))
     }
 
     /// Whether a connection is as this makes one. What was changed since it was made counts.

@@ -38,6 +38,8 @@ pub struct Update {
     reconnection_delay: Option<Duration>,
     reconnection_delay_max: Option<Duration>,
     randomization_factor: Option<f64>,
+    reconnection_spread: Change<Duration>,
+    reconnection_reset_after: Change<Duration>,
     timeout: Change<Duration>,
 }
 
@@ -147,6 +149,19 @@ impl Update {
         self
     }
 
+    /// See [`Builder::reconnection_spread`](crate::Builder::reconnection_spread); `None` is none.
+    pub fn reconnection_spread(mut self, spread: Option<Duration>) -> Self {
+        self.reconnection_spread = Change::To(spread);
+        self
+    }
+
+    /// See [`Builder::reconnection_reset_after`](crate::Builder::reconnection_reset_after); `None` is the
+    /// default.
+    pub fn reconnection_reset_after(mut self, lasting: Option<Duration>) -> Self {
+        self.reconnection_reset_after = Change::To(lasting);
+        self
+    }
+
     /// See [`Builder::timeout`](crate::Builder::timeout); `None` is no limit.
     pub fn timeout(mut self, limit: Option<Duration>) -> Self {
         self.timeout = Change::To(limit);
@@ -181,6 +196,8 @@ impl Changes for Update {
         set(&mut options.reconnection_delay, self.reconnection_delay.as_ref());
         set(&mut options.reconnection_delay_max, self.reconnection_delay_max.as_ref());
         set(&mut options.randomization_factor, self.randomization_factor.as_ref());
+        self.reconnection_spread.apply(&mut options.reconnection_spread);
+        self.reconnection_reset_after.apply(&mut options.reconnection_reset_after);
         self.timeout.apply(&mut options.timeout);
     }
 

@@ -52,6 +52,14 @@ impl Check for ManagerOptions {
         for delay in [self.reconnection_delay, self.reconnection_delay_max] {
             check_time(Some(delay), "a reconnection delay of zero would hammer the server")?;
         }
+        check_time(self.reconnection_spread, "a reconnection_spread of zero spreads nothing")?;
+        check_time(
+            self.reconnection_reset_after,
+            "a reconnection_reset_after of zero would let each short session start the delays afresh",
+        )?;
+        if self.spread_first_attempt && self.reconnection_spread.is_none() {
+            return Err(invalid("spread_first_attempt needs a reconnection_spread"));
+        }
         if self.max_packets_per_post == 0 {
             return Err(invalid("max_packets_per_post is 0; the least is 1"));
         }

@@ -62,6 +62,7 @@ mod receive_news;
 mod receive_policies;
 mod reconnect;
 mod reliable;
+mod returning;
 // Each of its tests goes over every transport.
 #[cfg(feature = "polling")]
 mod revisions;

@@ -28,6 +28,7 @@ impl Builder {
         let location = self.check()?;
         let options = std::mem::take(&mut self.socket);
         self.socket.acks = options.acks;
+        self.socket.reconnect_after = options.reconnect_after;
         let namespace = location.namespace.clone();
         let share = self.share;
         let recipe = self.recipe(location);
@@ -95,8 +96,14 @@ impl Builder {
             force_base64: options.force_base64,
         };
         let net = NetOptions { max_message: options.limits.max_message, ..self.net };
-        let (acks, before_attempt) = (self.socket.acks, self.before_attempt);
-        Recipe { address, options, net, acks, before_attempt }
+        Recipe {
+            address,
+            options,
+            net,
+            before_attempt: self.before_attempt,
+            acks: self.socket.acks,
+            reconnect_after: self.socket.reconnect_after,
+        }
     }
 
     fn backups(&self) -> impl Iterator<Item = Result<Location>> {

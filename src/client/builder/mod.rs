@@ -2,6 +2,7 @@
 
 mod build;
 mod reaching;
+mod reconnecting;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -350,41 +351,6 @@ impl Builder {
         self
     }
 
-    /// Whether to connect again after a failed attempt or a lost connection. Default: `true`.
-    pub fn reconnection(mut self, reconnection: bool) -> Self {
-        self.changes = self.changes.reconnection(reconnection);
-        self
-    }
-
-    /// How many attempts to reconnect in a row may fail. Default: any number.
-    #[doc(alias = "reconnectionAttempts")]
-    pub fn reconnection_attempts(mut self, attempts: u32) -> Self {
-        self.changes = self.changes.reconnection_attempts(Some(attempts));
-        self
-    }
-
-    /// The first delay before an attempt to reconnect; it doubles with each. Default: 1 s.
-    #[doc(alias = "reconnectionDelay")]
-    pub fn reconnection_delay(mut self, delay: Duration) -> Self {
-        self.changes = self.changes.reconnection_delay(delay);
-        self
-    }
-
-    /// The longest delay before an attempt to reconnect. Default: 5 s. For a fleet of devices,
-    /// minutes are kinder to the server.
-    #[doc(alias = "reconnectionDelayMax")]
-    pub fn reconnection_delay_max(mut self, delay: Duration) -> Self {
-        self.changes = self.changes.reconnection_delay_max(delay);
-        self
-    }
-
-    /// By which part of itself a delay varies at random, from 0 to 1. Default: 0.5.
-    #[doc(alias = "randomizationFactor")]
-    pub fn randomization_factor(mut self, factor: f64) -> Self {
-        self.changes = self.changes.randomization_factor(factor);
-        self
-    }
-
     /// The limit of an attempt to connect, from the look-up of the name to the Engine.IO
     /// handshake; `None` is no limit. Default: 20 s.
     pub fn timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
@@ -482,7 +448,7 @@ impl Builder {
     }
 
     /// The options as the changes leave them.
-    fn manager_options(&self) -> ManagerOptions {
+    pub(crate) fn manager_options(&self) -> ManagerOptions {
         let mut options = ManagerOptions { backups: self.backups.len(), ..self.options.clone() };
         self.changes.change_options(&mut options);
         options

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::client::builder::Builder;
 use crate::client::socket::Socket;
 use crate::client::update::Update;
-use crate::options::{Limits, ParserKind, Proxy, Revision, Timeouts, Tls, Transport};
+use crate::options::{Limits, ParserKind, Proxy, Rejection, Revision, Timeouts, Tls, Transport};
 
 type Setter = fn(Builder) -> Builder;
 
@@ -40,6 +40,9 @@ const OF_CONNECTION: &[(&str, Setter)] = &[
     ("reconnection_attempts", |b| b.reconnection_attempts(7)),
     ("reconnection_delay", |b| b.reconnection_delay(MINUTE)),
     ("reconnection_delay_max", |b| b.reconnection_delay_max(MINUTE)),
+    ("reconnection_spread", |b| b.reconnection_spread(MINUTE)),
+    ("spread_first_attempt", |b| b.reconnection_spread(2 * MINUTE).spread_first_attempt(true)),
+    ("reconnection_reset_after", |b| b.reconnection_reset_after(MINUTE)),
     ("randomization_factor", |b| b.randomization_factor(0.25)),
     ("timeout", |b| b.timeout(MINUTE)),
     ("timeout", |b| b.timeout(None)),
@@ -78,6 +81,7 @@ const FUNCTIONS: &[(&str, Setter)] =
 const OF_SOCKET: &[(&str, Setter)] = &[
     ("auth", |b| b.auth(serde_json::json!({ "token": "x" }))),
     ("auth_with", |b| b.auth_with(|| Ok(serde_json::json!({ "token": "x" })))),
+    ("reconnect_after", |b| b.reconnect_after([Rejection::Refused])),
     ("retries", |b| b.retries(3)),
     ("interrupted_tries", |b| b.interrupted_tries(3)),
     ("reliable_window", |b| b.reliable_window(3)),

@@ -45,6 +45,26 @@ const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 /// revision takes one, and a second one where a middleware of `/` delays its first packet.
 const MOST_CONTRADICTIONS: u32 = 2;
 
+/// What follows from a failed attempt or a lost session.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Sequel {
+    /// Nothing: reconnection is off.
+    Nothing,
+    /// Nothing any more: the last permitted attempt has failed.
+    GivenUp,
+    /// Another attempt, after this delay.
+    Attempt(Duration),
+}
+
+impl Sequel {
+    pub(super) fn delay(self) -> Option<Duration> {
+        match self {
+            Self::Attempt(delay) => Some(delay),
+            Self::Nothing | Self::GivenUp => None,
+        }
+    }
+}
+
 impl<A> Client<A> {
     /// Starts an attempt to connect once the server has dealt with the events of the sessions before:
     /// what is emitted from now on must not overtake them.
@@ -64,6 +84,8 @@ impl<A> Client<A> {
     /// Starts an attempt to connect, with the first of the transports.
     pub(super) fn dial(&mut self, now: Timestamp) {
         self.dial_waits = false;
+        self.is_unused = false;
+        self.next = None;
         self.transport = 0;
         self.since = now;
         self.asked_otherwise = false;
@@ -150,7 +172,7 @@ impl<A> Client<A> {
     /// The handshake is done: the namespaces can be joined.
     pub(super) fn opened(&mut self, now: Timestamp) {
         self.timers.set(Timer::Open, None);
-        self.timers.set(Timer::Stable, Some(now + self.options.reconnection_delay_max));
+        self.timers.set(Timer::Stable, Some(now + self.options.stable_time()));
         self.cycle = Cycle::Open;
         self.since = now;
         self.uncertain.clear();
@@ -163,8 +185,12 @@ impl<A> Client<A> {
             self.outputs.push_back(Output::Manager(ManagerEvent::Reconnect(attempts)));
         }
         for namespace in self.ids() {
-            if self.namespace(namespace).phase == Phase::Waiting {
-                self.join(namespace, now);
+            if self.namespace(namespace).phase != Phase::Waiting {
+                continue;
+            }
+            match self.not_before(namespace, now) {
+                Some(at) => self.rest(namespace, at, true),
+                None => self.join(namespace, now),
             }
         }
     }
@@ -198,13 +224,17 @@ impl<A> Client<A> {
         } else if reason != DisconnectReason::ForcedClose {
             self.places.go_on(&self.options, now);
         }
-        let at_least = self.delay_asked_for(error.as_ref());
+        let next = self.next.take().unwrap_or_else(|| self.draw_next(error.as_ref()));
+        if reason != DisconnectReason::ForcedClose {
+            self.note_failure(now);
+        }
         let is_mistaken = self.told_may_be_wrong();
         // How a session ends that was open says nothing about the next one.
         self.websocket_works &= was_open;
         self.leave_session();
         // One that was given up is yet to be closed.
-        let error = error.map(|error| self.detailed(was_open, reason, error, now));
+        let error = error
+            .map(|error| self.detailed(was_open, reason, error, now).with_retry_in(next.delay()));
         let unclosed = self.engine.take().filter(|engine| engine.state() != SessionState::Closed);
         if let Some(engine) = unclosed {
             self.retire(engine, now);
@@ -215,7 +245,7 @@ impl<A> Client<A> {
             {
                 self.outputs.push_back(Output::Manager(ManagerEvent::Error(error.clone())));
             }
-            self.lose_namespaces(reason, error.as_ref());
+            self.lose_namespaces(reason, error.as_ref(), next.delay(), now);
             self.outputs.push_back(Output::Manager(ManagerEvent::Close(reason, error)));
         } else {
             let mut error = error
@@ -228,9 +258,9 @@ impl<A> Client<A> {
                 Some(Stage::Http | Stage::Engine) => error.or_hint(NO_SERVER),
                 _ => error,
             };
-            self.attempt_failed(error);
+            self.attempt_failed(error.with_retry_in(next.delay()));
         }
-        self.reconnect(at_least, now);
+        self.reconnect(next, now);
     }
 
     /// Adds to what ended an attempt, or a session, where that led and how long it lasted; and the
@@ -274,7 +304,7 @@ impl<A> Client<A> {
     /// Tells of an attempt that came to nothing.
     pub(super) fn attempt_failed(&mut self, error: Error) {
         for namespace in self.ids() {
-            if self.namespace(namespace).is_active() {
+            if self.namespace(namespace).needs_session() {
                 self.tell(namespace, Status::ConnectError(error.clone()));
             }
         }
@@ -314,23 +344,36 @@ impl<A> Client<A> {
         if fatal { asked.max(self.options.reconnection_delay_max) } else { asked }
     }
 
-    /// Sets the time of the next attempt, where there is to be one.
-    pub(super) fn reconnect(&mut self, at_least: Duration, now: Timestamp) {
+    /// What is to follow from a failure, or the end of a session, with this error. It is drawn before
+    /// anybody is told of that.
+    pub(super) fn draw_next(&mut self, error: Option<&Error>) -> Sequel {
+        let at_least = self.delay_asked_for(error);
         if !self.options.reconnection {
-            return;
+            Sequel::Nothing
+        } else if self.options.reconnection_attempts.is_some_and(|most| self.attempts >= most) {
+            Sequel::GivenUp
+        } else {
+            Sequel::Attempt(self.backoff.next(&self.options, self.random.f64()).max(at_least))
         }
-        if self.options.reconnection_attempts.is_some_and(|most| self.attempts >= most) {
-            self.attempts = 0;
-            self.backoff.reset();
-            self.outputs.push_back(Output::Manager(ManagerEvent::ReconnectFailed));
-            return;
+    }
+
+    /// Sets the time of the next attempt, where there is to be one.
+    pub(super) fn reconnect(&mut self, next: Sequel, now: Timestamp) {
+        match next {
+            Sequel::Nothing => {}
+            Sequel::GivenUp => {
+                self.attempts = 0;
+                self.backoff.reset();
+                self.outputs.push_back(Output::Manager(ManagerEvent::ReconnectFailed));
+            }
+            Sequel::Attempt(delay) => {
+                self.attempts = self.attempts.saturating_add(1);
+                log_later!(Debug, "attempt {} to reconnect in {delay:?}", self.attempts);
+                self.cycle = Cycle::Waiting;
+                self.no_sooner = now + self.asked_pause.max(delay.min(SHORTEST_PAUSE));
+                self.timers.set(Timer::Reconnect, Some(now + delay));
+            }
         }
-        self.attempts = self.attempts.saturating_add(1);
-        let delay = self.backoff.next(&self.options, self.random.f64()).max(at_least);
-        log_later!(Debug, "attempt {} to reconnect in {delay:?}", self.attempts);
-        self.cycle = Cycle::Waiting;
-        self.no_sooner = now + self.asked_pause.max(delay.min(SHORTEST_PAUSE));
-        self.timers.set(Timer::Reconnect, Some(now + delay));
     }
 
     /// Whether the revision that the user has set may be wrong: the server took the connection, and
@@ -390,11 +433,14 @@ impl<A> Client<A> {
         let reason = DisconnectReason::ForcedClose;
         self.outputs.push_back(Output::Manager(ManagerEvent::Close(reason, None)));
         for id in self.ids() {
+            if self.namespace(id).is_resting() {
+                continue;
+            }
             let was_joined = self.namespace(id).phase == Phase::Joined;
             let active = self.namespace(id).is_active();
             self.begin(id, if active { Phase::Waiting } else { Phase::Idle });
             if was_joined {
-                self.disconnected(id, reason, None);
+                self.disconnected(id, reason, None, Some(Duration::ZERO), now);
             }
         }
         self.dial_in_turn(now);

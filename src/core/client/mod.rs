@@ -6,6 +6,8 @@ mod acks;
 mod attempts;
 mod awaited;
 mod backoff;
+mod by_hand;
+mod comeback;
 mod confirming;
 mod cycle;
 mod drops;
@@ -29,6 +31,7 @@ mod refusal;
 mod retiring;
 mod retries;
 mod retry_queue;
+mod returning;
 mod room;
 mod root;
 mod sending;
@@ -39,7 +42,9 @@ mod undelivered;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use self::attempts::Sequel;
 use self::backoff::Backoff;
+use self::by_hand::ByHand;
 pub(crate) use self::cycle::Cycle;
 use self::drops::Untold;
 pub(crate) use self::emit::{Emit, Fate, Refused};
@@ -96,6 +101,11 @@ pub(crate) struct Client<A> {
     /// What the open session writes next.
     ready: Outgoing,
     backoff: Backoff,
+    by_hand: ByHand,
+    /// It was never opened.
+    is_unused: bool,
+    /// What follows from the end of the session, where that was told before the end.
+    next: Option<Sequel>,
     /// When the attempt to connect began, or the session.
     since: Timestamp,
     /// For how long nothing had passed when the last session was lost.
@@ -165,6 +175,9 @@ impl<A> Client<A> {
             namespaces: Namespaces::default(),
             ready: Outgoing::default(),
             backoff: Backoff::default(),
+            by_hand: ByHand::default(),
+            is_unused: true,
+            next: None,
             since: Timestamp(Duration::ZERO),
             quiet: None,
             attempts: 0,
@@ -221,13 +234,18 @@ impl<A> Client<A> {
         self.cycle
     }
 
-    /// Changes options, from the next attempt on. Switching reconnection off ends a wait for one.
+    /// Changes options, from the next attempt on. Switching reconnection off ends a wait for one,
+    /// unless the program has asked for it.
     pub(crate) fn change_options(&mut self, change: impl Fn(&mut ManagerOptions)) {
         change(&mut self.options);
         if let Some(usual) = &mut self.usual_options {
             change(usual);
         }
-        if !self.options.reconnection && self.cycle == Cycle::Waiting {
+        if self.options.reconnection {
+            return;
+        }
+        self.end_rests(Phase::Idle, |asked_for| !asked_for);
+        if self.cycle == Cycle::Waiting && self.attempts > 0 {
             self.timers.set(Timer::Reconnect, None);
             self.attempts = 0;
             self.cycle = Cycle::Idle;
@@ -251,24 +269,17 @@ impl<A> Client<A> {
         }
     }
 
-    /// Opens the connection, unless it is open or on its way, or was closed for good. A wait for the
-    /// next attempt ends.
-    pub(crate) fn open(&mut self, now: Timestamp) {
-        if let Err(error) = self.check_not_over() {
-            log_later!(Warn, "open() does nothing: {}", error.message());
-        } else if self.cycle == Cycle::Idle {
-            self.dial_in_turn(now);
-        } else if self.cycle == Cycle::Waiting {
-            self.timers.set(Timer::Reconnect, None);
-            self.dial(now);
-        }
-    }
-
     /// Closes the connection and stops reconnecting.
     pub(crate) fn close(&mut self, now: Timestamp) {
+        self.end_rests(Phase::Waiting, |_| true);
+        self.backoff.reset();
+        self.close_for_now(now);
+    }
+
+    /// Closes the connection, which namespaces that rest may open again.
+    pub(super) fn close_for_now(&mut self, now: Timestamp) {
         self.timers.set(Timer::Reconnect, None);
         self.attempts = 0;
-        self.backoff.reset();
         let was_open = self.cycle == Cycle::Open;
         self.commit(now);
         if let Some(mut engine) = self.engine.take() {
@@ -280,7 +291,7 @@ impl<A> Client<A> {
         if was_open {
             let reason = DisconnectReason::ForcedClose;
             self.outputs.push_back(Output::Manager(ManagerEvent::Close(reason, None)));
-            self.lose_namespaces(reason, None);
+            self.lose_namespaces(reason, None, None, now);
         }
     }
 
@@ -288,7 +299,9 @@ impl<A> Client<A> {
     pub(crate) fn expire(&mut self, now: Timestamp) {
         while let Some(timer) = self.timers.pop_due(now) {
             match timer {
-                Timer::Reconnect => self.announce(now),
+                Timer::Reconnect if self.attempts > 0 => self.announce(now),
+                // The first one, and those that the program makes by itself, are not counted.
+                Timer::Reconnect => self.dial(now),
                 Timer::Tell => self.telling_timed_out(now),
                 Timer::Open => self.open_timed_out(now),
                 Timer::Heartbeat => self.check_heartbeat(now),
@@ -297,6 +310,7 @@ impl<A> Client<A> {
                 Timer::Upgrade => self.upgrade_timed_out(),
                 Timer::Stable => {
                     self.backoff.reset();
+                    self.by_hand.reset();
                     self.contradictions = 0;
                 }
                 Timer::Poll(link) => self.rest_is_over(link),

@@ -132,9 +132,10 @@ impl<A> Client<A> {
 
     /// An attempt failed before it was made: that says nothing of the server.
     fn preparation_failed(&mut self, error: Error, now: Timestamp) {
-        let at_least = self.delay_asked_for(Some(&error));
+        let next = self.draw_next(Some(&error));
+        self.note_failure(now);
         self.leave_session();
-        self.attempt_failed(error);
-        self.reconnect(at_least, now);
+        self.attempt_failed(error.with_retry_in(next.delay()));
+        self.reconnect(next, now);
     }
 }

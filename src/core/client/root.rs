@@ -96,6 +96,8 @@ impl<A> Client<A> {
 
     fn asked_for_root(&self) -> bool {
         let root = self.namespaces.find(ROOT).map(|id| self.namespace(id).phase);
-        root.is_some_and(|phase| !matches!(phase, Phase::Idle | Phase::Waiting | Phase::Asking))
+        root.is_some_and(|phase| {
+            matches!(phase, Phase::Joining | Phase::Joined | Phase::Leaving { .. })
+        })
     }
 }

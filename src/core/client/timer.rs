@@ -30,7 +30,7 @@ pub(crate) enum Timer {
     Linger(LinkId),
     /// The next request of a link that polls, after answers that brought nothing.
     Poll(LinkId),
-    /// The server's answer to CONNECT.
+    /// The server's answer to CONNECT, or the next attempt to join.
     Join(NamespaceId),
     /// An acknowledgement.
     Ack(NamespaceId, u64),

@@ -1,7 +1,6 @@
 //! The ends that the peer is told of: what was emitted before is dealt with first.
 
 use super::*;
-use crate::core::client::Cycle;
 
 /// How long a peer may take to answer.
 const LIMIT: Duration = Duration::from_secs(5);

@@ -4,6 +4,7 @@ mod accumulating;
 mod acks;
 mod backoff;
 mod buffers;
+mod by_hand;
 mod closing;
 mod delivery;
 mod drops;
@@ -24,6 +25,7 @@ mod recovery;
 mod reliable;
 mod reliable_random;
 mod retries;
+mod returning;
 mod revision;
 mod told;
 mod undelivered;
@@ -34,7 +36,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::client::namespace::Namespace;
-use super::client::{Client, Emit, Fate, Output, Prepared, Refused};
+use super::client::{Client, Cycle, Emit, Fate, Output, Prepared, Refused};
 use super::engine::{Loss, PollTurn, Shipment, Work};
 use super::time::Timestamp;
 use crate::core::ids::{LinkId, NamespaceId};
@@ -83,6 +85,11 @@ struct World {
     telling: bool,
     /// Somebody is slow to say what attempts are made with.
     preparing: bool,
+    /// What users were told of failures and ends, since the last look: after how long the next attempt
+    /// follows, by the name of the socket.
+    promises: Vec<(String, Option<Duration>)>,
+    /// When an attempt to connect was begun.
+    dialled: Vec<Timestamp>,
     /// The questions for credentials.
     asked: Vec<(NamespaceId, u32)>,
     /// How often those who wait were told to look again.
@@ -150,6 +157,8 @@ impl World {
             preparations: Vec::new(),
             telling: false,
             preparing: false,
+            promises: Vec::new(),
+            dialled: Vec::new(),
             asked: Vec::new(),
             rooms: 0,
             told: 0,
@@ -205,6 +214,14 @@ impl World {
 
     fn connect_id(&mut self, id: NamespaceId) {
         self.run(|client, now| client.connect(id, now));
+    }
+
+    /// The program opens the connection, which may be tried a moment later.
+    fn dial(&mut self) {
+        self.run(Client::open);
+        while self.client.cycle() == Cycle::Waiting {
+            self.advance_to_deadline();
+        }
     }
 
     /// The server accepts the connection and opens the session.
@@ -391,6 +408,11 @@ impl World {
         log
     }
 
+    /// What the users of sockets were told of the next attempt since the last look.
+    fn promises(&mut self) -> Vec<Option<Duration>> {
+        std::mem::take(&mut self.promises).into_iter().map(|(_, delay)| delay).collect()
+    }
+
     /// The links whose threads run.
     fn alive(&self) -> Vec<LinkId> {
         self.running.clone()
@@ -501,6 +523,9 @@ impl World {
             }
             Output::Dial { link, transport, upgrade } => {
                 self.sessions += usize::from(upgrade.is_none());
+                if upgrade.is_none() {
+                    self.dialled.push(self.now);
+                }
                 let wire = Threads {
                     transport,
                     upgrade,
@@ -540,6 +565,9 @@ impl World {
                 | Status::Disconnected { error: Some(error), .. } = &status
                 {
                     self.error = Some(error.clone());
+                }
+                if let Status::ConnectError(_) | Status::Disconnected { .. } = &status {
+                    self.promises.push((name.to_string(), status.retry_in()));
                 }
                 self.log.push(format!("{name}: {}", describe(&status)));
             }

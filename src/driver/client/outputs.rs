@@ -180,7 +180,7 @@ impl Driver {
                 monitor.note_error(namespace, error, false);
             }
             Status::Error(error) => log_later!(Debug, in name, "the server says: {error:#}"),
-            Status::Disconnected { reason, error } => match error {
+            Status::Disconnected { reason, error, .. } => match error {
                 Some(error) => {
                     log_later!(Info, in name, "disconnected, {reason}: {error:#}");
                     monitor.note_error(namespace, error, true);

@@ -102,8 +102,10 @@ impl Driver {
 
     /// Blocks until the connection is open.
     pub(crate) fn wait_open(&self, limit: Duration) -> Result<()> {
-        let done = self.wait_until(Some(limit), |monitor| {
-            matches!(monitor.core.cycle(), Cycle::Open | Cycle::Idle)
+        let done = self.wait_until(Some(limit), |monitor| match monitor.core.cycle() {
+            Cycle::Open => true,
+            Cycle::Idle => monitor.core.next_attempt().is_none(),
+            Cycle::Connecting | Cycle::Waiting => false,
         });
         let monitor = self.lock();
         if monitor.core.cycle() == Cycle::Open {
