@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // A server that does not answer.
     let silence = socket.timeout(Duration::from_millis(200)).emit_with_ack("silence", ())?;
     match silence.wait::<()>() {
-        Err(error) if error.is_timeout() => println!("no answer: {error}"),
+        Err(error) if error.is_timeout() => println!("no answer: {error:#}"),
         other => println!("unexpected: {other:?}"),
     }
 

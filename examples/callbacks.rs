@@ -22,14 +22,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let question = asker.timeout(LIMIT).emit_with_ack("sum", (20, 22));
         match question.and_then(Ack::wait::<i64>) {
             Ok(sum) => println!("the server says {sum}, which the callback waited for"),
-            Err(error) => println!("the server says nothing: {error}"),
+            Err(error) => println!("the server says nothing: {error:#}"),
         }
     })?;
 
     socket.on("question", |event| {
         println!("question: {}", event.json());
         if let Err(error) = event.ack("yes") {
-            println!("cannot answer: {error}");
+            println!("cannot answer: {error:#}");
         }
     })?;
 

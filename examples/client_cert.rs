@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let socket = Builder::new(&url).force_new(true).reconnection(false).tls(tls).build()?;
         match socket.wait_connected(LIMIT) {
             Ok(()) => println!("{what}: connected"),
-            Err(error) => println!("{what}: {error}"),
+            Err(error) => println!("{what}: {error:#}"),
         }
     }
     Ok(())

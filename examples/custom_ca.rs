@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let stranger = Builder::new(&url).force_new(true).reconnection(false).build()?;
     match stranger.wait_connected(LIMIT) {
         Ok(()) => println!("its authority is a public one"),
-        Err(error) => println!("without the authority: {error}"),
+        Err(error) => println!("without the authority: {error:#}"),
     }
 
     // Only this authority; `built_in_roots(false)` drops the public ones.

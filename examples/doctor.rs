@@ -26,7 +26,7 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
         let tls = args.get(1).map_or_else(Tls::new, |ca| Tls::new().ca_file(ca));
         if let Err(error) = examine(&url, transport, tls) {
             healthy = false;
-            println!("  FAILED {error}");
+            println!("  FAILED {error:#}");
             if error.is_fatal() {
                 println!("         trying again will not help");
             }

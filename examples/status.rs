@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 peer.stop();
             }
             Status::ConnectError(error) => {
-                println!("{error}");
+                println!("{error:#}");
                 peer.resume()?;
             }
             Status::Disconnected { reason, .. } => println!("disconnected: {reason}"),

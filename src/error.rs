@@ -1,11 +1,16 @@
 //! The one error type: what kind of failure, at which stage, in whose words, and from what cause.
 
+mod kind;
+pub(crate) mod reached;
+
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use self::kind::{ErrorKind, Stage};
 
 /// The result of every fallible call in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -25,6 +30,8 @@ pub struct Error(Arc<Failure>);
 #[derive(Clone)]
 struct Failure {
     kind: ErrorKind,
+    /// Where it ended an attempt, and the kind does not say so.
+    stage: Option<Stage>,
     context: Cow<'static, str>,
     hint: Option<Cow<'static, str>>,
     data: Option<Box<str>>,
@@ -36,112 +43,11 @@ struct Failure {
     fatal: bool,
 }
 
-/// The families of errors, by whose fault they are and at which stage they appear.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// The caller gave a URL that cannot be used.
-    InvalidUrl,
-    /// The caller gave an option a value outside its range, or options that exclude each other.
-    InvalidOption,
-    /// The caller used an event name that the protocol reserves for itself.
-    ReservedEvent,
-    /// The caller's data cannot be encoded, or received data is not of the type asked for.
-    Payload,
-    /// The packet is larger than the peer or the configured [`Limits`](crate::Limits) allow.
-    TooLarge,
-    /// A bounded buffer is full: an event to send found no room, or what is awaited lies behind
-    /// events that a consumer does not take.
-    BufferFull,
-    /// The event was taken back before it was sent: by
-    /// [`Socket::take_waiting`](crate::Socket::take_waiting), or by a newer one with the same key
-    /// ([`Emitter::coalesce`](crate::Emitter::coalesce)).
-    Withdrawn,
-    /// This build or this TLS backend cannot do what was asked for.
-    Unsupported,
-    /// A deadline passed.
-    Timeout,
-    /// The connection was lost, or closed, before the operation was finished.
-    Disconnected,
-    /// The connection ended again and again while this event was on its way: it may be what the
-    /// server cannot bear, or takes for too large. It was sent several times, and may have arrived.
-    Undeliverable,
-    /// An attempt to connect failed, at the given stage.
-    Connect(Stage),
-    /// The server refused the namespace; [`Error::data`] has what it sent along.
-    Refused,
-    /// The peer broke the Engine.IO or Socket.IO protocol.
-    Protocol,
-    /// An established transport failed.
-    Transport,
-    /// The operating system refused a resource: a thread, a descriptor.
-    Resource,
-    /// The store of an outbox cannot be written or read: the disk is full, the file system is
-    /// read-only, the file is in use. The source of the error says which.
-    Storage,
-    /// What the store of an outbox has written is not what it reads.
-    Damaged,
-}
-
-/// The steps of an attempt to connect, in their order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Stage {
-    /// Looking up the host name.
-    Dns,
-    /// Opening the TCP connection.
-    Tcp,
-    /// Asking a proxy for the way.
-    Proxy,
-    /// The TLS handshake.
-    Tls,
-    /// The HTTP request or the WebSocket handshake.
-    Http,
-    /// The Engine.IO handshake.
-    Engine,
-    /// Joining the Socket.IO namespace.
-    Namespace,
-}
-
-/// How far an attempt to connect has come.
-#[derive(Clone, Debug)]
-pub(crate) struct Reached {
-    pub(crate) stage: Stage,
-    /// The address that is connected.
-    pub(crate) address: Option<SocketAddr>,
-    /// The addresses that are not, and what is known of each, in words.
-    pub(crate) tried: String,
-}
-
-impl From<Stage> for Reached {
-    fn from(stage: Stage) -> Self {
-        Self { stage, address: None, tried: String::new() }
-    }
-}
-
-impl Reached {
-    /// The error of an attempt whose time was up here; `what` says which limit it had.
-    pub(crate) fn too_late(&self, what: &str) -> Error {
-        let colon = if self.tried.is_empty() { "" } else { ": " };
-        let what = format!("{what}{colon}{}", self.tried);
-        let error = Error::new(ErrorKind::Connect(self.stage), what).timed_out();
-        let hint = match self.stage {
-            Stage::Dns => "is there a network, and does its name server answer?",
-            Stage::Tcp => "is the address right, or does a firewall swallow what is sent there?",
-            Stage::Tls | Stage::Http => {
-                "the server takes connections and does not answer: is it overloaded, or no web \
-                 server?"
-            }
-            Stage::Proxy | Stage::Engine | Stage::Namespace => return error,
-        };
-        error.with_hint(hint)
-    }
-}
-
 impl Error {
     pub(crate) fn new(kind: ErrorKind, context: impl Into<Cow<'static, str>>) -> Self {
         Self(Arc::new(Failure {
             kind,
+            stage: None,
             context: context.into(),
             hint: None,
             data: None,
@@ -172,9 +78,66 @@ impl Error {
         self.change(|failure| failure.kind = kind)
     }
 
+    /// The same failure, with another text.
+    pub(crate) fn with_context(self, context: impl Into<Cow<'static, str>>) -> Self {
+        self.change(|failure| failure.context = context.into())
+    }
+
+    /// Adds what to try, where nothing is known yet.
+    pub(crate) fn or_hint(self, hint: impl Into<Cow<'static, str>>) -> Self {
+        if self.0.hint.is_some() { self } else { self.with_hint(hint) }
+    }
+
+    /// The same failure, which has ended an attempt to connect at this stage, unless it tells another.
+    pub(crate) fn of_attempt(self, stage: Stage) -> Self {
+        match self.0.kind {
+            ErrorKind::Transport | ErrorKind::Disconnected => {
+                self.change(|failure| failure.kind = ErrorKind::Connect(stage))
+            }
+            _ if self.stage().is_some() => self,
+            _ => self.change(|failure| failure.stage = Some(stage)),
+        }
+    }
+
+    /// The same failure, which has ended an open session: by long-polling, that too takes new
+    /// connections.
+    pub(crate) fn of_session(self) -> Self {
+        let ErrorKind::Connect(stage) = self.0.kind else {
+            return if self.0.stage.is_some() {
+                self.change(|failure| failure.stage = None)
+            } else {
+                self
+            };
+        };
+        self.change(|failure| {
+            failure.kind = ErrorKind::Transport;
+            failure.elapsed = None;
+            if stage < Stage::Http {
+                let what = std::mem::take(&mut failure.context);
+                failure.context = format!("no connection for a request, {stage}: {what}").into();
+            }
+        })
+    }
+
+    /// The same failure, which has ended the move of an open session to a second transport.
+    pub(crate) fn of_upgrade(self) -> Self {
+        let ErrorKind::Connect(stage) = self.0.kind else { return self };
+        self.change(|failure| {
+            let timed_out = failure.timed_out;
+            failure.kind = if timed_out { ErrorKind::Timeout } else { ErrorKind::Transport };
+            failure.stage = Some(stage);
+        })
+    }
+
     /// Notes that a deadline ended it, where the kind says something else.
     pub(crate) fn timed_out(self) -> Self {
         self.change(|failure| failure.timed_out = true)
+    }
+
+    /// Which address was tried, and how long the attempt took, or the session lasted, unless that is
+    /// known.
+    pub(crate) fn or_attempt(self, address: Option<SocketAddr>, elapsed: Duration) -> Self {
+        if self.0.elapsed.is_some() { self } else { self.with_attempt(address, elapsed) }
     }
 
     /// Which address was tried, and how long the attempt took.
@@ -205,14 +168,16 @@ impl Error {
         self.0.kind
     }
 
-    /// The stage at which an attempt to connect failed.
+    /// The stage at which an attempt to connect failed, whatever the kind, or an attempt to move an
+    /// open session to another transport.
     ///
-    /// A deadline that passed in an attempt has the stage that it cut short.
+    /// A deadline that passed in an attempt has the stage that it cut short. What ends an open session
+    /// has none.
     pub fn stage(&self) -> Option<Stage> {
         match self.0.kind {
             ErrorKind::Connect(stage) => Some(stage),
             ErrorKind::Refused => Some(Stage::Namespace),
-            _ => None,
+            _ => self.0.stage,
         }
     }
 
@@ -223,6 +188,11 @@ impl Error {
     /// shown as escapes.
     pub fn message(&self) -> &str {
         &self.0.context
+    }
+
+    /// Kind and message, in which a peer's words are on one line.
+    pub(crate) fn words(&self) -> String {
+        format!("{}: {}", self.0.kind, Escaped(&self.0.context))
     }
 
     /// What to try, where that can be known.
@@ -236,13 +206,13 @@ impl Error {
         self.0.data.as_deref()
     }
 
-    /// The address that answered, or failed to, in a failed attempt to connect. Where several were
-    /// tried in vain, [`message`](Error::message) names them all.
+    /// The address that answered, or failed to, in a failed attempt to connect, or that the session
+    /// led to which was lost. Where several were tried in vain, [`message`](Error::message) names them all.
     pub fn address(&self) -> Option<SocketAddr> {
         self.0.address
     }
 
-    /// How long a failed attempt to connect took.
+    /// How long a failed attempt to connect took, or how long the session had lasted that was lost.
     pub fn elapsed(&self) -> Option<Duration> {
         self.0.elapsed
     }
@@ -278,6 +248,9 @@ impl Error {
     }
 }
 
+/// What happened, and what to try: kind, message, hint, address and time. The cause is
+/// [`source`](StdError::source)'s to tell; with `{:#}` the causes are displayed too, as in
+/// `no such file: permission denied`.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.kind {
@@ -285,25 +258,31 @@ impl fmt::Display for Error {
             ErrorKind::Refused => write!(f, "{}: {}", self.0.kind, Escaped(&self.0.context))?,
             kind => write!(f, "{kind}: {}", self.0.context)?,
         }
-        if let Some(source) = &self.0.source {
-            write!(f, ": {source}")?;
+        if let Some(source) = self.0.source.as_ref().filter(|_| f.alternate()) {
+            write!(f, ": {source:#}")?;
         }
         if let Some(hint) = &self.0.hint {
             write!(f, " ({hint})")?;
         }
         match (&self.0.address, self.0.elapsed) {
             (Some(address), Some(elapsed)) => {
-                write!(f, " [{address}, after {} ms]", millis(elapsed))
+                write!(f, " [{address}, after {}]", Rounded(elapsed))
             }
-            (None, Some(elapsed)) => write!(f, " [after {} ms]", millis(elapsed)),
+            (None, Some(elapsed)) => write!(f, " [after {}]", Rounded(elapsed)),
             _ => Ok(()),
         }
     }
 }
 
-/// What `as_millis` gives, in a type that is printed anyhow: the other one has code of its own.
-fn millis(time: Duration) -> u64 {
-    time.as_millis().try_into().unwrap_or(u64::MAX)
+/// A time, as exact as somebody wants to read it.
+pub(crate) struct Rounded(pub(crate) Duration);
+
+impl fmt::Display for Rounded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What `as_millis` gives, in a type that is printed anyhow: the other one has code of its own.
+        let millis = u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX);
+        if millis < 10_000 { write!(f, "{millis} ms") } else { write!(f, "{} s", millis / 1000) }
+    }
 }
 
 /// Text of a peer, in which what cannot be printed is shown as escapes.
@@ -336,45 +315,6 @@ impl StdError for Error {
     }
 }
 
-impl fmt::Display for ErrorKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::InvalidUrl => "invalid URL",
-            Self::InvalidOption => "invalid option",
-            Self::ReservedEvent => "reserved event name",
-            Self::Payload => "payload",
-            Self::TooLarge => "too large",
-            Self::BufferFull => "buffer full",
-            Self::Withdrawn => "withdrawn",
-            Self::Unsupported => "not supported",
-            Self::Timeout => "timeout",
-            Self::Disconnected => "disconnected",
-            Self::Undeliverable => "undeliverable",
-            Self::Connect(stage) => return write!(f, "cannot connect, {stage}"),
-            Self::Refused => "refused by the server",
-            Self::Protocol => "protocol error",
-            Self::Transport => "transport error",
-            Self::Resource => "system resource",
-            Self::Storage => "storage",
-            Self::Damaged => "damaged",
-        })
-    }
-}
-
-impl fmt::Display for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Dns => "DNS",
-            Self::Tcp => "TCP",
-            Self::Proxy => "proxy",
-            Self::Tls => "TLS",
-            Self::Http => "HTTP",
-            Self::Engine => "Engine.IO",
-            Self::Namespace => "namespace",
-        })
-    }
-}
-
 /// The start of what a peer sent, fit for an error message: escaped, and at most 60 bytes of it.
 pub(crate) fn snippet(bytes: &[u8]) -> String {
     const LIMIT: usize = 60;
@@ -397,14 +337,17 @@ mod tests {
     }
 
     #[test]
-    fn display_gives_kind_context_cause_and_hint() {
+    fn display_gives_kind_context_and_hint_and_the_cause_where_that_is_asked_for() {
         let error = Error::new(ErrorKind::Connect(Stage::Tcp), "10.0.0.1:80")
             .with_source("connection refused")
             .with_hint("is the server running?");
+        let plain = "cannot connect, TCP: 10.0.0.1:80 (is the server running?)";
+        assert_eq!(error.to_string(), plain);
         assert_eq!(
-            error.to_string(),
+            format!("{error:#}"),
             "cannot connect, TCP: 10.0.0.1:80: connection refused (is the server running?)"
         );
+        assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("connection refused"));
         assert_eq!(error.stage(), Some(Stage::Tcp));
     }
 
@@ -426,23 +369,40 @@ mod tests {
         let address = SocketAddr::from(([10, 0, 0, 1], 80));
         let error = shared.clone().timed_out();
         let error = error.with_attempt(Some(address), Duration::from_millis(7));
-        assert_eq!(
-            error.to_string(),
-            "cannot connect, TLS: late: a cause [10.0.0.1:80, after 7 ms]"
-        );
+        assert_eq!(error.to_string(), "cannot connect, TLS: late [10.0.0.1:80, after 7 ms]");
         assert_eq!((error.stage(), error.is_timeout()), (Some(Stage::Tls), true));
-        assert_eq!(shared.to_string(), "cannot connect, TLS: late: a cause");
+        assert_eq!(format!("{shared:#}"), "cannot connect, TLS: late: a cause");
         assert!(!shared.is_timeout());
     }
 
     #[test]
-    fn an_attempt_that_takes_too_long_tells_what_it_has_come_to() {
-        let mut reached = Reached::from(Stage::Tcp);
-        reached.tried = "10.0.0.1:80: no answer".to_owned();
-        let error = reached.too_late("not done within 1s");
-        assert_eq!((error.stage(), error.is_timeout()), (Some(Stage::Tcp), true));
-        assert_eq!(error.message(), "not done within 1s: 10.0.0.1:80: no answer");
-        assert!(error.hint().is_some_and(|hint| hint.contains("firewall")), "{error}");
+    fn what_ends_an_attempt_has_its_stage_and_what_ends_a_session_has_none() {
+        let of = |kind| Error::new(kind, "x");
+        let attempt = |error: Error| (error.kind(), error.stage());
+        let (http, engine) = (Stage::Http, Stage::Engine);
+        for (kind, expected) in [
+            (ErrorKind::Transport, (ErrorKind::Connect(engine), Some(engine))),
+            (ErrorKind::Connect(http), (ErrorKind::Connect(http), Some(http))),
+            (ErrorKind::Protocol, (ErrorKind::Protocol, Some(engine))),
+            (ErrorKind::Refused, (ErrorKind::Refused, Some(Stage::Namespace))),
+        ] {
+            let error = of(kind).of_attempt(engine);
+            assert_eq!(attempt(error.clone()), expected);
+            let lost = error.of_session();
+            assert!(!matches!(lost.kind(), ErrorKind::Connect(_)), "{lost}");
+            assert_eq!(lost.stage().is_some(), kind == ErrorKind::Refused, "{lost}");
+        }
+        let upgrade = of(ErrorKind::Connect(http)).of_upgrade();
+        assert_eq!(attempt(upgrade), (ErrorKind::Transport, Some(http)));
+        let dialled = of(ErrorKind::Connect(Stage::Tcp)).of_session();
+        assert_eq!(dialled.to_string(), "transport error: no connection for a request, TCP: x");
+    }
+
+    #[test]
+    fn times_are_rounded_for_reading() {
+        for (millis, expected) in [(7, "7 ms"), (9_999, "9999 ms"), (620_499, "620 s")] {
+            assert_eq!(Rounded(Duration::from_millis(millis)).to_string(), expected);
+        }
     }
 
     #[test]

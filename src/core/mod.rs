@@ -10,9 +10,11 @@
 pub(crate) mod client;
 pub(crate) mod engine;
 pub(crate) mod ids;
-mod load;
+pub(crate) mod load;
 pub(crate) mod numbered;
+mod numbers;
 pub(crate) mod time;
+pub(crate) mod waiting;
 
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,13 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Timestamp(pub(crate) Duration);
 
+impl Timestamp {
+    /// How long after another moment this one is.
+    pub(crate) fn since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
 impl Add<Duration> for Timestamp {
     type Output = Self;
 

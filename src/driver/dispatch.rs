@@ -18,6 +18,7 @@ use crate::sync::gate::Gate;
 use crate::sync::lock::lock_callback;
 use crate::sync::logging::log_later;
 use crate::sync::mailbox::{Brought, Mailbox};
+use crate::sync::speaker::SpeakerId;
 use crate::sync::threads::{Role, spawn, survive};
 
 /// A user's function.
@@ -61,14 +62,20 @@ pub(super) struct Dispatcher {
     /// The consumer that answers to acknowledgements are for.
     acks: AccountId,
     is_running: bool,
+    speaker: SpeakerId,
 }
 
 impl Dispatcher {
     /// A queue whose calls for acknowledgements have these bounds.
-    pub(super) fn new(stack_size: usize, acks: Bounds, gate: &Arc<Gate>) -> Self {
+    pub(super) fn new(
+        stack_size: usize,
+        acks: Bounds,
+        gate: &Arc<Gate>,
+        speaker: SpeakerId,
+    ) -> Self {
         let mailbox = Mailbox::new(gate);
         let acks = mailbox.open_account(acks, gate);
-        Self { stack_size, mailbox, acks, is_running: false }
+        Self { stack_size, mailbox, acks, is_running: false, speaker }
     }
 
     /// Makes sure that the thread runs.
@@ -77,7 +84,9 @@ impl Dispatcher {
             return Ok(());
         }
         let calls = Arc::clone(&self.mailbox);
+        let speaker = self.speaker;
         spawn(Role::Callbacks, Some(self.stack_size), move || {
+            let _speaking = speaker.speak();
             while let Ok(call) = calls.take(None) {
                 call.run();
             }

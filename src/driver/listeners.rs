@@ -250,7 +250,8 @@ impl Listeners {
         let all = self.any.iter_mut().chain(specific.into_iter().flatten());
         let mut wanting = all.filter(|listener| !listener.is_done());
         let Some(mut listener) = wanting.next() else {
-            log_later!(Debug, "nobody listens to \"{}\"", snippet(event.name().as_bytes()));
+            let name = snippet(event.name().as_bytes());
+            log_later!(Debug, in follow.namespace(), "nobody listens to \"{name}\"");
             return;
         };
         // Mostly there is one, which gets the event itself and no clone.

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use rustix::event::PollFlags;
 
 use super::waker::Waker;
-use crate::error::{Error, ErrorKind, Reached, Result, Stage};
+use crate::error::reached::Reached;
+use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::sync::lock::{Locked, lock};
 use crate::sync::logging::log_later;
 

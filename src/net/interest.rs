@@ -3,6 +3,7 @@
 use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::event::PollFlags;
 
@@ -35,19 +36,19 @@ pub(crate) struct Ready {
 }
 
 impl Interest {
-    /// Blocks until one of the interests is met, or a wake-up, which this takes. A cancellation is
-    /// an error.
+    /// Blocks until one of the interests is met, the limit passes, or a wake-up, which this takes. A
+    /// cancellation is an error.
     ///
     /// Whoever reads finds the end of what the peer sends behind its last bytes. Whoever does not is
     /// told of it here.
-    pub(crate) fn wait(&self, waker: &Waker) -> Result<Ready> {
+    pub(crate) fn wait(&self, waker: &Waker, limit: Option<Duration>) -> Result<Ready> {
         let mut flags = PollFlags::empty();
         flags.set(PollFlags::IN, self.read);
         flags.set(PollFlags::OUT, self.write);
         flags.set(PollFlags::RDHUP, self.hang_up && !self.read);
         // Without any interest the socket is left out: poll(2) always tells of a hang-up.
         let asked = self.read || self.write || self.hang_up;
-        let said = waker.wait_with(asked.then(|| (self.socket.as_fd(), flags)))?;
+        let said = waker.wait_with(asked.then(|| (self.socket.as_fd(), flags)), limit)?;
         Ok(Ready {
             readable: said.contains(PollFlags::IN),
             hung_up: said

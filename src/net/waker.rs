@@ -73,16 +73,23 @@ impl Waker {
         self.check()
     }
 
-    /// Blocks until a descriptor is ready, or a wake-up, which this takes; a cancellation is an
-    /// error. Gives what poll(2) says of the descriptor: nothing, where it was a wake-up.
-    pub(super) fn wait_with(&self, fd: Option<(BorrowedFd<'_>, PollFlags)>) -> Result<PollFlags> {
+    /// Blocks until a descriptor is ready, the limit passes, or a wake-up, which this takes; a
+    /// cancellation is an error. Gives what poll(2) says of the descriptor: nothing, where it was not that.
+    pub(super) fn wait_with(
+        &self,
+        fd: Option<(BorrowedFd<'_>, PollFlags)>,
+        limit: Option<Duration>,
+    ) -> Result<PollFlags> {
         let asked = match fd {
             Some((fd, flags)) => PollFd::from_borrowed_fd(fd, flags),
             // In the place of a third one: the same again.
             None => self.polled(),
         };
         let mut fds = [PollFd::new(&self.wake, PollFlags::IN), self.polled(), asked];
-        poll_uninterrupted(&mut fds)?;
+        match limit {
+            None => poll_uninterrupted(&mut fds)?,
+            Some(_) => drop(poll_within(&mut fds, limit)?),
+        }
         if !fds[0].revents().is_empty() {
             self.wake.lower();
         }

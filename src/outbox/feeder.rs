@@ -153,7 +153,7 @@ impl Feeder {
     }
 
     fn give_up(&self, number: u64, error: &Error) {
-        log_later!(Error, "event {}-{number} of the outbox is given up: {error}", self.id);
+        log_later!(Error, "event {}-{number} of the outbox is given up: {error:#}", self.id);
         self.shared.change(|stock| stock.give_up(number));
     }
 
@@ -161,7 +161,7 @@ impl Feeder {
         if !self.is_stalled {
             log_later!(
                 Debug,
-                "the outbox will begin again with what the server does not have: {error}"
+                "the outbox will begin again with what the server does not have: {error:#}"
             );
             self.is_stalled = true;
             self.sending.begin(Instant::now());
@@ -192,7 +192,7 @@ impl Feeder {
 
     /// Damage is for the program to see to, anything else may be over by and by.
     fn store_failed(&mut self, error: Error) {
-        log_later!(Error, "the outbox: {error}");
+        log_later!(Error, "the outbox: {error:#}");
         if error.kind() == ErrorKind::Damaged {
             self.shared.change(|stock| stock.fail(error));
         }
@@ -218,7 +218,7 @@ impl Feeder {
         let mut stock = self.shared.stock();
         let finished = stock.sync().and_then(|()| stock.clear_out());
         if let Err(error) = finished {
-            log_later!(Error, "the outbox, at its end: {error}");
+            log_later!(Error, "the outbox, at its end: {error:#}");
         }
     }
 }

@@ -258,7 +258,7 @@ impl Outbox {
 impl Drop for Outbox {
     fn drop(&mut self) {
         if let Err(error) = self.end(DROP_LIMIT) {
-            log_later!(Error, "{error}");
+            log_later!(Error, "{error:#}");
         }
     }
 }

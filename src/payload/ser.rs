@@ -1,5 +1,7 @@
 //! Encoding: puts the arguments into their list, and leaves the rest to `serde_json`.
 
+use std::cell::Cell;
+
 use bytes::Bytes;
 use serde::Serialize;
 use serde::ser::Error as _;
@@ -10,8 +12,12 @@ use super::list::is_list;
 use super::{Payload, placeholder};
 use crate::error::{Error, ErrorKind, Result};
 
-/// Typical messages fit; longer ones cost a reallocation or two.
-const CAPACITY: usize = 128;
+/// Typical messages fit into the scratch buffer of their thread; longer ones have a buffer of their own.
+const TYPICAL: usize = 4 * 1024;
+
+thread_local! {
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 impl Payload {
     /// Encodes `["name", arguments…]`; see [`list`](super::list) for what is a list of arguments.
@@ -27,7 +33,7 @@ impl Payload {
     /// Appends a text to a list of arguments that has an element.
     pub(crate) fn append(&mut self, text: &str) -> Result<()> {
         let text = serde_json::to_string(text)
-            .map_err(|source| failure("the arguments cannot be encoded", source))?;
+            .map_err(|error| failure("the arguments cannot be encoded", &error))?;
         self.json.truncate(self.json.len().saturating_sub(1));
         self.json.extend([",", &text, "]"]);
         Ok(())
@@ -42,21 +48,35 @@ impl Payload {
     }
 }
 
+/// What is written, in a buffer of its length or not much more: it may have to wait.
+fn written(
+    write: impl FnOnce(&mut Vec<u8>) -> Result<(), JsonError>,
+) -> Result<Vec<u8>, JsonError> {
+    // A value that emits while it is serialized finds none, nor does a thread that is ending.
+    let mut text = SCRATCH.try_with(Cell::take).unwrap_or_default();
+    let result = write(&mut text);
+    if text.capacity() > TYPICAL {
+        return result.map(|()| text);
+    }
+    let written = result.map(|()| text.as_slice().into());
+    text.clear();
+    let _ = SCRATCH.try_with(|scratch| scratch.set(text));
+    written
+}
+
 /// Encodes `[arguments…]`, with the name of an event in front.
 fn list<T: Serialize + ?Sized>(name: Option<&str>, args: &T) -> Result<Payload> {
-    let mut text = Vec::with_capacity(CAPACITY);
     let mut attachments = Vec::new();
-    write_list(&mut text, &mut attachments, name, args)
-        .and_then(|()| finish(text, attachments))
-        .map_err(|source| failure("the arguments cannot be encoded", source))
+    written(|text| write_list(text, &mut attachments, name, args))
+        .and_then(|text| finish(text, attachments))
+        .map_err(|error| failure("the arguments cannot be encoded", &error))
 }
 
 /// Encodes an object that cannot have attachments.
 fn object<T: Serialize + ?Sized>(value: &T) -> Result<Payload> {
-    let mut text = Vec::with_capacity(CAPACITY);
     let mut attachments = Vec::new();
-    write_value(&mut text, &mut attachments, value)
-        .map_err(|source| failure("the auth value cannot be encoded", source))?;
+    let text = written(|text| write_value(text, &mut attachments, value))
+        .map_err(|error| failure("the auth value cannot be encoded", &error))?;
     if !attachments.is_empty() {
         return Err(Error::new(ErrorKind::Payload, "auth cannot carry binary data")
             .with_hint("encode it as text, for instance in base64"));
@@ -64,13 +84,13 @@ fn object<T: Serialize + ?Sized>(value: &T) -> Result<Payload> {
     match text.first() {
         Some(b'n') => Ok(Payload::default()),
         Some(b'{') => finish(text, attachments)
-            .map_err(|source| failure("the auth value cannot be encoded", source)),
+            .map_err(|error| failure("the auth value cannot be encoded", &error)),
         _ => Err(Error::new(ErrorKind::Payload, "auth must be an object, so a struct or a map")),
     }
 }
 
-fn failure(context: &'static str, source: JsonError) -> Error {
-    Error::new(ErrorKind::Payload, context).with_source(source)
+fn failure(context: &str, error: &JsonError) -> Error {
+    Error::new(ErrorKind::Payload, format!("{context}: {error}"))
 }
 
 fn finish(text: Vec<u8>, attachments: Vec<Bytes>) -> Result<Payload, JsonError> {

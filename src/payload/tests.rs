@@ -26,7 +26,7 @@ fn decode_event<T: DeserializeOwned>(json: &str, attachments: &[Bytes]) -> Resul
 fn decode_error<T: DeserializeOwned>(json: &str, attachments: &[Bytes]) -> String {
     let error = decode_event::<T>(json, attachments).err().expect(json);
     assert_eq!(error.kind(), ErrorKind::Payload);
-    error.to_string()
+    format!("{error:#}")
 }
 
 /// What is sent is received as it was, as an event and as an acknowledgement.

@@ -46,12 +46,22 @@ impl Handshake {
         if !open.is_object() {
             return Err(refuse("is not an object"));
         }
+        // The member at fault, whatever stands before it.
+        let refuse_member = |field: &str, what: &str| {
+            let (is_not, came) = match open.get(field) {
+                Some(value) => ("is not", format!("{field:?}:{value}")),
+                None => ("is missing, where it should be", json.to_owned()),
+            };
+            protocol_error(&format!("handshake: `{field}` {is_not} {what}"), came.as_bytes())
+        };
         let sid = sid(&open["sid"]).ok_or_else(|| {
-            refuse(&format!("`sid` is not a string of 1 to {MAX_SID} visible ASCII characters"))
+            let what = format!("a string of 1 to {MAX_SID} visible ASCII characters");
+            refuse_member("sid", &what)
         })?;
         let time = |field: &str| {
             time(&open[field]).ok_or_else(|| {
-                refuse(&format!("`{field}` is not an integer of 1 to {MAX_MILLIS} milliseconds"))
+                let what = format!("an integer of 1 to {MAX_MILLIS} milliseconds");
+                refuse_member(field, &what)
             })
         };
         Ok(Self {

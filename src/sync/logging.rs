@@ -7,18 +7,39 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use log::Level;
 
+use super::speaker::LinePrefix;
 use super::threads::{Role, role, spawn, survive};
 
-/// Logs, as the macros of `log` do, but not before the locks of this thread are released.
+/// Logs, as the macros of `log` do, but not before the locks of this thread are released, and with what
+/// the line is about in front: `#3 example.com:443 "/orders": …`. That is the connection that the thread
+/// works for, or the one given by `of`; and the namespace, where that is given by `in`.
 macro_rules! log_later {
-    ($level:ident, $($words:tt)+) => {
+    ($level:ident, in $namespace:expr, $($words:tt)+) => {
+        log_later!(@log $level, Some($namespace), $($words)+)
+    };
+    ($level:ident, of $speaker:expr, $($words:tt)+) => {
         if log::Level::$level <= log::STATIC_MAX_LEVEL && log::Level::$level <= log::max_level() {
-            $crate::sync::logging::log(log::Level::$level, module_path!(), format!($($words)+));
+            let _speaking = $speaker.speak();
+            log_later!(@log $level, None, $($words)+);
         }
+    };
+    (@log $level:ident, $namespace:expr, $($words:tt)+) => {
+        if log::Level::$level <= log::STATIC_MAX_LEVEL && log::Level::$level <= log::max_level() {
+            $crate::sync::logging::log(
+                log::Level::$level,
+                module_path!(),
+                $namespace,
+                format_args!($($words)+),
+            );
+        }
+    };
+    ($level:ident, $($words:tt)+) => {
+        log_later!(@log $level, None, $($words)+)
     };
 }
 pub(crate) use log_later;
@@ -77,7 +98,20 @@ impl Drop for Quiet {
 }
 
 /// Gives a line to the logger, now or when no lock is held.
-pub(crate) fn log(level: Level, target: &'static str, text: String) {
+pub(crate) fn log(
+    level: Level,
+    target: &'static str,
+    namespace: Option<&str>,
+    words: fmt::Arguments<'_>,
+) {
+    // Without its query, in which old servers look for credentials.
+    let namespace = namespace.map(|name| name.split('?').next().unwrap_or_default());
+    let text = match (LinePrefix::current(), namespace) {
+        (Some(prefix), Some(namespace)) => format!("{prefix} {namespace:?}: {words}"),
+        (Some(prefix), None) => format!("{prefix}: {words}"),
+        (None, Some(namespace)) => format!("{namespace:?}: {words}"),
+        (None, None) => words.to_string(),
+    };
     let line = Line { level, target, text };
     let _ = KEPT.try_with(|kept| kept.borrow_mut().lines.push(line));
     flush();

@@ -11,5 +11,6 @@ pub(crate) mod logging;
 pub(crate) mod mailbox;
 mod queue;
 mod spare;
+pub(crate) mod speaker;
 pub(crate) mod threads;
 mod turns;

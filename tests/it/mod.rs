@@ -9,13 +9,17 @@ mod consumers;
 mod deadlines;
 mod deliveries;
 mod disconnect;
+mod errors;
 mod events;
 mod farewell;
 mod floors;
+#[cfg(all(feature = "polling", feature = "rustls"))]
+mod fronts;
 mod handing_back;
 mod harness;
 mod hostile;
 mod limits;
+mod log_lines;
 mod malformed;
 mod mischief;
 mod mischief_closures;
@@ -44,6 +48,8 @@ mod peers;
 #[cfg(feature = "polling")]
 mod posts;
 mod proxy;
+#[cfg(feature = "polling")]
+mod python;
 mod receive;
 mod receive_awaited;
 mod receive_bounds;

@@ -22,6 +22,8 @@ pub(crate) mod logged;
 pub(crate) mod mischief;
 pub(crate) mod network;
 pub(crate) mod process;
+pub(crate) mod program;
+pub(crate) mod python;
 pub(crate) mod raw;
 pub(crate) mod server;
 pub(crate) mod source;

@@ -43,7 +43,7 @@ impl Listening {
     /// See [`Socket::subscribe`].
     pub fn subscribe(&self, event: &str) -> Subscription {
         if let Err(error) = check_name(event) {
-            log_later!(Warn, "a subscription that nothing will come by: {error}");
+            log_later!(Warn, "a subscription that nothing will come by: {error:#}");
         }
         self.subscription(Scope::Event(event))
     }

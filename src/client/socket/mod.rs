@@ -150,9 +150,11 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Timeout`](crate::ErrorKind::Timeout), with the last failure as its source; and
+    /// [`ErrorKind::Timeout`](crate::ErrorKind::Timeout), with the last failure as its source, or with the
+    /// loss of the last session, where sessions are opened and lost before the namespace is joined; and
     /// at once the failure itself, when there will be no further attempt.
-    /// [`ErrorKind::Disconnected`](crate::ErrorKind::Disconnected) after [`Manager::close`].
+    /// [`ErrorKind::Disconnected`](crate::ErrorKind::Disconnected) after [`Manager::close`], and at once
+    /// when the session was lost, which is its source, and there will be no further attempt.
     ///
     /// [`ErrorKind::BufferFull`](crate::ErrorKind::BufferFull) at once, when the server's answer lies
     /// behind events that a consumer does not take, and

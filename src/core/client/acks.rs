@@ -1,13 +1,15 @@
 //! The acknowledgements that a namespace waits for.
 
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
+use std::sync::Arc;
 
+use crate::core::numbers::NumberMap;
 use crate::payload::Payload;
 
 /// The pending acknowledgements of one namespace. `A` is what the caller wants back.
 #[derive(Debug)]
 pub(crate) struct Acks<A> {
-    pending: HashMap<u64, Pending<A>>,
+    pending: NumberMap<u64, Pending<A>>,
     /// How many of them were sent.
     sent: usize,
     /// How much of what was sent is kept, in bytes.
@@ -30,7 +32,7 @@ struct Pending<A> {
     /// The event was handed to a session, so that the end of the session is the end of the wait.
     sent: bool,
     /// The event that was sent, to be handed back, and its place in the order of all.
-    event: Option<(Payload, u64)>,
+    event: Option<(Arc<Payload>, u64)>,
 }
 
 impl<A> Pending<A> {
@@ -42,7 +44,7 @@ impl<A> Pending<A> {
 impl<A> Acks<A> {
     /// None yet; the first will have this id.
     pub(crate) fn new(first: u64) -> Self {
-        Self { pending: HashMap::new(), sent: 0, kept: 0, next: first }
+        Self { pending: NumberMap::default(), sent: 0, kept: 0, next: first }
     }
 
     /// The id of the next one.
@@ -60,7 +62,7 @@ impl<A> Acks<A> {
 
     /// The event of this id was handed to a writer. It is kept while it and others have no more bytes
     /// than this.
-    pub(crate) fn mark_sent(&mut self, id: u64, event: Option<(Payload, u64)>, most: usize) {
+    pub(crate) fn mark_sent(&mut self, id: u64, event: Option<(Arc<Payload>, u64)>, most: usize) {
         if let Some(pending) = self.pending.get_mut(&id) {
             self.sent += usize::from(!pending.sent);
             pending.sent = true;
@@ -77,7 +79,8 @@ impl<A> Acks<A> {
     /// Takes out the events that were sent and are kept, with their places. Their answers are awaited on.
     pub(crate) fn take_events(&mut self) -> Vec<(Payload, u64)> {
         self.kept = 0;
-        self.pending.values_mut().filter_map(|pending| pending.event.take()).collect()
+        let taken = self.pending.values_mut().filter_map(|pending| pending.event.take());
+        taken.map(|(event, order)| (Arc::unwrap_or_clone(event), order)).collect()
     }
 
     /// Takes one out whose event was sent: the server answered it.

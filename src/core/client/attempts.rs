@@ -9,13 +9,30 @@ use crate::core::client::timer::Timer;
 use crate::core::engine::{Engine, SessionState};
 use crate::core::ids::LinkId;
 use crate::core::time::Timestamp;
-use crate::error::{Error, ErrorKind, Stage};
+use crate::error::{Error, ErrorKind, Rounded, Stage};
 use crate::event::status::{DisconnectReason, ManagerEvent, Status};
 use crate::options::Transport;
 use crate::sync::logging::log_later;
 
 /// How long an upgrade may take where attempts to connect have no limit. Servers give it 10 s.
 const UPGRADE_LIMIT: Duration = Duration::from_secs(20);
+
+/// No limit of a proxy on what is idle is shorter.
+const SHORTEST_IDLE: Duration = Duration::from_secs(1);
+
+/// What to try when an attempt has failed, and nothing better is known.
+const NO_SERVER: &str = "is it a Socket.IO server, is the `path` option right, and does a proxy before \
+                         it pass on what it sends?";
+
+/// The same on the way through a proxy.
+const NO_PROXY: &str = "is it a proxy, and may it be used for this server?";
+
+/// The same when a session was lost.
+const WHAT_CAME: &str = "the log of this crate at the level TRACE shows what came before";
+
+/// The same when the peer has ended it.
+const CLOSED: &str = "did the server end or restart, or did a proxy on the way end what was idle for too \
+                      long? Their logs may tell why";
 
 /// The longest delay that a server can ask for.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
@@ -35,7 +52,7 @@ impl<A> Client<A> {
 
     /// Goes on with an attempt to connect that had to wait.
     pub(super) fn dial_if_due(&mut self, now: Timestamp) {
-        if self.dial_waits && !self.retiring.iter().any(|session| session.engine.has_events()) {
+        if self.dial_waits && !self.retiring.iter().any(Engine::has_events) {
             self.dial(now);
         }
     }
@@ -44,6 +61,7 @@ impl<A> Client<A> {
     pub(super) fn dial(&mut self, now: Timestamp) {
         self.dial_waits = false;
         self.transport = 0;
+        self.since = now;
         self.timers.set(Timer::Open, self.options.timeout.map(|timeout| now + timeout));
         self.dial_transport();
     }
@@ -109,6 +127,7 @@ impl<A> Client<A> {
         self.timers.set(Timer::Open, None);
         self.timers.set(Timer::Stable, Some(now + self.options.reconnection_delay_max));
         self.cycle = Cycle::Open;
+        self.since = now;
         self.uncertain.clear();
         self.parser.set_lax(self.dialect().is_lax());
         self.websocket_works |=
@@ -133,11 +152,16 @@ impl<A> Client<A> {
         now: Timestamp,
     ) {
         let was_open = self.cycle == Cycle::Open;
-        // What did not come in time stood behind events that nobody took.
-        let error = error.or_else(|| self.stalled.take());
+        let error = match self.stalled.take() {
+            // What did not come in time stood behind events that nobody took.
+            Some(why) if error.is_none() || reason == DisconnectReason::PingTimeout => Some(why),
+            _ => error,
+        };
         let timed_out = error.as_ref().is_some_and(Error::is_timeout);
         let failed = reason != DisconnectReason::ForcedClose && !timed_out;
         if failed && self.try_next_transport() {
+            let error = error.unwrap_or_else(|| Error::new(ErrorKind::Transport, reason.as_str()));
+            log_later!(Debug, "the next transport is tried, since this one failed: {error:#}");
             return;
         }
         let at_least = self.delay_asked_for(error.as_ref());
@@ -145,6 +169,7 @@ impl<A> Client<A> {
         self.websocket_works = false;
         self.leave_session();
         // One that was given up is yet to be closed.
+        let error = error.map(|error| self.detailed(was_open, reason, error, now));
         let unclosed = self.engine.take().filter(|engine| engine.state() != SessionState::Closed);
         if let Some(engine) = unclosed {
             self.retire(engine, now);
@@ -160,12 +185,48 @@ impl<A> Client<A> {
         } else {
             let mut error = error
                 .unwrap_or_else(|| Error::new(ErrorKind::Connect(Stage::Engine), reason.as_str()));
-            if is_mistaken && error.hint().is_none() {
-                error = error.with_hint(self.detector.hint());
+            if is_mistaken {
+                error = error.or_hint(self.detector.hint());
             }
+            let error = match error.stage() {
+                Some(Stage::Proxy) => error.or_hint(NO_PROXY),
+                Some(Stage::Http | Stage::Engine) => error.or_hint(NO_SERVER),
+                _ => error,
+            };
             self.attempt_failed(error);
         }
         self.reconnect(at_least, now);
+    }
+
+    /// Adds to what ended an attempt, or a session, where that led and how long it lasted; and the
+    /// suspicion that somebody on the way ends what is idle.
+    fn detailed(
+        &mut self,
+        was_open: bool,
+        reason: DisconnectReason,
+        error: Error,
+        now: Timestamp,
+    ) -> Error {
+        let Some(engine) = &self.engine else { return error };
+        let error = error.or_attempt(engine.so_far().address, now.since(self.since));
+        let quiet = engine.quiet(now).filter(|_| reason == DisconnectReason::TransportClose);
+        let before = std::mem::replace(&mut self.quiet, quiet);
+        if !was_open {
+            return error;
+        }
+        let is_close = reason == DisconnectReason::TransportClose;
+        let error = error.or_hint(if is_close { CLOSED } else { WHAT_CAME });
+        let (Some(quiet), Some(before)) = (quiet, before) else { return error };
+        let is_regular = quiet >= SHORTEST_IDLE && quiet.abs_diff(before) <= quiet / 20;
+        if !is_regular {
+            return error;
+        }
+        error.with_hint(format!(
+            "nothing had passed for {}, as before the end of the last session: does a proxy on the way \
+             end what is idle for so long? Raise its limit (nginx: proxy_read_timeout, haproxy: timeout \
+             tunnel), or have the server ping more often (pingInterval)",
+            Rounded(quiet)
+        ))
     }
 
     /// Tells of an attempt that came to nothing.
@@ -250,7 +311,10 @@ impl<A> Client<A> {
     /// The upgrade took too long.
     pub(super) fn upgrade_timed_out(&mut self) {
         if let Some(engine) = &mut self.engine {
-            engine.abandon_upgrade(Error::new(ErrorKind::Timeout, "the upgrade took too long"));
+            let limit = self.options.timeout.unwrap_or(UPGRADE_LIMIT);
+            let reached = engine.upgrade_so_far().clone();
+            let error = reached.too_late(&format!("the upgrade was not done within {limit:?}"));
+            engine.abandon_upgrade(error.with_attempt(reached.address, limit));
         }
     }
 

@@ -34,7 +34,7 @@ impl<A> Client<A> {
     /// No peer of a session that is being closed is waited for any longer. What waits for one is not
     /// written.
     pub(crate) fn confirm_none(&mut self, now: Timestamp) {
-        let asked = self.retiring.iter().map(|session| &session.engine);
+        let asked = self.retiring.iter();
         let asked = asked.filter(|engine| engine.is_confirming());
         for link in asked.map(Engine::main_link).collect::<Vec<_>>() {
             self.timers.set(Timer::Confirm(link), None);

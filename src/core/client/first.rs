@@ -1,8 +1,8 @@
 //! What goes first at each connection of a namespace, before all that waits.
 
 use super::Client;
-use super::outgoing::{Sendable, Waiting};
 use crate::core::ids::NamespaceId;
+use crate::core::waiting::{Sendable, Waiting};
 use crate::error::{Error, ErrorKind, Result};
 use crate::payload::Payload;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::namespace::{Auth, Phase};
-use super::refusal::refusal;
+use super::refusal::{path_hint, refusal};
 use super::tally::Nonsense;
 use super::timer::Timer;
 use super::{Client, Cycle, Output};
@@ -31,7 +31,7 @@ impl<A> Client<A> {
         }
         if let Err(error) = self.check_not_over() {
             let name = &self.namespace(id).name;
-            log_later!(Warn, "connect() of {name:?} does nothing: {}", error.message());
+            log_later!(Warn, in name, "connect() does nothing: {}", error.message());
             return;
         }
         match self.namespace(id).phase {
@@ -107,7 +107,7 @@ impl<A> Client<A> {
             _ => {
                 if self.note_nonsense(Nonsense::StrayConnect) {
                     let name = &self.namespace(id).name;
-                    log_later!(Warn, "a second CONNECT for {name:?} is ignored");
+                    log_later!(Warn, in name, "a second CONNECT is ignored");
                 }
             }
         }
@@ -162,6 +162,8 @@ impl<A> Client<A> {
         packet: &SocketPacket,
         now: Timestamp,
     ) {
+        let since = self.since;
+        let address = self.engine.as_ref().and_then(|engine| engine.so_far().address);
         match self.namespace(id).phase {
             Phase::Leaving { rejoin } => return self.left(id, rejoin, now),
             Phase::Joining => {
@@ -179,7 +181,9 @@ impl<A> Client<A> {
                 return;
             }
         }
-        let error = refusal(&self.namespace(id).name, packet);
+        let namespace = self.namespace(id);
+        let error = refusal(&namespace.name, packet)
+            .or_attempt(address, now.since(namespace.asked_at.max(since)));
         self.tell(id, Status::ConnectError(error));
     }
 
@@ -194,11 +198,7 @@ impl<A> Client<A> {
             Phase::Waiting => self.rejoin(id, now),
             Phase::Joining | Phase::Leaving { rejoin: true } => {
                 let name = &self.namespace(id).name;
-                let mut error = Error::new(
-                    ErrorKind::Connect(Stage::Namespace),
-                    format!("no answer to CONNECT for {name:?}"),
-                )
-                .timed_out();
+                let mut error = self.unanswered(name, now);
                 if let Some(why) = &self.stalled {
                     error = error.with_source(why.clone());
                 }
@@ -212,6 +212,18 @@ impl<A> Client<A> {
         }
     }
 
+    fn unanswered(&self, name: &str, now: Timestamp) -> Error {
+        let limit = self.options.namespace_timeout.unwrap_or_default();
+        let heard = self.engine.as_ref().map(|engine| engine.last_heard(now)).unwrap_or_default();
+        let error = Error::new(
+            ErrorKind::Connect(Stage::Namespace),
+            format!("no answer to CONNECT for {name:?} within {limit:?}; {heard}"),
+        );
+        error.timed_out().with_hint(path_hint(name).unwrap_or(
+            "does a middleware of the server not go on? The limit is `namespace_timeout`",
+        ))
+    }
+
     /// Reports a failed attempt to join, and sees to the next one.
     pub(super) fn join_failed(
         &mut self,
@@ -220,6 +232,9 @@ impl<A> Client<A> {
         error: Error,
         now: Timestamp,
     ) {
+        let since = self.namespace(id).asked_at.max(self.since);
+        let address = self.engine.as_ref().and_then(|engine| engine.so_far().address);
+        let error = error.of_attempt(Stage::Namespace).or_attempt(address, now.since(since));
         self.begin(id, phase);
         self.tell(id, Status::ConnectError(error.clone()));
         if self.namespaces.iter().any(|namespace| namespace.phase == Phase::Joined) {
@@ -248,6 +263,7 @@ impl<A> Client<A> {
     pub(super) fn await_join(&mut self, id: NamespaceId, now: Timestamp) {
         if let Some(namespace) = self.namespace_mut(id) {
             namespace.begin(Phase::Joining);
+            namespace.asked_at = now;
         }
         self.limit_join(id, now);
     }

@@ -70,7 +70,7 @@ impl<A> Client<A> {
         if unsent > 0 {
             let name = &self.namespace(id).name;
             let why = error.message();
-            log_later!(Warn, "{unsent} events of the namespace {name:?} are lost: {why}");
+            log_later!(Warn, in name, "{unsent} events are lost: {why}");
         }
         self.fail_all_acks(id, error);
         self.clear_send_buffer(id);
@@ -169,7 +169,7 @@ impl<A> Client<A> {
         let header = Header { kind: Kind::Disconnect, namespace: &name, id: None };
         if let Err(error) = self.send(header, &Payload::default(), now) {
             // The limit that the server announced is shorter than a DISCONNECT.
-            log_later!(Warn, "DISCONNECT cannot be sent: {error}");
+            log_later!(Warn, in &name, "DISCONNECT cannot be sent: {error:#}");
         }
         self.note_leave(id);
     }

@@ -1,6 +1,5 @@
 //! The links of the sessions: what happens to them, and what they have to do.
 
-use super::handed::HandedOver;
 use super::timer::Timer;
 use super::{Client, Output};
 #[cfg(any(feature = "polling", test))]
@@ -8,7 +7,8 @@ use crate::core::engine::PollTurn;
 use crate::core::engine::{Engine, Loss, Work};
 use crate::core::ids::LinkId;
 use crate::core::time::Timestamp;
-use crate::error::Reached;
+use crate::error::reached::Reached;
+use crate::error::{Error, ErrorKind};
 #[cfg(any(feature = "polling", test))]
 use crate::proto::dialect::BodyRoom;
 use crate::proto::dialect::Dialect;
@@ -29,8 +29,7 @@ impl<A> Client<A> {
     /// The first answer of the server on this link tells what its session is written in. To be
     /// called before the answer is handed in.
     pub(crate) fn settle(&mut self, link: LinkId, dialect: &'static dyn Dialect) {
-        let retiring = self.retiring.iter_mut().map(|session| &mut session.engine);
-        let mut sessions = self.engine.iter_mut().chain(retiring);
+        let mut sessions = self.engine.iter_mut().chain(&mut self.retiring);
         if let Some(engine) = sessions.find(|engine| engine.owns(link)) {
             engine.settle(dialect);
         }
@@ -91,20 +90,21 @@ impl<A> Client<A> {
         self.timers.set(Timer::Linger(link), None);
         self.timers.set(Timer::Poll(link), None);
         self.timers.set(Timer::Confirm(link), None);
-        self.lost(link, Loss::Closed("the threads of the transport have ended".into()), now);
+        let error = Error::new(ErrorKind::Transport, "the threads of the transport have ended");
+        self.lost(link, Loss::Closed(error), now);
     }
 
     /// The writer of a link asks for work.
     pub(crate) fn take(&mut self, link: LinkId, now: Timestamp) -> Work {
         if self.engine.as_ref().is_some_and(|engine| engine.wants_batch(link)) {
             self.fill_batch(now);
+            // Nobody can tell from here on whether it arrives.
+            self.await_answers();
         }
         let work =
             self.with_engine(link, now, |engine| engine.take(link, now)).unwrap_or(Work::Stop);
-        match work {
-            Work::Write(_) => self.taken_by_writer(link),
-            Work::Confirm => self.await_confirmation(link, now),
-            Work::Wait | Work::Finish | Work::Stop => {}
+        if matches!(work, Work::Confirm) {
+            self.await_confirmation(link, now);
         }
         work
     }
@@ -116,9 +116,6 @@ impl<A> Client<A> {
 
     /// The writer of a link has written what it took.
     pub(crate) fn written(&mut self, link: LinkId, now: Timestamp) {
-        if let Some(handed) = self.handed_on(link) {
-            handed.written();
-        }
         self.with_engine(link, now, |engine| engine.written(link));
     }
 
@@ -138,26 +135,8 @@ impl<A> Client<A> {
         }
     }
 
-    /// What was handed to the session whose main link this is.
-    fn handed_on(&mut self, link: LinkId) -> Option<&mut HandedOver> {
-        if self.engine.as_ref().is_some_and(|engine| engine.main_link() == link) {
-            return Some(&mut self.handed);
-        }
-        let session = self.retiring_on(link).filter(|session| session.engine.main_link() == link);
-        session.map(|session| &mut session.handed)
-    }
-
-    /// The writer of this link has taken all that was handed over: nobody can tell from here on whether
-    /// it arrives.
-    fn taken_by_writer(&mut self, link: LinkId) {
-        self.await_answers();
-        if let Some(handed) = self.handed_on(link) {
-            handed.taken();
-        }
-    }
-
     fn sessions(&self) -> impl Iterator<Item = &Engine> {
-        self.engine.iter().chain(self.retiring.iter().map(|session| &session.engine))
+        self.engine.iter().chain(&self.retiring)
     }
 
     /// Runs a verb of the session that the link belongs to, and then what follows from it.
@@ -172,7 +151,7 @@ impl<A> Client<A> {
             self.pump(now);
             return Some(result);
         }
-        let result = verb(&mut self.retiring_on(link)?.engine);
+        let result = verb(self.retiring_on(link)?);
         self.pump_retiring(now);
         Some(result)
     }

@@ -10,7 +10,7 @@ mod cycle;
 mod drops;
 mod emit;
 mod first;
-mod handed;
+mod gathering;
 mod holding;
 mod joining;
 mod leaving;
@@ -34,17 +34,16 @@ mod timer;
 mod undelivered;
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use self::backoff::Backoff;
 pub(crate) use self::cycle::Cycle;
 use self::drops::Untold;
 pub(crate) use self::emit::{Emit, Fate, Refused};
-use self::handed::HandedOver;
 use self::namespace::{Auth, Namespace, Phase};
 use self::namespaces::Namespaces;
-use self::outgoing::{Outgoing, Waiting};
+use self::outgoing::Outgoing;
 pub(crate) use self::output::Output;
-use self::retiring::Retiring;
 use self::root::Root;
 use self::tally::Nonsense;
 pub(crate) use self::tally::Tally;
@@ -52,6 +51,7 @@ use self::timer::{Timer, Timers};
 use crate::core::engine::{Engine, Freight, Notice};
 use crate::core::ids::NamespaceId;
 use crate::core::time::Timestamp;
+use crate::core::waiting::Waiting;
 use crate::error::{Error, Result};
 use crate::event::status::{DisconnectReason, ManagerEvent};
 use crate::options::{ManagerOptions, Transport};
@@ -80,16 +80,18 @@ pub(crate) struct Client<A> {
     /// The next session is to be opened once the server has dealt with the events of those before.
     dial_waits: bool,
     /// Sessions that are being closed in good order, while a new one may be open already.
-    retiring: Vec<Retiring>,
+    retiring: Vec<Engine>,
     /// Events that a writer had when the last session ended, until there is a new one: they may have
     /// arrived.
     uncertain: Vec<Waiting>,
     namespaces: Namespaces<A>,
     /// What the open session writes next.
     ready: Outgoing,
-    /// What is in the queue of the session, and what a writer has taken from there.
-    handed: HandedOver,
     backoff: Backoff,
+    /// When the attempt to connect began, or the session.
+    since: Timestamp,
+    /// For how long nothing had passed when the last session was lost.
+    quiet: Option<Duration>,
     /// Attempts to connect since the last success, without the first.
     attempts: u32,
     timers: Timers,
@@ -139,8 +141,9 @@ impl<A> Client<A> {
             uncertain: Vec::new(),
             namespaces: Namespaces::default(),
             ready: Outgoing::default(),
-            handed: HandedOver::default(),
             backoff: Backoff::default(),
+            since: Timestamp(Duration::ZERO),
+            quiet: None,
             attempts: 0,
             timers: Timers::default(),
             next_link: 0,
@@ -278,7 +281,7 @@ impl<A> Client<A> {
     /// Ends a session whose heartbeat is overdue. A device that was asleep must find out before it
     /// writes into a session that died meanwhile.
     pub(super) fn check_heartbeat(&mut self, now: Timestamp) {
-        if let Some(engine) = &mut self.engine {
+        if let Some(engine) = self.engine.as_mut().filter(|engine| engine.is_due(now)) {
             engine.expire(now);
             self.pump(now);
         }
@@ -306,7 +309,7 @@ impl<A> Client<A> {
             _ => Freight::Nothing,
         };
         self.parser.encode(header, payload, &mut self.encoded);
-        if let Err(error) = engine.check_size(&self.encoded) {
+        if let Err(error) = engine.check_size(&self.encoded, header) {
             self.encoded.clear();
             return Err(error);
         }
@@ -355,7 +358,7 @@ impl<A> Client<A> {
                 Notice::UpgradeFailed(error) => {
                     log_later!(
                         Debug,
-                        "the upgrade failed, the session stays on long-polling: {error}"
+                        "the upgrade failed, the session stays on long-polling: {error:#}"
                     );
                     self.timers.set(Timer::Upgrade, None);
                     self.outputs.push_back(Output::Manager(ManagerEvent::UpgradeError(error)));

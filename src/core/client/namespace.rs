@@ -2,12 +2,15 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::acks::{Acks, Waiter};
-use super::outgoing::{Outgoing, Sendable};
+use super::outgoing::Outgoing;
 use super::recovery::Recovery;
 use super::retry_queue::{Age, RetryQueue};
 use crate::core::load::Load;
+use crate::core::time::Timestamp;
+use crate::core::waiting::Sendable;
 use crate::event::status::Status;
 use crate::options::Limits;
 use crate::payload::Payload;
@@ -61,6 +64,8 @@ pub(crate) struct Namespace<A> {
     pub(crate) session: u32,
     /// Counts the questions for credentials: only the answer to the last one is of use.
     pub(crate) asked: u32,
+    /// When CONNECT was sent the last time.
+    pub(super) asked_at: Timestamp,
     pub(crate) acks: Acks<Waiter<A>>,
     pub(crate) retry: RetryQueue<A>,
     /// Somebody wants to know of outgoing events.
@@ -91,6 +96,7 @@ impl<A> Namespace<A> {
             is_successor: false,
             session: 0,
             asked: 0,
+            asked_at: Timestamp(Duration::ZERO),
             acks: Acks::new(first_ack),
             retry: RetryQueue::new(),
             observed: false,
@@ -139,7 +145,7 @@ impl<A> Namespace<A> {
     }
 
     /// The event that waits for the acknowledgement of this number, and is sent again until it has it.
-    pub(super) fn tried(&self, number: u64) -> Option<&Payload> {
+    pub(super) fn tried(&self, number: u64) -> Option<&Arc<Payload>> {
         self.retry.tried(number).map(|event| &event.payload)
     }
 
@@ -163,7 +169,7 @@ impl<A> Namespace<A> {
     pub(crate) fn send_buffer(&self) -> impl Iterator<Item = &str> {
         self.send_buffer.iter().filter_map(|waiting| match &waiting.content {
             Sendable::Event(payload, _) => Some(payload.json.as_str()),
-            Sendable::Answer(..) | Sendable::First(_) | Sendable::Try(_) => None,
+            _ => None,
         })
     }
 

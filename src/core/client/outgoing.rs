@@ -1,11 +1,9 @@
-//! Events that wait to be sent, whole: so that they can be taken back until a writer takes them.
+//! Queues of what waits to be sent.
 
 use std::collections::VecDeque;
 
-use crate::core::ids::NamespaceId;
 use crate::core::load::Load;
-use crate::core::time::Timestamp;
-use crate::payload::Payload;
+use crate::core::waiting::Waiting;
 
 /// What waits to be sent. What is urgent goes out before the rest, and within each class the order is
 /// kept.
@@ -14,67 +12,6 @@ pub(crate) struct Outgoing {
     urgent: VecDeque<Waiting>,
     normal: VecDeque<Waiting>,
     load: Load,
-}
-
-/// An event that waits to be sent, or an answer to one of the server's.
-#[derive(Debug)]
-pub(crate) struct Waiting {
-    pub(crate) namespace: NamespaceId,
-    pub(crate) content: Sendable,
-    /// Its place in the order in which the events of all namespaces came.
-    pub(crate) order: u64,
-    /// It goes out before what is not.
-    pub(crate) urgent: bool,
-    /// From when on it is not worth sending.
-    pub(crate) expiry: Option<Timestamp>,
-    /// It takes the place of what waits with the same key.
-    pub(crate) key: Option<Box<str>>,
-    /// Those who watch what is sent have seen it.
-    pub(crate) shown: bool,
-}
-
-/// What a packet will be made of.
-#[derive(Debug)]
-pub(crate) enum Sendable {
-    /// An event, and the number of the acknowledgement that it asks for.
-    Event(Payload, Option<u64>),
-    /// An event that goes first at each connection, and so is of no use in the next.
-    First(Payload),
-    /// A try of the event in the queue of retries that waits for the acknowledgement of this number.
-    Try(u64),
-    /// The answer to the server's event of this number.
-    Answer(Payload, u64),
-}
-
-impl Waiting {
-    /// An event or an answer without any of the flags.
-    pub(crate) fn new(namespace: NamespaceId, content: Sendable, order: u64) -> Self {
-        Self { namespace, content, order, urgent: false, expiry: None, key: None, shown: false }
-    }
-
-    /// The number of the acknowledgement that it asks for.
-    pub(crate) fn ack(&self) -> Option<u64> {
-        match self.content {
-            Sendable::Event(_, ack) => ack,
-            Sendable::Try(ack) => Some(ack),
-            Sendable::Answer(..) | Sendable::First(_) => None,
-        }
-    }
-
-    pub(crate) fn is_event(&self) -> bool {
-        matches!(self.content, Sendable::Event(..))
-    }
-
-    /// What it counts for where it waits.
-    pub(crate) fn load(&self) -> Load {
-        match &self.content {
-            Sendable::Event(payload, _)
-            | Sendable::Answer(payload, _)
-            | Sendable::First(payload) => payload.into(),
-            // It counts where the event lies.
-            Sendable::Try(_) => Load::default(),
-        }
-    }
 }
 
 /// For so many there is room without asking for memory.

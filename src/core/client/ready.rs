@@ -1,11 +1,13 @@
 //! From what is ready to be written to the packets of a session.
 
-use super::outgoing::{Sendable, Waiting};
+use std::sync::Arc;
+
 use super::{Client, Output};
 use crate::core::engine::{Engine, SessionState};
 use crate::core::ids::NamespaceId;
 use crate::core::load::Load;
 use crate::core::time::Timestamp;
+use crate::core::waiting::{Sendable, Waiting};
 use crate::error::Result;
 use crate::event::drop_reason::DropReason;
 use crate::options::Transport;
@@ -15,7 +17,7 @@ use crate::sync::logging::log_later;
 
 /// How much the writer of a WebSocket takes at once. What is more stays ready, where it can be taken
 /// back.
-const BATCH: Load = Load { packets: 1024, bytes: 64 * 1024 };
+pub(super) const BATCH: Load = Load { packets: 1024, bytes: 64 * 1024 };
 
 /// By so much at most a parser lengthens a payload and the name of a namespace, and so long is what
 /// stands beside them: nobody has to look whether an event is too large that is small by this measure.
@@ -28,16 +30,18 @@ impl<A> Client<A> {
         let namespace = self.namespaces.get(waiting.namespace);
         if namespace.observed && !std::mem::replace(&mut waiting.shown, true) {
             let event = match &waiting.content {
-                Sendable::Event(payload, _) | Sendable::First(payload) => Some(payload),
-                Sendable::Try(number) => namespace.tried(*number),
-                Sendable::Answer(..) => None,
+                Sendable::Event(payload, _) | Sendable::First(payload) => Some(payload.clone()),
+                Sendable::Try(number) => namespace.tried(*number).map(|it| (**it).clone()),
+                Sendable::Tracked(..) | Sendable::Answer(..) => None,
             };
-            let shown = event.cloned().map(|payload| (waiting.namespace, payload));
+            let shown = event.map(|payload| (waiting.namespace, payload));
             let shown = shown.map(|(namespace, payload)| Output::Sent { namespace, payload });
             self.outputs.extend(shown);
         }
+        let may_gather = waiting.may_gather();
         self.ready.push(waiting);
-        if let Some(engine) = &mut self.engine {
+        let gathers = may_gather && self.is_gathering();
+        if let Some(engine) = self.engine.as_mut().filter(|_| !gathers) {
             engine.wake_writer();
         }
     }
@@ -90,8 +94,10 @@ impl<A> Client<A> {
             self.return_to_namespace(waiting);
         }
         if left.is_none() {
-            let mut handed = std::mem::take(&mut self.handed);
-            self.take_back(&mut handed);
+            if let Some(mut engine) = self.engine.take() {
+                self.take_back(&mut engine);
+                self.engine = Some(engine);
+            }
         }
     }
 
@@ -115,69 +121,50 @@ impl<A> Client<A> {
             }
             // The one goes anew with the next session, the other lies in the queue of retries, which is
             // told as well.
-            Sendable::First(_) | Sendable::Try(_) => {}
+            Sendable::First(_) | Sendable::Try(_) | Sendable::Tracked(..) => {}
         }
     }
 
     /// What was handed over and asks for an acknowledgement is answered in this session or not at all.
     pub(super) fn await_answers(&mut self) {
         let most = self.options.limits.send_bytes;
-        let Self { handed, namespaces, .. } = self;
-        handed.keep_if(|waiting| {
-            let acks = namespaces.get_mut(waiting.namespace).map(|namespace| &mut namespace.acks);
-            match (acks, waiting.content) {
-                (Some(acks), Sendable::Event(payload, Some(ack))) => {
-                    acks.mark_sent(ack, Some((payload, waiting.order)), most);
-                    None
-                }
-                (Some(acks), Sendable::Try(ack)) => {
-                    acks.mark_sent(ack, None, most);
-                    None
-                }
-                (_, content) => Some(Waiting { content, ..waiting }),
+        let Self { engine, namespaces, .. } = self;
+        for waiting in engine.iter_mut().flat_map(Engine::queued_events) {
+            let Some(ack) = waiting.ack() else { continue };
+            let Some(namespace) = namespaces.get_mut(waiting.namespace) else { continue };
+            if let Some(event) = waiting.track() {
+                namespace.acks.mark_sent(ack, Some((event, waiting.order)), most);
+            } else if !namespace.acks.is_sent(ack) {
+                namespace.acks.mark_sent(ack, None, most);
             }
-        });
+        }
     }
 
-    /// Makes packets of what waited, for the session to write.
-    fn hand_over(&mut self, waiting: Waiting, now: Timestamp) {
+    /// Hands what waited to the session, unless it is larger than the server takes.
+    fn hand_over(&mut self, mut waiting: Waiting, now: Timestamp) {
         self.forget_expiry(&waiting);
-        let Err(error) = self.encode(&waiting) else {
-            if let (Sendable::Try(number), Some(engine)) = (&waiting.content, &self.engine) {
-                self.note_batch(waiting.namespace, *number, engine.next_batch());
-            }
-            return self.handed.push(waiting);
-        };
-        log_later!(Warn, "an event is dropped: {error}");
-        match waiting.content {
-            Sendable::Event(..) | Sendable::Answer(..) | Sendable::First(_) => {
-                self.give_up_waiting(&waiting, Some(DropReason::TooLarge), &error);
-            }
-            Sendable::Try(number) => self.give_up_try(waiting.namespace, number, &error, now),
+        let id = waiting.namespace;
+        if let Sendable::Try(number) = waiting.content {
+            let Some(event) = self.namespace(id).tried(number).cloned() else { return };
+            waiting.content = Sendable::Tracked(event, number);
         }
-    }
-
-    /// Queues the packets of what waited, unless they are larger than the server takes.
-    fn encode(&mut self, waiting: &Waiting) -> Result<()> {
-        let Some(engine) = &mut self.engine else { return Ok(()) };
-        let namespace = self.namespaces.get(waiting.namespace);
-        let (kind, payload, id) = match &waiting.content {
-            Sendable::Event(payload, ack) => (Kind::Event, payload, *ack),
-            Sendable::First(payload) => (Kind::Event, payload, None),
-            Sendable::Answer(payload, number) => (Kind::Ack, payload, Some(*number)),
-            Sendable::Try(number) => {
-                let Some(payload) = namespace.tried(*number) else { return Ok(()) };
-                (Kind::Event, payload, Some(*number))
-            }
-        };
-        let header = Header { kind, namespace: &namespace.name, id };
-        self.parser.encode(header, payload, &mut self.encoded);
-        if let Err(error) = engine.check_size(&self.encoded) {
-            self.encoded.clear();
-            return Err(error);
+        let (kind, number) = waiting.kind_and_number();
+        let fits = waiting.payload().map_or(Ok(()), |it| self.check_size(id, kind, number, it));
+        if let Err(error) = fits {
+            let name = &self.namespace(id).name;
+            log_later!(Warn, in name, "an event is dropped: {error:#}");
+            return match waiting.content {
+                Sendable::Tracked(_, number) => self.give_up_try(id, number, &error, now),
+                _ => self.give_up_waiting(&waiting, Some(DropReason::TooLarge), &error),
+            };
         }
-        engine.append(&mut self.encoded);
-        Ok(())
+        let Some(engine) = &mut self.engine else { return };
+        let (batch, is_tried) =
+            (engine.next_batch(), matches!(waiting.content, Sendable::Tracked(..)));
+        engine.append(Arc::clone(&self.namespaces.get(id).name), waiting);
+        if let Some(number) = number.filter(|_| is_tried) {
+            self.note_batch(id, number, batch);
+        }
     }
 
     /// Whether the server takes a packet with this payload.
@@ -196,7 +183,7 @@ impl<A> Client<A> {
         }
         let header = Header { kind, namespace: name, id: number };
         self.parser.encode(header, payload, &mut self.encoded);
-        let result = engine.check_size(&self.encoded);
+        let result = engine.check_size(&self.encoded, header);
         self.encoded.clear();
         result
     }

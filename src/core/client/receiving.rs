@@ -71,9 +71,9 @@ impl<A> Client<A> {
         if self.note_nonsense(nonsense) {
             let name = &self.namespace(id).name;
             if nonsense == Nonsense::EarlyEvent {
-                log_later!(Warn, "too many events for {name:?} before it is joined");
+                log_later!(Warn, in name, "too many events before it is joined");
             } else {
-                log_later!(Debug, "an event for {name:?} is ignored: not joined");
+                log_later!(Debug, in name, "an event is ignored: not joined");
             }
         }
     }
@@ -91,7 +91,8 @@ impl<A> Client<A> {
             Some(Waiter::Retry) => self.try_succeeded(id, packet, now),
             None => {
                 if self.note_nonsense(Nonsense::UnknownAck) {
-                    log_later!(Debug, "an acknowledgement that nobody waits for is ignored");
+                    let name = &self.namespace(id).name;
+                    log_later!(Debug, in name, "an acknowledgement that nobody waits for is ignored");
                 }
             }
         }

@@ -26,12 +26,32 @@ pub(super) fn refusal(namespace: &str, packet: &SocketPacket) -> Error {
     };
     let message =
         message.map_or_else(|| format!("namespace {namespace:?}: no reason given"), start_of);
+    let is_unknown = message == "Invalid namespace";
     let error = Error::new(ErrorKind::Refused, message);
+    let error = match path_hint(namespace) {
+        Some(hint) => error.with_hint(hint),
+        None if is_unknown => error.with_hint(
+            "the path of the URL is the namespace: does the server have one of this name? The path \
+             of its HTTP requests is `Builder::path`",
+        ),
+        None => error,
+    };
     match data.map(Value::to_string) {
         Some(data) if data.len() <= LONGEST_DATA => error.with_data(data),
         Some(data) => error.with_hint(format!("its data, {} bytes, was not kept", data.len())),
         None => error,
     }
+}
+
+/// What to try where the name of a namespace looks like the path of HTTP requests.
+pub(super) fn path_hint(namespace: &str) -> Option<&'static str> {
+    let is_path = namespace.contains("socket.io")
+        || namespace.starts_with("/api")
+        || namespace.len() > 1 && namespace.ends_with('/');
+    is_path.then_some(
+        "the path of the URL is the namespace; the path of the server's HTTP requests is \
+         `Builder::path` (\"/socket.io/\" where nothing else is said)",
+    )
 }
 
 /// As much of a text as is kept.

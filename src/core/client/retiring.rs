@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use super::handed::HandedOver;
-use super::outgoing::Waiting;
 use super::{Client, Output};
 use crate::core::client::timer::Timer;
 use crate::core::engine::{Engine, Notice, SessionState};
 use crate::core::ids::LinkId;
 use crate::core::time::Timestamp;
+use crate::core::waiting::Waiting;
 use crate::event::status::DisconnectReason;
 
 /// How long a transport may take to close in good order.
@@ -17,27 +16,19 @@ const LINGER: Duration = Duration::from_secs(5);
 /// How many sessions may be on their way to be closed in good order.
 const MAX_RETIRING: usize = 4;
 
-/// A session on its way to be closed.
-#[derive(Debug)]
-pub(super) struct Retiring {
-    pub(super) engine: Engine,
-    /// What it has still to write.
-    pub(super) handed: HandedOver,
-}
-
 impl<A> Client<A> {
     /// Lets a session that is being closed come to its end in the background.
     pub(super) fn retire(&mut self, engine: Engine, now: Timestamp) {
         self.linger(engine.main_link(), now);
-        self.retiring.push(Retiring { engine, handed: std::mem::take(&mut self.handed) });
+        self.retiring.push(engine);
         if self.retiring.len() > MAX_RETIRING {
-            self.retiring[0].engine.end(DisconnectReason::ForcedClose, None);
+            self.retiring[0].end(DisconnectReason::ForcedClose, None);
         }
         self.pump_retiring(now);
     }
 
     pub(super) fn is_retiring(&self, link: LinkId) -> bool {
-        self.retiring.iter().any(|session| session.engine.owns(link))
+        self.retiring.iter().any(|engine| engine.owns(link))
     }
 
     /// Gives a transport its time to close in good order.
@@ -48,7 +39,7 @@ impl<A> Client<A> {
     /// Passes on what sessions that are being closed ask of their links. What else they tell
     /// concerns nobody.
     pub(super) fn pump_retiring(&mut self, now: Timestamp) {
-        for Retiring { engine, .. } in &mut self.retiring {
+        for engine in &mut self.retiring {
             while let Some(notice) = engine.poll_notice() {
                 match notice {
                     Notice::Wake(link) => self.outputs.push_back(Output::Wake(link)),
@@ -60,10 +51,10 @@ impl<A> Client<A> {
                 }
             }
         }
-        let is_over = |session: &Retiring| session.engine.state() == SessionState::Closed;
+        let is_over = |engine: &Engine| engine.state() == SessionState::Closed;
         while let Some(index) = self.retiring.iter().position(is_over) {
-            let mut session = self.retiring.remove(index);
-            self.take_back(&mut session.handed);
+            let mut engine = self.retiring.remove(index);
+            self.take_back(&mut engine);
             self.flush_joined(now);
         }
         self.dial_if_due(now);
@@ -80,24 +71,24 @@ impl<A> Client<A> {
     }
 
     /// A session is over: what no writer has taken of what was handed to it goes back to the namespaces.
-    pub(super) fn take_back(&mut self, handed: &mut HandedOver) {
-        for waiting in handed.take_untaken().into_iter().rev() {
+    pub(super) fn take_back(&mut self, engine: &mut Engine) {
+        for waiting in engine.take_untaken().into_iter().rev() {
             self.return_to_namespace(waiting);
         }
-        self.uncertain.extend(handed.take_in_flight().into_iter().filter(Waiting::is_event));
+        self.uncertain.extend(engine.take_in_flight().into_iter().filter(Waiting::is_event));
     }
 
     /// A transport did not close in time.
     pub(super) fn linger_timed_out(&mut self, link: LinkId, now: Timestamp) {
-        if let Some(session) = self.retiring_on(link) {
-            session.engine.end(DisconnectReason::ForcedClose, None);
+        if let Some(engine) = self.retiring_on(link) {
+            engine.end(DisconnectReason::ForcedClose, None);
             self.pump_retiring(now);
         }
         self.outputs.push_back(Output::Stop(link));
     }
 
     /// The session on its way to be closed that this link belongs to.
-    pub(super) fn retiring_on(&mut self, link: LinkId) -> Option<&mut Retiring> {
-        self.retiring.iter_mut().find(|session| session.engine.owns(link))
+    pub(super) fn retiring_on(&mut self, link: LinkId) -> Option<&mut Engine> {
+        self.retiring.iter_mut().find(|engine| engine.owns(link))
     }
 }

@@ -3,13 +3,13 @@
 use super::acks::Waiter;
 use super::leaving::closed_for_good;
 use super::namespace::Phase;
-use super::outgoing::{Sendable, Waiting};
 use super::retry_queue::{QueuedEvent, RetryQueue};
 use super::timer::Timer;
 use super::{Client, Emit, Output};
 use crate::core::ids::NamespaceId;
 use crate::core::load::Load;
 use crate::core::time::Timestamp;
+use crate::core::waiting::{Sendable, Waiting};
 use crate::error::{Error, ErrorKind};
 use crate::event::drop_reason::DropReason;
 use crate::event::status::DisconnectReason;
@@ -17,6 +17,7 @@ use crate::options::retry_limits::RetryLimits;
 use crate::payload::Payload;
 use crate::proto::socket_packet::SocketPacket;
 use crate::sync::logging::log_later;
+use std::sync::Arc;
 
 impl<A> Client<A> {
     /// Has the events of a namespace sent again, this often, until they are acknowledged.
@@ -137,7 +138,8 @@ impl<A> Client<A> {
     /// The numbers stay: a late acknowledgement is as good as any.
     fn go_back(&mut self, id: NamespaceId, number: u64, now: Timestamp) {
         let tries = self.namespace(id).retry.tries_from(number);
-        log_later!(Debug, "not acknowledged in time: sent again, with {} others", tries.len() - 1);
+        let (name, others) = (&self.namespace(id).name, tries.len() - 1);
+        log_later!(Debug, in name, "not acknowledged in time: sent again, with {others} others");
         for number in tries {
             self.withdraw(id, number);
             self.make_try_ready(id, number, now);
@@ -161,7 +163,7 @@ impl<A> Client<A> {
             self.settle_retry(id, &event);
             let failed = event.caller.map(|ack| Output::Acked { ack, result: Err(error.clone()) });
             self.outputs.extend(failed);
-            untried.push((event.payload, event.order));
+            untried.push((Arc::unwrap_or_clone(event.payload), event.order));
         }
         self.try_next(id, now);
         untried
@@ -245,7 +247,8 @@ impl<A> Client<A> {
         error: &Error,
     ) {
         if let Some(event) = self.retry_queue(id).and_then(|queue| queue.take_first(is_it)) {
-            log_later!(Warn, "an event is given up: {error}");
+            let name = &self.namespace(id).name;
+            log_later!(Warn, in name, "an event is given up: {error:#}");
             self.drop_retry(id, event, Some(reason), error);
         }
         self.outputs.push_back(Output::Room);
@@ -263,7 +266,7 @@ impl<A> Client<A> {
         error: &Error,
     ) {
         self.settle_retry(id, &event);
-        self.note_drop(id, Load::from(&event.payload), reason);
+        self.note_drop(id, Load::from(&*event.payload), reason);
         if let Some(ack) = event.caller {
             self.outputs.push_back(Output::Acked { ack, result: Err(error.clone()) });
         }

@@ -1,6 +1,7 @@
 //! Events that wait for their acknowledgement.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Emit;
@@ -41,7 +42,7 @@ pub(super) struct Age {
 /// An event of such a queue.
 #[derive(Debug)]
 pub(super) struct QueuedEvent<A> {
-    pub(super) payload: Payload,
+    pub(super) payload: Arc<Payload>,
     /// The caller who wants the acknowledgement.
     pub(super) caller: Option<A>,
     /// The limit of each try.
@@ -98,7 +99,7 @@ impl<A> RetryQueue<A> {
         let limit = if reliable { Some(self.limits.try_limit) } else { timeout };
         self.bytes += payload.size();
         self.events.push_back(QueuedEvent {
-            payload,
+            payload: Arc::new(payload),
             caller,
             limit,
             order,

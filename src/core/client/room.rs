@@ -5,11 +5,11 @@
 
 use super::emit::SendQueue;
 use super::namespace::{Namespace, Phase};
-use super::outgoing::Waiting;
 use super::{Client, Emit, Fate};
 use crate::core::engine::Engine;
 use crate::core::ids::NamespaceId;
 use crate::core::load::Load;
+use crate::core::waiting::Waiting;
 use crate::error::{Error, ErrorKind};
 use crate::event::drop_reason::DropReason;
 use crate::options::WhenFull;
@@ -169,6 +169,8 @@ impl<A> Client<A> {
     }
 
     fn is_writable(&self) -> bool {
-        self.ready.is_empty() && self.engine.as_ref().is_some_and(Engine::is_writable)
+        let engine = self.engine.as_ref().filter(|engine| engine.is_writable());
+        // What gathers could go out.
+        engine.is_some_and(|engine| self.ready.is_empty() || engine.is_gathering())
     }
 }

@@ -2,12 +2,12 @@
 
 use super::acks::Waiter;
 use super::emit::SendQueue;
-use super::outgoing::{Sendable, Waiting};
 use super::timer::Timer;
 use super::{Client, Emit, Fate, Output, Refused};
 use crate::core::ids::NamespaceId;
 use crate::core::load::Load;
 use crate::core::time::Timestamp;
+use crate::core::waiting::{Sendable, Waiting};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::drop_reason::DropReason;
 use crate::payload::Payload;
@@ -51,7 +51,7 @@ impl<A> Client<A> {
         if queue == SendQueue::Retry {
             return self.queue_for_retry(id, emit, now);
         }
-        let Emit { payload, ack, timeout: limit, urgent, ttl, key, .. } = emit;
+        let Emit { payload, ack, timeout: limit, urgent, volatile, ttl, key, .. } = emit;
         let order = self.next_order();
         let Some(namespace) = self.namespaces.get_mut(id) else { return };
         let ack = ack.map(|ack| {
@@ -69,8 +69,12 @@ impl<A> Client<A> {
         let waiting = Waiting { namespace: id, content, order, urgent, expiry, key, shown: false };
         if queue == SendQueue::Buffer {
             namespace.send_buffer.push(waiting);
-        } else {
-            self.make_ready(waiting);
+            return;
+        }
+        self.make_ready(waiting);
+        // It goes out at once or not at all.
+        if let Some(engine) = self.engine.as_mut().filter(|_| volatile) {
+            engine.wake_writer();
         }
     }
 
@@ -123,12 +127,13 @@ impl<A> Client<A> {
         while let Some(waiting) = self.unbuffer(id) {
             let fits = match &waiting.content {
                 Sendable::Event(payload, ack) => self.check_size(id, Kind::Event, *ack, payload),
-                Sendable::Answer(..) | Sendable::First(_) | Sendable::Try(_) => Ok(()),
+                _ => Ok(()),
             };
             match fits {
                 Ok(()) => self.make_ready(waiting),
                 Err(error) => {
-                    log_later!(Warn, "a buffered event is dropped: {error}");
+                    let name = &self.namespace(id).name;
+                    log_later!(Warn, in name, "a buffered event is dropped: {error:#}");
                     self.give_up_waiting(&waiting, Some(DropReason::TooLarge), &error);
                 }
             }

@@ -1,11 +1,11 @@
 //! Deadlines, as values.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
-
-use crate::core::time::Timestamp;
+use std::collections::BinaryHeap;
 
 use crate::core::ids::{LinkId, NamespaceId};
+use crate::core::numbers::NumberMap;
+use crate::core::time::Timestamp;
 
 /// The things that wait for a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,7 +45,7 @@ pub(crate) enum Timer {
 /// All deadlines of a connection.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
-    by_timer: HashMap<Timer, Timestamp>,
+    by_timer: NumberMap<Timer, Timestamp>,
     /// The first on top. Beneath it there may be void ones, of timers that were moved or stopped.
     by_time: BinaryHeap<Reverse<(Timestamp, Timer)>>,
 }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::namespace::Namespace;
-use super::outgoing::{Sendable, Waiting};
 use super::{Client, Cycle, Output};
+use crate::core::engine::Engine;
 use crate::core::ids::NamespaceId;
 use crate::core::load::Load;
 use crate::core::time::Timestamp;
+use crate::core::waiting::{Sendable, Waiting};
 use crate::error::{Error, ErrorKind};
 use crate::event::undelivered::UndeliveredEvent;
 
@@ -18,9 +19,8 @@ impl<A> Client<A> {
         let is_meant = |of: &NamespaceId| id.is_none_or(|id| id == *of);
         let namespaces = self.ids().into_iter().filter(is_meant);
         let may_go_on = self.cycle != Cycle::Idle;
-        let mut handed = self.handed.iter().chain(self.ready.iter());
         may_go_on
-            && (handed.any(|waiting| is_meant(&waiting.namespace))
+            && (self.plain().any(|waiting| is_meant(&waiting.namespace))
                 || namespaces.map(|id| self.namespace(id)).any(Namespace::is_delivering))
     }
 
@@ -29,10 +29,15 @@ impl<A> Client<A> {
     pub(crate) fn count_waiting(&self, id: Option<NamespaceId>) -> usize {
         let is_meant = |of: &NamespaceId| id.is_none_or(|id| id == *of);
         let namespaces = self.ids().into_iter().filter(is_meant);
-        let waiting = self.handed.iter().chain(self.ready.iter());
-        // What asks for an acknowledgement is counted there.
-        let plain = waiting.filter(|it| is_meant(&it.namespace) && it.ack().is_none()).count();
+        let plain = self.plain().filter(|waiting| is_meant(&waiting.namespace)).count();
         plain + namespaces.map(|id| self.namespace(id).count_waiting()).sum::<usize>()
+    }
+
+    /// What the session has still to write, and what it is writing, but for what asks for an
+    /// acknowledgement: that is counted there.
+    fn plain(&self) -> impl Iterator<Item = &Waiting> {
+        let handed = self.engine.iter().flat_map(Engine::events);
+        handed.chain(self.ready.iter()).filter(|waiting| waiting.ack().is_none())
     }
 
     /// How much waits in this namespace: to be written, or to be sent again if need be.
@@ -73,7 +78,8 @@ impl<A> Client<A> {
             let sent = self.namespace_mut(id).map(|it| it.acks.take_events()).unwrap_or_default();
             let sent = sent.into_iter().map(|(payload, order)| (payload, true, order));
             let retried = self.take_retries(id).into_iter();
-            let retried = retried.map(|event| (event.payload, event.was_sent, event.order));
+            let retried = retried
+                .map(|event| (Arc::unwrap_or_clone(event.payload), event.was_sent, event.order));
             let name = &self.namespace(id).name;
             taken.extend(sent.chain(retried).map(|(payload, was_sent, order)| {
                 UndeliveredEvent::new(Arc::clone(name), payload, was_sent, order)
@@ -95,8 +101,8 @@ impl<A> Client<A> {
     /// The same at the very end, for the sessions that were to write it.
     pub(crate) fn take_unwritten(&mut self) -> Vec<UndeliveredEvent> {
         let mut retiring = std::mem::take(&mut self.retiring);
-        for session in &mut retiring {
-            self.take_back(&mut session.handed);
+        for engine in &mut retiring {
+            self.take_back(engine);
         }
         self.retiring = retiring;
         self.take_undelivered()

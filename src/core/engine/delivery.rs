@@ -67,7 +67,7 @@ impl Engine {
             }
             Transport::Polling => "a POST was neither taken nor answered",
         };
-        let Load { packets, bytes } = self.in_flight;
+        let Load { packets, bytes } = self.in_flight_load();
         Error::new(
             ErrorKind::Transport,
             format!("{what} for {limit:?} (packets: {packets}, bytes: {bytes})"),

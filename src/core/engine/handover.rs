@@ -44,8 +44,13 @@ impl Engine {
     pub(super) fn finish_upgrade(&mut self) {
         let Some(link) = self.upgrade.take_link() else { return };
         self.notices.push_back(Notice::Stop(self.main.id));
-        self.main =
-            MainLink { id: link, transport: Transport::WebSocket, writing: false, polling: false };
+        self.main = MainLink {
+            id: link,
+            transport: Transport::WebSocket,
+            writing: false,
+            gathering: false,
+            polling: false,
+        };
         self.notices.push_back(Notice::Upgraded(link));
         if self.state == SessionState::Closing {
             self.queue.withdraw_close();
@@ -56,6 +61,9 @@ impl Engine {
     pub(crate) fn abandon_upgrade(&mut self, error: Error) {
         let Some(link) = self.upgrade.take_link() else { return };
         self.notices.push_back(Notice::Stop(link));
+        let error = error.of_upgrade().or_hint(
+            "the session goes on by long-polling: does a proxy on the way pass WebSocket on?",
+        );
         self.notices.push_back(Notice::UpgradeFailed(error));
         // The old link may have stopped for the move: it goes on.
         self.notices.push_back(Notice::Wake(self.main.id));

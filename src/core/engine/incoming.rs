@@ -5,18 +5,21 @@ use crate::core::engine::heartbeat::Heartbeat;
 use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind, Stage};
 use crate::event::status::DisconnectReason;
+use crate::options::ParserKind;
 use crate::proto::handshake::Handshake;
 use crate::proto::packet::Packet;
+use crate::proto::parser::describe::describe;
 
 impl Engine {
     pub(super) fn received_on_main(&mut self, packet: Packet, now: Timestamp) {
         match (self.state, packet) {
             (SessionState::Closed, _) => {}
             (_, Packet::Open(json)) => self.on_open(&json, now),
-            (SessionState::Opening | SessionState::Closing, _) if self.handshake.is_none() => {
+            (SessionState::Opening | SessionState::Closing, packet) if self.handshake.is_none() => {
+                let came = describe(ParserKind::Json, &packet);
                 let error = Error::new(
                     ErrorKind::Connect(Stage::Engine),
-                    "the server's first packet is not the handshake",
+                    format!("the server's first packet is not the handshake: {came}"),
                 );
                 self.end(DisconnectReason::TransportError, Some(error));
             }
@@ -42,7 +45,8 @@ impl Engine {
                 self.notices.push_back(Notice::Binary(bytes));
             }
             (_, Packet::Close) => {
-                let error = Error::new(ErrorKind::Transport, "the server closed the session");
+                let error = Error::new(ErrorKind::Transport, "the server closed the session")
+                    .with_hint("does it end, restart, or take this client for gone?");
                 self.end(DisconnectReason::TransportClose, Some(error));
             }
             _ => self.on_other(now),

@@ -1,13 +1,13 @@
 //! What a session and its owner tell each other.
 
-use std::collections::VecDeque;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::shipment::Shipment;
 use crate::core::ids::LinkId;
 use crate::error::Error;
 use crate::event::status::DisconnectReason;
-use crate::proto::packet::Packet;
 use crate::proto::text::MessageText;
 
 /// Where a session stands.
@@ -54,7 +54,7 @@ pub(crate) enum Notice {
 #[derive(Debug)]
 pub(crate) enum Loss {
     /// The peer closed it.
-    Closed(String),
+    Closed(Error),
     /// It failed.
     Failed(Error),
 }
@@ -62,8 +62,8 @@ pub(crate) enum Loss {
 /// What the writer of a link has to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Work {
-    /// Write these packets, report `written`, and ask for more.
-    Write(VecDeque<Packet>),
+    /// Write the packets of this, report `written`, and ask for more.
+    Write(Arc<Shipment>),
     /// Have the peer say that it has dealt with all that was written before, report `written`, and ask
     /// for more; when it has said so, report `confirmed`. By WebSocket alone: who posts knows it from the
     /// answer.

@@ -19,10 +19,13 @@ mod messages;
 #[cfg(any(feature = "polling", test))]
 mod pacing;
 mod queue;
+mod shipment;
+mod silence;
 mod upgrade;
 mod writing;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use self::confirmation::Confirmation;
 pub(crate) use self::confirmation::Freight;
@@ -34,11 +37,14 @@ pub(crate) use self::messages::{Loss, Notice, SessionState, Work};
 #[cfg(any(feature = "polling", test))]
 use self::pacing::Pacing;
 use self::queue::WriteQueue;
+pub(crate) use self::shipment::Shipment;
+use self::silence::Traffic;
 use self::upgrade::{Upgrade, UpgradeStep};
 use crate::core::ids::LinkId;
 use crate::core::load::Load;
 use crate::core::time::Timestamp;
-use crate::error::{Error, ErrorKind, Reached, Stage};
+use crate::error::reached::Reached;
+use crate::error::{Error, ErrorKind, Stage};
 use crate::event::status::DisconnectReason;
 use crate::options::Transport;
 use crate::proto::dialect::Dialect;
@@ -57,12 +63,16 @@ pub(crate) struct Engine {
     /// The server has answered, and its answer did not tell which revision it speaks.
     doubtful: bool,
     main: MainLink,
+    traffic: Traffic,
     upgrade: Upgrade,
+    /// How far the attempt to open the link of the upgrade has come.
+    upgrade_reached: Reached,
     may_upgrade: bool,
     handshake: Option<Handshake>,
     heartbeat: Option<Heartbeat>,
     queue: WriteQueue,
-    in_flight: Load,
+    /// What the writer has taken and not yet written.
+    in_flight: Option<Arc<Shipment>>,
     confirmation: Confirmation,
     /// How many batches a writer has taken.
     batches: u64,
@@ -81,6 +91,8 @@ struct MainLink {
     transport: Transport,
     /// A batch is with the writer.
     writing: bool,
+    /// The writer lets events gather before it asks for work.
+    gathering: bool,
     /// The reader of long-polling is inside a request, or entitled to one.
     polling: bool,
 }
@@ -103,14 +115,17 @@ impl Engine {
                 id,
                 transport,
                 writing: false,
+                gathering: false,
                 polling: transport == Transport::Polling,
             },
+            traffic: Traffic::default(),
             upgrade: Upgrade::None,
+            upgrade_reached: Stage::Dns.into(),
             may_upgrade: may_upgrade && transport == Transport::Polling,
             handshake: None,
             heartbeat: None,
             queue: WriteQueue::default(),
-            in_flight: Load::default(),
+            in_flight: None,
             confirmation: Confirmation::default(),
             batches: 0,
             delivery: Delivery::default(),
@@ -146,6 +161,7 @@ impl Engine {
         if self.handshake.is_none() {
             self.dialect = dialect;
             self.doubtful = false;
+            self.reached.stage = Stage::Engine;
         }
     }
 
@@ -162,7 +178,14 @@ impl Engine {
     pub(crate) fn reached(&mut self, link: LinkId, reached: Reached) {
         if self.main.id == link && reached.stage >= self.reached.stage {
             self.reached = reached;
+        } else if self.upgrade.link() == Some(link) {
+            self.upgrade_reached = reached;
         }
+    }
+
+    /// How far the attempt to open the link of the upgrade has come.
+    pub(crate) fn upgrade_so_far(&self) -> &Reached {
+        &self.upgrade_reached
     }
 
     /// The session's id, once it is open.
@@ -189,7 +212,11 @@ impl Engine {
 
     /// What waits to be written, and what is being written.
     pub(crate) fn load(&self) -> Load {
-        self.queue.load() + self.in_flight
+        self.queue.load() + self.in_flight_load()
+    }
+
+    fn in_flight_load(&self) -> Load {
+        self.in_flight.as_ref().map(|shipment| shipment.load()).unwrap_or_default()
     }
 
     /// Whether a message that is sent now goes out at once.
@@ -209,6 +236,11 @@ impl Engine {
             }
             SessionState::Opening | SessionState::Closed => None,
         }
+    }
+
+    /// Whether that has passed.
+    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
+        self.deadline().is_some_and(|deadline| deadline <= now)
     }
 
     /// From when on the peer's part in the heartbeat is due.
@@ -249,6 +281,7 @@ impl Engine {
                 step => self.step(&step),
             }
         } else if self.main.id == link {
+            self.traffic.note_heard(&packet, now);
             #[cfg(any(feature = "polling", test))]
             self.pacing.received(&packet);
             self.received_on_main(packet, now);
@@ -258,17 +291,11 @@ impl Engine {
     /// A link ended.
     pub(crate) fn lost(&mut self, link: LinkId, loss: Loss) {
         if self.upgrade.link() == Some(link) {
-            let error = match loss {
-                Loss::Closed(words) => Error::new(ErrorKind::Transport, words),
-                Loss::Failed(error) => error,
-            };
+            let (Loss::Closed(error) | Loss::Failed(error)) = loss;
             self.abandon_upgrade(error);
         } else if self.main.id == link && self.state != SessionState::Closed {
             let (reason, error) = match loss {
-                Loss::Closed(words) => (
-                    DisconnectReason::TransportClose,
-                    Error::new(self.failure_kind(ErrorKind::Transport), words),
-                ),
+                Loss::Closed(error) => (DisconnectReason::TransportClose, error),
                 Loss::Failed(error) => (DisconnectReason::TransportError, error),
             };
             self.end(reason, Some(error));
@@ -320,6 +347,7 @@ impl Engine {
             SessionState::Opening => self.end(reason, error),
             SessionState::Open => {
                 self.close();
+                let error = error.map(Error::of_session);
                 self.notices.push_back(Notice::Closed(reason, error));
             }
             SessionState::Closing | SessionState::Closed => {}
@@ -331,6 +359,10 @@ impl Engine {
         if self.state == SessionState::Closed {
             return;
         }
+        let is_attempt = self.state == SessionState::Opening;
+        let error = error.map(|error| {
+            if is_attempt { error.of_attempt(self.reached.stage) } else { error.of_session() }
+        });
         self.state = SessionState::Closed;
         if let Some(link) = self.upgrade.take_link() {
             self.notices.push_back(Notice::Stop(link));
@@ -351,7 +383,10 @@ impl Engine {
             return;
         }
         match heartbeat.expire(now) {
-            Beat::Lost => self.end(DisconnectReason::PingTimeout, None),
+            Beat::Lost => {
+                let error = self.silent(now);
+                self.end(DisconnectReason::PingTimeout, Some(error));
+            }
             Beat::Ping => {
                 self.queue.push_front(Packet::Ping(Probe::Heartbeat));
                 self.wake_writer();
@@ -365,13 +400,5 @@ impl Engine {
             self.queue.push_close();
         }
         self.wake_writer();
-    }
-
-    fn failure_kind(&self, otherwise: ErrorKind) -> ErrorKind {
-        if self.state == SessionState::Opening {
-            ErrorKind::Connect(Stage::Engine)
-        } else {
-            otherwise
-        }
     }
 }

@@ -2,9 +2,12 @@
 //! peer is known to have dealt with all that was written before.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::confirmation::Freight;
+use super::shipment::Parcel;
 use crate::core::load::Load;
+use crate::core::waiting::Waiting;
 use crate::proto::packet::Packet;
 
 /// What waits to be written, in the order in which it was sent.
@@ -21,7 +24,7 @@ pub(super) struct WriteQueue {
 /// What is written together.
 #[derive(Debug, Default)]
 pub(super) struct Segment {
-    pub(super) packets: VecDeque<Packet>,
+    pub(super) parcels: VecDeque<Parcel>,
     /// Of the messages alone.
     pub(super) load: Load,
     pub(super) freight: Freight,
@@ -31,7 +34,7 @@ pub(super) struct Segment {
 
 impl WriteQueue {
     pub(super) fn is_empty(&self) -> bool {
-        self.front.packets.is_empty() && self.behind.is_empty()
+        self.front.parcels.is_empty() && self.behind.is_empty()
     }
 
     /// How much waits, in messages.
@@ -61,31 +64,46 @@ impl WriteQueue {
         if freight.has_farewell() && !self.back().is_farewell {
             self.behind.push_back(Segment::default());
         }
-        let mut load = Load::default();
-        let back = self.back();
-        while let Some(message) = messages.pop_front() {
-            load = load + Load { packets: 1, bytes: message.size() };
-            back.packets.push_back(message);
+        for message in messages.drain(..) {
+            self.append(Parcel::Packet(message));
         }
+        self.note(freight);
+    }
+
+    /// Appends an event.
+    pub(super) fn push_event(&mut self, namespace: Arc<str>, event: Waiting) {
+        self.append(Parcel::Event(namespace, event));
+        self.note(Freight::Events);
+    }
+
+    fn append(&mut self, parcel: Parcel) {
+        let load = parcel.load();
+        self.load = self.load + load;
+        let back = self.back();
+        back.load = back.load + load;
+        back.parcels.push_back(parcel);
+    }
+
+    /// What was appended last is this.
+    fn note(&mut self, freight: Freight) {
+        let back = self.back();
         let has_another = !back.freight.has_farewell() && freight.has_farewell();
         back.is_farewell = freight.has_farewell();
         back.freight = back.freight.max(freight);
-        back.load = back.load + load;
-        self.load = self.load + load;
         self.farewells += usize::from(has_another);
     }
 
     /// Appends the packet that closes the session, behind a barrier: servers act upon it before they
     /// act upon events and farewells that they read together with it. They do so with no close frame.
     pub(super) fn push_close(&mut self) {
-        let packets = VecDeque::from([Packet::Close]);
-        self.behind.push_back(Segment { packets, ..Segment::default() });
+        let parcels = VecDeque::from([Parcel::Packet(Packet::Close)]);
+        self.behind.push_back(Segment { parcels, ..Segment::default() });
     }
 
     /// Takes back the packet that closes the session, which nothing follows.
     pub(super) fn withdraw_close(&mut self) {
-        if self.behind.back().is_some_and(|segment| segment.packets.back() == Some(&Packet::Close))
-        {
+        let close = Parcel::Packet(Packet::Close);
+        if self.behind.back().is_some_and(|segment| segment.parcels.back() == Some(&close)) {
             self.behind.pop_back();
         }
     }
@@ -100,12 +118,12 @@ impl WriteQueue {
 
     /// Puts in front of everything what no barrier holds up.
     pub(super) fn push_front(&mut self, heartbeat: Packet) {
-        self.front.packets.push_front(heartbeat);
+        self.front.parcels.push_front(Parcel::Packet(heartbeat));
     }
 
     /// Takes all that stands before the first barrier; `None`: there is nothing.
     pub(super) fn take(&mut self) -> Option<Segment> {
-        if self.front.packets.is_empty() {
+        if self.front.parcels.is_empty() {
             return None;
         }
         let segment = std::mem::take(&mut self.front);
@@ -117,10 +135,38 @@ impl WriteQueue {
 
     /// Opens the barriers that nothing stands before.
     pub(super) fn open(&mut self) {
-        while self.front.packets.is_empty() {
+        while self.front.parcels.is_empty() {
             let Some(segment) = self.behind.pop_front() else { return };
             self.front = segment;
         }
+    }
+
+    /// The events, in their order.
+    pub(super) fn events(&self) -> impl Iterator<Item = &Waiting> {
+        let segments = [&self.front].into_iter().chain(&self.behind);
+        segments.flat_map(|segment| &segment.parcels).filter_map(Parcel::event)
+    }
+
+    /// The same, to be changed.
+    pub(super) fn events_mut(&mut self) -> impl Iterator<Item = &mut Waiting> {
+        let segments = [&mut self.front].into_iter().chain(&mut self.behind);
+        segments.flat_map(|segment| &mut segment.parcels).filter_map(Parcel::event_mut)
+    }
+
+    /// Takes out the events.
+    pub(super) fn take_events(&mut self) -> Vec<Waiting> {
+        let mut taken = Vec::new();
+        for segment in [&mut self.front].into_iter().chain(&mut self.behind) {
+            let is_event = |parcel: &Parcel| parcel.event().is_some();
+            let (events, kept): (VecDeque<_>, _) = segment.parcels.drain(..).partition(is_event);
+            segment.parcels = kept;
+            for event in events {
+                segment.load = segment.load - event.load();
+                self.load = self.load - event.load();
+                taken.extend(event.into_event());
+            }
+        }
+        taken
     }
 
     fn back(&mut self) -> &mut Segment {

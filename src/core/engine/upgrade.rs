@@ -18,9 +18,8 @@
 //! `Telling` nobody knows whether the server has read the `5`. Where it has not, the session goes
 //! on. Where it has, it refuses the next request of the old link, and the session ends with that.
 
-use std::collections::VecDeque;
-
 use super::messages::Work;
+use super::shipment::Shipment;
 use crate::core::ids::LinkId;
 use crate::proto::packet::{Packet, Probe};
 
@@ -91,11 +90,11 @@ impl Upgrade {
         match *self {
             Self::Greeting(link) => {
                 *self = Self::Probing(link);
-                Work::Write(VecDeque::from([Packet::Ping(Probe::Probe)]))
+                Work::Write(Shipment::of(Packet::Ping(Probe::Probe)))
             }
             Self::Leaving(link) => {
                 *self = Self::Telling(link);
-                Work::Write(VecDeque::from([Packet::Upgrade]))
+                Work::Write(Shipment::of(Packet::Upgrade))
             }
             _ => Work::Wait,
         }

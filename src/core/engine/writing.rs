@@ -1,31 +1,30 @@
 //! What goes out by a session: what is queued, what a writer takes, and what the peer has dealt with.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::Engine;
 use super::confirmation::{Confirmation, Freight};
 use super::messages::{Notice, SessionState, Work};
+use super::shipment::{Parcel, Shipment};
 use crate::core::ids::LinkId;
 use crate::core::load::Load;
 use crate::core::time::Timestamp;
+use crate::core::waiting::Waiting;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::status::DisconnectReason;
 use crate::options::Transport;
 use crate::proto::packet::{Packet, Probe};
+use crate::proto::socket_packet::{Header, Kind};
 
 impl Engine {
     /// Whether the server takes messages of this size: it closes the connection of a client that
     /// sends a larger one.
-    pub(crate) fn check_size(&self, packets: &VecDeque<Packet>) -> Result<()> {
+    pub(crate) fn check_size(&self, packets: &VecDeque<Packet>, of: Header<'_>) -> Result<()> {
         let limit = self.handshake.as_ref().and_then(|handshake| handshake.max_payload);
         let largest = packets.iter().map(|packet| self.size_on_the_way(packet)).max().unwrap_or(0);
         match limit {
-            Some(limit) if largest > limit => Err(Error::new(
-                ErrorKind::TooLarge,
-                format!(
-                    "a message of {largest} bytes; the server takes {limit} (its maxHttpBufferSize)"
-                ),
-            )),
+            Some(limit) if largest > limit => Err(too_large(of, largest, limit)),
             _ => Ok(()),
         }
     }
@@ -40,9 +39,34 @@ impl Engine {
         messages.clear();
     }
 
-    /// Queues the messages of events or answers for the writer, who is about to ask for work.
-    pub(crate) fn append(&mut self, messages: &mut VecDeque<Packet>) {
-        self.queue.push(messages, Freight::Events);
+    /// Queues an event or an answer for the writer, who is about to ask for work.
+    pub(crate) fn append(&mut self, namespace: Arc<str>, event: Waiting) {
+        self.queue.push_event(namespace, event);
+    }
+
+    /// The events that are to be written or being written.
+    pub(crate) fn events(&self) -> impl Iterator<Item = &Waiting> {
+        let in_flight = self.in_flight.iter().flat_map(|shipment| &shipment.parcels);
+        self.queue.events().chain(in_flight.filter_map(Parcel::event))
+    }
+
+    /// The events that no writer has taken.
+    pub(crate) fn queued_events(&mut self) -> impl Iterator<Item = &mut Waiting> {
+        self.queue.events_mut()
+    }
+
+    /// Takes out the events that no writer has taken.
+    pub(crate) fn take_untaken(&mut self) -> Vec<Waiting> {
+        self.queue.take_events()
+    }
+
+    /// Takes out the events that a writer has taken, and not yet written.
+    pub(crate) fn take_in_flight(&mut self) -> Vec<Waiting> {
+        let Some(shipment) = self.in_flight.take() else { return Vec::new() };
+        // The writer may have it yet.
+        let parcels =
+            Arc::try_unwrap(shipment).map_or_else(|it| it.parcels.clone(), |it| it.parcels);
+        parcels.into_iter().filter_map(Parcel::into_event).collect()
     }
 
     /// Whether the writer of this link, which asks for work, takes events.
@@ -51,6 +75,17 @@ impl Engine {
             && !self.main.writing
             && !self.upgrade.holds_old_link()
             && self.takes_events()
+    }
+
+    /// The writer of a link lets events gather, if there is nothing else to write.
+    pub(crate) fn gather(&mut self, link: LinkId) -> bool {
+        self.main.gathering = self.wants_batch(link) && self.queue.is_empty() && !self.pong_due;
+        self.main.gathering
+    }
+
+    /// Whether the writer lets events gather.
+    pub(crate) fn is_gathering(&self) -> bool {
+        self.main.gathering
     }
 
     /// Whether events can be queued, and nothing holds them up there.
@@ -109,6 +144,7 @@ impl Engine {
         if self.main.id != link || self.state == SessionState::Closed {
             return Work::Stop;
         }
+        self.main.gathering = false;
         if self.main.writing || self.upgrade.holds_old_link() || !self.may_write() {
             return Work::Wait;
         }
@@ -121,11 +157,13 @@ impl Engine {
         }
         let Some(segment) = self.queue.take() else { return self.nothing_to_write(now) };
         self.main.writing = true;
+        self.traffic.note_spoke(now);
         self.batches += 1;
         self.delivery.begin(now);
-        self.in_flight = segment.load;
         self.confirmation.note_written(segment.freight);
-        Work::Write(segment.packets)
+        let shipment = Arc::new(Shipment { parcels: segment.parcels, load: segment.load });
+        self.in_flight = Some(Arc::clone(&shipment));
+        Work::Write(shipment)
     }
 
     /// The writer of a link has written all that it took.
@@ -140,8 +178,7 @@ impl Engine {
         }
         self.main.writing = false;
         self.delivery.end();
-        if self.in_flight != Load::default() {
-            self.in_flight = Load::default();
+        if self.in_flight.take().is_some_and(|shipment| shipment.load != Load::default()) {
             self.notices.push_back(Notice::Room);
         }
         if self.main.transport == Transport::Polling {
@@ -207,6 +244,7 @@ impl Engine {
     /// There is something for the writer to ask for.
     pub(crate) fn wake_writer(&mut self) {
         if !self.main.writing && !self.upgrade.holds_old_link() {
+            self.main.gathering = false;
             self.notices.push_back(Notice::Wake(self.main.id));
         }
     }
@@ -218,4 +256,22 @@ impl Engine {
             Transport::Polling => self.dialect.body_len(packet),
         }
     }
+}
+
+#[cold]
+fn too_large(of: Header<'_>, bytes: usize, limit: usize) -> Error {
+    // Without its query, in which old servers look for credentials.
+    let namespace = of.namespace.split('?').next().unwrap_or_default();
+    let (what, hint) = match of.kind {
+        Kind::Connect => {
+            ("a CONNECT", "the credentials (`auth`) travel in it: are they meant to be so long?")
+        }
+        Kind::Ack => ("an answer", "send less, or let the server take more"),
+        _ => ("a message", "send less, or let the server take more"),
+    };
+    let what = format!(
+        "{what} of {bytes} bytes for {namespace:?}; the server takes {limit} (its \
+         maxHttpBufferSize)"
+    );
+    Error::new(ErrorKind::TooLarge, what).with_hint(hint)
 }

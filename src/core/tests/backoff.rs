@@ -282,7 +282,7 @@ fn a_remembered_websocket_that_fails_leaves_the_whole_list() {
     world.receive_on(LinkId(1), &["6"]);
     assert!(world.log().contains(&"manager: upgrade websocket".to_owned()));
 
-    world.lose(websocket, Loss::Closed("gone".into()));
+    world.lose(websocket, closed_link());
     world.advance_to_deadline();
     assert_eq!(world.links[&world.last_link].transport, Transport::Polling, "a loss is a failure");
 }

@@ -396,7 +396,7 @@ fn late_voices_of_a_dead_link_are_not_heard() {
     world.receive("40{\"sid\":\"b\"}");
     world.log();
     world.receive_on(LinkId(1), &["42[\"ghost\"]", "1", "41"]);
-    world.run(|client, now| client.lost(LinkId(1), Loss::Closed(String::new()), now));
+    world.run(|client, now| client.lost(LinkId(1), closed_link(), now));
     world.run(|client, now| client.written(LinkId(1), now));
     world.run(|client, now| client.connected(LinkId(1), now));
     world.run(|client, now| client.ended(LinkId(1), now));
@@ -422,7 +422,7 @@ fn what_was_closed_for_good_stays_closed() {
             world.run(Client::shut_down);
             world.connect_id(root);
         });
-        let refused = r#"connect() of "/" does nothing: the manager was closed for good"#;
+        let refused = r#""/": connect() does nothing: the manager was closed for good"#;
         let not_opened = "open() does nothing: the manager was closed for good";
         assert_eq!(lines, [refused, not_opened, refused]);
         for volatile in [false, true] {
@@ -446,9 +446,8 @@ fn what_is_lost_with_the_last_handle_is_told() {
     world.emit_with_ack(root, "[2]", 1, None).unwrap();
     world.run(|client, _| client.set_retries(other, Some(0)));
     world.emit(other, "[3]").unwrap();
-    let lost = |count: usize, name: &str, why: &str| {
-        format!("{count} events of the namespace {name:?} are lost: {why}")
-    };
+    let lost =
+        |count: usize, name: &str, why: &str| format!("{name:?}: {count} events are lost: {why}");
     let gone = "the last handle of the socket is gone";
     assert_eq!(logged(|| world.forget(root)), [lost(2, "/", gone)]);
     assert_eq!(world.log(), ["ack 1 failed: disconnected"]);

@@ -27,10 +27,10 @@ fn has_ended(engine: &mut Engine) -> bool {
 #[test]
 fn the_loss_of_a_strange_link_is_no_end() {
     let mut engine = open();
-    engine.lost(STRANGE, Loss::Closed("gone".into()));
+    engine.lost(STRANGE, closed_link());
     assert_eq!(engine.state(), SessionState::Open);
     assert!(!has_ended(&mut engine));
-    engine.lost(MAIN, Loss::Closed("gone".into()));
+    engine.lost(MAIN, closed_link());
     assert_eq!(engine.state(), SessionState::Closed);
     assert!(has_ended(&mut engine));
 }
@@ -40,7 +40,7 @@ fn a_session_ends_once() {
     let mut engine = open();
     engine.end(DisconnectReason::PingTimeout, None);
     assert!(has_ended(&mut engine));
-    engine.lost(MAIN, Loss::Closed("gone".into()));
+    engine.lost(MAIN, closed_link());
     engine.end(DisconnectReason::ForcedClose, None);
     assert!(engine.poll_notice().is_none());
 }
@@ -50,7 +50,9 @@ fn a_strange_link_gets_nothing_to_write() {
     let mut engine = open();
     send(&mut engine);
     assert_eq!(engine.take(STRANGE, START), Work::Stop);
-    assert!(matches!(engine.take(MAIN, START), Work::Write(packets) if packets.len() == 1));
+    assert!(
+        matches!(engine.take(MAIN, START), Work::Write(shipment) if packets(&shipment, ParserKind::Json).len() == 1)
+    );
 }
 
 #[test]

@@ -386,6 +386,6 @@ fn what_comes_back_late_to_a_namespace_that_is_joined_again_is_sent() {
     world.slow = false;
     world.open();
     world.receive("40{\"sid\":\"b\"}");
-    world.lose(old, Loss::Closed("gone".into()));
+    world.lose(old, closed_link());
     assert_eq!(world.sent(), ["40", "42[\"b\"]"]);
 }

@@ -149,11 +149,14 @@ fn pinging_engine() -> Engine {
 }
 
 fn written(engine: &mut Engine) -> Vec<String> {
-    let Work::Write(packets) = engine.take(LinkId(1), Timestamp(Duration::ZERO)) else {
+    let Work::Write(shipment) = engine.take(LinkId(1), Timestamp(Duration::ZERO)) else {
         return Vec::new();
     };
     engine.written(LinkId(1));
-    packets.into_iter().map(|packet| text(V4_DIALECT, packet)).collect()
+    packets(&shipment, ParserKind::Json)
+        .into_iter()
+        .map(|packet| text(V4_DIALECT, packet))
+        .collect()
 }
 
 fn closed(engine: &mut Engine) -> Option<DisconnectReason> {

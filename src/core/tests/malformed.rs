@@ -232,7 +232,7 @@ fn refused_with(json: &str) -> Error {
 fn the_message_of_a_refusal_is_raw_and_bounded() {
     let error = refused_with(r#"{"message":"no\nway","data":{"code":7}}"#);
     assert_eq!((error.message(), error.data()), ("no\nway", Some(r#"{"code":7}"#)));
-    assert_eq!(error.to_string(), r"refused by the server: no\nway");
+    assert_eq!(error.to_string(), r"refused by the server: no\nway [after 0 ms]");
 
     for json in ["{\"message\":\"LONG\"}", "\"LONG\""] {
         for (length, kept) in [(512, 512), (513, 515), (500_000, 515)] {

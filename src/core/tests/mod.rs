@@ -10,6 +10,7 @@ mod engine;
 mod farewell;
 mod first;
 mod forgetting;
+mod gathering;
 mod heartbeat;
 mod logged;
 mod malformed;
@@ -21,6 +22,7 @@ mod reliable;
 mod reliable_random;
 mod retries;
 mod revision;
+mod told;
 mod undelivered;
 mod upgrade;
 mod waiting;
@@ -30,17 +32,23 @@ use std::time::Duration;
 
 use super::client::namespace::Namespace;
 use super::client::{Client, Emit, Fate, Output, Refused};
-use super::engine::{Loss, PollTurn, Work};
+use super::engine::{Loss, PollTurn, Shipment, Work};
 use super::time::Timestamp;
 use crate::core::ids::{LinkId, NamespaceId};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::status::{ManagerEvent, Status};
-use crate::options::{ManagerOptions, Transport};
+use crate::options::{ManagerOptions, ParserKind, Transport};
 use crate::payload::Payload;
 use crate::proto::dialect::choice::V4_DIALECT;
 use crate::proto::dialect::{Dialect, Frame};
 use crate::proto::handshake::Handshake;
 use crate::proto::packet::Packet;
+use crate::proto::parser::choice::new_parser;
+
+/// How a link ends that the server closes.
+fn closed_link() -> Loss {
+    Loss::Closed(Error::new(ErrorKind::Transport, "gone"))
+}
 
 /// The heartbeat of the scripted server.
 const INTERVAL: Duration = Duration::from_secs(25);
@@ -74,6 +82,8 @@ struct World {
     told: usize,
     /// Writes are finished by [`World::written`] only.
     slow: bool,
+    /// WebSockets that have written let events gather, until [`World::look_again`].
+    gathers: bool,
     /// The server answers no pings of the WebSocket, but for [`World::confirm_on`].
     deaf: bool,
     /// Transports that are to close in good order do not.
@@ -96,6 +106,8 @@ struct Threads {
     /// The thread that posts has something to do.
     writer_awake: bool,
     writing: bool,
+    /// It lets events gather.
+    gathering: bool,
     /// A ping of the WebSocket waits for its pong.
     asked: bool,
     /// A request of the reader waits for its response.
@@ -130,6 +142,7 @@ impl World {
             rooms: 0,
             told: 0,
             slow: false,
+            gathers: false,
             deaf: false,
             stubborn: false,
             dialect: V4_DIALECT,
@@ -254,6 +267,14 @@ impl World {
         }
     }
 
+    /// Writers that let events gather ask for work.
+    fn look_again(&mut self) {
+        for wire in self.links.values_mut() {
+            wire.reader_awake |= std::mem::take(&mut wire.gathering);
+        }
+        self.settle();
+    }
+
     /// The pong comes that a link may wait for.
     fn confirm_on(&mut self, link: LinkId) {
         let wire = self.links.get_mut(&link).filter(|wire| !wire.writing);
@@ -275,7 +296,7 @@ impl World {
 
     /// The server closes the link dialled last.
     fn drop_link(&mut self) {
-        self.lose(self.last_link, Loss::Closed("closed by the server".into()));
+        self.lose(self.last_link, closed_link());
     }
 
     /// The threads of a link end.
@@ -319,6 +340,7 @@ impl World {
 
     /// Lets time pass, from deadline to deadline.
     fn advance(&mut self, by: Duration) {
+        self.look_again();
         let target = self.now + by;
         while let Some(deadline) = self.client.next_deadline().filter(|at| *at <= target) {
             self.now = self.now.max(deadline);
@@ -410,12 +432,18 @@ impl World {
             return false;
         }
         match self.client.take(link, self.now) {
-            Work::Write(packets) => {
+            Work::Write(shipment) => {
                 let dialect = self.client.dialect_of(link);
+                let packets = packets(&shipment, self.client.options().parser);
                 wire.sent.extend(packets.into_iter().map(|packet| text(dialect, packet)));
                 wire.writing = self.slow;
                 if !self.slow {
                     self.client.written(link, self.now);
+                }
+                let may_gather = self.gathers && wire.transport == Transport::WebSocket;
+                if may_gather && self.client.gather(link, self.now) {
+                    wire.gathering = true;
+                    wire.sleep();
                 }
             }
             Work::Confirm => {
@@ -459,6 +487,7 @@ impl World {
                     reader_awake: false,
                     writer_awake: false,
                     writing: false,
+                    gathering: false,
                     asked: false,
                     polling: transport == Transport::Polling,
                     started: false,
@@ -562,6 +591,17 @@ fn text(dialect: &dyn Dialect, packet: Packet) -> String {
         Frame::Text(text) => text.to_string(),
         Frame::Binary(_) => "binary".into(),
     }
+}
+
+/// The packets that a writer makes.
+fn packets(shipment: &Shipment, parser: ParserKind) -> Vec<Packet> {
+    let (parser, mut packets) = (new_parser(parser, 0, 0), Vec::new());
+    let packed: Result<()> = shipment.pack(&*parser, |packet| {
+        packets.push(packet);
+        Ok(())
+    });
+    packed.unwrap();
+    packets
 }
 
 fn describe(status: &Status) -> String {

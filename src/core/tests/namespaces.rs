@@ -176,7 +176,7 @@ fn a_server_that_does_not_answer_connect_is_left_at_the_limit() {
         world.log(),
         [
             "/: connect_error cannot connect, namespace",
-            "manager: error cannot connect, namespace",
+            "manager: error transport error",
             "/: disconnect transport error",
             "manager: close transport error",
         ]
@@ -263,7 +263,7 @@ fn a_namespace_that_was_just_left_is_joined_again_once_the_server_has_dealt_with
     // Nothing is left to wait for in the next session.
     world.disconnect(other);
     world.connect("/other");
-    world.lose(world.last_link, Loss::Closed("gone".into()));
+    world.lose(world.last_link, closed_link());
     world.advance_to_deadline();
     world.open();
     assert_eq!(world.sent(), ["40", "40/other,"]);

@@ -145,6 +145,6 @@ fn by_polling_no_more_than_one_request_has_is_under_way() {
     }
     world.written_on(LinkId(1));
     assert_eq!(world.sent_on(LinkId(1)).len(), 1 + 16);
-    world.lose(LinkId(1), Loss::Closed("gone".into()));
+    world.lose(LinkId(1), closed_link());
     assert_eq!(world.client.count_waiting(None), 40 - 1 - 16);
 }

@@ -87,6 +87,7 @@ enum Input {
     Sleep(u64),
     ClearSendBuffer(usize),
     Slow(bool),
+    Gather(bool),
     Deaf(bool),
     Pong(Index),
     Stubborn(bool),
@@ -122,6 +123,7 @@ fn input() -> impl Strategy<Value = Input> {
         1 => (0..60_000_u64).prop_map(Input::Sleep),
         1 => namespace().prop_map(Input::ClearSendBuffer),
         1 => any::<bool>().prop_map(Input::Slow),
+        1 => any::<bool>().prop_map(Input::Gather),
         1 => any::<bool>().prop_map(Input::Deaf),
         2 => any::<Index>().prop_map(Input::Pong),
         1 => any::<bool>().prop_map(Input::Stubborn),
@@ -148,6 +150,7 @@ fn filling() -> impl Strategy<Value = Input> {
         8 => (any::<Index>(), select(&PACKETS[..12])).prop_map(|(link, text)| Input::Receive(link, text)),
         1 => any::<Index>().prop_map(Input::Written),
         1 => any::<bool>().prop_map(Input::Slow),
+        1 => any::<bool>().prop_map(Input::Gather),
         1 => any::<bool>().prop_map(Input::Deaf),
         1 => Just(Input::Auth(true)),
     ]
@@ -262,6 +265,7 @@ impl Account {
                 world.run(|client, _| client.clear_send_buffer(id));
             }
             Input::Slow(slow) => world.slow = *slow,
+            Input::Gather(gathers) => world.gathers = *gathers,
             Input::Deaf(deaf) => world.deaf = *deaf,
             Input::Old(old) => {
                 world.dialect = if *old { V3_DIALECT } else { V4_DIALECT };
@@ -316,7 +320,7 @@ impl Account {
             Input::Written(_) => world.written_on(link),
             Input::Pong(_) => world.confirm_on(link),
             Input::Progressed(_) => world.run(|client, now| client.progressed(link, now)),
-            Input::Lose(_) => world.lose(link, Loss::Closed("lost".into())),
+            Input::Lose(_) => world.lose(link, closed_link()),
             Input::End(_) => world.end(link),
             _ => {}
         }
@@ -380,6 +384,7 @@ impl Account {
     /// Brings all that is under way to its end: what is written, polled and awaited.
     fn finish_what_is_under_way(&mut self) {
         self.world.slow = false;
+        self.world.look_again();
         self.world.deaf = false;
         self.world.stubborn = false;
         for link in self.world.alive() {

@@ -137,7 +137,7 @@ fn a_failure_at_any_step_gives_the_session_back_to_polling() {
         for number in 0..3 {
             world.emit(root, &format!("[\"e\",{number}]")).unwrap();
         }
-        world.lose(WEBSOCKET, Loss::Closed("gone".into()));
+        world.lose(WEBSOCKET, closed_link());
         assert_eq!(world.log(), ["manager: upgrade error transport error"], "{step:?}");
         flow(&mut world);
         world.emit(root, "[\"e\",3]").unwrap();
@@ -215,7 +215,7 @@ fn a_loss_of_the_session_at_any_step_takes_both_links() {
         let (mut world, _) = upgrading(step);
         let main = if step == Milestone::Done { WEBSOCKET } else { POLLING };
         world.log();
-        world.lose(main, Loss::Closed("gone".into()));
+        world.lose(main, closed_link());
         assert_eq!(
             world.log(),
             ["/: disconnect transport close", "manager: close transport close"],
@@ -322,7 +322,7 @@ fn a_failed_upgrade_of_a_session_that_is_closed_lets_it_close_by_polling() {
         let (mut world, root) = upgrading(step);
         world.emit(root, "[\"a\"]").unwrap();
         world.disconnect(root);
-        world.lose(WEBSOCKET, Loss::Closed("gone".into()));
+        world.lose(WEBSOCKET, closed_link());
         flow(&mut world);
         flow(&mut world);
         assert_eq!(world.sent_on(POLLING), ["42[\"a\"]", "41", "1"], "{step:?}");
@@ -334,7 +334,7 @@ fn a_failed_upgrade_of_a_session_that_is_closed_lets_it_close_by_polling() {
 fn a_session_that_goes_back_after_the_server_knows_of_the_move_ends_with_the_next_request() {
     let (mut world, root) = upgrading(Milestone::Telling);
     world.emit_with_ack(root, "[\"held\"]", 1, None).unwrap();
-    world.lose(WEBSOCKET, Loss::Closed("gone".into()));
+    world.lose(WEBSOCKET, closed_link());
     world.log();
     let refusal = Error::new(ErrorKind::Transport, "400 Session ID unknown");
     world.lose(POLLING, Loss::Failed(refusal));

@@ -41,7 +41,9 @@ impl Driver {
         let Some(function) = function.upgrade() else { return };
         drop(monitor);
         let (driver, stack_size) = (self.this.clone(), Some(self.limits.stack_size));
+        let speaker = self.speaker.id();
         let asking = spawn(Role::Auth, stack_size, move || {
+            let _speaking = speaker.speak();
             let auth = survive(|| function()).unwrap_or_else(|| {
                 Err(Error::new(ErrorKind::Payload, "the auth function panicked"))
             });

@@ -10,6 +10,8 @@
 
 use std::time::Duration;
 
+use crate::core::engine::Work;
+use crate::core::load::Load;
 use crate::core::time::Timestamp;
 
 /// How long the first nap is. The system adds its timer slack, 50 µs by default.
@@ -46,6 +48,15 @@ pub(super) struct Batch {
     pub(super) bytes: usize,
     /// This side has written since the read before.
     pub(super) may_be_answer: bool,
+}
+
+impl Batch {
+    /// What is to be written, if it is that.
+    pub(super) fn of_work(work: &Work) -> Option<Self> {
+        let Work::Write(shipment) = work else { return None };
+        let Load { packets, bytes } = shipment.load();
+        Some(Self { packets, bytes, may_be_answer: false })
+    }
 }
 
 /// How densely things come.
@@ -86,6 +97,12 @@ impl Density {
     pub(super) fn begin_nap(&mut self) -> Duration {
         self.napping = self.length;
         NAP * u32::try_from(self.napping).unwrap_or(1)
+    }
+
+    /// The same, for as long as there may be.
+    pub(super) fn begin_longest_nap(&mut self) -> Duration {
+        self.length = LONGEST;
+        self.begin_nap()
     }
 }
 

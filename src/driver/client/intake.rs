@@ -152,7 +152,7 @@ impl Driver {
             let error = self.describe_full(monitor);
             log_later!(
                 Warn,
-                "reading stops for as long as nothing is awaited (said once): {error}"
+                "reading stops for as long as nothing is awaited (said once): {error:#}"
             );
         }
         monitor.core.hold(now);

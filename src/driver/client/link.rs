@@ -10,7 +10,8 @@ use crate::core::engine::Loss;
 use crate::core::ids::LinkId;
 use crate::core::time::Timestamp;
 use crate::driver::clock::now;
-use crate::error::{Error, ErrorKind, Reached, Result};
+use crate::error::reached::Reached;
+use crate::error::{Error, ErrorKind, Result};
 use crate::event::status::ManagerEvent;
 #[cfg(not(feature = "polling"))]
 use crate::net::Request;
@@ -107,6 +108,13 @@ impl Monitor {
         }
     }
 
+    /// Notes how far the attempt of a link has come, for the error that may end it.
+    pub(super) fn note_reached(&mut self, link: LinkId) {
+        if let Some(reached) = self.links.get(link).and_then(|link| link.reached()) {
+            self.core.reached(link, reached);
+        }
+    }
+
     /// Lets others write while the thread of the link sleeps.
     pub(super) fn share(&mut self, link: LinkId, wire: SharedWire) {
         if let Some(link) = self.links.get_mut(link) {
@@ -124,6 +132,7 @@ impl Driver {
         let request = self.address().request(eio, transport, upgrade);
         log_later!(
             Debug,
+            of self.speaker.id(),
             "opening {transport} to {}{}",
             request.endpoint,
             if upgrade.is_some() { ", to upgrade the session" } else { "" }
@@ -163,7 +172,9 @@ impl Driver {
                 waker.cancel();
             }
         });
+        let speaker = self.speaker.id();
         let started = spawn(role, Some(self.limits.stack_size), move || {
+            let _speaking = speaker.speak();
             // No panic of ours is known. Should there be one, the session must not seem alive.
             if survive(|| body(attempt)).is_none() {
                 let what = "a thread of the transport panicked, which is a fault of this library";
@@ -215,8 +226,12 @@ impl Driver {
 
     /// A link failed, or its peer closed it.
     pub(super) fn lose(&self, link: LinkId, loss: Loss) {
-        log_later!(Debug, "the transport ended: {loss:?}");
-        self.run(|core, now| core.lost(link, loss, now));
+        let (Loss::Closed(error) | Loss::Failed(error)) = &loss;
+        log_later!(Debug, of self.speaker.id(), "the transport ended: {error:#}");
+        self.run_with(|monitor, now| {
+            monitor.note_reached(link);
+            monitor.core.lost(link, loss, now);
+        });
     }
 }
 

@@ -47,8 +47,11 @@ use crate::options::{Limits, ManagerOptions, WhenFull};
 use crate::payload::Payload;
 #[cfg(feature = "polling")]
 use crate::proto::dialect::Dialect;
+use crate::proto::parser::Parser;
+use crate::proto::parser::choice::new_parser;
 use crate::sync::account::Bounds;
 use crate::sync::lock::{Locked, lock};
+use crate::sync::speaker::Speaker;
 
 /// Gives the credentials of a namespace, at each connection.
 pub(crate) type AuthFunction = Arc<dyn Fn() -> Result<Payload> + Send + Sync>;
@@ -65,6 +68,8 @@ pub(crate) struct Driver {
     /// The bounds of the consumers that have no others.
     limits: Limits,
     observers: Observers,
+    /// Its name in the log.
+    speaker: Speaker,
     this: Weak<Self>,
 }
 
@@ -106,8 +111,10 @@ struct PerNamespace {
     auth: Option<AuthFunction>,
     /// An auth function runs; the last question to it.
     asking: Option<Question>,
-    /// Why it could not be joined, the last time.
+    /// Why it could not be joined, the last time, or why the session was lost.
     last_error: Option<Error>,
+    /// How many sessions were lost in a row before it was joined, or since.
+    losses: u32,
 }
 
 impl Driver {
@@ -116,7 +123,8 @@ impl Driver {
         let intake = Intake::new(&limits);
         let answers =
             Bounds { events: limits.acks, bytes: limits.receive_bytes, when_full: WhenFull::Wait };
-        let dispatcher = Dispatcher::new(limits.stack_size, answers, &intake.gate);
+        let speaker = Speaker::new(address.endpoint.authority());
+        let dispatcher = Dispatcher::new(limits.stack_size, answers, &intake.gate, speaker.id());
         let parser = options.parser;
         let driver = Arc::new_cyclic(|this| Self {
             monitor: Mutex::new(Monitor {
@@ -142,6 +150,7 @@ impl Driver {
             address: Mutex::new(Arc::new(address)),
             intake,
             observers: Observers::new(parser),
+            speaker,
             limits,
             this: this.clone(),
         });
@@ -167,6 +176,7 @@ impl Driver {
         actions: &mut Vec<Action>,
         verb: impl FnOnce(&mut Monitor, Timestamp, &mut Vec<Action>) -> R,
     ) -> R {
+        let _speaking = self.speaker.id().speak();
         let mut monitor = self.lock();
         let now = now();
         let result = verb(&mut monitor, now, actions);
@@ -237,6 +247,11 @@ impl Driver {
         (monitor.core.tally(), monitor.lost)
     }
 
+    /// A parser for a writer, which only encodes.
+    fn new_parser(&self) -> Box<dyn Parser> {
+        new_parser(self.look(|core| core.options().parser), 0, 0)
+    }
+
     fn lock(&self) -> Locked<'_, Monitor> {
         // Nothing under the lock runs user code, a logger's included.
         lock(&self.monitor)
@@ -268,6 +283,7 @@ impl Driver {
     pub(crate) fn change_address(&self, change: impl FnOnce(&mut Address)) {
         let mut address = lock(&self.address);
         change(Arc::make_mut(&mut address));
+        self.speaker.rename(address.endpoint.authority());
     }
 
     /// A request of the open session.

@@ -118,7 +118,7 @@ impl Driver {
 
     /// A packet was received.
     pub(super) fn show_received(&self, packet: &Packet) {
-        trace("received:", self.observers.parser, packet);
+        trace(self.speaker.id(), "received:", self.observers.parser, packet);
         if !self.observers.is_empty() {
             let event =
                 EngineEvent::Packet(EnginePacket::new(packet.clone(), self.observers.parser));
@@ -128,7 +128,7 @@ impl Driver {
 
     /// A packet is about to be written.
     pub(super) fn show_sent(&self, packet: &Packet) {
-        trace("sent:", self.observers.parser, packet);
+        trace(self.speaker.id(), "sent:", self.observers.parser, packet);
         if !self.observers.is_empty() {
             if matches!(packet, Packet::Text(_) | Packet::Binary(_)) {
                 self.observers.undrained.store(true, Ordering::Relaxed);

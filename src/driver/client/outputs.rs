@@ -154,22 +154,23 @@ impl Driver {
     ) {
         match status {
             Status::Connected { .. } => {
-                log_later!(Info, "connected to {name:?}");
-                monitor.set_last_error(namespace, None);
+                log_later!(Info, in name, "connected");
+                monitor.note_joined(namespace);
             }
             Status::ConnectError(error) => {
-                log_later!(Debug, "cannot connect to {name:?}: {error}");
-                monitor.set_last_error(namespace, Some(error.clone()));
+                log_later!(Debug, in name, "{error:#}");
+                monitor.note_error(namespace, error, false);
             }
-            Status::Error(error) => log_later!(Debug, "the server says in {name:?}: {error}"),
-            Status::Disconnected { reason, .. } => {
-                log_later!(Info, "disconnected from {name:?}: {reason}");
-            }
+            Status::Error(error) => log_later!(Debug, in name, "the server says: {error:#}"),
+            Status::Disconnected { reason, error } => match error {
+                Some(error) => {
+                    log_later!(Info, in name, "disconnected, {reason}: {error:#}");
+                    monitor.note_error(namespace, error, true);
+                }
+                None => log_later!(Info, in name, "disconnected, {reason}"),
+            },
             Status::Dropped { events, bytes, reason } => {
-                log_later!(
-                    Warn,
-                    "{events} events of {bytes} bytes for {name:?} are lost: {reason}"
-                );
+                log_later!(Warn, in name, "{events} events of {bytes} bytes are lost: {reason}");
             }
         }
         let (listeners, dispatcher, mut follow) = monitor.split(namespace, &self.this, actions);
@@ -194,9 +195,17 @@ impl Monitor {
         (entry.map(|entry| &mut entry.listeners), dispatcher, follow)
     }
 
-    fn set_last_error(&mut self, namespace: NamespaceId, error: Option<Error>) {
+    fn note_joined(&mut self, namespace: NamespaceId) {
         if let Some(entry) = self.namespaces.get_mut(namespace) {
-            entry.last_error = error;
+            (entry.last_error, entry.losses) = (None, 0);
+        }
+    }
+
+    /// Notes what keeps a namespace from being joined: an attempt in vain, or the loss of a session.
+    fn note_error(&mut self, namespace: NamespaceId, error: &Error, is_loss: bool) {
+        if let Some(entry) = self.namespaces.get_mut(namespace) {
+            entry.last_error = Some(error.clone());
+            entry.losses = if is_loss { entry.losses.saturating_add(1) } else { 0 };
         }
     }
 
@@ -218,11 +227,21 @@ impl Monitor {
     }
 
     pub(super) fn tell_manager(&mut self, event: &ManagerEvent, actions: &mut Vec<Action>) {
-        log_later!(Debug, "{event:?}");
         match event {
             ManagerEvent::Open => self.last_error = None,
             ManagerEvent::Error(error) => self.last_error = Some(error.clone()),
             _ => {}
+        }
+        match event {
+            ManagerEvent::Close(reason, Some(error)) => {
+                log_later!(Debug, "Close({reason:?}): {error:#}");
+            }
+            ManagerEvent::Error(error) => log_later!(Debug, "Error: {error:#}"),
+            // It was told as an error, as a warning, or as a failed upgrade.
+            ManagerEvent::ReconnectError(_)
+            | ManagerEvent::Warning(_)
+            | ManagerEvent::UpgradeError(_) => {}
+            event => log_later!(Debug, "{event:?}"),
         }
         for listener in &self.manager_listeners {
             let waiters = listener.tell(event, &self.dispatcher, Call::Manager);
@@ -263,7 +282,7 @@ impl Follow for Following<'_> {
         *self.lost += count;
         if !std::mem::replace(self.warned_lost, true) {
             let of = event.map_or("all events".to_owned(), |event| format!("{event:?}"));
-            log_later!(Warn, "a consumer of {of} is full: events are dropped (said once)");
+            log_later!(Warn, in self.name, "a consumer of {of} is full: events are dropped (said once)");
         }
     }
 

@@ -71,7 +71,10 @@ impl Poller<'_> {
     fn receive_first(&self, response: Response) -> Result<&'static dyn Dialect> {
         let detector = self.driver.look(Client::detector);
         let (dialect, body) = detector.look_at_body(response.binary, response.body)?;
-        self.driver.run(|core, _| core.settle(self.link, dialect));
+        self.driver.run_with(|monitor, _| {
+            monitor.note_reached(self.link);
+            monitor.core.settle(self.link, dialect);
+        });
         self.receive(dialect, response.binary, body)?;
         Ok(dialect)
     }
@@ -160,6 +163,7 @@ fn post(
     http: &Http,
     waker: &Waker,
 ) -> Result<()> {
+    let parser = driver.new_parser();
     loop {
         let (work, room) = driver.run_with(|monitor, now| {
             let work = monitor.core.take(link, now);
@@ -169,10 +173,13 @@ fn post(
             (work, monitor.core.body_room(link))
         });
         match work {
-            Work::Write(mut packets) => {
-                for packet in &packets {
-                    driver.show_sent(packet);
-                }
+            Work::Write(shipment) => {
+                let mut packets = VecDeque::new();
+                shipment.pack(&*parser, |packet| {
+                    driver.show_sent(&packet);
+                    packets.push_back(packet);
+                    Ok(())
+                })?;
                 while !packets.is_empty() {
                     let body = dialect.encode_payload(&mut packets, room);
                     let request = driver.session_request(Transport::Polling, sid, dialect);

@@ -4,10 +4,11 @@ use crate::options::ParserKind;
 use crate::proto::packet::Packet;
 use crate::proto::parser::describe::describe;
 use crate::sync::logging::log_later;
+use crate::sync::speaker::SpeakerId;
 
 /// Logs a packet that comes or goes, as far as it may be shown.
-pub(super) fn trace(direction: &str, parser: ParserKind, packet: &Packet) {
-    log_later!(Trace, "{direction} {}", describe(parser, packet));
+pub(super) fn trace(speaker: SpeakerId, direction: &str, parser: ParserKind, packet: &Packet) {
+    log_later!(Trace, of speaker, "{direction} {}", describe(parser, packet));
 }
 
 #[cfg(test)]

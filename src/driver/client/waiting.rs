@@ -6,8 +6,11 @@ use std::time::{Duration, Instant};
 use super::{AckHandle, Driver, Monitor};
 use crate::core::client::namespace::Phase;
 use crate::core::client::{Client, Cycle, Emit, Fate, Refused};
+use crate::core::engine::Engine;
 use crate::core::ids::NamespaceId;
-use crate::error::{Error, ErrorKind, Result};
+use crate::core::time::Timestamp;
+use crate::driver::clock::now;
+use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::event::Reply;
 use crate::payload::Payload;
 use crate::sync::lock::lock;
@@ -77,15 +80,24 @@ impl Driver {
         if let Some(why) = monitor.core.stalled() {
             return Err(why.clone());
         }
-        let last_error =
-            monitor.namespaces.get(namespace).and_then(|entry| entry.last_error.clone());
-        if done {
-            return Err(last_error.unwrap_or_else(|| {
-                Error::new(ErrorKind::Disconnected, "nothing tries to connect this socket")
-                    .with_hint("call connect() first")
-            }));
+        let entry = monitor.namespaces.get(namespace);
+        let losses = entry.map_or(0, |entry| entry.losses);
+        let last_error = entry.and_then(|entry| entry.last_error.clone());
+        if !done {
+            let so_far = monitor.progress(Some(namespace), now());
+            return Err(too_late("connected", limit, last_error, losses, &so_far));
         }
-        Err(too_late("connected", limit, last_error))
+        let idle = Error::new(ErrorKind::Disconnected, "nothing tries to connect this socket");
+        Err(match last_error {
+            Some(lost) if losses > 0 => {
+                let what =
+                    format!("{}, since the session was lost: {}", idle.message(), lost.words());
+                let hint = lost.hint().unwrap_or("call connect() first").to_owned();
+                idle.with_context(what).with_hint(hint).with_source(lost)
+            }
+            Some(error) => error,
+            None => idle.with_hint("call connect() first"),
+        })
     }
 
     /// Blocks until the connection is open.
@@ -105,7 +117,7 @@ impl Driver {
                     .with_hint("call open() first")
             }));
         }
-        Err(too_late("open", limit, last_error))
+        Err(too_late("open", limit, last_error, 0, &monitor.progress(None, now())))
     }
 
     /// Blocks until all transports are closed; cuts those that are not at the limit.
@@ -150,12 +162,62 @@ impl Driver {
     }
 }
 
-fn too_late(what: &str, limit: Duration, cause: Option<Error>) -> Error {
-    let error = Error::new(ErrorKind::Timeout, format!("not {what} within {limit:?}"));
-    match cause {
-        Some(cause) => error.with_source(cause),
-        None => error,
+impl Monitor {
+    /// How connecting stands, in words.
+    fn progress(&self, namespace: Option<NamespaceId>, now: Timestamp) -> String {
+        let phase = namespace.map(|id| self.core.namespace(id).phase);
+        match (self.core.cycle(), phase) {
+            (Cycle::Open, Some(Phase::Asking)) => {
+                "the function for the credentials has not returned".to_owned()
+            }
+            (Cycle::Open, Some(Phase::Joining)) => {
+                let heard = self.core.engine().map(|engine| engine.last_heard(now));
+                format!("CONNECT is not answered; {}", heard.unwrap_or_default())
+            }
+            (Cycle::Connecting, _) => {
+                let link = self.core.engine().map(Engine::main_link);
+                let reached = link.and_then(|link| self.links.get(link)?.reached());
+                let reached = reached.unwrap_or_else(|| Stage::Dns.into());
+                let colon = if reached.tried.is_empty() { "" } else { ": " };
+                format!(
+                    "the attempt has come to the stage {}{colon}{}",
+                    reached.stage, reached.tried
+                )
+            }
+            (Cycle::Idle | Cycle::Open, _) => "the namespace is left at the moment".to_owned(),
+            (Cycle::Waiting, _) => "the next attempt is yet to begin".to_owned(),
+        }
     }
+}
+
+/// The error of a wait that was too long, with what has failed meanwhile: in words, and as its cause.
+fn too_late(what: &str, limit: Duration, cause: Option<Error>, losses: u32, so_far: &str) -> Error {
+    let what = format!("not {what} within {limit:?}");
+    let Some(cause) = cause else {
+        return Error::new(ErrorKind::Timeout, format!("{what}: {so_far}"))
+            .with_hint("is the limit long enough for the way to this server?");
+    };
+    let words = cause.words();
+    let what = match losses {
+        0 => format!("{what}, the last attempt failed: {words}"),
+        1 => format!("{what}, the session was lost before the namespace was joined: {words}"),
+        _ => format!(
+            "{what}, {losses} sessions were lost before the namespace was joined, the last one: {words}"
+        ),
+    };
+    let error = Error::new(ErrorKind::Timeout, what);
+    // So a server answers to whom it does not know.
+    let is_elsewhere = losses > 0 && cause.message().contains("status 400");
+    let error = match cause.hint() {
+        _ if is_elsewhere => error.with_hint(
+            "does a balancer send the requests of one session to several servers? Let it keep them \
+             together by a cookie, with `Builder::with_credentials(true)`, or begin with WebSocket \
+             (`Builder::transports`), which needs none",
+        ),
+        Some(hint) => error.with_hint(hint.to_owned()),
+        None => error,
+    };
+    error.with_source(cause)
 }
 
 fn no_room_in_time(limit: Duration) -> Error {

@@ -50,9 +50,15 @@ impl Driver {
         socket: WebSocket,
         waker: &Arc<Waker>,
     ) -> Result<Ending> {
-        let wire = SharedWire::new(Wire::new(link, socket, self.address().force_base64));
+        let wire = SharedWire::new(Wire::new(
+            link,
+            socket,
+            self.address().force_base64,
+            self.new_parser(),
+        ));
         self.run_with(|monitor, now| {
             monitor.share(link, wire.clone());
+            monitor.note_reached(link);
             monitor.core.connected(link, now);
         });
         let language = Language::of(self, link);
@@ -77,6 +83,10 @@ struct Pump<'a> {
     packets: VecDeque<Packet>,
     /// Whether so much comes that it is better read in batches.
     density: Density,
+    /// Whether so much is sent that it is better written in batches.
+    burst: Density,
+    /// What was written last is part of such a burst.
+    in_burst: bool,
     /// How the connection has ended, behind the packets.
     loss: Option<Loss>,
     /// poll(2) said that the connection has ended, and nothing was read since.
@@ -126,8 +136,8 @@ enum ReadOutcome {
 enum NextStep {
     /// Another turn.
     Turn,
-    /// To wait.
-    Wait(Interest),
+    /// To wait, for at most so long.
+    Wait(Interest, Option<Duration>),
     /// To let more come before the next read, for so long.
     Nap(Duration),
     /// Nothing.
@@ -144,6 +154,8 @@ impl<'a> Pump<'a> {
             unread: true,
             packets: VecDeque::new(),
             density: Density::default(),
+            burst: Density::default(),
+            in_burst: false,
             loss: None,
             hung_up: false,
         }
@@ -167,7 +179,9 @@ impl<'a> Pump<'a> {
                 }
                 Some(Ok(NextStep::End(ending))) => return Ok(ending),
                 Some(Ok(NextStep::Turn)) => {}
-                Some(Ok(NextStep::Wait(interest))) => self.note(interest.wait(self.waker)?),
+                Some(Ok(NextStep::Wait(interest, limit))) => {
+                    self.note(interest.wait(self.waker, limit)?);
+                }
             }
         }
     }
@@ -210,6 +224,7 @@ impl<'a> Pump<'a> {
     /// Reads, hands in, and writes.
     fn turn(&mut self, wire: &mut Wire, actions: &mut Vec<Action>) -> Result<NextStep> {
         wire.set_napping(false);
+        let relieved = wire.end_gathering();
         let read = if self.unread && self.packets.is_empty() {
             self.read(wire)
         } else {
@@ -225,12 +240,25 @@ impl<'a> Pump<'a> {
         let driver = self.driver;
         let packets = self.packets.len();
         let is_last = self.loss.is_some();
-        let work = driver.exchange(wire, Some(&mut self.inlet(is_last)), actions);
+        let in_burst =
+            (std::mem::take(&mut self.in_burst) || relieved) && !matches!(read, ReadOutcome::More);
+        let inlet = &mut self.inlet(is_last);
+        let work = driver.exchange(wire, Some(inlet), in_burst, actions);
         if let Some(loss) = self.loss.take() {
             return Ok(NextStep::End(Ending::Lost(loss)));
         }
         let may_read = self.packets.is_empty();
+        let Some(work) = work else {
+            wire.begin_gathering();
+            let interest = wire.interest(may_read, !self.hung_up);
+            let nap =
+                if relieved { self.burst.begin_longest_nap() } else { self.burst.begin_nap() };
+            return Ok(NextStep::Wait(interest, Some(nap)));
+        };
+        let batch = Batch::of_work(&work);
         let turn = wire.write(self.driver, work)?;
+        self.in_burst =
+            batch.is_some_and(|batch| self.burst.note(batch, now())) && turn == Turn::Written;
         match read {
             ReadOutcome::Done(bytes) => {
                 // Reading would have told of an end: if poll(2) spoke of an error, it has passed.
@@ -252,7 +280,7 @@ impl<'a> Pump<'a> {
             // Unless the reader has to hold still: then it is woken. What it left unread may be in a
             // buffer above the socket, of which poll(2) knows nothing.
             Turn::Idle | Turn::Full if may_read && self.unread => NextStep::Turn,
-            Turn::Idle | Turn::Full => NextStep::Wait(wire.rest(may_read, !self.hung_up)),
+            Turn::Idle | Turn::Full => NextStep::Wait(wire.rest(may_read, !self.hung_up), None),
         })
     }
 
@@ -286,7 +314,7 @@ impl<'a> Pump<'a> {
                 }
                 // A flood of them must not hold up what was read before it.
                 Ok(Received::Control) => size += CONTROL,
-                Ok(Received::Closed(words)) => return ReadOutcome::Over(Loss::Closed(words)),
+                Ok(Received::Closed(error)) => return ReadOutcome::Over(Loss::Closed(error)),
                 Err(error) => return ReadOutcome::Over(Loss::Failed(error)),
             }
         }

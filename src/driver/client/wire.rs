@@ -39,10 +39,11 @@ use std::sync::{Arc, Mutex};
 use super::intake::Inlet;
 use super::link::Side;
 use super::{Action, Driver};
-use crate::core::engine::Work;
+use crate::core::engine::{Shipment, Work};
 use crate::core::ids::LinkId;
 use crate::error::Result;
 use crate::net::{Interest, Waker, WebSocket};
+use crate::proto::parser::Parser;
 use crate::sync::lock::{lock, try_lock};
 
 /// How often a caller looks for more to write before it leaves the rest to the thread.
@@ -55,6 +56,11 @@ pub(super) struct Wire {
     pub(super) socket: WebSocket,
     /// Binary travels as text.
     base64: bool,
+    /// Makes packets of events.
+    parser: Box<dyn Parser>,
+    /// What was handed to the WebSocket last. The session has it as well until it is told: so it is freed
+    /// here, where nobody waits for the monitor.
+    written: Option<Arc<Shipment>>,
     /// Packets were handed to the WebSocket, and the state machines are yet to be told that they
     /// are written.
     unreported: bool,
@@ -66,6 +72,10 @@ pub(super) struct Wire {
     wrote: bool,
     /// The thread naps, and does not look at the socket.
     napping: bool,
+    /// The thread lets events gather, and will look for them by itself.
+    gathering: bool,
+    /// Meanwhile callers have written.
+    relieved: bool,
     /// How a caller's turn has ended the service, which the thread has to be told.
     over: Option<Result<Turn>>,
 }
@@ -86,16 +96,25 @@ pub(super) enum Turn {
 }
 
 impl Wire {
-    pub(super) fn new(link: LinkId, socket: WebSocket, base64: bool) -> Self {
+    pub(super) fn new(
+        link: LinkId,
+        socket: WebSocket,
+        base64: bool,
+        parser: Box<dyn Parser>,
+    ) -> Self {
         Self {
             link,
             socket,
             base64,
+            parser,
+            written: None,
             unreported: false,
             confirming: false,
             taken: 0,
             wrote: false,
             napping: false,
+            gathering: false,
+            relieved: false,
             over: None,
         }
     }
@@ -106,12 +125,13 @@ impl Wire {
             return over;
         }
         match work {
-            Work::Write(packets) => {
+            Work::Write(shipment) => {
                 let dialect = driver.look(|core| core.dialect_of(self.link));
-                for packet in packets {
+                shipment.pack(&*self.parser, |packet| {
                     driver.show_sent(&packet);
-                    self.socket.write(dialect.encode_frame(packet, self.base64))?;
-                }
+                    self.socket.write(dialect.encode_frame(packet, self.base64))
+                })?;
+                self.written = Some(shipment);
                 self.note_handed_over();
             }
             Work::Confirm => {
@@ -156,6 +176,11 @@ impl Wire {
         self.socket.ping()
     }
 
+    /// What the thread has to wait for while it lets events gather.
+    pub(super) fn interest(&self, read: bool, hang_up: bool) -> Interest {
+        self.socket.interest(read, hang_up)
+    }
+
     /// What the thread has to wait for, now that there is nothing to do: for room where something
     /// is unsent; and as is wanted, for something to read and for a hang-up.
     pub(super) fn rest(&mut self, read: bool, hang_up: bool) -> Interest {
@@ -176,6 +201,17 @@ impl Wire {
     /// Notes whether the thread naps: then whoever writes wakes it, since an answer will come.
     pub(super) fn set_napping(&mut self, napping: bool) {
         self.napping = napping;
+    }
+
+    /// The thread lets events gather.
+    pub(super) fn begin_gathering(&mut self) {
+        self.gathering = true;
+    }
+
+    /// The thread looks after them. `true`: callers have written meanwhile.
+    pub(super) fn end_gathering(&mut self) -> bool {
+        self.gathering = false;
+        std::mem::take(&mut self.relieved)
     }
 }
 
@@ -202,14 +238,20 @@ impl SharedWire {
 impl Driver {
     /// Hands in what was read, and takes what is to be written. Where there is nothing, the thread
     /// counts as asleep from here on.
+    ///
+    /// In the midst of a burst it may be `None`: there are events which the thread lets gather. It counts
+    /// as asleep then as well.
     pub(super) fn exchange(
         &self,
         wire: &mut Wire,
         inlet: Option<&mut Inlet<'_>>,
+        in_burst: bool,
         actions: &mut Vec<Action>,
-    ) -> Work {
-        let written = wire.unreported && !wire.socket.wants_write();
+    ) -> Option<Work> {
+        let all_out = !wire.socket.wants_write();
+        let written = wire.unreported && all_out;
         wire.unreported &= !written;
+        let _freed = wire.written.take_if(|_| written);
         let confirmed = wire.take_confirmed();
         self.gather(actions, |monitor, now, actions| {
             monitor.set_asleep(wire.link, Side::Reader, false);
@@ -222,8 +264,9 @@ impl Driver {
             if let Some(inlet) = inlet {
                 self.hand_in(monitor, inlet, now, actions);
             }
-            let work = monitor.core.take(wire.link, now);
-            if work == Work::Wait {
+            let gathers = in_burst && all_out && monitor.core.gather(wire.link, now);
+            let work = (!gathers).then(|| monitor.core.take(wire.link, now));
+            if work.as_ref().is_none_or(|work| *work == Work::Wait) {
                 monitor.set_asleep(wire.link, Side::Reader, true);
             }
             work
@@ -245,9 +288,11 @@ impl Driver {
     /// One who emits writes. `false`: the thread has to go on.
     fn write_for_caller(&self, wire: &mut Wire, actions: &mut Vec<Action>) -> bool {
         for _ in 0..MAX_TURNS {
-            let work = self.exchange(wire, None, actions);
+            let Some(work) = self.exchange(wire, None, wire.gathering, actions) else {
+                return true;
+            };
             match wire.write(self, work) {
-                Ok(Turn::Written) => {}
+                Ok(Turn::Written) => wire.relieved = wire.gathering,
                 Ok(Turn::Idle) => return !wire.napping,
                 Ok(Turn::Full) => return false,
                 over => {

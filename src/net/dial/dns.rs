@@ -13,6 +13,8 @@ use crate::net::eventfd::EventFd;
 use crate::sync::lock::lock;
 use crate::sync::threads::{Role, spawn};
 
+const HINT: &str = "is the name right, and is there a network with a name server?";
+
 /// Looks up names, one at a time: a name server that never answers holds one thread, not one
 /// for each attempt.
 #[derive(Debug, Default)]
@@ -88,11 +90,14 @@ impl LookUp {
     fn run(&self, ask: fn(&str, u16) -> io::Result<Vec<SocketAddr>>) {
         let result = match ask(&self.host, self.port) {
             Ok(addresses) if !addresses.is_empty() => Ok(addresses),
-            Ok(_) => Err(self.error("has no address")),
-            Err(error) => Err(self
-                .error("cannot be found")
-                .with_source(error)
-                .with_hint("is the name right, and is there a network with a name server?")),
+            Ok(_) => Err(self.error("has no address").with_hint(HINT)),
+            Err(error) => {
+                // std's words stand before those of getaddrinfo(3).
+                let words = error.to_string();
+                let why = words.split_once(": ").map_or(&*words, |(_, why)| why);
+                let what = format!("cannot be found: {why}");
+                Err(self.error(&what).with_source(error).with_hint(HINT))
+            }
         };
         *lock(&self.result) = Some(result);
         self.done.raise();

@@ -1,6 +1,7 @@
 //! Opening a TCP connection to the first of several addresses that answers (RFC 8305).
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
@@ -47,12 +48,19 @@ pub(super) fn connect_first(
     }
 }
 
+/// Why an address could not be connected to: in our words, and in the system's.
+#[derive(Debug)]
+struct StartError {
+    what: Option<String>,
+    source: io::Error,
+}
+
 /// The state of one race.
 struct Race<'a> {
     tcp: &'a TcpOptions,
     waiting: VecDeque<SocketAddr>,
     running: Vec<(SocketAddr, OwnedFd)>,
-    failed: Vec<(SocketAddr, io::Error)>,
+    failed: Vec<(SocketAddr, StartError)>,
     next_start: Instant,
 }
 
@@ -113,7 +121,7 @@ impl<'a> Race<'a> {
             match socket_error(&socket) {
                 Ok(Ok(())) => return Some(TcpStream::from(socket)),
                 Ok(Err(error)) | Err(error) => {
-                    self.failed.push((address, error.into()));
+                    self.failed.push((address, io::Error::from(error).into()));
                     self.next_start = Instant::now();
                 }
             }
@@ -133,18 +141,64 @@ impl<'a> Race<'a> {
         if tried.is_empty() {
             tried.push_str("no address to connect to");
         }
-        let refused =
-            self.failed.iter().all(|(_, error)| error.kind() == io::ErrorKind::ConnectionRefused);
         let error = Error::new(ErrorKind::Connect(Stage::Tcp), tried);
-        if refused && !self.failed.is_empty() {
-            return error.with_hint("is the server running, and is the port right?");
+        let all = |is_it: fn(io::ErrorKind) -> bool| {
+            self.failed.iter().all(|(_, error)| is_it(error.source.kind()))
+        };
+        let hint = if self.failed.iter().any(|(_, error)| error.what.is_some()) {
+            "are the local address and the interface right?"
+        } else if self.failed.is_empty() {
+            "is the name right?"
+        } else if all(|kind| kind == io::ErrorKind::ConnectionRefused) {
+            "is the server running, and is the port right?"
+        } else if all(|kind| kind == io::ErrorKind::TimedOut) {
+            "is the address right, or does a firewall swallow what is sent there?"
+        } else {
+            "is there a network, and a way to this address?"
+        };
+        let is_late = !self.failed.is_empty() && all(|kind| kind == io::ErrorKind::TimedOut);
+        let error = error.with_hint(hint);
+        let error = if is_late { error.timed_out() } else { error };
+        match self.failed.into_iter().next() {
+            Some((_, StartError { source, .. })) => error.with_source(source),
+            None => error,
         }
-        error
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(what) = &self.what {
+            return f.write_str(what);
+        }
+        f.write_str(match self.source.kind() {
+            io::ErrorKind::ConnectionRefused => "refused",
+            io::ErrorKind::ConnectionReset => "reset",
+            io::ErrorKind::TimedOut => "no answer",
+            io::ErrorKind::HostUnreachable => "the host cannot be reached",
+            io::ErrorKind::NetworkUnreachable => "there is no way to this network",
+            _ => return write!(f, "{}", self.source),
+        })
+    }
+}
+
+impl From<io::Error> for StartError {
+    fn from(source: io::Error) -> Self {
+        Self { what: None, source }
+    }
+}
+
+impl From<Errno> for StartError {
+    fn from(source: Errno) -> Self {
+        io::Error::from(source).into()
     }
 }
 
 /// Starts to connect; `true` when that has already succeeded.
-fn start(address: &SocketAddr, tcp: &TcpOptions) -> io::Result<(OwnedFd, bool)> {
+fn start(
+    address: &SocketAddr,
+    tcp: &TcpOptions,
+) -> std::result::Result<(OwnedFd, bool), StartError> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let socket = socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
@@ -166,10 +220,12 @@ fn start(address: &SocketAddr, tcp: &TcpOptions) -> io::Result<(OwnedFd, bool)> 
 }
 
 /// Ties a socket to the interface and to the address on this side.
-fn bind_locally(socket: &OwnedFd, peer: &SocketAddr, tcp: &TcpOptions) -> io::Result<()> {
-    let explained = |what: String| {
-        move |error: io::Error| io::Error::new(error.kind(), format!("{what}: {error}"))
-    };
+fn bind_locally(
+    socket: &OwnedFd,
+    peer: &SocketAddr,
+    tcp: &TcpOptions,
+) -> std::result::Result<(), StartError> {
+    let explained = |what: String| move |source: io::Error| StartError { what: Some(what), source };
     if let Some(name) = &tcp.interface {
         SockRef::from(socket)
             .bind_device(Some(name.as_bytes()))
@@ -178,7 +234,7 @@ fn bind_locally(socket: &OwnedFd, peer: &SocketAddr, tcp: &TcpOptions) -> io::Re
     let Some(local) = tcp.local_address else { return Ok(()) };
     if local.is_ipv4() != peer.is_ipv4() {
         let what = format!("not reachable from the local address {local}");
-        return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, what));
+        return Err(explained(what)(io::ErrorKind::AddrNotAvailable.into()));
     }
     bind(socket, &SocketAddr::new(local, 0))
         .map_err(|error| explained(format!("cannot use the local address {local}"))(error.into()))
@@ -262,6 +318,10 @@ mod tests {
         }
         assert!(error.message().contains("refused"), "{error}");
         assert!(error.hint().is_some());
+        let source = std::error::Error::source(&error).unwrap();
+        let cause = source.downcast_ref::<io::Error>().unwrap();
+        assert_eq!(cause.kind(), io::ErrorKind::ConnectionRefused);
+        assert!(!error.to_string().contains(&source.to_string()), "{error}");
     }
 
     #[test]

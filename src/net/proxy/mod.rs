@@ -67,10 +67,10 @@ pub(super) fn unreachable(proxy: &Proxy, error: Error) -> Error {
         return error;
     }
     let late = error.is_timeout();
-    let outer = proxy_error(format!("the proxy {proxy} cannot be reached"))
-        // Without its hint, which is about servers.
-        .with_source(Error::new(error.kind(), error.message().to_owned()))
-        .with_hint("is the proxy right? `Builder::no_proxy` does without any");
+    let why = error.message();
+    let outer = proxy_error(format!("the proxy {proxy} cannot be reached: {why}"))
+        .with_hint("is the proxy right? `Builder::no_proxy` does without any")
+        .with_source(error);
     if late { outer.timed_out() } else { outer }
 }
 

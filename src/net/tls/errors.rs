@@ -1,6 +1,7 @@
 //! The errors of TLS, in the same words for every library.
 
 use std::borrow::Cow;
+use std::io;
 use std::time::SystemTime;
 
 use crate::error::{Error, ErrorKind, Stage};
@@ -15,6 +16,21 @@ pub(super) fn unsupported(option: &str, library: &str, hint: &'static str) -> Er
 /// An error of the handshake.
 pub(super) fn tls_error(what: impl Into<Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::Connect(Stage::Tls), what)
+}
+
+/// The error of a handshake that the connection did not outlive.
+pub(super) fn cut_off(error: io::Error, name: &str) -> Error {
+    let how = match error.kind() {
+        io::ErrorKind::UnexpectedEof => "ended the connection within",
+        io::ErrorKind::ConnectionReset => "reset the connection within",
+        _ => "did not go on with",
+    };
+    tls_error(format!("`{name}` {how} the TLS handshake"))
+        .with_hint(
+            "is this the port for https and wss, and does the server, or a firewall on the way, know \
+             this name?",
+        )
+        .with_source(error)
 }
 
 /// Why a certificate is refused.

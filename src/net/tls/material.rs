@@ -74,7 +74,7 @@ impl<'a> Material<'a> {
 
     pub(super) fn read_file(path: &'a Path) -> Result<Self> {
         let bytes = std::fs::read(path).map_err(|error| {
-            let what = format!("cannot read {}", path.display());
+            let what = format!("cannot read {} ({})", path.display(), error.kind());
             Error::new(ErrorKind::InvalidOption, what).with_source(error)
         })?;
         Ok(Self { bytes: bytes.into(), name: path.to_string_lossy() })

@@ -259,6 +259,8 @@ fn other_reason(text: &str, name: &str) -> Error {
         tls_error(format!("`{name}` offers no TLS that is still safe"))
             .with_hint("TLS 1.2 or 1.3 is needed")
     } else {
-        tls_error(format!("the TLS handshake with `{name}` failed"))
+        tls_error(format!("the TLS handshake with `{name}` failed")).with_hint(
+            "is this the port for https and wss? `openssl s_client` shows what the server says",
+        )
     }
 }

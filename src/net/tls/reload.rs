@@ -110,6 +110,7 @@ impl Reloading {
 /// Says that new files are not used.
 fn not_used(error: Error) -> Error {
     let what = "the certificates have changed but cannot be used; the old ones stay";
+    let what = format!("{what}: {}", error.message());
     Error::new(error.kind(), what).with_source(error)
 }
 

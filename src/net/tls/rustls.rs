@@ -14,7 +14,7 @@ use ::rustls::{ClientConfig, ClientConnection, Error as RustlsError};
 use rustix::event::PollFlags;
 
 use self::clock::FlooredVerifier;
-use super::errors::tls_error;
+use super::errors::{cut_off, tls_error};
 use crate::error::{Error, Result};
 use crate::net::attempt::Attempt;
 use crate::net::nonblocking::{retry, would_block};
@@ -212,8 +212,6 @@ fn handshake_error(error: io::Error, name: &str) -> Error {
     let rustls = error.get_ref().and_then(|error| error.downcast_ref::<RustlsError>());
     match rustls {
         Some(error) => reason::explain(error.clone(), name),
-        None => {
-            tls_error(format!("the TLS handshake with `{name}` was cut off")).with_source(error)
-        }
+        None => cut_off(error, name),
     }
 }

@@ -139,7 +139,7 @@ fn round_trip(mut websocket: WebSocket, waker: &Waker, bytes: Vec<u8>) {
         websocket.flush().unwrap();
         match websocket.read().unwrap() {
             Received::Nothing => {
-                websocket.interest(true, true).wait(waker).unwrap();
+                websocket.interest(true, true).wait(waker, None).unwrap();
             }
             received => {
                 assert!(received == Received::Frame(sent));
@@ -383,7 +383,7 @@ fn a_cancellation_ends_a_wait_for_an_encrypted_peer() {
         let mut websocket = net_with(tls).websocket(&request, &attempt).unwrap();
         assert_eq!(websocket.read().unwrap(), Received::Nothing);
         let waiter = Arc::clone(&attempt);
-        let ended = spawn(move || websocket.interest(true, true).wait(waiter.waker()));
+        let ended = spawn(move || websocket.interest(true, true).wait(waiter.waker(), None));
         attempt.waker().cancel();
         assert_cancelled(&ended.recv_timeout(LIMIT).unwrap().unwrap_err());
         server.join().unwrap();
@@ -421,7 +421,7 @@ fn an_end_without_the_end_of_tls_is_a_close_of_a_websocket() {
         loop {
             match websocket.read().unwrap() {
                 Received::Nothing => {
-                    websocket.interest(true, true).wait(attempt.waker()).unwrap();
+                    websocket.interest(true, true).wait(attempt.waker(), None).unwrap();
                 }
                 Received::Closed(_) => break,
                 other => panic!("{other:?} from nowhere"),

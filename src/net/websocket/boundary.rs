@@ -2,9 +2,17 @@
 //!
 //! It keeps the buffers that its largest message needed, and does not tell whether there is
 //! anything in them. Between two messages there is not, once all is read, and they can be given back.
+//! Of a close frame that breaks the protocol it tells nothing, or something else than came: so what is
+//! in that is kept here.
 
 /// The longest header of a frame: opcode, length, extended length, mask.
 const MAX_HEADER: usize = 14;
+
+/// How a close frame begins that is nothing else.
+const CLOSE: u8 = 0x88;
+
+/// The most bytes in a control frame.
+const MAX_CONTROL: usize = 125;
 
 /// The place in the stream, in terms of frames.
 #[derive(Debug, Default)]
@@ -17,6 +25,10 @@ pub(super) struct Boundary {
     left: u64,
     /// More frames of the same message follow.
     fragmented: bool,
+    /// What has come of the content of the first close frame, once that has begun.
+    close: Option<Vec<u8>>,
+    /// It is being read.
+    in_close: bool,
 }
 
 impl Boundary {
@@ -29,6 +41,7 @@ impl Boundary {
                 let skipped =
                     usize::try_from(self.left).map_or(bytes.len(), |n| n.min(bytes.len()));
                 self.left -= skipped as u64;
+                self.note_close(&bytes[..skipped]);
                 bytes = &bytes[skipped..];
             } else {
                 bytes = rest;
@@ -48,6 +61,17 @@ impl Boundary {
     /// Whether what was read so far ends with a message.
     pub(super) fn is_between_messages(&self) -> bool {
         self.have == 0 && self.left == 0 && !self.fragmented
+    }
+
+    /// What the first close frame has in it, or of it has come.
+    pub(super) fn close(&self) -> Option<&[u8]> {
+        self.close.as_deref()
+    }
+
+    fn note_close(&mut self, content: &[u8]) {
+        if let Some(close) = self.close.as_mut().filter(|_| self.in_close) {
+            close.extend_from_slice(content);
+        }
     }
 
     /// How long the header is, as far as that is known: at least one byte more than there is.
@@ -73,6 +97,11 @@ impl Boundary {
         // Pings and the like may come in the middle of a message.
         if opcode < 8 {
             self.fragmented = !last;
+        }
+        let is_close = self.header[0] == CLOSE && usize::from(self.header[1]) <= MAX_CONTROL;
+        self.in_close = is_close && self.close.is_none();
+        if self.in_close {
+            self.close = Some(Vec::new());
         }
         self.have = 0;
     }
@@ -107,6 +136,28 @@ mod tests {
     #[test]
     fn short_messages_end_with_their_last_byte() {
         ends(&[0x81, 2, b'4', b'2', 0x82, 0, 0x81, 1, b'2'], &[4, 6, 9]);
+    }
+
+    #[test]
+    fn what_a_close_frame_has_in_it_is_kept() {
+        let frames = [
+            &[0x81, 1, b'2', 0x88, 4, 0x03, 0xe7, b'n', b'o'][..],
+            &[0x81, 1, b'x', 0x88, 1, b'x'],
+        ]
+        .concat();
+        for at in 0..frames.len() {
+            let mut boundary = Boundary::default();
+            boundary.pass(&frames[..at]);
+            assert_eq!(boundary.close().is_some(), at >= 5);
+            boundary.pass(&frames[at..]);
+            assert_eq!(boundary.close(), Some(&[0x03, 0xe7, b'n', b'o'][..]));
+        }
+        // What is no close frame, although it has the opcode of one.
+        for strange in [&b"HTTP/1.1 400 Bad"[..], b"\x88\xffx", b"\x08\x02no"] {
+            let mut boundary = Boundary::default();
+            boundary.pass(strange);
+            assert_eq!(boundary.close(), None);
+        }
     }
 
     #[test]

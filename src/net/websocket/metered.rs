@@ -58,6 +58,11 @@ impl Metered {
         self.boundary.is_between_messages()
     }
 
+    /// What the peer's close frame has in it, once one has come.
+    pub(super) fn close_frame(&self) -> Option<&[u8]> {
+        self.boundary.close()
+    }
+
     /// Whether a read would block because of the cut alone.
     pub(super) fn is_at_cut(&self) -> bool {
         self.cut && self.is_between_messages()

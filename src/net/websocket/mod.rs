@@ -1,6 +1,7 @@
 //! The WebSocket transport: whole messages over a non-blocking stream.
 
 mod boundary;
+mod closing;
 pub(super) mod handshake;
 mod loans;
 mod metered;
@@ -22,7 +23,7 @@ use self::loans::Loans;
 use self::metered::Metered;
 use super::interest::Interest;
 use super::stream::Stream;
-use crate::error::{Error, ErrorKind, Result, snippet};
+use crate::error::{Error, ErrorKind, Result};
 use crate::proto::dialect::Frame;
 
 /// The size of one read on a connection with little traffic, in bytes. It is what an idle
@@ -66,7 +67,7 @@ pub(crate) struct WebSocket {
 }
 
 /// What a read has found.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Received {
     /// A message.
     Frame(Frame),
@@ -75,7 +76,7 @@ pub(crate) enum Received {
     /// All that has come so far is read.
     Nothing,
     /// The peer is gone; what it said, or how it went.
-    Closed(String),
+    Closed(Error),
 }
 
 impl WebSocket {
@@ -113,10 +114,10 @@ impl WebSocket {
                 Ok(Received::Control)
             }
             Ok(Message::Frame(_)) => Ok(Received::Control),
-            Ok(Message::Close(frame)) => {
+            Ok(Message::Close(_)) => {
                 // The answer is queued; whether it arrives no longer matters.
                 let _ = self.context.flush(&mut self.stream);
-                Ok(Received::Closed(describe_close(frame.as_ref())))
+                Ok(Received::Closed(closing::closed(self.stream.close_frame())))
             }
             Err(WsError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
                 if self.stream.is_at_cut() {
@@ -300,7 +301,11 @@ impl WebSocket {
             Err(WsError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
             Err(error) => {
                 self.stream.stream.check_cancelled()?;
-                Err(transport_error("cannot write to the WebSocket").with_source(error))
+                let what = transport_error("cannot write to the WebSocket");
+                Err(match error {
+                    WsError::Io(error) => closing::caused(what, error),
+                    error => what.with_source(error),
+                })
             }
         }
     }
@@ -311,18 +316,21 @@ impl WebSocket {
             WsError::ConnectionClosed
             | WsError::AlreadyClosed
             | WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
-                return Ok(Received::Closed("the connection ended without a close frame".into()));
+                return Ok(Received::Closed(closing::ended()));
             }
-            WsError::Io(error) => return Ok(Received::Closed(error.to_string())),
+            WsError::Io(error) => return Ok(Received::Closed(closing::broken(error))),
             WsError::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
                 (CloseCode::Size, too_large(size, max_size))
             }
             WsError::Utf8(_) => (CloseCode::Invalid, no_utf8()),
             error => (
                 CloseCode::Protocol,
-                transport_error("the peer broke the WebSocket protocol").with_source(error),
+                transport_error("the server broke the WebSocket protocol").with_source(error),
             ),
         };
+        // It may be what is wrong with the last words of the peer.
+        let last_words = self.stream.close_frame().filter(|frame| closing::is_odd(frame));
+        let error = last_words.map_or(error, |frame| closing::closed(Some(frame)));
         // As far as the socket takes it: the error below ends the connection anyhow.
         let farewell = CloseFrame { code, reason: Utf8Bytes::from_static("") };
         let _ = self.context.close(&mut self.stream, Some(farewell));
@@ -331,7 +339,8 @@ impl WebSocket {
 }
 
 fn no_utf8() -> Error {
-    transport_error("a text message is no UTF-8")
+    transport_error("a text message of the server is no UTF-8")
+        .with_hint("does it send binary data as text?")
 }
 
 fn config(max_message: usize, buffer_size: usize) -> WebSocketConfig {
@@ -348,23 +357,25 @@ impl fmt::Debug for WebSocket {
     }
 }
 
-fn describe_close(frame: Option<&CloseFrame>) -> String {
-    match frame {
-        None => "close frame without a code".to_owned(),
-        Some(frame) if frame.reason.is_empty() => format!("close code {}", u16::from(frame.code)),
-        Some(frame) => {
-            format!("close code {}: {}", u16::from(frame.code), snippet(frame.reason.as_bytes()))
-        }
-    }
-}
-
 fn too_large(size: usize, max_message: usize) -> Error {
     let what = format!("a WebSocket message of {size} bytes; the limit is {max_message}");
-    Error::new(ErrorKind::TooLarge, what).with_hint("the limit is `max_message`")
+    Error::new(ErrorKind::TooLarge, what).with_hint("`Limits::max_message` raises it")
 }
 
 fn transport_error(what: &'static str) -> Error {
     Error::new(ErrorKind::Transport, what)
+}
+
+#[cfg(test)]
+impl PartialEq for Received {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Frame(one), Self::Frame(other)) => one == other,
+            (Self::Closed(one), Self::Closed(other)) => one.message() == other.message(),
+            (Self::Control, Self::Control) | (Self::Nothing, Self::Nothing) => true,
+            _ => false,
+        }
+    }
 }
 
 #[cfg(test)]

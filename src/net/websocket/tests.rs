@@ -56,7 +56,7 @@ fn next(websocket: &mut WebSocket, waker: &Waker) -> Result<Received> {
     loop {
         match websocket.read()? {
             Received::Nothing => {
-                websocket.interest(true, true).wait(waker)?;
+                websocket.interest(true, true).wait(waker, None)?;
             }
             Received::Control => {}
             other => return Ok(other),
@@ -109,7 +109,7 @@ fn messages_go_there_and_back() {
         match websocket.read().unwrap() {
             Received::Frame(frame) => received.push(frame),
             Received::Nothing => {
-                websocket.interest(true, true).wait(attempt.waker()).unwrap();
+                websocket.interest(true, true).wait(attempt.waker(), None).unwrap();
             }
             other => panic!("{other:?}"),
         }
@@ -228,9 +228,9 @@ fn after_a_short_read_the_socket_is_not_asked_again_and_nothing_is_lost() {
     stream.write_all(&frame(0x81, b"one")).unwrap();
     assert_eq!(next(&mut websocket, &waker).unwrap(), text("one"));
     stream.write_all(&frame(0x81, b"two")).unwrap();
-    assert!(websocket.interest(true, true).wait(&waker).unwrap().readable);
+    assert!(websocket.interest(true, true).wait(&waker, None).unwrap().readable);
     assert_eq!(websocket.read().unwrap(), Received::Nothing);
-    assert!(websocket.interest(true, true).wait(&waker).unwrap().readable);
+    assert!(websocket.interest(true, true).wait(&waker, None).unwrap().readable);
     assert_eq!(websocket.read().unwrap(), text("two"));
 }
 
@@ -247,9 +247,17 @@ fn a_close_frame_says_why() {
         (&b""[..], "close frame without a code"),
         (&[3, 232][..], "close code 1000"),
         (b"\x03\xe9bye\n", "close code 1001: bye\\n"),
+        // What breaks the protocol is told as it came.
+        (&[3, 231][..], "close code 999, which is none of the protocol"),
+        (b"\xff\xffno", "close code 65535, which is none of the protocol: no"),
+        (&[3, 237][..], "close code 1005, which is none of the protocol"),
+        (b"\x03\xe8no\xff", "close code 1000: no\u{fffd} (no UTF-8)"),
     ] {
         let (received, answer) = outcome(frame(0x88, payload));
-        assert_eq!(received.unwrap(), Received::Closed(why.to_owned()));
+        let (Ok(Received::Closed(error)) | Err(error)) = received else {
+            panic!("{why}: not closed")
+        };
+        assert_eq!(error.message(), format!("the server closed the WebSocket: {why}"));
         assert_eq!(answer[0], 0x88, "the close is answered");
     }
 }
@@ -258,7 +266,9 @@ fn a_close_frame_says_why() {
 fn an_end_without_a_close_frame_is_a_close_too() {
     for bytes in [vec![], vec![0x81], frame(0x01, b"a"), vec![0x81, 10, b'x']] {
         match outcome(bytes).0.unwrap() {
-            Received::Closed(why) => assert!(why.contains("without a close frame"), "{why}"),
+            Received::Closed(why) => {
+                assert!(why.message().contains("without a close frame"), "{why}");
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -272,7 +282,11 @@ fn a_reset_is_a_close_with_its_cause() {
     });
     server.join().unwrap();
     match next(&mut websocket, &waker).unwrap() {
-        Received::Closed(why) => assert!(why.contains("reset"), "{why}"),
+        Received::Closed(why) => {
+            assert!(why.message().contains("reset"), "{why}");
+            let cause = std::error::Error::source(&why).unwrap().downcast_ref::<io::Error>();
+            assert_eq!(cause.unwrap().kind(), io::ErrorKind::ConnectionReset);
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -370,7 +384,7 @@ fn a_cancellation_ends_a_wait_and_everything_after_it() {
     let (websocket, waker, _server) = client(|stream| stream);
     let mut websocket = websocket;
     waker.cancel();
-    assert_cancelled(&websocket.interest(true, true).wait(&waker).unwrap_err());
+    assert_cancelled(&websocket.interest(true, true).wait(&waker, None).unwrap_err());
     assert_cancelled(&websocket.read().unwrap_err());
     websocket.write(Frame::Text("x".into())).unwrap();
     assert_cancelled(&websocket.flush().unwrap_err());
@@ -380,9 +394,9 @@ fn a_cancellation_ends_a_wait_and_everything_after_it() {
 fn a_wake_up_ends_a_wait_without_an_error() {
     let (websocket, waker, _server) = client(|stream| stream);
     waker.wake();
-    websocket.interest(true, true).wait(&waker).unwrap();
+    websocket.interest(true, true).wait(&waker, None).unwrap();
     let waiter = Arc::clone(&waker);
-    let woken = spawn(move || websocket.interest(true, true).wait(&waiter));
+    let woken = spawn(move || websocket.interest(true, true).wait(&waiter, None));
     assert!(woken.recv_timeout(std::time::Duration::from_millis(50)).is_err());
     waker.wake();
     woken.recv_timeout(LIMIT).unwrap().unwrap();
@@ -400,7 +414,7 @@ fn a_peer_that_stops_reading_fills_the_socket_and_blocks_nothing() {
     let waiter = Arc::clone(&waker);
     let ended = spawn(move || {
         there.send(()).unwrap();
-        websocket.interest(true, true).wait(&waiter)
+        websocket.interest(true, true).wait(&waiter, None)
     });
     reached.recv_timeout(LIMIT).unwrap();
     waker.cancel();
@@ -410,7 +424,7 @@ fn a_peer_that_stops_reading_fills_the_socket_and_blocks_nothing() {
 /// Waits for an interest in a thread.
 fn waiting(interest: Interest, waker: &Arc<Waker>) -> Receiver<Result<Ready>> {
     let waker = Arc::clone(waker);
-    spawn(move || interest.wait(&waker))
+    spawn(move || interest.wait(&waker, None))
 }
 
 /// How long to look whether something does not happen.
@@ -423,7 +437,7 @@ fn a_reset_is_noticed_once_while_nobody_reads_and_what_came_before_can_be_read()
         rustix::net::sockopt::set_socket_linger(&stream, Some(std::time::Duration::ZERO)).unwrap();
     });
     server.join().unwrap();
-    let ready = websocket.interest(false, true).wait(&waker).unwrap();
+    let ready = websocket.interest(false, true).wait(&waker, None).unwrap();
     assert_eq!(ready, Ready { readable: false, hung_up: true });
     // Who does not ask again sleeps until a wake-up.
     let ended = waiting(websocket.interest(false, false), &waker);
@@ -442,10 +456,10 @@ fn a_half_close_is_noticed_while_nobody_reads_and_what_came_before_can_be_read()
         stream
     });
     let _stream = server.join().unwrap();
-    let ready = websocket.interest(false, true).wait(&waker).unwrap();
+    let ready = websocket.interest(false, true).wait(&waker, None).unwrap();
     assert_eq!(ready, Ready { readable: false, hung_up: true });
     // Who reads finds it behind the last bytes.
-    let ready = websocket.interest(true, true).wait(&waker).unwrap();
+    let ready = websocket.interest(true, true).wait(&waker, None).unwrap();
     assert_eq!(ready, Ready { readable: true, hung_up: false });
     assert_eq!(next(&mut websocket, &waker).unwrap(), text("last"));
     assert!(matches!(next(&mut websocket, &waker).unwrap(), Received::Closed(_)));
@@ -459,7 +473,7 @@ fn a_pong_in_a_full_socket_is_something_to_write_and_no_end_of_the_connection() 
     websocket.write(Frame::Binary(Bytes::from(vec![0; SIZE]))).unwrap();
     assert!(websocket.wants_write() && !websocket.flush().unwrap());
     stream.write_all(&frame(0x89, b"ping")).unwrap();
-    assert!(websocket.interest(true, true).wait(&waker).unwrap().readable);
+    assert!(websocket.interest(true, true).wait(&waker, None).unwrap().readable);
     assert_eq!(websocket.read().unwrap(), Received::Control);
     assert!(websocket.wants_write());
     stream.write_all(&frame(0x81, b"unread")).unwrap();
@@ -472,7 +486,7 @@ fn a_pong_in_a_full_socket_is_something_to_write_and_no_end_of_the_connection() 
     // It is woken by the room alone, until all is out; what has come stays unread.
     assert_eq!(ended.recv_timeout(LIMIT).unwrap().unwrap(), Ready::default());
     while !websocket.flush().unwrap() {
-        let ready = websocket.interest(false, true).wait(&waker).unwrap();
+        let ready = websocket.interest(false, true).wait(&waker, None).unwrap();
         assert_eq!(ready, Ready::default());
     }
     assert!(!websocket.wants_write());

@@ -56,7 +56,7 @@ impl Full {
         let socket = driver.net.websocket(&request, &Arc::new(attempt)).unwrap();
         let mut peer = accepting.join().unwrap();
         driver.run(|core, now| core.connected(link, now));
-        let wire = SharedWire::new(Wire::new(link, socket, false));
+        let wire = SharedWire::new(Wire::new(link, socket, false, driver.new_parser()));
         let (ended, thread) = serve_in_thread(&driver, link, &wire, &waker);
         join(&mut peer);
         for number in 0..ROOM {
@@ -77,7 +77,7 @@ impl Full {
     /// How the service ends by itself.
     fn loss(&self) -> String {
         match self.ended.recv_timeout(LIMIT).expect("an end") {
-            Ok(Ending::Lost(Loss::Closed(words))) => words,
+            Ok(Ending::Lost(Loss::Closed(error))) => error.message().to_owned(),
             Ok(_) => panic!("the service ended in another way"),
             Err(error) => panic!("{error}"),
         }

@@ -16,7 +16,8 @@ pub(super) fn explain(error: RustlsError, name: &str) -> Error {
             tls_error(format!("`{name}` offers no TLS that is still safe"))
                 .with_hint("TLS 1.2 or 1.3 is needed")
         }
-        _ => tls_error("the TLS handshake failed"),
+        _ => tls_error(format!("the TLS handshake with `{name}` failed"))
+            .with_hint("`openssl s_client` shows what the server says"),
     };
     explained.with_source(error)
 }
@@ -59,6 +60,7 @@ fn alert_received(alert: AlertDescription) -> Error {
             .with_hint("WebSocket and long-polling need it: the server may be for HTTP/2 alone"),
         A::UnrecognisedName => tls_error("the server does not know the name it was asked for")
             .with_hint("`Tls::server_name` can say which name to ask for"),
-        _ => tls_error("the server ended the TLS session"),
+        _ => tls_error("the server ended the TLS session")
+            .with_hint("its log may tell why; `openssl s_client` shows what it says"),
     }
 }

@@ -263,7 +263,7 @@ fn a_message_right_behind_the_handshake_is_not_lost() {
         use crate::net::websocket::Received;
         match websocket.read().unwrap() {
             Received::Nothing => {
-                websocket.interest(true, true).wait(attempt.waker()).unwrap();
+                websocket.interest(true, true).wait(attempt.waker(), None).unwrap();
             }
             other => {
                 let frame = crate::proto::dialect::Frame::Text("x".into());

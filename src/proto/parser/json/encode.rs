@@ -1,15 +1,12 @@
 //! Packets to messages.
 
 use std::collections::VecDeque;
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use crate::payload::Payload;
 use crate::proto::packet::Packet;
 use crate::proto::socket_packet::{Header, Kind};
 use crate::proto::text::{MessageBuilder, MessageText};
-
-/// The digits of the largest ack id or count.
-const MAX_DIGITS: usize = 20;
 
 /// Appends the messages of a packet to `queue`: the text, then the attachments.
 pub(super) fn encode(header: Header<'_>, payload: &Payload, queue: &mut VecDeque<Packet>) {
@@ -22,11 +19,23 @@ pub(super) fn encode(header: Header<'_>, payload: &Payload, queue: &mut VecDeque
 
 /// Writes `<type>[<count>-][<namespace>,][<id>]<json>`.
 fn text(header: Header<'_>, json: &str, attachments: usize) -> MessageText {
-    let most = header.namespace.len() + 2 * MAX_DIGITS + 3;
-    let mut text = MessageBuilder::with_capacity(most + json.len());
+    let mut prefix = Length(0);
+    write_prefix(header, attachments, &mut prefix);
+    // Exactly as much as is needed: else sharing it would take another allocation.
+    let mut text = MessageBuilder::with_capacity(prefix.0 + json.len());
     write_prefix(header, attachments, &mut text);
     text.push_str(json);
     text.finish()
+}
+
+/// How long a text would be.
+struct Length(usize);
+
+impl Write for Length {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 += text.len();
+        Ok(())
+    }
 }
 
 /// Writes what stands before the JSON.

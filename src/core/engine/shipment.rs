@@ -1,0 +1,88 @@
+//! What a writer takes at once.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::core::load::Load;
+use crate::core::waiting::Waiting;
+use crate::proto::packet::Packet;
+use crate::proto::parser::Parser;
+use crate::proto::socket_packet::Header;
+
+/// What a writer takes at once. It makes the packets, without any lock; meanwhile the session keeps the
+/// events, to hand them back if need be.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Shipment {
+    pub(super) parcels: VecDeque<Parcel>,
+    pub(super) load: Load,
+}
+
+/// One thing to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Parcel {
+    Packet(Packet),
+    /// An event or an answer, with the name of its namespace.
+    Event(Arc<str>, Waiting),
+}
+
+impl Shipment {
+    /// A control packet alone.
+    pub(super) fn of(packet: Packet) -> Arc<Self> {
+        let parcels = VecDeque::from([Parcel::Packet(packet)]);
+        Arc::new(Self { parcels, load: Load::default() })
+    }
+
+    /// How much it is, but for control packets.
+    pub(crate) fn load(&self) -> Load {
+        self.load
+    }
+
+    /// Makes the packets, and gives away one by one.
+    pub(crate) fn pack<E>(
+        &self,
+        parser: &dyn Parser,
+        mut give: impl FnMut(Packet) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut packets = VecDeque::new();
+        for parcel in &self.parcels {
+            match parcel {
+                Parcel::Packet(packet) => packets.push_back(packet.clone()),
+                Parcel::Event(namespace, waiting) => {
+                    let Some(payload) = waiting.payload() else { continue };
+                    let (kind, id) = waiting.kind_and_number();
+                    parser.encode(Header { kind, namespace, id }, payload, &mut packets);
+                }
+            }
+            packets.drain(..).try_for_each(&mut give)?;
+        }
+        Ok(())
+    }
+}
+
+impl Parcel {
+    /// What it counts where messages wait.
+    pub(super) fn load(&self) -> Load {
+        match self {
+            Self::Packet(packet) => Load { packets: 1, bytes: packet.size() },
+            Self::Event(_, waiting) => waiting.payload().map_or(Load::default(), |payload| Load {
+                packets: 1 + payload.attachments.len(),
+                bytes: payload.size(),
+            }),
+        }
+    }
+
+    /// The event, if it is one.
+    pub(super) fn event(&self) -> Option<&Waiting> {
+        if let Self::Event(_, waiting) = self { Some(waiting) } else { None }
+    }
+
+    /// The same, to be changed.
+    pub(super) fn event_mut(&mut self) -> Option<&mut Waiting> {
+        if let Self::Event(_, waiting) = self { Some(waiting) } else { None }
+    }
+
+    /// The same, taken out.
+    pub(super) fn into_event(self) -> Option<Waiting> {
+        if let Self::Event(_, waiting) = self { Some(waiting) } else { None }
+    }
+}
