@@ -8,6 +8,7 @@ mod exchange;
 pub(super) mod keep_alive;
 mod transport;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{BufRead, BufReader, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -124,7 +125,7 @@ impl Http {
             }
             request = self.after_refusal(response, asked, &request)?;
         };
-        let response = send().map_err(|error| self.of_session(error, asked))?;
+        let response = send().map_err(|error| self.describe(error, asked))?;
         if !self.answered.swap(true, Ordering::Relaxed) {
             self.attempt.enter(Stage::Engine, None);
         }
@@ -221,7 +222,7 @@ impl Http {
             "is it a Socket.IO server, is the `path` option right, and is the network behind a \
              login page?",
         );
-        Err(self.of_session(error, request))
+        Err(self.describe(error, request))
     }
 
     fn to_error(&self, error: ureq::Error, known: &Known, request: &Request) -> Error {
@@ -231,19 +232,11 @@ impl Http {
         explain(error, known, request)
     }
 
-    /// The error of a request as one of an attempt to connect, or of the transport of an open session.
-    fn of_session(&self, error: Error, request: &Request) -> Error {
-        let error = match error.kind() {
-            ErrorKind::Transport => error.with_kind(ErrorKind::Connect(Stage::Http)),
-            _ => error,
-        };
-        let error = self.attempt.describe(error);
-        match error.kind() {
-            ErrorKind::Connect(_) if !request.begins_session() => {
-                error.with_kind(ErrorKind::Transport)
-            }
-            _ => error,
-        }
+    /// Adds to an error what is known of the attempt. What fails in a handshake is no transport yet.
+    fn describe(&self, error: Error, request: &Request) -> Error {
+        let in_handshake = error.kind() == ErrorKind::Transport && request.begins_session();
+        let kind = if in_handshake { ErrorKind::Connect(Stage::Http) } else { error.kind() };
+        self.attempt.describe(error.with_kind(kind))
     }
 }
 
@@ -269,9 +262,10 @@ fn explain(error: ureq::Error, known: &Known, request: &Request) -> Error {
             bad_head(&BadHead::NoHttp(known.start.clone()))
         }
         ureq::Error::Protocol(error) => {
-            failed("the answer to an HTTP request is malformed").with_source(error)
+            failed(format!("the answer to an HTTP request is malformed: {error}"))
+                .with_source(error)
         }
-        error => failed("the HTTP request failed").with_source(error),
+        error => failed(format!("the HTTP request failed: {error}")).with_source(error),
     }
 }
 
@@ -366,7 +360,7 @@ fn is(content_type: &str, expected: &str) -> bool {
     kind.trim().eq_ignore_ascii_case(expected)
 }
 
-fn failed(what: &'static str) -> Error {
+fn failed(what: impl Into<Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::Transport, what)
 }
 

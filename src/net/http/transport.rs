@@ -277,8 +277,8 @@ impl Transport for Connection {
 /// some of the system's errors, a reset among them, for the regular end of a body.
 fn lost(error: io::Error) -> Error {
     late_refusal(&error).unwrap_or_else(|| {
-        Error::new(ErrorKind::Transport, "the connection failed during an HTTP request")
-            .with_source(error)
+        let what = format!("the connection failed during an HTTP request ({})", error.kind());
+        Error::new(ErrorKind::Transport, what).with_source(error)
     })
 }
 

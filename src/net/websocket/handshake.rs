@@ -248,18 +248,23 @@ fn connect_error(what: impl Into<Cow<'static, str>>) -> Error {
 }
 
 fn lost(error: io::Error, secure: bool) -> Error {
-    connect_error("the connection failed during the WebSocket handshake")
-        .with_source(error)
-        .with_hint(hung_up(secure, true))
+    connect_error(format!(
+        "the connection failed during the WebSocket handshake ({})",
+        error.kind()
+    ))
+    .with_source(error)
+    .with_hint(hung_up(secure, true))
 }
 
 fn unanswered(secure: bool) -> Error {
     connect_error("the server closed the connection instead of answering")
+        .with_source(io::Error::from(io::ErrorKind::UnexpectedEof))
         .with_hint(hung_up(secure, true))
 }
 
 fn cut_off() -> Error {
     connect_error("the server closed the connection within the head of its answer")
+        .with_source(io::Error::from(io::ErrorKind::UnexpectedEof))
 }
 
 #[cfg(test)]
