@@ -42,6 +42,7 @@ struct Failure {
     retry_after: Option<Duration>,
     retry_in: Option<Duration>,
     fatal: bool,
+    refuses_revision: bool,
 }
 
 impl Error {
@@ -59,6 +60,7 @@ impl Error {
             retry_after: None,
             retry_in: None,
             fatal: false,
+            refuses_revision: false,
         }))
     }
 
@@ -164,6 +166,15 @@ impl Error {
         self.change(|failure| failure.fatal = true)
     }
 
+    /// The server says that it does not speak the revision it was asked in.
+    pub(crate) fn refusing_revision(self) -> Self {
+        self.change(|failure| failure.refuses_revision = true)
+    }
+
+    pub(crate) fn refuses_revision(&self) -> bool {
+        self.0.refuses_revision
+    }
+
     /// Changes a value that was just made and so has no other owner; a shared one stays as it is.
     fn change(mut self, change: impl FnOnce(&mut Failure)) -> Self {
         change(Arc::make_mut(&mut self.0));
@@ -191,8 +202,8 @@ impl Error {
     /// One sentence of what happened, without kind, hint and cause.
     ///
     /// For a refused namespace it is the server's message, as it came but for its length: what is
-    /// beyond 512 bytes is left out. Where the error is displayed, control characters in it are
-    /// shown as escapes.
+    /// beyond 64 KiB is left out, or beyond 512 bytes where a namespace stays joined. Where the error is displayed, what is beyond 512 bytes is left out
+    /// too, and control characters are shown as escapes.
     pub fn message(&self) -> &str {
         &self.0.context
     }
@@ -208,7 +219,7 @@ impl Error {
     }
 
     /// The JSON that the server sent with a refusal (`err.data` of its middleware), unless it is
-    /// longer than 16 KiB.
+    /// longer than 64 KiB.
     pub fn data(&self) -> Option<&str> {
         self.0.data.as_deref()
     }
@@ -272,7 +283,12 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.kind {
             // The words of the server, who must not be able to forge a line of a log.
-            ErrorKind::Refused => write!(f, "{}: {}", self.0.kind, Escaped(&self.0.context))?,
+            ErrorKind::Refused => {
+                write!(f, "{}: {}", self.0.kind, Escaped(start_of(&self.0.context, MOST_SHOWN)))?;
+                if self.0.context.len() > MOST_SHOWN {
+                    f.write_str("…")?;
+                }
+            }
             kind => write!(f, "{kind}: {}", self.0.context)?,
         }
         if let Some(source) = self.0.source.as_ref().filter(|_| f.alternate()) {
@@ -300,6 +316,15 @@ impl fmt::Display for Rounded {
         let millis = u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX);
         if millis < 10_000 { write!(f, "{millis} ms") } else { write!(f, "{} s", millis / 1000) }
     }
+}
+
+/// How much of a server's message is displayed, in bytes.
+const MOST_SHOWN: usize = 512;
+
+/// The start of a text: as many whole characters as fit into so many bytes.
+pub(crate) fn start_of(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or_default()]
 }
 
 /// Text of a peer, in which what cannot be printed is shown as escapes.

@@ -44,6 +44,9 @@ impl Refusal<'_> {
         if let Some(delay) = self.retry_after() {
             error = error.with_retry_after(delay);
         }
+        if self.is_about_revision() {
+            error = error.refusing_revision();
+        }
         // Credentials do not become right by being repeated, and accounts get locked.
         if matches!(self.status, 401 | 403 | 407) { error.fatal() } else { error }
     }
@@ -92,7 +95,7 @@ impl Refusal<'_> {
                  server got the request"
                     .to_owned()
             }
-            400 if engine_error(self.body).is_some_and(|(code, _)| code == 5) => {
+            400 if self.is_about_revision() => {
                 "the server does not speak that revision: is `Revision::Auto` better?".to_owned()
             }
             401 | 403 => "are the credentials and the origin right?".to_owned(),
@@ -107,6 +110,16 @@ impl Refusal<'_> {
             },
             _ => return None,
         })
+    }
+
+    /// Whether the server does not speak the revision of Engine.IO that it was asked in.
+    fn is_about_revision(&self) -> bool {
+        let is_python = || {
+            let words = b"unsupported version of the Socket.IO or Engine.IO protocols";
+            self.body.windows(words.len()).any(|part| part == words)
+        };
+        self.status == 400
+            && (engine_error(self.body).is_some_and(|(code, _)| code == 5) || is_python())
     }
 
     fn header(&self, name: http::HeaderName) -> Option<String> {
@@ -155,6 +168,22 @@ mod tests {
     fn credentials_are_not_worth_repeating_and_a_busy_server_is() {
         for (status, fatal) in [(401, true), (403, true), (407, true), (404, false), (503, false)] {
             assert_eq!(refused(status, &[], "").is_fatal(), fatal, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_server_says_in_its_own_words_that_it_speaks_another_revision() {
+        let python = "\"The client is using an unsupported version of the Socket.IO or Engine.IO \
+                      protocols\"";
+        for (status, body, is_about_revision) in [
+            (400, r#"{"code":5,"message":"Unsupported protocol version"}"#, true),
+            (400, python, true),
+            (400, r#"{"code":3,"message":"Bad request"}"#, false),
+            (400, "", false),
+            (426, python, false),
+        ] {
+            let error = refused(status, &[], body);
+            assert_eq!(error.refuses_revision(), is_about_revision, "{body}");
         }
     }
 

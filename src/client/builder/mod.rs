@@ -87,8 +87,8 @@ impl Builder {
         self
     }
 
-    /// Whether to start with WebSocket when that worked with this server before, and nothing
-    /// failed since. Default: `false`.
+    /// Whether to start with WebSocket when the session before came to use it, however that has
+    /// ended; until an attempt to connect fails. Default: `false`.
     #[doc(alias = "rememberUpgrade")]
     pub fn remember_upgrade(mut self, remember: bool) -> Self {
         self.options.remember_upgrade = remember;

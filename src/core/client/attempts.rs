@@ -84,6 +84,7 @@ impl<A> Client<A> {
         self.next = None;
         self.transport = 0;
         self.since = now;
+        self.asked_otherwise = false;
         self.timers.set(Timer::Open, self.options.timeout.map(|timeout| now + timeout));
         self.dial_transport();
     }
@@ -104,6 +105,20 @@ impl<A> Client<A> {
         self.engine = Some(Engine::new(link, transport, may_upgrade, dialect, base64));
         self.cycle = Cycle::Connecting;
         self.outputs.push_back(Output::Dial { link, transport, upgrade: None });
+    }
+
+    /// Asks in the other revision after the server refused this one; `false` where that has been done
+    /// in this attempt, or the user told the revision.
+    fn ask_otherwise(&mut self, error: Option<&Error>) -> bool {
+        let is_refused = error.is_some_and(Error::refuses_revision);
+        let asks = self.cycle == Cycle::Connecting && is_refused && self.detector.ask_otherwise();
+        // The second time it goes back to the first.
+        if !asks || std::mem::replace(&mut self.asked_otherwise, true) {
+            return false;
+        }
+        log_later!(Debug, "the server refuses this revision; asking in the other one");
+        self.dial_transport();
+        true
     }
 
     /// Goes on with the next transport after the first packet failed to come by this one; `false`
@@ -136,6 +151,7 @@ impl<A> Client<A> {
     /// Dials the WebSocket that the session is to move to.
     pub(super) fn probe(&mut self, now: Timestamp) {
         let link = self.new_link();
+        self.websocket_works = false;
         let Some(engine) = &mut self.engine else { return };
         let limit = self.options.timeout.unwrap_or(UPGRADE_LIMIT);
         self.timers.set(Timer::Upgrade, Some(now + limit));
@@ -152,7 +168,7 @@ impl<A> Client<A> {
         self.since = now;
         self.uncertain.clear();
         self.parser.set_lax(self.dialect().is_lax());
-        self.websocket_works |=
+        self.websocket_works =
             self.engine.as_ref().is_some_and(|engine| engine.transport() == Transport::WebSocket);
         self.outputs.push_back(Output::Manager(ManagerEvent::Open));
         let attempts = std::mem::take(&mut self.attempts);
@@ -185,6 +201,9 @@ impl<A> Client<A> {
         };
         let timed_out = error.as_ref().is_some_and(Error::is_timeout);
         let failed = reason != DisconnectReason::ForcedClose && !timed_out;
+        if failed && self.ask_otherwise(error.as_ref()) {
+            return;
+        }
         if failed && self.try_next_transport() {
             let error = error.unwrap_or_else(|| Error::new(ErrorKind::Transport, reason.as_str()));
             log_later!(Debug, "the next transport is tried, since this one failed: {error:#}");
@@ -195,7 +214,8 @@ impl<A> Client<A> {
             self.note_failure(now);
         }
         let is_mistaken = self.told_may_be_wrong();
-        self.websocket_works = false;
+        // How a session ends that was open says nothing about the next one.
+        self.websocket_works &= was_open;
         self.leave_session();
         // One that was given up is yet to be closed.
         let error = error

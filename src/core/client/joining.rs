@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::namespace::{Auth, Phase};
-use super::refusal::{path_hint, refusal};
+use super::refusal::{path_hint, refusal, report};
 use super::tally::Nonsense;
 use super::timer::Timer;
 use super::{Client, Cycle, Output};
@@ -92,8 +90,7 @@ impl<A> Client<A> {
     pub(super) fn on_connect(&mut self, id: NamespaceId, packet: &SocketPacket, now: Timestamp) {
         match self.namespace(id).phase {
             Phase::Joining => {
-                let data = serde_json::from_str(packet.data()).unwrap_or_default();
-                self.accept(id, &data, now);
+                self.accept(id, packet.data(), now);
             }
             Phase::Leaving { rejoin } => {
                 self.send_disconnect(id, now);
@@ -109,7 +106,7 @@ impl<A> Client<A> {
     }
 
     /// Takes in the server's positive answer to CONNECT, or its word that it has joined `/` by itself.
-    pub(super) fn accept(&mut self, id: NamespaceId, data: &Value, now: Timestamp) {
+    pub(super) fn accept(&mut self, id: NamespaceId, data: &str, now: Timestamp) {
         let Some(engine) = &self.engine else { return };
         let dialect = engine.dialect();
         let sid = engine.sid().unwrap_or_default();
@@ -160,31 +157,27 @@ impl<A> Client<A> {
         packet: &SocketPacket,
         now: Timestamp,
     ) {
-        let since = self.since;
+        let (since, namespace) = (self.since, self.namespace(id));
+        let name = &namespace.name;
         let address = self.engine.as_ref().and_then(|engine| engine.so_far().address);
-        let retry_in = match self.namespace(id).phase {
+        let elapsed = now.since(namespace.asked_at.max(since));
+        let status = match namespace.phase {
             Phase::Leaving { rejoin } => return self.left(id, rejoin, now),
             Phase::Joining => {
+                let error = refusal(name, packet).or_attempt(address, elapsed);
                 let retry_in = self.turned_away(id, Rejection::Refused, now);
                 self.close_if_unused(now);
-                retry_in
-            }
-            Phase::Joined if self.dialect().reports_errors() => {
-                let status = Status::Error(refusal(&self.namespace(id).name, packet));
-                return self.tell(id, status);
+                Status::ConnectError(error.with_retry_in(retry_in))
             }
             // The namespace stays joined, and its users are told.
-            Phase::Joined => None,
+            Phase::Joined if self.dialect().reports_errors() => Status::Error(report(name, packet)),
+            Phase::Joined => Status::ConnectError(report(name, packet)),
             Phase::Idle | Phase::Waiting | Phase::Asking | Phase::Resting { .. } => {
                 self.note_nonsense(Nonsense::StrayRefusal);
                 return;
             }
         };
-        let namespace = self.namespace(id);
-        let error = refusal(&namespace.name, packet)
-            .or_attempt(address, now.since(namespace.asked_at.max(since)))
-            .with_retry_in(retry_in);
-        self.tell(id, Status::ConnectError(error));
+        self.tell(id, status);
     }
 
     /// The server did not answer CONNECT, or it is time to try again to have it sent.

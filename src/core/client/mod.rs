@@ -113,8 +113,10 @@ pub(crate) struct Client<A> {
     has_forgotten: bool,
     /// Which of the transports the current attempt is on.
     transport: usize,
-    /// A WebSocket worked with this server, and nothing failed since.
+    /// The last session came to WebSocket, and no attempt has failed since.
     websocket_works: bool,
+    /// In this attempt the server was asked in the other revision.
+    asked_otherwise: bool,
     /// How many callers wait for room to send something.
     waiting_senders: usize,
     /// Why the reader holds still although something is awaited.
@@ -164,6 +166,7 @@ impl<A> Client<A> {
             has_forgotten: false,
             transport: 0,
             websocket_works: false,
+            asked_otherwise: false,
             waiting_senders: 0,
             stalled: None,
             outputs: VecDeque::new(),

@@ -1,8 +1,6 @@
 //! The namespace `/` of old servers: they join it by themselves, before all others, and what they do
 //! to it concerns the whole session.
 
-use serde_json::Value;
-
 use super::Client;
 use super::namespace::{Auth, Phase};
 use crate::core::engine::Engine;
@@ -45,7 +43,7 @@ impl<A> Client<A> {
                 }
                 self.await_join(id, now);
                 if root == Root::Joined {
-                    self.accept(id, &Value::Null, now);
+                    self.accept(id, "", now);
                 }
             }
         }

@@ -222,8 +222,8 @@ fn what_waits_behind_a_barrier_moves_with_the_session() {
     world.emit(other, "[\"c\"]").unwrap();
     assert_eq!(world.sent_on(LinkId(1)), ["42[\"a\"]"]);
     world.slow = false;
-    world.written_on(LinkId(1));
     world.receive_on(LinkId(1), &["6"]);
+    world.written_on(LinkId(1));
     assert_eq!(world.sent(), ["2probe", "5", "42[\"b\"]"]);
     confirm(&mut world);
     assert_eq!(world.sent(), ["41", "42/other,[\"c\"]"]);

@@ -43,6 +43,8 @@ pub(super) enum Action {
     Resolve(Arc<AckSlot>, Result<AckReply>),
     /// Who waits for what has come goes on.
     Unpark(Thread),
+    /// Callers that wait for a change look again.
+    Notify,
 }
 
 impl Driver {
@@ -109,8 +111,8 @@ impl Driver {
                 }
             }
         }
-        if notify && monitor.waiters > 0 {
-            self.changed.notify_all();
+        if notify && monitor.waiters > 0 && !matches!(actions.last(), Some(Action::Notify)) {
+            actions.push(Action::Notify);
         }
         self.arm(monitor);
     }
@@ -140,6 +142,7 @@ impl Driver {
                 Action::AskAuth { namespace, asked } => self.ask_auth(namespace, asked),
                 Action::Resolve(slot, result) => slot.resolve(result),
                 Action::Unpark(waiter) => waiter.unpark(),
+                Action::Notify => self.changed.notify_all(),
             }
         }
     }
