@@ -110,9 +110,9 @@ fn run(mut device: Device, attempts: &mut Attempts) {
         if device.is_trying() {
             attempts.count(now);
             if is_away(now) {
-                device.refuse(now)
+                device.refuse(now);
             } else {
-                device.accept(now)
+                device.accept(now);
             }
             continue;
         }

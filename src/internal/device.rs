@@ -33,7 +33,7 @@ impl Device {
 
     /// `Socket::connect`.
     pub fn connect(&mut self, now: Duration) {
-        self.run(now, |client, root, now| client.connect(root, now));
+        self.run(now, Client::connect);
     }
 
     /// When to call [`Device::expire`].

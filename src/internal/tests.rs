@@ -27,9 +27,9 @@ fn run(builder: &Builder, closes: &[u64], away: std::ops::Range<u64>) -> f64 {
                 }
                 let refuses = away.contains(&now.as_secs());
                 if refuses {
-                    device.refuse(now)
+                    device.refuse(now);
                 } else {
-                    device.accept(now)
+                    device.accept(now);
                 }
                 continue;
             }

@@ -64,7 +64,7 @@ fn open(world: &mut World) {
 const MILLISECOND: Duration = Duration::from_millis(1);
 
 fn pauses(times: &[Timestamp]) -> Vec<Duration> {
-    times.windows(2).map(|pair| pair[1].0 - pair[0].0).collect()
+    times.windows(2).map(|pair| pair[1].since(pair[0])).collect()
 }
 
 #[test]

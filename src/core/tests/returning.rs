@@ -166,7 +166,7 @@ fn closing_the_connection_ends_the_wait_until_it_is_opened() {
     assert_eq!(world.sent(), ["40"]);
 
     world.receive(REFUSAL);
-    world.run(|client, now| client.end(now));
+    world.run(Client::end);
     world.assert_at_rest();
 }
 
@@ -373,7 +373,7 @@ fn a_join_that_failed_in_an_open_session_says_when_it_is_tried_again() {
     while world.promises.is_empty() {
         world.advance(SECOND);
         world.receive("2");
-        assert!(world.now.0 - start.0 < Duration::from_secs(30));
+        assert!(world.now.since(start) < Duration::from_secs(30));
     }
     assert_eq!(world.promises(), [Some(Duration::from_secs(20))]);
 }
