@@ -19,6 +19,8 @@ pub(super) struct WriteQueue {
     load: Load,
     /// How many of them have a farewell in them.
     farewells: usize,
+    /// There may be events that ask for an acknowledgement and are not tracked.
+    asks: bool,
 }
 
 /// What is written together.
@@ -72,6 +74,7 @@ impl WriteQueue {
 
     /// Appends an event.
     pub(super) fn push_event(&mut self, namespace: Arc<str>, event: Waiting) {
+        self.asks |= event.ack().is_some();
         self.append(Parcel::Event(namespace, event));
         self.note(Freight::Events);
     }
@@ -147,9 +150,10 @@ impl WriteQueue {
         segments.flat_map(|segment| &segment.parcels).filter_map(Parcel::event)
     }
 
-    /// The same, to be changed.
-    pub(super) fn events_mut(&mut self) -> impl Iterator<Item = &mut Waiting> {
-        let segments = [&mut self.front].into_iter().chain(&mut self.behind);
+    /// The events, where some ask for an acknowledgement and are not tracked: this is to be done now.
+    pub(super) fn events_to_track(&mut self) -> impl Iterator<Item = &mut Waiting> {
+        let asks = std::mem::take(&mut self.asks);
+        let segments = [&mut self.front].into_iter().chain(&mut self.behind).filter(move |_| asks);
         segments.flat_map(|segment| &mut segment.parcels).filter_map(Parcel::event_mut)
     }
 

@@ -50,9 +50,10 @@ impl Engine {
         self.queue.events().chain(in_flight.filter_map(Parcel::event))
     }
 
-    /// The events that no writer has taken.
-    pub(crate) fn queued_events(&mut self) -> impl Iterator<Item = &mut Waiting> {
-        self.queue.events_mut()
+    /// The events that no writer has taken, where some ask for an acknowledgement and are not tracked: this
+    /// is to be done now.
+    pub(crate) fn events_to_track(&mut self) -> impl Iterator<Item = &mut Waiting> {
+        self.queue.events_to_track()
     }
 
     /// Takes out the events that no writer has taken.
