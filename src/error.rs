@@ -1,6 +1,7 @@
 //! The one error type: what kind of failure, at which stage, in whose words, and from what cause.
 
 mod kind;
+mod own;
 pub(crate) mod reached;
 
 use std::borrow::Cow;
@@ -62,33 +63,6 @@ impl Error {
             fatal: false,
             refuses_revision: false,
         }))
-    }
-
-    /// An error of the program's own, for a function that siot calls and that has to give an error of
-    /// this type ([`Builder::auth_with`](crate::Builder::auth_with)). Its
-    /// [`source`](std::error::Error::source) is what is given here.
-    ///
-    /// ```
-    /// use std::error::Error as _;
-    ///
-    /// let error = siot::Error::other("no token".parse::<u32>().unwrap_err());
-    /// assert!(error.source().unwrap().is::<std::num::ParseIntError>());
-    /// ```
-    pub fn other(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self::new(ErrorKind::Other, "the program says").with_source(error)
-    }
-
-    /// The same failure as one of an attempt, at this stage, if it is one of the program's own: of the
-    /// function that was asked.
-    pub(crate) fn of_function(self, stage: Stage, option: &str) -> Self {
-        if self.kind() != ErrorKind::Other {
-            return self;
-        }
-        let what = format!("the function of {option} failed");
-        self.change(|failure| {
-            failure.kind = ErrorKind::Connect(stage);
-            failure.context = what.into();
-        })
     }
 
     pub(crate) fn with_source(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
@@ -300,20 +274,6 @@ impl Error {
     /// Whether the connection was lost or closed before the operation was finished.
     pub fn is_disconnected(&self) -> bool {
         self.0.kind == ErrorKind::Disconnected
-    }
-}
-
-/// As [`Error::other`], so that `?` does in a function that siot calls.
-impl From<std::io::Error> for Error {
-    fn from(error: std::io::Error) -> Self {
-        Self::other(error)
-    }
-}
-
-/// As [`Error::other`], so that `?` does in a function that siot calls.
-impl From<Box<dyn StdError + Send + Sync>> for Error {
-    fn from(error: Box<dyn StdError + Send + Sync>) -> Self {
-        Self::other(error)
     }
 }
 

@@ -51,12 +51,12 @@ pub(crate) enum NetworkChange {
 #[derive(Debug)]
 pub(crate) struct NetworkNews {
     socket: OwnedFd,
-    known: Known,
+    known: Inventory,
 }
 
 /// What was there when it was heard of the last time.
 #[derive(Debug, Default)]
-struct Known {
+struct Inventory {
     /// The numbers of links that can carry something.
     running: Vec<u32>,
     /// Addresses, with the number of the link.
@@ -76,7 +76,7 @@ impl NetworkNews {
             Error::new(ErrorKind::Resource, "cannot hear of changes of the network (netlink)")
                 .with_source(io::Error::from(error))
         })?;
-        Ok(Self { socket, known: Known::default() })
+        Ok(Self { socket, known: Inventory::default() })
     }
 
     /// Blocks until the network has changed, and the changes are over for a moment. A cancellation is an
@@ -123,7 +123,7 @@ impl NetworkNews {
                 Err(Errno::INTR) => {}
                 // Some of it is lost: anything may have happened.
                 Err(Errno::NOBUFS) => {
-                    self.known = Known::default();
+                    self.known = Inventory::default();
                     change = Some(NetworkChange::Better);
                 }
                 Err(error) => {
@@ -135,7 +135,7 @@ impl NetworkNews {
     }
 }
 
-impl Known {
+impl Inventory {
     /// What all messages of a datagram mean.
     fn take_in(&mut self, mut datagram: &[u8]) -> Option<NetworkChange> {
         let mut change = None;
@@ -258,7 +258,7 @@ mod tests {
     #[test]
     fn what_is_new_is_better_and_what_is_known_is_nothing() {
         let (better, worse) = (Some(NetworkChange::Better), Some(NetworkChange::Worse));
-        let mut known = Known::default();
+        let mut known = Inventory::default();
         for (number, (datagram, meaning)) in [
             (link(NEW_LINK, 3, RUNNING | 1), better),
             // A scan, a change of the name.
@@ -294,7 +294,7 @@ mod tests {
         let all =
             [link(NEW_LINK, 3, 1), on_link(NEW_ADDRESS, 3, 0, &[1; 16]), route(24, 0)].concat();
         for end in 0..all.len() {
-            Known::default().take_in(&all[..end]);
+            Inventory::default().take_in(&all[..end]);
         }
         let mut random = fastrand::Rng::with_seed(7);
         for _ in 0..100_000 {
@@ -303,9 +303,9 @@ mod tests {
                 let at = random.usize(..bytes.len());
                 bytes[at] = random.u8(..);
             }
-            Known::default().take_in(&bytes);
+            Inventory::default().take_in(&bytes);
         }
-        let mut known = Known::default();
+        let mut known = Inventory::default();
         for index in 0..10_000 {
             known.take_in(&link(NEW_LINK, index, RUNNING));
             known.take_in(&on_link(NEW_ADDRESS, index, 0, &[1; 4]));
