@@ -68,6 +68,17 @@ pub(super) struct Sent<'a> {
     pub(super) upgrade: bool,
 }
 
+/// How long whoever answers asks to be left alone, in seconds or until a date of its own clock.
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let value = text(RETRY_AFTER)?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let now = text(DATE).and_then(date::parse).unwrap_or_else(SystemTime::now);
+    Some(date::parse(value)?.duration_since(now).unwrap_or_default())
+}
+
 impl Refusal<'_> {
     /// Names the status, the server's own words, and what to do about it.
     pub(super) fn error(&self, why_here: NotFollowed) -> Error {
@@ -84,7 +95,7 @@ impl Refusal<'_> {
         if let Some(hint) = self.hint(why_here) {
             error = error.with_hint(hint);
         }
-        if let Some(delay) = self.retry_after() {
+        if let Some(delay) = retry_after(self.headers) {
             error = error.with_retry_after(delay);
         }
         if self.is_about_revision() {
@@ -99,17 +110,6 @@ impl Refusal<'_> {
     pub(super) fn is_about_size(&self) -> bool {
         let long = self.status == 400 && self.sent.head > LONG_HEAD;
         self.status == 431 || (long && engine_error(self.body).is_none())
-    }
-
-    /// How long the server asks to be left alone, in seconds or until a date of its own clock.
-    fn retry_after(&self) -> Option<Duration> {
-        let text = |name| self.headers.get(name).and_then(|value| value.to_str().ok());
-        let value = text(RETRY_AFTER)?.trim();
-        if let Ok(seconds) = value.parse() {
-            return Some(Duration::from_secs(seconds));
-        }
-        let now = text(DATE).and_then(date::parse).unwrap_or_else(SystemTime::now);
-        Some(date::parse(value)?.duration_since(now).unwrap_or_default())
     }
 
     fn redirection(&self) -> Option<String> {

@@ -248,8 +248,8 @@ fn rounds() -> impl Strategy<Value = Vec<Round>> {
 }
 
 proptest! {
-    /// Attempts follow each other at once a few times for each session that has lasted, and else with the
-    /// least delay there is.
+    /// Attempts follow each other at once a few times for each session that has lasted, and else not
+    /// more often than with a pause.
     #[test]
     fn no_schedule_makes_attempts_without_pauses(
         rounds in rounds(),
@@ -289,8 +289,9 @@ proptest! {
         }
         let pauses = pauses(&world.dialled);
         prop_assert!(pauses.iter().all(|pause| *pause == Duration::ZERO || *pause >= MILLISECOND));
-        // Those that the program makes at once, and the first of a spread.
+        // Those that the program makes at once, and the first of a spread; and who opens the connection
+        // by hand for a namespace that waits has it earlier, once for each wait.
         let short = pauses.iter().filter(|pause| **pause < SECOND / 2).count();
-        prop_assert!(short <= 4 * fresh, "{} of {:?}", short, pauses);
+        prop_assert!(short <= 4 * fresh + (pauses.len() - short), "{} of {:?}", short, pauses);
     }
 }

@@ -8,6 +8,7 @@ use super::channel::Channel;
 use crate::error::{Error, Result, snippet};
 use crate::net::answer::{BadHead, Head, HeadReader};
 use crate::net::headers::AGENT;
+use crate::net::status::retry_after;
 use crate::options::endpoint::Endpoint;
 
 /// Asks for a tunnel.
@@ -54,7 +55,10 @@ fn refused(channel: &Channel<'_>, server: &str, head: &Head, rest: &[u8]) -> Err
     let line = snippet(format!("{} {}", head.status, head.reason).trim_end().as_bytes());
     let (body, _) = head.decode(rest);
     let words = if body.is_empty() { String::new() } else { format!(": {}", snippet(&body)) };
-    let error = channel.error(&format!("refused the way to {server} with `{line}`{words}"));
+    let mut error = channel.error(&format!("refused the way to {server} with `{line}`{words}"));
+    if let Some(delay) = retry_after(&head.headers) {
+        error = error.with_retry_after(delay);
+    }
     match head.status {
         407 => error.with_hint(authentication(channel, head)).fatal(),
         403 | 405 => error.with_hint(
