@@ -20,7 +20,8 @@ impl NumberHasher {
 
 impl Hasher for NumberHasher {
     fn finish(&self) -> u64 {
-        self.0
+        // A map takes a thing's place from the lower bits, where multiplying mixes little.
+        self.0.rotate_left(26)
     }
 
     fn write(&mut self, bytes: &[u8]) {
@@ -39,5 +40,26 @@ impl Hasher for NumberHasher {
 
     fn write_isize(&mut self, number: isize) {
         self.mix(number.unsigned_abs() as u64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::hash::BuildHasher;
+
+    use super::*;
+
+    #[test]
+    fn numbers_that_follow_each_other_are_spread() {
+        let builder = BuildHasherDefault::<NumberHasher>::default();
+        for step in [1, 2, 7, 1 << 20] {
+            let hashes = || (0..1024_u64).map(|number| builder.hash_one(("a kind", number * step)));
+            // By the highest bits it tells apart what lies in one place.
+            let places: HashSet<u64> = hashes().map(|hash| hash % 1024).collect();
+            let tags: HashSet<u64> = hashes().map(|hash| hash >> 57).collect();
+            assert!(places.len() > 500, "{step}: {}", places.len());
+            assert!(tags.len() > 100, "{step}: {}", tags.len());
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::client::builder::Builder;
-use crate::core::client::{Client, Output};
+use crate::core::client::{Client, Output, Prepared};
 use crate::core::engine::{Loss, Work};
 use crate::core::ids::{LinkId, NamespaceId};
 use crate::core::time::Timestamp;
@@ -105,9 +105,17 @@ impl Device {
         verb(&mut self.client, self.root, now);
         loop {
             while let Some(output) = self.client.poll_output() {
-                if let Output::Dial { link, .. } = output {
-                    self.link = link;
-                    self.is_trying = true;
+                match output {
+                    Output::Dial { link, .. } => {
+                        self.link = link;
+                        self.is_trying = true;
+                    }
+                    Output::Tell { asked } => self.client.told(asked, now),
+                    Output::Prepare { asked, .. } => {
+                        let as_usual = Prepared { options: None, is_elsewhere: false };
+                        self.client.prepared(asked, Ok(as_usual), now);
+                    }
+                    _ => {}
                 }
             }
             if self.is_trying || !matches!(self.client.take(self.link, now), Work::Write(_)) {

@@ -222,4 +222,19 @@ mod tests {
         let limit = Some(Duration::from_millis(5));
         assert!(!waker.wait_for_io(event.as_fd(), PollFlags::IN, limit).unwrap());
     }
+
+    #[test]
+    fn a_limit_ends_a_wait_for_io_or_a_wake_up() {
+        let waker = Waker::new().unwrap();
+        let event = EventFd::new().unwrap();
+        let asked = || Some((event.as_fd(), PollFlags::IN));
+        let limit = Some(Duration::from_millis(5));
+        assert_eq!(waker.wait_with(asked(), limit).unwrap(), PollFlags::empty());
+        event.raise();
+        assert_eq!(waker.wait_with(asked(), Some(LIMIT)).unwrap(), PollFlags::IN);
+        waker.wake();
+        assert_eq!(waker.wait_with(None, Some(LIMIT)).unwrap(), PollFlags::empty());
+        // The wake-up is taken.
+        assert_eq!(waker.wait_with(None, limit).unwrap(), PollFlags::empty());
+    }
 }

@@ -165,6 +165,12 @@ mod tests {
     }
 
     #[test]
+    fn what_others_write_makes_the_nap_as_long_as_it_may_be() {
+        let mut density = Density::default();
+        assert_eq!((density.begin_longest_nap(), density.begin_nap()), (4 * NAP, 4 * NAP));
+    }
+
+    #[test]
     fn requests_and_responses_are_not_napped_between_however_fast() {
         let (mut density, mut clock) = (Density::default(), Duration::ZERO);
         let answer = Batch { may_be_answer: true, ..EVENT };
