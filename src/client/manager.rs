@@ -69,8 +69,8 @@ impl Manager {
     ///
     /// The first time after a failure the attempt begins at once. A program that calls it whenever an
     /// attempt has failed makes no tight loop: until a session has lasted, the others begin
-    /// [`reconnection_delay`](crate::Builder::reconnection_delay) after the failure, or a second if that is
-    /// longer.
+    /// [`reconnection_delay`](crate::Builder::reconnection_delay) after the failure, but no later than a
+    /// second after it.
     #[doc(alias = "connect")]
     pub fn open(&self) {
         self.driver().run(crate::core::client::Client::open);

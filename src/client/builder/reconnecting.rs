@@ -26,7 +26,7 @@ impl Builder {
     ///
     /// It is also what a program that calls [`Manager::open`](crate::Manager::open) or
     /// [`Socket::connect`](crate::Socket::connect) whenever an attempt has failed has to wait for: the
-    /// first such call has its attempt at once, the others this long, or a second if it is longer (give or
+    /// first such call has its attempt at once, the others this long, but no longer than a second (give or
     /// take [`randomization_factor`](Builder::randomization_factor)), after the failure, until a
     /// session has lasted.
     #[doc(alias = "reconnectionDelay")]

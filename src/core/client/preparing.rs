@@ -130,10 +130,12 @@ impl<A> Client<A> {
         self.preparation_failed(error, now);
     }
 
-    /// An attempt failed before it was made: that says nothing of the server.
+    /// An attempt failed before it was made. The function may fail for this address alone, so it is the turn
+    /// of the next one.
     fn preparation_failed(&mut self, error: Error, now: Timestamp) {
         let next = self.draw_next(Some(&error));
         self.note_failure(now);
+        self.places.go_on(&self.options, now);
         self.leave_session();
         self.attempt_failed(error.with_retry_in(next.delay()));
         self.reconnect(next, now);

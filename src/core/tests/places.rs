@@ -1,6 +1,7 @@
 //! Several addresses of one service: whose turn it is.
 
 use super::*;
+use crate::error::Stage;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -45,6 +46,21 @@ fn each_attempt_that_fails_moves_on_to_the_next_address() {
     let mut world = world(3, None);
     let places: Vec<_> = (0..6).map(|_| lose(&mut world)).collect();
     assert_eq!(places, [1, 2, 0, 1, 2, 0]);
+}
+
+#[test]
+fn an_attempt_that_cannot_be_prepared_moves_on_too() {
+    let mut world = world(3, None);
+    lose(&mut world);
+    world.preparing = true;
+    world.drop_link();
+    for place in [2, 0, 1] {
+        world.advance_to_deadline();
+        let (asked, turn) = *world.preparations.last().expect("a question");
+        assert_eq!(turn, place);
+        let error = Error::new(ErrorKind::Connect(Stage::Prepare), "no token for this one");
+        world.run(|client, now| client.prepared(asked, Err(error), now));
+    }
 }
 
 #[test]
