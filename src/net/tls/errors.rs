@@ -1,6 +1,7 @@
 //! The errors of TLS, in the same words for every library.
 
 use std::borrow::Cow;
+#[cfg(feature = "rustls")]
 use std::io;
 use std::time::SystemTime;
 
@@ -19,6 +20,7 @@ pub(super) fn tls_error(what: impl Into<Cow<'static, str>>) -> Error {
 }
 
 /// The error of a handshake that the connection did not outlive.
+#[cfg(feature = "rustls")]
 pub(super) fn cut_off(error: io::Error, name: &str) -> Error {
     let how = match error.kind() {
         io::ErrorKind::UnexpectedEof => "ended the connection within",
