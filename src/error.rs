@@ -1,6 +1,7 @@
 //! The one error type: what kind of failure, at which stage, in whose words, and from what cause.
 
 mod kind;
+mod own;
 pub(crate) mod reached;
 
 use std::borrow::Cow;
@@ -40,7 +41,9 @@ struct Failure {
     address: Option<SocketAddr>,
     elapsed: Option<Duration>,
     retry_after: Option<Duration>,
+    retry_in: Option<Duration>,
     fatal: bool,
+    refuses_revision: bool,
 }
 
 impl Error {
@@ -56,7 +59,9 @@ impl Error {
             address: None,
             elapsed: None,
             retry_after: None,
+            retry_in: None,
             fatal: false,
+            refuses_revision: false,
         }))
     }
 
@@ -152,9 +157,23 @@ impl Error {
         self.change(|failure| failure.retry_after = Some(delay))
     }
 
+    /// When the next attempt follows by itself.
+    pub(crate) fn with_retry_in(self, delay: Option<Duration>) -> Self {
+        self.change(|failure| failure.retry_in = delay)
+    }
+
     /// The same attempt will fail in the same way.
     pub(crate) fn fatal(self) -> Self {
         self.change(|failure| failure.fatal = true)
+    }
+
+    /// The server says that it does not speak the revision it was asked in.
+    pub(crate) fn refusing_revision(self) -> Self {
+        self.change(|failure| failure.refuses_revision = true)
+    }
+
+    pub(crate) fn refuses_revision(&self) -> bool {
+        self.0.refuses_revision
     }
 
     /// Changes a value that was just made and so has no other owner; a shared one stays as it is.
@@ -184,8 +203,8 @@ impl Error {
     /// One sentence of what happened, without kind, hint and cause.
     ///
     /// For a refused namespace it is the server's message, as it came but for its length: what is
-    /// beyond 512 bytes is left out. Where the error is displayed, control characters in it are
-    /// shown as escapes.
+    /// beyond 64 KiB is left out, or beyond 512 bytes where a namespace stays joined. Where the error is displayed, what is beyond 512 bytes is left out
+    /// too, and control characters are shown as escapes.
     pub fn message(&self) -> &str {
         &self.0.context
     }
@@ -201,7 +220,7 @@ impl Error {
     }
 
     /// The JSON that the server sent with a refusal (`err.data` of its middleware), unless it is
-    /// longer than 16 KiB.
+    /// longer than 64 KiB.
     pub fn data(&self) -> Option<&str> {
         self.0.data.as_deref()
     }
@@ -221,6 +240,16 @@ impl Error {
     /// minutes of it.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
+    }
+
+    /// How long after this failure the next attempt follows by itself; `None` when none does, until
+    /// somebody calls [`Socket::connect`](crate::Socket::connect).
+    ///
+    /// It is known for errors that [`Status`](crate::Status)es and
+    /// [`ManagerEvent`](crate::ManagerEvent)s have, and counted from when they are told. See
+    /// [`Status::retry_in`](crate::Status::retry_in).
+    pub fn retry_in(&self) -> Option<Duration> {
+        self.0.retry_in
     }
 
     /// Whether trying again is likely to fail in the same way until somebody changes something:
@@ -255,7 +284,12 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.kind {
             // The words of the server, who must not be able to forge a line of a log.
-            ErrorKind::Refused => write!(f, "{}: {}", self.0.kind, Escaped(&self.0.context))?,
+            ErrorKind::Refused => {
+                write!(f, "{}: {}", self.0.kind, Escaped(start_of(&self.0.context, MOST_SHOWN)))?;
+                if self.0.context.len() > MOST_SHOWN {
+                    f.write_str("…")?;
+                }
+            }
             kind => write!(f, "{kind}: {}", self.0.context)?,
         }
         if let Some(source) = self.0.source.as_ref().filter(|_| f.alternate()) {
@@ -283,6 +317,15 @@ impl fmt::Display for Rounded {
         let millis = u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX);
         if millis < 10_000 { write!(f, "{millis} ms") } else { write!(f, "{} s", millis / 1000) }
     }
+}
+
+/// How much of a server's message is displayed, in bytes.
+const MOST_SHOWN: usize = 512;
+
+/// The start of a text: as many whole characters as fit into so many bytes.
+pub(crate) fn start_of(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or_default()]
 }
 
 /// Text of a peer, in which what cannot be printed is shown as escapes.

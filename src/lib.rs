@@ -56,8 +56,9 @@
 //! WebSocket when that works. Where WebSocket is known to work, name it alone, as above: the
 //! connection is there sooner.
 //!
-//! Sockets of several namespaces of one server share a connection, the [`Manager`]. Credentials
-//! that expire come from a function ([`Builder::auth_with`]). A server that refuses the namespace is
+//! Sockets of several namespaces of one server share a connection, the [`Manager`], where their options
+//! for it are the same ([`Builder::force_new`]). Credentials that expire come from a function
+//! ([`Builder::auth_with`], and for headers, query and URL [`Builder::before_attempt`]). A server that refuses the namespace is
 //! not asked again; the [`Error`] of kind [`ErrorKind::Refused`] has its message and data.
 //!
 //! # How do I send?
@@ -225,8 +226,9 @@
 //! | `siot-post`  | one more while long-polling is in use                           |
 //! | `siot-timer` | one per process, while there are connections                    |
 //! | `siot-call`  | one per connection, from the first callback on                  |
-//! | `siot-auth`  | one for each function of [`Builder::auth_with`] that runs        |
+//! | `siot-auth`  | one for each function of [`Builder::auth_with`] or [`Builder::before_attempt`] that runs |
 //! | `siot-dns`   | while a name is looked up                                       |
+//! | `siot-net`   | one per process, while a connection has [`Builder::watch_network`] |
 //! | `siot-log`   | one per process, while a logger is given what `siot-timer` says  |
 //! | `siot-outbox` | one per `Outbox`                                               |
 //!
@@ -331,14 +333,15 @@ pub use client::subscription::Subscription;
 pub use client::update::Update;
 pub use driver::listener_id::ListenerId;
 pub use error::{Error, ErrorKind, Result, Stage};
+pub use event::attempt_info::AttemptInfo;
 pub use event::drop_reason::DropReason;
 pub use event::observed::{EngineEvent, EngineInfo, EnginePacket, EngineState, PacketType};
 pub use event::status::{DisconnectReason, ManagerEvent, Status};
 pub use event::undelivered::UndeliveredEvent;
 pub use event::{AckReply, Event};
 pub use options::{
-    Buffer, Limits, ParserKind, Proxy, Revision, Timeouts, Tls, TlsBackend, TlsVersion, Transport,
-    WhenFull,
+    Buffer, Limits, ParserKind, Proxy, Rejection, Revision, Timeouts, Tls, TlsBackend, TlsVersion,
+    Transport, WhenFull,
 };
 #[cfg(feature = "outbox")]
 pub use outbox::file_store::FileStore;

@@ -7,13 +7,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// The examples, each with some of its lines in their order. A line may end with `…` for the rest.
+/// The examples, some with arguments, each with some of its lines in their order. A line may end with `…` for the rest.
 macro_rules! examples {
-    ($($(#[$condition:meta])* $name:ident: [$($line:literal),+ $(,)?],)+) => {
+    ($($(#[$condition:meta])* $name:ident$(($($argument:literal),+))?: [$($line:literal),+ $(,)?],)+) => {
         $(#[test]
         $(#[$condition])*
         fn $name() {
-            run(stringify!($name), &[$($line),+]);
+            run(stringify!($name), &[$($($argument),+)?], &[$($line),+]);
         })+
 
         const NAMES: &[&str] = &[$(stringify!($name)),+];
@@ -26,6 +26,13 @@ examples! {
         "ack: the server says that 1 + 2 + 3 = 6",
         "binary: \"photo.jpg\" and \"<4 bytes>\"",
         "done",
+    ],
+    fleet("--devices", "10000"): [
+        "10000 devices, spread over 300 s: 33 per second",
+        "JavaScript's schedule:",
+        "  at times above twice the steady rate",
+        "reconnection_spread:",
+        "  never above twice the steady rate",
     ],
     sensor: [
         "  server: alarm of hour 1, door open",
@@ -144,10 +151,10 @@ examples! {
     ],
 }
 
-fn run(name: &str, lines: &[&str]) {
+fn run(name: &str, arguments: &[&str], lines: &[&str]) {
     let program = folder().join(name);
     let start = Instant::now();
-    let output = emulator::command(&program).output().unwrap_or_else(|error| {
+    let output = emulator::command(&program).args(arguments).output().unwrap_or_else(|error| {
         panic!("{}: {error} (`cargo test --examples` builds it)", program.display())
     });
     let printed = String::from_utf8_lossy(&output.stdout);

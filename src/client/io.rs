@@ -8,7 +8,7 @@ use crate::error::Result;
 ///
 /// The path of the URL is the namespace (none is `/`), its query is sent with the handshake.
 /// `http` and `ws` are the same here, and so are `https` and `wss`. Sockets of different
-/// namespaces of one server share a connection.
+/// namespaces of one server share a connection, where their queries are the same.
 ///
 /// It returns at once, and connects (and reconnects, for ever) in the background.
 ///

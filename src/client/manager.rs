@@ -64,8 +64,13 @@ impl Manager {
         &self.shared.driver
     }
 
-    /// Opens the connection, without joining a namespace. It never blocks. After
-    /// [`close`](Manager::close) it does nothing, and a line of level `WARN` says so.
+    /// Opens the connection, without joining a namespace. A wait for the next attempt ends. It never
+    /// blocks. After [`close`](Manager::close) it does nothing, and a line of level `WARN` says so.
+    ///
+    /// The first time after a failure the attempt begins at once. A program that calls it whenever an
+    /// attempt has failed makes no tight loop: until a session has lasted, the others begin
+    /// [`reconnection_delay`](crate::Builder::reconnection_delay) after the failure, or a second if that is
+    /// longer.
     #[doc(alias = "connect")]
     pub fn open(&self) {
         self.driver().run(crate::core::client::Client::open);
@@ -126,13 +131,18 @@ impl Manager {
         self.driver().close(limit)
     }
 
-    /// Changes options, from the next attempt to connect on.
+    /// Changes options, from the next attempt to connect on. From a callback of
+    /// [`on_event`](Manager::on_event) that is called with
+    /// [`ManagerEvent::ReconnectAttempt`], it is that very attempt, which waits for such callbacks, but no
+    /// longer than a second. Headers and query parameters also reach the further requests of an open session by
+    /// long-polling, unless the [`url`](Update::url) changes with them.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::InvalidOption`] for a value that cannot be used; nothing is then changed.
+    #[allow(clippy::needless_pass_by_value, reason = "it is made for this one call")]
     pub fn update(&self, update: Update) -> Result<()> {
-        update.apply(self.driver())
+        self.driver().change(&update)
     }
 
     /// Whether it connects again after a failed attempt or a lost connection.
@@ -164,6 +174,32 @@ impl Manager {
         self.option(|options| options.randomization_factor)
     }
 
+    /// The time that all devices together take to come back, if it is set.
+    pub fn reconnection_spread(&self) -> Option<Duration> {
+        self.option(|options| options.reconnection_spread)
+    }
+
+    /// How long a session has to last until the delays start from the beginning.
+    pub fn reconnection_reset_after(&self) -> Duration {
+        self.option(ManagerOptions::stable_time)
+    }
+
+    /// How long it is until the next attempt to connect starts by itself. `None` while the connection
+    /// is open or on its way, and when no attempt follows. [`open`](Manager::open) ends the wait.
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// # let socket = siot::io("http://localhost:3000")?;
+    /// if let Some(delay) = socket.manager().next_attempt() {
+    ///     println!("offline, next attempt in {} s", delay.as_secs());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn next_attempt(&self) -> Option<Duration> {
+        self.driver().run(|core, now| Some(core.next_attempt()?.0.saturating_sub(now.0)))
+    }
+
     /// The limit of an attempt to connect; `None` is no limit.
     pub fn timeout(&self) -> Option<Duration> {
         self.option(|options| options.timeout)
@@ -184,6 +220,31 @@ impl Manager {
     #[doc(alias = "engine.close")]
     pub fn close_engine(&self) {
         self.driver().run(crate::core::client::Client::close_engine);
+    }
+
+    /// Says that the network has changed, for programs that hear of it: a link that is up, another
+    /// address. An open session ends now, with the reason `transport close`, if its address on this side
+    /// is gone, or no route leads to its peer; it would end by the heartbeat otherwise. A wait for the
+    /// next attempt ends within a second, at a random moment of it, but not before the server wants that
+    /// (`Retry-After`), nor within a second of the last failure. Otherwise nothing happens.
+    ///
+    /// It sends nothing, and never blocks. [`Builder::watch_network`](crate::Builder::watch_network)
+    /// calls it by itself, on Linux.
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// # let socket = siot::io("http://localhost:3000")?;
+    /// # fn wait_for_modem() {}
+    /// let manager = socket.manager().clone();
+    /// std::thread::spawn(move || loop {
+    ///     wait_for_modem();
+    ///     manager.network_changed();
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn network_changed(&self) {
+        self.driver().network_changed();
     }
 
     /// Waits until the connection is open.

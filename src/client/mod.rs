@@ -7,6 +7,7 @@ pub(crate) mod emitter;
 pub(crate) mod io;
 pub(crate) mod manager;
 mod ownership;
+mod recipe;
 pub(crate) mod socket;
 pub(crate) mod socket_options;
 pub(crate) mod subscription;

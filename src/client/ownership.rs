@@ -11,6 +11,7 @@ use crate::client::socket_options::{AckOptions, SocketOptions};
 use crate::core::ids::NamespaceId;
 use crate::core::numbered::Numbered;
 use crate::driver::client::Driver;
+use crate::options::Rejections;
 use crate::sync::lock::lock;
 
 /// What the handles of one connection share.
@@ -18,6 +19,7 @@ pub(crate) struct SharedConnection {
     pub(super) driver: Arc<Driver>,
     /// The options of the connection's sockets, where those have none of their own.
     pub(super) acks: AckOptions,
+    pub(super) reconnect_after: Rejections,
     sockets: Mutex<Numbered<NamespaceId, Weak<SharedNamespace>>>,
 }
 
@@ -30,8 +32,8 @@ pub(crate) struct SharedNamespace {
 }
 
 impl SharedConnection {
-    pub(super) fn new(driver: Arc<Driver>, acks: AckOptions) -> Self {
-        Self { driver, acks, sockets: Mutex::new(Numbered::new()) }
+    pub(super) fn new(driver: Arc<Driver>, acks: AckOptions, reconnect_after: Rejections) -> Self {
+        Self { driver, acks, reconnect_after, sockets: Mutex::new(Numbered::new()) }
     }
 
     /// The socket of the namespace of this name, which has its leading slash. Where there is none,
@@ -54,6 +56,7 @@ impl SharedConnection {
         self.driver.run(|core, _| {
             core.set_retries(id, acks.retries);
             core.set_retry_limits(id, acks.retry_limits);
+            core.set_reconnect_after(id, options.reconnect_after);
         });
         let socket = Arc::new(SharedNamespace {
             connection: Arc::clone(self),

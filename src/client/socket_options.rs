@@ -7,9 +7,10 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::driver::client::NamespaceAuth;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Stage};
 use crate::options::check::{Check, check_time};
 use crate::options::retry_limits::RetryLimits;
+use crate::options::{Rejection, Rejections};
 use crate::payload::Payload;
 
 /// Options for one [`Socket`](crate::Socket) of a connection that there is already; see
@@ -30,6 +31,7 @@ pub struct SocketOptions {
     pub(crate) auth: Option<NamespaceAuth>,
     pub(crate) acks: AckOptions,
     pub(crate) auto_connect: bool,
+    pub(crate) reconnect_after: Rejections,
     /// The first option that could not be used.
     error: Option<Error>,
 }
@@ -46,7 +48,13 @@ pub(crate) struct AckOptions {
 impl SocketOptions {
     /// The default options.
     pub fn new() -> Self {
-        Self { auth: None, acks: AckOptions::default(), auto_connect: true, error: None }
+        Self {
+            auth: None,
+            acks: AckOptions::default(),
+            auto_connect: true,
+            reconnect_after: Rejections::default(),
+            error: None,
+        }
     }
 
     /// See [`Builder::auth`](crate::Builder::auth).
@@ -99,6 +107,12 @@ impl SocketOptions {
         self.auto_connect = auto_connect;
         self
     }
+
+    /// See [`Builder::reconnect_after`](crate::Builder::reconnect_after).
+    pub fn reconnect_after(mut self, rejections: impl IntoIterator<Item = Rejection>) -> Self {
+        self.reconnect_after = rejections.into_iter().collect();
+        self
+    }
 }
 
 impl Check for SocketOptions {
@@ -123,6 +137,7 @@ impl fmt::Debug for SocketOptions {
         f.debug_struct("SocketOptions")
             .field("acks", &self.acks)
             .field("auto_connect", &self.auto_connect)
+            .field("reconnect_after", &self.reconnect_after)
             .finish_non_exhaustive()
     }
 }
@@ -131,5 +146,8 @@ impl fmt::Debug for SocketOptions {
 pub(crate) fn auth_function<T: Serialize>(
     auth: impl Fn() -> Result<T> + Send + Sync + 'static,
 ) -> NamespaceAuth {
-    NamespaceAuth::Function(Arc::new(move || Payload::value(&auth()?)))
+    NamespaceAuth::Function(Arc::new(move || {
+        let auth = auth().map_err(|error| error.of_function(Stage::Namespace, "auth_with"))?;
+        Payload::value(&auth)
+    }))
 }

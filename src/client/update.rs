@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
-use crate::driver::client::Driver;
-use crate::error::Result;
-use crate::net::{Address, CacheBuster, ExtraHeader, check_header};
+use crate::driver::client::Changes;
+use crate::error::{Error, ErrorKind, Result};
+use crate::net::{Address, CacheBuster, ExtraHeader, Site, check_header};
 use crate::options::check::{Check, check_query};
+use crate::options::endpoint::Location;
 use crate::options::{ManagerOptions, Transport};
 
 /// Changes to the options of a [`Manager`](crate::Manager), for the next attempt to connect; what
 /// is not named stays as it is.
+///
+/// [`Manager::update`](crate::Manager::update) makes them for good,
+/// [`Builder::before_attempt`](crate::Builder::before_attempt) for one attempt and its session.
 ///
 /// ```no_run
 /// # fn main() -> siot::Result<()> {
@@ -23,6 +27,8 @@ use crate::options::{ManagerOptions, Transport};
 #[derive(Default)]
 #[must_use = "give it to `Manager::update`"]
 pub struct Update {
+    /// The server, as a URL says it, which may be none.
+    server: Option<Result<Location>>,
     pub(super) query: Vec<(String, String)>,
     pub(super) headers: Vec<ExtraHeader>,
     transports: Option<Vec<Transport>>,
@@ -32,6 +38,8 @@ pub struct Update {
     reconnection_delay: Option<Duration>,
     reconnection_delay_max: Option<Duration>,
     randomization_factor: Option<f64>,
+    reconnection_spread: Change<Duration>,
+    reconnection_reset_after: Change<Duration>,
     timeout: Change<Duration>,
 }
 
@@ -55,6 +63,29 @@ impl Update {
     /// No changes.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Another server: scheme, host and port, and the query of the URL, which takes the place of that of
+    /// the URL before. The namespaces stay what they are; one in the URL is an error of kind
+    /// [`ErrorKind::InvalidUrl`](crate::ErrorKind::InvalidUrl).
+    ///
+    /// With [`Manager::update`](crate::Manager::update) it takes the place of the first address, and
+    /// the next attempt begins with it. An open session stays where it is. Headers and the
+    /// [`query`](Self::query) go to the new server as they did to the old one, cookies do not; see
+    /// [`Builder::before_attempt`](crate::Builder::before_attempt).
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// # let socket = siot::io("http://localhost:3000")?;
+    /// use siot::Update;
+    ///
+    /// socket.manager().update(Update::new().url("https://new.example.com?region=north"))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn url(mut self, url: impl AsRef<str>) -> Self {
+        self.server = Some(Location::parse(url.as_ref()));
+        self
     }
 
     /// Sets a parameter of the query; see [`Builder::query`](crate::Builder::query).
@@ -118,30 +149,46 @@ impl Update {
         self
     }
 
+    /// See [`Builder::reconnection_spread`](crate::Builder::reconnection_spread); `None` is none.
+    pub fn reconnection_spread(mut self, spread: Option<Duration>) -> Self {
+        self.reconnection_spread = Change::To(spread);
+        self
+    }
+
+    /// See [`Builder::reconnection_reset_after`](crate::Builder::reconnection_reset_after); `None` is the
+    /// default.
+    pub fn reconnection_reset_after(mut self, lasting: Option<Duration>) -> Self {
+        self.reconnection_reset_after = Change::To(lasting);
+        self
+    }
+
     /// See [`Builder::timeout`](crate::Builder::timeout); `None` is no limit.
     pub fn timeout(mut self, limit: Option<Duration>) -> Self {
         self.timeout = Change::To(limit);
         self
     }
 
-    /// Makes the changes: all of them, or with an error none.
-    pub(super) fn apply(self, driver: &Driver) -> Result<()> {
-        let mut options = driver.look(|core| core.options().clone());
-        self.change_options(&mut options);
-        options.check()?;
-        self.check_requests(&driver.cache_buster())?;
-        driver.run(|core, _| core.change_options(|current| self.change_options(current)));
-        driver.change_address(|address| self.change_address(address));
-        Ok(())
-    }
-
     /// Refuses what a request cannot carry.
     pub(super) fn check_requests(&self, buster: &CacheBuster) -> Result<()> {
+        if let Some(server) = &self.server {
+            let server = server.as_ref().map_err(Error::clone)?;
+            check_url_query(&server.query, buster)?;
+            check_no_namespace(server)?;
+        }
         check_parameters(&self.query, buster)?;
         self.headers.iter().try_for_each(|header| check_header(&header.name, &header.value))
     }
+}
 
-    pub(super) fn change_options(&self, options: &mut ManagerOptions) {
+impl Changes for Update {
+    fn check(&self, options: &ManagerOptions, buster: &CacheBuster) -> Result<()> {
+        let mut options = options.clone();
+        self.change_options(&mut options);
+        options.check()?;
+        self.check_requests(buster)
+    }
+
+    fn change_options(&self, options: &mut ManagerOptions) {
         set(&mut options.transports, self.transports.as_ref());
         set(&mut options.upgrade, self.upgrade.as_ref());
         set(&mut options.reconnection, self.reconnection.as_ref());
@@ -149,15 +196,20 @@ impl Update {
         set(&mut options.reconnection_delay, self.reconnection_delay.as_ref());
         set(&mut options.reconnection_delay_max, self.reconnection_delay_max.as_ref());
         set(&mut options.randomization_factor, self.randomization_factor.as_ref());
+        self.reconnection_spread.apply(&mut options.reconnection_spread);
+        self.reconnection_reset_after.apply(&mut options.reconnection_reset_after);
         self.timeout.apply(&mut options.timeout);
     }
 
-    fn change_address(self, address: &mut Address) {
-        for (name, value) in self.query {
+    fn change_address(&self, address: &mut Address) {
+        if let Some(Ok(server)) = &self.server {
+            address.server = site(server.clone());
+        }
+        for (name, value) in self.query.iter().cloned() {
             address.query.retain(|(known, _)| *known != name);
             address.query.push((name, value));
         }
-        for header in self.headers {
+        for header in self.headers.iter().cloned() {
             address.headers.retain(|known| !known.name.eq_ignore_ascii_case(&header.name));
             address.headers.push(header);
         }
@@ -168,6 +220,29 @@ impl Update {
 pub(super) fn check_parameters(query: &[(String, String)], buster: &CacheBuster) -> Result<()> {
     let stamped = buster.requests != Some(false);
     check_query(query, &Address::RESERVED, stamped.then_some(buster.parameter.as_str()))
+}
+
+/// As [`check_parameters`], of what is in a URL.
+pub(super) fn check_url_query(query: &[(String, String)], buster: &CacheBuster) -> Result<()> {
+    check_parameters(query, buster).map_err(|error| {
+        Error::new(ErrorKind::InvalidUrl, error.message().to_owned())
+            .with_hint("a URL leads to a namespace; the path of the requests is Builder::path")
+    })
+}
+
+/// Refuses a namespace where a URL says the server alone.
+pub(super) fn check_no_namespace(location: &Location) -> Result<()> {
+    if location.namespace == "/" {
+        return Ok(());
+    }
+    let namespace = &location.namespace;
+    let what = format!("the namespace {namespace:?} in the URL of another server");
+    Err(Error::new(ErrorKind::InvalidUrl, what)
+        .with_hint("the sockets have their namespaces; the path of the requests is Builder::path"))
+}
+
+pub(super) fn site(location: Location) -> Site {
+    Site { endpoint: location.endpoint, query: location.query }
 }
 
 fn set<T: Clone>(option: &mut T, value: Option<&T>) {

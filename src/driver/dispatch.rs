@@ -43,6 +43,8 @@ pub(crate) enum Call {
     Status(Arc<Callback<Status>>, Status),
     Manager(Arc<Callback<ManagerEvent>>, ManagerEvent),
     Ack(AckCallback, Result<AckReply>),
+    /// What is to be done when all calls before it have been made.
+    Then(Box<dyn FnOnce() + Send>),
 }
 
 impl Deliver for Call {
@@ -50,7 +52,7 @@ impl Deliver for Call {
         match self {
             Self::Event(_, event, _) => event.size(),
             Self::Ack(_, Ok(reply)) => reply.size(),
-            Self::Status(..) | Self::Manager(..) | Self::Ack(_, Err(_)) => 0,
+            Self::Status(..) | Self::Manager(..) | Self::Ack(_, Err(_)) | Self::Then(_) => 0,
         }
     }
 }
@@ -135,6 +137,11 @@ impl Dispatcher {
         self.call(self.acks, Call::Ack(callback, result))
     }
 
+    /// Does something behind the calls that wait.
+    pub(super) fn then(&self, what: Box<dyn FnOnce() + Send>) -> Brought<Call> {
+        self.call(self.acks, Call::Then(what))
+    }
+
     /// The consumer that answers are for.
     pub(super) fn acks(&self) -> AccountId {
         self.acks
@@ -168,6 +175,7 @@ impl Call {
             }
             Self::Status(callback, status) => survive(move || callback.call(status)),
             Self::Manager(callback, event) => survive(move || callback.call(event)),
+            Self::Then(what) => survive(what),
             Self::Ack(callback, result) => survive(move || {
                 let callback = lock_callback(&callback).take();
                 if let Some(callback) = callback {

@@ -11,3 +11,5 @@ pub(crate) mod listener_id;
 pub(crate) mod listeners;
 mod stage;
 mod timer;
+#[cfg(target_os = "linux")]
+mod watching;

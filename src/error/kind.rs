@@ -25,6 +25,8 @@ pub enum ErrorKind {
     Withdrawn,
     /// This build or this TLS backend cannot do what was asked for.
     Unsupported,
+    /// An error of the program's own ([`Error::other`](crate::Error::other)), which is the source of this one.
+    Other,
     /// A deadline passed.
     Timeout,
     /// The connection was lost, or closed, before the operation was finished.
@@ -59,6 +61,8 @@ pub enum ErrorKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Stage {
+    /// Asking the function of [`Builder::before_attempt`](crate::Builder::before_attempt).
+    Prepare,
     /// Looking up the host name.
     Dns,
     /// Opening the TCP connection.
@@ -86,6 +90,7 @@ impl fmt::Display for ErrorKind {
             Self::BufferFull => "buffer full",
             Self::Withdrawn => "withdrawn",
             Self::Unsupported => "not supported",
+            Self::Other => "error of the program",
             Self::Timeout => "timeout",
             Self::Disconnected => "disconnected",
             Self::Undeliverable => "undeliverable",
@@ -103,6 +108,7 @@ impl fmt::Display for ErrorKind {
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Prepare => "preparation",
             Self::Dns => "DNS",
             Self::Tcp => "TCP",
             Self::Proxy => "proxy",

@@ -29,6 +29,10 @@ impl Reached {
     /// The error of an attempt whose time was up here; `what` says which limit it had.
     pub(crate) fn too_late(&self, what: &str) -> Error {
         let (missing, hint) = match self.stage {
+            Stage::Prepare => (
+                "the function of `before_attempt` has not answered",
+                "it runs on a thread of its own: does it wait without a limit?",
+            ),
             Stage::Dns => (
                 "the name server has not answered",
                 "is there a network, and does its name server answer?",

@@ -1,6 +1,7 @@
 //! Floor 3: what a user receives: events, and the answers to their own.
 
 mod arguments;
+pub(crate) mod attempt_info;
 pub(crate) mod drop_reason;
 pub(crate) mod observed;
 pub(crate) mod status;

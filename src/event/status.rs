@@ -1,6 +1,7 @@
 //! What a user hears of the connection.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::drop_reason::DropReason;
 use crate::error::{Error, Stage};
@@ -21,9 +22,10 @@ pub enum Status {
         /// sent meanwhile is missing.
         recovered: bool,
     },
-    /// An attempt to connect failed. Unless the server refused the namespace
-    /// ([`ErrorKind::Refused`](crate::ErrorKind::Refused)) or reconnection is off, the next attempt
-    /// follows by itself.
+    /// An attempt to connect failed. [`Error::retry_in`] says whether and when the next one follows by
+    /// itself: not with reconnection off, nor where the server refused the namespace
+    /// ([`ErrorKind::Refused`](crate::ErrorKind::Refused)), unless
+    /// [`Builder::reconnect_after`](crate::Builder::reconnect_after) has it so.
     #[doc(alias = "connect_error")]
     ConnectError(Error),
     /// A server before 3.0 reports that something went wrong in the connected namespace: its
@@ -38,6 +40,8 @@ pub enum Status {
         reason: DisconnectReason,
         /// What the transport or the peer said, where there is more to say.
         error: Option<Error>,
+        /// After how long the next attempt to connect follows by itself; `None` when none does.
+        retry_in: Option<Duration>,
     },
     /// Events of this socket were dropped that were to be sent. The first is told at once; what is dropped
     /// within a second after that is told when it is over, as a sum for each reason. So these statuses
@@ -74,11 +78,44 @@ pub enum Status {
     },
 }
 
+impl Status {
+    /// After how long the next attempt to connect follows by itself, from when this is told. `None`
+    /// when none does, until somebody calls [`Socket::connect`](crate::Socket::connect), and with
+    /// statuses that are no failure.
+    ///
+    /// Where the connection is down when the time has come, its own attempts are what is waited for.
+    /// [`Manager::open`](crate::Manager::open) ends a wait for those.
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// # let socket = siot::io("http://localhost:3000")?;
+    /// use siot::Status;
+    ///
+    /// socket.on_status(|status| match (&status, status.retry_in()) {
+    ///     (Status::Connected { .. }, _) => println!("connected"),
+    ///     (_, Some(delay)) => println!("offline, next attempt in {} s", delay.as_secs()),
+    ///     (Status::ConnectError(error), None) => println!("offline for good: {error}"),
+    ///     (Status::Disconnected { reason, .. }, None) => println!("offline for good: {reason}"),
+    ///     _ => {}
+    /// })?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn retry_in(&self) -> Option<Duration> {
+        match self {
+            Self::ConnectError(error) => error.retry_in(),
+            Self::Disconnected { retry_in, .. } => *retry_in,
+            Self::Connected { .. } | Self::Error(_) | Self::Dropped { .. } => None,
+        }
+    }
+}
+
 /// Why a connection ended. Displays as the string that the JavaScript client gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DisconnectReason {
-    /// The server called `socket.disconnect()`. There is no automatic reconnection.
+    /// The server called `socket.disconnect()`. There is no automatic reconnection, unless
+    /// [`Builder::reconnect_after`](crate::Builder::reconnect_after) has it so.
     #[doc(alias = "io server disconnect")]
     IoServerDisconnect,
     /// This program disconnected the socket. There is no automatic reconnection.

@@ -6,11 +6,14 @@ use crate::options::endpoint::Endpoint;
 use crate::proto::query::push_parameter;
 
 /// The server, the path, and what every request carries, some of which may be secret.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Address {
-    pub(crate) endpoint: Endpoint,
+    pub(crate) server: Site,
+    /// Further servers of the same service.
+    pub(crate) backups: Vec<Site>,
     /// With a leading slash.
     pub(crate) path: String,
+    /// What the query has besides that of the URL, whose parameters of the same names give way.
     pub(crate) query: Vec<(String, String)>,
     pub(crate) headers: Vec<ExtraHeader>,
     pub(crate) cache_buster: CacheBuster,
@@ -18,8 +21,16 @@ pub(crate) struct Address {
     pub(crate) force_base64: bool,
 }
 
+/// One server, as a URL says it.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Site {
+    pub(crate) endpoint: Endpoint,
+    /// What the URL has as its query.
+    pub(crate) query: Vec<(String, String)>,
+}
+
 /// A header of the user's, whose value may be a secret.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct ExtraHeader {
     pub(crate) name: String,
     pub(crate) value: String,
@@ -29,7 +40,7 @@ pub(crate) struct ExtraHeader {
 
 /// A parameter of the query whose value differs each time, so that no cache on the way answers
 /// instead of the server.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CacheBuster {
     /// Its name.
     pub(crate) parameter: String,
@@ -41,11 +52,18 @@ impl Address {
     /// The names of the parameters that the protocol sets.
     pub(crate) const RESERVED: [&str; 3] = ["EIO", "transport", "sid"];
 
+    /// The same at another one of the servers; 0 is the first, and so is what is not there.
+    pub(crate) fn at(&self, place: usize) -> Self {
+        let backup = place.checked_sub(1).and_then(|place| self.backups.get(place));
+        Self { server: backup.unwrap_or(&self.server).clone(), backups: Vec::new(), ..self.clone() }
+    }
+
     /// The request that opens a transport, or that goes on with a session.
     pub(crate) fn request(&self, eio: &str, transport: Transport, sid: Option<&str>) -> Request {
-        let mut parameters: Vec<(&str, &str)> = self
-            .query
-            .iter()
+        let is_ours = |name: &str| self.query.iter().any(|(ours, _)| ours == name);
+        let of_url = self.server.query.iter().filter(|(name, _)| !is_ours(name));
+        let mut parameters: Vec<(&str, &str)> = of_url
+            .chain(&self.query)
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .filter(|(name, _)| !Self::RESERVED.contains(name))
             .collect();
@@ -61,7 +79,7 @@ impl Address {
             parameters.push(("b64", "1"));
         }
         Request {
-            endpoint: self.endpoint.clone(),
+            endpoint: self.server.endpoint.clone(),
             path_and_query: self.with_query(&parameters),
             headers: self.headers_of(transport),
         }
@@ -93,11 +111,21 @@ fn fresh_value() -> String {
 mod tests {
     use super::*;
 
+    fn pairs(query: &[(&str, &str)]) -> Vec<(String, String)> {
+        query.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect()
+    }
+
+    fn place(host: &str, query: &[(&str, &str)]) -> Site {
+        let endpoint = Endpoint { secure: false, host: host.into(), port: 80 };
+        Site { endpoint, query: pairs(query) }
+    }
+
     fn address(query: &[(&str, &str)]) -> Address {
         Address {
-            endpoint: Endpoint { secure: false, host: "h".into(), port: 80 },
+            server: place("h", &[]),
+            backups: Vec::new(),
             path: "/socket.io/".into(),
-            query: query.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+            query: pairs(query),
             headers: Vec::new(),
             cache_buster: CacheBuster { parameter: "t".into(), requests: None },
             force_base64: false,
@@ -111,6 +139,18 @@ mod tests {
             request.path_and_query,
             "/socket.io/?a%20b=%26%3D%0D%0A%E2%82%AC&EIO=4&transport=websocket"
         );
+    }
+
+    #[test]
+    fn each_server_has_the_query_of_its_url_and_all_have_the_options() {
+        let mut address = address(&[("both", "option"), ("of", "option")]);
+        address.server.query = pairs(&[("token", "one"), ("both", "url")]);
+        address.backups = vec![place("b", &[("token", "other")])];
+        let request = |place| address.at(place).request("4", Transport::WebSocket, None);
+        let of_options = "both=option&of=option&EIO=4&transport=websocket";
+        assert_eq!(request(0).path_and_query, format!("/socket.io/?token=one&{of_options}"));
+        assert_eq!(request(1).path_and_query, format!("/socket.io/?token=other&{of_options}"));
+        assert_eq!((&*request(1).endpoint.host, &*request(2).endpoint.host), ("b", "h"));
     }
 
     #[test]

@@ -42,6 +42,8 @@ pub(crate) enum News {
 #[derive(Debug)]
 struct Progress {
     reached: Reached,
+    /// This side's address of the connection.
+    local: Option<SocketAddr>,
     started: Instant,
     /// When the stage has to be over, and the limit that says so.
     deadline: Option<(Instant, Duration)>,
@@ -50,8 +52,12 @@ struct Progress {
 impl Attempt {
     /// An attempt that this waker can cancel, and of which the observer hears, if there is one.
     pub(crate) fn new(waker: Arc<Waker>, observer: Option<Observer>) -> Self {
-        let progress =
-            Progress { reached: Stage::Dns.into(), started: Instant::now(), deadline: None };
+        let progress = Progress {
+            reached: Stage::Dns.into(),
+            local: None,
+            started: Instant::now(),
+            deadline: None,
+        };
         Self { waker, progress: Mutex::new(progress), observer }
     }
 
@@ -80,6 +86,22 @@ impl Attempt {
         if let Some(observer) = &self.observer {
             observer(News::Stage(stage));
         }
+    }
+
+    /// The addresses of the connection, on this side and on the other, once there is one.
+    pub(crate) fn way(&self) -> Option<(SocketAddr, SocketAddr)> {
+        let progress = self.progress();
+        Some((progress.local?, progress.reached.address?))
+    }
+
+    /// Notes this side's address of the connection.
+    pub(super) fn comes_from(&self, address: Option<SocketAddr>) {
+        self.progress().local = address;
+    }
+
+    /// What is waited for now may take that long, and no longer.
+    pub(super) fn limit(&self, limit: Duration) {
+        self.progress().deadline = Instant::now().checked_add(limit).map(|end| (end, limit));
     }
 
     /// Notes the address that is connected.

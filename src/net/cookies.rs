@@ -15,6 +15,10 @@ const MAX_COOKIES: usize = 50;
 /// The longest cookie that is kept, name and value.
 const MAX_SIZE: usize = 4 * 1024;
 
+/// How long all of them may be together, as they are sent, in bytes. That is what Node's servers take of
+/// all headers; what a server takes less, it has to say ([`Jar::clear`]).
+const MAX_TOTAL: usize = 16 * 1024;
+
 /// The cookies of one server. Their values never get into a `Debug`.
 #[derive(Default)]
 pub(super) struct Jar {
@@ -24,6 +28,8 @@ pub(super) struct Jar {
 struct Cookie {
     name: String,
     value: String,
+    /// It came over an encrypted connection and goes back over such only.
+    secure: bool,
     /// Without one, it is kept as long as the jar.
     expires: Option<Instant>,
 }
@@ -33,6 +39,7 @@ struct Cookie {
 struct SetCookie<'a> {
     name: &'a str,
     value: &'a str,
+    secure: bool,
     lifetime: Option<Duration>,
 }
 
@@ -62,25 +69,37 @@ impl Jar {
         let fresh = Cookie {
             name: cookie.name.to_owned(),
             value: cookie.value.to_owned(),
+            secure: cookie.secure,
             // What lies beyond the reach of the clock is as good as for ever.
             expires: cookie.lifetime.and_then(|lifetime| Instant::now().checked_add(lifetime)),
         };
-        if let Some(known) = known {
-            cookies[known] = fresh;
-            return;
+        match known {
+            Some(known) => cookies[known] = fresh,
+            None => cookies.push(fresh),
         }
-        if cookies.len() >= MAX_COOKIES {
-            cookies.remove(0);
+        while cookies.len() > MAX_COOKIES
+            || cookies.iter().map(Cookie::size).sum::<usize>() > MAX_TOTAL
+        {
+            // Not the one that was just set: alone, it fits.
+            let oldest = cookies.iter().position(|other| other.name != cookie.name);
+            cookies.remove(oldest.unwrap_or_default());
         }
-        cookies.push(fresh);
     }
 
-    /// Merges the cookies into the headers of a request: one `Cookie` header, in which the jar's
-    /// cookies replace the caller's of the same name.
-    pub(super) fn apply(&self, headers: &mut HeaderMap) {
+    /// Forgets all cookies, for a server that cannot bear them: it will set them anew. `false`: there
+    /// were none.
+    pub(super) fn clear(&self) -> bool {
+        !std::mem::take(&mut *lock(&self.cookies)).is_empty()
+    }
+
+    /// Merges the cookies into the headers of a request, which is encrypted or not: one `Cookie` header,
+    /// in which the jar's cookies replace the caller's of the same name.
+    pub(super) fn apply(&self, headers: &mut HeaderMap, secure: bool) {
         let mut cookies = lock(&self.cookies);
         let now = Instant::now();
         cookies.retain(|cookie| cookie.expires.is_none_or(|expires| expires > now));
+        let cookies: Vec<&Cookie> =
+            cookies.iter().filter(|cookie| secure || !cookie.secure).collect();
         if cookies.is_empty() {
             return;
         }
@@ -101,6 +120,13 @@ impl Jar {
     }
 }
 
+impl Cookie {
+    /// Its size as it is sent, with what divides it from the next one.
+    fn size(&self) -> usize {
+        self.name.len() + self.value.len() + "=; ".len()
+    }
+}
+
 impl std::fmt::Debug for Jar {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let cookies = lock(&self.cookies);
@@ -116,7 +142,7 @@ fn parse<'a>(text: &'a str, request: &Request, sent: SystemTime) -> Option<SetCo
     if name.is_empty() || name.len() + value.len() > MAX_SIZE || value.contains(char::is_control) {
         return None;
     }
-    let (mut max_age, mut expires) = (None, None);
+    let (mut max_age, mut expires, mut secure) = (None, None, false);
     for attribute in parts {
         let (key, value) = attribute.split_once('=').unwrap_or((attribute, ""));
         let (key, value) = (key.trim().to_ascii_lowercase(), value.trim());
@@ -125,12 +151,13 @@ fn parse<'a>(text: &'a str, request: &Request, sent: SystemTime) -> Option<SetCo
             // A date that cannot be read counts as passed, as in the JavaScript client.
             "expires" => expires = Some(until(value, sent)),
             "secure" if !request.endpoint.secure => return None,
+            "secure" => secure = true,
             "domain" if !is_domain_of(value, &request.endpoint.host) => return None,
             "path" if !is_path_of(value, &request.path_and_query) => return None,
             _ => {}
         }
     }
-    Some(SetCookie { name, value, lifetime: max_age.or(expires) })
+    Some(SetCookie { name, value, secure, lifetime: max_age.or(expires) })
 }
 
 /// The lifetime of `Max-Age`, which may be negative; `None` when it is no number.
@@ -189,7 +216,7 @@ mod tests {
     /// What a request carries after these answers; `own` are the caller's cookies.
     fn sent(jar: &Jar, own: &[&str]) -> Vec<String> {
         let mut headers = headers(&COOKIE, own);
-        jar.apply(&mut headers);
+        jar.apply(&mut headers, false);
         headers.get_all(COOKIE).iter().map(|value| value.to_str().unwrap().to_owned()).collect()
     }
 
@@ -259,7 +286,7 @@ mod tests {
     fn an_expired_cookie_is_not_sent() {
         let jar = Jar::default();
         let lifetime = Some(Duration::from_millis(1));
-        jar.set(&SetCookie { name: "a", value: "1", lifetime });
+        jar.set(&SetCookie { name: "a", value: "1", secure: false, lifetime });
         std::thread::sleep(Duration::from_millis(2));
         assert_eq!(sent(&jar, &[]), [""; 0]);
     }
@@ -285,7 +312,9 @@ mod tests {
         ] {
             let jar = Jar::default();
             jar.note(&request(secure), &headers(&SET_COOKIE, &[cookie]));
-            assert_eq!(sent(&jar, &[]).len(), usize::from(kept), "{cookie}");
+            let mut headers = HeaderMap::new();
+            jar.apply(&mut headers, secure);
+            assert_eq!(headers.len(), usize::from(kept), "{cookie}");
         }
     }
 
@@ -300,6 +329,33 @@ mod tests {
         let all = sent(&jar, &[]).remove(0);
         assert_eq!(all.split("; ").count(), MAX_COOKIES);
         assert!(all.starts_with("c950=x") && all.ends_with("c999=x"), "{all}");
+    }
+
+    #[test]
+    fn all_cookies_together_are_bounded_and_the_oldest_gives_way() {
+        let jar = Jar::default();
+        for number in 0..9 {
+            note(&jar, &[&format!("c{number}={}", "x".repeat(2_500))]);
+        }
+        let all = sent(&jar, &[]).remove(0);
+        assert!(all.len() <= MAX_TOTAL, "{}", all.len());
+        assert!(all.starts_with("c3=x") && all.contains("c8=x"));
+        // One that grows makes room for itself, and stays.
+        note(&jar, &[&format!("c3={}", "y".repeat(4_000))]);
+        let all = sent(&jar, &[]).remove(0);
+        assert!(all.starts_with("c3=y") && !all.contains("c4=x") && all.len() <= MAX_TOTAL);
+        assert!(jar.clear() && !jar.clear());
+        assert_eq!(sent(&jar, &[]), [""; 0]);
+    }
+
+    #[test]
+    fn a_secure_cookie_is_never_sent_in_the_clear() {
+        let jar = Jar::default();
+        jar.note(&request(true), &headers(&SET_COOKIE, &["a=1; Secure", "b=2"]));
+        assert_eq!(sent(&jar, &[]), ["b=2"]);
+        let mut headers = HeaderMap::new();
+        jar.apply(&mut headers, true);
+        assert_eq!(headers.get(COOKIE).unwrap(), "a=1; b=2");
     }
 
     #[test]

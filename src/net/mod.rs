@@ -4,6 +4,7 @@
 //! holds its [`Waker`] and may cancel it from another thread, upon which it returns at once.
 
 mod address;
+mod answer;
 pub(crate) mod attempt;
 mod cookies;
 mod date;
@@ -13,9 +14,13 @@ mod headers;
 #[cfg(feature = "polling")]
 pub(crate) mod http;
 mod interest;
+mod jars;
+#[cfg(target_os = "linux")]
+mod netlink;
 mod network;
 mod nonblocking;
 mod proxy;
+mod redirection;
 pub(crate) mod request;
 mod status;
 mod stream;
@@ -25,12 +30,14 @@ mod tls;
 mod waker;
 pub(crate) mod websocket;
 
-pub(crate) use self::address::{Address, CacheBuster, ExtraHeader};
+pub(crate) use self::address::{Address, CacheBuster, ExtraHeader, Site};
 pub(crate) use self::attempt::Attempt;
 pub(crate) use self::headers::check_header;
 #[cfg(feature = "polling")]
 pub(crate) use self::http::Http;
 pub(crate) use self::interest::{Interest, Ready};
+#[cfg(target_os = "linux")]
+pub(crate) use self::netlink::{NetworkChange, NetworkNews};
 pub(crate) use self::network::{Net, NetOptions};
 pub(crate) use self::request::Request;
 pub(crate) use self::waker::Waker;

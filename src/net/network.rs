@@ -1,21 +1,28 @@
 //! The network as one manager sees it: its options, and how its streams are opened.
 
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
+use super::answer::Head;
 use super::attempt::Attempt;
 use super::cookies::Jar;
-use super::dial::Dialler;
 use super::dial::dns::Resolver;
+use super::dial::{Dialler, Remembered};
+#[cfg(feature = "polling")]
+use super::http::keep_alive::KeepAlive;
+use super::jars::Jars;
 use super::proxy::{self, Proxies};
+use super::redirection::Redirections;
 use super::request::Request;
+use super::status::{Refusal, Sent};
 use super::stream::Stream;
 use super::tls::reload::Reloading;
 use super::websocket::WebSocket;
-use super::websocket::handshake::upgrade_request;
+use super::websocket::handshake::{HandshakeAnswer, UpgradeRequest, shake_hands};
 use crate::error::{Result, Stage};
 use crate::options::endpoint::Endpoint;
 use crate::options::{ProxyChoice, TcpOptions, Timeouts, Tls};
+use crate::sync::logging::log_later;
 
 /// How a manager's connections are made.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +41,8 @@ pub(crate) struct NetOptions {
     pub(crate) timeouts: Timeouts,
     /// Whether to keep the server's cookies and to send them back.
     pub(crate) with_credentials: bool,
+    /// Whether the last address of a host is tried when its name cannot be looked up.
+    pub(crate) remember_address: bool,
 }
 
 /// The network as one manager sees it; shared by its threads.
@@ -43,8 +52,22 @@ pub(crate) struct Net {
     subprotocols: Vec<String>,
     pub(super) dialler: Dialler,
     proxies: Proxies,
-    pub(super) jar: Option<Jar>,
+    jars: Option<Jars>,
     tls: Reloading,
+    pub(super) redirections: Redirections,
+    #[cfg(feature = "polling")]
+    pub(super) keep_alive: KeepAlive,
+}
+
+/// What one request for a WebSocket has led to.
+enum Opened {
+    WebSocket(Box<WebSocket>),
+    /// Another answer, with the start of its body, to a request whose head had so many bytes.
+    Refused {
+        head: Head,
+        body: Vec<u8>,
+        sent: usize,
+    },
 }
 
 impl Net {
@@ -59,10 +82,14 @@ impl Net {
                 resolver: Resolver::default(),
                 tcp: options.tcp,
                 timeouts: options.timeouts,
+                remembered: options.remember_address.then(Remembered::default),
             },
             proxies,
-            jar: options.with_credentials.then(Jar::default),
+            jars: options.with_credentials.then(Jars::default),
             tls: Reloading::new(options.tls),
+            redirections: Redirections::default(),
+            #[cfg(feature = "polling")]
+            keep_alive: KeepAlive::default(),
         };
         if given {
             net.tls.prepare()?;
@@ -70,32 +97,113 @@ impl Net {
         Ok(net)
     }
 
+    /// Whether another one with these options, in the environment of now, would reach, trust and tell
+    /// the same.
+    pub(crate) fn is_made_of(&self, options: &NetOptions) -> bool {
+        // By name, so that who adds an option has to decide here.
+        let NetOptions {
+            tls,
+            max_message,
+            subprotocols,
+            proxy,
+            tcp,
+            timeouts,
+            with_credentials,
+            remember_address,
+        } = options;
+        self.tls.options() == tls
+            && self.max_message == *max_message
+            && self.subprotocols == *subprotocols
+            && Proxies::new(proxy).is_ok_and(|proxies| proxies == self.proxies)
+            && self.dialler.tcp == *tcp
+            && self.dialler.timeouts == *timeouts
+            && self.jars.is_some() == *with_credentials
+            && self.dialler.remembered.is_some() == *remember_address
+    }
+
     /// Opens a WebSocket.
-    pub(crate) fn websocket(&self, request: &Request, attempt: &Arc<Attempt>) -> Result<WebSocket> {
+    pub(crate) fn websocket(&self, asked: &Request, attempt: &Arc<Attempt>) -> Result<WebSocket> {
         attempt.begin();
-        // Before dialling: a header that cannot be sent fails even when the server is away.
-        let upgrade = upgrade_request(request, &self.subprotocols, self.jar.as_ref())?;
-        let open = || {
-            let stream = self.stream(&request.endpoint, attempt)?;
-            attempt.enter(Stage::Http, self.dialler.timeouts.http);
-            let note = |headers: &::http::HeaderMap| self.note_cookies(request, headers);
-            let secrets = request.secrets();
-            let websocket = WebSocket::open(stream, upgrade, self.max_message, &secrets, note)?;
-            attempt.enter(Stage::Engine, None);
-            Ok(websocket)
+        let mut request = self.redirections.place(asked);
+        let mut open = || loop {
+            match self.ask_for_websocket(&request, attempt)? {
+                Opened::WebSocket(websocket) => return Ok(*websocket),
+                Opened::Refused { head, body, sent } => {
+                    let sent = Sent { request: &request, head: sent, upgrade: true };
+                    let refusal =
+                        Refusal { status: head.status, headers: &head.headers, body: &body, sent };
+                    request = self.after_refusal(asked, &refusal)?;
+                }
+            }
         };
         open().map_err(|error| attempt.describe(error))
     }
 
+    /// The cookies of a server, if they are kept.
+    pub(super) fn jar(&self, endpoint: &Endpoint) -> Option<Arc<Jar>> {
+        self.jars.as_ref().map(|jars| jars.of(endpoint))
+    }
+
+    /// Asks once for a WebSocket.
+    fn ask_for_websocket(&self, request: &Request, attempt: &Arc<Attempt>) -> Result<Opened> {
+        // Before dialling: a header that cannot be sent fails even when the server is away.
+        let jar = self.jar(&request.endpoint);
+        let upgrade = UpgradeRequest::new(request, &self.subprotocols, jar.as_deref())?;
+        let mut stream = self.stream(&request.endpoint, attempt)?;
+        attempt.enter(Stage::Http, self.dialler.timeouts.http);
+        let note = |headers: &::http::HeaderMap| self.note_cookies(request, headers);
+        match shake_hands(&mut stream, &upgrade, note)? {
+            HandshakeAnswer::Accepted(behind) => {
+                attempt.enter(Stage::Engine, None);
+                let websocket = WebSocket::new(stream, behind, self.max_message);
+                Ok(Opened::WebSocket(Box::new(websocket)))
+            }
+            HandshakeAnswer::Refused(head, body) => {
+                Ok(Opened::Refused { head, body, sent: upgrade.size() })
+            }
+        }
+    }
+
+    /// What to do about an answer that is not the expected one: the request to send instead, or else
+    /// the error. `asked` is what the caller wants.
+    pub(super) fn after_refusal(&self, asked: &Request, refusal: &Refusal<'_>) -> Result<Request> {
+        let Refusal { status, headers, sent, .. } = refusal;
+        self.redirections.follow(asked, sent.request, *status, headers).map_err(|why_here| {
+            let error = refusal.error(why_here);
+            // Else they would be sent, and refused, until this device starts anew.
+            let jar = self.jar(&sent.request.endpoint);
+            if refusal.is_about_size() && jar.is_some_and(|jar| jar.clear()) {
+                log_later!(
+                    Warn,
+                    "the server's cookies are dropped: with them, requests are too long"
+                );
+            }
+            error
+        })
+    }
+
     /// Takes the cookies out of an answer, if there is a jar for them.
     pub(super) fn note_cookies(&self, request: &Request, headers: &::http::HeaderMap) {
-        if let Some(jar) = &self.jar {
+        if let Some(jar) = self.jar(&request.endpoint) {
             jar.note(request, headers);
         }
     }
 
+    /// Why a connection between these addresses carries nothing any more, if the system knows it.
+    pub(crate) fn cut_off(&self, local: SocketAddr, peer: SocketAddr) -> Option<String> {
+        self.dialler.cut_off(local, peer)
+    }
+
     /// Dials an endpoint.
     pub(super) fn stream(&self, endpoint: &Endpoint, attempt: &Arc<Attempt>) -> Result<Stream> {
+        let stream = self.open(endpoint, attempt)?;
+        let proxy = self.proxies.for_endpoint(endpoint);
+        let host = proxy.map_or(&endpoint.host, |proxy| &proxy.host);
+        self.dialler.has_worked(host, attempt.so_far().address);
+        Ok(stream)
+    }
+
+    fn open(&self, endpoint: &Endpoint, attempt: &Arc<Attempt>) -> Result<Stream> {
         if !endpoint.secure {
             return Ok(Stream::plain(self.dial(endpoint, attempt)?, attempt));
         }

@@ -25,6 +25,27 @@ pub(crate) struct Request {
 pub(super) struct Secrets(Vec<String>);
 
 impl Request {
+    /// The path, without the query.
+    pub(super) fn path(&self) -> &str {
+        self.path_and_query.split('?').next().unwrap_or_default()
+    }
+
+    /// Whether it begins a session, rather than being part of one.
+    pub(super) fn begins_session(&self) -> bool {
+        let query = self.path_and_query.split_once('?').map_or("", |(_, query)| query);
+        !query.split('&').any(|pair| pair.starts_with("sid="))
+    }
+
+    /// The same request for another place: the query stays.
+    pub(super) fn at(&self, endpoint: &Endpoint, path: &str) -> Self {
+        let query = &self.path_and_query[self.path().len()..];
+        Self {
+            endpoint: endpoint.clone(),
+            path_and_query: format!("{path}{query}"),
+            headers: self.headers.clone(),
+        }
+    }
+
     /// The values in its query and its headers: servers like to repeat in an error what they were
     /// asked.
     pub(super) fn secrets(&self) -> Secrets {
@@ -69,7 +90,7 @@ impl fmt::Debug for Request {
         let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
         f.debug_struct("Request")
             .field("endpoint", &self.endpoint)
-            .field("path", &self.path_and_query.split('?').next())
+            .field("path", &self.path())
             .field("headers", &names)
             .finish_non_exhaustive()
     }

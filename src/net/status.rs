@@ -5,13 +5,46 @@ use std::time::{Duration, SystemTime};
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER};
 
+use super::answer::{BadHead, stranger};
 use super::date;
-use super::request::Secrets;
+use super::redirection::NotFollowed;
+use super::request::Request;
 use crate::error::{Error, ErrorKind, Stage, snippet};
 
+/// How much of a body is read for an error, in bytes.
+pub(super) const SHORT_BODY: usize = 4 * 1024;
+
+/// How long such a body may take: what has come by then has to do.
+pub(super) const BODY_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The head of a request that may be too long for a server, in bytes.
+const LONG_HEAD: usize = 4 * 1024;
+
+/// The longest address that an error repeats, in bytes.
+const MAX_ADDRESS: usize = 200;
+
 /// What may have made a server end a connection without an answer.
-pub(super) const HUNG_UP: &str = "is it a web server? With TLS, some servers refuse a client \
-                                  certificate, or the lack of one, like this";
+pub(super) fn hung_up(secure: bool, upgrade: bool) -> String {
+    let tls = if secure {
+        "With TLS, some servers refuse a client certificate, or the lack of one, like this"
+    } else {
+        "Does the port want TLS (`https:`, `wss:`)?"
+    };
+    let path = if upgrade { ", and the `path` option right: is there WebSocket" } else { "" };
+    format!("is it a web server{path}? {tls}")
+}
+
+/// The error of an answer whose head cannot be read.
+pub(super) fn bad_head(bad: &BadHead) -> Error {
+    let what = format!("the answer to the request cannot be read: {bad}");
+    let error = Error::new(ErrorKind::Connect(Stage::Http), what);
+    match bad {
+        BadHead::NoHttp(bytes) => {
+            error.with_hint(stranger(bytes).unwrap_or("is it a web server, and is the port right?"))
+        }
+        _ => error,
+    }
+}
 
 /// An answer with another status than the expected one.
 pub(super) struct Refusal<'a> {
@@ -21,13 +54,34 @@ pub(super) struct Refusal<'a> {
     pub(super) headers: &'a HeaderMap,
     /// The start of the body, as far as it is known.
     pub(super) body: &'a [u8],
-    /// What the error must not repeat.
-    pub(super) secrets: &'a Secrets,
+    /// What was sent.
+    pub(super) sent: Sent<'a>,
+}
+
+/// A request, as far as errors tell of it.
+#[derive(Clone, Copy)]
+pub(super) struct Sent<'a> {
+    pub(super) request: &'a Request,
+    /// The size of its head, in bytes.
+    pub(super) head: usize,
+    /// It asks for a WebSocket.
+    pub(super) upgrade: bool,
+}
+
+/// How long whoever answers asks to be left alone, in seconds or until a date of its own clock.
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let value = text(RETRY_AFTER)?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let now = text(DATE).and_then(date::parse).unwrap_or_else(SystemTime::now);
+    Some(date::parse(value)?.duration_since(now).unwrap_or_default())
 }
 
 impl Refusal<'_> {
     /// Names the status, the server's own words, and what to do about it.
-    pub(super) fn into_error(self) -> Error {
+    pub(super) fn error(&self, why_here: NotFollowed) -> Error {
         let status = http::StatusCode::from_u16(self.status).ok();
         let reason = status.and_then(|status| status.canonical_reason()).unwrap_or("unknown");
         let to = self.redirection().map(|to| format!(", a redirection to `{to}`"));
@@ -38,25 +92,24 @@ impl Refusal<'_> {
             self.words()
         );
         let mut error = Error::new(ErrorKind::Connect(Stage::Http), text);
-        if let Some(hint) = self.hint() {
+        if let Some(hint) = self.hint(why_here) {
             error = error.with_hint(hint);
         }
-        if let Some(delay) = self.retry_after() {
+        if let Some(delay) = retry_after(self.headers) {
             error = error.with_retry_after(delay);
+        }
+        if self.is_about_revision() {
+            error = error.refusing_revision();
         }
         // Credentials do not become right by being repeated, and accounts get locked.
         if matches!(self.status, 401 | 403 | 407) { error.fatal() } else { error }
     }
 
-    /// How long the server asks to be left alone, in seconds or until a date of its own clock.
-    fn retry_after(&self) -> Option<Duration> {
-        let text = |name| self.headers.get(name).and_then(|value| value.to_str().ok());
-        let value = text(RETRY_AFTER)?.trim();
-        if let Ok(seconds) = value.parse() {
-            return Some(Duration::from_secs(seconds));
-        }
-        let now = text(DATE).and_then(date::parse).unwrap_or_else(SystemTime::now);
-        Some(date::parse(value)?.duration_since(now).unwrap_or_default())
+    /// Whether the head of the request was too long for the server: it says so, or it is a web server that
+    /// has no other reason to complain of a long one.
+    pub(super) fn is_about_size(&self) -> bool {
+        let long = self.status == 400 && self.sent.head > LONG_HEAD;
+        self.status == 431 || (long && engine_error(self.body).is_none())
     }
 
     fn redirection(&self) -> Option<String> {
@@ -66,12 +119,15 @@ impl Refusal<'_> {
         // Without its query, which may hold secrets.
         let location = self.headers.get(LOCATION)?.as_bytes();
         let end = location.iter().position(|&byte| byte == b'?').unwrap_or(location.len());
-        Some(snippet(self.secrets.hide(&location[..end]).as_bytes()))
+        let shown = &location[..end.min(MAX_ADDRESS)];
+        let cut = if shown.len() < end { "…" } else { "" };
+        let text = self.sent.request.secrets().hide(shown);
+        Some(format!("{}{cut}", text.escape_debug()))
     }
 
     /// What the server says: Engine.IO's own message, or the start of whatever it is.
     fn words(&self) -> String {
-        let body = self.secrets.hide(self.body);
+        let body = self.sent.request.secrets().hide(self.body);
         if let Some((code, message)) = engine_error(body.as_bytes()) {
             return format!(": {message} (code {code})");
         }
@@ -82,31 +138,64 @@ impl Refusal<'_> {
         }
     }
 
-    fn hint(&self) -> Option<String> {
-        Some(match self.status {
-            300..=399 => "redirections are not followed: use that address, unless it is the login \
-                          page of a network"
-                .to_owned(),
-            400 if engine_error(self.body).is_some_and(|(code, _)| code == 1) => {
+    fn hint(&self, why_here: NotFollowed) -> Option<String> {
+        let code = engine_error(self.body).map(|(code, _)| code);
+        let text = match self.status {
+            304 => "only a cache answers so: are its answers kept apart by `timestamp_requests`?",
+            300..=399 => why_here.hint(),
+            400 if code == Some(1) => {
                 "the session has ended, or behind a load balancer without sticky sessions another \
                  server got the request"
-                    .to_owned()
             }
-            400 if engine_error(self.body).is_some_and(|(code, _)| code == 5) => {
-                "the server does not speak that revision: is `Revision::Auto` better?".to_owned()
+            400 if code == Some(0) => "the server does not allow this transport",
+            400 if self.is_about_revision() => {
+                "the server does not speak that revision: is `Revision::Auto` better?"
             }
-            401 | 403 => "are the credentials and the origin right?".to_owned(),
-            404 => "is the `path` option right, and is it a Socket.IO server?".to_owned(),
-            407 => "a proxy asks for credentials".to_owned(),
-            413 => "the message is larger than the server or a proxy before it allows".to_owned(),
-            426 => "a proxy before the server may not pass WebSocket on".to_owned(),
-            511 => "the network wants a login first (captive portal)".to_owned(),
+            400 if self.says("HTTPS port") => "the port speaks TLS: use `https:` or `wss:`",
+            400 | 431 if self.is_about_size() => return Some(self.size()),
+            400 if matches!(code, None | Some(3)) && self.sent.upgrade => {
+                "is the `path` option right, and does each proxy on the way pass WebSocket on?"
+            }
+            401 | 403 => "are the credentials and the origin right?",
+            404 => "is the `path` option right, and is it a Socket.IO server?",
+            407 => "a proxy asks for credentials",
+            413 => "the message is larger than the server or a proxy before it allows",
+            414 => return Some(self.size()),
+            426 => "a proxy before the server may not pass WebSocket on",
+            511 => "the network wants a login first (captive portal)",
             429 | 503 => match self.header(RETRY_AFTER) {
-                Some(when) => format!("the server is busy and says to retry after `{when}`"),
-                None => "the server is busy".to_owned(),
+                Some(when) => {
+                    return Some(format!("the server is busy and says to retry after `{when}`"));
+                }
+                None => "the server is busy",
             },
             _ => return None,
-        })
+        };
+        Some(text.to_owned())
+    }
+
+    /// Names what was sent, and how long it was.
+    fn size(&self) -> String {
+        let Sent { request, head, .. } = self.sent;
+        let path = snippet(request.path().as_bytes());
+        format!(
+            "our request for `{path}` has a line and headers of {head} bytes, the query and cookies among \
+             them; servers take 8 to 16 KiB"
+        )
+    }
+
+    fn says(&self, words: &str) -> bool {
+        String::from_utf8_lossy(self.body).contains(words)
+    }
+
+    /// Whether the server does not speak the revision of Engine.IO that it was asked in.
+    fn is_about_revision(&self) -> bool {
+        let is_python = || {
+            let words = b"unsupported version of the Socket.IO or Engine.IO protocols";
+            self.body.windows(words.len()).any(|part| part == words)
+        };
+        self.status == 400
+            && (engine_error(self.body).is_some_and(|(code, _)| code == 5) || is_python())
     }
 
     fn header(&self, name: http::HeaderName) -> Option<String> {
@@ -126,14 +215,19 @@ mod tests {
     use http::HeaderValue;
 
     use super::*;
+    use crate::options::endpoint::Endpoint;
 
     fn refused(status: u16, headers: &[(http::HeaderName, &'static str)], body: &str) -> Error {
         let headers = headers
             .iter()
             .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)))
             .collect();
-        let secrets = &Secrets::default();
-        Refusal { status, headers: &headers, body: body.as_bytes(), secrets }.into_error()
+        let endpoint = Endpoint { secure: false, host: "h".to_owned(), port: 1 };
+        let request =
+            &Request { endpoint, path_and_query: "/x/?a=b".to_owned(), headers: Vec::new() };
+        let sent = Sent { request, head: 5000, upgrade: false };
+        let refusal = Refusal { status, headers: &headers, body: body.as_bytes(), sent };
+        refusal.error(NotFollowed::AnotherServer)
     }
 
     #[test]
@@ -159,11 +253,38 @@ mod tests {
     }
 
     #[test]
+    fn a_server_says_in_its_own_words_that_it_speaks_another_revision() {
+        let python = "\"The client is using an unsupported version of the Socket.IO or Engine.IO \
+                      protocols\"";
+        for (status, body, is_about_revision) in [
+            (400, r#"{"code":5,"message":"Unsupported protocol version"}"#, true),
+            (400, python, true),
+            (400, r#"{"code":3,"message":"Bad request"}"#, false),
+            (400, "", false),
+            (426, python, false),
+        ] {
+            let error = refused(status, &[], body);
+            assert_eq!(error.refuses_revision(), is_about_revision, "{body}");
+        }
+    }
+
+    #[test]
     fn known_causes_have_a_hint() {
         let old = "{\"code\":5,\"message\":\"Unsupported protocol version\"}";
-        for (status, body, part) in
-            [(400, old, "revision"), (511, "", "captive portal"), (302, "", "login page")]
-        {
+        let https = "<h1>400 The plain HTTP request was sent to HTTPS port</h1>";
+        for (status, body, part) in [
+            (400, old, "revision"),
+            (400, https, "`wss:`"),
+            (
+                400,
+                "Request Header Or Cookie Too Large",
+                "`/x/` has a line and headers of 5000 bytes",
+            ),
+            (431, "", "5000 bytes"),
+            (511, "", "captive portal"),
+            (302, "", "login page"),
+            (304, "", "only a cache"),
+        ] {
             let error = refused(status, &[], body);
             assert!(error.hint().is_some_and(|hint| hint.contains(part)), "{error}");
         }

@@ -60,6 +60,11 @@ impl Stream {
         Self { layer, attempt: Arc::clone(attempt), emptied: false, written: 0 }
     }
 
+    /// Whether it is encrypted.
+    pub(super) fn is_secure(&self) -> bool {
+        !matches!(self.layer, Layer::Plain(_))
+    }
+
     /// Whose cancellation ends the waits.
     pub(super) fn attempt(&self) -> &Arc<Attempt> {
         &self.attempt

@@ -52,9 +52,22 @@ impl Check for ManagerOptions {
         for delay in [self.reconnection_delay, self.reconnection_delay_max] {
             check_time(Some(delay), "a reconnection delay of zero would hammer the server")?;
         }
+        check_time(self.reconnection_spread, "a reconnection_spread of zero spreads nothing")?;
+        check_time(
+            self.reconnection_reset_after,
+            "a reconnection_reset_after of zero would let each short session start the delays afresh",
+        )?;
+        if self.spread_first_attempt && self.reconnection_spread.is_none() {
+            return Err(invalid("spread_first_attempt needs a reconnection_spread"));
+        }
         if self.max_packets_per_post == 0 {
             return Err(invalid("max_packets_per_post is 0; the least is 1"));
         }
+        if self.watch_network && !cfg!(target_os = "linux") {
+            return Err(Error::new(ErrorKind::Unsupported, "watch_network needs Linux (netlink)")
+                .with_hint("call `Manager::network_changed` where the system tells of changes"));
+        }
+        check_time(self.fail_back_after, "a fail_back_after of zero would never stay at a backup")?;
         check_time(self.timeout, "a timeout of zero would fail each attempt")?;
         check_time(self.namespace_timeout, "a namespace_timeout of zero would fail each attempt")?;
         self.limits.check()

@@ -33,7 +33,7 @@ impl Transport {
 }
 
 /// What [`Builder`](crate::Builder) collects for the connection itself.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ManagerOptions {
     pub(crate) revision: Revision,
     pub(crate) parser: ParserKind,
@@ -48,9 +48,16 @@ pub(crate) struct ManagerOptions {
     pub(crate) reconnection_delay: Duration,
     pub(crate) reconnection_delay_max: Duration,
     pub(crate) randomization_factor: f64,
+    pub(crate) reconnection_spread: Option<Duration>,
+    pub(crate) reconnection_reset_after: Option<Duration>,
+    pub(crate) spread_first_attempt: bool,
     pub(crate) timeout: Option<Duration>,
     pub(crate) namespace_timeout: Option<Duration>,
     pub(crate) limits: Limits,
+    /// How many addresses there are besides the first.
+    pub(crate) backups: usize,
+    pub(crate) fail_back_after: Option<Duration>,
+    pub(crate) watch_network: bool,
 }
 
 impl Default for ManagerOptions {
@@ -73,9 +80,24 @@ impl Default for ManagerOptions {
             reconnection_delay: Duration::from_secs(1),
             reconnection_delay_max: Duration::from_secs(5),
             randomization_factor: 0.5,
+            reconnection_spread: None,
+            reconnection_reset_after: None,
+            spread_first_attempt: false,
             timeout: Some(Duration::from_secs(20)),
             namespace_timeout: Some(Duration::from_secs(20)),
             limits: Limits::default(),
+            backups: 0,
+            fail_back_after: None,
+            watch_network: false,
         }
+    }
+}
+
+impl ManagerOptions {
+    /// How long a session, or the membership of a namespace, has to last until delays start from the
+    /// beginning.
+    pub(crate) fn stable_time(&self) -> Duration {
+        let longest = self.reconnection_delay_max.max(self.reconnection_spread.unwrap_or_default());
+        self.reconnection_reset_after.unwrap_or(longest)
     }
 }

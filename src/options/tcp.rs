@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 /// What [`Builder`](crate::Builder) collects for the sockets.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TcpOptions {
     /// The address that connections come from.
     pub(crate) local_address: Option<IpAddr>,

@@ -20,7 +20,7 @@ use std::time::SystemTime;
 ///     .client_cert_files("/etc/device/cert.pem", "/etc/device/key.pem");
 /// # drop(tls);
 /// ```
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Tls {
     pub(crate) backend: Option<TlsBackend>,
     pub(crate) cas: Vec<Ca>,
@@ -61,7 +61,7 @@ pub enum TlsBackend {
 }
 
 /// A certificate or a key: its bytes, or where they are.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Source {
     /// The bytes themselves.
     Bytes(Vec<u8>),
@@ -70,7 +70,7 @@ pub(crate) enum Source {
 }
 
 /// Certificates of authorities to trust.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Ca {
     /// One certificate in DER.
     Der(Source),
@@ -89,7 +89,7 @@ impl Ca {
 }
 
 /// What identifies this client.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ClientCert {
     /// The certificate and those that link it to its authority; and its private key.
     Pair {
@@ -103,7 +103,7 @@ pub(crate) enum ClientCert {
 }
 
 /// Text that is neither shown nor logged.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Secret(
     #[cfg_attr(not(any(feature = "rustls", feature = "native-tls")), allow(dead_code))]
     pub(crate)  String,

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::json::{JsonType, SyntaxError, members, scan, unquoted};
 use super::protocol_error;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 
 /// What the server says about the session in its `open` packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,60 +17,62 @@ pub struct Handshake {
     pub upgrade_to_websocket: bool,
     /// The period of heartbeats.
     pub ping_interval: Duration,
-    /// How long a heartbeat may be late.
+    /// How long a heartbeat may be late; zero where the server gives no time.
     pub ping_timeout: Duration,
     /// The largest body of a request that the server takes, in bytes.
     pub max_payload: Option<usize>,
 }
 
-/// The most bytes of JSON that are looked at; real ones have about 130.
-const MAX_JSON: usize = 16 * 1024;
-
 /// The longest session id.
 const MAX_SID: usize = 256;
 
-/// The longest time that a server may give, as the timers of JavaScript.
-const MAX_MILLIS: u64 = 1 << 31;
+const SID: &str = "a string of 1 to 256 visible ASCII characters";
 
-/// The longest time that is kept: no longer should a dead link go unnoticed.
-const LONGEST: Duration = Duration::from_secs(10 * 60);
+/// The longest time that a server may give, in milliseconds: some 24 days. The timers of JavaScript
+/// cannot wait for longer ones, and end at once.
+const LONGEST: f64 = 2_147_483_648.0;
+
+/// What is looked at in an `open` packet, as it is written.
+#[derive(Default)]
+struct Members<'a> {
+    sid: &'a str,
+    upgrades: &'a str,
+    ping_interval: &'a str,
+    ping_timeout: &'a str,
+    max_payload: &'a str,
+}
 
 impl Handshake {
-    /// Reads the JSON of an `open` packet.
+    /// Reads the JSON of an `open` packet. What else is in it may be nested as deeply as it likes.
     pub(crate) fn from_json(json: &str) -> Result<Self> {
         let refuse = |wrong: &str| protocol_error(&format!("handshake: {wrong}"), json.as_bytes());
-        if json.len() > MAX_JSON {
-            return Err(refuse(&format!("{} bytes exceed {MAX_JSON}", json.len())));
-        }
-        let open: Value =
-            serde_json::from_str(json).map_err(|error| refuse("is not JSON").with_source(error))?;
-        if !open.is_object() {
+        let not_json = |at| refuse(&format!("is not JSON, at byte {at}"));
+        let outline = scan(json).map_err(|error| not_json(error.at))?;
+        if outline.json_type != JsonType::Object {
             return Err(refuse("is not an object"));
         }
-        // The member at fault, whatever stands before it.
-        let refuse_member = |field: &str, what: &str| {
-            let (is_not, came) = match open.get(field) {
-                Some(value) => ("is not", format!("{field:?}:{value}")),
-                None => ("is missing, where it should be", json.to_owned()),
-            };
-            protocol_error(&format!("handshake: `{field}` {is_not} {what}"), came.as_bytes())
-        };
-        let sid = sid(&open["sid"]).ok_or_else(|| {
-            let what = format!("a string of 1 to {MAX_SID} visible ASCII characters");
-            refuse_member("sid", &what)
+        let open = Members::of(json).map_err(|error| not_json(error.at))?;
+        let ping_interval = time(open.ping_interval).filter(|interval| !interval.is_zero());
+        let ping_interval = ping_interval.ok_or_else(|| {
+            wrong_member(
+                "pingInterval",
+                "a number of milliseconds, above 0 and within 24 days",
+                open.ping_interval,
+            )
         })?;
-        let time = |field: &str| {
-            time(&open[field]).ok_or_else(|| {
-                let what = format!("an integer of 1 to {MAX_MILLIS} milliseconds");
-                refuse_member(field, &what)
-            })
-        };
+        let ping_timeout = time(open.ping_timeout).ok_or_else(|| {
+            wrong_member(
+                "pingTimeout",
+                "a number of milliseconds within 24 days",
+                open.ping_timeout,
+            )
+        })?;
         Ok(Self {
-            sid,
-            upgrade_to_websocket: offers_websocket(&open["upgrades"]),
-            ping_interval: time("pingInterval")?,
-            ping_timeout: time("pingTimeout")?,
-            max_payload: max_payload(&open["maxPayload"]),
+            sid: sid(open.sid).ok_or_else(|| wrong_member("sid", SID, open.sid))?,
+            upgrade_to_websocket: offers_websocket(open.upgrades),
+            ping_interval,
+            ping_timeout,
+            max_payload: max_payload(open.max_payload),
         })
     }
 
@@ -87,33 +90,61 @@ impl Handshake {
     }
 }
 
+impl<'a> Members<'a> {
+    /// Finds them in a valid object. Of two with the same name the last one counts.
+    fn of(json: &'a str) -> Result<Self, SyntaxError> {
+        let mut open = Self::default();
+        members(json, |key, value| match &*unquoted(key).unwrap_or_default() {
+            "sid" => open.sid = value,
+            "upgrades" => open.upgrades = value,
+            "pingInterval" => open.ping_interval = value,
+            "pingTimeout" => open.ping_timeout = value,
+            "maxPayload" => open.max_payload = value,
+            _ => {}
+        })?;
+        Ok(open)
+    }
+}
+
+/// The error about a member: what it should be, and what it is.
+#[cold]
+fn wrong_member(name: &str, expected: &str, value: &str) -> Error {
+    if value.is_empty() {
+        return Error::new(ErrorKind::Protocol, format!("handshake: `{name}` is missing"));
+    }
+    protocol_error(&format!("handshake: `{name}` is not {expected}"), value.as_bytes())
+}
+
 /// A session id goes into URLs and logs, so that it is checked.
-fn sid(value: &Value) -> Option<String> {
-    let sid = value.as_str()?;
+fn sid(json: &str) -> Option<String> {
+    let sid = unquoted(json)?;
     let visible = sid.bytes().all(|byte| byte.is_ascii_graphic());
-    (visible && (1..=MAX_SID).contains(&sid.len())).then(|| sid.to_owned())
+    (visible && (1..=MAX_SID).contains(&sid.len())).then_some(sid)
 }
 
 /// What is no list offers nothing, and other transports are not known.
-fn offers_websocket(value: &Value) -> bool {
-    value.as_array().is_some_and(|names| names.iter().any(|name| name == "websocket"))
+fn offers_websocket(json: &str) -> bool {
+    let names: Vec<Value> = serde_json::from_str(json).unwrap_or_default();
+    names.iter().any(|name| name == "websocket")
 }
 
-fn time(value: &Value) -> Option<Duration> {
-    let millis = value.as_u64().filter(|millis| (1..=MAX_MILLIS).contains(millis))?;
-    Some(Duration::from_millis(millis).min(LONGEST))
+/// A number of milliseconds that a timer can wait for, however it is written.
+fn time(json: &str) -> Option<Duration> {
+    let millis: f64 = json.parse().ok().filter(|millis| (0.0..=LONGEST).contains(millis))?;
+    let time = Duration::from_secs_f64(millis / 1000.0);
+    // Less than what there is would be no time.
+    Some(if millis > 0.0 { time.max(Duration::from_millis(1)) } else { time })
 }
 
 /// Servers before 4.5 give none; below 1 it cannot be meant.
-fn max_payload(value: &Value) -> Option<usize> {
-    let bytes = value.as_u64().filter(|&bytes| bytes > 0)?;
-    Some(usize::try_from(bytes).unwrap_or(usize::MAX))
+fn max_payload(json: &str) -> Option<usize> {
+    let bytes: f64 = json.parse().ok().filter(|bytes| *bytes >= 1.0)?;
+    Some(format!("{:.0}", bytes.floor()).parse().unwrap_or(usize::MAX))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::ErrorKind;
 
     /// A handshake with one field replaced.
     fn with(field: &str, value: &str) -> String {
@@ -164,7 +195,25 @@ mod tests {
         }
         refused("{\r\n\0", "{\\r\\n\\0");
         refused(&"[".repeat(10_000), "[[[[[[…");
-        refused(&with("more", &format!("\"{}\"", "x".repeat(MAX_JSON))), "exceed 16384");
+    }
+
+    #[test]
+    fn what_else_is_in_it_may_be_large_deep_and_odd() {
+        let usual = Handshake::from_json(&with("", "")).unwrap();
+        let deep = "[{\"a\":".repeat(100_000) + "0" + &"}]".repeat(100_000);
+        let long = format!("\"{}\"", "x".repeat(100_000));
+        for value in [&*deep, &*long, "1e400", r#""\ud800""#, "null"] {
+            assert_eq!(Handshake::from_json(&with("more", value)).unwrap(), usual);
+        }
+        refused(&with("pingInterval", "[7]"), "24 days: \"[7]\"");
+        refused(&with("pingInterval", ""), "`pingInterval` is missing");
+        for field in ["sid", "pingInterval", "pingTimeout"] {
+            refused(&with(field, &deep), &format!("`{field}`"));
+        }
+        assert_eq!(Handshake::from_json(&with("maxPayload", &deep)).unwrap().max_payload, None);
+        assert!(!Handshake::from_json(&with("upgrades", &deep)).unwrap().upgrade_to_websocket);
+        let twice = r#"{"sid":"a","\u0073id":"b","pingInterval":1,"pingTimeout":2,"sid" : "c" }"#;
+        assert_eq!(Handshake::from_json(twice).unwrap().sid, "c");
     }
 
     #[test]
@@ -182,32 +231,53 @@ mod tests {
     }
 
     #[test]
-    fn times_are_integers_within_bounds() {
+    fn times_are_numbers_that_a_timer_can_wait_for() {
         for field in ["pingInterval", "pingTimeout"] {
-            for value in ["", "0", "-1", "\"25000\"", "1e18", "1000000000000000000", "0.5"] {
-                refused(&with(field, value), &format!("`{field}`"));
-            }
-            for value in
-                ["25000.5", "null", "true", "[25000]", "2147483649", "99999999999999999999"]
+            for value in ["", "-1", "-1e400", "2147483649", "1e18", "1e400", "99999999999999999999"]
             {
                 refused(&with(field, value), &format!("`{field}`"));
             }
+            for value in ["\"25000\"", "null", "true", "[25000]", "{}"] {
+                refused(&with(field, value), &format!("`{field}`"));
+            }
+        }
+        for value in ["0", "0.0", "-0", "0e9"] {
+            refused(&with("pingInterval", value), "`pingInterval`");
+            let handshake = Handshake::from_json(&with("pingTimeout", value)).unwrap();
+            assert_eq!(handshake.ping_timeout, Duration::ZERO);
         }
         let interval =
             |value| Handshake::from_json(&with("pingInterval", value)).unwrap().ping_interval;
-        assert_eq!(interval("1"), Duration::from_millis(1));
-        assert_eq!(interval("600000"), LONGEST);
-        assert_eq!(interval("600001"), LONGEST);
-        assert_eq!(interval("2147483648"), LONGEST);
+        for (value, micros) in [
+            ("1", 1000),
+            ("25000", 25_000_000),
+            ("25000.0", 25_000_000),
+            ("25e3", 25_000_000),
+            ("25000.5", 25_000_500),
+            ("20001", 20_001_000),
+            ("900000", 900_000_000),
+            ("2147483648", 2_147_483_648_000),
+            ("0.5", 1000),
+            ("1e-400", 0),
+        ] {
+            if micros == 0 {
+                refused(&with("pingInterval", value), "`pingInterval`");
+            } else {
+                assert_eq!(interval(value), Duration::from_micros(micros), "{value}");
+            }
+        }
     }
 
     #[test]
     fn a_payload_limit_below_one_is_none() {
         let limit = |value| Handshake::from_json(&with("maxPayload", value)).unwrap().max_payload;
-        for value in ["", "0", "-1", "-1e9", "null", "\"7\"", "[]"] {
+        for value in ["", "0", "-1", "-1e9", "0.5", "null", "\"7\"", "[]"] {
             assert_eq!(limit(value), None, "{value}");
         }
         assert_eq!(limit("1"), Some(1));
+        assert_eq!(limit("1e6"), Some(1_000_000));
+        assert_eq!(limit("1000000.0"), Some(1_000_000));
+        assert_eq!(limit("1e400"), Some(usize::MAX));
         assert_eq!(limit("18446744073709551615"), Some(usize::MAX));
     }
 

@@ -41,11 +41,6 @@ impl Speaker {
         Self(id)
     }
 
-    /// The connection leads to this server from now on.
-    pub(crate) fn rename(&self, server: String) {
-        servers().insert(self.0, server);
-    }
-
     pub(crate) fn id(&self) -> SpeakerId {
         self.0
     }
@@ -58,6 +53,13 @@ impl Drop for Speaker {
 }
 
 impl SpeakerId {
+    /// The connection leads to this server from now on, if it exists yet.
+    pub(crate) fn rename(self, server: String) {
+        if let Some(known) = servers().get_mut(&self) {
+            *known = server;
+        }
+    }
+
     /// What this thread logs is about this connection, until the result is dropped.
     #[must_use = "it ends when this is dropped"]
     pub(crate) fn speak(self) -> Speaking {
@@ -111,7 +113,7 @@ mod tests {
         assert_eq!(prefix(), Some(of_one.clone()));
         let inner = other.id().speak();
         assert_eq!(prefix(), Some(format!("#{} other:2", other.id().0)));
-        other.rename("third:3".into());
+        other.id().rename("third:3".into());
         assert_eq!(prefix(), Some(format!("#{} third:3", other.id().0)));
         drop(inner);
         assert_eq!(prefix(), Some(of_one));

@@ -21,6 +21,9 @@ pub(crate) enum Role {
     Auth,
     /// Looks up a host name.
     Dns,
+    /// Hears of changes of the network.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+    Network,
     /// Gives the logger what the timer thread says.
     Log,
     /// Hands the events of an outbox to its socket.
@@ -38,6 +41,7 @@ impl Role {
             Self::Callbacks => "siot-call",
             Self::Auth => "siot-auth",
             Self::Dns => "siot-dns",
+            Self::Network => "siot-net",
             Self::Log => "siot-log",
             Self::Outbox => "siot-outbox",
         }
@@ -113,6 +117,7 @@ mod tests {
             Role::Callbacks,
             Role::Auth,
             Role::Dns,
+            Role::Network,
             Role::Log,
             Role::Outbox,
         ] {

@@ -26,7 +26,7 @@ const REVISIONS: [&str; 5] = ["V3", "Revision::V4", "v4::V4", "V3_DIALECT", "V4_
 /// The files that may name them: where they are made, where one is chosen, and where the user says
 /// it. Whatever else differs between them is a method of `Dialect`.
 const NAME_REVISIONS: [&str; 6] = [
-    "internal.rs",
+    "internal/mod.rs",
     "options/revision.rs",
     "proto/dialect/detector.rs",
     "proto/dialect/detector/first_body.rs",
@@ -36,10 +36,9 @@ const NAME_REVISIONS: [&str; 6] = [
 
 /// The files that may name the number of a revision besides: the trait that has it, and who gives
 /// it on, to servers and to users. It is not for deciding anything.
-const NAME_NUMBERS: [&str; 6] = [
+const NAME_NUMBERS: [&str; 5] = [
     "client/manager.rs",
     "driver/client/link.rs",
-    "driver/client/mod.rs",
     "net/address.rs",
     "proto/dialect/mod.rs",
     "proto/dialect/v4.rs",

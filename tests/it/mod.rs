@@ -1,6 +1,7 @@
 //! The tests, by topic.
 
 mod acks;
+mod backups;
 #[cfg(feature = "rustls")]
 mod clock;
 mod compatibility;
@@ -47,6 +48,7 @@ mod parsers;
 mod peers;
 #[cfg(feature = "polling")]
 mod posts;
+mod preparing;
 mod proxy;
 #[cfg(feature = "polling")]
 mod python;
@@ -60,6 +62,7 @@ mod receive_news;
 mod receive_policies;
 mod reconnect;
 mod reliable;
+mod returning;
 // Each of its tests goes over every transport.
 #[cfg(feature = "polling")]
 mod revisions;

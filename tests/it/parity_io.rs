@@ -89,12 +89,13 @@ fn another_path_is_another_connection() {
 fn credentials_and_time_limits_belong_to_the_socket_and_the_rest_to_the_connection() {
     let server = Server::start(json!({}));
     let first = sharing(&server.url()).query("who", "first").build().unwrap();
-    let second = sharing(&format!("{}/auth", server.url()))
-        .query("who", "second")
-        .auth(json!({"token": 2}))
-        .ack_timeout(Duration::from_millis(20))
-        .build()
-        .unwrap();
+    let auth = || sharing(&format!("{}/auth", server.url())).auth(json!({"token": 2}));
+    let other = auth().query("who", "other").build().unwrap();
+    assert_ne!(session(&first), session(&other));
+    let seen: Json = ask(&other, "handshake", ());
+    assert_eq!(seen["query"]["who"], "other");
+    let second =
+        auth().query("who", "first").ack_timeout(Duration::from_millis(20)).build().unwrap();
     assert_eq!(session(&first), session(&second));
     let seen: Json = ask(&second, "handshake", ());
     assert_eq!((&seen["auth"]["token"], &seen["query"]["who"]), (&json!(2), &json!("first")));

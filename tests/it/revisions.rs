@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crossbeam_channel::unbounded;
 use serde_json::{Value, json};
 use siot::{Binary, Builder, DisconnectReason, ErrorKind, Revision, Status, Transport};
 use tungstenite::Message;
@@ -48,6 +49,58 @@ fn admitted(builder: Builder) -> Client {
     let client = Client::start(builder);
     client.admitted();
     client
+}
+
+/// What servers say that do not speak the revision of the question: those in JavaScript, and in Python.
+const REFUSALS: [&str; 2] = [
+    r#"{"code":5,"message":"Unsupported protocol version"}"#,
+    "\"The client is using an unsupported version of the Socket.IO or Engine.IO protocols\"",
+];
+
+#[test]
+fn a_server_that_refuses_the_revision_is_asked_in_the_other_one() {
+    for (via, words) in [Via::Polling, Via::WebSocket].into_iter().zip(REFUSALS) {
+        let (asked, questions) = unbounded();
+        let peer = RawPeer::start(move |mut connection| {
+            let request = connection.read_request()?;
+            let _ = asked.send(request.parameter("EIO").unwrap_or_default().to_owned());
+            if request.parameter("EIO") != Some("3") {
+                return connection.respond(400, "Content-Type: text/plain\r\n", words.as_bytes());
+            }
+            let open = Greeting::new("s").without_max_payload().text();
+            if request.is_upgrade() {
+                let mut socket = connection.upgrade(&request)?;
+                for packet in [open.as_str(), "40"] {
+                    socket.send(Message::text(packet)).map_err(std::io::Error::other)?;
+                }
+                while socket.read().is_ok() {}
+                return Ok(());
+            }
+            let body = format!("{}:{open}2:40", open.len());
+            connection.respond(200, "Content-Type: text/plain\r\n", body.as_bytes())?;
+            connection.hold()
+        });
+        let client = Client::connect(via.builder(peer.url()));
+        assert_eq!([0; 2].map(|_| recv_within(&questions, LIMIT)), ["4", "3"], "{via:?}");
+        client.manager().close(Duration::ZERO);
+    }
+}
+
+#[test]
+fn a_server_that_refuses_both_revisions_is_asked_twice_in_an_attempt() {
+    let (asked, questions) = unbounded();
+    let peer = RawPeer::start(move |mut connection| {
+        let request = connection.read_request()?;
+        let _ = asked.send(request.parameter("EIO").unwrap_or_default().to_owned());
+        connection.respond(400, "Content-Type: text/plain\r\n", REFUSALS[1].as_bytes())
+    });
+    for via in [Via::Polling, Via::WebSocket] {
+        let client = Client::start(via.builder(peer.url()).reconnection(false));
+        let error = client.connect_error();
+        assert!(error.message().contains("unsupported version"), "{error}");
+        assert_eq!([0; 2].map(|_| recv_within(&questions, LIMIT)), ["4", "3"], "{via:?}");
+        assert!(questions.is_empty());
+    }
 }
 
 /// The main behaviours, over one transport.

@@ -4,9 +4,13 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::unbounded;
 use serde_json::{Value as Json, json};
 use siot::{Binary, Error, ErrorKind, ManagerEvent, Transport};
+use tungstenite::Message;
 
+use crate::support::greeting::Greeting;
+use crate::support::raw::RawPeer;
 use crate::support::{Client, LIMIT, Server, Via, eventually, pattern, recv_within, shared};
 
 /// Waits for the news that the session stays where it is.
@@ -105,6 +109,65 @@ fn attachments_of_both_directions_survive_it() {
     }
 }
 
+/// A server that answers the last poll of the old transport when it has something to say, and not before.
+#[test]
+fn what_is_asked_during_the_last_poll_does_not_wait_for_its_end() {
+    let (say, said) = unbounded::<&str>();
+    let (hear, heard) = unbounded();
+    let (answer, answers) = (say.clone(), said);
+    let (poll, polls) = unbounded();
+    let peer = RawPeer::start(move |mut connection| {
+        loop {
+            let request = connection.read_request()?;
+            let headers = "Content-Type: text/plain; charset=UTF-8\r\n";
+            if request.is_upgrade() {
+                let mut socket = connection.upgrade(&request)?;
+                while let Ok(message) = socket.read() {
+                    let text = message.to_text().unwrap_or_default().to_owned();
+                    if text == "2probe" {
+                        // The poll that waits is not the one that brings the answer to CONNECT.
+                        let _ = (polls.recv(), polls.recv());
+                        // The pong to what comes behind the answer tells that it was read.
+                        let _ = socket.send(Message::text("3probe"));
+                        let _ = socket.send(Message::Ping("read?".into()));
+                    }
+                    let _ = hear.send(if message.is_pong() { "pong".to_owned() } else { text });
+                }
+                return Ok(());
+            } else if request.method == "POST" {
+                let body = String::from_utf8_lossy(&request.body).into_owned();
+                if body == "40" {
+                    let _ = answer.send("40{\"sid\":\"a\"}");
+                }
+                let _ = hear.send(body);
+                connection.respond(200, headers, b"ok")?;
+            } else if request.parameter("sid").is_none() {
+                let open = Greeting::new("s").upgrades(&["websocket"]).text();
+                connection.respond(200, headers, open.as_bytes())?;
+            } else {
+                let _ = poll.send(());
+                let Ok(packet) = answers.recv() else { return Ok(()) };
+                connection.respond(200, headers, packet.as_bytes())?;
+            }
+        }
+    });
+    let client = Client::connect(Via::Upgrade.builder(peer.url()));
+    let hear_next = || recv_within(&heard, LIMIT);
+    let mut first = [0; 3].map(|_| hear_next());
+    first.sort();
+    assert_eq!(first, ["2probe", "40", "pong"]);
+    let ack = client.emit_with_ack("question", ()).unwrap();
+    assert_eq!(hear_next(), "420[\"question\"]");
+    say.send("430[7]").unwrap();
+    assert_eq!(ack.wait_timeout::<u32>(LIMIT).unwrap(), 7);
+    client.upgraded();
+    assert_eq!(hear_next(), "5");
+    client.emit("last", ()).unwrap();
+    assert_eq!(hear_next(), "42[\"last\"]");
+    drop(say);
+    client.manager().close(LIMIT);
+}
+
 #[test]
 fn questions_and_answers_survive_it() {
     for _ in 0..5 {
@@ -119,6 +182,37 @@ fn questions_and_answers_survive_it() {
             assert!(start.elapsed() < LIMIT, "no upgrade");
         }
         has_moved(&client);
+    }
+}
+
+/// Servers of each revision of Engine.IO take requests of the old transport while the client has the answer to
+/// its probe, in order with what comes by the new one.
+#[test]
+fn a_stream_of_events_goes_through_it_in_order_whatever_the_server() {
+    for version in [4, 3, 2] {
+        let server = Server::start(json!({ "version": version }));
+        for _ in 0..5 {
+            server.cmd("reset");
+            let client = Client::start(Via::Upgrade.builder(server.url()));
+            let (mut n, mut more) = (0, 100);
+            let start = Instant::now();
+            while more > 0 {
+                // Each waits for the one before: so there is one on the way at any time, and no crowd.
+                let tick = client.emit_with_ack("tick", ("a", n)).unwrap();
+                assert_eq!(tick.wait_timeout::<u32>(LIMIT).unwrap(), n, "{version}");
+                client.emit("tick", ("a", n + 1)).unwrap();
+                n += 2;
+                let is_moved = client.manager().transport() == Some(Transport::WebSocket);
+                more -= u32::from(is_moved);
+                assert!(start.elapsed() < LIMIT, "no upgrade");
+            }
+            let ticks: Json = client.ask("ticks", ());
+            assert_eq!(
+                (&ticks["total"], &ticks["inOrder"]),
+                (&json!(n), &json!(true)),
+                "{version}"
+            );
+        }
     }
 }
 

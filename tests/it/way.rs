@@ -1,6 +1,10 @@
 //! The way to the server: cookies, delays that it asks for, limits, and secrets that stay secret.
 
+#[cfg(feature = "polling")]
+use std::io::{Read, Write};
 use std::net::{IpAddr, TcpListener};
+#[cfg(feature = "polling")]
+use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -9,6 +13,8 @@ use siot::{
 };
 
 use crate::support::logged::{capture_log, logged};
+#[cfg(feature = "polling")]
+use crate::support::raw::{RawConnection, RawPeer};
 use crate::support::{Client, LIMIT, Server, TRANSPORTS, alone, failure, recv_within};
 
 const MS: Duration = Duration::from_millis(1);
@@ -238,6 +244,44 @@ fn a_redirection_is_not_followed_and_nobody_else_gets_the_headers() {
         }
     }
     assert_eq!(elsewhere.entries("requests"), [Value::Null; 0]);
+}
+
+/// A relay before a server that ends each connection behind its answer, and does not say so. It does
+/// while the next request is on its way, if one comes soon.
+#[cfg(feature = "polling")]
+fn hasty_relay(server: &Server) -> RawPeer {
+    let port = server.port();
+    RawPeer::start(move |mut connection: RawConnection| {
+        let request = connection.read_request()?;
+        let mut behind = TcpStream::connect(("127.0.0.1", port))?;
+        let (method, target, length) = (&request.method, &request.target, request.body.len());
+        let kind = request.header("content-type").unwrap_or("text/plain");
+        let head = format!(
+            "{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: {kind}\r\n\
+             Content-Length: {length}\r\n\r\n"
+        );
+        behind.write_all(&[head.as_bytes(), &request.body].concat())?;
+        let mut answer = Vec::new();
+        behind.read_to_end(&mut answer)?;
+        let answer = String::from_utf8_lossy(&answer).replace("Connection: close\r\n", "");
+        connection.write(answer.as_bytes())?;
+        connection.stream().set_read_timeout(Some(50 * MS))?;
+        let _ = connection.stream().peek(&mut [0]);
+        connection.stream().shutdown(Shutdown::Write)
+    })
+}
+
+#[cfg(feature = "polling")]
+#[test]
+fn a_server_that_ends_each_connection_behind_its_answer_keeps_its_sessions() {
+    let server = Server::start(json!({}));
+    let relay = hasty_relay(&server);
+    let builder = Builder::new(relay.url()).force_new(true).no_proxy();
+    let client = Client::start(builder.transports([Transport::Polling]));
+    for number in 0..20 {
+        assert_eq!(client.ask::<u32>("echo", number), number);
+    }
+    assert_eq!(server.sessions(), 1);
 }
 
 #[test]

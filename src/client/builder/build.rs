@@ -1,16 +1,13 @@
 //! From options to a socket and its connection; what cannot work is refused first.
 
-use std::sync::Arc;
-
 use super::Builder;
 use crate::client::cache::shared_socket;
 use crate::client::manager::Manager;
-use crate::client::ownership::SharedConnection;
+use crate::client::recipe::Recipe;
 use crate::client::socket::Socket;
-use crate::client::update::check_parameters;
-use crate::driver::client::Driver;
+use crate::client::update::{check_no_namespace, check_url_query, site};
 use crate::error::{Error, ErrorKind, Result};
-use crate::net::{Address, Net, NetOptions};
+use crate::net::{Address, NetOptions};
 use crate::options::check::{Check, check_path, check_subprotocols, check_timestamp};
 use crate::options::endpoint::Location;
 use crate::payload::list;
@@ -19,8 +16,8 @@ impl Builder {
     /// Makes the socket, which connects in the background unless
     /// [`auto_connect`](Builder::auto_connect) is off.
     ///
-    /// It may share the connection of an earlier socket of the same server and path, whose options
-    /// then stay in force; see [`force_new`](Builder::force_new).
+    /// It may share the connection of an earlier socket, if all options that concern the connection
+    /// are the same; see [`force_new`](Builder::force_new).
     ///
     /// # Errors
     ///
@@ -31,12 +28,14 @@ impl Builder {
         let location = self.check()?;
         let options = std::mem::take(&mut self.socket);
         self.socket.acks = options.acks;
+        self.socket.reconnect_after = options.reconnect_after;
         let namespace = location.namespace.clone();
-        if !self.share {
-            return self.make(location)?.join(&namespace, options);
+        let share = self.share;
+        let recipe = self.recipe(location);
+        if share {
+            return shared_socket(recipe, &namespace, options);
         }
-        let key = format!("{}{}", location.endpoint, self.request_path());
-        shared_socket(key, &namespace, options, || self.make(location))
+        recipe.make()?.join(&namespace, options)
     }
 
     /// Makes the connection alone, without joining a namespace; the one in the URL is ignored. It
@@ -48,7 +47,7 @@ impl Builder {
     pub fn manager(self) -> Result<Manager> {
         let location = self.check()?;
         let auto_connect = self.socket.auto_connect;
-        let manager = self.make(location)?;
+        let manager = self.recipe(location).make()?;
         if auto_connect {
             manager.open();
         }
@@ -65,10 +64,14 @@ impl Builder {
         self.socket.check()?;
         self.manager_options().check()?;
         self.changes.check_requests(&self.cache_buster)?;
-        check_parameters(&location.query, &self.cache_buster).map_err(|error| {
-            Error::new(ErrorKind::InvalidUrl, error.message().to_owned())
-                .with_hint("a URL leads to a namespace; the path of the requests is Builder::path")
-        })?;
+        check_url_query(&location.query, &self.cache_buster)?;
+        for backup in self.backups() {
+            let backup = backup?;
+            check_url_query(&backup.query, &self.cache_buster)?;
+            if backup.namespace != location.namespace {
+                check_no_namespace(&backup)?;
+            }
+        }
         check_path(&self.path)?;
         check_timestamp(&self.cache_buster.parameter, &Address::RESERVED)?;
         check_subprotocols(&self.net.subprotocols)?;
@@ -79,28 +82,32 @@ impl Builder {
         Ok(location)
     }
 
-    /// Makes the connection, with options that are checked.
-    fn make(self, location: Location) -> Result<Manager> {
+    /// What the connection is to be made of, with options that are checked.
+    fn recipe(self, location: Location) -> Recipe {
         let path = self.request_path();
         let options = self.manager_options();
-        let of_url = location.query.into_iter();
-        let query = of_url
-            .filter(|(name, _)| !self.changes.query.iter().any(|(ours, _)| ours == name))
-            .chain(self.changes.query.iter().cloned())
-            .collect();
         let address = Address {
-            endpoint: location.endpoint,
+            backups: self.backups().filter_map(Result::ok).map(site).collect(),
+            server: site(location),
             path,
-            query,
+            query: self.changes.query,
             headers: self.changes.headers,
             cache_buster: self.cache_buster,
             force_base64: options.force_base64,
         };
-        let max_message = options.limits.max_message;
-        let net = Net::new(NetOptions { max_message, ..self.net })?;
-        let driver = Driver::new(options, net, address)?;
-        let shared = SharedConnection::new(driver, self.socket.acks);
-        Ok(Manager::of(Arc::new(shared)))
+        let net = NetOptions { max_message: options.limits.max_message, ..self.net };
+        Recipe {
+            address,
+            options,
+            net,
+            before_attempt: self.before_attempt,
+            acks: self.socket.acks,
+            reconnect_after: self.socket.reconnect_after,
+        }
+    }
+
+    fn backups(&self) -> impl Iterator<Item = Result<Location>> {
+        self.backups.iter().map(|url| Location::parse(url))
     }
 
     fn request_path(&self) -> String {

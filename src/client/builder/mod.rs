@@ -1,6 +1,8 @@
 //! Options for a socket and its connection.
 
 mod build;
+mod reaching;
+mod reconnecting;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -10,6 +12,7 @@ use serde::Serialize;
 
 use crate::client::socket_options::SocketOptions;
 use crate::client::update::Update;
+use crate::driver::client::{Changes, PrepareFunction};
 use crate::error::Result;
 use crate::net::NetOptions;
 use crate::net::{CacheBuster, ExtraHeader};
@@ -37,6 +40,9 @@ use crate::options::{
 #[must_use = "a builder does nothing until it is built"]
 pub struct Builder {
     url: String,
+    /// URLs of further servers of the same service.
+    backups: Vec<String>,
+    before_attempt: Option<PrepareFunction>,
     path: String,
     trailing_slash: bool,
     /// What an [`Update`] can still change later.
@@ -53,6 +59,8 @@ impl Builder {
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
+            backups: Vec::new(),
+            before_attempt: None,
             path: "/socket.io".into(),
             trailing_slash: true,
             changes: Update::new(),
@@ -86,8 +94,8 @@ impl Builder {
         self
     }
 
-    /// Whether to start with WebSocket when that worked with this server before, and nothing
-    /// failed since. Default: `false`.
+    /// Whether to start with WebSocket when the session before came to use it, however that has
+    /// ended; until an attempt to connect fails. Default: `false`.
     #[doc(alias = "rememberUpgrade")]
     pub fn remember_upgrade(mut self, remember: bool) -> Self {
         self.options.remember_upgrade = remember;
@@ -234,6 +242,10 @@ impl Builder {
     /// a token can be fresh. It runs on a thread of its own and may block. When it fails, the
     /// attempt to connect has failed, and the next one asks again.
     ///
+    /// An error of the program's own becomes one of siot by `?`, where it is an [`std::io::Error`] or
+    /// boxed, and by [`Error::other`](crate::Error::other) otherwise. It is then the
+    /// [`source`](std::error::Error::source) of the error that is told.
+    ///
     /// ```no_run
     /// # fn fetch_token() -> siot::Result<String> { Ok(String::new()) }
     /// # fn main() -> siot::Result<()> {
@@ -308,46 +320,34 @@ impl Builder {
 
     /// Whether to make a connection of its own instead of sharing one with other namespaces of the
     /// server. Default: `false`.
+    ///
+    /// A connection is shared only where all options that concern it are the same, as they are at that
+    /// moment: the server, path and query, headers, transports and how they are used, the protocol,
+    /// TLS, proxy (also what the environment says of it), cookies, the options of sockets and
+    /// interfaces, time limits, reconnection, and [`limits`](Builder::limits). Otherwise the socket gets
+    /// a connection of its own, so that nobody relies on options that are not in force. Files of
+    /// certificates are the same where their paths are. What belongs to the socket may differ:
+    /// [`auth`](Builder::auth), [`auth_with`](Builder::auth_with), [`retries`](Builder::retries),
+    /// [`interrupted_tries`](Builder::interrupted_tries),
+    /// [`reliable_window`](Builder::reliable_window), [`ack_timeout`](Builder::ack_timeout),
+    /// [`auto_connect`](Builder::auto_connect).
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// use siot::Builder;
+    ///
+    /// let lax = siot::Tls::new().reject_unauthorized(false);
+    /// let orders = Builder::new("https://example.com/orders").build()?;
+    /// let stock = Builder::new("https://example.com/stock").build()?; // by the same connection
+    /// let test = Builder::new("https://example.com/test").tls(lax).build()?; // by another one
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "forceNew")]
     #[doc(alias = "force new connection")]
     #[doc(alias = "multiplex")]
     pub fn force_new(mut self, force_new: bool) -> Self {
         self.share = !force_new;
-        self
-    }
-
-    /// Whether to connect again after a failed attempt or a lost connection. Default: `true`.
-    pub fn reconnection(mut self, reconnection: bool) -> Self {
-        self.changes = self.changes.reconnection(reconnection);
-        self
-    }
-
-    /// How many attempts to reconnect in a row may fail. Default: any number.
-    #[doc(alias = "reconnectionAttempts")]
-    pub fn reconnection_attempts(mut self, attempts: u32) -> Self {
-        self.changes = self.changes.reconnection_attempts(Some(attempts));
-        self
-    }
-
-    /// The first delay before an attempt to reconnect; it doubles with each. Default: 1 s.
-    #[doc(alias = "reconnectionDelay")]
-    pub fn reconnection_delay(mut self, delay: Duration) -> Self {
-        self.changes = self.changes.reconnection_delay(delay);
-        self
-    }
-
-    /// The longest delay before an attempt to reconnect. Default: 5 s. For a fleet of devices,
-    /// minutes are kinder to the server.
-    #[doc(alias = "reconnectionDelayMax")]
-    pub fn reconnection_delay_max(mut self, delay: Duration) -> Self {
-        self.changes = self.changes.reconnection_delay_max(delay);
-        self
-    }
-
-    /// By which part of itself a delay varies at random, from 0 to 1. Default: 0.5.
-    #[doc(alias = "randomizationFactor")]
-    pub fn randomization_factor(mut self, factor: f64) -> Self {
-        self.changes = self.changes.randomization_factor(factor);
         self
     }
 
@@ -367,8 +367,8 @@ impl Builder {
 
     /// The bounds of all buffers. Default: [`Limits::new`].
     ///
-    /// They belong to the connection: where a socket shares one, those of the first socket hold. A
-    /// value below the least that [`Limits`] names is an error of [`build`](Builder::build), of kind
+    /// They belong to the connection, which is shared only by sockets that have the same. A value
+    /// below the least that [`Limits`] names is an error of [`build`](Builder::build), of kind
     /// [`ErrorKind::InvalidOption`](crate::ErrorKind::InvalidOption).
     pub fn limits(mut self, limits: Limits) -> Self {
         self.options.limits = limits;
@@ -438,7 +438,9 @@ impl Builder {
     /// Whether to keep the server's cookies and to send them back, over reconnections and on both
     /// transports, as load balancers need that know their clients by a cookie. Default: `false`.
     ///
-    /// A cookie in a header of your own stays, unless the server sets one of the same name.
+    /// A cookie in a header of your own stays, unless the server sets one of the same name. All
+    /// that are kept have 16 KiB together at most; the oldest gives way. Where the server refuses a
+    /// request with them as too long, they are dropped, and the next attempt goes without.
     #[doc(alias = "withCredentials")]
     pub fn with_credentials(mut self, with_credentials: bool) -> Self {
         self.net.with_credentials = with_credentials;
@@ -446,8 +448,8 @@ impl Builder {
     }
 
     /// The options as the changes leave them.
-    fn manager_options(&self) -> ManagerOptions {
-        let mut options = self.options.clone();
+    pub(crate) fn manager_options(&self) -> ManagerOptions {
+        let mut options = ManagerOptions { backups: self.backups.len(), ..self.options.clone() };
         self.changes.change_options(&mut options);
         options
     }

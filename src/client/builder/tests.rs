@@ -11,7 +11,7 @@ type Later = fn(Update) -> Update;
 const ZERO: Duration = Duration::ZERO;
 
 /// Options that an [`Update`] cannot change, and a word of what is said about them.
-const FIXED: [(Setter, &str); 38] = [
+const FIXED: [(Setter, &str); 39] = [
     (|b| b.timestamp_param("ts").query("ts", "x"), "\"ts\" is the timestamp's"),
     (|b| b.timestamp_param(""), "the timestamp"),
     (|b| b.timestamp_param("sid"), "the timestamp"),
@@ -24,6 +24,7 @@ const FIXED: [(Setter, &str); 38] = [
     (|b| b.path("/a\r\nb"), "path"),
     (|b| b.max_packets_per_post(0), "max_packets_per_post"),
     (|b| b.namespace_timeout(ZERO), "namespace_timeout"),
+    (|b| b.spread_first_attempt(true), "reconnection_spread"),
     (|b| b.ack_timeout(ZERO), "ack_timeout"),
     (|b| b.limits(Limits::new().max_message(0)), "max_message"),
     (|b| b.limits(Limits::new().send_events(0)), "send_events"),
@@ -53,7 +54,7 @@ const FIXED: [(Setter, &str); 38] = [
 ];
 
 /// The same of options that an update can change, by both ways.
-const CHANGING: [(Setter, Later, &str); 15] = [
+const CHANGING: [(Setter, Later, &str); 17] = [
     (|b| b.transports([]), |u| u.transports([]), "no transport"),
     (
         |b| b.transports([Transport::WebSocket, Transport::WebSocket]),
@@ -70,6 +71,12 @@ const CHANGING: [(Setter, Later, &str); 15] = [
     (|b| b.extra_header("Upgrade", "a"), |u| u.extra_header("Upgrade", "a"), "Upgrade"),
     (|b| b.reconnection_delay(ZERO), |u| u.reconnection_delay(ZERO), "delay"),
     (|b| b.reconnection_delay_max(ZERO), |u| u.reconnection_delay_max(ZERO), "delay"),
+    (|b| b.reconnection_spread(ZERO), |u| u.reconnection_spread(Some(ZERO)), "spread"),
+    (
+        |b| b.reconnection_reset_after(ZERO),
+        |u| u.reconnection_reset_after(Some(ZERO)),
+        "reconnection_reset_after",
+    ),
     (|b| b.randomization_factor(1.5), |u| u.randomization_factor(1.5), "randomization_factor"),
     (
         |b| b.randomization_factor(f64::NAN),
@@ -128,6 +135,8 @@ fn a_builder_and_an_update_set_the_same_options() {
         .reconnection_delay(second)
         .reconnection_delay_max(2 * second)
         .randomization_factor(0.25)
+        .reconnection_spread(4 * second)
+        .reconnection_reset_after(5 * second)
         .timeout(3 * second);
     let update = Update::new()
         .transports([Transport::WebSocket])
@@ -137,6 +146,8 @@ fn a_builder_and_an_update_set_the_same_options() {
         .reconnection_delay(second)
         .reconnection_delay_max(2 * second)
         .randomization_factor(0.25)
+        .reconnection_spread(Some(4 * second))
+        .reconnection_reset_after(Some(5 * second))
         .timeout(Some(3 * second));
     let mut updated = ManagerOptions::default();
     update.change_options(&mut updated);

@@ -12,8 +12,9 @@ impl Manager {
     ///
     /// Where the connection was built with [`ack_timeout`](crate::Builder::ack_timeout),
     /// [`retries`](crate::Builder::retries),
-    /// [`interrupted_tries`](crate::Builder::interrupted_tries) and
-    /// [`reliable_window`](crate::Builder::reliable_window), they hold for this socket too; `auth` does
+    /// [`interrupted_tries`](crate::Builder::interrupted_tries),
+    /// [`reliable_window`](crate::Builder::reliable_window) and
+    /// [`reconnect_after`](crate::Builder::reconnect_after), they hold for this socket too; `auth` does
     /// not.
     ///
     /// # Errors
@@ -23,6 +24,7 @@ impl Manager {
     pub fn socket(&self, namespace: &str) -> Result<Socket> {
         let mut options = SocketOptions::new();
         options.acks = self.shared().acks;
+        options.reconnect_after = self.shared().reconnect_after;
         self.socket_with(namespace, options)
     }
 

@@ -88,6 +88,10 @@ impl Socket {
 
     /// Joins the namespace, now and after each reconnection; opens the connection if need be. It
     /// never blocks. After [`Manager::close`] it does nothing, and a line of level `WARN` says so.
+    ///
+    /// A program that calls it whenever the server has refused the namespace, or put the socket out, makes
+    /// no tight loop: only the first time goes at once, see
+    /// [`Builder::reconnect_after`](crate::Builder::reconnect_after).
     #[doc(alias = "open")]
     pub fn connect(&self) {
         self.driver().run(|core, now| core.connect(self.shared.id, now));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Client, Cycle, Output};
-use crate::core::client::namespace::Phase;
+use crate::core::client::namespace::{Namespace, Phase};
 use crate::core::client::root::Root;
 use crate::core::client::timer::Timer;
 use crate::core::engine::{Engine, SessionState};
@@ -37,9 +37,33 @@ const CLOSED: &str = "did the server end or restart, or did a proxy on the way e
 /// The longest delay that a server can ask for.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 
+/// How long after a failure the next attempt comes at least, whatever changes meanwhile, unless the usual
+/// delay is shorter.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+
 /// How often in a row a session is opened anew at once. A server that was replaced by one of another
 /// revision takes one, and a second one where a middleware of `/` delays its first packet.
 const MOST_CONTRADICTIONS: u32 = 2;
+
+/// What follows from a failed attempt or a lost session.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Sequel {
+    /// Nothing: reconnection is off.
+    Nothing,
+    /// Nothing any more: the last permitted attempt has failed.
+    GivenUp,
+    /// Another attempt, after this delay.
+    Attempt(Duration),
+}
+
+impl Sequel {
+    pub(super) fn delay(self) -> Option<Duration> {
+        match self {
+            Self::Attempt(delay) => Some(delay),
+            Self::Nothing | Self::GivenUp => None,
+        }
+    }
+}
 
 impl<A> Client<A> {
     /// Starts an attempt to connect once the server has dealt with the events of the sessions before:
@@ -60,14 +84,22 @@ impl<A> Client<A> {
     /// Starts an attempt to connect, with the first of the transports.
     pub(super) fn dial(&mut self, now: Timestamp) {
         self.dial_waits = false;
+        self.is_unused = false;
+        self.next = None;
         self.transport = 0;
         self.since = now;
+        self.asked_otherwise = false;
+        self.prepare(now);
+        self.limit_attempt(now);
+    }
+
+    /// Bounds the attempt, from now on.
+    pub(super) fn limit_attempt(&mut self, now: Timestamp) {
         self.timers.set(Timer::Open, self.options.timeout.map(|timeout| now + timeout));
-        self.dial_transport();
     }
 
     /// Tries the transport that it is the turn of.
-    fn dial_transport(&mut self) {
+    pub(super) fn dial_transport(&mut self) {
         let options = &self.options;
         let listed = options.transports.get(self.transport).copied();
         let transport =
@@ -82,6 +114,20 @@ impl<A> Client<A> {
         self.engine = Some(Engine::new(link, transport, may_upgrade, dialect, base64));
         self.cycle = Cycle::Connecting;
         self.outputs.push_back(Output::Dial { link, transport, upgrade: None });
+    }
+
+    /// Asks in the other revision after the server refused this one; `false` where that has been done
+    /// in this attempt, or the user told the revision.
+    fn ask_otherwise(&mut self, error: Option<&Error>) -> bool {
+        let is_refused = error.is_some_and(Error::refuses_revision);
+        let asks = self.cycle == Cycle::Connecting && is_refused && self.detector.ask_otherwise();
+        // The second time it goes back to the first.
+        if !asks || std::mem::replace(&mut self.asked_otherwise, true) {
+            return false;
+        }
+        log_later!(Debug, "the server refuses this revision; asking in the other one");
+        self.dial_transport();
+        true
     }
 
     /// Goes on with the next transport after the first packet failed to come by this one; `false`
@@ -114,6 +160,7 @@ impl<A> Client<A> {
     /// Dials the WebSocket that the session is to move to.
     pub(super) fn probe(&mut self, now: Timestamp) {
         let link = self.new_link();
+        self.websocket_works = false;
         let Some(engine) = &mut self.engine else { return };
         let limit = self.options.timeout.unwrap_or(UPGRADE_LIMIT);
         self.timers.set(Timer::Upgrade, Some(now + limit));
@@ -125,12 +172,12 @@ impl<A> Client<A> {
     /// The handshake is done: the namespaces can be joined.
     pub(super) fn opened(&mut self, now: Timestamp) {
         self.timers.set(Timer::Open, None);
-        self.timers.set(Timer::Stable, Some(now + self.options.reconnection_delay_max));
+        self.timers.set(Timer::Stable, Some(now + self.options.stable_time()));
         self.cycle = Cycle::Open;
         self.since = now;
         self.uncertain.clear();
         self.parser.set_lax(self.dialect().is_lax());
-        self.websocket_works |=
+        self.websocket_works =
             self.engine.as_ref().is_some_and(|engine| engine.transport() == Transport::WebSocket);
         self.outputs.push_back(Output::Manager(ManagerEvent::Open));
         let attempts = std::mem::take(&mut self.attempts);
@@ -138,8 +185,12 @@ impl<A> Client<A> {
             self.outputs.push_back(Output::Manager(ManagerEvent::Reconnect(attempts)));
         }
         for namespace in self.ids() {
-            if self.namespace(namespace).phase == Phase::Waiting {
-                self.join(namespace, now);
+            if self.namespace(namespace).phase != Phase::Waiting {
+                continue;
+            }
+            match self.not_before(namespace, now) {
+                Some(at) => self.rest(namespace, at, true),
+                None => self.join(namespace, now),
             }
         }
     }
@@ -157,19 +208,33 @@ impl<A> Client<A> {
             Some(why) if error.is_none() || reason == DisconnectReason::PingTimeout => Some(why),
             _ => error,
         };
+        let has_worked = self.has_worked();
         let timed_out = error.as_ref().is_some_and(Error::is_timeout);
         let failed = reason != DisconnectReason::ForcedClose && !timed_out;
+        if failed && self.ask_otherwise(error.as_ref()) {
+            return;
+        }
         if failed && self.try_next_transport() {
             let error = error.unwrap_or_else(|| Error::new(ErrorKind::Transport, reason.as_str()));
             log_later!(Debug, "the next transport is tried, since this one failed: {error:#}");
             return;
         }
-        let at_least = self.delay_asked_for(error.as_ref());
+        if has_worked {
+            self.places.stay();
+        } else if reason != DisconnectReason::ForcedClose {
+            self.places.go_on(&self.options, now);
+        }
+        let next = self.next.take().unwrap_or_else(|| self.draw_next(error.as_ref()));
+        if reason != DisconnectReason::ForcedClose {
+            self.note_failure(now);
+        }
         let is_mistaken = self.told_may_be_wrong();
-        self.websocket_works = false;
+        // How a session ends that was open says nothing about the next one.
+        self.websocket_works &= was_open;
         self.leave_session();
         // One that was given up is yet to be closed.
-        let error = error.map(|error| self.detailed(was_open, reason, error, now));
+        let error = error
+            .map(|error| self.detailed(was_open, reason, error, now).with_retry_in(next.delay()));
         let unclosed = self.engine.take().filter(|engine| engine.state() != SessionState::Closed);
         if let Some(engine) = unclosed {
             self.retire(engine, now);
@@ -180,7 +245,7 @@ impl<A> Client<A> {
             {
                 self.outputs.push_back(Output::Manager(ManagerEvent::Error(error.clone())));
             }
-            self.lose_namespaces(reason, error.as_ref());
+            self.lose_namespaces(reason, error.as_ref(), next.delay(), now);
             self.outputs.push_back(Output::Manager(ManagerEvent::Close(reason, error)));
         } else {
             let mut error = error
@@ -193,9 +258,9 @@ impl<A> Client<A> {
                 Some(Stage::Http | Stage::Engine) => error.or_hint(NO_SERVER),
                 _ => error,
             };
-            self.attempt_failed(error);
+            self.attempt_failed(error.with_retry_in(next.delay()));
         }
-        self.reconnect(at_least, now);
+        self.reconnect(next, now);
     }
 
     /// Adds to what ended an attempt, or a session, where that led and how long it lasted; and the
@@ -229,10 +294,17 @@ impl<A> Client<A> {
         ))
     }
 
+    /// Whether the server was of use: a session was open, and some namespace was joined, if any was
+    /// wanted.
+    fn has_worked(&self) -> bool {
+        let is_wanted = || self.namespaces.iter().any(Namespace::is_active);
+        self.cycle == Cycle::Open && (self.has_joined || !is_wanted())
+    }
+
     /// Tells of an attempt that came to nothing.
-    fn attempt_failed(&mut self, error: Error) {
+    pub(super) fn attempt_failed(&mut self, error: Error) {
         for namespace in self.ids() {
-            if self.namespace(namespace).is_active() {
+            if self.namespace(namespace).needs_session() {
                 self.tell(namespace, Status::ConnectError(error.clone()));
             }
         }
@@ -246,6 +318,8 @@ impl<A> Client<A> {
     pub(super) fn leave_session(&mut self) {
         self.cycle = Cycle::Idle;
         self.dial_waits = false;
+        self.has_joined = false;
+        self.end_preparation();
         for timer in [Timer::Open, Timer::Heartbeat, Timer::Stable, Timer::Upgrade] {
             self.timers.set(timer, None);
         }
@@ -262,29 +336,44 @@ impl<A> Client<A> {
     /// How long to wait at least after this error: as long as the server asks for, and after one
     /// that will come again, as long as the user permits. Up to a tenth is added at random, so that
     /// a fleet that was told the same delay does not come back at once.
-    fn delay_asked_for(&mut self, error: Option<&Error>) -> Duration {
+    pub(super) fn delay_asked_for(&mut self, error: Option<&Error>) -> Duration {
         let asked = error.and_then(Error::retry_after).unwrap_or_default().min(MAX_RETRY_AFTER);
         let asked = asked.mul_f64(1.0 + self.random.f64() / 10.0);
+        self.asked_pause = asked;
         let fatal = error.is_some_and(Error::is_fatal);
         if fatal { asked.max(self.options.reconnection_delay_max) } else { asked }
     }
 
-    /// Sets the time of the next attempt, where there is to be one.
-    fn reconnect(&mut self, at_least: Duration, now: Timestamp) {
+    /// What is to follow from a failure, or the end of a session, with this error. It is drawn before
+    /// anybody is told of that.
+    pub(super) fn draw_next(&mut self, error: Option<&Error>) -> Sequel {
+        let at_least = self.delay_asked_for(error);
         if !self.options.reconnection {
-            return;
+            Sequel::Nothing
+        } else if self.options.reconnection_attempts.is_some_and(|most| self.attempts >= most) {
+            Sequel::GivenUp
+        } else {
+            Sequel::Attempt(self.backoff.next(&self.options, self.random.f64()).max(at_least))
         }
-        if self.options.reconnection_attempts.is_some_and(|most| self.attempts >= most) {
-            self.attempts = 0;
-            self.backoff.reset();
-            self.outputs.push_back(Output::Manager(ManagerEvent::ReconnectFailed));
-            return;
+    }
+
+    /// Sets the time of the next attempt, where there is to be one.
+    pub(super) fn reconnect(&mut self, next: Sequel, now: Timestamp) {
+        match next {
+            Sequel::Nothing => {}
+            Sequel::GivenUp => {
+                self.attempts = 0;
+                self.backoff.reset();
+                self.outputs.push_back(Output::Manager(ManagerEvent::ReconnectFailed));
+            }
+            Sequel::Attempt(delay) => {
+                self.attempts = self.attempts.saturating_add(1);
+                log_later!(Debug, "attempt {} to reconnect in {delay:?}", self.attempts);
+                self.cycle = Cycle::Waiting;
+                self.no_sooner = now + self.asked_pause.max(delay.min(SHORTEST_PAUSE));
+                self.timers.set(Timer::Reconnect, Some(now + delay));
+            }
         }
-        self.attempts = self.attempts.saturating_add(1);
-        let delay = self.backoff.next(&self.options, self.random.f64()).max(at_least);
-        log_later!(Debug, "attempt {} to reconnect in {delay:?}", self.attempts);
-        self.cycle = Cycle::Waiting;
-        self.timers.set(Timer::Reconnect, Some(now + delay));
     }
 
     /// Whether the revision that the user has set may be wrong: the server took the connection, and
@@ -295,7 +384,10 @@ impl<A> Client<A> {
     }
 
     /// The attempt took too long.
-    pub(super) fn open_timed_out(&mut self) {
+    pub(super) fn open_timed_out(&mut self, now: Timestamp) {
+        if self.preparation.is_some() {
+            return self.preparation_timed_out(now);
+        }
         let limit = self.options.timeout.unwrap_or_default();
         let reached = self.engine.as_ref().map(Engine::so_far);
         let reached = reached.cloned().unwrap_or_else(|| Stage::Engine.into());
@@ -341,11 +433,14 @@ impl<A> Client<A> {
         let reason = DisconnectReason::ForcedClose;
         self.outputs.push_back(Output::Manager(ManagerEvent::Close(reason, None)));
         for id in self.ids() {
+            if self.namespace(id).is_resting() {
+                continue;
+            }
             let was_joined = self.namespace(id).phase == Phase::Joined;
             let active = self.namespace(id).is_active();
             self.begin(id, if active { Phase::Waiting } else { Phase::Idle });
             if was_joined {
-                self.disconnected(id, reason, None);
+                self.disconnected(id, reason, None, Some(Duration::ZERO), now);
             }
         }
         self.dial_in_turn(now);

@@ -7,9 +7,16 @@ use crate::options::ManagerOptions;
 /// No options make it shorter, so that no loop of attempts is without a pause.
 const SHORTEST: Duration = Duration::from_millis(1);
 
+/// The longest delay by hand, give or take the jitter.
+const LONGEST_BY_HAND: Duration = Duration::from_secs(1);
+
 /// An exponential backoff with jitter: `delay · 2ⁿ`, plus or minus up to `randomization_factor` of
 /// it. It saturates: no outage is long enough to make it zero. Where it would pass `delay_max` it is
 /// spread below that instead, so that a fleet that lost its server does not come back in step.
+///
+/// With a spread there is no exponent: a fleet whose first attempts are seconds apart makes them all
+/// within seconds. The first delay is anywhere within the spread, the others are half of it to one and
+/// a half, so that each device makes one attempt per spread and no two keep step.
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
     exponent: u32,
@@ -18,23 +25,41 @@ pub(crate) struct Backoff {
 impl Backoff {
     /// The next delay. `random` is uniform in `[0, 1)`.
     pub(crate) fn next(&mut self, options: &ManagerOptions, random: f64) -> Duration {
-        let max = options.reconnection_delay_max;
-        let factor = options.randomization_factor.clamp(0.0, 1.0);
-        let jittered = 2_u32
-            .checked_pow(self.exponent)
-            .and_then(|power| options.reconnection_delay.checked_mul(power))
-            .and_then(|base| scale(base, 1.0 + factor * (2.0 * random - 1.0)));
-        self.exponent = self.exponent.saturating_add(1);
-        let delay = match jittered {
-            Some(delay) if delay <= max => delay,
-            _ => scale(max, 1.0 - factor * random).unwrap_or(max),
+        let delay = match options.reconnection_spread {
+            None => exponential(self.exponent, options, random),
+            Some(spread) => {
+                let part = if self.exponent == 0 { random } else { 0.5 + random };
+                scale(spread, part).unwrap_or(spread)
+            }
         };
+        self.exponent = self.exponent.saturating_add(1);
         delay.max(SHORTEST)
     }
 
     /// Starts from the beginning again.
     pub(crate) fn reset(&mut self) {
         self.exponent = 0;
+    }
+}
+
+/// The delay before an attempt that a program makes by itself, over and over: one each second is no
+/// tight loop, however long the delays are otherwise.
+pub(super) fn delay_by_hand(options: &ManagerOptions, random: f64) -> Duration {
+    let delay = options.reconnection_delay.min(options.reconnection_delay_max);
+    let jitter = 1.0 + options.randomization_factor.clamp(0.0, 1.0) * (2.0 * random - 1.0);
+    delay.min(LONGEST_BY_HAND).mul_f64(jitter).max(SHORTEST)
+}
+
+fn exponential(exponent: u32, options: &ManagerOptions, random: f64) -> Duration {
+    let max = options.reconnection_delay_max;
+    let factor = options.randomization_factor.clamp(0.0, 1.0);
+    let jittered = 2_u32
+        .checked_pow(exponent)
+        .and_then(|power| options.reconnection_delay.checked_mul(power))
+        .and_then(|base| scale(base, 1.0 + factor * (2.0 * random - 1.0)));
+    match jittered {
+        Some(delay) if delay <= max => delay,
+        _ => scale(max, 1.0 - factor * random).unwrap_or(max),
     }
 }
 
@@ -93,15 +118,33 @@ mod tests {
 
     #[test]
     fn huge_options_do_not_overflow() {
-        let options = ManagerOptions {
-            reconnection_delay: Duration::MAX,
-            reconnection_delay_max: Duration::MAX,
-            randomization_factor: 1.0,
-            ..ManagerOptions::default()
-        };
-        let mut backoff = Backoff::default();
-        for random in [0.0, 0.5, 0.999] {
-            backoff.next(&options, random);
+        for reconnection_spread in [None, Some(Duration::MAX)] {
+            let options = ManagerOptions {
+                reconnection_delay: Duration::MAX,
+                reconnection_delay_max: Duration::MAX,
+                randomization_factor: 1.0,
+                reconnection_spread,
+                ..ManagerOptions::default()
+            };
+            let mut backoff = Backoff::default();
+            for random in [0.0, 0.5, 0.999] {
+                backoff.next(&options, random);
+            }
+        }
+    }
+
+    #[test]
+    fn a_spread_is_filled_by_the_first_delays_and_kept_by_the_others() {
+        let spread = Duration::from_secs(300);
+        let options = ManagerOptions { reconnection_spread: Some(spread), ..options() };
+        for step in 0..100 {
+            let random = f64::from(step) / 100.0;
+            let mut backoff = Backoff::default();
+            let first = backoff.next(&options, random);
+            assert!(first >= SHORTEST && first.abs_diff(spread.mul_f64(random)) <= SHORTEST);
+            for _ in 0..3 {
+                assert_eq!(backoff.next(&options, random), spread.mul_f64(0.5 + random));
+            }
         }
     }
 }

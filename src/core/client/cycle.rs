@@ -11,6 +11,9 @@
 ///   ▲                  └─ failed ────▲         │
 ///   └───────── close(), or no namespace left ──┘
 /// ```
+///
+/// A namespace that the server has turned away, and that is to come back, opens it again from `Idle`.
+/// The program's own attempts wait in `Waiting` too where they follow each other without a pause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cycle {
     Idle,

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::namespace::{Auth, Phase};
-use super::refusal::{path_hint, refusal};
+use super::refusal::{path_hint, refusal, report};
 use super::tally::Nonsense;
 use super::timer::Timer;
 use super::{Client, Cycle, Output};
@@ -14,6 +12,7 @@ use crate::core::ids::NamespaceId;
 use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::event::status::{DisconnectReason, Status};
+use crate::options::Rejection;
 use crate::payload::Payload;
 use crate::proto::dialect::Connect;
 use crate::proto::socket_packet::{Header, Kind, SocketPacket};
@@ -35,14 +34,7 @@ impl<A> Client<A> {
             return;
         }
         match self.namespace(id).phase {
-            Phase::Idle | Phase::Waiting => {
-                self.set_phase(id, Phase::Waiting);
-                match self.cycle {
-                    Cycle::Idle => self.open(now),
-                    Cycle::Open => self.rejoin(id, now),
-                    Cycle::Connecting | Cycle::Waiting => {}
-                }
-            }
+            Phase::Idle | Phase::Waiting | Phase::Resting { .. } => self.come(id, now),
             Phase::Leaving { .. } => {
                 self.set_phase(id, Phase::Leaving { rejoin: true });
                 self.limit_join(id, now);
@@ -54,7 +46,8 @@ impl<A> Client<A> {
 
     /// Whether the namespace is on its way to be joined.
     pub(crate) fn is_connecting(&self, id: NamespaceId) -> bool {
-        self.namespace(id).is_active() && self.cycle != Cycle::Idle
+        let namespace = self.namespace(id);
+        namespace.is_resting() || (namespace.is_active() && self.cycle != Cycle::Idle)
     }
 
     /// The credentials that [`Output::AskAuth`] asked for.
@@ -97,8 +90,7 @@ impl<A> Client<A> {
     pub(super) fn on_connect(&mut self, id: NamespaceId, packet: &SocketPacket, now: Timestamp) {
         match self.namespace(id).phase {
             Phase::Joining => {
-                let data = serde_json::from_str(packet.data()).unwrap_or_default();
-                self.accept(id, &data, now);
+                self.accept(id, packet.data(), now);
             }
             Phase::Leaving { rejoin } => {
                 self.send_disconnect(id, now);
@@ -114,7 +106,7 @@ impl<A> Client<A> {
     }
 
     /// Takes in the server's positive answer to CONNECT, or its word that it has joined `/` by itself.
-    pub(super) fn accept(&mut self, id: NamespaceId, data: &Value, now: Timestamp) {
+    pub(super) fn accept(&mut self, id: NamespaceId, data: &str, now: Timestamp) {
         let Some(engine) = &self.engine else { return };
         let dialect = engine.dialect();
         let sid = engine.sid().unwrap_or_default();
@@ -143,7 +135,11 @@ impl<A> Client<A> {
 
     /// The namespace is joined.
     pub(super) fn joined(&mut self, id: NamespaceId, now: Timestamp) {
+        self.has_joined = true;
         self.timers.set(Timer::Join(id), None);
+        if let Some(namespace) = self.namespace_mut(id) {
+            namespace.comeback.joined(now);
+        }
         self.deliver_early_events(id);
         self.send_first(id);
         self.flush_send_buffer(id);
@@ -162,29 +158,27 @@ impl<A> Client<A> {
         packet: &SocketPacket,
         now: Timestamp,
     ) {
-        let since = self.since;
+        let (since, namespace) = (self.since, self.namespace(id));
+        let name = &namespace.name;
         let address = self.engine.as_ref().and_then(|engine| engine.so_far().address);
-        match self.namespace(id).phase {
+        let elapsed = now.since(namespace.asked_at.max(since));
+        let status = match namespace.phase {
             Phase::Leaving { rejoin } => return self.left(id, rejoin, now),
             Phase::Joining => {
-                self.begin(id, Phase::Idle);
+                let error = refusal(name, packet).or_attempt(address, elapsed);
+                let retry_in = self.turned_away(id, Rejection::Refused, now);
                 self.close_if_unused(now);
-            }
-            Phase::Joined if self.dialect().reports_errors() => {
-                let status = Status::Error(refusal(&self.namespace(id).name, packet));
-                return self.tell(id, status);
+                Status::ConnectError(error.with_retry_in(retry_in))
             }
             // The namespace stays joined, and its users are told.
-            Phase::Joined => {}
-            Phase::Idle | Phase::Waiting | Phase::Asking => {
+            Phase::Joined if self.dialect().reports_errors() => Status::Error(report(name, packet)),
+            Phase::Joined => Status::ConnectError(report(name, packet)),
+            Phase::Idle | Phase::Waiting | Phase::Asking | Phase::Resting { .. } => {
                 self.note_nonsense(Nonsense::StrayRefusal);
                 return;
             }
-        }
-        let namespace = self.namespace(id);
-        let error = refusal(&namespace.name, packet)
-            .or_attempt(address, now.since(namespace.asked_at.max(since)));
-        self.tell(id, Status::ConnectError(error));
+        };
+        self.tell(id, status);
     }
 
     /// The server did not answer CONNECT, or it is time to try again to have it sent.
@@ -196,6 +190,7 @@ impl<A> Client<A> {
                 self.release(id, now);
             }
             Phase::Waiting => self.rejoin(id, now),
+            Phase::Resting { .. } => self.rest_is_over_for(id, now),
             Phase::Joining | Phase::Leaving { rejoin: true } => {
                 let name = &self.namespace(id).name;
                 let mut error = self.unanswered(name, now);
@@ -236,13 +231,17 @@ impl<A> Client<A> {
         let address = self.engine.as_ref().and_then(|engine| engine.so_far().address);
         let error = error.of_attempt(Stage::Namespace).or_attempt(address, now.since(since));
         self.begin(id, phase);
-        self.tell(id, Status::ConnectError(error.clone()));
         if self.namespaces.iter().any(|namespace| namespace.phase == Phase::Joined) {
             // Others are joined in this session: it stays, and this one is tried again later.
             let pause = self.options.namespace_timeout.unwrap_or_default();
             let pause = pause.max(self.options.reconnection_delay_max).max(SHORTEST_PAUSE);
+            self.failed_to_stay(id, false, now);
             self.timers.set(Timer::Join(id), Some(now + pause));
+            self.tell(id, Status::ConnectError(error.with_retry_in(Some(pause))));
         } else {
+            let next = self.draw_next(Some(&error));
+            self.next = Some(next);
+            self.tell(id, Status::ConnectError(error.clone().with_retry_in(next.delay())));
             self.end_session(DisconnectReason::TransportError, Some(error));
         }
     }

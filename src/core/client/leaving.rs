@@ -1,6 +1,7 @@
 //! Leaving namespaces.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::namespace::{Namespace, Phase};
 use super::tally::Nonsense;
@@ -11,6 +12,7 @@ use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::status::{DisconnectReason, Status};
 use crate::event::undelivered::UndeliveredEvent;
+use crate::options::Rejection;
 use crate::payload::Payload;
 use crate::proto::socket_packet::{Header, Kind};
 use crate::sync::logging::log_later;
@@ -23,8 +25,11 @@ impl<A> Client<A> {
         }
         let was_joined = self.leave(id, now);
         self.close_if_unused(now);
+        if self.cycle == Cycle::Idle {
+            self.backoff.reset();
+        }
         if was_joined {
-            self.disconnected(id, DisconnectReason::IoClientDisconnect, None);
+            self.disconnected(id, DisconnectReason::IoClientDisconnect, None, None, now);
         }
         // Callers that wait for the namespace to be joined have to look again.
         self.outputs.push_back(Output::Room);
@@ -50,7 +55,7 @@ impl<A> Client<A> {
                 self.close(now);
             }
             if was_joined {
-                self.disconnected(id, DisconnectReason::IoClientDisconnect, None);
+                self.disconnected(id, DisconnectReason::IoClientDisconnect, None, None, now);
             }
             self.give_up_all(id, &closed_for_good());
         }
@@ -138,12 +143,22 @@ impl<A> Client<A> {
     }
 
     /// The session ended: all namespaces are left, and the active ones wait for the next session.
-    pub(super) fn lose_namespaces(&mut self, reason: DisconnectReason, error: Option<&Error>) {
+    /// The ones that rest have left it before.
+    pub(super) fn lose_namespaces(
+        &mut self,
+        reason: DisconnectReason,
+        error: Option<&Error>,
+        retry_in: Option<Duration>,
+        now: Timestamp,
+    ) {
         for id in self.ids() {
+            if self.namespace(id).is_resting() {
+                continue;
+            }
             let active = self.namespace(id).is_active();
             self.begin(id, if active { Phase::Waiting } else { Phase::Idle });
             if active {
-                self.disconnected(id, reason, error.cloned());
+                self.disconnected(id, reason, error.cloned(), retry_in, now);
             }
         }
     }
@@ -154,11 +169,13 @@ impl<A> Client<A> {
             Phase::Leaving { rejoin } => self.left(id, rejoin, now),
             Phase::Joining | Phase::Joined => {
                 self.return_ready(Some(id));
-                self.begin(id, Phase::Idle);
+                let rejection = Rejection::IoServerDisconnect;
+                let retry_in = self.turned_away(id, rejection, now);
                 self.close_if_unused(now);
-                self.disconnected(id, DisconnectReason::IoServerDisconnect, None);
+                let reason = DisconnectReason::IoServerDisconnect;
+                self.disconnected(id, reason, None, retry_in, now);
             }
-            Phase::Idle | Phase::Waiting | Phase::Asking => {
+            Phase::Idle | Phase::Waiting | Phase::Asking | Phase::Resting { .. } => {
                 self.note_nonsense(Nonsense::StrayRefusal);
             }
         }
@@ -189,18 +206,21 @@ impl<A> Client<A> {
         id: NamespaceId,
         reason: DisconnectReason,
         error: Option<Error>,
+        retry_in: Option<Duration>,
+        now: Timestamp,
     ) {
-        if let Some(namespace) = self.namespace_mut(id) {
+        if let Some(namespace) = self.namespaces.get_mut(id) {
             namespace.id = None;
+            namespace.comeback.ended(&self.options, now);
         }
-        self.tell(id, Status::Disconnected { reason, error });
+        self.tell(id, Status::Disconnected { reason, error, retry_in });
         self.fail_sent_acks(id, reason);
     }
 
     pub(super) fn close_if_unused(&mut self, now: Timestamp) {
-        if !self.namespaces.iter().any(Namespace::is_active) {
+        if !self.namespaces.iter().any(Namespace::needs_session) {
             let was_open = self.cycle == Cycle::Open;
-            self.close(now);
+            self.close_for_now(now);
             if was_open {
                 self.leave_what_is_left();
             }
@@ -210,7 +230,9 @@ impl<A> Client<A> {
     /// The session is gone: the answers to CONNECT that were still to be undone will not come.
     fn leave_what_is_left(&mut self) {
         for id in self.ids() {
-            self.begin(id, Phase::Idle);
+            if !self.namespace(id).is_resting() {
+                self.begin(id, Phase::Idle);
+            }
         }
     }
 

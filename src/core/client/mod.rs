@@ -6,6 +6,8 @@ mod acks;
 mod attempts;
 mod awaited;
 mod backoff;
+mod by_hand;
+mod comeback;
 mod confirming;
 mod cycle;
 mod drops;
@@ -17,8 +19,11 @@ mod leaving;
 mod links;
 pub(crate) mod namespace;
 mod namespaces;
+mod network;
 mod outgoing;
 mod output;
+mod places;
+mod preparing;
 mod ready;
 mod receiving;
 mod recovery;
@@ -26,6 +31,7 @@ mod refusal;
 mod retiring;
 mod retries;
 mod retry_queue;
+mod returning;
 mod room;
 mod root;
 mod sending;
@@ -36,7 +42,9 @@ mod undelivered;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use self::attempts::Sequel;
 use self::backoff::Backoff;
+use self::by_hand::ByHand;
 pub(crate) use self::cycle::Cycle;
 use self::drops::Untold;
 pub(crate) use self::emit::{Emit, Fate, Refused};
@@ -44,6 +52,9 @@ use self::namespace::{Auth, Namespace, Phase};
 use self::namespaces::Namespaces;
 use self::outgoing::Outgoing;
 pub(crate) use self::output::Output;
+use self::places::Places;
+use self::preparing::Preparation;
+pub(crate) use self::preparing::Prepared;
 use self::root::Root;
 use self::tally::Nonsense;
 pub(crate) use self::tally::Tally;
@@ -66,6 +77,8 @@ use crate::sync::logging::log_later;
 /// The connection. `A` stands for one awaited acknowledgement.
 pub(crate) struct Client<A> {
     options: ManagerOptions,
+    /// What the options are again with the next attempt, where the current one has options of its own.
+    usual_options: Option<ManagerOptions>,
     detector: Detector,
     /// Where the session stands with a namespace `/` that the server joins by itself.
     root: Root,
@@ -88,6 +101,11 @@ pub(crate) struct Client<A> {
     /// What the open session writes next.
     ready: Outgoing,
     backoff: Backoff,
+    by_hand: ByHand,
+    /// It was never opened.
+    is_unused: bool,
+    /// What follows from the end of the session, where that was told before the end.
+    next: Option<Sequel>,
     /// When the attempt to connect began, or the session.
     since: Timestamp,
     /// For how long nothing had passed when the last session was lost.
@@ -101,10 +119,24 @@ pub(crate) struct Client<A> {
     /// A namespace was left in this session for whoever joins it next, who is not to get what still
     /// comes for the one before.
     has_forgotten: bool,
+    /// How far the preparation of an attempt has come, while there is one.
+    preparation: Option<Preparation>,
+    /// The number of the last question that a preparation led to.
+    asked: u32,
+    /// Which address it is the turn of.
+    places: Places,
+    /// How long the server has asked to be left alone after the last failure.
+    asked_pause: Duration,
+    /// When the next attempt may come, whatever speaks for it.
+    no_sooner: Timestamp,
+    /// A namespace was joined in this session.
+    has_joined: bool,
     /// Which of the transports the current attempt is on.
     transport: usize,
-    /// A WebSocket worked with this server, and nothing failed since.
+    /// The last session came to WebSocket, and no attempt has failed since.
     websocket_works: bool,
+    /// In this attempt the server was asked in the other revision.
+    asked_otherwise: bool,
     /// How many callers wait for room to send something.
     waiting_senders: usize,
     /// Why the reader holds still although something is awaited.
@@ -128,6 +160,7 @@ impl<A> Client<A> {
         let detector = Detector::new(options.revision);
         Self {
             options,
+            usual_options: None,
             detector,
             root: Root::Awaited,
             contradictions: 0,
@@ -142,6 +175,9 @@ impl<A> Client<A> {
             namespaces: Namespaces::default(),
             ready: Outgoing::default(),
             backoff: Backoff::default(),
+            by_hand: ByHand::default(),
+            is_unused: true,
+            next: None,
             since: Timestamp(Duration::ZERO),
             quiet: None,
             attempts: 0,
@@ -149,8 +185,15 @@ impl<A> Client<A> {
             next_link: 0,
             kept: 0,
             has_forgotten: false,
+            preparation: None,
+            asked: 0,
+            places: Places::default(),
+            asked_pause: Duration::ZERO,
+            no_sooner: Timestamp(Duration::ZERO),
+            has_joined: false,
             transport: 0,
             websocket_works: false,
+            asked_otherwise: false,
             waiting_senders: 0,
             stalled: None,
             outputs: VecDeque::new(),
@@ -191,15 +234,28 @@ impl<A> Client<A> {
         self.cycle
     }
 
-    /// Changes options, from the next attempt on. Switching reconnection off ends a wait for one.
-    pub(crate) fn change_options(&mut self, change: impl FnOnce(&mut ManagerOptions)) {
+    /// Changes options, from the next attempt on. Switching reconnection off ends a wait for one,
+    /// unless the program has asked for it.
+    pub(crate) fn change_options(&mut self, change: impl Fn(&mut ManagerOptions)) {
         change(&mut self.options);
-        if !self.options.reconnection && self.cycle == Cycle::Waiting {
+        if let Some(usual) = &mut self.usual_options {
+            change(usual);
+        }
+        if self.options.reconnection {
+            return;
+        }
+        self.end_rests(Phase::Idle, |asked_for| !asked_for);
+        if self.cycle == Cycle::Waiting && self.attempts > 0 {
             self.timers.set(Timer::Reconnect, None);
             self.attempts = 0;
             self.cycle = Cycle::Idle;
             self.outputs.push_back(Output::Room);
         }
+    }
+
+    /// The first address is another one: the next attempt begins with it.
+    pub(crate) fn return_to_first_address(&mut self) {
+        self.places.return_to_first();
     }
 
     /// Closes the session as if it had been lost: reconnection follows.
@@ -213,24 +269,17 @@ impl<A> Client<A> {
         }
     }
 
-    /// Opens the connection, unless it is open or on its way, or was closed for good. A wait for the
-    /// next attempt ends.
-    pub(crate) fn open(&mut self, now: Timestamp) {
-        if let Err(error) = self.check_not_over() {
-            log_later!(Warn, "open() does nothing: {}", error.message());
-        } else if self.cycle == Cycle::Idle {
-            self.dial_in_turn(now);
-        } else if self.cycle == Cycle::Waiting {
-            self.timers.set(Timer::Reconnect, None);
-            self.dial(now);
-        }
-    }
-
     /// Closes the connection and stops reconnecting.
     pub(crate) fn close(&mut self, now: Timestamp) {
+        self.end_rests(Phase::Waiting, |_| true);
+        self.backoff.reset();
+        self.close_for_now(now);
+    }
+
+    /// Closes the connection, which namespaces that rest may open again.
+    pub(super) fn close_for_now(&mut self, now: Timestamp) {
         self.timers.set(Timer::Reconnect, None);
         self.attempts = 0;
-        self.backoff.reset();
         let was_open = self.cycle == Cycle::Open;
         self.commit(now);
         if let Some(mut engine) = self.engine.take() {
@@ -242,7 +291,7 @@ impl<A> Client<A> {
         if was_open {
             let reason = DisconnectReason::ForcedClose;
             self.outputs.push_back(Output::Manager(ManagerEvent::Close(reason, None)));
-            self.lose_namespaces(reason, None);
+            self.lose_namespaces(reason, None, None, now);
         }
     }
 
@@ -250,18 +299,18 @@ impl<A> Client<A> {
     pub(crate) fn expire(&mut self, now: Timestamp) {
         while let Some(timer) = self.timers.pop_due(now) {
             match timer {
-                Timer::Reconnect => {
-                    let attempt = ManagerEvent::ReconnectAttempt(self.attempts);
-                    self.outputs.push_back(Output::Manager(attempt));
-                    self.dial(now);
-                }
-                Timer::Open => self.open_timed_out(),
+                Timer::Reconnect if self.attempts > 0 => self.announce(now),
+                // The first one, and those that the program makes by itself, are not counted.
+                Timer::Reconnect => self.dial(now),
+                Timer::Tell => self.telling_timed_out(now),
+                Timer::Open => self.open_timed_out(now),
                 Timer::Heartbeat => self.check_heartbeat(now),
                 // The owner looks whether it has to read on.
                 Timer::HeartbeatDue => {}
                 Timer::Upgrade => self.upgrade_timed_out(),
                 Timer::Stable => {
                     self.backoff.reset();
+                    self.by_hand.reset();
                     self.contradictions = 0;
                 }
                 Timer::Poll(link) => self.rest_is_over(link),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::acks::{Acks, Waiter};
+use super::comeback::Comeback;
 use super::outgoing::Outgoing;
 use super::recovery::Recovery;
 use super::retry_queue::{Age, RetryQueue};
@@ -26,7 +27,8 @@ use crate::proto::socket_packet::SocketPacket;
 ///   └──────────────────┴─── session lost ────┴───────────────────┴─────────────────────┘
 /// ```
 ///
-/// A refusal or a DISCONNECT from the server, and `disconnect()`, lead to `Idle`. From `Joining`,
+/// A refusal or a DISCONNECT from the server, and `disconnect()`, lead to `Idle`; the former two to
+/// `Resting` where the namespace is to come back, and from there to `Waiting`. From `Joining`,
 /// `disconnect()` leads through `Leaving`: the answer to CONNECT is awaited, and where it is positive
 /// it is answered by a DISCONNECT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +38,14 @@ pub(crate) enum Phase {
     Asking,
     Joining,
     Joined,
-    Leaving { rejoin: bool },
+    Leaving {
+        rejoin: bool,
+    },
+    /// The server has turned it away: it is out of the session, and to be joined again later.
+    Resting {
+        /// The program has called `connect()` since.
+        asked_for: bool,
+    },
 }
 
 /// Where the credentials of CONNECT come from.
@@ -68,6 +77,7 @@ pub(crate) struct Namespace<A> {
     pub(super) asked_at: Timestamp,
     pub(crate) acks: Acks<Waiter<A>>,
     pub(crate) retry: RetryQueue<A>,
+    pub(super) comeback: Comeback,
     /// Somebody wants to know of outgoing events.
     pub(crate) observed: bool,
     /// What goes out first when it is joined, each by the name of the event.
@@ -99,6 +109,7 @@ impl<A> Namespace<A> {
             asked_at: Timestamp(Duration::ZERO),
             acks: Acks::new(first_ack),
             retry: RetryQueue::new(),
+            comeback: Comeback::default(),
             observed: false,
             first: Vec::new(),
             send_buffer: Outgoing::default(),
@@ -116,6 +127,7 @@ impl<A> Namespace<A> {
         self.forgotten = true;
         self.auth = Auth::Fixed(Payload::default());
         self.retry = RetryQueue::new();
+        self.comeback = Comeback::default();
         self.observed = false;
         self.first.clear();
         self.recovery = Recovery::default();
@@ -124,6 +136,16 @@ impl<A> Namespace<A> {
     /// Whether the namespace is to be joined whenever there is a session.
     pub(crate) fn is_active(&self) -> bool {
         !matches!(self.phase, Phase::Idle | Phase::Leaving { rejoin: false })
+    }
+
+    /// Whether it stays out of sessions for a while, to be joined later.
+    pub(crate) fn is_resting(&self) -> bool {
+        matches!(self.phase, Phase::Resting { .. })
+    }
+
+    /// Whether it is in the session, or to be joined whenever there is one.
+    pub(super) fn needs_session(&self) -> bool {
+        self.is_active() && !self.is_resting()
     }
 
     /// How much waits to be handed to a session.

@@ -12,6 +12,11 @@ use crate::proto::socket_packet::SocketPacket;
 /// What the owner has to do.
 #[derive(Debug)]
 pub(crate) enum Output<A> {
+    /// Wait until those who hear of attempts were told of this one, then call `Client::told`.
+    Tell { asked: u32 },
+    /// Find out what an attempt is made with, then call `Client::prepared`. It is the first one (0), or
+    /// the attempt of this number to reconnect.
+    Prepare { asked: u32, attempt: u32 },
     /// Open a transport: for a new session, or for the one of this id, which is to move to it.
     Dial { link: LinkId, transport: Transport, upgrade: Option<String> },
     /// Wake the threads of a link: there is work for them.

@@ -129,7 +129,7 @@ impl<A> Client<A> {
     pub(super) fn await_answers(&mut self) {
         let most = self.options.limits.send_bytes;
         let Self { engine, namespaces, .. } = self;
-        for waiting in engine.iter_mut().flat_map(Engine::events_to_track) {
+        for waiting in engine.iter_mut().flat_map(Engine::note_awaited) {
             let Some(ack) = waiting.ack() else { continue };
             let Some(namespace) = namespaces.get_mut(waiting.namespace) else { continue };
             if let Some(event) = waiting.track() {

@@ -16,6 +16,13 @@ impl<A> Client<A> {
     /// Routes a packet to its namespace.
     pub(super) fn on_packet(&mut self, packet: Option<SocketPacket>, now: Timestamp) {
         let Some(packet) = packet else { return };
+        if matches!(packet.kind, Kind::Event | Kind::Ack) && packet.data().is_empty() {
+            if self.note_nonsense(Nonsense::NoData) {
+                let name = snippet(packet.namespace().as_bytes());
+                log_later!(Warn, "a packet without data for the namespace \"{name}\" is ignored");
+            }
+            return;
+        }
         if self.watch_root(&packet, now) {
             return;
         }

@@ -1,31 +1,45 @@
 //! What a server says when it refuses a namespace, or something that was done in it.
 
-use serde_json::Value;
-
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, start_of};
+use crate::proto::json::{members, unquoted};
 use crate::proto::socket_packet::SocketPacket;
 
-/// The longest message that is kept, in bytes.
-const LONGEST_MESSAGE: usize = 512;
+/// How much of it is kept, in bytes: of the message its start, of the data the whole or nothing.
+struct Allowance {
+    message: usize,
+    data: usize,
+}
 
-/// The longest JSON that is kept of what comes along, in bytes.
-const LONGEST_DATA: usize = 16 * 1024;
+const FOR_REFUSAL: Allowance = Allowance { message: 64 * 1024, data: 64 * 1024 };
 
-/// Reads a server's refusal: `{"message":…,"data":…}`, or from an old one either of the two.
+/// A server may have much to report, and its users little time to read it.
+const FOR_REPORT: Allowance = Allowance { message: 512, data: 16 * 1024 };
+
+/// Reads a server's refusal of a namespace.
 pub(super) fn refusal(namespace: &str, packet: &SocketPacket) -> Error {
-    let refusal: Value = serde_json::from_str(packet.data()).unwrap_or_default();
-    let (message, data) = match &refusal {
-        Value::Object(members) => {
-            let message = members.get("message").and_then(Value::as_str);
-            let is_usual = members.keys().all(|name| ["message", "data"].contains(&name.as_str()));
-            (message, if is_usual { members.get("data") } else { Some(&refusal) })
-        }
-        Value::String(message) => (Some(message.as_str()), None),
-        Value::Null => (None, None),
-        _ => (None, Some(&refusal)),
+    read(namespace, packet, &FOR_REFUSAL)
+}
+
+/// Reads a server's report of what went wrong in a namespace that is joined.
+pub(super) fn report(namespace: &str, packet: &SocketPacket) -> Error {
+    read(namespace, packet, &FOR_REPORT)
+}
+
+/// Reads `{"message":…,"data":…}`, from an old server either of the two, or a list that begins with the message.
+fn read(namespace: &str, packet: &SocketPacket, allowed: &Allowance) -> Error {
+    let json = packet.data().trim_ascii();
+    let (message, data) = match json.bytes().next() {
+        Some(b'{') => words_and_data(json),
+        Some(b'"') => (unquoted(json), None),
+        // Servers in Python that speak the old revision.
+        Some(b'[') => (first_words(json), Some(json)),
+        Some(b'n') | None => (None, None),
+        Some(_) => (None, Some(json)),
     };
-    let message =
-        message.map_or_else(|| format!("namespace {namespace:?}: no reason given"), start_of);
+    let message = message.map_or_else(
+        || format!("namespace {namespace:?}: no reason given"),
+        |text| as_kept(&text, allowed.message),
+    );
     let is_unknown = message == "Invalid namespace";
     let error = Error::new(ErrorKind::Refused, message);
     let error = match path_hint(namespace) {
@@ -36,8 +50,8 @@ pub(super) fn refusal(namespace: &str, packet: &SocketPacket) -> Error {
         ),
         None => error,
     };
-    match data.map(Value::to_string) {
-        Some(data) if data.len() <= LONGEST_DATA => error.with_data(data),
+    match data {
+        Some(data) if data.len() <= allowed.data => error.with_data(data),
         Some(data) => error.with_hint(format!("its data, {} bytes, was not kept", data.len())),
         None => error,
     }
@@ -54,11 +68,25 @@ pub(super) fn path_hint(namespace: &str) -> Option<&'static str> {
     )
 }
 
-/// As much of a text as is kept.
-fn start_of(text: &str) -> String {
-    if text.len() <= LONGEST_MESSAGE {
-        return text.to_owned();
-    }
-    let end = (0..=LONGEST_MESSAGE).rev().find(|end| text.is_char_boundary(*end));
-    format!("{}…", &text[..end.unwrap_or_default()])
+/// What an object says, and what it carries: the whole where it is not the usual one.
+fn words_and_data(json: &str) -> (Option<String>, Option<&str>) {
+    let (mut message, mut data, mut is_usual) = (None, None, true);
+    let visited = members(json, |key, value| match &*unquoted(key).unwrap_or_default() {
+        "message" => message = unquoted(value),
+        "data" => data = Some(value),
+        _ => is_usual = false,
+    });
+    (message, if is_usual && visited.is_ok() { data } else { Some(json) })
+}
+
+/// The string that a list begins with.
+fn first_words(json: &str) -> Option<String> {
+    let element = json.strip_prefix('[')?.trim_ascii_start();
+    serde_json::Deserializer::from_str(element).into_iter().next()?.ok()
+}
+
+/// A text, or the start of one that is longer than this.
+fn as_kept(text: &str, most: usize) -> String {
+    let ellipsis = if text.len() > most { "…" } else { "" };
+    format!("{}{ellipsis}", start_of(text, most))
 }

@@ -1,8 +1,6 @@
 //! The namespace `/` of old servers: they join it by themselves, before all others, and what they do
 //! to it concerns the whole session.
 
-use serde_json::Value;
-
 use super::Client;
 use super::namespace::{Auth, Phase};
 use crate::core::engine::Engine;
@@ -45,7 +43,7 @@ impl<A> Client<A> {
                 }
                 self.await_join(id, now);
                 if root == Root::Joined {
-                    self.accept(id, &Value::Null, now);
+                    self.accept(id, "", now);
                 }
             }
         }
@@ -98,6 +96,8 @@ impl<A> Client<A> {
 
     fn asked_for_root(&self) -> bool {
         let root = self.namespaces.find(ROOT).map(|id| self.namespace(id).phase);
-        root.is_some_and(|phase| !matches!(phase, Phase::Idle | Phase::Waiting | Phase::Asking))
+        root.is_some_and(|phase| {
+            matches!(phase, Phase::Joining | Phase::Joined | Phase::Leaving { .. })
+        })
     }
 }

@@ -16,6 +16,8 @@ pub(crate) struct Tally {
 pub(super) enum Nonsense {
     /// A packet for a namespace that nobody has asked for.
     UnknownNamespace,
+    /// An event or an acknowledgement without data.
+    NoData,
     /// An acknowledgement that nobody waits for.
     UnknownAck,
     /// An event of a namespace that is not joined.

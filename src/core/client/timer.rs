@@ -12,6 +12,8 @@ use crate::core::time::Timestamp;
 pub(crate) enum Timer {
     /// The wait before the next attempt to connect.
     Reconnect,
+    /// Those who hear of the attempt are told of it.
+    Tell,
     /// The attempt to connect, up to the Engine.IO handshake.
     Open,
     /// The heartbeat of the open session.
@@ -28,7 +30,7 @@ pub(crate) enum Timer {
     Linger(LinkId),
     /// The next request of a link that polls, after answers that brought nothing.
     Poll(LinkId),
-    /// The server's answer to CONNECT.
+    /// The server's answer to CONNECT, or the next attempt to join.
     Join(NamespaceId),
     /// An acknowledgement.
     Ack(NamespaceId, u64),
@@ -63,6 +65,11 @@ impl Timers {
             self.by_timer.remove(&timer);
         }
         self.forget_void();
+    }
+
+    /// When a timer is due.
+    pub(crate) fn at(&self, timer: Timer) -> Option<Timestamp> {
+        self.by_timer.get(&timer).copied()
     }
 
     /// Whether a timer is set.

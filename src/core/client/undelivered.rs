@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::namespace::Namespace;
 use super::{Client, Cycle, Output};
 use crate::core::engine::Engine;
 use crate::core::ids::NamespaceId;
@@ -19,9 +18,9 @@ impl<A> Client<A> {
         let is_meant = |of: &NamespaceId| id.is_none_or(|id| id == *of);
         let namespaces = self.ids().into_iter().filter(is_meant);
         let may_go_on = self.cycle != Cycle::Idle;
-        may_go_on
-            && (self.plain().any(|waiting| is_meant(&waiting.namespace))
-                || namespaces.map(|id| self.namespace(id)).any(Namespace::is_delivering))
+        let mut namespaces = namespaces.map(|id| self.namespace(id));
+        (may_go_on && self.plain().any(|waiting| is_meant(&waiting.namespace)))
+            || namespaces.any(|it| (may_go_on || it.is_resting()) && it.is_delivering())
     }
 
     /// How much was emitted that is not delivered, in this namespace or (with `None`) in all of them:

@@ -23,6 +23,13 @@ impl Engine {
         }
     }
 
+    /// Whether the main link takes no new batch: what is sent is held for the link that the session
+    /// moves to.
+    pub(super) fn is_leaving_main(&self) -> bool {
+        let may_post = self.main.polling && self.state == SessionState::Open;
+        self.upgrade.ends_polling() && !may_post
+    }
+
     /// The probe was answered: the old link has to come to rest.
     fn pause(&mut self) {
         self.notices.push_back(Notice::Wake(self.main.id));

@@ -30,10 +30,12 @@ pub(super) enum Beat {
 
 impl Heartbeat {
     pub(super) fn new(pinger: Pinger, handshake: &Handshake, now: Timestamp) -> Self {
+        // With no time at all, each heartbeat would be late.
+        let is_given = !handshake.ping_timeout.is_zero();
         let mut heartbeat = Self {
             pinger,
             interval: handshake.ping_interval,
-            timeout: handshake.ping_timeout,
+            timeout: if is_given { handshake.ping_timeout } else { handshake.ping_interval },
             waiting: false,
             pinged: now,
             deadline: now,

@@ -224,7 +224,7 @@ impl Engine {
         self.state == SessionState::Open
             && self.queue.is_empty()
             && !self.main.writing
-            && !self.upgrade.holds_old_link()
+            && !self.is_leaving_main()
     }
 
     /// When to call [`Engine::expire`].
@@ -308,7 +308,7 @@ impl Engine {
         if self.main.id != link {
             return PollTurn::Wait;
         }
-        self.main.polling = !self.upgrade.holds_old_link() && self.pacing.request(now);
+        self.main.polling = !self.upgrade.ends_polling() && self.pacing.request(now);
         self.move_over();
         if self.main.polling { PollTurn::Now } else { PollTurn::Wait }
     }
@@ -332,7 +332,7 @@ impl Engine {
             SessionState::Opening => self.state = SessionState::Closing,
             SessionState::Open => {
                 self.state = SessionState::Closing;
-                if !self.upgrade.holds_old_link() {
+                if !self.upgrade.ends_polling() {
                     self.abandon_upgrade(Error::new(ErrorKind::Disconnected, "session closed"));
                 }
                 self.say_goodbye();

@@ -19,8 +19,8 @@ pub(super) struct WriteQueue {
     load: Load,
     /// How many of them have a farewell in them.
     farewells: usize,
-    /// There may be events that ask for an acknowledgement and are not tracked.
-    asks: bool,
+    /// How many of the events at the back ask for an acknowledgement that nobody waits for yet.
+    unawaited: usize,
 }
 
 /// What is written together.
@@ -74,7 +74,7 @@ impl WriteQueue {
 
     /// Appends an event.
     pub(super) fn push_event(&mut self, namespace: Arc<str>, event: Waiting) {
-        self.asks |= event.ack().is_some();
+        self.unawaited += usize::from(event.ack().is_some());
         self.append(Parcel::Event(namespace, event));
         self.note(Freight::Events);
     }
@@ -150,16 +150,20 @@ impl WriteQueue {
         segments.flat_map(|segment| &segment.parcels).filter_map(Parcel::event)
     }
 
-    /// The events, where some ask for an acknowledgement and are not tracked: this is to be done now.
-    pub(super) fn events_to_track(&mut self) -> impl Iterator<Item = &mut Waiting> {
-        let asks = std::mem::take(&mut self.asks);
-        let segments = [&mut self.front].into_iter().chain(&mut self.behind).filter(move |_| asks);
-        segments.flat_map(|segment| &mut segment.parcels).filter_map(Parcel::event_mut)
+    /// The events that ask for an acknowledgement, and that were appended since this was asked last; in their
+    /// order. Nothing else is looked at: a queue may be long, and this is asked for each packet.
+    pub(super) fn note_awaited(&mut self) -> impl Iterator<Item = &mut Waiting> {
+        let segments = [&mut self.front].into_iter().chain(&mut self.behind).rev();
+        let newest = segments.flat_map(|segment| segment.parcels.iter_mut().rev());
+        let asking = newest.filter_map(Parcel::event_mut).filter(|event| event.ack().is_some());
+        let events: Vec<_> = asking.take(std::mem::take(&mut self.unawaited)).collect();
+        events.into_iter().rev()
     }
 
     /// Takes out the events.
     pub(super) fn take_events(&mut self) -> Vec<Waiting> {
         let mut taken = Vec::new();
+        self.unawaited = 0;
         for segment in [&mut self.front].into_iter().chain(&mut self.behind) {
             for parcel in std::mem::take(&mut segment.parcels) {
                 let load = parcel.load();

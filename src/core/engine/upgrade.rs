@@ -8,9 +8,13 @@
 //!  None ◀──"5" written── Telling ◀──"5" handed out── Leaving ◀──old link rests── Pausing
 //! ```
 //!
-//! Up to `Probing` the old link works as if there were no upgrade. From `Pausing` on it takes no new
-//! work: it rests once its last poll and its last POST are answered, and what is sent meanwhile is
-//! held for the new link.
+//! Up to `Probing` the old link works as if there were no upgrade. From `Pausing` on it does not poll
+//! again. Node servers release the poll under way by a NOOP up to 100 ms later, or at once where they
+//! have something to say: so until it is answered the old link goes on posting, which they take as
+//! ever. Once it is, no POST begins any more, and the old link rests when the last one is answered:
+//! what is sent meanwhile is held for the new link. That moment does not wait for writers, who may
+//! always have more. A session that is being closed posts no more from `Pausing` on, so that its
+//! farewell goes by one link with all before it.
 //!
 //! The upgrade fails when the new link is lost, when its time is up, or when the server says on it
 //! what it should not. In each state the session then goes back to the old link, which polls again
@@ -34,7 +38,7 @@ pub(super) enum Upgrade {
     Greeting(LinkId),
     /// The probe is out; its answer is awaited.
     Probing(LinkId),
-    /// The old link is coming to rest.
+    /// The old link is coming to rest: it polls for the last time, and then posts for the last time.
     Pausing(LinkId),
     /// The old link rests; the server is to be told.
     Leaving(LinkId),
@@ -71,8 +75,8 @@ impl Upgrade {
         link
     }
 
-    /// Whether the old link takes no new work: it neither writes nor polls again.
-    pub(super) fn holds_old_link(&self) -> bool {
+    /// Whether the old link does not poll again.
+    pub(super) fn ends_polling(&self) -> bool {
         matches!(self, Self::Pausing(_) | Self::Leaving(_) | Self::Telling(_))
     }
 

@@ -50,10 +50,10 @@ impl Engine {
         self.queue.events().chain(in_flight.filter_map(Parcel::event))
     }
 
-    /// The events that no writer has taken, where some ask for an acknowledgement and are not tracked: this
-    /// is to be done now.
-    pub(crate) fn events_to_track(&mut self) -> impl Iterator<Item = &mut Waiting> {
-        self.queue.events_to_track()
+    /// The events that no writer has taken and that ask for an acknowledgement, but for those that this gave
+    /// before.
+    pub(crate) fn note_awaited(&mut self) -> impl Iterator<Item = &mut Waiting> {
+        self.queue.note_awaited()
     }
 
     /// Takes out the events that no writer has taken.
@@ -73,10 +73,7 @@ impl Engine {
 
     /// Whether the writer of this link, which asks for work, takes events.
     pub(crate) fn wants_batch(&self, link: LinkId) -> bool {
-        self.main.id == link
-            && !self.main.writing
-            && !self.upgrade.holds_old_link()
-            && self.takes_events()
+        self.main.id == link && !self.main.writing && !self.is_leaving_main() && self.takes_events()
     }
 
     /// The writer of a link lets events accumulate, if there is nothing else to write.
@@ -147,7 +144,7 @@ impl Engine {
             return Work::Stop;
         }
         self.main.accumulating = false;
-        if self.main.writing || self.upgrade.holds_old_link() || !self.may_write() {
+        if self.main.writing || self.is_leaving_main() || !self.may_write() {
             return Work::Wait;
         }
         if self.pong_due {
@@ -245,7 +242,7 @@ impl Engine {
 
     /// There is something for the writer to ask for.
     pub(crate) fn wake_writer(&mut self) {
-        if !self.main.writing && !self.upgrade.holds_old_link() {
+        if !self.main.writing && !self.is_leaving_main() {
             self.main.accumulating = false;
             self.notices.push_back(Notice::Wake(self.main.id));
         }

@@ -282,9 +282,63 @@ fn a_remembered_websocket_that_fails_leaves_the_whole_list() {
     world.receive_on(LinkId(1), &["6"]);
     assert!(world.log().contains(&"manager: upgrade websocket".to_owned()));
 
+    // How a session ends says nothing about the next one.
     world.lose(websocket, closed_link());
     world.advance_to_deadline();
-    assert_eq!(world.links[&world.last_link].transport, Transport::Polling, "a loss is a failure");
+    assert_eq!(world.links[&world.last_link].transport, Transport::WebSocket);
+    refuse(&mut world);
+    assert_eq!(world.links[&world.last_link].transport, Transport::Polling, "the whole list");
+    refuse(&mut world);
+    assert_eq!(world.links[&world.last_link].transport, Transport::WebSocket, "the rest of it");
+    refuse(&mut world);
+    world.advance_to_deadline();
+    assert_eq!(world.links[&world.last_link].transport, Transport::Polling);
+}
+
+#[test]
+fn a_websocket_that_worked_is_remembered_however_its_session_ended() {
+    type End = fn(&mut World);
+    let ends: [(&str, End); 5] = [
+        ("closed", |world| world.drop_link()),
+        ("failed", |world| {
+            let error = Error::new(ErrorKind::Transport, "reset by peer");
+            world.lose(world.last_link, Loss::Failed(error));
+        }),
+        ("silent", |world| world.advance(INTERVAL + TIMEOUT)),
+        ("ended by the engine", |world| world.receive("1")),
+        ("no packet", |world| world.receive("4?")),
+    ];
+    for (what, end) in ends {
+        let mut world = World::polling();
+        world.run(|client, _| client.change_options(|options| options.remember_upgrade = true));
+        world.connect("/");
+        world.open();
+        world.receive_on(LinkId(1), &["40{\"sid\":\"a\"}"]);
+        world.connected();
+        world.receive("3probe");
+        world.receive_on(LinkId(1), &["6"]);
+        for _ in 0..2 {
+            end(&mut world);
+            assert_eq!(world.sessions + 1, {
+                world.advance_to_deadline();
+                world.sessions
+            });
+            assert_eq!(world.links[&world.last_link].transport, Transport::WebSocket, "{what}");
+            world.open();
+            world.receive("40{\"sid\":\"a\"}");
+        }
+        // An attempt that fails is a failure, and so is a session that stays on long-polling.
+        end(&mut world);
+        world.advance_to_deadline();
+        world.drop_link();
+        world.advance_to_deadline();
+        assert_eq!(world.links[&world.last_link].transport, Transport::Polling, "{what}");
+        world.handshake.upgrade_to_websocket = false;
+        world.open();
+        world.drop_link();
+        world.advance_to_deadline();
+        assert_eq!(world.links[&world.last_link].transport, Transport::Polling, "{what}");
+    }
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use super::logged::logged;
 use super::*;
-use crate::core::client::Cycle;
 use crate::core::client::namespace::{Auth, Phase};
 use crate::error::Stage;
 

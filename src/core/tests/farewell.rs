@@ -1,7 +1,6 @@
 //! The ends that the peer is told of: what was emitted before is dealt with first.
 
 use super::*;
-use crate::core::client::Cycle;
 
 /// How long a peer may take to answer.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -223,8 +222,8 @@ fn what_waits_behind_a_barrier_moves_with_the_session() {
     world.emit(other, "[\"c\"]").unwrap();
     assert_eq!(world.sent_on(LinkId(1)), ["42[\"a\"]"]);
     world.slow = false;
-    world.written_on(LinkId(1));
     world.receive_on(LinkId(1), &["6"]);
+    world.written_on(LinkId(1));
     assert_eq!(world.sent(), ["2probe", "5", "42[\"b\"]"]);
     confirm(&mut world);
     assert_eq!(world.sent(), ["41", "42/other,[\"c\"]"]);

@@ -134,6 +134,41 @@ fn where_the_client_pings_any_packet_counts_as_life_while_it_waits() {
 }
 
 #[test]
+fn a_server_is_believed_however_seldom_it_pings() {
+    let hours = Duration::from_secs(24 * 3600);
+    let mut world = World::new();
+    world.handshake.ping_interval = hours;
+    world.join("/");
+    world.log();
+    for _ in 0..3 {
+        world.advance((hours + TIMEOUT).saturating_sub(MOMENT));
+        world.receive("2");
+        assert_eq!(world.log(), ["manager: ping"]);
+    }
+    world.advance(hours + TIMEOUT);
+    assert_eq!(world.news(), ["/: disconnect ping timeout"]);
+}
+
+#[test]
+fn a_heartbeat_without_a_timeout_may_be_late_by_its_interval() {
+    let mut world = World::new();
+    world.handshake.ping_timeout = Duration::ZERO;
+    world.join("/");
+    world.advance((INTERVAL * 2).saturating_sub(MOMENT));
+    world.receive("2");
+    world.log();
+    world.advance(INTERVAL * 2);
+    assert_eq!(world.news(), ["/: disconnect ping timeout"]);
+
+    let mut handshake = World::new().handshake;
+    handshake.ping_timeout = Duration::ZERO;
+    let mut engine = Engine::new(LinkId(1), Transport::WebSocket, false, V3_DIALECT, false);
+    engine.received(LinkId(1), Packet::Open(handshake.to_json()), Timestamp(Duration::ZERO));
+    engine.expire(Timestamp(INTERVAL));
+    assert_eq!(engine.deadline(), Some(Timestamp(INTERVAL * 2)));
+}
+
+#[test]
 fn a_client_that_slept_past_its_own_ping_gives_the_session_up() {
     let mut engine = pinging_engine();
     engine.expire(Timestamp(Duration::from_secs(3600)));

@@ -24,7 +24,6 @@ fn broken_packets_end_the_session_with_a_parse_error_and_it_comes_back() {
         "4x",
         "42[\"connect\"]",
         "42[\"disconnect\",1]",
-        "41{}",
         "40[]",
         "43[]",
         "431",
@@ -48,6 +47,41 @@ fn broken_packets_end_the_session_with_a_parse_error_and_it_comes_back() {
         world.receive("40{\"sid\":\"b\"}");
         assert_eq!(world.news(), ["/: connect b"], "{packet}");
     }
+}
+
+#[test]
+fn a_disconnect_with_data_is_a_disconnect() {
+    for packet in ["41{\"reason\":\"bye\"}", "41[]", "41null", "41\"bye\""] {
+        let (mut world, _) = World::joined();
+        world.receive(packet);
+        assert_eq!(world.news(), ["/: disconnect io server disconnect"], "{packet}");
+    }
+}
+
+#[test]
+fn a_packet_without_a_comma_behind_its_namespace_is_ignored() {
+    let (mut world, _) = World::joined();
+    world.connect("/a");
+    world.receive("40/a,{\"sid\":\"b\"}");
+    world.log();
+    for packet in ["42/a[\"x\"]", "42/a", "42/b[\"x\"]", "43/a[]", "42/a,[\"well\"]"] {
+        world.receive(packet);
+    }
+    assert_eq!(world.log(), ["/a: event [\"well\"]"]);
+}
+
+#[test]
+fn what_a_server_adds_may_be_nested_as_deeply_as_it_likes() {
+    let deep = "[".repeat(10_000) + &"]".repeat(10_000);
+    let mut world = World::new();
+    world.connect("/");
+    world.connected();
+    let open = world.handshake.to_json();
+    world.receive(&format!("0{},\"more\":{deep}}}", &open[..open.len() - 1]));
+    world.receive(&format!("40{{\"more\":{deep},\"sid\":\"a\"}}"));
+    assert_eq!(world.log(), ["manager: open", "/: connect a"]);
+    let error = refused_with(&format!("{{\"message\":\"no\",\"data\":{deep}}}"));
+    assert_eq!((error.message(), error.data()), ("no", Some(&*deep)));
 }
 
 #[test]
@@ -109,7 +143,7 @@ fn a_handshake_that_is_none_is_a_failed_attempt() {
         "0{}",
         "0{\"sid\":\"\",\"pingInterval\":1,\"pingTimeout\":1}",
         "0{\"sid\":\"a\",\"pingInterval\":0,\"pingTimeout\":1}",
-        "0{\"sid\":\"a\",\"pingInterval\":1000000000000000000,\"pingTimeout\":1}",
+        "0{\"sid\":\"a\",\"pingInterval\":1,\"pingTimeout\":-1}",
         "40{\"sid\":\"a\"}",
         "2",
         "1",
@@ -233,22 +267,49 @@ fn the_message_of_a_refusal_is_raw_and_bounded() {
     let error = refused_with(r#"{"message":"no\nway","data":{"code":7}}"#);
     assert_eq!((error.message(), error.data()), ("no\nway", Some(r#"{"code":7}"#)));
     assert_eq!(error.to_string(), r"refused by the server: no\nway [after 0 ms]");
+    for (json, data) in [
+        (r#"{"data": [ 1 ] ,"message":"a"}"#, Some("[ 1 ]")),
+        (r#" {"message":"a"} "#, None),
+        (r#""a""#, None),
+        (r#"{"message":"a","code":1}"#, Some(r#"{"message":"a","code":1}"#)),
+    ] {
+        let error = refused_with(json);
+        assert_eq!((error.message(), error.data()), ("a", data), "{json}");
+    }
+    for (json, data) in
+        [("", None), ("{}", None), (r#"{"message":7}"#, None), (r#"{"data":null}"#, Some("null"))]
+    {
+        let error = refused_with(json);
+        assert!(error.message().contains("no reason given"), "{json}: {error}");
+        assert_eq!(error.data(), data, "{json}");
+    }
 
     for json in ["{\"message\":\"LONG\"}", "\"LONG\""] {
-        for (length, kept) in [(512, 512), (513, 515), (500_000, 515)] {
+        for (length, kept) in [(65_536, 65_536), (65_537, 65_539), (500_000, 65_539)] {
             let error = refused_with(&json.replace("LONG", &"x".repeat(length)));
             assert_eq!(error.message().len(), kept, "{json} {length}");
-            assert_eq!(error.message().ends_with('…'), length > 512);
+            assert_eq!(error.message().ends_with('…'), length > 65_536);
         }
-        let error = refused_with(&json.replace("LONG", &"€".repeat(500)));
-        assert_eq!(error.message(), "€".repeat(170) + "…");
+        let error = refused_with(&json.replace("LONG", &"€".repeat(30_000)));
+        assert_eq!(error.message(), "€".repeat(21_845) + "…");
+        let shown = format!("refused by the server: {}… [after 0 ms]", "€".repeat(170));
+        assert_eq!(error.to_string(), shown);
+    }
+}
+
+#[test]
+fn what_a_server_reports_in_a_joined_namespace_is_shorter() {
+    let (mut world, _) = World::joined();
+    for (length, kept) in [(512, 512), (513, 515), (500_000, 515)] {
+        world.receive(&format!("44\"{}\"", "x".repeat(length)));
+        assert_eq!(world.error.take().expect("a report").message().len(), kept);
     }
 }
 
 #[test]
 fn the_data_of_a_refusal_is_kept_whole_or_not_at_all() {
     let data = |length: usize| format!("\"{}\"", "x".repeat(length - 2));
-    for (length, is_kept) in [(16 * 1024, true), (16 * 1024 + 1, false)] {
+    for (length, is_kept) in [(64 * 1024, true), (64 * 1024 + 1, false)] {
         let data = data(length);
         let error = refused_with(&format!("{{\"message\":\"no\",\"data\":{data}}}"));
         assert_eq!(error.data(), is_kept.then_some(data.as_str()));

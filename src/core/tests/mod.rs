@@ -4,6 +4,7 @@ mod accumulating;
 mod acks;
 mod backoff;
 mod buffers;
+mod by_hand;
 mod closing;
 mod delivery;
 mod drops;
@@ -15,12 +16,16 @@ mod heartbeat;
 mod logged;
 mod malformed;
 mod namespaces;
+mod network;
 mod pacing;
+mod places;
+mod preparing;
 mod random;
 mod recovery;
 mod reliable;
 mod reliable_random;
 mod retries;
+mod returning;
 mod revision;
 mod told;
 mod undelivered;
@@ -31,7 +36,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::client::namespace::Namespace;
-use super::client::{Client, Emit, Fate, Output, Refused};
+use super::client::{Client, Cycle, Emit, Fate, Output, Prepared, Refused};
 use super::engine::{Loss, PollTurn, Shipment, Work};
 use super::time::Timestamp;
 use crate::core::ids::{LinkId, NamespaceId};
@@ -74,6 +79,17 @@ struct World {
     drops: Vec<String>,
     /// Why an attempt to connect or to join failed or a session ended, the last time.
     error: Option<Error>,
+    /// The questions for what an attempt is made with, with the number of the address.
+    preparations: Vec<(u32, usize)>,
+    /// Somebody is slow to hear of attempts.
+    telling: bool,
+    /// Somebody is slow to say what attempts are made with.
+    preparing: bool,
+    /// What users were told of failures and ends, since the last look: after how long the next attempt
+    /// follows, by the name of the socket.
+    promises: Vec<(String, Option<Duration>)>,
+    /// When an attempt to connect was begun.
+    dialled: Vec<Timestamp>,
     /// The questions for credentials.
     asked: Vec<(NamespaceId, u32)>,
     /// How often those who wait were told to look again.
@@ -138,6 +154,11 @@ impl World {
             log: Vec::new(),
             drops: Vec::new(),
             error: None,
+            preparations: Vec::new(),
+            telling: false,
+            preparing: false,
+            promises: Vec::new(),
+            dialled: Vec::new(),
             asked: Vec::new(),
             rooms: 0,
             told: 0,
@@ -193,6 +214,14 @@ impl World {
 
     fn connect_id(&mut self, id: NamespaceId) {
         self.run(|client, now| client.connect(id, now));
+    }
+
+    /// The program opens the connection, which may be tried a moment later.
+    fn dial(&mut self) {
+        self.run(Client::open);
+        while self.client.cycle() == Cycle::Waiting {
+            self.advance_to_deadline();
+        }
     }
 
     /// The server accepts the connection and opens the session.
@@ -379,6 +408,11 @@ impl World {
         log
     }
 
+    /// What the users of sockets were told of the next attempt since the last look.
+    fn promises(&mut self) -> Vec<Option<Duration>> {
+        std::mem::take(&mut self.promises).into_iter().map(|(_, delay)| delay).collect()
+    }
+
     /// The links whose threads run.
     fn alive(&self) -> Vec<LinkId> {
         self.running.clone()
@@ -478,8 +512,20 @@ impl World {
         let tells = matches!(output, Output::Room | Output::Status { .. } | Output::Manager(_));
         self.told += usize::from(tells);
         match output {
+            Output::Tell { asked } if !self.telling => self.client.told(asked, self.now),
+            Output::Tell { asked } => self.preparations.push((asked, usize::MAX)),
+            Output::Prepare { asked, .. } => {
+                self.preparations.push((asked, self.client.place()));
+                if !self.preparing {
+                    let as_usual = Prepared { options: None, is_elsewhere: false };
+                    self.client.prepared(asked, Ok(as_usual), self.now);
+                }
+            }
             Output::Dial { link, transport, upgrade } => {
                 self.sessions += usize::from(upgrade.is_none());
+                if upgrade.is_none() {
+                    self.dialled.push(self.now);
+                }
                 let wire = Threads {
                     transport,
                     upgrade,
@@ -519,6 +565,9 @@ impl World {
                 | Status::Disconnected { error: Some(error), .. } = &status
                 {
                     self.error = Some(error.clone());
+                }
+                if let Status::ConnectError(_) | Status::Disconnected { .. } = &status {
+                    self.promises.push((name.to_string(), status.retry_in()));
                 }
                 self.log.push(format!("{name}: {}", describe(&status)));
             }

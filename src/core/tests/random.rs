@@ -9,10 +9,11 @@ use proptest::sample::{Index, select};
 use super::*;
 use crate::core::client::namespace::Auth;
 use crate::core::engine::Engine;
-use crate::options::WhenFull;
+use crate::options::{Rejection, WhenFull};
 use crate::proto::dialect::choice::V3_DIALECT;
 
-/// `/ask` asks for credentials, the events of `/retry` are sent again.
+/// `/ask` asks for credentials, the events of `/retry` are sent again. All but `/` come back after they were
+/// turned away.
 const NAMESPACES: [&str; 4] = ["/", "/a", "/ask", "/retry"];
 
 const PACKETS: [&str; 40] = [
@@ -164,13 +165,17 @@ fn options() -> impl Strategy<Value = ManagerOptions> {
         vec![Transport::WebSocket, Transport::Polling],
     ]);
     let policy = select(vec![WhenFull::Wait, WhenFull::DropNewest, WhenFull::DropOldest]);
-    (transports, policy, any::<bool>(), any::<bool>(), proptest::option::of(0..3_u32)).prop_map(
-        |(transports, policy, all, remember, attempts)| {
+    let spread = proptest::option::of(Just(10 * SECOND));
+    let attempts = proptest::option::of(0..3_u32);
+    (transports, policy, any::<bool>(), any::<bool>(), attempts, spread).prop_map(
+        |(transports, policy, all, remember, attempts, spread)| {
             let mut options = ManagerOptions {
                 transports,
                 try_all_transports: all,
                 remember_upgrade: remember,
                 reconnection_attempts: attempts,
+                reconnection_spread: spread,
+                spread_first_attempt: spread.is_some(),
                 ..ManagerOptions::default()
             };
             options.limits =
@@ -183,6 +188,10 @@ fn options() -> impl Strategy<Value = ManagerOptions> {
 /// Makes a namespace.
 fn make(world: &mut World, index: usize) -> NamespaceId {
     let id = world.client.namespace_id(NAMESPACES[index]);
+    if index > 0 {
+        let both = [Rejection::Refused, Rejection::IoServerDisconnect];
+        world.client.set_reconnect_after(id, both.into_iter().collect());
+    }
     match index {
         2 => world.client.set_auth(id, Auth::Ask, world.now),
         3 => world.client.set_retries(id, Some(1)),

@@ -45,7 +45,7 @@ fn resolved(world: &mut World) -> Vec<String> {
 }
 
 fn come_back(world: &mut World) {
-    world.run(Client::open);
+    world.dial();
     world.open();
     world.receive("40{\"sid\":\"b\"}");
 }

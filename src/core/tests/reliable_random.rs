@@ -146,7 +146,7 @@ impl Shop {
 
     fn come_back(&mut self) {
         if self.world.client.engine().is_none() {
-            self.world.run(Client::open);
+            self.world.dial();
         }
         self.world.open();
         self.world.receive("40{\"sid\":\"b\"}");

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::core::client::namespace::Phase;
+use crate::error::Stage;
 use crate::options::Revision;
 use crate::proto::dialect::choice::V3_DIALECT;
 
@@ -203,6 +204,71 @@ fn a_root_that_nobody_asked_for_tells_an_old_server_unless_the_handshake_tells_a
         world.open();
         world.receive("40");
         assert_eq!(world.sessions, sessions);
+    }
+}
+
+/// What a server says that does not speak the revision it was asked in.
+fn refuse_revision(world: &mut World) {
+    let refusal = Error::new(ErrorKind::Connect(Stage::Http), "unsupported version");
+    world.lose(world.last_link, Loss::Failed(refusal.refusing_revision()));
+}
+
+/// In which revision the server is asked now.
+fn asked_in(world: &World) -> &'static str {
+    world.client.dialect_of(world.last_link).eio()
+}
+
+#[test]
+fn a_server_that_refuses_the_revision_is_asked_in_the_other_one_at_once() {
+    let mut worlds = [World::new(), World::polling()];
+    for world in &mut worlds {
+        world.connect("/");
+        assert_eq!(asked_in(world), "4");
+        let transport = world.links[&world.last_link].transport;
+        refuse_revision(world);
+        assert_eq!(world.log(), Vec::<String>::new());
+        assert_eq!(asked_in(world), "3");
+        assert_eq!(world.links[&world.last_link].transport, transport);
+        world.dialect = V3_DIALECT;
+        world.handshake.max_payload = None;
+        world.handshake.upgrade_to_websocket = false;
+        world.open();
+        world.receive("40");
+        assert_eq!(world.news(), ["/: connect engine"]);
+        // That is remembered, until the server is replaced.
+        world.drop_link();
+        world.advance_to_deadline();
+        assert_eq!(asked_in(world), "3");
+        refuse_revision(world);
+        assert_eq!(asked_in(world), "4");
+    }
+}
+
+#[test]
+fn a_server_that_refuses_both_revisions_fails_the_attempt() {
+    let mut world = World::new();
+    world.connect("/");
+    for attempt in 1..10 {
+        assert_eq!(asked_in(&world), "4");
+        refuse_revision(&mut world);
+        assert_eq!(asked_in(&world), "3");
+        refuse_revision(&mut world);
+        assert_eq!(world.links.len(), 2 * attempt);
+        assert_eq!(world.news(), ["/: connect_error cannot connect, HTTP"]);
+        world.advance_to_deadline();
+    }
+}
+
+#[test]
+fn a_revision_that_is_given_is_not_changed_for_a_refusal() {
+    for (revision, eio) in [(Revision::V4, "4"), (Revision::V3, "3")] {
+        let mut world = World::with(|options| options.revision = revision);
+        world.connect("/");
+        assert_eq!(asked_in(&world), eio);
+        refuse_revision(&mut world);
+        assert_eq!(world.links.len(), 1);
+        world.advance_to_deadline();
+        assert_eq!(asked_in(&world), eio);
     }
 }
 

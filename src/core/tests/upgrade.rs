@@ -1,5 +1,9 @@
 //! The move from long-polling to WebSocket: nothing is lost, doubled or reordered, whatever fails.
 
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
 use super::*;
 use crate::event::status::DisconnectReason;
 
@@ -13,10 +17,12 @@ enum Milestone {
     /// The WebSocket is open and the probe is with its writer.
     Greeting,
     Probing,
-    /// The old link still posts.
+    /// The old link still posts, for the last time.
     PausingPost,
     /// The old link still polls.
     PausingPoll,
+    /// The old link still polls and posts.
+    PausingBoth,
     /// The old link rests; the writer of the new link is still busy with the probe.
     Leaving,
     /// The message to the server is with the writer of the new link.
@@ -24,12 +30,13 @@ enum Milestone {
     Done,
 }
 
-const MILESTONES: [Milestone; 8] = [
+const MILESTONES: [Milestone; 9] = [
     Milestone::Dialing,
     Milestone::Greeting,
     Milestone::Probing,
     Milestone::PausingPost,
     Milestone::PausingPoll,
+    Milestone::PausingBoth,
     Milestone::Leaving,
     Milestone::Telling,
     Milestone::Done,
@@ -54,7 +61,7 @@ fn upgrading(to: Milestone) -> (World, NamespaceId) {
         }
         assert_eq!(world.sent_on(WEBSOCKET), ["2probe"]);
     }
-    if to == Milestone::PausingPost {
+    if matches!(to, Milestone::PausingPost | Milestone::PausingBoth) {
         world.emit(root, "[\"posted\"]").unwrap();
         assert_eq!(world.sent_on(POLLING), ["42[\"posted\"]"]);
     }
@@ -117,6 +124,51 @@ fn what_is_emitted_during_the_move_is_sent_after_it_in_order() {
 }
 
 #[test]
+fn what_is_emitted_during_the_last_poll_is_posted_at_once() {
+    let (mut world, root) = upgrading(Milestone::PausingPoll);
+    world.emit(root, "[\"e\",0]").unwrap();
+    assert_eq!(world.sent_on(POLLING), ["42[\"e\",0]"]);
+    world.emit(root, "[\"e\",1]").unwrap();
+    world.written_on(POLLING);
+    assert_eq!(world.sent_on(POLLING), ["42[\"e\",1]"]);
+    world.written_on(POLLING);
+    // The server answers the poll since it has something to say, long before its NOOP.
+    world.emit(root, "[\"e\",2]").unwrap();
+    world.receive_on(POLLING, &["42[\"answer\"]"]);
+    world.emit(root, "[\"e\",3]").unwrap();
+    assert_eq!(world.sent_on(POLLING), ["42[\"e\",2]"]);
+    assert_eq!(world.sent_on(WEBSOCKET), Vec::<String>::new(), "a POST is under way");
+    flow(&mut world);
+    assert_eq!(world.sent_on(WEBSOCKET), ["5", "42[\"e\",3]"]);
+    assert_eq!(world.sent_on(POLLING), Vec::<String>::new());
+}
+
+#[test]
+fn a_ping_during_the_last_poll_is_answered_at_once() {
+    let (mut world, _) = upgrading(Milestone::PausingPoll);
+    // Of the answer, the end is yet to come.
+    world.run(|client, now| {
+        client.received(POLLING, Packet::Ping(crate::proto::packet::Probe::Heartbeat), now);
+    });
+    assert_eq!(world.sent_on(POLLING), ["3"]);
+}
+
+#[test]
+fn writers_who_always_have_more_do_not_hold_up_the_move() {
+    let (mut world, root) = upgrading(Milestone::PausingBoth);
+    for number in 0..100 {
+        world.emit(root, &format!("[\"e\",{number}]")).unwrap();
+        world.written_on(POLLING);
+        assert_eq!(world.sent_on(POLLING), [format!("42[\"e\",{number}]")]);
+    }
+    world.receive_on(POLLING, &["6"]);
+    world.emit(root, "[\"e\",100]").unwrap();
+    world.written_on(POLLING);
+    assert_eq!(world.sent_on(POLLING), Vec::<String>::new());
+    assert_eq!(world.sent_on(WEBSOCKET), ["5"]);
+}
+
+#[test]
 fn the_session_goes_on_by_websocket() {
     let (mut world, root) = upgrading(Milestone::Done);
     flow(&mut world);
@@ -164,7 +216,8 @@ fn a_wrong_answer_to_the_probe_closes_the_websocket() {
 
 #[test]
 fn a_server_that_speaks_out_of_turn_on_the_new_link_is_no_upgrade() {
-    for step in [Milestone::PausingPoll, Milestone::PausingPost, Milestone::Leaving] {
+    let pausing = [Milestone::PausingPoll, Milestone::PausingPost, Milestone::PausingBoth];
+    for step in pausing.into_iter().chain([Milestone::Leaving]) {
         let (mut world, _) = upgrading(step);
         world.receive_on(WEBSOCKET, &["3probe"]);
         flow(&mut world);
@@ -399,4 +452,66 @@ fn there_is_no_upgrade_that_nobody_wants() {
     world.handshake.upgrade_to_websocket = true;
     world.join("/");
     assert_eq!(world.links.len(), 1);
+}
+
+/// What may happen while a session moves.
+#[derive(Clone, Copy, Debug)]
+enum Input {
+    Emit,
+    /// A POST is answered, or the WebSocket has taken what was written.
+    Written(LinkId),
+    /// The poll under way is answered with this.
+    Polled(&'static str),
+    ProbeAnswered,
+    Lost,
+}
+
+fn input() -> impl Strategy<Value = Input> {
+    prop_oneof![
+        4 => Just(Input::Emit),
+        4 => select(vec![POLLING, WEBSOCKET]).prop_map(Input::Written),
+        2 => select(vec!["6", "2", "42[\"a\"]"]).prop_map(Input::Polled),
+        2 => Just(Input::ProbeAnswered),
+        1 => Just(Input::Lost),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_in_the_move_events_go_in_order_and_no_post_begins_after_the_last_poll(
+        inputs in vec(input(), 0..60),
+    ) {
+        let (mut world, root) = upgrading(Milestone::Probing);
+        world.written_on(WEBSOCKET);
+        let (mut emitted, mut answered, mut sent) = (0, false, Vec::new());
+        for input in inputs {
+            let rested = answered && !world.links[&POLLING].polling;
+            match input {
+                Input::Emit => {
+                    world.emit(root, &format!("[\"e\",{emitted}]")).unwrap();
+                    emitted += 1;
+                }
+                Input::Written(link) => world.written_on(link),
+                Input::Polled(text) if world.links[&POLLING].polling => {
+                    world.receive_on(POLLING, &[text]);
+                }
+                Input::ProbeAnswered if !answered => {
+                    answered = true;
+                    world.receive_on(WEBSOCKET, &["3probe"]);
+                }
+                Input::Polled(_) | Input::ProbeAnswered => {}
+                Input::Lost => break,
+            }
+            let posted = events(&mut world, &[POLLING]);
+            prop_assert!(!rested || posted.is_empty(), "{:?}", posted);
+            sent.extend(posted);
+            sent.extend(events(&mut world, &[WEBSOCKET]));
+        }
+        let is_moved = world.client.engine().unwrap().transport() == Transport::WebSocket;
+        world.lose(if is_moved { POLLING } else { WEBSOCKET }, closed_link());
+        flow(&mut world);
+        sent.extend(events(&mut world, &[POLLING, WEBSOCKET]));
+        let all: Vec<String> = (0..emitted).map(|number| format!("42[\"e\",{number}]")).collect();
+        prop_assert_eq!(sent, all);
+    }
 }

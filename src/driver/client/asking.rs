@@ -1,83 +1,131 @@
-//! Asking the user's functions for credentials, on threads of their own: they may take their time, and
-//! must hold up neither heartbeats nor callbacks.
+//! Asking the user's functions, on threads of their own: they may take their time, and must hold up
+//! neither heartbeats nor callbacks.
 
 use std::sync::{Arc, Weak};
 
-use super::{AuthFunction, Driver};
+use super::{Driver, Monitor};
 use crate::core::ids::NamespaceId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::payload::Payload;
 use crate::sync::logging::log_later;
 use crate::sync::threads::{Role, spawn, survive};
 
+/// Gives the credentials of a namespace, at each connection.
+pub(crate) type AuthFunction = Arc<AskForAuth>;
+
+type AskForAuth = dyn Fn() -> Result<Payload> + Send + Sync;
+
+/// A function of the user's that is asked now and then, and what it was asked last.
+pub(super) struct Asked<F: ?Sized> {
+    pub(super) function: Option<Arc<F>>,
+    /// It runs.
+    question: Option<Question<F>>,
+}
+
 /// What a function that runs was asked.
-pub(super) struct Question {
+struct Question<F: ?Sized> {
     /// The number of the last question that it is to answer.
     asked: u32,
     /// Weak, so that the end of a function, which is the user's code, is never here.
-    function: Weak<dyn Fn() -> Result<Payload> + Send + Sync>,
+    function: Weak<F>,
+}
+
+/// What is to be done with a question.
+enum Inquiry<F: ?Sized> {
+    /// There is no function.
+    Vain,
+    /// The function runs, and will answer this question too.
+    Under,
+    Call(Arc<F>),
+}
+
+impl<F: ?Sized> Default for Asked<F> {
+    fn default() -> Self {
+        Self::of(None)
+    }
+}
+
+impl<F: ?Sized> Asked<F> {
+    pub(super) fn of(function: Option<Arc<F>>) -> Self {
+        Self { function, question: None }
+    }
+
+    fn begin(&mut self, asked: u32) -> Inquiry<F> {
+        let Some(function) = &self.function else { return Inquiry::Vain };
+        let question = Question { asked, function: Arc::downgrade(function) };
+        let before = self.question.replace(question);
+        let runs =
+            before.is_some_and(|before| Weak::ptr_eq(&before.function, &Arc::downgrade(function)));
+        if runs { Inquiry::Under } else { Inquiry::Call(Arc::clone(function)) }
+    }
+
+    /// The number of the question that this function has answered, unless another has taken its place.
+    fn end(&mut self, function: &Arc<F>) -> Option<u32> {
+        let is_current = |question: &mut Question<F>| {
+            Weak::ptr_eq(&question.function, &Arc::downgrade(function))
+        };
+        Some(self.question.take_if(is_current)?.asked)
+    }
 }
 
 impl Driver {
-    /// Asks for the credentials of a namespace.
+    /// Asks a function, which is found there in the monitor, and brings its answer.
     ///
     /// A function that takes longer than the attempt to connect is not called again beside
     /// itself: its answer is for the attempt that there is then. One that was replaced meanwhile does not
     /// hold up the one that has taken its place, and its answer is of no use.
-    pub(super) fn ask_auth(&self, namespace: NamespaceId, asked: u32) {
-        let mut monitor = self.lock();
-        let entry = monitor.namespaces.get_mut(namespace);
-        let asked_one = entry.and_then(|entry| Some((Arc::downgrade(entry.auth.as_ref()?), entry)));
-        let Some((function, entry)) = asked_one else {
-            drop(monitor);
-            let what = "there is no auth function: the manager was closed for good";
-            return self.answer(namespace, asked, Err(Error::new(ErrorKind::Disconnected, what)));
+    pub(super) fn ask<F: ?Sized + Send + Sync + 'static, T>(
+        &self,
+        asked: u32,
+        find: impl Fn(&mut Monitor) -> Option<&mut Asked<F>> + Copy + Send + 'static,
+        call: impl FnOnce(&F) -> Result<T> + Send + 'static,
+        panicked: fn() -> Error,
+        bring: impl Fn(&Self, u32, Result<T>) + Copy + Send + 'static,
+    ) {
+        let inquiry = find(&mut self.lock()).map(|it| it.begin(asked));
+        let function = match inquiry {
+            Some(Inquiry::Call(function)) => function,
+            Some(Inquiry::Under) => return,
+            Some(Inquiry::Vain) | None => {
+                let what = "there is no function to ask: the manager was closed for good";
+                return bring(self, asked, Err(Error::new(ErrorKind::Disconnected, what)));
+            }
         };
-        let question = Question { asked, function: Weak::clone(&function) };
-        let before = entry.asking.replace(question);
-        if before.is_some_and(|before| Weak::ptr_eq(&before.function, &function)) {
-            return;
-        }
-        let Some(function) = function.upgrade() else { return };
-        drop(monitor);
         let (driver, stack_size) = (self.this.clone(), Some(self.limits.stack_size));
         let speaker = self.speaker.id();
         let asking = spawn(Role::Auth, stack_size, move || {
             let _speaking = speaker.speak();
-            let auth = survive(|| function()).unwrap_or_else(|| {
-                Err(Error::new(ErrorKind::Payload, "the auth function panicked"))
-            });
+            let answer = survive(|| call(&function)).unwrap_or_else(|| Err(panicked()));
             if let Some(driver) = driver.upgrade() {
-                driver.answer_auth(namespace, &function, auth);
+                let asked = find(&mut driver.lock()).and_then(|it| it.end(&function));
+                // Whoever answered it meanwhile has changed the number that is waited for.
+                if let Some(asked) = asked {
+                    bring(&driver, asked, answer);
+                }
             }
             // It may be the last that holds the function: its end is the user's code.
             if survive(|| drop(function)).is_none() {
-                log_later!(Error, "the end of an auth function panicked; the connection goes on");
+                log_later!(Error, "the end of a function panicked; the connection goes on");
             }
         });
         if let Err(error) = asking {
-            if let Some(entry) = self.lock().namespaces.get_mut(namespace) {
-                entry.asking = None;
+            if let Some(it) = find(&mut self.lock()) {
+                it.question = None;
             }
-            self.answer(namespace, asked, Err(error));
+            bring(self, asked, Err(error));
         }
     }
 
-    /// Brings what a function has given, unless another has taken its place.
-    fn answer_auth(&self, namespace: NamespaceId, function: &AuthFunction, auth: Result<Payload>) {
-        let mut monitor = self.lock();
-        let is_current =
-            |question: &mut Question| Weak::ptr_eq(&question.function, &Arc::downgrade(function));
-        let entry = monitor.namespaces.get_mut(namespace);
-        let question = entry.and_then(|entry| entry.asking.take_if(is_current));
-        drop(monitor);
-        // Whoever set the credentials meanwhile has changed the number that is waited for.
-        if let Some(Question { asked, .. }) = question {
-            self.answer(namespace, asked, auth);
-        }
-    }
-
-    fn answer(&self, namespace: NamespaceId, asked: u32, auth: Result<Payload>) {
-        self.run(|core, now| core.auth(namespace, asked, auth, now));
+    /// Asks for the credentials of a namespace.
+    pub(super) fn ask_auth(&self, namespace: NamespaceId, asked: u32) {
+        self.ask(
+            asked,
+            move |monitor| Some(&mut monitor.namespaces.get_mut(namespace)?.auth),
+            |auth: &AskForAuth| auth(),
+            || Error::new(ErrorKind::Payload, "the auth function panicked"),
+            move |driver, asked, auth| {
+                driver.run(|core, now| core.auth(namespace, asked, auth, now));
+            },
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! The threads of one transport connection.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,11 +14,11 @@ use crate::driver::clock::now;
 use crate::error::reached::Reached;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::status::ManagerEvent;
-#[cfg(not(feature = "polling"))]
-use crate::net::Request;
 use crate::net::attempt::News;
-use crate::net::{Attempt, Waker};
+use crate::net::{Address, Attempt, Request, Waker};
 use crate::options::Transport;
+#[cfg(feature = "polling")]
+use crate::proto::dialect::Dialect;
 use crate::sync::logging::log_later;
 use crate::sync::threads::{Role, spawn, survive};
 
@@ -32,8 +33,9 @@ pub(super) struct Lane {
 }
 
 /// The threads of a link: one for a WebSocket; for long-polling a reader, and a writer beside it.
-#[derive(Default)]
 pub(super) struct Link {
+    /// Where its requests lead, and what they carry.
+    address: Arc<Address>,
     reader: Option<Lane>,
     writer: Option<Lane>,
     /// What others may write to while the thread of a WebSocket sleeps.
@@ -53,6 +55,20 @@ pub(super) enum Side {
 }
 
 impl Link {
+    fn to(address: Arc<Address>) -> Self {
+        Self { address, reader: None, writer: None, wire: None, busy: None }
+    }
+
+    /// Whether its requests are made from this very value.
+    pub(super) fn leads_to(&self, address: &Arc<Address>) -> bool {
+        Arc::ptr_eq(&self.address, address)
+    }
+
+    /// Makes its further requests from this.
+    pub(super) fn lead_to(&mut self, address: &Arc<Address>) {
+        self.address = Arc::clone(address);
+    }
+
     /// Ends all blocking calls of the threads.
     pub(super) fn cancel(&self) {
         for lane in [&self.reader, &self.writer].into_iter().flatten() {
@@ -63,6 +79,11 @@ impl Link {
     /// How far its attempt to connect has come.
     pub(super) fn reached(&self) -> Option<Reached> {
         self.reader.as_ref().map(|lane| lane.attempt.so_far())
+    }
+
+    /// The addresses of its connections, on this side and on the other.
+    pub(super) fn ways(&self) -> impl Iterator<Item = (SocketAddr, SocketAddr)> {
+        [&self.reader, &self.writer].into_iter().flatten().filter_map(|lane| lane.attempt.way())
     }
 
     /// There is something to do for the threads: what it takes where they sleep, after which they
@@ -126,10 +147,16 @@ impl Monitor {
 impl Driver {
     /// Starts the thread of a new link: for a new session, or for the one of this id, which is to
     /// move to it.
-    pub(super) fn dial(&self, link: LinkId, transport: Transport, upgrade: Option<&str>) {
+    pub(super) fn dial(
+        &self,
+        link: LinkId,
+        transport: Transport,
+        upgrade: Option<&str>,
+        address: Arc<Address>,
+    ) {
         let Some(driver) = self.this.upgrade() else { return };
         let eio = self.look(|core| core.dialect_of(link)).eio();
-        let request = self.address().request(eio, transport, upgrade);
+        let request = address.request(eio, transport, upgrade);
         log_later!(
             Debug,
             of self.speaker.id(),
@@ -137,6 +164,9 @@ impl Driver {
             request.endpoint,
             if upgrade.is_some() { ", to upgrade the session" } else { "" }
         );
+        self.run_with(|monitor, _| {
+            monitor.links.get_or_add(link, || Box::new(Link::to(address)));
+        });
         let started =
             self.start(link, Side::Reader, Role::Transport, move |attempt| match transport {
                 Transport::Polling => driver.run_polling(link, request, &attempt),
@@ -144,6 +174,7 @@ impl Driver {
             });
         if let Err(error) = started {
             self.lose(link, Loss::Failed(error));
+            self.end(link, Side::Reader);
         }
     }
 
@@ -166,7 +197,9 @@ impl Driver {
         let attempt = Arc::new(Attempt::new(Arc::clone(&waker), Some(observer)));
         let lane = Lane { attempt: Arc::clone(&attempt), asleep: false };
         self.run_with(|monitor, _| {
-            *monitor.links.get_or_add(link, Box::default).lane(side) = Some(lane);
+            if let Some(link) = monitor.links.get_mut(link) {
+                *link.lane(side) = Some(lane);
+            }
             // The link may have been given up while its thread was on its way.
             if !monitor.core.knows(link) {
                 waker.cancel();
@@ -188,6 +221,23 @@ impl Driver {
             self.end(link, side);
         }
         started
+    }
+
+    /// A further request of the session that the link is of.
+    #[cfg(feature = "polling")]
+    pub(super) fn session_request(
+        &self,
+        link: LinkId,
+        sid: &str,
+        dialect: &dyn Dialect,
+    ) -> Result<Request> {
+        let monitor = self.lock();
+        let address = monitor.links.get(link).map(|link| Arc::clone(&link.address));
+        drop(monitor);
+        let address = address.ok_or_else(|| {
+            Error::new(ErrorKind::Disconnected, "the transport was ended by this side")
+        })?;
+        Ok(address.request(dialect.eio(), Transport::Polling, Some(sid)))
     }
 
     /// Hands on what a thread meets on its way to the server.

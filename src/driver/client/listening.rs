@@ -214,7 +214,7 @@ impl Driver {
             monitor.callbacks -= listeners.callbacks();
             monitor.dispatcher.set_may_hunger(monitor.callbacks > 0);
             let calls = end_callbacks(&listeners, &monitor.dispatcher);
-            Removed { listeners, calls, auth }
+            Removed { listeners, calls, auth: auth.function }
         });
         removed.listeners.close();
         removed

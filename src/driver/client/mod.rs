@@ -9,11 +9,13 @@ mod ending;
 mod intake;
 mod link;
 mod listening;
+mod network;
 mod news;
 mod observing;
 mod outputs;
 #[cfg(feature = "polling")]
 mod polling;
+mod preparing;
 mod trace;
 mod waiting;
 mod websocket;
@@ -21,11 +23,14 @@ mod wire;
 
 use std::sync::{Arc, Condvar, Mutex, Weak};
 
-use self::asking::Question;
+use self::asking::Asked;
+pub(crate) use self::asking::AuthFunction;
 use self::intake::{Hold, Intake};
 use self::link::Link;
 use self::observing::Observers;
 use self::outputs::Action;
+use self::preparing::AskBefore;
+pub(crate) use self::preparing::{Changes, PrepareFunction, refused_by_user};
 use crate::core::client::namespace::Auth;
 use crate::core::client::{Client, Tally};
 use crate::core::ids::{LinkId, NamespaceId};
@@ -38,23 +43,18 @@ use crate::driver::dispatch::Dispatcher;
 use crate::driver::listeners::{Listener, Listeners};
 use crate::driver::stage::Staging;
 use crate::driver::timer::{self, Expire};
+#[cfg(target_os = "linux")]
+use crate::driver::watching::{self, HearOfNetwork};
 use crate::error::{Error, Result};
 use crate::event::status::ManagerEvent;
-use crate::net::{Address, CacheBuster, Net};
-#[cfg(feature = "polling")]
-use crate::options::Transport;
+use crate::net::{Address, Net, NetOptions};
 use crate::options::{Limits, ManagerOptions, WhenFull};
 use crate::payload::Payload;
-#[cfg(feature = "polling")]
-use crate::proto::dialect::Dialect;
 use crate::proto::parser::Parser;
 use crate::proto::parser::choice::new_parser;
 use crate::sync::account::Bounds;
 use crate::sync::lock::{Locked, lock};
-use crate::sync::speaker::Speaker;
-
-/// Gives the credentials of a namespace, at each connection.
-pub(crate) type AuthFunction = Arc<dyn Fn() -> Result<Payload> + Send + Sync>;
+use crate::sync::speaker::{Speaker, SpeakerId};
 
 /// One connection, as its threads and handles share it.
 pub(crate) struct Driver {
@@ -62,8 +62,6 @@ pub(crate) struct Driver {
     /// Something changed that a blocked caller may wait for.
     changed: Condvar,
     net: Arc<Net>,
-    /// Replaced as a whole, for the next attempt.
-    address: Mutex<Arc<Address>>,
     intake: Intake,
     /// The bounds of the consumers that have no others.
     limits: Limits,
@@ -76,6 +74,14 @@ pub(crate) struct Driver {
 /// What the lock guards.
 pub(crate) struct Monitor {
     pub(crate) core: Client<AckHandle>,
+    /// Where attempts lead, and what their requests carry, if nobody says otherwise.
+    address: Arc<Address>,
+    /// The same for the current attempt and its session.
+    current_address: Arc<Address>,
+    /// Its name in the log, which tells where it leads.
+    speaker: SpeakerId,
+    /// What the user has to say of attempts.
+    before_attempt: Asked<AskBefore>,
     links: Numbered<LinkId, Box<Link>>,
     namespaces: Numbered<NamespaceId, Box<PerNamespace>>,
     manager_listeners: Vec<Listener<ManagerEvent>>,
@@ -108,9 +114,7 @@ pub(crate) struct Monitor {
 #[derive(Default)]
 struct PerNamespace {
     listeners: Listeners,
-    auth: Option<AuthFunction>,
-    /// An auth function runs; the last question to it.
-    asking: Option<Question>,
+    auth: Asked<dyn Fn() -> Result<Payload> + Send + Sync>,
     /// Why it could not be joined, the last time, or why the session was lost.
     last_error: Option<Error>,
     /// How many sessions were lost in a row before it was joined, or since.
@@ -118,17 +122,27 @@ struct PerNamespace {
 }
 
 impl Driver {
-    pub(crate) fn new(options: ManagerOptions, net: Net, address: Address) -> Result<Arc<Self>> {
+    pub(crate) fn new(
+        options: ManagerOptions,
+        net: Net,
+        address: Address,
+        before_attempt: Option<PrepareFunction>,
+    ) -> Result<Arc<Self>> {
         let limits = options.limits.clone();
         let intake = Intake::new(&limits);
         let answers =
             Bounds { events: limits.acks, bytes: limits.receive_bytes, when_full: WhenFull::Wait };
-        let speaker = Speaker::new(address.endpoint.authority());
+        let speaker = Speaker::new(address.server.endpoint.authority());
         let dispatcher = Dispatcher::new(limits.stack_size, answers, &intake.gate, speaker.id());
         let parser = options.parser;
+        let address = Arc::new(address);
         let driver = Arc::new_cyclic(|this| Self {
             monitor: Mutex::new(Monitor {
                 core: Client::new(options, fastrand::u64(..)),
+                current_address: Arc::clone(&address),
+                speaker: speaker.id(),
+                address,
+                before_attempt: Asked::of(before_attempt),
                 links: Numbered::new(),
                 namespaces: Numbered::new(),
                 manager_listeners: Vec::new(),
@@ -147,7 +161,6 @@ impl Driver {
             }),
             changed: Condvar::new(),
             net: Arc::new(net),
-            address: Mutex::new(Arc::new(address)),
             intake,
             observers: Observers::new(parser),
             speaker,
@@ -155,6 +168,11 @@ impl Driver {
             this: this.clone(),
         });
         timer::register()?;
+        // From here on its end takes back what was registered.
+        #[cfg(target_os = "linux")]
+        if driver.look(|core| core.options().watch_network) {
+            watching::register(driver.watcher())?;
+        }
         Ok(driver)
     }
 
@@ -196,9 +214,24 @@ impl Driver {
         // They may own sockets, which would keep the connection alive. Dropped without the lock.
         let mut monitor = self.lock();
         let namespaces = monitor.namespaces.things_mut();
-        let functions: Vec<_> = namespaces.filter_map(|namespace| namespace.auth.take()).collect();
+        let functions: Vec<_> = namespaces.filter_map(|it| it.auth.function.take()).collect();
+        let before_attempt = monitor.before_attempt.function.take();
         drop(monitor);
-        drop(functions);
+        drop((functions, before_attempt));
+    }
+
+    /// Whether a connection with these options would be the same as this one is now.
+    pub(crate) fn is_made_of(
+        &self,
+        options: &ManagerOptions,
+        net: &NetOptions,
+        address: &Address,
+    ) -> bool {
+        let monitor = self.lock();
+        let asks = monitor.before_attempt.function.is_some();
+        let is_same = !asks && *monitor.address == *address && monitor.core.options() == options;
+        drop(monitor);
+        is_same && self.net.is_made_of(net)
     }
 
     /// Whether it was closed for good.
@@ -230,7 +263,7 @@ impl Driver {
             };
             monitor.core.set_auth(namespace, auth, now);
             match monitor.namespaces.get_mut(namespace) {
-                Some(namespace) => std::mem::replace(&mut namespace.auth, function),
+                Some(namespace) => std::mem::replace(&mut namespace.auth.function, function),
                 None => function,
             }
         })
@@ -266,36 +299,13 @@ impl Driver {
         }
     }
 
-    fn expiring(&self) -> Weak<dyn Expire> {
+    #[cfg(target_os = "linux")]
+    fn watcher(&self) -> Weak<dyn HearOfNetwork> {
         self.this.clone()
     }
 
-    fn address(&self) -> Arc<Address> {
-        Arc::clone(&lock(&self.address))
-    }
-
-    /// Which requests carry a parameter against caches.
-    pub(crate) fn cache_buster(&self) -> CacheBuster {
-        self.address().cache_buster.clone()
-    }
-
-    /// Changes where requests lead and what they carry, from the next one on.
-    pub(crate) fn change_address(&self, change: impl FnOnce(&mut Address)) {
-        let mut address = lock(&self.address);
-        change(Arc::make_mut(&mut address));
-        self.speaker.rename(address.endpoint.authority());
-    }
-
-    /// A request of the open session.
-    #[cfg(feature = "polling")]
-    fn session_request(
-        &self,
-        transport: Transport,
-        sid: &str,
-        dialect: &dyn Dialect,
-    ) -> crate::net::Request {
-        let eio = dialect.eio();
-        self.address().request(eio, transport, Some(sid))
+    fn expiring(&self) -> Weak<dyn Expire> {
+        self.this.clone()
     }
 }
 
@@ -316,6 +326,8 @@ impl Expire for Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         timer::unregister(&self.expiring());
+        #[cfg(target_os = "linux")]
+        watching::unregister(&self.watcher());
     }
 }
 

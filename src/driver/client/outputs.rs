@@ -21,7 +21,7 @@ use crate::driver::stage::Staging;
 use crate::error::{Error, Result};
 use crate::event::status::{ManagerEvent, Status};
 use crate::event::{AckReply, Event};
-use crate::net::Waker;
+use crate::net::{Address, Waker};
 use crate::options::Transport;
 use crate::sync::logging::log_later;
 
@@ -34,6 +34,12 @@ pub(super) enum Action {
         transport: Transport,
         /// The session to upgrade.
         upgrade: Option<String>,
+        address: Arc<Address>,
+    },
+    /// The user has something to say of an attempt.
+    AskBefore {
+        asked: u32,
+        attempt: u32,
     },
     AskAuth {
         namespace: NamespaceId,
@@ -43,6 +49,8 @@ pub(super) enum Action {
     Resolve(Arc<AckSlot>, Result<AckReply>),
     /// Who waits for what has come goes on.
     Unpark(Thread),
+    /// Callers that wait for a change look again.
+    Notify,
 }
 
 impl Driver {
@@ -88,8 +96,16 @@ impl Driver {
                         link.cancel();
                     }
                 }
+                Output::Tell { asked } => self.tell_attempt(monitor, asked, now, actions),
+                Output::Prepare { asked, .. } if monitor.before_attempt.function.is_none() => {
+                    monitor.prepared(asked, Ok(None), now);
+                }
+                Output::Prepare { asked, attempt } => {
+                    actions.push(Action::AskBefore { asked, attempt });
+                }
                 Output::Dial { link, transport, upgrade } => {
-                    actions.push(Action::Dial { link, transport, upgrade });
+                    let address = Arc::clone(&monitor.current_address);
+                    actions.push(Action::Dial { link, transport, upgrade, address });
                 }
                 Output::AskAuth { namespace, asked } => {
                     actions.push(Action::AskAuth { namespace, asked });
@@ -109,8 +125,8 @@ impl Driver {
                 }
             }
         }
-        if notify && monitor.waiters > 0 {
-            self.changed.notify_all();
+        if notify && monitor.waiters > 0 && !matches!(actions.last(), Some(Action::Notify)) {
+            actions.push(Action::Notify);
         }
         self.arm(monitor);
     }
@@ -134,12 +150,14 @@ impl Driver {
             match action {
                 Action::Wake(waker) => waker.wake(),
                 Action::Write(wire, waker) => self.write_or_wake(&wire, &waker),
-                Action::Dial { link, transport, upgrade } => {
-                    self.dial(link, transport, upgrade.as_deref());
+                Action::Dial { link, transport, upgrade, address } => {
+                    self.dial(link, transport, upgrade.as_deref(), address);
                 }
+                Action::AskBefore { asked, attempt } => self.ask_before(asked, attempt),
                 Action::AskAuth { namespace, asked } => self.ask_auth(namespace, asked),
                 Action::Resolve(slot, result) => slot.resolve(result),
                 Action::Unpark(waiter) => waiter.unpark(),
+                Action::Notify => self.changed.notify_all(),
             }
         }
     }
@@ -162,7 +180,7 @@ impl Driver {
                 monitor.note_error(namespace, error, false);
             }
             Status::Error(error) => log_later!(Debug, in name, "the server says: {error:#}"),
-            Status::Disconnected { reason, error } => match error {
+            Status::Disconnected { reason, error, .. } => match error {
                 Some(error) => {
                     log_later!(Info, in name, "disconnected, {reason}: {error:#}");
                     monitor.note_error(namespace, error, true);

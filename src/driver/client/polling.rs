@@ -10,10 +10,9 @@ use super::link::Side;
 use crate::core::client::Client;
 use crate::core::engine::{Loss, PollTurn, Work};
 use crate::core::ids::LinkId;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::net::http::Response;
 use crate::net::{Attempt, Http, Request, Waker};
-use crate::options::Transport;
 use crate::proto::dialect::Dialect;
 use crate::proto::packet::Packet;
 use crate::sync::threads::Role;
@@ -61,7 +60,7 @@ impl Poller<'_> {
             if !self.may_poll() {
                 return Ok(());
             }
-            request = self.driver.session_request(Transport::Polling, &sid, dialect);
+            request = self.driver.session_request(self.link, &sid, dialect)?;
             let response = http.get(&request)?;
             self.receive(dialect, response.binary, response.body)?;
         }
@@ -178,11 +177,11 @@ fn post(
                 shipment.pack(&*parser, |packet| {
                     driver.show_sent(&packet);
                     packets.push_back(packet);
-                    Ok(())
+                    Ok::<_, Error>(())
                 })?;
                 while !packets.is_empty() {
                     let body = dialect.encode_payload(&mut packets, room);
-                    let request = driver.session_request(Transport::Polling, sid, dialect);
+                    let request = driver.session_request(link, sid, dialect)?;
                     http.post(&request, body)?;
                     driver.progressed(link);
                 }

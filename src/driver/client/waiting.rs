@@ -102,8 +102,10 @@ impl Driver {
 
     /// Blocks until the connection is open.
     pub(crate) fn wait_open(&self, limit: Duration) -> Result<()> {
-        let done = self.wait_until(Some(limit), |monitor| {
-            matches!(monitor.core.cycle(), Cycle::Open | Cycle::Idle)
+        let done = self.wait_until(Some(limit), |monitor| match monitor.core.cycle() {
+            Cycle::Open => true,
+            Cycle::Idle => monitor.core.next_attempt().is_none(),
+            Cycle::Connecting | Cycle::Waiting => false,
         });
         let monitor = self.lock();
         if monitor.core.cycle() == Cycle::Open {
@@ -233,7 +235,7 @@ fn no_room_in_time(limit: Duration) -> Error {
 /// disk, tries again, and has to end when it is told to.
 fn check_may_wait() -> Result<()> {
     match role() {
-        Some(Role::Transport | Role::Poster | Role::Timer | Role::Outbox) => {
+        Some(Role::Transport | Role::Poster | Role::Timer | Role::Network | Role::Outbox) => {
             Err(Error::new(ErrorKind::BufferFull, "no room to send, and no time to wait for it"))
         }
         Some(Role::Callbacks | Role::Auth | Role::Dns | Role::Log) | None => Ok(()),

@@ -50,12 +50,8 @@ impl Driver {
         socket: WebSocket,
         waker: &Arc<Waker>,
     ) -> Result<Ending> {
-        let wire = SharedWire::new(Wire::new(
-            link,
-            socket,
-            self.address().force_base64,
-            self.new_parser(),
-        ));
+        let base64 = self.look(|core| core.options().force_base64);
+        let wire = SharedWire::new(Wire::new(link, socket, base64, self.new_parser()));
         self.run_with(|monitor, now| {
             monitor.share(link, wire.clone());
             monitor.note_reached(link);

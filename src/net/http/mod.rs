@@ -1,46 +1,48 @@
 //! HTTP requests of the polling transport, by ureq over our own streams.
 //!
-//! Nothing is ever sent twice. ureq repeats no request by itself; a kept connection that the
-//! server has closed meanwhile is noticed before it is used again; and whatever fails after that
+//! ureq repeats no request by itself. We send one again where the server had closed a kept connection
+//! before it had the request, and nowhere else ([`Known::is_to_be_repeated`]): whatever fails otherwise
 //! is an error, for GET too, since only the session knows whether to go on.
 
+mod exchange;
+pub(super) mod keep_alive;
 mod transport;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{BufRead, BufReader, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex};
 
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use ureq::{Agent, AsSendBody, Body as HttpBody};
+use ureq::{Agent, Body as HttpBody};
 
-use self::transport::{KeepAlive, StreamConnector, agent};
+use self::exchange::{Exchange, Known};
+use self::transport::{StreamConnector, agent};
+use super::answer::{BadHead, may_be_http};
 use super::attempt::Attempt;
 use super::cookies::Jar;
 use super::headers::{AGENT, checked};
 use super::network::Net;
 use super::request::Request;
-use super::status::{HUNG_UP, Refusal};
+use super::status::{BODY_PATIENCE, Refusal, SHORT_BODY, Sent, bad_head, hung_up};
 use super::waker::cancelled;
 use crate::error::{Error, ErrorKind, Result, Stage, snippet};
 use crate::options::endpoint::Endpoint;
 use crate::proto::dialect::Body;
+use crate::sync::lock::lock;
 
 /// The size of one read of a body.
 const READ_BUFFER: usize = 8 * 1024;
 
-/// How much of an answer is read for an error message, and at most to keep a connection.
-const SHORT_BODY: u64 = 4 * 1024;
-
-/// Requests to one server over kept connections. Usable from two threads at once, each with one
-/// request.
+/// Requests to one server over kept connections, one at a time.
 pub(crate) struct Http {
     agent: Agent,
     net: Arc<Net>,
     answered: Arc<AtomicBool>,
-    server: Arc<OnceLock<Endpoint>>,
-    keep_alive: Arc<KeepAlive>,
+    server: Arc<Mutex<Option<Endpoint>>>,
+    exchange: Arc<Exchange>,
     attempt: Arc<Attempt>,
 }
 
@@ -55,14 +57,14 @@ pub(crate) struct Response {
 impl Http {
     /// Prepares requests to one server; the first of them dials.
     pub(crate) fn new(net: &Arc<Net>, attempt: &Arc<Attempt>) -> Self {
-        let server = Arc::new(OnceLock::new());
-        let keep_alive = Arc::new(KeepAlive::default());
+        let server = Arc::new(Mutex::new(None));
+        let exchange = Arc::new(Exchange::default());
         let answered = Arc::new(AtomicBool::new(false));
         let connector = StreamConnector {
             net: Arc::clone(net),
             answered: Arc::clone(&answered),
             server: Arc::clone(&server),
-            keep_alive: Arc::clone(&keep_alive),
+            exchange: Arc::clone(&exchange),
             attempt: Arc::clone(attempt),
         };
         Self {
@@ -70,14 +72,14 @@ impl Http {
             net: Arc::clone(net),
             answered,
             server,
-            keep_alive,
+            exchange,
             attempt: Arc::clone(attempt),
         }
     }
 
     /// Asks for a body, and returns once its headers are here.
     pub(crate) fn get(&self, request: &Request) -> Result<Response> {
-        let response = self.send(http::Method::GET, request, None, ())?;
+        let response = self.send(&http::Method::GET, request, None, None)?;
         let kind = content_type(response.headers()).to_owned();
         let binary = is(&kind, "application/octet-stream");
         let mut body =
@@ -93,70 +95,107 @@ impl Http {
         let Body { binary, bytes } = body;
         let kind = if binary { "application/octet-stream" } else { "text/plain;charset=UTF-8" };
         let kind = HeaderValue::from_static(kind);
-        let response = self.send(http::Method::POST, request, Some(kind), &bytes[..])?;
+        let response = self.send(&http::Method::POST, request, Some(&kind), Some(&bytes))?;
         // The status says all. Reading the rest keeps the connection for the next request; an
         // answer that is too long for that costs the connection and nothing else.
-        let mut rest = response.into_body().into_reader().take(SHORT_BODY);
+        let mut rest = response.into_body().into_reader().take(SHORT_BODY as u64);
         let _ = std::io::copy(&mut rest, &mut std::io::sink());
         Ok(())
     }
 
+    /// Sends a request to where the session is, or where its handshake is sent.
     fn send(
         &self,
-        method: http::Method,
-        request: &Request,
-        content_type: Option<HeaderValue>,
-        body: impl AsSendBody,
+        method: &http::Method,
+        asked: &Request,
+        content_type: Option<&HeaderValue>,
+        body: Option<&[u8]>,
     ) -> Result<http::Response<HttpBody>> {
         self.attempt.waker().check()?;
-        if self.server.get_or_init(|| request.endpoint.clone()) != &request.endpoint {
-            return Err(Error::new(ErrorKind::Unsupported, "HTTP requests to a second server"));
-        }
-        let outgoing = build(method, request, content_type, self.net.jar.as_ref(), body)?;
         self.attempt.begin();
-        let result = self.agent.run(outgoing).map_err(|error| self.to_error(error));
-        let result = result.and_then(|response| {
-            self.attempt.lift_limit();
-            self.keep_alive.note(response.headers());
-            self.net.note_cookies(request, response.headers());
-            let accepted = self.accept(response, request)?;
-            if !self.answered.swap(true, Ordering::Relaxed) {
-                self.attempt.enter(Stage::Engine, None);
+        if asked.begins_session() {
+            self.net.keep_alive.forget();
+        }
+        let mut request = self.net.redirections.place(asked);
+        let mut send = || loop {
+            self.go_to(&request.endpoint)?;
+            let response = self.send_once(method, &request, content_type, body)?;
+            if response.status() == StatusCode::OK {
+                return check_coding(response);
             }
-            Ok(accepted)
-        });
-        result.map_err(|error| self.attempt.describe(error))
+            request = self.after_refusal(response, asked, &request)?;
+        };
+        let response = send().map_err(|error| self.describe(error, asked))?;
+        if !self.answered.swap(true, Ordering::Relaxed) {
+            self.attempt.enter(Stage::Engine, None);
+        }
+        Ok(response)
     }
 
-    /// Refuses all but a plain answer with status 200.
-    fn accept(
+    /// Says which server is dialled: one, and for a handshake that is sent elsewhere another one.
+    fn go_to(&self, endpoint: &Endpoint) -> Result<()> {
+        let mut server = lock(&self.server);
+        if self.answered.load(Ordering::Relaxed) && server.as_ref() != Some(endpoint) {
+            return Err(Error::new(ErrorKind::Unsupported, "HTTP requests to a second server"));
+        }
+        *server = Some(endpoint.clone());
+        Ok(())
+    }
+
+    /// Sends a request, and again where a kept connection turns out to be closed already.
+    fn send_once(
+        &self,
+        method: &http::Method,
+        request: &Request,
+        content_type: Option<&HeaderValue>,
+        body: Option<&[u8]>,
+    ) -> Result<http::Response<HttpBody>> {
+        loop {
+            let jar = self.net.jar(&request.endpoint);
+            let outgoing = build(method, request, content_type, jar.as_deref())?;
+            self.exchange.begin(head_size(&outgoing));
+            let result = match body {
+                None => self.agent.run(outgoing),
+                Some(body) => self.agent.run(outgoing.map(|()| body)),
+            };
+            match result {
+                Ok(response) => {
+                    self.attempt.lift_limit();
+                    self.net.keep_alive.note(response.headers());
+                    self.net.note_cookies(request, response.headers());
+                    return Ok(response);
+                }
+                Err(error) => {
+                    let known = self.exchange.so_far();
+                    if !known.is_to_be_repeated() || self.attempt.waker().is_cancelled() {
+                        return Err(self.to_error(error, &known, request));
+                    }
+                }
+            }
+        }
+    }
+
+    /// What to do about an answer whose status is not 200.
+    fn after_refusal(
         &self,
         response: http::Response<HttpBody>,
+        asked: &Request,
         request: &Request,
-    ) -> Result<http::Response<HttpBody>> {
-        if response.status() != StatusCode::OK {
-            let (parts, body) = response.into_parts();
-            let mut start = Vec::new();
-            // As much as comes; the status alone is an error already.
-            let _ = body.into_reader().take(SHORT_BODY).read_to_end(&mut start);
-            self.attempt.waker().check()?;
-            return Err(Refusal {
-                status: parts.status.as_u16(),
-                headers: &parts.headers,
-                body: &start,
-                secrets: &request.secrets(),
-            }
-            .into_error());
-        }
-        match response.headers().get(CONTENT_ENCODING) {
-            Some(coding) if !coding.as_bytes().eq_ignore_ascii_case(b"identity") => {
-                let coding = snippet(coding.as_bytes());
-                let what = format!("the server sent a body with the content encoding `{coding}`");
-                Err(Error::new(ErrorKind::Connect(Stage::Http), what)
-                    .with_hint("none was asked for; does an `Accept-Encoding` header do so?"))
-            }
-            _ => Ok(response),
-        }
+    ) -> Result<Request> {
+        let (parts, body) = response.into_parts();
+        let mut start = Vec::new();
+        // As much as comes soon; the status alone is an error already.
+        self.attempt.limit(BODY_PATIENCE);
+        let _ = body.into_reader().take(SHORT_BODY as u64).read_to_end(&mut start);
+        self.attempt.waker().check()?;
+        let head = self.exchange.so_far().head;
+        let refusal = Refusal {
+            status: parts.status.as_u16(),
+            headers: &parts.headers,
+            body: &start,
+            sent: Sent { request, head, upgrade: false },
+        };
+        self.net.after_refusal(asked, &refusal)
     }
 
     /// Some servers label everything as HTML, but no packet begins as a web page does.
@@ -183,43 +222,92 @@ impl Http {
             "is it a Socket.IO server, is the `path` option right, and is the network behind a \
              login page?",
         );
-        Err(self.attempt.describe(error))
+        Err(self.describe(error, request))
     }
 
-    fn to_error(&self, error: ureq::Error) -> Error {
+    fn to_error(&self, error: ureq::Error, known: &Known, request: &Request) -> Error {
         if self.attempt.waker().is_cancelled() {
             return cancelled();
         }
-        let malformed = matches!(error, ureq::Error::Protocol(_));
-        let error = Self::explain(error);
-        if error.kind() != ErrorKind::Transport || self.answered.load(Ordering::Relaxed) {
-            return error;
-        }
-        // Before the first answer there is no transport that could have failed.
-        let error = error.with_kind(ErrorKind::Connect(Stage::Http));
-        if malformed { error } else { error.with_hint(HUNG_UP) }
+        explain(error, known, request)
     }
 
-    fn explain(error: ureq::Error) -> Error {
-        match error {
-            ureq::Error::Other(error) => match error.downcast::<Error>() {
-                Ok(error) => *error,
-                Err(error) => failed("the HTTP request failed").with_source(error),
-            },
-            ureq::Error::Io(error) => {
-                failed("the server ended the connection within its answer").with_source(error)
-            }
-            ureq::Error::Protocol(error) => {
-                failed("the answer to an HTTP request is malformed").with_source(error)
-            }
-            error => failed("the HTTP request failed").with_source(error),
-        }
+    /// Adds to an error what is known of the attempt. What fails in a handshake is no transport yet.
+    fn describe(&self, error: Error, request: &Request) -> Error {
+        let in_handshake = error.kind() == ErrorKind::Transport && request.begins_session();
+        let kind = if in_handshake { ErrorKind::Connect(Stage::Http) } else { error.kind() };
+        self.attempt.describe(error.with_kind(kind))
     }
+}
+
+/// Names what an exchange has failed with.
+fn explain(error: ureq::Error, known: &Known, request: &Request) -> Error {
+    let hint = || why_unanswered(known, request);
+    match error {
+        ureq::Error::Other(error) => match error.downcast::<Error>() {
+            Ok(error) if error.kind() == ErrorKind::Transport && known.is_unanswered() => {
+                error.with_hint(hint())
+            }
+            Ok(error) => *error,
+            Err(error) => failed("the HTTP request failed").with_source(error),
+        },
+        ureq::Error::Io(_) if known.is_unanswered() => {
+            failed("the server closed the connection instead of answering").with_hint(hint())
+        }
+        ureq::Error::Io(error) => {
+            failed("the server ended the connection within its answer").with_source(error)
+        }
+        ureq::Error::LargeResponseHeader(..) => bad_head(&BadHead::TooLong),
+        ureq::Error::Protocol(_) if !may_be_http(&known.start) => {
+            bad_head(&BadHead::NoHttp(known.start.clone()))
+        }
+        ureq::Error::Protocol(error) => {
+            failed(format!("the answer to an HTTP request is malformed: {error}"))
+                .with_source(error)
+        }
+        error => failed(format!("the HTTP request failed: {error}")).with_source(error),
+    }
+}
+
+/// What may have made a server end the connection instead of answering.
+fn why_unanswered(known: &Known, request: &Request) -> String {
+    if request.begins_session() {
+        return hung_up(request.endpoint.secure, false);
+    }
+    if known.has_ended_soon() {
+        return "was the server stopped, or started anew?".to_owned();
+    }
+    "a proxy on the way may end what is quiet for so long: does it wait longer than the server's \
+     `pingInterval`?"
+        .to_owned()
+}
+
+/// Refuses a body that is written in a way that was not asked for.
+fn check_coding(response: http::Response<HttpBody>) -> Result<http::Response<HttpBody>> {
+    match response.headers().get(CONTENT_ENCODING) {
+        Some(coding) if !coding.as_bytes().eq_ignore_ascii_case(b"identity") => {
+            let coding = snippet(coding.as_bytes());
+            let what = format!("the server sent a body with the content encoding `{coding}`");
+            Err(Error::new(ErrorKind::Connect(Stage::Http), what)
+                .with_hint("none was asked for; does an `Accept-Encoding` header do so?"))
+        }
+        _ => Ok(response),
+    }
+}
+
+/// The size of the head that ureq makes of a request, in bytes, and a little more.
+fn head_size(request: &http::Request<()>) -> usize {
+    let headers = request.headers().iter();
+    let lines: usize = headers.map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    // The method and the version, and what ureq adds: Host, Accept, Content-Length.
+    let authority = request.uri().authority().map_or(0, |authority| authority.as_str().len());
+    let path = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
+    lines + path + authority + 100
 }
 
 impl fmt::Debug for Http {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Http").field("server", &self.server.get()).finish_non_exhaustive()
+        f.debug_struct("Http").field("server", &*lock(&self.server)).finish_non_exhaustive()
     }
 }
 
@@ -229,17 +317,16 @@ impl fmt::Debug for Response {
     }
 }
 
-fn build<B>(
-    method: http::Method,
+fn build(
+    method: &http::Method,
     request: &Request,
-    content_type: Option<HeaderValue>,
+    content_type: Option<&HeaderValue>,
     jar: Option<&Jar>,
-    body: B,
-) -> Result<http::Request<B>> {
+) -> Result<http::Request<()>> {
     let scheme = if request.endpoint.secure { "https" } else { "http" };
     let uri = format!("{scheme}://{}{}", request.endpoint.host_header(), request.path_and_query);
     let mut outgoing =
-        http::Request::builder().method(method).uri(uri).body(body).map_err(|error| {
+        http::Request::builder().method(method.clone()).uri(uri).body(()).map_err(|error| {
             Error::new(ErrorKind::InvalidUrl, "the path or the query cannot be sent")
                 .with_source(error)
         })?;
@@ -248,7 +335,7 @@ fn build<B>(
     // A compressed body could be a thousand times larger than what its limit sees.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     if let Some(content_type) = content_type {
-        headers.insert(CONTENT_TYPE, content_type);
+        headers.insert(CONTENT_TYPE, content_type.clone());
     }
     for (name, value) in checked(&request.headers)? {
         if [HOST, USER_AGENT, ACCEPT_ENCODING].contains(&name) {
@@ -258,7 +345,7 @@ fn build<B>(
         }
     }
     if let Some(jar) = jar {
-        jar.apply(headers);
+        jar.apply(headers, request.endpoint.secure);
     }
     Ok(outgoing)
 }
@@ -273,7 +360,7 @@ fn is(content_type: &str, expected: &str) -> bool {
     kind.trim().eq_ignore_ascii_case(expected)
 }
 
-fn failed(what: &'static str) -> Error {
+fn failed(what: impl Into<Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::Transport, what)
 }
 

@@ -1,12 +1,14 @@
 //! Our streams as ureq's transport: the only file that uses what ureq may change in any release.
 
 use std::io::{self, Read, Write};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, Uri};
+use http::Uri;
 use rustix::event::PollFlags;
+use rustix::net::sockopt::set_tcp_quickack;
 use socket2::SockRef;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{
@@ -14,14 +16,17 @@ use ureq::unversioned::transport::{
 };
 use ureq::{Agent, Error as HttpError};
 
+use super::exchange::{Exchange, ROUND_TRIP};
 use crate::error::{Error, ErrorKind, Stage};
+use crate::net::answer::{Beginning, MAX_HEAD};
 use crate::net::attempt::Attempt;
 use crate::net::network::Net;
 use crate::net::stream::Stream;
 use crate::net::tls::late_refusal;
 use crate::options::endpoint::Endpoint;
+use crate::sync::lock::lock;
 
-/// The size of the buffers of a connection in each direction, and so the longest headers.
+/// The size of the buffers of a connection in each direction, in bytes. Longer heads make them grow.
 const BUFFER: usize = 16 * 1024;
 
 /// How much of a request waits in the system to be sent, in bytes. Nobody sees how that moves, and the
@@ -41,6 +46,7 @@ pub(super) fn agent(connector: StreamConnector) -> Agent {
         .max_idle_connections(2)
         .max_idle_connections_per_host(2)
         .max_idle_age(MAX_IDLE)
+        .max_response_header_size(MAX_HEAD)
         .build();
     Agent::with_parts(config, connector, NoResolver)
 }
@@ -51,8 +57,8 @@ pub(super) struct StreamConnector {
     pub(super) net: Arc<Net>,
     /// The one server that is dialled, which a URI cannot fully name: it has no place for the
     /// zone of a link-local address.
-    pub(super) server: Arc<OnceLock<Endpoint>>,
-    pub(super) keep_alive: Arc<KeepAlive>,
+    pub(super) server: Arc<Mutex<Option<Endpoint>>>,
+    pub(super) exchange: Arc<Exchange>,
     pub(super) attempt: Arc<Attempt>,
     /// Whether there was an answer already.
     pub(super) answered: Arc<AtomicBool>,
@@ -75,10 +81,10 @@ impl Connector for StreamConnector {
         _: &ConnectionDetails,
         _: Option<()>,
     ) -> Result<Option<Connection>, HttpError> {
-        let server = self.server.get().ok_or(HttpError::ConnectionFailed)?;
+        let server = lock(&self.server).clone().ok_or(HttpError::ConnectionFailed)?;
         let stream = self
             .net
-            .stream(server, &self.attempt)
+            .stream(&server, &self.attempt)
             .map_err(|error| HttpError::Other(Box::new(error)))?;
         // Where the system cannot, what moves slowly is only harder to tell from what does not.
         let _ = SockRef::from(&**stream.socket()).set_tcp_notsent_lowat(MAX_UNSENT);
@@ -87,41 +93,14 @@ impl Connector for StreamConnector {
             stream,
             secure: server.secure,
             buffers: LazyBuffers::new(BUFFER, BUFFER),
-            keep_alive: Arc::clone(&self.keep_alive),
+            output_size: BUFFER,
+            input_size: BUFFER,
+            net: Arc::clone(&self.net),
+            exchange: Arc::clone(&self.exchange),
+            kept: false,
+            awaits_head: true,
             last_read: Instant::now(),
         }))
-    }
-}
-
-/// The time that the server keeps idle connections, from its `Keep-Alive` header.
-///
-/// Node's servers close after 5 s. Whoever writes a POST in that very moment does not learn
-/// whether it was read, so a connection is not used again in its last second.
-#[derive(Debug, Default)]
-pub(super) struct KeepAlive {
-    /// In seconds; zero while unknown.
-    seconds: AtomicU32,
-}
-
-impl KeepAlive {
-    /// Takes note of `Keep-Alive: timeout=5`.
-    pub(super) fn note(&self, headers: &HeaderMap) {
-        let seconds = headers
-            .get("keep-alive")
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| {
-                value.split(',').find_map(|part| part.trim().strip_prefix("timeout="))
-            })
-            .and_then(|seconds| seconds.parse().ok());
-        if let Some(seconds) = seconds {
-            self.seconds.store(seconds, Ordering::Relaxed);
-        }
-    }
-
-    /// Whether the server may be about to close a connection that was idle for so long.
-    fn is_over(&self, idle: Duration) -> bool {
-        let seconds = self.seconds.load(Ordering::Relaxed);
-        seconds > 0 && idle + Duration::from_secs(1) >= Duration::from_secs(seconds.into())
     }
 }
 
@@ -131,7 +110,14 @@ pub(super) struct Connection {
     stream: Stream,
     secure: bool,
     buffers: LazyBuffers,
-    keep_alive: Arc<KeepAlive>,
+    output_size: usize,
+    input_size: usize,
+    net: Arc<Net>,
+    exchange: Arc<Exchange>,
+    /// It has answered a request and was kept.
+    kept: bool,
+    /// The final answer has not begun.
+    awaits_head: bool,
     last_read: Instant,
 }
 
@@ -151,18 +137,102 @@ impl Connection {
                         self.stream.attempt().note_room();
                     }
                 }
-                Err(error) => return Err(HttpError::Other(Box::new(lost(error)))),
+                Err(error) => {
+                    // The system says so where the reset came behind the end.
+                    self.note_end(|| error.kind() == io::ErrorKind::BrokenPipe);
+                    return Err(HttpError::Other(Box::new(lost(error))));
+                }
             }
         }
+    }
+
+    /// Notes the end of the connection. `is_reset`: where nothing has come of an answer, that shows
+    /// that the request was not read.
+    fn note_end(&self, is_reset: impl FnOnce() -> bool) {
+        let Some(known) = self.exchange.note_end() else { return };
+        if !known.on_kept {
+            return;
+        }
+        self.net.keep_alive.note_end(self.last_read.elapsed());
+        if known.has_ended_soon() && is_reset() {
+            self.exchange.note_unread();
+        }
+    }
+
+    /// Whether the server's system resets a connection whose end has come: because something was sent
+    /// behind that end, and nobody has read it then.
+    fn is_reset_soon(&self) -> bool {
+        let attempt = self.stream.attempt();
+        attempt.limit(ROUND_TRIP);
+        // poll(2) always tells of a reset.
+        let is_reset = attempt.wait_for_io(self.stream.as_fd(), PollFlags::empty()).is_ok();
+        attempt.lift_limit();
+        is_reset
+    }
+
+    /// Reads what has come, once something has; `false` at the end.
+    fn read_more(&mut self) -> Result<bool, HttpError> {
+        if self.buffers.input_append_buf().is_empty() {
+            if self.input_size >= MAX_HEAD {
+                return Err(HttpError::LargeResponseHeader(MAX_HEAD, MAX_HEAD));
+            }
+            self.grow_input();
+        }
+        // A server with Nagle's algorithm that writes head and body by themselves keeps the body back
+        // until the head is confirmed, which the system would do 40 ms later. It forgets this by itself.
+        let _ = set_tcp_quickack(&self.stream, true);
+        let amount = self
+            .blocking(PollFlags::IN, |stream, buffers| stream.read(buffers.input_append_buf()))?;
+        if amount == 0 {
+            self.note_end(|| self.is_reset_soon());
+            if !self.stream.tells_truncation() {
+                // Only a body without a length ends so, and this one may have been cut.
+                let end = io::Error::from(io::ErrorKind::UnexpectedEof);
+                return Err(HttpError::Other(Box::new(lost(end))));
+            }
+        }
+        self.exchange.note_received(&self.buffers.input_append_buf()[..amount]);
+        self.buffers.input_appended(amount);
+        self.last_read = Instant::now();
+        Ok(amount > 0)
+    }
+
+    /// Passes over answers that are not final: ureq refuses them where they have headers.
+    fn skip_interim(&mut self) {
+        while self.awaits_head {
+            match Beginning::of(self.buffers.input()) {
+                Beginning::Unknown => return,
+                Beginning::Interim(length) => self.buffers.input_consume(length),
+                Beginning::Final => self.awaits_head = false,
+            }
+        }
+    }
+
+    /// Makes room for an answer whose head is longer than the buffer.
+    fn grow_input(&mut self) {
+        self.input_size = (self.input_size * 2).min(MAX_HEAD);
+        let mut larger = LazyBuffers::new(self.input_size, self.output_size);
+        let kept = self.buffers.input();
+        larger.input_append_buf()[..kept.len()].copy_from_slice(kept);
+        larger.input_appended(kept.len());
+        self.buffers = larger;
     }
 }
 
 impl Transport for Connection {
     fn buffers(&mut self) -> &mut dyn Buffers {
+        // ureq writes a header whole or not at all.
+        let head = self.exchange.head();
+        if head > self.output_size && self.buffers.input().is_empty() {
+            self.output_size = head;
+            self.buffers = LazyBuffers::new(self.input_size, self.output_size);
+        }
         &mut self.buffers
     }
 
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), HttpError> {
+        self.exchange.note_sending(self.kept);
+        self.awaits_head = true;
         let mut sent = 0;
         while sent < amount {
             sent += self.blocking(PollFlags::OUT, |stream, buffers| {
@@ -173,29 +243,29 @@ impl Transport for Connection {
     }
 
     fn await_input(&mut self, _: NextTimeout) -> Result<bool, HttpError> {
-        if self.buffers.input_append_buf().is_empty() {
-            return Err(HttpError::LargeResponseHeader(BUFFER, BUFFER));
+        loop {
+            let has_more = self.read_more()?;
+            self.skip_interim();
+            if !has_more || !self.awaits_head || !self.buffers.input().is_empty() {
+                return Ok(has_more);
+            }
         }
-        let amount = self
-            .blocking(PollFlags::IN, |stream, buffers| stream.read(buffers.input_append_buf()))?;
-        if amount == 0 && !self.stream.tells_truncation() {
-            // Only a body without a length ends so, and this one may have been cut.
-            let end = io::Error::from(io::ErrorKind::UnexpectedEof);
-            return Err(HttpError::Other(Box::new(lost(end))));
-        }
-        self.buffers.input_appended(amount);
-        self.last_read = Instant::now();
-        Ok(amount > 0)
     }
 
     /// Whether the connection is as quiet as it must be between requests: the end of the stream,
     /// an error and bytes that nobody asked for all make it unusable.
     fn is_open(&mut self) -> bool {
-        if self.keep_alive.is_over(self.last_read.elapsed()) {
+        let idle = self.last_read.elapsed();
+        let keep_alive = &self.net.keep_alive;
+        if keep_alive.is_over(idle) {
             return false;
         }
         let quiet = self.stream.read(&mut [0; 1]);
-        matches!(quiet, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+        if matches!(quiet, Ok(0)) {
+            keep_alive.note_end(idle);
+        }
+        self.kept = matches!(quiet, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
+        self.kept
     }
 
     fn is_tls(&self) -> bool {
@@ -207,8 +277,8 @@ impl Transport for Connection {
 /// some of the system's errors, a reset among them, for the regular end of a body.
 fn lost(error: io::Error) -> Error {
     late_refusal(&error).unwrap_or_else(|| {
-        Error::new(ErrorKind::Transport, "the connection failed during an HTTP request")
-            .with_source(error)
+        let what = format!("the connection failed during an HTTP request ({})", error.kind());
+        Error::new(ErrorKind::Transport, what).with_source(error)
     })
 }
 

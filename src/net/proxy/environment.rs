@@ -7,7 +7,7 @@ use crate::options::Proxy;
 use crate::options::endpoint::Endpoint;
 
 /// What the environment says.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Environment {
     plain: Option<Proxy>,
     secure: Option<Proxy>,

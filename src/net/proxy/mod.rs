@@ -16,7 +16,7 @@ use crate::options::proxy::Protocol;
 use crate::options::{Proxy, ProxyChoice};
 
 /// Which proxy to use.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Proxies {
     /// What the environment says.
     Environment(Environment),

@@ -1,5 +1,7 @@
 //! TLS, by whichever library is asked for and built in.
 
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+mod alpn;
 mod connector;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod errors;

@@ -13,6 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use native_tls::{Certificate, HandshakeError, Identity, Protocol, TlsStream};
 use rustix::event::PollFlags;
 
+use super::alpn::HTTP;
 use super::errors::{BadCertificate, tls_error, unsupported};
 use super::material;
 use crate::error::{Error, ErrorKind, Result};
@@ -57,6 +58,7 @@ impl NativeConnector {
         let mut builder = native_tls::TlsConnector::builder();
         builder
             .min_protocol_version(Some(min_version))
+            .request_alpns(&[HTTP])
             .disable_built_in_roots(options.no_built_in_roots && !options.system_roots)
             .danger_accept_invalid_certs(options.accept_invalid)
             .danger_accept_invalid_hostnames(options.accept_invalid);
@@ -247,6 +249,9 @@ fn other_reason(text: &str, name: &str) -> Error {
     } else if has("alert") && (has("certificate") || has("unknown ca") || has("access denied")) {
         tls_error("the server refused the client certificate")
             .with_hint("is it of the right authority, and still valid?")
+    } else if has("no application protocol") {
+        tls_error("the server speaks no HTTP/1.1")
+            .with_hint("WebSocket and long-polling need it: the server may be for HTTP/2 alone")
     } else if has("wrong version number") || has("packet length too long") {
         tls_error(format!("`{name}` does not answer in TLS"))
             .with_hint("is this the port for https and wss, or does it want http and ws?")

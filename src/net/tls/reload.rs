@@ -40,6 +40,11 @@ impl Reloading {
         Self { options, current: Mutex::new(None) }
     }
 
+    /// What it is made from.
+    pub(in crate::net) fn options(&self) -> &Tls {
+        &self.options
+    }
+
     /// Reads everything; what cannot be used is an error.
     pub(in crate::net) fn prepare(&self) -> Result<()> {
         self.connector().map(drop)

@@ -19,11 +19,9 @@ use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext};
 use tungstenite::{Error as WsError, Message, Utf8Bytes};
 
-use self::handshake::shake_hands;
 use self::loans::Loans;
 use self::metered::Metered;
 use super::interest::Interest;
-use super::request::Secrets;
 use super::stream::Stream;
 use crate::error::{Error, ErrorKind, Result};
 use crate::proto::dialect::Frame;
@@ -82,18 +80,10 @@ pub(crate) enum Received {
 }
 
 impl WebSocket {
-    /// Does the handshake over a stream; the headers of the answer go to `note`, and its errors
-    /// repeat no `secrets`.
-    pub(super) fn open(
-        mut stream: Stream,
-        upgrade: http::Request<()>,
-        max_message: usize,
-        secrets: &Secrets,
-        note: impl Fn(&http::HeaderMap),
-    ) -> Result<Self> {
-        let behind = shake_hands(&mut stream, upgrade, secrets, note)?;
+    /// The WebSocket of a stream whose handshake is done; `behind` is what was read behind it.
+    pub(super) fn new(stream: Stream, behind: Vec<u8>, max_message: usize) -> Self {
         let config = config(max_message, SMALL_READ);
-        Ok(Self {
+        Self {
             stream: Metered::new(stream, behind, SMALL_READ),
             context: WebSocketContext::new(Role::Client, Some(config)),
             max_message,
@@ -107,7 +97,7 @@ impl WebSocket {
             unsent_pongs: 0,
             pings: 0,
             pong_came: false,
-        })
+        }
     }
 
     /// Reads the next message. To be called until it finds nothing, before waiting: what is

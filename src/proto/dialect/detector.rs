@@ -11,6 +11,9 @@
 //! | frame `0{…}`, then a message             | Engine.IO 3: only there the server speaks first  |
 //! | frame `0{…}`, then a ping, or nothing    | Engine.IO 4: servers 3.0 to 4.4                  |
 //!
+//! A server that refuses the question, since it does not speak that revision, is asked in the other
+//! one from then on. What it then says by WebSocket is in that one.
+//!
 //! That nothing follows is known by the answer to a ping of the WebSocket itself, which the server
 //! writes behind everything that it has sent before. Only a server 2.x that keeps its clients
 //! waiting in a middleware of `/` is taken for a new one by this. It does not answer a CONNECT as a
@@ -31,6 +34,8 @@ pub(crate) struct Detector {
     fixed: Option<&'static dyn Dialect>,
     /// What the server spoke when it was last heard.
     known: Option<&'static dyn Dialect>,
+    /// The server has refused to be asked in the newest revision.
+    asks_in_old: bool,
     /// A server that said nothing in time was taken for a new one, and was none: it is an old one
     /// that keeps its clients waiting.
     is_slow: bool,
@@ -43,12 +48,19 @@ impl Detector {
             Revision::V3 => Some(V3_DIALECT),
             Revision::V4 => Some(V4_DIALECT),
         };
-        Self { fixed, known: None, is_slow: false }
+        Self { fixed, known: None, asks_in_old: false, is_slow: false }
     }
 
     /// What a session is asked for in, until its first answer is here.
     pub(crate) fn asks_in(&self) -> &'static dyn Dialect {
-        self.fixed.unwrap_or(V4_DIALECT)
+        self.fixed.unwrap_or(if self.asks_in_old { V3_DIALECT } else { V4_DIALECT })
+    }
+
+    /// The server refuses to be asked like this. `true`: the next session is asked for in the other
+    /// revision. `false`: the user told the revision.
+    pub(crate) fn ask_otherwise(&mut self) -> bool {
+        self.asks_in_old = !self.asks_in_old;
+        self.fixed.is_none()
     }
 
     /// Looks at the first frames of a session.
@@ -69,6 +81,7 @@ impl Detector {
         // now, of which nothing is known. Else a new server was concluded from silence: then it is
         // an old one, and slow.
         self.is_slow = self.known.take().is_none() && !dialect.joins_root();
+        self.asks_in_old = false;
         self.fixed.is_none()
     }
 
@@ -105,6 +118,9 @@ impl Greeting {
     pub(crate) fn look_at(&mut self, frame: &Frame) -> Option<&'static dyn Dialect> {
         if let Some(fixed) = self.detector.fixed {
             return Some(fixed);
+        }
+        if self.detector.asks_in_old {
+            return Some(V3_DIALECT);
         }
         match frame {
             Frame::Text(text) if !self.opened => match text.strip_prefix('0') {
@@ -247,6 +263,27 @@ mod tests {
         assert_eq!(detector.greeting().silence().eio(), "4");
         assert!(detector.contradict(V3_DIALECT));
         assert_eq!(detector.greeting().silence().eio(), "4");
+    }
+
+    #[test]
+    fn a_server_that_refuses_the_question_is_asked_in_the_other_revision() {
+        let mut detector = Detector::new(Revision::Auto);
+        assert!(detector.ask_otherwise());
+        assert_eq!(detector.asks_in().eio(), "3");
+        // New ones that speak the old revision too have a limit in their handshake as well.
+        assert_eq!(eio(detector.greeting().look_at(&with_max_payload())), Some("3"));
+        detector.confirm(V3_DIALECT);
+        detector.forget();
+        assert_eq!(detector.asks_in().eio(), "3");
+        assert!(detector.contradict(V3_DIALECT));
+        assert_eq!(detector.asks_in().eio(), "4");
+        assert!(detector.ask_otherwise() && detector.ask_otherwise());
+        assert_eq!(detector.asks_in().eio(), "4");
+        for (revision, eio) in [(Revision::V3, "3"), (Revision::V4, "4")] {
+            let mut detector = Detector::new(revision);
+            assert!(!detector.ask_otherwise());
+            assert_eq!(detector.asks_in().eio(), eio);
+        }
     }
 
     #[test]

@@ -114,14 +114,9 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     /// How a namespace is asked for that the server does not join by itself.
     fn connect(&self, namespace: &str, credentials: Credentials<'_>) -> Connect;
 
-    /// Reads the server's positive answer to that, or its own word, in the session `sid`. `None`:
-    /// this is the answer of another revision.
-    fn membership(
-        &self,
-        namespace: &str,
-        sid: &str,
-        data: &serde_json::Value,
-    ) -> Option<Membership>;
+    /// Reads the server's positive answer to that, or its own word, in the session `sid`; `data` is the
+    /// JSON that came with it, or nothing. `None`: this is the answer of another revision.
+    fn membership(&self, namespace: &str, sid: &str, data: &str) -> Option<Membership>;
 
     /// Whether packets are to be read as laxly as the old parser does.
     fn is_lax(&self) -> bool;

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use super::body::{NO_SERVER, ResponseBody, fitting, packets};
 use super::{Body, BodyRoom, Connect, Credentials, Dialect, Frame, Membership, Pinger};
 use crate::error::{Error, Result};
+use crate::proto::json::member;
 use crate::proto::packet::Packet;
 use crate::proto::packet_text::{read_text, text_len, to_text, write_text};
 use crate::proto::protocol_error;
@@ -52,8 +53,8 @@ impl Dialect for V3 {
         Connect { namespace: with_query(namespace, credentials.auth), data: String::new() }
     }
 
-    fn membership(&self, namespace: &str, sid: &str, data: &Value) -> Option<Membership> {
-        if data.get("sid").is_some() {
+    fn membership(&self, namespace: &str, sid: &str, data: &str) -> Option<Membership> {
+        if member(data, "sid").is_some() {
             return None;
         }
         let id = if namespace == "/" { sid.to_owned() } else { format!("{namespace}#{sid}") };

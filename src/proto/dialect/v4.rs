@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::body::{NO_SERVER, ResponseBody, fitting, packets};
 use super::{Body, BodyRoom, Connect, Credentials, Dialect, Frame, Membership, Pinger};
 use crate::error::{Error, ErrorKind, Result};
+use crate::proto::json::{member, unquoted};
 use crate::proto::packet::Packet;
 use crate::proto::packet_text::{read_text, text_len, to_text, write_text};
 use crate::proto::protocol_error;
@@ -40,8 +41,8 @@ impl Dialect for V4 {
         Connect { namespace: namespace.to_owned(), data: connect_data(credentials) }
     }
 
-    fn membership(&self, _: &str, _: &str, data: &Value) -> Option<Membership> {
-        let text = |member: &str| data.get(member).and_then(Value::as_str).map(str::to_owned);
+    fn membership(&self, _: &str, _: &str, data: &str) -> Option<Membership> {
+        let text = |name: &str| member(data, name).and_then(unquoted);
         Some(Membership { id: text("sid")?, pid: text("pid") })
     }
 

@@ -26,6 +26,28 @@ pub(crate) fn members<'a>(
     Ok(())
 }
 
+/// The text of the member of this name, the last one where there are several. `None`: `text`, valid
+/// JSON, has none, or is no object.
+pub(crate) fn member<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    let mut found = None;
+    if text.trim_start().starts_with('{') {
+        let visit = |key, value| found = if is_named(key, name) { Some(value) } else { found };
+        members(text, visit).ok()?;
+    }
+    found
+}
+
+/// Whether a key, in its quotes and as it is written, is this name.
+fn is_named(key: &str, name: &str) -> bool {
+    let is_plain = key.len() == name.len() + 2 && key.get(1..=name.len()) == Some(name);
+    is_plain || (key.contains('\\') && unquoted(key).is_some_and(|key| key == name))
+}
+
+/// A string without its quotes and escapes. `None`: it is none, or has half of a surrogate pair.
+pub(crate) fn unquoted(json: &str) -> Option<String> {
+    serde_json::from_str(json).ok()
+}
+
 /// The text that `pass` passes over.
 fn since<'a>(
     cursor: &mut Cursor<'a>,
@@ -92,6 +114,16 @@ mod tests {
                 ("\"f\"", "false"),
             ]
         );
+    }
+
+    #[test]
+    fn a_member_is_found_however_its_key_is_written() {
+        let text = r#" {"b":{"a":1},"a":2,"\u0061" : [3] }"#;
+        assert_eq!(member(text, "a"), Some("[3]"));
+        assert_eq!(member(text, "b"), Some(r#"{"a":1}"#));
+        for text in ["{}", "", "[\"a\",1]", "\"a\"", "null", r#"{"aa":1,"":2,"A":3}"#] {
+            assert_eq!(member(text, "a"), None, "{text}");
+        }
     }
 
     #[test]

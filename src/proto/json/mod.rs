@@ -9,7 +9,7 @@ mod outline;
 mod repair;
 mod scan;
 
-pub(crate) use members::members;
-pub(crate) use outline::{JsonType, Outline};
+pub(crate) use members::{member, members, unquoted};
+pub(crate) use outline::{JsonType, Outline, SyntaxError};
 pub(crate) use repair::repair;
 pub(crate) use scan::scan;

@@ -8,6 +8,7 @@ mod dead_link;
 mod doctor;
 mod names;
 mod source;
+mod watch;
 
 use std::time::Duration;
 

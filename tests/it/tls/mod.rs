@@ -83,6 +83,49 @@ fn a_server_of_a_given_authority_is_trusted_and_of_no_other() {
 }
 
 #[test]
+fn who_verifies_never_shares_the_connection_of_who_does_not() {
+    let (known, unknown) = (CertAuthority::new(), CertAuthority::new());
+    let server = start(&known.issue("127.0.0.1").server());
+    for (number, strict) in trusting(&unknown).into_iter().enumerate() {
+        let join = |name: &str, tls: Tls| {
+            let url = format!("{}/multi-{name}-{number}", server.url());
+            let builder = direct(url, Transport::WebSocket).force_new(false).reconnection(false);
+            builder.tls(tls).build().unwrap()
+        };
+        let lax = join("lax", strict.clone().reject_unauthorized(false));
+        lax.wait_connected(LIMIT).unwrap();
+        let strict = join("strict", strict);
+        let error = strict.wait_connected(LIMIT).unwrap_err();
+        assert_eq!(error.stage(), Some(Stage::Tls), "{error}");
+        assert!(strict.manager().transport().is_none());
+    }
+}
+
+#[test]
+fn each_address_is_verified_by_its_own_name() {
+    let authority = CertAuthority::new();
+    let (first, right, wrong) = (
+        start(&authority.issue("127.0.0.1").server()),
+        start(&authority.issue("localhost").server()),
+        start(&authority.issue("127.0.0.1").server()),
+    );
+    let by_name = |server: &Server| format!("https://localhost:{}", server.port());
+    for_all(trusting(&authority), |tls, via| {
+        let connect = |url: String| {
+            let builder = builder(&first, tls.clone(), via)
+                .before_attempt(move |_| Ok::<_, Error>(siot::Update::new().url(&url)));
+            let client = Client::start(builder);
+            client.wait_connected(LIMIT)
+        };
+        connect(first.url()).unwrap();
+        connect(by_name(&right)).unwrap();
+        let error = connect(by_name(&wrong)).unwrap_err();
+        assert_eq!(error.stage(), Some(Stage::Tls), "{error}");
+        assert!(error.message().contains("another host"), "{error}");
+    });
+}
+
+#[test]
 fn a_certificate_out_of_its_time_or_place_is_refused_with_the_reason() {
     let authority = CertAuthority::new();
     for (identity, reason, fatal) in [

@@ -12,7 +12,7 @@ use tungstenite::{Message, WebSocket as PeerSocket};
 use super::*;
 use crate::driver::listeners::Scope;
 use crate::event::Event;
-use crate::net::{Address, CacheBuster, Net, NetOptions};
+use crate::net::{Address, CacheBuster, Net, NetOptions, Site};
 use crate::options::endpoint::Endpoint;
 use crate::options::{Buffer, Limits, ManagerOptions, Transport};
 use crate::sync::mailbox::Mailbox;
@@ -52,7 +52,7 @@ impl Full {
         let waker = Arc::new(Waker::new().unwrap());
         let attempt = Attempt::new(Arc::clone(&waker), None);
         let accepting = thread::spawn(move || accept(&listener));
-        let request = driver.address().request("4", Transport::WebSocket, None);
+        let request = driver.lock().address.request("4", Transport::WebSocket, None);
         let socket = driver.net.websocket(&request, &Arc::new(attempt)).unwrap();
         let mut peer = accepting.join().unwrap();
         driver.run(|core, now| core.connected(link, now));
@@ -103,14 +103,18 @@ fn driver(listener: &TcpListener, reserve: usize) -> Arc<Driver> {
     let net = Net::new(NetOptions { max_message: 1 << 20, ..NetOptions::default() }).unwrap();
     let port = listener.local_addr().unwrap().port();
     let address = Address {
-        endpoint: Endpoint { secure: false, host: "127.0.0.1".into(), port },
+        server: Site {
+            endpoint: Endpoint { secure: false, host: "127.0.0.1".into(), port },
+            query: Vec::new(),
+        },
+        backups: Vec::new(),
         path: "/socket.io/".into(),
         query: Vec::new(),
         headers: Vec::new(),
         cache_buster: CacheBuster { parameter: "t".into(), requests: None },
         force_base64: false,
     };
-    Driver::new(options, net, address).unwrap()
+    Driver::new(options, net, address, None).unwrap()
 }
 
 fn accept(listener: &TcpListener) -> PeerSocket<TcpStream> {

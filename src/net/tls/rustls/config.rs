@@ -14,6 +14,7 @@ use rustls::{
 
 use super::clock::FlooredVerifier;
 use crate::error::{Error, ErrorKind, Result};
+use crate::net::tls::alpn::HTTP;
 use crate::net::tls::errors::unsupported;
 use crate::net::tls::material::{self, Identity, Material};
 use crate::net::tls::system;
@@ -60,6 +61,7 @@ pub(super) fn client_config(options: &Tls) -> Result<(ClientConfig, Option<Arc<F
             return Err(unsupported("pfx", "rustls", hint));
         }
     };
+    config.alpn_protocols = vec![HTTP.as_bytes().to_vec()];
     config.resumption = Resumption::in_memory_sessions(SESSIONS);
     Ok((config, floored))
 }

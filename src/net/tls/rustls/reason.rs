@@ -56,6 +56,8 @@ fn alert_received(alert: AlertDescription) -> Error {
             .with_hint("it may want a client certificate, or know none of our ciphers"),
         A::ProtocolVersion => tls_error("the server offers no TLS that is still safe")
             .with_hint("TLS 1.2 or 1.3 is needed"),
+        A::NoApplicationProtocol => tls_error("the server speaks no HTTP/1.1")
+            .with_hint("WebSocket and long-polling need it: the server may be for HTTP/2 alone"),
         A::UnrecognisedName => tls_error("the server does not know the name it was asked for")
             .with_hint("`Tls::server_name` can say which name to ask for"),
         _ => tls_error("the server ended the TLS session")

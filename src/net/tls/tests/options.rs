@@ -5,6 +5,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use super::*;
 use crate::net::attempt::{Attempt, News};
+#[cfg(feature = "polling")]
+use crate::net::testing::read_head;
 use crate::options::TlsVersion;
 
 /// A folder that is removed again.
@@ -215,5 +217,68 @@ fn what_a_library_cannot_do_is_told_before_connecting() {
         let error = Net::new(NetOptions { tls, ..NetOptions::default() }).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
         assert!(error.message().contains(part) && error.hint().is_some(), "{error}");
+    }
+}
+
+/// A server that has this list of protocols, and needs one of them.
+fn speaking(protocols: &[&str], identity: &Issued) -> Arc<ServerConfig> {
+    let mut config = Arc::unwrap_or_clone(config(identity, None));
+    config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+    Arc::new(config)
+}
+
+#[test]
+fn http_1_1_is_asked_for_by_name() {
+    let authority = Authority::new();
+    let identity = authority.issue(for_host("127.0.0.1"));
+    for tls in authority.trusted() {
+        let (request, server) = serve(speaking(&["h2", "http/1.1"], &identity), |_, accept| {
+            let websocket = tungstenite::accept(accept()).unwrap();
+            websocket.get_ref().conn.alpn_protocol().map(<[u8]>::to_vec)
+        });
+        net_with(tls.clone()).websocket(&request, &attempt()).unwrap();
+        assert_eq!(server.join().unwrap().as_deref(), Some(&b"http/1.1"[..]), "{tls:?}");
+        let (request, server) =
+            serve(speaking(&["h2"], &identity), |_, accept| tungstenite::accept(accept()).is_err());
+        let error = net_with(tls).websocket(&request, &attempt()).unwrap_err();
+        assert!(error.message().contains("HTTP/1.1") && error.hint().is_some(), "{error}");
+        assert!(server.join().unwrap());
+    }
+}
+
+/// A server in the clear that sends everybody to an encrypted one, which has one WebSocket or answers one
+/// GET; gives the requests that came there, with their headers.
+#[cfg(feature = "polling")]
+#[test]
+fn a_handshake_is_followed_to_tls_on_the_same_host() {
+    let authority = Authority::new();
+    let identity = authority.issue(for_host("127.0.0.1"));
+    for tls in authority.trusted() {
+        let (secure, server) = serve(config(&identity, None), |_, accept| {
+            let mut first = accept();
+            let head = read_head(&mut first);
+            first.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n0{}").unwrap();
+            first.flush().unwrap();
+            tungstenite::accept(accept()).unwrap();
+            head
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut request = request_to(&listener, false);
+        request.headers.push(("X-Api-Key".to_owned(), "1".to_owned()));
+        let to = format!("https://127.0.0.1:{}/socket.io/", secure.endpoint.port);
+        let plain = std::thread::spawn(move || {
+            for _ in 0..2 {
+                let mut stream = crate::net::testing::accept(&listener);
+                read_head(&mut stream);
+                let answer =
+                    format!("HTTP/1.1 301 Moved\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n");
+                stream.write_all(answer.as_bytes()).unwrap();
+            }
+        });
+        let net = net_with(tls);
+        Http::new(&net, &attempt()).get(&request).unwrap();
+        net.websocket(&request, &attempt()).unwrap();
+        assert!(server.join().unwrap().to_lowercase().contains("x-api-key: 1"));
+        plain.join().unwrap();
     }
 }

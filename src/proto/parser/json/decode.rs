@@ -18,10 +18,10 @@ pub(in crate::proto::parser) fn decode(
 ) -> Result<(SocketPacket, usize)> {
     let prefix = Prefix::read(text.as_str(), max_attachments, lax)?;
     let (text, outline) = check_json(text, prefix.len)?;
-    if !(lax && prefix.kind == Kind::ConnectError) {
+    if !(lax && prefix.kind == Kind::ConnectError || lacks_comma(&prefix, text.as_str())) {
         check_type(prefix.kind, outline.as_ref(), text.as_str())?;
     }
-    let id = ack_id(&prefix, text.as_str())?;
+    let id = if outline.is_some() { ack_id(&prefix, text.as_str())? } else { None };
     let name = match (prefix.kind, outline) {
         (Kind::Event, Some(outline)) => event_name(text.as_str(), prefix.len, outline.first)?,
         _ => Name::None,
@@ -64,16 +64,23 @@ fn scan_json(text: &str, json: &str) -> Result<Outline> {
     })
 }
 
+/// Whether an event or an acknowledgement has no comma behind its namespace, as some servers write it. To
+/// JavaScript its data is then a part of the name, so that it is for nobody.
+fn lacks_comma(prefix: &Prefix, text: &str) -> bool {
+    let is_all = prefix.namespace.as_ref().is_some_and(|range| range.end == text.len());
+    is_all && prefix.attachments == 0 && matches!(prefix.kind, Kind::Event | Kind::Ack)
+}
+
 /// Checks that the data is of the type that the packet asks for.
 fn check_type(kind: Kind, outline: Option<&Outline>, text: &str) -> Result<()> {
     let wrong = match (kind, outline.map(|outline| outline.json_type)) {
         (Kind::Connect, None | Some(JsonType::Object))
         | (Kind::ConnectError, None | Some(JsonType::Object | JsonType::String))
-        | (Kind::Disconnect, None)
+        // Servers in Python give a reason, perhaps.
+        | (Kind::Disconnect, _)
         | (Kind::Event | Kind::Ack, Some(JsonType::Array)) => return Ok(()),
         (Kind::Connect, _) => "CONNECT with data that is no object",
         (Kind::ConnectError, _) => "CONNECT_ERROR with data that is neither object nor string",
-        (Kind::Disconnect, _) => "DISCONNECT with data",
         (Kind::Event, None) => "EVENT without data",
         (Kind::Event, _) => "EVENT with data that is no array",
         (Kind::Ack, None) => "ACK without data",

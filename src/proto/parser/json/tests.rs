@@ -125,8 +125,22 @@ fn a_namespace_may_end_with_the_text() {
     assert_eq!(packet(r#"2/,["x"]"#).namespace(), "/");
     let huge = format!("/{}", "n".repeat(100_000));
     assert_eq!(packet(&format!("0{huge}")).namespace(), huge);
-    refused(r#"2/admin["x"]"#, "EVENT without data");
-    refused("2/admin", "EVENT without data");
+}
+
+#[test]
+fn a_packet_without_a_comma_behind_its_namespace_has_no_data() {
+    for (text, kind) in [
+        (r#"2/admin["x"]"#, Kind::Event),
+        (r#"2/admin7["x"]"#, Kind::Event),
+        ("2/admin", Kind::Event),
+        ("3/admin[]", Kind::Ack),
+    ] {
+        let packet = packet(text);
+        assert_eq!((packet.kind, packet.namespace(), packet.data()), (kind, &text[1..], ""));
+        assert_eq!((packet.id, packet.name()), (None, ""));
+    }
+    refused(r#"2/admin["x",1]"#, "invalid JSON");
+    refused(r#"51-/admin["x"]"#, "EVENT without data");
 }
 
 #[test]
@@ -143,8 +157,9 @@ fn data_has_the_type_that_the_packet_asks_for() {
         refused(text, if text == "0/a,1.5" { "byte" } else { "CONNECT with data" });
     }
     for text in ["1{}", "1[]", "1/a,null", "1\"bye\""] {
-        refused(text, "DISCONNECT with data");
+        assert_eq!(packet(text).kind, Kind::Disconnect, "{text}");
     }
+    refused("1bye", "invalid JSON");
     for text in ["4[]", "4null", "4true", "4/a,-1"] {
         refused(text, "CONNECT_ERROR with data");
     }

@@ -14,7 +14,7 @@ use super::parts::{Parts, kind_of, no_packet, number};
 use crate::error::{Error, Result};
 use crate::payload::Payload;
 use crate::payload::placeholder::{self, Placeholder};
-use crate::proto::json::{JsonType, members, scan};
+use crate::proto::json::{JsonType, members, scan, unquoted};
 use crate::proto::packet::Packet;
 use crate::proto::socket_packet::{Header, SocketPacket};
 use crate::proto::text::{MessageBuilder, MessageText};
@@ -110,11 +110,6 @@ pub(super) fn excerpt(text: &str) -> Option<Excerpt> {
         attachments: 0,
         data: excerpt::start(&data),
     })
-}
-
-/// A string without its quotes and escapes.
-fn unquoted(json: &str) -> Option<String> {
-    serde_json::from_str(json).ok()
 }
 
 /// The digits of an integer that is not negative, however it is written.

@@ -139,7 +139,6 @@ fn what_is_no_packet_is_an_error() {
         (r#"{"type":3,"nsp":"/","data":[],"id":"0"}"#, "impossible id"),
         (r#"{"type":3,"nsp":"/","data":[],"id":null}"#, "impossible id"),
         (r#"{"type":0,"nsp":"/","data":null}"#, "no object"),
-        (r#"{"type":1,"nsp":"/","data":null}"#, "DISCONNECT with data"),
         (r#"{"type":4,"nsp":"/","data":[1]}"#, "neither object nor string"),
     ] {
         let error = decode(text).expect_err(text);

@@ -1,9 +1,12 @@
-//! The codecs, for this project's own tests and examples.
+//! The codecs and the state machines, for this project's own tests and examples.
 //!
 //! **Not for users**: no promise of semantic versioning holds for what is here; it may change or
 //! vanish in any version. It is hidden from the documentation, and here only because tests and examples
 //! see no more of a crate than its users do.
 
+mod device;
+
+pub use self::device::Device;
 pub use crate::payload::Payload;
 pub use crate::proto::dialect::{Body, BodyRoom, Dialect, Frame, Pinger};
 pub use crate::proto::handshake::Handshake;
@@ -51,3 +54,6 @@ impl<F: Fn(Payload) -> Result<()> + Send + Sync> Reply for ReplyBy<F> {
         self.0(payload)
     }
 }
+
+#[cfg(test)]
+mod tests;
