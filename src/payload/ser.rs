@@ -48,35 +48,39 @@ impl Payload {
     }
 }
 
-/// What is written, in a buffer of its length or not much more: it may have to wait.
-fn written(
-    write: impl FnOnce(&mut Vec<u8>) -> Result<(), JsonError>,
-) -> Result<Vec<u8>, JsonError> {
-    // A value that emits while it is serialized finds none, nor does a thread that is ending.
-    let mut text = SCRATCH.try_with(Cell::take).unwrap_or_default();
-    let result = write(&mut text);
-    if text.capacity() > TYPICAL {
-        return result.map(|()| text);
+/// An empty buffer to write a text into. A value that emits while it is serialized finds none that has
+/// room already, nor does a thread that is ending.
+fn scratch() -> Vec<u8> {
+    SCRATCH.try_with(Cell::take).unwrap_or_default()
+}
+
+/// What was written, in a buffer of its length or not much more: it may have to wait.
+fn kept(mut written: Vec<u8>) -> Vec<u8> {
+    if written.capacity() > TYPICAL {
+        return written;
     }
-    let written = result.map(|()| text.as_slice().into());
-    text.clear();
-    let _ = SCRATCH.try_with(|scratch| scratch.set(text));
-    written
+    let text = written.as_slice().into();
+    written.clear();
+    let _ = SCRATCH.try_with(|scratch| scratch.set(written));
+    text
 }
 
 /// Encodes `[arguments…]`, with the name of an event in front.
 fn list<T: Serialize + ?Sized>(name: Option<&str>, args: &T) -> Result<Payload> {
-    let mut attachments = Vec::new();
-    written(|text| write_list(text, &mut attachments, name, args))
-        .and_then(|text| finish(text, attachments))
+    let (mut text, mut attachments) = (scratch(), Vec::new());
+    let written = write_list(&mut text, &mut attachments, name, args);
+    let text = kept(text);
+    written
+        .and_then(|()| finish(text, attachments))
         .map_err(|error| failure("the arguments cannot be encoded", &error))
 }
 
 /// Encodes an object that cannot have attachments.
 fn object<T: Serialize + ?Sized>(value: &T) -> Result<Payload> {
-    let mut attachments = Vec::new();
-    let text = written(|text| write_value(text, &mut attachments, value))
-        .map_err(|error| failure("the auth value cannot be encoded", &error))?;
+    let (mut text, mut attachments) = (scratch(), Vec::new());
+    let written = write_value(&mut text, &mut attachments, value);
+    let text = kept(text);
+    written.map_err(|error| failure("the auth value cannot be encoded", &error))?;
     if !attachments.is_empty() {
         return Err(Error::new(ErrorKind::Payload, "auth cannot carry binary data")
             .with_hint("encode it as text, for instance in base64"));

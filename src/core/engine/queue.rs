@@ -66,7 +66,7 @@ impl WriteQueue {
         if freight.has_farewell() && !self.back().is_farewell {
             self.behind.push_back(Segment::default());
         }
-        for message in messages.drain(..) {
+        while let Some(message) = messages.pop_front() {
             self.append(Parcel::Packet(message));
         }
         self.note(freight);
@@ -165,13 +165,19 @@ impl WriteQueue {
         let mut taken = Vec::new();
         self.unawaited = 0;
         for segment in [&mut self.front].into_iter().chain(&mut self.behind) {
-            let is_event = |parcel: &Parcel| parcel.event().is_some();
-            let (events, kept): (VecDeque<_>, _) = segment.parcels.drain(..).partition(is_event);
-            segment.parcels = kept;
-            for event in events {
-                segment.load = segment.load - event.load();
-                self.load = self.load - event.load();
-                taken.extend(event.into_event());
+            for parcel in std::mem::take(&mut segment.parcels) {
+                let load = parcel.load();
+                match parcel {
+                    Parcel::Packet(_) => segment.parcels.push_back(parcel),
+                    Parcel::Event(_, event) => {
+                        segment.load = segment.load - load;
+                        self.load = self.load - load;
+                        taken.push(event);
+                    }
+                }
+            }
+            if segment.freight == Freight::Events {
+                segment.freight = Freight::Nothing;
             }
         }
         taken

@@ -18,7 +18,7 @@ pub(crate) struct Shipment {
 }
 
 /// One thing to write.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Parcel {
     Packet(Packet),
     /// An event or an answer, with the name of its namespace.
@@ -53,7 +53,9 @@ impl Shipment {
                     parser.encode(Header { kind, namespace, id }, payload, &mut packets);
                 }
             }
-            packets.drain(..).try_for_each(&mut give)?;
+            while let Some(packet) = packets.pop_front() {
+                give(packet)?;
+            }
         }
         Ok(())
     }

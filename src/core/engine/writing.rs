@@ -64,10 +64,11 @@ impl Engine {
     /// Takes out the events that a writer has taken, and not yet written.
     pub(crate) fn take_in_flight(&mut self) -> Vec<Waiting> {
         let Some(shipment) = self.in_flight.take() else { return Vec::new() };
-        // The writer may have it yet.
-        let parcels =
-            Arc::try_unwrap(shipment).map_or_else(|it| it.parcels.clone(), |it| it.parcels);
-        parcels.into_iter().filter_map(Parcel::into_event).collect()
+        match Arc::try_unwrap(shipment) {
+            Ok(shipment) => shipment.parcels.into_iter().filter_map(Parcel::into_event).collect(),
+            // The writer has it yet.
+            Err(shared) => shared.parcels.iter().filter_map(Parcel::event).cloned().collect(),
+        }
     }
 
     /// Whether the writer of this link, which asks for work, takes events.
