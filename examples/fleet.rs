@@ -6,7 +6,7 @@
 //!
 //! ```sh
 //! cargo run --release --example fleet
-//! cargo run --release --example fleet -- --devices 10000 --spread 60 --svg /tmp/fleet.svg
+//! cargo run --release --example fleet -- --devices 10000 --spread 60 --svg fleet.svg
 //! ```
 
 use std::fmt::Write as _;
