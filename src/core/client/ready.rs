@@ -132,11 +132,8 @@ impl<A> Client<A> {
         for waiting in engine.iter_mut().flat_map(Engine::note_awaited) {
             let Some(ack) = waiting.ack() else { continue };
             let Some(namespace) = namespaces.get_mut(waiting.namespace) else { continue };
-            if let Some(event) = waiting.track() {
-                namespace.acks.mark_sent(ack, Some((event, waiting.order)), most);
-            } else if !namespace.acks.is_sent(ack) {
-                namespace.acks.mark_sent(ack, None, most);
-            }
+            let event = waiting.track().map(|event| (event, waiting.order));
+            namespace.acks.mark_sent(ack, event, most);
         }
     }
 
