@@ -256,24 +256,33 @@ fn an_answer_that_opens_no_session_has_its_stage() {
     }
 }
 
-#[test]
-fn a_websocket_that_opens_no_session_has_its_stage() {
-    let broken = Greeting::new("s").text().replace("25000", "\"soon\"");
-    let cases: [(Vec<u8>, End, &[&str]); 12] = [
-        (text("0{x"), End::Hold, &["handshake", "{x"]),
-        (text(&broken), End::Hold, &["pingInterval", r#"\"soon\""#]),
-        (text("0{\"sid\":\"s\"}"), End::Hold, &["pingInterval"]),
-        (text("42[\"e\"]"), End::Hold, &["not the handshake", "2["]),
-        (text("hello"), End::Hold, &["hello"]),
-        (close(1008, b"who are you?"), End::Hold, &["close code 1008: who are you?"]),
+/// What a peer says, how it goes on, and what is to be told of it.
+type Spoken = (Vec<u8>, End, &'static [&'static str]);
+
+/// How a WebSocket may end at any time.
+fn ends_of_websockets() -> [Spoken; 6] {
+    [
         (close(999, b""), End::Hold, &["close code 999"]),
         (close(1000, b"\xff"), End::Hold, &["close code 1000: \u{fffd}"]),
         (Vec::new(), End::Close, &["without a close frame"]),
         (Vec::new(), End::Reset, &["reset"]),
         (frame(1, &[0xff]), End::Hold, &["no UTF-8"]),
         (vec![0x83, 0], End::Hold, &["broke the WebSocket protocol"]),
+    ]
+}
+
+#[test]
+fn a_websocket_that_opens_no_session_has_its_stage() {
+    let broken = Greeting::new("s").text().replace("25000", "\"soon\"");
+    let cases: [Spoken; 6] = [
+        (text("0{x"), End::Hold, &["handshake", "{x"]),
+        (text(&broken), End::Hold, &["pingInterval", r#"\"soon\""#]),
+        (text("0{\"sid\":\"s\"}"), End::Hold, &["pingInterval"]),
+        (text("42[\"e\"]"), End::Hold, &["not the handshake", "2["]),
+        (text("hello"), End::Hold, &["hello"]),
+        (close(1008, b"who are you?"), End::Hold, &["close code 1008: who are you?"]),
     ];
-    for (bytes, end, parts) in cases {
+    for (bytes, end, parts) in cases.into_iter().chain(ends_of_websockets()) {
         let _name = CaseName::new((String::from_utf8_lossy(&bytes), end));
         let peer = speaking(bytes, end);
         let error = attempt(Via::WebSocket.builder(peer.url()));

@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use siot::{
-    Builder, DisconnectReason, Error, ErrorKind, ManagerEvent, Socket, Status, Subscription,
-    Transport,
+    Binary, Builder, DisconnectReason, Error, ErrorKind, ManagerEvent, Socket, Status,
+    Subscription, Transport,
 };
 
 use super::Server;
@@ -223,6 +223,18 @@ impl Client {
     #[track_caller]
     pub(crate) fn ask<T: DeserializeOwned>(&self, event: &str, args: impl Serialize) -> T {
         ask(&self.socket, event, args)
+    }
+
+    /// Has the server send so many events of this many bytes, which have to come in order.
+    #[track_caller]
+    pub(crate) fn takes_binary(&self, count: u32, size: usize) {
+        let floods = self.subscribe("bflood");
+        self.emit("bflood", (count, size)).expect("an event that can be sent");
+        for sent in 0..count {
+            let event = recv_within(floods.receiver(), LIMIT);
+            let (number, bytes): (u32, Binary) = event.args().expect("a number and bytes");
+            assert_eq!((number, bytes.len()), (sent, size));
+        }
     }
 
     /// Whether events flow both ways.
