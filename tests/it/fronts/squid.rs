@@ -37,8 +37,11 @@ impl Squid {
              http_access allow all\n"
         );
         let file = program::write(&folder, "squid.conf", &text);
-        let command = ["squid", "-N", "-d", "1", "-f", &file];
-        let program = Program::start(&command, "KILL", folder, port);
+        // A name of its own, since squid's shared memory is called after it: two of one name end each
+        // other. It is given back at `TERM` only.
+        let name = format!("siot{port}");
+        let command = ["squid", "-N", "-d", "1", "-n", &name, "-f", &file];
+        let program = Program::start(&command, "TERM", folder, port);
         Self { port, _program: program }
     }
 
