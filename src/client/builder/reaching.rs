@@ -59,8 +59,8 @@ impl Builder {
     /// work. Any number may be added; their order is that of the calls. Default: none.
     ///
     /// Each attempt that fails moves on to the next address, and behind the last to the first, with the
-    /// usual delays between attempts; a server that asks to be left alone (`Retry-After`) holds up the attempt
-    /// at the next one too. A session that ends before any namespace was joined counts as a
+    /// usual delays between attempts; a server that asks to be left alone (`Retry-After`) is, and holds up
+    /// attempts at its own address only. A session that ends before any namespace was joined counts as a
     /// failed attempt. The address that worked stays the one to begin with
     /// ([`fail_back_after`](Builder::fail_back_after)). Scheme, host, port and query are those of each
     /// URL; the namespace is that of [`new`](Builder::new), and another one in this URL is refused when

@@ -219,12 +219,13 @@ impl<A> Client<A> {
             log_later!(Debug, "the next transport is tried, since this one failed: {error:#}");
             return;
         }
+        self.note_wish(error.as_ref(), now);
         if has_worked {
             self.places.stay();
         } else if reason != DisconnectReason::ForcedClose {
             self.places.go_on(&self.options, now);
         }
-        let next = self.next.take().unwrap_or_else(|| self.draw_next(error.as_ref()));
+        let next = self.next.take().unwrap_or_else(|| self.draw_next(error.as_ref(), now));
         if reason != DisconnectReason::ForcedClose {
             self.note_failure(now);
         }
@@ -333,28 +334,28 @@ impl<A> Client<A> {
         self.outputs.push_back(Output::Room);
     }
 
-    /// How long to wait at least after this error: as long as the server asks for, and after one
-    /// that will come again, as long as the user permits. Up to a tenth is added at random, so that
-    /// a fleet that was told the same delay does not come back at once.
-    pub(super) fn delay_asked_for(&mut self, error: Option<&Error>) -> Duration {
+    /// Notes for how long the server of the attempt, or session, that ended with this error asks to be left alone. Up to
+    /// a tenth is added at random, so that a fleet that was told the same delay does not come back at once.
+    pub(super) fn note_wish(&mut self, error: Option<&Error>, now: Timestamp) {
         let asked = error.and_then(Error::retry_after).unwrap_or_default().min(MAX_RETRY_AFTER);
         let asked = asked.mul_f64(1.0 + self.random.f64() / 10.0);
-        self.asked_pause = asked;
-        let fatal = error.is_some_and(Error::is_fatal);
-        if fatal { asked.max(self.options.reconnection_delay_max) } else { asked }
+        self.places.leave_alone(asked, now);
     }
 
-    /// What is to follow from a failure, or the end of a session, with this error. It is drawn before
-    /// anybody is told of that.
-    pub(super) fn draw_next(&mut self, error: Option<&Error>) -> Sequel {
-        let at_least = self.delay_asked_for(error);
+    /// What is to follow from a failure, or the end of a session, with this error: an attempt with the address that
+    /// it is the turn of now, no sooner than its server permits, and after an error that will come
+    /// again, than the user does. It is drawn before anybody is told of that.
+    pub(super) fn draw_next(&mut self, error: Option<&Error>, now: Timestamp) -> Sequel {
         if !self.options.reconnection {
-            Sequel::Nothing
-        } else if self.options.reconnection_attempts.is_some_and(|most| self.attempts >= most) {
-            Sequel::GivenUp
-        } else {
-            Sequel::Attempt(self.backoff.next(&self.options, self.random.f64()).max(at_least))
+            return Sequel::Nothing;
         }
+        if self.options.reconnection_attempts.is_some_and(|most| self.attempts >= most) {
+            return Sequel::GivenUp;
+        }
+        let is_fatal = error.is_some_and(Error::is_fatal);
+        let least = if is_fatal { self.options.reconnection_delay_max } else { Duration::ZERO };
+        let usual = self.backoff.next(&self.options, self.random.f64());
+        Sequel::Attempt(usual.max(least).max(self.places.pause(now)))
     }
 
     /// Sets the time of the next attempt, where there is to be one.
@@ -370,7 +371,7 @@ impl<A> Client<A> {
                 self.attempts = self.attempts.saturating_add(1);
                 log_later!(Debug, "attempt {} to reconnect in {delay:?}", self.attempts);
                 self.cycle = Cycle::Waiting;
-                self.no_sooner = now + self.asked_pause.max(delay.min(SHORTEST_PAUSE));
+                self.no_sooner = now + self.places.pause(now).max(delay.min(SHORTEST_PAUSE));
                 self.timers.set(Timer::Reconnect, Some(now + delay));
             }
         }

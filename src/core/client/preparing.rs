@@ -133,9 +133,10 @@ impl<A> Client<A> {
     /// An attempt failed before it was made. The function may fail for this address alone, so it is the turn
     /// of the next one.
     fn preparation_failed(&mut self, error: Error, now: Timestamp) {
-        let next = self.draw_next(Some(&error));
         self.note_failure(now);
+        self.note_wish(Some(&error), now);
         self.places.go_on(&self.options, now);
+        let next = self.draw_next(Some(&error), now);
         self.leave_session();
         self.attempt_failed(error.with_retry_in(next.delay()));
         self.reconnect(next, now);
