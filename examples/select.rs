@@ -4,8 +4,8 @@ mod peer;
 
 use std::time::Duration;
 
-use crossbeam_channel::{never, select};
 use siot::Status;
+use siot::crossbeam_channel::{never, select};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let peer = peer::Peer::start()?;

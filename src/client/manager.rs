@@ -1,7 +1,7 @@
 //! The handle of one connection.
 
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::client::ownership::SharedConnection;
@@ -50,10 +50,6 @@ pub struct Counters {
 impl Manager {
     pub(super) fn of(shared: Arc<SharedConnection>) -> Self {
         Self { shared }
-    }
-
-    pub(super) fn downgrade(&self) -> Weak<SharedConnection> {
-        Arc::downgrade(&self.shared)
     }
 
     pub(super) fn shared(&self) -> &Arc<SharedConnection> {

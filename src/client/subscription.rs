@@ -11,14 +11,14 @@ use crate::driver::client::Driver;
 use crate::driver::listener_id::ListenerId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
-use crate::sync::account::{Account, ONLY};
 use crate::sync::deliver::Deliver;
 use crate::sync::mailbox::{Mailbox, Nothing};
 
 /// A queue of what comes, to be read by any thread.
 ///
-/// `T` is one of four types, by who made it: [`Event`] ([`Socket::subscribe`](crate::Socket::subscribe)
+/// `T` is one of five types, by who made it: [`Event`] ([`Socket::subscribe`](crate::Socket::subscribe)
 /// and its relatives), [`Status`](crate::Status) ([`Socket::status`](crate::Socket::status)),
+/// [`Incoming`](crate::Incoming) ([`Socket::subscribe_all`](crate::Socket::subscribe_all)),
 /// [`ManagerEvent`](crate::ManagerEvent) ([`Manager::events`](crate::Manager::events)), or
 /// [`EngineEvent`](crate::EngineEvent)
 /// ([`Manager::engine_events`](crate::Manager::engine_events)).
@@ -45,6 +45,7 @@ use crate::sync::mailbox::{Mailbox, Nothing};
 /// # Ok(())
 /// # }
 /// ```
+#[must_use = "it unsubscribes when it is dropped"]
 pub struct Subscription<T: Deliver = Event> {
     mailbox: Arc<Mailbox<T>>,
     owner: Owner,
@@ -141,8 +142,8 @@ impl<T: Deliver> Subscription<T> {
     }
 
     /// What is there already; the iterator never blocks.
-    pub fn try_iter(&self) -> impl Iterator<Item = T> + '_ {
-        std::iter::from_fn(|| self.try_recv())
+    pub fn try_iter(&self) -> TryIter<'_, T> {
+        TryIter { subscription: self }
     }
 
     /// What waits and what comes, until [`Manager::close`](crate::Manager::close).
@@ -198,7 +199,7 @@ impl<T: Deliver> Subscription<T> {
     /// # }
     /// ```
     pub fn lost(&self) -> usize {
-        self.mailbox.look(ONLY, Account::lost).unwrap_or_default()
+        self.mailbox.lost()
     }
 }
 
@@ -247,6 +248,7 @@ impl<'a, T: Deliver> IntoIterator for &'a Subscription<T> {
 
 /// A blocking iterator over a subscription that it owns.
 #[derive(Debug)]
+#[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct IntoIter<T: Deliver> {
     subscription: Subscription<T>,
 }
@@ -266,6 +268,7 @@ impl<T: Deliver> Iterator for IntoIter<T> {
 
 /// A blocking iterator over a subscription.
 #[derive(Debug)]
+#[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct Iter<'a, T: Deliver> {
     subscription: &'a Subscription<T>,
 }
@@ -282,3 +285,34 @@ impl<T: Deliver> Iterator for Iter<'_, T> {
         self.subscription.recv().ok()
     }
 }
+
+/// An iterator over what is there in a subscription already; it never blocks.
+#[derive(Debug)]
+#[must_use = "iterators are lazy and do nothing unless consumed"]
+pub struct TryIter<'a, T: Deliver> {
+    subscription: &'a Subscription<T>,
+}
+
+impl<T: Deliver> Iterator for TryIter<'_, T> {
+    type Item = T;
+
+    /// The next one, if it is there already.
+    fn next(&mut self) -> Option<T> {
+        self.subscription.try_recv()
+    }
+}
+
+/// What a [`Subscription`] can be of, for functions that take any: `Event`, `Status`, `Incoming`,
+/// `ManagerEvent` and `EngineEvent`.
+///
+/// ```no_run
+/// use siot::Subscription;
+/// use siot::subscription::Item;
+///
+/// fn drain<T: Item>(subscription: &Subscription<T>) -> usize {
+///     subscription.try_iter().count()
+/// }
+/// ```
+pub trait Item: Deliver {}
+
+impl<T: Deliver> Item for T {}

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::dispatch::Dispatcher;
 use super::listener_id::ListenerId;
-use crate::event::Event;
 use crate::sync::account::{Account, AccountId, ONLY};
+use crate::sync::deliver::Deliver;
 use crate::sync::mailbox::Mailbox;
 
 /// A consumer that may push back.
@@ -14,7 +14,30 @@ pub(super) struct Consumer {
     pub(super) id: ConsumerId,
     /// Which it is, as it is told to the user.
     pub(super) what: String,
-    pub(super) mailbox: Option<Arc<Mailbox<Event>>>,
+    pub(super) mailbox: Option<Arc<dyn PushBack>>,
+}
+
+/// The mailbox of a subscription to events, whatever else lies in it.
+pub(crate) trait PushBack: Send + Sync {
+    /// Whether the reader should hold still for it.
+    fn pushes_back(&self) -> bool;
+
+    /// How many events wait in it, and of how many bytes.
+    fn load(&self) -> (usize, usize);
+}
+
+impl<T: Deliver> PushBack for Mailbox<T> {
+    fn pushes_back(&self) -> bool {
+        Self::pushes_back(self, ONLY)
+    }
+
+    fn load(&self) -> (usize, usize) {
+        self.look(ONLY, load).unwrap_or_default()
+    }
+}
+
+fn load(account: &Account) -> (usize, usize) {
+    (account.len(), account.bytes())
 }
 
 /// By what a consumer is known.
@@ -26,13 +49,8 @@ pub(super) enum ConsumerId {
 }
 
 impl Consumer {
-    pub(super) fn subscription(
-        id: ListenerId,
-        what: String,
-        mailbox: &Arc<Mailbox<Event>>,
-    ) -> Self {
-        let mailbox = Some(Arc::clone(mailbox));
-        Self { id: ConsumerId::Subscription(id), what, mailbox }
+    pub(super) fn subscription(id: ListenerId, what: String, mailbox: Arc<dyn PushBack>) -> Self {
+        Self { id: ConsumerId::Subscription(id), what, mailbox: Some(mailbox) }
     }
 
     pub(super) fn callback(account: AccountId, what: String) -> Self {
@@ -51,22 +69,20 @@ impl Consumer {
     /// Whether the reader should hold still for it.
     pub(super) fn pushes_back(&self, dispatcher: &Dispatcher) -> bool {
         match (self.id, &self.mailbox) {
-            (_, Some(mailbox)) => mailbox.pushes_back(ONLY),
+            (_, Some(mailbox)) => mailbox.pushes_back(),
             (ConsumerId::Callback(account), None) => dispatcher.pushes_back(account),
             (ConsumerId::Subscription(_), None) => false,
         }
     }
 
-    /// Looks at what waits for it.
-    pub(super) fn look<R>(
-        &self,
-        dispatcher: &Dispatcher,
-        look: impl FnOnce(&Account) -> R,
-    ) -> Option<R> {
+    /// How many events wait for it, and of how many bytes.
+    pub(super) fn load(&self, dispatcher: &Dispatcher) -> (usize, usize) {
         match (self.id, &self.mailbox) {
-            (_, Some(mailbox)) => mailbox.look(ONLY, look),
-            (ConsumerId::Callback(account), None) => dispatcher.look(account, look),
-            (ConsumerId::Subscription(_), None) => None,
+            (_, Some(mailbox)) => mailbox.load(),
+            (ConsumerId::Callback(account), None) => {
+                dispatcher.look(account, load).unwrap_or_default()
+            }
+            (ConsumerId::Subscription(_), None) => (0, 0),
         }
     }
 }

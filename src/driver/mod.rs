@@ -9,6 +9,7 @@ mod consumer;
 pub(crate) mod dispatch;
 pub(crate) mod listener_id;
 pub(crate) mod listeners;
+mod sink;
 mod stage;
 mod timer;
 #[cfg(target_os = "linux")]

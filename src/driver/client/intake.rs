@@ -13,12 +13,10 @@ use std::sync::{Arc, Mutex, Weak};
 use super::{Action, Driver, Monitor};
 use crate::core::ids::LinkId;
 use crate::core::time::Timestamp;
-use crate::driver::consumer::Consumer;
 use crate::error::{Error, ErrorKind};
 use crate::net::Waker;
 use crate::options::Limits;
 use crate::proto::packet::Packet;
-use crate::sync::account::Account;
 use crate::sync::gate::Gate;
 use crate::sync::lock::lock;
 use crate::sync::logging::log_later;
@@ -194,14 +192,10 @@ impl Driver {
 
     /// The error that a consumer is behind.
     fn describe_full(&self, monitor: &Monitor) -> Error {
-        let load = |consumer: &Consumer| {
-            let look = |account: &Account| (account.len(), account.bytes());
-            consumer.look(&monitor.dispatcher, look).unwrap_or_default()
-        };
         let worst = monitor
             .full
             .iter()
-            .map(|consumer| (load(consumer), consumer))
+            .map(|consumer| (consumer.load(&monitor.dispatcher), consumer))
             .max_by_key(|((events, bytes), _)| (*bytes, *events));
         let mut what = match worst {
             Some(((events, bytes), consumer)) => {

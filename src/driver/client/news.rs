@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use super::Driver;
 use crate::core::ids::NamespaceId;
-use crate::driver::dispatch::{Callback, Function};
+use crate::driver::dispatch::{Call, Callback, Function};
 use crate::driver::listener_id::ListenerId;
-use crate::driver::listeners::{Listener, Listeners, Sink};
+use crate::driver::listeners::{Listener, Listeners, Scope};
+use crate::driver::sink::Sink;
 use crate::error::Result;
+use crate::event::incoming::Incoming;
 use crate::event::status::{ManagerEvent, Status};
-use crate::options::WhenFull;
-use crate::sync::account::{Bounds, ONLY};
+use crate::options::{Buffer, WhenFull};
+use crate::sync::account::{Bounds, ONLY, SECOND};
 use crate::sync::mailbox::Mailbox;
 
 /// The bounds of what tells of the connection: the oldest give way, and hold up nothing.
@@ -35,7 +37,27 @@ impl Driver {
         (listeners.add_status(sink), mailbox)
     }
 
-    /// Adds a callback for the statuses of a namespace.
+    /// Adds a subscription to the events and the statuses of a namespace, which begins with how it stands.
+    pub(crate) fn subscribe_all(
+        &self,
+        namespace: NamespaceId,
+        buffer: Buffer,
+    ) -> (ListenerId, Arc<Mailbox<Incoming>>) {
+        let mailbox = Mailbox::with_account(self.bounds(Scope::Any, buffer), &self.intake.gate);
+        mailbox.open_account(NEWS, &self.intake.aside);
+        mailbox.set_may_hunger(true);
+        let mut monitor = self.lock();
+        if let Some(status) = monitor.core.namespace(namespace).status() {
+            // Nobody waits for it yet.
+            let _ = mailbox.bring(SECOND, status.into());
+        }
+        let mut none = Listeners::default();
+        let entry = monitor.namespaces.get_mut(namespace);
+        let listeners = entry.map_or(&mut none, |entry| &mut entry.listeners);
+        (listeners.add_to_all(&mailbox), mailbox)
+    }
+
+    /// Adds a callback for the statuses of a namespace, which is called first with how it stands.
     pub(crate) fn call_on_status(
         &self,
         namespace: NamespaceId,
@@ -44,11 +66,20 @@ impl Driver {
         let mut monitor = self.lock();
         monitor.dispatcher.start()?;
         let account = monitor.dispatcher.open_account(NEWS, &self.intake.aside);
-        let sink = Sink::Callback(Callback::new(function), account);
+        let callback = Callback::new(function);
+        let status = monitor.core.namespace(namespace).status();
+        let begins = status.map(|status| {
+            let call = Call::Status(Arc::clone(&callback), status);
+            monitor.dispatcher.call(account, call)
+        });
+        let sink = Sink::Callback(callback, account);
         let mut none = Listeners::default();
         let entry = monitor.namespaces.get_mut(namespace);
         let listeners = entry.map_or(&mut none, |entry| &mut entry.listeners);
-        Ok(listeners.add_status(sink))
+        let id = listeners.add_status(sink);
+        drop(monitor);
+        begins.into_iter().flat_map(|begins| begins.waiters).for_each(|waiter| waiter.unpark());
+        Ok(id)
     }
 
     /// Adds a subscription to the news of the connection.
