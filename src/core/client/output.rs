@@ -33,7 +33,7 @@ pub(crate) enum Output<A> {
     Manager(ManagerEvent),
     /// Resolve an acknowledgement.
     Acked { ack: A, result: Result<SocketPacket> },
-    /// Tell those who want to know that an event was handed to the session.
+    /// Tell those who want to know that an event is ready: the session writes it next.
     Sent { namespace: NamespaceId, payload: Payload },
     /// Those who wait for room, or for the end of something, may look again.
     Room,
