@@ -79,10 +79,10 @@ impl Driver {
                     }
                 }
                 Output::Sent { namespace, payload } => {
-                    let event = Event::outgoing(payload);
                     let (listeners, dispatcher, mut follow) =
                         monitor.split(namespace, &self.this, actions);
                     if let Some(listeners) = listeners {
+                        let event = Event::outgoing(follow.namespace(), payload);
                         listeners.show_sent(&event, dispatcher, &mut follow);
                     }
                 }
