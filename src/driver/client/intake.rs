@@ -94,14 +94,15 @@ impl Driver {
     ) {
         // Who looks for events now and then gets those of one read each time.
         inlet.is_urgent |= self.intake.gate.take_glance();
-        while !inlet.packets.is_empty() && self.may_go_on(monitor, inlet, now) {
+        while !inlet.packets.is_empty() && self.go_on_or_hold(monitor, inlet, now) {
             let Some(packet) = inlet.packets.pop_front() else { return };
             monitor.core.received(inlet.link, packet, now);
             self.drain(monitor, now, actions);
         }
     }
 
-    fn may_go_on(&self, monitor: &mut Monitor, inlet: &Inlet<'_>, now: Timestamp) -> bool {
+    /// Lets the reader go on (`true`), or makes it hold still before the next packet.
+    fn go_on_or_hold(&self, monitor: &mut Monitor, inlet: &Inlet<'_>, now: Timestamp) -> bool {
         // No events are delivered by a session that was given up.
         if !monitor.core.engine().is_some_and(|engine| engine.owns(inlet.link)) {
             return true;
@@ -132,7 +133,7 @@ impl Driver {
     /// Why the reader should hold still.
     fn find_hold(&self, monitor: &mut Monitor, is_urgent: bool, now: Timestamp) -> Option<Hold> {
         let dispatcher = &monitor.dispatcher;
-        monitor.full.retain(|consumer| consumer.pushes_back(dispatcher));
+        monitor.full.retain(|consumer| consumer.recheck(dispatcher));
         // Where no namespace is joined, no events can come, and what comes is awaited.
         if monitor.full.is_empty() || !monitor.core.has_joined() {
             return None;

@@ -57,7 +57,7 @@ impl Poller<'_> {
                 self.start_posting(dialect, &sid)?;
                 posting = true;
             }
-            if !self.may_poll() {
+            if !self.wait_to_poll() {
                 return Ok(());
             }
             request = self.driver.session_request(self.link, &sid, dialect)?;
@@ -122,7 +122,7 @@ impl Poller<'_> {
     }
 
     /// Waits for the permission to poll again; `false` when the session has left this transport.
-    fn may_poll(&self) -> bool {
+    fn wait_to_poll(&self) -> bool {
         loop {
             let turn = self.driver.run_with(|monitor, now| {
                 let turn = monitor.core.request_poll(self.link, now);
