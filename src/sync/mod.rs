@@ -5,7 +5,7 @@ pub(crate) mod account;
 mod channel;
 pub(crate) mod deliver;
 pub(crate) mod gate;
-pub(crate) mod ledger;
+mod ledger;
 pub(crate) mod lock;
 pub(crate) mod logging;
 pub(crate) mod mailbox;

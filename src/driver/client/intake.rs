@@ -45,11 +45,9 @@ pub(super) struct Inlet<'a> {
     pub(super) is_last: bool,
 }
 
-/// Whether the reader holds still, and what would make it go on beside room.
+/// What would make a reader that holds still go on, beside room.
 #[derive(Debug)]
 pub(super) enum Hold {
-    /// It reads.
-    No,
     /// Until somebody waits for something.
     UntilAwaited,
     /// The reserve is used up. This is what those are told who wait.
@@ -161,18 +159,18 @@ impl Driver {
             monitor.core.stall(error);
             self.changed.notify_all();
         }
-        monitor.hold = hold;
+        monitor.hold = Some(hold);
     }
 
     /// What has happened may be a reason for a reader that holds still to go on, or the end of a
     /// wait.
     pub(super) fn reconsider_hold(&self, monitor: &mut Monitor, now: Timestamp) {
         match &monitor.hold {
-            Hold::No => {}
-            _ if !monitor.core.has_joined() => self.intake.gate.reopen(),
-            Hold::UntilAwaited if monitor.core.awaits(now) => self.intake.gate.reopen(),
-            Hold::UntilAwaited => {}
-            Hold::Stuck(_) => self.reconsider_stall(monitor, now),
+            None => {}
+            Some(_) if !monitor.core.has_joined() => self.intake.gate.reopen(),
+            Some(Hold::UntilAwaited) if monitor.core.awaits(now) => self.intake.gate.reopen(),
+            Some(Hold::UntilAwaited) => {}
+            Some(Hold::Stuck(_)) => self.reconsider_stall(monitor, now),
         }
     }
 
@@ -182,11 +180,11 @@ impl Driver {
         match self.find_hold(monitor, false, now) {
             Some(Hold::Stuck(error)) => {
                 monitor.core.stall(&error);
-                monitor.hold = Hold::Stuck(error);
+                monitor.hold = Some(Hold::Stuck(error));
             }
             // Nothing is awaited any more.
             Some(Hold::UntilAwaited) => {}
-            Some(Hold::No) | None => {
+            None => {
                 self.intake.gate.reopen();
                 monitor.go_on();
             }
@@ -224,8 +222,7 @@ impl Driver {
 
 impl Monitor {
     fn go_on(&mut self) {
-        if !matches!(self.hold, Hold::No) {
-            self.hold = Hold::No;
+        if self.hold.take().is_some() {
             self.holder = None;
             self.core.go_on();
         }

@@ -92,8 +92,8 @@ pub(crate) struct Monitor {
     stage: Staging,
     /// The consumers that were full when they got something the last time.
     full: Vec<Consumer>,
-    /// Whether the readers hold still because of them.
-    hold: Hold,
+    /// The readers hold still because of them.
+    hold: Option<Hold>,
     /// The link whose reader was the last to do so.
     holder: Option<LinkId>,
     /// It was said that they do.
@@ -150,7 +150,7 @@ impl Driver {
                 callbacks: 0,
                 stage: Staging::default(),
                 full: Vec::new(),
-                hold: Hold::No,
+                hold: None,
                 holder: None,
                 warned_full: false,
                 warned_lost: false,

@@ -185,10 +185,12 @@ fn post(
                     http.post(&request, body)?;
                     driver.progressed(link);
                 }
-                driver.run(|core, now| core.written(link, now));
+                driver.run_with(|monitor, now| monitor.written(link, now));
             }
-            Work::Wait | Work::Confirm if waker.is_cancelled() => return Ok(()),
-            Work::Wait | Work::Confirm => waker.wait(),
+            // Each request was answered, which confirms all that was written.
+            Work::Confirm => driver.run_with(|monitor, now| monitor.written(link, now)),
+            Work::Wait if waker.is_cancelled() => return Ok(()),
+            Work::Wait => waker.wait(),
             Work::Finish | Work::Stop => return Ok(()),
         }
     }
