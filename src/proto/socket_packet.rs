@@ -96,6 +96,11 @@ impl SocketPacket {
         &self.text.as_str()[self.data.clone()]
     }
 
+    /// How much memory the packet takes, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.text.as_frame().len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
+    }
+
     /// The name of the event; empty for other packets.
     pub fn name(&self) -> &str {
         match &self.name {

@@ -205,8 +205,7 @@ impl<A> Namespace<A> {
 
     /// Keeps an event that came before the answer to CONNECT; `false` when there is no room.
     pub(crate) fn keep_early_event(&mut self, packet: SocketPacket, limits: &Limits) -> bool {
-        let size = packet.text.as_frame().len()
-            + packet.attachments.iter().map(bytes::Bytes::len).sum::<usize>();
+        let size = packet.size();
         let room = self.received.packets < limits.receive_events
             && self.received.bytes.saturating_add(size) <= limits.receive_bytes;
         if room || self.receive_buffer.is_empty() {

@@ -182,8 +182,16 @@ impl Driver {
     }
 
     fn run_with<R>(&self, verb: impl FnOnce(&mut Monitor, Timestamp) -> R) -> R {
+        self.run_acting(|monitor, now, _| verb(monitor, now))
+    }
+
+    /// The same for a verb that has actions of its own.
+    fn run_acting<R>(
+        &self,
+        verb: impl FnOnce(&mut Monitor, Timestamp, &mut Vec<Action>) -> R,
+    ) -> R {
         let mut actions = Vec::new();
-        let result = self.gather(&mut actions, |monitor, now, _| verb(monitor, now));
+        let result = self.gather(&mut actions, verb);
         self.act(actions);
         result
     }

@@ -54,7 +54,7 @@ impl Poller<'_> {
             let sid = self.driver.look(|core| core.sid_of(self.link));
             let Some(sid) = sid else { return Ok(()) };
             if !posting {
-                self.start_posting(dialect, &sid)?;
+                self.start_posting(dialect, &sid);
                 posting = true;
             }
             if !self.wait_to_poll() {
@@ -110,11 +110,9 @@ impl Poller<'_> {
         let reader = self.attempt.waker();
         while !packets.is_empty() && !reader.is_cancelled() {
             let mut inlet = Inlet { link: self.link, packets, reader, is_urgent: false, is_last };
-            let mut actions = Vec::new();
-            self.driver.gather(&mut actions, |monitor, now, actions| {
+            self.driver.run_acting(|monitor, now, actions| {
                 self.driver.hand_in(monitor, &mut inlet, now, actions);
             });
-            self.driver.act(actions);
             if !packets.is_empty() {
                 reader.wait();
             }
@@ -140,7 +138,7 @@ impl Poller<'_> {
         }
     }
 
-    fn start_posting(&self, dialect: &'static dyn Dialect, sid: &str) -> Result<()> {
+    fn start_posting(&self, dialect: &'static dyn Dialect, sid: &str) {
         let driver = Arc::clone(self.driver);
         let link = self.link;
         let sid = sid.to_owned();
@@ -149,7 +147,7 @@ impl Poller<'_> {
             if let Err(error) = post(&driver, link, dialect, &sid, &http, attempt.waker()) {
                 driver.lose(link, Loss::Failed(error));
             }
-        })
+        });
     }
 }
 

@@ -183,12 +183,10 @@ impl<'a> Pump<'a> {
     /// What was read before the connection failed waits for nobody.
     fn hand_in_rest(&mut self) {
         let driver = self.driver;
-        let mut actions = Vec::new();
         let mut inlet = self.inlet(true);
-        driver.gather(&mut actions, |monitor, now, actions| {
+        driver.run_acting(|monitor, now, actions| {
             driver.hand_in(monitor, &mut inlet, now, actions);
         });
-        driver.act(actions);
     }
 
     fn inlet(&mut self, is_last: bool) -> Inlet<'_> {
