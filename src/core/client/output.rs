@@ -25,8 +25,8 @@ pub(crate) enum Output<A> {
     Stop(LinkId),
     /// Ask for the credentials of a namespace, then call `Client::auth`.
     AskAuth { namespace: NamespaceId, asked: u32 },
-    /// Deliver an event.
-    Event { namespace: NamespaceId, session: u32, packet: SocketPacket },
+    /// Deliver an event, which came in this membership of its namespace.
+    Event { namespace: NamespaceId, membership: u32, packet: SocketPacket },
     /// Tell a namespace's users how it stands.
     Status { namespace: NamespaceId, name: Arc<str>, status: Status },
     /// Tell the connection's users how it stands.

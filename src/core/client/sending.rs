@@ -82,15 +82,15 @@ impl<A> Client<A> {
     pub(crate) fn reply(
         &mut self,
         id: NamespaceId,
-        session: u32,
+        membership: u32,
         ack: u64,
         payload: Payload,
         now: Timestamp,
     ) -> Result<(), Refused<Payload>> {
         self.check_heartbeat(now);
-        let fate = self.fate_of_reply(id, session, payload.size());
+        let fate = self.fate_of_reply(id, membership, payload.size());
         if fate == Fate::Refused {
-            return Err(Refused::Error(self.no_room_for_reply(id, session)));
+            return Err(Refused::Error(self.no_room_for_reply(id, membership)));
         }
         self.check_attachments(&payload).map_err(Refused::Error)?;
         if fate == Fate::Wait {

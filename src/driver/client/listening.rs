@@ -229,7 +229,7 @@ impl Driver {
         &self,
         monitor: &mut Monitor,
         namespace: NamespaceId,
-        session: u32,
+        membership: u32,
         packet: SocketPacket,
         actions: &mut Vec<Action>,
     ) {
@@ -237,7 +237,7 @@ impl Driver {
             let way_back = WayBack {
                 driver: self.this.clone(),
                 namespace,
-                session,
+                membership,
                 ack: Mutex::new(Some(ack)),
             };
             Arc::new(way_back) as Arc<dyn Reply>

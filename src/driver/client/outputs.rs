@@ -81,8 +81,8 @@ impl Driver {
         actions: &mut Vec<Action>,
     ) {
         match output {
-            Output::Event { namespace, session, packet } => {
-                self.deliver(monitor, namespace, session, packet, actions);
+            Output::Event { namespace, membership, packet } => {
+                self.deliver(monitor, namespace, membership, packet, actions);
             }
             Output::Acked { ack, result } => {
                 monitor.hand_out(ack, result.map(AckReply::new), actions);
