@@ -340,7 +340,7 @@ impl Account {
         self.next += 1;
         let may_be_kept = namespace != 3 && !volatile;
         let emit = Emit {
-            key: (may_be_kept && number % 3 == 0).then(|| "k".into()),
+            replaces: (may_be_kept && number % 3 == 0).then(|| "k".into()),
             ttl: (may_be_kept && number % 5 == 0).then_some(SECOND),
             ack: ack.then_some(number),
             timeout: timeout.map(Duration::from_millis),
