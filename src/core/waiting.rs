@@ -44,7 +44,15 @@ pub(crate) enum Sendable {
 impl Waiting {
     /// An event or an answer without any of the flags.
     pub(crate) fn new(namespace: NamespaceId, content: Sendable, order: u64) -> Self {
-        Self { namespace, content, order, urgent: false, expiry: None, replaces: None, shown: false }
+        Self {
+            namespace,
+            content,
+            order,
+            urgent: false,
+            expiry: None,
+            replaces: None,
+            shown: false,
+        }
     }
 
     /// The number of the acknowledgement that it asks for.

@@ -291,8 +291,8 @@ impl<A> Client<A> {
         error: Option<Error>,
         is_mistaken: bool,
     ) -> Error {
-        let error = error
-            .unwrap_or_else(|| Error::new(ErrorKind::Connect(Stage::Engine), reason.as_str()));
+        let error =
+            error.unwrap_or_else(|| Error::new(ErrorKind::Connect(Stage::Engine), reason.as_str()));
         let error = if is_mistaken { error.or_hint(self.detector.hint()) } else { error };
         match error.stage() {
             Some(Stage::Proxy) => error.or_hint(NO_PROXY),

@@ -47,7 +47,7 @@ use self::backoff::Backoff;
 use self::by_hand::ByHand;
 pub(crate) use self::cycle::Cycle;
 use self::drops::Untold;
-pub(crate) use self::emit::{Emit, Fate, Refused};
+pub(crate) use self::emit::{Emit, Fate, NotTaken};
 use self::namespace::{Auth, Namespace, Phase};
 use self::namespaces::Namespaces;
 use self::outgoing::Outgoing;

@@ -126,12 +126,12 @@ fn with_a_slow_session_the_sender_waits_for_room() {
     world.emit(root, "[1]").unwrap();
     world.emit(root, "[2]").unwrap();
     let refused = world.try_emit(root, Emit { ack: Some(9), ..emit("[3]") });
-    let Err(Refused::Full(back)) = refused else { panic!("there is no room") };
+    let Err(NotTaken::Full(back)) = refused else { panic!("there is no room") };
     assert_eq!((back.payload.json.as_str(), back.ack), ("[3]", Some(9)));
     assert!(world.waits(root));
     assert_eq!(world.client.fate_of_reply(root, 1, 3), Fate::Wait);
     let reply = world.run(|client, now| client.reply(root, 1, 7, payload("[]"), now));
-    assert!(matches!(reply, Err(Refused::Full(_))));
+    assert!(matches!(reply, Err(NotTaken::Full(_))));
 
     let rooms = world.rooms;
     world.written();
@@ -163,7 +163,7 @@ fn an_answer_that_finds_no_room_is_refused_where_events_are_dropped() {
             world.run(|client, now| client.reply(root, 1, 7, payload("[\"an answer\"]"), now))
         };
         let refused = (0..10).find_map(|_| answer(&mut world).err());
-        let Some(Refused::Error(error)) = refused else { panic!("{policy:?}: room without end") };
+        let Some(NotTaken::Error(error)) = refused else { panic!("{policy:?}: room without end") };
         assert_eq!(error.kind(), ErrorKind::BufferFull, "{policy:?}");
         assert_eq!(world.client.fate_of_reply(root, 1, 30), Fate::Refused);
         world.written();

@@ -223,7 +223,7 @@ fn calls_for_a_namespace_that_is_gone_do_nothing() {
         },
         |world, id| {
             let reply = world.run(|client, now| client.reply(id, 0, 1, payload("[]"), now));
-            assert!(matches!(reply, Err(Refused::Error(error)) if error.is_disconnected()));
+            assert!(matches!(reply, Err(NotTaken::Error(error)) if error.is_disconnected()));
         },
     ];
     // Alone, or with a successor.

@@ -255,7 +255,8 @@ impl Account {
             }
             Input::Reply(namespace, membership) => {
                 let id = self.ids[*namespace];
-                let _ = world.run(|client, now| client.reply(id, *membership, 1, payload("[]"), now));
+                let _ =
+                    world.run(|client, now| client.reply(id, *membership, 1, payload("[]"), now));
             }
             Input::Auth(known) => {
                 if let Some((id, asked)) = world.asked.pop() {

@@ -223,12 +223,7 @@ impl Monitor {
     }
 
     /// Hands an acknowledgement, or why there is none, to whoever waits for it.
-    fn hand_out(
-        &mut self,
-        ack: AckHandle,
-        result: Result<AckReply>,
-        actions: &mut Vec<Action>,
-    ) {
+    fn hand_out(&mut self, ack: AckHandle, result: Result<AckReply>, actions: &mut Vec<Action>) {
         match ack {
             AckHandle::Slot(slot) => actions.push(Action::Resolve(slot, result)),
             AckHandle::Callback(callback) => {
