@@ -114,8 +114,8 @@ pub(crate) struct Client<A> {
     attempts: u32,
     timers: Timers,
     next_link: u32,
-    /// How many events were kept so far.
-    kept: u64,
+    /// The place of the last one in the order of all events and answers that were to be sent.
+    last_order: u64,
     /// A namespace was left in this session for whoever joins it next, who is not to get what still
     /// comes for the one before.
     has_forgotten: bool,
@@ -181,7 +181,7 @@ impl<A> Client<A> {
             attempts: 0,
             timers: Timers::default(),
             next_link: 0,
-            kept: 0,
+            last_order: 0,
             has_forgotten: false,
             preparation: None,
             asked: 0,
@@ -246,7 +246,7 @@ impl<A> Client<A> {
             self.timers.set(Timer::Reconnect, None);
             self.attempts = 0;
             self.cycle = Cycle::Idle;
-            self.outputs.push_back(Output::Room);
+            self.outputs.push_back(Output::Changed);
         }
     }
 
@@ -365,8 +365,8 @@ impl<A> Client<A> {
 
     /// The place of an event in the order in which the events of all namespaces came.
     pub(super) fn next_order(&mut self) -> u64 {
-        self.kept += 1;
-        self.kept
+        self.last_order += 1;
+        self.last_order
     }
 
     /// Counts a packet that makes no sense. `true`: it is the first of its kind in this session, and
@@ -411,7 +411,7 @@ impl<A> Client<A> {
                 }
                 Notice::Wake(link) => self.outputs.push_back(Output::Wake(link)),
                 Notice::Stop(link) => self.outputs.push_back(Output::Stop(link)),
-                Notice::Room => self.outputs.push_back(Output::Room),
+                Notice::Room => self.outputs.push_back(Output::Changed),
                 Notice::Parted => self.rejoin_all(now),
                 Notice::SecondHandshake => {
                     if self.note_nonsense(Nonsense::SecondHandshake) {

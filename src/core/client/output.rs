@@ -35,6 +35,7 @@ pub(crate) enum Output<A> {
     Acked { ack: A, result: Result<SocketPacket> },
     /// Tell those who want to know that an event is ready: the session writes it next.
     Sent { namespace: NamespaceId, payload: Payload },
-    /// Those who wait for room, or for the end of something, may look again.
-    Room,
+    /// Something has changed that those may wait for who wait for room, or for the end of something: they look
+    /// again.
+    Changed,
 }

@@ -112,7 +112,7 @@ impl<A> Client<A> {
         while let Some(waiting) = self.unbuffer(id) {
             self.give_up_waiting(&waiting, None, &error);
         }
-        self.outputs.push_back(Output::Room);
+        self.outputs.push_back(Output::Changed);
         self.tally.dropped - before
     }
 
@@ -177,7 +177,7 @@ impl<A> Client<A> {
     pub(super) fn expired(&mut self, id: NamespaceId, order: u64) {
         if let Some(waiting) = self.take_waiting(id, |waiting| waiting.order == order) {
             self.expire_event(&waiting);
-            self.outputs.push_back(Output::Room);
+            self.outputs.push_back(Output::Changed);
         }
     }
 

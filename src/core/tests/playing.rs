@@ -94,7 +94,7 @@ impl World {
     }
 
     fn obey(&mut self, output: Output<u32>) {
-        let tells = matches!(output, Output::Room | Output::Status { .. } | Output::Manager(_));
+        let tells = matches!(output, Output::Changed | Output::Status { .. } | Output::Manager(_));
         self.told += usize::from(tells);
         match output {
             Output::Tell { asked } if !self.telling => self.client.told(asked, self.now),
@@ -166,7 +166,7 @@ impl World {
             Output::Sent { namespace, payload } => {
                 self.log.push(format!("{}: sent {}", self.name(namespace), payload.json));
             }
-            Output::Room => self.rooms += 1,
+            Output::Changed => self.rooms += 1,
         }
     }
 

@@ -121,7 +121,7 @@ impl Driver {
                 self.observers.note_news(&event, actions);
                 monitor.tell_manager(&event, actions);
             }
-            Output::Room => self.observers.note_room(&monitor.core, actions),
+            Output::Changed => self.observers.note_room(&monitor.core, actions),
         }
     }
 
@@ -289,7 +289,7 @@ impl Monitor {
 fn may_end_a_wait(output: &Output<AckHandle>) -> bool {
     matches!(
         output,
-        Output::Acked { .. } | Output::Status { .. } | Output::Manager(_) | Output::Room
+        Output::Acked { .. } | Output::Status { .. } | Output::Manager(_) | Output::Changed
     )
 }
 
