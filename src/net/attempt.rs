@@ -105,7 +105,7 @@ impl Attempt {
     }
 
     /// Notes the address that is connected.
-    pub(super) fn reached(&self, address: Option<SocketAddr>) {
+    pub(super) fn note_peer(&self, address: Option<SocketAddr>) {
         let reached = &mut self.progress().reached;
         reached.address = address;
         reached.tried = String::new();

@@ -57,9 +57,9 @@ impl<A> Client<A> {
     }
 
     /// A link's attempt to connect has come to this stage: for the error, should its time run out.
-    pub(crate) fn reached(&mut self, link: LinkId, reached: Reached) {
+    pub(crate) fn note_reached(&mut self, link: LinkId, reached: Reached) {
         if let Some(engine) = &mut self.engine {
-            engine.reached(link, reached);
+            engine.note_reached(link, reached);
         }
     }
 

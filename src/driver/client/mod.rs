@@ -323,7 +323,7 @@ impl Expire for Driver {
             monitor.armed = None;
             for (link, entry) in monitor.links.iter() {
                 if let Some(reached) = entry.reached() {
-                    monitor.core.reached(*link, reached);
+                    monitor.core.note_reached(*link, reached);
                 }
             }
             monitor.core.expire(now);

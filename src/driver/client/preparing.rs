@@ -136,7 +136,7 @@ impl Monitor {
         address.server = before.server.clone();
         self.current_address = Arc::new(address);
         for link in self.links.things_mut().filter(|link| link.leads_to(&before)) {
-            link.lead_to(&self.current_address);
+            link.set_address(&self.current_address);
         }
     }
 }
