@@ -40,8 +40,8 @@ use crate::driver::ack_slot::AckHandle;
 use crate::driver::clock::now;
 use crate::driver::consumer::Consumer;
 use crate::driver::dispatch::Dispatcher;
+use crate::driver::group::Group;
 use crate::driver::listeners::{Listener, Listeners};
-use crate::driver::stage::Staging;
 use crate::driver::timer::{self, Expire};
 #[cfg(target_os = "linux")]
 use crate::driver::watching::{self, HearOfNetwork};
@@ -88,8 +88,8 @@ pub(crate) struct Monitor {
     dispatcher: Dispatcher,
     /// How many callbacks there are for events that are received.
     callbacks: usize,
-    /// The events that are about to be brought.
-    stage: Staging,
+    /// The events that are about to be brought together.
+    group: Group,
     /// The consumers that were full when they got something the last time.
     full: Vec<Consumer>,
     /// The readers hold still because of them.
@@ -148,7 +148,7 @@ impl Driver {
                 manager_listeners: Vec::new(),
                 dispatcher,
                 callbacks: 0,
-                stage: Staging::default(),
+                group: Group::default(),
                 full: Vec::new(),
                 hold: None,
                 holder: None,

@@ -15,9 +15,9 @@ use crate::core::time::Timestamp;
 use crate::driver::ack_slot::{AckHandle, AckSlot};
 use crate::driver::consumer::Consumer;
 use crate::driver::dispatch::{Call, Dispatcher};
+use crate::driver::group::Group;
 use crate::driver::listener_id::ListenerId;
 use crate::driver::listeners::{Follow, Listeners};
-use crate::driver::stage::Staging;
 use crate::error::{Error, Result};
 use crate::event::status::{ManagerEvent, Status};
 use crate::event::{AckReply, Event};
@@ -61,7 +61,7 @@ impl Driver {
         self.reconsider_hold(monitor, now);
         while let Some(output) = monitor.core.poll_output() {
             if !matches!(output, Output::Event { .. }) {
-                monitor.clear_stage(actions);
+                monitor.bring_group(actions);
                 is_change |= may_end_a_wait(&output);
             }
             self.carry_out(monitor, output, now, actions);
@@ -150,7 +150,7 @@ impl Driver {
         actions: &mut Vec<Action>,
     ) {
         self.drain(monitor, now, actions);
-        monitor.close_stage(actions);
+        monitor.end_group(actions);
     }
 
     /// Does what had to wait for the lock's release.
@@ -215,9 +215,9 @@ impl Monitor {
         driver: &'a Weak<Driver>,
         actions: &'a mut Vec<Action>,
     ) -> (Option<&'a mut Listeners>, &'a Dispatcher, Following<'a>) {
-        let Self { core, namespaces, dispatcher, stage, full, lost, warned_lost, .. } = self;
+        let Self { core, namespaces, dispatcher, group, full, lost, warned_lost, .. } = self;
         let name = &core.namespace(namespace).name;
-        let follow = Following { driver, namespace, name, actions, stage, full, lost, warned_lost };
+        let follow = Following { driver, namespace, name, actions, group, full, lost, warned_lost };
         let entry = namespaces.get_mut(namespace);
         (entry.map(|entry| &mut entry.listeners), dispatcher, follow)
     }
@@ -250,15 +250,15 @@ impl Monitor {
         }
     }
 
-    /// Brings the events that wait on the stage.
-    fn clear_stage(&mut self, actions: &mut Vec<Action>) {
-        clear(&mut self.stage, actions);
+    /// Brings the events that are to be brought together.
+    fn bring_group(&mut self, actions: &mut Vec<Action>) {
+        bring(&mut self.group, actions);
     }
 
-    /// Brings the events that wait on the stage, before the monitor is released.
-    pub(super) fn close_stage(&mut self, actions: &mut Vec<Action>) {
-        self.clear_stage(actions);
-        self.stage = Staging::default();
+    /// The same, before the monitor is released.
+    pub(super) fn end_group(&mut self, actions: &mut Vec<Action>) {
+        self.bring_group(actions);
+        self.group = Group::default();
     }
 
     pub(super) fn tell_manager(&mut self, event: &ManagerEvent, actions: &mut Vec<Action>) {
@@ -293,8 +293,8 @@ fn may_end_a_wait(output: &Output<AckHandle>) -> bool {
     )
 }
 
-fn clear(stage: &mut Staging, actions: &mut Vec<Action>) {
-    let brought = stage.clear();
+fn bring(group: &mut Group, actions: &mut Vec<Action>) {
+    let brought = group.bring();
     actions.extend(brought.into_iter().flat_map(|brought| brought.waiters).map(Action::Unpark));
 }
 
@@ -310,7 +310,7 @@ pub(super) struct Following<'a> {
     namespace: NamespaceId,
     name: &'a str,
     actions: &'a mut Vec<Action>,
-    stage: &'a mut Staging,
+    group: &'a mut Group,
     full: &'a mut Vec<Consumer>,
     lost: &'a mut usize,
     warned_lost: &'a mut bool,
@@ -337,12 +337,12 @@ impl Follow for Following<'_> {
         self.name
     }
 
-    fn stage(&mut self) -> &mut Staging {
-        self.stage
+    fn group(&mut self) -> &mut Group {
+        self.group
     }
 
-    fn clear_stage(&mut self) {
-        clear(self.stage, self.actions);
+    fn bring_group(&mut self) {
+        bring(self.group, self.actions);
     }
 
     fn after_once(&self, listener: ListenerId) -> Box<dyn FnOnce() + Send> {
