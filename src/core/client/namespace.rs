@@ -79,7 +79,7 @@ pub(crate) struct Namespace<A> {
     pub(crate) retry: RetryQueue<A>,
     pub(super) comeback: Comeback,
     /// Somebody wants to know of outgoing events.
-    pub(crate) observed: bool,
+    pub(crate) shows_outgoing: bool,
     /// What goes out first when it is joined, each by the name of the event.
     pub(super) first: Vec<(Box<str>, Payload)>,
     /// What waits for the namespace to be joined.
@@ -110,7 +110,7 @@ impl<A> Namespace<A> {
             acks: Acks::new(first_ack),
             retry: RetryQueue::new(),
             comeback: Comeback::default(),
-            observed: false,
+            shows_outgoing: false,
             first: Vec::new(),
             send_buffer: Outgoing::default(),
             receive_buffer: VecDeque::new(),
@@ -128,7 +128,7 @@ impl<A> Namespace<A> {
         self.auth = Auth::Fixed(Payload::default());
         self.retry = RetryQueue::new();
         self.comeback = Comeback::default();
-        self.observed = false;
+        self.shows_outgoing = false;
         self.first.clear();
         self.recovery = Recovery::default();
     }

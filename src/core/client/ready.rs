@@ -28,7 +28,7 @@ impl<A> Client<A> {
     /// Makes an event or an answer ready to be written.
     pub(super) fn make_ready(&mut self, mut waiting: Waiting) {
         let namespace = self.namespaces.get(waiting.namespace);
-        if namespace.observed && !std::mem::replace(&mut waiting.shown, true) {
+        if namespace.shows_outgoing && !std::mem::replace(&mut waiting.shown, true) {
             let event = match &waiting.content {
                 Sendable::Event(payload, _) | Sendable::First(payload) => Some(payload.clone()),
                 Sendable::Try(number) => namespace.tried(*number).map(|it| (**it).clone()),

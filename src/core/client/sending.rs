@@ -117,9 +117,9 @@ impl<A> Client<A> {
     }
 
     /// Whether somebody wants to know of outgoing events.
-    pub(crate) fn observe_outgoing(&mut self, id: NamespaceId, observed: bool) {
+    pub(crate) fn set_shows_outgoing(&mut self, id: NamespaceId, shows: bool) {
         if let Some(namespace) = self.namespace_mut(id) {
-            namespace.observed = observed;
+            namespace.shows_outgoing = shows;
         }
     }
 

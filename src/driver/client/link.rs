@@ -198,13 +198,13 @@ impl Driver {
     ) -> Result<()> {
         let Some(driver) = self.this.upgrade() else { return Ok(()) };
         let this = self.this.clone();
-        let observer = Box::new(move |news| {
+        let on_news = Box::new(move |news| {
             if let Some(driver) = this.upgrade() {
                 driver.hear(link, side, news);
             }
         });
         let waker = Arc::new(Waker::new()?);
-        let attempt = Arc::new(Attempt::new(Arc::clone(&waker), Some(observer)));
+        let attempt = Arc::new(Attempt::new(Arc::clone(&waker), Some(on_news)));
         let lane = Lane { attempt: Arc::clone(&attempt), asleep: false };
         self.run_with(|monitor, _| {
             if let Some(link) = monitor.links.get_mut(link) {
