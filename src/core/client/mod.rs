@@ -122,7 +122,7 @@ pub(crate) struct Client<A> {
     /// How far the preparation of an attempt has come, while there is one.
     preparation: Option<Preparation>,
     /// The number of the last question that a preparation led to.
-    asked: u32,
+    question: u32,
     /// Which address it is the turn of.
     places: Places,
     /// When the next attempt may come, whatever speaks for it.
@@ -184,7 +184,7 @@ impl<A> Client<A> {
             last_order: 0,
             has_forgotten: false,
             preparation: None,
-            asked: 0,
+            question: 0,
             places: Places::default(),
             no_sooner: Timestamp(Duration::ZERO),
             has_joined: false,

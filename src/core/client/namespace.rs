@@ -72,7 +72,7 @@ pub(crate) struct Namespace<A> {
     /// Counts the joins: an acknowledgement of an event answers in the same one or not at all.
     pub(crate) membership: u32,
     /// Counts the questions for credentials: only the answer to the last one is of use.
-    pub(crate) asked: u32,
+    pub(crate) question: u32,
     /// When CONNECT was sent the last time.
     pub(super) asked_at: Timestamp,
     pub(crate) acks: Acks<Waiter<A>>,
@@ -105,7 +105,7 @@ impl<A> Namespace<A> {
             rejoins: false,
             is_successor: false,
             membership: 0,
-            asked: 0,
+            question: 0,
             asked_at: Timestamp(Duration::ZERO),
             acks: Acks::new(first_ack),
             retry: RetryQueue::new(),

@@ -39,12 +39,12 @@ pub(super) enum Action {
     },
     /// The user has something to say of an attempt.
     AskBefore {
-        asked: u32,
+        question: u32,
         attempt: u32,
     },
     AskAuth {
         namespace: NamespaceId,
-        asked: u32,
+        question: u32,
     },
     /// Who waits for the answer emits again at once.
     Resolve(Arc<AckSlot>, Result<AckReply>),
@@ -100,19 +100,19 @@ impl Driver {
                     link.cancel();
                 }
             }
-            Output::Tell { asked } => self.tell_attempt(monitor, asked, now, actions),
-            Output::Prepare { asked, .. } if monitor.before_attempt.function.is_none() => {
-                monitor.prepared(asked, Ok(None), now);
+            Output::Tell { question } => self.tell_attempt(monitor, question, now, actions),
+            Output::Prepare { question, .. } if monitor.before_attempt.function.is_none() => {
+                monitor.prepared(question, Ok(None), now);
             }
-            Output::Prepare { asked, attempt } => {
-                actions.push(Action::AskBefore { asked, attempt });
+            Output::Prepare { question, attempt } => {
+                actions.push(Action::AskBefore { question, attempt });
             }
             Output::Dial { link, transport, upgrade } => {
                 let address = Arc::clone(&monitor.current_address);
                 actions.push(Action::Dial { link, transport, upgrade, address });
             }
-            Output::AskAuth { namespace, asked } => {
-                actions.push(Action::AskAuth { namespace, asked });
+            Output::AskAuth { namespace, question } => {
+                actions.push(Action::AskAuth { namespace, question });
             }
             Output::Status { namespace, name, status } => {
                 self.tell_status(monitor, namespace, &name, &status, actions);
@@ -162,8 +162,8 @@ impl Driver {
                 Action::Dial { link, transport, upgrade, address } => {
                     self.dial(link, transport, upgrade.as_deref(), address);
                 }
-                Action::AskBefore { asked, attempt } => self.ask_before(asked, attempt),
-                Action::AskAuth { namespace, asked } => self.ask_auth(namespace, asked),
+                Action::AskBefore { question, attempt } => self.ask_before(question, attempt),
+                Action::AskAuth { namespace, question } => self.ask_auth(namespace, question),
                 Action::Resolve(slot, result) => slot.resolve(result),
                 Action::Unpark(waiter) => waiter.unpark(),
                 Action::Notify => self.changed.notify_all(),
