@@ -354,6 +354,7 @@ pub use outbox::salvage::Salvaged;
 #[cfg(feature = "outbox")]
 pub use outbox::store::{OutboxRecord, OutboxStore};
 pub use payload::{ArgList, Binary, Value, ValueIndex};
+pub use sync::readiness::ReadyFd;
 
 #[doc = include_str!("../DELIVERY.md")]
 pub mod delivery {}

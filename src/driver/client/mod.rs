@@ -16,6 +16,7 @@ mod outputs;
 #[cfg(feature = "polling")]
 mod polling;
 mod preparing;
+mod ready;
 mod trace;
 mod waiting;
 mod websocket;
@@ -31,6 +32,7 @@ use self::observing::Observers;
 use self::outputs::Action;
 use self::preparing::AskBefore;
 pub(crate) use self::preparing::{Changes, PrepareFunction, refused_by_user};
+use self::ready::ReadySlot;
 use crate::core::client::namespace::Auth;
 use crate::core::client::{Client, Tally};
 use crate::core::ids::{LinkId, NamespaceId};
@@ -66,6 +68,8 @@ pub(crate) struct Driver {
     /// The bounds of the consumers that have no others.
     limits: Limits,
     observers: Observers,
+    /// For those who poll for all subscriptions together.
+    ready: ReadySlot,
     /// Its name in the log.
     speaker: Speaker,
     this: Weak<Self>,
@@ -163,6 +167,7 @@ impl Driver {
             net: Arc::new(net),
             intake,
             observers: Observers::new(parser),
+            ready: ReadySlot::default(),
             speaker,
             limits,
             this: this.clone(),
@@ -211,6 +216,7 @@ impl Driver {
     /// Ends all subscriptions, and drops the users' functions.
     fn release_users(&self) {
         self.unlisten_all();
+        self.ready.end();
         // They may own sockets, which would keep the connection alive. Dropped without the lock.
         let mut monitor = self.lock();
         let namespaces = monitor.namespaces.things_mut();

@@ -5,7 +5,6 @@
 //! that the monitor is taken under.
 
 use std::sync::{Arc, Weak};
-use std::thread::Thread;
 
 use super::wire::SharedWire;
 use super::{Driver, Monitor};
@@ -24,6 +23,7 @@ use crate::event::{AckReply, Event};
 use crate::net::{Address, Waker};
 use crate::options::Transport;
 use crate::sync::logging::log_later;
+use crate::sync::readiness::Waiter;
 
 /// What is done after the locks are released.
 pub(super) enum Action {
@@ -48,7 +48,7 @@ pub(super) enum Action {
     /// Who waits for the answer emits again at once.
     Resolve(Arc<AckSlot>, Result<AckReply>),
     /// Who waits for what has come goes on.
-    Unpark(Thread),
+    Rouse(Waiter),
     /// Callers that wait for a change look again.
     Notify,
 }
@@ -73,7 +73,7 @@ impl Driver {
                 }
                 Output::Acked { ack: AckHandle::Callback(callback), result } => {
                     let brought = monitor.dispatcher.answer(callback, result.map(AckReply::new));
-                    actions.extend(brought.waiters.into_iter().map(Action::Unpark));
+                    actions.extend(brought.waiters.into_iter().map(Action::Rouse));
                     if brought.pushes_back {
                         monitor.note_full(Consumer::acks(monitor.dispatcher.acks()));
                     }
@@ -156,7 +156,7 @@ impl Driver {
                 Action::AskBefore { asked, attempt } => self.ask_before(asked, attempt),
                 Action::AskAuth { namespace, asked } => self.ask_auth(namespace, asked),
                 Action::Resolve(slot, result) => slot.resolve(result),
-                Action::Unpark(waiter) => waiter.unpark(),
+                Action::Rouse(waiter) => waiter.wake(),
                 Action::Notify => self.changed.notify_all(),
             }
         }
@@ -263,14 +263,14 @@ impl Monitor {
         }
         for listener in &self.manager_listeners {
             let waiters = listener.tell(event, &self.dispatcher, Call::Manager);
-            actions.extend(waiters.into_iter().map(Action::Unpark));
+            actions.extend(waiters.into_iter().map(Action::Rouse));
         }
     }
 }
 
 fn clear(stage: &mut Staging, actions: &mut Vec<Action>) {
     let brought = stage.clear();
-    actions.extend(brought.into_iter().flat_map(|brought| brought.waiters).map(Action::Unpark));
+    actions.extend(brought.into_iter().flat_map(|brought| brought.waiters).map(Action::Rouse));
 }
 
 /// What a delivery leads to, under the monitor.
@@ -286,8 +286,8 @@ pub(super) struct Following<'a> {
 }
 
 impl Follow for Following<'_> {
-    fn wake(&mut self, waiter: Thread) {
-        self.actions.push(Action::Unpark(waiter));
+    fn wake(&mut self, waiter: Waiter) {
+        self.actions.push(Action::Rouse(waiter));
     }
 
     fn full(&mut self, consumer: Consumer) {
