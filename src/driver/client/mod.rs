@@ -33,6 +33,7 @@ use self::outputs::Action;
 use self::preparing::AskBefore;
 pub(crate) use self::preparing::{Changes, PrepareFunction, refused_by_user};
 use self::ready::ReadySlot;
+use self::waiting::Awaited;
 use crate::core::client::namespace::Auth;
 use crate::core::client::{Client, Tally};
 use crate::core::ids::{LinkId, NamespaceId};
@@ -110,8 +111,8 @@ pub(crate) struct Monitor {
     armed: Option<Timestamp>,
     /// Why the connection could not be opened, the last time.
     last_error: Option<Error>,
-    /// How many callers wait for a change.
-    waiters: usize,
+    /// What callers wait for.
+    awaited: Vec<Awaited>,
 }
 
 /// What is kept for a namespace that somebody has a handle of.
@@ -161,7 +162,7 @@ impl Driver {
                 lost: 0,
                 armed: None,
                 last_error: None,
-                waiters: 0,
+                awaited: Vec::new(),
             }),
             changed: Condvar::new(),
             net: Arc::new(net),

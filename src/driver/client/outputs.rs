@@ -125,8 +125,8 @@ impl Driver {
                 }
             }
         }
-        if notify && monitor.waiters > 0 && !matches!(actions.last(), Some(Action::Notify)) {
-            actions.push(Action::Notify);
+        if notify {
+            monitor.notify(actions);
         }
         self.arm(monitor);
     }
@@ -199,6 +199,14 @@ impl Driver {
 }
 
 impl Monitor {
+    /// Wakes the callers that wait for a change, if it is there for one of them.
+    pub(super) fn notify(&self, actions: &mut Vec<Action>) {
+        let has_come = || self.awaited.iter().any(|awaited| self.has_come(*awaited));
+        if !matches!(actions.last(), Some(Action::Notify)) && has_come() {
+            actions.push(Action::Notify);
+        }
+    }
+
     /// The listeners of a namespace, with what a delivery to them needs.
     pub(super) fn split<'a>(
         &'a mut self,
