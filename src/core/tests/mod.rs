@@ -436,7 +436,7 @@ fn emit(json: &str) -> Emit<u32> {
         reliable: false,
         urgent: false,
         ttl: None,
-        key: None,
+        replaces: None,
         since: None,
     }
 }

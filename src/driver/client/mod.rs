@@ -97,8 +97,8 @@ pub(crate) struct Monitor {
     stage: Staging,
     /// The consumers that were full when they got something the last time.
     full: Vec<Consumer>,
-    /// Whether the readers hold still because of them.
-    hold: Hold,
+    /// The readers hold still because of them.
+    hold: Option<Hold>,
     /// The link whose reader was the last to do so.
     holder: Option<LinkId>,
     /// It was said that they do.
@@ -155,7 +155,7 @@ impl Driver {
                 callbacks: 0,
                 stage: Staging::default(),
                 full: Vec::new(),
-                hold: Hold::No,
+                hold: None,
                 holder: None,
                 warned_full: false,
                 warned_lost: false,
@@ -188,8 +188,16 @@ impl Driver {
     }
 
     fn run_with<R>(&self, verb: impl FnOnce(&mut Monitor, Timestamp) -> R) -> R {
+        self.run_acting(|monitor, now, _| verb(monitor, now))
+    }
+
+    /// The same for a verb that has actions of its own.
+    fn run_acting<R>(
+        &self,
+        verb: impl FnOnce(&mut Monitor, Timestamp, &mut Vec<Action>) -> R,
+    ) -> R {
         let mut actions = Vec::new();
-        let result = self.gather(&mut actions, |monitor, now, _| verb(monitor, now));
+        let result = self.gather(&mut actions, verb);
         self.act(actions);
         result
     }
