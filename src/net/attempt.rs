@@ -192,7 +192,7 @@ mod tests {
     use std::sync::mpsc::channel;
 
     use super::*;
-    use crate::net::eventfd::EventFd;
+    use crate::sync::eventfd::EventFd;
 
     fn attempt(on_news: Option<OnNews>) -> Attempt {
         Attempt::new(Arc::new(Waker::new().unwrap()), on_news)

@@ -98,7 +98,7 @@ fn once_is_once(via: Via) {
         client.emit("send-me", "news").unwrap();
     }
     assert_eq!(finish(&client, &calls), ["once", "always", "always"]);
-    assert_eq!(client.listeners("news"), 1);
+    assert_eq!(client.listener_count("news"), 1);
 }
 
 fn a_callback_sees_no_event_that_came_before_it(via: Via) {
@@ -148,15 +148,20 @@ fn removing_is_exact(via: Via) {
 
 fn listeners_are_counted(via: Via) {
     let client = via.connect(shared().url());
-    assert_eq!((client.listeners("a"), client.listeners_any()), (0, 0));
+    assert_eq!((client.listener_count("a"), client.listener_count_any()), (0, 0));
     client.on("a", |_| ()).unwrap();
     client.once("a", |_| ()).unwrap();
     let subscription = client.subscribe("a");
     let any = client.subscribe_any();
     client.on_any_outgoing(|_| ()).unwrap();
     client.prepend_any_outgoing(|_| ()).unwrap();
-    let counts =
-        || (client.listeners("a"), client.listeners_any(), client.listeners_any_outgoing());
+    let counts = || {
+        (
+            client.listener_count("a"),
+            client.listener_count_any(),
+            client.listener_count_any_outgoing(),
+        )
+    };
     assert_eq!(counts(), (3, 1, 2));
     drop((subscription, any));
     assert_eq!(counts(), (2, 0, 2));

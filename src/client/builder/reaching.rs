@@ -16,7 +16,7 @@ impl Builder {
     /// long-polling; the next attempt begins with the usual options and asks again. Default: no
     /// function.
     ///
-    /// It runs on a thread of its own and may block, within the [`timeout`](Builder::timeout) of the
+    /// It runs on a thread of its own and may block, within the [`connect_timeout`](Builder::connect_timeout) of the
     /// attempt. It is never called beside itself: when it takes longer, that attempt has failed, and what
     /// it gives at last is for the attempt that there is then. When it fails, panics, or gives an update
     /// that cannot be used, the attempt has failed with an error of the stage
@@ -85,12 +85,12 @@ impl Builder {
 
     /// Begins a reconnection with the first address again, when it comes this long after the first
     /// address was left. If that is still away, the next attempts go on from there. A session that is
-    /// open with a [backup](Builder::backup_url) is left alone, however long it lasts. Default: never, so
+    /// open with a [backup](Builder::backup_url) is left alone, however long it lasts. Default: `None`, never, so
     /// that the address that worked last is tried first.
     ///
     /// Zero is an error of kind [`ErrorKind::InvalidOption`](crate::ErrorKind::InvalidOption).
-    pub fn fail_back_after(mut self, time: Duration) -> Self {
-        self.options.fail_back_after = Some(time);
+    pub fn fail_back_after(mut self, time: impl Into<Option<Duration>>) -> Self {
+        self.options.fail_back_after = time.into();
         self
     }
 

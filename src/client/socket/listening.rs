@@ -259,19 +259,19 @@ impl Socket {
 
     /// How many callbacks and subscriptions an event has.
     #[doc(alias = "hasListeners")]
-    pub fn listeners(&self, event: &str) -> usize {
+    pub fn listener_count(&self, event: &str) -> usize {
         self.driver().count_listeners(self.shared.id, Scope::Event(event))
     }
 
     /// How many callbacks and subscriptions want all events.
     #[doc(alias = "listenersAny")]
-    pub fn listeners_any(&self) -> usize {
+    pub fn listener_count_any(&self) -> usize {
         self.driver().count_listeners(self.shared.id, Scope::Any)
     }
 
     /// How many callbacks and subscriptions want all events that are sent.
     #[doc(alias = "listenersAnyOutgoing")]
-    pub fn listeners_any_outgoing(&self) -> usize {
+    pub fn listener_count_any_outgoing(&self) -> usize {
         self.driver().count_listeners(self.shared.id, Scope::Outgoing)
     }
 

@@ -95,7 +95,7 @@ impl<A> Client<A> {
 
     /// Bounds the attempt, from now on.
     pub(super) fn limit_attempt(&mut self, now: Timestamp) {
-        self.timers.set(Timer::Open, self.options.timeout.map(|timeout| now + timeout));
+        self.timers.set(Timer::Open, self.options.connect_timeout.map(|timeout| now + timeout));
     }
 
     /// Tries the transport that it is the turn of.
@@ -162,7 +162,7 @@ impl<A> Client<A> {
         let link = self.new_link();
         self.websocket_works = false;
         let Some(engine) = &mut self.engine else { return };
-        let limit = self.options.timeout.unwrap_or(UPGRADE_LIMIT);
+        let limit = self.options.connect_timeout.unwrap_or(UPGRADE_LIMIT);
         self.timers.set(Timer::Upgrade, Some(now + limit));
         engine.probe(link);
         let upgrade = engine.sid().map(str::to_owned);
@@ -426,7 +426,7 @@ impl<A> Client<A> {
         if self.preparation.is_some() {
             return self.preparation_timed_out(now);
         }
-        let limit = self.options.timeout.unwrap_or_default();
+        let limit = self.options.connect_timeout.unwrap_or_default();
         let reached = self.engine.as_ref().map(Engine::so_far);
         let reached = reached.cloned().unwrap_or_else(|| Stage::Engine.into());
         let mut error =
@@ -441,7 +441,7 @@ impl<A> Client<A> {
     /// The upgrade took too long.
     pub(super) fn upgrade_timed_out(&mut self) {
         if let Some(engine) = &mut self.engine {
-            let limit = self.options.timeout.unwrap_or(UPGRADE_LIMIT);
+            let limit = self.options.connect_timeout.unwrap_or(UPGRADE_LIMIT);
             let reached = engine.upgrade_so_far().clone();
             let error = reached.too_late(&format!("the upgrade was not done within {limit:?}"));
             engine.abandon_upgrade(error.with_attempt(reached.address, limit));

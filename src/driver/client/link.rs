@@ -259,15 +259,17 @@ impl Driver {
 
     /// A thread of a link has ended.
     fn end(&self, link: LinkId, side: Side) {
-        self.run_with(|monitor, now| {
+        let mut actions = Vec::new();
+        self.gather(&mut actions, |monitor, now, actions| {
             let Some(entry) = monitor.links.get_mut(link) else { return };
             *entry.lane(side) = None;
             if entry.is_over() {
                 monitor.links.remove(link);
                 monitor.core.ended(link, now);
-                self.changed.notify_all();
+                monitor.notify(actions);
             }
         });
+        self.act(actions);
     }
 
     /// Some of what the link's writer took has moved on. A deadline is put off, from which nothing

@@ -16,6 +16,7 @@ mod outputs;
 #[cfg(feature = "polling")]
 mod polling;
 mod preparing;
+mod ready;
 mod trace;
 mod waiting;
 mod websocket;
@@ -31,6 +32,8 @@ use self::observing::Observers;
 use self::outputs::Action;
 use self::preparing::AskBefore;
 pub(crate) use self::preparing::{Changes, PrepareFunction, refused_by_user};
+use self::ready::ReadySlot;
+use self::waiting::Awaited;
 use crate::core::client::namespace::Auth;
 use crate::core::client::{Client, Tally};
 use crate::core::ids::{LinkId, NamespaceId};
@@ -66,6 +69,8 @@ pub(crate) struct Driver {
     /// The bounds of the consumers that have no others.
     limits: Limits,
     observers: Observers,
+    /// For those who poll for all subscriptions together.
+    ready: ReadySlot,
     /// Its name in the log.
     speaker: Speaker,
     this: Weak<Self>,
@@ -106,8 +111,8 @@ pub(crate) struct Monitor {
     armed: Option<Timestamp>,
     /// Why the connection could not be opened, the last time.
     last_error: Option<Error>,
-    /// How many callers wait for a change.
-    waiters: usize,
+    /// What callers wait for.
+    awaited: Vec<Awaited>,
 }
 
 /// What is kept for a namespace that somebody has a handle of.
@@ -157,12 +162,13 @@ impl Driver {
                 lost: 0,
                 armed: None,
                 last_error: None,
-                waiters: 0,
+                awaited: Vec::new(),
             }),
             changed: Condvar::new(),
             net: Arc::new(net),
             intake,
             observers: Observers::new(parser),
+            ready: ReadySlot::default(),
             speaker,
             limits,
             this: this.clone(),
@@ -219,6 +225,7 @@ impl Driver {
     /// Ends all subscriptions, and drops the users' functions.
     fn release_users(&self) {
         self.unlisten_all();
+        self.ready.end();
         // They may own sockets, which would keep the connection alive. Dropped without the lock.
         let mut monitor = self.lock();
         let namespaces = monitor.namespaces.things_mut();

@@ -5,7 +5,6 @@
 //! that the monitor is taken under.
 
 use std::sync::{Arc, Weak};
-use std::thread::Thread;
 
 use super::wire::SharedWire;
 use super::{Driver, Monitor};
@@ -25,6 +24,7 @@ use crate::net::{Address, Waker};
 use crate::options::Transport;
 use crate::payload::Payload;
 use crate::sync::logging::log_later;
+use crate::sync::readiness::Waiter;
 
 /// What is done after the locks are released.
 pub(super) enum Action {
@@ -49,7 +49,7 @@ pub(super) enum Action {
     /// Who waits for the answer emits again at once.
     Resolve(Arc<AckSlot>, Result<AckReply>),
     /// Who waits for what has come goes on.
-    Unpark(Thread),
+    Rouse(Waiter),
     /// Callers that wait for a change look again.
     Notify,
 }
@@ -66,9 +66,8 @@ impl Driver {
             }
             self.carry_out(monitor, output, now, actions);
         }
-        let is_noted = matches!(actions.last(), Some(Action::Notify));
-        if is_change && monitor.waiters > 0 && !is_noted {
-            actions.push(Action::Notify);
+        if is_change {
+            monitor.notify(actions);
         }
         self.arm(monitor);
     }
@@ -165,7 +164,7 @@ impl Driver {
                 Action::AskBefore { question, attempt } => self.ask_before(question, attempt),
                 Action::AskAuth { namespace, question } => self.ask_auth(namespace, question),
                 Action::Resolve(slot, result) => slot.resolve(result),
-                Action::Unpark(waiter) => waiter.unpark(),
+                Action::Rouse(waiter) => waiter.wake(),
                 Action::Notify => self.changed.notify_all(),
             }
         }
@@ -208,6 +207,14 @@ impl Driver {
 }
 
 impl Monitor {
+    /// Wakes the callers that wait for a change, if it is there for one of them.
+    pub(super) fn notify(&self, actions: &mut Vec<Action>) {
+        let has_come = || self.awaited.iter().any(|awaited| self.has_come(*awaited));
+        if !matches!(actions.last(), Some(Action::Notify)) && has_come() {
+            actions.push(Action::Notify);
+        }
+    }
+
     /// The listeners of a namespace, with what a delivery to them needs.
     pub(super) fn split<'a>(
         &'a mut self,
@@ -228,7 +235,7 @@ impl Monitor {
             AckHandle::Slot(slot) => actions.push(Action::Resolve(slot, result)),
             AckHandle::Callback(callback) => {
                 let brought = self.dispatcher.answer(callback, result);
-                actions.extend(brought.waiters.into_iter().map(Action::Unpark));
+                actions.extend(brought.waiters.into_iter().map(Action::Rouse));
                 if brought.pushes_back {
                     note_full(&mut self.full, Consumer::acks(self.dispatcher.acks()));
                 }
@@ -280,7 +287,7 @@ impl Monitor {
         }
         for listener in &self.manager_listeners {
             let waiters = listener.tell(event, &self.dispatcher, Call::Manager);
-            actions.extend(waiters.into_iter().map(Action::Unpark));
+            actions.extend(waiters.into_iter().map(Action::Rouse));
         }
     }
 }
@@ -295,7 +302,7 @@ fn may_end_a_wait(output: &Output<AckHandle>) -> bool {
 
 fn bring(group: &mut Group, actions: &mut Vec<Action>) {
     let brought = group.bring();
-    actions.extend(brought.into_iter().flat_map(|brought| brought.waiters).map(Action::Unpark));
+    actions.extend(brought.into_iter().flat_map(|brought| brought.waiters).map(Action::Rouse));
 }
 
 fn note_full(full: &mut Vec<Consumer>, consumer: Consumer) {
@@ -317,8 +324,8 @@ pub(super) struct Following<'a> {
 }
 
 impl Follow for Following<'_> {
-    fn wake(&mut self, waiter: Thread) {
-        self.actions.push(Action::Unpark(waiter));
+    fn wake(&mut self, waiter: Waiter) {
+        self.actions.push(Action::Rouse(waiter));
     }
 
     fn full(&mut self, consumer: Consumer) {
