@@ -28,9 +28,11 @@ mod reliable_random;
 mod retries;
 mod returning;
 mod revision;
+mod room;
 mod told;
 mod undelivered;
 mod upgrade;
+mod upgrade_ends;
 mod waiting;
 mod words;
 
