@@ -98,7 +98,7 @@ impl<A> Client<A> {
     pub(crate) fn take(&mut self, link: LinkId, now: Timestamp) -> Work {
         if self.engine.as_ref().is_some_and(|engine| engine.wants_batch(link)) {
             self.fill_batch(now);
-            // Nobody can tell from here on whether it arrives.
+            // With the writer it counts as sent: if the session ends now, it may have arrived.
             self.await_answers();
         }
         let work =

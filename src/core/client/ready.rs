@@ -115,9 +115,12 @@ impl<A> Client<A> {
             Sendable::Answer(payload, _) => {
                 self.note_drop(id, Load::from(&payload), Some(DropReason::SessionEnded));
             }
-            // The one goes anew with the next session, the other lies in the queue of retries, which is
-            // told as well.
-            Sendable::First(_) | Sendable::Try(_) | Sendable::Tracked(..) => {}
+            // It is sent anew in each session.
+            Sendable::First(_) => {}
+            // Its event lies in the queue of retries, which is told of the end as well.
+            Sendable::Try(_) => {}
+            // Its event is kept with the acknowledgement that it waits for.
+            Sendable::Tracked(..) => {}
         }
     }
 

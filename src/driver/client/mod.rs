@@ -1,6 +1,6 @@
-//! One [`Driver`] per connection of a client. Its monitor holds the state machines: whoever has an input takes
-//! the lock, calls one verb, drains the outputs, and releases. Under the lock there is no I/O that
-//! can block and no user code.
+//! One [`Driver`] per connection of a client. Its monitor holds the state machines. Whoever has an input (a packet, a
+//! call, a deadline) gives it to them by [`Driver::run`]. Under the lock of the monitor there is no I/O that can block
+//! and no user code.
 
 mod ahead;
 mod asking;
@@ -182,7 +182,14 @@ impl Driver {
         Ok(driver)
     }
 
-    /// Runs one verb of the state machines and what follows from it.
+    /// Gives the state machines one input, and does what follows from it:
+    ///
+    /// 1. takes the monitor, and the time
+    /// 2. calls `verb`, which is one method of [`Client`]
+    /// 3. carries out what `Client` asks for (`drain` in `outputs.rs`), but for what needs another lock or wakes
+    ///    somebody: that becomes an [`Action`]
+    /// 4. releases the monitor
+    /// 5. does the actions (`act`)
     pub(crate) fn run<R>(&self, verb: impl FnOnce(&mut Client<AckHandle>, Timestamp) -> R) -> R {
         self.run_with(|monitor, now| verb(&mut monitor.core, now))
     }
