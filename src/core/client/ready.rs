@@ -115,12 +115,9 @@ impl<A> Client<A> {
             Sendable::Answer(payload, _) => {
                 self.note_drop(id, Load::from(&payload), Some(DropReason::SessionEnded));
             }
-            // It is sent anew in each session.
-            Sendable::First(_) => {}
-            // Its event lies in the queue of retries, which is told of the end as well.
-            Sendable::Try(_) => {}
-            // Its event is kept with the acknowledgement that it waits for.
-            Sendable::Tracked(..) => {}
+            // The first is sent anew in each session; the event of a try lies in the queue of retries, which is
+            // told of the end as well; one that is tracked is kept with the acknowledgement that it waits for.
+            Sendable::First(_) | Sendable::Try(_) | Sendable::Tracked(..) => {}
         }
     }
 
