@@ -176,7 +176,7 @@ fn a_lost_connection_comes_back_and_what_waited_is_sent() {
             }
             other => panic!("{other:?}"),
         }
-        assert!(!client.socket.connected());
+        assert!(!client.socket.is_connected());
         for n in 0..5 {
             client.emit("echo", n).unwrap();
             client.volatile().emit("echo", "lost").unwrap();
@@ -258,7 +258,7 @@ fn a_refusal_gives_the_servers_message_and_data() {
             // Old servers send one of the two.
             assert_eq!(error.message(), "not you");
         }
-        assert!(!closed.active());
+        assert!(!closed.is_active());
         let locked = manager.socket("/locked").unwrap();
         assert_eq!(locked.wait_connected(LIMIT).unwrap_err().message(), "locked", "{visit:?}");
         manager.socket("/open").unwrap().wait_connected(LIMIT).unwrap();
@@ -323,7 +323,7 @@ fn a_server_that_says_goodbye_is_left_alone() {
         let client = connect(&peer, visit);
         client.emit("leave", ()).unwrap();
         assert_eq!(client.disconnected().0, DisconnectReason::IoServerDisconnect, "{visit:?}");
-        assert!(!client.active());
+        assert!(!client.is_active());
         client.connect();
         client.connected();
     }

@@ -85,6 +85,12 @@ examples! {
         "echo: heard it",
         "disconnected: io server disconnect",
     ],
+    poll: [
+        "the device says 20 °C",
+        "the device says 22 °C",
+        "the server says 22 °C",
+        "closed",
+    ],
     callbacks: [
         "news: [\"news\",\"it rains\"]",
         "the server says 42, which the callback waited for",
