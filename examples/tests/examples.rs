@@ -167,7 +167,7 @@ examples! {
 }
 
 /// What is for a server that is started for it, and works with any other that has the same events.
-const OF_ANY_SERVER: &[&str] = &["hello", "select", "callbacks", "namespaces", "binary"];
+const OF_ANY_SERVER: &[&str] = &["hello", "select", "poll", "callbacks", "namespaces", "binary"];
 
 /// Takes no server at all.
 const WITHOUT_SERVER: &[&str] = &["fleet"];
@@ -207,7 +207,11 @@ fn texts(output: &Output) -> (Cow<'_, str>, Cow<'_, str>) {
 fn command(name: &str) -> Command {
     let this = std::env::current_exe().expect("a path");
     let program = this.ancestors().nth(2).expect("a folder above").join("examples").join(name);
-    assert!(program.exists(), "no {}: `cargo test --examples` builds it", program.display());
+    assert!(
+        program.exists(),
+        "no {}: is it in Cargo.toml? `cargo test --examples` builds it",
+        program.display()
+    );
     emulator::command(&program)
 }
 
