@@ -68,6 +68,7 @@ mod returning;
 #[cfg(feature = "polling")]
 mod revisions;
 mod rooms;
+mod stats;
 mod threads;
 #[cfg(feature = "rustls")]
 mod tls;

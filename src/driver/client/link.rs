@@ -81,6 +81,11 @@ impl Link {
         self.reader.as_ref().map(|lane| lane.attempt.so_far())
     }
 
+    /// How many bytes its threads have received and sent since this was asked the last time.
+    pub(super) fn take_passed(&self) -> impl Iterator<Item = (usize, usize)> {
+        [&self.reader, &self.writer].into_iter().flatten().map(|lane| lane.attempt.take_passed())
+    }
+
     /// The addresses of its connections, on this side and on the other.
     pub(super) fn ways(&self) -> impl Iterator<Item = (SocketAddr, SocketAddr)> {
         [&self.reader, &self.writer].into_iter().flatten().filter_map(|lane| lane.attempt.way())
@@ -258,6 +263,7 @@ impl Driver {
     /// A thread of a link has ended.
     fn end(&self, link: LinkId, side: Side) {
         self.run_with(|monitor, now| {
+            monitor.collect_passed();
             let Some(entry) = monitor.links.get_mut(link) else { return };
             *entry.lane(side) = None;
             if entry.is_over() {

@@ -6,6 +6,7 @@ mod ahead;
 mod asking;
 mod density;
 mod ending;
+mod figures;
 mod intake;
 mod link;
 mod listening;
@@ -26,6 +27,7 @@ use std::sync::{Arc, Condvar, Mutex, Weak};
 
 use self::asking::Asked;
 pub(crate) use self::asking::AuthFunction;
+use self::figures::Figures;
 use self::intake::{Hold, Intake};
 use self::link::Link;
 use self::observing::Observers;
@@ -33,8 +35,8 @@ use self::outputs::Action;
 use self::preparing::AskBefore;
 pub(crate) use self::preparing::{Changes, PrepareFunction, refused_by_user};
 use self::ready::ReadySlot;
+use crate::core::client::Client;
 use crate::core::client::namespace::Auth;
-use crate::core::client::{Client, Tally};
 use crate::core::ids::{LinkId, NamespaceId};
 use crate::core::numbered::Numbered;
 use crate::core::time::Timestamp;
@@ -104,8 +106,8 @@ pub(crate) struct Monitor {
     warned_full: bool,
     /// It was said that events are lost.
     warned_lost: bool,
-    /// How many received events were dropped for want of room.
-    lost: usize,
+    /// What is counted.
+    figures: Figures,
     /// The deadline that the timer thread knows of.
     armed: Option<Timestamp>,
     /// Why the connection could not be opened, the last time.
@@ -158,7 +160,7 @@ impl Driver {
                 holder: None,
                 warned_full: false,
                 warned_lost: false,
-                lost: 0,
+                figures: Figures::default(),
                 armed: None,
                 last_error: None,
                 waiters: 0,
@@ -280,12 +282,6 @@ impl Driver {
         look(&self.lock().core)
     }
 
-    /// What was dropped since the start.
-    pub(crate) fn counters(&self) -> (Tally, usize) {
-        let monitor = self.lock();
-        (monitor.core.tally(), monitor.lost)
-    }
-
     /// A parser for a writer, which only encodes.
     fn new_parser(&self) -> Box<dyn Parser> {
         new_parser(self.look(|core| core.options().parser), 0, 0)
@@ -319,6 +315,8 @@ impl Expire for Driver {
     fn on_timer(&self) {
         self.run_with(|monitor, now| {
             monitor.armed = None;
+            // Their sums are narrow on small machines.
+            monitor.collect_passed();
             for (link, entry) in monitor.links.iter() {
                 if let Some(reached) = entry.reached() {
                     monitor.core.reached(*link, reached);

@@ -23,6 +23,7 @@ use crate::event::{AckReply, Event};
 use crate::net::{Address, Waker};
 use crate::options::Transport;
 use crate::sync::logging::log_later;
+use crate::sync::mailbox::Dropped;
 use crate::sync::readiness::Waiter;
 
 /// What is done after the locks are released.
@@ -116,6 +117,7 @@ impl Driver {
                 }
                 Output::Manager(event) => {
                     notify = true;
+                    monitor.figures.note_news(&event, now);
                     self.observers.note_news(&event, actions);
                     monitor.tell_manager(&event, actions);
                 }
@@ -206,8 +208,9 @@ impl Monitor {
         driver: &'a Weak<Driver>,
         actions: &'a mut Vec<Action>,
     ) -> (Option<&'a mut Listeners>, &'a Dispatcher, Following<'a>) {
-        let Self { core, namespaces, dispatcher, stage, full, lost, warned_lost, .. } = self;
+        let Self { core, namespaces, dispatcher, stage, full, figures, warned_lost, .. } = self;
         let name = &core.namespace(namespace).name;
+        let lost = &mut figures.lost;
         let follow = Following { driver, namespace, name, actions, stage, full, lost, warned_lost };
         let entry = namespaces.get_mut(namespace);
         (entry.map(|entry| &mut entry.listeners), dispatcher, follow)
@@ -281,7 +284,7 @@ pub(super) struct Following<'a> {
     actions: &'a mut Vec<Action>,
     stage: &'a mut Staging,
     full: &'a mut Vec<Consumer>,
-    lost: &'a mut usize,
+    lost: &'a mut Dropped,
     warned_lost: &'a mut bool,
 }
 
@@ -296,8 +299,9 @@ impl Follow for Following<'_> {
         }
     }
 
-    fn lost(&mut self, count: usize, event: Option<&str>) {
-        *self.lost += count;
+    fn lost(&mut self, count: Dropped, event: Option<&str>) {
+        self.lost.evicted += count.evicted;
+        self.lost.refused += count.refused;
         if !std::mem::replace(self.warned_lost, true) {
             let of = event.map_or("all events".to_owned(), |event| format!("{event:?}"));
             log_later!(Warn, in self.name, "a consumer of {of} is full: events are dropped (said once)");
