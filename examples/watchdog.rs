@@ -30,8 +30,8 @@ impl Watchdog {
             Some(name) => SocketAddr::from_abstract_name(name)?,
             None => SocketAddr::from_pathname(&path)?,
         };
-        let of_us = std::env::var("WATCHDOG_PID")
-            .map_or(true, |pid| pid.parse() == Ok(std::process::id()));
+        let of_us =
+            std::env::var("WATCHDOG_PID").map_or(true, |pid| pid.parse() == Ok(std::process::id()));
         let micros = std::env::var("WATCHDOG_USEC").ok().and_then(|micros| micros.parse().ok());
         let limit = micros.filter(|_| of_us).map(Duration::from_micros);
         Ok(Some(Self { socket: UnixDatagram::unbound()?, systemd, limit }))

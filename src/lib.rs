@@ -332,6 +332,7 @@ pub use client::socket_options::SocketOptions;
 pub use client::subscription::Subscription;
 pub use client::update::Update;
 pub use driver::listener_id::ListenerId;
+pub use error::flight_record::FlightRecord;
 pub use error::{Error, ErrorKind, Result, Stage};
 pub use event::attempt_info::AttemptInfo;
 pub use event::drop_reason::DropReason;

@@ -14,6 +14,7 @@ use crate::driver::listener_id::ListenerId;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::Result;
+use crate::error::flight_record::FlightRecord;
 use crate::event::observed::{EngineEvent, EngineInfo, EngineState};
 use crate::event::stats::{Counters, Stats};
 use crate::event::status::ManagerEvent;
@@ -392,6 +393,20 @@ impl Manager {
     /// ```
     pub fn stats(&self) -> Stats {
         self.driver().stats()
+    }
+
+    /// What happened last: changes of state, and where
+    /// [`Builder::flight_recorder`](crate::Builder::flight_recorder) asks for it, packets. It never blocks.
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// # let socket = siot::io("http://localhost:3000")?;
+    /// eprintln!("{}", socket.manager().flight_record());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn flight_record(&self) -> FlightRecord {
+        self.driver().flight_record()
     }
 
     /// What was dropped so far: the [`Stats::counters`] alone.

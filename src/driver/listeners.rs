@@ -15,7 +15,7 @@ use crate::sync::account::{Account, AccountId, ONLY};
 use crate::sync::deliver::Deliver;
 use crate::sync::logging::log_later;
 use crate::sync::mailbox::{Brought, Dropped, Mailbox};
-use crate::sync::readiness::{Readiness, Waiter};
+use crate::sync::readiness::{Readiness, Wakeup};
 
 /// The listeners of one namespace.
 #[derive(Default)]
@@ -75,7 +75,7 @@ pub(crate) enum Sink<T> {
 /// Takes what follows from deliveries: whom to wake, what to drop, which consumer is full.
 pub(super) trait Follow {
     /// Somebody waits for what was delivered.
-    fn wake(&mut self, waiter: Waiter);
+    fn wake(&mut self, waiter: Wakeup);
 
     /// A consumer of received events is full, and pushes back.
     fn full(&mut self, consumer: Consumer);
@@ -101,7 +101,7 @@ pub(super) trait Follow {
 struct Shown<'a, F>(&'a mut F);
 
 impl<F: Follow> Follow for Shown<'_, F> {
-    fn wake(&mut self, waiter: Waiter) {
+    fn wake(&mut self, waiter: Wakeup) {
         self.0.wake(waiter);
     }
 
@@ -389,7 +389,7 @@ impl<T: Deliver> Listener<T> {
         news: &T,
         dispatcher: &Dispatcher,
         call: impl FnOnce(Arc<Callback<T>>, T) -> Call,
-    ) -> Vec<Waiter>
+    ) -> Vec<Wakeup>
     where
         T: Clone,
     {

@@ -21,14 +21,14 @@ use super::gate::Gate;
 use super::ledger::Ledger;
 use super::lock::lock;
 use super::queue::Queue;
-use super::readiness::{Pollers, Readiness, Waiter};
+use super::readiness::{Pollers, Readiness, Wakeup};
 use crate::error::Result as FallibleResult;
 
 /// What bringing something has come to.
 #[must_use]
 pub(crate) struct Brought<T> {
     /// Who is to be woken once the locks are released.
-    pub(crate) waiters: Vec<Waiter>,
+    pub(crate) waiters: Vec<Wakeup>,
     /// What gave way; to be dropped once the locks are released.
     pub(crate) dropped: Vec<T>,
     /// How many that are, by policy.
@@ -154,7 +154,7 @@ impl<T: Deliver> Mailbox<T> {
             brought.pushes_back = entry.pushes_back();
             brought.room = entry.room();
         }
-        brought.waiters.extend(state.note_readiness().into_iter().map(Waiter::Poller));
+        brought.waiters.extend(state.note_readiness().into_iter().map(Wakeup::Poller));
         brought
     }
 

@@ -13,6 +13,7 @@ mod disconnect;
 mod errors;
 mod events;
 mod farewell;
+mod flight_recorder;
 mod floors;
 #[cfg(all(feature = "polling", feature = "rustls"))]
 mod fronts;

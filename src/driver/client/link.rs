@@ -251,9 +251,11 @@ impl Driver {
         self.gather(&mut actions, |monitor, now, actions| match news {
             // Later, long-polling dials whenever a connection was not kept.
             News::Stage(stage) if monitor.core.cycle() == Cycle::Connecting => {
-                monitor.tell_manager(&ManagerEvent::Stage(stage), actions);
+                self.tell_news(monitor, ManagerEvent::Stage(stage), now, actions);
             }
-            News::Warning(error) => monitor.tell_manager(&ManagerEvent::Warning(error), actions),
+            News::Warning(error) => {
+                self.tell_news(monitor, ManagerEvent::Warning(error), now, actions);
+            }
             News::Room if side == Side::Writer => monitor.core.progressed(link, now),
             News::Stage(_) | News::Room => {}
         });

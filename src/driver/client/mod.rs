@@ -18,6 +18,7 @@ mod outputs;
 mod polling;
 mod preparing;
 mod ready;
+mod recorder;
 mod trace;
 mod waiting;
 mod websocket;
@@ -35,6 +36,7 @@ use self::outputs::Action;
 use self::preparing::AskBefore;
 pub(crate) use self::preparing::{Changes, PrepareFunction, refused_by_user};
 use self::ready::ReadySlot;
+use self::recorder::Recorder;
 use crate::core::client::Client;
 use crate::core::client::namespace::Auth;
 use crate::core::ids::{LinkId, NamespaceId};
@@ -72,6 +74,8 @@ pub(crate) struct Driver {
     observers: Observers,
     /// For those who poll for all subscriptions together.
     ready: ReadySlot,
+    /// What happened last.
+    recorder: Recorder,
     /// Its name in the log.
     speaker: Speaker,
     this: Weak<Self>,
@@ -141,6 +145,7 @@ impl Driver {
         let speaker = Speaker::new(address.server.endpoint.authority());
         let dispatcher = Dispatcher::new(limits.stack_size, answers, &intake.gate, speaker.id());
         let parser = options.parser;
+        let recorder = Recorder::new(parser, options.recorded_packets);
         let address = Arc::new(address);
         let driver = Arc::new_cyclic(|this| Self {
             monitor: Mutex::new(Monitor {
@@ -170,6 +175,7 @@ impl Driver {
             intake,
             observers: Observers::new(parser),
             ready: ReadySlot::default(),
+            recorder,
             speaker,
             limits,
             this: this.clone(),

@@ -24,7 +24,7 @@ use crate::net::{Address, Waker};
 use crate::options::Transport;
 use crate::sync::logging::log_later;
 use crate::sync::mailbox::Dropped;
-use crate::sync::readiness::Waiter;
+use crate::sync::readiness::Wakeup;
 
 /// What is done after the locks are released.
 pub(super) enum Action {
@@ -49,7 +49,7 @@ pub(super) enum Action {
     /// Who waits for the answer emits again at once.
     Resolve(Arc<AckSlot>, Result<AckReply>),
     /// Who waits for what has come goes on.
-    Rouse(Waiter),
+    Rouse(Wakeup),
     /// Callers that wait for a change look again.
     Notify,
 }
@@ -113,13 +113,13 @@ impl Driver {
                 }
                 Output::Status { namespace, name, status } => {
                     notify = true;
+                    self.recorder.note_status(&name, &status, now);
+                    let status = self.recorded_status(status, now);
                     self.tell_status(monitor, namespace, &name, &status, actions);
                 }
                 Output::Manager(event) => {
                     notify = true;
-                    monitor.figures.note_news(&event, now);
-                    self.observers.note_news(&event, actions);
-                    monitor.tell_manager(&event, actions);
+                    self.tell_news(monitor, event, now, actions);
                 }
                 Output::Room => {
                     notify = true;
@@ -162,6 +162,21 @@ impl Driver {
                 Action::Notify => self.changed.notify_all(),
             }
         }
+    }
+
+    /// Tells everyone the news of the connection.
+    pub(super) fn tell_news(
+        &self,
+        monitor: &mut Monitor,
+        news: ManagerEvent,
+        now: Timestamp,
+        actions: &mut Vec<Action>,
+    ) {
+        self.recorder.note_news(&news, now);
+        let news = self.recorded_news(news, now);
+        monitor.figures.note_news(&news, now);
+        self.observers.note_news(&news, actions);
+        monitor.tell_manager(&news, actions);
     }
 
     fn tell_status(
@@ -247,7 +262,7 @@ impl Monitor {
         }
     }
 
-    pub(super) fn tell_manager(&mut self, event: &ManagerEvent, actions: &mut Vec<Action>) {
+    fn tell_manager(&mut self, event: &ManagerEvent, actions: &mut Vec<Action>) {
         match event {
             ManagerEvent::Open => self.last_error = None,
             ManagerEvent::Error(error) => self.last_error = Some(error.clone()),
@@ -289,7 +304,7 @@ pub(super) struct Following<'a> {
 }
 
 impl Follow for Following<'_> {
-    fn wake(&mut self, waiter: Waiter) {
+    fn wake(&mut self, waiter: Wakeup) {
         self.actions.push(Action::Rouse(waiter));
     }
 
