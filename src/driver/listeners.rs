@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::thread::Thread;
 
 use super::consumer::{Consumer, ConsumerId};
 use super::dispatch::{Call, Callback, Dispatcher};
@@ -15,6 +14,7 @@ use crate::sync::account::{Account, AccountId, ONLY};
 use crate::sync::deliver::Deliver;
 use crate::sync::logging::log_later;
 use crate::sync::mailbox::{Brought, Mailbox};
+use crate::sync::readiness::{Readiness, Waiter};
 
 /// The listeners of one namespace.
 #[derive(Default)]
@@ -74,7 +74,7 @@ pub(crate) enum Sink<T> {
 /// Takes what follows from deliveries: whom to wake, what to drop, which consumer is full.
 pub(super) trait Follow {
     /// Somebody waits for what was delivered.
-    fn wake(&mut self, waiter: Thread);
+    fn wake(&mut self, waiter: Waiter);
 
     /// A consumer of received events is full, and pushes back.
     fn full(&mut self, consumer: Consumer);
@@ -100,7 +100,7 @@ pub(super) trait Follow {
 struct Shown<'a, F>(&'a mut F);
 
 impl<F: Follow> Follow for Shown<'_, F> {
-    fn wake(&mut self, waiter: Thread) {
+    fn wake(&mut self, waiter: Waiter) {
         self.0.wake(waiter);
     }
 
@@ -263,7 +263,7 @@ impl Listeners {
     }
 
     /// Shows an event that was sent to everyone who wants to see it.
-    pub(super) fn show_sent(
+    pub(super) fn show_outgoing(
         &mut self,
         event: &Event,
         dispatcher: &Dispatcher,
@@ -289,6 +289,13 @@ impl Listeners {
         let events = self.received().chain(&self.outgoing);
         events.for_each(|listener| listener.sink.close());
         self.statuses.iter().for_each(|listener| listener.sink.close());
+    }
+
+    /// Adds a descriptor that is to be readable while something waits in one of the subscriptions.
+    pub(super) fn add_poller(&self, readiness: &Arc<Readiness>) {
+        let events = self.received().chain(&self.outgoing);
+        events.for_each(|listener| listener.add_poller(readiness));
+        self.statuses.iter().for_each(|listener| listener.add_poller(readiness));
     }
 
     /// The accounts of all callbacks for events.
@@ -338,6 +345,13 @@ impl<T: Deliver> Listener<T> {
         }
     }
 
+    /// Adds a descriptor that is to be readable while something waits for it, if it is a subscription.
+    pub(super) fn add_poller(&self, readiness: &Arc<Readiness>) {
+        if let Sink::Mailbox(mailbox) = &self.sink {
+            mailbox.add_poller(readiness);
+        }
+    }
+
     /// By what its consumer is known.
     fn consumer(&self) -> ConsumerId {
         match &self.sink {
@@ -364,7 +378,7 @@ impl<T: Deliver> Listener<T> {
         news: &T,
         dispatcher: &Dispatcher,
         call: impl FnOnce(Arc<Callback<T>>, T) -> Call,
-    ) -> Vec<Thread>
+    ) -> Vec<Waiter>
     where
         T: Clone,
     {

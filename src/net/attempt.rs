@@ -95,7 +95,7 @@ impl Attempt {
     }
 
     /// Notes this side's address of the connection.
-    pub(super) fn comes_from(&self, address: Option<SocketAddr>) {
+    pub(super) fn note_local(&self, address: Option<SocketAddr>) {
         self.progress().local = address;
     }
 
@@ -192,7 +192,7 @@ mod tests {
     use std::sync::mpsc::channel;
 
     use super::*;
-    use crate::net::eventfd::EventFd;
+    use crate::sync::eventfd::EventFd;
 
     fn attempt(observer: Option<Observer>) -> Attempt {
         Attempt::new(Arc::new(Waker::new().unwrap()), observer)

@@ -9,7 +9,6 @@ pub(crate) mod attempt;
 mod cookies;
 mod date;
 mod dial;
-mod eventfd;
 mod headers;
 #[cfg(feature = "polling")]
 pub(crate) mod http;

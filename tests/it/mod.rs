@@ -52,6 +52,7 @@ mod preparing;
 mod proxy;
 #[cfg(feature = "polling")]
 mod python;
+mod ready;
 mod receive;
 mod receive_awaited;
 mod receive_bounds;

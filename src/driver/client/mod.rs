@@ -16,6 +16,7 @@ mod outputs;
 #[cfg(feature = "polling")]
 mod polling;
 mod preparing;
+mod ready;
 mod trace;
 mod waiting;
 mod websocket;
@@ -31,6 +32,8 @@ use self::observing::Observers;
 use self::outputs::Action;
 use self::preparing::AskBefore;
 pub(crate) use self::preparing::{Changes, PrepareFunction, refused_by_user};
+use self::ready::ReadySlot;
+use self::waiting::Awaited;
 use crate::core::client::namespace::Auth;
 use crate::core::client::{Client, Tally};
 use crate::core::ids::{LinkId, NamespaceId};
@@ -66,6 +69,8 @@ pub(crate) struct Driver {
     /// The bounds of the consumers that have no others.
     limits: Limits,
     observers: Observers,
+    /// For those who poll for all subscriptions together.
+    ready: ReadySlot,
     /// Its name in the log.
     speaker: Speaker,
     this: Weak<Self>,
@@ -92,8 +97,8 @@ pub(crate) struct Monitor {
     stage: Staging,
     /// The consumers that were full when they got something the last time.
     full: Vec<Consumer>,
-    /// Whether the readers hold still because of them.
-    hold: Hold,
+    /// The readers hold still because of them.
+    hold: Option<Hold>,
     /// The link whose reader was the last to do so.
     holder: Option<LinkId>,
     /// It was said that they do.
@@ -106,8 +111,8 @@ pub(crate) struct Monitor {
     armed: Option<Timestamp>,
     /// Why the connection could not be opened, the last time.
     last_error: Option<Error>,
-    /// How many callers wait for a change.
-    waiters: usize,
+    /// What callers wait for.
+    awaited: Vec<Awaited>,
 }
 
 /// What is kept for a namespace that somebody has a handle of.
@@ -150,19 +155,20 @@ impl Driver {
                 callbacks: 0,
                 stage: Staging::default(),
                 full: Vec::new(),
-                hold: Hold::No,
+                hold: None,
                 holder: None,
                 warned_full: false,
                 warned_lost: false,
                 lost: 0,
                 armed: None,
                 last_error: None,
-                waiters: 0,
+                awaited: Vec::new(),
             }),
             changed: Condvar::new(),
             net: Arc::new(net),
             intake,
             observers: Observers::new(parser),
+            ready: ReadySlot::default(),
             speaker,
             limits,
             this: this.clone(),
@@ -182,8 +188,16 @@ impl Driver {
     }
 
     fn run_with<R>(&self, verb: impl FnOnce(&mut Monitor, Timestamp) -> R) -> R {
+        self.run_acting(|monitor, now, _| verb(monitor, now))
+    }
+
+    /// The same for a verb that has actions of its own.
+    fn run_acting<R>(
+        &self,
+        verb: impl FnOnce(&mut Monitor, Timestamp, &mut Vec<Action>) -> R,
+    ) -> R {
         let mut actions = Vec::new();
-        let result = self.gather(&mut actions, |monitor, now, _| verb(monitor, now));
+        let result = self.gather(&mut actions, verb);
         self.act(actions);
         result
     }
@@ -211,6 +225,7 @@ impl Driver {
     /// Ends all subscriptions, and drops the users' functions.
     fn release_users(&self) {
         self.unlisten_all();
+        self.ready.end();
         // They may own sockets, which would keep the connection alive. Dropped without the lock.
         let mut monitor = self.lock();
         let namespaces = monitor.namespaces.things_mut();

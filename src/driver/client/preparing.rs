@@ -46,7 +46,7 @@ impl Driver {
                 driver.run(|core, now| core.told(asked, now));
             }
         }));
-        actions.extend(brought.waiters.into_iter().map(Action::Unpark));
+        actions.extend(brought.waiters.into_iter().map(Action::Rouse));
     }
 
     /// Asks what an attempt is to be made with.

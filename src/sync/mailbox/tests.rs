@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
-use std::thread::{self, Thread};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
@@ -42,7 +42,7 @@ fn mailbox(events: usize, when_full: WhenFull) -> Arc<Mailbox<Item>> {
 /// Brings one, and wakes who waits for it; whether the reader has to hold still.
 fn bring(mailbox: &Mailbox<Item>, account: AccountId, item: Item) -> bool {
     let brought = mailbox.bring(account, item);
-    brought.waiters.iter().for_each(Thread::unpark);
+    brought.waiters.iter().for_each(Waiter::wake);
     brought.pushes_back
 }
 
@@ -137,9 +137,9 @@ fn what_is_in_the_reserve_moves_up_when_others_make_room() {
     for number in 0..3 {
         bring(&other, ONLY, item(number));
     }
-    assert!(other.pushes_back(ONLY));
+    assert!(other.recheck(ONLY));
     assert_eq!(numbers(&hog).len(), 5);
-    assert!(!other.pushes_back(ONLY));
+    assert!(!other.recheck(ONLY));
 }
 
 #[test]
@@ -291,10 +291,10 @@ fn one_wake_up_is_asked_for_however_much_comes_at_once() {
     while lock(&mailbox.state).ledger.count_waiting() == 0 && Instant::now() < deadline {
         thread::yield_now();
     }
-    let brought: Vec<Vec<Thread>> =
+    let brought: Vec<Vec<Waiter>> =
         (0..50).map(|number| mailbox.bring(ONLY, item(number)).waiters).collect();
     assert_eq!(brought.iter().flatten().count(), 1);
-    brought.into_iter().flatten().for_each(|waiter| waiter.unpark());
+    brought.into_iter().flatten().for_each(|waiter| waiter.wake());
     assert_eq!(receiver.recv_timeout(LIMIT), Ok(0));
 }
 
@@ -312,7 +312,7 @@ fn as_many_are_woken_as_come_together() {
     }
     let brought = mailbox.bring_all(ONLY, &mut (0..2).map(item));
     assert_eq!(brought.waiters.len(), 2);
-    brought.waiters.iter().for_each(Thread::unpark);
+    brought.waiters.iter().for_each(Waiter::wake);
     let mut taken = [0; 2].map(|_| receiver.recv_timeout(LIMIT).unwrap());
     taken.sort_unstable();
     assert_eq!(taken, [0, 1]);
