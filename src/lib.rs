@@ -325,7 +325,7 @@ pub use client::ack::Ack;
 pub use client::builder::Builder;
 pub use client::emitter::Emitter;
 pub use client::io::io;
-pub use client::manager::{Counters, Manager};
+pub use client::manager::Manager;
 pub use client::socket::Socket;
 pub use client::socket::buffered::Listening;
 pub use client::socket::unsent::Unsent;
@@ -334,11 +334,13 @@ pub use client::subscription::Subscription;
 pub use client::update::Update;
 pub use client::weak::{WeakManager, WeakSocket};
 pub use driver::listener_id::ListenerId;
+pub use error::flight_record::FlightRecord;
 pub use error::{Error, ErrorKind, Result, Stage};
 pub use event::attempt_info::AttemptInfo;
 pub use event::drop_reason::DropReason;
 pub use event::incoming::Incoming;
 pub use event::observed::{EngineEvent, EngineInfo, EnginePacket, EngineState, PacketType};
+pub use event::stats::{Counters, QueueStats, Stats, TrafficStats};
 pub use event::status::{DisconnectReason, ManagerEvent, Status};
 pub use event::undelivered::UndeliveredEvent;
 pub use event::{AckReply, Event};
@@ -357,6 +359,7 @@ pub use outbox::salvage::Salvaged;
 #[cfg(feature = "outbox")]
 pub use outbox::store::{OutboxRecord, OutboxStore};
 pub use payload::{ArgList, Binary, Value, ValueIndex};
+pub use sync::readiness::ReadyFd;
 
 /// The version of `crossbeam-channel` whose channels [`Subscription::receiver`] and [`Ack::receiver`] give, with its
 /// `select!`.

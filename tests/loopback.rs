@@ -36,18 +36,11 @@ fn visits() -> impl Iterator<Item = Visit> {
     all.flat_map(|(via, tls)| [false, true].map(|old| Visit { via, old, tls }))
 }
 
-/// The authority that peers with TLS have their certificates of.
-#[cfg(feature = "rustls")]
-fn authority() -> &'static peer::tls::Authority {
-    static AUTHORITY: std::sync::OnceLock<peer::tls::Authority> = std::sync::OnceLock::new();
-    AUTHORITY.get_or_init(|| peer::tls::Authority::new().expect("an authority"))
-}
-
 fn start(options: Options, visit: Visit) -> Peer {
     let options = if visit.old { options.old() } else { options };
     #[cfg(feature = "rustls")]
     let options = if visit.tls {
-        options.tls(authority().server(false).expect("a certificate"))
+        options.tls(peer::tls::server(false).expect("a certificate"))
     } else {
         options
     };
@@ -59,7 +52,7 @@ fn builder(peer: &Peer, visit: Visit) -> Builder {
     let builder = visit.via.builder(peer.url()).force_new(false).auto_connect(false);
     #[cfg(feature = "rustls")]
     let builder = if visit.tls {
-        builder.tls(siot::Tls::new().ca_pem(authority().pem()).built_in_roots(false))
+        builder.tls(siot::Tls::new().ca_pem(peer::tls::AUTHORITY).built_in_roots(false))
     } else {
         builder
     };

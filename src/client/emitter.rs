@@ -231,7 +231,7 @@ impl Flags {
             reliable,
             urgent: self.urgent,
             ttl: self.ttl,
-            key: self.replaces.clone(),
+            replaces: self.replaces.clone(),
             since: None,
         };
         namespace.driver().emit(namespace.id, emit, limit)

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::dispatch::Dispatcher;
 use super::listener_id::ListenerId;
+use crate::core::load::Load;
 use crate::sync::account::{Account, AccountId, ONLY};
 use crate::sync::deliver::Deliver;
 use crate::sync::mailbox::Mailbox;
@@ -19,25 +20,26 @@ pub(super) struct Consumer {
 
 /// The mailbox of a subscription to events, whatever else lies in it.
 pub(crate) trait PushBack: Send + Sync {
-    /// Whether the reader should hold still for it.
-    fn pushes_back(&self) -> bool;
+    /// Brings its account up to date; `true`: the reader should hold still for it.
+    fn recheck(&self) -> bool;
 
     /// How many events wait in it, and of how many bytes.
-    fn load(&self) -> (usize, usize);
+    fn load(&self) -> Load;
 }
 
 impl<T: Deliver> PushBack for Mailbox<T> {
-    fn pushes_back(&self) -> bool {
-        Self::pushes_back(self, ONLY)
+    fn recheck(&self) -> bool {
+        Self::recheck(self, ONLY)
     }
 
-    fn load(&self) -> (usize, usize) {
+    fn load(&self) -> Load {
         self.look(ONLY, load).unwrap_or_default()
     }
 }
 
-fn load(account: &Account) -> (usize, usize) {
-    (account.len(), account.bytes())
+/// How many events wait on an account, and of how many bytes.
+pub(super) fn load(account: &Account) -> Load {
+    Load { packets: account.len(), bytes: account.bytes() }
 }
 
 /// By what a consumer is known.
@@ -66,23 +68,23 @@ impl Consumer {
         }
     }
 
-    /// Whether the reader should hold still for it.
-    pub(super) fn pushes_back(&self, dispatcher: &Dispatcher) -> bool {
+    /// Brings its account up to date; `true`: the reader should hold still for it.
+    pub(super) fn recheck(&self, dispatcher: &Dispatcher) -> bool {
         match (self.id, &self.mailbox) {
-            (_, Some(mailbox)) => mailbox.pushes_back(),
-            (ConsumerId::Callback(account), None) => dispatcher.pushes_back(account),
+            (_, Some(mailbox)) => mailbox.recheck(),
+            (ConsumerId::Callback(account), None) => dispatcher.recheck(account),
             (ConsumerId::Subscription(_), None) => false,
         }
     }
 
     /// How many events wait for it, and of how many bytes.
-    pub(super) fn load(&self, dispatcher: &Dispatcher) -> (usize, usize) {
+    pub(super) fn load(&self, dispatcher: &Dispatcher) -> Load {
         match (self.id, &self.mailbox) {
             (_, Some(mailbox)) => mailbox.load(),
             (ConsumerId::Callback(account), None) => {
                 dispatcher.look(account, load).unwrap_or_default()
             }
-            (ConsumerId::Subscription(_), None) => (0, 0),
+            (ConsumerId::Subscription(_), None) => Load::default(),
         }
     }
 }

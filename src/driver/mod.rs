@@ -7,10 +7,10 @@ pub(crate) mod client;
 mod clock;
 mod consumer;
 pub(crate) mod dispatch;
+mod group;
 pub(crate) mod listener_id;
 pub(crate) mod listeners;
 mod sink;
-mod stage;
 mod timer;
 #[cfg(target_os = "linux")]
 mod watching;

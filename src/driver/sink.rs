@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use super::consumer::PushBack;
 use super::dispatch::Callback;
+use crate::core::load::Load;
 use crate::event::incoming::Incoming;
 use crate::sync::account::{AccountId, ONLY, SECOND};
 use crate::sync::deliver::Deliver;
 use crate::sync::mailbox::{Brought, Mailbox};
+use crate::sync::readiness::Readiness;
 
 /// Where what a listener gets goes.
 pub(crate) enum Sink<T> {
@@ -34,6 +36,12 @@ pub(crate) trait Mixed<T>: Send + Sync {
     /// How much was lost for want of room.
     fn lost(&self) -> usize;
 
+    /// How many events wait in it, and of how many bytes.
+    fn load(&self) -> Load;
+
+    /// Adds a descriptor that is to be readable while something waits in it.
+    fn add_poller(&self, readiness: &Arc<Readiness>);
+
     /// The same mailbox, as a consumer that may push back.
     fn consumer(self: Arc<Self>) -> Arc<dyn PushBack>;
 }
@@ -43,6 +51,7 @@ impl<T: Into<Incoming>> Mixed<T> for Mailbox<Incoming> {
         let item = item.into();
         let mut brought = Self::bring(self, item.account(), item);
         brought.dropped.retain(|dropped| matches!(dropped, Incoming::Event(_)));
+        brought.count.evicted = brought.dropped.len().saturating_sub(brought.count.refused);
         brought
     }
 
@@ -57,6 +66,14 @@ impl<T: Into<Incoming>> Mixed<T> for Mailbox<Incoming> {
 
     fn lost(&self) -> usize {
         Self::lost(self)
+    }
+
+    fn load(&self) -> Load {
+        PushBack::load(self)
+    }
+
+    fn add_poller(&self, readiness: &Arc<Readiness>) {
+        Self::add_poller(self, readiness);
     }
 
     fn consumer(self: Arc<Self>) -> Arc<dyn PushBack> {

@@ -14,6 +14,7 @@ over_each_transport!(
     listeners_are_counted,
     catch_all_callbacks_see_events_alone,
     outgoing_callbacks_see_what_is_handed_over_when_it_is,
+    an_outgoing_event_tells_where_it_goes,
     an_event_named_error_is_an_event,
     a_number_is_its_digits,
 );
@@ -212,6 +213,19 @@ fn outgoing_callbacks_see_what_is_handed_over_when_it_is(via: Via) {
     client.disconnected();
     client.connected();
     assert!(calls.receiver.try_recv().is_err());
+}
+
+fn an_outgoing_event_tells_where_it_goes(via: Via) {
+    let (client, _) = start(via);
+    let admin = client.manager().socket("/admin").unwrap();
+    admin.connect();
+    for socket in [&*client, &admin] {
+        let outgoing = socket.subscribe_any_outgoing();
+        socket.emit("echo", ("é", 1)).unwrap();
+        let event = recv_within(outgoing.receiver(), LIMIT);
+        assert_eq!((event.namespace(), event.name()), (socket.namespace(), "echo"));
+        assert_eq!((event.json(), event.arg::<u32>(1).unwrap()), (r#"["echo","é",1]"#, 1));
+    }
 }
 
 fn an_event_named_error_is_an_event(via: Via) {

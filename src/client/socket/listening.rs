@@ -53,8 +53,8 @@ impl Socket {
         self.unbuffered().subscribe_any()
     }
 
-    /// Subscribes to the events that are sent, at the moment at which they are handed to the
-    /// connection; not to acknowledgements. It never blocks.
+    /// Subscribes to the events that are sent, at the moment at which they are ready to be written: at once
+    /// where the socket is connected, else when it is; not to acknowledgements. It never blocks.
     ///
     /// It has the bounds of [`subscribe`](Socket::subscribe), and holds up nothing: where they are
     /// reached the oldest give way, whatever the policy, and [`Subscription::lost`] counts them.

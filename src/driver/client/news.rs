@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::Driver;
+use super::{Driver, Monitor};
 use crate::core::ids::NamespaceId;
 use crate::driver::dispatch::{Call, Callback, Function};
 use crate::driver::listener_id::ListenerId;
-use crate::driver::listeners::{Listener, Listeners, Scope};
+use crate::driver::listeners::{Listener, Scope};
 use crate::driver::sink::Sink;
 use crate::error::Result;
 use crate::event::incoming::Incoming;
@@ -31,10 +31,7 @@ impl Driver {
             let _ = mailbox.bring(ONLY, status);
         }
         let sink = Sink::Mailbox(Arc::clone(&mailbox));
-        let mut none = Listeners::default();
-        let entry = monitor.namespaces.get_mut(namespace);
-        let listeners = entry.map_or(&mut none, |entry| &mut entry.listeners);
-        (listeners.add_status(sink), mailbox)
+        (monitor.add_status_listener(namespace, sink), mailbox)
     }
 
     /// Adds a subscription to the events and the statuses of a namespace, which begins with how it stands.
@@ -51,10 +48,11 @@ impl Driver {
             // Nobody waits for it yet.
             let _ = mailbox.bring(SECOND, status.into());
         }
-        let mut none = Listeners::default();
-        let entry = monitor.namespaces.get_mut(namespace);
-        let listeners = entry.map_or(&mut none, |entry| &mut entry.listeners);
-        (listeners.add_to_all(&mailbox), mailbox)
+        let listener = match monitor.namespaces.get_mut(namespace) {
+            Some(entry) => entry.listeners.add_to_all(&mailbox),
+            None => ListenerId::new(),
+        };
+        (listener, mailbox)
     }
 
     /// Adds a callback for the statuses of a namespace, which is called first with how it stands.
@@ -72,13 +70,9 @@ impl Driver {
             let call = Call::Status(Arc::clone(&callback), status);
             monitor.dispatcher.call(account, call)
         });
-        let sink = Sink::Callback(callback, account);
-        let mut none = Listeners::default();
-        let entry = monitor.namespaces.get_mut(namespace);
-        let listeners = entry.map_or(&mut none, |entry| &mut entry.listeners);
-        let id = listeners.add_status(sink);
+        let id = monitor.add_status_listener(namespace, Sink::Callback(callback, account));
         drop(monitor);
-        begins.into_iter().flat_map(|begins| begins.waiters).for_each(|waiter| waiter.unpark());
+        begins.into_iter().flat_map(|begins| begins.waiters).for_each(|waiter| waiter.wake());
         Ok(id)
     }
 
@@ -114,5 +108,15 @@ impl Driver {
         drop(monitor);
         drop(calls);
         removed.map(|listener| listener.sink.end()).is_some() || self.unobserve(id)
+    }
+}
+
+impl Monitor {
+    /// Adds a listener to the statuses of a namespace. One that is gone keeps none.
+    fn add_status_listener(&mut self, namespace: NamespaceId, sink: Sink<Status>) -> ListenerId {
+        match self.namespaces.get_mut(namespace) {
+            Some(entry) => entry.listeners.add_status(sink),
+            None => ListenerId::new(),
+        }
     }
 }
