@@ -9,7 +9,7 @@ use crossbeam_channel::Receiver;
 use crate::client::ownership::{SharedConnection, SharedNamespace};
 use crate::driver::client::Driver;
 use crate::driver::listener_id::ListenerId;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Rounded};
 use crate::event::Event;
 use crate::sync::deliver::Deliver;
 use crate::sync::mailbox::{Mailbox, Nothing};
@@ -122,7 +122,7 @@ impl<T: Deliver> Subscription<T> {
         // A limit beyond all time is none.
         self.take(Instant::now().checked_add(limit)).map_err(|error| match error.kind() {
             ErrorKind::Timeout => {
-                Error::new(ErrorKind::Timeout, format!("nothing came within {limit:?}"))
+                Error::new(ErrorKind::Timeout, format!("nothing came within {}", Rounded(limit)))
             }
             _ => error,
         })

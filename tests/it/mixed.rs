@@ -65,7 +65,7 @@ fn events_that_fill_a_subscription_to_everything_cost_it_no_status(via: Via) {
         let few = Buffer::new().events(3).when_full(policy);
         let all = client.buffer(few).unwrap().subscribe_all();
         let end = client.subscribe("end");
-        session.burst(100, 10);
+        session.burst(100, 20);
         session.send(r#"42["end"]"#);
         end.recv_timeout(LIMIT).unwrap();
         let waiting: Vec<_> = all.try_iter().map(|incoming| described(&incoming)).collect();
