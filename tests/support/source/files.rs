@@ -19,6 +19,8 @@ pub(crate) fn sources() -> Vec<File> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut paths = Vec::new();
     collect(&folder, &mut paths);
+    // The command is a program of its own.
+    paths.retain(|path| !path.starts_with(folder.join("bin")));
     paths.sort();
     let mut files: Vec<File> = paths
         .iter()
