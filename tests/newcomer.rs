@@ -46,9 +46,9 @@ fn starts_without_a_network(device: &Device, network: &Network) {
 }
 
 fn goes_on_after_what_it_cannot_read(device: &Device, server: &Server) {
-    send_order(server, json!(["seven", 7]));
+    send_order(server, &json!(["seven", 7]));
     device.says("cannot take [\"order\",\"seven\",7]: ");
-    send_order(server, json!([7, { "item": "apples", "pieces": 3 }]));
+    send_order(server, &json!([7, { "item": "apples", "pieces": 3 }]));
     device.says("order 7: 3 of apples");
 }
 
@@ -73,7 +73,7 @@ fn orders(server: &Server) -> String {
 }
 
 #[track_caller]
-fn send_order(server: &Server, args: Value) {
+fn send_order(server: &Server, args: &Value) {
     server.command(json!({ "cmd": "emit", "nsp": "/orders", "event": "order", "args": args }));
 }
 
