@@ -361,6 +361,10 @@ pub use sync::readiness::ReadyFd;
 #[doc = include_str!("../DELIVERY.md")]
 pub mod delivery {}
 
+// Part of its code needs the outbox.
+#[cfg_attr(any(feature = "outbox", not(doctest)), doc = include_str!("../FIELD.md"))]
+pub mod field {}
+
 /// Compiles the code of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
