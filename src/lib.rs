@@ -111,8 +111,9 @@
 //!
 //! By channel: a [`Subscription`] is a queue that any thread may read, with or without a limit, by
 //! iteration, or together with other channels by `select!` of
-//! `crossbeam-channel` 0.5.
-//! [`Socket::subscribe_any`] gets all events, [`Socket::status`] the news of the connection.
+//! [`crossbeam_channel`], which is re-exported.
+//! [`Socket::subscribe_any`] gets all events, [`Socket::status`] the news of the connection, and
+//! [`Socket::subscribe_all`] both in one order.
 //!
 //! By callback: [`Socket::on`] and its relatives call a function, on a thread of siot's. It may block,
 //! emit, wait for acknowledgements and disconnect; meanwhile the next callbacks wait. When
@@ -144,7 +145,7 @@
 //! ```no_run
 //! # use std::time::Duration;
 //! # fn main() -> siot::Result<()> {
-//! use crossbeam_channel::select;
+//! use siot::crossbeam_channel::select;
 //!
 //! let socket = siot::Builder::new("http://localhost:3000").auto_connect(false).build()?;
 //! let status = socket.status();
@@ -331,11 +332,13 @@ pub use client::socket::unsent::Unsent;
 pub use client::socket_options::SocketOptions;
 pub use client::subscription::Subscription;
 pub use client::update::Update;
+pub use client::weak::{WeakManager, WeakSocket};
 pub use driver::listener_id::ListenerId;
 pub use error::flight_record::FlightRecord;
 pub use error::{Error, ErrorKind, Result, Stage};
 pub use event::attempt_info::AttemptInfo;
 pub use event::drop_reason::DropReason;
+pub use event::incoming::Incoming;
 pub use event::observed::{EngineEvent, EngineInfo, EnginePacket, EngineState, PacketType};
 pub use event::stats::{Counters, QueueStats, Stats, TrafficStats};
 pub use event::status::{DisconnectReason, ManagerEvent, Status};
@@ -357,6 +360,15 @@ pub use outbox::salvage::Salvaged;
 pub use outbox::store::{OutboxRecord, OutboxStore};
 pub use payload::{ArgList, Binary, Value, ValueIndex};
 pub use sync::readiness::ReadyFd;
+
+/// The version of `crossbeam-channel` whose channels [`Subscription::receiver`] and [`Ack::receiver`] give, with its
+/// `select!`.
+pub use crossbeam_channel;
+
+/// What belongs to a [`Subscription`]: its iterators, and what it can be of.
+pub mod subscription {
+    pub use crate::client::subscription::{IntoIter, Item, Iter, TryIter};
+}
 
 #[doc = include_str!("../DELIVERY.md")]
 pub mod delivery {}

@@ -22,6 +22,7 @@ use super::ledger::Ledger;
 use super::lock::lock;
 use super::queue::Queue;
 use super::readiness::{Pollers, Readiness, Wakeup};
+use super::turns::Turns;
 use crate::error::Result as FallibleResult;
 
 /// What bringing something has come to.
@@ -74,8 +75,8 @@ struct State<T> {
 /// Where the things are.
 enum Store<T> {
     Queue(Queue<T>),
-    /// In a channel, whose receiver the user has. There is one account.
-    Channel(Arc<dyn Outlet<T>>),
+    /// In a channel, whose receiver the user has, with whose each of them is.
+    Channel(Arc<dyn Outlet<T>>, Turns),
 }
 
 impl<T: Deliver> Mailbox<T> {
@@ -186,7 +187,7 @@ impl<T: Deliver> Mailbox<T> {
         let mut is_late = false;
         loop {
             let mut state = lock(&self.state);
-            if let Store::Channel(outlet) = &state.store {
+            if let Store::Channel(outlet, _) = &state.store {
                 let outlet = Arc::clone(outlet);
                 drop(state);
                 return self.receive(&*outlet, deadline);
@@ -241,8 +242,10 @@ impl<T: Deliver> Mailbox<T> {
             let mailbox: Weak<Self> = Arc::downgrade(self);
             let outlet = Arc::new(ChannelOutlet::new(mailbox));
             let mut state = lock(&self.state);
+            let mut turns = Turns::new();
             if let Store::Queue(queue) = &mut state.store {
-                while let Some((_, item)) = queue.pop() {
+                while let Some((account, item)) = queue.pop() {
+                    turns.push(account);
                     outlet.send(item);
                 }
             }
@@ -251,7 +254,7 @@ impl<T: Deliver> Mailbox<T> {
             }
             let waiting = state.ledger.take_waiting();
             let outlet: Arc<dyn Outlet<T>> = outlet;
-            state.store = Store::Channel(Arc::clone(&outlet));
+            state.store = Store::Channel(Arc::clone(&outlet), turns);
             // Nobody can tell whether somebody waits at the channel: it counts as long as it is empty.
             let is_empty = state.store.len() == 0;
             state.ledger.begin_hunger(is_empty, &self.gate);
@@ -269,7 +272,7 @@ impl<T: Deliver> Mailbox<T> {
         let mut state = lock(&self.state);
         let removed = match &mut state.store {
             Store::Queue(queue) => queue.remove_all_of(account),
-            Store::Channel(_) => VecDeque::new(),
+            Store::Channel(..) => VecDeque::new(),
         };
         state.ledger.close_account(account);
         let pollers = state.note_readiness();
@@ -289,8 +292,9 @@ impl<T: Deliver> Mailbox<T> {
         let mut state = lock(&self.state);
         let removed = match &mut state.store {
             Store::Queue(queue) => queue.remove_all_of(account),
-            Store::Channel(outlet) => std::iter::from_fn(|| outlet.try_receive()).collect(),
+            Store::Channel(outlet, _) => std::iter::from_fn(|| outlet.try_receive()).collect(),
         };
+        state.settle();
         if let Some(account) = state.ledger.account(account) {
             account.clear();
         }
@@ -305,7 +309,7 @@ impl<T: Deliver> Mailbox<T> {
     pub(crate) fn close(&self) {
         let mut state = lock(&self.state);
         let waiting = state.ledger.close(&self.gate);
-        if let Store::Channel(outlet) = &state.store {
+        if let Store::Channel(outlet, _) = &state.store {
             outlet.close();
         }
         let own: Vec<_> = state.pollers.own().collect();
@@ -364,6 +368,11 @@ impl<T: Deliver> Mailbox<T> {
         })
     }
 
+    /// What all consumers have lost for want of room.
+    pub(crate) fn lost(&self) -> usize {
+        lock(&self.state).ledger.lost()
+    }
+
     /// Looks at one account.
     pub(crate) fn look<R>(
         &self,
@@ -390,7 +399,10 @@ impl<T> State<T> {
     fn put(&mut self, account: AccountId, item: T) {
         match &mut self.store {
             Store::Queue(queue) => queue.push(account, item),
-            Store::Channel(outlet) => outlet.send(item),
+            Store::Channel(outlet, turns) => {
+                turns.push(account);
+                outlet.send(item);
+            }
         }
     }
 
@@ -401,7 +413,7 @@ impl<T> State<T> {
                 let Some((account, item)) = queue.pop() else { return (None, false) };
                 (Some(item), self.ledger.leave(account))
             }
-            Store::Channel(outlet) => {
+            Store::Channel(outlet, _) => {
                 let item = outlet.try_receive();
                 (item, self.settle())
             }
@@ -421,18 +433,44 @@ impl<T> State<T> {
 
     /// Accounts for what was taken out of the channel.
     fn settle(&mut self) -> bool {
-        match &self.store {
-            Store::Queue(_) => false,
-            Store::Channel(outlet) => self.ledger.settle(outlet.len()),
+        let Store::Channel(outlet, turns) = &mut self.store else { return false };
+        let left = outlet.len();
+        let mut reason = false;
+        while turns.len() > left {
+            let Some(account) = turns.pop() else { break };
+            reason |= self.ledger.leave(account);
+        }
+        reason
+    }
+}
+
+impl<T: Deliver> State<T> {
+    /// Takes out the oldest of a consumer, which have left its account.
+    fn evict(&mut self, account: AccountId, count: usize, dropped: &mut Vec<T>) {
+        for _ in 0..count {
+            match &mut self.store {
+                Store::Queue(queue) => dropped.extend(queue.pop_of(account)),
+                Store::Channel(..) => self.evict_from_channel(account, dropped),
+            }
         }
     }
 
-    fn evict(&mut self, account: AccountId, count: usize, dropped: &mut Vec<T>) {
-        for _ in 0..count {
-            if let Some(item) = self.store.take_oldest_of(account) {
-                dropped.push(item);
+    /// Nothing is taken from the middle of a channel: what lies before it, for another consumer, is lost
+    /// as well.
+    fn evict_from_channel(&mut self, account: AccountId, dropped: &mut Vec<T>) {
+        let Store::Channel(outlet, turns) = &mut self.store else { return };
+        turns.skip(account);
+        while let Some(item) = outlet.try_receive() {
+            let whose = item.account();
+            dropped.push(item);
+            if whose == account {
+                break;
+            }
+            if let Some(other) = self.ledger.account(whose) {
+                other.note_lost();
             }
         }
+        self.settle();
     }
 }
 
@@ -440,14 +478,7 @@ impl<T> Store<T> {
     fn len(&self) -> usize {
         match self {
             Self::Queue(queue) => queue.len(),
-            Self::Channel(outlet) => outlet.len(),
-        }
-    }
-
-    fn take_oldest_of(&mut self, account: AccountId) -> Option<T> {
-        match self {
-            Self::Queue(queue) => queue.pop_of(account),
-            Self::Channel(outlet) => outlet.try_receive(),
+            Self::Channel(outlet, _) => outlet.len(),
         }
     }
 }
@@ -470,7 +501,7 @@ impl<T: Deliver> Settle for Mailbox<T> {
     fn settle(&self) {
         let mut state = lock(&self.state);
         let reason = state.settle();
-        let is_channel = matches!(state.store, Store::Channel(_));
+        let is_channel = matches!(state.store, Store::Channel(..));
         let is_empty = state.store.len() == 0;
         let hungry = is_channel && state.ledger.begin_hunger(is_empty, &self.gate);
         let pollers = state.note_readiness();

@@ -280,7 +280,7 @@ impl<A> Client<A> {
         if let Some(mut engine) = self.engine.take() {
             engine.close();
             self.retire(engine, now);
-            let reason = DisconnectReason::ForcedClose;
+            let reason = DisconnectReason::EngineClosed;
             self.closed(reason, None, now);
         }
     }
