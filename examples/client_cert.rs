@@ -21,11 +21,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         // `encrypted-keys`.
         (url.clone(), tls.clone(), tls.client_cert_files(cert, key))
     } else {
-        let authority = peer::tls::Authority::new()?;
-        let peer = peer::Peer::options().tls(authority.server(true)?).start()?;
+        let peer = peer::Peer::options().tls(peer::tls::server(true)?).start()?;
         let url = server.insert(peer).url();
-        let tls = Tls::new().ca_pem(authority.pem());
-        let (cert, key) = authority.issue("device-7")?;
+        let tls = Tls::new().ca_pem(peer::tls::AUTHORITY);
+        let (cert, key) = peer::tls::DEVICE;
         (url, tls.clone(), tls.client_cert_pem(cert, key))
     };
 

@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // One can leave, and the other stays.
     chat.disconnect();
     let sum: i64 = orders.timeout(LIMIT).emit_with_ack("sum", (2, 3))?.wait()?;
-    println!("chat is connected: {}; orders still count: {sum}", chat.connected());
+    println!("chat is connected: {}; orders still count: {sum}", chat.is_connected());
 
     // Who wants a connection of its own can have it, and manage it.
     let manager = Builder::new(peer.url()).manager()?;
@@ -37,6 +37,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     b.wait_connected(LIMIT)?;
     println!("with /a and /b: {} connections", peer.sessions());
     manager.close(LIMIT);
-    println!("/a is connected: {}, orders: {}", a.connected(), orders.connected());
+    println!("/a is connected: {}, orders: {}", a.is_connected(), orders.is_connected());
     Ok(())
 }

@@ -104,7 +104,8 @@ impl Device {
             sleep((self.period * (second - first)).saturating_sub(start.elapsed()));
             let celsius = 20.0 + f64::from(second % 100) / 10.0;
             // Which one waits is decided anew each time: with a connection all of them are sent.
-            let part = (!self.socket.connected()).then(|| format!("reading {}", second / COARSE));
+            let part =
+                (!self.socket.is_connected()).then(|| format!("reading {}", second / COARSE));
             self.socket
                 .emitter()
                 .with_coalesce(part.as_deref())

@@ -186,8 +186,8 @@ impl Manager {
     }
 
     /// The limit of an attempt to connect; `None` is no limit.
-    pub fn timeout(&self) -> Option<Duration> {
-        self.option(|options| options.timeout)
+    pub fn connect_timeout(&self) -> Option<Duration> {
+        self.option(|options| options.connect_timeout)
     }
 
     fn option<T>(&self, look: impl FnOnce(&ManagerOptions) -> T) -> T {

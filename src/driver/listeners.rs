@@ -274,7 +274,7 @@ impl Listeners {
     }
 
     /// Shows an event that was sent to everyone who wants to see it.
-    pub(super) fn show_sent(
+    pub(super) fn show_outgoing(
         &mut self,
         event: &Event,
         dispatcher: &Dispatcher,

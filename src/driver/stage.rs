@@ -62,7 +62,7 @@ mod tests {
     use crate::sync::gate::Gate;
 
     fn event(number: usize) -> Event {
-        Event::outgoing(Payload::event("e", &number).unwrap())
+        Event::outgoing("/", Payload::event("e", &number).unwrap())
     }
 
     fn mailbox(events: usize, bytes: usize) -> Arc<Mailbox<Event>> {

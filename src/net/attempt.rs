@@ -114,7 +114,7 @@ impl Attempt {
     }
 
     /// Notes this side's address of the connection.
-    pub(super) fn comes_from(&self, address: Option<SocketAddr>) {
+    pub(super) fn note_local(&self, address: Option<SocketAddr>) {
         self.progress().local = address;
     }
 

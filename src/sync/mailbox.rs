@@ -353,8 +353,9 @@ impl<T: Deliver> Mailbox<T> {
         lock(&self.state).store.len()
     }
 
-    /// Whether the reader should hold still for a consumer.
-    pub(crate) fn pushes_back(&self, account: AccountId) -> bool {
+    /// Brings an account up to date: with what was taken out of a channel, and with what comes from the
+    /// reserve into its bounds. `true`: the reader should hold still for the consumer.
+    pub(crate) fn recheck(&self, account: AccountId) -> bool {
         let mut state = lock(&self.state);
         state.settle();
         state.ledger.account(account).is_some_and(|account| {

@@ -6,7 +6,7 @@ mod channel;
 pub(crate) mod deliver;
 pub(crate) mod eventfd;
 pub(crate) mod gate;
-pub(crate) mod ledger;
+mod ledger;
 pub(crate) mod lock;
 pub(crate) mod logging;
 pub(crate) mod mailbox;

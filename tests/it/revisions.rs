@@ -359,7 +359,8 @@ fn a_wrong_revision_is_an_error_with_a_hint() {
         for &via in Via::ALL {
             // Some servers do not answer to what they do not speak.
             let limit = Duration::from_secs(2);
-            let builder = builder(&server, "/", via).timeout(limit).namespace_timeout(limit);
+            let builder =
+                builder(&server, "/", via).connect_timeout(limit).namespace_timeout(limit);
             let client = Client::start(builder.revision(told));
             let Status::ConnectError(error) = client.next_status() else { panic!("connected") };
             let hint = error.hint().unwrap_or_else(|| panic!("{config} {via:?}: {error}"));

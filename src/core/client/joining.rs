@@ -239,7 +239,7 @@ impl<A> Client<A> {
             self.timers.set(Timer::Join(id), Some(now + pause));
             self.tell(id, Status::ConnectError(error.with_retry_in(Some(pause))));
         } else {
-            let next = self.draw_next(Some(&error));
+            let next = self.draw_next(Some(&error), now);
             self.next = Some(next);
             self.tell(id, Status::ConnectError(error.clone().with_retry_in(next.delay())));
             self.end_session(DisconnectReason::TransportError, Some(error));

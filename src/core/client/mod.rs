@@ -127,8 +127,6 @@ pub(crate) struct Client<A> {
     asked: u32,
     /// Which address it is the turn of.
     places: Places,
-    /// How long the server has asked to be left alone after the last failure.
-    asked_pause: Duration,
     /// When the next attempt may come, whatever speaks for it.
     no_sooner: Timestamp,
     /// A namespace was joined in this session.
@@ -192,7 +190,6 @@ impl<A> Client<A> {
             preparation: None,
             asked: 0,
             places: Places::default(),
-            asked_pause: Duration::ZERO,
             no_sooner: Timestamp(Duration::ZERO),
             has_joined: false,
             transport: 0,

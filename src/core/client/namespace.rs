@@ -70,7 +70,7 @@ pub(crate) struct Namespace<A> {
     /// It may be joined in a session in which its name stood for another before.
     pub(super) is_successor: bool,
     /// Counts the joins: an acknowledgement of an event answers in the same one or not at all.
-    pub(crate) session: u32,
+    pub(crate) membership: u32,
     /// Counts the questions for credentials: only the answer to the last one is of use.
     pub(crate) asked: u32,
     /// When CONNECT was sent the last time.
@@ -104,7 +104,7 @@ impl<A> Namespace<A> {
             forgotten: false,
             rejoins: false,
             is_successor: false,
-            session: 0,
+            membership: 0,
             asked: 0,
             asked_at: Timestamp(Duration::ZERO),
             acks: Acks::new(first_ack),
@@ -205,8 +205,7 @@ impl<A> Namespace<A> {
 
     /// Keeps an event that came before the answer to CONNECT; `false` when there is no room.
     pub(crate) fn keep_early_event(&mut self, packet: SocketPacket, limits: &Limits) -> bool {
-        let size = packet.text.as_frame().len()
-            + packet.attachments.iter().map(bytes::Bytes::len).sum::<usize>();
+        let size = packet.size();
         let room = self.received.packets < limits.receive_events
             && self.received.bytes.saturating_add(size) <= limits.receive_bytes;
         if room || self.receive_buffer.is_empty() {
@@ -239,7 +238,7 @@ impl<A> Namespace<A> {
     pub(crate) fn accept(&mut self, Membership { id, pid }: Membership) {
         let restored = self.recovery.begin(pid);
         self.id = Some(id);
-        self.session = self.session.wrapping_add(1);
+        self.membership = self.membership.wrapping_add(1);
         self.phase = Phase::Joined;
         self.recovered = restored && !std::mem::take(&mut self.missed);
     }

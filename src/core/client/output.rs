@@ -25,15 +25,15 @@ pub(crate) enum Output<A> {
     Stop(LinkId),
     /// Ask for the credentials of a namespace, then call `Client::auth`.
     AskAuth { namespace: NamespaceId, asked: u32 },
-    /// Deliver an event.
-    Event { namespace: NamespaceId, session: u32, packet: SocketPacket },
+    /// Deliver an event, which came in this membership of its namespace.
+    Event { namespace: NamespaceId, membership: u32, packet: SocketPacket },
     /// Tell a namespace's users how it stands.
     Status { namespace: NamespaceId, name: Arc<str>, status: Status },
     /// Tell the connection's users how it stands.
     Manager(ManagerEvent),
     /// Resolve an acknowledgement.
     Acked { ack: A, result: Result<SocketPacket> },
-    /// Tell those who want to know that an event was handed to the session.
+    /// Tell those who want to know that an event is ready: the session writes it next.
     Sent { namespace: NamespaceId, payload: Payload },
     /// Those who wait for room, or for the end of something, may look again.
     Room,

@@ -101,7 +101,7 @@ impl<A> Client<A> {
                 }
                 if let Some(options) = prepared.options {
                     let usual = std::mem::replace(&mut self.options, options);
-                    if usual.timeout != self.options.timeout {
+                    if usual.connect_timeout != self.options.connect_timeout {
                         self.limit_attempt(now);
                     }
                     self.usual_options = Some(usual);
@@ -122,7 +122,7 @@ impl<A> Client<A> {
 
     /// The time of the attempt is up before it is prepared.
     pub(super) fn preparation_timed_out(&mut self, now: Timestamp) {
-        let limit = self.options.timeout.unwrap_or_default();
+        let limit = self.options.connect_timeout.unwrap_or_default();
         let what = "the function of before_attempt has not returned within the connect timeout";
         let error = Reached::from(Stage::Prepare)
             .too_late(&format!("{what} of {limit:?}"))
@@ -133,9 +133,10 @@ impl<A> Client<A> {
     /// An attempt failed before it was made. The function may fail for this address alone, so it is the turn
     /// of the next one.
     fn preparation_failed(&mut self, error: Error, now: Timestamp) {
-        let next = self.draw_next(Some(&error));
         self.note_failure(now);
+        self.note_wish(Some(&error), now);
         self.places.go_on(&self.options, now);
+        let next = self.draw_next(Some(&error), now);
         self.leave_session();
         self.attempt_failed(error.with_retry_in(next.delay()));
         self.reconnect(next, now);

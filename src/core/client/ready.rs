@@ -50,14 +50,9 @@ impl<A> Client<A> {
     pub(super) fn fill_batch(&mut self, now: Timestamp) {
         while let Some(engine) = &self.engine {
             let (queued, most) = (engine.queued(), self.most_packets(engine.transport()));
-            if queued.packets >= most || queued.bytes >= BATCH.bytes {
+            let is_full = queued.packets >= most || queued.bytes >= BATCH.bytes;
+            if is_full || !self.hand_over_next(now) {
                 return;
-            }
-            let Some(waiting) = self.ready.pop() else { return };
-            if waiting.expiry.is_some_and(|expiry| expiry <= now) {
-                self.expire_event(&waiting);
-            } else {
-                self.hand_over(waiting, now);
             }
         }
     }
@@ -80,8 +75,9 @@ impl<A> Client<A> {
     /// Hands over all that is ready: what follows must not overtake it.
     pub(super) fn commit(&mut self, now: Timestamp) {
         while self.engine.as_ref().is_some_and(|engine| engine.state() == SessionState::Open) {
-            let Some(waiting) = self.ready.pop() else { break };
-            self.hand_over(waiting, now);
+            if !self.hand_over_next(now) {
+                break;
+            }
         }
         self.await_answers(now);
     }
@@ -137,6 +133,17 @@ impl<A> Client<A> {
         }
     }
 
+    /// Hands over what goes out next, unless it is no longer worth sending. `false`: there is nothing.
+    fn hand_over_next(&mut self, now: Timestamp) -> bool {
+        let Some(waiting) = self.ready.pop() else { return false };
+        if waiting.expiry.is_some_and(|expiry| expiry <= now) {
+            self.expire_event(&waiting);
+        } else {
+            self.hand_over(waiting, now);
+        }
+        true
+    }
+
     /// Hands what waited to the session, unless it is larger than the server takes.
     fn hand_over(&mut self, mut waiting: Waiting, now: Timestamp) {
         self.forget_expiry(&waiting);
@@ -166,6 +173,10 @@ impl<A> Client<A> {
     }
 
     /// Whether the server takes a packet with this payload.
+    ///
+    /// It is looked at when an event is emitted, so that its caller gets the error; when its namespace is joined,
+    /// so that nobody is shown what is never sent; and when it is handed over, since a try comes only there,
+    /// and the session may meanwhile have moved to another transport, by which it is of another size.
     pub(super) fn check_size(
         &mut self,
         id: NamespaceId,

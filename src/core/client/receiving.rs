@@ -62,8 +62,8 @@ impl<A> Client<A> {
             Phase::Joined => {
                 namespace.note_offset(&packet);
                 self.tally.received.add(packet.data_size());
-                let session = namespace.session;
-                self.outputs.push_back(Output::Event { namespace: id, session, packet });
+                let membership = namespace.membership;
+                self.outputs.push_back(Output::Event { namespace: id, membership, packet });
                 return;
             }
             // Events before the answer to CONNECT are those of a membership that somebody else has ended.

@@ -51,7 +51,7 @@ impl<A> Client<A> {
         if queue == SendQueue::Retry {
             return self.queue_for_retry(id, emit, now);
         }
-        let Emit { payload, ack, timeout: limit, urgent, volatile, ttl, key, .. } = emit;
+        let Emit { payload, ack, timeout: limit, urgent, volatile, ttl, replaces, .. } = emit;
         let order = self.next_order();
         let Some(namespace) = self.namespaces.get_mut(id) else { return };
         let ack = ack.map(|ack| {
@@ -66,7 +66,8 @@ impl<A> Client<A> {
             self.timers.set(Timer::Expiry(id, order), expiry);
         }
         let content = Sendable::Event(payload, ack);
-        let waiting = Waiting { namespace: id, content, order, urgent, expiry, key, shown: false };
+        let waiting =
+            Waiting { namespace: id, content, order, urgent, expiry, replaces, shown: false };
         if queue == SendQueue::Buffer {
             namespace.send_buffer.push(waiting);
             return;
@@ -82,15 +83,15 @@ impl<A> Client<A> {
     pub(crate) fn reply(
         &mut self,
         id: NamespaceId,
-        session: u32,
+        membership: u32,
         ack: u64,
         payload: Payload,
         now: Timestamp,
     ) -> Result<(), Refused<Payload>> {
         self.check_heartbeat(now);
-        let fate = self.fate_of_reply(id, session, payload.size());
+        let fate = self.fate_of_reply(id, membership, payload.size());
         if fate == Fate::Refused {
-            return Err(Refused::Error(self.no_room_for_reply(id, session)));
+            return Err(Refused::Error(self.no_room_for_reply(id, membership)));
         }
         self.check_attachments(&payload).map_err(Refused::Error)?;
         if fate == Fate::Wait {
@@ -147,9 +148,9 @@ impl<A> Client<A> {
 
     /// What waits whose place this event takes.
     pub(super) fn replaced_by(&self, id: NamespaceId, emit: &Emit<A>) -> Option<&Waiting> {
-        emit.key.as_ref()?;
+        emit.replaces.as_ref()?;
         let mut waiting = self.namespace(id).send_buffer.iter().chain(self.ready.iter());
-        waiting.find(|waiting| waiting.namespace == id && waiting.key == emit.key)
+        waiting.find(|waiting| waiting.namespace == id && waiting.replaces == emit.replaces)
     }
 
     /// An event with the same key is newer.
@@ -247,7 +248,7 @@ impl<A> Client<A> {
 
     /// Only what waits, and is sent once, can have a place among what waits and a time to wait.
     fn check_flags(&self, id: NamespaceId, emit: &Emit<A>) -> Result<()> {
-        if !emit.urgent && emit.ttl.is_none() && emit.key.is_none() {
+        if !emit.urgent && emit.ttl.is_none() && emit.replaces.is_none() {
             return Ok(());
         }
         let what = if emit.ttl.is_some_and(|ttl| ttl.is_zero()) {

@@ -147,20 +147,38 @@ fn the_number_of_awaited_answers_is_bounded() {
 #[test]
 fn a_question_is_answered_in_its_session_or_not_at_all() {
     let (mut world, root) = World::joined();
-    let session = world.namespace(root).session;
+    let membership = world.namespace(root).membership;
     world.receive("427[\"question\"]");
-    world.run(|client, now| client.reply(root, session, 7, payload("[\"yes\"]"), now)).unwrap();
+    world.run(|client, now| client.reply(root, membership, 7, payload("[\"yes\"]"), now)).unwrap();
     assert_eq!(world.sent(), ["437[\"yes\"]"]);
 
     world.receive("428[\"question\"]");
     world.drop_link();
     let refused = |reply: Result<(), Refused<Payload>>| matches!(reply, Err(Refused::Error(error)) if error.is_disconnected());
-    assert!(refused(world.run(|client, now| client.reply(root, session, 8, payload("[]"), now))));
+    assert!(refused(world.run(|client, now| client.reply(
+        root,
+        membership,
+        8,
+        payload("[]"),
+        now
+    ))));
     world.advance_to_deadline();
     world.open();
-    assert!(refused(world.run(|client, now| client.reply(root, session, 8, payload("[]"), now))));
+    assert!(refused(world.run(|client, now| client.reply(
+        root,
+        membership,
+        8,
+        payload("[]"),
+        now
+    ))));
     world.receive("40{\"sid\":\"b\"}");
-    assert!(refused(world.run(|client, now| client.reply(root, session, 8, payload("[]"), now))));
+    assert!(refused(world.run(|client, now| client.reply(
+        root,
+        membership,
+        8,
+        payload("[]"),
+        now
+    ))));
     assert_eq!(world.sent(), ["40"]);
 }
 

@@ -234,7 +234,7 @@ fn a_server_that_closes_before_the_handshake_is_noticed_at_once() {
 #[test]
 fn options_of_zero_are_no_loop_without_a_pause() {
     let mut world = World::with(|options| {
-        options.timeout = Some(Duration::ZERO);
+        options.connect_timeout = Some(Duration::ZERO);
         options.namespace_timeout = Some(Duration::ZERO);
         options.reconnection_delay = Duration::ZERO;
         options.reconnection_delay_max = Duration::ZERO;

@@ -172,19 +172,29 @@ impl Driver {
         self.run_with(|monitor, _| {
             monitor.links.get_or_add(link, || Box::new(Link::to(address)));
         });
-        let started =
-            self.start(link, Side::Reader, Role::Transport, move |attempt| match transport {
-                Transport::Polling => driver.run_polling(link, request, &attempt),
-                Transport::WebSocket => driver.run_websocket(link, &request, &attempt),
-            });
-        if let Err(error) = started {
+        self.start(link, Side::Reader, Role::Transport, move |attempt| match transport {
+            Transport::Polling => driver.run_polling(link, request, &attempt),
+            Transport::WebSocket => driver.run_websocket(link, &request, &attempt),
+        });
+    }
+
+    /// Starts one thread of a link, which is then counted among its threads until it ends. Where it cannot
+    /// be started the link is lost.
+    pub(super) fn start(
+        &self,
+        link: LinkId,
+        side: Side,
+        role: Role,
+        body: impl FnOnce(Arc<Attempt>) + Send + 'static,
+    ) {
+        if let Err(error) = self.try_start(link, side, role, body) {
+            // Before it counts as ended, which would be the reason otherwise.
             self.lose(link, Loss::Failed(error));
-            self.end(link, Side::Reader);
+            self.end(link, side);
         }
     }
 
-    /// Starts one thread of a link, which is then counted among its threads until it ends.
-    pub(super) fn start(
+    fn try_start(
         &self,
         link: LinkId,
         side: Side,
@@ -211,7 +221,7 @@ impl Driver {
             }
         });
         let speaker = self.speaker.id();
-        let started = spawn(role, Some(self.limits.stack_size), move || {
+        spawn(role, Some(self.limits.stack_size), move || {
             let _speaking = speaker.speak();
             // No panic of ours is known. Should there be one, the session must not seem alive.
             if survive(|| body(attempt)).is_none() {
@@ -219,13 +229,7 @@ impl Driver {
                 driver.lose(link, Loss::Failed(Error::new(ErrorKind::Transport, what)));
             }
             driver.end(link, side);
-        });
-        if let Err(error) = &started {
-            // Before it counts as ended, which would be the reason otherwise.
-            self.lose(link, Loss::Failed(error.clone()));
-            self.end(link, side);
-        }
-        started
+        })
     }
 
     /// A further request of the session that the link is of.
@@ -247,8 +251,7 @@ impl Driver {
 
     /// Hands on what a thread meets on its way to the server.
     fn hear(&self, link: LinkId, side: Side, news: News) {
-        let mut actions = Vec::new();
-        self.gather(&mut actions, |monitor, now, actions| match news {
+        self.run_acting(|monitor, now, actions| match news {
             // Later, long-polling dials whenever a connection was not kept.
             News::Stage(stage) if monitor.core.cycle() == Cycle::Connecting => {
                 self.tell_news(monitor, ManagerEvent::Stage(stage), now, actions);
@@ -259,21 +262,22 @@ impl Driver {
             News::Room if side == Side::Writer => monitor.core.progressed(link, now),
             News::Stage(_) | News::Room => {}
         });
-        self.act(actions);
     }
 
     /// A thread of a link has ended.
     fn end(&self, link: LinkId, side: Side) {
-        self.run_with(|monitor, now| {
+        let mut actions = Vec::new();
+        self.gather(&mut actions, |monitor, now, actions| {
             monitor.collect_passed();
             let Some(entry) = monitor.links.get_mut(link) else { return };
             *entry.lane(side) = None;
             if entry.is_over() {
                 monitor.links.remove(link);
                 monitor.core.ended(link, now);
-                self.changed.notify_all();
+                monitor.notify(actions);
             }
         });
+        self.act(actions);
     }
 
     /// Some of what the link's writer took has moved on. A deadline is put off, from which nothing

@@ -37,6 +37,7 @@ use self::preparing::AskBefore;
 pub(crate) use self::preparing::{Changes, PrepareFunction, refused_by_user};
 use self::ready::ReadySlot;
 use self::recorder::Recorder;
+use self::waiting::Awaited;
 use crate::core::client::Client;
 use crate::core::client::namespace::Auth;
 use crate::core::ids::{LinkId, NamespaceId};
@@ -102,8 +103,8 @@ pub(crate) struct Monitor {
     stage: Staging,
     /// The consumers that were full when they got something the last time.
     full: Vec<Consumer>,
-    /// Whether the readers hold still because of them.
-    hold: Hold,
+    /// The readers hold still because of them.
+    hold: Option<Hold>,
     /// The link whose reader was the last to do so.
     holder: Option<LinkId>,
     /// It was said that they do.
@@ -116,8 +117,8 @@ pub(crate) struct Monitor {
     armed: Option<Timestamp>,
     /// Why the connection could not be opened, the last time.
     last_error: Option<Error>,
-    /// How many callers wait for a change.
-    waiters: usize,
+    /// What callers wait for.
+    awaited: Vec<Awaited>,
 }
 
 /// What is kept for a namespace that somebody has a handle of.
@@ -161,14 +162,14 @@ impl Driver {
                 callbacks: 0,
                 stage: Staging::default(),
                 full: Vec::new(),
-                hold: Hold::No,
+                hold: None,
                 holder: None,
                 warned_full: false,
                 warned_lost: false,
                 figures: Figures::default(),
                 armed: None,
                 last_error: None,
-                waiters: 0,
+                awaited: Vec::new(),
             }),
             changed: Condvar::new(),
             net: Arc::new(net),
@@ -195,8 +196,16 @@ impl Driver {
     }
 
     fn run_with<R>(&self, verb: impl FnOnce(&mut Monitor, Timestamp) -> R) -> R {
+        self.run_acting(|monitor, now, _| verb(monitor, now))
+    }
+
+    /// The same for a verb that has actions of its own.
+    fn run_acting<R>(
+        &self,
+        verb: impl FnOnce(&mut Monitor, Timestamp, &mut Vec<Action>) -> R,
+    ) -> R {
         let mut actions = Vec::new();
-        let result = self.gather(&mut actions, |monitor, now, _| verb(monitor, now));
+        let result = self.gather(&mut actions, verb);
         self.act(actions);
         result
     }

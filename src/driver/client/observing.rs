@@ -14,7 +14,7 @@ use crate::event::observed::{EngineEvent, EnginePacket};
 use crate::event::status::ManagerEvent;
 use crate::options::{Buffer, ParserKind, WhenFull};
 use crate::proto::packet::Packet;
-use crate::sync::account::{Bounds, ONLY};
+use crate::sync::account::ONLY;
 use crate::sync::lock::lock;
 use crate::sync::mailbox::Mailbox;
 use crate::sync::readiness::{Readiness, Wakeup};
@@ -106,14 +106,11 @@ impl Observers {
 impl Driver {
     /// Adds an observer.
     pub(crate) fn observe(&self, buffer: Buffer) -> (ListenerId, Arc<Mailbox<EngineEvent>>) {
-        let bounds = Bounds {
-            events: buffer.events.unwrap_or(self.limits.receive_events),
-            bytes: buffer.bytes.unwrap_or(self.limits.receive_bytes),
-            when_full: match buffer.when_full {
-                Some(WhenFull::DropNewest) => WhenFull::DropNewest,
-                Some(WhenFull::Wait | WhenFull::DropOldest) | None => WhenFull::DropOldest,
-            },
+        let when_full = match buffer.when_full {
+            Some(WhenFull::DropNewest) => WhenFull::DropNewest,
+            Some(WhenFull::Wait | WhenFull::DropOldest) | None => WhenFull::DropOldest,
         };
+        let bounds = self.bounds_with(when_full, buffer);
         let mailbox = Mailbox::with_account(bounds, &self.intake.aside);
         (self.observers.add(Arc::clone(&mailbox)), mailbox)
     }

@@ -22,6 +22,7 @@ use crate::event::status::{ManagerEvent, Status};
 use crate::event::{AckReply, Event};
 use crate::net::{Address, Waker};
 use crate::options::Transport;
+use crate::payload::Payload;
 use crate::sync::logging::log_later;
 use crate::sync::mailbox::Dropped;
 use crate::sync::readiness::Wakeup;
@@ -57,80 +58,87 @@ pub(super) enum Action {
 impl Driver {
     /// Carries out what the state machines ask for, but for what has to wait for the lock's release.
     pub(super) fn drain(&self, monitor: &mut Monitor, now: Timestamp, actions: &mut Vec<Action>) {
-        let mut notify = false;
+        let mut is_change = false;
         self.reconsider_hold(monitor, now);
         while let Some(output) = monitor.core.poll_output() {
-            // Who waits for the end of something has to look again.
-            notify |= matches!(output, Output::Acked { .. });
             if !matches!(output, Output::Event { .. }) {
                 monitor.clear_stage(actions);
+                is_change |= may_end_a_wait(&output);
             }
-            match output {
-                Output::Event { namespace, session, packet } => {
-                    self.deliver(monitor, namespace, session, packet, actions);
-                }
-                Output::Acked { ack: AckHandle::Slot(slot), result } => {
-                    actions.push(Action::Resolve(slot, result.map(AckReply::new)));
-                }
-                Output::Acked { ack: AckHandle::Callback(callback), result } => {
-                    let brought = monitor.dispatcher.answer(callback, result.map(AckReply::new));
-                    actions.extend(brought.waiters.into_iter().map(Action::Rouse));
-                    if brought.pushes_back {
-                        monitor.note_full(Consumer::acks(monitor.dispatcher.acks()));
-                    }
-                }
-                Output::Sent { namespace, payload } => {
-                    let event = Event::outgoing(payload);
-                    let (listeners, dispatcher, mut follow) =
-                        monitor.split(namespace, &self.this, actions);
-                    if let Some(listeners) = listeners {
-                        listeners.show_sent(&event, dispatcher, &mut follow);
-                    }
-                }
-                Output::Wake(link) => {
-                    if let Some(link) = monitor.links.get_mut(link) {
-                        link.rouse(now, actions);
-                    }
-                }
-                Output::Stop(link) => {
-                    if let Some(link) = monitor.links.get(link) {
-                        link.cancel();
-                    }
-                }
-                Output::Tell { asked } => self.tell_attempt(monitor, asked, now, actions),
-                Output::Prepare { asked, .. } if monitor.before_attempt.function.is_none() => {
-                    monitor.prepared(asked, Ok(None), now);
-                }
-                Output::Prepare { asked, attempt } => {
-                    actions.push(Action::AskBefore { asked, attempt });
-                }
-                Output::Dial { link, transport, upgrade } => {
-                    let address = Arc::clone(&monitor.current_address);
-                    actions.push(Action::Dial { link, transport, upgrade, address });
-                }
-                Output::AskAuth { namespace, asked } => {
-                    actions.push(Action::AskAuth { namespace, asked });
-                }
-                Output::Status { namespace, name, status } => {
-                    notify = true;
-                    self.recorder.note_status(&name, &status, now);
-                    let status = self.recorded_status(status, now);
-                    self.tell_status(monitor, namespace, &name, &status, actions);
-                }
-                Output::Manager(event) => {
-                    notify = true;
-                    self.tell_news(monitor, event, now, actions);
-                }
-                Output::Room => {
-                    notify = true;
-                    self.observers.note_room(&monitor.core, actions);
-                }
-            }
+            self.carry_out(monitor, output, now, actions);
         }
-        if notify && monitor.waiters > 0 && !matches!(actions.last(), Some(Action::Notify)) {
-            actions.push(Action::Notify);
+        if is_change {
+            monitor.notify(actions);
         }
         self.arm(monitor);
+    }
+
+    fn carry_out(
+        &self,
+        monitor: &mut Monitor,
+        output: Output<AckHandle>,
+        now: Timestamp,
+        actions: &mut Vec<Action>,
+    ) {
+        match output {
+            Output::Event { namespace, membership, packet } => {
+                self.deliver(monitor, namespace, membership, packet, actions);
+            }
+            Output::Acked { ack, result } => {
+                monitor.hand_out(ack, result.map(AckReply::new), actions);
+            }
+            Output::Sent { namespace, payload } => {
+                self.show_outgoing(monitor, namespace, payload, actions);
+            }
+            Output::Wake(link) => {
+                if let Some(link) = monitor.links.get_mut(link) {
+                    link.rouse(now, actions);
+                }
+            }
+            Output::Stop(link) => {
+                if let Some(link) = monitor.links.get(link) {
+                    link.cancel();
+                }
+            }
+            Output::Tell { asked } => self.tell_attempt(monitor, asked, now, actions),
+            Output::Prepare { asked, .. } if monitor.before_attempt.function.is_none() => {
+                monitor.prepared(asked, Ok(None), now);
+            }
+            Output::Prepare { asked, attempt } => {
+                actions.push(Action::AskBefore { asked, attempt });
+            }
+            Output::Dial { link, transport, upgrade } => {
+                let address = Arc::clone(&monitor.current_address);
+                actions.push(Action::Dial { link, transport, upgrade, address });
+            }
+            Output::AskAuth { namespace, asked } => {
+                actions.push(Action::AskAuth { namespace, asked });
+            }
+            Output::Status { namespace, name, status } => {
+                self.recorder.note_status(&name, &status, now);
+                let status = self.recorded_status(status, now);
+                self.tell_status(monitor, namespace, &name, &status, actions);
+            }
+            Output::Manager(event) => {
+                self.tell_news(monitor, event, now, actions);
+            }
+            Output::Room => self.observers.note_room(&monitor.core, actions),
+        }
+    }
+
+    /// Shows an event that is ready to those who watch what is sent.
+    fn show_outgoing(
+        &self,
+        monitor: &mut Monitor,
+        namespace: NamespaceId,
+        payload: Payload,
+        actions: &mut Vec<Action>,
+    ) {
+        let (listeners, dispatcher, mut follow) = monitor.split(namespace, &self.this, actions);
+        if let Some(listeners) = listeners {
+            let event = Event::outgoing(follow.namespace(), payload);
+            listeners.show_outgoing(&event, dispatcher, &mut follow);
+        }
     }
 
     /// Carries out what the state machines ask for, before the monitor is released.
@@ -216,6 +224,14 @@ impl Driver {
 }
 
 impl Monitor {
+    /// Wakes the callers that wait for a change, if it is there for one of them.
+    pub(super) fn notify(&self, actions: &mut Vec<Action>) {
+        let has_come = || self.awaited.iter().any(|awaited| self.has_come(*awaited));
+        if !matches!(actions.last(), Some(Action::Notify)) && has_come() {
+            actions.push(Action::Notify);
+        }
+    }
+
     /// The listeners of a namespace, with what a delivery to them needs.
     pub(super) fn split<'a>(
         &'a mut self,
@@ -229,6 +245,20 @@ impl Monitor {
         let follow = Following { driver, namespace, name, actions, stage, full, lost, warned_lost };
         let entry = namespaces.get_mut(namespace);
         (entry.map(|entry| &mut entry.listeners), dispatcher, follow)
+    }
+
+    /// Hands an acknowledgement, or why there is none, to whoever waits for it.
+    fn hand_out(&mut self, ack: AckHandle, result: Result<AckReply>, actions: &mut Vec<Action>) {
+        match ack {
+            AckHandle::Slot(slot) => actions.push(Action::Resolve(slot, result)),
+            AckHandle::Callback(callback) => {
+                let brought = self.dispatcher.answer(callback, result);
+                actions.extend(brought.waiters.into_iter().map(Action::Rouse));
+                if brought.pushes_back {
+                    note_full(&mut self.full, Consumer::acks(self.dispatcher.acks()));
+                }
+            }
+        }
     }
 
     fn note_joined(&mut self, namespace: NamespaceId) {
@@ -256,12 +286,6 @@ impl Monitor {
         self.stage = Staging::default();
     }
 
-    fn note_full(&mut self, consumer: Consumer) {
-        if !self.full.iter().any(|known| known.id == consumer.id) {
-            self.full.push(consumer);
-        }
-    }
-
     fn tell_manager(&mut self, event: &ManagerEvent, actions: &mut Vec<Action>) {
         match event {
             ManagerEvent::Open => self.last_error = None,
@@ -286,9 +310,23 @@ impl Monitor {
     }
 }
 
+/// Whether callers that wait for a change have to look again.
+fn may_end_a_wait(output: &Output<AckHandle>) -> bool {
+    matches!(
+        output,
+        Output::Acked { .. } | Output::Status { .. } | Output::Manager(_) | Output::Room
+    )
+}
+
 fn clear(stage: &mut Staging, actions: &mut Vec<Action>) {
     let brought = stage.clear();
     actions.extend(brought.into_iter().flat_map(|brought| brought.waiters).map(Action::Rouse));
+}
+
+fn note_full(full: &mut Vec<Consumer>, consumer: Consumer) {
+    if !full.iter().any(|known| known.id == consumer.id) {
+        full.push(consumer);
+    }
 }
 
 /// What a delivery leads to, under the monitor.
@@ -309,9 +347,7 @@ impl Follow for Following<'_> {
     }
 
     fn full(&mut self, consumer: Consumer) {
-        if !self.full.iter().any(|known| known.id == consumer.id) {
-            self.full.push(consumer);
-        }
+        note_full(self.full, consumer);
     }
 
     fn lost(&mut self, count: Dropped, event: Option<&str>) {

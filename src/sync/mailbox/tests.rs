@@ -137,9 +137,9 @@ fn what_is_in_the_reserve_moves_up_when_others_make_room() {
     for number in 0..3 {
         bring(&other, ONLY, item(number));
     }
-    assert!(other.pushes_back(ONLY));
+    assert!(other.recheck(ONLY));
     assert_eq!(numbers(&hog).len(), 5);
-    assert!(!other.pushes_back(ONLY));
+    assert!(!other.recheck(ONLY));
 }
 
 #[test]

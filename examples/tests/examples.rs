@@ -1,10 +1,10 @@
 //! Runs the examples, as `cargo test` has built them, and looks at what they print.
 
-#[path = "support/emulator.rs"]
+#[path = "../../tests/support/emulator.rs"]
 mod emulator;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// The examples, some with arguments, each with some of its lines in their order. A line may end with `…` for the rest.
@@ -202,10 +202,10 @@ fn folder() -> PathBuf {
 
 #[test]
 fn every_example_is_run() {
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-    let files = std::fs::read_dir(sources).unwrap().map(|entry| entry.unwrap().path());
+    let files = std::fs::read_dir(env!("CARGO_MANIFEST_DIR")).unwrap();
     let found: BTreeSet<_> = files
-        .filter(|path| path.is_file())
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
         .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
         .collect();
     let known: BTreeSet<_> = NAMES.iter().map(|name| (*name).to_owned()).collect();
