@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::consumer::{Consumer, ConsumerId};
 use super::dispatch::{Call, Callback, Dispatcher};
+use super::group::Group;
 use super::listener_id::ListenerId;
-use super::stage::Staging;
 use crate::core::load::Load;
 use crate::error::snippet;
 use crate::event::Event;
@@ -84,10 +84,10 @@ pub(super) trait Follow {
     fn namespace(&self) -> &str;
 
     /// Where events for a subscription wait until they are brought together.
-    fn stage(&mut self) -> &mut Staging;
+    fn group(&mut self) -> &mut Group;
 
     /// Brings what waits there.
-    fn clear_stage(&mut self);
+    fn bring_group(&mut self);
 
     /// Received events were dropped for want of room; `event` names those that the consumer wants.
     fn lost(&mut self, count: Dropped, event: Option<&str>);
@@ -109,12 +109,12 @@ impl<F: Follow> Follow for Shown<'_, F> {
         self.0.namespace()
     }
 
-    fn stage(&mut self) -> &mut Staging {
-        self.0.stage()
+    fn group(&mut self) -> &mut Group {
+        self.0.group()
     }
 
-    fn clear_stage(&mut self) {
-        self.0.clear_stage();
+    fn bring_group(&mut self) {
+        self.0.bring_group();
     }
 
     fn full(&mut self, _: Consumer) {}
@@ -411,10 +411,10 @@ impl Listener<Event> {
         });
         match &self.sink {
             Sink::Mailbox(mailbox) => {
-                let Some(event) = follow.stage().add(mailbox, event) else { return };
-                follow.clear_stage();
+                let Some(event) = follow.group().add(mailbox, event) else { return };
+                follow.bring_group();
                 let brought = mailbox.bring(ONLY, event);
-                follow.stage().open(mailbox, brought.room);
+                follow.group().open(mailbox, brought.room);
                 if self.follow_up(brought, follow) {
                     let what = self.describe("subscription to", follow.namespace());
                     follow.full(Consumer::subscription(self.id, what, mailbox));
@@ -422,7 +422,7 @@ impl Listener<Event> {
             }
             Sink::Callback(callback, account) => {
                 // Those before it have it when the callback runs.
-                follow.clear_stage();
+                follow.bring_group();
                 let call = Call::Event(Arc::clone(callback), event, after);
                 if self.follow_up(dispatcher.call(*account, call), follow) {
                     let what = self.describe("callback for", follow.namespace());

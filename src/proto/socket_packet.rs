@@ -96,14 +96,14 @@ impl SocketPacket {
         &self.text.as_str()[self.data.clone()]
     }
 
-    /// How many bytes its JSON and its attachments have.
-    pub(crate) fn data_size(&self) -> usize {
-        self.data.len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
-    }
-
     /// How much memory the packet takes, in bytes.
     pub(crate) fn size(&self) -> usize {
         self.text.as_frame().len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
+    }
+
+    /// How many bytes its JSON and its attachments have.
+    pub(crate) fn data_size(&self) -> usize {
+        self.data.len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
     }
 
     /// The name of the event; empty for other packets.

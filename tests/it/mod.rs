@@ -28,6 +28,7 @@ mod mischief_closures;
 mod mischief_loggers;
 mod namespaces;
 mod network;
+mod no_server;
 mod order;
 #[cfg(feature = "outbox")]
 mod outbox;

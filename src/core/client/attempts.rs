@@ -371,7 +371,7 @@ impl<A> Client<A> {
         self.go_on();
         self.release_all();
         // Callers that wait for room, or to be connected, have to look again.
-        self.outputs.push_back(Output::Room);
+        self.outputs.push_back(Output::Changed);
     }
 
     /// Notes for how long the server of the attempt, or session, that ended with this error asks to be left alone. Up to

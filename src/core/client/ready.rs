@@ -28,7 +28,7 @@ impl<A> Client<A> {
     /// Makes an event or an answer ready to be written.
     pub(super) fn make_ready(&mut self, mut waiting: Waiting) {
         let namespace = self.namespaces.get(waiting.namespace);
-        if namespace.observed && !std::mem::replace(&mut waiting.shown, true) {
+        if namespace.shows_outgoing && !std::mem::replace(&mut waiting.shown, true) {
             let event = match &waiting.content {
                 Sendable::Event(payload, _) | Sendable::First(payload) => Some(payload.clone()),
                 Sendable::Try(number) => namespace.tried(*number).map(|it| (**it).clone()),
@@ -115,8 +115,8 @@ impl<A> Client<A> {
             Sendable::Answer(payload, _) => {
                 self.note_drop(id, Load::from(&payload), Some(DropReason::SessionEnded));
             }
-            // The one goes anew with the next session, the other lies in the queue of retries, which is
-            // told as well.
+            // The first is sent anew in each session; the event of a try lies in the queue of retries, which is
+            // told of the end as well; one that is tracked is kept with the acknowledgement that it waits for.
             Sendable::First(_) | Sendable::Try(_) | Sendable::Tracked(..) => {}
         }
     }

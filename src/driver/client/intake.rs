@@ -169,10 +169,9 @@ impl Driver {
     /// wait.
     pub(super) fn reconsider_hold(&self, monitor: &mut Monitor, now: Timestamp) {
         match &monitor.hold {
-            None => {}
             Some(_) if !monitor.core.has_joined() => self.intake.gate.reopen(),
             Some(Hold::UntilAwaited) if monitor.core.awaits(now) => self.intake.gate.reopen(),
-            Some(Hold::UntilAwaited) => {}
+            None | Some(Hold::UntilAwaited) => {}
             Some(Hold::Stuck(_)) => self.reconsider_stall(monitor, now),
         }
     }

@@ -65,7 +65,7 @@ impl Link {
     }
 
     /// Makes its further requests from this.
-    pub(super) fn lead_to(&mut self, address: &Arc<Address>) {
+    pub(super) fn set_address(&mut self, address: &Arc<Address>) {
         self.address = Arc::clone(address);
     }
 
@@ -137,7 +137,7 @@ impl Monitor {
     /// Notes how far the attempt of a link has come, for the error that may end it.
     pub(super) fn note_reached(&mut self, link: LinkId) {
         if let Some(reached) = self.links.get(link).and_then(|link| link.reached()) {
-            self.core.reached(link, reached);
+            self.core.note_reached(link, reached);
         }
     }
 
@@ -203,13 +203,13 @@ impl Driver {
     ) -> Result<()> {
         let Some(driver) = self.this.upgrade() else { return Ok(()) };
         let this = self.this.clone();
-        let observer = Box::new(move |news| {
+        let on_news = Box::new(move |news| {
             if let Some(driver) = this.upgrade() {
                 driver.hear(link, side, news);
             }
         });
         let waker = Arc::new(Waker::new()?);
-        let attempt = Arc::new(Attempt::new(Arc::clone(&waker), Some(observer)));
+        let attempt = Arc::new(Attempt::new(Arc::clone(&waker), Some(on_news)));
         let lane = Lane { attempt: Arc::clone(&attempt), asleep: false };
         self.run_with(|monitor, _| {
             if let Some(link) = monitor.links.get_mut(link) {

@@ -1,6 +1,6 @@
-//! One [`Driver`] per connection of a client. Its monitor holds the state machines: whoever has an input takes
-//! the lock, calls one verb, drains the outputs, and releases. Under the lock there is no I/O that
-//! can block and no user code.
+//! One [`Driver`] per connection of a client. Its monitor holds the state machines. Whoever has an input (a packet, a
+//! call, a deadline) gives it to them by [`Driver::run`]. Under the lock of the monitor there is no I/O that can block
+//! and no user code.
 
 mod ahead;
 mod asking;
@@ -47,8 +47,8 @@ use crate::driver::ack_slot::AckHandle;
 use crate::driver::clock::now;
 use crate::driver::consumer::Consumer;
 use crate::driver::dispatch::Dispatcher;
+use crate::driver::group::Group;
 use crate::driver::listeners::{Listener, Listeners};
-use crate::driver::stage::Staging;
 use crate::driver::timer::{self, Expire};
 #[cfg(target_os = "linux")]
 use crate::driver::watching::{self, HearOfNetwork};
@@ -99,8 +99,8 @@ pub(crate) struct Monitor {
     dispatcher: Dispatcher,
     /// How many callbacks there are for events that are received.
     callbacks: usize,
-    /// The events that are about to be brought.
-    stage: Staging,
+    /// The events that are about to be brought together.
+    group: Group,
     /// The consumers that were full when they got something the last time.
     full: Vec<Consumer>,
     /// The readers hold still because of them.
@@ -160,7 +160,7 @@ impl Driver {
                 manager_listeners: Vec::new(),
                 dispatcher,
                 callbacks: 0,
-                stage: Staging::default(),
+                group: Group::default(),
                 full: Vec::new(),
                 hold: None,
                 holder: None,
@@ -190,7 +190,14 @@ impl Driver {
         Ok(driver)
     }
 
-    /// Runs one verb of the state machines and what follows from it.
+    /// Gives the state machines one input, and does what follows from it:
+    ///
+    /// 1. takes the monitor, and the time
+    /// 2. calls `verb`, which is one method of [`Client`]
+    /// 3. carries out what `Client` asks for (`drain` in `outputs.rs`), but for what needs another lock or wakes
+    ///    somebody: that becomes an [`Action`]
+    /// 4. releases the monitor
+    /// 5. does the actions (`act`)
     pub(crate) fn run<R>(&self, verb: impl FnOnce(&mut Client<AckHandle>, Timestamp) -> R) -> R {
         self.run_with(|monitor, now| verb(&mut monitor.core, now))
     }
@@ -334,7 +341,7 @@ impl Expire for Driver {
             monitor.collect_passed();
             for (link, entry) in monitor.links.iter() {
                 if let Some(reached) = entry.reached() {
-                    monitor.core.reached(*link, reached);
+                    monitor.core.note_reached(*link, reached);
                 }
             }
             monitor.core.expire(now);
