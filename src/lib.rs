@@ -166,6 +166,9 @@
 //! # }
 //! ```
 //!
+//! A program with a loop of its own around `poll(2)`, `epoll` or `mio` waits for the descriptor of
+//! [`Subscription::ready_fd`], or for that of [`Manager::ready_fd`], which is for all subscriptions together.
+//!
 //! # What happens when the connection is lost?
 //!
 //! [`Status::Disconnected`] tells why, and attempts to reconnect follow: after about 1 s, then 2 s, 4 s
@@ -277,6 +280,14 @@
 //! * `outbox`: `Outbox`, and a store for it in a file, which `SQLite` keeps. It is compiled with the
 //!   crate, and needs a C compiler.
 //! * `encrypted-keys`: private keys of client certificates with a passphrase.
+//!
+//! # How is it watched?
+//!
+//! [`Manager::stats`] has the figures: since when it is connected, how long answers take, what has passed, what
+//! waits, and what was dropped, by reason. `examples/health.rs` gives them to Prometheus, and
+//! `examples/watchdog.rs` feeds the watchdog of systemd only while connection and consumer turn over.
+//! [`Manager::flight_record`] tells what happened last, in a few lines without secrets; errors of the
+//! protocol have it too ([`Error::flight_record`]).
 //!
 //! # What is logged?
 //!
