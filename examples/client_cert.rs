@@ -21,12 +21,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         // `encrypted-keys`.
         (url.clone(), tls.clone(), tls.client_cert_files(cert, key))
     } else {
-        let authority = peer::tls::Authority::new()?;
+        let authority = peer::tls::Authority::new();
         let peer = peer::Peer::options().tls(authority.server(true)?).start()?;
         let url = server.insert(peer).url();
         let tls = Tls::new().ca_pem(authority.pem());
-        let (cert, key) = authority.issue("device-7")?;
-        (url, tls.clone(), tls.client_cert_pem(cert, key))
+        let device = authority.issue("device-7");
+        (url, tls.clone(), tls.client_cert_pem(device.cert, device.key))
     };
 
     for (what, tls) in [("without a certificate", tls), ("with a certificate", cert)] {

@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         // The file is looked at again at each attempt to connect: it may be replaced.
         (url.clone(), Tls::new().ca_file(ca))
     } else {
-        let authority = peer::tls::Authority::new()?;
+        let authority = peer::tls::Authority::new();
         let peer = peer::Peer::options().tls(authority.server(false)?).start()?;
         let url = server.insert(peer).url();
         (url, Tls::new().ca_pem(authority.pem()))
