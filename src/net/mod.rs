@@ -10,6 +10,8 @@ mod cookies;
 mod date;
 mod dial;
 mod eventfd;
+#[cfg(fuzzing)]
+pub(crate) mod fuzz;
 mod headers;
 #[cfg(feature = "polling")]
 pub(crate) mod http;

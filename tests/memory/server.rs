@@ -22,6 +22,12 @@ pub(crate) fn serves() -> bool {
     SERVES.try_with(Cell::get).unwrap_or(false)
 }
 
+/// Counts the calling thread as the server's.
+#[allow(dead_code, reason = "only the tests have another server")]
+pub(crate) fn count_as_server() {
+    SERVES.set(true);
+}
+
 /// Listens on a free port of loopback until the process ends; the URL of it.
 ///
 /// An event `flood` with a number of events and their size is answered with as many events `drop`; an

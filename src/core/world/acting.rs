@@ -1,0 +1,152 @@
+//! What the driver does: what the client asks for, and what the threads of a link do next.
+
+use super::World;
+use super::threads::Threads;
+use super::words::{describe, news, packets, text};
+use crate::core::client::{Output, Prepared};
+use crate::core::engine::{PollTurn, Work};
+use crate::core::ids::LinkId;
+use crate::event::status::Status;
+use crate::options::Transport;
+
+impl World {
+    /// What the threads of a link do next; `false` when they sleep.
+    pub(in crate::core) fn step(&mut self, link: LinkId) -> bool {
+        let Some(wire) = self.links.get_mut(&link) else { return false };
+        if wire.transport == Transport::Polling && wire.reader_awake && !wire.polling {
+            match self.client.request_poll(link, self.now) {
+                PollTurn::End => self.finish(link),
+                turn => {
+                    wire.polling = turn == PollTurn::Now;
+                    wire.reader_awake = false;
+                }
+            }
+            return true;
+        }
+        let awake = match wire.transport {
+            Transport::Polling => wire.writer_awake,
+            Transport::WebSocket => wire.reader_awake,
+        };
+        if !awake || wire.writing {
+            return false;
+        }
+        match self.client.take(link, self.now) {
+            Work::Write(shipment) => {
+                let dialect = self.client.dialect_of(link);
+                let packets = packets(&shipment, self.client.options().parser);
+                wire.sent.extend(packets.into_iter().map(|packet| text(dialect, packet)));
+                wire.writing = self.slow;
+                if !self.slow {
+                    self.client.written(link, self.now);
+                }
+                let may_accumulate = self.accumulates && wire.transport == Transport::WebSocket;
+                if may_accumulate && self.client.accumulate(link, self.now) {
+                    wire.accumulating = true;
+                    wire.sleep();
+                }
+            }
+            Work::Confirm => {
+                assert_eq!(wire.transport, Transport::WebSocket);
+                wire.asked = true;
+                wire.writing = self.slow;
+                if !self.slow {
+                    self.client.written(link, self.now);
+                }
+                if !self.slow && !self.deaf {
+                    wire.asked = false;
+                    self.client.confirmed(link, self.now);
+                }
+            }
+            Work::Wait => wire.sleep(),
+            Work::Finish if self.stubborn => wire.sleep(),
+            // The reader is in a request, out of which it has to be called.
+            Work::Finish | Work::Stop if wire.polling => wire.sleep(),
+            Work::Finish | Work::Stop => self.finish(link),
+        }
+        true
+    }
+
+    pub(in crate::core) fn finish(&mut self, link: LinkId) {
+        if let Some(index) = self.running.iter().position(|running| *running == link) {
+            self.running.remove(index);
+            self.client.ended(link, self.now);
+        }
+    }
+
+    pub(in crate::core) fn obey(&mut self, output: Output<u32>) {
+        let tells = matches!(output, Output::Room | Output::Status { .. } | Output::Manager(_));
+        self.told += usize::from(tells);
+        match output {
+            Output::Tell { asked } if !self.telling => self.client.told(asked, self.now),
+            Output::Tell { asked } => self.preparations.push((asked, usize::MAX)),
+            Output::Prepare { asked, .. } => {
+                self.preparations.push((asked, self.client.place()));
+                if !self.preparing {
+                    let as_usual = Prepared { options: None, is_elsewhere: false };
+                    self.client.prepared(asked, Ok(as_usual), self.now);
+                }
+            }
+            Output::Dial { link, transport, upgrade } => {
+                self.sessions += usize::from(upgrade.is_none());
+                if upgrade.is_none() {
+                    self.dialled.push(self.now);
+                }
+                let wire = Threads {
+                    transport,
+                    upgrade,
+                    session: self.sessions,
+                    reader_awake: false,
+                    writer_awake: false,
+                    writing: false,
+                    accumulating: false,
+                    asked: false,
+                    polling: transport == Transport::Polling,
+                    started: false,
+                    sent: Vec::new(),
+                };
+                assert!(self.links.insert(link, wire).is_none(), "each link is dialled once");
+                self.running.push(link);
+                self.last_link = link;
+            }
+            Output::Wake(link) => {
+                let wire = self.links.get_mut(&link).expect("only what was dialled is woken");
+                // What sleeps is woken; what is under way finds out by itself.
+                wire.reader_awake |= wire.started;
+                wire.writer_awake |= wire.started;
+            }
+            Output::Stop(link) => self.finish(link),
+            Output::AskAuth { namespace, asked } => {
+                self.asked.push((namespace, asked));
+                self.log.push(format!("{}: ask", self.name(namespace)));
+            }
+            Output::Event { namespace, packet, .. } => {
+                self.log.push(format!("{}: event {}", self.name(namespace), packet.data()));
+            }
+            Output::Status { name, status: Status::Dropped { events, bytes, reason }, .. } => {
+                self.drops.push(format!("{name}: {events}, {bytes} bytes: {reason:?}"));
+            }
+            Output::Status { name, status, .. } => {
+                if let Status::ConnectError(error)
+                | Status::Disconnected { error: Some(error), .. } = &status
+                {
+                    self.error = Some(error.clone());
+                }
+                if let Status::ConnectError(_) | Status::Disconnected { .. } = &status {
+                    self.promises.push((name.to_string(), status.retry_in()));
+                }
+                self.log.push(format!("{name}: {}", describe(&status)));
+            }
+            Output::Manager(event) => self.log.push(format!("manager: {}", news(&event))),
+            Output::Acked { ack, result: Ok(packet) } => {
+                self.log.push(format!("ack {ack}: {}", packet.data()));
+            }
+            Output::Acked { ack, result: Err(error) } => {
+                self.log.push(format!("ack {ack} failed: {}", error.kind()));
+            }
+            Output::Sent { namespace, payload } => {
+                self.log.push(format!("{}: sent {}", self.name(namespace), payload.json));
+            }
+            Output::Room => self.rooms += 1,
+        }
+    }
+}
