@@ -203,8 +203,8 @@ impl Error {
     /// One sentence of what happened, without kind, hint and cause.
     ///
     /// For a refused namespace it is the server's message, as it came but for its length: what is
-    /// beyond 64 KiB is left out, or beyond 512 bytes where a namespace stays joined. Where the error is displayed, what is beyond 512 bytes is left out
-    /// too, and control characters are shown as escapes.
+    /// beyond 64 KiB is left out, or beyond 512 bytes where a namespace stays joined. Where the error is
+    /// displayed, what is beyond 512 bytes is left out too, and control characters are shown as escapes.
     pub fn message(&self) -> &str {
         &self.0.context
     }

@@ -185,7 +185,7 @@
 //! | …with [`volatile`](Socket::volatile)        | is dropped, and [counted](Counters)                     |
 //! | handed to the connection before the loss    | may have arrived or not, and is not sent again          |
 //! | …with an acknowledgement that is awaited    | the same; its [`Ack`] fails with [`ErrorKind::Disconnected`] |
-//! | emitted by the server meanwhile             | is lost, unless the server [recovers](Socket::recovered) the session |
+//! | emitted by the server meanwhile             | is lost, unless the server [recovers](Socket::is_recovered) the session |
 //!
 //! For *at least once* there is [`Socket::reliable`], whose documentation has the ten lines that a server needs
 //! to make *exactly once, in order* of it; and [`Builder::retries`], as in JavaScript.
@@ -354,6 +354,7 @@ pub use outbox::salvage::Salvaged;
 #[cfg(feature = "outbox")]
 pub use outbox::store::{OutboxRecord, OutboxStore};
 pub use payload::{ArgList, Binary, Value, ValueIndex};
+pub use sync::readiness::ReadyFd;
 
 #[doc = include_str!("../DELIVERY.md")]
 pub mod delivery {}

@@ -19,6 +19,7 @@ use crate::event::status::ManagerEvent;
 use crate::event::undelivered::UndeliveredEvent;
 use crate::options::check::Check;
 use crate::options::{Buffer, ManagerOptions, Transport};
+use crate::sync::readiness::ReadyFd;
 
 /// One connection to one server, shared by the [`Socket`](crate::Socket)s of its namespaces.
 ///
@@ -201,8 +202,8 @@ impl Manager {
     }
 
     /// The limit of an attempt to connect; `None` is no limit.
-    pub fn timeout(&self) -> Option<Duration> {
-        self.option(|options| options.timeout)
+    pub fn connect_timeout(&self) -> Option<Duration> {
+        self.option(|options| options.connect_timeout)
     }
 
     fn option<T>(&self, look: impl FnOnce(&ManagerOptions) -> T) -> T {
@@ -332,6 +333,31 @@ impl Manager {
     fn observe(&self, buffer: Buffer) -> Subscription<EngineEvent> {
         let (listener, mailbox) = self.driver().observe(buffer);
         Subscription::of_connection(mailbox, Arc::clone(&self.shared), listener)
+    }
+
+    /// A descriptor that is readable while something waits in any subscription of this connection: to
+    /// events and statuses of its sockets, and to what this manager tells; in those that are made later
+    /// too. It is readable as well after [`close`](Manager::close). It never blocks.
+    ///
+    /// It says that there is something, and not where: look into each subscription by
+    /// [`try_recv`](Subscription::try_recv), until it gives `None`. What nobody takes out keeps the
+    /// descriptor readable. Answers to [`emit_with_ack`](crate::Socket::emit_with_ack) and
+    /// calls of callbacks are no part of it. See [`Subscription::ready_fd`] for what else is to be known.
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// # let socket = siot::io("http://localhost:3000")?;
+    /// let (orders, status) = (socket.subscribe("order"), socket.status());
+    /// let ready = socket.manager().ready_fd()?; // for poll(2), beside the descriptors of the device
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Resource`] when the system refuses a descriptor.
+    pub fn ready_fd(&self) -> Result<ReadyFd> {
+        self.driver().readiness().map(ReadyFd::new)
     }
 
     /// The Engine.IO session, which may still be on its way to be open; `None` while there is none.

@@ -1,7 +1,7 @@
 //! The timer thread: one for the whole process, for every deadline of every connection.
 //!
 //! It blocks in the read of a timerfd. Setting an earlier deadline rearms that; moving a deadline
-//! later wakes nobody: the thread finds out when it looks. It ends with the last connection.
+//! later wakes nobody: the thread finds out when it looks. It ends some time after the last connection.
 
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, Weak};
@@ -31,6 +31,10 @@ pub(super) trait Expire: Send + Sync {
     /// A deadline has passed.
     fn on_timer(&self);
 }
+
+/// How long the thread outlives the last connection. To start it costs more than all its other work for
+/// a connection, and one connection is often followed by another.
+const LINGER: Duration = Duration::from_secs(1);
 
 struct Table {
     deadlines: Deadlines,
@@ -87,14 +91,14 @@ pub(super) fn register() -> Result<()> {
     Ok(())
 }
 
-/// One driver less. The thread ends with the last.
+/// One driver less. The thread ends a while after the last.
 pub(super) fn unregister(driver: &Weak<dyn Expire>) {
     let mut table = lock(&TABLE);
     table.deadlines.remove(driver);
     table.drivers = table.drivers.saturating_sub(1);
     if table.drivers == 0 {
-        if let Some(timer) = table.timer.take() {
-            fire_at(&timer, now());
+        if let Some(timer) = &table.timer {
+            fire_at(timer, now() + LINGER);
         }
     }
 }
@@ -111,11 +115,11 @@ pub(super) fn arm(driver: &Weak<dyn Expire>, at: Timestamp) {
     }
 }
 
-fn run(timer: &Arc<OwnedFd>) {
+fn run(timer: &OwnedFd) {
     let mut expirations = [0; 8];
     loop {
         // An error other than a signal cannot happen to a timer that exists.
-        let _ = rustix::io::read(timer.as_ref(), &mut expirations);
+        let _ = rustix::io::read(timer, &mut expirations);
         while let Some(driver) = pop_due() {
             // The last reference may be this one: no lock is held here.
             if let Some(driver) = driver.upgrade() {
@@ -124,8 +128,9 @@ fn run(timer: &Arc<OwnedFd>) {
                 let _ = survive(|| driver.on_timer());
             }
         }
-        let table = lock(&TABLE);
-        if !table.timer.as_ref().is_some_and(|current| Arc::ptr_eq(current, timer)) {
+        let mut table = lock(&TABLE);
+        if table.drivers == 0 {
+            table.timer = None;
             return;
         }
         if let Some(at) = table.deadlines.first() {

@@ -9,7 +9,6 @@ pub(crate) mod attempt;
 mod cookies;
 mod date;
 mod dial;
-mod eventfd;
 #[cfg(fuzzing)]
 pub(crate) mod fuzz;
 mod headers;

@@ -68,7 +68,7 @@ impl Check for ManagerOptions {
                 .with_hint("call `Manager::network_changed` where the system tells of changes"));
         }
         check_time(self.fail_back_after, "a fail_back_after of zero would never stay at a backup")?;
-        check_time(self.timeout, "a timeout of zero would fail each attempt")?;
+        check_time(self.connect_timeout, "a connect_timeout of zero would fail each attempt")?;
         check_time(self.namespace_timeout, "a namespace_timeout of zero would fail each attempt")?;
         self.limits.check()
     }

@@ -27,6 +27,7 @@ mod mischief_closures;
 mod mischief_loggers;
 mod namespaces;
 mod network;
+mod no_server;
 mod order;
 #[cfg(feature = "outbox")]
 mod outbox;
@@ -52,6 +53,7 @@ mod preparing;
 mod proxy;
 #[cfg(feature = "polling")]
 mod python;
+mod ready;
 mod receive;
 mod receive_awaited;
 mod receive_bounds;

@@ -44,7 +44,7 @@ fn a_thousand_connections_of_a_manager_leave_nothing_behind() {
     let cycle = |count: usize| {
         for _ in 0..count {
             socket.disconnect();
-            socket.connect().unwrap();
+            socket.connect();
             socket.wait_connected(LIMIT).unwrap();
         }
         super::settle(&socket);
@@ -142,7 +142,7 @@ fn drop_in_all_states(plain: &str, url: &str, count: usize) {
             std::thread::sleep(std::time::Duration::from_millis(number as u64 % 3));
         }
         if number % 2 == 0 {
-            let manager = state.socket.manager();
+            let manager = state.socket.manager().clone();
             kept.push((state, manager));
         } else {
             drop_state(state);

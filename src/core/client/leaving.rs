@@ -32,7 +32,7 @@ impl<A> Client<A> {
             self.disconnected(id, DisconnectReason::IoClientDisconnect, None, None, now);
         }
         // Callers that wait for the namespace to be joined have to look again.
-        self.outputs.push_back(Output::Room);
+        self.outputs.push_back(Output::Changed);
         self.pump(now);
     }
 

@@ -47,7 +47,7 @@ use self::backoff::Backoff;
 use self::by_hand::ByHand;
 pub(crate) use self::cycle::Cycle;
 use self::drops::Untold;
-pub(crate) use self::emit::{Emit, Fate, Refused};
+pub(crate) use self::emit::{Emit, Fate, NotTaken};
 use self::namespace::{Auth, Namespace, Phase};
 use self::namespaces::Namespaces;
 use self::outgoing::Outgoing;
@@ -114,19 +114,17 @@ pub(crate) struct Client<A> {
     attempts: u32,
     timers: Timers,
     next_link: u32,
-    /// How many events were kept so far.
-    kept: u64,
+    /// The place of the last one in the order of all events and answers that were to be sent.
+    last_order: u64,
     /// A namespace was left in this session for whoever joins it next, who is not to get what still
     /// comes for the one before.
     has_forgotten: bool,
     /// How far the preparation of an attempt has come, while there is one.
     preparation: Option<Preparation>,
     /// The number of the last question that a preparation led to.
-    asked: u32,
+    question: u32,
     /// Which address it is the turn of.
     places: Places,
-    /// How long the server has asked to be left alone after the last failure.
-    asked_pause: Duration,
     /// When the next attempt may come, whatever speaks for it.
     no_sooner: Timestamp,
     /// A namespace was joined in this session.
@@ -183,12 +181,11 @@ impl<A> Client<A> {
             attempts: 0,
             timers: Timers::default(),
             next_link: 0,
-            kept: 0,
+            last_order: 0,
             has_forgotten: false,
             preparation: None,
-            asked: 0,
+            question: 0,
             places: Places::default(),
-            asked_pause: Duration::ZERO,
             no_sooner: Timestamp(Duration::ZERO),
             has_joined: false,
             transport: 0,
@@ -249,7 +246,7 @@ impl<A> Client<A> {
             self.timers.set(Timer::Reconnect, None);
             self.attempts = 0;
             self.cycle = Cycle::Idle;
-            self.outputs.push_back(Output::Room);
+            self.outputs.push_back(Output::Changed);
         }
     }
 
@@ -368,8 +365,8 @@ impl<A> Client<A> {
 
     /// The place of an event in the order in which the events of all namespaces came.
     pub(super) fn next_order(&mut self) -> u64 {
-        self.kept += 1;
-        self.kept
+        self.last_order += 1;
+        self.last_order
     }
 
     /// Counts a packet that makes no sense. `true`: it is the first of its kind in this session, and
@@ -414,7 +411,7 @@ impl<A> Client<A> {
                 }
                 Notice::Wake(link) => self.outputs.push_back(Output::Wake(link)),
                 Notice::Stop(link) => self.outputs.push_back(Output::Stop(link)),
-                Notice::Room => self.outputs.push_back(Output::Room),
+                Notice::Room => self.outputs.push_back(Output::Changed),
                 Notice::Parted => self.rejoin_all(now),
                 Notice::SecondHandshake => {
                     if self.note_nonsense(Nonsense::SecondHandshake) {

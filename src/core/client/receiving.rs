@@ -61,8 +61,8 @@ impl<A> Client<A> {
         let nonsense = match namespace.phase {
             Phase::Joined => {
                 namespace.note_offset(&packet);
-                let session = namespace.session;
-                self.outputs.push_back(Output::Event { namespace: id, session, packet });
+                let membership = namespace.membership;
+                self.outputs.push_back(Output::Event { namespace: id, membership, packet });
                 return;
             }
             // Events before the answer to CONNECT are those of a membership that somebody else has ended.

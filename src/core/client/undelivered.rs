@@ -61,7 +61,7 @@ impl<A> Client<A> {
         taken.extend(untried.map(|(payload, order)| {
             UndeliveredEvent::new(Arc::clone(&name), payload, false, order)
         }));
-        self.outputs.push_back(Output::Room);
+        self.outputs.push_back(Output::Changed);
         self.pump(now);
         taken
     }

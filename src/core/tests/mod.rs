@@ -27,14 +27,16 @@ mod reliable_random;
 mod retries;
 mod returning;
 mod revision;
+mod room;
 mod told;
 mod undelivered;
 mod upgrade;
+mod upgrade_ends;
 mod waiting;
 
 use std::time::Duration;
 
-use super::client::{Client, Cycle, Emit, Fate, Output, Prepared, Refused};
+use super::client::{Client, Cycle, Emit, Fate, NotTaken, Output, Prepared};
 use super::engine::{Loss, PollTurn, Work};
 use super::time::Timestamp;
 use crate::core::ids::{LinkId, NamespaceId};

@@ -18,7 +18,7 @@ fn input() -> impl Strategy<Value = Input> {
             .prop_map(|(namespace, ack, timeout, volatile)| {
                 Input::Emit { namespace, ack, timeout, volatile }
             }),
-        1 => (namespace(), 0..3_u32).prop_map(|(namespace, session)| Input::Reply(namespace, session)),
+        1 => (namespace(), 0..3_u32).prop_map(|(namespace, membership)| Input::Reply(namespace, membership)),
         2 => any::<bool>().prop_map(Input::Auth),
         1 => Just(Input::Open),
         1 => Just(Input::Close),

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::words::{emit, payload};
-use super::{SECOND, World, closed_link};
+use super::{SECOND, World, closed_link, emit, payload};
 use crate::core::client::namespace::Auth;
 use crate::core::client::{Client, Emit};
 use crate::core::engine::Engine;
@@ -167,9 +166,10 @@ impl Account {
             Input::Emit { namespace, ack, timeout, volatile } => {
                 self.emit(*namespace, *ack, *timeout, *volatile);
             }
-            Input::Reply(namespace, session) => {
+            Input::Reply(namespace, membership) => {
                 let id = self.ids[*namespace];
-                let _ = world.run(|client, now| client.reply(id, *session, 1, payload("[]"), now));
+                let _ =
+                    world.run(|client, now| client.reply(id, *membership, 1, payload("[]"), now));
             }
             Input::Auth(known) => {
                 if let Some((id, asked)) = world.asked.pop() {
@@ -260,7 +260,7 @@ impl Account {
         self.next += 1;
         let may_be_kept = namespace != 3 && !volatile;
         let emit = Emit {
-            key: (may_be_kept && number % 3 == 0).then(|| "k".into()),
+            replaces: (may_be_kept && number % 3 == 0).then(|| "k".into()),
             ttl: (may_be_kept && number % 5 == 0).then_some(SECOND),
             ack: ack.then_some(number),
             timeout: timeout.map(Duration::from_millis),

@@ -4,24 +4,21 @@
 #![cfg_attr(not(test), allow(dead_code, reason = "the fuzzer needs less than the tests"))]
 
 pub(in crate::core) mod account;
-mod acting;
+mod playing;
 #[cfg(fuzzing)]
 pub(crate) mod script;
-mod threads;
 pub(in crate::core) mod words;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use self::threads::Threads;
-use self::words::{emit, refusal};
-use crate::core::client::namespace::Namespace;
-use crate::core::client::{Client, Cycle, Emit, Fate, Refused};
+use crate::core::client::{Client, Cycle, Emit, Fate, NotTaken};
 use crate::core::engine::Loss;
 use crate::core::ids::{LinkId, NamespaceId};
 use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::{ManagerOptions, Transport};
+use crate::payload::Payload;
 use crate::proto::dialect::choice::V4_DIALECT;
 use crate::proto::dialect::{Dialect, Frame};
 use crate::proto::handshake::Handshake;
@@ -84,6 +81,29 @@ pub(in crate::core) struct World {
     pub(in crate::core) dialect: &'static dyn Dialect,
     /// What the server says in its handshake.
     pub(in crate::core) handshake: Handshake,
+}
+
+/// What the driver has for a link.
+#[derive(Debug)]
+pub(in crate::core) struct Threads {
+    pub(in crate::core) transport: Transport,
+    pub(in crate::core) upgrade: Option<String>,
+    /// The number of the session it was dialled for.
+    pub(in crate::core) session: usize,
+    /// The thread that reads, of a WebSocket also the one that writes, has something to do.
+    pub(in crate::core) reader_awake: bool,
+    /// The thread that posts has something to do.
+    pub(in crate::core) writer_awake: bool,
+    pub(in crate::core) writing: bool,
+    /// It lets events accumulate.
+    pub(in crate::core) accumulating: bool,
+    /// A ping of the WebSocket waits for its pong.
+    pub(in crate::core) asked: bool,
+    /// A request of the reader waits for its response.
+    pub(in crate::core) polling: bool,
+    /// The WebSocket is open, or the first response was there.
+    pub(in crate::core) started: bool,
+    pub(in crate::core) sent: Vec<String>,
 }
 
 impl World {
@@ -306,7 +326,7 @@ impl World {
         &mut self,
         id: NamespaceId,
         emit: Emit<u32>,
-    ) -> Result<(), Refused<Emit<u32>>> {
+    ) -> Result<(), NotTaken<Emit<u32>>> {
         self.run(|client, now| client.emit(id, emit, now))
     }
 
@@ -382,34 +402,29 @@ impl World {
         assert!(self.client.engine().is_none());
         assert_eq!(self.client.count_retiring(), 0);
     }
+}
 
-    /// Calls a verb, and does what follows as a driver would.
-    pub(in crate::core) fn run<R>(
-        &mut self,
-        verb: impl FnOnce(&mut Client<u32>, Timestamp) -> R,
-    ) -> R {
-        let result = verb(&mut self.client, self.now);
-        self.settle();
-        result
+pub(in crate::core) fn emit(json: &str) -> Emit<u32> {
+    Emit {
+        payload: payload(json),
+        ack: None,
+        timeout: None,
+        volatile: false,
+        reliable: false,
+        urgent: false,
+        ttl: None,
+        replaces: None,
+        since: None,
     }
+}
 
-    pub(in crate::core) fn settle(&mut self) {
-        loop {
-            while let Some(output) = self.client.poll_output() {
-                self.obey(output);
-            }
-            let links: Vec<LinkId> = self.alive();
-            if !links.into_iter().any(|link| self.step(link)) {
-                return;
-            }
-        }
-    }
+pub(in crate::core) fn payload(json: &str) -> Payload {
+    Payload { json: json.to_owned(), attachments: Vec::new() }
+}
 
-    pub(in crate::core) fn namespace(&self, id: NamespaceId) -> &Namespace<u32> {
-        self.client.namespace(id)
-    }
-
-    pub(in crate::core) fn name(&self, id: NamespaceId) -> String {
-        self.namespace(id).name.to_string()
+pub(in crate::core) fn refusal(refused: NotTaken<Emit<u32>>) -> Error {
+    match refused {
+        NotTaken::Full(_) => Error::new(ErrorKind::BufferFull, "wait"),
+        NotTaken::Error(error) => error,
     }
 }

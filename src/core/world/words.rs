@@ -1,39 +1,12 @@
-//! What is emitted, sent and seen, in short words.
+//! Packets, statuses and news in words that tests compare.
 
-use crate::core::client::{Emit, Refused};
 use crate::core::engine::Shipment;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::event::status::{ManagerEvent, Status};
 use crate::options::ParserKind;
-use crate::payload::Payload;
 use crate::proto::dialect::{Dialect, Frame};
 use crate::proto::packet::Packet;
 use crate::proto::parser::choice::new_parser;
-
-pub(in crate::core) fn emit(json: &str) -> Emit<u32> {
-    Emit {
-        payload: payload(json),
-        ack: None,
-        timeout: None,
-        volatile: false,
-        reliable: false,
-        urgent: false,
-        ttl: None,
-        key: None,
-        since: None,
-    }
-}
-
-pub(in crate::core) fn payload(json: &str) -> Payload {
-    Payload { json: json.to_owned(), attachments: Vec::new() }
-}
-
-pub(in crate::core) fn refusal(refused: Refused<Emit<u32>>) -> Error {
-    match refused {
-        Refused::Full(_) => Error::new(ErrorKind::BufferFull, "wait"),
-        Refused::Error(error) => error,
-    }
-}
 
 pub(in crate::core) fn text(dialect: &dyn Dialect, packet: Packet) -> String {
     match dialect.encode_frame(packet, true) {

@@ -1,6 +1,6 @@
-//! One [`Driver`] per connection of a client. Its monitor holds the state machines: whoever has an input takes
-//! the lock, calls one verb, drains the outputs, and releases. Under the lock there is no I/O that
-//! can block and no user code.
+//! One [`Driver`] per connection of a client. Its monitor holds the state machines. Whoever has an input (a packet, a
+//! call, a deadline) gives it to them by [`Driver::run`]. Under the lock of the monitor there is no I/O that can block
+//! and no user code.
 
 mod ahead;
 mod asking;
@@ -16,6 +16,7 @@ mod outputs;
 #[cfg(feature = "polling")]
 mod polling;
 mod preparing;
+mod ready;
 mod trace;
 mod waiting;
 mod websocket;
@@ -31,6 +32,8 @@ use self::observing::Observers;
 use self::outputs::Action;
 use self::preparing::AskBefore;
 pub(crate) use self::preparing::{Changes, PrepareFunction, refused_by_user};
+use self::ready::ReadySlot;
+use self::waiting::Awaited;
 use crate::core::client::namespace::Auth;
 use crate::core::client::{Client, Tally};
 use crate::core::ids::{LinkId, NamespaceId};
@@ -40,8 +43,8 @@ use crate::driver::ack_slot::AckHandle;
 use crate::driver::clock::now;
 use crate::driver::consumer::Consumer;
 use crate::driver::dispatch::Dispatcher;
+use crate::driver::group::Group;
 use crate::driver::listeners::{Listener, Listeners};
-use crate::driver::stage::Staging;
 use crate::driver::timer::{self, Expire};
 #[cfg(target_os = "linux")]
 use crate::driver::watching::{self, HearOfNetwork};
@@ -66,6 +69,8 @@ pub(crate) struct Driver {
     /// The bounds of the consumers that have no others.
     limits: Limits,
     observers: Observers,
+    /// For those who poll for all subscriptions together.
+    ready: ReadySlot,
     /// Its name in the log.
     speaker: Speaker,
     this: Weak<Self>,
@@ -88,12 +93,12 @@ pub(crate) struct Monitor {
     dispatcher: Dispatcher,
     /// How many callbacks there are for events that are received.
     callbacks: usize,
-    /// The events that are about to be brought.
-    stage: Staging,
+    /// The events that are about to be brought together.
+    group: Group,
     /// The consumers that were full when they got something the last time.
     full: Vec<Consumer>,
-    /// Whether the readers hold still because of them.
-    hold: Hold,
+    /// The readers hold still because of them.
+    hold: Option<Hold>,
     /// The link whose reader was the last to do so.
     holder: Option<LinkId>,
     /// It was said that they do.
@@ -106,8 +111,8 @@ pub(crate) struct Monitor {
     armed: Option<Timestamp>,
     /// Why the connection could not be opened, the last time.
     last_error: Option<Error>,
-    /// How many callers wait for a change.
-    waiters: usize,
+    /// What callers wait for.
+    awaited: Vec<Awaited>,
 }
 
 /// What is kept for a namespace that somebody has a handle of.
@@ -148,21 +153,22 @@ impl Driver {
                 manager_listeners: Vec::new(),
                 dispatcher,
                 callbacks: 0,
-                stage: Staging::default(),
+                group: Group::default(),
                 full: Vec::new(),
-                hold: Hold::No,
+                hold: None,
                 holder: None,
                 warned_full: false,
                 warned_lost: false,
                 lost: 0,
                 armed: None,
                 last_error: None,
-                waiters: 0,
+                awaited: Vec::new(),
             }),
             changed: Condvar::new(),
             net: Arc::new(net),
             intake,
             observers: Observers::new(parser),
+            ready: ReadySlot::default(),
             speaker,
             limits,
             this: this.clone(),
@@ -176,14 +182,29 @@ impl Driver {
         Ok(driver)
     }
 
-    /// Runs one verb of the state machines and what follows from it.
+    /// Gives the state machines one input, and does what follows from it:
+    ///
+    /// 1. takes the monitor, and the time
+    /// 2. calls `verb`, which is one method of [`Client`]
+    /// 3. carries out what `Client` asks for (`drain` in `outputs.rs`), but for what needs another lock or wakes
+    ///    somebody: that becomes an [`Action`]
+    /// 4. releases the monitor
+    /// 5. does the actions (`act`)
     pub(crate) fn run<R>(&self, verb: impl FnOnce(&mut Client<AckHandle>, Timestamp) -> R) -> R {
         self.run_with(|monitor, now| verb(&mut monitor.core, now))
     }
 
     fn run_with<R>(&self, verb: impl FnOnce(&mut Monitor, Timestamp) -> R) -> R {
+        self.run_acting(|monitor, now, _| verb(monitor, now))
+    }
+
+    /// The same for a verb that has actions of its own.
+    fn run_acting<R>(
+        &self,
+        verb: impl FnOnce(&mut Monitor, Timestamp, &mut Vec<Action>) -> R,
+    ) -> R {
         let mut actions = Vec::new();
-        let result = self.gather(&mut actions, |monitor, now, _| verb(monitor, now));
+        let result = self.gather(&mut actions, verb);
         self.act(actions);
         result
     }
@@ -211,6 +232,7 @@ impl Driver {
     /// Ends all subscriptions, and drops the users' functions.
     fn release_users(&self) {
         self.unlisten_all();
+        self.ready.end();
         // They may own sockets, which would keep the connection alive. Dropped without the lock.
         let mut monitor = self.lock();
         let namespaces = monitor.namespaces.things_mut();
@@ -315,7 +337,7 @@ impl Expire for Driver {
             monitor.armed = None;
             for (link, entry) in monitor.links.iter() {
                 if let Some(reached) = entry.reached() {
-                    monitor.core.reached(*link, reached);
+                    monitor.core.note_reached(*link, reached);
                 }
             }
             monitor.core.expire(now);

@@ -5,7 +5,6 @@
 //! that the monitor is taken under.
 
 use std::sync::{Arc, Weak};
-use std::thread::Thread;
 
 use super::wire::SharedWire;
 use super::{Driver, Monitor};
@@ -15,15 +14,17 @@ use crate::core::time::Timestamp;
 use crate::driver::ack_slot::{AckHandle, AckSlot};
 use crate::driver::consumer::Consumer;
 use crate::driver::dispatch::{Call, Dispatcher};
+use crate::driver::group::Group;
 use crate::driver::listener_id::ListenerId;
 use crate::driver::listeners::{Follow, Listeners};
-use crate::driver::stage::Staging;
 use crate::error::{Error, Result};
 use crate::event::status::{ManagerEvent, Status};
 use crate::event::{AckReply, Event};
 use crate::net::{Address, Waker};
 use crate::options::Transport;
+use crate::payload::Payload;
 use crate::sync::logging::log_later;
+use crate::sync::readiness::Waiter;
 
 /// What is done after the locks are released.
 pub(super) enum Action {
@@ -38,17 +39,17 @@ pub(super) enum Action {
     },
     /// The user has something to say of an attempt.
     AskBefore {
-        asked: u32,
+        question: u32,
         attempt: u32,
     },
     AskAuth {
         namespace: NamespaceId,
-        asked: u32,
+        question: u32,
     },
     /// Who waits for the answer emits again at once.
     Resolve(Arc<AckSlot>, Result<AckReply>),
     /// Who waits for what has come goes on.
-    Unpark(Thread),
+    Rouse(Waiter),
     /// Callers that wait for a change look again.
     Notify,
 }
@@ -56,79 +57,86 @@ pub(super) enum Action {
 impl Driver {
     /// Carries out what the state machines ask for, but for what has to wait for the lock's release.
     pub(super) fn drain(&self, monitor: &mut Monitor, now: Timestamp, actions: &mut Vec<Action>) {
-        let mut notify = false;
+        let mut is_change = false;
         self.reconsider_hold(monitor, now);
         while let Some(output) = monitor.core.poll_output() {
-            // Who waits for the end of something has to look again.
-            notify |= matches!(output, Output::Acked { .. });
             if !matches!(output, Output::Event { .. }) {
-                monitor.clear_stage(actions);
+                monitor.bring_group(actions);
+                is_change |= may_end_a_wait(&output);
             }
-            match output {
-                Output::Event { namespace, session, packet } => {
-                    self.deliver(monitor, namespace, session, packet, actions);
-                }
-                Output::Acked { ack: AckHandle::Slot(slot), result } => {
-                    actions.push(Action::Resolve(slot, result.map(AckReply::new)));
-                }
-                Output::Acked { ack: AckHandle::Callback(callback), result } => {
-                    let brought = monitor.dispatcher.answer(callback, result.map(AckReply::new));
-                    actions.extend(brought.waiters.into_iter().map(Action::Unpark));
-                    if brought.pushes_back {
-                        monitor.note_full(Consumer::acks(monitor.dispatcher.acks()));
-                    }
-                }
-                Output::Sent { namespace, payload } => {
-                    let event = Event::outgoing(payload);
-                    let (listeners, dispatcher, mut follow) =
-                        monitor.split(namespace, &self.this, actions);
-                    if let Some(listeners) = listeners {
-                        listeners.show_sent(&event, dispatcher, &mut follow);
-                    }
-                }
-                Output::Wake(link) => {
-                    if let Some(link) = monitor.links.get_mut(link) {
-                        link.rouse(now, actions);
-                    }
-                }
-                Output::Stop(link) => {
-                    if let Some(link) = monitor.links.get(link) {
-                        link.cancel();
-                    }
-                }
-                Output::Tell { asked } => self.tell_attempt(monitor, asked, now, actions),
-                Output::Prepare { asked, .. } if monitor.before_attempt.function.is_none() => {
-                    monitor.prepared(asked, Ok(None), now);
-                }
-                Output::Prepare { asked, attempt } => {
-                    actions.push(Action::AskBefore { asked, attempt });
-                }
-                Output::Dial { link, transport, upgrade } => {
-                    let address = Arc::clone(&monitor.current_address);
-                    actions.push(Action::Dial { link, transport, upgrade, address });
-                }
-                Output::AskAuth { namespace, asked } => {
-                    actions.push(Action::AskAuth { namespace, asked });
-                }
-                Output::Status { namespace, name, status } => {
-                    notify = true;
-                    self.tell_status(monitor, namespace, &name, &status, actions);
-                }
-                Output::Manager(event) => {
-                    notify = true;
-                    self.observers.note_news(&event, actions);
-                    monitor.tell_manager(&event, actions);
-                }
-                Output::Room => {
-                    notify = true;
-                    self.observers.note_room(&monitor.core, actions);
-                }
-            }
+            self.carry_out(monitor, output, now, actions);
         }
-        if notify && monitor.waiters > 0 && !matches!(actions.last(), Some(Action::Notify)) {
-            actions.push(Action::Notify);
+        if is_change {
+            monitor.notify(actions);
         }
         self.arm(monitor);
+    }
+
+    fn carry_out(
+        &self,
+        monitor: &mut Monitor,
+        output: Output<AckHandle>,
+        now: Timestamp,
+        actions: &mut Vec<Action>,
+    ) {
+        match output {
+            Output::Event { namespace, membership, packet } => {
+                self.deliver(monitor, namespace, membership, packet, actions);
+            }
+            Output::Acked { ack, result } => {
+                monitor.hand_out(ack, result.map(AckReply::new), actions);
+            }
+            Output::Sent { namespace, payload } => {
+                self.show_outgoing(monitor, namespace, payload, actions);
+            }
+            Output::Wake(link) => {
+                if let Some(link) = monitor.links.get_mut(link) {
+                    link.rouse(now, actions);
+                }
+            }
+            Output::Stop(link) => {
+                if let Some(link) = monitor.links.get(link) {
+                    link.cancel();
+                }
+            }
+            Output::Tell { question } => self.tell_attempt(monitor, question, now, actions),
+            Output::Prepare { question, .. } if monitor.before_attempt.function.is_none() => {
+                monitor.prepared(question, Ok(None), now);
+            }
+            Output::Prepare { question, attempt } => {
+                actions.push(Action::AskBefore { question, attempt });
+            }
+            Output::Dial { link, transport, upgrade } => {
+                let address = Arc::clone(&monitor.current_address);
+                actions.push(Action::Dial { link, transport, upgrade, address });
+            }
+            Output::AskAuth { namespace, question } => {
+                actions.push(Action::AskAuth { namespace, question });
+            }
+            Output::Status { namespace, name, status } => {
+                self.tell_status(monitor, namespace, &name, &status, actions);
+            }
+            Output::Manager(event) => {
+                self.observers.note_news(&event, actions);
+                monitor.tell_manager(&event, actions);
+            }
+            Output::Changed => self.observers.note_room(&monitor.core, actions),
+        }
+    }
+
+    /// Shows an event that is ready to those who watch what is sent.
+    fn show_outgoing(
+        &self,
+        monitor: &mut Monitor,
+        namespace: NamespaceId,
+        payload: Payload,
+        actions: &mut Vec<Action>,
+    ) {
+        let (listeners, dispatcher, mut follow) = monitor.split(namespace, &self.this, actions);
+        if let Some(listeners) = listeners {
+            let event = Event::outgoing(follow.namespace(), payload);
+            listeners.show_outgoing(&event, dispatcher, &mut follow);
+        }
     }
 
     /// Carries out what the state machines ask for, before the monitor is released.
@@ -141,7 +149,7 @@ impl Driver {
         actions: &mut Vec<Action>,
     ) {
         self.drain(monitor, now, actions);
-        monitor.close_stage(actions);
+        monitor.end_group(actions);
     }
 
     /// Does what had to wait for the lock's release.
@@ -153,10 +161,10 @@ impl Driver {
                 Action::Dial { link, transport, upgrade, address } => {
                     self.dial(link, transport, upgrade.as_deref(), address);
                 }
-                Action::AskBefore { asked, attempt } => self.ask_before(asked, attempt),
-                Action::AskAuth { namespace, asked } => self.ask_auth(namespace, asked),
+                Action::AskBefore { question, attempt } => self.ask_before(question, attempt),
+                Action::AskAuth { namespace, question } => self.ask_auth(namespace, question),
                 Action::Resolve(slot, result) => slot.resolve(result),
-                Action::Unpark(waiter) => waiter.unpark(),
+                Action::Rouse(waiter) => waiter.wake(),
                 Action::Notify => self.changed.notify_all(),
             }
         }
@@ -199,6 +207,14 @@ impl Driver {
 }
 
 impl Monitor {
+    /// Wakes the callers that wait for a change, if it is there for one of them.
+    pub(super) fn notify(&self, actions: &mut Vec<Action>) {
+        let has_come = || self.awaited.iter().any(|awaited| self.has_come(*awaited));
+        if !matches!(actions.last(), Some(Action::Notify)) && has_come() {
+            actions.push(Action::Notify);
+        }
+    }
+
     /// The listeners of a namespace, with what a delivery to them needs.
     pub(super) fn split<'a>(
         &'a mut self,
@@ -206,11 +222,25 @@ impl Monitor {
         driver: &'a Weak<Driver>,
         actions: &'a mut Vec<Action>,
     ) -> (Option<&'a mut Listeners>, &'a Dispatcher, Following<'a>) {
-        let Self { core, namespaces, dispatcher, stage, full, lost, warned_lost, .. } = self;
+        let Self { core, namespaces, dispatcher, group, full, lost, warned_lost, .. } = self;
         let name = &core.namespace(namespace).name;
-        let follow = Following { driver, namespace, name, actions, stage, full, lost, warned_lost };
+        let follow = Following { driver, namespace, name, actions, group, full, lost, warned_lost };
         let entry = namespaces.get_mut(namespace);
         (entry.map(|entry| &mut entry.listeners), dispatcher, follow)
+    }
+
+    /// Hands an acknowledgement, or why there is none, to whoever waits for it.
+    fn hand_out(&mut self, ack: AckHandle, result: Result<AckReply>, actions: &mut Vec<Action>) {
+        match ack {
+            AckHandle::Slot(slot) => actions.push(Action::Resolve(slot, result)),
+            AckHandle::Callback(callback) => {
+                let brought = self.dispatcher.answer(callback, result);
+                actions.extend(brought.waiters.into_iter().map(Action::Rouse));
+                if brought.pushes_back {
+                    note_full(&mut self.full, Consumer::acks(self.dispatcher.acks()));
+                }
+            }
+        }
     }
 
     fn note_joined(&mut self, namespace: NamespaceId) {
@@ -227,21 +257,15 @@ impl Monitor {
         }
     }
 
-    /// Brings the events that wait on the stage.
-    fn clear_stage(&mut self, actions: &mut Vec<Action>) {
-        clear(&mut self.stage, actions);
+    /// Brings the events that are to be brought together.
+    fn bring_group(&mut self, actions: &mut Vec<Action>) {
+        bring(&mut self.group, actions);
     }
 
-    /// Brings the events that wait on the stage, before the monitor is released.
-    pub(super) fn close_stage(&mut self, actions: &mut Vec<Action>) {
-        self.clear_stage(actions);
-        self.stage = Staging::default();
-    }
-
-    fn note_full(&mut self, consumer: Consumer) {
-        if !self.full.iter().any(|known| known.id == consumer.id) {
-            self.full.push(consumer);
-        }
+    /// The same, before the monitor is released.
+    pub(super) fn end_group(&mut self, actions: &mut Vec<Action>) {
+        self.bring_group(actions);
+        self.group = Group::default();
     }
 
     pub(super) fn tell_manager(&mut self, event: &ManagerEvent, actions: &mut Vec<Action>) {
@@ -263,14 +287,28 @@ impl Monitor {
         }
         for listener in &self.manager_listeners {
             let waiters = listener.tell(event, &self.dispatcher, Call::Manager);
-            actions.extend(waiters.into_iter().map(Action::Unpark));
+            actions.extend(waiters.into_iter().map(Action::Rouse));
         }
     }
 }
 
-fn clear(stage: &mut Staging, actions: &mut Vec<Action>) {
-    let brought = stage.clear();
-    actions.extend(brought.into_iter().flat_map(|brought| brought.waiters).map(Action::Unpark));
+/// Whether callers that wait for a change have to look again.
+fn may_end_a_wait(output: &Output<AckHandle>) -> bool {
+    matches!(
+        output,
+        Output::Acked { .. } | Output::Status { .. } | Output::Manager(_) | Output::Changed
+    )
+}
+
+fn bring(group: &mut Group, actions: &mut Vec<Action>) {
+    let brought = group.bring();
+    actions.extend(brought.into_iter().flat_map(|brought| brought.waiters).map(Action::Rouse));
+}
+
+fn note_full(full: &mut Vec<Consumer>, consumer: Consumer) {
+    if !full.iter().any(|known| known.id == consumer.id) {
+        full.push(consumer);
+    }
 }
 
 /// What a delivery leads to, under the monitor.
@@ -279,21 +317,19 @@ pub(super) struct Following<'a> {
     namespace: NamespaceId,
     name: &'a str,
     actions: &'a mut Vec<Action>,
-    stage: &'a mut Staging,
+    group: &'a mut Group,
     full: &'a mut Vec<Consumer>,
     lost: &'a mut usize,
     warned_lost: &'a mut bool,
 }
 
 impl Follow for Following<'_> {
-    fn wake(&mut self, waiter: Thread) {
-        self.actions.push(Action::Unpark(waiter));
+    fn wake(&mut self, waiter: Waiter) {
+        self.actions.push(Action::Rouse(waiter));
     }
 
     fn full(&mut self, consumer: Consumer) {
-        if !self.full.iter().any(|known| known.id == consumer.id) {
-            self.full.push(consumer);
-        }
+        note_full(self.full, consumer);
     }
 
     fn lost(&mut self, count: usize, event: Option<&str>) {
@@ -308,12 +344,12 @@ impl Follow for Following<'_> {
         self.name
     }
 
-    fn stage(&mut self) -> &mut Staging {
-        self.stage
+    fn group(&mut self) -> &mut Group {
+        self.group
     }
 
-    fn clear_stage(&mut self) {
-        clear(self.stage, self.actions);
+    fn bring_group(&mut self) {
+        bring(self.group, self.actions);
     }
 
     fn after_once(&self, listener: ListenerId) -> Box<dyn FnOnce() + Send> {

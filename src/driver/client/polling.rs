@@ -54,10 +54,10 @@ impl Poller<'_> {
             let sid = self.driver.look(|core| core.sid_of(self.link));
             let Some(sid) = sid else { return Ok(()) };
             if !posting {
-                self.start_posting(dialect, &sid)?;
+                self.start_posting(dialect, &sid);
                 posting = true;
             }
-            if !self.may_poll() {
+            if !self.wait_to_poll() {
                 return Ok(());
             }
             request = self.driver.session_request(self.link, &sid, dialect)?;
@@ -110,11 +110,9 @@ impl Poller<'_> {
         let reader = self.attempt.waker();
         while !packets.is_empty() && !reader.is_cancelled() {
             let mut inlet = Inlet { link: self.link, packets, reader, is_urgent: false, is_last };
-            let mut actions = Vec::new();
-            self.driver.gather(&mut actions, |monitor, now, actions| {
+            self.driver.run_acting(|monitor, now, actions| {
                 self.driver.hand_in(monitor, &mut inlet, now, actions);
             });
-            self.driver.act(actions);
             if !packets.is_empty() {
                 reader.wait();
             }
@@ -122,7 +120,7 @@ impl Poller<'_> {
     }
 
     /// Waits for the permission to poll again; `false` when the session has left this transport.
-    fn may_poll(&self) -> bool {
+    fn wait_to_poll(&self) -> bool {
         loop {
             let turn = self.driver.run_with(|monitor, now| {
                 let turn = monitor.core.request_poll(self.link, now);
@@ -140,7 +138,7 @@ impl Poller<'_> {
         }
     }
 
-    fn start_posting(&self, dialect: &'static dyn Dialect, sid: &str) -> Result<()> {
+    fn start_posting(&self, dialect: &'static dyn Dialect, sid: &str) {
         let driver = Arc::clone(self.driver);
         let link = self.link;
         let sid = sid.to_owned();
@@ -149,7 +147,7 @@ impl Poller<'_> {
             if let Err(error) = post(&driver, link, dialect, &sid, &http, attempt.waker()) {
                 driver.lose(link, Loss::Failed(error));
             }
-        })
+        });
     }
 }
 
@@ -185,10 +183,12 @@ fn post(
                     http.post(&request, body)?;
                     driver.progressed(link);
                 }
-                driver.run(|core, now| core.written(link, now));
+                driver.run_with(|monitor, now| monitor.written(link, now));
             }
-            Work::Wait | Work::Confirm if waker.is_cancelled() => return Ok(()),
-            Work::Wait | Work::Confirm => waker.wait(),
+            // Each request was answered, which confirms all that was written.
+            Work::Confirm => driver.run_with(|monitor, now| monitor.written(link, now)),
+            Work::Wait if waker.is_cancelled() => return Ok(()),
+            Work::Wait => waker.wait(),
             Work::Finish | Work::Stop => return Ok(()),
         }
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{AckHandle, Driver, Monitor};
 use crate::core::client::namespace::Phase;
-use crate::core::client::{Client, Cycle, Emit, Fate, Refused};
+use crate::core::client::{Client, Cycle, Emit, Fate, NotTaken};
 use crate::core::engine::Engine;
 use crate::core::ids::NamespaceId;
 use crate::core::time::Timestamp;
@@ -15,6 +15,19 @@ use crate::event::Reply;
 use crate::payload::Payload;
 use crate::sync::lock::lock;
 use crate::sync::threads::{Role, role};
+
+/// What a caller waits for. Only those are woken for whom it is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Awaited {
+    /// That the namespace is joined, or that nothing tries to join it.
+    Joined(NamespaceId),
+    /// That the connection is open, or that nothing tries to open it.
+    Open,
+    /// That all links have ended.
+    Ended,
+    /// Something else, for which the caller looks after each change.
+    Change,
+}
 
 impl Driver {
     /// Sends an event; waits for room in the send buffer where the policy says so, and at most for so
@@ -33,8 +46,8 @@ impl Driver {
             });
             match sent {
                 Ok(()) => return Ok(()),
-                Err(Refused::Error(error)) => return Err(error),
-                Err(Refused::Full(back)) => emit = *back,
+                Err(NotTaken::Error(error)) => return Err(error),
+                Err(NotTaken::Full(back)) => emit = *back,
             }
             let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
             if !self.wait_for_room(left, |core| core.fate(namespace, &emit))? {
@@ -67,11 +80,7 @@ impl Driver {
     pub(crate) fn wait_joined(&self, namespace: NamespaceId, limit: Duration) -> Result<()> {
         // A reader that was stuck behind events may have room again, and not know it yet.
         self.run(|_, _| ());
-        let done = self.wait_until(Some(limit), |monitor| {
-            monitor.core.namespace(namespace).phase == Phase::Joined
-                || !monitor.core.is_connecting(namespace)
-                || monitor.core.stalled().is_some()
-        });
+        let done = self.wait_for(Awaited::Joined(namespace), limit);
         let monitor = self.lock();
         if monitor.core.namespace(namespace).phase == Phase::Joined {
             return Ok(());
@@ -102,11 +111,7 @@ impl Driver {
 
     /// Blocks until the connection is open.
     pub(crate) fn wait_open(&self, limit: Duration) -> Result<()> {
-        let done = self.wait_until(Some(limit), |monitor| match monitor.core.cycle() {
-            Cycle::Open => true,
-            Cycle::Idle => monitor.core.next_attempt().is_none(),
-            Cycle::Connecting | Cycle::Waiting => false,
-        });
+        let done = self.wait_for(Awaited::Open, limit);
         let monitor = self.lock();
         if monitor.core.cycle() == Cycle::Open {
             return Ok(());
@@ -126,17 +131,16 @@ impl Driver {
     pub(crate) fn wait_closed(&self, limit: Duration) {
         // What is cut short takes a moment to end.
         let moment = (limit / 10).min(Duration::from_millis(250));
-        let all_ended = |monitor: &mut Monitor| monitor.links.is_empty();
-        if self.wait_until(Some(limit.saturating_sub(moment * 2)), all_ended) {
+        if self.wait_for(Awaited::Ended, limit.saturating_sub(moment * 2)) {
             return;
         }
         // Who reads a farewell together with events drops them. The end of the connection costs none.
         self.run(Client::confirm_none);
-        if !self.wait_until(Some(moment), all_ended) {
+        if !self.wait_for(Awaited::Ended, moment) {
             for (_, link) in self.lock().links.iter() {
                 link.cancel();
             }
-            self.wait_until(Some(moment), all_ended);
+            self.wait_for(Awaited::Ended, moment);
         }
     }
 
@@ -144,13 +148,27 @@ impl Driver {
     pub(super) fn wait_until(
         &self,
         limit: Option<Duration>,
-        condition: impl Fn(&mut Monitor) -> bool,
+        condition: impl Fn(&Monitor) -> bool,
+    ) -> bool {
+        self.wait_as(Awaited::Change, limit, condition)
+    }
+
+    /// The same for what is known beforehand.
+    fn wait_for(&self, awaited: Awaited, limit: Duration) -> bool {
+        self.wait_as(awaited, Some(limit), |monitor| monitor.has_come(awaited))
+    }
+
+    fn wait_as(
+        &self,
+        awaited: Awaited,
+        limit: Option<Duration>,
+        condition: impl Fn(&Monitor) -> bool,
     ) -> bool {
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         let mut monitor = self.lock();
-        monitor.waiters += 1;
+        monitor.awaited.push(awaited);
         let done = loop {
-            if condition(&mut monitor) {
+            if condition(&monitor) {
                 break true;
             }
             let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
@@ -159,12 +177,31 @@ impl Driver {
             }
             monitor = monitor.wait(&self.changed, left);
         };
-        monitor.waiters -= 1;
+        let place = monitor.awaited.iter().position(|other| *other == awaited);
+        place.map(|place| monitor.awaited.swap_remove(place));
         done
     }
 }
 
 impl Monitor {
+    /// Whether there is what a caller waits for, as far as is known here.
+    pub(super) fn has_come(&self, awaited: Awaited) -> bool {
+        match awaited {
+            Awaited::Joined(namespace) => {
+                self.core.namespace(namespace).phase == Phase::Joined
+                    || !self.core.is_connecting(namespace)
+                    || self.core.stalled().is_some()
+            }
+            Awaited::Open => match self.core.cycle() {
+                Cycle::Open => true,
+                Cycle::Idle => self.core.next_attempt().is_none(),
+                Cycle::Connecting | Cycle::Waiting => false,
+            },
+            Awaited::Ended => self.links.is_empty(),
+            Awaited::Change => true,
+        }
+    }
+
     /// How connecting stands, in words.
     fn progress(&self, namespace: Option<NamespaceId>, now: Timestamp) -> String {
         let phase = namespace.map(|id| self.core.namespace(id).phase);
@@ -242,11 +279,11 @@ fn check_may_wait() -> Result<()> {
     }
 }
 
-/// The way of an acknowledgement back to the session that asked for it.
+/// The way of an acknowledgement back to the membership of a namespace in which it was asked for.
 pub(super) struct WayBack {
     pub(super) driver: Weak<Driver>,
     pub(super) namespace: NamespaceId,
-    pub(super) session: u32,
+    pub(super) membership: u32,
     pub(super) ack: Mutex<Option<u64>>,
 }
 
@@ -265,20 +302,20 @@ impl Reply for WayBack {
             let Some(driver) = &driver else {
                 return Err(Error::new(ErrorKind::Disconnected, "the connection is gone"));
             };
-            let (namespace, session) = (self.namespace, self.session);
-            match driver.run(|core, now| core.reply(namespace, session, number, payload, now)) {
+            let (namespace, membership) = (self.namespace, self.membership);
+            match driver.run(|core, now| core.reply(namespace, membership, number, payload, now)) {
                 // Only now: what was refused may be tried with something smaller.
                 Ok(()) => {
                     *ack = None;
                     return Ok(());
                 }
-                Err(Refused::Error(error)) => return Err(error),
-                Err(Refused::Full(back)) => payload = *back,
+                Err(NotTaken::Error(error)) => return Err(error),
+                Err(NotTaken::Full(back)) => payload = *back,
             }
             // Not over the wait, during which another thread may answer: then this one is told so.
             drop(ack);
             let size = payload.size();
-            driver.wait_for_room(None, |core| core.fate_of_reply(namespace, session, size))?;
+            driver.wait_for_room(None, |core| core.fate_of_reply(namespace, membership, size))?;
         }
     }
 }

@@ -118,14 +118,12 @@ enum Ending {
 
 /// What reading has come to.
 enum ReadOutcome {
-    /// Nothing was read, since nothing has come or the consumers are behind.
+    /// Nothing was read, since nothing has come or the consumers are behind; or nothing more will come.
     Paused,
     /// There is more.
     More,
     /// All that has come is read: so many bytes.
     Done(usize),
-    /// Nothing more will come.
-    Over(Loss),
 }
 
 /// What is next.
@@ -185,12 +183,10 @@ impl<'a> Pump<'a> {
     /// What was read before the connection failed waits for nobody.
     fn hand_in_rest(&mut self) {
         let driver = self.driver;
-        let mut actions = Vec::new();
         let mut inlet = self.inlet(true);
-        driver.gather(&mut actions, |monitor, now, actions| {
+        driver.run_acting(|monitor, now, actions| {
             driver.hand_in(monitor, &mut inlet, now, actions);
         });
-        driver.act(actions);
     }
 
     fn inlet(&mut self, is_last: bool) -> Inlet<'_> {
@@ -222,16 +218,12 @@ impl<'a> Pump<'a> {
         wire.set_napping(false);
         let relieved = wire.end_accumulating();
         let read = if self.unread && self.packets.is_empty() {
-            self.read(wire)
-        } else {
-            ReadOutcome::Paused
-        };
-        let read = match read {
-            ReadOutcome::Over(loss) => {
+            self.read(wire).unwrap_or_else(|loss| {
                 self.loss = Some(loss);
                 ReadOutcome::Paused
-            }
-            read => read,
+            })
+        } else {
+            ReadOutcome::Paused
         };
         let driver = self.driver;
         let packets = self.packets.len();
@@ -260,7 +252,7 @@ impl<'a> Pump<'a> {
             }
             // It was a batch anyhow.
             ReadOutcome::More => self.density = Density::default(),
-            ReadOutcome::Paused | ReadOutcome::Over(_) => {}
+            ReadOutcome::Paused => {}
         }
         Ok(match turn {
             Turn::Finish => NextStep::End(Ending::Finished),
@@ -300,29 +292,25 @@ impl<'a> Pump<'a> {
     }
 
     /// Reads packets, until there are none or enough.
-    fn read(&mut self, wire: &mut Wire) -> ReadOutcome {
+    fn read(&mut self, wire: &mut Wire) -> Result<ReadOutcome, Loss> {
         let mut size = 0;
         while size < BATCH && self.packets.len() < BATCH_PACKETS {
             match wire.socket.read() {
                 Ok(Received::Frame(frame)) => {
                     size += frame.len();
-                    if let Err(error) = self.decode(wire, frame) {
-                        return ReadOutcome::Over(Loss::Failed(error));
-                    }
+                    self.decode(wire, frame).map_err(Loss::Failed)?;
                 }
                 Ok(Received::Nothing) => {
-                    return match self.note_silence(wire) {
-                        Ok(()) => ReadOutcome::Done(size),
-                        Err(error) => ReadOutcome::Over(Loss::Failed(error)),
-                    };
+                    self.note_silence(wire).map_err(Loss::Failed)?;
+                    return Ok(ReadOutcome::Done(size));
                 }
                 // A flood of them must not hold up what was read before it.
                 Ok(Received::Control) => size += CONTROL,
-                Ok(Received::Closed(error)) => return ReadOutcome::Over(Loss::Closed(error)),
-                Err(error) => return ReadOutcome::Over(Loss::Failed(error)),
+                Ok(Received::Closed(error)) => return Err(Loss::Closed(error)),
+                Err(error) => return Err(Loss::Failed(error)),
             }
         }
-        ReadOutcome::More
+        Ok(ReadOutcome::More)
     }
 
     fn decode(&mut self, wire: &mut Wire, frame: Frame) -> Result<()> {

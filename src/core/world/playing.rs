@@ -1,15 +1,38 @@
-//! What the driver does: what the client asks for, and what the threads of a link do next.
+//! How the [`World`] plays the driver: what the client puts out is done, until all threads sleep.
 
-use super::World;
-use super::threads::Threads;
 use super::words::{describe, news, packets, text};
-use crate::core::client::{Output, Prepared};
+use super::{Threads, World};
+use crate::core::client::namespace::Namespace;
+use crate::core::client::{Client, Output, Prepared};
 use crate::core::engine::{PollTurn, Work};
-use crate::core::ids::LinkId;
+use crate::core::ids::{LinkId, NamespaceId};
+use crate::core::time::Timestamp;
 use crate::event::status::Status;
 use crate::options::Transport;
 
 impl World {
+    /// Calls a verb, and does what follows as a driver would.
+    pub(in crate::core) fn run<R>(
+        &mut self,
+        verb: impl FnOnce(&mut Client<u32>, Timestamp) -> R,
+    ) -> R {
+        let result = verb(&mut self.client, self.now);
+        self.settle();
+        result
+    }
+
+    pub(in crate::core) fn settle(&mut self) {
+        loop {
+            while let Some(output) = self.client.poll_output() {
+                self.obey(output);
+            }
+            let links: Vec<LinkId> = self.alive();
+            if !links.into_iter().any(|link| self.step(link)) {
+                return;
+            }
+        }
+    }
+
     /// What the threads of a link do next; `false` when they sleep.
     pub(in crate::core) fn step(&mut self, link: LinkId) -> bool {
         let Some(wire) = self.links.get_mut(&link) else { return false };
@@ -74,16 +97,16 @@ impl World {
     }
 
     pub(in crate::core) fn obey(&mut self, output: Output<u32>) {
-        let tells = matches!(output, Output::Room | Output::Status { .. } | Output::Manager(_));
+        let tells = matches!(output, Output::Changed | Output::Status { .. } | Output::Manager(_));
         self.told += usize::from(tells);
         match output {
-            Output::Tell { asked } if !self.telling => self.client.told(asked, self.now),
-            Output::Tell { asked } => self.preparations.push((asked, usize::MAX)),
-            Output::Prepare { asked, .. } => {
-                self.preparations.push((asked, self.client.place()));
+            Output::Tell { question } if !self.telling => self.client.told(question, self.now),
+            Output::Tell { question } => self.preparations.push((question, usize::MAX)),
+            Output::Prepare { question, .. } => {
+                self.preparations.push((question, self.client.place()));
                 if !self.preparing {
                     let as_usual = Prepared { options: None, is_elsewhere: false };
-                    self.client.prepared(asked, Ok(as_usual), self.now);
+                    self.client.prepared(question, Ok(as_usual), self.now);
                 }
             }
             Output::Dial { link, transport, upgrade } => {
@@ -115,8 +138,8 @@ impl World {
                 wire.writer_awake |= wire.started;
             }
             Output::Stop(link) => self.finish(link),
-            Output::AskAuth { namespace, asked } => {
-                self.asked.push((namespace, asked));
+            Output::AskAuth { namespace, question } => {
+                self.asked.push((namespace, question));
                 self.log.push(format!("{}: ask", self.name(namespace)));
             }
             Output::Event { namespace, packet, .. } => {
@@ -146,7 +169,31 @@ impl World {
             Output::Sent { namespace, payload } => {
                 self.log.push(format!("{}: sent {}", self.name(namespace), payload.json));
             }
-            Output::Room => self.rooms += 1,
+            Output::Changed => self.rooms += 1,
+        }
+    }
+
+    pub(in crate::core) fn namespace(&self, id: NamespaceId) -> &Namespace<u32> {
+        self.client.namespace(id)
+    }
+
+    pub(in crate::core) fn name(&self, id: NamespaceId) -> String {
+        self.namespace(id).name.to_string()
+    }
+}
+
+impl Threads {
+    pub(in crate::core) fn wake_writer(&mut self) {
+        match self.transport {
+            Transport::Polling => self.writer_awake = true,
+            Transport::WebSocket => self.reader_awake = true,
+        }
+    }
+
+    pub(in crate::core) fn sleep(&mut self) {
+        match self.transport {
+            Transport::Polling => self.writer_awake = false,
+            Transport::WebSocket => self.reader_awake = false,
         }
     }
 }
