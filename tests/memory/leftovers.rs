@@ -1,6 +1,7 @@
 //! What connections leave behind when they are gone, in whatever state they were: nothing.
 
 use std::fs;
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 
@@ -11,6 +12,14 @@ use super::{Gate, LIMIT, alone, connect, live, quiet, server};
 
 /// What may be kept of all connections together: tables that have grown once.
 const KEPT: usize = 8 * 1024;
+
+/// A server for so many connections at a time; its URL.
+fn start(connections: usize) -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let serve = |stream| server::serve(stream, &Gate::default());
+    server::serve_all(&listener, connections, serve).unwrap();
+    format!("http://{}", listener.local_addr().unwrap())
+}
 
 /// The threads of the library, and the descriptors of this process but for the server's.
 fn threads_and_descriptors() -> (usize, usize) {
@@ -39,7 +48,7 @@ fn settle(before: (usize, usize), what: &str) {
 #[test]
 fn a_thousand_connections_of_a_manager_leave_nothing_behind() {
     let _alone = alone();
-    let url = server::start(&Arc::default()).unwrap();
+    let url = start(4);
     let socket = connect(&url, Limits::new());
     let cycle = |count: usize| {
         for _ in 0..count {
@@ -161,7 +170,7 @@ fn drop_state(state: InState) {
 #[test]
 fn managers_that_are_dropped_in_any_state_leave_nothing_behind() {
     let _alone = alone();
-    let (plain, url) = (states::start().unwrap(), server::start(&Arc::default()).unwrap());
+    let (plain, url) = (states::start().unwrap(), start(200));
     let rest = threads_and_descriptors();
     drop_in_all_states(&plain, &url, 44);
     settle(rest, "a few");

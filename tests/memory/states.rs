@@ -2,12 +2,14 @@
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::thread;
 
 use tungstenite::handshake::derive_accept_key;
 
 use super::greeting::Greeting;
-use super::server::count_as_server;
+use super::server::serve_all;
+
+/// How many connections there may be at a time.
+const CONNECTIONS: usize = 200;
 
 /// How far a connection comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,16 +38,7 @@ impl Stage {
 pub(crate) fn start() -> io::Result<String> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     let address = listener.local_addr()?.to_string();
-    thread::spawn(move || {
-        count_as_server();
-        for stream in listener.incoming().map_while(Result::ok) {
-            thread::spawn(move || {
-                count_as_server();
-                // A client that goes away ends its thread.
-                let _ = serve(&stream);
-            });
-        }
-    });
+    serve_all(&listener, CONNECTIONS, |stream| serve(&stream))?;
     Ok(address)
 }
 
