@@ -121,6 +121,8 @@ pub(in crate::core) struct Account {
     /// The acknowledgements that were taken on.
     pub(in crate::core) awaited: BTreeSet<u32>,
     pub(in crate::core) resolved: BTreeMap<u32, usize>,
+    /// The events that were taken on without one, and are sent once.
+    pub(in crate::core) plain: BTreeSet<u32>,
     /// Who would have to wait for room, by namespace, when it was last looked at.
     pub(in crate::core) waiting: Vec<bool>,
     /// How often those who wait had been told something by then.
@@ -139,6 +141,7 @@ impl Account {
             next: 0,
             awaited: BTreeSet::new(),
             resolved: BTreeMap::new(),
+            plain: BTreeSet::new(),
             waiting,
             told: 0,
         }
@@ -268,8 +271,12 @@ impl Account {
             reliable: namespace == 3 && !volatile && number % 2 == 0,
             ..emit(&format!("[\"e\",{number}]"))
         };
-        if self.world.try_emit(self.ids[namespace], emit).is_ok() && ack {
-            self.awaited.insert(number);
+        if self.world.try_emit(self.ids[namespace], emit).is_ok() {
+            if ack {
+                self.awaited.insert(number);
+            } else if namespace != 3 {
+                self.plain.insert(number);
+            }
         }
     }
 
@@ -281,7 +288,10 @@ impl Account {
                 *self.resolved.entry(number.parse().unwrap()).or_default() += 1;
             }
         }
-        assert!(self.world.client.count_retiring() <= 4);
+        let retiring = self.world.client.count_retiring();
+        assert!(retiring <= 4);
+        // Of each session that is open or on its way out, and its upgrade.
+        assert!(self.world.alive().len() <= 2 * (1 + retiring), "{:?}", self.world.alive());
         let waiting: usize =
             self.ids.iter().map(|id| self.world.namespace(*id).buffered().packets).sum();
         // Each namespace may keep one, and what a lost session has not taken comes back.
@@ -298,6 +308,19 @@ impl Account {
         }
         assert_eq!(self.world.client.count_namespaces(), NAMESPACES.len());
         self.check_wakes();
+        self.check_plain();
+    }
+
+    /// Each event was written, is to be written, or was counted when it was dropped.
+    fn check_plain(&self) {
+        let written: BTreeSet<u32> = self.written().into_values().flatten().collect();
+        let missing = self.plain.difference(&written).count();
+        let client = &self.world.client;
+        let (waiting, dropped) = (client.count_waiting(None), client.tally().dropped);
+        assert!(
+            missing <= waiting + dropped,
+            "{missing} are missing, {waiting} wait, {dropped} were dropped"
+        );
     }
 
     /// Nobody waits for room who does not know that there is none to wait for any more.
