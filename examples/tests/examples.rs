@@ -85,6 +85,22 @@ examples! {
         "echo: heard it",
         "disconnected: io server disconnect",
     ],
+    health: [
+        "http://127.0.0.1:…",
+        "HTTP/1.1 200 OK",
+        "siot_connected 1",
+        "siot_connects_total 1",
+        "siot_round_trip_seconds 0…",
+        "siot_events_total{direction=\"in\"} 1",
+        "siot_events_total{direction=\"out\"} 1",
+        "siot_dropped_total{direction=\"out\",reason=\"expired\"} 0",
+    ],
+    watchdog: [
+        "  systemd is told: READY=1",
+        "  systemd is told: WATCHDOG=1",
+        "  systemd is told: STATUS=the consumer does not turn over",
+        "without WATCHDOG=1 systemd restarts it after 400ms",
+    ],
     poll: [
         "the device says 20 °C",
         "the device says 22 °C",

@@ -7,14 +7,15 @@ use super::consumer::{Consumer, ConsumerId};
 use super::dispatch::{Call, Callback, Dispatcher};
 use super::group::Group;
 use super::listener_id::ListenerId;
+use crate::core::load::Load;
 use crate::error::snippet;
 use crate::event::Event;
 use crate::event::status::Status;
 use crate::sync::account::{Account, AccountId, ONLY};
 use crate::sync::deliver::Deliver;
 use crate::sync::logging::log_later;
-use crate::sync::mailbox::{Brought, Mailbox};
-use crate::sync::readiness::{Readiness, Waiter};
+use crate::sync::mailbox::{Brought, Dropped, Mailbox};
+use crate::sync::readiness::{Readiness, Wakeup};
 
 /// The listeners of one namespace.
 #[derive(Default)]
@@ -74,7 +75,7 @@ pub(crate) enum Sink<T> {
 /// Takes what follows from deliveries: whom to wake, what to drop, which consumer is full.
 pub(super) trait Follow {
     /// Somebody waits for what was delivered.
-    fn wake(&mut self, waiter: Waiter);
+    fn wake(&mut self, waiter: Wakeup);
 
     /// A consumer of received events is full, and pushes back.
     fn full(&mut self, consumer: Consumer);
@@ -89,7 +90,7 @@ pub(super) trait Follow {
     fn bring_group(&mut self);
 
     /// Received events were dropped for want of room; `event` names those that the consumer wants.
-    fn lost(&mut self, count: usize, event: Option<&str>);
+    fn lost(&mut self, count: Dropped, event: Option<&str>);
 
     /// What is to be done once a callback that is called once has been.
     fn after_once(&self, listener: ListenerId) -> Box<dyn FnOnce() + Send>;
@@ -100,7 +101,7 @@ pub(super) trait Follow {
 struct Shown<'a, F>(&'a mut F);
 
 impl<F: Follow> Follow for Shown<'_, F> {
-    fn wake(&mut self, waiter: Waiter) {
+    fn wake(&mut self, waiter: Wakeup) {
         self.0.wake(waiter);
     }
 
@@ -118,7 +119,7 @@ impl<F: Follow> Follow for Shown<'_, F> {
 
     fn full(&mut self, _: Consumer) {}
 
-    fn lost(&mut self, _: usize, _: Option<&str>) {}
+    fn lost(&mut self, _: Dropped, _: Option<&str>) {}
 
     fn after_once(&self, listener: ListenerId) -> Box<dyn FnOnce() + Send> {
         self.0.after_once(listener)
@@ -237,6 +238,16 @@ impl Listeners {
         }
         let mut all = self.received().chain(&self.outgoing);
         all.find(|listener| listener.id == id)?.lost(dispatcher)
+    }
+
+    /// How much was received and waits for them.
+    pub(super) fn waiting(&self, dispatcher: &Dispatcher) -> Load {
+        let load = |account: &Account| Load { packets: account.len(), bytes: account.bytes() };
+        let of_each = self.received().filter_map(|listener| match &listener.sink {
+            Sink::Mailbox(mailbox) => mailbox.look(ONLY, load),
+            Sink::Callback(_, account) => dispatcher.look(*account, load),
+        });
+        of_each.fold(Load::default(), |sum, load| sum + load)
     }
 
     /// Hands an event to everyone who wants it: first to those who want all.
@@ -378,7 +389,7 @@ impl<T: Deliver> Listener<T> {
         news: &T,
         dispatcher: &Dispatcher,
         call: impl FnOnce(Arc<Callback<T>>, T) -> Call,
-    ) -> Vec<Waiter>
+    ) -> Vec<Wakeup>
     where
         T: Clone,
     {
@@ -425,7 +436,7 @@ impl Listener<Event> {
     fn follow_up<T>(&self, brought: Brought<T>, follow: &mut impl Follow) -> bool {
         brought.waiters.into_iter().for_each(|waiter| follow.wake(waiter));
         if !brought.dropped.is_empty() {
-            follow.lost(brought.dropped.len(), self.event.as_deref());
+            follow.lost(brought.count, self.event.as_deref());
         }
         brought.pushes_back
     }

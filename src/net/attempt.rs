@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,9 @@ pub(crate) struct Attempt {
     waker: Arc<Waker>,
     progress: Mutex<Progress>,
     on_news: Option<OnNews>,
+    /// The bytes that have come by its connections, and those that went, since somebody asked.
+    received: AtomicUsize,
+    sent: AtomicUsize,
 }
 
 /// Who hears of an attempt to connect; called by the thread that makes it, without a lock.
@@ -58,7 +62,22 @@ impl Attempt {
             started: Instant::now(),
             deadline: None,
         };
-        Self { waker, progress: Mutex::new(progress), on_news }
+        let (received, sent) = Default::default();
+        Self { waker, progress: Mutex::new(progress), on_news, received, sent }
+    }
+
+    /// Notes how many bytes have passed by its connection.
+    pub(super) fn note_passed(&self, received: usize, sent: usize) {
+        for (sum, passed) in [(&self.received, received), (&self.sent, sent)] {
+            if passed > 0 {
+                sum.fetch_add(passed, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// How many bytes were received and sent since this was asked the last time.
+    pub(crate) fn take_passed(&self) -> (usize, usize) {
+        (self.received.swap(0, Ordering::Relaxed), self.sent.swap(0, Ordering::Relaxed))
     }
 
     /// What ends the waits of the thread that makes the attempt.

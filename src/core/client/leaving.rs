@@ -39,7 +39,7 @@ impl<A> Client<A> {
     /// Leaves all namespaces and closes the connection, for good; hands back what is not delivered, but for
     /// what the session is to write yet.
     pub(crate) fn end(&mut self, now: Timestamp) -> Vec<UndeliveredEvent> {
-        let undelivered = self.take_undelivered();
+        let undelivered = self.take_undelivered(now);
         self.shut_down(now);
         undelivered
     }

@@ -99,7 +99,7 @@ impl<A> Client<A> {
         if self.engine.as_ref().is_some_and(|engine| engine.wants_batch(link)) {
             self.fill_batch(now);
             // With the writer it counts as sent: if the session ends now, it may have arrived.
-            self.await_answers();
+            self.await_answers(now);
         }
         let work =
             self.with_engine(link, now, |engine| engine.take(link, now)).unwrap_or(Work::Stop);

@@ -34,6 +34,7 @@ mod retry_queue;
 mod returning;
 mod room;
 mod root;
+mod round_trip;
 mod sending;
 mod tally;
 mod timer;
@@ -56,8 +57,9 @@ use self::places::Places;
 use self::preparing::Preparation;
 pub(crate) use self::preparing::Prepared;
 use self::root::Root;
+use self::round_trip::RoundTrip;
 use self::tally::Nonsense;
-pub(crate) use self::tally::Tally;
+pub(crate) use self::tally::{EventSum, Tally};
 use self::timer::{Timer, Timers};
 use crate::core::engine::{Engine, Freight, Notice};
 use crate::core::ids::NamespaceId;
@@ -139,6 +141,8 @@ pub(crate) struct Client<A> {
     waiting_senders: usize,
     /// Why the reader holds still although something is awaited.
     stalled: Option<Error>,
+    /// How long answers take in this session.
+    round_trip: RoundTrip,
     outputs: VecDeque<Output<A>>,
     tally: Tally,
     untold: Untold,
@@ -193,6 +197,7 @@ impl<A> Client<A> {
             asked_otherwise: false,
             waiting_senders: 0,
             stalled: None,
+            round_trip: RoundTrip::default(),
             outputs: VecDeque::new(),
             tally: Tally::default(),
             untold: Untold::default(),
@@ -217,6 +222,20 @@ impl<A> Client<A> {
 
     pub(crate) fn tally(&self) -> Tally {
         self.tally
+    }
+
+    pub(crate) fn round_trip(&self) -> RoundTrip {
+        self.round_trip
+    }
+
+    /// For how long the session has been open.
+    pub(crate) fn connected_for(&self, now: Timestamp) -> Option<Duration> {
+        (self.cycle == Cycle::Open).then(|| now.since(self.since))
+    }
+
+    /// How many acknowledgements are awaited.
+    pub(crate) fn awaited_acks(&self) -> usize {
+        self.namespaces.iter().map(|namespace| namespace.acks.len()).sum()
     }
 
     pub(crate) fn engine(&self) -> Option<&Engine> {
@@ -393,6 +412,7 @@ impl<A> Client<A> {
                     Ok(packet) => self.on_packet(packet, now),
                     Err(error) => self.end_session(DisconnectReason::ParseError, Some(error)),
                 },
+                Notice::Ponged(took) => self.round_trip.note(took),
                 Notice::Pinged => self.outputs.push_back(Output::Manager(ManagerEvent::Ping)),
                 Notice::Probe => self.probe(now),
                 Notice::Upgraded(_) => {

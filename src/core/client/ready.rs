@@ -79,7 +79,7 @@ impl<A> Client<A> {
                 break;
             }
         }
-        self.await_answers();
+        self.await_answers(now);
     }
 
     /// What is ready waits for the namespaces to be joined again, if it is worth it: the session has
@@ -122,14 +122,14 @@ impl<A> Client<A> {
     }
 
     /// What was handed over and asks for an acknowledgement is answered in this session or not at all.
-    pub(super) fn await_answers(&mut self) {
+    pub(super) fn await_answers(&mut self, now: Timestamp) {
         let most = self.options.limits.send_bytes;
         let Self { engine, namespaces, .. } = self;
         for waiting in engine.iter_mut().flat_map(Engine::note_awaited) {
             let Some(ack) = waiting.ack() else { continue };
             let Some(namespace) = namespaces.get_mut(waiting.namespace) else { continue };
             let event = waiting.track().map(|event| (event, waiting.order));
-            namespace.acks.mark_sent(ack, event, most);
+            namespace.acks.mark_sent(ack, event, most, now);
         }
     }
 
@@ -165,6 +165,7 @@ impl<A> Client<A> {
         }
         let Some(engine) = &mut self.engine else { return };
         let batch = engine.next_batch();
+        self.tally.sent.add(waiting.load().bytes);
         engine.append(Arc::clone(&self.namespaces.get(id).name), waiting);
         if let Some(number) = tried {
             self.note_batch(id, number, batch);

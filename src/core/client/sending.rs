@@ -276,6 +276,7 @@ impl<A> Client<A> {
 
     fn drop_volatile(&mut self, id: NamespaceId, emit: Emit<A>) {
         self.note_drop(id, Load::from(&emit.payload), None);
+        self.tally.volatile += 1;
         if let Some(ack) = emit.ack {
             let error = Error::new(ErrorKind::Disconnected, "the volatile event was dropped");
             self.outputs.push_back(Output::Acked { ack, result: Err(error) });

@@ -10,6 +10,7 @@ mod delivery;
 mod drops;
 mod engine;
 mod farewell;
+mod figures;
 mod first;
 mod forgetting;
 mod heartbeat;

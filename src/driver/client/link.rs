@@ -81,6 +81,11 @@ impl Link {
         self.reader.as_ref().map(|lane| lane.attempt.so_far())
     }
 
+    /// How many bytes its threads have received and sent since this was asked the last time.
+    pub(super) fn take_passed(&self) -> impl Iterator<Item = (usize, usize)> {
+        [&self.reader, &self.writer].into_iter().flatten().map(|lane| lane.attempt.take_passed())
+    }
+
     /// The addresses of its connections, on this side and on the other.
     pub(super) fn ways(&self) -> impl Iterator<Item = (SocketAddr, SocketAddr)> {
         [&self.reader, &self.writer].into_iter().flatten().filter_map(|lane| lane.attempt.way())
@@ -249,9 +254,11 @@ impl Driver {
         self.run_acting(|monitor, now, actions| match news {
             // Later, long-polling dials whenever a connection was not kept.
             News::Stage(stage) if monitor.core.cycle() == Cycle::Connecting => {
-                monitor.tell_manager(&ManagerEvent::Stage(stage), actions);
+                self.tell_news(monitor, ManagerEvent::Stage(stage), now, actions);
             }
-            News::Warning(error) => monitor.tell_manager(&ManagerEvent::Warning(error), actions),
+            News::Warning(error) => {
+                self.tell_news(monitor, ManagerEvent::Warning(error), now, actions);
+            }
             News::Room if side == Side::Writer => monitor.core.progressed(link, now),
             News::Stage(_) | News::Room => {}
         });
@@ -261,6 +268,7 @@ impl Driver {
     fn end(&self, link: LinkId, side: Side) {
         let mut actions = Vec::new();
         self.gather(&mut actions, |monitor, now, actions| {
+            monitor.collect_passed();
             let Some(entry) = monitor.links.get_mut(link) else { return };
             *entry.lane(side) = None;
             if entry.is_over() {

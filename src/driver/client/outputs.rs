@@ -24,7 +24,8 @@ use crate::net::{Address, Waker};
 use crate::options::Transport;
 use crate::payload::Payload;
 use crate::sync::logging::log_later;
-use crate::sync::readiness::Waiter;
+use crate::sync::mailbox::Dropped;
+use crate::sync::readiness::Wakeup;
 
 /// What is done after the locks are released.
 pub(super) enum Action {
@@ -49,7 +50,7 @@ pub(super) enum Action {
     /// Who waits for the answer emits again at once.
     Resolve(Arc<AckSlot>, Result<AckReply>),
     /// Who waits for what has come goes on.
-    Rouse(Waiter),
+    Rouse(Wakeup),
     /// Callers that wait for a change look again.
     Notify,
 }
@@ -114,12 +115,11 @@ impl Driver {
                 actions.push(Action::AskAuth { namespace, question });
             }
             Output::Status { namespace, name, status } => {
+                self.recorder.note_status(&name, &status, now);
+                let status = self.recorded_status(status, now);
                 self.tell_status(monitor, namespace, &name, &status, actions);
             }
-            Output::Manager(event) => {
-                self.observers.note_news(&event, actions);
-                monitor.tell_manager(&event, actions);
-            }
+            Output::Manager(event) => self.tell_news(monitor, event, now, actions),
             Output::Changed => self.observers.note_room(&monitor.core, actions),
         }
     }
@@ -168,6 +168,21 @@ impl Driver {
                 Action::Notify => self.changed.notify_all(),
             }
         }
+    }
+
+    /// Tells everyone the news of the connection.
+    pub(super) fn tell_news(
+        &self,
+        monitor: &mut Monitor,
+        news: ManagerEvent,
+        now: Timestamp,
+        actions: &mut Vec<Action>,
+    ) {
+        self.recorder.note_news(&news, now);
+        let news = self.recorded_news(news, now);
+        monitor.figures.note_news(&news, now);
+        self.observers.note_news(&news, actions);
+        monitor.tell_manager(&news, actions);
     }
 
     fn tell_status(
@@ -222,8 +237,9 @@ impl Monitor {
         driver: &'a Weak<Driver>,
         actions: &'a mut Vec<Action>,
     ) -> (Option<&'a mut Listeners>, &'a Dispatcher, Following<'a>) {
-        let Self { core, namespaces, dispatcher, group, full, lost, warned_lost, .. } = self;
+        let Self { core, namespaces, dispatcher, group, full, figures, warned_lost, .. } = self;
         let name = &core.namespace(namespace).name;
+        let lost = &mut figures.lost;
         let follow = Following { driver, namespace, name, actions, group, full, lost, warned_lost };
         let entry = namespaces.get_mut(namespace);
         (entry.map(|entry| &mut entry.listeners), dispatcher, follow)
@@ -268,7 +284,7 @@ impl Monitor {
         self.group = Group::default();
     }
 
-    pub(super) fn tell_manager(&mut self, event: &ManagerEvent, actions: &mut Vec<Action>) {
+    fn tell_manager(&mut self, event: &ManagerEvent, actions: &mut Vec<Action>) {
         match event {
             ManagerEvent::Open => self.last_error = None,
             ManagerEvent::Error(error) => self.last_error = Some(error.clone()),
@@ -319,12 +335,12 @@ pub(super) struct Following<'a> {
     actions: &'a mut Vec<Action>,
     group: &'a mut Group,
     full: &'a mut Vec<Consumer>,
-    lost: &'a mut usize,
+    lost: &'a mut Dropped,
     warned_lost: &'a mut bool,
 }
 
 impl Follow for Following<'_> {
-    fn wake(&mut self, waiter: Waiter) {
+    fn wake(&mut self, waiter: Wakeup) {
         self.actions.push(Action::Rouse(waiter));
     }
 
@@ -332,8 +348,9 @@ impl Follow for Following<'_> {
         note_full(self.full, consumer);
     }
 
-    fn lost(&mut self, count: usize, event: Option<&str>) {
-        *self.lost += count;
+    fn lost(&mut self, count: Dropped, event: Option<&str>) {
+        self.lost.evicted += count.evicted;
+        self.lost.refused += count.refused;
         if !std::mem::replace(self.warned_lost, true) {
             let of = event.map_or("all events".to_owned(), |event| format!("{event:?}"));
             log_later!(Warn, in self.name, "a consumer of {of} is full: events are dropped (said once)");

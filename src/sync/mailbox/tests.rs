@@ -39,7 +39,7 @@ fn mailbox(events: usize, when_full: WhenFull) -> Arc<Mailbox<Item>> {
 /// Brings one, and wakes who waits for it; whether the reader has to hold still.
 fn bring(mailbox: &Mailbox<Item>, account: AccountId, item: Item) -> bool {
     let brought = mailbox.bring(account, item);
-    brought.waiters.iter().for_each(Waiter::wake);
+    brought.waiters.iter().for_each(Wakeup::wake);
     brought.pushes_back
 }
 

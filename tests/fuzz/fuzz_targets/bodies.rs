@@ -9,7 +9,13 @@ use libfuzzer_sys::fuzz_target;
 use siot::internal::{BodyRoom, Dialect, Packet, dialect};
 
 /// The packets, and whether an error ended them.
-fn read(dialect: &dyn Dialect, binary: bool, body: &[u8], piece: usize, max: usize) -> (Vec<Packet>, bool) {
+fn read(
+    dialect: &dyn Dialect,
+    binary: bool,
+    body: &[u8],
+    piece: usize,
+    max: usize,
+) -> (Vec<Packet>, bool) {
     let reader = Box::new(BufReader::with_capacity(piece, body));
     let mut packets = Vec::new();
     for item in dialect.decode_payload(binary, reader, max) {

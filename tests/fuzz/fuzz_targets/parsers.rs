@@ -7,7 +7,9 @@ use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use serde::de::IgnoredAny;
 use siot::ParserKind;
-use siot::internal::{Dialect, Header, Kind, Packet, Parser, Payload, SocketPacket, dialect, parser};
+use siot::internal::{
+    Dialect, Header, Kind, Packet, Parser, Payload, SocketPacket, dialect, parser,
+};
 
 const KINDS: [ParserKind; 3] = [ParserKind::Json, ParserKind::PlainJson, ParserKind::MessagePack];
 
@@ -50,12 +52,15 @@ fuzz_target!(|data: &[u8]| {
     let mut parser = parser(kind, dialect);
     // Each message is as long as the byte before it says, the last one may be longer.
     while let [length, content @ ..] = rest {
-        let length = if *length == u8::MAX { content.len() } else { content.len().min((*length).into()) };
+        let length =
+            if *length == u8::MAX { content.len() } else { content.len().min((*length).into()) };
         let (message, others) = content.split_at(length);
         rest = others;
         let message = match std::str::from_utf8(message) {
             Ok(text) if message.first() != Some(&0) => Packet::Text(text.into()),
-            _ => Packet::Binary(Bytes::copy_from_slice(message.strip_prefix(&[0]).unwrap_or(message))),
+            _ => Packet::Binary(Bytes::copy_from_slice(
+                message.strip_prefix(&[0]).unwrap_or(message),
+            )),
         };
         if let Some(packet) = take(&mut *parser, message) {
             check(kind, dialect, packet);

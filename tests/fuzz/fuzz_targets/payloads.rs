@@ -1,13 +1,13 @@
 //! What a program makes of arguments: any type of any data, and data that goes there and back.
 #![no_main]
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use siot::internal::{Packet, Payload, dialect, event, parser};
+use siot::internal::{Header, Kind, Packet, Payload, ack_reply, dialect, event, parser};
 use siot::{ArgList, Binary, Event, ParserKind, Value};
 
 #[derive(Debug, Deserialize)]
@@ -62,17 +62,20 @@ fuzz_target!(|data: &[u8]| {
     }
     let Ok(Some(packet)) = read else { return };
     let (send, answers) = std::sync::mpsc::channel::<Payload>();
-    let event = event(packet, Some(move |payload| {
-        let _ = send.send(payload);
-        Ok(())
-    }));
+    let event = event(
+        packet,
+        Some(move |payload| {
+            let _ = send.send(payload);
+            Ok(())
+        }),
+    );
     decode_as_all(&event);
 
-    let Ok(values) = event.args::<Vec<Value>>() else { return };
-    event.ack(ArgList::from_iter(values.clone())).expect("values can be written");
+    let Ok(ArgList(values)) = event.args::<ArgList<Value>>() else { return };
+    event.ack(ArgList(values.clone())).expect("values can be written");
     let payload = answers.try_recv().expect("an answer");
-    let mut queue = std::collections::VecDeque::new();
-    let header = siot::internal::Header { kind: siot::internal::Kind::Ack, namespace: "/", id: Some(0) };
+    let mut queue = VecDeque::new();
+    let header = Header { kind: Kind::Ack, namespace: "/", id: Some(0) };
     parser.encode(header, &payload, &mut queue);
     let mut answer = None;
     for message in queue {
@@ -83,6 +86,6 @@ fuzz_target!(|data: &[u8]| {
         };
         answer = read.expect("what was written");
     }
-    let answer = siot::internal::ack_reply(answer.expect("a whole packet"));
-    assert_eq!(answer.args::<Vec<Value>>().expect("what was written"), values);
+    let answer = ack_reply(answer.expect("a whole packet"));
+    assert_eq!(answer.args::<ArgList<Value>>().expect("what was written").0, values);
 });

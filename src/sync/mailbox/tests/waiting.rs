@@ -42,7 +42,7 @@ fn one_wake_up_is_asked_for_however_much_comes_at_once() {
     while lock(&mailbox.state).ledger.count_waiting() == 0 && Instant::now() < deadline {
         thread::yield_now();
     }
-    let brought: Vec<Vec<Waiter>> =
+    let brought: Vec<Vec<Wakeup>> =
         (0..50).map(|number| mailbox.bring(ONLY, item(number)).waiters).collect();
     assert_eq!(brought.iter().flatten().count(), 1);
     brought.into_iter().flatten().for_each(|waiter| waiter.wake());
@@ -63,7 +63,7 @@ fn as_many_are_woken_as_come_together() {
     }
     let brought = mailbox.bring_all(ONLY, &mut (0..2).map(item));
     assert_eq!(brought.waiters.len(), 2);
-    brought.waiters.iter().for_each(Waiter::wake);
+    brought.waiters.iter().for_each(Wakeup::wake);
     let mut taken = [0; 2].map(|_| receiver.recv_timeout(LIMIT).unwrap());
     taken.sort_unstable();
     assert_eq!(taken, [0, 1]);
