@@ -475,13 +475,13 @@ impl<A> Client<A> {
     }
 
     /// How many sessions are on their way to be closed.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn count_retiring(&self) -> usize {
         self.retiring.len()
     }
 
     /// How many namespaces take a place.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn count_namespaces(&self) -> usize {
         self.namespaces.len()
     }
