@@ -20,10 +20,10 @@ fn events_are_lines_as_they_were_sent() {
     let server = Server::start(json!({}));
     let listening = start(siot(&["listen", &server.url()]));
     listening.connected();
-    emit(&server, "temperature", json!(["kitchen", 21.5, { "z": 1, "a": [null] }]));
+    emit(&server, "temperature", json!(["kitchen", 21.5, { "a": [null], "z": 1 }]));
     emit(&server, "two words", json!([]));
     emit(&server, "photo", json!(["door", { "$bytes": "/9g=" }]));
-    assert_eq!(listening.line(), r#"temperature "kitchen" 21.5 {"z":1,"a":[null]}"#);
+    assert_eq!(listening.line(), r#"temperature "kitchen" 21.5 {"a":[null],"z":1}"#);
     assert_eq!(listening.line(), r#""two words""#);
     assert_eq!(listening.line(), r#"photo "door" "<2 bytes>""#);
     listening.signal("TERM");

@@ -181,7 +181,7 @@ impl Connection {
                 RevisionName::V3 => Revision::V3,
                 RevisionName::V4 => Revision::V4,
             })
-            .timeout(self.connect_timeout)
+            .connect_timeout(self.connect_timeout)
             .namespace_timeout(self.connect_timeout)
             .limits(Limits::new().max_message(self.max_message))
             .tls(self.tls());

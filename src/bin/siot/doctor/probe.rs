@@ -83,7 +83,7 @@ impl Target {
     /// Of a URL that the library takes.
     fn of(url: &str) -> Option<Self> {
         let (scheme, rest) = url.split_once("://")?;
-        let secure = scheme.to_ascii_lowercase().ends_with('s');
+        let secure = matches!(&*scheme.to_ascii_lowercase(), "https" | "wss");
         let authority = rest.split(['/', '?', '#']).next()?;
         let (host, port) = match authority.strip_prefix('[') {
             Some(rest) => rest.split_once(']')?,

@@ -75,7 +75,7 @@ impl Walk<'_> {
             Ok(Status::ConnectError(error))
             | Ok(Status::Disconnected { error: Some(error), .. })
             | Err(error) => Err(error),
-            Ok(_) if socket.connected() => Ok(()),
+            Ok(_) if socket.is_connected() => Ok(()),
             Ok(_) => Err(Error::other("the server has ended the connection")),
         };
         if end.is_ok() {
