@@ -1,6 +1,10 @@
 //! A program with a loop of its own around `poll(2)`: one thread waits for a device and for the server.
-
-mod peer;
+//!
+//! ```sh
+//! cargo run --example poll [-- URL]
+//! ```
+//!
+//! A server of yours needs the event `echo`, which emits `echo` with the same arguments.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -9,6 +13,8 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use siot::Status;
+use siot_examples::Server;
+use siot_examples::peer::Peer;
 
 /// Stands for a device with a descriptor: a serial port, a GPIO line, a CAN socket.
 fn start_device() -> std::io::Result<UnixStream> {
@@ -25,17 +31,17 @@ fn start_device() -> std::io::Result<UnixStream> {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let peer = peer::Peer::start()?;
-    let socket = siot::io(&peer.url())?;
+    let server = Server::start(include_str!("poll.rs"), Peer::options())?;
+    let socket = siot::io(server.url())?;
     let (echoes, status) = (socket.subscribe("echo"), socket.status());
     // One descriptor for both, and for all that are made later.
-    let server = socket.manager().ready_fd()?;
+    let ready = socket.manager().ready_fd()?;
     let mut device = start_device()?;
 
     let limit = Timespec { tv_sec: 10, tv_nsec: 0 };
     let mut left = 3;
     while left > 0 {
-        let mut fds = [PollFd::new(&device, PollFlags::IN), PollFd::new(&server, PollFlags::IN)];
+        let mut fds = [PollFd::new(&device, PollFlags::IN), PollFd::new(&ready, PollFlags::IN)];
         if poll(&mut fds, Some(&limit))? == 0 {
             return Err("nothing happened".into());
         }

@@ -4,6 +4,7 @@ mod arguments;
 pub(crate) mod attempt_info;
 pub(crate) mod drop_reason;
 pub(crate) mod observed;
+pub(crate) mod stats;
 pub(crate) mod status;
 pub(crate) mod undelivered;
 

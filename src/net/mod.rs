@@ -18,6 +18,7 @@ mod jars;
 mod netlink;
 mod network;
 mod nonblocking;
+mod passed;
 mod proxy;
 mod redirection;
 pub(crate) mod request;

@@ -58,6 +58,8 @@ pub(crate) struct ManagerOptions {
     pub(crate) backups: usize,
     pub(crate) fail_back_after: Option<Duration>,
     pub(crate) watch_network: bool,
+    /// How many packets the flight recorder keeps.
+    pub(crate) recorded_packets: usize,
 }
 
 impl Default for ManagerOptions {
@@ -89,6 +91,7 @@ impl Default for ManagerOptions {
             backups: 0,
             fail_back_after: None,
             watch_network: false,
+            recorded_packets: 0,
         }
     }
 }

@@ -101,6 +101,11 @@ impl SocketPacket {
         self.text.as_frame().len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
     }
 
+    /// How many bytes its JSON and its attachments have.
+    pub(crate) fn data_size(&self) -> usize {
+        self.data.len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
+    }
+
     /// The name of the event; empty for other packets.
     pub fn name(&self) -> &str {
         match &self.name {

@@ -21,20 +21,31 @@ use super::gate::Gate;
 use super::ledger::Ledger;
 use super::lock::lock;
 use super::queue::Queue;
-use super::readiness::{Pollers, Readiness, Waiter};
+use super::readiness::{Pollers, Readiness, Wakeup};
 use crate::error::Result as FallibleResult;
 
 /// What bringing something has come to.
 #[must_use]
 pub(crate) struct Brought<T> {
     /// Who is to be woken once the locks are released.
-    pub(crate) waiters: Vec<Waiter>,
+    pub(crate) waiters: Vec<Wakeup>,
     /// What gave way; to be dropped once the locks are released.
     pub(crate) dropped: Vec<T>,
+    /// How many that are, by policy.
+    pub(crate) count: Dropped,
     /// The consumer is full, and the reader is to hold still.
     pub(crate) pushes_back: bool,
     /// What may come besides without any consequence.
     pub(crate) room: Room,
+}
+
+/// How many were dropped for want of room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Dropped {
+    /// They were the oldest, and gave way.
+    pub(crate) evicted: usize,
+    /// They were the newest, and found no room.
+    pub(crate) refused: usize,
 }
 
 /// Why nothing was taken.
@@ -118,6 +129,7 @@ impl<T: Deliver> Mailbox<T> {
         let mut brought = Brought {
             waiters: Vec::new(),
             dropped: Vec::new(),
+            count: Dropped::default(),
             pushes_back: false,
             room: Room::default(),
         };
@@ -127,8 +139,12 @@ impl<T: Deliver> Mailbox<T> {
             let admission =
                 state.ledger.enter(account, item.size(), &self.gate, &mut brought.waiters);
             match admission {
-                Admission::Refused => brought.dropped.push(item),
+                Admission::Refused => {
+                    brought.count.refused += 1;
+                    brought.dropped.push(item);
+                }
                 Admission::Entered { evicted } => {
+                    brought.count.evicted += evicted;
                     state.evict(account, evicted, &mut brought.dropped);
                     state.put(account, item);
                 }
@@ -138,7 +154,7 @@ impl<T: Deliver> Mailbox<T> {
             brought.pushes_back = entry.pushes_back();
             brought.room = entry.room();
         }
-        brought.waiters.extend(state.note_readiness().into_iter().map(Waiter::Poller));
+        brought.waiters.extend(state.note_readiness().into_iter().map(Wakeup::Poller));
         brought
     }
 

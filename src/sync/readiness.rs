@@ -29,12 +29,12 @@ pub(crate) struct Readiness {
 }
 
 /// Who is to be told that something came, once the locks are released.
-pub(crate) enum Waiter {
+pub(crate) enum Wakeup {
     Thread(Thread),
     Poller(Arc<Readiness>),
 }
 
-impl Waiter {
+impl Wakeup {
     pub(crate) fn wake(&self) {
         match self {
             Self::Thread(thread) => thread.unpark(),

@@ -13,6 +13,7 @@ mod disconnect;
 mod errors;
 mod events;
 mod farewell;
+mod flight_recorder;
 mod floors;
 #[cfg(all(feature = "polling", feature = "rustls"))]
 mod fronts;
@@ -27,6 +28,7 @@ mod mischief_closures;
 mod mischief_loggers;
 mod namespaces;
 mod network;
+mod no_server;
 mod order;
 #[cfg(feature = "outbox")]
 mod outbox;
@@ -68,6 +70,7 @@ mod returning;
 #[cfg(feature = "polling")]
 mod revisions;
 mod rooms;
+mod stats;
 mod threads;
 #[cfg(feature = "rustls")]
 mod tls;

@@ -10,14 +10,14 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 
 /// The certificate of the authority, in PEM.
-pub(crate) const AUTHORITY: &str = include_str!("authority.pem");
+pub const AUTHORITY: &str = include_str!("authority.pem");
 /// The device's certificate and its key, in PEM.
-pub(crate) const DEVICE: (&str, &str) = (include_str!("device.pem"), include_str!("device.key"));
+pub const DEVICE: (&str, &str) = (include_str!("device.pem"), include_str!("device.key"));
 const SERVER: (&str, &str) = (include_str!("server.pem"), include_str!("server.key"));
 
 /// What a server on loopback needs; with `mutual`, it asks clients for a certificate of this
 /// authority.
-pub(crate) fn server(mutual: bool) -> Result<ServerConfig, Box<dyn Error>> {
+pub fn server(mutual: bool) -> Result<ServerConfig, Box<dyn Error>> {
     let provider = Arc::new(default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()?;

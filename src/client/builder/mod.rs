@@ -123,6 +123,27 @@ impl Builder {
         self
     }
 
+    /// How many packets the flight recorder keeps, beside the last 64 changes of state, which it always keeps:
+    /// [`Manager::flight_record`](crate::Manager::flight_record) gives them, and errors of the protocol have
+    /// them ([`Error::flight_record`](crate::Error::flight_record)). Of each, the type, the namespace, the name
+    /// of the event and the size are kept, some 100 bytes; no credentials, and nothing of what events carry.
+    ///
+    /// Default: 0, since on a busy connection each packet costs some 0.3 µs. More than 65,536 are an error of
+    /// kind [`ErrorKind::InvalidOption`](crate::ErrorKind::InvalidOption).
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// let socket = siot::Builder::new("http://localhost:3000").flight_recorder(100).build()?;
+    /// // Later, when something looks odd:
+    /// eprintln!("{}", socket.manager().flight_record());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn flight_recorder(mut self, packets: usize) -> Self {
+        self.options.recorded_packets = packets;
+        self
+    }
+
     /// Which revision of the protocols to speak. Default: [`Revision::Auto`], whatever the server
     /// speaks.
     ///

@@ -11,7 +11,7 @@ type Later = fn(Update) -> Update;
 const ZERO: Duration = Duration::ZERO;
 
 /// Options that an [`Update`] cannot change, and a word of what is said about them.
-const FIXED: [(Setter, &str); 39] = [
+const FIXED: [(Setter, &str); 40] = [
     (|b| b.timestamp_param("ts").query("ts", "x"), "\"ts\" is the timestamp's"),
     (|b| b.timestamp_param(""), "the timestamp"),
     (|b| b.timestamp_param("sid"), "the timestamp"),
@@ -23,6 +23,7 @@ const FIXED: [(Setter, &str); 39] = [
     (|b| b.path("/a b"), "path"),
     (|b| b.path("/a\r\nb"), "path"),
     (|b| b.max_packets_per_post(0), "max_packets_per_post"),
+    (|b| b.flight_recorder(65_537), "flight_recorder"),
     (|b| b.namespace_timeout(ZERO), "namespace_timeout"),
     (|b| b.spread_first_attempt(true), "reconnection_spread"),
     (|b| b.ack_timeout(ZERO), "ack_timeout"),

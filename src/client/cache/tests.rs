@@ -24,6 +24,7 @@ const OF_CONNECTION: &[(&str, Setter)] = &[
     ("remember_upgrade", |b| b.remember_upgrade(true)),
     ("force_base64", |b| b.force_base64(true)),
     ("max_packets_per_post", |b| b.max_packets_per_post(3)),
+    ("flight_recorder", |b| b.flight_recorder(3)),
     ("revision", |b| b.revision(Revision::V3)),
     ("revision", |b| b.revision(Revision::V4)),
     ("parser", |b| b.parser(ParserKind::PlainJson)),

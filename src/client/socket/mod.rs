@@ -1,4 +1,10 @@
-//! The handle of one namespace.
+//! The handle of one namespace. Here is what concerns its connection and its buffers; other methods of [`Socket`] are
+//!
+//! * in `listening.rs`: callbacks and subscriptions (in `buffered.rs` those with bounds of their own)
+//! * in `client/emitter.rs`: emitting, by itself or through an emitter with flags
+//! * in `unsent.rs`: what waits to be sent, or goes out first at each connection
+//!
+//! `Manager::socket`, which makes the handle, is in `joining.rs`.
 
 pub(crate) mod buffered;
 mod joining;

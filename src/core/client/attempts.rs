@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Client, Cycle, Output};
 use crate::core::client::namespace::{Namespace, Phase};
 use crate::core::client::root::Root;
+use crate::core::client::round_trip::RoundTrip;
 use crate::core::client::timer::Timer;
 use crate::core::engine::{Engine, SessionState};
 use crate::core::ids::LinkId;
@@ -176,6 +177,7 @@ impl<A> Client<A> {
         self.cycle = Cycle::Open;
         self.since = now;
         self.uncertain.clear();
+        self.round_trip = RoundTrip::default();
         self.parser.set_lax(self.dialect().is_lax());
         self.websocket_works =
             self.engine.as_ref().is_some_and(|engine| engine.transport() == Transport::WebSocket);
@@ -341,6 +343,7 @@ impl<A> Client<A> {
 
     /// Tells of an attempt that came to nothing.
     pub(super) fn attempt_failed(&mut self, error: Error) {
+        self.tally.failed_attempts += 1;
         for namespace in self.ids() {
             if self.namespace(namespace).needs_session() {
                 self.tell(namespace, Status::ConnectError(error.clone()));
@@ -368,7 +371,7 @@ impl<A> Client<A> {
         self.go_on();
         self.release_all();
         // Callers that wait for room, or to be connected, have to look again.
-        self.outputs.push_back(Output::Room);
+        self.outputs.push_back(Output::Changed);
     }
 
     /// Notes for how long the server of the attempt, or session, that ended with this error asks to be left alone. Up to

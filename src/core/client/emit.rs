@@ -30,8 +30,8 @@ pub(crate) struct Emit<A> {
 
 /// Why something to send was not taken.
 #[derive(Debug)]
-pub(crate) enum Refused<T> {
-    /// There is no room. Here it is back; try again after `Output::Room`.
+pub(crate) enum NotTaken<T> {
+    /// There is no room. Here it is back; try again after `Output::Changed`.
     Full(Box<T>),
     /// It can never be sent, or not now.
     Error(Error),

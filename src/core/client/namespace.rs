@@ -72,14 +72,14 @@ pub(crate) struct Namespace<A> {
     /// Counts the joins: an acknowledgement of an event answers in the same one or not at all.
     pub(crate) membership: u32,
     /// Counts the questions for credentials: only the answer to the last one is of use.
-    pub(crate) asked: u32,
+    pub(crate) question: u32,
     /// When CONNECT was sent the last time.
     pub(super) asked_at: Timestamp,
     pub(crate) acks: Acks<Waiter<A>>,
     pub(crate) retry: RetryQueue<A>,
     pub(super) comeback: Comeback,
     /// Somebody wants to know of outgoing events.
-    pub(crate) observed: bool,
+    pub(crate) shows_outgoing: bool,
     /// What goes out first when it is joined, each by the name of the event.
     pub(super) first: Vec<(Box<str>, Payload)>,
     /// What waits for the namespace to be joined.
@@ -105,12 +105,12 @@ impl<A> Namespace<A> {
             rejoins: false,
             is_successor: false,
             membership: 0,
-            asked: 0,
+            question: 0,
             asked_at: Timestamp(Duration::ZERO),
             acks: Acks::new(first_ack),
             retry: RetryQueue::new(),
             comeback: Comeback::default(),
-            observed: false,
+            shows_outgoing: false,
             first: Vec::new(),
             send_buffer: Outgoing::default(),
             receive_buffer: VecDeque::new(),
@@ -128,7 +128,7 @@ impl<A> Namespace<A> {
         self.auth = Auth::Fixed(Payload::default());
         self.retry = RetryQueue::new();
         self.comeback = Comeback::default();
-        self.observed = false;
+        self.shows_outgoing = false;
         self.first.clear();
         self.recovery = Recovery::default();
     }

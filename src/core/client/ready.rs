@@ -28,7 +28,7 @@ impl<A> Client<A> {
     /// Makes an event or an answer ready to be written.
     pub(super) fn make_ready(&mut self, mut waiting: Waiting) {
         let namespace = self.namespaces.get(waiting.namespace);
-        if namespace.observed && !std::mem::replace(&mut waiting.shown, true) {
+        if namespace.shows_outgoing && !std::mem::replace(&mut waiting.shown, true) {
             let event = match &waiting.content {
                 Sendable::Event(payload, _) | Sendable::First(payload) => Some(payload.clone()),
                 Sendable::Try(number) => namespace.tried(*number).map(|it| (**it).clone()),
@@ -79,7 +79,7 @@ impl<A> Client<A> {
                 break;
             }
         }
-        self.await_answers();
+        self.await_answers(now);
     }
 
     /// What is ready waits for the namespaces to be joined again, if it is worth it: the session has
@@ -115,21 +115,21 @@ impl<A> Client<A> {
             Sendable::Answer(payload, _) => {
                 self.note_drop(id, Load::from(&payload), Some(DropReason::SessionEnded));
             }
-            // The one goes anew with the next session, the other lies in the queue of retries, which is
-            // told as well.
+            // The first is sent anew in each session; the event of a try lies in the queue of retries, which is
+            // told of the end as well; one that is tracked is kept with the acknowledgement that it waits for.
             Sendable::First(_) | Sendable::Try(_) | Sendable::Tracked(..) => {}
         }
     }
 
     /// What was handed over and asks for an acknowledgement is answered in this session or not at all.
-    pub(super) fn await_answers(&mut self) {
+    pub(super) fn await_answers(&mut self, now: Timestamp) {
         let most = self.options.limits.send_bytes;
         let Self { engine, namespaces, .. } = self;
         for waiting in engine.iter_mut().flat_map(Engine::note_awaited) {
             let Some(ack) = waiting.ack() else { continue };
             let Some(namespace) = namespaces.get_mut(waiting.namespace) else { continue };
             let event = waiting.track().map(|event| (event, waiting.order));
-            namespace.acks.mark_sent(ack, event, most);
+            namespace.acks.mark_sent(ack, event, most, now);
         }
     }
 
@@ -165,6 +165,7 @@ impl<A> Client<A> {
         }
         let Some(engine) = &mut self.engine else { return };
         let batch = engine.next_batch();
+        self.tally.sent.add(waiting.load().bytes);
         engine.append(Arc::clone(&self.namespaces.get(id).name), waiting);
         if let Some(number) = tried {
             self.note_batch(id, number, batch);

@@ -103,7 +103,7 @@ impl<A> Client<A> {
             let phase = self.namespace(id).phase;
             if matches!(phase, Phase::Resting { asked_for } if ends(asked_for)) {
                 self.begin(id, into);
-                self.outputs.push_back(Output::Room);
+                self.outputs.push_back(Output::Changed);
             }
         }
     }

@@ -159,6 +159,11 @@ impl<A> Client<A> {
         }
     }
 
+    /// All that waits to be sent.
+    pub(crate) fn send_load(&self) -> Load {
+        self.session_load() + self.load(SendQueue::Buffer)
+    }
+
     /// What the session has still to write, and what it is writing.
     pub(crate) fn session_load(&self) -> Load {
         self.ready.load() + self.engine.as_ref().map(Engine::load).unwrap_or_default()

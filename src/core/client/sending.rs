@@ -3,7 +3,7 @@
 use super::acks::Waiter;
 use super::emit::SendQueue;
 use super::timer::Timer;
-use super::{Client, Emit, Fate, Output, Refused};
+use super::{Client, Emit, Fate, NotTaken, Output};
 use crate::core::ids::NamespaceId;
 use crate::core::load::Load;
 use crate::core::time::Timestamp;
@@ -21,23 +21,23 @@ impl<A> Client<A> {
         id: NamespaceId,
         emit: Emit<A>,
         now: Timestamp,
-    ) -> Result<(), Refused<Emit<A>>> {
+    ) -> Result<(), NotTaken<Emit<A>>> {
         self.check_heartbeat(now);
-        self.check(id, &emit).map_err(Refused::Error)?;
+        self.check(id, &emit).map_err(NotTaken::Error)?;
         let size = emit.payload.size();
         match self.fate(id, &emit) {
             Fate::Queued(queue) => {
-                self.check_fits(id, queue, &emit).map_err(Refused::Error)?;
+                self.check_fits(id, queue, &emit).map_err(NotTaken::Error)?;
                 self.drop_replaced_by(id, &emit);
                 self.make_room(id, queue, size);
                 self.enqueue(id, queue, emit, now);
                 self.pump(now);
                 Ok(())
             }
-            Fate::Wait => Err(Refused::Full(Box::new(emit))),
+            Fate::Wait => Err(NotTaken::Full(Box::new(emit))),
             Fate::Refused => {
                 let queue = self.queue_for(id, &emit);
-                Err(Refused::Error(self.no_room(queue)))
+                Err(NotTaken::Error(self.no_room(queue)))
             }
             Fate::Dropped => {
                 self.drop_volatile(id, emit);
@@ -87,17 +87,17 @@ impl<A> Client<A> {
         ack: u64,
         payload: Payload,
         now: Timestamp,
-    ) -> Result<(), Refused<Payload>> {
+    ) -> Result<(), NotTaken<Payload>> {
         self.check_heartbeat(now);
         let fate = self.fate_of_reply(id, membership, payload.size());
         if fate == Fate::Refused {
-            return Err(Refused::Error(self.no_room_for_reply(id, membership)));
+            return Err(NotTaken::Error(self.no_room_for_reply(id, membership)));
         }
-        self.check_attachments(&payload).map_err(Refused::Error)?;
+        self.check_attachments(&payload).map_err(NotTaken::Error)?;
         if fate == Fate::Wait {
-            return Err(Refused::Full(Box::new(payload)));
+            return Err(NotTaken::Full(Box::new(payload)));
         }
-        self.check_size(id, Kind::Ack, Some(ack), &payload).map_err(Refused::Error)?;
+        self.check_size(id, Kind::Ack, Some(ack), &payload).map_err(NotTaken::Error)?;
         self.make_room(id, SendQueue::Ready, payload.size());
         let order = self.next_order();
         self.make_ready(Waiting::new(id, Sendable::Answer(payload, ack), order));
@@ -112,14 +112,14 @@ impl<A> Client<A> {
         while let Some(waiting) = self.unbuffer(id) {
             self.give_up_waiting(&waiting, None, &error);
         }
-        self.outputs.push_back(Output::Room);
+        self.outputs.push_back(Output::Changed);
         self.tally.dropped - before
     }
 
     /// Whether somebody wants to know of outgoing events.
-    pub(crate) fn observe_outgoing(&mut self, id: NamespaceId, observed: bool) {
+    pub(crate) fn set_shows_outgoing(&mut self, id: NamespaceId, shows: bool) {
         if let Some(namespace) = self.namespace_mut(id) {
-            namespace.observed = observed;
+            namespace.shows_outgoing = shows;
         }
     }
 
@@ -177,7 +177,7 @@ impl<A> Client<A> {
     pub(super) fn expired(&mut self, id: NamespaceId, order: u64) {
         if let Some(waiting) = self.take_waiting(id, |waiting| waiting.order == order) {
             self.expire_event(&waiting);
-            self.outputs.push_back(Output::Room);
+            self.outputs.push_back(Output::Changed);
         }
     }
 
@@ -276,6 +276,7 @@ impl<A> Client<A> {
 
     fn drop_volatile(&mut self, id: NamespaceId, emit: Emit<A>) {
         self.note_drop(id, Load::from(&emit.payload), None);
+        self.tally.volatile += 1;
         if let Some(ack) = emit.ack {
             let error = Error::new(ErrorKind::Disconnected, "the volatile event was dropped");
             self.outputs.push_back(Output::Acked { ack, result: Err(error) });

@@ -154,7 +154,7 @@ fn a_question_is_answered_in_its_session_or_not_at_all() {
 
     world.receive("428[\"question\"]");
     world.drop_link();
-    let refused = |reply: Result<(), Refused<Payload>>| matches!(reply, Err(Refused::Error(error)) if error.is_disconnected());
+    let refused = |reply: Result<(), NotTaken<Payload>>| matches!(reply, Err(NotTaken::Error(error)) if error.is_disconnected());
     assert!(refused(world.run(|client, now| client.reply(
         root,
         membership,
@@ -189,7 +189,7 @@ fn a_reply_that_the_server_would_not_take_is_refused() {
     let root = world.join("/");
     let mut reply =
         |payload: Payload| match world.run(|client, now| client.reply(root, 1, 7, payload, now)) {
-            Err(Refused::Error(error)) => Some(error.kind()),
+            Err(NotTaken::Error(error)) => Some(error.kind()),
             _ => None,
         };
     assert_eq!(reply(payload("[\"xxxxxxxxxxxxx\"]")), None);

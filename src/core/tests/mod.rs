@@ -10,6 +10,7 @@ mod delivery;
 mod drops;
 mod engine;
 mod farewell;
+mod figures;
 mod first;
 mod forgetting;
 mod heartbeat;
@@ -28,16 +29,18 @@ mod reliable_random;
 mod retries;
 mod returning;
 mod revision;
+mod room;
 mod told;
 mod undelivered;
 mod upgrade;
+mod upgrade_ends;
 mod waiting;
 mod words;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::client::{Client, Cycle, Emit, Fate, Output, Prepared, Refused};
+use super::client::{Client, Cycle, Emit, Fate, NotTaken, Output, Prepared};
 use super::engine::{Loss, PollTurn, Work};
 use super::time::Timestamp;
 use crate::core::ids::{LinkId, NamespaceId};
@@ -349,7 +352,7 @@ impl World {
         self.try_emit(id, Emit { ack: Some(ack), timeout, ..emit(json) }).map_err(refusal)
     }
 
-    fn try_emit(&mut self, id: NamespaceId, emit: Emit<u32>) -> Result<(), Refused<Emit<u32>>> {
+    fn try_emit(&mut self, id: NamespaceId, emit: Emit<u32>) -> Result<(), NotTaken<Emit<u32>>> {
         self.run(|client, now| client.emit(id, emit, now))
     }
 
@@ -445,9 +448,9 @@ fn payload(json: &str) -> Payload {
     Payload { json: json.to_owned(), attachments: Vec::new() }
 }
 
-fn refusal(refused: Refused<Emit<u32>>) -> Error {
+fn refusal(refused: NotTaken<Emit<u32>>) -> Error {
     match refused {
-        Refused::Full(_) => Error::new(ErrorKind::BufferFull, "wait"),
-        Refused::Error(error) => error,
+        NotTaken::Full(_) => Error::new(ErrorKind::BufferFull, "wait"),
+        NotTaken::Error(error) => error,
     }
 }

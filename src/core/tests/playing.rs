@@ -94,16 +94,16 @@ impl World {
     }
 
     fn obey(&mut self, output: Output<u32>) {
-        let tells = matches!(output, Output::Room | Output::Status { .. } | Output::Manager(_));
+        let tells = matches!(output, Output::Changed | Output::Status { .. } | Output::Manager(_));
         self.told += usize::from(tells);
         match output {
-            Output::Tell { asked } if !self.telling => self.client.told(asked, self.now),
-            Output::Tell { asked } => self.preparations.push((asked, usize::MAX)),
-            Output::Prepare { asked, .. } => {
-                self.preparations.push((asked, self.client.place()));
+            Output::Tell { question } if !self.telling => self.client.told(question, self.now),
+            Output::Tell { question } => self.preparations.push((question, usize::MAX)),
+            Output::Prepare { question, .. } => {
+                self.preparations.push((question, self.client.place()));
                 if !self.preparing {
                     let as_usual = Prepared { options: None, is_elsewhere: false };
-                    self.client.prepared(asked, Ok(as_usual), self.now);
+                    self.client.prepared(question, Ok(as_usual), self.now);
                 }
             }
             Output::Dial { link, transport, upgrade } => {
@@ -135,8 +135,8 @@ impl World {
                 wire.writer_awake |= wire.started;
             }
             Output::Stop(link) => self.finish(link),
-            Output::AskAuth { namespace, asked } => {
-                self.asked.push((namespace, asked));
+            Output::AskAuth { namespace, question } => {
+                self.asked.push((namespace, question));
                 self.log.push(format!("{}: ask", self.name(namespace)));
             }
             Output::Event { namespace, packet, .. } => {
@@ -166,7 +166,7 @@ impl World {
             Output::Sent { namespace, payload } => {
                 self.log.push(format!("{}: sent {}", self.name(namespace), payload.json));
             }
-            Output::Room => self.rooms += 1,
+            Output::Changed => self.rooms += 1,
         }
     }
 

@@ -92,6 +92,9 @@ impl Driver {
     ) {
         // Who looks for events now and then gets those of one read each time.
         inlet.is_urgent |= self.intake.gate.take_glance();
+        if !inlet.packets.is_empty() {
+            monitor.figures.note_heard(now);
+        }
         while !inlet.packets.is_empty() && self.go_on_or_hold(monitor, inlet, now) {
             let Some(packet) = inlet.packets.pop_front() else { return };
             monitor.core.received(inlet.link, packet, now);
@@ -166,10 +169,9 @@ impl Driver {
     /// wait.
     pub(super) fn reconsider_hold(&self, monitor: &mut Monitor, now: Timestamp) {
         match &monitor.hold {
-            None => {}
             Some(_) if !monitor.core.has_joined() => self.intake.gate.reopen(),
             Some(Hold::UntilAwaited) if monitor.core.awaits(now) => self.intake.gate.reopen(),
-            Some(Hold::UntilAwaited) => {}
+            None | Some(Hold::UntilAwaited) => {}
             Some(Hold::Stuck(_)) => self.reconsider_stall(monitor, now),
         }
     }

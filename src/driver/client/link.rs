@@ -65,7 +65,7 @@ impl Link {
     }
 
     /// Makes its further requests from this.
-    pub(super) fn lead_to(&mut self, address: &Arc<Address>) {
+    pub(super) fn set_address(&mut self, address: &Arc<Address>) {
         self.address = Arc::clone(address);
     }
 
@@ -79,6 +79,11 @@ impl Link {
     /// How far its attempt to connect has come.
     pub(super) fn reached(&self) -> Option<Reached> {
         self.reader.as_ref().map(|lane| lane.attempt.so_far())
+    }
+
+    /// How many bytes its threads have received and sent since this was asked the last time.
+    pub(super) fn take_passed(&self) -> impl Iterator<Item = (usize, usize)> {
+        [&self.reader, &self.writer].into_iter().flatten().map(|lane| lane.attempt.take_passed())
     }
 
     /// The addresses of its connections, on this side and on the other.
@@ -132,7 +137,7 @@ impl Monitor {
     /// Notes how far the attempt of a link has come, for the error that may end it.
     pub(super) fn note_reached(&mut self, link: LinkId) {
         if let Some(reached) = self.links.get(link).and_then(|link| link.reached()) {
-            self.core.reached(link, reached);
+            self.core.note_reached(link, reached);
         }
     }
 
@@ -198,13 +203,13 @@ impl Driver {
     ) -> Result<()> {
         let Some(driver) = self.this.upgrade() else { return Ok(()) };
         let this = self.this.clone();
-        let observer = Box::new(move |news| {
+        let on_news = Box::new(move |news| {
             if let Some(driver) = this.upgrade() {
                 driver.hear(link, side, news);
             }
         });
         let waker = Arc::new(Waker::new()?);
-        let attempt = Arc::new(Attempt::new(Arc::clone(&waker), Some(observer)));
+        let attempt = Arc::new(Attempt::new(Arc::clone(&waker), Some(on_news)));
         let lane = Lane { attempt: Arc::clone(&attempt), asleep: false };
         self.run_with(|monitor, _| {
             if let Some(link) = monitor.links.get_mut(link) {
@@ -249,9 +254,11 @@ impl Driver {
         self.run_acting(|monitor, now, actions| match news {
             // Later, long-polling dials whenever a connection was not kept.
             News::Stage(stage) if monitor.core.cycle() == Cycle::Connecting => {
-                monitor.tell_manager(&ManagerEvent::Stage(stage), actions);
+                self.tell_news(monitor, ManagerEvent::Stage(stage), now, actions);
             }
-            News::Warning(error) => monitor.tell_manager(&ManagerEvent::Warning(error), actions),
+            News::Warning(error) => {
+                self.tell_news(monitor, ManagerEvent::Warning(error), now, actions);
+            }
             News::Room if side == Side::Writer => monitor.core.progressed(link, now),
             News::Stage(_) | News::Room => {}
         });
@@ -261,6 +268,7 @@ impl Driver {
     fn end(&self, link: LinkId, side: Side) {
         let mut actions = Vec::new();
         self.gather(&mut actions, |monitor, now, actions| {
+            monitor.collect_passed();
             let Some(entry) = monitor.links.get_mut(link) else { return };
             *entry.lane(side) = None;
             if entry.is_over() {

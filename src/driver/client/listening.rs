@@ -167,7 +167,7 @@ impl Driver {
         let result = change(listeners, dispatcher);
         *callbacks += listeners.callbacks();
         dispatcher.set_may_hunger(*callbacks > 0);
-        core.observe_outgoing(namespace, listeners.count(Scope::Outgoing) > 0);
+        core.set_shows_outgoing(namespace, listeners.count(Scope::Outgoing) > 0);
         // What is taken out may run a user's code when it is dropped: the caller has it, and by
         // then the lock is released.
         result

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use super::Driver;
 use super::outputs::Action;
+use super::recorder::Direction;
 use super::trace::trace;
 use crate::core::client::Client;
 use crate::driver::listener_id::ListenerId;
@@ -16,7 +17,7 @@ use crate::proto::packet::Packet;
 use crate::sync::account::ONLY;
 use crate::sync::lock::lock;
 use crate::sync::mailbox::Mailbox;
-use crate::sync::readiness::{Readiness, Waiter};
+use crate::sync::readiness::{Readiness, Wakeup};
 
 /// The observers of one connection. They hold up nothing: where one does not keep up, the oldest of what
 /// waits for it give way.
@@ -77,7 +78,7 @@ impl Observers {
         lock(&self.all).iter().for_each(|observer| observer.mailbox.add_poller(readiness));
     }
 
-    fn tell(&self, event: &EngineEvent, mut wake: impl FnMut(Waiter)) {
+    fn tell(&self, event: &EngineEvent, mut wake: impl FnMut(Wakeup)) {
         for observer in lock(&self.all).iter() {
             observer.mailbox.bring(ONLY, event.clone()).waiters.into_iter().for_each(&mut wake);
         }
@@ -122,6 +123,7 @@ impl Driver {
     /// A packet was received.
     pub(super) fn show_received(&self, packet: &Packet) {
         trace(self.speaker.id(), "received:", self.observers.parser, packet);
+        self.recorder.note_packet(Direction::Received, packet);
         if !self.observers.is_empty() {
             let event =
                 EngineEvent::Packet(EnginePacket::new(packet.clone(), self.observers.parser));
@@ -132,6 +134,7 @@ impl Driver {
     /// A packet is about to be written.
     pub(super) fn show_sent(&self, packet: &Packet) {
         trace(self.speaker.id(), "sent:", self.observers.parser, packet);
+        self.recorder.note_packet(Direction::Sent, packet);
         if !self.observers.is_empty() {
             if matches!(packet, Packet::Text(_) | Packet::Binary(_)) {
                 self.observers.undrained.store(true, Ordering::Relaxed);

@@ -14,9 +14,9 @@ use crate::core::time::Timestamp;
 use crate::driver::ack_slot::{AckHandle, AckSlot};
 use crate::driver::consumer::Consumer;
 use crate::driver::dispatch::{Call, Dispatcher};
+use crate::driver::group::Group;
 use crate::driver::listener_id::ListenerId;
 use crate::driver::listeners::{Follow, Listeners};
-use crate::driver::stage::Staging;
 use crate::error::{Error, Result};
 use crate::event::status::{ManagerEvent, Status};
 use crate::event::{AckReply, Event};
@@ -24,7 +24,8 @@ use crate::net::{Address, Waker};
 use crate::options::Transport;
 use crate::payload::Payload;
 use crate::sync::logging::log_later;
-use crate::sync::readiness::Waiter;
+use crate::sync::mailbox::Dropped;
+use crate::sync::readiness::Wakeup;
 
 /// What is done after the locks are released.
 pub(super) enum Action {
@@ -39,17 +40,17 @@ pub(super) enum Action {
     },
     /// The user has something to say of an attempt.
     AskBefore {
-        asked: u32,
+        question: u32,
         attempt: u32,
     },
     AskAuth {
         namespace: NamespaceId,
-        asked: u32,
+        question: u32,
     },
     /// Who waits for the answer emits again at once.
     Resolve(Arc<AckSlot>, Result<AckReply>),
     /// Who waits for what has come goes on.
-    Rouse(Waiter),
+    Rouse(Wakeup),
     /// Callers that wait for a change look again.
     Notify,
 }
@@ -61,7 +62,7 @@ impl Driver {
         self.reconsider_hold(monitor, now);
         while let Some(output) = monitor.core.poll_output() {
             if !matches!(output, Output::Event { .. }) {
-                monitor.clear_stage(actions);
+                monitor.bring_group(actions);
                 is_change |= may_end_a_wait(&output);
             }
             self.carry_out(monitor, output, now, actions);
@@ -99,28 +100,27 @@ impl Driver {
                     link.cancel();
                 }
             }
-            Output::Tell { asked } => self.tell_attempt(monitor, asked, now, actions),
-            Output::Prepare { asked, .. } if monitor.before_attempt.function.is_none() => {
-                monitor.prepared(asked, Ok(None), now);
+            Output::Tell { question } => self.tell_attempt(monitor, question, now, actions),
+            Output::Prepare { question, .. } if monitor.before_attempt.function.is_none() => {
+                monitor.prepared(question, Ok(None), now);
             }
-            Output::Prepare { asked, attempt } => {
-                actions.push(Action::AskBefore { asked, attempt });
+            Output::Prepare { question, attempt } => {
+                actions.push(Action::AskBefore { question, attempt });
             }
             Output::Dial { link, transport, upgrade } => {
                 let address = Arc::clone(&monitor.current_address);
                 actions.push(Action::Dial { link, transport, upgrade, address });
             }
-            Output::AskAuth { namespace, asked } => {
-                actions.push(Action::AskAuth { namespace, asked });
+            Output::AskAuth { namespace, question } => {
+                actions.push(Action::AskAuth { namespace, question });
             }
             Output::Status { namespace, name, status } => {
+                self.recorder.note_status(&name, &status, now);
+                let status = self.recorded_status(status, now);
                 self.tell_status(monitor, namespace, &name, &status, actions);
             }
-            Output::Manager(event) => {
-                self.observers.note_news(&event, actions);
-                monitor.tell_manager(&event, actions);
-            }
-            Output::Room => self.observers.note_room(&monitor.core, actions),
+            Output::Manager(event) => self.tell_news(monitor, event, now, actions),
+            Output::Changed => self.observers.note_room(&monitor.core, actions),
         }
     }
 
@@ -149,7 +149,7 @@ impl Driver {
         actions: &mut Vec<Action>,
     ) {
         self.drain(monitor, now, actions);
-        monitor.close_stage(actions);
+        monitor.end_group(actions);
     }
 
     /// Does what had to wait for the lock's release.
@@ -161,13 +161,28 @@ impl Driver {
                 Action::Dial { link, transport, upgrade, address } => {
                     self.dial(link, transport, upgrade.as_deref(), address);
                 }
-                Action::AskBefore { asked, attempt } => self.ask_before(asked, attempt),
-                Action::AskAuth { namespace, asked } => self.ask_auth(namespace, asked),
+                Action::AskBefore { question, attempt } => self.ask_before(question, attempt),
+                Action::AskAuth { namespace, question } => self.ask_auth(namespace, question),
                 Action::Resolve(slot, result) => slot.resolve(result),
                 Action::Rouse(waiter) => waiter.wake(),
                 Action::Notify => self.changed.notify_all(),
             }
         }
+    }
+
+    /// Tells everyone the news of the connection.
+    pub(super) fn tell_news(
+        &self,
+        monitor: &mut Monitor,
+        news: ManagerEvent,
+        now: Timestamp,
+        actions: &mut Vec<Action>,
+    ) {
+        self.recorder.note_news(&news, now);
+        let news = self.recorded_news(news, now);
+        monitor.figures.note_news(&news, now);
+        self.observers.note_news(&news, actions);
+        monitor.tell_manager(&news, actions);
     }
 
     fn tell_status(
@@ -222,9 +237,10 @@ impl Monitor {
         driver: &'a Weak<Driver>,
         actions: &'a mut Vec<Action>,
     ) -> (Option<&'a mut Listeners>, &'a Dispatcher, Following<'a>) {
-        let Self { core, namespaces, dispatcher, stage, full, lost, warned_lost, .. } = self;
+        let Self { core, namespaces, dispatcher, group, full, figures, warned_lost, .. } = self;
         let name = &core.namespace(namespace).name;
-        let follow = Following { driver, namespace, name, actions, stage, full, lost, warned_lost };
+        let lost = &mut figures.lost;
+        let follow = Following { driver, namespace, name, actions, group, full, lost, warned_lost };
         let entry = namespaces.get_mut(namespace);
         (entry.map(|entry| &mut entry.listeners), dispatcher, follow)
     }
@@ -257,18 +273,18 @@ impl Monitor {
         }
     }
 
-    /// Brings the events that wait on the stage.
-    fn clear_stage(&mut self, actions: &mut Vec<Action>) {
-        clear(&mut self.stage, actions);
+    /// Brings the events that are to be brought together.
+    fn bring_group(&mut self, actions: &mut Vec<Action>) {
+        bring(&mut self.group, actions);
     }
 
-    /// Brings the events that wait on the stage, before the monitor is released.
-    pub(super) fn close_stage(&mut self, actions: &mut Vec<Action>) {
-        self.clear_stage(actions);
-        self.stage = Staging::default();
+    /// The same, before the monitor is released.
+    pub(super) fn end_group(&mut self, actions: &mut Vec<Action>) {
+        self.bring_group(actions);
+        self.group = Group::default();
     }
 
-    pub(super) fn tell_manager(&mut self, event: &ManagerEvent, actions: &mut Vec<Action>) {
+    fn tell_manager(&mut self, event: &ManagerEvent, actions: &mut Vec<Action>) {
         match event {
             ManagerEvent::Open => self.last_error = None,
             ManagerEvent::Error(error) => self.last_error = Some(error.clone()),
@@ -296,12 +312,12 @@ impl Monitor {
 fn may_end_a_wait(output: &Output<AckHandle>) -> bool {
     matches!(
         output,
-        Output::Acked { .. } | Output::Status { .. } | Output::Manager(_) | Output::Room
+        Output::Acked { .. } | Output::Status { .. } | Output::Manager(_) | Output::Changed
     )
 }
 
-fn clear(stage: &mut Staging, actions: &mut Vec<Action>) {
-    let brought = stage.clear();
+fn bring(group: &mut Group, actions: &mut Vec<Action>) {
+    let brought = group.bring();
     actions.extend(brought.into_iter().flat_map(|brought| brought.waiters).map(Action::Rouse));
 }
 
@@ -317,14 +333,14 @@ pub(super) struct Following<'a> {
     namespace: NamespaceId,
     name: &'a str,
     actions: &'a mut Vec<Action>,
-    stage: &'a mut Staging,
+    group: &'a mut Group,
     full: &'a mut Vec<Consumer>,
-    lost: &'a mut usize,
+    lost: &'a mut Dropped,
     warned_lost: &'a mut bool,
 }
 
 impl Follow for Following<'_> {
-    fn wake(&mut self, waiter: Waiter) {
+    fn wake(&mut self, waiter: Wakeup) {
         self.actions.push(Action::Rouse(waiter));
     }
 
@@ -332,8 +348,9 @@ impl Follow for Following<'_> {
         note_full(self.full, consumer);
     }
 
-    fn lost(&mut self, count: usize, event: Option<&str>) {
-        *self.lost += count;
+    fn lost(&mut self, count: Dropped, event: Option<&str>) {
+        self.lost.evicted += count.evicted;
+        self.lost.refused += count.refused;
         if !std::mem::replace(self.warned_lost, true) {
             let of = event.map_or("all events".to_owned(), |event| format!("{event:?}"));
             log_later!(Warn, in self.name, "a consumer of {of} is full: events are dropped (said once)");
@@ -344,12 +361,12 @@ impl Follow for Following<'_> {
         self.name
     }
 
-    fn stage(&mut self) -> &mut Staging {
-        self.stage
+    fn group(&mut self) -> &mut Group {
+        self.group
     }
 
-    fn clear_stage(&mut self) {
-        clear(self.stage, self.actions);
+    fn bring_group(&mut self) {
+        bring(self.group, self.actions);
     }
 
     fn after_once(&self, listener: ListenerId) -> Box<dyn FnOnce() + Send> {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{AckHandle, Driver, Monitor};
 use crate::core::client::namespace::Phase;
-use crate::core::client::{Client, Cycle, Emit, Fate, Refused};
+use crate::core::client::{Client, Cycle, Emit, Fate, NotTaken};
 use crate::core::engine::Engine;
 use crate::core::ids::NamespaceId;
 use crate::core::time::Timestamp;
@@ -46,8 +46,8 @@ impl Driver {
             });
             match sent {
                 Ok(()) => return Ok(()),
-                Err(Refused::Error(error)) => return Err(error),
-                Err(Refused::Full(back)) => emit = *back,
+                Err(NotTaken::Error(error)) => return Err(error),
+                Err(NotTaken::Full(back)) => emit = *back,
             }
             let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
             if !self.wait_for_room(left, |core| core.fate(namespace, &emit))? {
@@ -309,8 +309,8 @@ impl Reply for WayBack {
                     *ack = None;
                     return Ok(());
                 }
-                Err(Refused::Error(error)) => return Err(error),
-                Err(Refused::Full(back)) => payload = *back,
+                Err(NotTaken::Error(error)) => return Err(error),
+                Err(NotTaken::Full(back)) => payload = *back,
             }
             // Not over the wait, during which another thread may answer: then this one is told so.
             drop(ack);

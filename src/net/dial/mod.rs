@@ -34,11 +34,11 @@ impl Dialler {
     #[inline(never)]
     pub(super) fn dial(&self, host: &str, port: u16, attempt: &Attempt) -> Result<TcpStream> {
         attempt.waker().check()?;
-        attempt.reached(None);
+        attempt.note_peer(None);
         let addresses = self.addresses(host, port, attempt)?;
         attempt.enter(Stage::Tcp, self.timeouts.tcp);
         let socket = connect_first(&addresses, &self.tcp, attempt)?;
-        attempt.reached(socket.peer_addr().ok());
+        attempt.note_peer(socket.peer_addr().ok());
         attempt.note_local(socket.local_addr().ok());
         attempt.lift_limit();
         Ok(socket)

@@ -32,7 +32,7 @@ fn mailbox_at(gate: &Arc<Gate>, when_full: WhenFull) -> Arc<Mailbox<Item>> {
 }
 
 fn bring(mailbox: &Mailbox<Item>) {
-    mailbox.bring(ONLY, Item).waiters.iter().for_each(Waiter::wake);
+    mailbox.bring(ONLY, Item).waiters.iter().for_each(Wakeup::wake);
 }
 
 /// Polls for so long at most, and only once.
@@ -76,7 +76,7 @@ fn what_is_taken_before_it_is_told_leaves_nothing_readable() {
     let readiness = mailbox.readiness().unwrap();
     let brought = mailbox.bring(ONLY, Item);
     drop(mailbox.try_take());
-    brought.waiters.iter().for_each(Waiter::wake);
+    brought.waiters.iter().for_each(Wakeup::wake);
     assert!(!is_readable(&readiness));
 }
 
@@ -191,7 +191,7 @@ fn whoever_polls_misses_nothing_and_does_not_spin() {
                     if number % 7 == 0 {
                         thread::yield_now();
                     }
-                    brought.waiters.iter().for_each(Waiter::wake);
+                    brought.waiters.iter().for_each(Wakeup::wake);
                 }
             });
         }
