@@ -2,11 +2,9 @@
 
 use std::io::Write;
 
-use crossbeam_channel::bounded;
 use serde_json::{Value, json};
-use tungstenite::Message;
 
-use super::{fed, run, siot, start};
+use super::{DeafServer, fed, run, siot, start};
 use crate::support::folder::Folder;
 use crate::support::raw::RawPeer;
 use crate::support::wait::LIMIT;
@@ -145,21 +143,10 @@ fn a_signal_while_it_waits_for_a_line_lets_what_was_read_arrive() {
 
 #[test]
 fn an_event_that_nobody_reads_is_not_delivered() {
-    let (done, wait) = bounded::<()>(0);
-    let peer = RawPeer::websocket(move |socket, _| {
-        let open = r#"0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
-        socket.send(Message::text(open))?;
-        socket.read()?;
-        socket.send(Message::text(r#"40{"sid":"x"}"#))?;
-        // From now on it reads nothing.
-        let _ = wait.recv();
-        Ok(())
-    });
-    // It ends before the peer, which waits for its connections.
-    let done = done;
-    let url = peer.url();
-    let options = ["--transports", "websocket", "--revision", "4", "--timeout", "700ms"];
-    let args = [&["emit", &url, "a", "--binary", "-"][..], &options].concat();
+    let server = DeafServer::start();
+    let url = server.url();
+    let args = ["emit", &url, "a", "--binary", "-", "--timeout", "700ms"];
+    let args = [&args[..], &DeafServer::OPTIONS].concat();
     let mut emitting = start(siot(&args));
     // More than the buffers of a connection hold.
     let mut stdin = emitting.stdin.take().unwrap();
@@ -167,7 +154,6 @@ fn an_event_that_nobody_reads_is_not_delivered() {
     drop(stdin);
     let said = emitting.end().ended_with(1);
     assert!(said.err.contains("not delivered"), "{said:?}");
-    drop(done);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::format::Lines;
 use crate::input::{self, Item};
 use crate::messages::Messages;
+use crate::progress::Progress;
 use crate::stop::Stop;
 use crate::{joining, output, stop};
 
@@ -23,6 +24,7 @@ pub(crate) fn run(args: &Emit, values: &[Value], messages: Messages) -> Outcome 
         statuses,
         stop,
         lines: Lines::new(args.format, None)?,
+        progress: None,
         messages,
     };
     let result = sender.send_all(values);
@@ -47,6 +49,8 @@ struct Sender<'a> {
     statuses: Subscription<Status>,
     stop: Receiver<Stop>,
     lines: Lines,
+    /// Of the event that is on its way.
+    progress: Option<Progress>,
     messages: Messages,
 }
 
@@ -84,6 +88,8 @@ impl Sender<'_> {
     fn send(&mut self, item: Item) -> Outcome {
         let emitter = self.socket.timeout(self.args.timeout);
         let name = item.name.clone();
+        let (manager, bytes) = (self.socket.manager(), item.binary_bytes());
+        self.progress = Progress::start(self.messages, manager, bytes);
         if !self.args.ack {
             emitter.emit(&name, item.args())?;
             return Ok(Exit::Success);
@@ -110,7 +116,7 @@ impl Sender<'_> {
     }
 
     /// Waits until all is delivered, and says goodbye; gives how many events were not.
-    fn close(&self, limit: Duration) -> usize {
+    fn close(self, limit: Duration) -> usize {
         self.socket.manager().close(limit).len()
     }
 }
