@@ -101,8 +101,8 @@ fn a_wrong_line_ends_it_behind_those_before() {
 #[test]
 fn many_lines_are_all_delivered() {
     let server = Server::start(json!({}));
-    let lines: String = (0..20_000).map(|n| format!("{n}\n")).collect();
-    fed(&["emit", &server.url(), "tick", "0", "--lines"], &lines).ended_with(0);
+    let numbers: Vec<String> = (0..20_000).map(|n| n.to_string()).collect();
+    fed(&["emit", &server.url(), "tick", "0", "--lines"], &numbers.join("\n")).ended_with(0);
     let ticks = server.cmd("ticks");
     assert_eq!((&ticks["total"], &ticks["inOrder"]), (&json!(20_000), &json!(true)), "{ticks}");
 }

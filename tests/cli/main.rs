@@ -1,4 +1,5 @@
 //! The command `siot`, as a person uses it: its own program, against real servers and peers that do harm.
+#![allow(clippy::needless_pass_by_value, reason = "`json!` makes values to be given away")]
 
 mod bench;
 mod doctor;

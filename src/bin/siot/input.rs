@@ -138,28 +138,24 @@ pub(crate) fn item(line: &Line, emit: &Emit, args: &[Value]) -> Outcome<Item> {
     let Line { number, text } = line;
     let failed =
         |error: String| Failure::usage(format!("line {number} of standard input: {error}"));
-    match &emit.event {
-        Some(event) => {
-            let last = if emit.text {
-                Value::from(text.as_str())
-            } else {
-                json::parse(text).map_err(|error| {
-                    failed(format!("no JSON: {error} (text that is none needs --text)"))
-                })?
-            };
-            Ok(Item::new(event, args.iter().cloned().chain([last]).collect()))
-        }
-        None => {
-            let item = json::parse(text).map_err(failed)?;
-            let args = match (item.get("event"), item.get("args")) {
-                (Some(Value::String(_)), None | Some(Value::Null)) => Some(&[][..]),
-                (Some(Value::String(_)), Some(args)) => args.as_array(),
-                _ => None,
-            };
-            let args = args.ok_or_else(|| failed("no object with `event` and `args`".into()))?;
-            Ok(Item::new(item["event"].as_str().unwrap_or_default(), args.to_vec()))
-        }
+    if let Some(event) = &emit.event {
+        let last = if emit.text {
+            Value::from(text.as_str())
+        } else {
+            json::parse(text).map_err(|error| {
+                failed(format!("no JSON: {error} (text that is none needs --text)"))
+            })?
+        };
+        return Ok(Item::new(event, args.iter().cloned().chain([last]).collect()));
     }
+    let item = json::parse(text).map_err(failed)?;
+    let args = match (item.get("event"), item.get("args")) {
+        (Some(Value::String(_)), None | Some(Value::Null)) => Some(&[][..]),
+        (Some(Value::String(_)), Some(args)) => args.as_array(),
+        _ => None,
+    };
+    let args = args.ok_or_else(|| failed("no object with `event` and `args`".into()))?;
+    Ok(Item::new(item["event"].as_str().unwrap_or_default(), args.to_vec()))
 }
 
 #[cfg(test)]

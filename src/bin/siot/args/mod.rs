@@ -1,4 +1,5 @@
-//! The command line.
+//! The command line. What stands here as documentation is what `--help` and the manual pages say.
+#![allow(clippy::doc_markdown, reason = "help is no Markdown")]
 
 pub(crate) mod connection;
 pub(crate) mod duration;
