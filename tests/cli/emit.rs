@@ -142,6 +142,35 @@ fn a_signal_while_it_waits_for_a_line_lets_what_was_read_arrive() {
 }
 
 #[test]
+fn what_is_emitted_does_not_depend_on_who_reads_the_output() {
+    let server = Server::start(json!({}));
+    let script = r#""$0" emit "$1" a --lines | echo gone >&2"#;
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", script, env!("CARGO_BIN_EXE_siot"), &server.url()]);
+    let mut running = start(shell);
+    assert_eq!(running.err.recv_timeout(LIMIT).unwrap(), "gone");
+    running.stdin.as_mut().unwrap().write_all(b"1\n").unwrap();
+    running.end().ended_with(0);
+    // The shell waits for all of the pipe.
+    assert_eq!(seen(&server), [json!(["a", [1]])]);
+}
+
+#[test]
+fn a_signal_cuts_the_wait_for_delivery_short() {
+    let server = DeafServer::start();
+    let url = server.url();
+    let args = ["emit", &url, "a", "--binary", "-", "--timeout", "1h"];
+    let mut emitting = start(siot(&[&args[..], &DeafServer::OPTIONS, &["-vv"]].concat()));
+    let mut stdin = emitting.stdin.take().unwrap();
+    stdin.write_all(&vec![7; 32 << 20]).unwrap();
+    drop(stdin);
+    // The event is on its way.
+    while !emitting.err.recv_timeout(LIMIT).unwrap().contains("_placeholder") {}
+    emitting.signal("INT");
+    emitting.end().ended_with(130);
+}
+
+#[test]
 fn an_event_that_nobody_reads_is_not_delivered() {
     let server = DeafServer::start();
     let url = server.url();

@@ -196,6 +196,29 @@ fn what_a_peer_makes_up_ends_no_line_and_moves_no_cursor() {
 }
 
 #[test]
+fn an_event_that_cannot_be_shown_is_told_and_the_next_ones_come() {
+    let server = HostileOptions::v4().start();
+    let deep = format!("42[\"deep\",{}{}]", "[".repeat(300), "]".repeat(300));
+    for json in [&[][..], &["--json"]] {
+        let args = ["listen", &server.url(), "--transports", "websocket"];
+        let listening = start(siot(&[&args[..], json].concat()));
+        listening.connected();
+        let session = server.session();
+        session.send(&deep);
+        session.send("42[\"last\"]");
+        if json.is_empty() {
+            let said = listening.err.recv_timeout(LIMIT).unwrap();
+            assert!(said.starts_with("siot: error: \"deep\": payload"), "{said}");
+            assert_eq!(listening.line(), "last");
+        } else {
+            let object: Value = serde_json::from_str(&listening.line()).unwrap();
+            assert!(object["error"].is_string() && object["json"].is_string(), "{object}");
+            assert!(listening.line().contains(r#""event":"last""#));
+        }
+    }
+}
+
+#[test]
 fn a_full_disk_is_told() {
     let server = Server::start(json!({}));
     let script = r#""$0" listen "$1" > /dev/full"#;

@@ -15,7 +15,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread;
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use tungstenite::Message;
 
 use crate::support::process;
@@ -154,8 +154,10 @@ impl Running {
             loop {
                 match lines.recv_timeout(LIMIT) {
                     Ok(line) => text += &(line + "\n"),
-                    Err(error) if error.is_disconnected() => return text,
-                    Err(_) => panic!("it does not end; so far it has said:\n{text}"),
+                    Err(RecvTimeoutError::Disconnected) => return text,
+                    Err(RecvTimeoutError::Timeout) => {
+                        panic!("it does not end; so far it has said:\n{text}")
+                    }
                 }
             }
         };

@@ -1,8 +1,9 @@
 //! `siot emit`: sends events, and waits until they are delivered.
 
+use std::thread;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, select};
+use crossbeam_channel::{Receiver, bounded, select};
 use siot::{Socket, Status, Subscription, Value};
 
 use crate::args::Emit;
@@ -15,7 +16,7 @@ use crate::stop::Stop;
 use crate::{joining, output, stop};
 
 pub(crate) fn run(args: &Emit, values: &[Value], messages: Messages) -> Outcome {
-    let stop = stop::watch()?;
+    let stop = stop::signals()?;
     let socket = args.connection.socket()?;
     let statuses = socket.status();
     let mut sender = Sender {
@@ -29,14 +30,10 @@ pub(crate) fn run(args: &Emit, values: &[Value], messages: Messages) -> Outcome 
     };
     let result = sender.send_all(values);
     let limit = if result.is_ok() { args.timeout } else { args.timeout.min(FAREWELL) };
-    let undelivered = sender.close(limit);
-    match (result?, undelivered) {
-        (Exit::Success, 0) => Ok(Exit::Success),
-        (Exit::Success, count) => {
-            let text = format!("{count} of the events were not delivered");
-            Err(Failure::new(Exit::Failed, text))
-        }
-        (cut_short, _) => Ok(cut_short),
+    let closed = sender.close(limit);
+    match result? {
+        Exit::Success => closed,
+        cut_short => Ok(cut_short),
     }
 }
 
@@ -115,8 +112,26 @@ impl Sender<'_> {
         }
     }
 
-    /// Waits until all is delivered, and says goodbye; gives how many events were not.
-    fn close(self, limit: Duration) -> usize {
-        self.socket.manager().close(limit).len()
+    /// Waits until all is delivered, and says goodbye. That can be cut short too.
+    fn close(self, limit: Duration) -> Outcome {
+        let (sender, closed) = bounded(1);
+        let manager = self.socket.manager().clone();
+        // It ends with the process, if not before.
+        thread::Builder::new()
+            .name("close".into())
+            .spawn(move || sender.send(manager.close(limit).len()))
+            .map_err(|error| Failure::local("the end", error))?;
+        select! {
+            recv(closed) -> undelivered => match undelivered {
+                Ok(0) => Ok(Exit::Success),
+                Ok(1) => Err(Failure::new(Exit::Failed, "the event was not delivered")),
+                Ok(count) => {
+                    let text = format!("{count} events were not delivered");
+                    Err(Failure::new(Exit::Failed, text))
+                }
+                Err(_) => Err(Failure::new(Exit::Failed, "the connection did not end")),
+            },
+            recv(self.stop) -> stop => Ok(stop.map_or(Exit::Failed, Stop::cut_short)),
+        }
     }
 }
