@@ -280,6 +280,7 @@
 //! * `outbox`: `Outbox`, and a store for it in a file, which `SQLite` keeps. It is compiled with the
 //!   crate, and needs a C compiler.
 //! * `encrypted-keys`: private keys of client certificates with a passphrase.
+//! * `cli`: the command `siot`, for people; a library gets nothing of it.
 //!
 //! # How is it watched?
 //!

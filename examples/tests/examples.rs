@@ -161,15 +161,6 @@ examples! {
         "received: …",
         "done",
     ],
-    #[cfg(feature = "polling")]
-    doctor: [
-        "  ok     DNS …",
-        "  ok     TCP …",
-        "  ok     HTTP …",
-        "  ok     Engine.IO …",
-        "  ok     namespace …",
-        "  ok     closed …",
-    ],
     #[cfg(feature = "rustls")]
     custom_ca: [
         "without the authority: cannot connect, TLS: the certificate of `127.0.0.1` is of an authority that is not trusted…",

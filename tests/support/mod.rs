@@ -23,6 +23,7 @@ pub(crate) mod mischief;
 pub(crate) mod network;
 pub(crate) mod process;
 pub(crate) mod program;
+pub(crate) mod proxies;
 pub(crate) mod python;
 pub(crate) mod raw;
 pub(crate) mod server;
