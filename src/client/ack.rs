@@ -1,13 +1,14 @@
 //! Waiting for the server's answer to an event.
 
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded};
 use serde::de::DeserializeOwned;
 
 use crate::driver::ack_slot::AckSlot;
+use crate::driver::client::Driver;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::AckReply;
 
@@ -20,6 +21,10 @@ use crate::event::AckReply;
 ///
 /// Dropping it gives up the answer, not the event.
 ///
+/// A thread that waits for it does meanwhile what the connection's own would do, where that is a WebSocket: it
+/// reads what comes, for others too, and answers heartbeats. No code of the program's runs on it but the
+/// logger.
+///
 /// ```no_run
 /// # fn main() -> siot::Result<()> {
 /// # let socket = siot::io("http://localhost:3000")?;
@@ -29,11 +34,12 @@ use crate::event::AckReply;
 /// ```
 pub struct Ack {
     slot: Arc<AckSlot>,
+    driver: Weak<Driver>,
 }
 
 impl Ack {
-    pub(crate) fn new(slot: &Arc<AckSlot>) -> Self {
-        Self { slot: Arc::clone(slot) }
+    pub(crate) fn new(slot: &Arc<AckSlot>, driver: &Driver) -> Self {
+        Self { slot: Arc::clone(slot), driver: driver.downgrade() }
     }
 
     /// Waits for the answer and decodes its arguments, as [`Event::args`](crate::Event::args) does.
@@ -91,7 +97,11 @@ impl Ack {
     }
 
     fn reply(&self, limit: Option<Duration>) -> Result<AckReply> {
-        self.slot.wait(limit).unwrap_or_else(|| {
+        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        if let Some(driver) = self.driver.upgrade() {
+            driver.stand_in_until(&self.slot, deadline);
+        }
+        self.slot.wait(deadline).unwrap_or_else(|| {
             Err(Error::new(ErrorKind::Timeout, format!("no acknowledgement within {limit:?}")))
         })
     }

@@ -67,6 +67,7 @@ mod returning;
 #[cfg(feature = "polling")]
 mod revisions;
 mod rooms;
+mod standing_in;
 mod threads;
 #[cfg(feature = "rustls")]
 mod tls;

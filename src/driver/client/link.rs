@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::wire::SharedWire;
+#[cfg(feature = "polling")]
+use super::polling::Posting;
+use super::shared_wire::SharedWire;
 use super::{Action, Driver, Monitor};
 use crate::core::client::Cycle;
 use crate::core::engine::Loss;
@@ -42,6 +44,9 @@ pub(super) struct Link {
     wire: Option<SharedWire>,
     /// When something was queued or written the last time.
     busy: Option<Timestamp>,
+    /// What the thread that posts is started with, once there is something for it.
+    #[cfg(feature = "polling")]
+    pub(super) on_call: Option<Posting>,
 }
 
 /// Which thread of a link.
@@ -56,7 +61,15 @@ pub(super) enum Side {
 
 impl Link {
     fn to(address: Arc<Address>) -> Self {
-        Self { address, reader: None, writer: None, wire: None, busy: None }
+        Self {
+            address,
+            reader: None,
+            writer: None,
+            wire: None,
+            busy: None,
+            #[cfg(feature = "polling")]
+            on_call: None,
+        }
     }
 
     /// Whether its requests are made from this very value.
@@ -99,6 +112,12 @@ impl Link {
                 });
             }
         }
+    }
+
+    /// What others may use while the thread of its WebSocket sleeps, and what wakes that.
+    pub(super) fn shared(&self) -> Option<(SharedWire, Arc<Waker>)> {
+        let waker = Arc::clone(self.reader.as_ref()?.attempt.waker());
+        Some((self.wire.clone()?, waker))
     }
 
     fn lane(&mut self, side: Side) -> &mut Option<Lane> {
@@ -190,7 +209,7 @@ impl Driver {
         let this = self.this.clone();
         let observer = Box::new(move |news| {
             if let Some(driver) = this.upgrade() {
-                driver.hear(link, side, news);
+                driver.hear(link, news);
             }
         });
         let waker = Arc::new(Waker::new()?);
@@ -210,8 +229,7 @@ impl Driver {
             let _speaking = speaker.speak();
             // No panic of ours is known. Should there be one, the session must not seem alive.
             if survive(|| body(attempt)).is_none() {
-                let what = "a thread of the transport panicked, which is a fault of this library";
-                driver.lose(link, Loss::Failed(Error::new(ErrorKind::Transport, what)));
+                driver.lose(link, Loss::Failed(panicked()));
             }
             driver.end(link, side);
         });
@@ -241,7 +259,7 @@ impl Driver {
     }
 
     /// Hands on what a thread meets on its way to the server.
-    fn hear(&self, link: LinkId, side: Side, news: News) {
+    fn hear(&self, link: LinkId, news: News) {
         let mut actions = Vec::new();
         self.gather(&mut actions, |monitor, now, actions| match news {
             // Later, long-polling dials whenever a connection was not kept.
@@ -249,8 +267,8 @@ impl Driver {
                 monitor.tell_manager(&ManagerEvent::Stage(stage), actions);
             }
             News::Warning(error) => monitor.tell_manager(&ManagerEvent::Warning(error), actions),
-            News::Room if side == Side::Writer => monitor.core.progressed(link, now),
-            News::Stage(_) | News::Room => {}
+            News::Room => monitor.core.progressed(link, now),
+            News::Stage(_) => {}
         });
         self.act(actions);
     }
@@ -285,6 +303,12 @@ impl Driver {
             monitor.core.lost(link, loss, now);
         });
     }
+}
+
+/// The error of a session that a panic of ours has cost.
+pub(super) fn panicked() -> Error {
+    let what = "a thread of the transport panicked, which is a fault of this library";
+    Error::new(ErrorKind::Transport, what)
 }
 
 #[cfg(not(feature = "polling"))]

@@ -16,6 +16,10 @@ mod outputs;
 #[cfg(feature = "polling")]
 mod polling;
 mod preparing;
+mod pump;
+mod relief;
+mod shared_wire;
+mod standing_in;
 mod trace;
 mod waiting;
 mod websocket;
@@ -298,6 +302,10 @@ impl Driver {
             monitor.armed = Some(deadline);
             timer::arm(&self.expiring(), deadline);
         }
+    }
+
+    pub(crate) fn downgrade(&self) -> Weak<Self> {
+        self.this.clone()
     }
 
     #[cfg(target_os = "linux")]

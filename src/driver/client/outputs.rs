@@ -7,7 +7,9 @@
 use std::sync::{Arc, Weak};
 use std::thread::Thread;
 
-use super::wire::SharedWire;
+#[cfg(feature = "polling")]
+use super::polling::Posting;
+use super::shared_wire::SharedWire;
 use super::{Driver, Monitor};
 use crate::core::client::Output;
 use crate::core::ids::{LinkId, NamespaceId};
@@ -36,6 +38,9 @@ pub(super) enum Action {
         upgrade: Option<String>,
         address: Arc<Address>,
     },
+    /// There is something for the thread that posts, which is yet to be started.
+    #[cfg(feature = "polling")]
+    Post(Posting),
     /// The user has something to say of an attempt.
     AskBefore {
         asked: u32,
@@ -90,6 +95,8 @@ impl Driver {
                     if let Some(link) = monitor.links.get_mut(link) {
                         link.rouse(now, actions);
                     }
+                    #[cfg(feature = "polling")]
+                    actions.extend(monitor.call_poster(link).map(Action::Post));
                 }
                 Output::Stop(link) => {
                     if let Some(link) = monitor.links.get(link) {
@@ -153,6 +160,8 @@ impl Driver {
                 Action::Dial { link, transport, upgrade, address } => {
                     self.dial(link, transport, upgrade.as_deref(), address);
                 }
+                #[cfg(feature = "polling")]
+                Action::Post(posting) => self.start_posting(posting),
                 Action::AskBefore { asked, attempt } => self.ask_before(asked, attempt),
                 Action::AskAuth { namespace, asked } => self.ask_auth(namespace, asked),
                 Action::Resolve(slot, result) => slot.resolve(result),
