@@ -1,14 +1,24 @@
 //! Acknowledgements in both directions.
-
-mod peer;
+//!
+//! ```sh
+//! cargo run --example ack [-- URL]
+//! ```
+//!
+//! A server of yours needs the events `sum` (acknowledges with the sum of its arguments), `echo`
+//! (acknowledges with its arguments), `silence` (never acknowledges) and `ask` (emits `question` with the
+//! same arguments, and what it is acknowledged with as `answer`).
 
 use std::time::Duration;
+
+use siot_examples::Server;
+use siot_examples::peer::Peer;
 
 const LIMIT: Duration = Duration::from_secs(5);
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let peer = peer::Peer::options().on("silence", |_, _| Ok(())).start()?;
-    let socket = siot::io(&peer.url())?;
+    let options = Peer::options().on("silence", |_, _| Ok(()));
+    let server = Server::start(include_str!("ack.rs"), options)?;
+    let socket = siot::io(server.url())?;
 
     // We ask, the server answers.
     let sum: i64 = socket.timeout(LIMIT).emit_with_ack("sum", (1, 2, 3))?.wait()?;

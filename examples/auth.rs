@@ -1,20 +1,26 @@
 //! Credentials: refused without them, and a fresh token for each connection.
-
-mod peer;
+//!
+//! ```sh
+//! cargo run --example auth [-- URL]
+//! ```
+//!
+//! A server of yours sees the tokens `token-1`, `token-2`, `token-3`, and may refuse who has none.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
 use siot::{Builder, ErrorKind, Status};
+use siot_examples::Server;
+use siot_examples::peer::{Options, Peer, Refusal};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let peer = start_server()?;
+    let server = Server::start(include_str!("auth.rs"), options())?;
 
     // Without a token. A refusal is final: siot tries again only when it is told to.
-    let stranger = Builder::new(peer.url()).force_new(true).build()?;
+    let stranger = Builder::new(server.url()).force_new(true).build()?;
     match stranger.wait_connected(LIMIT) {
         Err(error) if error.kind() == ErrorKind::Refused => {
             println!(
@@ -23,12 +29,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 error.data().unwrap_or("nothing")
             );
         }
-        other => println!("unexpected: {other:?}"),
+        Ok(()) => println!("this server asks for no token"),
+        Err(error) => return Err(error.into()),
     }
 
     // With a token, which the function gets anew for each connection.
     let tokens = AtomicU32::new(0);
-    let friend = Builder::new(peer.url())
+    let friend = Builder::new(server.url())
         .force_new(true)
         .reconnection_delay(Duration::from_millis(50))
         .auth_with(move || {
@@ -43,7 +50,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             Status::Connected { .. } => {
                 connections += 1;
                 println!("connected; now the connection breaks");
-                peer.drop_connections();
+                friend.manager().close_engine();
             }
             Status::Disconnected { reason, .. } => println!("disconnected: {reason}"),
             other => println!("{other:?}"),
@@ -53,17 +60,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn start_server() -> std::io::Result<peer::Peer> {
-    peer::Peer::options()
-        .admit(|_, auth| match auth["token"].as_str() {
-            Some(token) => {
-                println!("  server: welcome with {token}");
-                Ok(())
-            }
-            None => Err(peer::Refusal {
-                message: "no token".into(),
-                data: json!({ "please": "log in" }).into(),
-            }),
-        })
-        .start()
+fn options() -> Options {
+    Peer::options().admit(|_, auth| match auth["token"].as_str() {
+        Some(token) => {
+            println!("  server: welcome with {token}");
+            Ok(())
+        }
+        None => {
+            Err(Refusal { message: "no token".into(), data: json!({ "please": "log in" }).into() })
+        }
+    })
 }

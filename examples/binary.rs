@@ -1,11 +1,18 @@
 //! Binary data: alone, beside other arguments, and inside of your own types.
-
-mod peer;
+//!
+//! ```sh
+//! cargo run --example binary [-- URL]
+//! ```
+//!
+//! A server of yours needs the event `echo`: it acknowledges with its arguments, or else emits them as an
+//! event `echo`.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use siot::{Binary, Value};
+use siot_examples::Server;
+use siot_examples::peer::Peer;
 
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -20,8 +27,8 @@ struct Photo {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let peer = peer::Peer::start()?;
-    let socket = siot::io(&peer.url())?;
+    let server = Server::start(include_str!("binary.rs"), Peer::options())?;
+    let socket = siot::io(server.url())?;
     let echoes = socket.subscribe("echo");
 
     // Alone.

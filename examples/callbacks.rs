@@ -1,19 +1,27 @@
 //! Receiving by callbacks, on a thread of siot's. They may do whatever other code may: block, emit,
 //! wait for acknowledgements.
-
-mod peer;
+//!
+//! ```sh
+//! cargo run --example callbacks [-- URL]
+//! ```
+//!
+//! A server of yours needs the events `sum` (acknowledges with the sum of its arguments), `news` (emits
+//! `news` with the same arguments) and `ask` (emits `question` with the same arguments, and what it is
+//! acknowledged with as `answer`).
 
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use siot::{Ack, Builder};
+use siot_examples::Server;
+use siot_examples::peer::Peer;
 
 const LIMIT: Duration = Duration::from_secs(10);
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let peer = peer::Peer::start()?;
+    let server = Server::start(include_str!("callbacks.rs"), Peer::options())?;
     // Registered before it connects, a callback misses nothing.
-    let socket = Builder::new(peer.url()).auto_connect(false).build()?;
+    let socket = Builder::new(server.url()).auto_connect(false).build()?;
     let (done, wait) = channel();
 
     let asker = socket.clone();

@@ -1,36 +1,41 @@
 //! A device that identifies itself by a certificate.
 //!
-//! `cargo run --example client_cert`, or with a server of yours:
-//! `cargo run --example client_cert -- https://example.com cert.pem key.pem [ca.pem]`
+//! ```sh
+//! cargo run --example client_cert [-- https://example.com --cert FILE --key FILE] [--ca FILE]
+//! ```
+//!
+//! `--ca` is for a server whose certificate is of an authority of your own.
 
-mod peer;
-
+use std::path::PathBuf;
 use std::time::Duration;
 
 use siot::{Builder, Tls};
+use siot_examples::peer::{Peer, tls};
+use siot_examples::{Arguments, Server};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let mut server = None;
-    let (url, tls, cert) = if let [url, cert, key, ca @ ..] = &args[..] {
-        let tls = ca.iter().fold(Tls::new(), Tls::ca_file);
+    let arguments = Arguments::read(include_str!("client_cert.rs"), &["--cert", "--key", "--ca"]);
+    let server = Server::of(&arguments, Peer::options().tls(tls::server(true)?))?;
+    let file = |option| arguments.option::<PathBuf>(option);
+    let without = match file("--ca") {
+        Some(file) => Tls::new().ca_file(file),
+        None if arguments.url().is_some() => Tls::new(),
+        None => Tls::new().ca_pem(tls::AUTHORITY),
+    };
+    let with = match (file("--cert"), file("--key")) {
         // Both files are looked at again at each attempt to connect: a renewed certificate is
         // taken up without a restart. An encrypted key needs `Tls::passphrase` and the feature
         // `encrypted-keys`.
-        (url.clone(), tls.clone(), tls.client_cert_files(cert, key))
-    } else {
-        let authority = peer::tls::Authority::new()?;
-        let peer = peer::Peer::options().tls(authority.server(true)?).start()?;
-        let url = server.insert(peer).url();
-        let tls = Tls::new().ca_pem(authority.pem());
-        let (cert, key) = authority.issue("device-7")?;
-        (url, tls.clone(), tls.client_cert_pem(cert, key))
+        (Some(cert), Some(key)) => without.clone().client_cert_files(cert, key),
+        (None, None) => without.clone().client_cert_pem(tls::DEVICE.0, tls::DEVICE.1),
+        _ => arguments.fail("--cert and --key go together"),
     };
 
-    for (what, tls) in [("without a certificate", tls), ("with a certificate", cert)] {
-        let socket = Builder::new(&url).force_new(true).reconnection(false).tls(tls).build()?;
+    for (what, tls) in [("without a certificate", without), ("with a certificate", with)] {
+        let socket =
+            Builder::new(server.url()).force_new(true).reconnection(false).tls(tls).build()?;
         match socket.wait_connected(LIMIT) {
             Ok(()) => println!("{what}: connected"),
             Err(error) => println!("{what}: {error:#}"),

@@ -1,38 +1,37 @@
 //! A server whose certificate is of an authority of one's own.
 //!
-//! `cargo run --example custom_ca`, or with a server of yours:
-//! `cargo run --example custom_ca -- https://example.com ca.pem`
+//! ```sh
+//! cargo run --example custom_ca [-- https://example.com --ca FILE]
+//! ```
 
-mod peer;
-
+use std::path::PathBuf;
 use std::time::Duration;
 
 use siot::{Builder, Tls};
+use siot_examples::peer::{Peer, tls};
+use siot_examples::{Arguments, Server};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let mut server = None;
-    let (url, tls) = if let [url, ca] = &args[..] {
+    let arguments = Arguments::read(include_str!("custom_ca.rs"), &["--ca"]);
+    let server = Server::of(&arguments, Peer::options().tls(tls::server(false)?))?;
+    let tls = match arguments.option::<PathBuf>("--ca") {
         // The file is looked at again at each attempt to connect: it may be replaced.
-        (url.clone(), Tls::new().ca_file(ca))
-    } else {
-        let authority = peer::tls::Authority::new()?;
-        let peer = peer::Peer::options().tls(authority.server(false)?).start()?;
-        let url = server.insert(peer).url();
-        (url, Tls::new().ca_pem(authority.pem()))
+        Some(file) => Tls::new().ca_file(file),
+        None => Tls::new().ca_pem(tls::AUTHORITY),
     };
 
     // Without it, the server is refused, and the error says why and what to do.
-    let stranger = Builder::new(&url).force_new(true).reconnection(false).build()?;
+    let stranger = Builder::new(server.url()).force_new(true).reconnection(false).build()?;
     match stranger.wait_connected(LIMIT) {
         Ok(()) => println!("its authority is a public one"),
         Err(error) => println!("without the authority: {error:#}"),
     }
 
     // Only this authority; `built_in_roots(false)` drops the public ones.
-    let socket = Builder::new(&url).force_new(true).tls(tls.built_in_roots(false)).build()?;
+    let socket =
+        Builder::new(server.url()).force_new(true).tls(tls.built_in_roots(false)).build()?;
     socket.wait_connected(LIMIT)?;
     println!("with the authority: connected");
     Ok(())

@@ -1,30 +1,32 @@
 //! Walks the way to a server and says how far it goes, how long each step takes, and what is wrong.
 //!
-//! `cargo run --example doctor -- https://example.com/namespace [ca.pem]`; without arguments it
-//! looks at a server of its own. It exits with 1 when a connection fails.
+//! ```sh
+//! cargo run --example doctor [-- https://example.com/namespace] [--ca FILE]
+//! ```
+//!
+//! It exits with 1 when a connection fails.
 
-mod peer;
-
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use siot::{Builder, ManagerEvent, Stage, Status, Tls, Transport};
+use siot_examples::peer::Peer;
+use siot_examples::{Arguments, Server};
 
 /// For each step; the whole has siot's own limit.
 const LIMIT: Duration = Duration::from_secs(30);
 
 fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let mut server = None;
-    let url = match args.first() {
-        Some(url) => url.clone(),
-        None => server.insert(peer::Peer::start()?).url(),
-    };
+    let arguments = Arguments::read(include_str!("doctor.rs"), &["--ca"]);
+    let ca: Option<PathBuf> = arguments.option("--ca");
+    let server = Server::of(&arguments, Peer::options())?;
+    let url = server.url();
     let mut healthy = true;
     for transport in [Transport::WebSocket, Transport::Polling] {
         println!("{url} by {transport}");
-        let tls = args.get(1).map_or_else(Tls::new, |ca| Tls::new().ca_file(ca));
-        if let Err(error) = examine(&url, transport, tls) {
+        let tls = ca.iter().fold(Tls::new(), Tls::ca_file);
+        if let Err(error) = examine(url, transport, tls) {
             healthy = false;
             println!("  FAILED {error:#}");
             if error.is_fatal() {

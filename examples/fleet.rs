@@ -5,9 +5,11 @@
 //! all switched on at once, the server restarts after ten minutes, and after twenty it is away for an hour.
 //!
 //! ```sh
-//! cargo run --release --example fleet
-//! cargo run --release --example fleet -- --devices 10000 --spread 60 --svg fleet.svg
+//! cargo run --release --example fleet [-- --devices N --spread SECONDS --svg FILE]
 //! ```
+//!
+//! There are 100000 devices, and `Builder::reconnection_spread` is 300 s, unless said otherwise. The attempts per
+//! second are drawn into siot-fleet.svg, in the folder for temporary files, or into the file of `--svg`.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -15,14 +17,7 @@ use std::time::Duration;
 
 use siot::Builder;
 use siot::internal::Device;
-
-const HELP: &str = "\
-usage: fleet [--devices N] [--spread SECONDS] [--svg FILE]
-
-  --devices N       how many devices there are (100000)
-  --spread SECONDS  Builder::reconnection_spread (300)
-  --svg FILE        where to draw the attempts per second (siot-fleet.svg, in the folder
-                    for temporary files)";
+use siot_examples::Arguments;
 
 /// When the server restarts: it closes all connections, and takes new ones.
 const RESTART: u64 = 600;
@@ -45,10 +40,7 @@ struct Attempts {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let Some(fleet) = arguments()? else {
-        println!("{HELP}");
-        return Ok(());
-    };
+    let fleet = Fleet::asked_for();
     // Time enough after the outage for all to be back.
     let seconds = usize::try_from(BACK + 2 * fleet.spread)?;
     let steady = f64::from(fleet.devices) / Duration::from_secs(fleet.spread).as_secs_f64();
@@ -71,26 +63,25 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn arguments() -> Result<Option<Fleet>, Box<dyn std::error::Error>> {
-    let svg = std::env::temp_dir().join("siot-fleet.svg");
-    let mut fleet = Fleet { devices: 100_000, spread: 300, svg };
-    let mut arguments = std::env::args().skip(1);
-    while let Some(name) = arguments.next() {
-        if name == "--help" || name == "-h" {
-            return Ok(None);
+impl Fleet {
+    fn asked_for() -> Self {
+        let arguments =
+            Arguments::read(include_str!("fleet.rs"), &["--devices", "--spread", "--svg"]);
+        let fleet = Self {
+            devices: arguments.option("--devices").unwrap_or(100_000),
+            spread: arguments.option("--spread").unwrap_or(300),
+            svg: (arguments.option("--svg"))
+                .unwrap_or_else(|| std::env::temp_dir().join("siot-fleet.svg")),
+        };
+        if arguments.url().is_some() {
+            arguments.fail("there is no server in this, and so no URL");
         }
-        let value = arguments.next().ok_or_else(|| format!("{name}: no value\n{HELP}"))?;
-        match name.as_str() {
-            "--devices" => fleet.devices = value.parse()?,
-            "--spread" => fleet.spread = value.parse()?,
-            "--svg" => fleet.svg = value.into(),
-            _ => return Err(format!("unknown: {name}\n{HELP}").into()),
+        if fleet.devices == 0 || !(1..=RESTART / 2).contains(&fleet.spread) {
+            let most = RESTART / 2;
+            arguments.fail(format_args!("at least one device, and a spread of 1 to {most} s"));
         }
+        fleet
     }
-    if fleet.devices == 0 || !(1..=RESTART / 2).contains(&fleet.spread) {
-        return Err(format!("at least one device, and a spread of 1 to {} s", RESTART / 2).into());
-    }
-    Ok(Some(fleet))
 }
 
 /// When the server closes the connection of a device that is connected at this time.

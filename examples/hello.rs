@@ -1,25 +1,23 @@
 //! Talks to a Socket.IO server: the one whose URL is given, or one that is started here.
 //!
 //! ```sh
-//! cargo run --example hello
-//! cargo run --example hello -- http://localhost:3000
+//! cargo run --example hello [-- URL]
 //! ```
-
-mod peer;
+//!
+//! A server of yours needs the events `echo` (emits `echo` with the same arguments) and `sum` (acknowledges with
+//! the sum of its arguments) to answer all of this.
 
 use std::time::Duration;
 
 use siot::{Binary, Builder, Result, Value};
+use siot_examples::Server;
+use siot_examples::peer::Peer;
 
 const LIMIT: Duration = Duration::from_secs(2);
 
 fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
-    if let Some(url) = std::env::args().nth(1) {
-        println!("your server needs the events `echo` and `sum` to answer all of this");
-        return Ok(talk(&url)?);
-    }
-    let peer = peer::Peer::start()?;
-    Ok(talk(&peer.url())?)
+    let server = Server::start(include_str!("hello.rs"), Peer::options())?;
+    Ok(talk(server.url())?)
 }
 
 fn talk(url: &str) -> Result<()> {

@@ -2,32 +2,28 @@
 //! or one that is started here.
 //!
 //! ```sh
-//! cargo run --example legacy_server
-//! cargo run --example legacy_server -- http://localhost:3000
+//! cargo run --example legacy_server [-- URL]
 //! ```
-
-mod peer;
+//!
+//! A server of yours needs the event `echo`, which emits `echo` with the same arguments and acknowledges with them,
+//! and the namespace `/orders`.
 
 use std::time::Duration;
 
 use serde_json::json;
 use siot::{Builder, Manager, Result, Revision, SocketOptions, Value};
+use siot_examples::Server;
+use siot_examples::peer::Peer;
 
 const LIMIT: Duration = Duration::from_secs(10);
 
 fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
-    if let Some(url) = std::env::args().nth(1) {
-        println!("your server needs the event `echo`, and the namespace `/orders`");
-        return Ok(talk(&url)?);
-    }
-    let peer = peer::Peer::options()
-        .old()
-        .admit(|namespace, query| {
-            println!("  server: {namespace} is joined, with the token {}", query["token"]);
-            Ok(())
-        })
-        .start()?;
-    Ok(talk(&peer.url())?)
+    let options = Peer::options().old().admit(|namespace, query| {
+        println!("  server: {namespace} is joined, with the token {}", query["token"]);
+        Ok(())
+    });
+    let server = Server::start(include_str!("legacy_server.rs"), options)?;
+    Ok(talk(server.url())?)
 }
 
 fn talk(url: &str) -> Result<()> {

@@ -2,25 +2,23 @@
 //! started here.
 //!
 //! ```sh
-//! cargo run --features msgpack --example msgpack
-//! cargo run --features msgpack --example msgpack -- http://localhost:3000
+//! cargo run --features msgpack --example msgpack [-- URL]
 //! ```
-
-mod peer;
+//!
+//! A server of yours needs the event `echo`, which acknowledges with its arguments.
 
 use std::time::Duration;
 
 use siot::{Binary, Builder, EngineEvent, PacketType, ParserKind, Result};
+use siot_examples::Server;
+use siot_examples::peer::Peer;
 
 const LIMIT: Duration = Duration::from_secs(10);
 
 fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
-    if let Some(url) = std::env::args().nth(1) {
-        println!("your server needs the event `echo`");
-        return Ok(talk(&url)?);
-    }
-    let peer = peer::Peer::options().parser(ParserKind::MessagePack).start()?;
-    Ok(talk(&peer.url())?)
+    let options = Peer::options().parser(ParserKind::MessagePack);
+    let server = Server::start(include_str!("msgpack.rs"), options)?;
+    Ok(talk(server.url())?)
 }
 
 fn talk(url: &str) -> Result<()> {

@@ -1,12 +1,11 @@
 //! Through a proxy.
 //!
-//! `cargo run --example proxy`, or with a server and a proxy of yours:
-//! `cargo run --example proxy -- https://example.com http://user:password@proxy.example:3128`
+//! ```sh
+//! cargo run --example proxy [-- URL] [--proxy http://user:password@proxy.example:3128]
+//! ```
 //!
-//! Without [`Builder::proxy`], the environment decides: `https_proxy`, `http_proxy`, `all_proxy`
+//! Without `--proxy`, a small one is started here. A program without [`Builder::proxy`], the environment decides: `https_proxy`, `http_proxy`, `all_proxy`
 //! and `no_proxy`.
-
-mod peer;
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -14,20 +13,22 @@ use std::thread;
 use std::time::Duration;
 
 use siot::{Builder, Proxy};
+use siot_examples::peer::Peer;
+use siot_examples::{Arguments, Server};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let mut server = None;
-    let (url, proxy) = if let [url, proxy] = &args[..] {
-        (url.clone(), Proxy::parse(proxy)?)
+    let arguments = Arguments::read(include_str!("proxy.rs"), &["--proxy"]);
+    let server = Server::of(&arguments, Peer::options())?;
+    let proxy = if let Some(proxy) = arguments.option::<String>("--proxy") {
+        Proxy::parse(&proxy)?
     } else {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let proxy = Proxy::http("127.0.0.1", listener.local_addr()?.port());
         thread::spawn(move || serve(&listener));
-        (server.insert(peer::Peer::start()?).url(), proxy)
+        proxy
     };
     println!("through {proxy}");
-    let socket = Builder::new(url).proxy(proxy).reconnection(false).build()?;
+    let socket = Builder::new(server.url()).proxy(proxy).reconnection(false).build()?;
     socket.wait_connected(Duration::from_secs(10))?;
     println!("connected, as {}", socket.id().unwrap_or_default());
     Ok(())

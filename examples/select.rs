@@ -1,15 +1,22 @@
 //! Waiting for several things at a time: events, news of the connection, and an acknowledgement.
-
-mod peer;
+//!
+//! ```sh
+//! cargo run --example select [-- URL]
+//! ```
+//!
+//! A server of yours needs the events `sum` (acknowledges with the sum of its arguments), `news` and
+//! `echo` (emit an event of the same name and arguments) and `leave` (disconnects the socket).
 
 use std::time::Duration;
 
 use crossbeam_channel::{never, select};
 use siot::Status;
+use siot_examples::Server;
+use siot_examples::peer::Peer;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let peer = peer::Peer::start()?;
-    let socket = siot::io(&peer.url())?;
+    let server = Server::start(include_str!("select.rs"), Peer::options())?;
+    let socket = siot::io(server.url())?;
     let status = socket.status();
     let news = socket.subscribe("news");
     let echoes = socket.subscribe("echo");

@@ -1,36 +1,41 @@
 //! A sensor that goes on measuring while the server is away: temperatures may be lost, alarms may
 //! not.
-
-mod peer;
+//!
+//! ```sh
+//! cargo run --example sensor [-- URL]
+//! ```
+//!
+//! A server of yours has to acknowledge the event `alarm`, and you are asked to stop and start it.
 
 use std::thread::sleep;
 use std::time::Duration;
 
 use siot::{Builder, Limits, Status, Transport, WhenFull};
-
-const LIMIT: Duration = Duration::from_secs(10);
+use siot_examples::Server;
+use siot_examples::peer::{Options, Peer};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let peer = start_server()?;
-    let socket = Builder::new(peer.url())
+    let server = Server::start(include_str!("sensor.rs"), options())?;
+    let limit = server.limit();
+    let socket = Builder::new(server.url())
         .transports([Transport::WebSocket])
         .reconnection_delay(Duration::from_millis(50))
         // What waits for a connection is bounded. Here the oldest gives way.
         .limits(Limits::new().send_events(100).when_send_full(WhenFull::DropOldest))
         .build()?;
     let status = socket.status();
-    socket.wait_connected(LIMIT)?;
+    socket.wait_connected(limit)?;
 
     let mut alarms = Vec::new();
     for hour in 0..6 {
         if hour == 2 {
-            peer.stop();
-            while !matches!(status.recv_timeout(LIMIT)?, Status::Disconnected { .. }) {}
+            server.stop();
+            while !matches!(status.recv_timeout(limit)?, Status::Disconnected { .. }) {}
             println!("the server is gone");
         }
         if hour == 4 {
-            peer.resume()?;
-            socket.wait_connected(LIMIT)?;
+            server.resume()?;
+            socket.wait_connected(limit)?;
             println!("the server is back");
         }
         // An old temperature is worth nothing: sent now or never.
@@ -42,15 +47,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         sleep(Duration::from_millis(100));
     }
     for (hour, alarm) in alarms {
-        alarm.wait_timeout::<()>(LIMIT)?;
+        alarm.wait_timeout::<()>(limit)?;
         println!("the alarm of hour {hour} has arrived");
     }
     println!("temperatures lost: {}", socket.manager().counters().send_dropped);
     Ok(())
 }
 
-fn start_server() -> std::io::Result<peer::Peer> {
-    peer::Peer::options()
+fn options() -> Options {
+    Peer::options()
         .on("temperature", |_, event| {
             let (hour, celsius): (u32, f64) = event.args()?;
             println!("  server: hour {hour}, {celsius} °C");
@@ -61,5 +66,4 @@ fn start_server() -> std::io::Result<peer::Peer> {
             println!("  server: alarm of hour {hour}, {text}");
             event.ack(())
         })
-        .start()
 }

@@ -1,14 +1,20 @@
 //! What happens to a connection, while the server restarts.
-
-mod peer;
+//!
+//! ```sh
+//! cargo run --example status [-- URL]
+//! ```
+//!
+//! You are asked to stop and start a server of yours.
 
 use std::time::Duration;
 
 use siot::{Builder, ManagerEvent, Status};
+use siot_examples::Server;
+use siot_examples::peer::Peer;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let peer = peer::Peer::start()?;
-    let socket = Builder::new(peer.url())
+    let server = Server::start(include_str!("status.rs"), Peer::options())?;
+    let socket = Builder::new(server.url())
         .reconnection_delay(Duration::from_millis(100))
         .reconnection_delay_max(Duration::from_millis(400))
         .build()?;
@@ -29,11 +35,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 if connections == 2 {
                     break;
                 }
-                peer.stop();
+                server.stop();
             }
             Status::ConnectError(error) => {
                 println!("{error:#}");
-                peer.resume()?;
+                server.resume()?;
             }
             Status::Disconnected { reason, .. } => println!("disconnected: {reason}"),
             _ => {}

@@ -1,10 +1,12 @@
 //! A device that measures every second, for years. A night without network passes within 64 kB of
 //! memory, alarms go out before the backlog, and what is left at the end goes into a file.
 //!
-//! An hour takes 0.36 s here. `cargo run --example telemetry 1` says how many seconds
-//! there are between two measurements.
-
-mod peer;
+//! ```sh
+//! cargo run --example telemetry [-- URL] [--period SECONDS]
+//! ```
+//!
+//! `--period` is the time between two measurements; with 0.0001 an hour takes 0.36 s. A server of yours has to
+//! acknowledge the events `alarm` and `ready`, and you are asked to stop and start it.
 
 use std::error::Error;
 use std::fs;
@@ -17,6 +19,8 @@ use std::time::{Duration, Instant};
 use siot::{
     ArgList, Builder, Limits, Socket, Status, Subscription, Transport, UndeliveredEvent, WhenFull,
 };
+use siot_examples::peer::{Options, Peer};
+use siot_examples::{Arguments, Server};
 
 const LIMIT: Duration = Duration::from_secs(10);
 const EVENING: u32 = 600;
@@ -40,36 +44,37 @@ struct Device {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let seconds = std::env::args().nth(1).map_or(Ok(0.000_1), |period| period.parse())?;
-    let period = Duration::from_secs_f64(seconds);
+    let arguments = Arguments::read(include_str!("telemetry.rs"), &["--period"]);
+    let seconds = arguments.option("--period").unwrap_or(0.000_1);
+    let period = Duration::try_from_secs_f64(seconds)?;
     let store = std::env::temp_dir().join(format!("telemetry-{}.jsonl", std::process::id()));
-    let server = start_server()?;
+    let server = Server::of(&arguments, options())?;
 
-    let device = Device::start(&server.url(), period, &store)?;
+    let device = Device::start(server.url(), period, &store)?;
     device.socket.wait_connected(LIMIT)?;
     device.measure(0..EVENING)?;
     device.confirm()?;
 
     println!("the night: no network");
     server.stop();
-    while !matches!(device.status.recv_timeout(LIMIT)?, Status::Disconnected { .. }) {}
+    while !matches!(device.status.recv_timeout(server.limit())?, Status::Disconnected { .. }) {}
     device.measure(EVENING..MORNING)?;
     let unsent = device.socket.waiting();
     println!("the morning: {} events of {} bytes wait", unsent.events, unsent.bytes);
     server.resume()?;
-    device.socket.wait_connected(LIMIT)?;
+    device.socket.wait_connected(server.limit())?;
     device.confirm()?;
 
     println!("switched off without network");
     server.stop();
-    while !matches!(device.status.recv_timeout(LIMIT)?, Status::Disconnected { .. }) {}
+    while !matches!(device.status.recv_timeout(server.limit())?, Status::Disconnected { .. }) {}
     device.measure(MORNING..MORNING + 3 * COARSE)?;
     device.stop(Duration::from_secs(1))?;
 
     println!("switched on again");
     server.resume()?;
-    let device = Device::start(&server.url(), period, &store)?;
-    device.socket.wait_connected(LIMIT)?;
+    let device = Device::start(server.url(), period, &store)?;
+    device.socket.wait_connected(server.limit())?;
     device.stop(LIMIT)
 }
 
@@ -104,7 +109,8 @@ impl Device {
             sleep((self.period * (second - first)).saturating_sub(start.elapsed()));
             let celsius = 20.0 + f64::from(second % 100) / 10.0;
             // Which one waits is decided anew each time: with a connection all of them are sent.
-            let part = (!self.socket.connected()).then(|| format!("reading {}", second / COARSE));
+            let part =
+                (!self.socket.is_connected()).then(|| format!("reading {}", second / COARSE));
             self.socket
                 .emitter()
                 .with_coalesce(part.as_deref())
@@ -163,11 +169,11 @@ fn alarm(socket: &Socket, args: ArgList<serde_json::Value>) -> siot::Result<()> 
     })
 }
 
-fn start_server() -> std::io::Result<peer::Peer> {
+fn options() -> Options {
     // The readings since the device said who it is.
     let readings = Arc::new(Mutex::new(0));
     let counted = Arc::clone(&readings);
-    peer::Peer::options()
+    Peer::options()
         .on("device", move |_, event| {
             println!("  server: {} is here", event.arg::<String>(0)?);
             *readings.lock().expect("no panic") = 0;
@@ -188,5 +194,4 @@ fn start_server() -> std::io::Result<peer::Peer> {
             }
             Ok(())
         })
-        .start()
 }

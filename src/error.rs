@@ -1,5 +1,6 @@
 //! The one error type: what kind of failure, at which stage, in whose words, and from what cause.
 
+pub(crate) mod flight_record;
 mod kind;
 mod own;
 pub(crate) mod reached;
@@ -11,6 +12,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::flight_record::FlightRecord;
 pub use self::kind::{ErrorKind, Stage};
 
 /// The result of every fallible call in this crate.
@@ -44,6 +46,7 @@ struct Failure {
     retry_in: Option<Duration>,
     fatal: bool,
     refuses_revision: bool,
+    record: Option<FlightRecord>,
 }
 
 impl Error {
@@ -62,6 +65,7 @@ impl Error {
             retry_in: None,
             fatal: false,
             refuses_revision: false,
+            record: None,
         }))
     }
 
@@ -172,6 +176,11 @@ impl Error {
         self.change(|failure| failure.refuses_revision = true)
     }
 
+    /// Adds what has led to it.
+    pub(crate) fn with_flight_record(self, record: FlightRecord) -> Self {
+        self.change(|failure| failure.record = Some(record))
+    }
+
     pub(crate) fn refuses_revision(&self) -> bool {
         self.0.refuses_revision
     }
@@ -203,8 +212,8 @@ impl Error {
     /// One sentence of what happened, without kind, hint and cause.
     ///
     /// For a refused namespace it is the server's message, as it came but for its length: what is
-    /// beyond 64 KiB is left out, or beyond 512 bytes where a namespace stays joined. Where the error is displayed, what is beyond 512 bytes is left out
-    /// too, and control characters are shown as escapes.
+    /// beyond 64 KiB is left out, or beyond 512 bytes where a namespace stays joined. Where the error is
+    /// displayed, what is beyond 512 bytes is left out too, and control characters are shown as escapes.
     pub fn message(&self) -> &str {
         &self.0.context
     }
@@ -250,6 +259,28 @@ impl Error {
     /// [`Status::retry_in`](crate::Status::retry_in).
     pub fn retry_in(&self) -> Option<Duration> {
         self.0.retry_in
+    }
+
+    /// What has led to an error of kind [`ErrorKind::Protocol`], by which a connection was lost or not made,
+    /// in several lines: for a file, or for who is to look into it. [`Display`](fmt::Display) leaves it out.
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// # let socket = siot::io("http://localhost:3000")?;
+    /// use siot::Status;
+    ///
+    /// socket.on_status(|status| {
+    ///     if let Status::Disconnected { error: Some(error), .. } = status {
+    ///         if let Some(record) = error.flight_record() {
+    ///             eprintln!("{error}\n{record}");
+    ///         }
+    ///     }
+    /// })?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn flight_record(&self) -> Option<&FlightRecord> {
+        self.0.record.as_ref()
     }
 
     /// Whether trying again is likely to fail in the same way until somebody changes something:

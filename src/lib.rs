@@ -185,7 +185,7 @@
 //! | …with [`volatile`](Socket::volatile)        | is dropped, and [counted](Counters)                     |
 //! | handed to the connection before the loss    | may have arrived or not, and is not sent again          |
 //! | …with an acknowledgement that is awaited    | the same; its [`Ack`] fails with [`ErrorKind::Disconnected`] |
-//! | emitted by the server meanwhile             | is lost, unless the server [recovers](Socket::recovered) the session |
+//! | emitted by the server meanwhile             | is lost, unless the server [recovers](Socket::is_recovered) the session |
 //!
 //! For *at least once* there is [`Socket::reliable`], whose documentation has the ten lines that a server needs
 //! to make *exactly once, in order* of it; and [`Builder::retries`], as in JavaScript.
@@ -327,7 +327,7 @@ pub use client::ack::Ack;
 pub use client::builder::Builder;
 pub use client::emitter::Emitter;
 pub use client::io::io;
-pub use client::manager::{Counters, Manager};
+pub use client::manager::Manager;
 pub use client::socket::Socket;
 pub use client::socket::buffered::Listening;
 pub use client::socket::unsent::Unsent;
@@ -335,10 +335,12 @@ pub use client::socket_options::SocketOptions;
 pub use client::subscription::Subscription;
 pub use client::update::Update;
 pub use driver::listener_id::ListenerId;
+pub use error::flight_record::FlightRecord;
 pub use error::{Error, ErrorKind, Result, Stage};
 pub use event::attempt_info::AttemptInfo;
 pub use event::drop_reason::DropReason;
 pub use event::observed::{EngineEvent, EngineInfo, EnginePacket, EngineState, PacketType};
+pub use event::stats::{Counters, QueueStats, Stats, TrafficStats};
 pub use event::status::{DisconnectReason, ManagerEvent, Status};
 pub use event::undelivered::UndeliveredEvent;
 pub use event::{AckReply, Event};
@@ -357,6 +359,7 @@ pub use outbox::salvage::Salvaged;
 #[cfg(feature = "outbox")]
 pub use outbox::store::{OutboxRecord, OutboxStore};
 pub use payload::{ArgList, Binary, Value, ValueIndex};
+pub use sync::readiness::ReadyFd;
 
 #[doc = include_str!("../DELIVERY.md")]
 pub mod delivery {}

@@ -23,7 +23,7 @@ static LINES: AtomicUsize = AtomicUsize::new(0);
 
 impl Log for Sender {
     fn enabled(&self, _: &Metadata<'_>) -> bool {
-        SOCKET.get().is_none_or(|socket| socket.connected() || socket.active())
+        SOCKET.get().is_none_or(|socket| socket.is_connected() || socket.is_active())
     }
 
     fn log(&self, record: &Record<'_>) {
@@ -41,7 +41,7 @@ impl Log for Sender {
         }
         let _ = (socket.id(), socket.send_buffer().len(), socket.manager().engine());
         let options = SocketOptions::new().auto_connect(false);
-        let _ = socket.manager().socket_with("/other", options).map(|other| other.active());
+        let _ = socket.manager().socket_with("/other", options).map(|other| other.is_active());
     }
 
     fn flush(&self) {}

@@ -36,18 +36,11 @@ fn visits() -> impl Iterator<Item = Visit> {
     all.flat_map(|(via, tls)| [false, true].map(|old| Visit { via, old, tls }))
 }
 
-/// The authority that peers with TLS have their certificates of.
-#[cfg(feature = "rustls")]
-fn authority() -> &'static peer::tls::Authority {
-    static AUTHORITY: std::sync::OnceLock<peer::tls::Authority> = std::sync::OnceLock::new();
-    AUTHORITY.get_or_init(|| peer::tls::Authority::new().expect("an authority"))
-}
-
 fn start(options: Options, visit: Visit) -> Peer {
     let options = if visit.old { options.old() } else { options };
     #[cfg(feature = "rustls")]
     let options = if visit.tls {
-        options.tls(authority().server(false).expect("a certificate"))
+        options.tls(peer::tls::server(false).expect("a certificate"))
     } else {
         options
     };
@@ -59,7 +52,7 @@ fn builder(peer: &Peer, visit: Visit) -> Builder {
     let builder = visit.via.builder(peer.url()).force_new(false).auto_connect(false);
     #[cfg(feature = "rustls")]
     let builder = if visit.tls {
-        builder.tls(siot::Tls::new().ca_pem(authority().pem()).built_in_roots(false))
+        builder.tls(siot::Tls::new().ca_pem(peer::tls::AUTHORITY).built_in_roots(false))
     } else {
         builder
     };
@@ -183,7 +176,7 @@ fn a_lost_connection_comes_back_and_what_waited_is_sent() {
             }
             other => panic!("{other:?}"),
         }
-        assert!(!client.socket.connected());
+        assert!(!client.socket.is_connected());
         for n in 0..5 {
             client.emit("echo", n).unwrap();
             client.volatile().emit("echo", "lost").unwrap();
@@ -265,7 +258,7 @@ fn a_refusal_gives_the_servers_message_and_data() {
             // Old servers send one of the two.
             assert_eq!(error.message(), "not you");
         }
-        assert!(!closed.active());
+        assert!(!closed.is_active());
         let locked = manager.socket("/locked").unwrap();
         assert_eq!(locked.wait_connected(LIMIT).unwrap_err().message(), "locked", "{visit:?}");
         manager.socket("/open").unwrap().wait_connected(LIMIT).unwrap();
@@ -330,7 +323,7 @@ fn a_server_that_says_goodbye_is_left_alone() {
         let client = connect(&peer, visit);
         client.emit("leave", ()).unwrap();
         assert_eq!(client.disconnected().0, DisconnectReason::IoServerDisconnect, "{visit:?}");
-        assert!(!client.active());
+        assert!(!client.is_active());
         client.connect();
         client.connected();
     }

@@ -2,13 +2,13 @@
 //!
 //! It is built from siot's own codecs, serves one thread per connection, and is good for nothing
 //! but trying out: it has no bounds, and looks for something to send every few milliseconds.
-#![allow(dead_code, reason = "each example uses a part of it")]
+#![allow(dead_code, unreachable_pub, reason = "the tests that include it use a part of it")]
 
 mod http;
 mod session;
 mod socket;
 #[cfg(feature = "rustls")]
-pub(crate) mod tls;
+pub mod tls;
 mod websocket;
 
 use std::collections::HashMap;
@@ -24,7 +24,7 @@ use siot::internal::Payload;
 use siot::{Event, ParserKind, Transport, Value};
 
 use session::Session;
-pub(crate) use socket::PeerSocket;
+pub use socket::PeerSocket;
 
 /// How often the peer looks whether there is something to do.
 const TICK: Duration = Duration::from_millis(5);
@@ -38,15 +38,15 @@ type Handler = Arc<dyn Fn(&PeerSocket, Event) -> siot::Result<()> + Send + Sync>
 type Admission = dyn Fn(&str, &Value) -> Result<(), Refusal> + Send + Sync;
 
 /// Why a client may not join a namespace.
-pub(crate) struct Refusal {
+pub struct Refusal {
     /// The message of the error.
-    pub(crate) message: String,
+    pub message: String,
     /// What goes with it.
-    pub(crate) data: Value,
+    pub data: Value,
 }
 
 /// How a peer behaves.
-pub(crate) struct Options {
+pub struct Options {
     transports: Vec<Transport>,
     ping_interval: Duration,
     ping_timeout: Duration,
@@ -61,7 +61,7 @@ pub(crate) struct Options {
 }
 
 /// A running server. It stops when it is dropped.
-pub(crate) struct Peer {
+pub struct Peer {
     shared: Arc<Shared>,
     address: SocketAddr,
 }
@@ -82,44 +82,44 @@ struct Run {
 
 impl Options {
     /// How long between two heartbeats, and how long one may be late.
-    pub(crate) fn ping(mut self, interval: Duration, timeout: Duration) -> Self {
+    pub fn ping(mut self, interval: Duration, timeout: Duration) -> Self {
         (self.ping_interval, self.ping_timeout) = (interval, timeout);
         self
     }
 
     /// Promises heartbeats, and sends none.
-    pub(crate) fn no_pings(mut self) -> Self {
+    pub fn no_pings(mut self) -> Self {
         self.pings = false;
         self
     }
 
     /// What clients may use. An upgrade is offered if both are there.
-    pub(crate) fn transports(mut self, transports: &[Transport]) -> Self {
+    pub fn transports(mut self, transports: &[Transport]) -> Self {
         self.transports = transports.to_vec();
         self
     }
 
     /// The largest message and the largest body of a request, in bytes.
-    pub(crate) fn max_payload(mut self, bytes: usize) -> Self {
+    pub fn max_payload(mut self, bytes: usize) -> Self {
         self.max_payload = bytes;
         self
     }
 
     /// Speaks Engine.IO 3 whatever it is asked for, as servers 1.x and 2.x do. Without this it speaks
     /// what it is asked for, as servers 4.x do with `allowEIO3`.
-    pub(crate) fn old(mut self) -> Self {
+    pub fn old(mut self) -> Self {
         self.old = true;
         self
     }
 
     /// How packets are written.
-    pub(crate) fn parser(mut self, parser: ParserKind) -> Self {
+    pub fn parser(mut self, parser: ParserKind) -> Self {
         self.parser = parser;
         self
     }
 
     /// Decides who may join a namespace, by its name and by what the client sends along.
-    pub(crate) fn admit(
+    pub fn admit(
         mut self,
         admit: impl Fn(&str, &Value) -> Result<(), Refusal> + Send + Sync + 'static,
     ) -> Self {
@@ -128,7 +128,7 @@ impl Options {
     }
 
     /// Calls a function for each event of this name. An error of it ends the session.
-    pub(crate) fn on(
+    pub fn on(
         mut self,
         event: &str,
         handler: impl Fn(&PeerSocket, Event) -> siot::Result<()> + Send + Sync + 'static,
@@ -139,13 +139,13 @@ impl Options {
 
     /// Speaks TLS.
     #[cfg(feature = "rustls")]
-    pub(crate) fn tls(mut self, config: rustls::ServerConfig) -> Self {
+    pub fn tls(mut self, config: rustls::ServerConfig) -> Self {
         self.tls = Some(Arc::new(config));
         self
     }
 
     /// Listens on a free port of loopback.
-    pub(crate) fn start(self) -> io::Result<Peer> {
+    pub fn start(self) -> io::Result<Peer> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let address = listener.local_addr()?;
         let shared =
@@ -157,12 +157,12 @@ impl Options {
 
 impl Peer {
     /// A server with the usual options, and with the events that are listed in `socket.rs`.
-    pub(crate) fn start() -> io::Result<Self> {
+    pub fn start() -> io::Result<Self> {
         Self::options().start()
     }
 
     /// Options to change before the start.
-    pub(crate) fn options() -> Options {
+    pub fn options() -> Options {
         let options = Options {
             transports: vec![Transport::Polling, Transport::WebSocket],
             ping_interval: Duration::from_secs(25),
@@ -180,7 +180,7 @@ impl Peer {
     }
 
     /// The URL of the server.
-    pub(crate) fn url(&self) -> String {
+    pub fn url(&self) -> String {
         #[cfg(feature = "rustls")]
         if self.shared.options.tls.is_some() {
             return format!("https://{}", self.address);
@@ -189,28 +189,23 @@ impl Peer {
     }
 
     /// Emits an event to everyone in a namespace.
-    pub(crate) fn emit<T: Serialize>(
-        &self,
-        namespace: &str,
-        event: &str,
-        args: T,
-    ) -> siot::Result<()> {
+    pub fn emit<T: Serialize>(&self, namespace: &str, event: &str, args: T) -> siot::Result<()> {
         self.shared.broadcast(namespace, &Payload::event(event, &args)?);
         Ok(())
     }
 
     /// How many sessions there are.
-    pub(crate) fn sessions(&self) -> usize {
+    pub fn sessions(&self) -> usize {
         lock(&self.shared.sessions).len()
     }
 
     /// Whether a session is on WebSocket.
-    pub(crate) fn any_on_websocket(&self) -> bool {
+    pub fn any_on_websocket(&self) -> bool {
         lock(&self.shared.sessions).values().any(|session| session.is_on_websocket())
     }
 
     /// Cuts all connections and forgets all sessions, but goes on listening.
-    pub(crate) fn drop_connections(&self) {
+    pub fn drop_connections(&self) {
         lock(&self.shared.run).cut();
         for (_, session) in lock(&self.shared.sessions).drain() {
             session.close();
@@ -218,7 +213,7 @@ impl Peer {
     }
 
     /// Cuts all connections, and refuses new ones until [`Peer::resume`].
-    pub(crate) fn stop(&self) {
+    pub fn stop(&self) {
         let run = Arc::clone(&lock(&self.shared.run));
         run.stopped.store(true, Ordering::SeqCst);
         // The listener is closed by its thread, which waits for a connection. While it is open,
@@ -230,7 +225,7 @@ impl Peer {
     }
 
     /// Listens again, on the same port.
-    pub(crate) fn resume(&self) -> io::Result<()> {
+    pub fn resume(&self) -> io::Result<()> {
         let start = Instant::now();
         loop {
             match TcpListener::bind(self.address) {
@@ -242,7 +237,7 @@ impl Peer {
     }
 
     /// Stops, and listens again after a while.
-    pub(crate) fn restart(&self, pause: Duration) -> io::Result<()> {
+    pub fn restart(&self, pause: Duration) -> io::Result<()> {
         self.stop();
         thread::sleep(pause);
         self.resume()

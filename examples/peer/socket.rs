@@ -19,7 +19,7 @@ use super::session::Session;
 
 /// One client in one namespace.
 #[derive(Clone)]
-pub(crate) struct PeerSocket {
+pub struct PeerSocket {
     session: Arc<Session>,
     namespace: String,
 }
@@ -30,13 +30,13 @@ impl PeerSocket {
     }
 
     /// Emits an event to this client.
-    pub(crate) fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<()> {
+    pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<()> {
         self.session.send_event(&self.namespace, &Payload::event(event, &args)?, None);
         Ok(())
     }
 
     /// Emits an event to this client, and calls a function with its acknowledgement.
-    pub(crate) fn emit_with_ack<T: Serialize>(
+    pub fn emit_with_ack<T: Serialize>(
         &self,
         event: &str,
         args: T,
@@ -48,13 +48,13 @@ impl PeerSocket {
     }
 
     /// Emits an event to everyone in the namespace.
-    pub(crate) fn broadcast<T: Serialize>(&self, event: &str, args: T) -> Result<()> {
+    pub fn broadcast<T: Serialize>(&self, event: &str, args: T) -> Result<()> {
         self.session.broadcast(&self.namespace, &Payload::event(event, &args)?);
         Ok(())
     }
 
     /// Puts the client out of the namespace.
-    pub(crate) fn disconnect(&self) {
+    pub fn disconnect(&self) {
         self.session.put_out(&self.namespace);
     }
 }

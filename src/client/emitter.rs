@@ -78,7 +78,7 @@ impl Emitter {
     /// [reliable](Socket::reliable) event it is the limit of all its tries together, and there is none
     /// by default.
     pub fn timeout(self, limit: Duration) -> Self {
-        self.with_timeout(Some(limit))
+        self.with_timeout(limit)
     }
 
     /// How long the event is worth sending, from when the buffer has taken it on. One that still waits when
@@ -87,7 +87,7 @@ impl Emitter {
     /// What was sent is not concerned. More than zero; not for a socket with
     /// [`retries`](crate::Builder::retries). Default: for ever.
     pub fn ttl(self, time: Duration) -> Self {
-        self.with_ttl(Some(time))
+        self.with_ttl(time)
     }
 
     /// Only the newest event with this key waits: it replaces the one before it (of the same socket), and
@@ -104,7 +104,7 @@ impl Emitter {
     /// # }
     /// ```
     pub fn coalesce(self, key: &str) -> Self {
-        self.with_coalesce(Some(key))
+        self.with_coalesce(key)
     }
 
     /// [`volatile`](Emitter::volatile), or not: for what is decided at run time.
@@ -120,20 +120,20 @@ impl Emitter {
     }
 
     /// [`timeout`](Emitter::timeout), or with `None` its default.
-    pub fn with_timeout(mut self, limit: Option<Duration>) -> Self {
-        self.flags.timeout = limit;
+    pub fn with_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.flags.timeout = limit.into();
         self
     }
 
     /// [`ttl`](Emitter::ttl), or with `None` for ever.
-    pub fn with_ttl(mut self, time: Option<Duration>) -> Self {
-        self.flags.ttl = time;
+    pub fn with_ttl(mut self, time: impl Into<Option<Duration>>) -> Self {
+        self.flags.ttl = time.into();
         self
     }
 
     /// [`coalesce`](Emitter::coalesce), or with `None` without a key.
-    pub fn with_coalesce(mut self, key: Option<&str>) -> Self {
-        self.flags.replaces = key.map(Into::into);
+    pub fn with_coalesce<'a>(mut self, key: impl Into<Option<&'a str>>) -> Self {
+        self.flags.replaces = key.into().map(Into::into);
         self
     }
 
@@ -230,7 +230,7 @@ impl Flags {
             reliable,
             urgent: self.urgent,
             ttl: self.ttl,
-            key: self.replaces.clone(),
+            replaces: self.replaces.clone(),
             since: None,
         };
         namespace.driver().emit(namespace.id, emit, limit)

@@ -14,11 +14,14 @@ use crate::driver::listener_id::ListenerId;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::Result;
+use crate::error::flight_record::FlightRecord;
 use crate::event::observed::{EngineEvent, EngineInfo, EngineState};
+use crate::event::stats::{Counters, Stats};
 use crate::event::status::ManagerEvent;
 use crate::event::undelivered::UndeliveredEvent;
 use crate::options::check::Check;
 use crate::options::{Buffer, ManagerOptions, Transport};
+use crate::sync::readiness::ReadyFd;
 
 /// One connection to one server, shared by the [`Socket`](crate::Socket)s of its namespaces.
 ///
@@ -27,24 +30,6 @@ use crate::options::{Buffer, ManagerOptions, Transport};
 #[derive(Clone)]
 pub struct Manager {
     shared: Arc<SharedConnection>,
-}
-
-/// What was dropped since a connection was built.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Counters {
-    /// Received packets that were ignored: those for namespaces that are not joined, acknowledgements
-    /// that nobody waits for (any more), events before the answer to CONNECT that found no room
-    /// ([`Limits::receive_events`](crate::Limits::receive_events)), and whatever else makes no sense
-    /// when it comes.
-    pub ignored: usize,
-    /// Outgoing events that were dropped: those that [`Status::Dropped`](crate::Status::Dropped) tells
-    /// of, volatile ones, and those whose buffer was cleared or whose socket has ended.
-    pub send_dropped: usize,
-    /// Received events that full buffers dropped, counted for each consumer that lost one. What is
-    /// only shown (events that are sent, statuses, packets) is not counted here: a subscription
-    /// tells it itself ([`Subscription::lost`]).
-    pub receive_dropped: usize,
 }
 
 impl Manager {
@@ -201,8 +186,8 @@ impl Manager {
     }
 
     /// The limit of an attempt to connect; `None` is no limit.
-    pub fn timeout(&self) -> Option<Duration> {
-        self.option(|options| options.timeout)
+    pub fn connect_timeout(&self) -> Option<Duration> {
+        self.option(|options| options.connect_timeout)
     }
 
     fn option<T>(&self, look: impl FnOnce(&ManagerOptions) -> T) -> T {
@@ -334,6 +319,31 @@ impl Manager {
         Subscription::of_connection(mailbox, Arc::clone(&self.shared), listener)
     }
 
+    /// A descriptor that is readable while something waits in any subscription of this connection: to
+    /// events and statuses of its sockets, and to what this manager tells; in those that are made later
+    /// too. It is readable as well after [`close`](Manager::close). It never blocks.
+    ///
+    /// It says that there is something, and not where: look into each subscription by
+    /// [`try_recv`](Subscription::try_recv), until it gives `None`. What nobody takes out keeps the
+    /// descriptor readable. Answers to [`emit_with_ack`](crate::Socket::emit_with_ack) and
+    /// calls of callbacks are no part of it. See [`Subscription::ready_fd`] for what else is to be known.
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// # let socket = siot::io("http://localhost:3000")?;
+    /// let (orders, status) = (socket.subscribe("order"), socket.status());
+    /// let ready = socket.manager().ready_fd()?; // for poll(2), beside the descriptors of the device
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Resource`] when the system refuses a descriptor.
+    pub fn ready_fd(&self) -> Result<ReadyFd> {
+        self.driver().readiness().map(ReadyFd::new)
+    }
+
     /// The Engine.IO session, which may still be on its way to be open; `None` while there is none.
     pub fn engine(&self) -> Option<EngineInfo> {
         self.driver().look(|core| {
@@ -367,10 +377,41 @@ impl Manager {
         })
     }
 
-    /// What was dropped so far.
+    /// How the connection stands, and what has passed by it, in figures. They are counted anyhow; asking costs
+    /// some microseconds. It never blocks.
+    ///
+    /// `examples/health.rs` gives them to Prometheus, `examples/watchdog.rs` to systemd.
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// # let socket = siot::io("http://localhost:3000")?;
+    /// let stats = socket.manager().stats();
+    /// println!("connected for {:?}, {} times", stats.connected_for, stats.connects);
+    /// println!("{} events lost on the way out", stats.counters.send_dropped);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn stats(&self) -> Stats {
+        self.driver().stats()
+    }
+
+    /// What happened last: changes of state, and where
+    /// [`Builder::flight_recorder`](crate::Builder::flight_recorder) asks for it, packets. It never blocks.
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// # let socket = siot::io("http://localhost:3000")?;
+    /// eprintln!("{}", socket.manager().flight_record());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn flight_record(&self) -> FlightRecord {
+        self.driver().flight_record()
+    }
+
+    /// What was dropped so far: the [`Stats::counters`] alone.
     pub fn counters(&self) -> Counters {
-        let (core, receive_dropped) = self.driver().counters();
-        Counters { ignored: core.ignored, send_dropped: core.dropped, receive_dropped }
+        self.driver().counters()
     }
 }
 

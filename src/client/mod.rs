@@ -3,6 +3,7 @@
 pub(crate) mod ack;
 pub(crate) mod builder;
 mod cache;
+mod deprecated;
 pub(crate) mod emitter;
 pub(crate) mod io;
 pub(crate) mod manager;

@@ -76,8 +76,8 @@ impl SocketOptions {
     }
 
     /// See [`Builder::retries`](crate::Builder::retries).
-    pub fn retries(mut self, retries: u32) -> Self {
-        self.acks.retries = Some(retries);
+    pub fn retries(mut self, retries: impl Into<Option<u32>>) -> Self {
+        self.acks.retries = retries.into();
         self
     }
 
@@ -95,9 +95,9 @@ impl SocketOptions {
 
     /// See [`Builder::ack_timeout`](crate::Builder::ack_timeout).
     #[doc(alias = "ackTimeout")]
-    pub fn ack_timeout(mut self, limit: Duration) -> Self {
-        self.acks.timeout = Some(limit);
-        self.acks.retry_limits.try_limit = limit;
+    pub fn ack_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.acks.timeout = limit.into();
+        self.acks.retry_limits.try_limit = self.acks.timeout.unwrap_or(RetryLimits::TRY_LIMIT);
         self
     }
 

@@ -14,6 +14,7 @@ use crate::event::Event;
 use crate::sync::account::{Account, ONLY};
 use crate::sync::deliver::Deliver;
 use crate::sync::mailbox::{Mailbox, Nothing};
+use crate::sync::readiness::ReadyFd;
 
 /// A queue of what comes, to be read by any thread.
 ///
@@ -33,7 +34,7 @@ use crate::sync::mailbox::{Mailbox, Nothing};
 ///
 /// Three ways to wait: [`recv`](Self::recv) blocks, [`recv_timeout`](Self::recv_timeout) blocks for
 /// a while, [`try_recv`](Self::try_recv) never blocks. To wait for several things at a time, give
-/// [`receiver`](Self::receiver) to crossbeam's `select!`.
+/// [`receiver`](Self::receiver) to crossbeam's `select!`, or [`ready_fd`](Self::ready_fd) to `poll(2)`.
 ///
 /// ```no_run
 /// # fn main() -> siot::Result<()> {
@@ -88,6 +89,7 @@ impl<T: Deliver> Subscription<T> {
         if owner.driver().is_over() {
             mailbox.close();
         }
+        owner.driver().subscribed(&mailbox);
         Self { mailbox, owner, listener }
     }
 
@@ -166,6 +168,51 @@ impl<T: Deliver> Subscription<T> {
     /// are dropped: do not keep them.
     pub fn receiver(&self) -> &Receiver<T> {
         self.mailbox.receiver()
+    }
+
+    /// A descriptor that is readable while something waits to be taken, for a loop of your own around
+    /// `poll(2)`, `epoll` or `mio`. It never blocks. [`Manager::ready_fd`](crate::Manager::ready_fd) has
+    /// one for all subscriptions of a connection.
+    ///
+    /// Take what waits by [`try_recv`](Self::try_recv), until it gives `None`: then the descriptor is not
+    /// readable any more. Where the loop is edge-triggered, as `mio` is, that is necessary, since the next
+    /// edge comes after that. At the end ([`is_closed`](Self::is_closed)) it stays readable; leave the loop
+    /// then, or take the descriptor out of it.
+    ///
+    /// Without such a descriptor a subscription costs none. As long as there is one, siot takes an empty
+    /// subscription for one that somebody waits for, as with [`receiver`](Self::receiver). Do not use both at
+    /// the same time: what the program takes out of the channel itself, the descriptor may not hear of
+    /// before the next `try_recv`.
+    ///
+    /// ```no_run
+    /// use rustix::event::{PollFd, PollFlags, poll};
+    ///
+    /// # fn main() -> siot::Result<()> {
+    /// # let socket = siot::io("http://localhost:3000")?;
+    /// let orders = socket.subscribe("order");
+    /// let ready = orders.ready_fd()?;
+    /// while !orders.is_closed() {
+    ///     let mut fds = [PollFd::new(&ready, PollFlags::IN)]; // and those of the device
+    ///     poll(&mut fds, None).map_err(std::io::Error::from).expect("poll(2) works");
+    ///     for order in orders.try_iter() {
+    ///         println!("order {}", order.json());
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Resource`] when the system refuses a descriptor.
+    pub fn ready_fd(&self) -> Result<ReadyFd> {
+        self.mailbox.readiness().map(ReadyFd::new)
+    }
+
+    /// Whether nothing comes any more, because of [`Manager::close`](crate::Manager::close). What waits can
+    /// still be taken. It never blocks.
+    pub fn is_closed(&self) -> bool {
+        self.mailbox.is_closed()
     }
 
     /// How many wait to be taken. It never blocks.

@@ -40,7 +40,7 @@ pub struct Update {
     randomization_factor: Option<f64>,
     reconnection_spread: Change<Duration>,
     reconnection_reset_after: Change<Duration>,
-    timeout: Change<Duration>,
+    connect_timeout: Change<Duration>,
 }
 
 /// A change of an option that may have no value.
@@ -123,8 +123,8 @@ impl Update {
     /// See [`Builder::reconnection_attempts`](crate::Builder::reconnection_attempts); `None` is any
     /// number.
     #[doc(alias = "reconnectionAttempts")]
-    pub fn reconnection_attempts(mut self, attempts: Option<u32>) -> Self {
-        self.reconnection_attempts = Change::To(attempts);
+    pub fn reconnection_attempts(mut self, attempts: impl Into<Option<u32>>) -> Self {
+        self.reconnection_attempts = Change::To(attempts.into());
         self
     }
 
@@ -150,21 +150,21 @@ impl Update {
     }
 
     /// See [`Builder::reconnection_spread`](crate::Builder::reconnection_spread); `None` is none.
-    pub fn reconnection_spread(mut self, spread: Option<Duration>) -> Self {
-        self.reconnection_spread = Change::To(spread);
+    pub fn reconnection_spread(mut self, spread: impl Into<Option<Duration>>) -> Self {
+        self.reconnection_spread = Change::To(spread.into());
         self
     }
 
     /// See [`Builder::reconnection_reset_after`](crate::Builder::reconnection_reset_after); `None` is the
     /// default.
-    pub fn reconnection_reset_after(mut self, lasting: Option<Duration>) -> Self {
-        self.reconnection_reset_after = Change::To(lasting);
+    pub fn reconnection_reset_after(mut self, lasting: impl Into<Option<Duration>>) -> Self {
+        self.reconnection_reset_after = Change::To(lasting.into());
         self
     }
 
-    /// See [`Builder::timeout`](crate::Builder::timeout); `None` is no limit.
-    pub fn timeout(mut self, limit: Option<Duration>) -> Self {
-        self.timeout = Change::To(limit);
+    /// See [`Builder::connect_timeout`](crate::Builder::connect_timeout); `None` is no limit.
+    pub fn connect_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.connect_timeout = Change::To(limit.into());
         self
     }
 
@@ -198,7 +198,7 @@ impl Changes for Update {
         set(&mut options.randomization_factor, self.randomization_factor.as_ref());
         self.reconnection_spread.apply(&mut options.reconnection_spread);
         self.reconnection_reset_after.apply(&mut options.reconnection_reset_after);
-        self.timeout.apply(&mut options.timeout);
+        self.connect_timeout.apply(&mut options.connect_timeout);
     }
 
     fn change_address(&self, address: &mut Address) {

@@ -4,9 +4,11 @@ use std::ops::{Add, Sub};
 
 use crate::payload::Payload;
 
-/// An amount of packets, or of events.
+/// How much there is of something that waits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Load {
+    /// Where events wait whole, each of them is one, whatever its attachments. In the queue of an engine they are counted
+    /// as the packets that they will be, each attachment as one more. `Limits::send_events` bounds the sum.
     pub(crate) packets: usize,
     pub(crate) bytes: usize,
 }

@@ -19,8 +19,8 @@ pub(crate) struct Waiting {
     pub(crate) urgent: bool,
     /// From when on it is not worth sending.
     pub(crate) expiry: Option<Timestamp>,
-    /// It takes the place of what waits with the same key.
-    pub(crate) key: Option<Box<str>>,
+    /// It takes the place of what waits with this key.
+    pub(crate) replaces: Option<Box<str>>,
     /// Those who watch what is sent have seen it.
     pub(crate) shown: bool,
 }
@@ -44,7 +44,15 @@ pub(crate) enum Sendable {
 impl Waiting {
     /// An event or an answer without any of the flags.
     pub(crate) fn new(namespace: NamespaceId, content: Sendable, order: u64) -> Self {
-        Self { namespace, content, order, urgent: false, expiry: None, key: None, shown: false }
+        Self {
+            namespace,
+            content,
+            order,
+            urgent: false,
+            expiry: None,
+            replaces: None,
+            shown: false,
+        }
     }
 
     /// The number of the acknowledgement that it asks for.

@@ -48,11 +48,11 @@ impl Consumer {
         }
     }
 
-    /// Whether the reader should hold still for it.
-    pub(super) fn pushes_back(&self, dispatcher: &Dispatcher) -> bool {
+    /// Brings its account up to date; `true`: the reader should hold still for it.
+    pub(super) fn recheck(&self, dispatcher: &Dispatcher) -> bool {
         match (self.id, &self.mailbox) {
-            (_, Some(mailbox)) => mailbox.pushes_back(ONLY),
-            (ConsumerId::Callback(account), None) => dispatcher.pushes_back(account),
+            (_, Some(mailbox)) => mailbox.recheck(ONLY),
+            (ConsumerId::Callback(account), None) => dispatcher.recheck(account),
             (ConsumerId::Subscription(_), None) => false,
         }
     }

@@ -102,9 +102,9 @@ impl Dispatcher {
         self.mailbox.open_account(bounds, gate)
     }
 
-    /// Whether the reader should hold still for a callback.
-    pub(super) fn pushes_back(&self, account: AccountId) -> bool {
-        self.mailbox.pushes_back(account)
+    /// Brings the account of a callback up to date; `true`: the reader should hold still for it.
+    pub(super) fn recheck(&self, account: AccountId) -> bool {
+        self.mailbox.recheck(account)
     }
 
     /// Whether the thread, when it has nothing to do, is a reason to read on: there are callbacks for

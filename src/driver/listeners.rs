@@ -2,19 +2,20 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::thread::Thread;
 
 use super::consumer::{Consumer, ConsumerId};
 use super::dispatch::{Call, Callback, Dispatcher};
+use super::group::Group;
 use super::listener_id::ListenerId;
-use super::stage::Staging;
+use crate::core::load::Load;
 use crate::error::snippet;
 use crate::event::Event;
 use crate::event::status::Status;
 use crate::sync::account::{Account, AccountId, ONLY};
 use crate::sync::deliver::Deliver;
 use crate::sync::logging::log_later;
-use crate::sync::mailbox::{Brought, Mailbox};
+use crate::sync::mailbox::{Brought, Dropped, Mailbox};
+use crate::sync::readiness::{Readiness, Wakeup};
 
 /// The listeners of one namespace.
 #[derive(Default)]
@@ -74,7 +75,7 @@ pub(crate) enum Sink<T> {
 /// Takes what follows from deliveries: whom to wake, what to drop, which consumer is full.
 pub(super) trait Follow {
     /// Somebody waits for what was delivered.
-    fn wake(&mut self, waiter: Thread);
+    fn wake(&mut self, waiter: Wakeup);
 
     /// A consumer of received events is full, and pushes back.
     fn full(&mut self, consumer: Consumer);
@@ -83,13 +84,13 @@ pub(super) trait Follow {
     fn namespace(&self) -> &str;
 
     /// Where events for a subscription wait until they are brought together.
-    fn stage(&mut self) -> &mut Staging;
+    fn group(&mut self) -> &mut Group;
 
     /// Brings what waits there.
-    fn clear_stage(&mut self);
+    fn bring_group(&mut self);
 
     /// Received events were dropped for want of room; `event` names those that the consumer wants.
-    fn lost(&mut self, count: usize, event: Option<&str>);
+    fn lost(&mut self, count: Dropped, event: Option<&str>);
 
     /// What is to be done once a callback that is called once has been.
     fn after_once(&self, listener: ListenerId) -> Box<dyn FnOnce() + Send>;
@@ -100,7 +101,7 @@ pub(super) trait Follow {
 struct Shown<'a, F>(&'a mut F);
 
 impl<F: Follow> Follow for Shown<'_, F> {
-    fn wake(&mut self, waiter: Thread) {
+    fn wake(&mut self, waiter: Wakeup) {
         self.0.wake(waiter);
     }
 
@@ -108,17 +109,17 @@ impl<F: Follow> Follow for Shown<'_, F> {
         self.0.namespace()
     }
 
-    fn stage(&mut self) -> &mut Staging {
-        self.0.stage()
+    fn group(&mut self) -> &mut Group {
+        self.0.group()
     }
 
-    fn clear_stage(&mut self) {
-        self.0.clear_stage();
+    fn bring_group(&mut self) {
+        self.0.bring_group();
     }
 
     fn full(&mut self, _: Consumer) {}
 
-    fn lost(&mut self, _: usize, _: Option<&str>) {}
+    fn lost(&mut self, _: Dropped, _: Option<&str>) {}
 
     fn after_once(&self, listener: ListenerId) -> Box<dyn FnOnce() + Send> {
         self.0.after_once(listener)
@@ -239,6 +240,16 @@ impl Listeners {
         all.find(|listener| listener.id == id)?.lost(dispatcher)
     }
 
+    /// How much was received and waits for them.
+    pub(super) fn waiting(&self, dispatcher: &Dispatcher) -> Load {
+        let load = |account: &Account| Load { packets: account.len(), bytes: account.bytes() };
+        let of_each = self.received().filter_map(|listener| match &listener.sink {
+            Sink::Mailbox(mailbox) => mailbox.look(ONLY, load),
+            Sink::Callback(_, account) => dispatcher.look(*account, load),
+        });
+        of_each.fold(Load::default(), |sum, load| sum + load)
+    }
+
     /// Hands an event to everyone who wants it: first to those who want all.
     pub(super) fn deliver(
         &mut self,
@@ -263,7 +274,7 @@ impl Listeners {
     }
 
     /// Shows an event that was sent to everyone who wants to see it.
-    pub(super) fn show_sent(
+    pub(super) fn show_outgoing(
         &mut self,
         event: &Event,
         dispatcher: &Dispatcher,
@@ -289,6 +300,13 @@ impl Listeners {
         let events = self.received().chain(&self.outgoing);
         events.for_each(|listener| listener.sink.close());
         self.statuses.iter().for_each(|listener| listener.sink.close());
+    }
+
+    /// Adds a descriptor that is to be readable while something waits in one of the subscriptions.
+    pub(super) fn add_poller(&self, readiness: &Arc<Readiness>) {
+        let events = self.received().chain(&self.outgoing);
+        events.for_each(|listener| listener.add_poller(readiness));
+        self.statuses.iter().for_each(|listener| listener.add_poller(readiness));
     }
 
     /// The accounts of all callbacks for events.
@@ -338,6 +356,13 @@ impl<T: Deliver> Listener<T> {
         }
     }
 
+    /// Adds a descriptor that is to be readable while something waits for it, if it is a subscription.
+    pub(super) fn add_poller(&self, readiness: &Arc<Readiness>) {
+        if let Sink::Mailbox(mailbox) = &self.sink {
+            mailbox.add_poller(readiness);
+        }
+    }
+
     /// By what its consumer is known.
     fn consumer(&self) -> ConsumerId {
         match &self.sink {
@@ -364,7 +389,7 @@ impl<T: Deliver> Listener<T> {
         news: &T,
         dispatcher: &Dispatcher,
         call: impl FnOnce(Arc<Callback<T>>, T) -> Call,
-    ) -> Vec<Thread>
+    ) -> Vec<Wakeup>
     where
         T: Clone,
     {
@@ -386,10 +411,10 @@ impl Listener<Event> {
         });
         match &self.sink {
             Sink::Mailbox(mailbox) => {
-                let Some(event) = follow.stage().add(mailbox, event) else { return };
-                follow.clear_stage();
+                let Some(event) = follow.group().add(mailbox, event) else { return };
+                follow.bring_group();
                 let brought = mailbox.bring(ONLY, event);
-                follow.stage().open(mailbox, brought.room);
+                follow.group().open(mailbox, brought.room);
                 if self.follow_up(brought, follow) {
                     let what = self.describe("subscription to", follow.namespace());
                     follow.full(Consumer::subscription(self.id, what, mailbox));
@@ -397,7 +422,7 @@ impl Listener<Event> {
             }
             Sink::Callback(callback, account) => {
                 // Those before it have it when the callback runs.
-                follow.clear_stage();
+                follow.bring_group();
                 let call = Call::Event(Arc::clone(callback), event, after);
                 if self.follow_up(dispatcher.call(*account, call), follow) {
                     let what = self.describe("callback for", follow.namespace());
@@ -411,7 +436,7 @@ impl Listener<Event> {
     fn follow_up<T>(&self, brought: Brought<T>, follow: &mut impl Follow) -> bool {
         brought.waiters.into_iter().for_each(|waiter| follow.wake(waiter));
         if !brought.dropped.is_empty() {
-            follow.lost(brought.dropped.len(), self.event.as_deref());
+            follow.lost(brought.count, self.event.as_deref());
         }
         brought.pushes_back
     }

@@ -7,9 +7,9 @@ pub(crate) mod client;
 mod clock;
 mod consumer;
 pub(crate) mod dispatch;
+mod group;
 pub(crate) mod listener_id;
 pub(crate) mod listeners;
-mod stage;
 mod timer;
 #[cfg(target_os = "linux")]
 mod watching;

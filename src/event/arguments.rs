@@ -42,7 +42,7 @@ impl Arguments {
 
     /// How much memory the packet takes, in bytes.
     pub(super) fn size(&self) -> usize {
-        self.packet.text.as_frame().len() + self.attachments().iter().map(Bytes::len).sum::<usize>()
+        self.packet.size()
     }
 
     fn list(&self) -> Args<'_> {

@@ -4,6 +4,7 @@ mod arguments;
 pub(crate) mod attempt_info;
 pub(crate) mod drop_reason;
 pub(crate) mod observed;
+pub(crate) mod stats;
 pub(crate) mod status;
 pub(crate) mod undelivered;
 
@@ -56,8 +57,8 @@ impl Event {
     }
 
     /// An event that this program sent, for subscriptions to what is sent.
-    pub(crate) fn outgoing(payload: Payload) -> Self {
-        Self::new(SocketPacket::of_event(payload), None)
+    pub(crate) fn outgoing(namespace: &str, payload: Payload) -> Self {
+        Self::new(SocketPacket::of_event(namespace, payload), None)
     }
 
     /// The name of the event.
@@ -65,7 +66,7 @@ impl Event {
         self.arguments.packet.name()
     }
 
-    /// The namespace it came from.
+    /// The namespace it came from, or, where it is one that this program sent, that it goes to.
     pub fn namespace(&self) -> &str {
         self.arguments.packet.namespace()
     }
@@ -79,7 +80,7 @@ impl Event {
     /// # Errors
     ///
     /// [`ErrorKind::Payload`] when an argument is missing, is of another type, or is nested deeper
-    /// than 128 levels. The event stays as it is: try another type, or take [`Event::json`].
+    /// than 127 levels. The event stays as it is: try another type, or take [`Event::json`].
     pub fn args<T: DeserializeOwned>(&self) -> Result<T> {
         self.arguments.decode()
     }

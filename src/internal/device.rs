@@ -110,10 +110,10 @@ impl Device {
                         self.link = link;
                         self.is_trying = true;
                     }
-                    Output::Tell { asked } => self.client.told(asked, now),
-                    Output::Prepare { asked, .. } => {
+                    Output::Tell { question } => self.client.told(question, now),
+                    Output::Prepare { question, .. } => {
                         let as_usual = Prepared { options: None, is_elsewhere: false };
-                        self.client.prepared(asked, Ok(as_usual), now);
+                        self.client.prepared(question, Ok(as_usual), now);
                     }
                     _ => {}
                 }

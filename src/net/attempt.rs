@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -20,11 +21,14 @@ use crate::sync::logging::log_later;
 pub(crate) struct Attempt {
     waker: Arc<Waker>,
     progress: Mutex<Progress>,
-    observer: Option<Observer>,
+    on_news: Option<OnNews>,
+    /// The bytes that have come by its connections, and those that went, since somebody asked.
+    received: AtomicUsize,
+    sent: AtomicUsize,
 }
 
 /// Who hears of an attempt to connect; called by the thread that makes it, without a lock.
-pub(crate) type Observer = Box<dyn Fn(News) + Send + Sync>;
+pub(crate) type OnNews = Box<dyn Fn(News) + Send + Sync>;
 
 /// What happens on the way to a server.
 #[derive(Clone, Debug)]
@@ -50,15 +54,30 @@ struct Progress {
 }
 
 impl Attempt {
-    /// An attempt that this waker can cancel, and of which the observer hears, if there is one.
-    pub(crate) fn new(waker: Arc<Waker>, observer: Option<Observer>) -> Self {
+    /// An attempt that this waker can cancel, and whose news this function gets, if there is one.
+    pub(crate) fn new(waker: Arc<Waker>, on_news: Option<OnNews>) -> Self {
         let progress = Progress {
             reached: Stage::Dns.into(),
             local: None,
             started: Instant::now(),
             deadline: None,
         };
-        Self { waker, progress: Mutex::new(progress), observer }
+        let (received, sent) = Default::default();
+        Self { waker, progress: Mutex::new(progress), on_news, received, sent }
+    }
+
+    /// Notes how many bytes have passed by its connection.
+    pub(super) fn note_passed(&self, received: usize, sent: usize) {
+        for (sum, passed) in [(&self.received, received), (&self.sent, sent)] {
+            if passed > 0 {
+                sum.fetch_add(passed, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// How many bytes were received and sent since this was asked the last time.
+    pub(crate) fn take_passed(&self) -> (usize, usize) {
+        (self.received.swap(0, Ordering::Relaxed), self.sent.swap(0, Ordering::Relaxed))
     }
 
     /// What ends the waits of the thread that makes the attempt.
@@ -83,8 +102,8 @@ impl Attempt {
         progress.deadline =
             limit.and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
         drop(progress);
-        if let Some(observer) = &self.observer {
-            observer(News::Stage(stage));
+        if let Some(on_news) = &self.on_news {
+            on_news(News::Stage(stage));
         }
     }
 
@@ -95,7 +114,7 @@ impl Attempt {
     }
 
     /// Notes this side's address of the connection.
-    pub(super) fn comes_from(&self, address: Option<SocketAddr>) {
+    pub(super) fn note_local(&self, address: Option<SocketAddr>) {
         self.progress().local = address;
     }
 
@@ -105,7 +124,7 @@ impl Attempt {
     }
 
     /// Notes the address that is connected.
-    pub(super) fn reached(&self, address: Option<SocketAddr>) {
+    pub(super) fn note_peer(&self, address: Option<SocketAddr>) {
         let reached = &mut self.progress().reached;
         reached.address = address;
         reached.tried = String::new();
@@ -124,16 +143,16 @@ impl Attempt {
     /// Tells of something that does not end the attempt.
     pub(super) fn warn(&self, warning: Error) {
         log_later!(Warn, "{warning}");
-        if let Some(observer) = &self.observer {
-            observer(News::Warning(warning));
+        if let Some(on_news) = &self.on_news {
+            on_news(News::Warning(warning));
         }
     }
 
     /// Tells that the socket, which was full, takes more of a request.
     #[cfg(feature = "polling")]
     pub(super) fn note_room(&self) {
-        if let Some(observer) = &self.observer {
-            observer(News::Room);
+        if let Some(on_news) = &self.on_news {
+            on_news(News::Room);
         }
     }
 
@@ -192,10 +211,10 @@ mod tests {
     use std::sync::mpsc::channel;
 
     use super::*;
-    use crate::net::eventfd::EventFd;
+    use crate::sync::eventfd::EventFd;
 
-    fn attempt(observer: Option<Observer>) -> Attempt {
-        Attempt::new(Arc::new(Waker::new().unwrap()), observer)
+    fn attempt(on_news: Option<OnNews>) -> Attempt {
+        Attempt::new(Arc::new(Waker::new().unwrap()), on_news)
     }
 
     #[test]
@@ -229,11 +248,11 @@ mod tests {
     }
 
     #[test]
-    fn an_observer_hears_of_stages_and_warnings() {
+    fn stages_and_warnings_are_news() {
         let (sender, receiver) = channel();
         let sender = Mutex::new(sender);
-        let observer = move |news| sender.lock().unwrap().send(news).unwrap();
-        let attempt = attempt(Some(Box::new(observer)));
+        let on_news = move |news| sender.lock().unwrap().send(news).unwrap();
+        let attempt = attempt(Some(Box::new(on_news)));
         attempt.enter(Stage::Proxy, None);
         attempt.warn(Error::new(ErrorKind::InvalidOption, "odd"));
         assert!(matches!(receiver.try_recv(), Ok(News::Stage(Stage::Proxy))));

@@ -9,10 +9,10 @@ use std::time::Duration;
 use rustix::event::epoll::{CreateFlags, EventData, EventFlags, add, create, modify};
 use rustix::event::{PollFd, PollFlags};
 
-use super::eventfd::EventFd;
 use super::interest::Ready;
 use super::waker::{Waker, poll_within};
 use crate::error::{Error, ErrorKind, Result};
+use crate::sync::eventfd::EventFd;
 
 /// By what a thread waits for a socket that another may take over, and give back, without waking it.
 ///

@@ -9,7 +9,6 @@ pub(crate) mod attempt;
 mod cookies;
 mod date;
 mod dial;
-mod eventfd;
 mod headers;
 #[cfg(feature = "polling")]
 pub(crate) mod http;
@@ -20,6 +19,7 @@ mod lookout;
 mod netlink;
 mod network;
 mod nonblocking;
+mod passed;
 mod proxy;
 mod redirection;
 pub(crate) mod request;

@@ -199,7 +199,7 @@ impl Net {
         let stream = self.open(endpoint, attempt)?;
         let proxy = self.proxies.for_endpoint(endpoint);
         let host = proxy.map_or(&endpoint.host, |proxy| &proxy.host);
-        self.dialler.has_worked(host, attempt.so_far().address);
+        self.dialler.note_worked(host, attempt.so_far().address);
         Ok(stream)
     }
 

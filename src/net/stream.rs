@@ -9,6 +9,7 @@ use rustix::event::PollFlags;
 
 use super::attempt::Attempt;
 use super::nonblocking::{retry, write_all_that_fits};
+use super::passed::Passed;
 #[cfg(feature = "native-tls")]
 use super::tls::native::NativeStream;
 #[cfg(feature = "rustls")]
@@ -24,8 +25,10 @@ pub(super) struct Stream {
     layer: Layer,
     attempt: Arc<Attempt>,
     emptied: bool,
-    /// The bytes that were written, where they go to the socket at once.
-    written: usize,
+    /// The bytes that were read and written, where they pass the socket as they are.
+    plain: Passed,
+    /// The bytes that the attempt was told of.
+    told: Passed,
 }
 
 /// What lies between the caller's bytes and the socket.
@@ -57,7 +60,8 @@ impl Stream {
     }
 
     fn new(layer: Layer, attempt: &Arc<Attempt>) -> Self {
-        Self { layer, attempt: Arc::clone(attempt), emptied: false, written: 0 }
+        let (plain, told) = Default::default();
+        Self { layer, attempt: Arc::clone(attempt), emptied: false, plain, told }
     }
 
     /// Whether it is encrypted.
@@ -90,13 +94,32 @@ impl Stream {
         }
     }
 
-    /// How many bytes the socket has taken so far, as near as is known.
+    /// How many bytes the socket has taken so far.
     pub(super) fn taken(&self) -> usize {
+        self.passed().written
+    }
+
+    /// How many bytes the socket has given so far.
+    pub(super) fn received(&self) -> usize {
+        self.passed().read
+    }
+
+    fn passed(&self) -> Passed {
         match &self.layer {
+            Layer::Plain(_) => self.plain,
             #[cfg(feature = "rustls")]
-            Layer::Rustls(stream) => stream.taken(),
-            _ => self.written,
+            Layer::Rustls(stream) => stream.passed(),
+            #[cfg(feature = "native-tls")]
+            Layer::Native(stream) => stream.passed(),
         }
+    }
+
+    /// Tells the attempt what has passed.
+    fn tell_passed(&mut self) {
+        let now = self.passed();
+        let told = std::mem::replace(&mut self.told, now);
+        let since = |now: usize, told| now.wrapping_sub(told);
+        self.attempt.note_passed(since(now.read, told.read), since(now.written, told.written));
     }
 
     /// The socket itself, to wait for while somebody else has the stream.
@@ -175,6 +198,8 @@ impl Read for Stream {
             #[cfg(feature = "native-tls")]
             Layer::Native(stream) => stream.read(buffer)?,
         };
+        self.plain.read = self.plain.read.wrapping_add(read);
+        self.tell_passed();
         let short = 0 < read && read < buffer.len();
         self.emptied = short
             && match &self.layer {
@@ -199,17 +224,20 @@ impl Write for Stream {
             #[cfg(feature = "native-tls")]
             Layer::Native(stream) => stream.write(bytes)?,
         };
-        self.written = self.written.wrapping_add(written);
+        self.plain.written = self.plain.written.wrapping_add(written);
+        self.tell_passed();
         Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match &mut self.layer {
+        let result = match &mut self.layer {
             Layer::Plain(socket) => (&**socket).flush(),
             #[cfg(feature = "rustls")]
             Layer::Rustls(stream) => stream.flush(),
             #[cfg(feature = "native-tls")]
             Layer::Native(stream) => stream.flush(),
-        }
+        };
+        self.tell_passed();
+        result
     }
 }

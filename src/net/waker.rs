@@ -8,8 +8,8 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use super::eventfd::EventFd;
 use crate::error::{Error, ErrorKind, Result};
+use crate::sync::eventfd::EventFd;
 
 /// Ends the waits of one thread.
 ///

@@ -15,6 +15,9 @@ use super::timeouts::Timeouts;
 use super::tls::Tls;
 use crate::error::{Error, ErrorKind, Result};
 
+/// The most packets that a flight recorder keeps: some 10 MB.
+const MOST_RECORDED: usize = 65_536;
+
 /// Options that may have values which cannot work.
 pub(crate) trait Check {
     /// Refuses what cannot work; the error says which option it is.
@@ -63,12 +66,18 @@ impl Check for ManagerOptions {
         if self.max_packets_per_post == 0 {
             return Err(invalid("max_packets_per_post is 0; the least is 1"));
         }
+        if self.recorded_packets > MOST_RECORDED {
+            let packets = self.recorded_packets;
+            return Err(invalid(format!(
+                "flight_recorder({packets}): the most is {MOST_RECORDED}"
+            )));
+        }
         if self.watch_network && !cfg!(target_os = "linux") {
             return Err(Error::new(ErrorKind::Unsupported, "watch_network needs Linux (netlink)")
                 .with_hint("call `Manager::network_changed` where the system tells of changes"));
         }
         check_time(self.fail_back_after, "a fail_back_after of zero would never stay at a backup")?;
-        check_time(self.timeout, "a timeout of zero would fail each attempt")?;
+        check_time(self.connect_timeout, "a connect_timeout of zero would fail each attempt")?;
         check_time(self.namespace_timeout, "a namespace_timeout of zero would fail each attempt")?;
         self.limits.check()
     }

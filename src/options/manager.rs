@@ -51,13 +51,15 @@ pub(crate) struct ManagerOptions {
     pub(crate) reconnection_spread: Option<Duration>,
     pub(crate) reconnection_reset_after: Option<Duration>,
     pub(crate) spread_first_attempt: bool,
-    pub(crate) timeout: Option<Duration>,
+    pub(crate) connect_timeout: Option<Duration>,
     pub(crate) namespace_timeout: Option<Duration>,
     pub(crate) limits: Limits,
     /// How many addresses there are besides the first.
     pub(crate) backups: usize,
     pub(crate) fail_back_after: Option<Duration>,
     pub(crate) watch_network: bool,
+    /// How many packets the flight recorder keeps.
+    pub(crate) recorded_packets: usize,
 }
 
 impl Default for ManagerOptions {
@@ -83,12 +85,13 @@ impl Default for ManagerOptions {
             reconnection_spread: None,
             reconnection_reset_after: None,
             spread_first_attempt: false,
-            timeout: Some(Duration::from_secs(20)),
+            connect_timeout: Some(Duration::from_secs(20)),
             namespace_timeout: Some(Duration::from_secs(20)),
             limits: Limits::default(),
             backups: 0,
             fail_back_after: None,
             watch_network: false,
+            recorded_packets: 0,
         }
     }
 }

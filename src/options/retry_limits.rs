@@ -16,8 +16,13 @@ pub(crate) struct RetryLimits {
     pub(crate) interruptions: u32,
 }
 
+impl RetryLimits {
+    /// How long a try waits where nothing else is said.
+    pub(crate) const TRY_LIMIT: Duration = Duration::from_secs(10);
+}
+
 impl Default for RetryLimits {
     fn default() -> Self {
-        Self { window: 8, try_limit: Duration::from_secs(10), interruptions: 10 }
+        Self { window: 8, try_limit: Self::TRY_LIMIT, interruptions: 10 }
     }
 }

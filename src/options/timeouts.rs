@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Limits of the steps of an attempt to connect, below the overall
-/// [`Builder::timeout`](crate::Builder::timeout). Default: none. A limit of zero, which no step can
+/// [`Builder::connect_timeout`](crate::Builder::connect_timeout). Default: `None`, for each. A limit of zero, which no step can
 /// keep, is refused when the connection is built.
 ///
 /// A step that takes too long fails the attempt with an error whose
@@ -33,32 +33,32 @@ impl Timeouts {
     }
 
     /// The look-up of the name.
-    pub fn dns(mut self, limit: Duration) -> Self {
-        self.dns = Some(limit);
+    pub fn dns(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.dns = limit.into();
         self
     }
 
     /// The TCP connection, over all addresses of the name.
-    pub fn tcp(mut self, limit: Duration) -> Self {
-        self.tcp = Some(limit);
+    pub fn tcp(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.tcp = limit.into();
         self
     }
 
     /// The proxy's answer.
-    pub fn proxy(mut self, limit: Duration) -> Self {
-        self.proxy = Some(limit);
+    pub fn proxy(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.proxy = limit.into();
         self
     }
 
     /// The TLS handshake.
-    pub fn tls(mut self, limit: Duration) -> Self {
-        self.tls = Some(limit);
+    pub fn tls(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.tls = limit.into();
         self
     }
 
     /// The answer to the first HTTP request, or to the WebSocket handshake.
-    pub fn http(mut self, limit: Duration) -> Self {
-        self.http = Some(limit);
+    pub fn http(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.http = limit.into();
         self
     }
 }

@@ -1,6 +1,6 @@
 //! Floor 2: the wire formats of Engine.IO and Socket.IO, as codecs without I/O.
 //!
-//! Every packet both encodes and decodes, in both directions: nothing here says "client".
+//! Every packet both encodes and decodes, in both directions: nothing here is for one side only.
 
 pub(crate) mod dialect;
 pub(crate) mod handshake;

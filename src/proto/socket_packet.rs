@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::json;
-use super::text::{MessageText, SharedText};
+use super::text::{MessageBuilder, MessageText, SharedText};
 use crate::payload::Payload;
 
 /// The types of Socket.IO packets. Whether a packet has attachments is not part of its type here.
@@ -68,17 +68,22 @@ pub(crate) enum Name {
 }
 
 impl SocketPacket {
-    /// The packet of an event of our own, in the namespace `/` and without an id.
-    pub(crate) fn of_event(payload: Payload) -> Self {
-        let text = MessageText::from(payload.json.as_str());
-        let data = 0..payload.json.len();
-        let name = json::scan(&payload.json)
+    /// The packet of an event of our own in this namespace, without an id.
+    pub(crate) fn of_event(namespace: &str, payload: Payload) -> Self {
+        let Payload { json, attachments } = payload;
+        let prefix = if namespace == "/" { "" } else { namespace };
+        let mut text = MessageBuilder::with_capacity(prefix.len() + json.len());
+        text.push_str(prefix);
+        text.push_str(&json);
+        let text = text.finish();
+        let namespace = (!prefix.is_empty()).then_some(0..prefix.len());
+        let data = prefix.len()..prefix.len() + json.len();
+        let name = json::scan(&json)
             .ok()
             .and_then(|outline| outline.first)
-            .and_then(|range| serde_json::from_str::<String>(&payload.json[range]).ok())
+            .and_then(|range| serde_json::from_str::<String>(&json[range]).ok())
             .map_or(Name::None, |name| Name::Unescaped(name.into()));
-        let attachments = payload.attachments;
-        Self { kind: Kind::Event, id: None, attachments, text, namespace: None, data, name }
+        Self { kind: Kind::Event, id: None, attachments, text, namespace, data, name }
     }
 
     /// The namespace.
@@ -89,6 +94,16 @@ impl SocketPacket {
     /// The JSON of the packet; empty where there is none.
     pub fn data(&self) -> &str {
         &self.text.as_str()[self.data.clone()]
+    }
+
+    /// How much memory the packet takes, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.text.as_frame().len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
+    }
+
+    /// How many bytes its JSON and its attachments have.
+    pub(crate) fn data_size(&self) -> usize {
+        self.data.len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
     }
 
     /// The name of the event; empty for other packets.
@@ -104,3 +119,18 @@ impl SocketPacket {
 /// The event names that neither side may emit.
 pub(crate) const RESERVED_EVENTS: [&str; 6] =
     ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packet_of_our_own_is_read_like_one_that_came() {
+        for namespace in ["/", "/orders", "/é"] {
+            let payload = Payload::event("na\"me", &("é", 1)).unwrap();
+            let packet = SocketPacket::of_event(namespace, payload);
+            assert_eq!((packet.namespace(), packet.name()), (namespace, "na\"me"));
+            assert_eq!(packet.data(), r#"["na\"me","é",1]"#);
+        }
+    }
+}

@@ -5,6 +5,7 @@ use std::thread::{Thread, ThreadId};
 
 use super::account::{Account, AccountId, Admission, ONLY};
 use super::gate::Gate;
+use super::readiness::Wakeup;
 
 /// The accounts of a mailbox, and who waits for something in it. Whether it is empty, the mailbox tells.
 pub(super) struct Ledger {
@@ -72,14 +73,14 @@ impl Ledger {
         account: AccountId,
         size: usize,
         gate: &Gate,
-        chosen: &mut Vec<Thread>,
+        chosen: &mut Vec<Wakeup>,
     ) -> Admission {
         let open = self.open;
         let Some(entry) = self.account(account).filter(|_| open) else { return Admission::Refused };
         let admission = entry.enter(size);
         if admission != Admission::Refused {
             self.end_hunger(gate);
-            chosen.extend(self.waiting.pop_front());
+            chosen.extend(self.waiting.pop_front().map(Wakeup::Thread));
         }
         admission
     }

@@ -21,18 +21,31 @@ use super::gate::Gate;
 use super::ledger::Ledger;
 use super::lock::lock;
 use super::queue::Queue;
+use super::readiness::{Pollers, Readiness, Wakeup};
+use crate::error::Result as FallibleResult;
 
 /// What bringing something has come to.
 #[must_use]
 pub(crate) struct Brought<T> {
     /// Who is to be woken once the locks are released.
-    pub(crate) waiters: Vec<Thread>,
+    pub(crate) waiters: Vec<Wakeup>,
     /// What gave way; to be dropped once the locks are released.
     pub(crate) dropped: Vec<T>,
+    /// How many that are, by policy.
+    pub(crate) count: Dropped,
     /// The consumer is full, and the reader is to hold still.
     pub(crate) pushes_back: bool,
     /// What may come besides without any consequence.
     pub(crate) room: Room,
+}
+
+/// How many were dropped for want of room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Dropped {
+    /// They were the oldest, and gave way.
+    pub(crate) evicted: usize,
+    /// They were the newest, and found no room.
+    pub(crate) refused: usize,
 }
 
 /// Why nothing was taken.
@@ -55,6 +68,7 @@ pub(crate) struct Mailbox<T> {
 struct State<T> {
     store: Store<T>,
     ledger: Ledger,
+    pollers: Pollers,
 }
 
 /// Where the things are.
@@ -69,7 +83,7 @@ impl<T: Deliver> Mailbox<T> {
     pub(crate) fn new(gate: &Arc<Gate>) -> Arc<Self> {
         let store = Store::Queue(Queue::new());
         Arc::new(Self {
-            state: Mutex::new(State { store, ledger: Ledger::new() }),
+            state: Mutex::new(State { store, ledger: Ledger::new(), pollers: Pollers::default() }),
             gate: Arc::clone(gate),
             outlet: OnceLock::new(),
         })
@@ -115,6 +129,7 @@ impl<T: Deliver> Mailbox<T> {
         let mut brought = Brought {
             waiters: Vec::new(),
             dropped: Vec::new(),
+            count: Dropped::default(),
             pushes_back: false,
             room: Room::default(),
         };
@@ -124,8 +139,12 @@ impl<T: Deliver> Mailbox<T> {
             let admission =
                 state.ledger.enter(account, item.size(), &self.gate, &mut brought.waiters);
             match admission {
-                Admission::Refused => brought.dropped.push(item),
+                Admission::Refused => {
+                    brought.count.refused += 1;
+                    brought.dropped.push(item);
+                }
                 Admission::Entered { evicted } => {
+                    brought.count.evicted += evicted;
                     state.evict(account, evicted, &mut brought.dropped);
                     state.put(account, item);
                 }
@@ -135,6 +154,7 @@ impl<T: Deliver> Mailbox<T> {
             brought.pushes_back = entry.pushes_back();
             brought.room = entry.room();
         }
+        brought.waiters.extend(state.note_readiness().into_iter().map(Wakeup::Poller));
         brought
     }
 
@@ -143,7 +163,14 @@ impl<T: Deliver> Mailbox<T> {
         let mut state = lock(&self.state);
         let (item, reason) = state.take();
         let glances = item.is_none() && state.ledger.may_hunger();
+        let reason = state.hunger_of_pollers(&self.gate) || reason;
+        let mut pollers = state.note_readiness();
+        if item.is_none() {
+            // Who has taken the last one may not have got round to it: nobody is to poll in vain meanwhile.
+            pollers = state.pollers.live().collect();
+        }
         drop(state);
+        follow(&pollers);
         if reason {
             self.gate.reopen();
         }
@@ -171,7 +198,10 @@ impl<T: Deliver> Mailbox<T> {
                 // Others may still wait, and have nothing again.
                 let is_empty = state.store.len() == 0;
                 let reason = state.ledger.begin_hunger_of_others(is_empty, &self.gate) || reason;
+                let reason = state.hunger_of_pollers(&self.gate) || reason;
+                let pollers = state.note_readiness();
                 drop(state);
+                follow(&pollers);
                 if reason {
                     self.gate.reopen();
                 }
@@ -181,7 +211,9 @@ impl<T: Deliver> Mailbox<T> {
                 return Err(Nothing::Closed);
             }
             if is_late {
-                state.ledger.end_hunger_of_none(&self.gate);
+                if !state.pollers.is_any() {
+                    state.ledger.end_hunger_of_none(&self.gate);
+                }
                 return Err(Nothing::Late);
             }
             waited = Some(state.ledger.start_waiting());
@@ -240,7 +272,9 @@ impl<T: Deliver> Mailbox<T> {
             Store::Channel(_) => VecDeque::new(),
         };
         state.ledger.close_account(account);
+        let pollers = state.note_readiness();
         drop(state);
+        follow(&pollers);
         self.gate.reopen();
         removed
     }
@@ -260,7 +294,9 @@ impl<T: Deliver> Mailbox<T> {
         if let Some(account) = state.ledger.account(account) {
             account.clear();
         }
+        let pollers = state.note_readiness();
         drop(state);
+        follow(&pollers);
         self.gate.reopen();
         removed
     }
@@ -272,8 +308,44 @@ impl<T: Deliver> Mailbox<T> {
         if let Store::Channel(outlet) = &state.store {
             outlet.close();
         }
+        let own: Vec<_> = state.pollers.own().collect();
         drop(state);
         waiting.iter().for_each(Thread::unpark);
+        own.iter().for_each(|poller| poller.end());
+    }
+
+    /// The descriptor that is readable while something waits here, or nothing can come any more.
+    pub(crate) fn readiness(&self) -> FallibleResult<Arc<Readiness>> {
+        let known = lock(&self.state).pollers.own().next();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        // Where two ask at the same time, each gets one.
+        let readiness = Readiness::of_one()?;
+        self.add_poller(&readiness);
+        if !lock(&self.state).ledger.is_open() {
+            readiness.end();
+        }
+        Ok(readiness)
+    }
+
+    /// Adds a descriptor that is to be readable while something waits here.
+    pub(crate) fn add_poller(&self, readiness: &Arc<Readiness>) {
+        let mut state = lock(&self.state);
+        state.settle();
+        let waits = state.store.len() > 0;
+        state.pollers.add(readiness, waits);
+        let hungry = state.hunger_of_pollers(&self.gate);
+        drop(state);
+        readiness.follow();
+        if hungry {
+            self.gate.reopen();
+        }
+    }
+
+    /// Whether nothing is brought any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        !lock(&self.state).ledger.is_open()
     }
 
     /// How many wait.
@@ -281,8 +353,9 @@ impl<T: Deliver> Mailbox<T> {
         lock(&self.state).store.len()
     }
 
-    /// Whether the reader should hold still for a consumer.
-    pub(crate) fn pushes_back(&self, account: AccountId) -> bool {
+    /// Brings an account up to date: with what was taken out of a channel, and with what comes from the
+    /// reserve into its bounds. `true`: the reader should hold still for the consumer.
+    pub(crate) fn recheck(&self, account: AccountId) -> bool {
         let mut state = lock(&self.state);
         state.settle();
         state.ledger.account(account).is_some_and(|account| {
@@ -335,6 +408,17 @@ impl<T> State<T> {
         }
     }
 
+    /// Notes whether something waits; gives those who have to follow when the locks are released.
+    fn note_readiness(&mut self) -> Vec<Arc<Readiness>> {
+        let Self { store, pollers, .. } = self;
+        pollers.note(|| store.len() > 0)
+    }
+
+    /// Nobody can tell whether those who poll wait: where it is empty, they count. `true`: they begin to.
+    fn hunger_of_pollers(&mut self, gate: &Gate) -> bool {
+        self.pollers.is_any() && self.ledger.begin_hunger(self.store.len() == 0, gate)
+    }
+
     /// Accounts for what was taken out of the channel.
     fn settle(&mut self) -> bool {
         match &self.store {
@@ -368,9 +452,17 @@ impl<T> Store<T> {
     }
 }
 
+fn follow(pollers: &[Arc<Readiness>]) {
+    pollers.iter().for_each(|poller| poller.follow());
+}
+
 impl<T> Drop for Mailbox<T> {
     fn drop(&mut self) {
-        lock(&self.state).ledger.end_hunger(&self.gate);
+        let mut state = lock(&self.state);
+        state.ledger.end_hunger(&self.gate);
+        let pollers = state.pollers.note(|| false);
+        drop(state);
+        follow(&pollers);
     }
 }
 
@@ -381,7 +473,9 @@ impl<T: Deliver> Settle for Mailbox<T> {
         let is_channel = matches!(state.store, Store::Channel(_));
         let is_empty = state.store.len() == 0;
         let hungry = is_channel && state.ledger.begin_hunger(is_empty, &self.gate);
+        let pollers = state.note_readiness();
         drop(state);
+        follow(&pollers);
         if reason || hungry {
             self.gate.reopen();
         }

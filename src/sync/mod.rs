@@ -4,12 +4,14 @@
 pub(crate) mod account;
 mod channel;
 pub(crate) mod deliver;
+pub(crate) mod eventfd;
 pub(crate) mod gate;
-pub(crate) mod ledger;
+mod ledger;
 pub(crate) mod lock;
 pub(crate) mod logging;
 pub(crate) mod mailbox;
 mod queue;
+pub(crate) mod readiness;
 mod spare;
 pub(crate) mod speaker;
 pub(crate) mod threads;

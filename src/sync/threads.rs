@@ -111,7 +111,7 @@ pub(crate) fn survive<R>(code: impl FnOnce() -> R) -> Option<R> {
         Err(panicked) => panicked,
     };
     if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panicked))) {
-        // Enough is enough.
+        // What the second panic carries may panic as well when it is dropped: it is leaked.
         std::mem::forget(again);
     }
     None

@@ -76,7 +76,7 @@ fn the_doctor_suspects_the_clock() {
         let server = Server::start(json!({ "tls": authority.valid(HOST, 2000, 4000).server() }));
         let ca = std::env::temp_dir().join(format!("siot-doctor-{}.pem", std::process::id()));
         fs::write(&ca, authority.pem()).unwrap();
-        let output = example("doctor").arg(server.url()).arg(&ca).output().unwrap();
+        let output = example("doctor").arg(server.url()).arg("--ca").arg(&ca).output().unwrap();
         fs::remove_file(&ca).unwrap();
         let printed = String::from_utf8(output.stdout).unwrap();
         assert!(!output.status.success(), "{printed}");

@@ -59,12 +59,12 @@ fn the_server_sees_the_handshake(via: Via) {
 
 fn ids_and_states_are_known(via: Via) {
     let client = Client::idle(via.builder(shared().url()));
-    assert!(!client.socket.connected() && !client.active() && client.id().is_none());
+    assert!(!client.socket.is_connected() && !client.is_active() && client.id().is_none());
     assert_eq!(client.manager().transport(), None);
     client.connect();
-    assert!(client.active());
+    assert!(client.is_active());
     let id = client.connected();
-    assert!(client.socket.connected() && client.active());
+    assert!(client.socket.is_connected() && client.is_active());
     assert_eq!(client.id().as_ref(), Some(&id));
     assert_eq!(client.ask::<Json>("whoami", ())["id"], id);
     if via == Via::Upgrade {
@@ -74,13 +74,13 @@ fn ids_and_states_are_known(via: Via) {
     assert_eq!(client.ask::<String>("transport", ()), via.transport().to_string());
     client.disconnect();
     client.disconnected();
-    assert!(!client.socket.connected() && !client.active() && client.id().is_none());
+    assert!(!client.socket.is_connected() && !client.is_active() && client.id().is_none());
 }
 
 fn wait_connected_returns_when_connected(via: Via) {
     let socket = via.builder(shared().url()).build().unwrap();
     socket.wait_connected(LIMIT).unwrap();
-    assert!(socket.connected());
+    assert!(socket.is_connected());
     socket.wait_connected(Duration::ZERO).unwrap();
 }
 
@@ -168,7 +168,7 @@ fn a_slow_auth_function_holds_up_nothing(via: Via) {
     recv_within(&asked, LIMIT);
     let other = client.manager().socket("/admin").unwrap();
     other.wait_connected(LIMIT).unwrap();
-    assert!(!client.socket.connected());
+    assert!(!client.socket.is_connected());
     drop(release);
     client.connected();
 }
@@ -196,7 +196,7 @@ fn a_refusal_has_message_and_data(via: Via) {
             Some(json!({"code": 403, "detail": ["no", {"entry": true}]}))
         )
     );
-    assert!(!client.active() && !client.socket.connected());
+    assert!(!client.is_active() && !client.socket.is_connected());
     let client = Client::start(via.builder(format!("{}/refused-plain", shared().url())));
     let error = client.connect_error();
     assert_eq!((error.message(), error.data()), ("no reason attached", None));
@@ -260,7 +260,7 @@ fn no_answer_for_a_namespace_is_an_error(via: Via) {
         assert_eq!(error.stage(), Some(Stage::Namespace), "{error}");
         assert!(error.to_string().contains("/never"), "{error}");
     }
-    assert!(client.active(), "it goes on trying");
+    assert!(client.is_active(), "it goes on trying");
     let error = client.wait_connected(Duration::from_millis(50)).unwrap_err();
     assert!(error.is_timeout());
     client.disconnect();
@@ -375,7 +375,8 @@ fn an_unknown_host_names_the_stage(via: Via) {
 fn a_server_that_never_answers_is_a_timeout(via: Via) {
     let server = Server::start(json!({}));
     server.command(json!({"cmd": "answer", "hang": true}));
-    let client = Client::start(via.builder(server.url()).timeout(Duration::from_millis(200)));
+    let client =
+        Client::start(via.builder(server.url()).connect_timeout(Duration::from_millis(200)));
     let error = client.connect_error();
     assert!(error.is_timeout(), "{error}");
     // Only the first request hangs.

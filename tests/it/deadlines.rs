@@ -31,7 +31,7 @@ fn late(builder: Builder, stage: Stage) -> Error {
 
 /// The limits of the whole attempt and of one stage.
 fn limits(builder: impl Fn() -> Builder, stage: Timeouts) -> [Builder; 2] {
-    [builder().timeout(TIMEOUT), builder().timeouts(stage)]
+    [builder().connect_timeout(TIMEOUT), builder().timeouts(stage)]
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_body_in_crumbs_does_not_move_the_deadline() {
         connection.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")?;
         connection.drip(&b"0{\"sid\":\"s\"".repeat(100), PAUSE)
     });
-    late(direct(peer.url(), Transport::Polling).timeout(TIMEOUT), Stage::Engine);
+    late(direct(peer.url(), Transport::Polling).connect_timeout(TIMEOUT), Stage::Engine);
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn a_first_frame_in_crumbs_does_not_move_the_deadline() {
             socket.get_mut().write_all(b" ")?;
         }
     });
-    late(direct(peer.url(), Transport::WebSocket).timeout(TIMEOUT), Stage::Engine);
+    late(direct(peer.url(), Transport::WebSocket).connect_timeout(TIMEOUT), Stage::Engine);
 }
 
 #[cfg(feature = "rustls")]

@@ -91,7 +91,7 @@ fn end_of_deaf(server: &HostileServer, via: Via, sign: &'static str) -> Error {
     assert_eq!(reason, DisconnectReason::TransportError, "{error:?}");
     let error = error.expect("the cause");
     assert!(start.elapsed() >= PATIENCE, "{:?}", start.elapsed());
-    assert!(!client.socket.connected());
+    assert!(!client.socket.is_connected());
     // Who waited for room is told that there is no connection to wait for.
     assert_eq!(emitting.join().unwrap().unwrap().kind(), ErrorKind::BufferFull);
     error

@@ -53,7 +53,7 @@ fn a_dead_server_is_a_lost_transport(via: Via) {
     let (reason, error) = client.disconnected();
     assert_eq!(reason.as_str(), either(via, "transport close", "transport error"));
     assert!(error.is_some());
-    assert!(client.active() && !client.socket.connected());
+    assert!(client.is_active() && !client.socket.is_connected());
 }
 
 fn a_closing_server_closes_the_transport(via: Via) {
@@ -76,7 +76,7 @@ fn a_closing_server_closes_the_transport(via: Via) {
 /// After this there is no reconnection.
 #[track_caller]
 fn stays_away(server: &Server, client: &Client) {
-    assert!(!client.active());
+    assert!(!client.is_active());
     eventually(LIMIT, "the session's end", || server.sessions() == 0);
     let error = client.wait_connected(LIMIT).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Disconnected);
@@ -291,7 +291,7 @@ fn a_disconnection_in_the_midst_of_connecting_leaves_no_session(via: Via) {
         // Not a wait for anything: a point of time somewhere in the handshakes.
         thread::sleep(Duration::from_micros(500 * step));
         client.disconnect();
-        assert!(!client.active());
+        assert!(!client.is_active());
         drop(client);
     }
     eventually(LIMIT, "the end of all sessions", || {
@@ -380,7 +380,9 @@ fn what_is_closed_for_good_stays_closed(via: Via) {
     is_told(client.subscribe("echo").recv().unwrap_err());
     is_told(manager.events().recv().unwrap_err());
     is_told(manager.engine_events().recv().unwrap_err());
-    assert!(!client.active() && !client.socket.connected() && client.send_buffer().is_empty());
+    assert!(
+        !client.is_active() && !client.socket.is_connected() && client.send_buffer().is_empty()
+    );
     assert!(start.elapsed() < LIMIT, "{:?}", start.elapsed());
     eventually(LIMIT, "the session's end", || server.sessions() == 0);
 

@@ -293,7 +293,7 @@ fn a_websocket_that_opens_no_session_has_its_stage() {
         }
     }
     let silent = speaking(Vec::new(), End::Hold);
-    let error = attempt(Via::WebSocket.builder(silent.url()).timeout(100 * MS));
+    let error = attempt(Via::WebSocket.builder(silent.url()).connect_timeout(100 * MS));
     assert_tells_of_attempt(&error, Stage::Engine, &["100ms", "no handshake"]);
     assert!(error.is_timeout());
 }

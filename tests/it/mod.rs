@@ -13,6 +13,7 @@ mod disconnect;
 mod errors;
 mod events;
 mod farewell;
+mod flight_recorder;
 mod floors;
 #[cfg(all(feature = "polling", feature = "rustls"))]
 mod fronts;
@@ -27,6 +28,7 @@ mod mischief_closures;
 mod mischief_loggers;
 mod namespaces;
 mod network;
+mod no_server;
 mod order;
 #[cfg(feature = "outbox")]
 mod outbox;
@@ -52,6 +54,7 @@ mod preparing;
 mod proxy;
 #[cfg(feature = "polling")]
 mod python;
+mod ready;
 mod receive;
 mod receive_awaited;
 mod receive_bounds;
@@ -68,6 +71,7 @@ mod returning;
 mod revisions;
 mod rooms;
 mod standing_in;
+mod stats;
 mod threads;
 #[cfg(feature = "rustls")]
 mod tls;

@@ -60,7 +60,7 @@ fn a_namespace_that_was_forgotten_can_be_joined_again(via: Via) {
     for _ in 0..4 {
         let admin = client.connect_in("/admin");
         // Nothing of the one before is left.
-        assert_eq!(admin.listeners("news"), 0);
+        assert_eq!(admin.listener_count("news"), 0);
         let (sender, called) = crossbeam_channel::unbounded();
         admin.on("news", move |_| sender.send(()).unwrap()).unwrap();
         admin.emit("send-me", "news").unwrap();

@@ -44,7 +44,7 @@ const BAD_OPTIONS: [(Change, &str); 30] = [
     (|b| b.randomization_factor(1.5), "randomization_factor"),
     (|b| b.randomization_factor(f64::NAN), "randomization_factor"),
     (|b| b.reconnection_delay(ZERO), "delay"),
-    (|b| b.timeout(ZERO), "timeout"),
+    (|b| b.connect_timeout(ZERO), "connect_timeout"),
     (|b| b.namespace_timeout(ZERO), "namespace_timeout"),
     (|b| b.ack_timeout(ZERO), "ack_timeout"),
     (|b| b.limits(Limits::new().send_events(0)), "send_events"),
@@ -145,7 +145,7 @@ fn a_bad_update_changes_nothing() {
         change().extra_header("a", "b\r\n"),
         change().reconnection_delay_max(ZERO),
         change().randomization_factor(-0.1),
-        change().timeout(Some(ZERO)),
+        change().connect_timeout(Some(ZERO)),
     ] {
         assert_eq!(manager.update(bad).unwrap_err().kind(), ErrorKind::InvalidOption);
     }

@@ -174,7 +174,7 @@ fn nothing_is_requested_before_connect(via: Via) {
     let server = Server::start(json!({}));
     let client = Client::idle(via.builder(server.url()));
     client.emit("tick", (0, 0)).unwrap();
-    assert!(client.manager().engine().is_none() && !client.active());
+    assert!(client.manager().engine().is_none() && !client.is_active());
     assert_eq!(server.entries("requests").len(), 0);
     client.connect();
     client.connected();

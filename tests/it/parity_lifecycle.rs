@@ -96,7 +96,7 @@ fn an_error_on_a_connected_socket_leaves_it_connected(via: Via) {
     client.emit("raw", r#"4{"message":"later","data":7}"#).unwrap();
     let error = client.connect_error();
     assert_eq!((error.message(), error.data()), ("later", Some("7")));
-    assert!(client.socket.connected() && client.active());
+    assert!(client.socket.is_connected() && client.is_active());
     client.works();
 }
 
@@ -107,7 +107,7 @@ fn a_refused_socket_is_not_active_and_is_not_tried_again(via: Via) {
         let error = client.connect_error();
         assert_eq!(error.kind(), ErrorKind::Refused);
         assert_eq!(error.data().unwrap(), json!({"attempt": attempt}).to_string());
-        assert!(!client.active() && !client.socket.connected());
+        assert!(!client.is_active() && !client.socket.is_connected());
         assert!(client.status.recv_timeout(Duration::from_millis(150)).unwrap_err().is_timeout());
         client.connect();
     }

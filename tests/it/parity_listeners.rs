@@ -14,6 +14,7 @@ over_each_transport!(
     listeners_are_counted,
     catch_all_callbacks_see_events_alone,
     outgoing_callbacks_see_what_is_handed_over_when_it_is,
+    an_outgoing_event_tells_where_it_goes,
     an_event_named_error_is_an_event,
     a_number_is_its_digits,
 );
@@ -97,7 +98,7 @@ fn once_is_once(via: Via) {
         client.emit("send-me", "news").unwrap();
     }
     assert_eq!(finish(&client, &calls), ["once", "always", "always"]);
-    assert_eq!(client.listeners("news"), 1);
+    assert_eq!(client.listener_count("news"), 1);
 }
 
 fn a_callback_sees_no_event_that_came_before_it(via: Via) {
@@ -147,15 +148,20 @@ fn removing_is_exact(via: Via) {
 
 fn listeners_are_counted(via: Via) {
     let client = via.connect(shared().url());
-    assert_eq!((client.listeners("a"), client.listeners_any()), (0, 0));
+    assert_eq!((client.listener_count("a"), client.listener_count_any()), (0, 0));
     client.on("a", |_| ()).unwrap();
     client.once("a", |_| ()).unwrap();
     let subscription = client.subscribe("a");
     let any = client.subscribe_any();
     client.on_any_outgoing(|_| ()).unwrap();
     client.prepend_any_outgoing(|_| ()).unwrap();
-    let counts =
-        || (client.listeners("a"), client.listeners_any(), client.listeners_any_outgoing());
+    let counts = || {
+        (
+            client.listener_count("a"),
+            client.listener_count_any(),
+            client.listener_count_any_outgoing(),
+        )
+    };
     assert_eq!(counts(), (3, 1, 2));
     drop((subscription, any));
     assert_eq!(counts(), (2, 0, 2));
@@ -207,6 +213,19 @@ fn outgoing_callbacks_see_what_is_handed_over_when_it_is(via: Via) {
     client.disconnected();
     client.connected();
     assert!(calls.receiver.try_recv().is_err());
+}
+
+fn an_outgoing_event_tells_where_it_goes(via: Via) {
+    let (client, _) = start(via);
+    let admin = client.manager().socket("/admin").unwrap();
+    admin.connect();
+    for socket in [&*client, &admin] {
+        let outgoing = socket.subscribe_any_outgoing();
+        socket.emit("echo", ("é", 1)).unwrap();
+        let event = recv_within(outgoing.receiver(), LIMIT);
+        assert_eq!((event.namespace(), event.name()), (socket.namespace(), "echo"));
+        assert_eq!((event.json(), event.arg::<u32>(1).unwrap()), (r#"["echo","é",1]"#, 1));
+    }
 }
 
 fn an_event_named_error_is_an_event(via: Via) {

@@ -85,7 +85,7 @@ fn a_namespace_has_one_socket(via: Via) {
     let other = manager.socket("admin").unwrap();
     one.wait_connected(LIMIT).unwrap();
     assert_eq!(one.id(), other.id());
-    assert!(other.connected());
+    assert!(other.is_connected());
     assert_eq!(server.cmd("sessions")["sockets"], json!({"/admin": 1}));
 }
 
@@ -95,7 +95,7 @@ fn a_socket_has_options_of_its_own(via: Via) {
     let first = builder.ack_timeout(Duration::from_millis(50)).build().unwrap();
     let options = SocketOptions::new().auth(json!({"of": "the socket"})).auto_connect(false);
     let second = first.manager().socket_with("/auth", options).unwrap();
-    assert!(!second.active());
+    assert!(!second.is_active());
     second.connect();
     second.wait_connected(LIMIT).unwrap();
     assert_eq!(ask::<Json>(&second, "handshake", ())["auth"]["of"], "the socket");
@@ -120,7 +120,7 @@ fn a_disconnected_socket_is_reopened_by_asking_for_it(via: Via) {
     let socket = manager.socket("/").unwrap();
     socket.wait_connected(LIMIT).unwrap();
     socket.disconnect();
-    assert!(!socket.active());
+    assert!(!socket.is_active());
     manager.socket("/").unwrap();
     socket.wait_connected(LIMIT).unwrap();
 }
@@ -138,7 +138,7 @@ fn a_socket_that_is_gone_leaves_nothing_behind(via: Via) {
     assert!(answer.wait::<u32>().unwrap_err().is_disconnected());
     assert!(calls.recv().is_err(), "the callback is still there");
     let second = root.manager().socket("/auth").unwrap();
-    assert_eq!(second.listeners("tick-back"), 0);
+    assert_eq!(second.listener_count("tick-back"), 0);
     second.wait_connected(LIMIT).unwrap();
     assert_eq!(ask::<Json>(&second, "handshake", ())["auth"], json!({}));
     assert_eq!(server.cmd("ticks")["total"], 0);
@@ -206,7 +206,7 @@ fn after_the_last_attempt_the_socket_is_still_active_and_can_connect(via: Via) {
     let client = Client::connect(via.builder(server.url()).reconnection_attempts(2));
     server.stop();
     client.wait_for("the end", |event| matches!(event, ManagerEvent::ReconnectFailed));
-    assert!(client.active() && !client.socket.connected());
+    assert!(client.is_active() && !client.socket.is_connected());
     server.restart();
     client.connect();
     client.reconnected();
@@ -251,8 +251,8 @@ fn heartbeats_are_news(via: Via) {
 fn options_are_given_back_as_they_are(via: Via) {
     let second = Duration::from_secs(1);
     let builder = via.builder("http://localhost:1").auto_connect(false);
-    let manager = builder.timeout(None).reconnection_attempts(7).manager().unwrap();
-    assert_eq!(manager.timeout(), None);
+    let manager = builder.connect_timeout(None).reconnection_attempts(7).manager().unwrap();
+    assert_eq!(manager.connect_timeout(), None);
     assert_eq!(manager.reconnection_attempts(), Some(7));
     assert!(manager.reconnection());
     let update = Update::new()
@@ -261,12 +261,12 @@ fn options_are_given_back_as_they_are(via: Via) {
         .reconnection_delay(second)
         .reconnection_delay_max(second * 9)
         .randomization_factor(0.25)
-        .timeout(Some(second * 3));
+        .connect_timeout(Some(second * 3));
     manager.update(update).unwrap();
     assert!(!manager.reconnection());
     assert_eq!(manager.reconnection_attempts(), None);
     assert_eq!(manager.reconnection_delay(), second);
     assert_eq!(manager.reconnection_delay_max(), second * 9);
     assert_eq!(manager.randomization_factor().to_bits(), 0.25_f64.to_bits());
-    assert_eq!(manager.timeout(), Some(second * 3));
+    assert_eq!(manager.connect_timeout(), Some(second * 3));
 }

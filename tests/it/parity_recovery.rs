@@ -37,7 +37,7 @@ fn a_recovered_session_has_the_same_id_and_what_was_missed(via: Via) {
     let server = Server::version(4, json!({"connectionStateRecovery": {}}));
     let client = Client::start(via.builder(server.url()).auth(json!({"token": "123"})));
     let (id, recovered) = is_recovered(&client);
-    assert!(!recovered && !client.recovered());
+    assert!(!recovered && !client.is_recovered());
     let news = client.subscribe("news");
     emit(&server, 1);
     assert_eq!(recv_within(news.receiver(), LIMIT).arg::<u32>(0).unwrap(), 1);
@@ -49,7 +49,7 @@ fn a_recovered_session_has_the_same_id_and_what_was_missed(via: Via) {
         client.connect();
         // What was missed is there before the status.
         assert_eq!(is_recovered(&client), (id.clone(), true));
-        assert!(client.recovered());
+        assert!(client.is_recovered());
         let missed: Vec<u32> = news.try_iter().map(|event| event.arg(0).unwrap()).collect();
         assert_eq!(missed, [10 * round, 10 * round + 1, 10 * round + 2]);
         let seen: Json = client.ask("handshake", ());
@@ -68,7 +68,7 @@ fn a_session_that_cannot_be_recovered_is_a_new_one(via: Via) {
     server.restart();
     client.connect();
     let (new, recovered) = is_recovered(&client);
-    assert!(!recovered && new != id && !client.recovered());
+    assert!(!recovered && new != id && !client.is_recovered());
     // The new one can be recovered.
     emit(&server, 2);
     recv_within(news.receiver(), LIMIT);

@@ -113,7 +113,7 @@ fn bad_answers_by_polling_are_connect_errors() {
             assert!(!error.is_timeout(), "{number}: {error}");
             assert!(error.to_string().len() < 600, "{number}: {error}");
         }
-        assert!(client.active());
+        assert!(client.is_active());
         drop((client, peer));
         eventually(LIMIT, "no thread more than before", || threads() == threads_before);
         eventually(LIMIT, "no descriptor more than before", || fds() <= fds_before);

@@ -113,7 +113,7 @@ fn a_failure_is_the_programs_own_and_the_next_attempt_asks_again(via: Via) {
 fn what_cannot_be_used_is_no_attempt_and_changes_nothing(via: Via) {
     let server = Server::start(json!({}));
     let asked = AtomicU32::new(0);
-    let good = || Update::new().extra_header("x-good", "1").timeout(Some(SOON));
+    let good = || Update::new().extra_header("x-good", "1").connect_timeout(Some(SOON));
     let client = Client::start(via.builder(server.url()).before_attempt(move |_| {
         let update = match asked.fetch_add(1, Ordering::SeqCst) {
             0 => good().query("EIO", "3"),
@@ -136,7 +136,7 @@ fn what_cannot_be_used_is_no_attempt_and_changes_nothing(via: Via) {
     client.connected();
     client.works();
     assert!(requests(&server).iter().all(|request| request["headers"]["x-good"].is_null()));
-    assert_ne!(client.manager().timeout(), Some(SOON));
+    assert_ne!(client.manager().connect_timeout(), Some(SOON));
 }
 
 fn another_server_is_gone_to_without_the_cookies_of_the_first(via: Via) {
@@ -227,11 +227,12 @@ fn a_function_that_hangs_has_one_thread_and_answers_the_latest_attempt() {
         let (release, gate) = bounded::<()>(0);
         let (asking, asked) = unbounded();
         let builder = Via::WebSocket.builder(server.url());
-        let builder = builder.timeout(Duration::from_millis(100)).before_attempt(move |attempt| {
-            asking.send(attempt.number()).unwrap();
-            let _ = gate.recv();
-            Ok::<_, Error>(Update::new().extra_header("x-late", "1"))
-        });
+        let builder =
+            builder.connect_timeout(Duration::from_millis(100)).before_attempt(move |attempt| {
+                asking.send(attempt.number()).unwrap();
+                let _ = gate.recv();
+                Ok::<_, Error>(Update::new().extra_header("x-late", "1"))
+            });
         let client = Client::start(builder);
         assert_eq!(recv_within(&asked, LIMIT), 0);
         for _ in 0..3 {

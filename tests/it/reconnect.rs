@@ -29,7 +29,7 @@ fn a_restarted_server_is_found_again(via: Via) {
     server.stop();
     client.disconnected();
     assert!(client.connect_error().stage().is_some());
-    assert!(client.active() && client.id().is_none());
+    assert!(client.is_active() && client.id().is_none());
     server.restart();
     let second = client.reconnected();
     assert_ne!(first, Some(second));
@@ -83,7 +83,7 @@ fn all_namespaces_come_back(via: Via) {
     for socket in &others {
         socket.wait_connected(LIMIT).unwrap();
     }
-    assert!(!left.connected() && !left.active());
+    assert!(!left.is_connected() && !left.is_active());
     let sockets = server.cmd("sessions")["sockets"].clone();
     assert_eq!(sockets, json!({"/": 1, "/admin": 1, "/orders": 1}));
 }

@@ -35,7 +35,7 @@ fn a_refused_socket_comes_back_by_itself_where_it_is_told_to(via: Via) {
             assert!(
                 matches!(&status, Status::ConnectError(error) if error.kind() == ErrorKind::Refused)
             );
-            assert!(client.active());
+            assert!(client.is_active());
         }
         client.connected();
         client.works();
@@ -75,7 +75,7 @@ fn a_server_whose_gate_is_shut_for_a_while_is_joined_later(via: Via) {
             assert_eq!(client.connect_error().message(), "not yet");
         }
         client.disconnect();
-        assert!(!client.active());
+        assert!(!client.is_active());
         eventually(LIMIT, "no session", || server.sessions() == 0);
     }
 }
@@ -93,7 +93,7 @@ fn who_waits_waits_for_the_attempts_and_not_after_the_last(via: Via) {
     assert_eq!((error.kind(), error.retry_in()), (ErrorKind::Refused, None));
     let statuses = std::iter::from_fn(|| client.status.try_recv());
     assert_eq!(statuses.filter(|status| status.retry_in().is_some()).count(), 3);
-    assert!(!client.active());
+    assert!(!client.is_active());
 }
 
 fn connect_in_the_handler_of_a_kick_is_no_tight_loop(via: Via) {
@@ -158,5 +158,5 @@ fn sockets_of_a_connection_come_back_as_it_was_built(via: Via) {
     let options = SocketOptions::new().reconnect_after([Rejection::IoServerDisconnect]);
     let other = Client::of(client.manager().socket_with("/forbidden", options).unwrap());
     assert_eq!(other.connect_error().retry_in(), None);
-    assert!(!other.active() && client.socket.connected());
+    assert!(!other.is_active() && client.socket.is_connected());
 }

@@ -96,7 +96,7 @@ fn close_waits_for_threads(via: Via) {
     eventually(LIMIT, "the transport's threads", || {
         !ours().iter().any(|name| name == "siot-conn" || name == "siot-post")
     });
-    assert!(client.emit("late", 1).is_err() || !client.socket.connected());
+    assert!(client.emit("late", 1).is_err() || !client.socket.is_connected());
     drop(client);
     eventually_ours(&[]);
 }

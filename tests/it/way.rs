@@ -130,7 +130,7 @@ fn connections_come_from_the_address_that_was_asked_for() {
     let server = Server::start(json!({}));
     let local: IpAddr = "127.0.0.5".parse().unwrap();
     let _socket = connect(builder(&server).local_address(local).interface("lo"));
-    let error = failure(builder(&server).local_address("192.0.2.1".parse().unwrap()));
+    let error = failure(builder(&server).local_address("192.0.2.1".parse::<IpAddr>().unwrap()));
     assert_eq!(error.stage(), Some(Stage::Tcp), "{error}");
     assert!(error.message().contains("192.0.2.1"), "{error}");
 }

@@ -123,6 +123,27 @@ impl Builder {
         self
     }
 
+    /// How many packets the flight recorder keeps, beside the last 64 changes of state, which it always keeps:
+    /// [`Manager::flight_record`](crate::Manager::flight_record) gives them, and errors of the protocol have
+    /// them ([`Error::flight_record`](crate::Error::flight_record)). Of each, the type, the namespace, the name
+    /// of the event and the size are kept, some 100 bytes; no credentials, and nothing of what events carry.
+    ///
+    /// Default: 0, since on a busy connection each packet costs some 0.3 µs. More than 65,536 are an error of
+    /// kind [`ErrorKind::InvalidOption`](crate::ErrorKind::InvalidOption).
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// let socket = siot::Builder::new("http://localhost:3000").flight_recorder(100).build()?;
+    /// // Later, when something looks odd:
+    /// eprintln!("{}", socket.manager().flight_record());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn flight_recorder(mut self, packets: usize) -> Self {
+        self.options.recorded_packets = packets;
+        self
+    }
+
     /// Which revision of the protocols to speak. Default: [`Revision::Auto`], whatever the server
     /// speaks.
     ///
@@ -270,8 +291,8 @@ impl Builder {
     /// therefore be set; a try that a lost connection interrupts does not count here, but in
     /// [`interrupted_tries`](Builder::interrupted_tries). The server has to acknowledge, and to
     /// recognise what it sees twice; [`Socket::reliable`](crate::Socket::reliable) helps it with that,
-    /// and does not wait for one acknowledgement before the next event. Default: off.
-    pub fn retries(mut self, retries: u32) -> Self {
+    /// and does not wait for one acknowledgement before the next event. `None` is off. Default: off.
+    pub fn retries(mut self, retries: impl Into<Option<u32>>) -> Self {
         self.socket = self.socket.retries(retries);
         self
     }
@@ -300,12 +321,13 @@ impl Builder {
         self
     }
 
-    /// How long to wait for acknowledgements. Default: as long as the connection lasts.
+    /// How long to wait for acknowledgements; `None` is as long as the connection lasts. Default:
+    /// `None`.
     ///
     /// For a [reliable](crate::Socket::reliable) event it is how long one try waits before the event
     /// is sent again; default: 10 s.
     #[doc(alias = "ackTimeout")]
-    pub fn ack_timeout(mut self, limit: Duration) -> Self {
+    pub fn ack_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.socket = self.socket.ack_timeout(limit);
         self
     }
@@ -353,8 +375,8 @@ impl Builder {
 
     /// The limit of an attempt to connect, from the look-up of the name to the Engine.IO
     /// handshake; `None` is no limit. Default: 20 s.
-    pub fn timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
-        self.changes = self.changes.timeout(limit.into());
+    pub fn connect_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.changes = self.changes.connect_timeout(limit);
         self
     }
 
@@ -398,10 +420,11 @@ impl Builder {
         self
     }
 
-    /// The address on this side that connections come from. Default: the system's choice.
+    /// The address on this side that connections come from; `None` is the system's choice. Default:
+    /// `None`.
     #[doc(alias = "localAddress")]
-    pub fn local_address(mut self, address: IpAddr) -> Self {
-        self.net.tcp.local_address = Some(address);
+    pub fn local_address(mut self, address: impl Into<Option<IpAddr>>) -> Self {
+        self.net.tcp.local_address = address.into();
         self
     }
 
@@ -415,21 +438,21 @@ impl Builder {
     /// After how long without traffic the system probes whether the peer is still there; `None`
     /// is never. In whole seconds. Default: 60 s. The protocol's own heartbeat is quicker, but
     /// does not see what comes before the handshake.
-    pub fn keepalive(mut self, idle: Option<Duration>) -> Self {
-        self.net.tcp.keepalive = idle;
+    pub fn keepalive(mut self, idle: impl Into<Option<Duration>>) -> Self {
+        self.net.tcp.keepalive = idle.into();
         self
     }
 
     /// How long sent data may stay unconfirmed before the system gives the connection up
-    /// (`TCP_USER_TIMEOUT`). Default: the system's, which is many minutes; the heartbeat notices a
-    /// dead peer before that.
-    pub fn tcp_user_timeout(mut self, limit: Duration) -> Self {
-        self.net.tcp.user_timeout = Some(limit);
+    /// (`TCP_USER_TIMEOUT`); `None` is the system's limit, which is many minutes: the heartbeat notices a
+    /// dead peer before that. Default: `None`.
+    pub fn tcp_user_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.net.tcp.user_timeout = limit.into();
         self
     }
 
     /// Limits of the single steps of an attempt to connect, below
-    /// [`timeout`](Builder::timeout), which stays the limit of the whole. Default: none.
+    /// [`connect_timeout`](Builder::connect_timeout), which stays the limit of the whole. Default: none.
     pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
         self.net.timeouts = timeouts;
         self

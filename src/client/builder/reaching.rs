@@ -16,7 +16,7 @@ impl Builder {
     /// long-polling; the next attempt begins with the usual options and asks again. Default: no
     /// function.
     ///
-    /// It runs on a thread of its own and may block, within the [`timeout`](Builder::timeout) of the
+    /// It runs on a thread of its own and may block, within the [`connect_timeout`](Builder::connect_timeout) of the
     /// attempt. It is never called beside itself: when it takes longer, that attempt has failed, and what
     /// it gives at last is for the attempt that there is then. When it fails, panics, or gives an update
     /// that cannot be used, the attempt has failed with an error of the stage
@@ -59,8 +59,8 @@ impl Builder {
     /// work. Any number may be added; their order is that of the calls. Default: none.
     ///
     /// Each attempt that fails moves on to the next address, and behind the last to the first, with the
-    /// usual delays between attempts; a server that asks to be left alone (`Retry-After`) holds up the attempt
-    /// at the next one too. A session that ends before any namespace was joined counts as a
+    /// usual delays between attempts; a server that asks to be left alone (`Retry-After`) is, and holds up
+    /// attempts at its own address only. A session that ends before any namespace was joined counts as a
     /// failed attempt. The address that worked stays the one to begin with
     /// ([`fail_back_after`](Builder::fail_back_after)). Scheme, host, port and query are those of each
     /// URL; the namespace is that of [`new`](Builder::new), and another one in this URL is refused when
@@ -85,12 +85,12 @@ impl Builder {
 
     /// Begins a reconnection with the first address again, when it comes this long after the first
     /// address was left. If that is still away, the next attempts go on from there. A session that is
-    /// open with a [backup](Builder::backup_url) is left alone, however long it lasts. Default: never, so
+    /// open with a [backup](Builder::backup_url) is left alone, however long it lasts. Default: `None`, never, so
     /// that the address that worked last is tried first.
     ///
     /// Zero is an error of kind [`ErrorKind::InvalidOption`](crate::ErrorKind::InvalidOption).
-    pub fn fail_back_after(mut self, time: Duration) -> Self {
-        self.options.fail_back_after = Some(time);
+    pub fn fail_back_after(mut self, time: impl Into<Option<Duration>>) -> Self {
+        self.options.fail_back_after = time.into();
         self
     }
 

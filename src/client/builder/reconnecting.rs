@@ -15,10 +15,10 @@ impl Builder {
         self
     }
 
-    /// How many attempts to reconnect in a row may fail. Default: any number.
+    /// How many attempts to reconnect in a row may fail; `None` is any number. Default: `None`.
     #[doc(alias = "reconnectionAttempts")]
-    pub fn reconnection_attempts(mut self, attempts: u32) -> Self {
-        self.changes = self.changes.reconnection_attempts(Some(attempts));
+    pub fn reconnection_attempts(mut self, attempts: impl Into<Option<u32>>) -> Self {
+        self.changes = self.changes.reconnection_attempts(attempts);
         self
     }
 
@@ -50,7 +50,7 @@ impl Builder {
         self
     }
 
-    /// For fleets: the time that all devices together take to come back. Default: none, and the
+    /// For fleets: the time that all devices together take to come back. Default: `None`, and the
     /// delays are those of [`reconnection_delay`](Builder::reconnection_delay).
     ///
     /// The first attempt after a loss is anywhere within this time, and each further one half of it to
@@ -82,8 +82,8 @@ impl Builder {
     /// ```
     ///
     /// Zero is an error of kind [`ErrorKind::InvalidOption`](crate::ErrorKind::InvalidOption).
-    pub fn reconnection_spread(mut self, spread: Duration) -> Self {
-        self.changes = self.changes.reconnection_spread(Some(spread));
+    pub fn reconnection_spread(mut self, spread: impl Into<Option<Duration>>) -> Self {
+        self.changes = self.changes.reconnection_spread(spread);
         self
     }
 
@@ -98,15 +98,15 @@ impl Builder {
     }
 
     /// How long a session has to last until the delays start from the beginning, and the membership of a
-    /// namespace until those of [`reconnect_after`](Builder::reconnect_after) do. Default: as long as
-    /// the longest delay, which is [`reconnection_delay_max`](Builder::reconnection_delay_max), or
+    /// namespace until those of [`reconnect_after`](Builder::reconnect_after) do. `None`, which is the default, is as
+    /// long as the longest delay, which is [`reconnection_delay_max`](Builder::reconnection_delay_max), or
     /// [`reconnection_spread`](Builder::reconnection_spread) where that is longer.
     ///
     /// So a server that crashes whenever its clients are back does not have them all back at once.
     ///
     /// Zero is an error of kind [`ErrorKind::InvalidOption`](crate::ErrorKind::InvalidOption).
-    pub fn reconnection_reset_after(mut self, lasting: Duration) -> Self {
-        self.changes = self.changes.reconnection_reset_after(Some(lasting));
+    pub fn reconnection_reset_after(mut self, lasting: impl Into<Option<Duration>>) -> Self {
+        self.changes = self.changes.reconnection_reset_after(lasting);
         self
     }
 
@@ -123,7 +123,7 @@ impl Builder {
     /// ([`reconnection_reset_after`](Builder::reconnection_reset_after)). Credentials are those of that
     /// moment: [`Socket::set_auth`](crate::Socket::set_auth) counts, and
     /// [`auth_with`](Builder::auth_with) is asked. [`Status::retry_in`](crate::Status::retry_in)
-    /// says when the next attempt is. Meanwhile the socket is [`active`](crate::Socket::active), keeps
+    /// says when the next attempt is. Meanwhile the socket is [active](crate::Socket::is_active), keeps
     /// what is emitted, and [`wait_connected`](crate::Socket::wait_connected) waits on;
     /// [`Socket::disconnect`](crate::Socket::disconnect) ends it. A connection that no other namespace
     /// needs is closed, with reason `forced close`, and opened again for the attempt.

@@ -11,7 +11,7 @@ type Later = fn(Update) -> Update;
 const ZERO: Duration = Duration::ZERO;
 
 /// Options that an [`Update`] cannot change, and a word of what is said about them.
-const FIXED: [(Setter, &str); 39] = [
+const FIXED: [(Setter, &str); 40] = [
     (|b| b.timestamp_param("ts").query("ts", "x"), "\"ts\" is the timestamp's"),
     (|b| b.timestamp_param(""), "the timestamp"),
     (|b| b.timestamp_param("sid"), "the timestamp"),
@@ -23,6 +23,7 @@ const FIXED: [(Setter, &str); 39] = [
     (|b| b.path("/a b"), "path"),
     (|b| b.path("/a\r\nb"), "path"),
     (|b| b.max_packets_per_post(0), "max_packets_per_post"),
+    (|b| b.flight_recorder(65_537), "flight_recorder"),
     (|b| b.namespace_timeout(ZERO), "namespace_timeout"),
     (|b| b.spread_first_attempt(true), "reconnection_spread"),
     (|b| b.ack_timeout(ZERO), "ack_timeout"),
@@ -47,8 +48,8 @@ const FIXED: [(Setter, &str); 39] = [
     (|b| b.interface(""), "interface"),
     (|b| b.interface("a/b"), "interface"),
     (|b| b.interface("sixteen-letters-"), "interface"),
-    (|b| b.keepalive(Some(ZERO)), "keepalive"),
-    (|b| b.keepalive(Some(Duration::MAX)), "keepalive"),
+    (|b| b.keepalive(ZERO), "keepalive"),
+    (|b| b.keepalive(Duration::MAX), "keepalive"),
     (|b| b.tcp_user_timeout(Duration::from_millis(999)), "tcp_user_timeout"),
     (|b| b.tcp_user_timeout(Duration::MAX), "tcp_user_timeout"),
 ];
@@ -71,10 +72,10 @@ const CHANGING: [(Setter, Later, &str); 17] = [
     (|b| b.extra_header("Upgrade", "a"), |u| u.extra_header("Upgrade", "a"), "Upgrade"),
     (|b| b.reconnection_delay(ZERO), |u| u.reconnection_delay(ZERO), "delay"),
     (|b| b.reconnection_delay_max(ZERO), |u| u.reconnection_delay_max(ZERO), "delay"),
-    (|b| b.reconnection_spread(ZERO), |u| u.reconnection_spread(Some(ZERO)), "spread"),
+    (|b| b.reconnection_spread(ZERO), |u| u.reconnection_spread(ZERO), "spread"),
     (
         |b| b.reconnection_reset_after(ZERO),
-        |u| u.reconnection_reset_after(Some(ZERO)),
+        |u| u.reconnection_reset_after(ZERO),
         "reconnection_reset_after",
     ),
     (|b| b.randomization_factor(1.5), |u| u.randomization_factor(1.5), "randomization_factor"),
@@ -83,7 +84,7 @@ const CHANGING: [(Setter, Later, &str); 17] = [
         |u| u.randomization_factor(f64::NAN),
         "randomization_factor",
     ),
-    (|b| b.timeout(ZERO), |u| u.timeout(Some(ZERO)), "timeout"),
+    (|b| b.connect_timeout(ZERO), |u| u.connect_timeout(ZERO), "connect_timeout"),
 ];
 
 fn builder() -> Builder {
@@ -137,18 +138,18 @@ fn a_builder_and_an_update_set_the_same_options() {
         .randomization_factor(0.25)
         .reconnection_spread(4 * second)
         .reconnection_reset_after(5 * second)
-        .timeout(3 * second);
+        .connect_timeout(3 * second);
     let update = Update::new()
         .transports([Transport::WebSocket])
         .upgrade(false)
         .reconnection(false)
-        .reconnection_attempts(Some(3))
+        .reconnection_attempts(3)
         .reconnection_delay(second)
         .reconnection_delay_max(2 * second)
         .randomization_factor(0.25)
-        .reconnection_spread(Some(4 * second))
-        .reconnection_reset_after(Some(5 * second))
-        .timeout(Some(3 * second));
+        .reconnection_spread(4 * second)
+        .reconnection_reset_after(5 * second)
+        .connect_timeout(3 * second);
     let mut updated = ManagerOptions::default();
     update.change_options(&mut updated);
     assert_eq!(format!("{:?}", built.manager_options()), format!("{updated:?}"));

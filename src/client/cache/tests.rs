@@ -1,6 +1,7 @@
 //! Which options of a builder lead to a connection of its own, all of them.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,7 @@ const OF_CONNECTION: &[(&str, Setter)] = &[
     ("remember_upgrade", |b| b.remember_upgrade(true)),
     ("force_base64", |b| b.force_base64(true)),
     ("max_packets_per_post", |b| b.max_packets_per_post(3)),
+    ("flight_recorder", |b| b.flight_recorder(3)),
     ("revision", |b| b.revision(Revision::V3)),
     ("revision", |b| b.revision(Revision::V4)),
     ("parser", |b| b.parser(ParserKind::PlainJson)),
@@ -44,8 +46,8 @@ const OF_CONNECTION: &[(&str, Setter)] = &[
     ("spread_first_attempt", |b| b.reconnection_spread(2 * MINUTE).spread_first_attempt(true)),
     ("reconnection_reset_after", |b| b.reconnection_reset_after(MINUTE)),
     ("randomization_factor", |b| b.randomization_factor(0.25)),
-    ("timeout", |b| b.timeout(MINUTE)),
-    ("timeout", |b| b.timeout(None)),
+    ("connect_timeout", |b| b.connect_timeout(MINUTE)),
+    ("connect_timeout", |b| b.connect_timeout(None)),
     ("namespace_timeout", |b| b.namespace_timeout(MINUTE)),
     ("limits", |b| b.limits(Limits::new().max_message(1000))),
     ("limits", |b| b.limits(Limits::new().stack_size(1_000_000))),
@@ -53,7 +55,7 @@ const OF_CONNECTION: &[(&str, Setter)] = &[
     ("proxy", |b| b.proxy(Proxy::http("proxy.example", 3128).credentials("me", "x"))),
     ("proxy", |b| b.proxy(Proxy::socks5("proxy.example", 3128))),
     ("no_proxy", Builder::no_proxy),
-    ("local_address", |b| b.local_address([127, 0, 0, 1].into())),
+    ("local_address", |b| b.local_address(IpAddr::from([127, 0, 0, 1]))),
     ("interface", |b| b.interface("wwan0")),
     ("keepalive", |b| b.keepalive(None)),
     ("tcp_user_timeout", |b| b.tcp_user_timeout(MINUTE)),
@@ -213,6 +215,6 @@ fn what_was_changed_meanwhile_counts() {
     let same = |builder: Builder| builder.extra_header("Authorization", "Bearer of another");
     assert!(share(&changed, &socket("changed", "more", same)));
     let limited = socket("limited", "one", plain);
-    limited.manager().update(Update::new().timeout(Some(MINUTE))).unwrap();
+    limited.manager().update(Update::new().connect_timeout(Some(MINUTE))).unwrap();
     assert!(!share(&limited, &socket("limited", "other", plain)));
 }

@@ -52,8 +52,8 @@ impl Socket {
         self.unbuffered().subscribe_any()
     }
 
-    /// Subscribes to the events that are sent, at the moment at which they are handed to the
-    /// connection; not to acknowledgements. It never blocks.
+    /// Subscribes to the events that are sent, at the moment at which they are ready to be written: at once
+    /// where the socket is connected, else when it is; not to acknowledgements. It never blocks.
     ///
     /// It has the bounds of [`subscribe`](Socket::subscribe), and holds up nothing: where they are
     /// reached the oldest give way, whatever the policy, and [`Subscription::lost`] counts them.
@@ -259,19 +259,19 @@ impl Socket {
 
     /// How many callbacks and subscriptions an event has.
     #[doc(alias = "hasListeners")]
-    pub fn listeners(&self, event: &str) -> usize {
+    pub fn listener_count(&self, event: &str) -> usize {
         self.driver().count_listeners(self.shared.id, Scope::Event(event))
     }
 
     /// How many callbacks and subscriptions want all events.
     #[doc(alias = "listenersAny")]
-    pub fn listeners_any(&self) -> usize {
+    pub fn listener_count_any(&self) -> usize {
         self.driver().count_listeners(self.shared.id, Scope::Any)
     }
 
     /// How many callbacks and subscriptions want all events that are sent.
     #[doc(alias = "listenersAnyOutgoing")]
-    pub fn listeners_any_outgoing(&self) -> usize {
+    pub fn listener_count_any_outgoing(&self) -> usize {
         self.driver().count_listeners(self.shared.id, Scope::Outgoing)
     }
 

@@ -1,4 +1,10 @@
-//! The handle of one namespace.
+//! The handle of one namespace. Here is what concerns its connection and its buffers; other methods of [`Socket`] are
+//!
+//! * in `listening.rs`: callbacks and subscriptions (in `buffered.rs` those with bounds of their own)
+//! * in `client/emitter.rs`: emitting, by itself or through an emitter with flags
+//! * in `unsent.rs`: what waits to be sent, or goes out first at each connection
+//!
+//! `Manager::socket`, which makes the handle, is in `joining.rs`.
 
 pub(crate) mod buffered;
 mod joining;
@@ -170,18 +176,18 @@ impl Socket {
 
     /// Whether the namespace is joined.
     #[doc(alias = "disconnected")]
-    pub fn connected(&self) -> bool {
+    pub fn is_connected(&self) -> bool {
         self.driver().look(|core| core.namespace(self.shared.id).phase == Phase::Joined)
     }
 
     /// Whether the socket connects, now or when it can.
-    pub fn active(&self) -> bool {
+    pub fn is_active(&self) -> bool {
         self.driver().look(|core| core.namespace(self.shared.id).is_active())
     }
 
     /// Whether the server restored the session of the last connection at the current one, so that
     /// nothing that it sent meanwhile is missing.
-    pub fn recovered(&self) -> bool {
+    pub fn is_recovered(&self) -> bool {
         self.driver().look(|core| {
             let status = core.namespace(self.shared.id).status();
             matches!(status, Some(Status::Connected { recovered: true, .. }))
@@ -217,7 +223,7 @@ impl fmt::Debug for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Socket")
             .field("namespace", &self.namespace())
-            .field("connected", &self.connected())
+            .field("connected", &self.is_connected())
             .finish_non_exhaustive()
     }
 }

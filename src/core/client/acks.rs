@@ -4,6 +4,7 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use crate::core::numbers::NumberMap;
+use crate::core::time::Timestamp;
 use crate::payload::Payload;
 
 /// The pending acknowledgements of one namespace. `A` is what the caller wants back.
@@ -31,6 +32,8 @@ struct Pending<A> {
     ack: A,
     /// The event was handed to a session, so that the end of the session is the end of the wait.
     sent: bool,
+    /// When that was, if it was once: else nobody can tell which of them is answered.
+    sent_at: Option<Timestamp>,
     /// The event that was sent, to be handed back, and its place in the order of all.
     event: Option<(Arc<Payload>, u64)>,
 }
@@ -56,14 +59,21 @@ impl<A> Acks<A> {
     pub(crate) fn register(&mut self, ack: A) -> u64 {
         let id = self.next;
         self.next = self.next.wrapping_add(1);
-        self.pending.insert(id, Pending { ack, sent: false, event: None });
+        self.pending.insert(id, Pending { ack, sent: false, sent_at: None, event: None });
         id
     }
 
     /// The event of this id was handed to a writer. It is kept while it and others have no more bytes
     /// than this.
-    pub(crate) fn mark_sent(&mut self, id: u64, event: Option<(Arc<Payload>, u64)>, most: usize) {
+    pub(crate) fn mark_sent(
+        &mut self,
+        id: u64,
+        event: Option<(Arc<Payload>, u64)>,
+        most: usize,
+        now: Timestamp,
+    ) {
         if let Some(pending) = self.pending.get_mut(&id) {
+            pending.sent_at = (!pending.sent).then_some(now);
             self.sent += usize::from(!pending.sent);
             pending.sent = true;
             pending.event = event.filter(|(event, _)| self.kept + event.size() <= most);
@@ -83,9 +93,12 @@ impl<A> Acks<A> {
         taken.map(|(event, order)| (Arc::unwrap_or_clone(event), order)).collect()
     }
 
-    /// Takes one out whose event was sent: the server answered it.
-    pub(crate) fn answer(&mut self, id: u64) -> Option<A> {
-        if self.pending.get(&id)?.sent { self.remove(id) } else { None }
+    /// Takes one out whose event was sent: the server answered it. Gives when it was sent, where that
+    /// is known.
+    pub(crate) fn answer(&mut self, id: u64) -> Option<(A, Option<Timestamp>)> {
+        let pending = self.pending.get(&id).filter(|pending| pending.sent)?;
+        let sent_at = pending.sent_at;
+        Some((self.remove(id)?, sent_at))
     }
 
     /// Takes one out: it is given up.
@@ -163,8 +176,9 @@ mod tests {
         let sent = acks.register(Waiter::Caller("sent"));
         let tried = acks.register(Waiter::Retry);
         let buffered = acks.register(Waiter::Caller("buffered"));
-        acks.mark_sent(sent, None, 0);
-        acks.mark_sent(tried, None, 0);
+        let now = Timestamp(std::time::Duration::ZERO);
+        acks.mark_sent(sent, None, 0, now);
+        acks.mark_sent(tried, None, 0, now);
         assert!(acks.is_sent(tried) && !acks.is_sent(buffered));
         assert_eq!(acks.remove_sent_of_callers(), [(0, Waiter::Caller("sent"))]);
         assert_eq!(acks.len(), 2);

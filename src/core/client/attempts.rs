@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Client, Cycle, Output};
 use crate::core::client::namespace::{Namespace, Phase};
 use crate::core::client::root::Root;
+use crate::core::client::round_trip::RoundTrip;
 use crate::core::client::timer::Timer;
 use crate::core::engine::{Engine, SessionState};
 use crate::core::ids::LinkId;
@@ -95,7 +96,7 @@ impl<A> Client<A> {
 
     /// Bounds the attempt, from now on.
     pub(super) fn limit_attempt(&mut self, now: Timestamp) {
-        self.timers.set(Timer::Open, self.options.timeout.map(|timeout| now + timeout));
+        self.timers.set(Timer::Open, self.options.connect_timeout.map(|timeout| now + timeout));
     }
 
     /// Tries the transport that it is the turn of.
@@ -162,7 +163,7 @@ impl<A> Client<A> {
         let link = self.new_link();
         self.websocket_works = false;
         let Some(engine) = &mut self.engine else { return };
-        let limit = self.options.timeout.unwrap_or(UPGRADE_LIMIT);
+        let limit = self.options.connect_timeout.unwrap_or(UPGRADE_LIMIT);
         self.timers.set(Timer::Upgrade, Some(now + limit));
         engine.probe(link);
         let upgrade = engine.sid().map(str::to_owned);
@@ -176,6 +177,7 @@ impl<A> Client<A> {
         self.cycle = Cycle::Open;
         self.since = now;
         self.uncertain.clear();
+        self.round_trip = RoundTrip::default();
         self.parser.set_lax(self.dialect().is_lax());
         self.websocket_works =
             self.engine.as_ref().is_some_and(|engine| engine.transport() == Transport::WebSocket);
@@ -203,28 +205,13 @@ impl<A> Client<A> {
         now: Timestamp,
     ) {
         let was_open = self.cycle == Cycle::Open;
-        let error = match self.stalled.take() {
-            // What did not come in time stood behind events that nobody took.
-            Some(why) if error.is_none() || reason == DisconnectReason::PingTimeout => Some(why),
-            _ => error,
-        };
-        let has_worked = self.has_worked();
-        let timed_out = error.as_ref().is_some_and(Error::is_timeout);
-        let failed = reason != DisconnectReason::ForcedClose && !timed_out;
-        if failed && self.ask_otherwise(error.as_ref()) {
+        let error = self.or_stalled(reason, error);
+        if self.try_otherwise(reason, error.as_ref()) {
             return;
         }
-        if failed && self.try_next_transport() {
-            let error = error.unwrap_or_else(|| Error::new(ErrorKind::Transport, reason.as_str()));
-            log_later!(Debug, "the next transport is tried, since this one failed: {error:#}");
-            return;
-        }
-        if has_worked {
-            self.places.stay();
-        } else if reason != DisconnectReason::ForcedClose {
-            self.places.go_on(&self.options, now);
-        }
-        let next = self.next.take().unwrap_or_else(|| self.draw_next(error.as_ref()));
+        self.note_wish(error.as_ref(), now);
+        self.turn_to_next_place(reason, now);
+        let next = self.next.take().unwrap_or_else(|| self.draw_next(error.as_ref(), now));
         if reason != DisconnectReason::ForcedClose {
             self.note_failure(now);
         }
@@ -232,35 +219,88 @@ impl<A> Client<A> {
         // How a session ends that was open says nothing about the next one.
         self.websocket_works &= was_open;
         self.leave_session();
-        // One that was given up is yet to be closed.
         let error = error
             .map(|error| self.detailed(was_open, reason, error, now).with_retry_in(next.delay()));
+        // One that was given up is yet to be closed.
         let unclosed = self.engine.take().filter(|engine| engine.state() != SessionState::Closed);
         if let Some(engine) = unclosed {
             self.retire(engine, now);
         }
         if was_open {
-            if let Some(error) =
-                error.as_ref().filter(|_| reason == DisconnectReason::TransportError)
-            {
-                self.outputs.push_back(Output::Manager(ManagerEvent::Error(error.clone())));
-            }
-            self.lose_namespaces(reason, error.as_ref(), next.delay(), now);
-            self.outputs.push_back(Output::Manager(ManagerEvent::Close(reason, error)));
+            self.session_lost(reason, error, next, now);
         } else {
-            let mut error = error
-                .unwrap_or_else(|| Error::new(ErrorKind::Connect(Stage::Engine), reason.as_str()));
-            if is_mistaken {
-                error = error.or_hint(self.detector.hint());
-            }
-            let error = match error.stage() {
-                Some(Stage::Proxy) => error.or_hint(NO_PROXY),
-                Some(Stage::Http | Stage::Engine) => error.or_hint(NO_SERVER),
-                _ => error,
-            };
+            let error = self.explain_failure(reason, error, is_mistaken);
             self.attempt_failed(error.with_retry_in(next.delay()));
         }
         self.reconnect(next, now);
+    }
+
+    /// Why the session ended: where what did not come in time stood behind events that nobody took, that.
+    fn or_stalled(&mut self, reason: DisconnectReason, error: Option<Error>) -> Option<Error> {
+        match self.stalled.take() {
+            Some(why) if error.is_none() || reason == DisconnectReason::PingTimeout => Some(why),
+            _ => error,
+        }
+    }
+
+    /// Goes on with the same attempt after a failure: in the other revision, or by the next transport. `false`:
+    /// there is neither.
+    fn try_otherwise(&mut self, reason: DisconnectReason, error: Option<&Error>) -> bool {
+        if reason == DisconnectReason::ForcedClose || error.is_some_and(Error::is_timeout) {
+            return false;
+        }
+        if self.ask_otherwise(error) {
+            return true;
+        }
+        let tries = self.try_next_transport();
+        if tries {
+            let error = error.cloned();
+            let error = error.unwrap_or_else(|| Error::new(ErrorKind::Transport, reason.as_str()));
+            log_later!(Debug, "the next transport is tried, since this one failed: {error:#}");
+        }
+        tries
+    }
+
+    /// Stays with the address if it was of use, and else turns to the next one.
+    fn turn_to_next_place(&mut self, reason: DisconnectReason, now: Timestamp) {
+        if self.has_worked() {
+            self.places.stay();
+        } else if reason != DisconnectReason::ForcedClose {
+            self.places.go_on(&self.options, now);
+        }
+    }
+
+    /// Tells of the end of a session that was open.
+    fn session_lost(
+        &mut self,
+        reason: DisconnectReason,
+        error: Option<Error>,
+        next: Sequel,
+        now: Timestamp,
+    ) {
+        let failure = error.as_ref().filter(|_| reason == DisconnectReason::TransportError);
+        if let Some(error) = failure {
+            self.outputs.push_back(Output::Manager(ManagerEvent::Error(error.clone())));
+        }
+        self.lose_namespaces(reason, error.as_ref(), next.delay(), now);
+        self.outputs.push_back(Output::Manager(ManagerEvent::Close(reason, error)));
+    }
+
+    /// The error of an attempt that failed, with what may be the matter.
+    fn explain_failure(
+        &self,
+        reason: DisconnectReason,
+        error: Option<Error>,
+        is_mistaken: bool,
+    ) -> Error {
+        let error =
+            error.unwrap_or_else(|| Error::new(ErrorKind::Connect(Stage::Engine), reason.as_str()));
+        let error = if is_mistaken { error.or_hint(self.detector.hint()) } else { error };
+        match error.stage() {
+            Some(Stage::Proxy) => error.or_hint(NO_PROXY),
+            Some(Stage::Http | Stage::Engine) => error.or_hint(NO_SERVER),
+            _ => error,
+        }
     }
 
     /// Adds to what ended an attempt, or a session, where that led and how long it lasted; and the
@@ -303,6 +343,7 @@ impl<A> Client<A> {
 
     /// Tells of an attempt that came to nothing.
     pub(super) fn attempt_failed(&mut self, error: Error) {
+        self.tally.failed_attempts += 1;
         for namespace in self.ids() {
             if self.namespace(namespace).needs_session() {
                 self.tell(namespace, Status::ConnectError(error.clone()));
@@ -330,31 +371,31 @@ impl<A> Client<A> {
         self.go_on();
         self.release_all();
         // Callers that wait for room, or to be connected, have to look again.
-        self.outputs.push_back(Output::Room);
+        self.outputs.push_back(Output::Changed);
     }
 
-    /// How long to wait at least after this error: as long as the server asks for, and after one
-    /// that will come again, as long as the user permits. Up to a tenth is added at random, so that
-    /// a fleet that was told the same delay does not come back at once.
-    pub(super) fn delay_asked_for(&mut self, error: Option<&Error>) -> Duration {
+    /// Notes for how long the server of the attempt, or session, that ended with this error asks to be left alone. Up to
+    /// a tenth is added at random, so that a fleet that was told the same delay does not come back at once.
+    pub(super) fn note_wish(&mut self, error: Option<&Error>, now: Timestamp) {
         let asked = error.and_then(Error::retry_after).unwrap_or_default().min(MAX_RETRY_AFTER);
         let asked = asked.mul_f64(1.0 + self.random.f64() / 10.0);
-        self.asked_pause = asked;
-        let fatal = error.is_some_and(Error::is_fatal);
-        if fatal { asked.max(self.options.reconnection_delay_max) } else { asked }
+        self.places.leave_alone(asked, now);
     }
 
-    /// What is to follow from a failure, or the end of a session, with this error. It is drawn before
-    /// anybody is told of that.
-    pub(super) fn draw_next(&mut self, error: Option<&Error>) -> Sequel {
-        let at_least = self.delay_asked_for(error);
+    /// What is to follow from a failure, or the end of a session, with this error: an attempt with the address that
+    /// it is the turn of now, no sooner than its server permits, and after an error that will come
+    /// again, than the user does. It is drawn before anybody is told of that.
+    pub(super) fn draw_next(&mut self, error: Option<&Error>, now: Timestamp) -> Sequel {
         if !self.options.reconnection {
-            Sequel::Nothing
-        } else if self.options.reconnection_attempts.is_some_and(|most| self.attempts >= most) {
-            Sequel::GivenUp
-        } else {
-            Sequel::Attempt(self.backoff.next(&self.options, self.random.f64()).max(at_least))
+            return Sequel::Nothing;
         }
+        if self.options.reconnection_attempts.is_some_and(|most| self.attempts >= most) {
+            return Sequel::GivenUp;
+        }
+        let is_fatal = error.is_some_and(Error::is_fatal);
+        let least = if is_fatal { self.options.reconnection_delay_max } else { Duration::ZERO };
+        let usual = self.backoff.next(&self.options, self.random.f64());
+        Sequel::Attempt(usual.max(least).max(self.places.pause(now)))
     }
 
     /// Sets the time of the next attempt, where there is to be one.
@@ -370,7 +411,7 @@ impl<A> Client<A> {
                 self.attempts = self.attempts.saturating_add(1);
                 log_later!(Debug, "attempt {} to reconnect in {delay:?}", self.attempts);
                 self.cycle = Cycle::Waiting;
-                self.no_sooner = now + self.asked_pause.max(delay.min(SHORTEST_PAUSE));
+                self.no_sooner = now + self.places.pause(now).max(delay.min(SHORTEST_PAUSE));
                 self.timers.set(Timer::Reconnect, Some(now + delay));
             }
         }
@@ -388,7 +429,7 @@ impl<A> Client<A> {
         if self.preparation.is_some() {
             return self.preparation_timed_out(now);
         }
-        let limit = self.options.timeout.unwrap_or_default();
+        let limit = self.options.connect_timeout.unwrap_or_default();
         let reached = self.engine.as_ref().map(Engine::so_far);
         let reached = reached.cloned().unwrap_or_else(|| Stage::Engine.into());
         let mut error =
@@ -403,7 +444,7 @@ impl<A> Client<A> {
     /// The upgrade took too long.
     pub(super) fn upgrade_timed_out(&mut self) {
         if let Some(engine) = &mut self.engine {
-            let limit = self.options.timeout.unwrap_or(UPGRADE_LIMIT);
+            let limit = self.options.connect_timeout.unwrap_or(UPGRADE_LIMIT);
             let reached = engine.upgrade_so_far().clone();
             let error = reached.too_late(&format!("the upgrade was not done within {limit:?}"));
             engine.abandon_upgrade(error.with_attempt(reached.address, limit));

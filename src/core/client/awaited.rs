@@ -47,7 +47,7 @@ impl<A> Client<A> {
 
     pub(super) fn ack_timed_out(&mut self, id: NamespaceId, number: u64) {
         if self.withdraw(id, number) {
-            self.outputs.push_back(Output::Room);
+            self.outputs.push_back(Output::Changed);
         }
         if let Some(waiter) = self.namespace_mut(id).and_then(|it| it.acks.remove(number)) {
             let error = Error::new(ErrorKind::Timeout, "no acknowledgement in time");

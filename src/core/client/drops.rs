@@ -25,7 +25,7 @@ impl<A> Client<A> {
     /// Counts what is dropped. With a reason, the users of the namespace are told at the next
     /// [`Client::tell_drops`], or after the pause.
     pub(super) fn note_drop(&mut self, id: NamespaceId, load: Load, reason: Option<DropReason>) {
-        self.tally.dropped += load.packets;
+        self.tally.note_drop(load, reason);
         let Some(reason) = reason.filter(|_| self.namespaces.is_in_use(id)) else { return };
         let Untold { sums, due } = &mut self.untold;
         match sums.iter_mut().find(|(of, why, _)| (*of, *why) == (id, reason)) {

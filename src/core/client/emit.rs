@@ -20,8 +20,8 @@ pub(crate) struct Emit<A> {
     pub(crate) urgent: bool,
     /// How long it is worth sending.
     pub(crate) ttl: Option<Duration>,
-    /// It takes the place of what waits with the same key.
-    pub(crate) key: Option<Box<str>>,
+    /// It takes the place of what waits with this key.
+    pub(crate) replaces: Option<Box<str>>,
     /// Send it again until it is acknowledged, or the limit has passed.
     pub(crate) reliable: bool,
     /// When it was emitted, if not now: its caller has waited for room, and limits count from here.
@@ -30,8 +30,8 @@ pub(crate) struct Emit<A> {
 
 /// Why something to send was not taken.
 #[derive(Debug)]
-pub(crate) enum Refused<T> {
-    /// There is no room. Here it is back; try again after `Output::Room`.
+pub(crate) enum NotTaken<T> {
+    /// There is no room. Here it is back; try again after `Output::Changed`.
     Full(Box<T>),
     /// It can never be sent, or not now.
     Error(Error),

@@ -54,12 +54,12 @@ impl<A> Client<A> {
     pub(crate) fn auth(
         &mut self,
         id: NamespaceId,
-        asked: u32,
+        question: u32,
         auth: Result<Payload>,
         now: Timestamp,
     ) {
         let namespace = self.namespace(id);
-        if namespace.phase != Phase::Asking || namespace.asked != asked {
+        if namespace.phase != Phase::Asking || namespace.question != question {
             return;
         }
         match auth {
@@ -79,9 +79,9 @@ impl<A> Client<A> {
             Auth::Ask => {
                 let Some(namespace) = self.namespace_mut(id) else { return };
                 namespace.phase = Phase::Asking;
-                namespace.asked = namespace.asked.wrapping_add(1);
-                let asked = namespace.asked;
-                self.outputs.push_back(Output::AskAuth { namespace: id, asked });
+                namespace.question = namespace.question.wrapping_add(1);
+                let question = namespace.question;
+                self.outputs.push_back(Output::AskAuth { namespace: id, question });
             }
         }
     }
@@ -239,7 +239,7 @@ impl<A> Client<A> {
             self.timers.set(Timer::Join(id), Some(now + pause));
             self.tell(id, Status::ConnectError(error.with_retry_in(Some(pause))));
         } else {
-            let next = self.draw_next(Some(&error));
+            let next = self.draw_next(Some(&error), now);
             self.next = Some(next);
             self.tell(id, Status::ConnectError(error.clone().with_retry_in(next.delay())));
             self.end_session(DisconnectReason::TransportError, Some(error));

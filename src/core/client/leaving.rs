@@ -32,14 +32,14 @@ impl<A> Client<A> {
             self.disconnected(id, DisconnectReason::IoClientDisconnect, None, None, now);
         }
         // Callers that wait for the namespace to be joined have to look again.
-        self.outputs.push_back(Output::Room);
+        self.outputs.push_back(Output::Changed);
         self.pump(now);
     }
 
     /// Leaves all namespaces and closes the connection, for good; hands back what is not delivered, but for
     /// what the session is to write yet.
     pub(crate) fn end(&mut self, now: Timestamp) -> Vec<UndeliveredEvent> {
-        let undelivered = self.take_undelivered();
+        let undelivered = self.take_undelivered(now);
         self.shut_down(now);
         undelivered
     }

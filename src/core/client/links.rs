@@ -57,9 +57,9 @@ impl<A> Client<A> {
     }
 
     /// A link's attempt to connect has come to this stage: for the error, should its time run out.
-    pub(crate) fn reached(&mut self, link: LinkId, reached: Reached) {
+    pub(crate) fn note_reached(&mut self, link: LinkId, reached: Reached) {
         if let Some(engine) = &mut self.engine {
-            engine.reached(link, reached);
+            engine.note_reached(link, reached);
         }
     }
 
@@ -98,8 +98,8 @@ impl<A> Client<A> {
     pub(crate) fn take(&mut self, link: LinkId, now: Timestamp) -> Work {
         if self.engine.as_ref().is_some_and(|engine| engine.wants_batch(link)) {
             self.fill_batch(now);
-            // Nobody can tell from here on whether it arrives.
-            self.await_answers();
+            // With the writer it counts as sent: if the session ends now, it may have arrived.
+            self.await_answers(now);
         }
         let work =
             self.with_engine(link, now, |engine| engine.take(link, now)).unwrap_or(Work::Stop);

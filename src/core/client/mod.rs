@@ -34,6 +34,7 @@ mod retry_queue;
 mod returning;
 mod room;
 mod root;
+mod round_trip;
 mod sending;
 mod tally;
 mod timer;
@@ -47,7 +48,7 @@ use self::backoff::Backoff;
 use self::by_hand::ByHand;
 pub(crate) use self::cycle::Cycle;
 use self::drops::Untold;
-pub(crate) use self::emit::{Emit, Fate, Refused};
+pub(crate) use self::emit::{Emit, Fate, NotTaken};
 use self::namespace::{Auth, Namespace, Phase};
 use self::namespaces::Namespaces;
 use self::outgoing::Outgoing;
@@ -56,8 +57,9 @@ use self::places::Places;
 use self::preparing::Preparation;
 pub(crate) use self::preparing::Prepared;
 use self::root::Root;
+use self::round_trip::RoundTrip;
 use self::tally::Nonsense;
-pub(crate) use self::tally::Tally;
+pub(crate) use self::tally::{EventSum, Tally};
 use self::timer::{Timer, Timers};
 use crate::core::engine::{Engine, Freight, Notice};
 use crate::core::ids::NamespaceId;
@@ -114,19 +116,17 @@ pub(crate) struct Client<A> {
     attempts: u32,
     timers: Timers,
     next_link: u32,
-    /// How many events were kept so far.
-    kept: u64,
+    /// The place of the last one in the order of all events and answers that were to be sent.
+    last_order: u64,
     /// A namespace was left in this session for whoever joins it next, who is not to get what still
     /// comes for the one before.
     has_forgotten: bool,
     /// How far the preparation of an attempt has come, while there is one.
     preparation: Option<Preparation>,
     /// The number of the last question that a preparation led to.
-    asked: u32,
+    question: u32,
     /// Which address it is the turn of.
     places: Places,
-    /// How long the server has asked to be left alone after the last failure.
-    asked_pause: Duration,
     /// When the next attempt may come, whatever speaks for it.
     no_sooner: Timestamp,
     /// A namespace was joined in this session.
@@ -141,6 +141,8 @@ pub(crate) struct Client<A> {
     waiting_senders: usize,
     /// Why the reader holds still although something is awaited.
     stalled: Option<Error>,
+    /// How long answers take in this session.
+    round_trip: RoundTrip,
     outputs: VecDeque<Output<A>>,
     tally: Tally,
     untold: Untold,
@@ -183,12 +185,11 @@ impl<A> Client<A> {
             attempts: 0,
             timers: Timers::default(),
             next_link: 0,
-            kept: 0,
+            last_order: 0,
             has_forgotten: false,
             preparation: None,
-            asked: 0,
+            question: 0,
             places: Places::default(),
-            asked_pause: Duration::ZERO,
             no_sooner: Timestamp(Duration::ZERO),
             has_joined: false,
             transport: 0,
@@ -196,6 +197,7 @@ impl<A> Client<A> {
             asked_otherwise: false,
             waiting_senders: 0,
             stalled: None,
+            round_trip: RoundTrip::default(),
             outputs: VecDeque::new(),
             tally: Tally::default(),
             untold: Untold::default(),
@@ -220,6 +222,20 @@ impl<A> Client<A> {
 
     pub(crate) fn tally(&self) -> Tally {
         self.tally
+    }
+
+    pub(crate) fn round_trip(&self) -> RoundTrip {
+        self.round_trip
+    }
+
+    /// For how long the session has been open.
+    pub(crate) fn connected_for(&self, now: Timestamp) -> Option<Duration> {
+        (self.cycle == Cycle::Open).then(|| now.since(self.since))
+    }
+
+    /// How many acknowledgements are awaited.
+    pub(crate) fn awaited_acks(&self) -> usize {
+        self.namespaces.iter().map(|namespace| namespace.acks.len()).sum()
     }
 
     pub(crate) fn engine(&self) -> Option<&Engine> {
@@ -249,7 +265,7 @@ impl<A> Client<A> {
             self.timers.set(Timer::Reconnect, None);
             self.attempts = 0;
             self.cycle = Cycle::Idle;
-            self.outputs.push_back(Output::Room);
+            self.outputs.push_back(Output::Changed);
         }
     }
 
@@ -368,8 +384,8 @@ impl<A> Client<A> {
 
     /// The place of an event in the order in which the events of all namespaces came.
     pub(super) fn next_order(&mut self) -> u64 {
-        self.kept += 1;
-        self.kept
+        self.last_order += 1;
+        self.last_order
     }
 
     /// Counts a packet that makes no sense. `true`: it is the first of its kind in this session, and
@@ -396,6 +412,7 @@ impl<A> Client<A> {
                     Ok(packet) => self.on_packet(packet, now),
                     Err(error) => self.end_session(DisconnectReason::ParseError, Some(error)),
                 },
+                Notice::Ponged(took) => self.round_trip.note(took),
                 Notice::Pinged => self.outputs.push_back(Output::Manager(ManagerEvent::Ping)),
                 Notice::Probe => self.probe(now),
                 Notice::Upgraded(_) => {
@@ -414,7 +431,7 @@ impl<A> Client<A> {
                 }
                 Notice::Wake(link) => self.outputs.push_back(Output::Wake(link)),
                 Notice::Stop(link) => self.outputs.push_back(Output::Stop(link)),
-                Notice::Room => self.outputs.push_back(Output::Room),
+                Notice::Room => self.outputs.push_back(Output::Changed),
                 Notice::Parted => self.rejoin_all(now),
                 Notice::SecondHandshake => {
                     if self.note_nonsense(Nonsense::SecondHandshake) {

@@ -70,16 +70,16 @@ pub(crate) struct Namespace<A> {
     /// It may be joined in a session in which its name stood for another before.
     pub(super) is_successor: bool,
     /// Counts the joins: an acknowledgement of an event answers in the same one or not at all.
-    pub(crate) session: u32,
+    pub(crate) membership: u32,
     /// Counts the questions for credentials: only the answer to the last one is of use.
-    pub(crate) asked: u32,
+    pub(crate) question: u32,
     /// When CONNECT was sent the last time.
     pub(super) asked_at: Timestamp,
     pub(crate) acks: Acks<Waiter<A>>,
     pub(crate) retry: RetryQueue<A>,
     pub(super) comeback: Comeback,
     /// Somebody wants to know of outgoing events.
-    pub(crate) observed: bool,
+    pub(crate) shows_outgoing: bool,
     /// What goes out first when it is joined, each by the name of the event.
     pub(super) first: Vec<(Box<str>, Payload)>,
     /// What waits for the namespace to be joined.
@@ -104,13 +104,13 @@ impl<A> Namespace<A> {
             forgotten: false,
             rejoins: false,
             is_successor: false,
-            session: 0,
-            asked: 0,
+            membership: 0,
+            question: 0,
             asked_at: Timestamp(Duration::ZERO),
             acks: Acks::new(first_ack),
             retry: RetryQueue::new(),
             comeback: Comeback::default(),
-            observed: false,
+            shows_outgoing: false,
             first: Vec::new(),
             send_buffer: Outgoing::default(),
             receive_buffer: VecDeque::new(),
@@ -128,7 +128,7 @@ impl<A> Namespace<A> {
         self.auth = Auth::Fixed(Payload::default());
         self.retry = RetryQueue::new();
         self.comeback = Comeback::default();
-        self.observed = false;
+        self.shows_outgoing = false;
         self.first.clear();
         self.recovery = Recovery::default();
     }
@@ -205,8 +205,7 @@ impl<A> Namespace<A> {
 
     /// Keeps an event that came before the answer to CONNECT; `false` when there is no room.
     pub(crate) fn keep_early_event(&mut self, packet: SocketPacket, limits: &Limits) -> bool {
-        let size = packet.text.as_frame().len()
-            + packet.attachments.iter().map(bytes::Bytes::len).sum::<usize>();
+        let size = packet.size();
         let room = self.received.packets < limits.receive_events
             && self.received.bytes.saturating_add(size) <= limits.receive_bytes;
         if room || self.receive_buffer.is_empty() {
@@ -239,7 +238,7 @@ impl<A> Namespace<A> {
     pub(crate) fn accept(&mut self, Membership { id, pid }: Membership) {
         let restored = self.recovery.begin(pid);
         self.id = Some(id);
-        self.session = self.session.wrapping_add(1);
+        self.membership = self.membership.wrapping_add(1);
         self.phase = Phase::Joined;
         self.recovered = restored && !std::mem::take(&mut self.missed);
     }

@@ -1,5 +1,7 @@
 //! Which of the addresses of a service it is the turn of.
 
+use std::time::Duration;
+
 use crate::core::time::Timestamp;
 use crate::options::ManagerOptions;
 
@@ -14,6 +16,8 @@ pub(super) struct Places {
     has_served: bool,
     /// When the turn went on from the first one.
     first_left: Option<Timestamp>,
+    /// Until when addresses have asked to be left alone, by their place.
+    closed: Vec<(usize, Timestamp)>,
 }
 
 impl Places {
@@ -26,7 +30,8 @@ impl Places {
     pub(super) fn begin(&mut self, options: &ManagerOptions, now: Timestamp) {
         let is_over =
             |left: Timestamp| options.fail_back_after.is_some_and(|after| now >= left + after);
-        if self.has_served && self.first_left.is_some_and(is_over) {
+        let is_free = self.pause_of(0, now).is_zero();
+        if self.has_served && is_free && self.first_left.is_some_and(is_over) {
             self.return_to_first();
         }
         self.has_served = false;
@@ -36,6 +41,25 @@ impl Places {
     /// The session ends, and was of use.
     pub(super) fn stay(&mut self) {
         self.has_served = true;
+    }
+
+    /// The server of the current attempt asks to be left alone for so long.
+    pub(super) fn leave_alone(&mut self, time: Duration, now: Timestamp) {
+        let current = self.current;
+        self.closed.retain(|(place, until)| *place != current && now < *until);
+        if !self.is_new && !time.is_zero() {
+            self.closed.push((current, now + time));
+        }
+    }
+
+    /// For how long the address that it is the turn of has yet to be left alone.
+    pub(super) fn pause(&self, now: Timestamp) -> Duration {
+        self.pause_of(self.current, now)
+    }
+
+    fn pause_of(&self, place: usize, now: Timestamp) -> Duration {
+        let until = self.closed.iter().find(|(closed, _)| *closed == place);
+        until.map_or(Duration::ZERO, |(_, until)| until.since(now))
     }
 
     /// The current attempt failed.
@@ -48,7 +72,7 @@ impl Places {
         }
         self.current += 1;
         if self.current > options.backups {
-            *self = Self::default();
+            *self = Self { closed: std::mem::take(&mut self.closed), ..Self::default() };
         }
     }
 

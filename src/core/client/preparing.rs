@@ -38,20 +38,20 @@ impl<A> Client<A> {
         let attempt = ManagerEvent::ReconnectAttempt(self.attempts);
         self.outputs.push_back(Output::Manager(attempt));
         self.cycle = Cycle::Connecting;
-        let asked = self.begin_preparation(Preparation::Telling);
+        let question = self.begin_preparation(Preparation::Telling);
         self.timers.set(Timer::Tell, Some(now + TELLING_LIMIT));
-        self.outputs.push_back(Output::Tell { asked });
+        self.outputs.push_back(Output::Tell { question });
     }
 
     /// Those who hear of attempts were told, as [`Output::Tell`] asked for, or it takes them too long.
-    pub(crate) fn told(&mut self, asked: u32, now: Timestamp) {
-        if self.preparation == Some(Preparation::Telling) && self.asked == asked {
+    pub(crate) fn told(&mut self, question: u32, now: Timestamp) {
+        if self.preparation == Some(Preparation::Telling) && self.question == question {
             self.dial(now);
         }
     }
 
     pub(super) fn telling_timed_out(&mut self, now: Timestamp) {
-        self.told(self.asked, now);
+        self.told(self.question, now);
     }
 
     /// Asks for what the attempt is made with.
@@ -60,16 +60,16 @@ impl<A> Client<A> {
             self.options = options;
         }
         self.cycle = Cycle::Connecting;
-        let asked = self.begin_preparation(Preparation::Asking);
+        let question = self.begin_preparation(Preparation::Asking);
         self.places.begin(&self.options, now);
-        self.outputs.push_back(Output::Prepare { asked, attempt: self.attempts });
+        self.outputs.push_back(Output::Prepare { question, attempt: self.attempts });
     }
 
     fn begin_preparation(&mut self, preparation: Preparation) -> u32 {
         self.timers.set(Timer::Tell, None);
         self.preparation = Some(preparation);
-        self.asked = self.asked.wrapping_add(1);
-        self.asked
+        self.question = self.question.wrapping_add(1);
+        self.question
     }
 
     /// There is no attempt any more that would have to be prepared.
@@ -79,8 +79,8 @@ impl<A> Client<A> {
     }
 
     /// Whether this question, of what the attempt is made with, waits for its answer.
-    pub(crate) fn is_preparing(&self, asked: u32) -> bool {
-        self.preparation == Some(Preparation::Asking) && self.asked == asked
+    pub(crate) fn is_preparing(&self, question: u32) -> bool {
+        self.preparation == Some(Preparation::Asking) && self.question == question
     }
 
     /// Which address it is the turn of.
@@ -89,8 +89,8 @@ impl<A> Client<A> {
     }
 
     /// What the attempt is made with, as [`Output::Prepare`] asked for.
-    pub(crate) fn prepared(&mut self, asked: u32, prepared: Result<Prepared>, now: Timestamp) {
-        if !self.is_preparing(asked) {
+    pub(crate) fn prepared(&mut self, question: u32, prepared: Result<Prepared>, now: Timestamp) {
+        if !self.is_preparing(question) {
             return;
         }
         match prepared {
@@ -101,7 +101,7 @@ impl<A> Client<A> {
                 }
                 if let Some(options) = prepared.options {
                     let usual = std::mem::replace(&mut self.options, options);
-                    if usual.timeout != self.options.timeout {
+                    if usual.connect_timeout != self.options.connect_timeout {
                         self.limit_attempt(now);
                     }
                     self.usual_options = Some(usual);
@@ -122,7 +122,7 @@ impl<A> Client<A> {
 
     /// The time of the attempt is up before it is prepared.
     pub(super) fn preparation_timed_out(&mut self, now: Timestamp) {
-        let limit = self.options.timeout.unwrap_or_default();
+        let limit = self.options.connect_timeout.unwrap_or_default();
         let what = "the function of before_attempt has not returned within the connect timeout";
         let error = Reached::from(Stage::Prepare)
             .too_late(&format!("{what} of {limit:?}"))
@@ -133,9 +133,10 @@ impl<A> Client<A> {
     /// An attempt failed before it was made. The function may fail for this address alone, so it is the turn
     /// of the next one.
     fn preparation_failed(&mut self, error: Error, now: Timestamp) {
-        let next = self.draw_next(Some(&error));
         self.note_failure(now);
+        self.note_wish(Some(&error), now);
         self.places.go_on(&self.options, now);
+        let next = self.draw_next(Some(&error), now);
         self.leave_session();
         self.attempt_failed(error.with_retry_in(next.delay()));
         self.reconnect(next, now);

@@ -28,7 +28,7 @@ impl<A> Client<A> {
     /// Makes an event or an answer ready to be written.
     pub(super) fn make_ready(&mut self, mut waiting: Waiting) {
         let namespace = self.namespaces.get(waiting.namespace);
-        if namespace.observed && !std::mem::replace(&mut waiting.shown, true) {
+        if namespace.shows_outgoing && !std::mem::replace(&mut waiting.shown, true) {
             let event = match &waiting.content {
                 Sendable::Event(payload, _) | Sendable::First(payload) => Some(payload.clone()),
                 Sendable::Try(number) => namespace.tried(*number).map(|it| (**it).clone()),
@@ -50,14 +50,9 @@ impl<A> Client<A> {
     pub(super) fn fill_batch(&mut self, now: Timestamp) {
         while let Some(engine) = &self.engine {
             let (queued, most) = (engine.queued(), self.most_packets(engine.transport()));
-            if queued.packets >= most || queued.bytes >= BATCH.bytes {
+            let is_full = queued.packets >= most || queued.bytes >= BATCH.bytes;
+            if is_full || !self.hand_over_next(now) {
                 return;
-            }
-            let Some(waiting) = self.ready.pop() else { return };
-            if waiting.expiry.is_some_and(|expiry| expiry <= now) {
-                self.expire_event(&waiting);
-            } else {
-                self.hand_over(waiting, now);
             }
         }
     }
@@ -80,10 +75,11 @@ impl<A> Client<A> {
     /// Hands over all that is ready: what follows must not overtake it.
     pub(super) fn commit(&mut self, now: Timestamp) {
         while self.engine.as_ref().is_some_and(|engine| engine.state() == SessionState::Open) {
-            let Some(waiting) = self.ready.pop() else { break };
-            self.hand_over(waiting, now);
+            if !self.hand_over_next(now) {
+                break;
+            }
         }
-        self.await_answers();
+        self.await_answers(now);
     }
 
     /// What is ready waits for the namespaces to be joined again, if it is worth it: the session has
@@ -119,22 +115,33 @@ impl<A> Client<A> {
             Sendable::Answer(payload, _) => {
                 self.note_drop(id, Load::from(&payload), Some(DropReason::SessionEnded));
             }
-            // The one goes anew with the next session, the other lies in the queue of retries, which is
-            // told as well.
+            // The first is sent anew in each session; the event of a try lies in the queue of retries, which is
+            // told of the end as well; one that is tracked is kept with the acknowledgement that it waits for.
             Sendable::First(_) | Sendable::Try(_) | Sendable::Tracked(..) => {}
         }
     }
 
     /// What was handed over and asks for an acknowledgement is answered in this session or not at all.
-    pub(super) fn await_answers(&mut self) {
+    pub(super) fn await_answers(&mut self, now: Timestamp) {
         let most = self.options.limits.send_bytes;
         let Self { engine, namespaces, .. } = self;
         for waiting in engine.iter_mut().flat_map(Engine::note_awaited) {
             let Some(ack) = waiting.ack() else { continue };
             let Some(namespace) = namespaces.get_mut(waiting.namespace) else { continue };
             let event = waiting.track().map(|event| (event, waiting.order));
-            namespace.acks.mark_sent(ack, event, most);
+            namespace.acks.mark_sent(ack, event, most, now);
         }
+    }
+
+    /// Hands over what goes out next, unless it is no longer worth sending. `false`: there is nothing.
+    fn hand_over_next(&mut self, now: Timestamp) -> bool {
+        let Some(waiting) = self.ready.pop() else { return false };
+        if waiting.expiry.is_some_and(|expiry| expiry <= now) {
+            self.expire_event(&waiting);
+        } else {
+            self.hand_over(waiting, now);
+        }
+        true
     }
 
     /// Hands what waited to the session, unless it is larger than the server takes.
@@ -158,6 +165,7 @@ impl<A> Client<A> {
         }
         let Some(engine) = &mut self.engine else { return };
         let batch = engine.next_batch();
+        self.tally.sent.add(waiting.load().bytes);
         engine.append(Arc::clone(&self.namespaces.get(id).name), waiting);
         if let Some(number) = tried {
             self.note_batch(id, number, batch);
@@ -165,6 +173,10 @@ impl<A> Client<A> {
     }
 
     /// Whether the server takes a packet with this payload.
+    ///
+    /// It is looked at when an event is emitted, so that its caller gets the error; when its namespace is joined,
+    /// so that nobody is shown what is never sent; and when it is handed over, since a try comes only there,
+    /// and the session may meanwhile have moved to another transport, by which it is of another size.
     pub(super) fn check_size(
         &mut self,
         id: NamespaceId,

@@ -61,8 +61,9 @@ impl<A> Client<A> {
         let nonsense = match namespace.phase {
             Phase::Joined => {
                 namespace.note_offset(&packet);
-                let session = namespace.session;
-                self.outputs.push_back(Output::Event { namespace: id, session, packet });
+                self.tally.received.add(packet.data_size());
+                let membership = namespace.membership;
+                self.outputs.push_back(Output::Event { namespace: id, membership, packet });
                 return;
             }
             // Events before the answer to CONNECT are those of a membership that somebody else has ended.
@@ -87,8 +88,12 @@ impl<A> Client<A> {
 
     fn on_ack(&mut self, id: NamespaceId, packet: SocketPacket, now: Timestamp) {
         let ack = packet.id.and_then(|number| {
-            let ack = self.namespace_mut(id)?.acks.answer(number)?;
+            let (ack, sent_at) = self.namespace_mut(id)?.acks.answer(number)?;
             self.timers.set(Timer::Ack(id, number), None);
+            self.tally.received.add(packet.data_size());
+            if let Some(sent_at) = sent_at {
+                self.round_trip.note(now.since(sent_at));
+            }
             Some(ack)
         });
         match ack {

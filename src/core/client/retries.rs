@@ -108,7 +108,7 @@ impl<A> Client<A> {
         if let Some(ack) = event.caller.take() {
             self.outputs.push_back(Output::Acked { ack, result: Ok(packet) });
         }
-        self.outputs.push_back(Output::Room);
+        self.outputs.push_back(Output::Changed);
         self.try_next(id, now);
     }
 
@@ -213,7 +213,7 @@ impl<A> Client<A> {
         while let Some(event) = self.retry_queue(id).and_then(|queue| queue.take_first(|_| true)) {
             self.drop_retry(id, event, None, error);
         }
-        self.outputs.push_back(Output::Room);
+        self.outputs.push_back(Output::Changed);
     }
 
     /// Hands back the events of the queue, which are not sent any more.
@@ -251,7 +251,7 @@ impl<A> Client<A> {
             log_later!(Warn, in name, "an event is given up: {error:#}");
             self.drop_retry(id, event, Some(reason), error);
         }
-        self.outputs.push_back(Output::Room);
+        self.outputs.push_back(Output::Changed);
     }
 
     fn retry_queue(&mut self, id: NamespaceId) -> Option<&mut RetryQueue<A>> {

@@ -68,9 +68,19 @@ impl<A> Client<A> {
         if let Some(namespace) = self.namespaces.get_mut(id) {
             namespace.comeback.asked_for();
         }
+        self.wait_for_session(id, now, Self::open);
+    }
+
+    /// A namespace is joined as soon as there is a session; `open` is to bring one where there is none.
+    fn wait_for_session(
+        &mut self,
+        id: NamespaceId,
+        now: Timestamp,
+        open: impl FnOnce(&mut Self, Timestamp),
+    ) {
         self.begin(id, Phase::Waiting);
         match self.cycle {
-            Cycle::Idle => self.open(now),
+            Cycle::Idle => open(self, now),
             Cycle::Open => self.rejoin(id, now),
             Cycle::Connecting | Cycle::Waiting => {}
         }
@@ -84,12 +94,7 @@ impl<A> Client<A> {
 
     /// A namespace that has waited is to be joined.
     pub(super) fn rest_is_over_for(&mut self, id: NamespaceId, now: Timestamp) {
-        self.begin(id, Phase::Waiting);
-        match self.cycle {
-            Cycle::Idle => self.dial_in_turn(now),
-            Cycle::Open => self.rejoin(id, now),
-            Cycle::Connecting | Cycle::Waiting => {}
-        }
+        self.wait_for_session(id, now, Self::dial_in_turn);
     }
 
     /// Namespaces no longer come back by themselves.
@@ -98,7 +103,7 @@ impl<A> Client<A> {
             let phase = self.namespace(id).phase;
             if matches!(phase, Phase::Resting { asked_for } if ends(asked_for)) {
                 self.begin(id, into);
-                self.outputs.push_back(Output::Room);
+                self.outputs.push_back(Output::Changed);
             }
         }
     }

@@ -30,9 +30,9 @@ impl<A> Client<A> {
         if waits { Fate::Wait } else { Fate::Refused }
     }
 
-    /// What becomes of an answer of this size to an event of this session, if it is given now.
-    pub(crate) fn fate_of_reply(&self, id: NamespaceId, session: u32, size: usize) -> Fate {
-        if !self.is_awaited(id, session) {
+    /// What becomes of an answer of this size to an event of this membership, if it is given now.
+    pub(crate) fn fate_of_reply(&self, id: NamespaceId, membership: u32, size: usize) -> Fate {
+        if !self.is_awaited(id, membership) {
             return Fate::Refused;
         }
         let policy = self.options.limits.when_send_full;
@@ -56,14 +56,14 @@ impl<A> Client<A> {
         self.waiting_senders -= 1;
     }
 
-    /// Whether the server waits for answers to the events of this session.
-    fn is_awaited(&self, id: NamespaceId, session: u32) -> bool {
-        self.is_joined(id) && self.namespace(id).session == session
+    /// Whether the server waits for answers to the events of this membership.
+    fn is_awaited(&self, id: NamespaceId, membership: u32) -> bool {
+        self.is_joined(id) && self.namespace(id).membership == membership
     }
 
     /// Why an answer is refused.
-    pub(super) fn no_room_for_reply(&self, id: NamespaceId, session: u32) -> Error {
-        if self.is_awaited(id, session) {
+    pub(super) fn no_room_for_reply(&self, id: NamespaceId, membership: u32) -> Error {
+        if self.is_awaited(id, membership) {
             return self.no_room(SendQueue::Ready);
         }
         Error::new(
@@ -157,6 +157,11 @@ impl<A> Client<A> {
                 .map(Namespace::buffered)
                 .fold(Load::default(), |sum, load| sum + load),
         }
+    }
+
+    /// All that waits to be sent.
+    pub(crate) fn send_load(&self) -> Load {
+        self.session_load() + self.load(SendQueue::Buffer)
     }
 
     /// What the session has still to write, and what it is writing.

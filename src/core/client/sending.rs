@@ -3,7 +3,7 @@
 use super::acks::Waiter;
 use super::emit::SendQueue;
 use super::timer::Timer;
-use super::{Client, Emit, Fate, Output, Refused};
+use super::{Client, Emit, Fate, NotTaken, Output};
 use crate::core::ids::NamespaceId;
 use crate::core::load::Load;
 use crate::core::time::Timestamp;
@@ -21,23 +21,23 @@ impl<A> Client<A> {
         id: NamespaceId,
         emit: Emit<A>,
         now: Timestamp,
-    ) -> Result<(), Refused<Emit<A>>> {
+    ) -> Result<(), NotTaken<Emit<A>>> {
         self.check_heartbeat(now);
-        self.check(id, &emit).map_err(Refused::Error)?;
+        self.check(id, &emit).map_err(NotTaken::Error)?;
         let size = emit.payload.size();
         match self.fate(id, &emit) {
             Fate::Queued(queue) => {
-                self.check_fits(id, queue, &emit).map_err(Refused::Error)?;
+                self.check_fits(id, queue, &emit).map_err(NotTaken::Error)?;
                 self.drop_replaced_by(id, &emit);
                 self.make_room(id, queue, size);
                 self.enqueue(id, queue, emit, now);
                 self.pump(now);
                 Ok(())
             }
-            Fate::Wait => Err(Refused::Full(Box::new(emit))),
+            Fate::Wait => Err(NotTaken::Full(Box::new(emit))),
             Fate::Refused => {
                 let queue = self.queue_for(id, &emit);
-                Err(Refused::Error(self.no_room(queue)))
+                Err(NotTaken::Error(self.no_room(queue)))
             }
             Fate::Dropped => {
                 self.drop_volatile(id, emit);
@@ -51,7 +51,7 @@ impl<A> Client<A> {
         if queue == SendQueue::Retry {
             return self.queue_for_retry(id, emit, now);
         }
-        let Emit { payload, ack, timeout: limit, urgent, volatile, ttl, key, .. } = emit;
+        let Emit { payload, ack, timeout: limit, urgent, volatile, ttl, replaces, .. } = emit;
         let order = self.next_order();
         let Some(namespace) = self.namespaces.get_mut(id) else { return };
         let ack = ack.map(|ack| {
@@ -66,7 +66,8 @@ impl<A> Client<A> {
             self.timers.set(Timer::Expiry(id, order), expiry);
         }
         let content = Sendable::Event(payload, ack);
-        let waiting = Waiting { namespace: id, content, order, urgent, expiry, key, shown: false };
+        let waiting =
+            Waiting { namespace: id, content, order, urgent, expiry, replaces, shown: false };
         if queue == SendQueue::Buffer {
             namespace.send_buffer.push(waiting);
             return;
@@ -82,21 +83,21 @@ impl<A> Client<A> {
     pub(crate) fn reply(
         &mut self,
         id: NamespaceId,
-        session: u32,
+        membership: u32,
         ack: u64,
         payload: Payload,
         now: Timestamp,
-    ) -> Result<(), Refused<Payload>> {
+    ) -> Result<(), NotTaken<Payload>> {
         self.check_heartbeat(now);
-        let fate = self.fate_of_reply(id, session, payload.size());
+        let fate = self.fate_of_reply(id, membership, payload.size());
         if fate == Fate::Refused {
-            return Err(Refused::Error(self.no_room_for_reply(id, session)));
+            return Err(NotTaken::Error(self.no_room_for_reply(id, membership)));
         }
-        self.check_attachments(&payload).map_err(Refused::Error)?;
+        self.check_attachments(&payload).map_err(NotTaken::Error)?;
         if fate == Fate::Wait {
-            return Err(Refused::Full(Box::new(payload)));
+            return Err(NotTaken::Full(Box::new(payload)));
         }
-        self.check_size(id, Kind::Ack, Some(ack), &payload).map_err(Refused::Error)?;
+        self.check_size(id, Kind::Ack, Some(ack), &payload).map_err(NotTaken::Error)?;
         self.make_room(id, SendQueue::Ready, payload.size());
         let order = self.next_order();
         self.make_ready(Waiting::new(id, Sendable::Answer(payload, ack), order));
@@ -111,14 +112,14 @@ impl<A> Client<A> {
         while let Some(waiting) = self.unbuffer(id) {
             self.give_up_waiting(&waiting, None, &error);
         }
-        self.outputs.push_back(Output::Room);
+        self.outputs.push_back(Output::Changed);
         self.tally.dropped - before
     }
 
     /// Whether somebody wants to know of outgoing events.
-    pub(crate) fn observe_outgoing(&mut self, id: NamespaceId, observed: bool) {
+    pub(crate) fn set_shows_outgoing(&mut self, id: NamespaceId, shows: bool) {
         if let Some(namespace) = self.namespace_mut(id) {
-            namespace.observed = observed;
+            namespace.shows_outgoing = shows;
         }
     }
 
@@ -147,9 +148,9 @@ impl<A> Client<A> {
 
     /// What waits whose place this event takes.
     pub(super) fn replaced_by(&self, id: NamespaceId, emit: &Emit<A>) -> Option<&Waiting> {
-        emit.key.as_ref()?;
+        emit.replaces.as_ref()?;
         let mut waiting = self.namespace(id).send_buffer.iter().chain(self.ready.iter());
-        waiting.find(|waiting| waiting.namespace == id && waiting.key == emit.key)
+        waiting.find(|waiting| waiting.namespace == id && waiting.replaces == emit.replaces)
     }
 
     /// An event with the same key is newer.
@@ -176,7 +177,7 @@ impl<A> Client<A> {
     pub(super) fn expired(&mut self, id: NamespaceId, order: u64) {
         if let Some(waiting) = self.take_waiting(id, |waiting| waiting.order == order) {
             self.expire_event(&waiting);
-            self.outputs.push_back(Output::Room);
+            self.outputs.push_back(Output::Changed);
         }
     }
 
@@ -247,7 +248,7 @@ impl<A> Client<A> {
 
     /// Only what waits, and is sent once, can have a place among what waits and a time to wait.
     fn check_flags(&self, id: NamespaceId, emit: &Emit<A>) -> Result<()> {
-        if !emit.urgent && emit.ttl.is_none() && emit.key.is_none() {
+        if !emit.urgent && emit.ttl.is_none() && emit.replaces.is_none() {
             return Ok(());
         }
         let what = if emit.ttl.is_some_and(|ttl| ttl.is_zero()) {
@@ -275,6 +276,7 @@ impl<A> Client<A> {
 
     fn drop_volatile(&mut self, id: NamespaceId, emit: Emit<A>) {
         self.note_drop(id, Load::from(&emit.payload), None);
+        self.tally.volatile += 1;
         if let Some(ack) = emit.ack {
             let error = Error::new(ErrorKind::Disconnected, "the volatile event was dropped");
             self.outputs.push_back(Output::Acked { ack, result: Err(error) });

@@ -1,6 +1,9 @@
-//! What was dropped, and what made no sense.
+//! What has passed, what was dropped, and what made no sense.
 
-/// What was dropped, since the start.
+use crate::core::load::Load;
+use crate::event::drop_reason::DropReason;
+
+/// What has happened since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     /// Packets without an addressee (unknown namespaces and acknowledgements), and those that
@@ -8,6 +11,55 @@ pub(crate) struct Tally {
     pub(crate) ignored: usize,
     /// Outgoing events that were dropped, for whatever reason.
     pub(crate) dropped: usize,
+    /// Those among them that were dropped for a reason that users are told.
+    pub(crate) gave_way: usize,
+    pub(crate) expired: usize,
+    pub(crate) too_large: usize,
+    pub(crate) unacknowledged: usize,
+    pub(crate) session_ended: usize,
+    /// Those among them that were volatile.
+    pub(crate) volatile: usize,
+    /// Attempts to connect that came to nothing.
+    pub(crate) failed_attempts: u64,
+    /// The events and answers that came for a joined namespace.
+    pub(crate) received: EventSum,
+    /// Those that were handed to a transport.
+    pub(crate) sent: EventSum,
+}
+
+/// An amount of events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct EventSum {
+    pub(crate) events: u64,
+    pub(crate) bytes: u64,
+}
+
+impl EventSum {
+    pub(super) fn add(&mut self, bytes: usize) {
+        self.events += 1;
+        self.bytes += bytes as u64;
+    }
+
+    pub(super) fn take_back(&mut self, bytes: usize) {
+        self.events -= 1;
+        self.bytes -= bytes as u64;
+    }
+}
+
+impl Tally {
+    /// Counts what was dropped.
+    pub(super) fn note_drop(&mut self, load: Load, reason: Option<DropReason>) {
+        let count = load.packets;
+        self.dropped += count;
+        match reason {
+            Some(DropReason::GaveWay) => self.gave_way += count,
+            Some(DropReason::Expired) => self.expired += count,
+            Some(DropReason::TooLarge) => self.too_large += count,
+            Some(DropReason::Unacknowledged) => self.unacknowledged += count,
+            Some(DropReason::SessionEnded) => self.session_ended += count,
+            None => {}
+        }
+    }
 }
 
 /// Which packets make no sense. A line of the log tells the first of each kind in a session; what a

@@ -61,14 +61,14 @@ impl<A> Client<A> {
         taken.extend(untried.map(|(payload, order)| {
             UndeliveredEvent::new(Arc::clone(&name), payload, false, order)
         }));
-        self.outputs.push_back(Output::Room);
+        self.outputs.push_back(Output::Changed);
         self.pump(now);
         taken
     }
 
     /// Takes out all that was emitted and is not delivered, but for what the session is to write yet.
-    pub(super) fn take_undelivered(&mut self) -> Vec<UndeliveredEvent> {
-        self.await_answers();
+    pub(super) fn take_undelivered(&mut self, now: Timestamp) -> Vec<UndeliveredEvent> {
+        self.await_answers(now);
         let mut taken = Vec::new();
         for waiting in std::mem::take(&mut self.uncertain) {
             self.collect(waiting, true, &mut taken);
@@ -98,13 +98,13 @@ impl<A> Client<A> {
     }
 
     /// The same at the very end, for the sessions that were to write it.
-    pub(crate) fn take_unwritten(&mut self) -> Vec<UndeliveredEvent> {
+    pub(crate) fn take_unwritten(&mut self, now: Timestamp) -> Vec<UndeliveredEvent> {
         let mut retiring = std::mem::take(&mut self.retiring);
         for engine in &mut retiring {
             self.take_back(engine);
         }
         self.retiring = retiring;
-        self.take_undelivered()
+        self.take_undelivered(now)
     }
 
     fn collect(&mut self, waiting: Waiting, was_sent: bool, taken: &mut Vec<UndeliveredEvent>) {

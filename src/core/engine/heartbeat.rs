@@ -63,11 +63,14 @@ impl Heartbeat {
         }
     }
 
-    /// The server answered a ping.
-    pub(super) fn on_pong(&mut self, now: Timestamp) {
-        if self.pinger == Pinger::Client {
-            self.restart(now);
+    /// The server answered a ping; gives how long that took.
+    pub(super) fn on_pong(&mut self, now: Timestamp) -> Option<Duration> {
+        if self.pinger == Pinger::Server {
+            return None;
         }
+        let took = self.waiting.then(|| now.since(self.pinged));
+        self.restart(now);
+        took
     }
 
     /// Anything else came. It counts only while an answer to a ping is awaited.

@@ -32,9 +32,8 @@ impl Engine {
                 self.wake_writer();
             }
             (_, Packet::Pong(_)) => {
-                if let Some(heartbeat) = &mut self.heartbeat {
-                    heartbeat.on_pong(now);
-                }
+                let took = self.heartbeat.as_mut().and_then(|heartbeat| heartbeat.on_pong(now));
+                self.notices.extend(took.map(Notice::Ponged));
             }
             (SessionState::Open, Packet::Text(text)) => {
                 self.on_other(now);

@@ -1,6 +1,7 @@
 //! What a session and its owner tell each other.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -30,6 +31,8 @@ pub(crate) enum Notice {
     Binary(Bytes),
     /// The server pinged.
     Pinged,
+    /// The server answered a ping, after so long.
+    Ponged(Duration),
     /// A second link is needed, to upgrade the session to WebSocket.
     Probe,
     /// The session moved to this link.

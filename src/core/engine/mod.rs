@@ -175,7 +175,7 @@ impl Engine {
     }
 
     /// Notes how far the attempt to connect has come.
-    pub(crate) fn reached(&mut self, link: LinkId, reached: Reached) {
+    pub(crate) fn note_reached(&mut self, link: LinkId, reached: Reached) {
         if self.main.id == link && reached.stage >= self.reached.stage {
             self.reached = reached;
         } else if self.upgrade.link() == Some(link) {

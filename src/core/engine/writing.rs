@@ -39,7 +39,7 @@ impl Engine {
         messages.clear();
     }
 
-    /// Queues an event or an answer for the writer, who is about to ask for work.
+    /// Queues an event or an answer for the writer, who asks for work or is yet to be woken.
     pub(crate) fn append(&mut self, namespace: Arc<str>, event: Waiting) {
         self.queue.push_event(namespace, event);
     }

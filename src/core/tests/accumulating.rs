@@ -19,7 +19,7 @@ fn what_is_emitted_in_a_burst_accumulates_until_the_writer_looks_again() {
     let (mut world, root) = in_burst(|_| ());
     for round in 0..3 {
         world.emit(root, "[1]").unwrap();
-        world.try_emit(root, Emit { key: Some("k".into()), ..emit("[2]") }).unwrap();
+        world.try_emit(root, Emit { replaces: Some("k".into()), ..emit("[2]") }).unwrap();
         assert!(world.sent().is_empty(), "round {round}");
         world.look_again();
         assert_eq!(world.sent(), ["42[1]", "42[2]"]);

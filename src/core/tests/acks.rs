@@ -147,20 +147,38 @@ fn the_number_of_awaited_answers_is_bounded() {
 #[test]
 fn a_question_is_answered_in_its_session_or_not_at_all() {
     let (mut world, root) = World::joined();
-    let session = world.namespace(root).session;
+    let membership = world.namespace(root).membership;
     world.receive("427[\"question\"]");
-    world.run(|client, now| client.reply(root, session, 7, payload("[\"yes\"]"), now)).unwrap();
+    world.run(|client, now| client.reply(root, membership, 7, payload("[\"yes\"]"), now)).unwrap();
     assert_eq!(world.sent(), ["437[\"yes\"]"]);
 
     world.receive("428[\"question\"]");
     world.drop_link();
-    let refused = |reply: Result<(), Refused<Payload>>| matches!(reply, Err(Refused::Error(error)) if error.is_disconnected());
-    assert!(refused(world.run(|client, now| client.reply(root, session, 8, payload("[]"), now))));
+    let refused = |reply: Result<(), NotTaken<Payload>>| matches!(reply, Err(NotTaken::Error(error)) if error.is_disconnected());
+    assert!(refused(world.run(|client, now| client.reply(
+        root,
+        membership,
+        8,
+        payload("[]"),
+        now
+    ))));
     world.advance_to_deadline();
     world.open();
-    assert!(refused(world.run(|client, now| client.reply(root, session, 8, payload("[]"), now))));
+    assert!(refused(world.run(|client, now| client.reply(
+        root,
+        membership,
+        8,
+        payload("[]"),
+        now
+    ))));
     world.receive("40{\"sid\":\"b\"}");
-    assert!(refused(world.run(|client, now| client.reply(root, session, 8, payload("[]"), now))));
+    assert!(refused(world.run(|client, now| client.reply(
+        root,
+        membership,
+        8,
+        payload("[]"),
+        now
+    ))));
     assert_eq!(world.sent(), ["40"]);
 }
 
@@ -171,7 +189,7 @@ fn a_reply_that_the_server_would_not_take_is_refused() {
     let root = world.join("/");
     let mut reply =
         |payload: Payload| match world.run(|client, now| client.reply(root, 1, 7, payload, now)) {
-            Err(Refused::Error(error)) => Some(error.kind()),
+            Err(NotTaken::Error(error)) => Some(error.kind()),
             _ => None,
         };
     assert_eq!(reply(payload("[\"xxxxxxxxxxxxx\"]")), None);

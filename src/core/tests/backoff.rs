@@ -183,9 +183,9 @@ fn an_attempt_that_hangs_is_cut_at_the_timeout_and_the_error_names_the_stage() {
         let mut world = World::new();
         world.connect("/");
         if let Some(stage) = reached {
-            world.run(|client, _| client.reached(LinkId(1), stage.into()));
-            world.run(|client, _| client.reached(LinkId(1), Stage::Dns.into()));
-            world.run(|client, _| client.reached(LinkId(9), Stage::Http.into()));
+            world.run(|client, _| client.note_reached(LinkId(1), stage.into()));
+            world.run(|client, _| client.note_reached(LinkId(1), Stage::Dns.into()));
+            world.run(|client, _| client.note_reached(LinkId(9), Stage::Http.into()));
         }
         assert_eq!(world.advance_to_deadline(), Duration::from_secs(20));
         assert_eq!(world.news(), [format!("/: connect_error cannot connect, {stage}")]);
@@ -234,7 +234,7 @@ fn a_server_that_closes_before_the_handshake_is_noticed_at_once() {
 #[test]
 fn options_of_zero_are_no_loop_without_a_pause() {
     let mut world = World::with(|options| {
-        options.timeout = Some(Duration::ZERO);
+        options.connect_timeout = Some(Duration::ZERO);
         options.namespace_timeout = Some(Duration::ZERO);
         options.reconnection_delay = Duration::ZERO;
         options.reconnection_delay_max = Duration::ZERO;

@@ -3,11 +3,10 @@
 use bytes::Bytes;
 
 use super::*;
-use crate::core::load::Load;
 use crate::options::WhenFull;
 
 /// A client with room for three events of 50 bytes in all.
-fn small(policy: WhenFull) -> World {
+pub(super) fn small(policy: WhenFull) -> World {
     World::with(|options| {
         options.limits =
             options.limits.clone().send_events(3).send_bytes(50).when_send_full(policy);
@@ -29,7 +28,7 @@ fn volatile(world: &mut World, id: NamespaceId, json: &str) {
     world.try_emit(id, Emit { volatile: true, ..emit(json) }).unwrap();
 }
 
-fn is_full(result: Result<()>) -> bool {
+pub(super) fn is_full(result: Result<()>) -> bool {
     result.is_err_and(|error| error.kind() == ErrorKind::BufferFull)
 }
 
@@ -126,12 +125,12 @@ fn with_a_slow_session_the_sender_waits_for_room() {
     world.emit(root, "[1]").unwrap();
     world.emit(root, "[2]").unwrap();
     let refused = world.try_emit(root, Emit { ack: Some(9), ..emit("[3]") });
-    let Err(Refused::Full(back)) = refused else { panic!("there is no room") };
+    let Err(NotTaken::Full(back)) = refused else { panic!("there is no room") };
     assert_eq!((back.payload.json.as_str(), back.ack), ("[3]", Some(9)));
     assert!(world.waits(root));
     assert_eq!(world.client.fate_of_reply(root, 1, 3), Fate::Wait);
     let reply = world.run(|client, now| client.reply(root, 1, 7, payload("[]"), now));
-    assert!(matches!(reply, Err(Refused::Full(_))));
+    assert!(matches!(reply, Err(NotTaken::Full(_))));
 
     let rooms = world.rooms;
     world.written();
@@ -163,7 +162,7 @@ fn an_answer_that_finds_no_room_is_refused_where_events_are_dropped() {
             world.run(|client, now| client.reply(root, 1, 7, payload("[\"an answer\"]"), now))
         };
         let refused = (0..10).find_map(|_| answer(&mut world).err());
-        let Some(Refused::Error(error)) = refused else { panic!("{policy:?}: room without end") };
+        let Some(NotTaken::Error(error)) = refused else { panic!("{policy:?}: room without end") };
         assert_eq!(error.kind(), ErrorKind::BufferFull, "{policy:?}");
         assert_eq!(world.client.fate_of_reply(root, 1, 30), Fate::Refused);
         world.written();
@@ -376,154 +375,4 @@ fn clearing_the_send_buffer_fails_what_was_in_it() {
     assert_eq!(world.log(), ["ack 1 failed: disconnected"]);
     world.advance(SECOND);
     assert_eq!(world.log(), Vec::<String>::new());
-}
-
-/// A client with room for three events: `/` is joined, and the buffer is full with those of a
-/// namespace that is not.
-fn beside_a_full_buffer(policy: WhenFull) -> (World, NamespaceId) {
-    let mut world = small(policy);
-    let root = world.join("/");
-    let refused = world.connect("/refused");
-    world.receive("44/refused,\"no\"");
-    for ack in 0..3 {
-        world.emit_with_ack(refused, "[0]", ack, None).unwrap();
-    }
-    world.log();
-    world.sent();
-    (world, root)
-}
-
-#[test]
-fn no_emit_waits_for_room_that_nothing_under_way_will_make() {
-    let (mut world, root) = beside_a_full_buffer(WhenFull::Wait);
-    world.client.set_retries(root, Some(2));
-    world.emit(root, "[1]").unwrap();
-    assert!(world.waits(root), "for its own try");
-    world.receive("41");
-    assert!(is_full(world.emit(root, "[2]")));
-    assert_eq!(world.client.fate(root, &emit("[1]")), Fate::Refused);
-}
-
-#[test]
-fn what_others_keep_neither_stops_a_namespace_nor_makes_it_wait() {
-    for policy in [WhenFull::Wait, WhenFull::DropNewest, WhenFull::DropOldest] {
-        for retries in [None, Some(2)] {
-            let (mut world, root) = beside_a_full_buffer(policy);
-            world.client.set_retries(root, retries);
-            for number in 0..10 {
-                world.emit_with_ack(root, "[1]", 10 + number, None).unwrap();
-                world.receive(&format!("43{number}[]"));
-                assert_eq!(world.log(), [format!("ack {}: []", 10 + number)], "{policy:?}");
-            }
-        }
-    }
-}
-
-#[test]
-fn an_emit_waits_while_an_acknowledgement_is_awaited_that_makes_room() {
-    let mut world = small(WhenFull::Wait);
-    let (root, other) = (world.join("/"), world.join("/other"));
-    for id in [root, other] {
-        world.client.set_retries(id, Some(2));
-    }
-    for _ in 0..3 {
-        world.emit(other, "[0]").unwrap();
-    }
-    assert!(world.waits(other) && !world.waits(root));
-    world.emit(root, "[1]").unwrap();
-    assert!(world.waits(root));
-    world.receive("43/other,0[]");
-    assert!(world.waits(root), "there were four");
-    // What the other namespace keeps stays where it is; but this one has a try of its own.
-    world.receive("41/other,");
-    assert!(world.waits(root));
-    world.receive("430[]");
-    assert!(!world.waits(root));
-    world.emit(root, "[2]").unwrap();
-    assert!(world.waits(root));
-    let told = world.told;
-    world.run(|client, _| client.set_retries(root, None));
-    assert!(world.told > told && !world.waits(root));
-}
-
-#[test]
-fn who_waits_is_told_of_the_room_that_a_time_limit_makes() {
-    let mut world = small(WhenFull::Wait);
-    let root = world.join("/");
-    world.client.set_retries(root, Some(2));
-    world.emit(root, "[0]").unwrap();
-    let other = world.connect("/other");
-    for ack in 0..2 {
-        world.emit_with_ack(other, "[1]", ack, Some(SECOND)).unwrap();
-    }
-    assert!(world.waits(root));
-    let rooms = world.rooms;
-    world.advance(SECOND);
-    assert!(world.rooms > rooms && !world.waits(root));
-}
-
-#[test]
-fn who_waits_is_told_of_the_room_that_retries_leave_when_they_are_switched_off() {
-    let mut world = small(WhenFull::Wait);
-    let (root, other) = (world.join("/"), world.join("/other"));
-    for id in [root, other] {
-        world.client.set_retries(id, Some(2));
-    }
-    world.emit(root, "[0]").unwrap();
-    for _ in 0..2 {
-        world.emit(other, "[0]").unwrap();
-    }
-    assert!(world.waits(root));
-    let rooms = world.rooms;
-    world.run(|client, _| client.set_retries(other, None));
-    assert!(world.rooms > rooms && !world.waits(root));
-}
-
-#[test]
-fn the_oldest_gives_way_whichever_namespace_it_is_of() {
-    let (mut world, _) = beside_a_full_buffer(WhenFull::DropOldest);
-    let other = world.connect("/other");
-    world.emit_with_ack(other, "[1]", 3, None).unwrap();
-    assert_eq!(world.log(), Vec::<String>::new(), "it has kept nothing");
-    world.emit_with_ack(other, "[2]", 4, None).unwrap();
-    assert_eq!(world.log(), ["ack 0 failed: buffer full", "ack 1 failed: buffer full"]);
-    world.emit_with_ack(other, "[3]", 5, None).unwrap();
-    assert_eq!(world.log(), ["ack 2 failed: buffer full"]);
-    world.emit_with_ack(other, "[4]", 6, None).unwrap();
-    assert_eq!(world.log(), ["ack 3 failed: buffer full"]);
-}
-
-#[test]
-fn for_what_is_ready_only_what_is_ready_gives_way() {
-    let (mut world, root) = beside_a_full_buffer(WhenFull::DropOldest);
-    world.slow = true;
-    for number in 0..5 {
-        world.emit(root, &format!("[{number}]")).unwrap();
-    }
-    assert_eq!(world.log(), Vec::<String>::new());
-    world.written();
-    assert_eq!(world.sent(), ["42[0]", "42[2]", "42[3]", "42[4]"]);
-}
-
-#[test]
-fn the_oldest_gives_way_among_retries_and_the_one_under_way_last() {
-    let mut world = small(WhenFull::DropOldest);
-    let root = world.join("/");
-    world.client.set_retries(root, Some(2));
-    for ack in 0..5 {
-        world.emit_with_ack(root, &format!("[{ack}]"), ack, None).unwrap();
-    }
-    assert_eq!(world.news()[1..], ["ack 1 failed: buffer full", "ack 2 failed: buffer full"]);
-    let long = format!("[\"{}\"]", "x".repeat(100));
-    world.emit_with_ack(root, &long, 5, None).unwrap();
-    assert_eq!(
-        world.news(),
-        ["ack 3 failed: buffer full", "ack 4 failed: buffer full", "ack 0 failed: buffer full"]
-    );
-    assert_eq!(world.sent(), ["420[0]".to_owned(), format!("421{long}")]);
-    world.receive("430[\"late\"]");
-    assert_eq!(world.news(), Vec::<String>::new());
-    world.receive("431[]");
-    assert_eq!(world.news(), ["ack 5: []"]);
-    assert_eq!(world.namespace(root).buffered(), Load::default());
 }

@@ -138,7 +138,7 @@ fn a_new_namespace_inherits_nothing_of_the_forgotten_one() {
         let old = world.client.namespace_id("/other");
         world.client.set_auth(old, Auth::Fixed(payload("{\"token\":1}")), world.now);
         world.client.set_retries(old, Some(3));
-        world.run(|client, _| client.observe_outgoing(old, true));
+        world.run(|client, _| client.set_shows_outgoing(old, true));
         world.join("/other");
         world.forget(old);
         world.sent();
@@ -210,7 +210,7 @@ fn calls_for_a_namespace_that_is_gone_do_nothing() {
         |world, id| world.client.set_auth(id, Auth::Ask, world.now),
         |world, id| world.run(|client, now| client.auth(id, 0, Ok(payload("{}")), now)),
         |world, id| world.run(|client, _| client.set_retries(id, Some(1))),
-        |world, id| world.run(|client, _| client.observe_outgoing(id, true)),
+        |world, id| world.run(|client, _| client.set_shows_outgoing(id, true)),
         |world, id| assert_eq!(world.run(|client, _| client.clear_send_buffer(id)), 0),
         |world, id| assert_eq!(world.run(|client, _| client.clear_receive_buffer(id)), 0),
         |world, id| {
@@ -223,7 +223,7 @@ fn calls_for_a_namespace_that_is_gone_do_nothing() {
         },
         |world, id| {
             let reply = world.run(|client, now| client.reply(id, 0, 1, payload("[]"), now));
-            assert!(matches!(reply, Err(Refused::Error(error)) if error.is_disconnected()));
+            assert!(matches!(reply, Err(NotTaken::Error(error)) if error.is_disconnected()));
         },
     ];
     // Alone, or with a successor.

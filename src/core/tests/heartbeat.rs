@@ -1,5 +1,6 @@
 //! Heartbeats: whose turn it is, and when the peer is given up.
 
+use super::words::{packets, text};
 use super::*;
 use crate::core::engine::{Engine, Notice};
 use crate::event::status::DisconnectReason;
@@ -82,7 +83,7 @@ fn a_device_that_slept_does_not_reply_into_a_dead_session() {
     world.receive("427[\"question\"]");
     world.sleep(Duration::from_secs(3600));
     let reply = world.run(|client, now| client.reply(root, 1, 7, payload("[]"), now));
-    assert!(matches!(reply, Err(Refused::Error(error)) if error.is_disconnected()));
+    assert!(matches!(reply, Err(NotTaken::Error(error)) if error.is_disconnected()));
     assert_eq!(world.sent(), Vec::<String>::new());
 }
 

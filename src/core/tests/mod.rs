@@ -10,6 +10,7 @@ mod delivery;
 mod drops;
 mod engine;
 mod farewell;
+mod figures;
 mod first;
 mod forgetting;
 mod heartbeat;
@@ -19,6 +20,7 @@ mod namespaces;
 mod network;
 mod pacing;
 mod places;
+mod playing;
 mod preparing;
 mod random;
 mod recovery;
@@ -27,28 +29,29 @@ mod reliable_random;
 mod retries;
 mod returning;
 mod revision;
+mod room;
 mod told;
 mod undelivered;
 mod upgrade;
+mod upgrade_ends;
 mod waiting;
+mod words;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::client::namespace::Namespace;
-use super::client::{Client, Cycle, Emit, Fate, Output, Prepared, Refused};
-use super::engine::{Loss, PollTurn, Shipment, Work};
+use super::client::{Client, Cycle, Emit, Fate, NotTaken, Output, Prepared};
+use super::engine::{Loss, PollTurn, Work};
 use super::time::Timestamp;
 use crate::core::ids::{LinkId, NamespaceId};
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::status::{ManagerEvent, Status};
+use crate::event::status::Status;
 use crate::options::{ManagerOptions, ParserKind, Transport};
 use crate::payload::Payload;
 use crate::proto::dialect::choice::V4_DIALECT;
 use crate::proto::dialect::{Dialect, Frame};
 use crate::proto::handshake::Handshake;
 use crate::proto::packet::Packet;
-use crate::proto::parser::choice::new_parser;
 
 /// How a link ends that the server closes.
 fn closed_link() -> Loss {
@@ -349,7 +352,7 @@ impl World {
         self.try_emit(id, Emit { ack: Some(ack), timeout, ..emit(json) }).map_err(refusal)
     }
 
-    fn try_emit(&mut self, id: NamespaceId, emit: Emit<u32>) -> Result<(), Refused<Emit<u32>>> {
+    fn try_emit(&mut self, id: NamespaceId, emit: Emit<u32>) -> Result<(), NotTaken<Emit<u32>>> {
         self.run(|client, now| client.emit(id, emit, now))
     }
 
@@ -425,189 +428,6 @@ impl World {
         assert!(self.client.engine().is_none());
         assert_eq!(self.client.count_retiring(), 0);
     }
-
-    /// Calls a verb, and does what follows as a driver would.
-    fn run<R>(&mut self, verb: impl FnOnce(&mut Client<u32>, Timestamp) -> R) -> R {
-        let result = verb(&mut self.client, self.now);
-        self.settle();
-        result
-    }
-
-    fn settle(&mut self) {
-        loop {
-            while let Some(output) = self.client.poll_output() {
-                self.obey(output);
-            }
-            let links: Vec<LinkId> = self.alive();
-            if !links.into_iter().any(|link| self.step(link)) {
-                return;
-            }
-        }
-    }
-
-    /// What the threads of a link do next; `false` when they sleep.
-    fn step(&mut self, link: LinkId) -> bool {
-        let Some(wire) = self.links.get_mut(&link) else { return false };
-        if wire.transport == Transport::Polling && wire.reader_awake && !wire.polling {
-            match self.client.request_poll(link, self.now) {
-                PollTurn::End => self.finish(link),
-                turn => {
-                    wire.polling = turn == PollTurn::Now;
-                    wire.reader_awake = false;
-                }
-            }
-            return true;
-        }
-        let awake = match wire.transport {
-            Transport::Polling => wire.writer_awake,
-            Transport::WebSocket => wire.reader_awake,
-        };
-        if !awake || wire.writing {
-            return false;
-        }
-        match self.client.take(link, self.now) {
-            Work::Write(shipment) => {
-                let dialect = self.client.dialect_of(link);
-                let packets = packets(&shipment, self.client.options().parser);
-                wire.sent.extend(packets.into_iter().map(|packet| text(dialect, packet)));
-                wire.writing = self.slow;
-                if !self.slow {
-                    self.client.written(link, self.now);
-                }
-                let may_accumulate = self.accumulates && wire.transport == Transport::WebSocket;
-                if may_accumulate && self.client.accumulate(link, self.now) {
-                    wire.accumulating = true;
-                    wire.sleep();
-                }
-            }
-            Work::Confirm => {
-                assert_eq!(wire.transport, Transport::WebSocket);
-                wire.asked = true;
-                wire.writing = self.slow;
-                if !self.slow {
-                    self.client.written(link, self.now);
-                }
-                if !self.slow && !self.deaf {
-                    wire.asked = false;
-                    self.client.confirmed(link, self.now);
-                }
-            }
-            Work::Wait => wire.sleep(),
-            Work::Finish if self.stubborn => wire.sleep(),
-            // The reader is in a request, out of which it has to be called.
-            Work::Finish | Work::Stop if wire.polling => wire.sleep(),
-            Work::Finish | Work::Stop => self.finish(link),
-        }
-        true
-    }
-
-    fn finish(&mut self, link: LinkId) {
-        if let Some(index) = self.running.iter().position(|running| *running == link) {
-            self.running.remove(index);
-            self.client.ended(link, self.now);
-        }
-    }
-
-    fn obey(&mut self, output: Output<u32>) {
-        let tells = matches!(output, Output::Room | Output::Status { .. } | Output::Manager(_));
-        self.told += usize::from(tells);
-        match output {
-            Output::Tell { asked } if !self.telling => self.client.told(asked, self.now),
-            Output::Tell { asked } => self.preparations.push((asked, usize::MAX)),
-            Output::Prepare { asked, .. } => {
-                self.preparations.push((asked, self.client.place()));
-                if !self.preparing {
-                    let as_usual = Prepared { options: None, is_elsewhere: false };
-                    self.client.prepared(asked, Ok(as_usual), self.now);
-                }
-            }
-            Output::Dial { link, transport, upgrade } => {
-                self.sessions += usize::from(upgrade.is_none());
-                if upgrade.is_none() {
-                    self.dialled.push(self.now);
-                }
-                let wire = Threads {
-                    transport,
-                    upgrade,
-                    session: self.sessions,
-                    reader_awake: false,
-                    writer_awake: false,
-                    writing: false,
-                    accumulating: false,
-                    asked: false,
-                    polling: transport == Transport::Polling,
-                    started: false,
-                    sent: Vec::new(),
-                };
-                assert!(self.links.insert(link, wire).is_none(), "each link is dialled once");
-                self.running.push(link);
-                self.last_link = link;
-            }
-            Output::Wake(link) => {
-                let wire = self.links.get_mut(&link).expect("only what was dialled is woken");
-                // What sleeps is woken; what is under way finds out by itself.
-                wire.reader_awake |= wire.started;
-                wire.writer_awake |= wire.started;
-            }
-            Output::Stop(link) => self.finish(link),
-            Output::AskAuth { namespace, asked } => {
-                self.asked.push((namespace, asked));
-                self.log.push(format!("{}: ask", self.name(namespace)));
-            }
-            Output::Event { namespace, packet, .. } => {
-                self.log.push(format!("{}: event {}", self.name(namespace), packet.data()));
-            }
-            Output::Status { name, status: Status::Dropped { events, bytes, reason }, .. } => {
-                self.drops.push(format!("{name}: {events}, {bytes} bytes: {reason:?}"));
-            }
-            Output::Status { name, status, .. } => {
-                if let Status::ConnectError(error)
-                | Status::Disconnected { error: Some(error), .. } = &status
-                {
-                    self.error = Some(error.clone());
-                }
-                if let Status::ConnectError(_) | Status::Disconnected { .. } = &status {
-                    self.promises.push((name.to_string(), status.retry_in()));
-                }
-                self.log.push(format!("{name}: {}", describe(&status)));
-            }
-            Output::Manager(event) => self.log.push(format!("manager: {}", news(&event))),
-            Output::Acked { ack, result: Ok(packet) } => {
-                self.log.push(format!("ack {ack}: {}", packet.data()));
-            }
-            Output::Acked { ack, result: Err(error) } => {
-                self.log.push(format!("ack {ack} failed: {}", error.kind()));
-            }
-            Output::Sent { namespace, payload } => {
-                self.log.push(format!("{}: sent {}", self.name(namespace), payload.json));
-            }
-            Output::Room => self.rooms += 1,
-        }
-    }
-
-    fn namespace(&self, id: NamespaceId) -> &Namespace<u32> {
-        self.client.namespace(id)
-    }
-
-    fn name(&self, id: NamespaceId) -> String {
-        self.namespace(id).name.to_string()
-    }
-}
-
-impl Threads {
-    fn wake_writer(&mut self) {
-        match self.transport {
-            Transport::Polling => self.writer_awake = true,
-            Transport::WebSocket => self.reader_awake = true,
-        }
-    }
-
-    fn sleep(&mut self) {
-        match self.transport {
-            Transport::Polling => self.writer_awake = false,
-            Transport::WebSocket => self.reader_awake = false,
-        }
-    }
 }
 
 fn emit(json: &str) -> Emit<u32> {
@@ -619,7 +439,7 @@ fn emit(json: &str) -> Emit<u32> {
         reliable: false,
         urgent: false,
         ttl: None,
-        key: None,
+        replaces: None,
         since: None,
     }
 }
@@ -628,54 +448,9 @@ fn payload(json: &str) -> Payload {
     Payload { json: json.to_owned(), attachments: Vec::new() }
 }
 
-fn refusal(refused: Refused<Emit<u32>>) -> Error {
+fn refusal(refused: NotTaken<Emit<u32>>) -> Error {
     match refused {
-        Refused::Full(_) => Error::new(ErrorKind::BufferFull, "wait"),
-        Refused::Error(error) => error,
-    }
-}
-
-fn text(dialect: &dyn Dialect, packet: Packet) -> String {
-    match dialect.encode_frame(packet, true) {
-        Frame::Text(text) => text.to_string(),
-        Frame::Binary(_) => "binary".into(),
-    }
-}
-
-/// The packets that a writer makes.
-fn packets(shipment: &Shipment, parser: ParserKind) -> Vec<Packet> {
-    let (parser, mut packets) = (new_parser(parser, 0, 0), Vec::new());
-    let packed: Result<()> = shipment.pack(&*parser, |packet| {
-        packets.push(packet);
-        Ok(())
-    });
-    packed.unwrap();
-    packets
-}
-
-fn describe(status: &Status) -> String {
-    match status {
-        Status::Connected { id, recovered: false } => format!("connect {id}"),
-        Status::Connected { id, recovered: true } => format!("connect {id} recovered"),
-        Status::ConnectError(error) => format!("connect_error {}", error.kind()),
-        Status::Error(error) => format!("error {}", error.kind()),
-        Status::Disconnected { reason, .. } => format!("disconnect {reason}"),
-        Status::Dropped { reason, .. } => format!("dropped: {reason}"),
-    }
-}
-
-fn news(event: &ManagerEvent) -> String {
-    match event {
-        ManagerEvent::Open => "open".into(),
-        ManagerEvent::Close(reason, _) => format!("close {reason}"),
-        ManagerEvent::Error(error) => format!("error {}", error.kind()),
-        ManagerEvent::Ping => "ping".into(),
-        ManagerEvent::Upgrade(transport) => format!("upgrade {transport}"),
-        ManagerEvent::UpgradeError(error) => format!("upgrade error {}", error.kind()),
-        ManagerEvent::ReconnectAttempt(attempt) => format!("attempt {attempt}"),
-        ManagerEvent::Reconnect(attempts) => format!("reconnect {attempts}"),
-        ManagerEvent::ReconnectError(error) => format!("attempt failed {}", error.kind()),
-        ManagerEvent::ReconnectFailed => "reconnect failed".into(),
-        ManagerEvent::Stage(_) | ManagerEvent::Warning(_) => "told by the driver".into(),
+        NotTaken::Full(_) => Error::new(ErrorKind::BufferFull, "wait"),
+        NotTaken::Error(error) => error,
     }
 }

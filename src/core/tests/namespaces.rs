@@ -73,11 +73,11 @@ fn packets_for_unknown_namespaces_are_counted_and_nothing_else() {
 #[test]
 fn a_second_connect_from_the_server_changes_nothing() {
     let (mut world, root) = World::joined();
-    let session = world.namespace(root).session;
+    let membership = world.namespace(root).membership;
     world.receive("40{\"sid\":\"other\"}");
     assert_eq!(world.log(), Vec::<String>::new());
     assert_eq!(world.namespace(root).id.as_deref(), Some("/1"));
-    assert_eq!(world.namespace(root).session, session);
+    assert_eq!(world.namespace(root).membership, membership);
     assert_eq!(world.client.tally().ignored, 1);
 }
 

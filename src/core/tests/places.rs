@@ -154,3 +154,36 @@ fn closing_does_not_move_on_and_another_first_address_is_gone_to() {
     world.client.return_to_first_address();
     assert_eq!(lose(&mut world), 0);
 }
+
+#[test]
+fn a_server_that_asks_to_be_left_alone_holds_up_its_own_address_only() {
+    let busy = || Error::new(ErrorKind::Transport, "busy").with_retry_after(2 * MINUTE);
+    let fail = |world: &mut World, error: Error| {
+        world.lose(world.last_link, Loss::Failed(error));
+        world.advance_to_deadline()
+    };
+    let gone = || Error::new(ErrorKind::Transport, "gone");
+    let mut world = world(2, None);
+    assert!(fail(&mut world, busy()) < 10 * SECOND, "the other address is free");
+    assert_eq!(place(&world), 1);
+    let rest = fail(&mut world, gone());
+    assert!((100 * SECOND..140 * SECOND).contains(&rest), "{rest:?}");
+    assert_eq!(place(&world), 0);
+    assert!(fail(&mut world, gone()) < 10 * SECOND);
+    assert!(fail(&mut world, gone()) < 10 * SECOND, "what was asked for is over");
+    assert_eq!(place(&world), 0);
+}
+
+#[test]
+fn an_address_that_asks_to_be_left_alone_is_not_returned_to_before() {
+    let busy = Error::new(ErrorKind::Transport, "busy").with_retry_after(4 * MINUTE);
+    let mut world = world(2, Some(MINUTE));
+    world.lose(world.last_link, Loss::Failed(busy));
+    world.advance_to_deadline();
+    join(&mut world);
+    last(&mut world, 2 * MINUTE);
+    assert_eq!(lose(&mut world), 1, "the first one is busy yet");
+    join(&mut world);
+    last(&mut world, 4 * MINUTE);
+    assert_eq!(lose(&mut world), 0);
+}

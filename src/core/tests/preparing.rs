@@ -131,14 +131,14 @@ fn options_of_an_attempt_are_in_force_until_the_next_one_begins() {
     let mut world = asking();
     let others = changed(&world, |options| {
         options.transports = vec![Transport::Polling];
-        options.timeout = Some(SECOND);
+        options.connect_timeout = Some(SECOND);
         options.reconnection_delay = Duration::from_secs(3);
     });
     answer(&mut world, Ok(others));
     assert_eq!(world.links[&world.last_link].transport, Transport::Polling);
     assert_eq!(world.advance_to_deadline(), SECOND);
     assert!(world.advance_to_deadline() >= Duration::from_millis(1500));
-    assert_eq!(world.client.options().timeout, Some(Duration::from_secs(20)));
+    assert_eq!(world.client.options().connect_timeout, Some(Duration::from_secs(20)));
     answer(&mut world, Ok(as_usual()));
     assert_eq!(world.links[&world.last_link].transport, Transport::WebSocket);
 }
@@ -146,14 +146,14 @@ fn options_of_an_attempt_are_in_force_until_the_next_one_begins() {
 #[test]
 fn what_is_changed_for_good_outlasts_the_options_of_an_attempt() {
     let mut world = asking();
-    let others = changed(&world, |options| options.timeout = Some(SECOND));
+    let others = changed(&world, |options| options.connect_timeout = Some(SECOND));
     answer(&mut world, Ok(others));
     world.client.change_options(|options| options.randomization_factor = 0.0);
-    assert_eq!(world.client.options().timeout, Some(SECOND));
+    assert_eq!(world.client.options().connect_timeout, Some(SECOND));
     world.advance_to_deadline();
     world.advance_to_deadline();
     let options = world.client.options();
-    assert_eq!((options.timeout, options.randomization_factor), (Some(20 * SECOND), 0.0));
+    assert_eq!((options.connect_timeout, options.randomization_factor), (Some(20 * SECOND), 0.0));
 }
 
 #[test]

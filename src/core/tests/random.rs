@@ -108,7 +108,7 @@ fn input() -> impl Strategy<Value = Input> {
             .prop_map(|(namespace, ack, timeout, volatile)| {
                 Input::Emit { namespace, ack, timeout, volatile }
             }),
-        1 => (namespace(), 0..3_u32).prop_map(|(namespace, session)| Input::Reply(namespace, session)),
+        1 => (namespace(), 0..3_u32).prop_map(|(namespace, membership)| Input::Reply(namespace, membership)),
         2 => any::<bool>().prop_map(Input::Auth),
         1 => Just(Input::Open),
         1 => Just(Input::Close),
@@ -253,9 +253,10 @@ impl Account {
             Input::Emit { namespace, ack, timeout, volatile } => {
                 self.emit(*namespace, *ack, *timeout, *volatile);
             }
-            Input::Reply(namespace, session) => {
+            Input::Reply(namespace, membership) => {
                 let id = self.ids[*namespace];
-                let _ = world.run(|client, now| client.reply(id, *session, 1, payload("[]"), now));
+                let _ =
+                    world.run(|client, now| client.reply(id, *membership, 1, payload("[]"), now));
             }
             Input::Auth(known) => {
                 if let Some((id, asked)) = world.asked.pop() {
@@ -340,7 +341,7 @@ impl Account {
         self.next += 1;
         let may_be_kept = namespace != 3 && !volatile;
         let emit = Emit {
-            key: (may_be_kept && number % 3 == 0).then(|| "k".into()),
+            replaces: (may_be_kept && number % 3 == 0).then(|| "k".into()),
             ttl: (may_be_kept && number % 5 == 0).then_some(SECOND),
             ack: ack.then_some(number),
             timeout: timeout.map(Duration::from_millis),

@@ -288,11 +288,11 @@ fn an_emit_waits_for_the_room_that_an_acknowledgement_makes() {
     let mut world = World::with(|options| options.limits = options.limits.clone().send_events(10));
     let root = world.join("/");
     emit_all(&mut world, root, 0..10);
-    assert!(matches!(world.try_emit(root, reliable(10)), Err(Refused::Full(_))));
+    assert!(matches!(world.try_emit(root, reliable(10)), Err(NotTaken::Full(_))));
     acknowledge(&mut world, 4);
     emit_all(&mut world, root, 10..11);
     world.drop_link();
-    assert!(matches!(world.try_emit(root, reliable(11)), Err(Refused::Error(_))));
+    assert!(matches!(world.try_emit(root, reliable(11)), Err(NotTaken::Error(_))));
 }
 
 #[test]

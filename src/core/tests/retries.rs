@@ -155,7 +155,7 @@ fn the_queue_is_bounded() {
     for _ in 0..3 {
         world.emit(root, "[\"a\"]").unwrap();
     }
-    assert!(matches!(world.try_emit(root, emit("[\"a\"]")), Err(Refused::Full(_))));
+    assert!(matches!(world.try_emit(root, emit("[\"a\"]")), Err(NotTaken::Full(_))));
     assert!(world.waits(root));
     let rooms = world.rooms;
     world.receive("430[]");

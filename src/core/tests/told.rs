@@ -138,7 +138,7 @@ fn an_attempt_whose_time_is_up_tells_what_has_not_come() {
         let mut world = World::new();
         world.connect("/");
         let link = world.last_link;
-        world.run(|client, _| client.reached(link, stage.into()));
+        world.run(|client, _| client.note_reached(link, stage.into()));
         world.advance(SECOND * 20);
         let error = error(&mut world);
         assert_eq!((error.kind(), error.is_timeout()), (ErrorKind::Connect(stage), true));

@@ -55,7 +55,7 @@ fn what_is_not_acknowledged_is_handed_back_before_what_was_not_sent() {
     assert_eq!(handed_back, list(&[("[0]", true), ("[2]", true), ("[\"ready\"]", false)]));
     // What a writer has may still be written.
     world.written();
-    let unwritten = world.run(|client, _| client.take_unwritten());
+    let unwritten = world.run(Client::take_unwritten);
     assert!(unwritten.is_empty(), "{unwritten:?}");
     assert_eq!(world.sent().last().unwrap(), "42[\"in flight\"]");
 }
@@ -67,7 +67,7 @@ fn what_a_writer_does_not_finish_may_have_arrived() {
     world.emit(root, "[1]").unwrap();
     assert_eq!(shut_down(&mut world), list(&[]));
     world.drop_link();
-    let unwritten = world.run(|client, _| client.take_unwritten());
+    let unwritten = world.run(Client::take_unwritten);
     let unwritten: Vec<_> = unwritten.iter().map(|it| (it.json(), it.was_sent())).collect();
     assert_eq!(unwritten, [("[1]", true)]);
 }

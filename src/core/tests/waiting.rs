@@ -30,7 +30,7 @@ fn urgent(json: &str) -> Emit<u32> {
 }
 
 fn with_key(json: &str, ack: u32) -> Emit<u32> {
-    Emit { key: Some("k".into()), ack: Some(ack), ..emit(json) }
+    Emit { replaces: Some("k".into()), ack: Some(ack), ..emit(json) }
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn of_one_key_only_the_newest_waits() {
         world.try_emit(root, with_key("[1]", 1)).unwrap();
         world.emit(root, "[2]").unwrap();
         world.try_emit(root, with_key("[3]", 3)).unwrap();
-        world.try_emit(root, Emit { key: Some("other".into()), ..emit("[4]") }).unwrap();
+        world.try_emit(root, Emit { replaces: Some("other".into()), ..emit("[4]") }).unwrap();
         assert_eq!(world.log(), ["ack 1 failed: withdrawn"]);
         assert_eq!(world.client.tally().dropped, 0, "replaced is not dropped");
         if joined {
@@ -253,7 +253,7 @@ fn what_never_waits_or_is_sent_again_has_no_place_among_what_waits() {
     let flags: [fn() -> Emit<u32>; 3] = [
         || urgent("[1]"),
         || Emit { ttl: Some(SECOND), ..emit("[1]") },
-        || Emit { key: Some("k".into()), ..emit("[1]") },
+        || Emit { replaces: Some("k".into()), ..emit("[1]") },
     ];
     for flagged in flags {
         let (mut world, root) = World::joined();

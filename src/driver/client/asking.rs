@@ -18,24 +18,24 @@ type AskForAuth = dyn Fn() -> Result<Payload> + Send + Sync;
 /// A function of the user's that is asked now and then, and what it was asked last.
 pub(super) struct Asked<F: ?Sized> {
     pub(super) function: Option<Arc<F>>,
-    /// It runs.
+    /// The question that it is to answer, while it runs.
     question: Option<Question<F>>,
 }
 
 /// What a function that runs was asked.
 struct Question<F: ?Sized> {
-    /// The number of the last question that it is to answer.
-    asked: u32,
+    /// The number of the last one that it is to answer.
+    number: u32,
     /// Weak, so that the end of a function, which is the user's code, is never here.
     function: Weak<F>,
 }
 
 /// What is to be done with a question.
-enum Inquiry<F: ?Sized> {
-    /// There is no function.
-    Vain,
-    /// The function runs, and will answer this question too.
-    Under,
+enum Next<F: ?Sized> {
+    /// Nothing can be: there is no function.
+    NoFunction,
+    /// To wait: the function runs, and will answer this question too.
+    Wait,
     Call(Arc<F>),
 }
 
@@ -50,13 +50,13 @@ impl<F: ?Sized> Asked<F> {
         Self { function, question: None }
     }
 
-    fn begin(&mut self, asked: u32) -> Inquiry<F> {
-        let Some(function) = &self.function else { return Inquiry::Vain };
-        let question = Question { asked, function: Arc::downgrade(function) };
+    fn begin(&mut self, number: u32) -> Next<F> {
+        let Some(function) = &self.function else { return Next::NoFunction };
+        let question = Question { number, function: Arc::downgrade(function) };
         let before = self.question.replace(question);
         let runs =
             before.is_some_and(|before| Weak::ptr_eq(&before.function, &Arc::downgrade(function)));
-        if runs { Inquiry::Under } else { Inquiry::Call(Arc::clone(function)) }
+        if runs { Next::Wait } else { Next::Call(Arc::clone(function)) }
     }
 
     /// The number of the question that this function has answered, unless another has taken its place.
@@ -64,7 +64,7 @@ impl<F: ?Sized> Asked<F> {
         let is_current = |question: &mut Question<F>| {
             Weak::ptr_eq(&question.function, &Arc::downgrade(function))
         };
-        Some(self.question.take_if(is_current)?.asked)
+        Some(self.question.take_if(is_current)?.number)
     }
 }
 
@@ -76,19 +76,19 @@ impl Driver {
     /// hold up the one that has taken its place, and its answer is of no use.
     pub(super) fn ask<F: ?Sized + Send + Sync + 'static, T>(
         &self,
-        asked: u32,
+        question: u32,
         find: impl Fn(&mut Monitor) -> Option<&mut Asked<F>> + Copy + Send + 'static,
         call: impl FnOnce(&F) -> Result<T> + Send + 'static,
         panicked: fn() -> Error,
         bring: impl Fn(&Self, u32, Result<T>) + Copy + Send + 'static,
     ) {
-        let inquiry = find(&mut self.lock()).map(|it| it.begin(asked));
-        let function = match inquiry {
-            Some(Inquiry::Call(function)) => function,
-            Some(Inquiry::Under) => return,
-            Some(Inquiry::Vain) | None => {
+        let next = find(&mut self.lock()).map(|it| it.begin(question));
+        let function = match next {
+            Some(Next::Call(function)) => function,
+            Some(Next::Wait) => return,
+            Some(Next::NoFunction) | None => {
                 let what = "there is no function to ask: the manager was closed for good";
-                return bring(self, asked, Err(Error::new(ErrorKind::Disconnected, what)));
+                return bring(self, question, Err(Error::new(ErrorKind::Disconnected, what)));
             }
         };
         let (driver, stack_size) = (self.this.clone(), Some(self.limits.stack_size));
@@ -97,10 +97,10 @@ impl Driver {
             let _speaking = speaker.speak();
             let answer = survive(|| call(&function)).unwrap_or_else(|| Err(panicked()));
             if let Some(driver) = driver.upgrade() {
-                let asked = find(&mut driver.lock()).and_then(|it| it.end(&function));
+                let question = find(&mut driver.lock()).and_then(|it| it.end(&function));
                 // Whoever answered it meanwhile has changed the number that is waited for.
-                if let Some(asked) = asked {
-                    bring(&driver, asked, answer);
+                if let Some(question) = question {
+                    bring(&driver, question, answer);
                 }
             }
             // It may be the last that holds the function: its end is the user's code.
@@ -112,19 +112,19 @@ impl Driver {
             if let Some(it) = find(&mut self.lock()) {
                 it.question = None;
             }
-            bring(self, asked, Err(error));
+            bring(self, question, Err(error));
         }
     }
 
     /// Asks for the credentials of a namespace.
-    pub(super) fn ask_auth(&self, namespace: NamespaceId, asked: u32) {
+    pub(super) fn ask_auth(&self, namespace: NamespaceId, question: u32) {
         self.ask(
-            asked,
+            question,
             move |monitor| Some(&mut monitor.namespaces.get_mut(namespace)?.auth),
             |auth: &AskForAuth| auth(),
             || Error::new(ErrorKind::Payload, "the auth function panicked"),
-            move |driver, asked, auth| {
-                driver.run(|core, now| core.auth(namespace, asked, auth, now));
+            move |driver, question, auth| {
+                driver.run(|core, now| core.auth(namespace, question, auth, now));
             },
         );
     }

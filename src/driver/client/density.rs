@@ -1,4 +1,6 @@
-//! How densely things come, and whether the thread of a WebSocket naps before it reads again.
+//! How densely things come, and whether the thread of a WebSocket naps before it looks again. Both directions are
+//! measured so: what is read, and what is written, where a nap means to let events accumulate
+//! (`core/client/accumulating.rs`).
 //!
 //! A server that writes each event by itself makes the socket readable some hundred thousand times per
 //! second. To wake up for each, to read it, and to wake its consumer costs many times what the event
@@ -20,38 +22,38 @@ const NAP: Duration = Duration::from_micros(100);
 /// How many times as long a nap becomes at most.
 const LONGEST: usize = 4;
 
-/// Reads that follow each other sooner than this are close.
+/// Batches that follow each other sooner than this are close.
 const CLOSE: Duration = Duration::from_micros(50);
 
-/// How many close reads in succession make dense traffic: fewer are some messages that belong
+/// How many close batches in succession make dense traffic: fewer are some messages that belong
 /// together.
 const STREAK: u32 = 4;
 
-/// A nap before a read that brings fewer packets than this is the last.
+/// A nap before a batch of fewer packets than this is the last.
 const WORTH: usize = 2;
 
 /// A nap that brings fewer packets than so many for each [`NAP`] of its length is followed by a shorter
 /// one.
 const MANY: usize = 8;
 
-/// A read that brings so many bytes without a nap is a batch anyhow.
+/// So many bytes without a nap are enough for a batch anyhow.
 const LARGE: usize = 16 * 1024;
 
 /// A nap that brings so many bytes is followed by a shorter one: by default a socket takes 64 KiB at
 /// first.
 const FULL: usize = 48 * 1024;
 
-/// What a read has brought that took all that had come.
+/// What was read together, where that was all that had come; or what is written together.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Batch {
     pub(super) packets: usize,
     pub(super) bytes: usize,
-    /// This side has written since the read before.
+    /// This side has written since the batch before; never where it is what is written.
     pub(super) may_be_answer: bool,
 }
 
 impl Batch {
-    /// What is to be written, if it is that.
+    /// What this work has to write, if it is that.
     pub(super) fn of_work(work: &Work) -> Option<Self> {
         let Work::Write(shipment) = work else { return None };
         let Load { packets, bytes } = shipment.load();
@@ -62,18 +64,18 @@ impl Batch {
 /// How densely things come.
 #[derive(Debug, Default)]
 pub(super) struct Density {
-    /// When the last read was.
+    /// When the last batch was.
     last: Option<Timestamp>,
-    /// How many [`NAP`]s long the nap is before the next read; 0: there is none.
+    /// How many [`NAP`]s long the nap is before the next batch; 0: there is none.
     napping: usize,
     /// How long the next one would be.
     length: usize,
-    /// How many reads in succession were dense.
+    /// How many batches in succession were dense.
     streak: u32,
 }
 
 impl Density {
-    /// Notes a read. `true`: the traffic is dense and goes one way, so that a nap pays.
+    /// Notes a batch. `true`: the traffic is dense and goes one way, so that a nap pays.
     pub(super) fn note(&mut self, batch: Batch, now: Timestamp) -> bool {
         let is_close = self.last.replace(now).is_some_and(|last| now < last + CLOSE);
         let napped = std::mem::take(&mut self.napping);
@@ -93,7 +95,7 @@ impl Density {
         self.streak >= STREAK
     }
 
-    /// The thread naps before the next read, for so long.
+    /// The thread naps before the next batch, for so long.
     pub(super) fn begin_nap(&mut self) -> Duration {
         self.napping = self.length;
         NAP * u32::try_from(self.napping).unwrap_or(1)

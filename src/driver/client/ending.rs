@@ -46,7 +46,7 @@ impl Driver {
         let mut undelivered = self.run(Client::end);
         self.release_users();
         self.wait_closed(limit.saturating_sub(start.elapsed()));
-        undelivered.extend(self.run(|core, _| core.take_unwritten()));
+        undelivered.extend(self.run(Client::take_unwritten));
         UndeliveredEvent::sort(&mut undelivered);
         undelivered
     }

@@ -45,11 +45,9 @@ pub(super) struct Inlet<'a> {
     pub(super) is_last: bool,
 }
 
-/// Whether the reader holds still, and what would make it go on beside room.
+/// What would make a reader that holds still go on, beside room.
 #[derive(Debug)]
 pub(super) enum Hold {
-    /// It reads.
-    No,
     /// Until somebody waits for something.
     UntilAwaited,
     /// The reserve is used up. This is what those are told who wait.
@@ -94,14 +92,18 @@ impl Driver {
     ) {
         // Who looks for events now and then gets those of one read each time.
         inlet.is_urgent |= self.intake.gate.take_glance();
-        while !inlet.packets.is_empty() && self.may_go_on(monitor, inlet, now) {
+        if !inlet.packets.is_empty() {
+            monitor.figures.note_heard(now);
+        }
+        while !inlet.packets.is_empty() && self.go_on_or_hold(monitor, inlet, now) {
             let Some(packet) = inlet.packets.pop_front() else { return };
             monitor.core.received(inlet.link, packet, now);
             self.drain(monitor, now, actions);
         }
     }
 
-    fn may_go_on(&self, monitor: &mut Monitor, inlet: &Inlet<'_>, now: Timestamp) -> bool {
+    /// Lets the reader go on (`true`), or makes it hold still before the next packet.
+    fn go_on_or_hold(&self, monitor: &mut Monitor, inlet: &Inlet<'_>, now: Timestamp) -> bool {
         // No events are delivered by a session that was given up.
         if !monitor.core.engine().is_some_and(|engine| engine.owns(inlet.link)) {
             return true;
@@ -132,7 +134,7 @@ impl Driver {
     /// Why the reader should hold still.
     fn find_hold(&self, monitor: &mut Monitor, is_urgent: bool, now: Timestamp) -> Option<Hold> {
         let dispatcher = &monitor.dispatcher;
-        monitor.full.retain(|consumer| consumer.pushes_back(dispatcher));
+        monitor.full.retain(|consumer| consumer.recheck(dispatcher));
         // Where no namespace is joined, no events can come, and what comes is awaited.
         if monitor.full.is_empty() || !monitor.core.has_joined() {
             return None;
@@ -160,18 +162,17 @@ impl Driver {
             monitor.core.stall(error);
             self.changed.notify_all();
         }
-        monitor.hold = hold;
+        monitor.hold = Some(hold);
     }
 
     /// What has happened may be a reason for a reader that holds still to go on, or the end of a
     /// wait.
     pub(super) fn reconsider_hold(&self, monitor: &mut Monitor, now: Timestamp) {
         match &monitor.hold {
-            Hold::No => {}
-            _ if !monitor.core.has_joined() => self.intake.gate.reopen(),
-            Hold::UntilAwaited if monitor.core.awaits(now) => self.intake.gate.reopen(),
-            Hold::UntilAwaited => {}
-            Hold::Stuck(_) => self.reconsider_stall(monitor, now),
+            Some(_) if !monitor.core.has_joined() => self.intake.gate.reopen(),
+            Some(Hold::UntilAwaited) if monitor.core.awaits(now) => self.intake.gate.reopen(),
+            None | Some(Hold::UntilAwaited) => {}
+            Some(Hold::Stuck(_)) => self.reconsider_stall(monitor, now),
         }
     }
 
@@ -181,11 +182,11 @@ impl Driver {
         match self.find_hold(monitor, false, now) {
             Some(Hold::Stuck(error)) => {
                 monitor.core.stall(&error);
-                monitor.hold = Hold::Stuck(error);
+                monitor.hold = Some(Hold::Stuck(error));
             }
             // Nothing is awaited any more.
             Some(Hold::UntilAwaited) => {}
-            Some(Hold::No) | None => {
+            None => {
                 self.intake.gate.reopen();
                 monitor.go_on();
             }
@@ -223,8 +224,7 @@ impl Driver {
 
 impl Monitor {
     fn go_on(&mut self) {
-        if !matches!(self.hold, Hold::No) {
-            self.hold = Hold::No;
+        if self.hold.take().is_some() {
             self.holder = None;
             self.core.go_on();
         }

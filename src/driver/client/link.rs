@@ -78,7 +78,7 @@ impl Link {
     }
 
     /// Makes its further requests from this.
-    pub(super) fn lead_to(&mut self, address: &Arc<Address>) {
+    pub(super) fn set_address(&mut self, address: &Arc<Address>) {
         self.address = Arc::clone(address);
     }
 
@@ -92,6 +92,11 @@ impl Link {
     /// How far its attempt to connect has come.
     pub(super) fn reached(&self) -> Option<Reached> {
         self.reader.as_ref().map(|lane| lane.attempt.so_far())
+    }
+
+    /// How many bytes its threads have received and sent since this was asked the last time.
+    pub(super) fn take_passed(&self) -> impl Iterator<Item = (usize, usize)> {
+        [&self.reader, &self.writer].into_iter().flatten().map(|lane| lane.attempt.take_passed())
     }
 
     /// The addresses of its connections, on this side and on the other.
@@ -151,7 +156,7 @@ impl Monitor {
     /// Notes how far the attempt of a link has come, for the error that may end it.
     pub(super) fn note_reached(&mut self, link: LinkId) {
         if let Some(reached) = self.links.get(link).and_then(|link| link.reached()) {
-            self.core.reached(link, reached);
+            self.core.note_reached(link, reached);
         }
     }
 
@@ -186,19 +191,29 @@ impl Driver {
         self.run_with(|monitor, _| {
             monitor.links.get_or_add(link, || Box::new(Link::to(address)));
         });
-        let started =
-            self.start(link, Side::Reader, Role::Transport, move |attempt| match transport {
-                Transport::Polling => driver.run_polling(link, request, &attempt),
-                Transport::WebSocket => driver.run_websocket(link, &request, &attempt),
-            });
-        if let Err(error) = started {
+        self.start(link, Side::Reader, Role::Transport, move |attempt| match transport {
+            Transport::Polling => driver.run_polling(link, request, &attempt),
+            Transport::WebSocket => driver.run_websocket(link, &request, &attempt),
+        });
+    }
+
+    /// Starts one thread of a link, which is then counted among its threads until it ends. Where it cannot
+    /// be started the link is lost.
+    pub(super) fn start(
+        &self,
+        link: LinkId,
+        side: Side,
+        role: Role,
+        body: impl FnOnce(Arc<Attempt>) + Send + 'static,
+    ) {
+        if let Err(error) = self.try_start(link, side, role, body) {
+            // Before it counts as ended, which would be the reason otherwise.
             self.lose(link, Loss::Failed(error));
-            self.end(link, Side::Reader);
+            self.end(link, side);
         }
     }
 
-    /// Starts one thread of a link, which is then counted among its threads until it ends.
-    pub(super) fn start(
+    fn try_start(
         &self,
         link: LinkId,
         side: Side,
@@ -207,13 +222,13 @@ impl Driver {
     ) -> Result<()> {
         let Some(driver) = self.this.upgrade() else { return Ok(()) };
         let this = self.this.clone();
-        let observer = Box::new(move |news| {
+        let on_news = Box::new(move |news| {
             if let Some(driver) = this.upgrade() {
                 driver.hear(link, news);
             }
         });
         let waker = Arc::new(Waker::new()?);
-        let attempt = Arc::new(Attempt::new(Arc::clone(&waker), Some(observer)));
+        let attempt = Arc::new(Attempt::new(Arc::clone(&waker), Some(on_news)));
         let lane = Lane { attempt: Arc::clone(&attempt), asleep: false };
         self.run_with(|monitor, _| {
             if let Some(link) = monitor.links.get_mut(link) {
@@ -225,20 +240,14 @@ impl Driver {
             }
         });
         let speaker = self.speaker.id();
-        let started = spawn(role, Some(self.limits.stack_size), move || {
+        spawn(role, Some(self.limits.stack_size), move || {
             let _speaking = speaker.speak();
             // No panic of ours is known. Should there be one, the session must not seem alive.
             if survive(|| body(attempt)).is_none() {
                 driver.lose(link, Loss::Failed(panicked()));
             }
             driver.end(link, side);
-        });
-        if let Err(error) = &started {
-            // Before it counts as ended, which would be the reason otherwise.
-            self.lose(link, Loss::Failed(error.clone()));
-            self.end(link, side);
-        }
-        started
+        })
     }
 
     /// A further request of the session that the link is of.
@@ -260,23 +269,24 @@ impl Driver {
 
     /// Hands on what a thread meets on its way to the server.
     fn hear(&self, link: LinkId, news: News) {
-        let mut actions = Vec::new();
-        self.gather(&mut actions, |monitor, now, actions| match news {
+        self.run_acting(|monitor, now, actions| match news {
             // Later, long-polling dials whenever a connection was not kept.
             News::Stage(stage) if monitor.core.cycle() == Cycle::Connecting => {
-                monitor.tell_manager(&ManagerEvent::Stage(stage), actions);
+                self.tell_news(monitor, ManagerEvent::Stage(stage), now, actions);
             }
-            News::Warning(error) => monitor.tell_manager(&ManagerEvent::Warning(error), actions),
+            News::Warning(error) => {
+                self.tell_news(monitor, ManagerEvent::Warning(error), now, actions);
+            }
             News::Room => monitor.core.progressed(link, now),
             News::Stage(_) => {}
         });
-        self.act(actions);
     }
 
     /// A thread of a link has ended.
     fn end(&self, link: LinkId, side: Side) {
         let mut actions = Vec::new();
         self.gather(&mut actions, |monitor, now, actions| {
+            monitor.collect_passed();
             let Some(entry) = monitor.links.get_mut(link) else { return };
             *entry.lane(side) = None;
             if entry.is_over() {

@@ -82,6 +82,11 @@ impl Driver {
                 buffer.when_full.unwrap_or(self.limits.when_receive_full)
             }
         };
+        self.bounds_with(when_full, buffer)
+    }
+
+    /// The bounds of a consumer with this policy.
+    pub(super) fn bounds_with(&self, when_full: WhenFull, buffer: Buffer) -> Bounds {
         Bounds {
             events: buffer.events.unwrap_or(self.limits.receive_events),
             bytes: buffer.bytes.unwrap_or(self.limits.receive_bytes),
@@ -162,7 +167,7 @@ impl Driver {
         let result = change(listeners, dispatcher);
         *callbacks += listeners.callbacks();
         dispatcher.set_may_hunger(*callbacks > 0);
-        core.observe_outgoing(namespace, listeners.count(Scope::Outgoing) > 0);
+        core.set_shows_outgoing(namespace, listeners.count(Scope::Outgoing) > 0);
         // What is taken out may run a user's code when it is dropped: the caller has it, and by
         // then the lock is released.
         result
@@ -224,7 +229,7 @@ impl Driver {
         &self,
         monitor: &mut Monitor,
         namespace: NamespaceId,
-        session: u32,
+        membership: u32,
         packet: SocketPacket,
         actions: &mut Vec<Action>,
     ) {
@@ -232,7 +237,7 @@ impl Driver {
             let way_back = WayBack {
                 driver: self.this.clone(),
                 namespace,
-                session,
+                membership,
                 ack: Mutex::new(Some(ack)),
             };
             Arc::new(way_back) as Arc<dyn Reply>

@@ -1,11 +1,12 @@
-//! One [`Driver`] per connection of a client. Its monitor holds the state machines: whoever has an input takes
-//! the lock, calls one verb, drains the outputs, and releases. Under the lock there is no I/O that
-//! can block and no user code.
+//! One [`Driver`] per connection of a client. Its monitor holds the state machines. Whoever has an input (a packet, a
+//! call, a deadline) gives it to them by [`Driver::run`]. Under the lock of the monitor there is no I/O that can block
+//! and no user code.
 
 mod ahead;
 mod asking;
 mod density;
 mod ending;
+mod figures;
 mod intake;
 mod link;
 mod listening;
@@ -17,6 +18,8 @@ mod outputs;
 mod polling;
 mod preparing;
 mod pump;
+mod ready;
+mod recorder;
 mod relief;
 mod shared_wire;
 mod standing_in;
@@ -29,15 +32,18 @@ use std::sync::{Arc, Condvar, Mutex, Weak};
 
 use self::asking::Asked;
 pub(crate) use self::asking::AuthFunction;
+use self::figures::Figures;
 use self::intake::{Hold, Intake};
 use self::link::Link;
 use self::observing::Observers;
 use self::outputs::Action;
 use self::preparing::AskBefore;
 pub(crate) use self::preparing::{Changes, PrepareFunction, refused_by_user};
+use self::ready::ReadySlot;
+use self::recorder::Recorder;
 use self::waiting::Awaited;
+use crate::core::client::Client;
 use crate::core::client::namespace::Auth;
-use crate::core::client::{Client, Tally};
 use crate::core::ids::{LinkId, NamespaceId};
 use crate::core::numbered::Numbered;
 use crate::core::time::Timestamp;
@@ -45,8 +51,8 @@ use crate::driver::ack_slot::AckHandle;
 use crate::driver::clock::now;
 use crate::driver::consumer::Consumer;
 use crate::driver::dispatch::Dispatcher;
+use crate::driver::group::Group;
 use crate::driver::listeners::{Listener, Listeners};
-use crate::driver::stage::Staging;
 use crate::driver::timer::{self, Expire};
 #[cfg(target_os = "linux")]
 use crate::driver::watching::{self, HearOfNetwork};
@@ -71,6 +77,10 @@ pub(crate) struct Driver {
     /// The bounds of the consumers that have no others.
     limits: Limits,
     observers: Observers,
+    /// For those who poll for all subscriptions together.
+    ready: ReadySlot,
+    /// What happened last.
+    recorder: Recorder,
     /// Its name in the log.
     speaker: Speaker,
     this: Weak<Self>,
@@ -93,20 +103,20 @@ pub(crate) struct Monitor {
     dispatcher: Dispatcher,
     /// How many callbacks there are for events that are received.
     callbacks: usize,
-    /// The events that are about to be brought.
-    stage: Staging,
+    /// The events that are about to be brought together.
+    group: Group,
     /// The consumers that were full when they got something the last time.
     full: Vec<Consumer>,
-    /// Whether the readers hold still because of them.
-    hold: Hold,
+    /// The readers hold still because of them.
+    hold: Option<Hold>,
     /// The link whose reader was the last to do so.
     holder: Option<LinkId>,
     /// It was said that they do.
     warned_full: bool,
     /// It was said that events are lost.
     warned_lost: bool,
-    /// How many received events were dropped for want of room.
-    lost: usize,
+    /// What is counted.
+    figures: Figures,
     /// The deadline that the timer thread knows of.
     armed: Option<Timestamp>,
     /// Why the connection could not be opened, the last time.
@@ -140,6 +150,7 @@ impl Driver {
         let speaker = Speaker::new(address.server.endpoint.authority());
         let dispatcher = Dispatcher::new(limits.stack_size, answers, &intake.gate, speaker.id());
         let parser = options.parser;
+        let recorder = Recorder::new(parser, options.recorded_packets);
         let address = Arc::new(address);
         let driver = Arc::new_cyclic(|this| Self {
             monitor: Mutex::new(Monitor {
@@ -153,13 +164,13 @@ impl Driver {
                 manager_listeners: Vec::new(),
                 dispatcher,
                 callbacks: 0,
-                stage: Staging::default(),
+                group: Group::default(),
                 full: Vec::new(),
-                hold: Hold::No,
+                hold: None,
                 holder: None,
                 warned_full: false,
                 warned_lost: false,
-                lost: 0,
+                figures: Figures::default(),
                 armed: None,
                 last_error: None,
                 awaited: Vec::new(),
@@ -168,6 +179,8 @@ impl Driver {
             net: Arc::new(net),
             intake,
             observers: Observers::new(parser),
+            ready: ReadySlot::default(),
+            recorder,
             speaker,
             limits,
             this: this.clone(),
@@ -181,14 +194,29 @@ impl Driver {
         Ok(driver)
     }
 
-    /// Runs one verb of the state machines and what follows from it.
+    /// Gives the state machines one input, and does what follows from it:
+    ///
+    /// 1. takes the monitor, and the time
+    /// 2. calls `verb`, which is one method of [`Client`]
+    /// 3. carries out what `Client` asks for (`drain` in `outputs.rs`), but for what needs another lock or wakes
+    ///    somebody: that becomes an [`Action`]
+    /// 4. releases the monitor
+    /// 5. does the actions (`act`)
     pub(crate) fn run<R>(&self, verb: impl FnOnce(&mut Client<AckHandle>, Timestamp) -> R) -> R {
         self.run_with(|monitor, now| verb(&mut monitor.core, now))
     }
 
     fn run_with<R>(&self, verb: impl FnOnce(&mut Monitor, Timestamp) -> R) -> R {
+        self.run_acting(|monitor, now, _| verb(monitor, now))
+    }
+
+    /// The same for a verb that has actions of its own.
+    fn run_acting<R>(
+        &self,
+        verb: impl FnOnce(&mut Monitor, Timestamp, &mut Vec<Action>) -> R,
+    ) -> R {
         let mut actions = Vec::new();
-        let result = self.gather(&mut actions, |monitor, now, _| verb(monitor, now));
+        let result = self.gather(&mut actions, verb);
         self.act(actions);
         result
     }
@@ -216,6 +244,7 @@ impl Driver {
     /// Ends all subscriptions, and drops the users' functions.
     fn release_users(&self) {
         self.unlisten_all();
+        self.ready.end();
         // They may own sockets, which would keep the connection alive. Dropped without the lock.
         let mut monitor = self.lock();
         let namespaces = monitor.namespaces.things_mut();
@@ -279,12 +308,6 @@ impl Driver {
         look(&self.lock().core)
     }
 
-    /// What was dropped since the start.
-    pub(crate) fn counters(&self) -> (Tally, usize) {
-        let monitor = self.lock();
-        (monitor.core.tally(), monitor.lost)
-    }
-
     /// A parser for a writer, which only encodes.
     fn new_parser(&self) -> Box<dyn Parser> {
         new_parser(self.look(|core| core.options().parser), 0, 0)
@@ -322,9 +345,11 @@ impl Expire for Driver {
     fn on_timer(&self) {
         self.run_with(|monitor, now| {
             monitor.armed = None;
+            // Their sums are narrow on small machines.
+            monitor.collect_passed();
             for (link, entry) in monitor.links.iter() {
                 if let Some(reached) = entry.reached() {
-                    monitor.core.reached(*link, reached);
+                    monitor.core.note_reached(*link, reached);
                 }
             }
             monitor.core.expire(now);

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::Driver;
+use super::{Driver, Monitor};
 use crate::core::ids::NamespaceId;
 use crate::driver::dispatch::{Callback, Function};
 use crate::driver::listener_id::ListenerId;
-use crate::driver::listeners::{Listener, Listeners, Sink};
+use crate::driver::listeners::{Listener, Sink};
 use crate::error::Result;
 use crate::event::status::{ManagerEvent, Status};
 use crate::options::WhenFull;
@@ -29,10 +29,7 @@ impl Driver {
             let _ = mailbox.bring(ONLY, status);
         }
         let sink = Sink::Mailbox(Arc::clone(&mailbox));
-        let mut none = Listeners::default();
-        let entry = monitor.namespaces.get_mut(namespace);
-        let listeners = entry.map_or(&mut none, |entry| &mut entry.listeners);
-        (listeners.add_status(sink), mailbox)
+        (monitor.add_status_listener(namespace, sink), mailbox)
     }
 
     /// Adds a callback for the statuses of a namespace.
@@ -45,10 +42,7 @@ impl Driver {
         monitor.dispatcher.start()?;
         let account = monitor.dispatcher.open_account(NEWS, &self.intake.aside);
         let sink = Sink::Callback(Callback::new(function), account);
-        let mut none = Listeners::default();
-        let entry = monitor.namespaces.get_mut(namespace);
-        let listeners = entry.map_or(&mut none, |entry| &mut entry.listeners);
-        Ok(listeners.add_status(sink))
+        Ok(monitor.add_status_listener(namespace, sink))
     }
 
     /// Adds a subscription to the news of the connection.
@@ -83,5 +77,15 @@ impl Driver {
         drop(monitor);
         drop(calls);
         removed.map(|listener| listener.sink.end()).is_some() || self.unobserve(id)
+    }
+}
+
+impl Monitor {
+    /// Adds a listener to the statuses of a namespace. One that is gone keeps none.
+    fn add_status_listener(&mut self, namespace: NamespaceId, sink: Sink<Status>) -> ListenerId {
+        match self.namespaces.get_mut(namespace) {
+            Some(entry) => entry.listeners.add_status(sink),
+            None => ListenerId::new(),
+        }
     }
 }

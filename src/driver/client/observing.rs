@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use super::Driver;
 use super::outputs::Action;
+use super::recorder::Direction;
 use super::trace::trace;
 use crate::core::client::Client;
 use crate::driver::listener_id::ListenerId;
@@ -13,9 +14,10 @@ use crate::event::observed::{EngineEvent, EnginePacket};
 use crate::event::status::ManagerEvent;
 use crate::options::{Buffer, ParserKind, WhenFull};
 use crate::proto::packet::Packet;
-use crate::sync::account::{Bounds, ONLY};
+use crate::sync::account::ONLY;
 use crate::sync::lock::lock;
 use crate::sync::mailbox::Mailbox;
+use crate::sync::readiness::{Readiness, Wakeup};
 
 /// The observers of one connection. They hold up nothing: where one does not keep up, the oldest of what
 /// waits for it give way.
@@ -71,7 +73,12 @@ impl Observers {
         }
     }
 
-    fn tell(&self, event: &EngineEvent, mut wake: impl FnMut(std::thread::Thread)) {
+    /// Adds a descriptor that is to be readable while something waits for one of them.
+    pub(super) fn add_poller(&self, readiness: &Arc<Readiness>) {
+        lock(&self.all).iter().for_each(|observer| observer.mailbox.add_poller(readiness));
+    }
+
+    fn tell(&self, event: &EngineEvent, mut wake: impl FnMut(Wakeup)) {
         for observer in lock(&self.all).iter() {
             observer.mailbox.bring(ONLY, event.clone()).waiters.into_iter().for_each(&mut wake);
         }
@@ -83,7 +90,7 @@ impl Observers {
             return;
         }
         if let Some(event) = EngineEvent::of_news(news) {
-            self.tell(&event, |waiter| actions.push(Action::Unpark(waiter)));
+            self.tell(&event, |waiter| actions.push(Action::Rouse(waiter)));
         }
     }
 
@@ -91,7 +98,7 @@ impl Observers {
     pub(super) fn note_room<A>(&self, core: &Client<A>, actions: &mut Vec<Action>) {
         let empty = || core.engine().is_some() && core.session_load().packets == 0;
         if !self.is_empty() && empty() && self.undrained.swap(false, Ordering::Relaxed) {
-            self.tell(&EngineEvent::Drain, |waiter| actions.push(Action::Unpark(waiter)));
+            self.tell(&EngineEvent::Drain, |waiter| actions.push(Action::Rouse(waiter)));
         }
     }
 }
@@ -99,14 +106,11 @@ impl Observers {
 impl Driver {
     /// Adds an observer.
     pub(crate) fn observe(&self, buffer: Buffer) -> (ListenerId, Arc<Mailbox<EngineEvent>>) {
-        let bounds = Bounds {
-            events: buffer.events.unwrap_or(self.limits.receive_events),
-            bytes: buffer.bytes.unwrap_or(self.limits.receive_bytes),
-            when_full: match buffer.when_full {
-                Some(WhenFull::DropNewest) => WhenFull::DropNewest,
-                Some(WhenFull::Wait | WhenFull::DropOldest) | None => WhenFull::DropOldest,
-            },
+        let when_full = match buffer.when_full {
+            Some(WhenFull::DropNewest) => WhenFull::DropNewest,
+            Some(WhenFull::Wait | WhenFull::DropOldest) | None => WhenFull::DropOldest,
         };
+        let bounds = self.bounds_with(when_full, buffer);
         let mailbox = Mailbox::with_account(bounds, &self.intake.aside);
         (self.observers.add(Arc::clone(&mailbox)), mailbox)
     }
@@ -119,23 +123,25 @@ impl Driver {
     /// A packet was received.
     pub(super) fn show_received(&self, packet: &Packet) {
         trace(self.speaker.id(), "received:", self.observers.parser, packet);
+        self.recorder.note_packet(Direction::Received, packet);
         if !self.observers.is_empty() {
             let event =
                 EngineEvent::Packet(EnginePacket::new(packet.clone(), self.observers.parser));
-            self.observers.tell(&event, |waiter| waiter.unpark());
+            self.observers.tell(&event, |waiter| waiter.wake());
         }
     }
 
     /// A packet is about to be written.
     pub(super) fn show_sent(&self, packet: &Packet) {
         trace(self.speaker.id(), "sent:", self.observers.parser, packet);
+        self.recorder.note_packet(Direction::Sent, packet);
         if !self.observers.is_empty() {
             if matches!(packet, Packet::Text(_) | Packet::Binary(_)) {
                 self.observers.undrained.store(true, Ordering::Relaxed);
             }
             let event =
                 EngineEvent::PacketCreate(EnginePacket::new(packet.clone(), self.observers.parser));
-            self.observers.tell(&event, |waiter| waiter.unpark());
+            self.observers.tell(&event, |waiter| waiter.wake());
         }
     }
 }

@@ -5,7 +5,6 @@
 //! that the monitor is taken under.
 
 use std::sync::{Arc, Weak};
-use std::thread::Thread;
 
 #[cfg(feature = "polling")]
 use super::polling::Posting;
@@ -17,15 +16,18 @@ use crate::core::time::Timestamp;
 use crate::driver::ack_slot::{AckHandle, AckSlot};
 use crate::driver::consumer::Consumer;
 use crate::driver::dispatch::{Call, Dispatcher};
+use crate::driver::group::Group;
 use crate::driver::listener_id::ListenerId;
 use crate::driver::listeners::{Follow, Listeners};
-use crate::driver::stage::Staging;
 use crate::error::{Error, Result};
 use crate::event::status::{ManagerEvent, Status};
 use crate::event::{AckReply, Event};
 use crate::net::{Address, Waker};
 use crate::options::Transport;
+use crate::payload::Payload;
 use crate::sync::logging::log_later;
+use crate::sync::mailbox::Dropped;
+use crate::sync::readiness::Wakeup;
 
 /// What is done after the locks are released.
 pub(super) enum Action {
@@ -43,17 +45,17 @@ pub(super) enum Action {
     Post(Posting),
     /// The user has something to say of an attempt.
     AskBefore {
-        asked: u32,
+        question: u32,
         attempt: u32,
     },
     AskAuth {
         namespace: NamespaceId,
-        asked: u32,
+        question: u32,
     },
     /// Who waits for the answer emits again at once.
     Resolve(Arc<AckSlot>, Result<AckReply>),
     /// Who waits for what has come goes on.
-    Unpark(Thread),
+    Rouse(Wakeup),
     /// Callers that wait for a change look again.
     Notify,
 }
@@ -61,81 +63,87 @@ pub(super) enum Action {
 impl Driver {
     /// Carries out what the state machines ask for, but for what has to wait for the lock's release.
     pub(super) fn drain(&self, monitor: &mut Monitor, now: Timestamp, actions: &mut Vec<Action>) {
-        let mut notify = false;
+        let mut is_change = false;
         self.reconsider_hold(monitor, now);
         while let Some(output) = monitor.core.poll_output() {
-            // Who waits for the end of something has to look again.
-            notify |= matches!(output, Output::Acked { .. });
             if !matches!(output, Output::Event { .. }) {
-                monitor.clear_stage(actions);
+                monitor.bring_group(actions);
+                is_change |= may_end_a_wait(&output);
             }
-            match output {
-                Output::Event { namespace, session, packet } => {
-                    self.deliver(monitor, namespace, session, packet, actions);
-                }
-                Output::Acked { ack: AckHandle::Slot(slot), result } => {
-                    actions.push(Action::Resolve(slot, result.map(AckReply::new)));
-                }
-                Output::Acked { ack: AckHandle::Callback(callback), result } => {
-                    let brought = monitor.dispatcher.answer(callback, result.map(AckReply::new));
-                    actions.extend(brought.waiters.into_iter().map(Action::Unpark));
-                    if brought.pushes_back {
-                        monitor.note_full(Consumer::acks(monitor.dispatcher.acks()));
-                    }
-                }
-                Output::Sent { namespace, payload } => {
-                    let event = Event::outgoing(payload);
-                    let (listeners, dispatcher, mut follow) =
-                        monitor.split(namespace, &self.this, actions);
-                    if let Some(listeners) = listeners {
-                        listeners.show_sent(&event, dispatcher, &mut follow);
-                    }
-                }
-                Output::Wake(link) => {
-                    if let Some(link) = monitor.links.get_mut(link) {
-                        link.rouse(now, actions);
-                    }
-                    #[cfg(feature = "polling")]
-                    actions.extend(monitor.call_poster(link).map(Action::Post));
-                }
-                Output::Stop(link) => {
-                    if let Some(link) = monitor.links.get(link) {
-                        link.cancel();
-                    }
-                }
-                Output::Tell { asked } => self.tell_attempt(monitor, asked, now, actions),
-                Output::Prepare { asked, .. } if monitor.before_attempt.function.is_none() => {
-                    monitor.prepared(asked, Ok(None), now);
-                }
-                Output::Prepare { asked, attempt } => {
-                    actions.push(Action::AskBefore { asked, attempt });
-                }
-                Output::Dial { link, transport, upgrade } => {
-                    let address = Arc::clone(&monitor.current_address);
-                    actions.push(Action::Dial { link, transport, upgrade, address });
-                }
-                Output::AskAuth { namespace, asked } => {
-                    actions.push(Action::AskAuth { namespace, asked });
-                }
-                Output::Status { namespace, name, status } => {
-                    notify = true;
-                    self.tell_status(monitor, namespace, &name, &status, actions);
-                }
-                Output::Manager(event) => {
-                    notify = true;
-                    self.observers.note_news(&event, actions);
-                    monitor.tell_manager(&event, actions);
-                }
-                Output::Room => {
-                    notify = true;
-                    self.observers.note_room(&monitor.core, actions);
-                }
-            }
+            self.carry_out(monitor, output, now, actions);
         }
-        if notify {
+        if is_change {
             monitor.notify(actions);
         }
         self.arm(monitor);
+    }
+
+    fn carry_out(
+        &self,
+        monitor: &mut Monitor,
+        output: Output<AckHandle>,
+        now: Timestamp,
+        actions: &mut Vec<Action>,
+    ) {
+        match output {
+            Output::Event { namespace, membership, packet } => {
+                self.deliver(monitor, namespace, membership, packet, actions);
+            }
+            Output::Acked { ack, result } => {
+                monitor.hand_out(ack, result.map(AckReply::new), actions);
+            }
+            Output::Sent { namespace, payload } => {
+                self.show_outgoing(monitor, namespace, payload, actions);
+            }
+            Output::Wake(link) => {
+                if let Some(link) = monitor.links.get_mut(link) {
+                    link.rouse(now, actions);
+                }
+                #[cfg(feature = "polling")]
+                actions.extend(monitor.call_poster(link).map(Action::Post));
+            }
+            Output::Stop(link) => {
+                if let Some(link) = monitor.links.get(link) {
+                    link.cancel();
+                }
+            }
+            Output::Tell { question } => self.tell_attempt(monitor, question, now, actions),
+            Output::Prepare { question, .. } if monitor.before_attempt.function.is_none() => {
+                monitor.prepared(question, Ok(None), now);
+            }
+            Output::Prepare { question, attempt } => {
+                actions.push(Action::AskBefore { question, attempt });
+            }
+            Output::Dial { link, transport, upgrade } => {
+                let address = Arc::clone(&monitor.current_address);
+                actions.push(Action::Dial { link, transport, upgrade, address });
+            }
+            Output::AskAuth { namespace, question } => {
+                actions.push(Action::AskAuth { namespace, question });
+            }
+            Output::Status { namespace, name, status } => {
+                self.recorder.note_status(&name, &status, now);
+                let status = self.recorded_status(status, now);
+                self.tell_status(monitor, namespace, &name, &status, actions);
+            }
+            Output::Manager(event) => self.tell_news(monitor, event, now, actions),
+            Output::Changed => self.observers.note_room(&monitor.core, actions),
+        }
+    }
+
+    /// Shows an event that is ready to those who watch what is sent.
+    fn show_outgoing(
+        &self,
+        monitor: &mut Monitor,
+        namespace: NamespaceId,
+        payload: Payload,
+        actions: &mut Vec<Action>,
+    ) {
+        let (listeners, dispatcher, mut follow) = monitor.split(namespace, &self.this, actions);
+        if let Some(listeners) = listeners {
+            let event = Event::outgoing(follow.namespace(), payload);
+            listeners.show_outgoing(&event, dispatcher, &mut follow);
+        }
     }
 
     /// Carries out what the state machines ask for, before the monitor is released.
@@ -148,7 +156,7 @@ impl Driver {
         actions: &mut Vec<Action>,
     ) {
         self.drain(monitor, now, actions);
-        monitor.close_stage(actions);
+        monitor.end_group(actions);
     }
 
     /// Does what had to wait for the lock's release.
@@ -162,13 +170,28 @@ impl Driver {
                 }
                 #[cfg(feature = "polling")]
                 Action::Post(posting) => self.start_posting(posting),
-                Action::AskBefore { asked, attempt } => self.ask_before(asked, attempt),
-                Action::AskAuth { namespace, asked } => self.ask_auth(namespace, asked),
+                Action::AskBefore { question, attempt } => self.ask_before(question, attempt),
+                Action::AskAuth { namespace, question } => self.ask_auth(namespace, question),
                 Action::Resolve(slot, result) => slot.resolve(result),
-                Action::Unpark(waiter) => waiter.unpark(),
+                Action::Rouse(waiter) => waiter.wake(),
                 Action::Notify => self.changed.notify_all(),
             }
         }
+    }
+
+    /// Tells everyone the news of the connection.
+    pub(super) fn tell_news(
+        &self,
+        monitor: &mut Monitor,
+        news: ManagerEvent,
+        now: Timestamp,
+        actions: &mut Vec<Action>,
+    ) {
+        self.recorder.note_news(&news, now);
+        let news = self.recorded_news(news, now);
+        monitor.figures.note_news(&news, now);
+        self.observers.note_news(&news, actions);
+        monitor.tell_manager(&news, actions);
     }
 
     fn tell_status(
@@ -223,11 +246,26 @@ impl Monitor {
         driver: &'a Weak<Driver>,
         actions: &'a mut Vec<Action>,
     ) -> (Option<&'a mut Listeners>, &'a Dispatcher, Following<'a>) {
-        let Self { core, namespaces, dispatcher, stage, full, lost, warned_lost, .. } = self;
+        let Self { core, namespaces, dispatcher, group, full, figures, warned_lost, .. } = self;
         let name = &core.namespace(namespace).name;
-        let follow = Following { driver, namespace, name, actions, stage, full, lost, warned_lost };
+        let lost = &mut figures.lost;
+        let follow = Following { driver, namespace, name, actions, group, full, lost, warned_lost };
         let entry = namespaces.get_mut(namespace);
         (entry.map(|entry| &mut entry.listeners), dispatcher, follow)
+    }
+
+    /// Hands an acknowledgement, or why there is none, to whoever waits for it.
+    fn hand_out(&mut self, ack: AckHandle, result: Result<AckReply>, actions: &mut Vec<Action>) {
+        match ack {
+            AckHandle::Slot(slot) => actions.push(Action::Resolve(slot, result)),
+            AckHandle::Callback(callback) => {
+                let brought = self.dispatcher.answer(callback, result);
+                actions.extend(brought.waiters.into_iter().map(Action::Rouse));
+                if brought.pushes_back {
+                    note_full(&mut self.full, Consumer::acks(self.dispatcher.acks()));
+                }
+            }
+        }
     }
 
     fn note_joined(&mut self, namespace: NamespaceId) {
@@ -244,24 +282,18 @@ impl Monitor {
         }
     }
 
-    /// Brings the events that wait on the stage.
-    fn clear_stage(&mut self, actions: &mut Vec<Action>) {
-        clear(&mut self.stage, actions);
+    /// Brings the events that are to be brought together.
+    fn bring_group(&mut self, actions: &mut Vec<Action>) {
+        bring(&mut self.group, actions);
     }
 
-    /// Brings the events that wait on the stage, before the monitor is released.
-    pub(super) fn close_stage(&mut self, actions: &mut Vec<Action>) {
-        self.clear_stage(actions);
-        self.stage = Staging::default();
+    /// The same, before the monitor is released.
+    pub(super) fn end_group(&mut self, actions: &mut Vec<Action>) {
+        self.bring_group(actions);
+        self.group = Group::default();
     }
 
-    fn note_full(&mut self, consumer: Consumer) {
-        if !self.full.iter().any(|known| known.id == consumer.id) {
-            self.full.push(consumer);
-        }
-    }
-
-    pub(super) fn tell_manager(&mut self, event: &ManagerEvent, actions: &mut Vec<Action>) {
+    fn tell_manager(&mut self, event: &ManagerEvent, actions: &mut Vec<Action>) {
         match event {
             ManagerEvent::Open => self.last_error = None,
             ManagerEvent::Error(error) => self.last_error = Some(error.clone()),
@@ -280,14 +312,28 @@ impl Monitor {
         }
         for listener in &self.manager_listeners {
             let waiters = listener.tell(event, &self.dispatcher, Call::Manager);
-            actions.extend(waiters.into_iter().map(Action::Unpark));
+            actions.extend(waiters.into_iter().map(Action::Rouse));
         }
     }
 }
 
-fn clear(stage: &mut Staging, actions: &mut Vec<Action>) {
-    let brought = stage.clear();
-    actions.extend(brought.into_iter().flat_map(|brought| brought.waiters).map(Action::Unpark));
+/// Whether callers that wait for a change have to look again.
+fn may_end_a_wait(output: &Output<AckHandle>) -> bool {
+    matches!(
+        output,
+        Output::Acked { .. } | Output::Status { .. } | Output::Manager(_) | Output::Changed
+    )
+}
+
+fn bring(group: &mut Group, actions: &mut Vec<Action>) {
+    let brought = group.bring();
+    actions.extend(brought.into_iter().flat_map(|brought| brought.waiters).map(Action::Rouse));
+}
+
+fn note_full(full: &mut Vec<Consumer>, consumer: Consumer) {
+    if !full.iter().any(|known| known.id == consumer.id) {
+        full.push(consumer);
+    }
 }
 
 /// What a delivery leads to, under the monitor.
@@ -296,25 +342,24 @@ pub(super) struct Following<'a> {
     namespace: NamespaceId,
     name: &'a str,
     actions: &'a mut Vec<Action>,
-    stage: &'a mut Staging,
+    group: &'a mut Group,
     full: &'a mut Vec<Consumer>,
-    lost: &'a mut usize,
+    lost: &'a mut Dropped,
     warned_lost: &'a mut bool,
 }
 
 impl Follow for Following<'_> {
-    fn wake(&mut self, waiter: Thread) {
-        self.actions.push(Action::Unpark(waiter));
+    fn wake(&mut self, waiter: Wakeup) {
+        self.actions.push(Action::Rouse(waiter));
     }
 
     fn full(&mut self, consumer: Consumer) {
-        if !self.full.iter().any(|known| known.id == consumer.id) {
-            self.full.push(consumer);
-        }
+        note_full(self.full, consumer);
     }
 
-    fn lost(&mut self, count: usize, event: Option<&str>) {
-        *self.lost += count;
+    fn lost(&mut self, count: Dropped, event: Option<&str>) {
+        self.lost.evicted += count.evicted;
+        self.lost.refused += count.refused;
         if !std::mem::replace(self.warned_lost, true) {
             let of = event.map_or("all events".to_owned(), |event| format!("{event:?}"));
             log_later!(Warn, in self.name, "a consumer of {of} is full: events are dropped (said once)");
@@ -325,12 +370,12 @@ impl Follow for Following<'_> {
         self.name
     }
 
-    fn stage(&mut self) -> &mut Staging {
-        self.stage
+    fn group(&mut self) -> &mut Group {
+        self.group
     }
 
-    fn clear_stage(&mut self) {
-        clear(self.stage, self.actions);
+    fn bring_group(&mut self) {
+        bring(self.group, self.actions);
     }
 
     fn after_once(&self, listener: ListenerId) -> Box<dyn FnOnce() + Send> {

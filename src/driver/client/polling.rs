@@ -54,7 +54,7 @@ impl Poller<'_> {
         }
         loop {
             let Some(sid) = self.sid() else { return Ok(()) };
-            if !self.may_poll() {
+            if !self.wait_to_poll() {
                 return Ok(());
             }
             request = self.driver.session_request(self.link, &sid, dialect)?;
@@ -111,11 +111,9 @@ impl Poller<'_> {
         let reader = self.attempt.waker();
         while !packets.is_empty() && !reader.is_cancelled() {
             let mut inlet = Inlet { link: self.link, packets, reader, is_urgent: false, is_last };
-            let mut actions = Vec::new();
-            self.driver.gather(&mut actions, |monitor, now, actions| {
+            self.driver.run_acting(|monitor, now, actions| {
                 self.driver.hand_in(monitor, &mut inlet, now, actions);
             });
-            self.driver.act(actions);
             if !packets.is_empty() {
                 reader.wait();
             }
@@ -123,7 +121,7 @@ impl Poller<'_> {
     }
 
     /// Waits for the permission to poll again; `false` when the session has left this transport.
-    fn may_poll(&self) -> bool {
+    fn wait_to_poll(&self) -> bool {
         loop {
             let turn = self.driver.run_with(|monitor, now| {
                 let turn = monitor.core.request_poll(self.link, now);
@@ -167,8 +165,12 @@ impl Driver {
                 }
                 (work, monitor.core.body_room(posting.link))
             });
-            let Work::Write(shipment) = work else { break };
-            posting.post(self, http, &*parser, &shipment, room)?;
+            match work {
+                Work::Write(shipment) => posting.post(self, http, &*parser, &shipment, room)?,
+                // As where all is posted.
+                Work::Confirm => self.run_with(|monitor, now| monitor.written(posting.link, now)),
+                Work::Wait | Work::Finish | Work::Stop => break,
+            }
         }
         if let Some(posting) = on_call {
             self.start_posting(posting);
@@ -178,16 +180,13 @@ impl Driver {
 
     pub(super) fn start_posting(&self, posting: Posting) {
         let (this, link) = (self.downgrade(), posting.link);
-        let started = self.start(link, Side::Writer, Role::Poster, move |attempt| {
+        self.start(link, Side::Writer, Role::Poster, move |attempt| {
             let Some(driver) = this.upgrade() else { return };
             let http = Http::new(&driver.net, &attempt);
             if let Err(error) = posting.post_all(&driver, &http, attempt.waker()) {
                 driver.lose(link, Loss::Failed(error));
             }
         });
-        if let Err(error) = started {
-            self.lose(link, Loss::Failed(error));
-        }
     }
 }
 
@@ -216,8 +215,10 @@ impl Posting {
             });
             match work {
                 Work::Write(shipment) => self.post(driver, http, &*parser, &shipment, room)?,
-                Work::Wait | Work::Confirm if waker.is_cancelled() => return Ok(()),
-                Work::Wait | Work::Confirm => waker.wait(),
+                // Each request was answered, which confirms all that was written.
+                Work::Confirm => driver.run_with(|monitor, now| monitor.written(self.link, now)),
+                Work::Wait if waker.is_cancelled() => return Ok(()),
+                Work::Wait => waker.wait(),
                 Work::Finish | Work::Stop => return Ok(()),
             }
         }
@@ -243,7 +244,7 @@ impl Posting {
             http.post(&request, body)?;
             driver.progressed(self.link);
         }
-        driver.run(|core, now| core.written(self.link, now));
+        driver.run_with(|monitor, now| monitor.written(self.link, now));
         Ok(())
     }
 }

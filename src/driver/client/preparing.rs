@@ -33,30 +33,30 @@ impl Driver {
     pub(super) fn tell_attempt(
         &self,
         monitor: &mut Monitor,
-        asked: u32,
+        question: u32,
         now: Timestamp,
         actions: &mut Vec<Action>,
     ) {
         if monitor.manager_listeners.iter().all(|listener| listener.account().is_none()) {
-            return monitor.core.told(asked, now);
+            return monitor.core.told(question, now);
         }
         let this = self.this.clone();
         let brought = monitor.dispatcher.then(Box::new(move || {
             if let Some(driver) = this.upgrade() {
-                driver.run(|core, now| core.told(asked, now));
+                driver.run(|core, now| core.told(question, now));
             }
         }));
-        actions.extend(brought.waiters.into_iter().map(Action::Unpark));
+        actions.extend(brought.waiters.into_iter().map(Action::Rouse));
     }
 
     /// Asks what an attempt is to be made with.
-    pub(super) fn ask_before(&self, asked: u32, attempt: u32) {
+    pub(super) fn ask_before(&self, question: u32, attempt: u32) {
         let monitor = self.lock();
         let address = monitor.address_in_turn();
         let info = AttemptInfo::new(attempt, &address.server.endpoint, monitor.last_error.clone());
         drop(monitor);
         self.ask(
-            asked,
+            question,
             |monitor| Some(&mut monitor.before_attempt),
             move |prepare: &AskBefore| prepare(&info),
             || {
@@ -65,8 +65,8 @@ impl Driver {
                     "the function of before_attempt panicked",
                 )
             },
-            |driver, asked, changes| {
-                driver.run_with(|monitor, now| monitor.prepared(asked, changes.map(Some), now));
+            |driver, question, changes| {
+                driver.run_with(|monitor, now| monitor.prepared(question, changes.map(Some), now));
             },
         );
     }
@@ -101,15 +101,15 @@ impl Monitor {
     /// It is known what an attempt is made with; `None`: with nothing else than usual.
     pub(super) fn prepared(
         &mut self,
-        asked: u32,
+        question: u32,
         changes: Result<Option<Box<dyn Changes>>>,
         now: Timestamp,
     ) {
-        if !self.core.is_preparing(asked) {
+        if !self.core.is_preparing(question) {
             return;
         }
         let prepared = changes.and_then(|changes| self.lay_over(changes.as_deref()));
-        self.core.prepared(asked, prepared, now);
+        self.core.prepared(question, prepared, now);
     }
 
     fn lay_over(&mut self, changes: Option<&dyn Changes>) -> Result<Prepared> {
@@ -136,7 +136,7 @@ impl Monitor {
         address.server = before.server.clone();
         self.current_address = Arc::new(address);
         for link in self.links.things_mut().filter(|link| link.leads_to(&before)) {
-            link.lead_to(&self.current_address);
+            link.set_address(&self.current_address);
         }
     }
 }

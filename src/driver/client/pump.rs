@@ -81,14 +81,12 @@ pub(super) enum Ending {
 
 /// What reading has come to.
 enum ReadOutcome {
-    /// Nothing was read, since nothing has come or the consumers are behind.
+    /// Nothing was read, since nothing has come or the consumers are behind; or nothing more will come.
     Paused,
     /// There is more.
     More,
     /// All that has come is read: so many bytes.
     Done(usize),
-    /// Nothing more will come.
-    Over(Loss),
 }
 
 /// What is next.
@@ -164,16 +162,12 @@ impl Pump {
         wire.set_napping(false);
         let relieved = wire.end_accumulating();
         let read = if self.unread && self.packets.is_empty() {
-            self.read(driver, wire)
-        } else {
-            ReadOutcome::Paused
-        };
-        let read = match read {
-            ReadOutcome::Over(loss) => {
+            self.read(driver, wire).unwrap_or_else(|loss| {
                 self.loss = Some(loss);
                 ReadOutcome::Paused
-            }
-            read => read,
+            })
+        } else {
+            ReadOutcome::Paused
         };
         let packets = self.packets.len();
         let is_last = self.loss.is_some();
@@ -201,7 +195,7 @@ impl Pump {
             }
             // It was a batch anyhow.
             ReadOutcome::More => self.density = Density::default(),
-            ReadOutcome::Paused | ReadOutcome::Over(_) => {}
+            ReadOutcome::Paused => {}
         }
         Ok(match turn {
             Turn::Finish => NextStep::End(Ending::Finished),
@@ -247,29 +241,25 @@ impl Pump {
     }
 
     /// Reads packets, until there are none or enough.
-    fn read(&mut self, driver: &Driver, wire: &mut Wire) -> ReadOutcome {
+    fn read(&mut self, driver: &Driver, wire: &mut Wire) -> Result<ReadOutcome, Loss> {
         let mut size = 0;
         while size < BATCH && self.packets.len() < BATCH_PACKETS {
             match wire.socket.read() {
                 Ok(Received::Frame(frame)) => {
                     size += frame.len();
-                    if let Err(error) = self.decode(driver, wire, frame) {
-                        return ReadOutcome::Over(Loss::Failed(error));
-                    }
+                    self.decode(driver, wire, frame).map_err(Loss::Failed)?;
                 }
                 Ok(Received::Nothing) => {
-                    return match self.note_silence(driver, wire) {
-                        Ok(()) => ReadOutcome::Done(size),
-                        Err(error) => ReadOutcome::Over(Loss::Failed(error)),
-                    };
+                    self.note_silence(driver, wire).map_err(Loss::Failed)?;
+                    return Ok(ReadOutcome::Done(size));
                 }
                 // A flood of them must not hold up what was read before it.
                 Ok(Received::Control) => size += CONTROL,
-                Ok(Received::Closed(error)) => return ReadOutcome::Over(Loss::Closed(error)),
-                Err(error) => return ReadOutcome::Over(Loss::Failed(error)),
+                Ok(Received::Closed(error)) => return Err(Loss::Closed(error)),
+                Err(error) => return Err(Loss::Failed(error)),
             }
         }
-        ReadOutcome::More
+        Ok(ReadOutcome::More)
     }
 
     fn decode(&mut self, driver: &Driver, wire: &mut Wire, frame: Frame) -> Result<()> {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{AckHandle, Driver, Monitor};
 use crate::core::client::namespace::Phase;
-use crate::core::client::{Client, Cycle, Emit, Fate, Refused};
+use crate::core::client::{Client, Cycle, Emit, Fate, NotTaken};
 use crate::core::engine::Engine;
 use crate::core::ids::NamespaceId;
 use crate::core::time::Timestamp;
@@ -46,8 +46,8 @@ impl Driver {
             });
             match sent {
                 Ok(()) => return Ok(()),
-                Err(Refused::Error(error)) => return Err(error),
-                Err(Refused::Full(back)) => emit = *back,
+                Err(NotTaken::Error(error)) => return Err(error),
+                Err(NotTaken::Full(back)) => emit = *back,
             }
             let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
             if !self.wait_for_room(left, |core| core.fate(namespace, &emit))? {
@@ -279,11 +279,11 @@ fn check_may_wait() -> Result<()> {
     }
 }
 
-/// The way of an acknowledgement back to the session that asked for it.
+/// The way of an acknowledgement back to the membership of a namespace in which it was asked for.
 pub(super) struct WayBack {
     pub(super) driver: Weak<Driver>,
     pub(super) namespace: NamespaceId,
-    pub(super) session: u32,
+    pub(super) membership: u32,
     pub(super) ack: Mutex<Option<u64>>,
 }
 
@@ -302,20 +302,20 @@ impl Reply for WayBack {
             let Some(driver) = &driver else {
                 return Err(Error::new(ErrorKind::Disconnected, "the connection is gone"));
             };
-            let (namespace, session) = (self.namespace, self.session);
-            match driver.run(|core, now| core.reply(namespace, session, number, payload, now)) {
+            let (namespace, membership) = (self.namespace, self.membership);
+            match driver.run(|core, now| core.reply(namespace, membership, number, payload, now)) {
                 // Only now: what was refused may be tried with something smaller.
                 Ok(()) => {
                     *ack = None;
                     return Ok(());
                 }
-                Err(Refused::Error(error)) => return Err(error),
-                Err(Refused::Full(back)) => payload = *back,
+                Err(NotTaken::Error(error)) => return Err(error),
+                Err(NotTaken::Full(back)) => payload = *back,
             }
             // Not over the wait, during which another thread may answer: then this one is told so.
             drop(ack);
             let size = payload.size();
-            driver.wait_for_room(None, |core| core.fate_of_reply(namespace, session, size))?;
+            driver.wait_for_room(None, |core| core.fate_of_reply(namespace, membership, size))?;
         }
     }
 }

@@ -33,6 +33,8 @@ pub(super) struct Wire {
     confirming: bool,
     /// How many bytes the socket had taken when it was full the last time.
     taken: usize,
+    /// How many bytes the socket had given when the state machines were told.
+    heard: usize,
     /// Something was written since the thread has asked.
     wrote: bool,
     /// The thread naps, and does not look at the socket.
@@ -76,6 +78,7 @@ impl Wire {
             unreported: false,
             confirming: false,
             taken: 0,
+            heard: 0,
             wrote: false,
             napping: false,
             accumulating: false,
@@ -125,6 +128,12 @@ impl Wire {
         let confirmed = self.confirming && self.socket.pong_came();
         self.confirming &= !confirmed;
         confirmed
+    }
+
+    /// Whether something has come since this was asked the last time, be it no whole packet.
+    fn take_heard(&mut self) -> bool {
+        let received = self.socket.received();
+        std::mem::replace(&mut self.heard, received) != received
     }
 
     /// The socket is full: whether it has taken something since it was so the last time, which puts
@@ -198,6 +207,7 @@ impl Driver {
         wire.unreported &= !written;
         let _freed = wire.shipment.take_if(|_| written);
         let confirmed = wire.take_confirmed();
+        let heard = inlet.is_some() && wire.take_heard();
         self.gather(actions, |monitor, now, actions| {
             monitor.set_asleep(wire.link, Side::Reader, false);
             if written {
@@ -205,6 +215,9 @@ impl Driver {
             }
             if confirmed {
                 monitor.core.confirmed(wire.link, now);
+            }
+            if heard {
+                monitor.figures.note_heard(now);
             }
             if let Some(inlet) = inlet {
                 self.hand_in(monitor, inlet, now, actions);

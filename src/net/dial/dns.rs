@@ -9,7 +9,7 @@ use rustix::event::PollFlags;
 
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::net::attempt::Attempt;
-use crate::net::eventfd::EventFd;
+use crate::sync::eventfd::EventFd;
 use crate::sync::lock::lock;
 use crate::sync::threads::{Role, spawn};
 

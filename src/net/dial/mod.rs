@@ -34,12 +34,12 @@ impl Dialler {
     #[inline(never)]
     pub(super) fn dial(&self, host: &str, port: u16, attempt: &Attempt) -> Result<TcpStream> {
         attempt.waker().check()?;
-        attempt.reached(None);
+        attempt.note_peer(None);
         let addresses = self.addresses(host, port, attempt)?;
         attempt.enter(Stage::Tcp, self.timeouts.tcp);
         let socket = connect_first(&addresses, &self.tcp, attempt)?;
-        attempt.reached(socket.peer_addr().ok());
-        attempt.comes_from(socket.local_addr().ok());
+        attempt.note_peer(socket.peer_addr().ok());
+        attempt.note_local(socket.local_addr().ok());
         attempt.lift_limit();
         Ok(socket)
     }
@@ -63,8 +63,8 @@ impl Dialler {
         }
     }
 
-    /// A connection to this host was of use, at this address.
-    pub(super) fn has_worked(&self, host: &str, address: Option<SocketAddr>) {
+    /// Notes that a connection to this host was of use, at this address.
+    pub(super) fn note_worked(&self, host: &str, address: Option<SocketAddr>) {
         if let (Some(remembered), Some(address)) = (&self.remembered, address) {
             remembered.note(host, address.ip());
         }

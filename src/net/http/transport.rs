@@ -159,9 +159,9 @@ impl Connection {
         }
     }
 
-    /// Whether the server's system resets a connection whose end has come: because something was sent
-    /// behind that end, and nobody has read it then.
-    fn is_reset_soon(&self) -> bool {
+    /// Waits for the time of a round trip whether the server's system resets a connection whose end has come:
+    /// because something was sent behind that end, and nobody has read it then.
+    fn wait_for_reset(&self) -> bool {
         let attempt = self.stream.attempt();
         attempt.limit(ROUND_TRIP);
         // poll(2) always tells of a reset.
@@ -184,7 +184,7 @@ impl Connection {
         let amount = self
             .blocking(PollFlags::IN, |stream, buffers| stream.read(buffers.input_append_buf()))?;
         if amount == 0 {
-            self.note_end(|| self.is_reset_soon());
+            self.note_end(|| self.wait_for_reset());
             if !self.stream.tells_truncation() {
                 // Only a body without a length ends so, and this one may have been cut.
                 let end = io::Error::from(io::ErrorKind::UnexpectedEof);

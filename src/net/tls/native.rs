@@ -19,6 +19,7 @@ use super::material;
 use crate::error::{Error, ErrorKind, Result};
 use crate::net::attempt::Attempt;
 use crate::net::nonblocking::{retry, would_block, write_all_that_fits};
+use crate::net::passed::Passed;
 use crate::options::{Tls, TlsVersion};
 
 /// How to call it in an error.
@@ -40,6 +41,7 @@ pub(in crate::net) struct NativeStream {
 struct NotingSocket {
     socket: Arc<TcpStream>,
     full: bool,
+    passed: Passed,
 }
 
 impl NativeConnector {
@@ -86,7 +88,9 @@ impl NativeConnector {
         name: &str,
         attempt: &Attempt,
     ) -> Result<NativeStream> {
-        let mut result = self.connector.connect(name, NotingSocket { socket, full: false });
+        let mut result = self
+            .connector
+            .connect(name, NotingSocket { socket, full: false, passed: Passed::default() });
         loop {
             result = match result {
                 Ok(inner) => return Ok(NativeStream { inner }),
@@ -94,7 +98,7 @@ impl NativeConnector {
                     return Err(explain(&error.to_string(), name).with_source(error));
                 }
                 Err(HandshakeError::WouldBlock(handshake)) => {
-                    let NotingSocket { socket, full } = handshake.get_ref();
+                    let NotingSocket { socket, full, .. } = handshake.get_ref();
                     let flags = if *full { PollFlags::OUT } else { PollFlags::IN };
                     attempt.wait_for_io(socket.as_fd(), flags)?;
                     handshake.handshake()
@@ -114,6 +118,11 @@ impl NativeStream {
 
     pub(in crate::net) fn socket(&self) -> &Arc<TcpStream> {
         &self.inner.get_ref().socket
+    }
+
+    /// How many bytes the socket has given and taken so far.
+    pub(in crate::net) fn passed(&self) -> Passed {
+        self.inner.get_ref().passed
     }
 }
 
@@ -137,7 +146,9 @@ impl Write for NativeStream {
 impl Read for NotingSocket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.full = false;
-        retry(|| (&*self.socket).read(buffer))
+        let read = retry(|| (&*self.socket).read(buffer))?;
+        self.passed.read = self.passed.read.wrapping_add(read);
+        Ok(read)
     }
 }
 
@@ -145,7 +156,9 @@ impl Write for NotingSocket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let result = retry(|| (&*self.socket).write(bytes));
         self.full = would_block(&result);
-        result
+        let written = result?;
+        self.passed.written = self.passed.written.wrapping_add(written);
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -18,6 +18,7 @@ use super::errors::{cut_off, tls_error};
 use crate::error::{Error, Result};
 use crate::net::attempt::Attempt;
 use crate::net::nonblocking::{retry, would_block};
+use crate::net::passed::Passed;
 use crate::options::Tls;
 
 /// A configuration, which holds the sessions to resume.
@@ -38,8 +39,8 @@ pub(in crate::net) struct RustlsStream {
     socket: Arc<TcpStream>,
     /// The last read from the socket has taken all that had come.
     emptied: bool,
-    /// How many bytes the socket has taken.
-    taken: usize,
+    /// How many bytes the socket has given and taken.
+    passed: Passed,
 }
 
 /// Notes whether a read takes all that has come.
@@ -68,7 +69,8 @@ impl RustlsConnector {
         }
         let connection = ClientConnection::new(Arc::clone(&self.config), server)
             .map_err(|error| reason::explain(error, name))?;
-        let mut stream = RustlsStream { connection, socket, emptied: false, taken: 0 };
+        let mut stream =
+            RustlsStream { connection, socket, emptied: false, passed: Passed::default() };
         while stream.connection.is_handshaking() || stream.connection.wants_write() {
             attempt.waker().check()?;
             let (result, flags) = if stream.connection.wants_write() {
@@ -92,6 +94,7 @@ impl RustlsStream {
     fn pull(&mut self) -> io::Result<()> {
         let mut socket = Emptying { socket: &self.socket, emptied: &mut self.emptied };
         let taken = retry(|| self.connection.read_tls(&mut socket))?;
+        self.passed.read = self.passed.read.wrapping_add(taken);
         if let Err(error) = self.connection.process_new_packets() {
             // The alert that tells the peer; the error is reported whether it arrives or not.
             let _ = self.push();
@@ -110,7 +113,7 @@ impl RustlsStream {
             if taken == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
             }
-            self.taken = self.taken.wrapping_add(taken);
+            self.passed.written = self.passed.written.wrapping_add(taken);
         }
         Ok(())
     }
@@ -127,9 +130,9 @@ impl RustlsStream {
         &self.socket
     }
 
-    /// How many bytes the socket has taken so far.
-    pub(in crate::net) fn taken(&self) -> usize {
-        self.taken
+    /// How many bytes the socket has given and taken so far.
+    pub(in crate::net) fn passed(&self) -> Passed {
+        self.passed
     }
 
     /// Whether the last read from the socket has taken all that had come. Where a read of this

@@ -178,6 +178,11 @@ impl WebSocket {
         self.stream.stream.taken()
     }
 
+    /// How many bytes the socket has given so far.
+    pub(crate) fn received(&self) -> usize {
+        self.stream.stream.received()
+    }
+
     /// To be called before waiting: fits the size of the reads to the traffic, and when that is
     /// over gives back the memory that it took.
     pub(crate) fn rest(&mut self) {

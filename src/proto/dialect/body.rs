@@ -17,7 +17,8 @@ pub(super) const NO_SERVER: &str = "this is probably not a Socket.IO server: \
 /// How much of what is no packet is read, for the error message.
 pub(super) const SAMPLE: usize = 64;
 
-/// How many packets fit into a body, at least one, and the size of that body. `between` is what stands between two of them, in bytes; `size` gives what a packet takes.
+/// How many packets fit into a body, at least one, and the size of that body. `between` is what stands
+/// between two of them, in bytes; `size` gives what a packet takes.
 pub(super) fn fitting(
     queue: &VecDeque<Packet>,
     room: BodyRoom,

@@ -77,7 +77,7 @@ fn where_all_addresses_swallow_packets_the_limit_ends_it_and_names_them() {
             // Of the stage, and of the whole attempt.
             let limits = [
                 builder(&server, transport).timeouts(Timeouts::new().tcp(1500 * MS)),
-                builder(&server, transport).timeout(1500 * MS),
+                builder(&server, transport).connect_timeout(1500 * MS),
             ];
             for builder in limits {
                 let start = Instant::now();
@@ -100,7 +100,7 @@ fn a_limit_tells_the_refused_from_the_silent() {
         network.dns.set(NAME, &[V4[1], V6[0]]);
         network.black_hole(V4[1]);
         for &transport in TRANSPORTS {
-            let error = failure(builder(&server, transport).timeout(1000 * MS));
+            let error = failure(builder(&server, transport).connect_timeout(1000 * MS));
             assert_names(&error, &[V4[1], V6[0]]);
             assert!(error.message().contains("refused"), "{error}");
             assert!(error.message().contains("no answer"), "{error}");
@@ -143,7 +143,7 @@ fn an_address_that_no_way_leads_to_is_passed_over() {
             assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
         }
         network.dns.set(NAME, &bad);
-        let error = failure(builder(&server, TRANSPORTS[0]).timeout(3000 * MS));
+        let error = failure(builder(&server, TRANSPORTS[0]).connect_timeout(3000 * MS));
         assert_names(&error, &bad);
         assert!(!error.is_fatal(), "{error}");
     });

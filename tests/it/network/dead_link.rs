@@ -21,7 +21,7 @@ fn a_dead_link_is_noticed_by_the_heartbeat_and_left() {
         network.dns.set(NAME, &[V4[0]]);
         for &transport in TRANSPORTS {
             network.heal();
-            let client = Client::connect(builder(&server, transport).timeout(500 * MS));
+            let client = Client::connect(builder(&server, transport).connect_timeout(500 * MS));
             network.black_hole(V4[0]);
             let start = Instant::now();
             let (reason, error) = client.disconnected();
@@ -43,7 +43,7 @@ fn unconfirmed_data_ends_a_connection_before_a_slow_heartbeat_does() {
         let server = serve(V4[0]);
         network.dns.set(NAME, &[V4[0]]);
         let builder = builder(&server, Transport::WebSocket).tcp_user_timeout(SECOND);
-        let client = Client::connect(builder.timeout(500 * MS));
+        let client = Client::connect(builder.connect_timeout(500 * MS));
         network.black_hole(V4[0]);
         client.socket.emit("echo", "is anybody there?").unwrap();
         let (reason, error) = client.disconnected();

@@ -99,7 +99,7 @@ fn the_connect_timeout_holds_for_a_silent_name_server_too() {
         network.dns.reply(NAME, Reply::Silence);
         for &transport in TRANSPORTS {
             let start = Instant::now();
-            let error = failure(builder(&server, transport).timeout(300 * MS));
+            let error = failure(builder(&server, transport).connect_timeout(300 * MS));
             assert_eq!(error.kind(), ErrorKind::Connect(Stage::Dns), "{error}");
             assert!(error.is_timeout(), "{error}");
             assert!(start.elapsed() < LIMIT / 4, "{:?}", start.elapsed());

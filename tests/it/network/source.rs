@@ -1,5 +1,7 @@
 //! Where connections come from.
 
+use std::net::IpAddr;
+
 use siot::{Stage, Timeouts};
 
 use super::{MS, NAME, TRANSPORTS, builder, failure, met_at, serve};
@@ -12,7 +14,8 @@ fn connections_come_from_the_local_address_and_of_its_family_only() {
         network.dns.set(NAME, &[V4[0], V6[0]]);
         for &transport in TRANSPORTS {
             for (local, met) in [(V4[2], V4[0]), (V6[2], V6[0])] {
-                let builder = builder(&server, transport).local_address(local.parse().unwrap());
+                let builder =
+                    builder(&server, transport).local_address(local.parse::<IpAddr>().unwrap());
                 assert_eq!(met_at(&server, builder), met);
                 // The requests are still there.
                 assert_eq!(server.entries("requests")[0]["from"], local);

@@ -1,5 +1,6 @@
 //! Networks that change, and who hears of it.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use siot::{Builder, DisconnectReason, ManagerEvent, Transport};
@@ -26,7 +27,7 @@ fn add_uplink(network: &Network) {
 /// A client that comes from the uplink, and that waits for long before it tries again.
 fn by_uplink(server: &Server, transport: Transport) -> Builder {
     builder(server, transport)
-        .local_address(UPLINK.parse().unwrap())
+        .local_address(UPLINK.parse::<IpAddr>().unwrap())
         .reconnection_delay(MINUTE)
         .reconnection_delay_max(MINUTE)
 }

@@ -9,10 +9,10 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// An eventfd: readable from [`EventFd::raise`] to [`EventFd::lower`].
 #[derive(Debug)]
-pub(super) struct EventFd(OwnedFd);
+pub(crate) struct EventFd(OwnedFd);
 
 impl EventFd {
-    pub(super) fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC).map(Self).map_err(|error| {
             Error::new(ErrorKind::Resource, "cannot make an eventfd")
                 .with_source(io::Error::from(error))
@@ -20,13 +20,13 @@ impl EventFd {
     }
 
     /// Makes it readable.
-    pub(super) fn raise(&self) {
+    pub(crate) fn raise(&self) {
         // It fails only when the count is at its limit, and then it is readable as it should be.
         let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
     }
 
     /// Makes it unreadable.
-    pub(super) fn lower(&self) {
+    pub(crate) fn lower(&self) {
         // It fails only when the count is zero, which is what is wanted.
         let _ = rustix::io::read(&self.0, &mut [0_u8; 8]);
     }

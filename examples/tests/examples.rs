@@ -1,11 +1,18 @@
 //! Runs the examples, as `cargo test` has built them, and looks at what they print.
 
-#[path = "support/emulator.rs"]
+#[path = "../../tests/support/emulator.rs"]
 mod emulator;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::sync::mpsc::channel;
+use std::thread;
 use std::time::{Duration, Instant};
+
+use siot_examples::peer::Peer;
 
 /// The examples, some with arguments, each with some of its lines in their order. A line may end with `…` for the rest.
 macro_rules! examples {
@@ -17,6 +24,8 @@ macro_rules! examples {
         })+
 
         const NAMES: &[&str] = &[$(stringify!($name)),+];
+        /// Those that are built with the features of this test.
+        const BUILT: &[&str] = &[$($(#[$condition])* stringify!($name)),+];
     };
 }
 
@@ -75,6 +84,28 @@ examples! {
         "news: the sun shines",
         "echo: heard it",
         "disconnected: io server disconnect",
+    ],
+    health: [
+        "http://127.0.0.1:…",
+        "HTTP/1.1 200 OK",
+        "siot_connected 1",
+        "siot_connects_total 1",
+        "siot_round_trip_seconds 0…",
+        "siot_events_total{direction=\"in\"} 1",
+        "siot_events_total{direction=\"out\"} 1",
+        "siot_dropped_total{direction=\"out\",reason=\"expired\"} 0",
+    ],
+    watchdog: [
+        "  systemd is told: READY=1",
+        "  systemd is told: WATCHDOG=1",
+        "  systemd is told: STATUS=the consumer does not turn over",
+        "without WATCHDOG=1 systemd restarts it after 400ms",
+    ],
+    poll: [
+        "the device says 20 °C",
+        "the device says 22 °C",
+        "the server says 22 °C",
+        "closed",
     ],
     callbacks: [
         "news: [\"news\",\"it rains\"]",
@@ -151,41 +182,121 @@ examples! {
     ],
 }
 
+/// What is for a server that is started for it, and works with any other that has the same events.
+const OF_ANY_SERVER: &[&str] = &["hello", "select", "poll", "callbacks", "namespaces", "binary"];
+
+/// Takes no server at all.
+const WITHOUT_SERVER: &[&str] = &["fleet"];
+
 fn run(name: &str, arguments: &[&str], lines: &[&str]) {
-    let program = folder().join(name);
     let start = Instant::now();
-    let output = emulator::command(&program).args(arguments).output().unwrap_or_else(|error| {
-        panic!("{}: {error} (`cargo test --examples` builds it)", program.display())
-    });
-    let printed = String::from_utf8_lossy(&output.stdout);
-    let errors = String::from_utf8_lossy(&output.stderr);
+    let output = command(name).args(arguments).output().unwrap();
+    expect(&output, lines);
+    // A few seconds for whoever tries it; much more for a busy machine.
+    assert!(start.elapsed() < Duration::from_secs(30), "it took {:?}", start.elapsed());
+    if OF_ANY_SERVER.contains(&name) {
+        let server = Peer::start().unwrap();
+        expect(&command(name).arg(server.url()).output().unwrap(), lines);
+    }
+}
+
+#[track_caller]
+fn expect(output: &Output, lines: &[&str]) {
+    let (printed, errors) = texts(output);
     assert!(output.status.success() && errors.is_empty(), "{}\n{printed}{errors}", output.status);
     let mut rest = printed.lines();
     for line in lines {
         assert!(rest.any(|printed| matches(printed, line)), "no line {line:?} here:\n{printed}");
     }
-    // A few seconds for whoever tries it; much more for a busy machine.
-    assert!(start.elapsed() < Duration::from_secs(30), "it took {:?}", start.elapsed());
 }
 
 fn matches(printed: &str, line: &str) -> bool {
     line.strip_suffix('…').map_or(printed == line, |start| printed.starts_with(start))
 }
 
-/// Where Cargo has put them: beside the folder of this test.
-fn folder() -> PathBuf {
+/// What was printed, and what was said on the standard error.
+fn texts(output: &Output) -> (Cow<'_, str>, Cow<'_, str>) {
+    (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// An example, where Cargo has put it: beside the folder of this test.
+fn command(name: &str) -> Command {
     let this = std::env::current_exe().expect("a path");
-    this.ancestors().nth(2).expect("a folder above").join("examples")
+    let program = this.ancestors().nth(2).expect("a folder above").join("examples").join(name);
+    assert!(
+        program.exists(),
+        "no {}: is it in Cargo.toml? `cargo test --examples` builds it",
+        program.display()
+    );
+    emulator::command(&program)
+}
+
+/// The names of the sources in the folder.
+fn sources() -> BTreeSet<String> {
+    let files = std::fs::read_dir(env!("CARGO_MANIFEST_DIR")).unwrap();
+    files
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect()
+}
+
+fn source(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name).with_extension("rs");
+    std::fs::read_to_string(path).unwrap()
 }
 
 #[test]
 fn every_example_is_run() {
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-    let files = std::fs::read_dir(sources).unwrap().map(|entry| entry.unwrap().path());
-    let found: BTreeSet<_> = files
-        .filter(|path| path.is_file())
-        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
-        .collect();
     let known: BTreeSet<_> = NAMES.iter().map(|name| (*name).to_owned()).collect();
-    assert_eq!(found, known);
+    assert_eq!(sources(), known);
+}
+
+#[test]
+fn help_is_what_the_source_begins_with() {
+    for &name in BUILT {
+        let output = command(name).arg("--help").output().unwrap();
+        let (printed, errors) = texts(&output);
+        assert!(output.status.success() && errors.is_empty(), "{name}: {printed}{errors}");
+        let usage = printed.lines().find(|line| line.starts_with("cargo run "));
+        let usage = usage.unwrap_or_else(|| panic!("{name}: no command in {printed}"));
+        assert!(usage.contains(&format!("--example {name}")), "{usage}");
+        for option in usage.split(['[', ']', ' ']).filter(|word| word.starts_with("--")) {
+            let known = ["--", "--example", "--release", "--features"].contains(&option);
+            assert!(known || source(name).contains(&format!("\"{option}\"")), "{name}: {option}");
+        }
+        let source = source(name);
+        let first = source.lines().next().unwrap().strip_prefix("//! ").unwrap();
+        assert!(printed.starts_with(first), "{name}: {printed}");
+    }
+}
+
+#[test]
+fn every_example_takes_the_url_of_a_server() {
+    for name in BUILT.iter().filter(|name| !WITHOUT_SERVER.contains(name)) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let mut child = command(name).arg(url).stdout(Stdio::null()).spawn().unwrap();
+        let (sender, came) = channel();
+        thread::spawn(move || sender.send(listener.accept().is_ok()));
+        let came = came.recv_timeout(Duration::from_secs(30));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(came, Ok(true), "{name}");
+    }
+}
+
+#[test]
+fn what_cannot_be_used_is_said_in_a_sentence() {
+    let too_many = ["http://127.0.0.1", "http://127.0.0.1"];
+    for &name in BUILT {
+        for arguments in [&["http://a b"] as &[_], &["ftp://server"], &["--nonsense"], &too_many] {
+            let output = command(name).args(arguments).output().unwrap();
+            let (printed, errors) = texts(&output);
+            assert_eq!(output.status.code(), Some(2), "{name} {arguments:?}: {printed}{errors}");
+            assert!(printed.is_empty(), "{name} {arguments:?}: {printed}");
+            assert_eq!(errors.lines().count(), 1, "{name} {arguments:?}: {errors}");
+            assert!(errors.starts_with(&format!("{name}: ")), "{errors}");
+        }
+    }
 }

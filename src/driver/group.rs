@@ -11,17 +11,17 @@ use crate::sync::mailbox::{Brought, Mailbox};
 /// How many are brought together. More would save little, and keep the consumer waiting.
 const MOST: usize = 32;
 
-/// Where events wait until they are brought, within one hold of the monitor. All are for one mailbox, and
+/// Events that are brought together, within one hold of the monitor. All are for one mailbox, and
 /// there is room for them: bringing them one by one would come to the same.
 #[derive(Default)]
-pub(super) struct Staging {
+pub(super) struct Group {
     mailbox: Option<Arc<Mailbox<Event>>>,
     events: Vec<Event>,
     /// What the mailbox has room for beside the events.
     room: Room,
 }
 
-impl Staging {
+impl Group {
     /// Makes a mailbox the one that events wait for. It had this room after the last was brought.
     pub(super) fn open(&mut self, mailbox: &Arc<Mailbox<Event>>, room: Room) {
         if !self.is_of(mailbox) {
@@ -43,7 +43,7 @@ impl Staging {
     }
 
     /// Brings what waits.
-    pub(super) fn clear(&mut self) -> Option<Brought<Event>> {
+    pub(super) fn bring(&mut self) -> Option<Brought<Event>> {
         let mailbox = self.mailbox.as_ref().filter(|_| !self.events.is_empty())?;
         Some(mailbox.bring_all(ONLY, &mut self.events.drain(..)))
     }
@@ -62,7 +62,7 @@ mod tests {
     use crate::sync::gate::Gate;
 
     fn event(number: usize) -> Event {
-        Event::outgoing(Payload::event("e", &number).unwrap())
+        Event::outgoing("/", Payload::event("e", &number).unwrap())
     }
 
     fn mailbox(events: usize, bytes: usize) -> Arc<Mailbox<Event>> {
@@ -75,49 +75,49 @@ mod tests {
     }
 
     /// Brings an event as a listener does; `true`: the mailbox pushes back.
-    fn bring(stage: &mut Staging, mailbox: &Arc<Mailbox<Event>>, event: Event) -> bool {
-        let Some(event) = stage.add(mailbox, event) else { return false };
-        drop(stage.clear());
+    fn bring(group: &mut Group, mailbox: &Arc<Mailbox<Event>>, event: Event) -> bool {
+        let Some(event) = group.add(mailbox, event) else { return false };
+        drop(group.bring());
         let brought = mailbox.bring(ONLY, event);
-        stage.open(mailbox, brought.room);
+        group.open(mailbox, brought.room);
         brought.pushes_back
     }
 
     #[test]
     fn what_is_brought_together_comes_to_the_same_as_one_by_one() {
         for (events, bytes) in [(1, 1000), (2, 1000), (40, 1000), (100, 300), (100, 9000)] {
-            let (mut stage, together) = (Staging::default(), mailbox(events, bytes));
+            let (mut group, together) = (Group::default(), mailbox(events, bytes));
             let one_by_one = mailbox(events, bytes);
             for number in 0..150 {
                 let is_full = one_by_one.bring(ONLY, event(number)).pushes_back;
-                assert_eq!(bring(&mut stage, &together, event(number)), is_full, "{number}");
+                assert_eq!(bring(&mut group, &together, event(number)), is_full, "{number}");
             }
-            drop(stage.clear());
+            drop(group.bring());
             assert_eq!(taken(&together), taken(&one_by_one));
         }
     }
 
     #[test]
     fn the_events_of_two_mailboxes_stay_apart_and_in_order() {
-        let (mut stage, one, two) = (Staging::default(), mailbox(50, 1000), mailbox(50, 1000));
+        let (mut group, one, two) = (Group::default(), mailbox(50, 1000), mailbox(50, 1000));
         for number in 0..30 {
             let mailbox = if number % 5 < 3 { &one } else { &two };
-            assert!(!bring(&mut stage, mailbox, event(number)));
+            assert!(!bring(&mut group, mailbox, event(number)));
         }
-        drop(stage.clear());
+        drop(group.bring());
         let (of_one, of_two): (Vec<_>, Vec<_>) = (0..30).partition(|number| number % 5 < 3);
         assert_eq!((taken(&one), taken(&two)), (of_one, of_two));
     }
 
     #[test]
     fn few_wait_at_a_time_and_only_until_they_are_brought() {
-        let (mut stage, mailbox) = (Staging::default(), mailbox(1000, 100_000));
+        let (mut group, mailbox) = (Group::default(), mailbox(1000, 100_000));
         for number in 0..=MOST {
-            assert!(!bring(&mut stage, &mailbox, event(number)));
+            assert!(!bring(&mut group, &mailbox, event(number)));
         }
         assert_eq!(mailbox.len(), 1);
-        bring(&mut stage, &mailbox, event(MOST + 1));
+        bring(&mut group, &mailbox, event(MOST + 1));
         assert_eq!(mailbox.len(), MOST + 2);
-        assert!(stage.clear().is_none());
+        assert!(group.bring().is_none());
     }
 }

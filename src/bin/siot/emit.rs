@@ -1,0 +1,116 @@
+//! `siot emit`: sends events, and waits until they are delivered.
+
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, select};
+use siot::{Socket, Status, Subscription, Value};
+
+use crate::args::Emit;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::format::Lines;
+use crate::input::{self, Item};
+use crate::messages::Messages;
+use crate::stop::Stop;
+use crate::{joining, output, stop};
+
+pub(crate) fn run(args: &Emit, values: &[Value], messages: Messages) -> Outcome {
+    let stop = stop::watch()?;
+    let socket = args.connection.socket()?;
+    let statuses = socket.status();
+    let mut sender = Sender {
+        args,
+        socket: &socket,
+        statuses,
+        stop,
+        lines: Lines::new(args.format, None)?,
+        messages,
+    };
+    let result = sender.send_all(values);
+    let limit = if result.is_ok() { args.timeout } else { args.timeout.min(FAREWELL) };
+    let undelivered = sender.close(limit);
+    match (result?, undelivered) {
+        (Exit::Success, 0) => Ok(Exit::Success),
+        (Exit::Success, count) => {
+            let text = format!("{count} of the events were not delivered");
+            Err(Failure::new(Exit::Failed, text))
+        }
+        (cut_short, _) => Ok(cut_short),
+    }
+}
+
+/// How long saying goodbye may take after a failure.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+struct Sender<'a> {
+    args: &'a Emit,
+    socket: &'a Socket,
+    statuses: Subscription<Status>,
+    stop: Receiver<Stop>,
+    lines: Lines,
+    messages: Messages,
+}
+
+impl Sender<'_> {
+    /// Emits what there is to emit, each behind the answer to the one before if answers are awaited.
+    fn send_all(&mut self, values: &[Value]) -> Outcome {
+        let connection = &self.args.connection;
+        let joined =
+            joining::join(connection, self.socket, &self.statuses, &self.stop, self.messages)?;
+        if let Some(stop) = joined {
+            return Ok(stop.cut_short());
+        }
+        if let Some(name) = self.args.event.as_deref().filter(|_| !self.args.lines) {
+            return self.send(Item::new(name, values.to_vec()));
+        }
+        let lines = input::lines()?;
+        loop {
+            let line = select! {
+                recv(lines) -> line => line,
+                recv(self.statuses.receiver()) -> status => {
+                    self.hear(status.ok().as_ref())?;
+                    continue;
+                }
+                recv(self.stop) -> stop => return Ok(stop.map_or(Exit::Failed, Stop::cut_short)),
+            };
+            // It ends with standard input.
+            let Ok(line) = line else { return Ok(Exit::Success) };
+            match self.send(input::item(&line?, self.args, values)?)? {
+                Exit::Success => {}
+                exit => return Ok(exit),
+            }
+        }
+    }
+
+    fn send(&mut self, item: Item) -> Outcome {
+        let emitter = self.socket.timeout(self.args.timeout);
+        let name = item.name.clone();
+        if !self.args.ack {
+            emitter.emit(&name, item.args())?;
+            return Ok(Exit::Success);
+        }
+        let reply = emitter.emit_with_ack(&name, item.args())?.receiver();
+        loop {
+            select! {
+                recv(reply) -> reply => {
+                    let reply = reply.map_err(|_| Failure::new(Exit::Lost, "no answer"))??;
+                    let line = self.lines.reply(&reply)?;
+                    return output::line(&line).map(|_| Exit::Success);
+                }
+                recv(self.statuses.receiver()) -> status => self.hear(status.ok().as_ref())?,
+                recv(self.stop) -> stop => return Ok(stop.map_or(Exit::Failed, Stop::cut_short)),
+            }
+        }
+    }
+
+    fn hear(&self, status: Option<&Status>) -> Outcome<()> {
+        match status.and_then(|status| joining::of(status, self.messages)) {
+            Some(failure) => Err(failure),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until all is delivered, and says goodbye; gives how many events were not.
+    fn close(&self, limit: Duration) -> usize {
+        self.socket.manager().close(limit).len()
+    }
+}

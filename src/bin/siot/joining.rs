@@ -1,0 +1,82 @@
+//! From a socket to one that is connected, and what is said of its connection.
+
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, after, never, select};
+use siot::{Socket, Status, Subscription, Update};
+
+use crate::args::connection::Connection;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::messages::Messages;
+use crate::stop::Stop;
+
+/// Connects, and waits until the namespace is joined; `Some` when it was stopped before.
+pub(crate) fn join(
+    connection: &Connection,
+    socket: &Socket,
+    statuses: &Subscription<Status>,
+    stop: &Receiver<Stop>,
+    messages: Messages,
+) -> Outcome<Option<Stop>> {
+    // Behind what limits each step of the attempt.
+    let limit = connection.connect_timeout.saturating_mul(2) + Duration::from_secs(1);
+    let late = if connection.retry { never() } else { after(limit) };
+    socket.connect();
+    loop {
+        let status = select! {
+            recv(statuses.receiver()) -> status => status,
+            recv(stop) -> stop => return Ok(stop.ok()),
+            recv(late) -> _ => return Err(Failure::new(Exit::Connect, "no connection in time")),
+        };
+        match status {
+            Ok(Status::Connected { .. }) => break,
+            Ok(status) => {
+                if let Some(failure) = of(&status, messages) {
+                    return Err(Failure::new(connecting(failure.exit), failure.text));
+                }
+            }
+            Err(_) => return Err(Failure::new(Exit::Connect, "the connection was closed")),
+        }
+    }
+    if !connection.once && !connection.retry {
+        socket.manager().update(Update::new().reconnection(true))?;
+    }
+    Ok(None)
+}
+
+/// Says what is new; gives why the connection has ended for good, if it has.
+pub(crate) fn of(status: &Status, messages: Messages) -> Option<Failure> {
+    let next = status.retry_in();
+    match status {
+        Status::Connected { id, .. } => messages.say(format_args!("connected again as {id}")),
+        Status::ConnectError(error) => match next {
+            Some(next) => {
+                messages
+                    .say(format_args!("{error:#}; next attempt in {:.1} s", next.as_secs_f64()));
+            }
+            None => return Some(Failure::connecting(error)),
+        },
+        Status::Disconnected { reason, error, .. } => {
+            let cause = error.as_ref().map(|error| format!(": {error:#}")).unwrap_or_default();
+            let text = format!("disconnected, {reason}{cause}");
+            match next {
+                Some(next) => {
+                    messages
+                        .say(format_args!("{text}; next attempt in {:.1} s", next.as_secs_f64()));
+                }
+                None => return Some(Failure::new(Exit::Lost, text)),
+            }
+        }
+        Status::Error(error) => messages.say(format_args!("the server reports: {error}")),
+        Status::Dropped { events, reason, .. } => {
+            messages.say(format_args!("{events} events are lost: {reason}"));
+        }
+        _ => {}
+    }
+    None
+}
+
+/// Before there was a connection, its loss is that of the attempt.
+fn connecting(exit: Exit) -> Exit {
+    if exit == Exit::Lost { Exit::Connect } else { exit }
+}
