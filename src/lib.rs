@@ -223,7 +223,7 @@
 //! | name         | how many                                                        |
 //! |--------------|-----------------------------------------------------------------|
 //! | `siot-conn`  | one per connection, two during an upgrade                       |
-//! | `siot-post`  | one more while long-polling is in use and something is sent     |
+//! | `siot-post`  | one more while long-polling is in use                           |
 //! | `siot-timer` | one per process, while there are connections and a second longer |
 //! | `siot-call`  | one per connection, from the first callback on                  |
 //! | `siot-auth`  | one for each function of [`Builder::auth_with`] or [`Builder::before_attempt`] that runs |

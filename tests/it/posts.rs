@@ -1,14 +1,13 @@
-//! How many packets go into one request of long-polling, and by which connection it goes.
+//! How many packets go into one request of long-polling.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{bounded, unbounded};
-use serde_json::json;
 use siot::{Binary, Builder, Transport};
 
+use crate::support::LIMIT;
 use crate::support::raw::RawPeer;
-use crate::support::{LIMIT, Server, Via, alone, threads};
 
 const OPEN: &[u8] =
     br#"0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
@@ -66,38 +65,4 @@ fn a_request_has_no_more_packets_than_a_python_server_takes() {
 #[test]
 fn where_the_server_takes_more_they_may_be_more() {
     assert_eq!(packets_of_each_post(|builder| builder.max_packets_per_post(1000)), [1, 41]);
-}
-
-/// The connections of the requests that the server has had, of each method: on the client's side.
-fn ways(server: &Server, method: &str) -> Vec<String> {
-    let requests = server.entries("requests");
-    let of_method = requests.iter().filter(|request| request["method"] == method);
-    of_method.map(|request| request["from"].to_string() + &request["port"].to_string()).collect()
-}
-
-#[test]
-fn the_connect_goes_by_the_connection_of_the_handshake_and_a_second_one_is_made_for_what_follows() {
-    alone(|| {
-        let server = Server::start(json!({}));
-        let client = Via::Polling.connect(server.url());
-        let (gets, posts) = (ways(&server, "GET"), ways(&server, "POST"));
-        assert_eq!((posts.len(), &posts[0]), (1, &gets[0]));
-        assert!(!threads().iter().any(|name| name == "siot-post"));
-        client.works();
-        assert!(threads().iter().any(|name| name == "siot-post"));
-        client.works();
-        let posts = ways(&server, "POST");
-        assert!(posts[1] != posts[0] && posts[1] == posts[2], "{posts:?}");
-    });
-}
-
-#[test]
-fn a_session_that_moves_to_websocket_makes_two_connections() {
-    let server = Server::start(json!({}));
-    let client = Via::Upgrade.settle(server.url());
-    client.works();
-    let mut ways = [ways(&server, "GET"), ways(&server, "POST")].concat();
-    ways.sort();
-    ways.dedup();
-    assert_eq!(ways.len(), 2, "{ways:?}");
 }

@@ -109,15 +109,6 @@ impl<A> Client<A> {
         work
     }
 
-    /// Whether the writer of a link would find something to do.
-    #[cfg(any(feature = "polling", test))]
-    pub(crate) fn has_work(&self, link: LinkId) -> bool {
-        let session = self.sessions().find(|engine| engine.owns(link));
-        session.is_some_and(|engine| {
-            engine.has_work(link) || (engine.wants_batch(link) && !self.ready.is_empty())
-        })
-    }
-
     /// Some of what the writer of a link took has moved on.
     pub(crate) fn progressed(&mut self, link: LinkId, now: Timestamp) {
         self.with_engine(link, now, |engine| engine.progressed(link, now));

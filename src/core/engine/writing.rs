@@ -248,15 +248,6 @@ impl Engine {
         }
     }
 
-    /// Whether the writer of this link would find something to do.
-    #[cfg(any(feature = "polling", test))]
-    pub(crate) fn has_work(&self, link: LinkId) -> bool {
-        let is_free = self.main.id == link && !self.main.writing && !self.is_leaving_main();
-        let is_to_send = self.pong_due || !self.queue.is_empty();
-        let is_to_end = self.state != SessionState::Open || self.confirmation.lacks_farewell();
-        is_free && (is_to_send || is_to_end)
-    }
-
     /// What a packet counts for the server, in bytes.
     pub(super) fn size_on_the_way(&self, packet: &Packet) -> usize {
         match self.main.transport {

@@ -4,8 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-#[cfg(feature = "polling")]
-use super::polling::Posting;
 use super::shared_wire::SharedWire;
 use super::{Action, Driver, Monitor};
 use crate::core::client::Cycle;
@@ -44,9 +42,6 @@ pub(super) struct Link {
     wire: Option<SharedWire>,
     /// When something was queued or written the last time.
     busy: Option<Timestamp>,
-    /// What the thread that posts is started with, once there is something for it.
-    #[cfg(feature = "polling")]
-    pub(super) on_call: Option<Posting>,
 }
 
 /// Which thread of a link.
@@ -61,15 +56,7 @@ pub(super) enum Side {
 
 impl Link {
     fn to(address: Arc<Address>) -> Self {
-        Self {
-            address,
-            reader: None,
-            writer: None,
-            wire: None,
-            busy: None,
-            #[cfg(feature = "polling")]
-            on_call: None,
-        }
+        Self { address, reader: None, writer: None, wire: None, busy: None }
     }
 
     /// Whether its requests are made from this very value.
@@ -224,7 +211,7 @@ impl Driver {
         let this = self.this.clone();
         let on_news = Box::new(move |news| {
             if let Some(driver) = this.upgrade() {
-                driver.hear(link, news);
+                driver.hear(link, side, news);
             }
         });
         let waker = Arc::new(Waker::new()?);
@@ -268,7 +255,7 @@ impl Driver {
     }
 
     /// Hands on what a thread meets on its way to the server.
-    fn hear(&self, link: LinkId, news: News) {
+    fn hear(&self, link: LinkId, side: Side, news: News) {
         self.run_acting(|monitor, now, actions| match news {
             // Later, long-polling dials whenever a connection was not kept.
             News::Stage(stage) if monitor.core.cycle() == Cycle::Connecting => {
@@ -277,8 +264,8 @@ impl Driver {
             News::Warning(error) => {
                 self.tell_news(monitor, ManagerEvent::Warning(error), now, actions);
             }
-            News::Room => monitor.core.progressed(link, now),
-            News::Stage(_) => {}
+            News::Room if side == Side::Writer => monitor.core.progressed(link, now),
+            News::Stage(_) | News::Room => {}
         });
     }
 

@@ -6,8 +6,6 @@
 
 use std::sync::{Arc, Weak};
 
-#[cfg(feature = "polling")]
-use super::polling::Posting;
 use super::shared_wire::SharedWire;
 use super::{Driver, Monitor};
 use crate::core::client::Output;
@@ -40,9 +38,6 @@ pub(super) enum Action {
         upgrade: Option<String>,
         address: Arc<Address>,
     },
-    /// There is something for the thread that posts, which is yet to be started.
-    #[cfg(feature = "polling")]
-    Post(Posting),
     /// The user has something to say of an attempt.
     AskBefore {
         question: u32,
@@ -99,8 +94,6 @@ impl Driver {
                 if let Some(link) = monitor.links.get_mut(link) {
                     link.rouse(now, actions);
                 }
-                #[cfg(feature = "polling")]
-                actions.extend(monitor.call_poster(link).map(Action::Post));
             }
             Output::Stop(link) => {
                 if let Some(link) = monitor.links.get(link) {
@@ -168,8 +161,6 @@ impl Driver {
                 Action::Dial { link, transport, upgrade, address } => {
                     self.dial(link, transport, upgrade.as_deref(), address);
                 }
-                #[cfg(feature = "polling")]
-                Action::Post(posting) => self.start_posting(posting),
                 Action::AskBefore { question, attempt } => self.ask_before(question, attempt),
                 Action::AskAuth { namespace, question } => self.ask_auth(namespace, question),
                 Action::Resolve(slot, result) => slot.resolve(result),

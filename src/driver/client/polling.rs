@@ -1,25 +1,20 @@
 //! The threads of long-polling: one polls, the other posts.
-//!
-//! Before the first poll the one that polls posts too, over the connection that it has: so the CONNECT, and
-//! whatever else waits for the session, costs no second connection. The other thread starts once there is
-//! something to post beside a poll; for a session that moves to WebSocket soon there mostly is nothing.
 
 use std::collections::VecDeque;
 use std::io::BufRead;
 use std::sync::Arc;
 
+use super::Driver;
 use super::intake::Inlet;
 use super::link::Side;
-use super::{Driver, Monitor};
 use crate::core::client::Client;
-use crate::core::engine::{Loss, PollTurn, Shipment, Work};
+use crate::core::engine::{Loss, PollTurn, Work};
 use crate::core::ids::LinkId;
 use crate::error::{Error, Result};
 use crate::net::http::Response;
 use crate::net::{Attempt, Http, Request, Waker};
-use crate::proto::dialect::{BodyRoom, Dialect};
+use crate::proto::dialect::Dialect;
 use crate::proto::packet::Packet;
-use crate::proto::parser::Parser;
 use crate::sync::threads::Role;
 
 /// How much is read before it is handed on, in bytes.
@@ -32,7 +27,12 @@ impl Driver {
     /// Polls until the end of the session, or of its life on this transport.
     // Its frame is large, and of no use to a WebSocket.
     #[inline(never)]
-    pub(super) fn run_polling(&self, link: LinkId, request: Request, attempt: &Arc<Attempt>) {
+    pub(super) fn run_polling(
+        self: &Arc<Self>,
+        link: LinkId,
+        request: Request,
+        attempt: &Arc<Attempt>,
+    ) {
         if let Err(error) = (Poller { driver: self, link, attempt }).run(request) {
             self.lose(link, Loss::Failed(error));
         }
@@ -40,7 +40,7 @@ impl Driver {
 }
 
 struct Poller<'a> {
-    driver: &'a Driver,
+    driver: &'a Arc<Driver>,
     link: LinkId,
     attempt: &'a Arc<Attempt>,
 }
@@ -49,11 +49,14 @@ impl Poller<'_> {
     fn run(&self, mut request: Request) -> Result<()> {
         let http = Http::new(&self.driver.net, self.attempt);
         let dialect = self.receive_first(http.get(&request)?)?;
-        if let Some(sid) = self.sid() {
-            self.driver.post_first(&http, Posting { link: self.link, dialect, sid })?;
-        }
+        let mut posting = false;
         loop {
-            let Some(sid) = self.sid() else { return Ok(()) };
+            let sid = self.driver.look(|core| core.sid_of(self.link));
+            let Some(sid) = sid else { return Ok(()) };
+            if !posting {
+                self.start_posting(dialect, &sid);
+                posting = true;
+            }
             if !self.wait_to_poll() {
                 return Ok(());
             }
@@ -61,10 +64,6 @@ impl Poller<'_> {
             let response = http.get(&request)?;
             self.receive(dialect, response.binary, response.body)?;
         }
-    }
-
-    fn sid(&self) -> Option<String> {
-        self.driver.look(|core| core.sid_of(self.link))
     }
 
     /// Finds out from the first response what the server speaks.
@@ -138,113 +137,59 @@ impl Poller<'_> {
             }
         }
     }
-}
 
-impl Monitor {
-    /// There may be something to post: what the thread for that is to be started with, where there is and it
-    /// was not.
-    pub(super) fn call_poster(&mut self, link: LinkId) -> Option<Posting> {
-        let entry = self.links.get_mut(link)?;
-        entry.on_call.take_if(|_| self.core.has_work(link))
-    }
-}
-
-impl Driver {
-    /// Posts what there is before the first poll; for what comes later, and for what is too much, there is
-    /// the thread that posts.
-    fn post_first(&self, http: &Http, posting: Posting) -> Result<()> {
-        let parser = self.new_parser();
-        let mut on_call = Some(posting.clone());
-        for _ in 0..MOST_BEFORE_POLLING {
-            let (work, room) = self.run_with(|monitor, now| {
-                let work = monitor.core.take(posting.link, now);
-                if work == Work::Wait {
-                    if let Some(entry) = monitor.links.get_mut(posting.link) {
-                        entry.on_call = on_call.take();
-                    }
-                }
-                (work, monitor.core.body_room(posting.link))
-            });
-            match work {
-                Work::Write(shipment) => posting.post(self, http, &*parser, &shipment, room)?,
-                // As where all is posted.
-                Work::Confirm => self.run_with(|monitor, now| monitor.written(posting.link, now)),
-                Work::Wait | Work::Finish | Work::Stop => break,
-            }
-        }
-        if let Some(posting) = on_call {
-            self.start_posting(posting);
-        }
-        Ok(())
-    }
-
-    pub(super) fn start_posting(&self, posting: Posting) {
-        let (this, link) = (self.downgrade(), posting.link);
-        self.start(link, Side::Writer, Role::Poster, move |attempt| {
-            let Some(driver) = this.upgrade() else { return };
+    fn start_posting(&self, dialect: &'static dyn Dialect, sid: &str) {
+        let driver = Arc::clone(self.driver);
+        let link = self.link;
+        let sid = sid.to_owned();
+        self.driver.start(link, Side::Writer, Role::Poster, move |attempt| {
             let http = Http::new(&driver.net, &attempt);
-            if let Err(error) = posting.post_all(&driver, &http, attempt.waker()) {
+            if let Err(error) = post(&driver, link, dialect, &sid, &http, attempt.waker()) {
                 driver.lose(link, Loss::Failed(error));
             }
         });
     }
 }
 
-/// How many bodies are posted before the first poll, if there is so much.
-const MOST_BEFORE_POLLING: usize = 4;
-
-/// What posting needs to know of its session.
-#[derive(Clone)]
-pub(super) struct Posting {
+/// Posts whatever is queued, one request at a time.
+fn post(
+    driver: &Driver,
     link: LinkId,
-    dialect: &'static dyn Dialect,
-    sid: String,
-}
-
-impl Posting {
-    /// Posts whatever is queued, one request at a time.
-    fn post_all(&self, driver: &Driver, http: &Http, waker: &Waker) -> Result<()> {
-        let parser = driver.new_parser();
-        loop {
-            let (work, room) = driver.run_with(|monitor, now| {
-                let work = monitor.core.take(self.link, now);
-                if work == Work::Wait {
-                    monitor.set_asleep(self.link, Side::Writer, true);
-                }
-                (work, monitor.core.body_room(self.link))
-            });
-            match work {
-                Work::Write(shipment) => self.post(driver, http, &*parser, &shipment, room)?,
-                // Each request was answered, which confirms all that was written.
-                Work::Confirm => driver.run_with(|monitor, now| monitor.written(self.link, now)),
-                Work::Wait if waker.is_cancelled() => return Ok(()),
-                Work::Wait => waker.wait(),
-                Work::Finish | Work::Stop => return Ok(()),
+    dialect: &dyn Dialect,
+    sid: &str,
+    http: &Http,
+    waker: &Waker,
+) -> Result<()> {
+    let parser = driver.new_parser();
+    loop {
+        let (work, room) = driver.run_with(|monitor, now| {
+            let work = monitor.core.take(link, now);
+            if work == Work::Wait {
+                monitor.set_asleep(link, Side::Writer, true);
             }
+            (work, monitor.core.body_room(link))
+        });
+        match work {
+            Work::Write(shipment) => {
+                let mut packets = VecDeque::new();
+                shipment.pack(&*parser, |packet| {
+                    driver.show_sent(&packet);
+                    packets.push_back(packet);
+                    Ok::<_, Error>(())
+                })?;
+                while !packets.is_empty() {
+                    let body = dialect.encode_payload(&mut packets, room);
+                    let request = driver.session_request(link, sid, dialect)?;
+                    http.post(&request, body)?;
+                    driver.progressed(link);
+                }
+                driver.run_with(|monitor, now| monitor.written(link, now));
+            }
+            // Each request was answered, which confirms all that was written.
+            Work::Confirm => driver.run_with(|monitor, now| monitor.written(link, now)),
+            Work::Wait if waker.is_cancelled() => return Ok(()),
+            Work::Wait => waker.wait(),
+            Work::Finish | Work::Stop => return Ok(()),
         }
-    }
-
-    fn post(
-        &self,
-        driver: &Driver,
-        http: &Http,
-        parser: &dyn Parser,
-        shipment: &Shipment,
-        room: BodyRoom,
-    ) -> Result<()> {
-        let mut packets = VecDeque::new();
-        shipment.pack(parser, |packet| {
-            driver.show_sent(&packet);
-            packets.push_back(packet);
-            Ok::<_, Error>(())
-        })?;
-        while !packets.is_empty() {
-            let body = self.dialect.encode_payload(&mut packets, room);
-            let request = driver.session_request(self.link, &self.sid, self.dialect)?;
-            http.post(&request, body)?;
-            driver.progressed(self.link);
-        }
-        driver.run_with(|monitor, now| monitor.written(self.link, now));
-        Ok(())
     }
 }
