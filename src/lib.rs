@@ -166,6 +166,9 @@
 //! # }
 //! ```
 //!
+//! A program with a loop of its own around `poll(2)`, `epoll` or `mio` waits for the descriptor of
+//! [`Subscription::ready_fd`], or for that of [`Manager::ready_fd`], which is for all subscriptions together.
+//!
 //! # What happens when the connection is lost?
 //!
 //! [`Status::Disconnected`] tells why, and attempts to reconnect follow: after about 1 s, then 2 s, 4 s
@@ -225,13 +228,16 @@
 //! |--------------|-----------------------------------------------------------------|
 //! | `siot-conn`  | one per connection, two during an upgrade                       |
 //! | `siot-post`  | one more while long-polling is in use                           |
-//! | `siot-timer` | one per process, while there are connections                    |
+//! | `siot-timer` | one per process, while there are connections and a second longer |
 //! | `siot-call`  | one per connection, from the first callback on                  |
 //! | `siot-auth`  | one for each function of [`Builder::auth_with`] or [`Builder::before_attempt`] that runs |
 //! | `siot-dns`   | while a name is looked up                                       |
 //! | `siot-net`   | one per process, while a connection has [`Builder::watch_network`] |
 //! | `siot-log`   | one per process, while a logger is given what `siot-timer` says  |
 //! | `siot-outbox` | one per `Outbox`                                               |
+//!
+//! Beside them, a thread of yours that waits for an acknowledgement ([`Ack::wait`]) reads the WebSocket meanwhile, and brings what
+//! comes to everybody, so that a round trip wakes no other thread.
 //!
 //! All handles are `Send`, `Sync` and cheap to clone. An idle connection wakes up for heartbeats only.
 //!
@@ -279,6 +285,15 @@
 //! * `serde`: a [`Builder`] from a configuration (`Deserialize`), with [`Limits`], [`Timeouts`], [`Tls`] and the
 //!   options that have names.
 //! * `encrypted-keys`: private keys of client certificates with a passphrase.
+//! * `cli`: the command `siot`, for people; a library gets nothing of it.
+//!
+//! # How is it watched?
+//!
+//! [`Manager::stats`] has the figures: since when it is connected, how long answers take, what has passed, what
+//! waits, and what was dropped, by reason. `examples/health.rs` gives them to Prometheus, and
+//! `examples/watchdog.rs` feeds the watchdog of systemd only while connection and consumer turn over.
+//! [`Manager::flight_record`] tells what happened last, in a few lines without secrets; errors of the
+//! protocol have it too ([`Error::flight_record`]).
 //!
 //! # What is logged?
 //!
@@ -374,6 +389,10 @@ pub mod subscription {
 
 #[doc = include_str!("../DELIVERY.md")]
 pub mod delivery {}
+
+// Part of its code needs the outbox.
+#[cfg_attr(any(feature = "outbox", not(doctest)), doc = include_str!("../FIELD.md"))]
+pub mod field {}
 
 /// Compiles the code of the README.
 #[cfg(doctest)]

@@ -19,7 +19,7 @@ use super::channel::{ChannelOutlet, Outlet};
 use super::deliver::{Deliver, Settle};
 use super::gate::Gate;
 use super::ledger::Ledger;
-use super::lock::lock;
+use super::lock::{Locked, lock};
 use super::queue::Queue;
 use super::readiness::{Pollers, Readiness, Wakeup};
 use super::turns::Turns;
@@ -200,9 +200,7 @@ impl<T: Deliver> Mailbox<T> {
                 let is_empty = state.store.len() == 0;
                 let reason = state.ledger.begin_hunger_of_others(is_empty, &self.gate) || reason;
                 let reason = state.hunger_of_pollers(&self.gate) || reason;
-                let pollers = state.note_readiness();
-                drop(state);
-                follow(&pollers);
+                State::release(state);
                 if reason {
                     self.gate.reopen();
                 }
@@ -275,9 +273,7 @@ impl<T: Deliver> Mailbox<T> {
             Store::Channel(..) => VecDeque::new(),
         };
         state.ledger.close_account(account);
-        let pollers = state.note_readiness();
-        drop(state);
-        follow(&pollers);
+        State::release(state);
         self.gate.reopen();
         removed
     }
@@ -298,9 +294,7 @@ impl<T: Deliver> Mailbox<T> {
         if let Some(account) = state.ledger.account(account) {
             account.clear();
         }
-        let pollers = state.note_readiness();
-        drop(state);
-        follow(&pollers);
+        State::release(state);
         self.gate.reopen();
         removed
     }
@@ -396,6 +390,13 @@ fn park(deadline: Option<Instant>) -> bool {
 }
 
 impl<T> State<T> {
+    /// Releases the lock, and makes those who poll see what has changed.
+    fn release(mut state: Locked<'_, Self>) {
+        let pollers = state.note_readiness();
+        drop(state);
+        follow(&pollers);
+    }
+
     fn put(&mut self, account: AccountId, item: T) {
         match &mut self.store {
             Store::Queue(queue) => queue.push(account, item),
@@ -504,9 +505,7 @@ impl<T: Deliver> Settle for Mailbox<T> {
         let is_channel = matches!(state.store, Store::Channel(..));
         let is_empty = state.store.len() == 0;
         let hungry = is_channel && state.ledger.begin_hunger(is_empty, &self.gate);
-        let pollers = state.note_readiness();
-        drop(state);
-        follow(&pollers);
+        State::release(state);
         if reason || hungry {
             self.gate.reopen();
         }
