@@ -144,7 +144,8 @@ impl Socket {
     /// others for one callback, and [`lost`](Socket::lost) counts what was dropped.
     ///
     /// A callback that owns a clone of the socket keeps the connection alive until
-    /// [`Manager::close`](crate::Manager::close).
+    /// [`Manager::close`](crate::Manager::close); one that needs its socket has a
+    /// [weak handle](Socket::downgrade).
     ///
     /// ```no_run
     /// # fn main() -> siot::Result<()> {
