@@ -17,8 +17,12 @@ mod outputs;
 #[cfg(feature = "polling")]
 mod polling;
 mod preparing;
+mod pump;
 mod ready;
 mod recorder;
+mod relief;
+mod shared_wire;
+mod standing_in;
 mod trace;
 mod waiting;
 mod websocket;
@@ -321,6 +325,10 @@ impl Driver {
             monitor.armed = Some(deadline);
             timer::arm(&self.expiring(), deadline);
         }
+    }
+
+    pub(crate) fn downgrade(&self) -> Weak<Self> {
+        self.this.clone()
     }
 
     #[cfg(target_os = "linux")]
