@@ -1,8 +1,11 @@
 //! The figures of a connection for Prometheus: plain text over HTTP, without a library.
 //!
-//! `health --port 9100` goes on serving; without a port it asks itself once, and ends.
-
-mod peer;
+//! ```sh
+//! cargo run --example health [-- URL] [--port PORT]
+//! ```
+//!
+//! With `--port` it serves on and on; without it asks itself once, and ends. A server of yours may acknowledge the
+//! event `sum`, for the round-trip time.
 
 use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -11,6 +14,8 @@ use std::thread;
 use std::time::Duration;
 
 use siot::{Manager, Stats};
+use siot_examples::peer::Peer;
+use siot_examples::{Arguments, Server};
 
 /// How long one who asks may take, so that nobody keeps the others from asking.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -19,19 +24,22 @@ const LIMIT: Duration = Duration::from_secs(2);
 const MOST: u64 = 8 * 1024;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let port = port_of_arguments()?;
-    let peer = peer::Peer::start()?;
-    let socket = siot::io(&peer.url())?;
+    let arguments = Arguments::read(include_str!("health.rs"), &["--port"]);
+    let port: Option<u16> = arguments.option("--port");
+    let server = Server::of(&arguments, Peer::options())?;
+    let socket = siot::io(server.url())?;
     socket.wait_connected(Duration::from_secs(10))?;
-    socket.emit_with_ack("sum", (1, 2))?.wait::<i64>()?;
+    if let Err(error) = socket.timeout(LIMIT).emit_with_ack("sum", (1, 2))?.wait::<i64>() {
+        println!("no round-trip time yet: {error:#}");
+    }
 
     let listener = TcpListener::bind(("127.0.0.1", port.unwrap_or(0)))?;
     let address = listener.local_addr()?;
     println!("http://{address}/metrics");
     let manager = socket.manager().clone();
-    let server = thread::spawn(move || serve(&listener, &manager));
+    let metrics = thread::spawn(move || serve(&listener, &manager));
     if port.is_some() {
-        server.join().map_err(|_| "the server has panicked")?;
+        metrics.join().map_err(|_| "the thread that serves has panicked")?;
     } else {
         let mut scraper = TcpStream::connect(address)?;
         scraper.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
@@ -40,15 +48,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("{answer}");
     }
     Ok(())
-}
-
-fn port_of_arguments() -> Result<Option<u16>, Box<dyn std::error::Error>> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => Ok(None),
-        ["--port", port] => Ok(Some(port.parse()?)),
-        _ => Err("usage: health [--port PORT]".into()),
-    }
 }
 
 fn serve(listener: &TcpListener, manager: &Manager) {
