@@ -174,7 +174,8 @@ examples! {
 }
 
 /// What is for a server that is started for it, and works with any other that has the same events.
-const OF_ANY_SERVER: &[&str] = &["hello", "select", "poll", "callbacks", "namespaces", "binary"];
+const OF_ANY_SERVER: &[&str] =
+    &["hello", "select", "poll", "health", "watchdog", "callbacks", "namespaces", "binary"];
 
 /// Takes no server at all.
 const WITHOUT_SERVER: &[&str] = &["fleet"];

@@ -37,17 +37,17 @@ enum Answer {
     Pending,
     /// The answer is passed on when it comes. A channel would be part of every program.
     Forward(Forward),
-    /// The answer is here.
+    /// The answer is here, and stays.
     Resolved(Result<AckReply>),
-    /// The answer was taken.
-    Taken,
+    /// The answer was passed on.
+    PassedOn,
 }
 
 impl AckSlot {
     /// Brings the answer. The first one counts.
     pub(crate) fn resolve(&self, result: Result<AckReply>) {
         let mut answer = lock(&self.answer);
-        match std::mem::replace(&mut *answer, Answer::Taken) {
+        match std::mem::replace(&mut *answer, Answer::PassedOn) {
             Answer::Pending => {
                 *answer = Answer::Resolved(result);
                 // Released first, so that the one who wakes up does not wait for the lock.
@@ -55,19 +55,17 @@ impl AckSlot {
                 self.resolved.notify_all();
             }
             Answer::Forward(forward) => forward(result),
-            first @ (Answer::Resolved(_) | Answer::Taken) => *answer = first,
+            first @ (Answer::Resolved(_) | Answer::PassedOn) => *answer = first,
         }
     }
 
-    /// Blocks until the answer is here, or the limit passes: then `None`.
+    /// Blocks until the answer is here, or the limit passes: then `None`. It can be asked again.
     pub(crate) fn wait(&self, limit: Option<Duration>) -> Option<Result<AckReply>> {
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         let mut answer = lock(&self.answer);
         loop {
-            if let Answer::Resolved(_) = &*answer {
-                if let Answer::Resolved(result) = std::mem::replace(&mut *answer, Answer::Taken) {
-                    return Some(result);
-                }
+            if let Answer::Resolved(result) = &*answer {
+                return Some(result.clone());
             }
             let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
             if left == Some(Duration::ZERO) {
@@ -80,7 +78,7 @@ impl AckSlot {
     /// Passes the answer on, now or when it comes. It must be quick.
     pub(crate) fn forward(&self, forward: Forward) {
         let mut answer = lock(&self.answer);
-        match std::mem::replace(&mut *answer, Answer::Taken) {
+        match std::mem::replace(&mut *answer, Answer::PassedOn) {
             Answer::Resolved(result) => forward(result),
             _ => *answer = Answer::Forward(forward),
         }

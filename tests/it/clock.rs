@@ -25,7 +25,7 @@ fn year(year: u64) -> SystemTime {
 }
 
 /// A server with a certificate that is valid in these years, and what trusts it.
-fn serve(from: i32, to: i32) -> (Server, Tls) {
+fn serve(from: u16, to: u16) -> (Server, Tls) {
     let authority = CertAuthority::new();
     let server = Server::start(json!({
         "tls": authority.valid(HOST, from, to).server(),
