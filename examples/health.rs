@@ -1,29 +1,37 @@
 //! The figures of a connection for Prometheus: plain text over HTTP, without a library.
 //!
-//! `health --port 9100` goes on serving; without a port it asks itself once, and ends.
-
-mod peer;
+//! ```sh
+//! cargo run --example health [-- URL] [--port PORT]
+//! ```
+//!
+//! With a port it goes on serving, at 127.0.0.1; without one it asks itself once, and ends. A server of
+//! yours needs nothing but to let the socket in.
 
 use std::fmt::Write as _;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
 use siot::{Manager, Stats};
+use siot_examples::peer::Peer;
+use siot_examples::{Arguments, Server};
 
 /// How long one who asks may take, so that nobody keeps the others from asking.
 const LIMIT: Duration = Duration::from_secs(2);
 
 /// The longest head of a request, in bytes.
-const MOST: u64 = 8 * 1024;
+const MOST: usize = 8 * 1024;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let port = port_of_arguments()?;
-    let peer = peer::Peer::start()?;
-    let socket = siot::io(&peer.url())?;
-    socket.wait_connected(Duration::from_secs(10))?;
-    socket.emit_with_ack("sum", (1, 2))?.wait::<i64>()?;
+    let arguments = Arguments::read(include_str!("health.rs"), &["--port"]);
+    let port: Option<u16> = arguments.option("--port");
+    let server = Server::of(&arguments, Peer::options())?;
+    let socket = siot::io(server.url())?;
+    socket.wait_connected(server.limit())?;
+    // An acknowledgement tells the round-trip time, where the server knows this event.
+    let sum = socket.timeout(Duration::from_secs(2)).emit_with_ack("sum", (1, 2))?;
+    println!("1 + 2 = {:?}", sum.wait::<i64>().ok());
 
     let listener = TcpListener::bind(("127.0.0.1", port.unwrap_or(0)))?;
     let address = listener.local_addr()?;
@@ -42,15 +50,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn port_of_arguments() -> Result<Option<u16>, Box<dyn std::error::Error>> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => Ok(None),
-        ["--port", port] => Ok(Some(port.parse()?)),
-        _ => Err("usage: health [--port PORT]".into()),
-    }
-}
-
 fn serve(listener: &TcpListener, manager: &Manager) {
     for scraper in listener.incoming() {
         if let Err(error) = scraper.and_then(|scraper| answer(scraper, manager)) {
@@ -63,12 +62,8 @@ fn serve(listener: &TcpListener, manager: &Manager) {
 fn answer(mut scraper: TcpStream, manager: &Manager) -> io::Result<()> {
     scraper.set_read_timeout(Some(LIMIT))?;
     scraper.set_write_timeout(Some(LIMIT))?;
-    let head = BufReader::new((&scraper).take(MOST)).lines();
-    for line in head {
-        if line?.is_empty() {
-            break;
-        }
-    }
+    // What it asks for comes in one piece, and is always the same.
+    let _ = scraper.read(&mut [0; MOST])?;
     let body = metrics(&manager.stats());
     let length = body.len();
     let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nConnection: close";

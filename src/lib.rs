@@ -111,8 +111,9 @@
 //!
 //! By channel: a [`Subscription`] is a queue that any thread may read, with or without a limit, by
 //! iteration, or together with other channels by `select!` of
-//! `crossbeam-channel` 0.5.
-//! [`Socket::subscribe_any`] gets all events, [`Socket::status`] the news of the connection.
+//! [`crossbeam_channel`], which is re-exported.
+//! [`Socket::subscribe_any`] gets all events, [`Socket::status`] the news of the connection, and
+//! [`Socket::subscribe_all`] both in one order.
 //!
 //! By callback: [`Socket::on`] and its relatives call a function, on a thread of siot's. It may block,
 //! emit, wait for acknowledgements and disconnect; meanwhile the next callbacks wait. When
@@ -144,7 +145,7 @@
 //! ```no_run
 //! # use std::time::Duration;
 //! # fn main() -> siot::Result<()> {
-//! use crossbeam_channel::select;
+//! use siot::crossbeam_channel::select;
 //!
 //! let socket = siot::Builder::new("http://localhost:3000").auto_connect(false).build()?;
 //! let status = socket.status();
@@ -164,6 +165,9 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! A program with a loop of its own around `poll(2)`, `epoll` or `mio` waits for the descriptor of
+//! [`Subscription::ready_fd`], or for that of [`Manager::ready_fd`], which is for all subscriptions together.
 //!
 //! # What happens when the connection is lost?
 //!
@@ -279,6 +283,15 @@
 //! * `outbox`: `Outbox`, and a store for it in a file, which `SQLite` keeps. It is compiled with the
 //!   crate, and needs a C compiler.
 //! * `encrypted-keys`: private keys of client certificates with a passphrase.
+//! * `cli`: the command `siot`, for people; a library gets nothing of it.
+//!
+//! # How is it watched?
+//!
+//! [`Manager::stats`] has the figures: since when it is connected, how long answers take, what has passed, what
+//! waits, and what was dropped, by reason. `examples/health.rs` gives them to Prometheus, and
+//! `examples/watchdog.rs` feeds the watchdog of systemd only while connection and consumer turn over.
+//! [`Manager::flight_record`] tells what happened last, in a few lines without secrets; errors of the
+//! protocol have it too ([`Error::flight_record`]).
 //!
 //! # What is logged?
 //!
@@ -334,11 +347,13 @@ pub use client::socket::unsent::Unsent;
 pub use client::socket_options::SocketOptions;
 pub use client::subscription::Subscription;
 pub use client::update::Update;
+pub use client::weak::{WeakManager, WeakSocket};
 pub use driver::listener_id::ListenerId;
 pub use error::flight_record::FlightRecord;
 pub use error::{Error, ErrorKind, Result, Stage};
 pub use event::attempt_info::AttemptInfo;
 pub use event::drop_reason::DropReason;
+pub use event::incoming::Incoming;
 pub use event::observed::{EngineEvent, EngineInfo, EnginePacket, EngineState, PacketType};
 pub use event::stats::{Counters, QueueStats, Stats, TrafficStats};
 pub use event::status::{DisconnectReason, ManagerEvent, Status};
@@ -361,8 +376,21 @@ pub use outbox::store::{OutboxRecord, OutboxStore};
 pub use payload::{ArgList, Binary, Value, ValueIndex};
 pub use sync::readiness::ReadyFd;
 
+/// The version of `crossbeam-channel` whose channels [`Subscription::receiver`] and [`Ack::receiver`] give, with its
+/// `select!`.
+pub use crossbeam_channel;
+
+/// What belongs to a [`Subscription`]: its iterators, and what it can be of.
+pub mod subscription {
+    pub use crate::client::subscription::{IntoIter, Item, Iter, TryIter};
+}
+
 #[doc = include_str!("../DELIVERY.md")]
 pub mod delivery {}
+
+// Part of its code needs the outbox.
+#[cfg_attr(any(feature = "outbox", not(doctest)), doc = include_str!("../FIELD.md"))]
+pub mod field {}
 
 /// Compiles the code of the README.
 #[cfg(doctest)]

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::driver::ack_slot::AckSlot;
 use crate::driver::client::Driver;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Rounded};
 use crate::event::AckReply;
 
 /// The acknowledgement of one emitted event, on its way.
@@ -19,7 +19,8 @@ use crate::event::AckReply;
 /// sent stays in wait across reconnections; so does one that is sent again until it is acknowledged
 /// ([`Socket::reliable`](crate::Socket::reliable), [`Builder::retries`](crate::Builder::retries)).
 ///
-/// Dropping it gives up the answer, not the event.
+/// Dropping it gives up the answer, not the event. The answer stays in it once it has come: it can be asked
+/// for again, as another type too.
 ///
 /// A thread that waits for it does meanwhile what the connection's own would do, where that is a WebSocket: it
 /// reads what comes, for others too, and answers heartbeats. No code of the program's runs on it but the
@@ -32,6 +33,7 @@ use crate::event::AckReply;
 /// # Ok(())
 /// # }
 /// ```
+#[must_use = "an answer was asked for: wait for it, or emit without"]
 pub struct Ack {
     slot: Arc<AckSlot>,
     driver: Weak<Driver>,
@@ -69,7 +71,24 @@ impl Ack {
         self.reply(None)?.args()
     }
 
-    /// Like [`Ack::wait`], for at most this long.
+    /// Like [`Ack::wait`], for at most this long. It can be asked again.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # fn main() -> siot::Result<()> {
+    /// # let socket = siot::io("http://localhost:3000")?;
+    /// let mut ack = socket.timeout(Duration::from_secs(60)).emit_with_ack("sum", (1, 2))?;
+    /// let second = Duration::from_secs(1);
+    /// let sum: u32 = match ack.wait_timeout(second) {
+    ///     Err(error) if error.is_timeout() => {
+    ///         println!("it takes its time");
+    ///         ack.wait()?
+    ///     }
+    ///     answer => answer?,
+    /// };
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Blocking
     ///
@@ -78,8 +97,33 @@ impl Ack {
     /// # Errors
     ///
     /// Those of [`Ack::wait`]; [`ErrorKind::Timeout`] also when `limit` passes.
-    pub fn wait_timeout<T: DeserializeOwned>(self, limit: Duration) -> Result<T> {
+    pub fn wait_timeout<T: DeserializeOwned>(&mut self, limit: Duration) -> Result<T> {
         self.reply(Some(limit))?.args()
+    }
+
+    /// The answer, or the error that there is in its place, if it is there already. It never blocks.
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// # let socket = siot::io("http://localhost:3000")?;
+    /// let mut ack = socket.emit_with_ack("sum", (1, 2))?;
+    /// # let other_work = || ();
+    /// let sum: u32 = loop {
+    ///     if let Some(sum) = ack.try_wait() {
+    ///         break sum?;
+    ///     }
+    ///     other_work();
+    /// };
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Ack::wait`], within the `Option`.
+    pub fn try_wait<T: DeserializeOwned>(&mut self) -> Option<Result<T>> {
+        let reply = self.slot.answer()?;
+        Some(reply.and_then(|reply| reply.args()))
     }
 
     /// A channel that gets the answer, or an error as [`wait`](Ack::wait) has it, for `select!`. It
@@ -102,7 +146,8 @@ impl Ack {
             driver.stand_in_until(&self.slot, deadline);
         }
         self.slot.wait(deadline).unwrap_or_else(|| {
-            Err(Error::new(ErrorKind::Timeout, format!("no acknowledgement within {limit:?}")))
+            let limit = Rounded(limit.unwrap_or_default());
+            Err(Error::new(ErrorKind::Timeout, format!("no acknowledgement within {limit}")))
         })
     }
 }

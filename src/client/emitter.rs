@@ -28,6 +28,7 @@ use crate::proto::socket_packet::RESERVED_EVENTS;
 /// # }
 /// ```
 #[derive(Clone, Debug)]
+#[must_use = "it emits nothing by itself"]
 pub struct Emitter {
     socket: Socket,
     flags: Flags,

@@ -42,17 +42,17 @@ enum Answer {
     LookedOutFor(Arc<Lookout>),
     /// The answer is passed on when it comes. A channel would be part of every program.
     Forward(Forward),
-    /// The answer is here.
+    /// The answer is here, and stays.
     Resolved(Result<AckReply>),
-    /// The answer was taken.
-    Taken,
+    /// The answer was passed on.
+    PassedOn,
 }
 
 impl AckSlot {
     /// Brings the answer. The first one counts.
     pub(crate) fn resolve(&self, result: Result<AckReply>) {
         let mut answer = lock(&self.answer);
-        match std::mem::replace(&mut *answer, Answer::Taken) {
+        match std::mem::replace(&mut *answer, Answer::PassedOn) {
             Answer::Pending => *answer = Answer::Resolved(result),
             Answer::Awaited => {
                 *answer = Answer::Resolved(result);
@@ -66,18 +66,16 @@ impl AckSlot {
                 lookout.ring();
             }
             Answer::Forward(forward) => forward(result),
-            first @ (Answer::Resolved(_) | Answer::Taken) => *answer = first,
+            first @ (Answer::Resolved(_) | Answer::PassedOn) => *answer = first,
         }
     }
 
-    /// Blocks until the answer is here, or the deadline has passed: then `None`.
+    /// Blocks until the answer is here, or the deadline has passed: then `None`. It can be asked again.
     pub(crate) fn wait(&self, deadline: Option<Instant>) -> Option<Result<AckReply>> {
         let mut answer = lock(&self.answer);
         loop {
-            if let Answer::Resolved(_) = &*answer {
-                if let Answer::Resolved(result) = std::mem::replace(&mut *answer, Answer::Taken) {
-                    return Some(result);
-                }
+            if let Answer::Resolved(result) = &*answer {
+                return Some(result.clone());
             }
             let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
             if left == Some(Duration::ZERO) {
@@ -108,7 +106,15 @@ impl AckSlot {
         }
     }
 
-    /// Whether the answer is here, and not taken.
+    /// The answer, if it is here.
+    pub(crate) fn answer(&self) -> Option<Result<AckReply>> {
+        match &*lock(&self.answer) {
+            Answer::Resolved(result) => Some(result.clone()),
+            _ => None,
+        }
+    }
+
+    /// Whether the answer is here.
     pub(crate) fn is_here(&self) -> bool {
         matches!(*lock(&self.answer), Answer::Resolved(_))
     }
@@ -116,7 +122,7 @@ impl AckSlot {
     /// Passes the answer on, now or when it comes. It must be quick.
     pub(crate) fn forward(&self, forward: Forward) {
         let mut answer = lock(&self.answer);
-        match std::mem::replace(&mut *answer, Answer::Taken) {
+        match std::mem::replace(&mut *answer, Answer::PassedOn) {
             Answer::Resolved(result) => forward(result),
             _ => *answer = Answer::Forward(forward),
         }

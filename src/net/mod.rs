@@ -9,6 +9,8 @@ pub(crate) mod attempt;
 mod cookies;
 mod date;
 mod dial;
+#[cfg(fuzzing)]
+pub(crate) mod fuzz;
 mod headers;
 #[cfg(feature = "polling")]
 pub(crate) mod http;

@@ -26,6 +26,7 @@ mod malformed;
 mod mischief;
 mod mischief_closures;
 mod mischief_loggers;
+mod mixed;
 mod namespaces;
 mod network;
 mod no_server;

@@ -100,13 +100,8 @@ pub(crate) fn again<F>(start: impl FnOnce(PathBuf) -> Command) -> bool {
     false
 }
 
-/// The command of an example, as `cargo test` has built it.
-#[track_caller]
-pub(crate) fn example(name: &str) -> Command {
-    let this = std::env::current_exe().expect("own executable");
-    // Beside the folder of this program.
-    let program = this.ancestors().nth(2).expect("a folder above").join("examples").join(name);
-    let path = program.display();
-    assert!(program.exists(), "no {path}: `cargo test --examples` builds it");
-    Command::new(program)
+/// The command `siot`.
+#[cfg(feature = "cli")]
+pub(crate) fn siot() -> Command {
+    emulator::command(std::path::Path::new(env!("CARGO_BIN_EXE_siot")))
 }
