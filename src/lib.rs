@@ -228,13 +228,16 @@
 //! |--------------|-----------------------------------------------------------------|
 //! | `siot-conn`  | one per connection, two during an upgrade                       |
 //! | `siot-post`  | one more while long-polling is in use                           |
-//! | `siot-timer` | one per process, while there are connections                    |
+//! | `siot-timer` | one per process, while there are connections and a second longer |
 //! | `siot-call`  | one per connection, from the first callback on                  |
 //! | `siot-auth`  | one for each function of [`Builder::auth_with`] or [`Builder::before_attempt`] that runs |
 //! | `siot-dns`   | while a name is looked up                                       |
 //! | `siot-net`   | one per process, while a connection has [`Builder::watch_network`] |
 //! | `siot-log`   | one per process, while a logger is given what `siot-timer` says  |
 //! | `siot-outbox` | one per `Outbox`                                               |
+//!
+//! Beside them, a thread of yours that waits for an acknowledgement ([`Ack::wait`]) reads the WebSocket meanwhile, and brings what
+//! comes to everybody, so that a round trip wakes no other thread.
 //!
 //! All handles are `Send`, `Sync` and cheap to clone. An idle connection wakes up for heartbeats only.
 //!
@@ -279,6 +282,8 @@
 //! * `msgpack`: the parser of `socket.io-msgpack-parser`.
 //! * `outbox`: `Outbox`, and a store for it in a file, which `SQLite` keeps. It is compiled with the
 //!   crate, and needs a C compiler.
+//! * `serde`: a [`Builder`] from a configuration (`Deserialize`), with [`Limits`], [`Timeouts`], [`Tls`] and the
+//!   options that have names.
 //! * `encrypted-keys`: private keys of client certificates with a passphrase.
 //! * `cli`: the command `siot`, for people; a library gets nothing of it.
 //!

@@ -1,13 +1,14 @@
 //! Waiting for the server's answer to an event.
 
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded};
 use serde::de::DeserializeOwned;
 
 use crate::driver::ack_slot::AckSlot;
+use crate::driver::client::Driver;
 use crate::error::{Error, ErrorKind, Result, Rounded};
 use crate::event::AckReply;
 
@@ -21,6 +22,10 @@ use crate::event::AckReply;
 /// Dropping it gives up the answer, not the event. The answer stays in it once it has come: it can be asked
 /// for again, as another type too.
 ///
+/// A thread that waits for it does meanwhile what the connection's own would do, where that is a WebSocket: it
+/// reads what comes, for others too, and answers heartbeats. No code of the program's runs on it but the
+/// logger.
+///
 /// ```no_run
 /// # fn main() -> siot::Result<()> {
 /// # let socket = siot::io("http://localhost:3000")?;
@@ -31,11 +36,12 @@ use crate::event::AckReply;
 #[must_use = "an answer was asked for: wait for it, or emit without"]
 pub struct Ack {
     slot: Arc<AckSlot>,
+    driver: Weak<Driver>,
 }
 
 impl Ack {
-    pub(crate) fn new(slot: &Arc<AckSlot>) -> Self {
-        Self { slot: Arc::clone(slot) }
+    pub(crate) fn new(slot: &Arc<AckSlot>, driver: &Driver) -> Self {
+        Self { slot: Arc::clone(slot), driver: driver.downgrade() }
     }
 
     /// Waits for the answer and decodes its arguments, as [`Event::args`](crate::Event::args) does.
@@ -116,7 +122,7 @@ impl Ack {
     ///
     /// Those of [`Ack::wait`], within the `Option`.
     pub fn try_wait<T: DeserializeOwned>(&mut self) -> Option<Result<T>> {
-        let reply = self.slot.wait(Some(Duration::ZERO))?;
+        let reply = self.slot.answer()?;
         Some(reply.and_then(|reply| reply.args()))
     }
 
@@ -135,7 +141,11 @@ impl Ack {
     }
 
     fn reply(&self, limit: Option<Duration>) -> Result<AckReply> {
-        self.slot.wait(limit).unwrap_or_else(|| {
+        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        if let Some(driver) = self.driver.upgrade() {
+            driver.stand_in_until(&self.slot, deadline);
+        }
+        self.slot.wait(deadline).unwrap_or_else(|| {
             let limit = Rounded(limit.unwrap_or_default());
             Err(Error::new(ErrorKind::Timeout, format!("no acknowledgement within {limit}")))
         })

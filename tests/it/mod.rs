@@ -71,6 +71,7 @@ mod returning;
 #[cfg(feature = "polling")]
 mod revisions;
 mod rooms;
+mod standing_in;
 mod stats;
 mod threads;
 #[cfg(feature = "rustls")]
