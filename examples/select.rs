@@ -9,8 +9,8 @@
 
 use std::time::Duration;
 
-use crossbeam_channel::{never, select};
 use siot::Status;
+use siot::crossbeam_channel::{never, select};
 use siot_examples::Server;
 use siot_examples::peer::Peer;
 

@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         sleep(Duration::from_millis(100));
     }
-    for (hour, alarm) in alarms {
+    for (hour, mut alarm) in alarms {
         alarm.wait_timeout::<()>(limit)?;
         println!("the alarm of hour {hour} has arrived");
     }

@@ -4,8 +4,8 @@
 //! cargo run --example watchdog [-- URL]
 //! ```
 //!
-//! Run by systemd it goes on for ever. Started by hand, it plays systemd's part too, and has its own
-//! consumer hang. A server of yours needs the event `echo`, which emits `echo` with the same arguments.
+//! Run by systemd (`Type=notify`) it goes on for ever. Started by hand, it plays systemd's part too, and has its
+//! own consumer hang. A server of yours needs the event `echo`, which emits `echo` with the same arguments.
 
 use std::io;
 use std::os::linux::net::SocketAddrExt;
@@ -105,7 +105,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let server = Server::start(include_str!("watchdog.rs"), Peer::options())?;
     let url = server.url().to_owned();
     if let Some(watchdog) = Watchdog::from_environment()? {
-        return run(&watchdog, &url, false);
+        return run(&url, &watchdog, false);
     }
     // By hand: this program stands for systemd too, and looks at what that would be told.
     let name = format!("siot-watchdog-{}", std::process::id());
@@ -116,7 +116,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         systemd: SocketAddr::from_abstract_name(&name)?,
         limit: Some(limit),
     };
-    thread::spawn(move || run(&watchdog, &url, true).map_err(|error| error.to_string()));
+    thread::spawn(move || run(&url, &watchdog, true).map_err(|error| error.to_string()));
     // At the start it may take its time, as `TimeoutStartSec=` has it.
     let mut state = [0; 256];
     loop {
@@ -131,7 +131,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// The program itself; `hangs`: to show what that leads to.
-fn run(watchdog: &Watchdog, url: &str, hangs: bool) -> Result<(), Box<dyn std::error::Error>> {
+fn run(url: &str, watchdog: &Watchdog, hangs: bool) -> Result<(), Box<dyn std::error::Error>> {
     let socket = siot::io(url)?;
     let pulse = Arc::new(Pulse::default());
     let events = socket.subscribe("echo");

@@ -176,11 +176,6 @@ impl Error {
         self.change(|failure| failure.refuses_revision = true)
     }
 
-    /// Adds what has led to it.
-    pub(crate) fn with_flight_record(self, record: FlightRecord) -> Self {
-        self.change(|failure| failure.record = Some(record))
-    }
-
     pub(crate) fn refuses_revision(&self) -> bool {
         self.0.refuses_revision
     }
@@ -261,28 +256,6 @@ impl Error {
         self.0.retry_in
     }
 
-    /// What has led to an error of kind [`ErrorKind::Protocol`], by which a connection was lost or not made,
-    /// in several lines: for a file, or for who is to look into it. [`Display`](fmt::Display) leaves it out.
-    ///
-    /// ```no_run
-    /// # fn main() -> siot::Result<()> {
-    /// # let socket = siot::io("http://localhost:3000")?;
-    /// use siot::Status;
-    ///
-    /// socket.on_status(|status| {
-    ///     if let Status::Disconnected { error: Some(error), .. } = status {
-    ///         if let Some(record) = error.flight_record() {
-    ///             eprintln!("{error}\n{record}");
-    ///         }
-    ///     }
-    /// })?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn flight_record(&self) -> Option<&FlightRecord> {
-        self.0.record.as_ref()
-    }
-
     /// Whether trying again is likely to fail in the same way until somebody changes something:
     /// an option, the credentials, a certificate.
     ///
@@ -339,14 +312,19 @@ impl fmt::Display for Error {
     }
 }
 
-/// A time, as exact as somebody wants to read it.
+/// A time, as exact as somebody wants to read it: `"30 ms"`, `"45 s"`.
 pub(crate) struct Rounded(pub(crate) Duration);
 
 impl fmt::Display for Rounded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // What `as_millis` gives, in a type that is printed anyhow: the other one has code of its own.
         let millis = u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX);
-        if millis < 10_000 { write!(f, "{millis} ms") } else { write!(f, "{} s", millis / 1000) }
+        let is_whole = millis > 0 && millis % 1000 == 0;
+        if millis < 10_000 && !is_whole {
+            write!(f, "{millis} ms")
+        } else {
+            write!(f, "{} s", millis / 1000)
+        }
     }
 }
 
@@ -371,8 +349,13 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
+/// For people, since this is what a `main` that fails and an `unwrap` print: the same as `{:#}`. With
+/// `{:#?}` it is each field.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !f.alternate() {
+            return write!(f, "{self:#}");
+        }
         f.debug_struct("Error")
             .field("kind", &self.0.kind)
             .field("context", &self.0.context)
@@ -426,6 +409,19 @@ mod tests {
     }
 
     #[test]
+    fn debug_is_for_people_and_has_the_fields_where_they_are_asked_for() {
+        let error = Error::new(ErrorKind::Timeout, "not connected within 5 s")
+            .with_source(Error::new(ErrorKind::Connect(Stage::Tcp), "10.0.0.1:80"))
+            .with_hint("is the server running?");
+        let expected = "timeout: not connected within 5 s: cannot connect, TCP: 10.0.0.1:80 (is the \
+                        server running?)";
+        assert_eq!(format!("{error:?}"), expected);
+        assert_eq!(format!("{:?}", Some(&error)), format!("Some({expected})"));
+        let fields = format!("{error:#?}");
+        assert!(fields.contains("kind: Timeout") && fields.contains("hint: Some("), "{fields}");
+    }
+
+    #[test]
     fn what_a_server_says_is_displayed_in_one_line_and_given_raw() {
         let said = "no\nERROR root: all is lost \u{1b}[2J\u{2028}\u{202e}\0 \"it's\" C:\\ ä€";
         let error = Error::new(ErrorKind::Refused, said);
@@ -474,7 +470,9 @@ mod tests {
 
     #[test]
     fn times_are_rounded_for_reading() {
-        for (millis, expected) in [(7, "7 ms"), (9_999, "9999 ms"), (620_499, "620 s")] {
+        for (millis, expected) in
+            [(0, "0 ms"), (7, "7 ms"), (2_000, "2 s"), (9_999, "9999 ms"), (620_499, "620 s")]
+        {
             assert_eq!(Rounded(Duration::from_millis(millis)).to_string(), expected);
         }
     }

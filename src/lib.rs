@@ -112,8 +112,9 @@
 //!
 //! By channel: a [`Subscription`] is a queue that any thread may read, with or without a limit, by
 //! iteration, or together with other channels by `select!` of
-//! `crossbeam-channel` 0.5.
-//! [`Socket::subscribe_any`] gets all events, [`Socket::status`] the news of the connection.
+//! [`crossbeam_channel`], which is re-exported.
+//! [`Socket::subscribe_any`] gets all events, [`Socket::status`] the news of the connection, and
+//! [`Socket::subscribe_all`] both in one order.
 //!
 //! By callback: [`Socket::on`] and its relatives call a function, on a thread of siot's. It may block,
 //! emit, wait for acknowledgements and disconnect; meanwhile the next callbacks wait. When
@@ -145,7 +146,7 @@
 //! ```no_run
 //! # use std::time::Duration;
 //! # fn main() -> siot::Result<()> {
-//! use crossbeam_channel::select;
+//! use siot::crossbeam_channel::select;
 //!
 //! let socket = siot::Builder::new("http://localhost:3000").auto_connect(false).build()?;
 //! let status = socket.status();
@@ -165,6 +166,9 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! A program with a loop of its own around `poll(2)`, `epoll` or `mio` waits for the descriptor of
+//! [`Subscription::ready_fd`], or for that of [`Manager::ready_fd`], which is for all subscriptions together.
 //!
 //! # What happens when the connection is lost?
 //!
@@ -225,13 +229,16 @@
 //! |--------------|-----------------------------------------------------------------|
 //! | `siot-conn`  | one per connection, two during an upgrade                       |
 //! | `siot-post`  | one more while long-polling is in use                           |
-//! | `siot-timer` | one per process, while there are connections                    |
+//! | `siot-timer` | one per process, while there are connections and a second longer |
 //! | `siot-call`  | one per connection, from the first callback on                  |
 //! | `siot-auth`  | one for each function of [`Builder::auth_with`] or [`Builder::before_attempt`] that runs |
 //! | `siot-dns`   | while a name is looked up                                       |
 //! | `siot-net`   | one per process, while a connection has [`Builder::watch_network`] |
 //! | `siot-log`   | one per process, while a logger is given what `siot-timer` says  |
 //! | `siot-outbox` | one per `Outbox`                                               |
+//!
+//! Beside them, a thread of yours that waits for an acknowledgement ([`Ack::wait`]) reads the WebSocket meanwhile, and brings what
+//! comes to everybody, so that a round trip wakes no other thread.
 //!
 //! All handles are `Send`, `Sync` and cheap to clone. An idle connection wakes up for heartbeats only.
 //!
@@ -276,7 +283,18 @@
 //! * `msgpack`: the parser of `socket.io-msgpack-parser`.
 //! * `outbox`: `Outbox`, and a store for it in a file, which `SQLite` keeps. It is compiled with the
 //!   crate, and needs a C compiler.
+//! * `serde`: a [`Builder`] from a configuration (`Deserialize`), with [`Limits`], [`Timeouts`], [`Tls`] and the
+//!   options that have names.
 //! * `encrypted-keys`: private keys of client certificates with a passphrase.
+//! * `cli`: the command `siot`, for people; a library gets nothing of it.
+//!
+//! # How is it watched?
+//!
+//! [`Manager::stats`] has the figures: since when it is connected, how long answers take, what has passed, what
+//! waits, and what was dropped, by reason. `examples/health.rs` gives them to Prometheus, and
+//! `examples/watchdog.rs` feeds the watchdog of systemd only while connection and consumer turn over.
+//! [`Manager::flight_record`] tells what happened last, in a few lines without secrets; errors of the
+//! protocol have it too ([`Error::flight_record`]).
 //!
 //! # What is logged?
 //!
@@ -332,11 +350,13 @@ pub use client::socket::unsent::Unsent;
 pub use client::socket_options::SocketOptions;
 pub use client::subscription::Subscription;
 pub use client::update::Update;
+pub use client::weak::{WeakManager, WeakSocket};
 pub use driver::listener_id::ListenerId;
 pub use error::flight_record::FlightRecord;
 pub use error::{Error, ErrorKind, Result, Stage};
 pub use event::attempt_info::AttemptInfo;
 pub use event::drop_reason::DropReason;
+pub use event::incoming::Incoming;
 pub use event::observed::{EngineEvent, EngineInfo, EnginePacket, EngineState, PacketType};
 pub use event::stats::{Counters, QueueStats, Stats, TrafficStats};
 pub use event::status::{DisconnectReason, ManagerEvent, Status};
@@ -358,6 +378,15 @@ pub use outbox::salvage::Salvaged;
 pub use outbox::store::{OutboxRecord, OutboxStore};
 pub use payload::{ArgList, Binary, Value, ValueIndex};
 pub use sync::readiness::ReadyFd;
+
+/// The version of `crossbeam-channel` whose channels [`Subscription::receiver`] and [`Ack::receiver`] give, with its
+/// `select!`.
+pub use crossbeam_channel;
+
+/// What belongs to a [`Subscription`]: its iterators, and what it can be of.
+pub mod subscription {
+    pub use crate::client::subscription::{IntoIter, Item, Iter, TryIter};
+}
 
 #[doc = include_str!("../DELIVERY.md")]
 pub mod delivery {}

@@ -197,7 +197,7 @@ fn an_awaited_acknowledgement_ends_with_the_connection() {
         let _name = CaseName::new(visit);
         let peer = start(Peer::options().on("silence", |_, _| Ok(())), visit);
         let client = connect(&peer, visit);
-        let awaited = client.emit_with_ack("silence", ()).unwrap();
+        let mut awaited = client.emit_with_ack("silence", ()).unwrap();
         // It is under way, since what came after it is answered.
         client.timeout(LIMIT).emit_with_ack("sum", ()).unwrap().wait::<i64>().unwrap();
         peer.drop_connections();

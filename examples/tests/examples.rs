@@ -161,15 +161,6 @@ examples! {
         "received: …",
         "done",
     ],
-    #[cfg(feature = "polling")]
-    doctor: [
-        "  ok     DNS …",
-        "  ok     TCP …",
-        "  ok     HTTP …",
-        "  ok     Engine.IO …",
-        "  ok     namespace …",
-        "  ok     closed …",
-    ],
     #[cfg(feature = "rustls")]
     custom_ca: [
         "without the authority: cannot connect, TLS: the certificate of `127.0.0.1` is of an authority that is not trusted…",
@@ -183,7 +174,8 @@ examples! {
 }
 
 /// What is for a server that is started for it, and works with any other that has the same events.
-const OF_ANY_SERVER: &[&str] = &["hello", "select", "poll", "callbacks", "namespaces", "binary"];
+const OF_ANY_SERVER: &[&str] =
+    &["hello", "select", "poll", "health", "watchdog", "callbacks", "namespaces", "binary"];
 
 /// Takes no server at all.
 const WITHOUT_SERVER: &[&str] = &["fleet"];

@@ -1,14 +1,15 @@
 //! Waiting for the server's answer to an event.
 
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded};
 use serde::de::DeserializeOwned;
 
 use crate::driver::ack_slot::AckSlot;
-use crate::error::{Error, ErrorKind, Result};
+use crate::driver::client::Driver;
+use crate::error::{Error, ErrorKind, Result, Rounded};
 use crate::event::AckReply;
 
 /// The acknowledgement of one emitted event, on its way.
@@ -18,7 +19,12 @@ use crate::event::AckReply;
 /// sent stays in wait across reconnections; so does one that is sent again until it is acknowledged
 /// ([`Socket::reliable`](crate::Socket::reliable), [`Builder::retries`](crate::Builder::retries)).
 ///
-/// Dropping it gives up the answer, not the event.
+/// Dropping it gives up the answer, not the event. The answer stays in it once it has come: it can be asked
+/// for again, as another type too.
+///
+/// A thread that waits for it does meanwhile what the connection's own would do, where that is a WebSocket: it
+/// reads what comes, for others too, and answers heartbeats. No code of the program's runs on it but the
+/// logger.
 ///
 /// ```no_run
 /// # fn main() -> siot::Result<()> {
@@ -27,13 +33,15 @@ use crate::event::AckReply;
 /// # Ok(())
 /// # }
 /// ```
+#[must_use = "an answer was asked for: wait for it, or emit without"]
 pub struct Ack {
     slot: Arc<AckSlot>,
+    driver: Weak<Driver>,
 }
 
 impl Ack {
-    pub(crate) fn new(slot: &Arc<AckSlot>) -> Self {
-        Self { slot: Arc::clone(slot) }
+    pub(crate) fn new(slot: &Arc<AckSlot>, driver: &Driver) -> Self {
+        Self { slot: Arc::clone(slot), driver: driver.downgrade() }
     }
 
     /// Waits for the answer and decodes its arguments, as [`Event::args`](crate::Event::args) does.
@@ -63,7 +71,24 @@ impl Ack {
         self.reply(None)?.args()
     }
 
-    /// Like [`Ack::wait`], for at most this long.
+    /// Like [`Ack::wait`], for at most this long. It can be asked again.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # fn main() -> siot::Result<()> {
+    /// # let socket = siot::io("http://localhost:3000")?;
+    /// let mut ack = socket.timeout(Duration::from_secs(60)).emit_with_ack("sum", (1, 2))?;
+    /// let second = Duration::from_secs(1);
+    /// let sum: u32 = match ack.wait_timeout(second) {
+    ///     Err(error) if error.is_timeout() => {
+    ///         println!("it takes its time");
+    ///         ack.wait()?
+    ///     }
+    ///     answer => answer?,
+    /// };
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Blocking
     ///
@@ -72,8 +97,33 @@ impl Ack {
     /// # Errors
     ///
     /// Those of [`Ack::wait`]; [`ErrorKind::Timeout`] also when `limit` passes.
-    pub fn wait_timeout<T: DeserializeOwned>(self, limit: Duration) -> Result<T> {
+    pub fn wait_timeout<T: DeserializeOwned>(&mut self, limit: Duration) -> Result<T> {
         self.reply(Some(limit))?.args()
+    }
+
+    /// The answer, or the error that there is in its place, if it is there already. It never blocks.
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// # let socket = siot::io("http://localhost:3000")?;
+    /// let mut ack = socket.emit_with_ack("sum", (1, 2))?;
+    /// # let other_work = || ();
+    /// let sum: u32 = loop {
+    ///     if let Some(sum) = ack.try_wait() {
+    ///         break sum?;
+    ///     }
+    ///     other_work();
+    /// };
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Ack::wait`], within the `Option`.
+    pub fn try_wait<T: DeserializeOwned>(&mut self) -> Option<Result<T>> {
+        let reply = self.slot.answer()?;
+        Some(reply.and_then(|reply| reply.args()))
     }
 
     /// A channel that gets the answer, or an error as [`wait`](Ack::wait) has it, for `select!`. It
@@ -91,8 +141,13 @@ impl Ack {
     }
 
     fn reply(&self, limit: Option<Duration>) -> Result<AckReply> {
-        self.slot.wait(limit).unwrap_or_else(|| {
-            Err(Error::new(ErrorKind::Timeout, format!("no acknowledgement within {limit:?}")))
+        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        if let Some(driver) = self.driver.upgrade() {
+            driver.stand_in_until(&self.slot, deadline);
+        }
+        self.slot.wait(deadline).unwrap_or_else(|| {
+            let limit = Rounded(limit.unwrap_or_default());
+            Err(Error::new(ErrorKind::Timeout, format!("no acknowledgement within {limit}")))
         })
     }
 }

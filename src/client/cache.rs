@@ -1,6 +1,6 @@
 //! Sharing connections among the sockets of one server.
 
-use std::sync::{Mutex, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 use crate::client::manager::Manager;
 use crate::client::ownership::SharedConnection;
@@ -45,7 +45,7 @@ pub(super) fn shared_socket(
         }
         None => {
             let manager = recipe.make()?;
-            cache.push(manager.downgrade());
+            cache.push(Arc::downgrade(manager.shared()));
             manager.join(namespace, options)
         }
     }

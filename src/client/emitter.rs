@@ -28,6 +28,7 @@ use crate::proto::socket_packet::RESERVED_EVENTS;
 /// # }
 /// ```
 #[derive(Clone, Debug)]
+#[must_use = "it emits nothing by itself"]
 pub struct Emitter {
     socket: Socket,
     flags: Flags,
@@ -209,7 +210,7 @@ impl Flags {
 
     fn emit_with_ack(&self, socket: &Socket, payload: Payload) -> Result<Ack> {
         let slot = Arc::default();
-        let ack = Ack::new(&slot);
+        let ack = Ack::new(&slot, socket.shared().driver());
         self.emit(socket, payload, Some(AckHandle::Slot(slot)))?;
         Ok(ack)
     }

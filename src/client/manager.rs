@@ -1,7 +1,7 @@
 //! The handle of one connection.
 
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::client::ownership::SharedConnection;
@@ -35,10 +35,6 @@ pub struct Manager {
 impl Manager {
     pub(super) fn of(shared: Arc<SharedConnection>) -> Self {
         Self { shared }
-    }
-
-    pub(super) fn downgrade(&self) -> Weak<SharedConnection> {
-        Arc::downgrade(&self.shared)
     }
 
     pub(super) fn shared(&self) -> &Arc<SharedConnection> {
@@ -194,13 +190,15 @@ impl Manager {
         self.driver().look(|core| look(core.options()))
     }
 
-    /// Closes the connection, with the reason `forced close`, and opens it no more by itself:
+    /// Closes the connection, with the reason [`ForcedClose`](crate::DisconnectReason::ForcedClose), and opens
+    /// it no more by itself:
     /// [`open`](Manager::open) or [`Socket::connect`](crate::Socket::connect) do. The sockets stay.
     pub fn disconnect(&self) {
         self.driver().run(crate::core::client::Client::close);
     }
 
-    /// Closes the connection as if it had been lost, with the reason `forced close`: it is opened
+    /// Closes the connection as if it had been lost, with the reason
+    /// [`EngineClosed`](crate::DisconnectReason::EngineClosed): it is opened
     /// again, unless reconnection is off. For those who know that the network has changed.
     #[doc(alias = "engine.close")]
     pub fn close_engine(&self) {

@@ -13,3 +13,4 @@ pub(crate) mod socket;
 pub(crate) mod socket_options;
 pub(crate) mod subscription;
 pub(crate) mod update;
+pub(crate) mod weak;

@@ -9,17 +9,17 @@ use crossbeam_channel::Receiver;
 use crate::client::ownership::{SharedConnection, SharedNamespace};
 use crate::driver::client::Driver;
 use crate::driver::listener_id::ListenerId;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Rounded};
 use crate::event::Event;
-use crate::sync::account::{Account, ONLY};
 use crate::sync::deliver::Deliver;
 use crate::sync::mailbox::{Mailbox, Nothing};
 use crate::sync::readiness::ReadyFd;
 
 /// A queue of what comes, to be read by any thread.
 ///
-/// `T` is one of four types, by who made it: [`Event`] ([`Socket::subscribe`](crate::Socket::subscribe)
+/// `T` is one of five types, by who made it: [`Event`] ([`Socket::subscribe`](crate::Socket::subscribe)
 /// and its relatives), [`Status`](crate::Status) ([`Socket::status`](crate::Socket::status)),
+/// [`Incoming`](crate::Incoming) ([`Socket::subscribe_all`](crate::Socket::subscribe_all)),
 /// [`ManagerEvent`](crate::ManagerEvent) ([`Manager::events`](crate::Manager::events)), or
 /// [`EngineEvent`](crate::EngineEvent)
 /// ([`Manager::engine_events`](crate::Manager::engine_events)).
@@ -46,6 +46,7 @@ use crate::sync::readiness::ReadyFd;
 /// # Ok(())
 /// # }
 /// ```
+#[must_use = "it unsubscribes when it is dropped"]
 pub struct Subscription<T: Deliver = Event> {
     mailbox: Arc<Mailbox<T>>,
     owner: Owner,
@@ -121,7 +122,7 @@ impl<T: Deliver> Subscription<T> {
         // A limit beyond all time is none.
         self.take(Instant::now().checked_add(limit)).map_err(|error| match error.kind() {
             ErrorKind::Timeout => {
-                Error::new(ErrorKind::Timeout, format!("nothing came within {limit:?}"))
+                Error::new(ErrorKind::Timeout, format!("nothing came within {}", Rounded(limit)))
             }
             _ => error,
         })
@@ -143,8 +144,8 @@ impl<T: Deliver> Subscription<T> {
     }
 
     /// What is there already; the iterator never blocks.
-    pub fn try_iter(&self) -> impl Iterator<Item = T> + '_ {
-        std::iter::from_fn(|| self.try_recv())
+    pub fn try_iter(&self) -> TryIter<'_, T> {
+        TryIter { subscription: self }
     }
 
     /// What waits and what comes, until [`Manager::close`](crate::Manager::close).
@@ -245,7 +246,7 @@ impl<T: Deliver> Subscription<T> {
     /// # }
     /// ```
     pub fn lost(&self) -> usize {
-        self.mailbox.look(ONLY, Account::lost).unwrap_or_default()
+        self.mailbox.lost()
     }
 }
 
@@ -294,6 +295,7 @@ impl<'a, T: Deliver> IntoIterator for &'a Subscription<T> {
 
 /// A blocking iterator over a subscription that it owns.
 #[derive(Debug)]
+#[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct IntoIter<T: Deliver> {
     subscription: Subscription<T>,
 }
@@ -313,6 +315,7 @@ impl<T: Deliver> Iterator for IntoIter<T> {
 
 /// A blocking iterator over a subscription.
 #[derive(Debug)]
+#[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct Iter<'a, T: Deliver> {
     subscription: &'a Subscription<T>,
 }
@@ -329,3 +332,34 @@ impl<T: Deliver> Iterator for Iter<'_, T> {
         self.subscription.recv().ok()
     }
 }
+
+/// An iterator over what is there in a subscription already; it never blocks.
+#[derive(Debug)]
+#[must_use = "iterators are lazy and do nothing unless consumed"]
+pub struct TryIter<'a, T: Deliver> {
+    subscription: &'a Subscription<T>,
+}
+
+impl<T: Deliver> Iterator for TryIter<'_, T> {
+    type Item = T;
+
+    /// The next one, if it is there already.
+    fn next(&mut self) -> Option<T> {
+        self.subscription.try_recv()
+    }
+}
+
+/// What a [`Subscription`] can be of, for functions that take any: `Event`, `Status`, `Incoming`,
+/// `ManagerEvent` and `EngineEvent`.
+///
+/// ```no_run
+/// use siot::Subscription;
+/// use siot::subscription::Item;
+///
+/// fn drain<T: Item>(subscription: &Subscription<T>) -> usize {
+///     subscription.try_iter().count()
+/// }
+/// ```
+pub trait Item: Deliver {}
+
+impl<T: Deliver> Item for T {}

@@ -18,3 +18,5 @@ pub(crate) mod waiting;
 
 #[cfg(test)]
 mod tests;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod world;

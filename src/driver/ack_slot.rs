@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::Result;
 use crate::event::AckReply;
+use crate::net::Lookout;
 use crate::sync::lock::lock;
 
 /// Who gets the answer to an event.
@@ -32,55 +33,96 @@ pub(crate) struct AckSlot {
 
 #[derive(Default)]
 enum Answer {
-    /// It has not come, and waits for who asks for it.
+    /// It has not come, and nobody waits for it.
     #[default]
     Pending,
+    /// Somebody waits for it.
+    Awaited,
+    /// Somebody waits for it at a lookout.
+    LookedOutFor(Arc<Lookout>),
     /// The answer is passed on when it comes. A channel would be part of every program.
     Forward(Forward),
-    /// The answer is here.
+    /// The answer is here, and stays.
     Resolved(Result<AckReply>),
-    /// The answer was taken.
-    Taken,
+    /// The answer was passed on.
+    PassedOn,
 }
 
 impl AckSlot {
     /// Brings the answer. The first one counts.
     pub(crate) fn resolve(&self, result: Result<AckReply>) {
         let mut answer = lock(&self.answer);
-        match std::mem::replace(&mut *answer, Answer::Taken) {
-            Answer::Pending => {
+        match std::mem::replace(&mut *answer, Answer::PassedOn) {
+            Answer::Pending => *answer = Answer::Resolved(result),
+            Answer::Awaited => {
                 *answer = Answer::Resolved(result);
                 // Released first, so that the one who wakes up does not wait for the lock.
                 drop(answer);
                 self.resolved.notify_all();
             }
+            Answer::LookedOutFor(lookout) => {
+                *answer = Answer::Resolved(result);
+                drop(answer);
+                lookout.ring();
+            }
             Answer::Forward(forward) => forward(result),
-            first @ (Answer::Resolved(_) | Answer::Taken) => *answer = first,
+            first @ (Answer::Resolved(_) | Answer::PassedOn) => *answer = first,
         }
     }
 
-    /// Blocks until the answer is here, or the limit passes: then `None`.
-    pub(crate) fn wait(&self, limit: Option<Duration>) -> Option<Result<AckReply>> {
-        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+    /// Blocks until the answer is here, or the deadline has passed: then `None`. It can be asked again.
+    pub(crate) fn wait(&self, deadline: Option<Instant>) -> Option<Result<AckReply>> {
         let mut answer = lock(&self.answer);
         loop {
-            if let Answer::Resolved(_) = &*answer {
-                if let Answer::Resolved(result) = std::mem::replace(&mut *answer, Answer::Taken) {
-                    return Some(result);
-                }
+            if let Answer::Resolved(result) = &*answer {
+                return Some(result.clone());
             }
             let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
             if left == Some(Duration::ZERO) {
                 return None;
             }
+            if let Answer::Pending = &*answer {
+                *answer = Answer::Awaited;
+            }
             answer = answer.wait(&self.resolved, left);
         }
+    }
+
+    /// Who waits for the answer does so at a lookout from here on. `false`: it is here.
+    pub(crate) fn begin_lookout(&self, lookout: &Arc<Lookout>) -> bool {
+        let mut answer = lock(&self.answer);
+        let is_pending = matches!(*answer, Answer::Pending | Answer::Awaited);
+        if is_pending {
+            *answer = Answer::LookedOutFor(Arc::clone(lookout));
+        }
+        is_pending
+    }
+
+    /// And no longer.
+    pub(crate) fn end_lookout(&self) {
+        let mut answer = lock(&self.answer);
+        if let Answer::LookedOutFor(_) = &*answer {
+            *answer = Answer::Pending;
+        }
+    }
+
+    /// The answer, if it is here.
+    pub(crate) fn answer(&self) -> Option<Result<AckReply>> {
+        match &*lock(&self.answer) {
+            Answer::Resolved(result) => Some(result.clone()),
+            _ => None,
+        }
+    }
+
+    /// Whether the answer is here.
+    pub(crate) fn is_here(&self) -> bool {
+        matches!(*lock(&self.answer), Answer::Resolved(_))
     }
 
     /// Passes the answer on, now or when it comes. It must be quick.
     pub(crate) fn forward(&self, forward: Forward) {
         let mut answer = lock(&self.answer);
-        match std::mem::replace(&mut *answer, Answer::Taken) {
+        match std::mem::replace(&mut *answer, Answer::PassedOn) {
             Answer::Resolved(result) => forward(result),
             _ => *answer = Answer::Forward(forward),
         }

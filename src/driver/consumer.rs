@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::dispatch::Dispatcher;
 use super::listener_id::ListenerId;
-use crate::event::Event;
+use crate::core::load::Load;
 use crate::sync::account::{Account, AccountId, ONLY};
+use crate::sync::deliver::Deliver;
 use crate::sync::mailbox::Mailbox;
 
 /// A consumer that may push back.
@@ -14,7 +15,31 @@ pub(super) struct Consumer {
     pub(super) id: ConsumerId,
     /// Which it is, as it is told to the user.
     pub(super) what: String,
-    pub(super) mailbox: Option<Arc<Mailbox<Event>>>,
+    pub(super) mailbox: Option<Arc<dyn PushBack>>,
+}
+
+/// The mailbox of a subscription to events, whatever else lies in it.
+pub(crate) trait PushBack: Send + Sync {
+    /// Brings its account up to date; `true`: the reader should hold still for it.
+    fn recheck(&self) -> bool;
+
+    /// How many events wait in it, and of how many bytes.
+    fn load(&self) -> Load;
+}
+
+impl<T: Deliver> PushBack for Mailbox<T> {
+    fn recheck(&self) -> bool {
+        Self::recheck(self, ONLY)
+    }
+
+    fn load(&self) -> Load {
+        self.look(ONLY, load).unwrap_or_default()
+    }
+}
+
+/// How many events wait on an account, and of how many bytes.
+pub(super) fn load(account: &Account) -> Load {
+    Load { packets: account.len(), bytes: account.bytes() }
 }
 
 /// By what a consumer is known.
@@ -26,13 +51,8 @@ pub(super) enum ConsumerId {
 }
 
 impl Consumer {
-    pub(super) fn subscription(
-        id: ListenerId,
-        what: String,
-        mailbox: &Arc<Mailbox<Event>>,
-    ) -> Self {
-        let mailbox = Some(Arc::clone(mailbox));
-        Self { id: ConsumerId::Subscription(id), what, mailbox }
+    pub(super) fn subscription(id: ListenerId, what: String, mailbox: Arc<dyn PushBack>) -> Self {
+        Self { id: ConsumerId::Subscription(id), what, mailbox: Some(mailbox) }
     }
 
     pub(super) fn callback(account: AccountId, what: String) -> Self {
@@ -51,22 +71,20 @@ impl Consumer {
     /// Brings its account up to date; `true`: the reader should hold still for it.
     pub(super) fn recheck(&self, dispatcher: &Dispatcher) -> bool {
         match (self.id, &self.mailbox) {
-            (_, Some(mailbox)) => mailbox.recheck(ONLY),
+            (_, Some(mailbox)) => mailbox.recheck(),
             (ConsumerId::Callback(account), None) => dispatcher.recheck(account),
             (ConsumerId::Subscription(_), None) => false,
         }
     }
 
-    /// Looks at what waits for it.
-    pub(super) fn look<R>(
-        &self,
-        dispatcher: &Dispatcher,
-        look: impl FnOnce(&Account) -> R,
-    ) -> Option<R> {
+    /// How many events wait for it, and of how many bytes.
+    pub(super) fn load(&self, dispatcher: &Dispatcher) -> Load {
         match (self.id, &self.mailbox) {
-            (_, Some(mailbox)) => mailbox.look(ONLY, look),
-            (ConsumerId::Callback(account), None) => dispatcher.look(account, look),
-            (ConsumerId::Subscription(_), None) => None,
+            (_, Some(mailbox)) => mailbox.load(),
+            (ConsumerId::Callback(account), None) => {
+                dispatcher.look(account, load).unwrap_or_default()
+            }
+            (ConsumerId::Subscription(_), None) => Load::default(),
         }
     }
 }

@@ -3,13 +3,15 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::consumer::{Consumer, ConsumerId};
+use super::consumer::{Consumer, ConsumerId, load};
 use super::dispatch::{Call, Callback, Dispatcher};
 use super::group::Group;
 use super::listener_id::ListenerId;
+use super::sink::Sink;
 use crate::core::load::Load;
 use crate::error::snippet;
 use crate::event::Event;
+use crate::event::incoming::Incoming;
 use crate::event::status::Status;
 use crate::sync::account::{Account, AccountId, ONLY};
 use crate::sync::deliver::Deliver;
@@ -62,14 +64,6 @@ pub(crate) enum Scope<'a> {
 pub(crate) enum Order {
     First,
     Last,
-}
-
-/// Where what a listener gets goes.
-pub(crate) enum Sink<T> {
-    /// To a subscription.
-    Mailbox(Arc<Mailbox<T>>),
-    /// To the dispatch thread, on this account.
-    Callback(Arc<Callback<T>>, AccountId),
 }
 
 /// Takes what follows from deliveries: whom to wake, what to drop, which consumer is full.
@@ -136,6 +130,18 @@ impl Listeners {
         sink: Sink<Event>,
     ) -> ListenerId {
         let id = ListenerId::new();
+        self.add_as(id, scope, order, calls, sink);
+        id
+    }
+
+    fn add_as(
+        &mut self,
+        id: ListenerId,
+        scope: Scope<'_>,
+        order: Order,
+        calls: Calls,
+        sink: Sink<Event>,
+    ) {
         let event = match scope {
             Scope::Event(event) => Some(event.into()),
             Scope::Any | Scope::Outgoing => None,
@@ -150,12 +156,20 @@ impl Listeners {
             Order::Last => list.push(listener),
             Order::First => list.insert(0, listener),
         }
-        id
     }
 
     pub(super) fn add_status(&mut self, sink: Sink<Status>) -> ListenerId {
-        let id = ListenerId::new();
-        self.statuses.push(Listener { id, sink, event: None, calls: Calls::Any });
+        let listener = Listener::new(sink);
+        let id = listener.id;
+        self.statuses.push(listener);
+        id
+    }
+
+    /// Adds one who gets all events and all statuses.
+    pub(super) fn add_to_all(&mut self, mailbox: &Arc<Mailbox<Incoming>>) -> ListenerId {
+        let id = self.add_status(Sink::Mixed(Arc::clone(mailbox) as _));
+        let sink = Sink::Mixed(Arc::clone(mailbox) as _);
+        self.add_as(id, Scope::Any, Order::Last, Calls::Any, sink);
         id
     }
 
@@ -242,9 +256,9 @@ impl Listeners {
 
     /// How much was received and waits for them.
     pub(super) fn waiting(&self, dispatcher: &Dispatcher) -> Load {
-        let load = |account: &Account| Load { packets: account.len(), bytes: account.bytes() };
         let of_each = self.received().filter_map(|listener| match &listener.sink {
             Sink::Mailbox(mailbox) => mailbox.look(ONLY, load),
+            Sink::Mixed(mailbox) => Some(mailbox.load()),
             Sink::Callback(_, account) => dispatcher.look(*account, load),
         });
         of_each.fold(Load::default(), |sum, load| sum + load)
@@ -288,8 +302,11 @@ impl Listeners {
     /// Tells everyone who wants to know how the connection stands.
     pub(super) fn tell(&self, status: &Status, dispatcher: &Dispatcher, follow: &mut impl Follow) {
         for listener in &self.statuses {
-            let waiters = listener.tell(status, dispatcher, Call::Status);
-            for waiter in waiters {
+            if let Sink::Mixed(mailbox) = &listener.sink {
+                listener.follow_up(mailbox.bring(status.clone()), follow);
+                continue;
+            }
+            for waiter in listener.tell(status, dispatcher, Call::Status) {
                 follow.wake(waiter);
             }
         }
@@ -351,22 +368,24 @@ impl<T: Deliver> Listener<T> {
     /// The account of a callback.
     pub(super) fn account(&self) -> Option<AccountId> {
         match &self.sink {
-            Sink::Mailbox(_) => None,
+            Sink::Mailbox(_) | Sink::Mixed(_) => None,
             Sink::Callback(_, account) => Some(*account),
         }
     }
 
     /// Adds a descriptor that is to be readable while something waits for it, if it is a subscription.
     pub(super) fn add_poller(&self, readiness: &Arc<Readiness>) {
-        if let Sink::Mailbox(mailbox) = &self.sink {
-            mailbox.add_poller(readiness);
+        match &self.sink {
+            Sink::Mailbox(mailbox) => mailbox.add_poller(readiness),
+            Sink::Mixed(mailbox) => mailbox.add_poller(readiness),
+            Sink::Callback(..) => {}
         }
     }
 
     /// By what its consumer is known.
     fn consumer(&self) -> ConsumerId {
         match &self.sink {
-            Sink::Mailbox(_) => ConsumerId::Subscription(self.id),
+            Sink::Mailbox(_) | Sink::Mixed(_) => ConsumerId::Subscription(self.id),
             Sink::Callback(_, account) => ConsumerId::Callback(*account),
         }
     }
@@ -378,7 +397,8 @@ impl<T: Deliver> Listener<T> {
 
     fn lost(&self, dispatcher: &Dispatcher) -> Option<usize> {
         match &self.sink {
-            Sink::Mailbox(mailbox) => mailbox.look(ONLY, Account::lost),
+            Sink::Mailbox(mailbox) => Some(mailbox.lost()),
+            Sink::Mixed(mailbox) => Some(mailbox.lost()),
             Sink::Callback(_, account) => dispatcher.look(*account, Account::lost),
         }
     }
@@ -395,11 +415,21 @@ impl<T: Deliver> Listener<T> {
     {
         match &self.sink {
             Sink::Mailbox(mailbox) => mailbox.bring(ONLY, news.clone()).waiters,
+            Sink::Mixed(mailbox) => mailbox.bring(news.clone()).waiters,
             Sink::Callback(callback, account) => {
                 let call = call(Arc::clone(callback), news.clone());
                 dispatcher.call(*account, call).waiters
             }
         }
+    }
+
+    /// Sees to what follows from a delivery; whether the consumer pushes back.
+    fn follow_up<B>(&self, brought: Brought<B>, follow: &mut impl Follow) -> bool {
+        brought.waiters.into_iter().for_each(|waiter| follow.wake(waiter));
+        if !brought.dropped.is_empty() {
+            follow.lost(brought.count, self.event.as_deref());
+        }
+        brought.pushes_back
     }
 }
 
@@ -417,7 +447,15 @@ impl Listener<Event> {
                 follow.group().open(mailbox, brought.room);
                 if self.follow_up(brought, follow) {
                     let what = self.describe("subscription to", follow.namespace());
-                    follow.full(Consumer::subscription(self.id, what, mailbox));
+                    follow.full(Consumer::subscription(self.id, what, Arc::clone(mailbox) as _));
+                }
+            }
+            Sink::Mixed(mailbox) => {
+                follow.bring_group();
+                if self.follow_up(mailbox.bring(event), follow) {
+                    let what = self.describe("subscription to", follow.namespace());
+                    let consumer = Arc::clone(mailbox).consumer();
+                    follow.full(Consumer::subscription(self.id, what, consumer));
                 }
             }
             Sink::Callback(callback, account) => {
@@ -432,40 +470,11 @@ impl Listener<Event> {
         }
     }
 
-    /// Sees to what follows from a delivery; whether the consumer pushes back.
-    fn follow_up<T>(&self, brought: Brought<T>, follow: &mut impl Follow) -> bool {
-        brought.waiters.into_iter().for_each(|waiter| follow.wake(waiter));
-        if !brought.dropped.is_empty() {
-            follow.lost(brought.count, self.event.as_deref());
-        }
-        brought.pushes_back
-    }
-
     /// Which consumer it is, for users.
     fn describe(&self, kind: &str, namespace: &str) -> String {
         match &self.event {
             Some(event) => format!("the {kind} {event:?} in {namespace:?}"),
             None => format!("the {kind} all events in {namespace:?}"),
-        }
-    }
-}
-
-impl<T: Deliver> Sink<T> {
-    /// Ends a subscription; what is there can be read.
-    pub(super) fn close(&self) {
-        if let Self::Mailbox(mailbox) = self {
-            mailbox.close();
-        }
-    }
-
-    /// Ends a subscription that nobody has any more, with what is there, or a callback.
-    pub(super) fn end(&self) {
-        match self {
-            Self::Mailbox(mailbox) => {
-                mailbox.close();
-                drop(mailbox.close_account(ONLY));
-            }
-            Self::Callback(callback, _) => callback.withdraw(),
         }
     }
 }

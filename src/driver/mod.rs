@@ -10,6 +10,7 @@ pub(crate) mod dispatch;
 mod group;
 pub(crate) mod listener_id;
 pub(crate) mod listeners;
+mod sink;
 mod timer;
 #[cfg(target_os = "linux")]
 mod watching;

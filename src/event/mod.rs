@@ -3,6 +3,7 @@
 mod arguments;
 pub(crate) mod attempt_info;
 pub(crate) mod drop_reason;
+pub(crate) mod incoming;
 pub(crate) mod observed;
 pub(crate) mod stats;
 pub(crate) mod status;
@@ -18,7 +19,7 @@ use self::arguments::Arguments;
 use crate::error::{Error, ErrorKind, Result};
 use crate::payload::Payload;
 use crate::proto::socket_packet::SocketPacket;
-use crate::sync::deliver::{Deliver, Receipt};
+use crate::sync::deliver::{Deliver, Receipt, Receipts};
 
 /// A received event: its name, and its arguments, still encoded.
 ///
@@ -59,6 +60,10 @@ impl Event {
     /// An event that this program sent, for subscriptions to what is sent.
     pub(crate) fn outgoing(namespace: &str, payload: Payload) -> Self {
         Self::new(SocketPacket::of_event(namespace, payload), None)
+    }
+
+    fn with_receipt(self, receipts: &Receipts) -> Self {
+        Self { _receipt: Some(receipts.issue()), ..self }
     }
 
     /// The name of the event.
@@ -158,8 +163,7 @@ impl Deliver for Event {
         self.arguments.size()
     }
 
-    const ADD_RECEIPT: Option<fn(Self, Receipt) -> Self> =
-        Some(|event, receipt| Self { _receipt: Some(receipt), ..event });
+    const ADD_RECEIPT: Option<fn(Self, &Receipts) -> Self> = Some(Self::with_receipt);
 }
 
 impl Clone for Event {

@@ -121,9 +121,16 @@ pub enum DisconnectReason {
     /// This program disconnected the socket. There is no automatic reconnection.
     #[doc(alias = "io client disconnect")]
     IoClientDisconnect,
-    /// This program closed the connection below the socket.
+    /// This program closed the connection below the socket
+    /// ([`Manager::disconnect`](crate::Manager::disconnect)). There is no automatic reconnection.
     #[doc(alias = "forced close")]
     ForcedClose,
+    /// The session alone was closed, and the connection is opened again: by
+    /// [`Manager::close_engine`](crate::Manager::close_engine), or by siot itself where the server turned out to
+    /// speak another revision. JavaScript does not tell it from
+    /// [`ForcedClose`](Self::ForcedClose): the string is the same.
+    #[doc(alias = "forced close")]
+    EngineClosed,
     /// No heartbeat came in time.
     #[doc(alias = "ping timeout")]
     PingTimeout,
@@ -139,12 +146,17 @@ pub enum DisconnectReason {
 }
 
 impl DisconnectReason {
+    /// Whether siot has closed the session, and nobody has lost it.
+    pub(crate) fn is_forced(self) -> bool {
+        matches!(self, Self::ForcedClose | Self::EngineClosed)
+    }
+
     /// The string that the JavaScript client gives.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::IoServerDisconnect => "io server disconnect",
             Self::IoClientDisconnect => "io client disconnect",
-            Self::ForcedClose => "forced close",
+            Self::ForcedClose | Self::EngineClosed => "forced close",
             Self::PingTimeout => "ping timeout",
             Self::TransportClose => "transport close",
             Self::TransportError => "transport error",

@@ -5,6 +5,8 @@
 //! see no more of a crate than its users do.
 
 mod device;
+#[cfg(fuzzing)]
+pub mod fuzz;
 
 pub use self::device::Device;
 pub use crate::payload::Payload;

@@ -11,7 +11,7 @@ use rustix::event::PollFlags;
 
 use super::waker::Waker;
 use crate::error::reached::Reached;
-use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::error::{Error, ErrorKind, Result, Rounded, Stage};
 use crate::sync::lock::{Locked, lock};
 use crate::sync::logging::log_later;
 
@@ -178,7 +178,8 @@ impl Attempt {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             let stage = progress.reached.stage;
-            let what = format!("the stage {stage} was not over within its limit of {limit:?}");
+            let what =
+                format!("the stage {stage} was not over within its limit of {}", Rounded(limit));
             return Err(progress.reached.too_late(&what));
         }
         Ok(Some(left))

@@ -36,6 +36,11 @@ pub(crate) struct Ready {
 }
 
 impl Interest {
+    /// Whether it is in bytes to read, and in no room for others.
+    pub(crate) fn is_to_read(&self) -> bool {
+        self.read && !self.write
+    }
+
     /// Blocks until one of the interests is met, the limit passes, or a wake-up, which this takes. A
     /// cancellation is an error.
     ///

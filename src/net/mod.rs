@@ -9,11 +9,14 @@ pub(crate) mod attempt;
 mod cookies;
 mod date;
 mod dial;
+#[cfg(fuzzing)]
+pub(crate) mod fuzz;
 mod headers;
 #[cfg(feature = "polling")]
 pub(crate) mod http;
 mod interest;
 mod jars;
+mod lookout;
 #[cfg(target_os = "linux")]
 mod netlink;
 mod network;
@@ -36,6 +39,7 @@ pub(crate) use self::headers::check_header;
 #[cfg(feature = "polling")]
 pub(crate) use self::http::Http;
 pub(crate) use self::interest::{Interest, Ready};
+pub(crate) use self::lookout::Lookout;
 #[cfg(target_os = "linux")]
 pub(crate) use self::netlink::{NetworkChange, NetworkNews};
 pub(crate) use self::network::{Net, NetOptions};

@@ -59,15 +59,20 @@ pub(crate) struct Net {
     pub(super) keep_alive: KeepAlive,
 }
 
-/// What one request for a WebSocket has led to.
-enum Opened {
-    WebSocket(Box<WebSocket>),
-    /// Another answer, with the start of its body, to a request whose head had so many bytes.
-    Refused {
-        head: Head,
-        body: Vec<u8>,
-        sent: usize,
-    },
+/// What one request has led to.
+pub(super) enum Answered<T> {
+    Expected(T),
+    Other(OtherAnswer),
+}
+
+/// An answer that is not the expected one.
+pub(super) struct OtherAnswer {
+    pub(super) status: u16,
+    pub(super) headers: ::http::HeaderMap,
+    /// The start of its body.
+    pub(super) body: Vec<u8>,
+    /// How many bytes the head of the request had.
+    pub(super) sent: usize,
 }
 
 impl Net {
@@ -124,19 +129,28 @@ impl Net {
     /// Opens a WebSocket.
     pub(crate) fn websocket(&self, asked: &Request, attempt: &Arc<Attempt>) -> Result<WebSocket> {
         attempt.begin();
+        self.follow(asked, true, |request| self.ask_for_websocket(request, attempt))
+            .map_err(|error| attempt.describe(error))
+    }
+
+    /// Asks where the session is, or where its handshake is sent, until the answer is the expected one. `asked` is
+    /// what the caller wants, and `upgrade` whether that is a WebSocket.
+    pub(super) fn follow<T>(
+        &self,
+        asked: &Request,
+        upgrade: bool,
+        mut ask: impl FnMut(&Request) -> Result<Answered<T>>,
+    ) -> Result<T> {
         let mut request = self.redirections.place(asked);
-        let mut open = || loop {
-            match self.ask_for_websocket(&request, attempt)? {
-                Opened::WebSocket(websocket) => return Ok(*websocket),
-                Opened::Refused { head, body, sent } => {
-                    let sent = Sent { request: &request, head: sent, upgrade: true };
-                    let refusal =
-                        Refusal { status: head.status, headers: &head.headers, body: &body, sent };
-                    request = self.after_refusal(asked, &refusal)?;
-                }
-            }
-        };
-        open().map_err(|error| attempt.describe(error))
+        loop {
+            let OtherAnswer { status, headers, body, sent } = match ask(&request)? {
+                Answered::Expected(answer) => return Ok(answer),
+                Answered::Other(other) => other,
+            };
+            let sent = Sent { request: &request, head: sent, upgrade };
+            let refusal = Refusal { status, headers: &headers, body: &body, sent };
+            request = self.after_refusal(asked, &refusal)?;
+        }
     }
 
     /// The cookies of a server, if they are kept.
@@ -145,7 +159,11 @@ impl Net {
     }
 
     /// Asks once for a WebSocket.
-    fn ask_for_websocket(&self, request: &Request, attempt: &Arc<Attempt>) -> Result<Opened> {
+    fn ask_for_websocket(
+        &self,
+        request: &Request,
+        attempt: &Arc<Attempt>,
+    ) -> Result<Answered<WebSocket>> {
         // Before dialling: a header that cannot be sent fails even when the server is away.
         let jar = self.jar(&request.endpoint);
         let upgrade = UpgradeRequest::new(request, &self.subprotocols, jar.as_deref())?;
@@ -155,18 +173,17 @@ impl Net {
         match shake_hands(&mut stream, &upgrade, note)? {
             HandshakeAnswer::Accepted(behind) => {
                 attempt.enter(Stage::Engine, None);
-                let websocket = WebSocket::new(stream, behind, self.max_message);
-                Ok(Opened::WebSocket(Box::new(websocket)))
+                Ok(Answered::Expected(WebSocket::new(stream, behind, self.max_message)))
             }
-            HandshakeAnswer::Refused(head, body) => {
-                Ok(Opened::Refused { head, body, sent: upgrade.size() })
+            HandshakeAnswer::Refused(Head { status, headers, .. }, body) => {
+                Ok(Answered::Other(OtherAnswer { status, headers, body, sent: upgrade.size() }))
             }
         }
     }
 
     /// What to do about an answer that is not the expected one: the request to send instead, or else
     /// the error. `asked` is what the caller wants.
-    pub(super) fn after_refusal(&self, asked: &Request, refusal: &Refusal<'_>) -> Result<Request> {
+    fn after_refusal(&self, asked: &Request, refusal: &Refusal<'_>) -> Result<Request> {
         let Refusal { status, headers, sent, .. } = refusal;
         self.redirections.follow(asked, sent.request, *status, headers).map_err(|why_here| {
             let error = refusal.error(why_here);

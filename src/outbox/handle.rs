@@ -16,7 +16,7 @@ use super::stock::Stock;
 use super::store::OutboxStore;
 use crate::client::emitter::encode;
 use crate::client::socket::Socket;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Rounded};
 #[cfg(doc)]
 use crate::options::WhenFull;
 use crate::options::check::Check;
@@ -247,7 +247,7 @@ impl Outbox {
         drop(bell);
         match end.recv_timeout(limit) {
             Err(RecvTimeoutError::Timeout) => {
-                let what = format!("the outbox is not closed within {limit:?}");
+                let what = format!("the outbox is not closed within {}", Rounded(limit));
                 Err(Error::new(ErrorKind::Timeout, what))
             }
             Ok(()) | Err(RecvTimeoutError::Disconnected) => Ok(()),

@@ -4,7 +4,7 @@ use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use super::stock::Stock;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Rounded};
 use crate::sync::lock::{Locked, lock};
 
 pub(super) struct Shared {
@@ -42,7 +42,8 @@ impl Shared {
             let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
             if left == Some(Duration::ZERO) {
                 let waiting = stock.waiting();
-                let what = format!("the server does not have {waiting} events within {limit:?}");
+                let limit = Rounded(limit);
+                let what = format!("the server does not have {waiting} events within {limit}");
                 return Err(Error::new(ErrorKind::Timeout, what));
             }
             stock = stock.wait(&self.changed, left);

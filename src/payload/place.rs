@@ -4,7 +4,7 @@ use serde_json::Error as JsonError;
 
 use crate::error::{Error, ErrorKind};
 
-/// What is being decoded, for error messages. Arguments count from 0 here, from 1 in messages.
+/// What is being decoded, for error messages. Arguments count from 0, as in `Event::arg`.
 pub(super) enum Place {
     /// The list as a whole, into the named type.
     List(&'static str),
@@ -21,15 +21,15 @@ pub(super) fn failure(place: &Place, source: JsonError) -> Error {
     let context = match *place {
         Place::Missing(0) => return Error::new(ErrorKind::Payload, "there is no argument"),
         Place::Missing(index) => {
-            let context = format!("argument {} is missing", index + 1);
+            let context = format!("argument {index} is missing");
             return Error::new(ErrorKind::Payload, context);
         }
         Place::List(_) if is_too_deep => "the arguments are nested deeper than 127 levels".into(),
         Place::Argument(index, _) if is_too_deep => {
-            format!("argument {} is nested deeper than 127 levels", index + 1)
+            format!("argument {index} is nested deeper than 127 levels")
         }
         Place::List(name) => format!("the arguments are not of type {name}"),
-        Place::Argument(index, name) => format!("argument {} is not of type {name}", index + 1),
+        Place::Argument(index, name) => format!("argument {index} is not of type {name}"),
     };
     let error = Error::new(ErrorKind::Payload, context);
     match without_mark(&message) {

@@ -8,10 +8,14 @@ use crate::options::WhenFull;
 
 /// The number of an account in its mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct AccountId(pub(super) usize);
+#[allow(unreachable_pub)]
+pub struct AccountId(pub(super) usize);
 
 /// The only account of a mailbox that has one.
 pub(crate) const ONLY: AccountId = AccountId(0);
+
+/// The second account of a mailbox that has two.
+pub(crate) const SECOND: AccountId = AccountId(1);
 
 /// The bounds of what waits for one consumer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +88,11 @@ impl Account {
     /// How many were dropped for want of room.
     pub(crate) fn lost(&self) -> usize {
         self.lost
+    }
+
+    /// Something was dropped that had its place.
+    pub(super) fn note_lost(&mut self) {
+        self.lost += 1;
     }
 
     /// Nothing comes any more.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
-use super::deliver::{Deliver, Receipt, Settle};
+use super::deliver::{Deliver, Receipts, Settle};
 use super::lock::lock;
 
 /// What a mailbox needs of its channel. It is a trait so that a program that never asks for a channel
@@ -26,20 +26,20 @@ pub(super) struct ChannelOutlet<T> {
     sender: Mutex<Option<Sender<T>>>,
     receiver: Receiver<T>,
     /// Told of what is taken out.
-    mailbox: Weak<dyn Settle>,
+    mailbox: Receipts,
 }
 
 impl<T: Deliver> ChannelOutlet<T> {
     pub(super) fn new(mailbox: Weak<dyn Settle>) -> Self {
         let (sender, receiver) = unbounded();
-        Self { sender: Mutex::new(Some(sender)), receiver, mailbox }
+        Self { sender: Mutex::new(Some(sender)), receiver, mailbox: Receipts(mailbox) }
     }
 }
 
 impl<T: Deliver> Outlet<T> for ChannelOutlet<T> {
     fn send(&self, item: T) {
         let item = match T::ADD_RECEIPT {
-            Some(add) => add(item, Receipt(Weak::clone(&self.mailbox))),
+            Some(add) => add(item, &self.mailbox),
             None => item,
         };
         if let Some(sender) = &*lock(&self.sender) {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::thread::{Thread, ThreadId};
 
-use super::account::{Account, AccountId, Admission, ONLY};
+use super::account::{Account, AccountId, Admission};
 use super::gate::Gate;
 use super::readiness::Wakeup;
 
@@ -93,15 +93,9 @@ impl Ledger {
         reason
     }
 
-    /// So many are left for the only account; `true` as for one that was taken.
-    pub(super) fn settle(&mut self, left: usize) -> bool {
-        let mut reason = false;
-        if let Some(account) = self.account(ONLY) {
-            while account.len() > left {
-                reason |= account.leave();
-            }
-        }
-        reason
+    /// What all consumers have lost for want of room.
+    pub(super) fn lost(&self) -> usize {
+        self.accounts.iter().flatten().map(Account::lost).sum()
     }
 
     /// The calling thread waits.

@@ -7,6 +7,8 @@
 //! together. Observers of packets (`show_sent`, `show_received` in `driver/client/observing.rs`) are
 //! woken at once; by WebSocket that is under the wire's lock.
 
+mod polled;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::thread::Thread;
@@ -21,8 +23,8 @@ use super::gate::Gate;
 use super::ledger::Ledger;
 use super::lock::lock;
 use super::queue::Queue;
-use super::readiness::{Pollers, Readiness, Wakeup};
-use crate::error::Result as FallibleResult;
+use super::readiness::{Pollers, Wakeup};
+use super::turns::Turns;
 
 /// What bringing something has come to.
 #[must_use]
@@ -74,8 +76,8 @@ struct State<T> {
 /// Where the things are.
 enum Store<T> {
     Queue(Queue<T>),
-    /// In a channel, whose receiver the user has. There is one account.
-    Channel(Arc<dyn Outlet<T>>),
+    /// In a channel, whose receiver the user has, with whose each of them is.
+    Channel(Arc<dyn Outlet<T>>, Turns),
 }
 
 impl<T: Deliver> Mailbox<T> {
@@ -170,7 +172,7 @@ impl<T: Deliver> Mailbox<T> {
             pollers = state.pollers.live().collect();
         }
         drop(state);
-        follow(&pollers);
+        polled::follow(&pollers);
         if reason {
             self.gate.reopen();
         }
@@ -186,7 +188,7 @@ impl<T: Deliver> Mailbox<T> {
         let mut is_late = false;
         loop {
             let mut state = lock(&self.state);
-            if let Store::Channel(outlet) = &state.store {
+            if let Store::Channel(outlet, _) = &state.store {
                 let outlet = Arc::clone(outlet);
                 drop(state);
                 return self.receive(&*outlet, deadline);
@@ -199,9 +201,7 @@ impl<T: Deliver> Mailbox<T> {
                 let is_empty = state.store.len() == 0;
                 let reason = state.ledger.begin_hunger_of_others(is_empty, &self.gate) || reason;
                 let reason = state.hunger_of_pollers(&self.gate) || reason;
-                let pollers = state.note_readiness();
-                drop(state);
-                follow(&pollers);
+                State::release(state);
                 if reason {
                     self.gate.reopen();
                 }
@@ -241,8 +241,10 @@ impl<T: Deliver> Mailbox<T> {
             let mailbox: Weak<Self> = Arc::downgrade(self);
             let outlet = Arc::new(ChannelOutlet::new(mailbox));
             let mut state = lock(&self.state);
+            let mut turns = Turns::new();
             if let Store::Queue(queue) = &mut state.store {
-                while let Some((_, item)) = queue.pop() {
+                while let Some((account, item)) = queue.pop() {
+                    turns.push(account);
                     outlet.send(item);
                 }
             }
@@ -251,7 +253,7 @@ impl<T: Deliver> Mailbox<T> {
             }
             let waiting = state.ledger.take_waiting();
             let outlet: Arc<dyn Outlet<T>> = outlet;
-            state.store = Store::Channel(Arc::clone(&outlet));
+            state.store = Store::Channel(Arc::clone(&outlet), turns);
             // Nobody can tell whether somebody waits at the channel: it counts as long as it is empty.
             let is_empty = state.store.len() == 0;
             state.ledger.begin_hunger(is_empty, &self.gate);
@@ -269,12 +271,10 @@ impl<T: Deliver> Mailbox<T> {
         let mut state = lock(&self.state);
         let removed = match &mut state.store {
             Store::Queue(queue) => queue.remove_all_of(account),
-            Store::Channel(_) => VecDeque::new(),
+            Store::Channel(..) => VecDeque::new(),
         };
         state.ledger.close_account(account);
-        let pollers = state.note_readiness();
-        drop(state);
-        follow(&pollers);
+        State::release(state);
         self.gate.reopen();
         removed
     }
@@ -289,14 +289,13 @@ impl<T: Deliver> Mailbox<T> {
         let mut state = lock(&self.state);
         let removed = match &mut state.store {
             Store::Queue(queue) => queue.remove_all_of(account),
-            Store::Channel(outlet) => std::iter::from_fn(|| outlet.try_receive()).collect(),
+            Store::Channel(outlet, _) => std::iter::from_fn(|| outlet.try_receive()).collect(),
         };
+        state.settle();
         if let Some(account) = state.ledger.account(account) {
             account.clear();
         }
-        let pollers = state.note_readiness();
-        drop(state);
-        follow(&pollers);
+        State::release(state);
         self.gate.reopen();
         removed
     }
@@ -305,41 +304,14 @@ impl<T: Deliver> Mailbox<T> {
     pub(crate) fn close(&self) {
         let mut state = lock(&self.state);
         let waiting = state.ledger.close(&self.gate);
-        if let Store::Channel(outlet) = &state.store {
+        if let Store::Channel(outlet, _) = &state.store {
             outlet.close();
         }
         let own: Vec<_> = state.pollers.own().collect();
         drop(state);
         waiting.iter().for_each(Thread::unpark);
-        own.iter().for_each(|poller| poller.end());
-    }
-
-    /// The descriptor that is readable while something waits here, or nothing can come any more.
-    pub(crate) fn readiness(&self) -> FallibleResult<Arc<Readiness>> {
-        let known = lock(&self.state).pollers.own().next();
-        if let Some(known) = known {
-            return Ok(known);
-        }
-        // Where two ask at the same time, each gets one.
-        let readiness = Readiness::of_one()?;
-        self.add_poller(&readiness);
-        if !lock(&self.state).ledger.is_open() {
-            readiness.end();
-        }
-        Ok(readiness)
-    }
-
-    /// Adds a descriptor that is to be readable while something waits here.
-    pub(crate) fn add_poller(&self, readiness: &Arc<Readiness>) {
-        let mut state = lock(&self.state);
-        state.settle();
-        let waits = state.store.len() > 0;
-        state.pollers.add(readiness, waits);
-        let hungry = state.hunger_of_pollers(&self.gate);
-        drop(state);
-        readiness.follow();
-        if hungry {
-            self.gate.reopen();
+        for poller in own {
+            poller.end();
         }
     }
 
@@ -362,6 +334,11 @@ impl<T: Deliver> Mailbox<T> {
             account.move_up();
             account.pushes_back()
         })
+    }
+
+    /// What all consumers have lost for want of room.
+    pub(crate) fn lost(&self) -> usize {
+        lock(&self.state).ledger.lost()
     }
 
     /// Looks at one account.
@@ -390,7 +367,10 @@ impl<T> State<T> {
     fn put(&mut self, account: AccountId, item: T) {
         match &mut self.store {
             Store::Queue(queue) => queue.push(account, item),
-            Store::Channel(outlet) => outlet.send(item),
+            Store::Channel(outlet, turns) => {
+                turns.push(account);
+                outlet.send(item);
+            }
         }
     }
 
@@ -401,38 +381,53 @@ impl<T> State<T> {
                 let Some((account, item)) = queue.pop() else { return (None, false) };
                 (Some(item), self.ledger.leave(account))
             }
-            Store::Channel(outlet) => {
+            Store::Channel(outlet, _) => {
                 let item = outlet.try_receive();
                 (item, self.settle())
             }
         }
     }
 
-    /// Notes whether something waits; gives those who have to follow when the locks are released.
-    fn note_readiness(&mut self) -> Vec<Arc<Readiness>> {
-        let Self { store, pollers, .. } = self;
-        pollers.note(|| store.len() > 0)
-    }
-
-    /// Nobody can tell whether those who poll wait: where it is empty, they count. `true`: they begin to.
-    fn hunger_of_pollers(&mut self, gate: &Gate) -> bool {
-        self.pollers.is_any() && self.ledger.begin_hunger(self.store.len() == 0, gate)
-    }
-
     /// Accounts for what was taken out of the channel.
     fn settle(&mut self) -> bool {
-        match &self.store {
-            Store::Queue(_) => false,
-            Store::Channel(outlet) => self.ledger.settle(outlet.len()),
+        let Store::Channel(outlet, turns) = &mut self.store else { return false };
+        let left = outlet.len();
+        let mut reason = false;
+        while turns.len() > left {
+            let Some(account) = turns.pop() else { break };
+            reason |= self.ledger.leave(account);
+        }
+        reason
+    }
+}
+
+impl<T: Deliver> State<T> {
+    /// Takes out the oldest of a consumer, which have left its account.
+    fn evict(&mut self, account: AccountId, count: usize, dropped: &mut Vec<T>) {
+        for _ in 0..count {
+            match &mut self.store {
+                Store::Queue(queue) => dropped.extend(queue.pop_of(account)),
+                Store::Channel(..) => self.evict_from_channel(account, dropped),
+            }
         }
     }
 
-    fn evict(&mut self, account: AccountId, count: usize, dropped: &mut Vec<T>) {
-        for _ in 0..count {
-            if let Some(item) = self.store.take_oldest_of(account) {
-                dropped.push(item);
+    /// Nothing is taken from the middle of a channel: what lies before it, for another consumer, is lost
+    /// as well.
+    fn evict_from_channel(&mut self, account: AccountId, dropped: &mut Vec<T>) {
+        let Store::Channel(outlet, turns) = &mut self.store else { return };
+        turns.skip(account);
+        while let Some(item) = outlet.try_receive() {
+            let whose = item.account();
+            dropped.push(item);
+            if whose == account {
+                break;
+            }
+            if let Some(other) = self.ledger.account(whose) {
+                other.note_lost();
             }
         }
+        self.settle();
     }
 }
 
@@ -440,20 +435,9 @@ impl<T> Store<T> {
     fn len(&self) -> usize {
         match self {
             Self::Queue(queue) => queue.len(),
-            Self::Channel(outlet) => outlet.len(),
+            Self::Channel(outlet, _) => outlet.len(),
         }
     }
-
-    fn take_oldest_of(&mut self, account: AccountId) -> Option<T> {
-        match self {
-            Self::Queue(queue) => queue.pop_of(account),
-            Self::Channel(outlet) => outlet.try_receive(),
-        }
-    }
-}
-
-fn follow(pollers: &[Arc<Readiness>]) {
-    pollers.iter().for_each(|poller| poller.follow());
 }
 
 impl<T> Drop for Mailbox<T> {
@@ -462,7 +446,7 @@ impl<T> Drop for Mailbox<T> {
         state.ledger.end_hunger(&self.gate);
         let pollers = state.pollers.note(|| false);
         drop(state);
-        follow(&pollers);
+        polled::follow(&pollers);
     }
 }
 
@@ -470,12 +454,10 @@ impl<T: Deliver> Settle for Mailbox<T> {
     fn settle(&self) {
         let mut state = lock(&self.state);
         let reason = state.settle();
-        let is_channel = matches!(state.store, Store::Channel(_));
+        let is_channel = matches!(state.store, Store::Channel(..));
         let is_empty = state.store.len() == 0;
         let hungry = is_channel && state.ledger.begin_hunger(is_empty, &self.gate);
-        let pollers = state.note_readiness();
-        drop(state);
-        follow(&pollers);
+        State::release(state);
         if reason || hungry {
             self.gate.reopen();
         }

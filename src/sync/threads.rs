@@ -60,6 +60,22 @@ pub(crate) fn role() -> Option<Role> {
     ROLE.get()
 }
 
+/// What the thread was there for before; it is again when this is dropped.
+#[derive(Debug)]
+#[must_use = "it ends when it is dropped"]
+pub(crate) struct Playing(Option<Role>);
+
+/// Has the calling thread do what another is there for.
+pub(crate) fn play(role: Role) -> Playing {
+    Playing(ROLE.replace(Some(role)))
+}
+
+impl Drop for Playing {
+    fn drop(&mut self) {
+        ROLE.set(self.0);
+    }
+}
+
 /// Starts a thread, whose stack is as large as the system has it where no size is given. That the
 /// system has no thread to give is an error like any other.
 pub(crate) fn spawn(

@@ -1,15 +1,17 @@
 //! `siot doctor`.
 
+use std::io::Read;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{Said, run};
+use super::{Said, run, start};
 use crate::support::Server;
 use crate::support::certs::CertAuthority;
 use crate::support::folder::Folder;
 use crate::support::program::{free_port, write};
-use crate::support::raw::RawPeer;
+use crate::support::proxies::Proxies;
+use crate::support::raw::{RawConnection, RawPeer};
 
 /// What is found about each check, in their order: `(section, check, level)`.
 fn findings(said: &Said) -> Vec<Value> {
@@ -80,6 +82,29 @@ fn the_chain_of_certificates_is_shown_whoever_trusts_it() {
         assert!(second.starts_with("CN=siot test intermediate"), "{second}");
         assert!(second.contains("by CN=siot test authority"), "{second}");
     }
+}
+
+#[test]
+fn behind_a_proxy_the_certificates_are_those_that_it_lets_through() {
+    let authority = CertAuthority::new();
+    let server = Server::start(json!({ "tls": authority.issue("server.invalid").server() }));
+    let folder = Folder::new();
+    let ca = write(&folder, "ca.pem", &authority.pem());
+    let proxies = Proxies::start(&json!({ "user": "me", "password": "p@ss" }));
+    let url = format!("https://server.invalid:{}", server.port());
+    let through = |proxy: String| {
+        let said = run(&["doctor", &url, "--json", "--ca", &ca, "--proxy", &proxy]);
+        findings(&said.ended_with(0))
+    };
+    let found = through(format!("http://me:p%40ss@127.0.0.1:{}", proxies.http));
+    assert_eq!(finding(&found, "by websocket", "proxy")["level"], "ok");
+    let detail = finding(&found, "the server", "certificate 1")["detail"].as_str().unwrap();
+    assert!(detail.ends_with("for server.invalid"), "{detail}");
+    let found = through(format!("socks5://me:p%40ss@127.0.0.1:{}", proxies.socks5));
+    assert_eq!(finding(&found, "the server", "host")["level"], "skipped");
+    let proxy = format!("http://me:wrong@127.0.0.1:{}", proxies.http);
+    let said = run(&["doctor", &url, "--proxy", &proxy]).ended_with(3);
+    assert!(said.out.contains("407") && !said.out.contains("wrong"), "{}", said.out);
 }
 
 #[test]
@@ -159,8 +184,31 @@ fn a_clock_that_differs_is_a_warning() {
 }
 
 #[test]
+fn a_reader_who_has_seen_enough_ends_it_quietly() {
+    let server = Server::start(json!({}));
+    let script = r#""$0" doctor "$1" | head -n 1"#;
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", script, env!("CARGO_BIN_EXE_siot"), &server.url()]);
+    let said = start(shell).end().ended_with(0);
+    assert_eq!((said.out.lines().count(), said.err.as_str()), (1, ""));
+}
+
+#[test]
+fn a_handshake_that_is_none_is_said_to_be_so() {
+    // The end of a handshake that has not begun.
+    let peer = RawPeer::start(|mut connection| {
+        connection.reader().read_exact(&mut [0; 16])?;
+        connection.write(b"\x16\x03\x03\x00\x05\x0e\x00\x00\x00\x00")?;
+        connection.hold()
+    });
+    let url = format!("https://127.0.0.1:{}", peer.port());
+    let said = run(&["doctor", &url, "--connect-timeout", "3s"]).ended_with(3);
+    assert!(said.out.contains("FAILED  TLS "), "{}", said.out);
+}
+
+#[test]
 fn a_peer_that_says_nothing_holds_it_up_no_longer_than_permitted() {
-    let peer = RawPeer::start(|connection| connection.hold());
+    let peer = RawPeer::start(RawConnection::hold);
     let start = Instant::now();
     let said = run(&["doctor", &peer.url(), "--connect-timeout", "500ms"]).ended_with(3);
     assert!(said.out.contains("2 failures"), "{}", said.out);

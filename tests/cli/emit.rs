@@ -4,9 +4,8 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
-use super::{fed, run, siot, start};
+use super::{DeafServer, fed, run, siot, start};
 use crate::support::folder::Folder;
-use crate::support::hostile::HostileOptions;
 use crate::support::raw::RawPeer;
 use crate::support::wait::LIMIT;
 use crate::support::{Server, eventually};
@@ -102,8 +101,8 @@ fn a_wrong_line_ends_it_behind_those_before() {
 #[test]
 fn many_lines_are_all_delivered() {
     let server = Server::start(json!({}));
-    let lines: String = (0..20_000).map(|n| format!("{n}\n")).collect();
-    fed(&["emit", &server.url(), "tick", "0", "--lines"], &lines).ended_with(0);
+    let numbers: Vec<String> = (0..20_000).map(|n| n.to_string()).collect();
+    fed(&["emit", &server.url(), "tick", "0", "--lines"], &numbers.join("\n")).ended_with(0);
     let ticks = server.cmd("ticks");
     assert_eq!((&ticks["total"], &ticks["inOrder"]), (&json!(20_000), &json!(true)), "{ticks}");
 }
@@ -143,27 +142,45 @@ fn a_signal_while_it_waits_for_a_line_lets_what_was_read_arrive() {
 }
 
 #[test]
+fn what_is_emitted_does_not_depend_on_who_reads_the_output() {
+    let server = Server::start(json!({}));
+    let script = r#""$0" emit "$1" a --lines | echo gone >&2"#;
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", script, env!("CARGO_BIN_EXE_siot"), &server.url()]);
+    let mut running = start(shell);
+    assert_eq!(running.err.recv_timeout(LIMIT).unwrap(), "gone");
+    running.stdin.as_mut().unwrap().write_all(b"1\n").unwrap();
+    running.end().ended_with(0);
+    // The shell waits for all of the pipe.
+    assert_eq!(seen(&server), [json!(["a", [1]])]);
+}
+
+#[test]
+fn a_signal_cuts_the_wait_for_delivery_short() {
+    let server = DeafServer::start();
+    let url = server.url();
+    let args = ["emit", &url, "a", "--binary", "-", "--timeout", "1h"];
+    let mut emitting = start(siot(&[&args[..], &DeafServer::OPTIONS, &["-vv"]].concat()));
+    let mut stdin = emitting.stdin.take().unwrap();
+    stdin.write_all(&vec![7; 32 << 20]).unwrap();
+    drop(stdin);
+    // The event is on its way.
+    while !emitting.err.recv_timeout(LIMIT).unwrap().contains("_placeholder") {}
+    emitting.signal("INT");
+    emitting.end().ended_with(130);
+}
+
+#[test]
 fn an_event_that_nobody_reads_is_not_delivered() {
-    let server = HostileOptions::v4().start();
-    let args = [
-        "emit",
-        &server.url(),
-        "a",
-        "--transports",
-        "websocket",
-        "--timeout",
-        "700ms",
-        "--binary",
-        "-",
-    ];
+    let server = DeafServer::start();
+    let url = server.url();
+    let args = ["emit", &url, "a", "--binary", "-", "--timeout", "700ms"];
+    let args = [&args[..], &DeafServer::OPTIONS].concat();
     let mut emitting = start(siot(&args));
     // More than the buffers of a connection hold.
     let mut stdin = emitting.stdin.take().unwrap();
     stdin.write_all(&vec![7; 32 << 20]).unwrap();
     drop(stdin);
-    let session = server.session();
-    assert_eq!(session.next(), "40");
-    session.stop_reading();
     let said = emitting.end().ended_with(1);
     assert!(said.err.contains("not delivered"), "{said:?}");
 }

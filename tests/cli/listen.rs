@@ -20,10 +20,10 @@ fn events_are_lines_as_they_were_sent() {
     let server = Server::start(json!({}));
     let listening = start(siot(&["listen", &server.url()]));
     listening.connected();
-    emit(&server, "temperature", json!(["kitchen", 21.5, { "z": 1, "a": [null] }]));
+    emit(&server, "temperature", json!(["kitchen", 21.5, { "a": [null], "z": 1 }]));
     emit(&server, "two words", json!([]));
     emit(&server, "photo", json!(["door", { "$bytes": "/9g=" }]));
-    assert_eq!(listening.line(), r#"temperature "kitchen" 21.5 {"z":1,"a":[null]}"#);
+    assert_eq!(listening.line(), r#"temperature "kitchen" 21.5 {"a":[null],"z":1}"#);
     assert_eq!(listening.line(), r#""two words""#);
     assert_eq!(listening.line(), r#"photo "door" "<2 bytes>""#);
     listening.signal("TERM");
@@ -193,6 +193,31 @@ fn what_a_peer_makes_up_ends_no_line_and_moves_no_cursor() {
     session.send("42[\"last\"]");
     assert_eq!(listening.line(), "\"a\\u001b[2J\\n\\u009b\" \"\\u202e\"");
     assert_eq!(listening.line(), "last");
+}
+
+#[test]
+fn an_event_that_cannot_be_shown_is_told_and_the_next_ones_come() {
+    let server = HostileOptions::v4().start();
+    // What looks like an attachment has to be decoded, which has its limits.
+    let (open, close) = ("[".repeat(300), "]".repeat(300));
+    let deep = format!("42[\"deep\",{open}\"_placeholder\"{close}]");
+    for json in [&[][..], &["--json"]] {
+        let args = ["listen", &server.url(), "--transports", "websocket"];
+        let listening = start(siot(&[&args[..], json].concat()));
+        listening.connected();
+        let session = server.session();
+        session.send(&deep);
+        session.send("42[\"last\"]");
+        if json.is_empty() {
+            let said = listening.err.recv_timeout(LIMIT).unwrap();
+            assert!(said.starts_with("siot: error: \"deep\": payload"), "{said}");
+            assert_eq!(listening.line(), "last");
+        } else {
+            let object: Value = serde_json::from_str(&listening.line()).unwrap();
+            assert!(object["error"].is_string() && object["json"].is_string(), "{object}");
+            assert!(listening.line().contains(r#""event":"last""#));
+        }
+    }
 }
 
 #[test]

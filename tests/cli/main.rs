@@ -1,4 +1,5 @@
 //! The command `siot`, as a person uses it: its own program, against real servers and peers that do harm.
+#![allow(clippy::needless_pass_by_value, reason = "`json!` makes values to be given away")]
 
 mod bench;
 mod doctor;
@@ -8,15 +9,17 @@ mod listen;
 mod options;
 #[path = "../support/mod.rs"]
 mod support;
+mod terminal;
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread;
 
-use crossbeam_channel::{Receiver, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
+use tungstenite::Message;
 
-use crate::support::emulator;
+use crate::support::process;
+use crate::support::raw::RawPeer;
 use crate::support::wait::{LIMIT, recv_within};
 
 /// What the command has said when it had ended.
@@ -37,7 +40,7 @@ pub(crate) struct Running {
 
 /// The command, with an environment that says nothing to it.
 pub(crate) fn siot(args: &[&str]) -> Command {
-    let mut command = emulator::command(Path::new(env!("CARGO_BIN_EXE_siot")));
+    let mut command = process::siot();
     command.args(args);
     for variable in
         ["SIOT_AUTH", "SIOT_PASSPHRASE", "NO_COLOR", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"]
@@ -45,6 +48,36 @@ pub(crate) fn siot(args: &[&str]) -> Command {
         command.env_remove(variable).env_remove(variable.to_lowercase());
     }
     command
+}
+
+/// A server that lets a client in and reads nothing from it then.
+pub(crate) struct DeafServer {
+    /// Its end comes before that of the peer, which waits for its connections.
+    _open: Sender<()>,
+    peer: RawPeer,
+}
+
+impl DeafServer {
+    pub(crate) fn start() -> Self {
+        let (open, wait) = bounded::<()>(0);
+        let peer = RawPeer::websocket(move |socket, _| {
+            let open = r#"0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
+            socket.send(Message::text(open))?;
+            socket.read()?;
+            socket.send(Message::text(r#"40{"sid":"x"}"#))?;
+            // It fails when the server ends.
+            let _ = wait.recv();
+            Ok(())
+        });
+        Self { _open: open, peer }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.peer.url()
+    }
+
+    /// What a client has to know of it.
+    pub(crate) const OPTIONS: [&str; 4] = ["--transports", "websocket", "--revision", "4"];
 }
 
 /// Runs it to its end.
@@ -121,8 +154,10 @@ impl Running {
             loop {
                 match lines.recv_timeout(LIMIT) {
                     Ok(line) => text += &(line + "\n"),
-                    Err(error) if error.is_disconnected() => return text,
-                    Err(_) => panic!("it does not end; so far it has said:\n{text}"),
+                    Err(RecvTimeoutError::Disconnected) => return text,
+                    Err(RecvTimeoutError::Timeout) => {
+                        panic!("it does not end; so far it has said:\n{text}")
+                    }
                 }
             }
         };

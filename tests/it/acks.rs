@@ -21,6 +21,7 @@ over_each_transport!(
     an_answer_after_the_timeout_is_ignored,
     the_timeout_of_the_builder_holds_for_all,
     a_wait_may_have_a_limit_of_its_own,
+    an_answer_can_be_asked_for_again,
     an_answer_comes_by_channel,
     a_dropped_wait_is_no_obstacle,
     many_questions_are_outstanding,
@@ -159,9 +160,21 @@ fn the_timeout_of_the_builder_holds_for_all(via: Via) {
 
 fn a_wait_may_have_a_limit_of_its_own(via: Via) {
     let client = via.connect(shared().url());
-    let ack = client.emit_with_ack("never-ack", ()).unwrap();
+    let mut ack = client.emit_with_ack("never-ack", ()).unwrap();
     let error = ack.wait_timeout::<()>(Duration::from_millis(30)).unwrap_err();
-    assert!(error.is_timeout(), "{error}");
+    assert!(error.is_timeout() && error.message().ends_with("within 30 ms"), "{error}");
+}
+
+fn an_answer_can_be_asked_for_again(via: Via) {
+    let client = via.connect(shared().url());
+    let mut ack = client.emit_with_ack("ack-late", 300).unwrap();
+    assert!(ack.try_wait::<()>().is_none());
+    assert!(ack.wait_timeout::<()>(Duration::from_millis(10)).unwrap_err().is_timeout());
+    assert_eq!(ack.wait_timeout::<(String, u32)>(LIMIT).unwrap(), ("late".to_owned(), 300));
+    // As another type too, and by each way.
+    assert_eq!(ack.try_wait::<u32>().unwrap().unwrap_err().kind(), ErrorKind::Payload);
+    assert_eq!(ack.try_wait::<String>().unwrap().unwrap(), "late");
+    assert_eq!(ack.wait::<(String, u32)>().unwrap().1, 300);
 }
 
 fn an_answer_comes_by_channel(via: Via) {
@@ -197,7 +210,7 @@ fn many_questions_are_outstanding(via: Via) {
     let client = via.connect(shared().url());
     let count = u32::try_from(via.scaled(5000)).unwrap();
     let acks: Vec<_> = (0..count).map(|n| client.emit_with_ack("sum", (n, n)).unwrap()).collect();
-    for (n, ack) in (0..count).zip(acks) {
+    for (n, mut ack) in (0..count).zip(acks) {
         assert_eq!(ack.wait_timeout::<u32>(LIMIT).unwrap(), 2 * n);
     }
 }
@@ -223,7 +236,7 @@ fn a_disconnection_ends_the_wait(via: Via) {
     let by_channel = client.emit_with_ack("never-ack", ()).unwrap().receiver();
     client.works();
     client.emit("kick", ()).unwrap();
-    for ack in waiting {
+    for mut ack in waiting {
         assert!(ack.wait_timeout::<()>(LIMIT).unwrap_err().is_disconnected());
     }
     assert!(recv_within(&by_channel, LIMIT).unwrap_err().is_disconnected());
@@ -232,7 +245,7 @@ fn a_disconnection_ends_the_wait(via: Via) {
     client.disconnected();
     client.connect();
     client.connected();
-    let ack = client.emit_with_ack("never-ack", ()).unwrap();
+    let mut ack = client.emit_with_ack("never-ack", ()).unwrap();
     client.works();
     client.disconnect();
     assert!(ack.wait_timeout::<()>(LIMIT).unwrap_err().is_disconnected());
@@ -240,7 +253,7 @@ fn a_disconnection_ends_the_wait(via: Via) {
 
 fn an_unsent_event_waits_for_the_connection(via: Via) {
     let client = crate::support::Client::idle(via.builder(shared().url()));
-    let ack = client.emit_with_ack("sum", (20, 22)).unwrap();
+    let mut ack = client.emit_with_ack("sum", (20, 22)).unwrap();
     client.connect();
     assert_eq!(ack.wait_timeout::<u32>(LIMIT).unwrap(), 42);
 }

@@ -8,8 +8,8 @@ use siot::{Builder, DisconnectReason, Error, ManagerEvent, Stage, Tls, TlsBacken
 
 use crate::support::certs::{CertAuthority, TLS_BACKENDS};
 use crate::support::faketime::at;
-#[cfg(feature = "polling")]
-use crate::support::process::example;
+#[cfg(feature = "cli")]
+use crate::support::process::siot;
 use crate::support::{Client, LIMIT, Server, TRANSPORTS, direct, failure, recv_within};
 
 const MS: Duration = Duration::from_millis(1);
@@ -25,7 +25,7 @@ fn year(year: u64) -> SystemTime {
 }
 
 /// A server with a certificate that is valid in these years, and what trusts it.
-fn serve(from: i32, to: i32) -> (Server, Tls) {
+fn serve(from: u16, to: u16) -> (Server, Tls) {
     let authority = CertAuthority::new();
     let server = Server::start(json!({
         "tls": authority.valid(HOST, from, to).server(),
@@ -67,8 +67,7 @@ fn in_1970_no_certificate_is_valid_yet_and_the_error_suspects_the_clock() {
     });
 }
 
-// The example needs it.
-#[cfg(feature = "polling")]
+#[cfg(feature = "cli")]
 #[test]
 fn the_doctor_suspects_the_clock() {
     at(START, |_| {
@@ -76,14 +75,16 @@ fn the_doctor_suspects_the_clock() {
         let server = Server::start(json!({ "tls": authority.valid(HOST, 2000, 4000).server() }));
         let ca = std::env::temp_dir().join(format!("siot-doctor-{}.pem", std::process::id()));
         fs::write(&ca, authority.pem()).unwrap();
-        let output = example("doctor").arg(server.url()).arg("--ca").arg(&ca).output().unwrap();
+        let output = siot().arg("doctor").arg(server.url()).arg("--ca").arg(&ca).output().unwrap();
         fs::remove_file(&ca).unwrap();
         let printed = String::from_utf8(output.stdout).unwrap();
         assert!(!output.status.success(), "{printed}");
-        let line = "FAILED cannot connect, TLS: the certificate of `127.0.0.1` is not valid yet";
+        let line = " cannot connect, TLS: the certificate of `127.0.0.1` is not valid yet";
         assert_eq!(printed.matches(line).count(), TRANSPORTS.len(), "{printed}");
         let hint = "is the clock of this device right? It says 1970-01-01";
-        assert_eq!(printed.matches(hint).count(), TRANSPORTS.len(), "{printed}");
+        // And once at the end, with all that is to be tried.
+        assert_eq!(printed.matches(hint).count(), TRANSPORTS.len() + 1, "{printed}");
+        assert!(printed.contains(" s behind the server's"), "{printed}");
     });
 }
 

@@ -167,7 +167,7 @@ fn a_frozen_server_is_a_ping_timeout(via: Via) {
     let client = via.settle(server.url());
     server.freeze();
     // A blocked caller is freed as well.
-    let ack = client.emit_with_ack("sum", (1, 2)).unwrap();
+    let mut ack = client.emit_with_ack("sum", (1, 2)).unwrap();
     assert!(ack.wait_timeout::<u32>(LIMIT).unwrap_err().is_disconnected());
     assert_eq!(reason(&client), "ping timeout");
     server.thaw();
@@ -226,7 +226,7 @@ fn a_message_the_server_does_not_take_loses_the_connection_at_most_once(via: Via
     // What it emits unconnected it cannot know.
     client.disconnect();
     client.disconnected();
-    let ack = client.emit_with_ack("echo", "x".repeat(3000)).unwrap();
+    let mut ack = client.emit_with_ack("echo", "x".repeat(3000)).unwrap();
     client.emit("tick", ("after", 0)).unwrap();
     client.connect();
     client.connected();
@@ -263,7 +263,7 @@ fn volatile_events_are_dropped_while_disconnected(via: Via) {
     let server = Server::start(json!({}));
     let client = Client::idle(via.builder(server.url()));
     client.volatile().emit("tick", ("a", 0)).unwrap();
-    let ack = client.volatile().emit_with_ack("tick", ("a", 0)).unwrap();
+    let mut ack = client.volatile().emit_with_ack("tick", ("a", 0)).unwrap();
     assert!(ack.wait_timeout::<u32>(LIMIT).unwrap_err().is_disconnected());
     client.connect();
     client.connected();
@@ -343,7 +343,7 @@ fn close_ends_subscriptions_and_threads(via: Via) {
     let client = via.settle(server.url());
     let events = client.subscribe("never");
     let (about_to, begun) = crossbeam_channel::bounded(1);
-    let ack = client.emit_with_ack("never-ack", ()).unwrap();
+    let mut ack = client.emit_with_ack("never-ack", ()).unwrap();
     let reader = thread::spawn(move || {
         about_to.send(()).unwrap();
         events.recv().unwrap_err()

@@ -221,7 +221,7 @@ fn what_goes_wrong_in_tls_has_its_stage() {
     let limits = Timeouts::new().tls(50 * MS);
     let error =
         attempt(Via::WebSocket.builder(silent.url().replace("http", "https")).timeouts(limits));
-    assert_tells_of_attempt(&error, Stage::Tls, &["50ms", "not complete"]);
+    assert_tells_of_attempt(&error, Stage::Tls, &["50 ms", "not complete"]);
     assert_eq!((error.is_timeout(), io_cause(&error)), (true, Some(io::ErrorKind::TimedOut)));
 }
 
@@ -251,7 +251,7 @@ fn an_answer_that_opens_no_session_has_its_stage() {
     let silent = answering(Vec::new(), End::Hold);
     for &via in Via::PLAIN {
         let error = attempt(via.builder(silent.url()).timeouts(Timeouts::new().http(50 * MS)));
-        assert_tells_of_attempt(&error, Stage::Http, &["50ms", "not answered"]);
+        assert_tells_of_attempt(&error, Stage::Http, &["50 ms", "not answered"]);
         assert_eq!((error.is_timeout(), io_cause(&error)), (true, Some(io::ErrorKind::TimedOut)));
     }
 }
@@ -294,7 +294,7 @@ fn a_websocket_that_opens_no_session_has_its_stage() {
     }
     let silent = speaking(Vec::new(), End::Hold);
     let error = attempt(Via::WebSocket.builder(silent.url()).connect_timeout(100 * MS));
-    assert_tells_of_attempt(&error, Stage::Engine, &["100ms", "no handshake"]);
+    assert_tells_of_attempt(&error, Stage::Engine, &["100 ms", "no handshake"]);
     assert!(error.is_timeout());
 }
 
@@ -351,7 +351,7 @@ fn a_namespace_that_is_not_joined_has_its_stage() {
             "/quiet",
             hurried,
             ErrorKind::Connect(Stage::Namespace),
-            &["no answer to CONNECT for \"/quiet\" within 50ms", "ago, was the handshake"],
+            &["no answer to CONNECT for \"/quiet\" within 50 ms", "ago, was the handshake"],
         ),
         (
             [text(&greeting), text("40{}")].concat(),

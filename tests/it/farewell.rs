@@ -220,7 +220,7 @@ fn a_server_that_answers_no_pings_holds_up_no_other_namespace_for_ever() {
     let other = client.connect_in("/other");
     assert_eq!(session.next(), "40/other,");
     client.disconnect();
-    let ack = other.emit_with_ack("b", ()).unwrap();
+    let mut ack = other.emit_with_ack("b", ()).unwrap();
     assert_eq!([session.next(), session.next()], ["41", "42/other,0[\"b\"]"]);
     session.send("43/other,0[]");
     ack.wait_timeout::<()>(LIMIT).unwrap();

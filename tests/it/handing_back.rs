@@ -82,7 +82,7 @@ fn what_was_handed_back_can_be_emitted_again(via: Via) {
 fn a_flush_waits_for_the_answer(via: Via) {
     let client = via.connect(shared().url());
     client.flush(LIMIT).unwrap();
-    let late = client.emit_with_ack("ack-late", 100).unwrap();
+    let mut late = client.emit_with_ack("ack-late", 100).unwrap();
     client.flush(LIMIT).unwrap();
     assert_eq!(late.wait_timeout::<String>(LIMIT).unwrap(), "late");
     let _never = client.emit_with_ack("never-ack", ()).unwrap();

@@ -78,7 +78,7 @@ fn an_answer_is_given_by_hand(via: Via) {
     with_each_revision(|options| {
         let server = options.start();
         let (client, session) = connect(&server, via);
-        let answer = client.emit_with_ack("question", "how?").unwrap();
+        let mut answer = client.emit_with_ack("question", "how?").unwrap();
         let packet = next_event(&session);
         let id = packet.strip_prefix("42").and_then(|rest| rest.split('[').next()).unwrap();
         session.send(&format!(r#"43{id}["so"]"#));

@@ -67,7 +67,7 @@ fn a_full_send_buffer_counts_bytes_too(via: Via) {
 fn drop_oldest_makes_room_while_offline(via: Via) {
     let limits = Limits::new().send_events(3).when_send_full(WhenFull::DropOldest);
     let client = offline(via, limits);
-    let ack = client.emit_with_ack("sum", (1, 2)).unwrap();
+    let mut ack = client.emit_with_ack("sum", (1, 2)).unwrap();
     for n in 0..5 {
         client.emit("echo", n).unwrap();
     }
@@ -78,7 +78,7 @@ fn drop_oldest_makes_room_while_offline(via: Via) {
 
 fn one_event_of_any_size_fits_into_an_empty_buffer(via: Via) {
     let client = offline(via, Limits::new().send_bytes(10));
-    let ack = client.emit_with_ack("echo", "x".repeat(5000)).unwrap();
+    let mut ack = client.emit_with_ack("echo", "x".repeat(5000)).unwrap();
     client.connect();
     assert_eq!(ack.wait_timeout::<String>(LIMIT).unwrap().len(), 5000);
 }
@@ -262,7 +262,7 @@ fn a_message_at_the_servers_limit_passes(via: Via) {
     // Everything that the client does not refuse the server takes; by any number of requests.
     let mut taken = 0;
     for length in 900..1001 {
-        if let Ok(ack) = client.emit_with_ack("echo", "x".repeat(length)) {
+        if let Ok(mut ack) = client.emit_with_ack("echo", "x".repeat(length)) {
             assert_eq!(ack.wait_timeout::<String>(LIMIT).unwrap().len(), length);
             taken += 1;
         }
@@ -271,7 +271,7 @@ fn a_message_at_the_servers_limit_passes(via: Via) {
     let bytes = Binary::from([0x1e; 700]);
     let acks: Vec<_> =
         (0..20).map(|_| client.emit_with_ack("echo", (&bytes, &bytes)).unwrap()).collect();
-    for ack in acks {
+    for mut ack in acks {
         assert_eq!(ack.wait_timeout::<Binary>(LIMIT).unwrap(), bytes);
     }
     assert!(client.status.try_recv().is_none());
@@ -332,7 +332,7 @@ impl Client {
         let start = Instant::now();
         loop {
             match self.emit_with_ack("sum", (1, 2)) {
-                Ok(ack) => return ack.wait_timeout(LIMIT).unwrap(),
+                Ok(mut ack) => return ack.wait_timeout(LIMIT).unwrap(),
                 Err(error) => assert!(start.elapsed() < LIMIT, "{error}"),
             }
             thread::yield_now();

@@ -26,6 +26,7 @@ mod malformed;
 mod mischief;
 mod mischief_closures;
 mod mischief_loggers;
+mod mixed;
 mod namespaces;
 mod network;
 mod no_server;
@@ -70,6 +71,7 @@ mod returning;
 #[cfg(feature = "polling")]
 mod revisions;
 mod rooms;
+mod standing_in;
 mod stats;
 mod threads;
 #[cfg(feature = "rustls")]

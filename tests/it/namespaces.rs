@@ -77,7 +77,7 @@ fn an_answer_for_a_namespace_that_was_forgotten_is_for_nobody(via: Via) {
     let client = via.connect(shared().url());
     for n in 0..5_usize {
         let admin = client.start_in("/admin");
-        let ack = admin.emit_with_ack("sum", (n, 1)).unwrap();
+        let mut ack = admin.emit_with_ack("sum", (n, 1)).unwrap();
         let flood = admin.subscribe("flood");
         admin.emit("flood", (10, 10)).unwrap();
         drop((flood, admin));

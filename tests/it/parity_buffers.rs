@@ -103,7 +103,7 @@ fn flags_hold_for_one_call(via: Via) {
     client.volatile().emit("tick", (0, 0)).unwrap();
     client.emit("tick", (0, 0)).unwrap();
     let limit = client.timeout(Duration::from_millis(30)).emit_with_ack("sum", (1, 2)).unwrap();
-    let patient = client.emit_with_ack("sum", (3, 4)).unwrap();
+    let mut patient = client.emit_with_ack("sum", (3, 4)).unwrap();
     assert!(limit.wait::<u32>().unwrap_err().is_timeout());
     client.connect();
     client.connected();

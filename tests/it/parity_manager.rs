@@ -183,7 +183,8 @@ fn a_closed_engine_is_a_loss(via: Via) {
     let server = Server::start(json!({}));
     let client = via.connect(server.url());
     client.manager().close_engine();
-    assert_eq!(client.disconnected().0, DisconnectReason::ForcedClose);
+    let reason = client.disconnected().0;
+    assert_eq!((reason, reason.as_str()), (DisconnectReason::EngineClosed, "forced close"));
     client.reconnected();
     client.works();
     eventually(LIMIT, "one session alone", || server.sessions() == 1);

@@ -87,7 +87,7 @@ fn a_lost_connection_is_no_try(via: Via) {
     let builder = via.builder(server.url()).retries(0).ack_timeout(LIMIT);
     let client = Client::connect(builder);
     for n in 0..3 {
-        let answer = client.emit_with_ack("ack-late", 100).unwrap();
+        let mut answer = client.emit_with_ack("ack-late", 100).unwrap();
         eventually(LIMIT, "the event", || seen(&server, "ack-late") > 2 * n);
         server.cmd("drop");
         assert_eq!(answer.wait_timeout::<String>(LIMIT).unwrap(), "late");

@@ -1,62 +1,10 @@
 //! The way through proxies, to real servers.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
-use std::thread;
-
-use crossbeam_channel::{Receiver, unbounded};
-use serde_json::{Value, json};
+use serde_json::json;
 use siot::{Builder, Error, ErrorKind, Proxy, Result, Socket, Stage, Transport};
 
+use crate::support::proxies::Proxies;
 use crate::support::{LIMIT, Server, TRANSPORTS, recv_within, this_program};
-
-/// An HTTP and a SOCKS5 proxy in a process of their own.
-struct Proxies {
-    child: Child,
-    http: u16,
-    socks5: u16,
-    /// The connections that were made for clients.
-    tunnels: Receiver<Value>,
-}
-
-impl Proxies {
-    fn start(config: &Value) -> Self {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/proxies.js");
-        let mut child = Command::new("node")
-            .args([script, &config.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("node");
-        let stdout = child.stdout.take().expect("a piped stdout");
-        let (sender, tunnels) = unbounded();
-        thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                if sender.send(serde_json::from_str(&line).expect("JSON")).is_err() {
-                    break;
-                }
-            }
-        });
-        let ports: Value = recv_within(&tunnels, LIMIT);
-        let port = |name: &str| u16::try_from(ports[name].as_u64().unwrap()).unwrap();
-        Self { child, http: port("http"), socks5: port("socks5"), tunnels }
-    }
-
-    /// One of each kind.
-    fn both(&self) -> [(&'static str, Proxy); 2] {
-        [
-            ("http", Proxy::http("127.0.0.1", self.http)),
-            ("socks5", Proxy::socks5("127.0.0.1", self.socks5)),
-        ]
-    }
-}
-
-impl Drop for Proxies {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// A name that only the proxies know.
 const HOST: &str = "server.invalid";

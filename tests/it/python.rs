@@ -53,7 +53,7 @@ fn exercise(client: &Client, via: Via) {
 
     // Bursts in either direction, each longer than the 16 packets that this server takes at once.
     let acks: Vec<_> = (0..100).map(|n| client.emit_with_ack("tick", n).unwrap()).collect();
-    for (n, ack) in (0..100).zip(acks) {
+    for (n, mut ack) in (0..100).zip(acks) {
         assert_eq!(ack.wait_timeout::<i64>(LIMIT).unwrap(), n);
     }
     client.takes_binary(50, 100);

@@ -131,7 +131,7 @@ fn callbacks_emit_and_wait_for_answers(via: Via) {
     client
         .on("flood", move |event| {
             let n: u32 = event.args().unwrap();
-            let ack = socket.emit_with_ack("sum", (n, 1)).unwrap();
+            let mut ack = socket.emit_with_ack("sum", (n, 1)).unwrap();
             sender.send(ack.wait_timeout::<u32>(LIMIT)).unwrap();
         })
         .unwrap();

@@ -87,7 +87,7 @@ fn a_callback_may_ask_about_each_event_of_a_burst(via: Via) {
                 .on("flood", move |job| {
                     let n: usize = job.arg(0).unwrap();
                     let sum = (n % each == 0).then(|| {
-                        let ack = socket.emit_with_ack("sum", (n, 1)).unwrap();
+                        let mut ack = socket.emit_with_ack("sum", (n, 1)).unwrap();
                         ack.wait_timeout::<usize>(LIMIT)
                     });
                     sender.send((n, sum)).unwrap();

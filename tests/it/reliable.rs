@@ -55,7 +55,7 @@ fn each_reading_is_applied_once_and_in_order_whatever_the_server_does(via: Via) 
         eventually(LIMIT, "those of meanwhile", || applied(&server).len() >= 120);
         acks.extend(emit_readings(&client, 150..200));
         server.cmd("drop");
-        for ack in acks {
+        for mut ack in acks {
             ack.wait_timeout::<()>(LIMIT).unwrap();
         }
         assert_eq!(applied(&server), (0..200).collect::<Vec<_>>());
@@ -93,7 +93,7 @@ fn several_are_under_way_at_a_time(via: Via) {
             assert_eq!(next(), format!("42{n}[\"reading\",{n},\"{n}\"]"));
         }
         (2..5).for_each(|n| session.send(&format!("43{n}[]")));
-        for ack in acks {
+        for mut ack in acks {
             ack.wait_timeout::<()>(LIMIT).unwrap();
         }
     }
@@ -138,7 +138,7 @@ fn give_up_the_deadly(via: Via, build: fn(Builder) -> Builder, is_reliable: bool
         // Those before it may be charged once each, where their acknowledgement was lost with it.
         let hang_ups = hang_up_at_the_deadly(&server);
         assert!((3..=5).contains(&hang_ups), "{hang_ups}");
-        let kinds = acks.map(|ack| ack.wait_timeout::<()>(LIMIT).map_err(|error| error.kind()));
+        let kinds = acks.map(|mut ack| ack.wait_timeout::<()>(LIMIT).map_err(|error| error.kind()));
         assert_eq!(kinds, [Ok(()), Ok(()), Err(ErrorKind::Undeliverable), Ok(())]);
         assert_eq!(client.manager().counters().send_dropped, 1);
     }
@@ -162,9 +162,9 @@ fn an_event_that_is_too_large_for_a_server_that_does_not_say_so_is_given_up(via:
         let text = "x".repeat(20_000);
         let plain = client.emit_with_ack("echo", &text).unwrap();
         let reliable = client.reliable("a").emit_with_ack("echo", &text).unwrap();
-        let next = client.reliable("b").emit_with_ack("echo", 3).unwrap();
+        let mut next = client.reliable("b").emit_with_ack("echo", 3).unwrap();
         assert_eq!(next.wait_timeout::<u32>(LIMIT).unwrap(), 3);
-        for large in [plain, reliable] {
+        for mut large in [plain, reliable] {
             let error = large.wait_timeout::<()>(LIMIT).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Undeliverable, "{error}");
         }
@@ -180,10 +180,10 @@ fn the_key_is_the_last_argument(via: Via) {
         let _name = CaseName::new(parser);
         let client = Client::connect(via.builder(server.url()).parser(*parser));
         let reliable = client.reliable(key);
-        let ack = reliable.emit_with_ack("echo", ()).unwrap();
+        let mut ack = reliable.emit_with_ack("echo", ()).unwrap();
         assert_eq!(ack.wait_timeout::<(String,)>(LIMIT).unwrap(), (key.to_owned(),));
         let args = (1, Binary::from(vec![1, 2]), json!({ "a": null }));
-        let ack = reliable.emit_with_ack("echo", &args).unwrap();
+        let mut ack = reliable.emit_with_ack("echo", &args).unwrap();
         let echo: (u32, Binary, Value, String) = ack.wait_timeout(LIMIT).unwrap();
         assert_eq!(echo, (args.0, args.1, args.2, key.to_owned()));
     }
@@ -196,8 +196,8 @@ fn the_limit_of_an_emit_bounds_all_its_tries(via: Via) {
         let client = Client::start(builder);
         client.admitted();
         let never = client.reliable("a").timeout(Duration::from_millis(400));
-        let never = never.emit_with_ack("never-ack", ()).unwrap();
-        let next = client.reliable("b").emit_with_ack("echo", 3).unwrap();
+        let mut never = never.emit_with_ack("never-ack", ()).unwrap();
+        let mut next = client.reliable("b").emit_with_ack("echo", 3).unwrap();
         assert!(never.wait_timeout::<()>(LIMIT).unwrap_err().is_timeout());
         assert_eq!(next.wait_timeout::<u32>(LIMIT).unwrap(), 3);
         let tries = server.entries("events").iter().filter(|e| e["name"] == "never-ack").count();

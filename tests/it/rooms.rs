@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::support::source::{
-    File, Library, circles, defined_types, implemented_types, named_paths, sources,
+    File, Library, circles, command_sources, defined_types, implemented_types, named_paths, sources,
 };
 
 /// The room that a file is in.
@@ -40,31 +40,37 @@ fn described(circles: &[Vec<String>], needs: &BTreeMap<&str, BTreeSet<&str>>) ->
 
 #[test]
 fn no_rooms_need_each_other_in_a_circle() {
-    let library = Library::new(sources());
-    let rooms = rooms(&library.needs());
-    assert!(rooms.len() > 5, "only {rooms:?}");
-    let found = circles(&rooms);
-    assert!(found.is_empty(), "{}", described(&found, &rooms));
+    for files in [sources(), command_sources()] {
+        let library = Library::new(files);
+        let rooms = rooms(&library.needs());
+        assert!(rooms.len() > 5, "only {rooms:?}");
+        let found = circles(&rooms);
+        assert!(found.is_empty(), "{}", described(&found, &rooms));
+    }
 }
 
 #[test]
 fn no_files_need_each_other_in_a_circle_unless_one_type_has_methods_in_each() {
-    let library = Library::new(sources());
-    let needs = library.needs();
-    assert!(needs.len() > 50, "only {} files were read", needs.len());
-    let found = library.loose_circles();
-    assert!(found.is_empty(), "{}", described(&found, &needs));
+    for (files, least) in [(sources(), 50), (command_sources(), 10)] {
+        let library = Library::new(files);
+        let needs = library.needs();
+        assert!(needs.len() > least, "only {} files were read", needs.len());
+        let found = library.loose_circles();
+        assert!(found.is_empty(), "{}", described(&found, &needs));
+    }
 }
 
 #[test]
 fn no_type_is_defined_in_two_files() {
-    let library = Library::new(sources());
-    let found: Vec<String> = library
-        .ambiguous_types()
-        .iter()
-        .map(|(name, files)| format!("{name}: {}", files.join(", ")))
-        .collect();
-    assert!(found.is_empty(), "\n{}", found.join("\n"));
+    for files in [sources(), command_sources()] {
+        let library = Library::new(files);
+        let found: Vec<String> = library
+            .ambiguous_types()
+            .iter()
+            .map(|(name, files)| format!("{name}: {}", files.join(", ")))
+            .collect();
+        assert!(found.is_empty(), "\n{}", found.join("\n"));
+    }
 }
 
 /// A library of files, each with its name and its text.

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use crate::support::source::{File, command_sources, sources};
+
 /// Crates that must not come in, by name.
 const BANNED: [&str; 13] = [
     "tokio",
@@ -50,4 +52,20 @@ fn an_async_runtime_would_be_found() {
     let lock = "[[package]]\nname = \"tokio\"\nversion = \"1.0.0\"\n\n[[package]]\nname = \"siot\"\n\
                 dependencies = [\n \"tokio\",\n]\n\n[[package]]\nname = \"futures-core\"\n";
     assert_eq!(banned(lock), ["tokio", "futures-core"]);
+}
+
+#[test]
+fn what_only_the_command_needs_is_in_no_file_of_the_library() {
+    const OF_THE_COMMAND: [&str; 5] =
+        ["clap", "clap_complete", "clap_mangen", "signal_hook", "x509_cert"];
+    let uses = |files: &[File]| -> Vec<String> {
+        let is_used = |text: &str, name: &str| text.contains(&format!("{name}::"));
+        let of = |file: &File| {
+            let used = OF_THE_COMMAND.iter().filter(|name| is_used(&file.text, name));
+            used.map(|name| format!("{} {name}", file.name)).collect::<Vec<_>>()
+        };
+        files.iter().flat_map(of).collect()
+    };
+    assert_eq!(uses(&sources()), [""; 0]);
+    assert!(uses(&command_sources()).len() >= OF_THE_COMMAND.len());
 }

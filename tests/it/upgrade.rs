@@ -156,7 +156,7 @@ fn what_is_asked_during_the_last_poll_does_not_wait_for_its_end() {
     let mut first = [0; 3].map(|_| hear_next());
     first.sort();
     assert_eq!(first, ["2probe", "40", "pong"]);
-    let ack = client.emit_with_ack("question", ()).unwrap();
+    let mut ack = client.emit_with_ack("question", ()).unwrap();
     assert_eq!(hear_next(), "420[\"question\"]");
     say.send("430[7]").unwrap();
     assert_eq!(ack.wait_timeout::<u32>(LIMIT).unwrap(), 7);
@@ -198,7 +198,7 @@ fn a_stream_of_events_goes_through_it_in_order_whatever_the_server() {
             let start = Instant::now();
             while more > 0 {
                 // Each waits for the one before: so there is one on the way at any time, and no crowd.
-                let tick = client.emit_with_ack("tick", ("a", n)).unwrap();
+                let mut tick = client.emit_with_ack("tick", ("a", n)).unwrap();
                 assert_eq!(tick.wait_timeout::<u32>(LIMIT).unwrap(), n, "{version}");
                 client.emit("tick", ("a", n + 1)).unwrap();
                 n += 2;
@@ -325,7 +325,7 @@ fn a_session_lost_during_it_is_replaced() {
         server.cmd("listen");
         client.reconnected();
         client.works();
-        let after = client.emit_with_ack("never-ack", ()).unwrap();
+        let mut after = client.emit_with_ack("never-ack", ()).unwrap();
         client.disconnect();
         let error = after.wait_timeout::<()>(LIMIT).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Disconnected);

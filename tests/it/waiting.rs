@@ -115,12 +115,13 @@ fn flags_are_chosen_at_run_time(via: Via) {
     }
     let lost = client.emitter().with_volatile(true);
     lost.emit("d", ()).unwrap();
-    lost.with_volatile(false).with_ttl(Some(LIMIT * 10)).with_ttl(None).emit("e", ()).unwrap();
+    lost.with_volatile(false).with_ttl(LIMIT * 10).with_ttl(None).emit("e", ()).unwrap();
     assert_eq!(client.waiting().events, 4);
     client.connect();
     client.reconnected();
     assert_eq!(answer.wait::<u32>().unwrap(), 3);
-    client.emitter().with_timeout(Some(LIMIT)).emit_with_ack("sum", (1, 2)).unwrap();
+    let answered = client.emitter().with_timeout(LIMIT).emit_with_ack("sum", (1, 2)).unwrap();
+    assert_eq!(answered.wait::<u32>().unwrap(), 3);
     eventually(LIMIT, "all of them", || seen(&server) == ["b", "c", "e"]);
 }
 

@@ -1,4 +1,5 @@
-//! What a connection takes of the heap: idle, under a burst in either direction, and after it.
+//! What a connection takes of the heap: idle, under a burst in either direction, and after it; and what is left of those
+//! that are gone.
 //!
 //! A process of its own, for the allocator, and one test at a time.
 
@@ -8,7 +9,9 @@ mod gate;
 #[path = "../support/greeting.rs"]
 #[allow(dead_code, reason = "its server is a new one")]
 mod greeting;
+mod leftovers;
 mod server;
+mod states;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;

@@ -22,6 +22,27 @@ pub(crate) fn serves() -> bool {
     SERVES.try_with(Cell::get).unwrap_or(false)
 }
 
+/// Serves connections until the process ends, so many at a time. All threads are there from the beginning: what it takes to
+/// start one is freed by another than asked for it, and would be miscounted.
+#[allow(dead_code, reason = "only the tests have so many")]
+pub(crate) fn serve_all<E>(
+    listener: &TcpListener,
+    threads: usize,
+    serve: impl Fn(TcpStream) -> Result<(), E> + Clone + Send + 'static,
+) -> io::Result<()> {
+    for _ in 0..threads {
+        let (listener, serve) = (listener.try_clone()?, serve.clone());
+        thread::Builder::new().stack_size(256 * 1024).spawn(move || {
+            SERVES.set(true);
+            while let Ok((stream, _)) = listener.accept() {
+                // A client goes away when it likes.
+                let _ = serve(stream);
+            }
+        })?;
+    }
+    Ok(())
+}
+
 /// Listens on a free port of loopback until the process ends; the URL of it.
 ///
 /// An event `flood` with a number of events and their size is answered with as many events `drop`; an
@@ -44,7 +65,7 @@ pub(crate) fn start(gate: &Arc<Gate>) -> io::Result<String> {
     Ok(url)
 }
 
-fn serve(stream: TcpStream, gate: &Gate) -> Result<(), Box<dyn std::error::Error>> {
+pub(crate) fn serve(stream: TcpStream, gate: &Gate) -> Result<(), Box<dyn std::error::Error>> {
     stream.set_nodelay(true)?;
     let mut socket = accept(stream)?;
     // No heartbeat is due within any measurement.

@@ -254,7 +254,7 @@ pub(crate) fn failure(builder: Builder) -> Error {
 /// Emits an event and gives the server's answer to it.
 #[track_caller]
 pub(crate) fn ask<T: DeserializeOwned>(socket: &Socket, event: &str, args: impl Serialize) -> T {
-    let ack = socket.emit_with_ack(event, args).expect("an event that can be sent");
+    let mut ack = socket.emit_with_ack(event, args).expect("an event that can be sent");
     match ack.wait_timeout(LIMIT) {
         Ok(answer) => answer,
         Err(error) => panic!("no answer to {event}: {error}"),

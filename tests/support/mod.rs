@@ -23,12 +23,16 @@ pub(crate) mod mischief;
 pub(crate) mod network;
 pub(crate) mod process;
 pub(crate) mod program;
+pub(crate) mod proxies;
 pub(crate) mod python;
 pub(crate) mod raw;
 pub(crate) mod server;
 pub(crate) mod source;
 pub(crate) mod via;
 pub(crate) mod wait;
+#[cfg(feature = "rustls")]
+#[path = "../../src/net/tls/tests/x509.rs"]
+pub(crate) mod x509;
 
 pub(crate) use client::{Client, ask, brisk_each, failure, shared, shared_each};
 pub(crate) use process::{alone, cpu_time_of_ours, fds, this_program, threads};

@@ -38,6 +38,20 @@ pub(crate) fn cpu_time_of_ours() -> Duration {
     Duration::from_millis(of_each.sum::<u64>() * 10)
 }
 
+/// How often the threads of this name have waited so far, of those that live.
+pub(crate) fn switches_of(thread: &str) -> u64 {
+    let tasks = fs::read_dir("/proc/self/task").expect("procfs");
+    let of_each = tasks.filter_map(|task| {
+        let task = task.ok()?.path();
+        let name = fs::read_to_string(task.join("comm")).ok()?;
+        let status = fs::read_to_string(task.join("status")).ok()?;
+        let line = status.lines().find(|line| line.starts_with("voluntary_ctxt_switches"))?;
+        let count = line.split_whitespace().nth(1)?.parse::<u64>().ok()?;
+        (name.trim_end() == thread).then_some(count)
+    });
+    of_each.sum()
+}
+
 /// How many file descriptors this process has open.
 pub(crate) fn fds() -> usize {
     // One of the entries is the descriptor that lists them.
@@ -86,13 +100,8 @@ pub(crate) fn again<F>(start: impl FnOnce(PathBuf) -> Command) -> bool {
     false
 }
 
-/// The command of an example, as `cargo test` has built it.
-#[track_caller]
-pub(crate) fn example(name: &str) -> Command {
-    let this = std::env::current_exe().expect("own executable");
-    // Beside the folder of this program.
-    let program = this.ancestors().nth(2).expect("a folder above").join("examples").join(name);
-    let path = program.display();
-    assert!(program.exists(), "no {path}: `cargo test --examples` builds it");
-    Command::new(program)
+/// The command `siot`.
+#[cfg(feature = "cli")]
+pub(crate) fn siot() -> Command {
+    emulator::command(std::path::Path::new(env!("CARGO_BIN_EXE_siot")))
 }

@@ -24,7 +24,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 const MOST_TIMES: usize = 4 << 20;
 
 pub(crate) fn run(args: &Bench, messages: Messages) -> Outcome {
-    let stop = stop::watch()?;
+    let stop = stop::signals_and_reader()?;
     let socket = args.connection.socket()?;
     let (statuses, news) = (socket.status(), socket.manager().events());
     let joined = joining::join(&args.connection, &socket, &statuses, &stop, messages)?;

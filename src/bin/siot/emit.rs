@@ -1,8 +1,9 @@
 //! `siot emit`: sends events, and waits until they are delivered.
 
+use std::thread;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, select};
+use crossbeam_channel::{Receiver, bounded, select};
 use siot::{Socket, Status, Subscription, Value};
 
 use crate::args::Emit;
@@ -10,11 +11,12 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::format::Lines;
 use crate::input::{self, Item};
 use crate::messages::Messages;
+use crate::progress::Progress;
 use crate::stop::Stop;
 use crate::{joining, output, stop};
 
 pub(crate) fn run(args: &Emit, values: &[Value], messages: Messages) -> Outcome {
-    let stop = stop::watch()?;
+    let stop = stop::signals()?;
     let socket = args.connection.socket()?;
     let statuses = socket.status();
     let mut sender = Sender {
@@ -23,18 +25,15 @@ pub(crate) fn run(args: &Emit, values: &[Value], messages: Messages) -> Outcome 
         statuses,
         stop,
         lines: Lines::new(args.format, None)?,
+        progress: None,
         messages,
     };
     let result = sender.send_all(values);
     let limit = if result.is_ok() { args.timeout } else { args.timeout.min(FAREWELL) };
-    let undelivered = sender.close(limit);
-    match (result?, undelivered) {
-        (Exit::Success, 0) => Ok(Exit::Success),
-        (Exit::Success, count) => {
-            let text = format!("{count} of the events were not delivered");
-            Err(Failure::new(Exit::Failed, text))
-        }
-        (cut_short, _) => Ok(cut_short),
+    let closed = sender.close(limit);
+    match result? {
+        Exit::Success => closed,
+        cut_short => Ok(cut_short),
     }
 }
 
@@ -47,6 +46,8 @@ struct Sender<'a> {
     statuses: Subscription<Status>,
     stop: Receiver<Stop>,
     lines: Lines,
+    /// Of the event that is on its way.
+    progress: Option<Progress>,
     messages: Messages,
 }
 
@@ -84,6 +85,8 @@ impl Sender<'_> {
     fn send(&mut self, item: Item) -> Outcome {
         let emitter = self.socket.timeout(self.args.timeout);
         let name = item.name.clone();
+        let (manager, bytes) = (self.socket.manager(), item.binary_bytes());
+        self.progress = Progress::start(self.messages, manager, bytes);
         if !self.args.ack {
             emitter.emit(&name, item.args())?;
             return Ok(Exit::Success);
@@ -109,8 +112,26 @@ impl Sender<'_> {
         }
     }
 
-    /// Waits until all is delivered, and says goodbye; gives how many events were not.
-    fn close(&self, limit: Duration) -> usize {
-        self.socket.manager().close(limit).len()
+    /// Waits until all is delivered, and says goodbye. That can be cut short too.
+    fn close(self, limit: Duration) -> Outcome {
+        let (sender, closed) = bounded(1);
+        let manager = self.socket.manager().clone();
+        // It ends with the process, if not before.
+        thread::Builder::new()
+            .name("close".into())
+            .spawn(move || sender.send(manager.close(limit).len()))
+            .map_err(|error| Failure::local("the end", error))?;
+        select! {
+            recv(closed) -> undelivered => match undelivered {
+                Ok(0) => Ok(Exit::Success),
+                Ok(1) => Err(Failure::new(Exit::Failed, "the event was not delivered")),
+                Ok(count) => {
+                    let text = format!("{count} events were not delivered");
+                    Err(Failure::new(Exit::Failed, text))
+                }
+                Err(_) => Err(Failure::new(Exit::Failed, "the connection did not end")),
+            },
+            recv(self.stop) -> stop => Ok(stop.map_or(Exit::Failed, Stop::cut_short)),
+        }
     }
 }

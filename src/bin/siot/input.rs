@@ -84,9 +84,16 @@ fn binary(file: &Path) -> Outcome<Binary> {
     Ok(bytes.into())
 }
 
+/// A line of standard input, without its end.
+#[derive(Debug)]
+pub(crate) struct Line {
+    number: u64,
+    text: String,
+}
+
 /// Reads standard input on a thread of its own, a line ahead: what waits for a line can also be ended by
 /// a signal.
-pub(crate) fn lines() -> Outcome<Receiver<Outcome<String>>> {
+pub(crate) fn lines() -> Outcome<Receiver<Outcome<Line>>> {
     let (sender, lines) = bounded(1);
     let read = move || {
         let mut input = io::stdin().lock();
@@ -106,10 +113,10 @@ pub(crate) fn lines() -> Outcome<Receiver<Outcome<String>>> {
     Ok(lines)
 }
 
-/// The next line that is not empty.
-fn line(input: &mut impl BufRead, number: u64) -> Outcome<Option<String>> {
+/// The next line; none at the end.
+fn line(input: &mut impl BufRead, number: u64) -> Outcome<Option<Line>> {
     let failed = |error: &dyn std::fmt::Display| {
-        Failure::local(format!("standard input, line {number}"), error)
+        Failure::local(format!("line {number} of standard input"), error)
     };
     let mut line = Vec::new();
     let length = input.take(MOST_BYTES).read_until(b'\n', &mut line).map_err(|e| failed(&e))?;
@@ -121,36 +128,34 @@ fn line(input: &mut impl BufRead, number: u64) -> Outcome<Option<String>> {
     }
     match String::from_utf8(line) {
         Ok(_) if length == 0 => Ok(None),
-        Ok(line) => Ok(Some(line)),
+        Ok(text) => Ok(Some(Line { number, text })),
         Err(error) => Err(failed(&error.utf8_error())),
     }
 }
 
 /// The event of a line.
-pub(crate) fn item(line: &str, emit: &Emit, args: &[Value]) -> Outcome<Item> {
-    let failed = |error: String| Failure::usage(format!("a line of standard input: {error}"));
-    match &emit.event {
-        Some(event) => {
-            let last = if emit.text {
-                Value::from(line)
-            } else {
-                json::parse(line).map_err(|error| {
-                    failed(format!("no JSON: {error} (text that is none needs --text)"))
-                })?
-            };
-            Ok(Item::new(event, args.iter().cloned().chain([last]).collect()))
-        }
-        None => {
-            let item = json::parse(line).map_err(failed)?;
-            let args = match (item.get("event"), item.get("args")) {
-                (Some(Value::String(_)), None | Some(Value::Null)) => Some(&[][..]),
-                (Some(Value::String(_)), Some(args)) => args.as_array(),
-                _ => None,
-            };
-            let args = args.ok_or_else(|| failed("no object with `event` and `args`".into()))?;
-            Ok(Item::new(item["event"].as_str().unwrap_or_default(), args.to_vec()))
-        }
+pub(crate) fn item(line: &Line, emit: &Emit, args: &[Value]) -> Outcome<Item> {
+    let Line { number, text } = line;
+    let failed =
+        |error: String| Failure::usage(format!("line {number} of standard input: {error}"));
+    if let Some(event) = &emit.event {
+        let last = if emit.text {
+            Value::from(text.as_str())
+        } else {
+            json::parse(text).map_err(|error| {
+                failed(format!("no JSON: {error} (text that is none needs --text)"))
+            })?
+        };
+        return Ok(Item::new(event, args.iter().cloned().chain([last]).collect()));
     }
+    let item = json::parse(text).map_err(failed)?;
+    let args = match (item.get("event"), item.get("args")) {
+        (Some(Value::String(_)), None | Some(Value::Null)) => Some(&[][..]),
+        (Some(Value::String(_)), Some(args)) => args.as_array(),
+        _ => None,
+    };
+    let args = args.ok_or_else(|| failed("no object with `event` and `args`".into()))?;
+    Ok(Item::new(item["event"].as_str().unwrap_or_default(), args.to_vec()))
 }
 
 #[cfg(test)]
@@ -160,11 +165,11 @@ mod tests {
     #[test]
     fn lines_end_at_the_end_and_need_no_newline_there() {
         let mut input = "a\n\nb".as_bytes();
-        let mut next = || line(&mut input, 1).unwrap();
+        let mut next = || line(&mut input, 1).unwrap().map(|line| line.text);
         assert_eq!(next().as_deref(), Some("a"));
         assert_eq!(next().as_deref(), Some(""));
         assert_eq!(next().as_deref(), Some("b"));
-        assert_eq!(next(), None);
+        assert_eq!(next().as_deref(), None);
         assert!(line(&mut &b"\xff\n"[..], 7).unwrap_err().text.contains("line 7"));
     }
 

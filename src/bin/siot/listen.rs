@@ -16,7 +16,7 @@ use crate::{joining, json, output, stop};
 const FAREWELL: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(args: &Listen, messages: Messages) -> Outcome {
-    let stop = stop::watch()?;
+    let stop = stop::signals_and_reader()?;
     let mut listener = Listener::new(args, messages)?;
     let socket = args.connection.socket()?;
     let events = socket.subscribe_any();

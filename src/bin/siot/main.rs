@@ -12,6 +12,7 @@ mod json;
 mod listen;
 mod messages;
 mod output;
+mod progress;
 mod stop;
 
 use std::io::{self, Write};

@@ -35,30 +35,30 @@ impl Messages {
     }
 
     /// What is good to know.
-    pub(crate) fn say(&self, what: impl Display) {
+    pub(crate) fn say(self, what: impl Display) {
         if !self.quiet {
             self.write("", what);
         }
     }
 
     /// Why the command fails.
-    pub(crate) fn error(&self, what: impl Display) {
+    pub(crate) fn error(self, what: impl Display) {
         self.write(if self.color { "\x1b[31merror:\x1b[0m " } else { "error: " }, what);
     }
 
     /// How far something has come, on a line that the next one replaces; an empty one ends it.
-    pub(crate) fn progress(&self, what: impl Display) {
+    pub(crate) fn progress(self, what: impl Display) {
         if self.progress {
             let _ = write!(io::stderr(), "\r\x1b[K{what}");
         }
     }
 
     /// Whether anybody sees the progress.
-    pub(crate) fn shows_progress(&self) -> bool {
+    pub(crate) fn shows_progress(self) -> bool {
         self.progress
     }
 
-    fn write(&self, label: &str, what: impl Display) {
+    fn write(self, label: &str, what: impl Display) {
         let line = if self.progress { "\r\x1b[K" } else { "" };
         let _ = writeln!(io::stderr(), "{line}siot: {label}{what}");
     }

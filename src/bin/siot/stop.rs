@@ -3,7 +3,7 @@
 use std::io;
 use std::thread;
 
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use rustix::event::{PollFd, PollFlags, poll};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -29,30 +29,47 @@ impl Stop {
     }
 }
 
-/// Tells of it, once. A second signal ends the process at once.
-pub(crate) fn watch() -> Outcome<Receiver<Stop>> {
-    let failed = |error: io::Error| Failure::local("signals", error);
+/// Tells of a signal, once. A second one ends the process at once.
+pub(crate) fn signals() -> Outcome<Receiver<Stop>> {
+    let (sender, stop) = bounded(1);
+    watch_signals(sender)?;
+    Ok(stop)
+}
+
+/// Tells of a signal, and of the loss of who reads standard output: for work that is all about what is
+/// printed.
+pub(crate) fn signals_and_reader() -> Outcome<Receiver<Stop>> {
     let (sender, stop) = bounded(2);
+    watch_signals(sender.clone())?;
+    spawn("stdout", move || {
+        if has_lost_its_reader() {
+            // Nobody may wait any more.
+            let _ = sender.try_send(Stop::NoReader);
+        }
+    })?;
+    Ok(stop)
+}
+
+fn watch_signals(sender: Sender<Stop>) -> Outcome<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
-    let first = sender.clone();
-    let watch_signals = move || {
+    spawn("signals", move || {
         for (index, signal) in signals.forever().enumerate() {
             let number = u8::try_from(signal).unwrap_or_default();
             if index > 0 {
                 std::process::exit(Exit::Signal(number).code().into());
             }
-            // Nobody may wait any more.
-            let _ = first.try_send(Stop::Signal(number));
+            let _ = sender.try_send(Stop::Signal(number));
         }
-    };
-    thread::Builder::new().name("signals".into()).spawn(watch_signals).map_err(failed)?;
-    let watch_reader = move || {
-        if has_lost_its_reader() {
-            let _ = sender.try_send(Stop::NoReader);
-        }
-    };
-    thread::Builder::new().name("stdout".into()).spawn(watch_reader).map_err(failed)?;
-    Ok(stop)
+    })
+}
+
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Outcome<()> {
+    thread::Builder::new().name(name.into()).spawn(body).map(drop).map_err(failed)
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "it is for `map_err`")]
+fn failed(error: io::Error) -> Failure {
+    Failure::local("signals", error)
 }
 
 /// Waits until nobody can read standard output any more, which for a file never happens.

@@ -10,6 +10,7 @@ use crate::driver::listener_id::ListenerId;
 use crate::driver::listeners::{Order, Scope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
+use crate::event::incoming::Incoming;
 use crate::options::Buffer;
 use crate::proto::socket_packet::RESERVED_EVENTS;
 use crate::sync::logging::log_later;
@@ -57,6 +58,13 @@ impl Listening {
     /// the policy of the [`Buffer`].
     pub fn subscribe_any_outgoing(&self) -> Subscription {
         self.subscription(Scope::Outgoing)
+    }
+
+    /// See [`Socket::subscribe_all`]. The bounds are those of the events.
+    pub fn subscribe_all(&self) -> Subscription<Incoming> {
+        let namespace = &self.socket.shared;
+        let (listener, mailbox) = namespace.driver().subscribe_all(namespace.id, self.buffer);
+        Subscription::of_namespace(mailbox, Arc::clone(namespace), listener)
     }
 
     /// See [`Socket::on`].

@@ -10,6 +10,7 @@ use crate::driver::listener_id::ListenerId;
 use crate::driver::listeners::{Order, Scope};
 use crate::error::Result;
 use crate::event::Event;
+use crate::event::incoming::Incoming;
 use crate::event::status::Status;
 use crate::options::Buffer;
 use crate::options::check::Check;
@@ -59,6 +60,35 @@ impl Socket {
     /// reached the oldest give way, whatever the policy, and [`Subscription::lost`] counts them.
     pub fn subscribe_any_outgoing(&self) -> Subscription {
         self.unbuffered().subscribe_any_outgoing()
+    }
+
+    /// Subscribes to all events and to the news of the connection, in one order: that in which they
+    /// happened. It begins with [`Status::Connected`] where the socket is connected already. It never
+    /// blocks.
+    ///
+    /// Events have the bounds of [`subscribe`](Socket::subscribe), and statuses those of
+    /// [`status`](Socket::status): at most 64 wait, and beyond that the oldest give way.
+    /// [`Subscription::lost`] counts both. Of a channel ([`Subscription::receiver`]) nothing can be taken but
+    /// what is the oldest of all: events that lie before such a status are lost with it, whatever the
+    /// policy.
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// # let socket = siot::io("http://localhost:3000")?;
+    /// use siot::{Incoming, Status};
+    ///
+    /// for incoming in socket.subscribe_all() {
+    ///     match incoming {
+    ///         Incoming::Event(event) => println!("{}", event.json()),
+    ///         Incoming::Status(Status::Connected { .. }) => println!("what comes now is of a new session"),
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn subscribe_all(&self) -> Subscription<Incoming> {
+        self.unbuffered().subscribe_all()
     }
 
     /// Subscribes to the news of the connection. It begins with
@@ -209,7 +239,8 @@ impl Socket {
     }
 
     /// Calls a function with each [`Status`], from now on, on the thread `siot-call`; see
-    /// [`on`](Socket::on). It never blocks.
+    /// [`on`](Socket::on). It begins with [`Status::Connected`] where the socket is connected already, as
+    /// [`status`](Socket::status) does. It never blocks.
     ///
     /// While the function does not return, at most 64 statuses wait for it. Beyond that the oldest give
     /// way, and [`lost`](Socket::lost) counts them.

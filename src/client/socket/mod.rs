@@ -43,7 +43,7 @@ pub struct Socket {
 }
 
 impl Socket {
-    fn of(shared: Arc<SharedNamespace>) -> Self {
+    pub(super) fn of(shared: Arc<SharedNamespace>) -> Self {
         Self { manager: Manager::of(Arc::clone(&shared.connection)), shared }
     }
 
@@ -210,7 +210,7 @@ impl Socket {
         &self.manager
     }
 
-    pub(super) fn shared(&self) -> &SharedNamespace {
+    pub(super) fn shared(&self) -> &Arc<SharedNamespace> {
         &self.shared
     }
 

@@ -212,7 +212,7 @@ impl<A> Client<A> {
         self.note_wish(error.as_ref(), now);
         self.turn_to_next_place(reason, now);
         let next = self.next.take().unwrap_or_else(|| self.draw_next(error.as_ref(), now));
-        if reason != DisconnectReason::ForcedClose {
+        if !reason.is_forced() {
             self.note_failure(now);
         }
         let is_mistaken = self.told_may_be_wrong();
@@ -246,7 +246,7 @@ impl<A> Client<A> {
     /// Goes on with the same attempt after a failure: in the other revision, or by the next transport. `false`:
     /// there is neither.
     fn try_otherwise(&mut self, reason: DisconnectReason, error: Option<&Error>) -> bool {
-        if reason == DisconnectReason::ForcedClose || error.is_some_and(Error::is_timeout) {
+        if reason.is_forced() || error.is_some_and(Error::is_timeout) {
             return false;
         }
         if self.ask_otherwise(error) {
@@ -265,7 +265,7 @@ impl<A> Client<A> {
     fn turn_to_next_place(&mut self, reason: DisconnectReason, now: Timestamp) {
         if self.has_worked() {
             self.places.stay();
-        } else if reason != DisconnectReason::ForcedClose {
+        } else if !reason.is_forced() {
             self.places.go_on(&self.options, now);
         }
     }
@@ -409,7 +409,7 @@ impl<A> Client<A> {
             }
             Sequel::Attempt(delay) => {
                 self.attempts = self.attempts.saturating_add(1);
-                log_later!(Debug, "attempt {} to reconnect in {delay:?}", self.attempts);
+                log_later!(Debug, "attempt {} to reconnect in {}", self.attempts, Rounded(delay));
                 self.cycle = Cycle::Waiting;
                 self.no_sooner = now + self.places.pause(now).max(delay.min(SHORTEST_PAUSE));
                 self.timers.set(Timer::Reconnect, Some(now + delay));
@@ -433,7 +433,7 @@ impl<A> Client<A> {
         let reached = self.engine.as_ref().map(Engine::so_far);
         let reached = reached.cloned().unwrap_or_else(|| Stage::Engine.into());
         let mut error =
-            reached.too_late(&format!("not done within the connect timeout of {limit:?}"));
+            reached.too_late(&format!("not done within the connect timeout of {}", Rounded(limit)));
         error = error.with_attempt(reached.address, limit);
         if self.engine.as_ref().is_some_and(Engine::is_doubtful) {
             error = error.with_hint(self.detector.hint());
@@ -446,7 +446,8 @@ impl<A> Client<A> {
         if let Some(engine) = &mut self.engine {
             let limit = self.options.connect_timeout.unwrap_or(UPGRADE_LIMIT);
             let reached = engine.upgrade_so_far().clone();
-            let error = reached.too_late(&format!("the upgrade was not done within {limit:?}"));
+            let error =
+                reached.too_late(&format!("the upgrade was not done within {}", Rounded(limit)));
             engine.abandon_upgrade(error.with_attempt(reached.address, limit));
         }
     }
@@ -471,7 +472,7 @@ impl<A> Client<A> {
         engine.close();
         self.retire(engine, now);
         self.leave_session();
-        let reason = DisconnectReason::ForcedClose;
+        let reason = DisconnectReason::EngineClosed;
         self.outputs.push_back(Output::Manager(ManagerEvent::Close(reason, None)));
         for id in self.ids() {
             if self.namespace(id).is_resting() {

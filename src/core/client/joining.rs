@@ -10,7 +10,7 @@ use super::{Client, Cycle, Output};
 use crate::core::engine::Engine;
 use crate::core::ids::NamespaceId;
 use crate::core::time::Timestamp;
-use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::error::{Error, ErrorKind, Result, Rounded, Stage};
 use crate::event::status::{DisconnectReason, Status};
 use crate::options::Rejection;
 use crate::payload::Payload;
@@ -212,7 +212,7 @@ impl<A> Client<A> {
         let heard = self.engine.as_ref().map(|engine| engine.last_heard(now)).unwrap_or_default();
         let error = Error::new(
             ErrorKind::Connect(Stage::Namespace),
-            format!("no answer to CONNECT for {name:?} within {limit:?}; {heard}"),
+            format!("no answer to CONNECT for {name:?} within {}; {heard}", Rounded(limit)),
         );
         error.timed_out().with_hint(path_hint(name).unwrap_or(
             "does a middleware of the server not go on? The limit is `namespace_timeout`",

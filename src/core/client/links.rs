@@ -103,8 +103,10 @@ impl<A> Client<A> {
         }
         let work =
             self.with_engine(link, now, |engine| engine.take(link, now)).unwrap_or(Work::Stop);
-        if matches!(work, Work::Confirm) {
-            self.await_confirmation(link, now);
+        match &work {
+            Work::Confirm => self.await_confirmation(link, now),
+            Work::Write(shipment) => self.tally.sent.add(shipment.events),
+            _ => {}
         }
         work
     }

@@ -220,24 +220,6 @@ impl<A> Client<A> {
         self.detector
     }
 
-    pub(crate) fn tally(&self) -> Tally {
-        self.tally
-    }
-
-    pub(crate) fn round_trip(&self) -> RoundTrip {
-        self.round_trip
-    }
-
-    /// For how long the session has been open.
-    pub(crate) fn connected_for(&self, now: Timestamp) -> Option<Duration> {
-        (self.cycle == Cycle::Open).then(|| now.since(self.since))
-    }
-
-    /// How many acknowledgements are awaited.
-    pub(crate) fn awaited_acks(&self) -> usize {
-        self.namespaces.iter().map(|namespace| namespace.acks.len()).sum()
-    }
-
     pub(crate) fn engine(&self) -> Option<&Engine> {
         self.engine.as_ref()
     }
@@ -280,7 +262,7 @@ impl<A> Client<A> {
         if let Some(mut engine) = self.engine.take() {
             engine.close();
             self.retire(engine, now);
-            let reason = DisconnectReason::ForcedClose;
+            let reason = DisconnectReason::EngineClosed;
             self.closed(reason, None, now);
         }
     }
@@ -493,13 +475,13 @@ impl<A> Client<A> {
     }
 
     /// How many sessions are on their way to be closed.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn count_retiring(&self) -> usize {
         self.retiring.len()
     }
 
     /// How many namespaces take a place.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn count_namespaces(&self) -> usize {
         self.namespaces.len()
     }

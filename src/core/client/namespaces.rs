@@ -76,7 +76,7 @@ impl<A> Namespaces<A> {
         self.by_id.iter().map(|(_, namespace)| &**namespace)
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn len(&self) -> usize {
         let count = self.by_id.iter().count();
         assert_eq!(count, self.by_name.len());

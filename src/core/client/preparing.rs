@@ -7,7 +7,7 @@ use super::{Client, Cycle, Output};
 use crate::core::client::timer::Timer;
 use crate::core::time::Timestamp;
 use crate::error::reached::Reached;
-use crate::error::{Error, Result, Stage};
+use crate::error::{Error, Result, Rounded, Stage};
 use crate::event::status::ManagerEvent;
 use crate::options::ManagerOptions;
 
@@ -125,7 +125,7 @@ impl<A> Client<A> {
         let limit = self.options.connect_timeout.unwrap_or_default();
         let what = "the function of before_attempt has not returned within the connect timeout";
         let error = Reached::from(Stage::Prepare)
-            .too_late(&format!("{what} of {limit:?}"))
+            .too_late(&format!("{what} of {}", Rounded(limit)))
             .with_attempt(None, limit);
         self.preparation_failed(error, now);
     }

@@ -165,7 +165,6 @@ impl<A> Client<A> {
         }
         let Some(engine) = &mut self.engine else { return };
         let batch = engine.next_batch();
-        self.tally.sent.add(waiting.load().bytes);
         engine.append(Arc::clone(&self.namespaces.get(id).name), waiting);
         if let Some(number) = tried {
             self.note_batch(id, number, batch);

@@ -7,6 +7,7 @@ use super::namespace::{Namespace, Phase};
 use super::tally::Nonsense;
 use super::timer::Timer;
 use crate::core::ids::NamespaceId;
+use crate::core::load::Load;
 use crate::core::time::Timestamp;
 use crate::error::snippet;
 use crate::proto::socket_packet::{Kind, SocketPacket};
@@ -61,7 +62,7 @@ impl<A> Client<A> {
         let nonsense = match namespace.phase {
             Phase::Joined => {
                 namespace.note_offset(&packet);
-                self.tally.received.add(packet.data_size());
+                self.tally.received.add(Load { packets: 1, bytes: packet.data_size() });
                 let membership = namespace.membership;
                 self.outputs.push_back(Output::Event { namespace: id, membership, packet });
                 return;
@@ -90,7 +91,7 @@ impl<A> Client<A> {
         let ack = packet.id.and_then(|number| {
             let (ack, sent_at) = self.namespace_mut(id)?.acks.answer(number)?;
             self.timers.set(Timer::Ack(id, number), None);
-            self.tally.received.add(packet.data_size());
+            self.tally.received.add(Load { packets: 1, bytes: packet.data_size() });
             if let Some(sent_at) = sent_at {
                 self.round_trip.note(now.since(sent_at));
             }

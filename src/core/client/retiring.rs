@@ -73,7 +73,6 @@ impl<A> Client<A> {
     /// A session is over: what no writer has taken of what was handed to it goes back to the namespaces.
     pub(super) fn take_back(&mut self, engine: &mut Engine) {
         for waiting in engine.take_untaken().into_iter().rev() {
-            self.tally.sent.take_back(waiting.load().bytes);
             self.return_to_namespace(waiting);
         }
         self.uncertain.extend(engine.take_in_flight().into_iter().filter(Waiting::is_event));

@@ -192,8 +192,7 @@ impl<A> Client<A> {
         for number in tries {
             self.end_try(id, number);
         }
-        let is_ours =
-            matches!(reason, DisconnectReason::IoClientDisconnect | DisconnectReason::ForcedClose);
+        let is_ours = reason == DisconnectReason::IoClientDisconnect || reason.is_forced();
         if is_ours || !was_sent {
             return;
         }

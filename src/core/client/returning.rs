@@ -8,6 +8,7 @@ use super::timer::Timer;
 use super::{Client, Cycle, Output};
 use crate::core::ids::NamespaceId;
 use crate::core::time::Timestamp;
+use crate::error::Rounded;
 use crate::options::{Rejection, Rejections};
 use crate::sync::logging::log_later;
 
@@ -32,7 +33,7 @@ impl<A> Client<A> {
             None => self.begin(id, Phase::Idle),
             Some(delay) => {
                 let name = &self.namespace(id).name;
-                log_later!(Debug, in name, "the next attempt to join is in {delay:?}");
+                log_later!(Debug, in name, "the next attempt to join is in {}", Rounded(delay));
                 self.rest(id, now + delay, false);
             }
         }

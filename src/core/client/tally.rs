@@ -1,6 +1,11 @@
 //! What has passed, what was dropped, and what made no sense.
 
+use std::time::Duration;
+
+use super::round_trip::RoundTrip;
+use super::{Client, Cycle};
 use crate::core::load::Load;
+use crate::core::time::Timestamp;
 use crate::event::drop_reason::DropReason;
 
 /// What has happened since the start.
@@ -35,14 +40,9 @@ pub(crate) struct EventSum {
 }
 
 impl EventSum {
-    pub(super) fn add(&mut self, bytes: usize) {
-        self.events += 1;
-        self.bytes += bytes as u64;
-    }
-
-    pub(super) fn take_back(&mut self, bytes: usize) {
-        self.events -= 1;
-        self.bytes -= bytes as u64;
+    pub(super) fn add(&mut self, events: Load) {
+        self.events += events.packets as u64;
+        self.bytes += events.bytes as u64;
     }
 }
 
@@ -59,6 +59,26 @@ impl Tally {
             Some(DropReason::SessionEnded) => self.session_ended += count,
             None => {}
         }
+    }
+}
+
+impl<A> Client<A> {
+    pub(crate) fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    pub(crate) fn round_trip(&self) -> RoundTrip {
+        self.round_trip
+    }
+
+    /// For how long the session has been open.
+    pub(crate) fn connected_for(&self, now: Timestamp) -> Option<Duration> {
+        (self.cycle == Cycle::Open).then(|| now.since(self.since))
+    }
+
+    /// How many acknowledgements are awaited.
+    pub(crate) fn awaited_acks(&self) -> usize {
+        self.namespaces.iter().map(|namespace| namespace.acks.len()).sum()
     }
 }
 

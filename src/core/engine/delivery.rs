@@ -12,7 +12,7 @@ use super::Engine;
 use crate::core::ids::LinkId;
 use crate::core::load::Load;
 use crate::core::time::Timestamp;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Rounded};
 use crate::event::status::DisconnectReason;
 use crate::options::Transport;
 
@@ -70,7 +70,7 @@ impl Engine {
         let Load { packets, bytes } = self.in_flight_load();
         Error::new(
             ErrorKind::Transport,
-            format!("{what} for {limit:?} (packets: {packets}, bytes: {bytes})"),
+            format!("{what} for {} (packets: {packets}, bytes: {bytes})", Rounded(limit)),
         )
         .with_hint(
             "the limit is the server's pingInterval and pingTimeout together. Is the server \

@@ -29,6 +29,8 @@ pub(super) struct Segment {
     pub(super) parcels: VecDeque<Parcel>,
     /// Of the messages alone.
     pub(super) load: Load,
+    /// How many of them are events and answers, and their bytes.
+    pub(super) events: Load,
     pub(super) freight: Freight,
     /// There is nothing but farewells in it, and it stands, or stood, behind a barrier.
     is_farewell: bool,
@@ -75,16 +77,19 @@ impl WriteQueue {
     /// Appends an event.
     pub(super) fn push_event(&mut self, namespace: Arc<str>, event: Waiting) {
         self.unawaited += usize::from(event.ack().is_some());
-        self.append(Parcel::Event(namespace, event));
+        let bytes = self.append(Parcel::Event(namespace, event)).bytes;
+        let back = self.back();
+        back.events = back.events + Load { packets: 1, bytes };
         self.note(Freight::Events);
     }
 
-    fn append(&mut self, parcel: Parcel) {
+    fn append(&mut self, parcel: Parcel) -> Load {
         let load = parcel.load();
         self.load = self.load + load;
         let back = self.back();
         back.load = back.load + load;
         back.parcels.push_back(parcel);
+        load
     }
 
     /// What was appended last is this.
@@ -176,6 +181,7 @@ impl WriteQueue {
                     }
                 }
             }
+            segment.events = Load::default();
             if segment.freight == Freight::Events {
                 segment.freight = Freight::Nothing;
             }

@@ -15,6 +15,8 @@ use crate::proto::socket_packet::Header;
 pub(crate) struct Shipment {
     pub(super) parcels: VecDeque<Parcel>,
     pub(super) load: Load,
+    /// How many events and answers are among it, and their bytes.
+    pub(crate) events: Load,
 }
 
 /// One thing to write.
@@ -29,7 +31,7 @@ impl Shipment {
     /// A control packet alone.
     pub(super) fn of(packet: Packet) -> Arc<Self> {
         let parcels = VecDeque::from([Parcel::Packet(packet)]);
-        Arc::new(Self { parcels, load: Load::default() })
+        Arc::new(Self { parcels, load: Load::default(), events: Load::default() })
     }
 
     /// How much it is, but for control packets.

@@ -56,14 +56,16 @@ impl Engine {
             .handshake
             .as_ref()
             .map_or_else(Default::default, |it| (it.ping_interval, it.ping_timeout));
-        let limits = format!("pingInterval {interval:?}, pingTimeout {timeout:?}");
+        let limits =
+            format!("pingInterval {}, pingTimeout {}", Rounded(interval), Rounded(timeout));
         let what = match self.dialect.pinger() {
             Pinger::Server => {
-                let limit = interval.saturating_add(timeout);
-                format!("the server sent no ping for {limit:?} ({limits})")
+                let limit = Rounded(interval.saturating_add(timeout));
+                format!("the server sent no ping for {limit} ({limits})")
             }
             Pinger::Client => {
-                format!("the server did not answer a ping within {timeout:?} ({limits})")
+                let timeout = Rounded(timeout);
+                format!("the server did not answer a ping within {timeout} ({limits})")
             }
         };
         Error::new(ErrorKind::Transport, format!("{what}; {}", self.last_heard(now)))

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Engine;
 use super::confirmation::{Confirmation, Freight};
 use super::messages::{Notice, SessionState, Work};
+use super::queue::Segment;
 use super::shipment::{Parcel, Shipment};
 use crate::core::ids::LinkId;
 use crate::core::load::Load;
@@ -160,7 +161,8 @@ impl Engine {
         self.batches += 1;
         self.delivery.begin(now);
         self.confirmation.note_written(segment.freight);
-        let shipment = Arc::new(Shipment { parcels: segment.parcels, load: segment.load });
+        let Segment { parcels, load, events, .. } = segment;
+        let shipment = Arc::new(Shipment { parcels, load, events });
         self.in_flight = Some(Arc::clone(&shipment));
         Work::Write(shipment)
     }

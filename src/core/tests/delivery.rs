@@ -59,7 +59,7 @@ fn the_error_tells_what_did_not_move_and_for_how_long() {
         assert_eq!(error.kind(), ErrorKind::Transport);
         assert!(error.is_timeout());
         assert!(error.message().starts_with(words), "{error}");
-        assert!(error.message().ends_with("for 45s (packets: 1, bytes: 5)"), "{error}");
+        assert!(error.message().ends_with("for 45 s (packets: 1, bytes: 5)"), "{error}");
         assert!(error.hint().is_some());
     }
 }

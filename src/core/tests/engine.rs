@@ -1,6 +1,5 @@
 //! One session by itself.
 
-use super::words::packets;
 use super::*;
 use crate::core::engine::{Engine, Freight, Notice, SessionState};
 use crate::event::status::DisconnectReason;

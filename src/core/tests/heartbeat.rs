@@ -1,6 +1,5 @@
 //! Heartbeats: whose turn it is, and when the peer is given up.
 
-use super::words::{packets, text};
 use super::*;
 use crate::core::engine::{Engine, Notice};
 use crate::event::status::DisconnectReason;

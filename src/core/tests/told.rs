@@ -21,7 +21,7 @@ fn a_ping_that_does_not_come_tells_of_the_silence() {
     let error = error(&mut world);
     assert_eq!(
         error.message(),
-        "the server sent no ping for 45s (pingInterval 25s, pingTimeout 20s); what came last, 30 s \
+        "the server sent no ping for 45 s (pingInterval 25 s, pingTimeout 20 s); what came last, 30 s \
          ago, was a message"
     );
     assert_eq!((error.kind(), error.is_timeout()), (ErrorKind::Transport, true));
@@ -40,7 +40,7 @@ fn an_unanswered_ping_tells_of_the_silence() {
     let error = error(&mut world);
     assert_eq!(
         error.message(),
-        "the server did not answer a ping within 20s (pingInterval 25s, pingTimeout 20s); what came \
+        "the server did not answer a ping within 20 s (pingInterval 25 s, pingTimeout 20 s); what came \
          last, 45 s ago, was a message"
     );
 }
@@ -142,7 +142,7 @@ fn an_attempt_whose_time_is_up_tells_what_has_not_come() {
         world.advance(SECOND * 20);
         let error = error(&mut world);
         assert_eq!((error.kind(), error.is_timeout()), (ErrorKind::Connect(stage), true));
-        assert!(error.message().contains("the connect timeout of 20s"), "{error}");
+        assert!(error.message().contains("the connect timeout of 20 s"), "{error}");
         assert!(error.message().contains(part) && error.hint().is_some(), "{error}");
     }
 }

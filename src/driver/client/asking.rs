@@ -30,12 +30,13 @@ struct Question<F: ?Sized> {
     function: Weak<F>,
 }
 
-/// What is to be done with a question.
-enum Next<F: ?Sized> {
-    /// Nothing can be: there is no function.
+/// How a question has begun.
+enum Begun<F: ?Sized> {
+    /// There is no function to answer it.
     NoFunction,
-    /// To wait: the function runs, and will answer this question too.
-    Wait,
+    /// The function runs, and will answer this question too.
+    Runs,
+    /// The function is to be called.
     Call(Arc<F>),
 }
 
@@ -50,13 +51,13 @@ impl<F: ?Sized> Asked<F> {
         Self { function, question: None }
     }
 
-    fn begin(&mut self, number: u32) -> Next<F> {
-        let Some(function) = &self.function else { return Next::NoFunction };
+    fn begin(&mut self, number: u32) -> Begun<F> {
+        let Some(function) = &self.function else { return Begun::NoFunction };
         let question = Question { number, function: Arc::downgrade(function) };
         let before = self.question.replace(question);
         let runs =
             before.is_some_and(|before| Weak::ptr_eq(&before.function, &Arc::downgrade(function)));
-        if runs { Next::Wait } else { Next::Call(Arc::clone(function)) }
+        if runs { Begun::Runs } else { Begun::Call(Arc::clone(function)) }
     }
 
     /// The number of the question that this function has answered, unless another has taken its place.
@@ -82,11 +83,11 @@ impl Driver {
         panicked: fn() -> Error,
         bring: impl Fn(&Self, u32, Result<T>) + Copy + Send + 'static,
     ) {
-        let next = find(&mut self.lock()).map(|it| it.begin(question));
-        let function = match next {
-            Some(Next::Call(function)) => function,
-            Some(Next::Wait) => return,
-            Some(Next::NoFunction) | None => {
+        let begun = find(&mut self.lock()).map(|it| it.begin(question));
+        let function = match begun {
+            Some(Begun::Call(function)) => function,
+            Some(Begun::Runs) => return,
+            Some(Begun::NoFunction) | None => {
                 let what = "there is no function to ask: the manager was closed for good";
                 return bring(self, question, Err(Error::new(ErrorKind::Disconnected, what)));
             }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::Driver;
 use crate::core::client::Client;
 use crate::core::ids::NamespaceId;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Rounded};
 use crate::event::undelivered::UndeliveredEvent;
 
 /// How much of the limit of a close is kept for the farewell: a quarter, and no more than this.
@@ -31,7 +31,7 @@ impl Driver {
             let what = format!("{what}, and nothing tries to connect");
             Error::new(ErrorKind::Disconnected, what).with_hint("call connect() first")
         } else {
-            Error::new(ErrorKind::Timeout, format!("{what} within {limit:?}"))
+            Error::new(ErrorKind::Timeout, format!("{what} within {}", Rounded(limit)))
         })
     }
 

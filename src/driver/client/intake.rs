@@ -12,13 +12,12 @@ use std::sync::{Arc, Mutex, Weak};
 
 use super::{Action, Driver, Monitor};
 use crate::core::ids::LinkId;
+use crate::core::load::Load;
 use crate::core::time::Timestamp;
-use crate::driver::consumer::Consumer;
 use crate::error::{Error, ErrorKind};
 use crate::net::Waker;
 use crate::options::Limits;
 use crate::proto::packet::Packet;
-use crate::sync::account::Account;
 use crate::sync::gate::Gate;
 use crate::sync::lock::lock;
 use crate::sync::logging::log_later;
@@ -195,18 +194,14 @@ impl Driver {
 
     /// The error that a consumer is behind.
     fn describe_full(&self, monitor: &Monitor) -> Error {
-        let load = |consumer: &Consumer| {
-            let look = |account: &Account| (account.len(), account.bytes());
-            consumer.look(&monitor.dispatcher, look).unwrap_or_default()
-        };
         let worst = monitor
             .full
             .iter()
-            .map(|consumer| (load(consumer), consumer))
-            .max_by_key(|((events, bytes), _)| (*bytes, *events));
+            .map(|consumer| (consumer.load(&monitor.dispatcher), consumer))
+            .max_by_key(|(load, _)| (load.bytes, load.packets));
         let mut what = match worst {
-            Some(((events, bytes), consumer)) => {
-                format!("{} is behind: {events} events of {bytes} bytes wait", consumer.what)
+            Some((Load { packets, bytes }, consumer)) => {
+                format!("{} is behind: {packets} events of {bytes} bytes wait", consumer.what)
             }
             None => "a consumer is behind".to_owned(),
         };

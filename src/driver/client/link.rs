@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::wire::SharedWire;
+use super::shared_wire::SharedWire;
 use super::{Action, Driver, Monitor};
 use crate::core::client::Cycle;
 use crate::core::engine::Loss;
@@ -104,6 +104,12 @@ impl Link {
                 });
             }
         }
+    }
+
+    /// What others may use while the thread of its WebSocket sleeps, and what wakes that.
+    pub(super) fn shared(&self) -> Option<(SharedWire, Arc<Waker>)> {
+        let waker = Arc::clone(self.reader.as_ref()?.attempt.waker());
+        Some((self.wire.clone()?, waker))
     }
 
     fn lane(&mut self, side: Side) -> &mut Option<Lane> {
@@ -225,8 +231,7 @@ impl Driver {
             let _speaking = speaker.speak();
             // No panic of ours is known. Should there be one, the session must not seem alive.
             if survive(|| body(attempt)).is_none() {
-                let what = "a thread of the transport panicked, which is a fault of this library";
-                driver.lose(link, Loss::Failed(Error::new(ErrorKind::Transport, what)));
+                driver.lose(link, Loss::Failed(panicked()));
             }
             driver.end(link, side);
         })
@@ -295,6 +300,12 @@ impl Driver {
             monitor.core.lost(link, loss, now);
         });
     }
+}
+
+/// The error of a session that a panic of ours has cost.
+pub(super) fn panicked() -> Error {
+    let what = "a thread of the transport panicked, which is a fault of this library";
+    Error::new(ErrorKind::Transport, what)
 }
 
 #[cfg(not(feature = "polling"))]

@@ -9,7 +9,8 @@ use super::{AuthFunction, Driver, Monitor, PerNamespace};
 use crate::core::ids::NamespaceId;
 use crate::driver::dispatch::{Call, Callback, Dispatcher, Function};
 use crate::driver::listener_id::ListenerId;
-use crate::driver::listeners::{Calls, Listener, Listeners, Order, Scope, Sink};
+use crate::driver::listeners::{Calls, Listener, Listeners, Order, Scope};
+use crate::driver::sink::Sink;
 use crate::error::Result;
 use crate::event::{Event, Reply};
 use crate::options::{Buffer, WhenFull};
@@ -67,7 +68,7 @@ impl Driver {
     }
 
     /// What is sent takes nothing from what is received.
-    fn gate(&self, scope: Scope<'_>) -> &Arc<Gate> {
+    pub(super) fn gate(&self, scope: Scope<'_>) -> &Arc<Gate> {
         match scope {
             Scope::Event(_) | Scope::Any => &self.intake.gate,
             Scope::Outgoing => &self.intake.aside,
@@ -75,7 +76,7 @@ impl Driver {
     }
 
     /// The bounds of a consumer, where these are asked for. Who watches what is sent holds up nothing.
-    fn bounds(&self, scope: Scope<'_>, buffer: Buffer) -> Bounds {
+    pub(super) fn bounds(&self, scope: Scope<'_>, buffer: Buffer) -> Bounds {
         let when_full = match scope {
             Scope::Outgoing => WhenFull::DropOldest,
             Scope::Event(_) | Scope::Any => {
@@ -152,7 +153,7 @@ impl Driver {
         of_event.or(of_status).is_some()
     }
 
-    fn change_listeners<R>(
+    pub(super) fn change_listeners<R>(
         &self,
         namespace: NamespaceId,
         change: impl FnOnce(&mut Listeners, &Dispatcher) -> R,

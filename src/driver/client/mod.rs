@@ -17,8 +17,12 @@ mod outputs;
 #[cfg(feature = "polling")]
 mod polling;
 mod preparing;
+mod pump;
 mod ready;
 mod recorder;
+mod relief;
+mod shared_wire;
+mod standing_in;
 mod trace;
 mod waiting;
 mod websocket;
@@ -323,6 +327,10 @@ impl Driver {
         }
     }
 
+    pub(crate) fn downgrade(&self) -> Weak<Self> {
+        self.this.clone()
+    }
+
     #[cfg(target_os = "linux")]
     fn watcher(&self) -> Weak<dyn HearOfNetwork> {
         self.this.clone()
@@ -358,6 +366,7 @@ impl Drop for Driver {
 }
 
 /// Where the credentials of a namespace come from.
+#[derive(Clone)]
 pub(crate) enum NamespaceAuth {
     Fixed(Payload),
     Function(AuthFunction),

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use super::{Driver, Monitor};
 use crate::core::ids::NamespaceId;
-use crate::driver::dispatch::{Callback, Function};
+use crate::driver::dispatch::{Call, Callback, Function};
 use crate::driver::listener_id::ListenerId;
-use crate::driver::listeners::{Listener, Sink};
+use crate::driver::listeners::{Listener, Scope};
+use crate::driver::sink::Sink;
 use crate::error::Result;
+use crate::event::incoming::Incoming;
 use crate::event::status::{ManagerEvent, Status};
-use crate::options::WhenFull;
-use crate::sync::account::{Bounds, ONLY};
+use crate::options::{Buffer, WhenFull};
+use crate::sync::account::{Bounds, ONLY, SECOND};
 use crate::sync::mailbox::Mailbox;
 
 /// The bounds of what tells of the connection: the oldest give way, and hold up nothing.
@@ -32,7 +34,28 @@ impl Driver {
         (monitor.add_status_listener(namespace, sink), mailbox)
     }
 
-    /// Adds a callback for the statuses of a namespace.
+    /// Adds a subscription to the events and the statuses of a namespace, which begins with how it stands.
+    pub(crate) fn subscribe_all(
+        &self,
+        namespace: NamespaceId,
+        buffer: Buffer,
+    ) -> (ListenerId, Arc<Mailbox<Incoming>>) {
+        let mailbox = Mailbox::with_account(self.bounds(Scope::Any, buffer), &self.intake.gate);
+        mailbox.open_account(NEWS, &self.intake.aside);
+        mailbox.set_may_hunger(true);
+        let mut monitor = self.lock();
+        if let Some(status) = monitor.core.namespace(namespace).status() {
+            // Nobody waits for it yet.
+            let _ = mailbox.bring(SECOND, status.into());
+        }
+        let listener = match monitor.namespaces.get_mut(namespace) {
+            Some(entry) => entry.listeners.add_to_all(&mailbox),
+            None => ListenerId::new(),
+        };
+        (listener, mailbox)
+    }
+
+    /// Adds a callback for the statuses of a namespace, which is called first with how it stands.
     pub(crate) fn call_on_status(
         &self,
         namespace: NamespaceId,
@@ -41,8 +64,16 @@ impl Driver {
         let mut monitor = self.lock();
         monitor.dispatcher.start()?;
         let account = monitor.dispatcher.open_account(NEWS, &self.intake.aside);
-        let sink = Sink::Callback(Callback::new(function), account);
-        Ok(monitor.add_status_listener(namespace, sink))
+        let callback = Callback::new(function);
+        let status = monitor.core.namespace(namespace).status();
+        let begins = status.map(|status| {
+            let call = Call::Status(Arc::clone(&callback), status);
+            monitor.dispatcher.call(account, call)
+        });
+        let id = monitor.add_status_listener(namespace, Sink::Callback(callback, account));
+        drop(monitor);
+        begins.into_iter().flat_map(|begins| begins.waiters).for_each(|waiter| waiter.wake());
+        Ok(id)
     }
 
     /// Adds a subscription to the news of the connection.

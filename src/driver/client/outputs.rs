@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, Weak};
 
-use super::wire::SharedWire;
+use super::shared_wire::SharedWire;
 use super::{Driver, Monitor};
 use crate::core::client::Output;
 use crate::core::ids::{LinkId, NamespaceId};

@@ -10,7 +10,7 @@ use crate::core::engine::Engine;
 use crate::core::ids::NamespaceId;
 use crate::core::time::Timestamp;
 use crate::driver::clock::now;
-use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::error::{Error, ErrorKind, Result, Rounded, Stage};
 use crate::event::Reply;
 use crate::payload::Payload;
 use crate::sync::lock::lock;
@@ -231,7 +231,7 @@ impl Monitor {
 
 /// The error of a wait that was too long, with what has failed meanwhile: in words, and as its cause.
 fn too_late(what: &str, limit: Duration, cause: Option<Error>, losses: u32, so_far: &str) -> Error {
-    let what = format!("not {what} within {limit:?}");
+    let what = format!("not {what} within {}", Rounded(limit));
     let Some(cause) = cause else {
         return Error::new(ErrorKind::Timeout, format!("{what}: {so_far}"))
             .with_hint("is the limit long enough for the way to this server?");
@@ -260,7 +260,8 @@ fn too_late(what: &str, limit: Duration, cause: Option<Error>, losses: u32, so_f
 }
 
 fn no_room_in_time(limit: Duration) -> Error {
-    let what = format!("no room in the send buffer within {limit:?}: the event was not sent");
+    let limit = Rounded(limit);
+    let what = format!("no room in the send buffer within {limit}: the event was not sent");
     Error::new(ErrorKind::Timeout, what).with_hint(
         "what was emitted before is not written yet: is the link slow, or the server busy? The bounds \
          are `Limits::send_events` and `Limits::send_bytes`",

@@ -1,32 +1,15 @@
-//! The thread of a WebSocket: it reads, and writes whatever is queued and nobody else has written.
+//! The thread of a WebSocket.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::density::{Batch, Density};
-use super::intake::Inlet;
-use super::wire::{SharedWire, Turn, Wire};
-use super::{Action, Driver};
-use crate::core::engine::{Loss, Work};
+use super::Driver;
+use super::pump::{Ending, NextStep, Pump};
+use super::shared_wire::SharedWire;
+use super::wire::Wire;
+use crate::core::engine::Loss;
 use crate::core::ids::LinkId;
-use crate::driver::clock::now;
 use crate::error::Result;
-use crate::net::websocket::Received;
-use crate::net::{Attempt, Interest, Ready, Request, Waker, WebSocket};
-use crate::proto::dialect::detector::Greeting;
-use crate::proto::dialect::{Dialect, Frame};
-use crate::proto::packet::Packet;
-use crate::sync::logging::log_later;
-
-/// How much is read before it is handed on, in bytes.
-const BATCH: usize = 64 * 1024;
-
-/// How many packets are read before they are handed on.
-const BATCH_PACKETS: usize = 1024;
-
-/// What a control frame counts for in a batch: as much as it can carry, in bytes.
-const CONTROL: usize = 125;
+use crate::net::{Attempt, Ready, Request, Waker, WebSocket};
 
 impl Driver {
     /// Opens the WebSocket and serves it to its end.
@@ -51,314 +34,47 @@ impl Driver {
         waker: &Arc<Waker>,
     ) -> Result<Ending> {
         let base64 = self.look(|core| core.options().force_base64);
-        let wire = SharedWire::new(Wire::new(link, socket, base64, self.new_parser()));
+        let wire = Wire::new(link, socket, base64, self.new_parser());
+        let wire = SharedWire::new(wire, Pump::new(link, waker, self.language_of(link)));
         self.run_with(|monitor, now| {
             monitor.share(link, wire.clone());
             monitor.note_reached(link);
             monitor.core.connected(link, now);
         });
-        let language = Language::of(self, link);
-        let ending = Pump::new(self, link, waker, language).run(&wire);
-        // From here on nobody else writes.
+        let ending = self.pump(&wire, waker);
+        // From here on nobody else writes or reads.
         let wire = wire.take();
         if let (Ok(Ending::Finished), Some(wire)) = (&ending, wire) {
             wire.close();
         }
         ending
     }
-}
 
-struct Pump<'a> {
-    driver: &'a Driver,
-    link: LinkId,
-    waker: &'a Arc<Waker>,
-    language: Language,
-    /// There may be something to read: in the WebSocket's buffer, or since poll(2) said so.
-    unread: bool,
-    /// What was read and not yet handed in.
-    packets: VecDeque<Packet>,
-    /// Whether so much comes that it is better read in batches.
-    density: Density,
-    /// Whether so much is sent that it is better written in batches.
-    burst: Density,
-    /// What was written last is part of such a burst.
-    in_burst: bool,
-    /// How the connection has ended, behind the packets.
-    loss: Option<Loss>,
-    /// poll(2) said that the connection has ended, and nothing was read since.
-    hung_up: bool,
-}
-
-/// What the session is written in.
-enum Language {
-    Known(&'static dyn Dialect),
-    /// It is being found out; meanwhile the first frames are held back.
-    Unknown(Greeting, Vec<Frame>),
-}
-
-impl Language {
-    /// That of the session that the link belongs to, which is known where it is an old one.
-    fn of(driver: &Driver, link: LinkId) -> Self {
-        driver.look(|core| match core.sid_of(link) {
-            Some(_) => Self::Known(core.dialect_of(link)),
-            None => Self::Unknown(core.detector().greeting(), Vec::new()),
-        })
-    }
-}
-
-/// How the service ended.
-enum Ending {
-    /// As the state machines wanted it, with a goodbye.
-    Finished,
-    /// As the state machines wanted it.
-    Stopped,
-    /// By itself.
-    Lost(Loss),
-}
-
-/// What reading has come to.
-enum ReadOutcome {
-    /// Nothing was read, since nothing has come or the consumers are behind; or nothing more will come.
-    Paused,
-    /// There is more.
-    More,
-    /// All that has come is read: so many bytes.
-    Done(usize),
-}
-
-/// What is next.
-enum NextStep {
-    /// Another turn.
-    Turn,
-    /// To wait, for at most so long.
-    Wait(Interest, Option<Duration>),
-    /// To let more come before the next read, for so long.
-    Nap(Duration),
-    /// Nothing.
-    End(Ending),
-}
-
-impl<'a> Pump<'a> {
-    fn new(driver: &'a Driver, link: LinkId, waker: &'a Arc<Waker>, language: Language) -> Self {
-        Self {
-            driver,
-            link,
-            waker,
-            language,
-            unread: true,
-            packets: VecDeque::new(),
-            density: Density::default(),
-            burst: Density::default(),
-            in_burst: false,
-            loss: None,
-            hung_up: false,
-        }
-    }
-
-    fn run(mut self, wire: &SharedWire) -> Result<Ending> {
+    fn pump(&self, wire: &SharedWire, waker: &Waker) -> Result<Ending> {
+        let mut ready = Ready::default();
         loop {
-            // In between, others may write.
+            // In between, others may write, and read where the thread rests.
             let mut actions = Vec::new();
-            let next = wire.with(|wire| self.turn(wire, &mut actions));
-            self.driver.act(actions);
-            match next {
+            let next = wire.with(|served| served.turn_of_thread(self, ready, &mut actions));
+            self.act(actions);
+            ready = match next {
                 None => return Ok(Ending::Stopped),
                 Some(Err(error)) => {
-                    self.hand_in_rest();
+                    let mut actions = Vec::new();
+                    wire.with(|served| served.pump.hand_in_rest(self, &mut actions));
+                    self.act(actions);
                     return Err(error);
                 }
-                Some(Ok(NextStep::Nap(length))) => {
-                    self.waker.nap(length)?;
-                    self.unread = true;
-                }
                 Some(Ok(NextStep::End(ending))) => return Ok(ending),
-                Some(Ok(NextStep::Turn)) => {}
-                Some(Ok(NextStep::Wait(interest, limit))) => {
-                    self.note(interest.wait(self.waker, limit)?);
+                Some(Ok(NextStep::Turn)) => Ready::default(),
+                Some(Ok(NextStep::Nap(length))) => {
+                    waker.nap(length)?;
+                    Ready { readable: true, hung_up: false }
                 }
-            }
+                Some(Ok(NextStep::Wait(interest, limit))) => interest.wait(waker, limit)?,
+                Some(Ok(NextStep::Rest(lookout))) => lookout.wait(waker)?,
+            };
         }
-    }
-
-    /// What was read before the connection failed waits for nobody.
-    fn hand_in_rest(&mut self) {
-        let driver = self.driver;
-        let mut inlet = self.inlet(true);
-        driver.run_acting(|monitor, now, actions| {
-            driver.hand_in(monitor, &mut inlet, now, actions);
-        });
-    }
-
-    fn inlet(&mut self, is_last: bool) -> Inlet<'_> {
-        Inlet {
-            link: self.link,
-            packets: &mut self.packets,
-            reader: self.waker,
-            is_urgent: self.hung_up,
-            is_last,
-        }
-    }
-
-    /// Takes note of what poll(2) said.
-    ///
-    /// A connection that has ended is read to its end, which tells how it came, though consumers are
-    /// behind: what the peer sent before goes into the reserve. Where that is used up, it stays where
-    /// it is, and a wake-up comes when there is room. Until then the socket is not polled any more, because
-    /// that would return at once for ever.
-    fn note(&mut self, ready: Ready) {
-        self.unread |= ready.readable || ready.hung_up;
-        if ready.hung_up && !self.hung_up {
-            self.hung_up = true;
-            log_later!(Debug, "the connection has ended; what came before is read first");
-        }
-    }
-
-    /// Reads, hands in, and writes.
-    fn turn(&mut self, wire: &mut Wire, actions: &mut Vec<Action>) -> Result<NextStep> {
-        wire.set_napping(false);
-        let relieved = wire.end_accumulating();
-        let read = if self.unread && self.packets.is_empty() {
-            self.read(wire).unwrap_or_else(|loss| {
-                self.loss = Some(loss);
-                ReadOutcome::Paused
-            })
-        } else {
-            ReadOutcome::Paused
-        };
-        let driver = self.driver;
-        let packets = self.packets.len();
-        let is_last = self.loss.is_some();
-        let has_read = !self.unread || matches!(read, ReadOutcome::Done(_));
-        let in_burst = (std::mem::take(&mut self.in_burst) || relieved) && has_read;
-        let inlet = &mut self.inlet(is_last);
-        let work = driver.exchange(wire, Some(inlet), in_burst, actions);
-        if let Some(loss) = self.loss.take() {
-            return Ok(NextStep::End(Ending::Lost(loss)));
-        }
-        if has_read {
-            // Reading would have told of an end: if poll(2) spoke of an error, it has passed.
-            (self.unread, self.hung_up) = (false, false);
-        }
-        let may_read = self.packets.is_empty();
-        let Some(work) = work else { return Ok(self.let_accumulate(wire, relieved, may_read)) };
-        let turn = self.write(wire, work)?;
-        match read {
-            ReadOutcome::Done(bytes) => {
-                if turn == Turn::Idle && may_read {
-                    if let Some(length) = self.begin_nap(wire, packets, bytes) {
-                        return Ok(NextStep::Nap(length));
-                    }
-                }
-            }
-            // It was a batch anyhow.
-            ReadOutcome::More => self.density = Density::default(),
-            ReadOutcome::Paused => {}
-        }
-        Ok(match turn {
-            Turn::Finish => NextStep::End(Ending::Finished),
-            Turn::Stop => NextStep::End(Ending::Stopped),
-            Turn::Written => NextStep::Turn,
-            // Unless the reader has to hold still: then it is woken. What it left unread may be in a
-            // buffer above the socket, of which poll(2) knows nothing.
-            Turn::Idle | Turn::Full if may_read && self.unread => NextStep::Turn,
-            Turn::Idle | Turn::Full => NextStep::Wait(wire.rest(may_read, !self.hung_up), None),
-        })
-    }
-
-    fn write(&mut self, wire: &mut Wire, work: Work) -> Result<Turn> {
-        let batch = Batch::of_work(&work);
-        let turn = wire.write(self.driver, work)?;
-        let is_dense = batch.is_some_and(|batch| self.burst.note(batch, now()));
-        self.in_burst = is_dense && turn == Turn::Written;
-        Ok(turn)
-    }
-
-    /// Lets events accumulate: for longer, where callers have relieved the thread of writing them.
-    fn let_accumulate(&mut self, wire: &mut Wire, relieved: bool, may_read: bool) -> NextStep {
-        wire.begin_accumulating();
-        let pause = if relieved { self.burst.begin_longest_nap() } else { self.burst.begin_nap() };
-        NextStep::Wait(wire.interest(may_read, !self.hung_up), Some(pause))
-    }
-
-    /// After a read that took all that had come: how long to let more come before the next, if at
-    /// all. Then those who write are told to wake the thread.
-    fn begin_nap(&mut self, wire: &mut Wire, packets: usize, bytes: usize) -> Option<Duration> {
-        let may_be_answer = wire.take_wrote();
-        let now = now();
-        let is_dense = self.density.note(Batch { packets, bytes, may_be_answer }, now);
-        let begins = is_dense && !self.driver.look(|core| core.awaits(now));
-        wire.set_napping(begins);
-        begins.then(|| self.density.begin_nap())
-    }
-
-    /// Reads packets, until there are none or enough.
-    fn read(&mut self, wire: &mut Wire) -> Result<ReadOutcome, Loss> {
-        let mut size = 0;
-        while size < BATCH && self.packets.len() < BATCH_PACKETS {
-            match wire.socket.read() {
-                Ok(Received::Frame(frame)) => {
-                    size += frame.len();
-                    self.decode(wire, frame).map_err(Loss::Failed)?;
-                }
-                Ok(Received::Nothing) => {
-                    self.note_silence(wire).map_err(Loss::Failed)?;
-                    return Ok(ReadOutcome::Done(size));
-                }
-                // A flood of them must not hold up what was read before it.
-                Ok(Received::Control) => size += CONTROL,
-                Ok(Received::Closed(error)) => return Err(Loss::Closed(error)),
-                Err(error) => return Err(Loss::Failed(error)),
-            }
-        }
-        Ok(ReadOutcome::More)
-    }
-
-    fn decode(&mut self, wire: &mut Wire, frame: Frame) -> Result<()> {
-        match &mut self.language {
-            Language::Known(dialect) => {
-                let packet = dialect.decode_frame(frame)?;
-                self.driver.show_received(&packet);
-                self.packets.push_back(packet);
-                Ok(())
-            }
-            Language::Unknown(greeting, held) => {
-                let dialect = greeting.look_at(&frame);
-                held.push(frame);
-                match dialect {
-                    Some(dialect) => self.settle(wire, dialect),
-                    None => self.ask(wire),
-                }
-            }
-        }
-    }
-
-    /// Makes the server say something behind all that it has to say by itself.
-    fn ask(&mut self, wire: &mut Wire) -> Result<()> {
-        self.driver.run(|core, _| core.doubt(self.link));
-        wire.ping()
-    }
-
-    /// Whether the server has nothing to say may tell what it speaks.
-    fn note_silence(&mut self, wire: &mut Wire) -> Result<()> {
-        match &self.language {
-            Language::Unknown(greeting, _) if wire.socket.pong_came() => {
-                let dialect = greeting.silence();
-                self.settle(wire, dialect)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// It is known what the server speaks: reads what was held back.
-    fn settle(&mut self, wire: &mut Wire, dialect: &'static dyn Dialect) -> Result<()> {
-        self.driver.run(|core, _| core.settle(self.link, dialect));
-        let before = std::mem::replace(&mut self.language, Language::Known(dialect));
-        if let Language::Unknown(_, held) = before {
-            for frame in held {
-                self.decode(wire, frame)?;
-            }
-        }
-        Ok(())
     }
 }
 

@@ -1,40 +1,6 @@
-//! The writing end of a WebSocket, which its thread shares with those who emit.
-//!
-//! While the thread sleeps, whoever has something to write writes it: on a quiet connection that
-//! saves waking the thread, which costs more than the write itself. What comes in quick succession is
-//! left to the thread, since that writes many messages in one system call.
-//!
-//! # Locks
-//!
-//! The lock of the wire comes before the lock of the monitor: [`Wire::exchange`] takes the second
-//! while the first is held. Who holds the monitor's never takes the wire's: [`Link::rouse`] only
-//! leaves an [`Action::Write`], which is done when the monitor is released. The thread waits for the
-//! wire's lock; others only try it, and wake the thread where they fail. Under it nothing blocks but
-//! for the locks that come after it, which are held for a moment only: the monitor's, and to show a
-//! packet those of the observers' list and of each observer's mailbox.
-//!
-//! # No wake-up is lost
-//!
-//! Something is queued for a thread that sleeps, or is about to. Why does it always come to write?
-//!
-//! 1. The thread looks at the queue and, where there is nothing, notes that it sleeps: both in
-//!    [`Wire::exchange`], under one hold of the monitor. Who queues does so and takes that note away
-//!    under one hold of the monitor too. So what is queued was either seen by the thread, or found
-//!    its note and became an action. Who finds the note taken away relies on that action, which is
-//!    yet to look at the queue.
-//! 2. An action ends in a write, or in a wake-up where the lock was taken, the socket was full, or
-//!    there was too much for [`MAX_TURNS`]. A write by a caller looks at the queue and notes the
-//!    sleep in the same way, for the thread.
-//! 3. A wake-up is an eventfd, and stays until it is taken. Between the thread's note and its
-//!    poll(2) it is not taken: the poll then returns at once. It is taken by the wait that it ends,
-//!    and *after* that the thread looks at the queue. So a wake-up that comes later ends the next
-//!    wait, at worst for nothing.
-//! 4. What the thread waits for was decided under the wire's lock, before others may write. A caller
-//!    that leaves bytes unsent wakes the thread, which then waits for room as well.
-//!
-//! [`Link::rouse`]: super::link::Link::rouse
+//! The writing end of a WebSocket; who uses it when is in [`shared_wire`](super::shared_wire).
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::intake::Inlet;
 use super::link::Side;
@@ -42,17 +8,16 @@ use super::{Action, Driver};
 use crate::core::engine::{Shipment, Work};
 use crate::core::ids::LinkId;
 use crate::error::Result;
-use crate::net::{Interest, Waker, WebSocket};
+use crate::net::{Interest, WebSocket};
 use crate::proto::parser::Parser;
-use crate::sync::lock::{lock, try_lock};
 
 /// How often a caller looks for more to write before it leaves the rest to the thread.
-const MAX_TURNS: usize = 2;
+pub(super) const MAX_TURNS: usize = 2;
 
 /// A WebSocket, and how far the writing has come.
 pub(super) struct Wire {
     link: LinkId,
-    /// Open to the thread, which alone reads.
+    /// Open to the thread, and to who stands in for it.
     pub(super) socket: WebSocket,
     /// Binary travels as text.
     base64: bool,
@@ -224,26 +189,6 @@ impl Wire {
     }
 }
 
-/// A wire that its thread and others use by turns; `None` once the thread has taken it away.
-#[derive(Clone)]
-pub(super) struct SharedWire(Arc<Mutex<Option<Wire>>>);
-
-impl SharedWire {
-    pub(super) fn new(wire: Wire) -> Self {
-        Self(Arc::new(Mutex::new(Some(wire))))
-    }
-
-    /// The thread uses it.
-    pub(super) fn with<R>(&self, turn: impl FnOnce(&mut Wire) -> R) -> Option<R> {
-        lock(&self.0).as_mut().map(turn)
-    }
-
-    /// The thread takes it away.
-    pub(super) fn take(&self) -> Option<Wire> {
-        lock(&self.0).take()
-    }
-}
-
 impl Driver {
     /// Hands in what was read, and takes what is to be written. Where there is nothing, the thread
     /// counts as asleep from here on.
@@ -286,20 +231,8 @@ impl Driver {
         })
     }
 
-    /// Writes what is queued if the wire is free, and wakes the thread if it has to go on.
-    pub(super) fn write_or_wake(&self, wire: &SharedWire, waker: &Waker) {
-        let mut actions = Vec::new();
-        let done = try_lock(&wire.0).and_then(|mut wire| {
-            wire.as_mut().map(|wire| self.write_for_caller(wire, &mut actions))
-        });
-        if done != Some(true) {
-            waker.wake();
-        }
-        self.act(actions);
-    }
-
     /// One who emits writes. `false`: the thread has to go on.
-    fn write_for_caller(&self, wire: &mut Wire, actions: &mut Vec<Action>) -> bool {
+    pub(super) fn write_for_caller(&self, wire: &mut Wire, actions: &mut Vec<Action>) -> bool {
         for _ in 0..MAX_TURNS {
             let Some(work) = self.exchange(wire, None, wire.accumulating, actions) else {
                 return true;

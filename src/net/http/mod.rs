@@ -24,9 +24,9 @@ use super::answer::{BadHead, may_be_http};
 use super::attempt::Attempt;
 use super::cookies::Jar;
 use super::headers::{AGENT, checked};
-use super::network::Net;
+use super::network::{Answered, Net, OtherAnswer};
 use super::request::Request;
-use super::status::{BODY_PATIENCE, Refusal, SHORT_BODY, Sent, bad_head, hung_up};
+use super::status::{BODY_PATIENCE, SHORT_BODY, bad_head, hung_up};
 use super::waker::cancelled;
 use crate::error::{Error, ErrorKind, Result, Stage, snippet};
 use crate::options::endpoint::Endpoint;
@@ -116,16 +116,16 @@ impl Http {
         if asked.begins_session() {
             self.net.keep_alive.forget();
         }
-        let mut request = self.net.redirections.place(asked);
-        let mut send = || loop {
+        let response = self.net.follow(asked, false, |request| {
             self.go_to(&request.endpoint)?;
-            let response = self.send_once(method, &request, content_type, body)?;
+            let response = self.send_once(method, request, content_type, body)?;
             if response.status() == StatusCode::OK {
-                return check_coding(response);
+                check_coding(response).map(Answered::Expected)
+            } else {
+                self.read_other(response).map(Answered::Other)
             }
-            request = self.after_refusal(response, asked, &request)?;
-        };
-        let response = send().map_err(|error| self.describe(error, asked))?;
+        });
+        let response = response.map_err(|error| self.describe(error, asked))?;
         if !self.answered.swap(true, Ordering::Relaxed) {
             self.attempt.enter(Stage::Engine, None);
         }
@@ -175,27 +175,16 @@ impl Http {
         }
     }
 
-    /// What to do about an answer whose status is not 200.
-    fn after_refusal(
-        &self,
-        response: http::Response<HttpBody>,
-        asked: &Request,
-        request: &Request,
-    ) -> Result<Request> {
-        let (parts, body) = response.into_parts();
-        let mut start = Vec::new();
+    /// Reads the start of an answer whose status is not 200.
+    fn read_other(&self, response: http::Response<HttpBody>) -> Result<OtherAnswer> {
+        let (parts, rest) = response.into_parts();
+        let mut body = Vec::new();
         // As much as comes soon; the status alone is an error already.
         self.attempt.limit(BODY_PATIENCE);
-        let _ = body.into_reader().take(SHORT_BODY as u64).read_to_end(&mut start);
+        let _ = rest.into_reader().take(SHORT_BODY as u64).read_to_end(&mut body);
         self.attempt.waker().check()?;
-        let head = self.exchange.so_far().head;
-        let refusal = Refusal {
-            status: parts.status.as_u16(),
-            headers: &parts.headers,
-            body: &start,
-            sent: Sent { request, head, upgrade: false },
-        };
-        self.net.after_refusal(asked, &refusal)
+        let sent = self.exchange.so_far().head;
+        Ok(OtherAnswer { status: parts.status.as_u16(), headers: parts.headers, body, sent })
     }
 
     /// Some servers label everything as HTML, but no packet begins as a web page does.

@@ -1,6 +1,7 @@
 //! Both libraries against a server by rustls, with certificates made on the spot.
 
 mod options;
+mod x509;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener};
@@ -12,10 +13,6 @@ use ::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use ::rustls::server::WebPkiClientVerifier;
 use ::rustls::{HandshakeKind, RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 use bytes::Bytes;
-use rcgen::{
-    BasicConstraints, Certificate, CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    date_time_ymd,
-};
 
 use crate::error::{ErrorKind, Result, Stage};
 #[cfg(feature = "polling")]
@@ -28,50 +25,24 @@ use crate::net::{Net, NetOptions, Request, Waker, WebSocket};
 use crate::options::{Tls, TlsBackend};
 use crate::proto::dialect::Frame;
 
+use x509::{CertAuthority, Identity, for_host};
+
 type TlsStream = StreamOwned<ServerConnection, std::net::TcpStream>;
 
-/// A certificate authority of our own.
-struct Authority {
-    cert: Certificate,
-    key: KeyPair,
-}
-
-/// A certificate with its key.
-struct Issued {
-    chain: Vec<CertificateDer<'static>>,
-    pem: String,
-    key: KeyPair,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(rcgen::DnType::CommonName, "an authority");
-        Self { cert: params.self_signed(&key).unwrap(), key }
-    }
-
-    fn issue(&self, mut params: CertificateParams) -> Issued {
-        // OpenSSL tells authorities of the same name apart by it.
-        params.use_authority_key_identifier_extension = true;
-        let key = KeyPair::generate().unwrap();
-        let cert = params.signed_by(&key, &self.cert, &self.key).unwrap();
-        Issued { chain: vec![cert.der().clone()], pem: cert.pem(), key }
-    }
-
+impl CertAuthority {
     /// Options that trust this authority only, one for each library that is built in.
     fn trusted(&self) -> Vec<Tls> {
-        backends()
-            .into_iter()
-            .map(|tls| tls.built_in_roots(false).ca_pem(self.cert.pem()))
-            .collect()
+        backends().into_iter().map(|tls| tls.built_in_roots(false).ca_pem(self.pem())).collect()
     }
 }
 
-impl Issued {
+impl Identity {
+    fn chain(&self) -> Vec<CertificateDer<'static>> {
+        vec![self.cert_der.clone().into()]
+    }
+
     fn private_key(&self) -> PrivateKeyDer<'static> {
-        PrivateKeyDer::try_from(self.key.serialize_der()).unwrap()
+        PrivateKeyDer::try_from(self.key_der.clone()).unwrap()
     }
 }
 
@@ -83,11 +54,7 @@ fn backends() -> Vec<Tls> {
     all
 }
 
-fn for_host(host: &str) -> CertificateParams {
-    CertificateParams::new(vec![host.to_owned()]).unwrap()
-}
-
-fn config(identity: &Issued, clients: Option<&Authority>) -> Arc<ServerConfig> {
+fn config(identity: &Identity, clients: Option<&CertAuthority>) -> Arc<ServerConfig> {
     let provider = Arc::new(::rustls::crypto::ring::default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -96,13 +63,13 @@ fn config(identity: &Issued, clients: Option<&Authority>) -> Arc<ServerConfig> {
         None => builder.with_no_client_auth(),
         Some(authority) => {
             let mut roots = RootCertStore::empty();
-            roots.add(authority.cert.der().clone()).unwrap();
+            roots.add(authority.der().into()).unwrap();
             let verifier =
                 WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
             builder.with_client_cert_verifier(verifier.unwrap())
         }
     };
-    Arc::new(builder.with_single_cert(identity.chain.clone(), identity.private_key()).unwrap())
+    Arc::new(builder.with_single_cert(identity.chain(), identity.private_key()).unwrap())
 }
 
 /// A TLS server in a thread, and a request to it.
@@ -151,7 +118,7 @@ fn round_trip(mut websocket: WebSocket, waker: &Waker, bytes: Vec<u8>) {
 }
 
 /// What a client with `tls` makes of a server with this certificate.
-fn outcome(tls: Tls, identity: &Issued) -> Result<()> {
+fn outcome(tls: Tls, identity: &Identity) -> Result<()> {
     let (request, server) = serve(config(identity, None), |_, accept| echo(accept));
     let attempt = attempt();
     let result = net_with(tls)
@@ -163,8 +130,8 @@ fn outcome(tls: Tls, identity: &Issued) -> Result<()> {
 
 #[test]
 fn messages_of_any_size_go_there_and_back() {
-    let authority = Authority::new();
-    let identity = authority.issue(for_host("127.0.0.1"));
+    let authority = CertAuthority::new();
+    let identity = authority.issue("127.0.0.1");
     for tls in authority.trusted() {
         for size in [0, 1, 16_384, 1 << 20] {
             let (request, server) = serve(config(&identity, None), |_, accept| echo(accept));
@@ -181,22 +148,14 @@ fn messages_of_any_size_go_there_and_back() {
 
 #[test]
 fn a_certificate_that_is_not_right_is_refused_with_the_reason() {
-    let authority = Authority::new();
-    let mut expired = for_host("127.0.0.1");
-    expired.not_after = date_time_ymd(2020, 1, 1);
-    expired.not_before = date_time_ymd(2019, 1, 1);
-    let mut future = for_host("127.0.0.1");
-    future.not_before = date_time_ymd(2100, 1, 1);
-    future.not_after = date_time_ymd(2101, 1, 1);
-    let mut for_clients = for_host("127.0.0.1");
-    for_clients.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-    for (params, reason) in [
-        (expired, "has expired"),
-        (future, "is not valid yet"),
+    let authority = CertAuthority::new();
+    for (leaf, reason) in [
+        (for_host("127.0.0.1").valid(2019, 2020), "has expired"),
+        (for_host("127.0.0.1").valid(2100, 2101), "is not valid yet"),
         (for_host("other.example"), "is for another host"),
-        (for_clients, "is not made for servers"),
+        (for_host("127.0.0.1").for_clients_only(), "is not made for servers"),
     ] {
-        let identity = authority.issue(params);
+        let identity = authority.certify(&leaf);
         for tls in authority.trusted() {
             let error = outcome(tls.clone(), &identity).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Connect(Stage::Tls), "{tls:?}: {error}");
@@ -210,32 +169,30 @@ fn a_certificate_that_is_not_right_is_refused_with_the_reason() {
 
 #[test]
 fn an_authority_that_is_not_given_is_not_trusted() {
-    let (known, unknown) = (Authority::new(), Authority::new());
-    let identity = unknown.issue(for_host("127.0.0.1"));
+    let (known, unknown) = (CertAuthority::new(), CertAuthority::new());
+    let identity = unknown.issue("127.0.0.1");
     let defaults = backends().into_iter();
     for tls in known.trusted().into_iter().chain(defaults) {
         let error = outcome(tls.clone(), &identity).unwrap_err();
         assert!(error.message().contains("not trusted"), "{tls:?}: {error}");
-        outcome(tls.ca_der(unknown.cert.der().to_vec()), &identity).unwrap();
+        outcome(tls.ca_der(unknown.der()), &identity).unwrap();
     }
 }
 
 #[test]
 fn a_self_signed_certificate_is_refused_until_it_is_given() {
-    let key = KeyPair::generate().unwrap();
-    let cert = for_host("127.0.0.1").self_signed(&key).unwrap();
-    let identity = Issued { chain: vec![cert.der().clone()], pem: cert.pem(), key };
+    let identity = for_host("127.0.0.1").self_signed();
     for tls in backends() {
         let error = outcome(tls.clone(), &identity).unwrap_err();
         assert!(error.message().contains("not trusted"), "{tls:?}: {error}");
-        outcome(tls.ca_pem(identity.pem.clone()), &identity).unwrap();
+        outcome(tls.ca_pem(identity.cert.clone()), &identity).unwrap();
     }
 }
 
 #[test]
 fn another_name_can_be_expected() {
-    let authority = Authority::new();
-    let identity = authority.issue(for_host("device.example"));
+    let authority = CertAuthority::new();
+    let identity = authority.issue("device.example");
     for tls in authority.trusted() {
         outcome(tls.clone().server_name("device.example"), &identity).unwrap();
         outcome(tls.server_name("other.example"), &identity).unwrap_err();
@@ -244,13 +201,11 @@ fn another_name_can_be_expected() {
 
 #[test]
 fn certificates_come_from_files_too() {
-    let authority = Authority::new();
-    let identity = authority.issue(for_host("127.0.0.1"));
+    let authority = CertAuthority::new();
+    let identity = authority.issue("127.0.0.1");
     let directory = std::env::temp_dir().join(format!("siot-tls-{}", std::process::id()));
     std::fs::create_dir_all(&directory).unwrap();
-    for (name, bytes) in
-        [("ca.pem", authority.cert.pem().into_bytes()), ("ca.der", authority.cert.der().to_vec())]
-    {
+    for (name, bytes) in [("ca.pem", authority.pem().into_bytes()), ("ca.der", authority.der())] {
         let path = directory.join(name);
         std::fs::write(&path, bytes).unwrap();
         for tls in backends() {
@@ -262,11 +217,11 @@ fn certificates_come_from_files_too() {
 
 #[test]
 fn a_client_shows_its_certificate_to_a_server_that_asks() {
-    let authority = Authority::new();
-    let identity = authority.issue(for_host("127.0.0.1"));
-    let client = authority.issue(for_host("device"));
+    let authority = CertAuthority::new();
+    let identity = authority.issue("127.0.0.1");
+    let client = authority.issue("device");
     for tls in authority.trusted() {
-        let with = tls.clone().client_cert_pem(client.pem.clone(), client.key.serialize_pem());
+        let with = tls.clone().client_cert_pem(client.cert.clone(), client.key.clone());
         for (tls, right) in [(with, true), (tls, false)] {
             let config = config(&identity, Some(&authority));
             let (request, server) = serve(config, |_, accept| echo(accept));
@@ -289,8 +244,8 @@ fn a_client_shows_its_certificate_to_a_server_that_asks() {
 
 #[test]
 fn what_cannot_be_used_is_an_error_before_connecting() {
-    let authority = Authority::new();
-    let (one, other) = (authority.issue(for_host("a")), authority.issue(for_host("b")));
+    let authority = CertAuthority::new();
+    let (one, other) = (authority.issue("a"), authority.issue("b"));
     let encrypted =
         "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAA==\n-----END ENCRYPTED PRIVATE KEY-----";
     for tls in backends() {
@@ -299,12 +254,9 @@ fn what_cannot_be_used_is_an_error_before_connecting() {
             (tls.clone().ca_pem("no certificate"), "no certificate in PEM"),
             (tls.clone().ca_der(*b"no certificate"), "cannot be used"),
             (tls.clone().client_cert_files("/nowhere/a", "/nowhere/b"), "/nowhere/a"),
-            (tls.clone().client_cert_pem(one.pem.clone(), "no key"), "key"),
-            (tls.clone().client_cert_pem(one.pem.clone(), encrypted), "encrypted"),
-            (
-                tls.clone().client_cert_pem(one.pem.clone(), other.key.serialize_pem()),
-                "not fit together",
-            ),
+            (tls.clone().client_cert_pem(one.cert.clone(), "no key"), "key"),
+            (tls.clone().client_cert_pem(one.cert.clone(), encrypted), "encrypted"),
+            (tls.clone().client_cert_pem(one.cert.clone(), other.key.clone()), "not fit together"),
         ] {
             let options = NetOptions { tls, ..NetOptions::default() };
             let error = Net::new(options.clone()).unwrap_err();
@@ -375,8 +327,8 @@ fn a_server_that_hangs_up_in_the_handshake_is_a_tls_error() {
 
 #[test]
 fn a_cancellation_ends_a_wait_for_an_encrypted_peer() {
-    let authority = Authority::new();
-    let identity = authority.issue(for_host("127.0.0.1"));
+    let authority = CertAuthority::new();
+    let identity = authority.issue("127.0.0.1");
     for tls in authority.trusted() {
         let (request, server) = serve(config(&identity, None), |_, accept| echo(accept));
         let attempt = attempt();
@@ -392,11 +344,11 @@ fn a_cancellation_ends_a_wait_for_an_encrypted_peer() {
 
 #[test]
 fn rustls_resumes_the_sessions_of_a_network() {
-    let authority = Authority::new();
-    let identity = authority.issue(for_host("127.0.0.1"));
+    let authority = CertAuthority::new();
+    let identity = authority.issue("127.0.0.1");
     let (request, server) =
         serve(config(&identity, None), |_, accept| [echo(accept), echo(accept)]);
-    let net = net_with(Tls::new().ca_pem(authority.cert.pem()));
+    let net = net_with(Tls::new().ca_pem(authority.pem()));
     for _ in 0..2 {
         let attempt = attempt();
         let websocket = net.websocket(&request, &attempt).unwrap();
@@ -408,8 +360,8 @@ fn rustls_resumes_the_sessions_of_a_network() {
 
 #[test]
 fn an_end_without_the_end_of_tls_is_a_close_of_a_websocket() {
-    let authority = Authority::new();
-    let identity = authority.issue(for_host("127.0.0.1"));
+    let authority = CertAuthority::new();
+    let identity = authority.issue("127.0.0.1");
     for tls in authority.trusted() {
         let (request, server) = serve(config(&identity, None), |_, accept| {
             let websocket = tungstenite::accept(accept()).unwrap();
@@ -434,8 +386,8 @@ fn an_end_without_the_end_of_tls_is_a_close_of_a_websocket() {
 #[cfg(feature = "polling")]
 #[test]
 fn an_end_without_the_end_of_tls_is_never_the_end_of_a_body() {
-    let authority = Authority::new();
-    let identity = authority.issue(for_host("127.0.0.1"));
+    let authority = CertAuthority::new();
+    let identity = authority.issue("127.0.0.1");
     for tls in authority.trusted() {
         for clean in [true, false] {
             let (request, server) = serve(config(&identity, None), move |_, accept| {
@@ -462,8 +414,8 @@ fn an_end_without_the_end_of_tls_is_never_the_end_of_a_body() {
 #[cfg(feature = "polling")]
 #[test]
 fn encrypted_requests_share_a_connection() {
-    let authority = Authority::new();
-    let identity = authority.issue(for_host("127.0.0.1"));
+    let authority = CertAuthority::new();
+    let identity = authority.issue("127.0.0.1");
     for tls in authority.trusted() {
         let (request, server) = serve(config(&identity, None), |_, accept| {
             let mut stream = accept();

@@ -22,6 +22,7 @@ use tungstenite::{Error as WsError, Message, Utf8Bytes};
 use self::loans::Loans;
 use self::metered::Metered;
 use super::interest::Interest;
+use super::lookout::Lookout;
 use super::stream::Stream;
 use crate::error::{Error, ErrorKind, Result};
 use crate::proto::dialect::Frame;
@@ -260,6 +261,11 @@ impl WebSocket {
                 Err(_) => return,
             }
         }
+    }
+
+    /// By what its thread can wait for something to read, so that others can stand in for it.
+    pub(crate) fn lookout(&self) -> Result<Lookout> {
+        Lookout::new(self.stream.stream.socket())
     }
 
     fn own(&mut self, bytes: Bytes) -> Bytes {

@@ -70,7 +70,7 @@ fn what_serde_takes_for_a_tuple_or_a_unit_takes_the_first_argument() {
         assert_eq!(first::<Transparent<()>>("null", attachments), Transparent(()));
         assert_eq!(first::<serde_json::Value>("null", attachments), serde_json::Value::Null);
         let error = decode_error::<[u8; 3]>(r#"["e",1,2,3]"#, attachments);
-        assert!(error.starts_with("payload: argument 1 is not of type [u8; 3]"), "{error}");
+        assert!(error.starts_with("payload: argument 0 is not of type [u8; 3]"), "{error}");
         let error = decode_error::<[u8; 3]>(r#"["e"]"#, attachments);
         assert_eq!(error, "payload: there is no argument");
     }
@@ -119,11 +119,11 @@ fn missing_arguments_are_none_or_an_error() {
     assert_eq!(decode_event::<Optional>(r#"["e",1,null,2]"#, &[]).unwrap(), (1, None, Some(2)));
     assert_eq!(decode_event::<Option<Value>>(r#"["e"]"#, &[]).unwrap(), None);
     assert_eq!(decode_event::<(Option<u8>,)>(r#"["e"]"#, &attachments()).unwrap(), (None,));
-    assert_eq!(decode_error::<(u8, u8)>(r#"["e",1]"#, &[]), "payload: argument 2 is missing");
-    assert_eq!(decode_error::<(u8, Value)>(r#"["e",1]"#, &[]), "payload: argument 2 is missing");
+    assert_eq!(decode_error::<(u8, u8)>(r#"["e",1]"#, &[]), "payload: argument 1 is missing");
+    assert_eq!(decode_error::<(u8, Value)>(r#"["e",1]"#, &[]), "payload: argument 1 is missing");
     assert_eq!(
         decode_error::<(u8, Binary)>(r#"["e",1]"#, &attachments()),
-        "payload: argument 2 is missing"
+        "payload: argument 1 is missing"
     );
     assert_eq!(decode_error::<u8>(r#"["e" ]"#, &[]), "payload: there is no argument");
     assert_eq!(decode_error::<Vec<u8>>(r#"["e"]"#, &[]), "payload: there is no argument");
@@ -135,17 +135,17 @@ fn errors_name_the_argument_and_what_was_expected() {
     let error = decode_error::<(u8, u32)>(r#"["e",1,"x"]"#, &[]);
     assert!(
         error.starts_with(
-            "payload: argument 2 is not of type u32: invalid type: string \"x\", expected u32"
+            "payload: argument 1 is not of type u32: invalid type: string \"x\", expected u32"
         ),
         "{error}"
     );
     let error = decode_error::<u32>(r#"["e",-1]"#, &[]);
     assert!(
-        error.starts_with("payload: argument 1 is not of type u32: invalid value: integer `-1`"),
+        error.starts_with("payload: argument 0 is not of type u32: invalid value: integer `-1`"),
         "{error}"
     );
     let error = Args { json: "[1,2,true]", skip: 1, attachments: &[] }.get::<u8>(1).unwrap_err();
-    assert!(error.message() == "argument 2 is not of type u8", "{error}");
+    assert!(error.message() == "argument 1 is not of type u8", "{error}");
     assert!(
         std::error::Error::source(&error)
             .is_some_and(<dyn std::error::Error>::is::<serde_json::Error>)
@@ -160,7 +160,7 @@ fn single_arguments_and_their_number() {
     assert_eq!(args.get::<(u8, u8)>(1).unwrap(), (2, 3));
     assert_eq!(args.get::<Point>(2).unwrap(), Point { x: 4, y: 0 });
     assert_eq!(args.get::<Option<u8>>(3).unwrap(), None);
-    assert_eq!(args.get::<u8>(3).unwrap_err().message(), "argument 4 is missing");
+    assert_eq!(args.get::<u8>(3).unwrap_err().message(), "argument 3 is missing");
     assert_eq!(
         args.get::<u8>(usize::MAX - 1).unwrap_err().message(),
         format!("argument {} is missing", usize::MAX)

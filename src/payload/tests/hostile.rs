@@ -54,14 +54,14 @@ fn too_deep_nesting_is_an_error_that_says_so() {
         for depth in [127, 200, 100_000] {
             let error = decode_error::<(String, Value)>(&nested(depth), attachments);
             assert!(
-                error.starts_with("payload: argument 2 is nested deeper than 127 levels"),
+                error.starts_with("payload: argument 1 is nested deeper than 127 levels"),
                 "{error}"
             );
             decode_error::<ArgList>(&nested(depth), attachments);
         }
         let args = Args { json: &nested(100_000), skip: 1, attachments };
         let error = args.get::<Value>(1).unwrap_err();
-        assert_eq!(error.message(), "argument 2 is nested deeper than 127 levels");
+        assert_eq!(error.message(), "argument 1 is nested deeper than 127 levels");
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::options::WhenFull;
-use crate::sync::account::ONLY;
+use crate::sync::account::{ONLY, SECOND};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -21,6 +21,11 @@ struct Item {
 impl Deliver for Item {
     fn size(&self) -> usize {
         self.size
+    }
+
+    /// Numbers of four digits are for the second of two consumers.
+    fn account(&self) -> AccountId {
+        if self.number < 1000 { ONLY } else { SECOND }
     }
 }
 
@@ -269,4 +274,44 @@ fn the_oldest_give_way_as_fast_however_much_waits_for_others() {
     assert!(start.elapsed() < LIMIT / 2, "{:?}", start.elapsed());
     let expected = (0..count - 10).chain((count - 10..count).flat_map(|number| [number; 2]));
     assert!(numbers(&mailbox).into_iter().eq(expected));
+}
+
+/// A mailbox with room for two of the second consumer, the oldest of which give way; the first loses nothing.
+fn of_two() -> Arc<Mailbox<Item>> {
+    let mailbox = mailbox(10, WhenFull::Wait);
+    let second = mailbox.open_account(bounds(2, WhenFull::DropOldest), &Arc::new(Gate::open()));
+    assert_eq!(second, SECOND);
+    mailbox
+}
+
+fn bring_in_turn(mailbox: &Mailbox<Item>, numbers: &[usize]) {
+    for number in numbers {
+        let item = item(*number);
+        bring(mailbox, item.account(), item);
+    }
+}
+
+#[test]
+fn in_a_queue_for_two_only_the_own_gives_way() {
+    let mailbox = of_two();
+    bring_in_turn(&mailbox, &[1000, 1, 1001, 2, 1002, 3, 1003]);
+    assert_eq!((numbers(&mailbox), mailbox.lost()), (vec![1, 2, 1002, 3, 1003], 2));
+}
+
+#[test]
+fn in_a_channel_for_two_what_lies_before_the_oldest_is_lost_with_it() {
+    let mailbox = of_two();
+    bring_in_turn(&mailbox, &[1, 1000]);
+    let receiver = mailbox.receiver().clone();
+    bring_in_turn(&mailbox, &[2, 1001, 3, 1002, 4]);
+    assert_eq!(
+        receiver.try_iter().map(|item| item.number).collect::<Vec<_>>(),
+        [2, 1001, 3, 1002, 4]
+    );
+    assert_eq!(mailbox.lost(), 2);
+    // What the program took itself is noticed: there is room for as many as before, of each.
+    bring_in_turn(&mailbox, &[1003, 5, 1004, 6]);
+    assert_eq!((numbers(&mailbox), mailbox.lost()), (vec![1003, 5, 1004, 6], 2));
+    assert_eq!(mailbox.look(ONLY, Account::len), Some(0));
+    assert_eq!(mailbox.look(SECOND, Account::len), Some(0));
 }

@@ -56,7 +56,7 @@ fn a_lost_session_is_no_failed_attempt_over_any_transport() {
             session.stop_reading();
             let error = client.disconnected().1.unwrap();
             assert!(error.is_timeout(), "{error:#}");
-            assert_tells_of_loss(&error, &["ping", "100ms", "200ms", "what came last", "ago"]);
+            assert_tells_of_loss(&error, &["ping", "100 ms", "200 ms", "what came last", "ago"]);
         }
     }
 }

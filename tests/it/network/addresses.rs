@@ -84,7 +84,7 @@ fn where_all_addresses_swallow_packets_the_limit_ends_it_and_names_them() {
                 let error = failure(builder);
                 assert_names(&error, &all);
                 assert!(error.is_timeout() && !error.is_fatal(), "{error}");
-                assert!(error.message().contains("1.5s"), "{error}");
+                assert!(error.message().contains("1500 ms"), "{error}");
                 assert!(error.hint().is_some_and(|hint| hint.contains("firewall")), "{error}");
                 assert!(error.elapsed().unwrap() >= 1500 * MS, "{error}");
                 assert!(start.elapsed() < SOON, "{:?}", start.elapsed());

@@ -3,8 +3,7 @@
 
 mod addresses;
 mod dead_link;
-// The example needs it.
-#[cfg(feature = "polling")]
+#[cfg(feature = "cli")]
 mod doctor;
 mod names;
 mod source;

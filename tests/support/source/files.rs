@@ -16,9 +16,22 @@ pub(crate) struct File {
 
 /// The files of this library without those for tests, in the order of their names.
 pub(crate) fn sources() -> Vec<File> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = files_of("src");
+    files.retain(|file| !file.name.starts_with("bin/"));
+    files
+}
+
+/// The same of the command.
+pub(crate) fn command_sources() -> Vec<File> {
+    files_of("src/bin/siot")
+}
+
+fn files_of(folder: &str) -> Vec<File> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut paths = Vec::new();
     collect(&folder, &mut paths);
+    // The command is a program of its own.
+    paths.retain(|path| !path.starts_with(folder.join("bin")));
     paths.sort();
     let mut files: Vec<File> = paths
         .iter()
@@ -54,7 +67,7 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
 /// The path of the module in a file: `["net", "dial"]` for `net/dial.rs` and for `net/dial/mod.rs`.
 fn module(name: &str) -> Vec<String> {
     let path = name.trim_end_matches(".rs");
-    if path == "lib" {
+    if path == "lib" || path == "main" {
         return Vec::new();
     }
     path.trim_end_matches("/mod").split('/').map(str::to_owned).collect()

@@ -7,7 +7,7 @@ mod items;
 mod paths;
 mod tokens;
 
-pub(crate) use files::{File, sources};
+pub(crate) use files::{File, command_sources, sources};
 pub(crate) use graph::{Library, circles};
 pub(crate) use items::{defined_types, implemented_types, test_modules};
 pub(crate) use paths::{NamedPath, crate_paths, named_paths};

@@ -117,8 +117,11 @@ pub(super) fn without_tests(tokens: &[String]) -> Vec<String> {
 }
 
 pub(super) fn is_test_attribute(tokens: &[String]) -> bool {
-    const FORMS: [&[&str]; 2] =
-        [&["#", "[", "cfg", "(", "test", ")"], &["#", "[", "cfg", "(", "all", "(", "test"]];
+    const FORMS: [&[&str]; 3] = [
+        &["#", "[", "cfg", "(", "test", ")"],
+        &["#", "[", "cfg", "(", "all", "(", "test"],
+        &["#", "[", "cfg", "(", "any", "(", "test", ",", "fuzzing", ")"],
+    ];
     FORMS.iter().any(|form| tokens.iter().take(form.len()).eq(form.iter()))
 }
 

@@ -1,6 +1,7 @@
 //! How to reach the server: what all commands that connect have in common.
 
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,12 +22,12 @@ const PASSPHRASE: &str = "SIOT_PASSPHRASE";
 #[command(next_help_heading = "Connection")]
 pub(crate) struct Connection {
     /// http, https, ws or wss; its path is the namespace, as in https://example.com:3000/orders?key=value
-    #[arg(help_heading = None)]
+    #[arg(help_heading = None, index = 1)]
     pub(crate) url: String,
     /// The namespace, in place of the URL's path
     #[arg(short, long, value_name = "NAME")]
     pub(crate) namespace: Option<String>,
-    /// What is sent when the namespace is joined: a JSON object. It can be seen by others in the list of processes: better
+    /// What is sent when the namespace is joined: a JSON object. Others can see it in the list of processes: better is
     /// --auth-file, or the variable SIOT_AUTH
     #[arg(long, value_name = "JSON", conflicts_with = "auth_file")]
     auth: Option<String>,
@@ -40,25 +41,25 @@ pub(crate) struct Connection {
     #[arg(short = 'Q', long, value_name = "PAIR")]
     query: Vec<String>,
     /// The path of the requests, which is not the namespace
-    #[arg(long, value_name = "PATH", default_value = "/socket.io/")]
+    #[arg(long, value_name = "PATH", default_value = "/socket.io/", hide_short_help = true)]
     pub(crate) path: String,
     /// The transports that may be used; the first one opens the connection
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "polling,websocket")]
     transports: Vec<TransportName>,
     /// How the server writes packets
-    #[arg(long, value_name = "PARSER", default_value = "json")]
+    #[arg(long, value_name = "PARSER", default_value = "json", hide_short_help = true)]
     parser: ParserName,
     /// The revision of Engine.IO; 3 is for servers 1.x and 2.x
-    #[arg(long, value_name = "N", default_value = "auto")]
+    #[arg(long, value_name = "N", default_value = "auto", hide_short_help = true)]
     revision: RevisionName,
     /// Trust the certificate authorities in this file too, PEM or DER
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "TLS")]
     ca: Vec<PathBuf>,
     /// Trust the authorities of --ca only (and of --system-ca)
-    #[arg(long, help_heading = "TLS")]
+    #[arg(long, help_heading = "TLS", hide_short_help = true)]
     ca_only: bool,
     /// Trust the authorities of this system too
-    #[arg(long, help_heading = "TLS")]
+    #[arg(long, help_heading = "TLS", hide_short_help = true)]
     system_ca: bool,
     /// A certificate for this client, with its chain
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "key", help_heading = "TLS")]
@@ -70,26 +71,26 @@ pub(crate) struct Connection {
     #[arg(short = 'k', long, help_heading = "TLS")]
     insecure: bool,
     /// The name to ask for and to verify, in place of the URL's host
-    #[arg(long, value_name = "NAME", help_heading = "TLS")]
+    #[arg(long, value_name = "NAME", help_heading = "TLS", hide_short_help = true)]
     pub(crate) server_name: Option<String>,
-    /// A proxy: http://HOST:PORT or socks5://HOST:PORT. By default HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY say, which is
-    /// also where a password should stand
+    /// A proxy, http://HOST:PORT or socks5://HOST:PORT; by default what HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY
+    /// say, where a password is not seen by others
     #[arg(long, value_name = "URL", conflicts_with = "no_proxy")]
     pub(crate) proxy: Option<String>,
     /// Use no proxy, whatever the variables say
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(crate) no_proxy: bool,
     /// Connect from this address
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", hide_short_help = true)]
     local_address: Option<IpAddr>,
     /// Connect through this network interface
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
     interface: Option<String>,
     /// How long an attempt to connect may take
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "20s")]
     pub(crate) connect_timeout: Duration,
     /// The largest message to take, in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = 16 << 20)]
+    #[arg(long, value_name = "BYTES", default_value_t = 16 << 20, hide_short_help = true)]
     max_message: usize,
     /// Try until there is a connection, instead of ending when the first attempt fails
     #[arg(long)]
@@ -181,7 +182,7 @@ impl Connection {
                 RevisionName::V3 => Revision::V3,
                 RevisionName::V4 => Revision::V4,
             })
-            .timeout(self.connect_timeout)
+            .connect_timeout(self.connect_timeout)
             .namespace_timeout(self.connect_timeout)
             .limits(Limits::new().max_message(self.max_message))
             .tls(self.tls());
@@ -268,6 +269,13 @@ fn split_header(text: &str) -> Outcome<(String, String)> {
     }
 }
 
+/// The text of a file, which is a small one.
 fn read(file: &Path) -> Outcome<String> {
-    fs::read_to_string(file).map_err(|error| Failure::local(file.display(), error))
+    const MOST_BYTES: u64 = 1 << 20;
+    let mut text = String::new();
+    let length = File::open(file).and_then(|file| file.take(MOST_BYTES).read_to_string(&mut text));
+    match length.map_err(|error| Failure::local(file.display(), error))? as u64 {
+        MOST_BYTES => Err(Failure::local(file.display(), "more than 1 MiB")),
+        _ => Ok(text),
+    }
 }

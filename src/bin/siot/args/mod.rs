@@ -1,4 +1,5 @@
-//! The command line.
+//! The command line. What stands here as documentation is what `--help` and the manual pages say.
+#![allow(clippy::doc_markdown, reason = "help is no Markdown")]
 
 pub(crate) mod connection;
 pub(crate) mod duration;
@@ -40,17 +41,15 @@ Examples:
   siot listen http://localhost:3000 temperature --count 1 --timeout 60
   SIOT_AUTH='{\"token\":\"…\"}' siot listen https://example.com/admin
 
-A line has the event's name and its arguments in JSON; with --json it is an object with `time` (Unix
+A line has the event's name and its arguments in JSON; with --json it is an object with `time` (Unix \
 seconds), `event` and `args`, where binary is {\"$base64\":\"…\"}. Without --count, a signal ends it with 0.";
 
 /// Prints the events that come, one a line
 #[derive(Args, Debug)]
 #[command(after_help = LISTEN_EXAMPLES, after_long_help = with_codes(LISTEN_EXAMPLES))]
 pub(crate) struct Listen {
-    #[command(flatten)]
-    pub(crate) connection: Connection,
     /// The events to print; all when none is named
-    #[arg(value_name = "EVENT")]
+    #[arg(value_name = "EVENT", index = 2)]
     pub(crate) events: Vec<String>,
     /// End after so many events
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -68,6 +67,8 @@ pub(crate) struct Listen {
     pub(crate) format: Format,
     #[command(flatten)]
     pub(crate) talk: Talk,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
 }
 
 const EMIT_EXAMPLES: &str = "\
@@ -79,23 +80,21 @@ Examples:
   sensor | siot emit http://localhost:3000 reading --lines
   siot listen http://a --json | siot emit http://b --events
 
-An argument is JSON: 21.5, true, '\"text\"', '{\"a\":[1]}'. With --text each is a string as it stands. An object
-{\"$base64\":\"…\"} is binary, at any depth. Arguments and --binary keep their order.";
+An argument is JSON: 21.5, true, '\"text\"', '{\"a\":[1]}'. With --text each is a string as it stands. \
+An object {\"$base64\":\"…\"} is binary, at any depth. Arguments and --binary keep their order. A signal ends it; a second one, at once.";
 
 /// Sends an event, or one for each line of standard input
 ///
-/// It ends with 0 when the events are delivered: with --ack when the server has answered each, whose arguments are
-/// printed; otherwise when they are written, and the server was heard after that.
+/// With --ack it ends with 0 when the server has answered each event, and prints the answers. Without it, the events were
+/// written to the connection in order; whether the server has acted on them nobody can tell.
 #[derive(Args, Debug)]
 #[command(after_help = EMIT_EXAMPLES, after_long_help = with_codes(EMIT_EXAMPLES))]
 pub(crate) struct Emit {
-    #[command(flatten)]
-    pub(crate) connection: Connection,
     /// The event's name
-    #[arg(value_name = "EVENT", required_unless_present = "from_events")]
+    #[arg(value_name = "EVENT", index = 2, required_unless_present = "from_events")]
     pub(crate) event: Option<String>,
     /// The event's arguments
-    #[arg(value_name = "JSON", allow_negative_numbers = true)]
+    #[arg(value_name = "JSON", index = 3, allow_negative_numbers = true)]
     pub(crate) args: Vec<String>,
     /// An argument of the bytes in this file; `-` is standard input
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -119,6 +118,8 @@ pub(crate) struct Emit {
     pub(crate) format: Format,
     #[command(flatten)]
     pub(crate) talk: Talk,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
 }
 
 const DOCTOR_EXAMPLES: &str = "\
@@ -127,8 +128,8 @@ Examples:
   siot doctor https://192.168.1.5 --ca ca.pem --wait 30s
   siot doctor wss://example.com --json | jq 'select(.level != \"ok\")'
 
-It ends with 0 when all is well or there are warnings only, with 1 when something fails though there is a connection,
-and with 3 or 5 when there is none.";
+It ends with 0 when all is well or there are warnings only, with 1 when something fails though there is a \
+connection, and with 3 or 5 when there is none.";
 
 /// Walks the way to a server, and says how far it goes and what to try
 ///
@@ -138,8 +139,6 @@ and with 3 or 5 when there is none.";
 #[derive(Args, Debug)]
 #[command(after_help = DOCTOR_EXAMPLES, after_long_help = with_codes(DOCTOR_EXAMPLES))]
 pub(crate) struct Doctor {
-    #[command(flatten)]
-    pub(crate) connection: Connection,
     /// How long to wait for a heartbeat
     #[arg(short, long, value_name = "TIME", value_parser = duration, default_value = "3s")]
     pub(crate) wait: Duration,
@@ -148,6 +147,8 @@ pub(crate) struct Doctor {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) talk: Talk,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
 }
 
 const BENCH_EXAMPLES: &str = "\
@@ -162,8 +163,6 @@ Try it on servers of your own only.";
 #[derive(Args, Debug)]
 #[command(after_help = BENCH_EXAMPLES, after_long_help = with_codes(BENCH_EXAMPLES))]
 pub(crate) struct Bench {
-    #[command(flatten)]
-    pub(crate) connection: Connection,
     /// The event to emit
     #[arg(short, long, value_name = "EVENT", default_value = "echo")]
     pub(crate) event: String,
@@ -181,6 +180,8 @@ pub(crate) struct Bench {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) talk: Talk,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
 }
 
 /// Prints a completion script for a shell

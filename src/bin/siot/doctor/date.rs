@@ -5,6 +5,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
+/// Counted as below.
+const DAYS_TO_1970: u64 = 719_469;
+
 /// Reads `Sun, 06 Nov 1994 08:49:37 GMT`, which is the only form that is written today.
 pub(super) fn parse(text: &str) -> Option<SystemTime> {
     let (_, rest) = text.trim().split_once(", ")?;
@@ -21,9 +24,7 @@ pub(super) fn parse(text: &str) -> Option<SystemTime> {
     // Years that begin in March have the day that some lack at their end.
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day;
-    /// Those before 1970 in the same count.
-    const BEFORE: u64 = 719_469;
-    let seconds = (days - BEFORE) * 86_400 + hours * 3600 + minutes * 60 + seconds;
+    let seconds = (days - DAYS_TO_1970) * 86_400 + hours * 3600 + minutes * 60 + seconds;
     Some(UNIX_EPOCH + Duration::from_secs(seconds))
 }
 

@@ -5,6 +5,7 @@ mod date;
 mod probe;
 mod report;
 mod session;
+mod tunnel;
 
 use siot::{EngineInfo, ErrorKind, Transport};
 

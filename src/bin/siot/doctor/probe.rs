@@ -13,6 +13,7 @@ use rustls::{ClientConnection, StreamOwned};
 use super::certificates::Recorder;
 use super::date;
 use super::report::{Finding, Level, Report};
+use super::tunnel::HttpProxy;
 use crate::args::connection::Connection;
 use crate::exit::Outcome;
 
@@ -37,24 +38,54 @@ pub(super) fn examine(
     uses_proxy: bool,
     report: &mut Report,
 ) -> Outcome<()> {
-    if uses_proxy || connection.is_bound() {
-        let why = "only looked at without a proxy, --interface and --local-address";
+    let proxy = connection.proxy.as_deref().and_then(HttpProxy::of);
+    if connection.is_bound() || (uses_proxy && proxy.is_none()) {
+        let why = "not looked at with --interface or --local-address, nor through a proxy unless it is \
+                   one of HTTP that --proxy names";
         return report.add(Finding::skipped("host", why));
     }
     let Some(target) = Target::of(&connection.url) else {
         return report.add(Finding::skipped("host", "no host in the URL"));
     };
-    let deadline = Instant::now() + connection.connect_timeout.min(LIMIT);
-    let addresses = match resolve(&target, connection.connect_timeout.min(LIMIT)) {
+    match dial(&target, proxy.as_ref().filter(|_| uses_proxy), connection.connect_timeout, report)?
+    {
+        Ok(stream) => look(connection, &target, stream, report),
+        Err(error) => report.add(Finding::skipped("host", error.to_string())),
+    }
+}
+
+/// A connection to the server, or by way of the proxy.
+fn dial(
+    target: &Target,
+    proxy: Option<&HttpProxy>,
+    limit: Duration,
+    report: &mut Report,
+) -> Outcome<io::Result<Timed>> {
+    let limit = limit.min(LIMIT);
+    let deadline = Instant::now() + limit;
+    let (host, port) = proxy.map_or((&target.host, target.port), |proxy| (&proxy.host, proxy.port));
+    let addresses = match resolve(host, port, limit) {
         Ok(addresses) => addresses,
-        Err(error) => return report.add(Finding::skipped("addresses", error.to_string())),
+        Err(error) => return Ok(Err(error)),
     };
     let shown: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
-    report.add(Finding::ok("addresses", shown.join(", ")))?;
+    let of = if proxy.is_some() { " (of the proxy)" } else { "" };
+    report.add(Finding::ok("addresses", shown.join(", ") + of))?;
     let Some(stream) = connect(&addresses, deadline) else {
-        return report.add(Finding::skipped("host", "none of the addresses takes a connection"));
+        return Ok(Err(io::Error::other("none of the addresses takes a connection")));
     };
-    let stream = Timed { stream, deadline };
+    let mut stream = Timed { stream, deadline };
+    let tunnel = proxy.map_or(Ok(()), |proxy| proxy.ask(&mut stream, &target.host, target.port));
+    Ok(tunnel.map(|()| stream))
+}
+
+/// Looks at what the server says at first.
+fn look(
+    connection: &Connection,
+    target: &Target,
+    stream: Timed,
+    report: &mut Report,
+) -> Outcome<()> {
     if !target.secure {
         return clock(head(stream, &target.host, &connection.path), report);
     }
@@ -83,7 +114,7 @@ impl Target {
     /// Of a URL that the library takes.
     fn of(url: &str) -> Option<Self> {
         let (scheme, rest) = url.split_once("://")?;
-        let secure = scheme.to_ascii_lowercase().ends_with('s');
+        let secure = matches!(&*scheme.to_ascii_lowercase(), "https" | "wss");
         let authority = rest.split(['/', '?', '#']).next()?;
         let (host, port) = match authority.strip_prefix('[') {
             Some(rest) => rest.split_once(']')?,
@@ -97,9 +128,9 @@ impl Target {
 }
 
 /// Looks the name up, on a thread, since the system's own limit may be long.
-fn resolve(target: &Target, limit: Duration) -> io::Result<Vec<SocketAddr>> {
+fn resolve(host: &str, port: u16, limit: Duration) -> io::Result<Vec<SocketAddr>> {
     let (sender, found) = bounded(1);
-    let (host, port) = (target.host.clone(), target.port);
+    let host = host.to_owned();
     thread::Builder::new().name("dns".into()).spawn(move || {
         let addresses = (host.as_str(), port).to_socket_addrs().map(Iterator::collect);
         // Nobody may wait any more.

@@ -72,10 +72,9 @@ impl Walk<'_> {
         }
         self.examined.engine = socket.manager().engine();
         let end = match statuses.recv_timeout(self.limit) {
-            Ok(Status::ConnectError(error))
-            | Ok(Status::Disconnected { error: Some(error), .. })
+            Ok(Status::ConnectError(error) | Status::Disconnected { error: Some(error), .. })
             | Err(error) => Err(error),
-            Ok(_) if socket.connected() => Ok(()),
+            Ok(_) if socket.is_connected() => Ok(()),
             Ok(_) => Err(Error::other("the server has ended the connection")),
         };
         if end.is_ok() {

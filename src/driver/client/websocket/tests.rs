@@ -10,11 +10,13 @@ use bytes::Bytes;
 use tungstenite::{Message, WebSocket as PeerSocket};
 
 use super::*;
+use crate::driver::client::Action;
 use crate::driver::listeners::Scope;
 use crate::event::Event;
 use crate::net::{Address, CacheBuster, Net, NetOptions, Site};
 use crate::options::endpoint::Endpoint;
 use crate::options::{Buffer, Limits, ManagerOptions, Transport};
+use crate::proto::dialect::Frame;
 use crate::sync::mailbox::Mailbox;
 
 /// How long anything may take that should be quick, on a busy machine.
@@ -56,8 +58,10 @@ impl Full {
         let socket = driver.net.websocket(&request, &Arc::new(attempt)).unwrap();
         let mut peer = accepting.join().unwrap();
         driver.run(|core, now| core.connected(link, now));
-        let wire = SharedWire::new(Wire::new(link, socket, false, driver.new_parser()));
-        let (ended, thread) = serve_in_thread(&driver, link, &wire, &waker);
+        let wire = Wire::new(link, socket, false, driver.new_parser());
+        let pump = Pump::new(link, &waker, driver.language_of(link));
+        let wire = SharedWire::new(wire, pump);
+        let (ended, thread) = serve_in_thread(&driver, &wire, &waker);
         join(&mut peer);
         for number in 0..ROOM {
             send(&mut peer, number);
@@ -128,7 +132,6 @@ fn accept(listener: &TcpListener) -> PeerSocket<TcpStream> {
 /// Runs the service in a thread, and gives how it ends, and the number of the thread.
 fn serve_in_thread(
     driver: &Arc<Driver>,
-    link: LinkId,
     wire: &SharedWire,
     waker: &Arc<Waker>,
 ) -> (mpsc::Receiver<Result<Ending>>, String) {
@@ -137,10 +140,7 @@ fn serve_in_thread(
     let (here, thread) = mpsc::channel();
     thread::spawn(move || {
         here.send(std::fs::read_link("/proc/thread-self").unwrap()).unwrap();
-        let language = Language::of(&driver, link);
-        let (driver, waker) = (&*driver, &waker);
-        let pump = Pump::new(driver, link, waker, language);
-        let _ = end.send(pump.run(&wire));
+        let _ = end.send(driver.pump(&wire, &waker));
     });
     (ended, thread.recv_timeout(LIMIT).unwrap().to_str().unwrap().to_owned())
 }
@@ -168,9 +168,10 @@ fn a_socket_full_of_pongs_does_not_lift_the_receive_limit() {
     const SIZE: usize = 15 << 20;
     let (full, mut peer) = Full::new(0);
     // In the place of pongs, which would have to be many: bytes to send that belong to no packet.
-    let all_out = full.wire.with(|wire| {
-        wire.socket.write(Frame::Binary(Bytes::from(vec![0; SIZE]))).unwrap();
-        wire.socket.flush().unwrap()
+    let all_out = full.wire.with(|served| {
+        let socket = &mut served.wire.socket;
+        socket.write(Frame::Binary(Bytes::from(vec![0; SIZE]))).unwrap();
+        socket.flush().unwrap()
     });
     assert_eq!(all_out, Some(false), "the socket is not full");
     full.waker.wake();

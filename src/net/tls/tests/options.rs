@@ -54,15 +54,15 @@ fn connect(net: &Net, config: Arc<ServerConfig>) -> (Result<()>, Vec<String>) {
 
 #[test]
 fn authorities_can_be_replaced_between_attempts() {
-    let (old, new) = (Authority::new(), Authority::new());
-    let (of_old, of_new) = (old.issue(for_host("127.0.0.1")), new.issue(for_host("127.0.0.1")));
+    let (old, new) = (CertAuthority::new(), CertAuthority::new());
+    let (of_old, of_new) = (old.issue("127.0.0.1"), new.issue("127.0.0.1"));
     for (index, tls) in backends().into_iter().enumerate() {
         let folder = Folder::new(&format!("ca-{index}"));
-        let path = folder.put("ca.pem", old.cert.pem());
+        let path = folder.put("ca.pem", old.pem());
         let net = net_with(tls.built_in_roots(false).ca_file(&path));
         connect(&net, config(&of_old, None)).0.unwrap();
         connect(&net, config(&of_new, None)).0.unwrap_err();
-        folder.put("ca.pem", new.cert.pem());
+        folder.put("ca.pem", new.pem());
         connect(&net, config(&of_new, None)).0.unwrap();
         connect(&net, config(&of_old, None)).0.unwrap_err();
     }
@@ -70,28 +70,28 @@ fn authorities_can_be_replaced_between_attempts() {
 
 #[test]
 fn a_client_certificate_can_be_replaced_between_attempts() {
-    let (old, new) = (Authority::new(), Authority::new());
-    let server = old.issue(for_host("127.0.0.1"));
-    let [first, second] = [&old, &new].map(|authority| authority.issue(for_host("device")));
+    let (old, new) = (CertAuthority::new(), CertAuthority::new());
+    let server = old.issue("127.0.0.1");
+    let [first, second] = [&old, &new].map(|authority| authority.issue("device"));
     for (index, tls) in old.trusted().into_iter().enumerate() {
         let folder = Folder::new(&format!("client-{index}"));
         let (cert, key) =
-            (folder.put("cert.pem", &first.pem), folder.put("key.pem", first.key.serialize_pem()));
+            (folder.put("cert.pem", &first.cert), folder.put("key.pem", first.key.clone()));
         let net = net_with(tls.client_cert_files(&cert, &key));
         connect(&net, config(&server, Some(&old))).0.unwrap();
-        folder.put("cert.pem", &second.pem);
-        folder.put("key.pem", second.key.serialize_pem());
+        folder.put("cert.pem", &second.cert);
+        folder.put("key.pem", second.key.clone());
         connect(&net, config(&server, Some(&new))).0.unwrap();
     }
 }
 
 #[test]
 fn new_certificates_that_cannot_be_used_leave_the_old_ones_and_warn_once() {
-    let authority = Authority::new();
-    let identity = authority.issue(for_host("127.0.0.1"));
+    let authority = CertAuthority::new();
+    let identity = authority.issue("127.0.0.1");
     for (index, tls) in backends().into_iter().enumerate() {
         let folder = Folder::new(&format!("broken-{index}"));
-        let path = folder.put("ca.pem", authority.cert.pem());
+        let path = folder.put("ca.pem", authority.pem());
         let net = net_with(tls.built_in_roots(false).ca_file(&path));
         assert_eq!(connect(&net, config(&identity, None)).1, [""; 0]);
         folder.put("ca.pem", "half a file");
@@ -110,16 +110,16 @@ fn new_certificates_that_cannot_be_used_leave_the_old_ones_and_warn_once() {
 
 #[test]
 fn unchanged_files_leave_the_sessions_to_resume() {
-    let authority = Authority::new();
-    let identity = authority.issue(for_host("127.0.0.1"));
+    let authority = CertAuthority::new();
+    let identity = authority.issue("127.0.0.1");
     let folder = Folder::new("resume");
-    let path = folder.put("ca.pem", authority.cert.pem());
+    let path = folder.put("ca.pem", authority.pem());
     let (request, server) =
         serve(config(&identity, None), |_, accept| [(); 3].map(|()| echo(accept)));
     let net = net_with(Tls::new().ca_file(&path));
     for again in [false, false, true] {
         if again {
-            folder.put("ca.pem", authority.cert.pem());
+            folder.put("ca.pem", authority.pem());
         }
         let attempt = attempt();
         round_trip(net.websocket(&request, &attempt).unwrap(), attempt.waker(), vec![1]);
@@ -130,14 +130,14 @@ fn unchanged_files_leave_the_sessions_to_resume() {
 
 #[test]
 fn an_older_version_than_the_lowest_is_refused() {
-    let authority = Authority::new();
-    let identity = authority.issue(for_host("127.0.0.1"));
+    let authority = CertAuthority::new();
+    let identity = authority.issue("127.0.0.1");
     let provider = Arc::new(::rustls::crypto::ring::default_provider());
     let old = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&::rustls::version::TLS12])
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(identity.chain.clone(), identity.private_key())
+        .with_single_cert(identity.chain(), identity.private_key())
         .unwrap();
     let old = Arc::new(old);
     for tls in authority.trusted() {
@@ -154,21 +154,16 @@ const FLOOR: Duration = Duration::from_secs(80 * 365 * 24 * 60 * 60);
 
 #[test]
 fn with_a_wrong_clock_certificates_are_verified_as_of_the_floor_or_later() {
-    let authority = Authority::new();
+    let authority = CertAuthority::new();
     let net = |tls: Tls| net_with(tls.clock_floor(UNIX_EPOCH + FLOOR));
-    let trusting = || Tls::new().built_in_roots(false).ca_pem(authority.cert.pem());
-    let valid = |from: i32, to: i32| {
-        let mut params = for_host("127.0.0.1");
-        params.not_before = date_time_ymd(from, 1, 1);
-        params.not_after = date_time_ymd(to, 1, 1);
-        authority.issue(params)
-    };
+    let trusting = || Tls::new().built_in_roots(false).ca_pem(authority.pem());
+    let valid = |from, to| authority.valid("127.0.0.1", from, to);
     for (identity, reason) in [
         (valid(2000, 2060), None),
         (valid(2055, 2060), None),
         (valid(2000, 2045), Some("has expired")),
-        (authority.issue(for_host("other.example")), Some("is for another host")),
-        (Authority::new().issue(for_host("127.0.0.1")), Some("not trusted")),
+        (authority.issue("other.example"), Some("is for another host")),
+        (CertAuthority::new().issue("127.0.0.1"), Some("not trusted")),
     ] {
         let (result, warnings) = connect(&net(trusting()), config(&identity, None));
         assert!(warnings[0].contains("before the floor"), "{warnings:?}");
@@ -187,12 +182,10 @@ fn with_a_wrong_clock_certificates_are_verified_as_of_the_floor_or_later() {
 
 #[test]
 fn with_a_right_clock_the_floor_changes_nothing() {
-    let authority = Authority::new();
-    let mut future = for_host("127.0.0.1");
-    future.not_before = date_time_ymd(2100, 1, 1);
-    future.not_after = date_time_ymd(2101, 1, 1);
-    let (good, future) = (authority.issue(for_host("127.0.0.1")), authority.issue(future));
-    let tls = Tls::new().ca_pem(authority.cert.pem());
+    let authority = CertAuthority::new();
+    let good = authority.issue("127.0.0.1");
+    let future = authority.valid("127.0.0.1", 2100, 2101);
+    let tls = Tls::new().ca_pem(authority.pem());
     let net = net_with(tls.clock_floor(UNIX_EPOCH + Duration::from_secs(1)));
     let (result, warnings) = connect(&net, config(&good, None));
     result.unwrap();
@@ -211,8 +204,8 @@ fn what_a_library_cannot_do_is_told_before_connecting() {
     }
     let old = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: x\n\nAA==\n\
                -----END RSA PRIVATE KEY-----\n";
-    let authority = Authority::new();
-    cases.push((Tls::new().client_cert_pem(authority.cert.pem(), old), "old encryption"));
+    let authority = CertAuthority::new();
+    cases.push((Tls::new().client_cert_pem(authority.pem(), old), "old encryption"));
     for (tls, part) in cases {
         let error = Net::new(NetOptions { tls, ..NetOptions::default() }).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
@@ -221,7 +214,7 @@ fn what_a_library_cannot_do_is_told_before_connecting() {
 }
 
 /// A server that has this list of protocols, and needs one of them.
-fn speaking(protocols: &[&str], identity: &Issued) -> Arc<ServerConfig> {
+fn speaking(protocols: &[&str], identity: &Identity) -> Arc<ServerConfig> {
     let mut config = Arc::unwrap_or_clone(config(identity, None));
     config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
     Arc::new(config)
@@ -229,8 +222,8 @@ fn speaking(protocols: &[&str], identity: &Issued) -> Arc<ServerConfig> {
 
 #[test]
 fn http_1_1_is_asked_for_by_name() {
-    let authority = Authority::new();
-    let identity = authority.issue(for_host("127.0.0.1"));
+    let authority = CertAuthority::new();
+    let identity = authority.issue("127.0.0.1");
     for tls in authority.trusted() {
         let (request, server) = serve(speaking(&["h2", "http/1.1"], &identity), |_, accept| {
             let websocket = tungstenite::accept(accept()).unwrap();
@@ -251,8 +244,8 @@ fn http_1_1_is_asked_for_by_name() {
 #[cfg(feature = "polling")]
 #[test]
 fn a_handshake_is_followed_to_tls_on_the_same_host() {
-    let authority = Authority::new();
-    let identity = authority.issue(for_host("127.0.0.1"));
+    let authority = CertAuthority::new();
+    let identity = authority.issue("127.0.0.1");
     for tls in authority.trusted() {
         let (secure, server) = serve(config(&identity, None), |_, accept| {
             let mut first = accept();

@@ -152,3 +152,29 @@ fn of_what_is_no_packet_of_the_parser_only_the_size_is_shown() {
         }
     }
 }
+
+#[test]
+fn an_outline_has_the_name_of_an_event_and_nothing_that_it_carries() {
+    let array = format!(r#"["{SECRET}",{{"a":"{SECRET}"}}]"#);
+    let event = format!(r#"["login",{{"password":"{SECRET}"}},"{SECRET}"]"#);
+    let escaped = format!(r#"["a\"]b","{SECRET}"]"#);
+    for (_, parser) in cases() {
+        for (kind, json, shown) in [
+            (Kind::Event, &*event, r#"2/orders,7[\"login\",…"#),
+            (Kind::Event, &*escaped, r#"2/orders,7[\"a\\\"]b\",…"#),
+            (Kind::Event, r#"["alone"]"#, r#"2/orders,7[\"alone\"]"#),
+            (Kind::Event, &*format!("[7,\"{SECRET}\"]"), "2/orders,7…"),
+            (Kind::Ack, &*array, "3/orders,7…"),
+            (Kind::ConnectError, &*format!(r#"{{"message":"{SECRET}"}}"#), "4/orders,7…"),
+        ] {
+            let header = Header { kind, namespace: "/orders", id: Some(7) };
+            let mut queue = VecDeque::new();
+            new_parser(parser, 10, 1 << 20).encode(header, &payload(json, &[]), &mut queue);
+            assert_eq!(outline(parser, &queue[0]), shown, "{parser:?}");
+        }
+        let (text, bytes) = (Packet::Text(SECRET.into()), Packet::Binary(SECRET.into()));
+        for packet in [text, bytes] {
+            assert!(!outline(parser, &packet).contains(SECRET), "{parser:?}");
+        }
+    }
+}

@@ -8,7 +8,7 @@ use crate::proto::dialect::{Dialect, Frame};
 use crate::proto::packet::Packet;
 use crate::proto::parser::choice::new_parser;
 
-pub(super) fn text(dialect: &dyn Dialect, packet: Packet) -> String {
+pub(in crate::core) fn text(dialect: &dyn Dialect, packet: Packet) -> String {
     match dialect.encode_frame(packet, true) {
         Frame::Text(text) => text.to_string(),
         Frame::Binary(_) => "binary".into(),
@@ -16,7 +16,7 @@ pub(super) fn text(dialect: &dyn Dialect, packet: Packet) -> String {
 }
 
 /// The packets that a writer makes.
-pub(super) fn packets(shipment: &Shipment, parser: ParserKind) -> Vec<Packet> {
+pub(in crate::core) fn packets(shipment: &Shipment, parser: ParserKind) -> Vec<Packet> {
     let (parser, mut packets) = (new_parser(parser, 0, 0), Vec::new());
     let packed: Result<()> = shipment.pack(&*parser, |packet| {
         packets.push(packet);
@@ -26,7 +26,7 @@ pub(super) fn packets(shipment: &Shipment, parser: ParserKind) -> Vec<Packet> {
     packets
 }
 
-pub(super) fn describe(status: &Status) -> String {
+pub(in crate::core) fn describe(status: &Status) -> String {
     match status {
         Status::Connected { id, recovered: false } => format!("connect {id}"),
         Status::Connected { id, recovered: true } => format!("connect {id} recovered"),
@@ -37,7 +37,7 @@ pub(super) fn describe(status: &Status) -> String {
     }
 }
 
-pub(super) fn news(event: &ManagerEvent) -> String {
+pub(in crate::core) fn news(event: &ManagerEvent) -> String {
     match event {
         ManagerEvent::Open => "open".into(),
         ManagerEvent::Close(reason, _) => format!("close {reason}"),

@@ -12,13 +12,16 @@ use crate::options::Transport;
 
 impl World {
     /// Calls a verb, and does what follows as a driver would.
-    pub(super) fn run<R>(&mut self, verb: impl FnOnce(&mut Client<u32>, Timestamp) -> R) -> R {
+    pub(in crate::core) fn run<R>(
+        &mut self,
+        verb: impl FnOnce(&mut Client<u32>, Timestamp) -> R,
+    ) -> R {
         let result = verb(&mut self.client, self.now);
         self.settle();
         result
     }
 
-    pub(super) fn settle(&mut self) {
+    pub(in crate::core) fn settle(&mut self) {
         loop {
             while let Some(output) = self.client.poll_output() {
                 self.obey(output);
@@ -31,7 +34,7 @@ impl World {
     }
 
     /// What the threads of a link do next; `false` when they sleep.
-    fn step(&mut self, link: LinkId) -> bool {
+    pub(in crate::core) fn step(&mut self, link: LinkId) -> bool {
         let Some(wire) = self.links.get_mut(&link) else { return false };
         if wire.transport == Transport::Polling && wire.reader_awake && !wire.polling {
             match self.client.request_poll(link, self.now) {
@@ -86,14 +89,14 @@ impl World {
         true
     }
 
-    pub(super) fn finish(&mut self, link: LinkId) {
+    pub(in crate::core) fn finish(&mut self, link: LinkId) {
         if let Some(index) = self.running.iter().position(|running| *running == link) {
             self.running.remove(index);
             self.client.ended(link, self.now);
         }
     }
 
-    fn obey(&mut self, output: Output<u32>) {
+    pub(in crate::core) fn obey(&mut self, output: Output<u32>) {
         let tells = matches!(output, Output::Changed | Output::Status { .. } | Output::Manager(_));
         self.told += usize::from(tells);
         match output {
@@ -170,24 +173,24 @@ impl World {
         }
     }
 
-    pub(super) fn namespace(&self, id: NamespaceId) -> &Namespace<u32> {
+    pub(in crate::core) fn namespace(&self, id: NamespaceId) -> &Namespace<u32> {
         self.client.namespace(id)
     }
 
-    pub(super) fn name(&self, id: NamespaceId) -> String {
+    pub(in crate::core) fn name(&self, id: NamespaceId) -> String {
         self.namespace(id).name.to_string()
     }
 }
 
 impl Threads {
-    pub(super) fn wake_writer(&mut self) {
+    pub(in crate::core) fn wake_writer(&mut self) {
         match self.transport {
             Transport::Polling => self.writer_awake = true,
             Transport::WebSocket => self.reader_awake = true,
         }
     }
 
-    pub(super) fn sleep(&mut self) {
+    pub(in crate::core) fn sleep(&mut self) {
         match self.transport {
             Transport::Polling => self.writer_awake = false,
             Transport::WebSocket => self.reader_awake = false,

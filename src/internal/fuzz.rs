@@ -1,0 +1,30 @@
+//! What a fuzzer tries, and what has to hold. Only there with `--cfg fuzzing`.
+
+use crate::core::world::script;
+use crate::net::fuzz::check_head;
+use crate::options::Proxy;
+use crate::options::endpoint::Location;
+
+/// Plays inputs for a client in virtual time.
+pub fn client(bytes: &[u8]) {
+    script::play(bytes);
+}
+
+/// Reads an HTTP answer, in pieces of a length that the first byte says.
+pub fn http_head(bytes: &[u8]) {
+    if let [piece, answer @ ..] = bytes {
+        check_head(answer, usize::from(*piece).max(1));
+    }
+}
+
+/// Reads a URL of a server, and of a proxy.
+pub fn url(text: &str) {
+    let _ = Proxy::parse(text);
+    let Ok(location) = Location::parse(text) else { return };
+    let endpoint = location.endpoint;
+    let _ = (endpoint.host_header(), endpoint.authority());
+    if !endpoint.host.contains('%') {
+        let again = Location::parse(&endpoint.to_string());
+        assert_eq!(again.map(|again| again.endpoint).ok(), Some(endpoint));
+    }
+}

@@ -1,0 +1,4 @@
+//! Heads of HTTP answers, at once and in pieces.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| siot::internal::fuzz::http_head(data));
