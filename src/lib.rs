@@ -282,6 +282,8 @@
 //! * `msgpack`: the parser of `socket.io-msgpack-parser`.
 //! * `outbox`: `Outbox`, and a store for it in a file, which `SQLite` keeps. It is compiled with the
 //!   crate, and needs a C compiler.
+//! * `serde`: a [`Builder`] from a configuration (`Deserialize`), with [`Limits`], [`Timeouts`], [`Tls`] and the
+//!   options that have names.
 //! * `encrypted-keys`: private keys of client certificates with a passphrase.
 //! * `cli`: the command `siot`, for people; a library gets nothing of it.
 //!

@@ -26,6 +26,7 @@ use crate::payload::Payload;
 /// # Ok(())
 /// # }
 /// ```
+#[derive(Clone)]
 #[must_use = "give it to `Manager::socket_with`"]
 pub struct SocketOptions {
     pub(crate) auth: Option<NamespaceAuth>,

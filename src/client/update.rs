@@ -24,7 +24,7 @@ use crate::options::{ManagerOptions, Transport};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Default)]
+#[derive(Clone, Default)]
 #[must_use = "give it to `Manager::update`"]
 pub struct Update {
     /// The server, as a URL says it, which may be none.

@@ -104,6 +104,7 @@ impl Deliver for EngineEvent {
 
 /// The types of Engine.IO packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum PacketType {
     /// The server's handshake.
     Open,

@@ -61,6 +61,7 @@ pub enum WhenFull {
 /// let limits = Limits::new().send_bytes(64 * 1024).when_send_full(WhenFull::DropOldest);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "give it to `Builder::limits`"]
 pub struct Limits {
     pub(crate) max_message: usize,
     pub(crate) max_attachments: usize,

@@ -1,6 +1,5 @@
 //! The options of one connection to one server.
 
-use std::fmt;
 use std::time::Duration;
 
 use super::limits::Limits;
@@ -9,27 +8,12 @@ use super::revision::Revision;
 
 /// A way to carry packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Transport {
     /// HTTP long-polling: one request that waits for packets, and one for each batch to send.
     Polling,
     /// One WebSocket connection.
     WebSocket,
-}
-
-impl fmt::Display for Transport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl Transport {
-    /// The name that stands in the query of a request.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Polling => "polling",
-            Self::WebSocket => "websocket",
-        }
-    }
 }
 
 /// What [`Builder`](crate::Builder) collects for the connection itself.

@@ -2,9 +2,12 @@
 
 pub(crate) mod buffer;
 pub(crate) mod check;
+#[cfg(feature = "serde")]
+pub(crate) mod config;
 pub(crate) mod endpoint;
 pub(crate) mod limits;
 pub(crate) mod manager;
+mod names;
 mod parser;
 pub(crate) mod proxy;
 mod proxy_url;

@@ -14,6 +14,7 @@ use std::fmt;
 /// # }
 /// ```
 #[derive(Clone, PartialEq, Eq)]
+#[must_use = "give it to `Builder::proxy`"]
 pub struct Proxy {
     pub(crate) protocol: Protocol,
     pub(crate) host: String,

@@ -17,7 +17,7 @@ use std::time::Duration;
 /// # drop(timeouts);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
+#[must_use = "give it to `Builder::timeouts`"]
 pub struct Timeouts {
     pub(crate) dns: Option<Duration>,
     pub(crate) tcp: Option<Duration>,

@@ -21,6 +21,7 @@ use std::time::SystemTime;
 /// # drop(tls);
 /// ```
 #[derive(Clone, Default, PartialEq, Eq)]
+#[must_use = "give it to `Builder::tls`"]
 pub struct Tls {
     pub(crate) backend: Option<TlsBackend>,
     pub(crate) cas: Vec<Ca>,

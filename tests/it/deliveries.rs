@@ -103,7 +103,7 @@ fn a_peer_that_pings_and_takes_nothing_is_left(via: Via) {
     assert_eq!((error.kind(), error.is_timeout()), (ErrorKind::Transport, true), "{error}");
     let what = match via.transport() {
         Transport::WebSocket => "no byte could be written to the WebSocket for 2 s",
-        Transport::Polling => "a POST was neither taken nor answered for 2 s",
+        _ => "a POST was neither taken nor answered for 2 s",
     };
     assert!(error.message().contains(what), "{error}");
     assert!(error.hint().unwrap().contains("pingTimeout"), "{error:?}");

@@ -77,12 +77,13 @@ fn each_attempt_is_asked_for_and_told_what_it_is(via: Via) {
     let first = recv_within(&told, LIMIT);
     assert!(first.last_error().is_none());
     assert_eq!(of(first), (0, url.clone()));
-    // At once: a server that closes its connections first still accepts a new one.
-    server.kill();
+    server.stop();
     client.disconnected();
     assert_eq!(of(recv_within(&told, LIMIT)), (1, url.clone()));
+    // How far an attempt comes while a server ends is chance.
+    let failure = client.connect_error();
     let second = recv_within(&told, LIMIT);
-    assert_eq!(second.last_error().and_then(siot::Error::stage), Some(Stage::Tcp));
+    assert_eq!(second.last_error().map(ToString::to_string), Some(failure.to_string()));
     assert_eq!(of(second), (2, url));
     server.restart();
     client.reconnected();

@@ -1,6 +1,8 @@
 //! Options for a socket and its connection.
 
 mod build;
+#[cfg(feature = "serde")]
+mod config;
 mod reaching;
 mod reconnecting;
 
@@ -22,7 +24,8 @@ use crate::options::{
 
 /// Builds a [`Socket`](crate::Socket) (or a [`Manager`](crate::Manager)) with options.
 ///
-/// An option that cannot be used is an error of [`build`](Builder::build), never a surprise later.
+/// An option that cannot be used is an error of [`build`](Builder::build), never a surprise later. With the
+/// feature `serde` a builder can be read from a configuration.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -37,6 +40,7 @@ use crate::options::{
 /// # Ok(())
 /// # }
 /// ```
+#[derive(Clone)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct Builder {
     url: String,

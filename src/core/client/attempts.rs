@@ -246,7 +246,7 @@ impl<A> Client<A> {
     /// Goes on with the same attempt after a failure: in the other revision, or by the next transport. `false`:
     /// there is neither.
     fn try_otherwise(&mut self, reason: DisconnectReason, error: Option<&Error>) -> bool {
-        if reason == DisconnectReason::ForcedClose || error.is_some_and(Error::is_timeout) {
+        if reason.is_forced() || error.is_some_and(Error::is_timeout) {
             return false;
         }
         if self.ask_otherwise(error) {

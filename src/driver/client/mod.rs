@@ -366,6 +366,7 @@ impl Drop for Driver {
 }
 
 /// Where the credentials of a namespace come from.
+#[derive(Clone)]
 pub(crate) enum NamespaceAuth {
     Fixed(Payload),
     Function(AuthFunction),

@@ -160,7 +160,7 @@ fn single_arguments_and_their_number() {
     assert_eq!(args.get::<(u8, u8)>(1).unwrap(), (2, 3));
     assert_eq!(args.get::<Point>(2).unwrap(), Point { x: 4, y: 0 });
     assert_eq!(args.get::<Option<u8>>(3).unwrap(), None);
-    assert_eq!(args.get::<u8>(3).unwrap_err().message(), "argument 4 is missing");
+    assert_eq!(args.get::<u8>(3).unwrap_err().message(), "argument 3 is missing");
     assert_eq!(
         args.get::<u8>(usize::MAX - 1).unwrap_err().message(),
         format!("argument {} is missing", usize::MAX)
