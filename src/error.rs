@@ -176,11 +176,6 @@ impl Error {
         self.change(|failure| failure.refuses_revision = true)
     }
 
-    /// Adds what has led to it.
-    pub(crate) fn with_flight_record(self, record: FlightRecord) -> Self {
-        self.change(|failure| failure.record = Some(record))
-    }
-
     pub(crate) fn refuses_revision(&self) -> bool {
         self.0.refuses_revision
     }
@@ -259,28 +254,6 @@ impl Error {
     /// [`Status::retry_in`](crate::Status::retry_in).
     pub fn retry_in(&self) -> Option<Duration> {
         self.0.retry_in
-    }
-
-    /// What has led to an error of kind [`ErrorKind::Protocol`], by which a connection was lost or not made,
-    /// in several lines: for a file, or for who is to look into it. [`Display`](fmt::Display) leaves it out.
-    ///
-    /// ```no_run
-    /// # fn main() -> siot::Result<()> {
-    /// # let socket = siot::io("http://localhost:3000")?;
-    /// use siot::Status;
-    ///
-    /// socket.on_status(|status| {
-    ///     if let Status::Disconnected { error: Some(error), .. } = status {
-    ///         if let Some(record) = error.flight_record() {
-    ///             eprintln!("{error}\n{record}");
-    ///         }
-    ///     }
-    /// })?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn flight_record(&self) -> Option<&FlightRecord> {
-        self.0.record.as_ref()
     }
 
     /// Whether trying again is likely to fail in the same way until somebody changes something:

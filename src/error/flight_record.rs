@@ -4,6 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Error;
+#[cfg(doc)]
+use super::ErrorKind;
+
 /// What happened last on a connection: its changes of state, and where that was asked for
 /// ([`Builder::flight_recorder`](crate::Builder::flight_recorder)) its packets; see
 /// [`Manager::flight_record`](crate::Manager::flight_record) and
@@ -48,6 +52,35 @@ impl FlightRecord {
     /// Whether nothing has happened.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+impl Error {
+    /// Adds what has led to it.
+    pub(crate) fn with_flight_record(self, record: FlightRecord) -> Self {
+        self.change(|failure| failure.record = Some(record))
+    }
+
+    /// What has led to an error of kind [`ErrorKind::Protocol`], by which a connection was lost or not made,
+    /// in several lines: for a file, or for who is to look into it. [`Display`](fmt::Display) leaves it out.
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// # let socket = siot::io("http://localhost:3000")?;
+    /// use siot::Status;
+    ///
+    /// socket.on_status(|status| {
+    ///     if let Status::Disconnected { error: Some(error), .. } = status {
+    ///         if let Some(record) = error.flight_record() {
+    ///             eprintln!("{error}\n{record}");
+    ///         }
+    ///     }
+    /// })?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn flight_record(&self) -> Option<&FlightRecord> {
+        self.0.record.as_ref()
     }
 }
 

@@ -7,6 +7,8 @@
 //! together. Observers of packets (`show_sent`, `show_received` in `driver/client/observing.rs`) are
 //! woken at once; by WebSocket that is under the wire's lock.
 
+mod polled;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::thread::Thread;
@@ -19,11 +21,10 @@ use super::channel::{ChannelOutlet, Outlet};
 use super::deliver::{Deliver, Settle};
 use super::gate::Gate;
 use super::ledger::Ledger;
-use super::lock::{Locked, lock};
+use super::lock::lock;
 use super::queue::Queue;
-use super::readiness::{Pollers, Readiness, Wakeup};
+use super::readiness::{Pollers, Wakeup};
 use super::turns::Turns;
-use crate::error::Result as FallibleResult;
 
 /// What bringing something has come to.
 #[must_use]
@@ -171,7 +172,7 @@ impl<T: Deliver> Mailbox<T> {
             pollers = state.pollers.live().collect();
         }
         drop(state);
-        follow(&pollers);
+        polled::follow(&pollers);
         if reason {
             self.gate.reopen();
         }
@@ -309,35 +310,8 @@ impl<T: Deliver> Mailbox<T> {
         let own: Vec<_> = state.pollers.own().collect();
         drop(state);
         waiting.iter().for_each(Thread::unpark);
-        own.iter().for_each(|poller| poller.end());
-    }
-
-    /// The descriptor that is readable while something waits here, or nothing can come any more.
-    pub(crate) fn readiness(&self) -> FallibleResult<Arc<Readiness>> {
-        let known = lock(&self.state).pollers.own().next();
-        if let Some(known) = known {
-            return Ok(known);
-        }
-        // Where two ask at the same time, each gets one.
-        let readiness = Readiness::of_one()?;
-        self.add_poller(&readiness);
-        if !lock(&self.state).ledger.is_open() {
-            readiness.end();
-        }
-        Ok(readiness)
-    }
-
-    /// Adds a descriptor that is to be readable while something waits here.
-    pub(crate) fn add_poller(&self, readiness: &Arc<Readiness>) {
-        let mut state = lock(&self.state);
-        state.settle();
-        let waits = state.store.len() > 0;
-        state.pollers.add(readiness, waits);
-        let hungry = state.hunger_of_pollers(&self.gate);
-        drop(state);
-        readiness.follow();
-        if hungry {
-            self.gate.reopen();
+        for poller in own {
+            poller.end();
         }
     }
 
@@ -390,13 +364,6 @@ fn park(deadline: Option<Instant>) -> bool {
 }
 
 impl<T> State<T> {
-    /// Releases the lock, and makes those who poll see what has changed.
-    fn release(mut state: Locked<'_, Self>) {
-        let pollers = state.note_readiness();
-        drop(state);
-        follow(&pollers);
-    }
-
     fn put(&mut self, account: AccountId, item: T) {
         match &mut self.store {
             Store::Queue(queue) => queue.push(account, item),
@@ -419,17 +386,6 @@ impl<T> State<T> {
                 (item, self.settle())
             }
         }
-    }
-
-    /// Notes whether something waits; gives those who have to follow when the locks are released.
-    fn note_readiness(&mut self) -> Vec<Arc<Readiness>> {
-        let Self { store, pollers, .. } = self;
-        pollers.note(|| store.len() > 0)
-    }
-
-    /// Nobody can tell whether those who poll wait: where it is empty, they count. `true`: they begin to.
-    fn hunger_of_pollers(&mut self, gate: &Gate) -> bool {
-        self.pollers.is_any() && self.ledger.begin_hunger(self.store.len() == 0, gate)
     }
 
     /// Accounts for what was taken out of the channel.
@@ -484,17 +440,13 @@ impl<T> Store<T> {
     }
 }
 
-fn follow(pollers: &[Arc<Readiness>]) {
-    pollers.iter().for_each(|poller| poller.follow());
-}
-
 impl<T> Drop for Mailbox<T> {
     fn drop(&mut self) {
         let mut state = lock(&self.state);
         state.ledger.end_hunger(&self.gate);
         let pollers = state.pollers.note(|| false);
         drop(state);
-        follow(&pollers);
+        polled::follow(&pollers);
     }
 }
 

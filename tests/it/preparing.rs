@@ -80,8 +80,10 @@ fn each_attempt_is_asked_for_and_told_what_it_is(via: Via) {
     server.stop();
     client.disconnected();
     assert_eq!(of(recv_within(&told, LIMIT)), (1, url.clone()));
+    // How far an attempt comes while a server ends is chance.
+    let failure = client.connect_error();
     let second = recv_within(&told, LIMIT);
-    assert_eq!(second.last_error().and_then(siot::Error::stage), Some(Stage::Tcp));
+    assert_eq!(second.last_error().map(ToString::to_string), Some(failure.to_string()));
     assert_eq!(of(second), (2, url));
     server.restart();
     client.reconnected();

@@ -157,7 +157,9 @@ fn drop_in_all_states(plain: &str, url: &str, count: usize) {
             drop_state(state);
         }
     }
-    kept.into_iter().for_each(|(state, _manager)| drop_state(state));
+    for (state, _manager) in kept {
+        drop_state(state);
+    }
 }
 
 fn drop_state(state: InState) {

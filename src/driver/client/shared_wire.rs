@@ -9,8 +9,8 @@
 //!
 //! The lock of the wire comes before the lock of the monitor: [`Driver::exchange`] takes the second
 //! while the first is held. Who holds the monitor's never takes the wire's: [`Link::rouse`] only
-//! leaves an [`Action::Write`], which is done when the monitor is released. The thread waits for the
-//! wire's lock; others only try it, and wake the thread where they fail. Under it nothing blocks but
+//! leaves an [`Action::Write`], which is done when the monitor is released. The thread, and who stands in
+//! for it, waits for the wire's lock; others only try it, and wake the thread where they fail. Under it nothing blocks but
 //! for the locks that come after it, which are held for a moment only: the monitor's, and to show a
 //! packet those of the observers' list and of each observer's mailbox.
 //!
@@ -32,6 +32,8 @@
 //!    wait, at worst for nothing.
 //! 4. What the thread waits for was decided under the wire's lock, before others may write. A caller
 //!    that leaves bytes unsent wakes the thread, which then waits for room as well.
+//! 5. One who stands in for the thread takes turns as that does, and ends with the same note. It wakes the
+//!    thread for whatever it leaves ([`relief`](super::relief)).
 //!
 //! [`Link::rouse`]: super::link::Link::rouse
 

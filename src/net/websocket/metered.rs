@@ -35,10 +35,9 @@ impl Metered {
     /// The stream behind these bytes.
     pub(super) fn new(stream: Stream, behind: Vec<u8>, read_size: usize) -> Self {
         Self {
-            // The head of the handshake's answer was read like what follows.
-            emptied: stream.is_emptied(),
             stream,
             boundary: Boundary::default(),
+            emptied: false,
             cut: false,
             read_size,
             behind: behind.into(),

@@ -41,7 +41,7 @@ Examples:
   siot listen http://localhost:3000 temperature --count 1 --timeout 60
   SIOT_AUTH='{\"token\":\"…\"}' siot listen https://example.com/admin
 
-A line has the event's name and its arguments in JSON; with --json it is an object with `time` (Unix
+A line has the event's name and its arguments in JSON; with --json it is an object with `time` (Unix \
 seconds), `event` and `args`, where binary is {\"$base64\":\"…\"}. Without --count, a signal ends it with 0.";
 
 /// Prints the events that come, one a line
@@ -80,8 +80,8 @@ Examples:
   sensor | siot emit http://localhost:3000 reading --lines
   siot listen http://a --json | siot emit http://b --events
 
-An argument is JSON: 21.5, true, '\"text\"', '{\"a\":[1]}'. With --text each is a string as it stands. An object
-{\"$base64\":\"…\"} is binary, at any depth. Arguments and --binary keep their order. A signal ends it; a second one, at once.";
+An argument is JSON: 21.5, true, '\"text\"', '{\"a\":[1]}'. With --text each is a string as it stands. \
+An object {\"$base64\":\"…\"} is binary, at any depth. Arguments and --binary keep their order. A signal ends it; a second one, at once.";
 
 /// Sends an event, or one for each line of standard input
 ///
@@ -128,8 +128,8 @@ Examples:
   siot doctor https://192.168.1.5 --ca ca.pem --wait 30s
   siot doctor wss://example.com --json | jq 'select(.level != \"ok\")'
 
-It ends with 0 when all is well or there are warnings only, with 1 when something fails though there is a connection,
-and with 3 or 5 when there is none.";
+It ends with 0 when all is well or there are warnings only, with 1 when something fails though there is a \
+connection, and with 3 or 5 when there is none.";
 
 /// Walks the way to a server, and says how far it goes and what to try
 ///
