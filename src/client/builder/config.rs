@@ -24,7 +24,6 @@ table! {
     /// * [`Limits`], [`Timeouts`] and [`Tls`] are tables of their own.
     ///
     /// ```
-    /// # #[cfg(feature = "serde")] // The example is there in each build.
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let config = r#"{
     ///     "url": "https://example.com/orders",
@@ -37,8 +36,6 @@ table! {
     /// let builder: siot::Builder = serde_json::from_str(config)?;
     /// # Ok(())
     /// # }
-    /// # #[cfg(not(feature = "serde"))]
-    /// # fn main() {}
     /// ```
     Builder from Builder::new(""), "the options of a connection" {
         url: String => |builder, url| Builder { url, ..builder },
