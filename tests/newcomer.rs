@@ -35,6 +35,7 @@ fn the_first_program_of_the_readme_is_fit_for_a_device() {
         device.says("connected");
         ends_in_good_order(device, "INT", &server);
         tells_what_is_not_delivered(&program, &server);
+        says_in_a_sentence_what_is_wrong(&program);
     });
 }
 
@@ -66,6 +67,15 @@ fn tells_what_is_not_delivered(program: &Path, server: &Server) {
     let device = Device::start(program, &orders(server));
     device.says("not connected: cannot connect, TCP");
     assert_eq!(device.end("TERM").last().unwrap(), "not delivered: [\"hello\",\"device\",7]");
+}
+
+/// What `main` returns is for people to read.
+fn says_in_a_sentence_what_is_wrong(program: &Path) {
+    let output = Command::new(program).arg("http://a b").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && said.starts_with("Error: invalid URL: "), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(!said.contains('{'), "{said}");
 }
 
 fn orders(server: &Server) -> String {
