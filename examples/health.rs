@@ -17,7 +17,7 @@ use siot::{Manager, Stats};
 use siot_examples::peer::Peer;
 use siot_examples::{Arguments, Server};
 
-/// How long one who asks may take, so that nobody keeps the others from asking.
+/// How long the server may take to answer; and one who asks, so that nobody keeps the others from asking.
 const LIMIT: Duration = Duration::from_secs(2);
 
 /// The longest head of a request, in bytes.
@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let socket = siot::io(server.url())?;
     socket.wait_connected(server.limit())?;
     // An acknowledgement tells the round-trip time, where the server knows this event.
-    let sum = socket.timeout(Duration::from_secs(2)).emit_with_ack("sum", (1, 2))?;
+    let sum = socket.timeout(LIMIT).emit_with_ack("sum", (1, 2))?;
     println!("1 + 2 = {:?}", sum.wait::<i64>().ok());
 
     let listener = TcpListener::bind(("127.0.0.1", port.unwrap_or(0)))?;

@@ -29,7 +29,8 @@
 //! ```
 //!
 //! The `examples` run without a server of yours:
-//! `cargo run --example hello`.
+//! `cargo run --example hello`. The page [`field`] is about a program that runs for years where nobody can
+//! reach it, and [`delivery`] says what is promised for what is sent.
 //!
 //! # How do I connect?
 //!

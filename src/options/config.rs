@@ -24,9 +24,9 @@ macro_rules! table {
         $(#[$doc])*
         impl<'de> serde::Deserialize<'de> for $type {
             fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                struct Table;
+                struct TableReader;
 
-                impl<'de> serde::de::Visitor<'de> for Table {
+                impl<'de> serde::de::Visitor<'de> for TableReader {
                     type Value = $type;
 
                     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -64,7 +64,7 @@ macro_rules! table {
                     }
                 }
 
-                from.deserialize_struct($what, &[$(stringify!($key)),*], Table)
+                from.deserialize_struct($what, &[$(stringify!($key)),*], TableReader)
             }
         }
     };
@@ -109,16 +109,16 @@ pub(crate) trait Scalar: Sized {
 
 impl<'de, T: Scalar> Deserialize<'de> for Maybe<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Reader<T>(std::marker::PhantomData<T>);
+        struct MaybeReader<T>(std::marker::PhantomData<T>);
 
-        impl<T: Scalar> Reader<T> {
+        impl<T: Scalar> MaybeReader<T> {
             fn read<E: serde::de::Error>(found: Option<T>, text: &str) -> Result<Maybe<T>, E> {
                 let read = found.map(|value| Maybe(Some(value)));
                 read.ok_or_else(|| E::custom(format!("{text} is not {}", T::EXPECTED)))
             }
         }
 
-        impl<'de, T: Scalar> Visitor<'de> for Reader<T> {
+        impl<'de, T: Scalar> Visitor<'de> for MaybeReader<T> {
             type Value = Maybe<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -161,7 +161,7 @@ impl<'de, T: Scalar> Deserialize<'de> for Maybe<T> {
             }
         }
 
-        from.deserialize_any(Reader(std::marker::PhantomData))
+        from.deserialize_any(MaybeReader(std::marker::PhantomData))
     }
 }
 
@@ -188,9 +188,9 @@ impl Scalar for Time {
 }
 
 /// A whole number.
-pub(crate) struct Count(pub(crate) u32);
+pub(crate) struct WholeNumber(pub(crate) u32);
 
-impl Scalar for Count {
+impl Scalar for WholeNumber {
     const EXPECTED: &'static str = "a whole number";
 
     fn from_text(_: &str) -> Option<Self> {
@@ -229,9 +229,9 @@ pub(crate) struct Texts(pub(crate) Vec<String>);
 
 impl<'de> Deserialize<'de> for Texts {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Reader;
+        struct TextsReader;
 
-        impl<'de> Visitor<'de> for Reader {
+        impl<'de> Visitor<'de> for TextsReader {
             type Value = Texts;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -251,7 +251,7 @@ impl<'de> Deserialize<'de> for Texts {
             }
         }
 
-        from.deserialize_any(Reader)
+        from.deserialize_any(TextsReader)
     }
 }
 

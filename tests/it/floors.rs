@@ -25,8 +25,9 @@ const REVISIONS: [&str; 5] = ["V3", "Revision::V4", "v4::V4", "V3_DIALECT", "V4_
 
 /// The files that may name them: where they are made, where one is chosen, and where the user says
 /// it. Whatever else differs between them is a method of `Dialect`.
-const NAME_REVISIONS: [&str; 6] = [
+const NAME_REVISIONS: [&str; 7] = [
     "internal/mod.rs",
+    "options/names.rs",
     "options/revision.rs",
     "proto/dialect/detector.rs",
     "proto/dialect/detector/first_body.rs",

@@ -1,6 +1,6 @@
 //! The way through proxies, to real servers.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use siot::{Builder, Error, ErrorKind, Proxy, Result, Socket, Stage, Transport};
 
 use crate::support::proxies::Proxies;

@@ -24,7 +24,7 @@ fn settled(server: &Server) -> Client {
 
 /// Waits for an answer that never comes, in a thread of its own; what the wait ends with.
 fn wait_in_vain(client: &Client, limit: Option<Duration>) -> Receiver<Result<()>> {
-    let ack = client.emit_with_ack("never-ack", ()).unwrap();
+    let mut ack = client.emit_with_ack("never-ack", ()).unwrap();
     let (ended, end) = bounded(1);
     thread::spawn(move || {
         let result = match limit {

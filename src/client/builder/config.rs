@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::Error;
 
 use super::Builder;
-use crate::options::config::{Count, Ip, Maybe, Texts, Time, of_key, table, time};
+use crate::options::config::{Ip, Maybe, Texts, Time, WholeNumber, of_key, table, time};
 use crate::options::{Limits, ParserKind, Proxy, Rejection, Revision, Timeouts, Tls, Transport};
 use crate::payload::Value;
 
@@ -69,7 +69,7 @@ table! {
         timestamp_param: String => |builder, name| builder.timestamp_param(name),
         subprotocols: Vec<String> => |builder, names| builder.subprotocols(names),
         auth: Value => |builder, auth| builder.auth(auth),
-        retries: Maybe<Count> => |builder, count| builder.retries(count.0.map(|count| count.0)),
+        retries: Maybe<WholeNumber> => |builder, count| builder.retries(count.0.map(|count| count.0)),
         interrupted_tries: u32 => Builder::interrupted_tries,
         reliable_window: usize => Builder::reliable_window,
         ack_timeout: Maybe<Time> => |builder, limit| builder.ack_timeout(time(limit)),
@@ -94,7 +94,7 @@ table! {
         remember_address: bool => Builder::remember_address,
         watch_network: bool => Builder::watch_network,
         reconnection: bool => Builder::reconnection,
-        reconnection_attempts: Maybe<Count> => |builder, count| {
+        reconnection_attempts: Maybe<WholeNumber> => |builder, count| {
             builder.reconnection_attempts(count.0.map(|count| count.0))
         },
         reconnection_delay: Time => |builder, delay| builder.reconnection_delay(delay.0),

@@ -30,8 +30,6 @@ fn files_of(folder: &str) -> Vec<File> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut paths = Vec::new();
     collect(&folder, &mut paths);
-    // The command is a program of its own.
-    paths.retain(|path| !path.starts_with(folder.join("bin")));
     paths.sort();
     let mut files: Vec<File> = paths
         .iter()

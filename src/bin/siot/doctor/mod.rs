@@ -1,5 +1,6 @@
 //! `siot doctor`: walks the way to a server, and says how far it goes.
 
+mod authority;
 mod certificates;
 mod date;
 mod probe;

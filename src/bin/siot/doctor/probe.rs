@@ -10,6 +10,7 @@ use crossbeam_channel::bounded;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
 
+use super::authority;
 use super::certificates::Recorder;
 use super::date;
 use super::report::{Finding, Level, Report};
@@ -116,13 +117,7 @@ impl Target {
         let (scheme, rest) = url.split_once("://")?;
         let secure = matches!(&*scheme.to_ascii_lowercase(), "https" | "wss");
         let authority = rest.split(['/', '?', '#']).next()?;
-        let (host, port) = match authority.strip_prefix('[') {
-            Some(rest) => rest.split_once(']')?,
-            None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
-        };
-        let default = if secure { 443 } else { 80 };
-        let port = port.trim_start_matches(':');
-        let port = if port.is_empty() { default } else { port.parse().ok()? };
+        let (host, port) = authority::split(authority, if secure { 443 } else { 80 })?;
         Some(Self { secure, host: host.replace("%25", "%"), port })
     }
 }
@@ -172,7 +167,7 @@ struct Head {
 /// this some servers leave without an answer.
 fn head(mut stream: impl Read + Write, host: &str, path: &str) -> io::Result<Head> {
     let path = path.trim_matches('/');
-    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    let host = authority::bracketed(host);
     let start = Instant::now();
     let request = format!(
         "GET /{path}/?EIO=4&transport=none HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
@@ -197,9 +192,9 @@ fn clock(answer: io::Result<Head>, report: &mut Report) -> Outcome<()> {
         Ok(head) => head,
         Err(error) => return report.add(Finding::skipped("HTTP", error.to_string())),
     };
-    let status = head.lines.first().map(String::as_str).unwrap_or_default();
-    let program = header(&head, "server").map(|name| format!(", {name}")).unwrap_or_default();
-    report.add(Finding::ok("HTTP", format!("{status}{program}")).took(head.took))?;
+    // The status says nothing: that it refuses what was asked for is right.
+    let program = header(&head, "server").unwrap_or_default();
+    report.add(Finding::ok("HTTP", program).took(head.took))?;
     let Some(date) = header(&head, "date").and_then(date::parse) else {
         return report.add(Finding::skipped("clock", "the server tells no time"));
     };

@@ -6,6 +6,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 
+use super::authority;
+
 /// The most that a proxy may say, in bytes.
 const MOST_HEAD: usize = 8 * 1024;
 
@@ -30,13 +32,8 @@ impl HttpProxy {
             Some((credentials, server)) => (Some(basic(credentials)), server),
             None => (None, authority),
         };
-        let (host, port) = match server.strip_prefix('[') {
-            Some(rest) => rest.split_once(']')?,
-            None => server.split_at(server.find(':').unwrap_or(server.len())),
-        };
-        let port = port.trim_start_matches(':');
-        let port = if port.is_empty() { 80 } else { port.parse().ok()? };
-        Some(Self { host: host.to_owned(), port, credentials })
+        let (host, port) = authority::split(server, 80)?;
+        Some(Self { host, port, credentials })
     }
 
     /// Asks for the way to a server; what follows on the stream is between us and that.
@@ -46,11 +43,10 @@ impl HttpProxy {
         host: &str,
         port: u16,
     ) -> io::Result<()> {
-        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
         let credentials = self.credentials.as_ref();
         let header = credentials.map(|value| format!("Proxy-Authorization: {value}\r\n"));
         let header = header.unwrap_or_default();
-        let place = format!("{host}:{port}");
+        let place = format!("{}:{port}", authority::bracketed(host));
         let request = format!("CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n{header}\r\n");
         stream.write_all(request.as_bytes())?;
         let (mut head, mut byte) = (Vec::new(), [0]);

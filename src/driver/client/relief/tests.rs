@@ -229,9 +229,10 @@ impl World {
             }
             Thread::After { more, by_lookout } => {
                 world.bring(CALLERS, rules);
-                world.thread = match more {
-                    true => Thread::Before { readable: false },
-                    false => Thread::Waiting { by_lookout },
+                world.thread = if more {
+                    Thread::Before { readable: false }
+                } else {
+                    Thread::Waiting { by_lookout }
                 };
             }
             Thread::Waiting { by_lookout } => {
@@ -294,7 +295,11 @@ impl World {
                 world.callers[caller] = Caller::Looked { readable: self.is_readable() };
             }
             Caller::Looked { readable: false } => world.callers[caller] = Caller::Standing,
-            Caller::Looked { .. } | Caller::After(Remaining::More) if self.is_locked => return,
+            Caller::Looked { .. } | Caller::After(Remaining::More) | Caller::Leaving(_)
+                if self.is_locked =>
+            {
+                return;
+            }
             Caller::Looked { .. } => {
                 world.is_locked = true;
                 world.read(caller);
@@ -323,7 +328,6 @@ impl World {
                     Remaining::OfThread => Caller::Leaving(Remaining::OfThread),
                 };
             }
-            Caller::Leaving(_) if self.is_locked => return,
             Caller::Leaving(remaining) => {
                 world.relief.end();
                 world.looks_for_socket |= rules.gives_back;
