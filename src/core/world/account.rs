@@ -121,7 +121,7 @@ pub(in crate::core) struct Account {
     /// The acknowledgements that were taken on.
     pub(in crate::core) awaited: BTreeSet<u32>,
     pub(in crate::core) resolved: BTreeMap<u32, usize>,
-    /// The events that were taken on without one, and are sent once.
+    /// The events that were taken on without one, are sent once, and do not give way to another of their key.
     pub(in crate::core) plain: BTreeSet<u32>,
     /// Who would have to wait for room, by namespace, when it was last looked at.
     pub(in crate::core) waiting: Vec<bool>,
@@ -262,8 +262,9 @@ impl Account {
         let number = self.next;
         self.next += 1;
         let may_be_kept = namespace != 3 && !volatile;
+        let is_keyed = may_be_kept && number % 3 == 0;
         let emit = Emit {
-            replaces: (may_be_kept && number % 3 == 0).then(|| "k".into()),
+            replaces: is_keyed.then(|| "k".into()),
             ttl: (may_be_kept && number % 5 == 0).then_some(SECOND),
             ack: ack.then_some(number),
             timeout: timeout.map(Duration::from_millis),
@@ -274,7 +275,7 @@ impl Account {
         if self.world.try_emit(self.ids[namespace], emit).is_ok() {
             if ack {
                 self.awaited.insert(number);
-            } else if namespace != 3 {
+            } else if namespace != 3 && !is_keyed {
                 self.plain.insert(number);
             }
         }

@@ -1,11 +1,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use proptest::collection::{btree_map, vec};
+use proptest::num::f64;
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use super::{comes_back, decode_event};
+use super::{comes_back, decode, decode_event};
 use crate::payload::{ArgList, Binary, Payload, Value};
 
 /// Text that has what the encoding treats apart: U+0000, escapes, the names in a placeholder.
@@ -27,7 +28,7 @@ fn leaf() -> impl Strategy<Value = Value> {
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
         any::<u64>().prop_map(Value::from),
-        any::<i32>().prop_map(|number| Value::from(f64::from(number) / 8.0)),
+        (f64::NORMAL | f64::SUBNORMAL | f64::ZERO).prop_map(Value::from),
         text().prop_map(Value::from),
         vec(any::<u8>(), 0..40).prop_map(|bytes| Value::from(Binary::from(bytes))),
     ]
@@ -243,4 +244,12 @@ fn numbers_keep_their_type_in_a_value() {
     assert_eq!(args.0[2].as_f64(), Some(1.5));
     assert_eq!(args.0[2].as_i64(), None);
     assert_eq!(args.0[3].as_f64(), Some(1000.0));
+}
+
+#[test]
+fn a_number_is_read_as_the_one_that_was_written() {
+    for number in [0.912_749_822_221_734_1, 1e59, 5e-324, 1.797_693_134_862_315_7e308_f64] {
+        let read: f64 = decode(&format!("[{number:?}]"), &[]).unwrap();
+        assert_eq!(read.to_bits(), number.to_bits(), "{number:?}");
+    }
 }
