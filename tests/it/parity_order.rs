@@ -152,6 +152,9 @@ fn namespaces_are_told_in_the_order_of_their_making(via: Via) {
     let (sender, both) = unbounded();
     tell_status(&second, "second ", sender.clone());
     tell_status(&first, "first ", sender);
+    // Each begins with what is.
+    assert_eq!(recv_within(&both, LIMIT), "second connect");
+    assert_eq!(recv_within(&both, LIMIT), "first connect");
     first.manager().close_engine();
     let order = ["first", "second", "first", "second"].map(|name| {
         let text = recv_within(&both, LIMIT);
