@@ -47,6 +47,8 @@ fn a_lost_session_is_no_failed_attempt_over_any_transport() {
         let (client, session) = via.visit(&server, |builder| builder);
         session.hang_up();
         assert_tells_of_loss(&client.disconnected().1.unwrap(), &[]);
+        // Another one, since the client comes back to the first.
+        let server = HostileOptions::v4().start();
         let (client, session) = via.visit(&server, |builder| builder);
         session.send("1");
         assert_tells_of_loss(&client.disconnected().1.unwrap(), &["closed the session"]);
