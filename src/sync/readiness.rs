@@ -101,17 +101,20 @@ impl Pollers {
         !self.all.is_empty() && self.live().next().is_some()
     }
 
-    /// Adds one that is to follow when the locks are released; `waits`: whether something waits.
-    pub(super) fn add(&mut self, poller: &Arc<Readiness>, waits: bool) {
+    /// Adds one; `waits`: whether something waits. Gives those who have to follow when the locks are released:
+    /// the others were told of what waited before, where it was taken from the channel.
+    pub(super) fn add(&mut self, poller: &Arc<Readiness>, waits: bool) -> Vec<Arc<Readiness>> {
         self.all.retain(|other| other.strong_count() > 0);
-        if self.live().any(|other| Arc::ptr_eq(&other, poller)) {
-            return;
+        let mut behind = self.note(|| waits);
+        if !self.live().any(|other| Arc::ptr_eq(&other, poller)) {
+            self.all.push(Arc::downgrade(poller));
+            self.told = waits;
+            if self.told {
+                poller.mailboxes.fetch_add(1, Ordering::SeqCst);
+            }
+            behind.push(Arc::clone(poller));
         }
-        self.all.push(Arc::downgrade(poller));
-        self.told = waits;
-        if self.told {
-            poller.mailboxes.fetch_add(1, Ordering::SeqCst);
-        }
+        behind
     }
 
     /// Notes whether something waits; gives those who have to follow when the locks are released.

@@ -7,6 +7,7 @@ use crate::support::greeting::Greeting;
 use crate::support::raw::RawPeer;
 use crate::support::{Client, LIMIT, Via};
 
+#[cfg(feature = "polling")]
 #[test]
 fn what_is_no_server_is_an_error() {
     for answer in ["", "hello", "<html>", "0", "97:0{", "7:0{\"a\":1", "{\"sid\":1}", "\0\u{9}"] {

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded, select};
 use serde_json::json;
-use siot::{Error, ErrorKind, Limits, Result};
+use siot::{Buffer, Error, ErrorKind, Limits, Result, WhenFull};
 
+use crate::support::hostile::HostileOptions;
 use crate::support::process::switches_of;
 use crate::support::{Client, LIMIT, Server, Via, alone, fds, recv_within, threads};
 
@@ -180,6 +181,31 @@ fn floods_come_whole_and_in_order_past_those_who_stand_in() {
         }
         done.store(true, Ordering::Relaxed);
     });
+}
+
+#[test]
+fn a_limit_holds_while_more_comes_than_can_be_taken_in() {
+    const EVENT: &str = "42[\"flood\"]";
+    let server = HostileOptions::v4().start();
+    let (client, session) = Via::WebSocket.visit(&server, |builder| builder);
+    let newest = Buffer::new().events(16).when_full(WhenFull::DropOldest);
+    let slow: Vec<_> =
+        (0..200).map(|_| client.buffer(newest).unwrap().subscribe("flood")).collect();
+    for _ in 0..3 {
+        let mut ack = client.emit_with_ack("never-ack", ()).unwrap();
+        ack.wait_timeout::<()>(Duration::from_millis(1)).unwrap_err();
+        session.send(EVENT);
+        slow[0].recv_timeout(LIMIT).unwrap();
+    }
+    let mut ack = client.emit_with_ack("never-ack", ()).unwrap();
+    let (ended, end) = bounded(1);
+    thread::spawn(move || ended.send(ack.wait_timeout::<()>(Duration::from_millis(500))));
+    // What comes first comes to who stands in, most likely; either way the wait has to end.
+    session.send(EVENT);
+    slow[0].recv_timeout(LIMIT).unwrap();
+    // More than it could take in within the limit of this test.
+    session.pour(EVENT, 3_000_000);
+    assert!(end_of(&end).is_timeout());
 }
 
 #[test]

@@ -32,7 +32,7 @@ impl Places {
             |left: Timestamp| options.fail_back_after.is_some_and(|after| now >= left + after);
         let is_free = self.pause_of(0, now).is_zero();
         if self.has_served && is_free && self.first_left.is_some_and(is_over) {
-            self.return_to_first();
+            self.restart();
         }
         self.has_served = false;
         self.is_new = false;
@@ -62,22 +62,34 @@ impl Places {
         until.map_or(Duration::ZERO, |(_, until)| until.since(now))
     }
 
-    /// The current attempt failed.
+    /// The current attempt failed: the turn goes to the next address that need not be left alone, or where all have
+    /// to be, to the one that is free first.
     pub(super) fn go_on(&mut self, options: &ManagerOptions, now: Timestamp) {
         if self.is_new {
             return;
         }
-        if self.current == 0 {
-            self.first_left = Some(now);
-        }
-        self.current += 1;
-        if self.current > options.backups {
-            *self = Self { closed: std::mem::take(&mut self.closed), ..Self::default() };
+        let count = options.backups + 1;
+        let others_first = (1..=count).map(|step| (self.current + step) % count);
+        match others_first.min_by_key(|place| self.pause_of(*place, now)) {
+            None | Some(0) => self.restart(),
+            Some(next) => {
+                if self.current == 0 {
+                    self.first_left = Some(now);
+                }
+                self.current = next;
+            }
         }
     }
 
-    /// The next attempt begins with the first address.
+    /// The first address is another one: the next attempt begins with it.
     pub(super) fn return_to_first(&mut self) {
-        *self = Self { is_new: true, ..Self::default() };
+        self.closed.retain(|(place, _)| *place != 0);
+        self.restart();
+        self.is_new = true;
+    }
+
+    /// The turn is that of the first address.
+    fn restart(&mut self) {
+        *self = Self { closed: std::mem::take(&mut self.closed), ..Self::default() };
     }
 }

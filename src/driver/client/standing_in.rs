@@ -26,8 +26,8 @@ impl Driver {
         let _playing = play(Role::Transport);
         let _speaking = self.speaker.id().speak();
         let remaining = Remaining::Nothing;
-        StandIn { driver: self, wire: &wire, waker: &waker, lookout, remaining }
-            .run(slot, deadline);
+        StandIn { driver: self, wire: &wire, waker: &waker, lookout, deadline, remaining }
+            .run(slot);
     }
 
     /// The WebSocket of the session, and what wakes its thread.
@@ -43,29 +43,36 @@ struct StandIn<'a> {
     wire: &'a SharedWire,
     waker: &'a Waker,
     lookout: Arc<Lookout>,
+    deadline: Option<Instant>,
     remaining: Remaining,
 }
 
 impl StandIn<'_> {
-    fn run(&mut self, slot: &AckSlot, deadline: Option<Instant>) {
+    fn run(&mut self, slot: &AckSlot) {
         while slot.begin_lookout(&self.lookout) {
-            let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
-            let came = self.lookout.stand(self.waker, left);
+            let came = self.lookout.stand(self.waker, self.left());
             slot.end_lookout();
             match came {
-                Ok(ready) if ready.readable => {
-                    self.serve(slot);
-                    if self.remaining != Remaining::Nothing {
-                        return;
-                    }
-                }
-                Ok(_) if left != Some(Duration::ZERO) => {}
-                Ok(_) | Err(_) => return,
+                Ok(ready) if ready.readable => self.serve(slot),
+                Ok(_) => {}
+                Err(_) => return,
+            }
+            if self.remaining != Remaining::Nothing || self.is_late() {
+                return;
             }
         }
     }
 
-    /// Reads what has come, and does what follows from it; the rest is the thread's once the answer is here.
+    fn left(&self) -> Option<Duration> {
+        self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+
+    fn is_late(&self) -> bool {
+        self.left() == Some(Duration::ZERO)
+    }
+
+    /// Reads what has come, and does what follows from it; the rest is the thread's once the answer is here or the
+    /// time is up, however much comes.
     fn serve(&mut self, slot: &AckSlot) {
         let mut ready = Ready { readable: true, hung_up: false };
         loop {
@@ -75,7 +82,7 @@ impl StandIn<'_> {
                 Remaining::OfThread
             });
             match self.remaining {
-                Remaining::More if slot.is_here() => {
+                Remaining::More if slot.is_here() || self.is_late() => {
                     self.remaining = Remaining::OfThread;
                     return;
                 }

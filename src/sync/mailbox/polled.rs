@@ -30,10 +30,10 @@ impl<T: Deliver> Mailbox<T> {
         let mut state = lock(&self.state);
         state.settle();
         let waits = state.store.len() > 0;
-        state.pollers.add(readiness, waits);
+        let behind = state.pollers.add(readiness, waits);
         let hungry = state.hunger_of_pollers(&self.gate);
         drop(state);
-        readiness.follow();
+        follow(&behind);
         if hungry {
             self.gate.reopen();
         }

@@ -56,6 +56,24 @@ fn is_readable(readiness: &Readiness) -> bool {
 }
 
 #[test]
+fn one_that_comes_late_leaves_none_readable_for_what_a_channel_has_given() {
+    let mailbox = mailbox(WhenFull::Wait);
+    let early = mailbox.readiness().unwrap();
+    let channel = mailbox.receiver().clone();
+    bring(&mailbox);
+    assert!(is_readable(&early));
+    channel.recv().unwrap();
+    let late = Readiness::of_many().unwrap();
+    mailbox.add_poller(&late);
+    assert!(mailbox.try_take().is_none());
+    assert!(!is_readable(&early) && !is_readable(&late));
+    bring(&mailbox);
+    assert!(is_readable(&early) && is_readable(&late));
+    take_one(&mailbox);
+    assert!(!is_readable(&early) && !is_readable(&late));
+}
+
+#[test]
 fn it_is_readable_exactly_while_something_waits() {
     let mailbox = mailbox(WhenFull::Wait);
     bring(&mailbox);

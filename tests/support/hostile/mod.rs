@@ -248,6 +248,14 @@ impl HostileSession {
         self.order(Order::Frames(frame.repeat(count)));
     }
 
+    /// Sends the same packet as often as that over WebSocket, written at once: faster than a client can take it in.
+    pub(crate) fn pour(&self, packet: &str, count: usize) {
+        let length = u8::try_from(packet.len()).ok().filter(|length| *length <= 125);
+        let head = [0x81, length.expect("a short packet")];
+        let frame = [&head[..], packet.as_bytes()].concat();
+        self.order(Order::Frames(frame.repeat(count)));
+    }
+
     /// Begins a message, of which it sends as many bytes, and nothing more ever after.
     pub(crate) fn stall_after(&self, bytes: usize) {
         self.order(Order::Stall(bytes));
