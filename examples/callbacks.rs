@@ -67,7 +67,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     while !missing.is_empty() {
         let Ok(event) = came.recv_timeout(LIMIT) else {
             let missing = missing.join(", ");
-            return Err(format!("these events did not come from the server: {missing}").into());
+            return Err(
+                format!("the server (has it `news` and `ask`?) did not emit {missing}").into()
+            );
         };
         if let Some(place) = missing.iter().position(|missing| *missing == event) {
             missing.remove(place);
