@@ -168,7 +168,8 @@
 //! ```
 //!
 //! A program with a loop of its own around `poll(2)`, `epoll` or `mio` waits for the descriptor of
-//! [`Subscription::ready_fd`], or for that of [`Manager::ready_fd`], which is for all subscriptions together.
+//! [`Subscription::ready_fd`], or for that of [`Manager::ready_fd`], which is for all subscriptions together;
+//! and for an answer by [`Ack::ready_fd`].
 //!
 //! # What happens when the connection is lost?
 //!
@@ -219,6 +220,9 @@
 //! | iterators over a [`Subscription`]                               | something that comes                   | none: use `recv_timeout`           |
 //! | [`Socket::wait_connected`], [`Manager::wait_open`]              | the connection                         | an argument                        |
 //! | [`Manager::close`]                                              | the end of the connection              | an argument                        |
+//!
+//! `socket.timeout(Duration::ZERO).emit(..)` never waits: where there is no room it fails with
+//! [`ErrorKind::BufferFull`].
 //!
 //! Nothing blocks in `drop`, but for an `Outbox`, which waits for its disk for at most a second. Its
 //! calls wait for the disk, and `Outbox::flush` for the server.
@@ -284,7 +288,7 @@
 //! * `outbox`: `Outbox`, and a store for it in a file, which `SQLite` keeps. It is compiled with the
 //!   crate, and needs a C compiler.
 //! * `serde`: a [`Builder`] from a configuration (`Deserialize`), with [`Limits`], [`Timeouts`], [`Tls`] and the
-//!   options that have names.
+//!   options that have names: [`field`] has a whole file. And [`Stats`] are `Serialize`.
 //! * `encrypted-keys`: private keys of client certificates with a passphrase.
 //! * `cli`: the command `siot`, for people; a library gets nothing of it.
 //!
@@ -391,8 +395,8 @@ pub mod subscription {
 #[doc = include_str!("../DELIVERY.md")]
 pub mod delivery {}
 
-// Part of its code needs the outbox.
-#[cfg_attr(any(feature = "outbox", not(doctest)), doc = include_str!("../FIELD.md"))]
+// Part of its code needs these features.
+#[cfg_attr(any(all(feature = "outbox", feature = "serde"), not(doctest)), doc = include_str!("../FIELD.md"))]
 pub mod field {}
 
 /// Compiles the code of the README.

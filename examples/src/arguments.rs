@@ -41,8 +41,10 @@ impl Arguments {
                 };
                 let value = arguments.text(value);
                 arguments.options.insert(*option, value);
-            } else if word.starts_with('-') || arguments.url.is_some() {
+            } else if word.starts_with('-') {
                 arguments.fail(format_args!("{word:?} is nothing that --help knows of"));
+            } else if let Some(url) = &arguments.url {
+                arguments.fail(format_args!("{word:?} is one too many: the URL is {url:?}"));
             } else {
                 arguments.take_url(word);
             }
@@ -72,7 +74,7 @@ impl Arguments {
 
     fn take_url(&mut self, url: String) {
         if let Err(error) = Builder::new(&url).auto_connect(false).manager() {
-            self.fail(error);
+            self.fail(format_args!("{url:?} is no URL of a server: {error}"));
         }
         self.url = Some(url);
     }

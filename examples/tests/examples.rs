@@ -5,6 +5,7 @@ mod emulator;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -288,7 +289,22 @@ fn what_cannot_be_used_is_said_in_a_sentence() {
             assert_eq!(output.status.code(), Some(2), "{name} {arguments:?}: {printed}{errors}");
             assert!(printed.is_empty(), "{name} {arguments:?}: {printed}");
             assert_eq!(errors.lines().count(), 1, "{name} {arguments:?}: {errors}");
-            assert!(errors.starts_with(&format!("{name}: ")), "{errors}");
+            let wrong = format!("{name}: {:?} ", arguments[arguments.len() - 1]);
+            assert!(errors.starts_with(&wrong), "{errors}");
         }
     }
+}
+
+#[test]
+fn a_loop_says_what_fails_and_ends_when_it_is_told_to() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let mut child = command("poll").arg(url).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.starts_with("not connected: ")));
+    let told = Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    assert!(told.success() && lines.any(|line| line == "told to end"));
+    assert!(lines.any(|line| line == "closed"));
+    assert!(child.wait().unwrap().success());
 }

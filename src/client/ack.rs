@@ -11,6 +11,7 @@ use crate::driver::ack_slot::AckSlot;
 use crate::driver::client::Driver;
 use crate::error::{Error, ErrorKind, Result, Rounded};
 use crate::event::AckReply;
+use crate::sync::readiness::ReadyFd;
 
 /// The acknowledgement of one emitted event, on its way.
 ///
@@ -133,6 +134,39 @@ impl Ack {
         // It fails only where the receiver was dropped, and then nobody wants the answer.
         self.forward(move |result| _ = sender.try_send(result));
         receiver
+    }
+
+    /// A descriptor that is readable from when the answer, or the error in its place, is here, for a loop of
+    /// your own around `poll(2)`, `epoll` or `mio`; [`try_wait`](Ack::try_wait) takes it then. It never blocks.
+    ///
+    /// It becomes readable whatever happens, as the answer always resolves, and stays so: take it out of the loop
+    /// then. Give the emit a [`timeout`](crate::Emitter::timeout), so that this is in time. Without such a descriptor an
+    /// acknowledgement costs none.
+    ///
+    /// ```no_run
+    /// use rustix::event::{PollFd, PollFlags, poll};
+    ///
+    /// # fn main() -> siot::Result<()> {
+    /// # use std::time::Duration;
+    /// # let socket = siot::io("http://localhost:3000")?;
+    /// let mut ack = socket.timeout(Duration::from_secs(5)).emit_with_ack("sum", (1, 2))?;
+    /// let ready = ack.ready_fd()?;
+    /// let sum: u32 = loop {
+    ///     let mut fds = [PollFd::new(&ready, PollFlags::IN)]; // and those of the device
+    ///     poll(&mut fds, None).map_err(std::io::Error::from)?;
+    ///     if let Some(sum) = ack.try_wait() {
+    ///         break sum?;
+    ///     }
+    /// };
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Resource`] when the system refuses a descriptor.
+    pub fn ready_fd(&self) -> Result<ReadyFd> {
+        self.slot.readiness().map(ReadyFd::new)
     }
 
     /// Passes the answer on, now or when it comes. That must be quick.

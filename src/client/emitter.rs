@@ -73,6 +73,22 @@ impl Emitter {
     /// for an acknowledgement where one is asked for. An event that still waits to be sent when the
     /// time has passed is withdrawn.
     ///
+    /// With [`Duration::ZERO`], [`emit`](Emitter::emit) never blocks: it is for loops that must not. Where there is no
+    /// room it fails with [`ErrorKind::BufferFull`], and the event was not sent. Without a connection the event
+    /// waits in the buffer, as ever. (Not so where the limit is that of tries, as below.)
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # fn main() -> siot::Result<()> {
+    /// # let socket = siot::io("http://localhost:3000")?;
+    /// match socket.timeout(Duration::ZERO).emit("reading", 21.5) {
+    ///     Err(error) if error.kind() == siot::ErrorKind::BufferFull => println!("later, then"),
+    ///     result => result?,
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// Default: for events with an acknowledgement
     /// [`Builder::ack_timeout`](crate::Builder::ack_timeout), for others no limit. With
     /// [`retries`](crate::Builder::retries) each try has the time anew, once there was room. For a
@@ -293,8 +309,8 @@ impl Socket {
     /// # Errors
     ///
     /// As [`Socket::emit`]. [`ErrorKind::Timeout`] when there was no room within the limit; nothing was
-    /// sent. [`ErrorKind::BufferFull`] also when as many acknowledgements are pending
-    /// as [`Limits::acks`](crate::Limits::acks) allows.
+    /// sent. (Within a limit of zero, that is [`ErrorKind::BufferFull`].) [`ErrorKind::BufferFull`] also
+    /// when as many acknowledgements are pending as [`Limits::acks`](crate::Limits::acks) allows.
     #[doc(alias = "emitWithAck")]
     pub fn emit_with_ack<T: Serialize>(&self, event: &str, args: T) -> Result<Ack> {
         Flags::default().emit_with_ack(self, encode(event, &args)?)

@@ -323,8 +323,13 @@ impl Manager {
     ///
     /// It says that there is something, and not where: look into each subscription by
     /// [`try_recv`](Subscription::try_recv), until it gives `None`. What nobody takes out keeps the
-    /// descriptor readable. Answers to [`emit_with_ack`](crate::Socket::emit_with_ack) and
-    /// calls of callbacks are no part of it. See [`Subscription::ready_fd`] for what else is to be known.
+    /// descriptor readable. Calls of callbacks are no part of it, nor are answers to
+    /// [`emit_with_ack`](crate::Socket::emit_with_ack): each has a descriptor of its own, by
+    /// [`Ack::ready_fd`](crate::Ack::ready_fd). See [`Subscription::ready_fd`] for what else is to be known.
+    ///
+    /// A loop that must not block has also to emit without waiting for room in the send buffer:
+    /// [`timeout(Duration::ZERO)`](crate::Socket::timeout) gives an error in its place, which says that there is
+    /// none ([`ErrorKind::BufferFull`]).
     ///
     /// ```no_run
     /// # fn main() -> siot::Result<()> {

@@ -7,6 +7,8 @@ use crate::error::Result;
 use crate::event::AckReply;
 use crate::net::Lookout;
 use crate::sync::lock::lock;
+use crate::sync::readiness::Readiness;
+use crate::sync::ready_slot::ReadySlot;
 
 /// Who gets the answer to an event.
 pub(crate) enum AckHandle {
@@ -29,6 +31,7 @@ type Forward = Box<dyn FnOnce(Result<AckReply>) + Send>;
 pub(crate) struct AckSlot {
     answer: Mutex<Answer>,
     resolved: Condvar,
+    ready: ReadySlot,
 }
 
 #[derive(Default)]
@@ -51,6 +54,12 @@ enum Answer {
 impl AckSlot {
     /// Brings the answer. The first one counts.
     pub(crate) fn resolve(&self, result: Result<AckReply>) {
+        self.hand_over(result);
+        // Only now: who asks for a descriptor makes it first, and looks for the answer then.
+        self.ready.end();
+    }
+
+    fn hand_over(&self, result: Result<AckReply>) {
         let mut answer = lock(&self.answer);
         match std::mem::replace(&mut *answer, Answer::PassedOn) {
             Answer::Pending => *answer = Answer::Resolved(result),
@@ -114,6 +123,15 @@ impl AckSlot {
         }
     }
 
+    /// A descriptor that is readable from when the answer is here.
+    pub(crate) fn readiness(&self) -> Result<Arc<Readiness>> {
+        let readiness = self.ready.get_or_make()?;
+        if self.is_here() {
+            readiness.end();
+        }
+        Ok(readiness)
+    }
+
     /// Whether the answer is here.
     pub(crate) fn is_here(&self) -> bool {
         matches!(*lock(&self.answer), Answer::Resolved(_))
@@ -128,3 +146,6 @@ impl AckSlot {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

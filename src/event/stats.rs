@@ -1,5 +1,9 @@
 //! How a connection stands, and what has passed by it, in figures.
 
+mod line;
+#[cfg(feature = "serde")]
+mod record;
+
 use std::time::Duration;
 
 use crate::error::Error;
@@ -10,6 +14,8 @@ use crate::options::Transport;
 ///
 /// Sums begin with the manager and go on over all its sessions. Times are by a clock that steps of the wall
 /// clock do not change, and that goes on while the device sleeps.
+///
+/// They are displayed as one line for a log, and with the feature `serde` they are `Serialize`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Stats {
@@ -120,3 +126,6 @@ pub struct Counters {
     /// Of these, those that found no room ([`WhenFull::DropNewest`](crate::WhenFull::DropNewest)).
     pub receive_refused: usize,
 }
+
+#[cfg(test)]
+mod tests;

@@ -83,7 +83,8 @@ fn finish<T, E>(options: T, _: &[String]) -> Result<T, E> {
     Ok(options)
 }
 
-/// A time: a number of seconds, or a text with a unit, `"500ms"`, `"5s"`, `"2m"` or `"1h"`.
+/// A time: a number of seconds, or a text with units, `"500ms"`, `"5s"`, `"2m"`, `"1h"`, `"1d"`, or several of
+/// them from the greatest on, `"1m30s"`.
 pub(crate) struct Time(pub(crate) Duration);
 
 impl<'de> Deserialize<'de> for Time {
@@ -167,23 +168,38 @@ impl<'de, T: Scalar> Deserialize<'de> for Maybe<T> {
 
 impl Scalar for Time {
     const EXPECTED: &'static str = "a time: seconds as a number, or a text such as \"500ms\", \
-                                    \"5s\", \"2m\", \"1h\"";
+                                    \"5s\", \"2m\", \"1h\", \"1d\", \"1m30s\"";
 
     fn from_text(text: &str) -> Option<Self> {
-        let unit_at = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
-        let (number, unit) = text.split_at(unit_at);
-        let seconds = match unit {
-            "ms" => 0.001,
-            "" | "s" => 1.0,
-            "m" => 60.0,
-            "h" => 3600.0,
-            _ => return None,
-        };
-        Self::from_number(number.parse::<f64>().ok()? * seconds)
+        if let Ok(seconds) = text.parse() {
+            return Self::from_number(seconds);
+        }
+        let (mut rest, mut total, mut last_unit) = (text, Duration::ZERO, f64::INFINITY);
+        while last_unit.is_infinite() || !rest.is_empty() {
+            let (number, behind) = rest.split_at(rest.find(|c: char| c.is_ascii_alphabetic())?);
+            let end = behind.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(behind.len());
+            let (name, behind) = behind.split_at(end);
+            let unit = seconds_of(name).filter(|unit| *unit < last_unit)?;
+            total = total.checked_add(Self::from_number(number.parse::<f64>().ok()? * unit)?.0)?;
+            (rest, last_unit) = (behind, unit);
+        }
+        Some(Self(total))
     }
 
     fn from_number(seconds: f64) -> Option<Self> {
         Duration::try_from_secs_f64(seconds).ok().map(Self)
+    }
+}
+
+/// How many seconds a unit of time has.
+fn seconds_of(unit: &str) -> Option<f64> {
+    match unit {
+        "ms" => Some(0.001),
+        "s" => Some(1.0),
+        "m" => Some(60.0),
+        "h" => Some(3600.0),
+        "d" => Some(86_400.0),
+        _ => None,
     }
 }
 

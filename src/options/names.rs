@@ -10,7 +10,9 @@ use super::tls::{TlsBackend, TlsVersion};
 /// Gives the values of a type their names: for `Display`, `FromStr`, and with the feature `serde`
 /// `Deserialize`.
 macro_rules! names {
-    ($($type:ty, $what:literal: { $($value:ident = $name:literal),* $(,)? })*) => { $(
+    ($($type:ty, $what:literal: {
+        $($value:ident = $name:literal $(or $other:literal)?),* $(,)?
+    })*) => { $(
         /// Shows the name that `FromStr` reads.
         impl std::fmt::Display for $type {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -25,20 +27,24 @@ macro_rules! names {
             }
         }
 
-        #[doc = concat!("Reads ", $("`", $name, "` ",)* "(in this spelling).")]
+        #[doc = concat!(
+            "Reads ", $("`", $name, "` ", $("or `", $other, "` ",)?)* "(in this spelling).",
+        )]
         impl std::str::FromStr for $type {
             type Err = crate::error::Error;
 
             fn from_str(name: &str) -> crate::error::Result<Self> {
                 match name {
-                    $($name => Ok(Self::$value),)*
+                    $($name $(| $other)? => Ok(Self::$value),)*
                     _ => Err(unknown($what, name, &[$($name),*])),
                 }
             }
         }
 
         #[cfg(feature = "serde")]
-        #[doc = concat!("From a text: ", $("`", $name, "` ",)* "(in this spelling).")]
+        #[doc = concat!(
+            "From a text: ", $("`", $name, "` ", $("or `", $other, "` ",)?)* "(in this spelling).",
+        )]
         impl<'de> serde::Deserialize<'de> for $type {
             fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
                 let name = String::deserialize(from)?;
@@ -65,7 +71,10 @@ names! {
         DropNewest = "drop-newest",
         DropOldest = "drop-oldest",
     }
-    Rejection, "rejection": { Refused = "refused", IoServerDisconnect = "io server disconnect" }
+    Rejection, "rejection": {
+        Refused = "refused",
+        IoServerDisconnect = "io server disconnect" or "io-server-disconnect",
+    }
     TlsVersion, "version of TLS": { Tls12 = "TLSv1.2", Tls13 = "TLSv1.3" }
     TlsBackend, "TLS backend": { Rustls = "rustls", Native = "native" }
 }
@@ -110,9 +119,10 @@ mod tests {
         check(TlsBackend::ALL);
         // As they stand in the protocol and in JavaScript.
         assert_eq!(Transport::WebSocket.to_string(), "websocket");
-        assert_eq!(
-            "io server disconnect".parse::<Rejection>().unwrap().to_string(),
-            "io server disconnect"
-        );
+        // With dashes too, as the names of other options have them.
+        for name in ["io server disconnect", "io-server-disconnect"] {
+            let rejection: Rejection = name.parse().unwrap();
+            assert_eq!(rejection.to_string(), "io server disconnect");
+        }
     }
 }

@@ -12,6 +12,7 @@ pub(crate) mod logging;
 pub(crate) mod mailbox;
 mod queue;
 pub(crate) mod readiness;
+pub(crate) mod ready_slot;
 mod spare;
 pub(crate) mod speaker;
 pub(crate) mod threads;

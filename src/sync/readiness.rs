@@ -144,12 +144,12 @@ impl Pollers {
 }
 
 /// A descriptor to wait for in `poll(2)`, `epoll`, `mio` or the like: readable while something waits; see
-/// [`Subscription::ready_fd`](crate::Subscription::ready_fd) and
-/// [`Manager::ready_fd`](crate::Manager::ready_fd).
+/// [`Subscription::ready_fd`](crate::Subscription::ready_fd), [`Manager::ready_fd`](crate::Manager::ready_fd) and
+/// [`Ack::ready_fd`](crate::Ack::ready_fd).
 ///
 /// It is level-triggered: it becomes readable when something comes, and stays so until all is taken. It is
 /// readable as well, and stays so, when nothing can come any more, as a socket is at its end. It is never to be
-/// read from, written to, or closed: what waits is taken from the subscriptions.
+/// read from, written to, or closed: what waits is taken from the subscription or the acknowledgement.
 ///
 /// It keeps nothing alive but itself, and may be sent to another thread. With its last clone the descriptor is
 /// closed.

@@ -17,6 +17,7 @@ over_each_transport!(
     a_full_send_buffer_blocks_while_connected,
     a_blocked_emit_ends_with_the_connection,
     a_time_limit_bounds_the_wait_for_room,
+    without_time_to_wait_there_is_no_room_or_the_event_is_taken,
     the_wait_for_room_counts_against_the_time_limit,
     drop_newest_refuses_while_connected,
     too_many_attachments_are_refused_before_sending,
@@ -171,6 +172,25 @@ fn a_time_limit_bounds_the_wait_for_room(via: Via) {
             break;
         }
     }
+}
+
+fn without_time_to_wait_there_is_no_room_or_the_event_is_taken(via: Via) {
+    let server = HostileOptions::v4().start();
+    let (client, session) = congested(&server, via);
+    let emitter = client.timeout(Duration::ZERO);
+    let text = "x".repeat(50_000);
+    for error in [
+        emitter.emit("lost", &text).unwrap_err(),
+        emitter.emit_with_ack("lost", &text).unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::BufferFull, "{error}");
+        assert!(error.message().ends_with("no room in the send buffer: the event was not sent"));
+    }
+    drop(session);
+    // Without a connection it waits for one.
+    let offline = offline(via, Limits::new());
+    offline.timeout(Duration::ZERO).emit("echo", 7).unwrap();
+    assert_eq!(arrive(&offline), [7]);
 }
 
 fn the_wait_for_room_counts_against_the_time_limit(via: Via) {

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use siot::{Limits, ReadyFd, Socket, Status, Subscription};
+use siot::{Ack, ErrorKind, Limits, ReadyFd, Socket, Status, Subscription};
 
 use crate::support::{LIMIT, Via, alone, eventually, fds, over_each_transport, shared};
 
@@ -14,6 +14,8 @@ over_each_transport!(
     a_flood_is_taken_by_a_loop_which_blocks_afterwards,
     a_loop_gets_its_events_though_another_subscription_is_full,
     the_end_of_the_connection_is_readable,
+    an_answer_is_waited_for_by_its_descriptor,
+    a_descriptor_is_readable_whatever_becomes_of_the_answer,
 );
 
 fn poll_for(fd: impl AsFd, limit: Duration) -> bool {
@@ -132,6 +134,67 @@ fn the_end_of_the_connection_is_readable(via: Via) {
     assert!(is_readable(&socket.manager().ready_fd().unwrap()));
 }
 
+fn an_answer_is_waited_for_by_its_descriptor(via: Via) {
+    let limits = Limits::new().receive_events(5);
+    let socket = via.builder(shared().url()).limits(limits).build().unwrap();
+    socket.wait_connected(LIMIT).unwrap();
+    let mut ack = socket.emit_with_ack("ack-late", 100).unwrap();
+    let ready = ack.ready_fd().unwrap();
+    assert!(!is_readable(&ready) && ack.try_wait::<(String, u32)>().is_none());
+    wait_readable(&ready);
+    assert_eq!(ack.try_wait::<(String, u32)>().unwrap().unwrap().1, 100);
+    // It stays so, and is so for who comes later, as the answer can be asked for again.
+    assert!(is_readable(&ready) && is_readable(&ack.ready_fd().unwrap()));
+
+    // Many at a time, in any order; also behind what nobody takes.
+    let full = socket.subscribe("flood");
+    socket.emit("flood", (50, 10)).unwrap();
+    let acks: Vec<_> = (0..50).map(|n| socket.emit_with_ack("sum", (n, 1)).unwrap()).collect();
+    for (mut ack, sum) in acks.into_iter().zip(1..51).rev() {
+        wait_readable(&ack.ready_fd().unwrap());
+        assert_eq!(ack.try_wait::<u32>().unwrap().unwrap(), sum);
+    }
+    assert!(full.len() >= 5);
+}
+
+fn a_descriptor_is_readable_whatever_becomes_of_the_answer(via: Via) {
+    let error = |mut ack: Ack| ack.try_wait::<()>().unwrap().unwrap_err().kind();
+    let socket = socket(via);
+    let moment = Duration::from_millis(50);
+    let late = socket.timeout(moment).emit_with_ack("never-ack", ()).unwrap();
+    wait_readable(&late.ready_fd().unwrap());
+    assert_eq!(error(late), ErrorKind::Timeout);
+
+    // Nobody holds the answer any more.
+    let dropped = socket.emit_with_ack("sum", (1, 2)).unwrap();
+    let ready = dropped.ready_fd().unwrap();
+    drop(dropped);
+    wait_readable(&ready);
+
+    let passed_on = socket.emit_with_ack("sum", (1, 2)).unwrap();
+    let ready = passed_on.ready_fd().unwrap();
+    let answers = passed_on.receiver();
+    wait_readable(&ready);
+    assert_eq!(answers.try_recv().unwrap().unwrap().arg::<u32>(0).unwrap(), 3);
+
+    let unanswered = socket.emit_with_ack("never-ack", ()).unwrap();
+    let ready = unanswered.ready_fd().unwrap();
+    assert!(!is_readable(&ready));
+    let waiter = thread::spawn(move || poll_for(&ready, LIMIT));
+    socket.manager().close(moment);
+    assert!(waiter.join().unwrap());
+    assert_eq!(error(unanswered), ErrorKind::Disconnected);
+}
+
+#[test]
+fn an_answer_is_readable_when_the_last_handle_is_gone() {
+    let socket = socket(Via::WebSocket);
+    let unanswered = socket.emit_with_ack("never-ack", ()).unwrap();
+    let ready = unanswered.ready_fd().unwrap();
+    drop(socket);
+    wait_readable(&ready);
+}
+
 #[test]
 fn whoever_polls_hears_that_the_subscription_is_gone() {
     let socket = socket(Via::WebSocket);
@@ -157,9 +220,12 @@ fn a_descriptor_is_there_only_while_somebody_wants_one() {
         let socket = socket(Via::WebSocket);
         let (echoes, status) = (socket.subscribe("echo"), socket.status());
         let before = fds();
-        let all = [echoes.ready_fd(), status.ready_fd(), socket.manager().ready_fd()];
-        let again = echoes.ready_fd().unwrap();
-        assert_eq!(fds(), before + 3);
+        let ack = socket.emit_with_ack("never-ack", ()).unwrap();
+        assert_eq!(fds(), before);
+        let of_all = socket.manager().ready_fd();
+        let all = [echoes.ready_fd(), status.ready_fd(), ack.ready_fd(), of_all];
+        let again = (echoes.ready_fd().unwrap(), ack.ready_fd().unwrap());
+        assert_eq!(fds(), before + 4);
         drop((all, again));
         assert_eq!(fds(), before);
         socket.emit("echo", 1).unwrap();

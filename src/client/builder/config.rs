@@ -16,15 +16,18 @@ table! {
     /// methods, but for those that take a function. An unknown key is an error that names it. What the values
     /// are worth [`build`](Builder::build) says.
     ///
-    /// * A time is a number of seconds, or a text with a unit: `"500ms"`, `"5s"`, `"2m"`, `"1h"`. Where there
-    ///   may be none, it is `"none"`, or `null` in formats that have it; so are numbers and addresses.
+    /// * A time is a number of seconds, or a text with units: `"500ms"`, `"5s"`, `"2m"`, `"1h"`, `"1d"`,
+    ///   `"1m30s"`. Where there may be none, it is `"none"`, or `null` in formats that have it; so are numbers
+    ///   and addresses.
     /// * Types with few values are their names, as their `FromStr` reads them: `"websocket"`, `"drop-oldest"`.
     /// * `query` and `extra_header` are tables of texts, `transport_header` has one for each transport;
     ///   `backup_url` is a text or a list of texts, `proxy` a URL, and `no_proxy = true` is none.
     /// * [`Limits`], [`Timeouts`] and [`Tls`] are tables of their own.
+    /// * In a struct of yours, give the builder a key: `server: Builder`. With `#[serde(flatten)]` serde keeps to
+    ///   itself which keys it does not know, and a misspelt one is silently ignored.
     ///
     /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # fn main() -> siot::Result<()> {
     /// let config = r#"{
     ///     "url": "https://example.com/orders",
     ///     "transports": ["websocket"],
@@ -33,10 +36,12 @@ table! {
     ///     "ack_timeout": 5,
     ///     "tls": { "ca_file": "/etc/device/ca.pem" }
     /// }"#;
-    /// let builder: siot::Builder = serde_json::from_str(config)?;
+    /// let builder: siot::Builder = serde_json::from_str(config).map_err(siot::Error::other)?;
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// [`field`](crate::field) has a whole program with its file.
     Builder from Builder::new(""), "the options of a connection" {
         url: String => |builder, url| Builder { url, ..builder },
         transports: Vec<Transport> => |builder, all| builder.transports(all),

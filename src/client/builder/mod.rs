@@ -25,7 +25,8 @@ use crate::options::{
 /// Builds a [`Socket`](crate::Socket) (or a [`Manager`](crate::Manager)) with options.
 ///
 /// An option that cannot be used is an error of [`build`](Builder::build), never a surprise later. With the
-/// feature `serde` a builder can be read from a configuration.
+/// feature `serde` a builder is read from a configuration: [`field`](crate::field#options-from-a-file) has a whole
+/// file, and `Deserialize`, below, says what each key takes.
 ///
 /// ```no_run
 /// use std::time::Duration;

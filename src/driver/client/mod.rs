@@ -39,7 +39,6 @@ use self::observing::Observers;
 use self::outputs::Action;
 use self::preparing::AskBefore;
 pub(crate) use self::preparing::{Changes, PrepareFunction, refused_by_user};
-use self::ready::ReadySlot;
 use self::recorder::Recorder;
 use self::waiting::Awaited;
 use crate::core::client::Client;
@@ -65,6 +64,7 @@ use crate::proto::parser::Parser;
 use crate::proto::parser::choice::new_parser;
 use crate::sync::account::Bounds;
 use crate::sync::lock::{Locked, lock};
+use crate::sync::ready_slot::ReadySlot;
 use crate::sync::speaker::{Speaker, SpeakerId};
 
 /// One connection, as its threads and handles share it.

@@ -260,9 +260,13 @@ fn too_late(what: &str, limit: Duration, cause: Option<Error>, losses: u32, so_f
 }
 
 fn no_room_in_time(limit: Duration) -> Error {
-    let limit = Rounded(limit);
-    let what = format!("no room in the send buffer within {limit}: the event was not sent");
-    Error::new(ErrorKind::Timeout, what).with_hint(
+    let (kind, within) = if limit.is_zero() {
+        (ErrorKind::BufferFull, String::new())
+    } else {
+        (ErrorKind::Timeout, format!(" within {}", Rounded(limit)))
+    };
+    let what = format!("no room in the send buffer{within}: the event was not sent");
+    Error::new(kind, what).with_hint(
         "what was emitted before is not written yet: is the link slow, or the server busy? The bounds \
          are `Limits::send_events` and `Limits::send_bytes`",
     )

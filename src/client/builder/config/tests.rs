@@ -198,6 +198,36 @@ fn tables_have_each_of_their_options() {
 }
 
 #[test]
+fn times_have_units_the_greater_ones_first() {
+    let read = |text: &str| serde_json::from_value::<Timeouts>(json!({ "dns": text }));
+    for (text, seconds) in [
+        ("1m30s", 90.0),
+        ("1d", 86_400.0),
+        ("1d2h3m4s5ms", 93_784.005),
+        ("1.5h", 5400.0),
+        ("5", 5.0),
+        ("0s", 0.0),
+    ] {
+        let expected = Timeouts::new().dns(Duration::from_secs_f64(seconds));
+        assert_eq!(read(text).unwrap(), expected, "{text}");
+    }
+    for text in
+        ["", " ", "s", "30s1m", "1s1s", "1m30", "1m 30s", "1m-30s", "-1s", "1w", "inf", "1e400d"]
+    {
+        let error = read(text).unwrap_err().to_string();
+        assert!(error.contains("\"1d\", \"1m30s\""), "{text}: {error}");
+    }
+}
+
+#[test]
+fn the_file_in_the_guide_can_be_read() {
+    let guide = include_str!("../../../../FIELD.md");
+    let file = guide.split("```json\n").nth(1).unwrap().split("```").next().unwrap();
+    let builder: Builder = serde_json::from_str(file).unwrap();
+    assert_eq!(builder.url, "https://example.com/devices");
+}
+
+#[test]
 fn what_cannot_be_read_is_an_error_that_names_the_key() {
     for (table, words) in [
         (json!({ "url": "http://a", "upgarde": true }), &["upgarde", "upgrade"][..]),
