@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, select};
 use serde_json::json;
-use siot::{AckReply, ManagerEvent, Socket, Subscription, Transport};
+use siot::{AckReply, ManagerEvent, Socket, Status, Subscription, Transport};
 
 use crate::args::Bench;
+use crate::args::connection::Attempts;
+use crate::clock::Deadline;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::messages::Messages;
 use crate::stop::Stop;
@@ -25,9 +27,17 @@ const MOST_TIMES: usize = 4 << 20;
 
 pub(crate) fn run(args: &Bench, messages: Messages) -> Outcome {
     let stop = stop::signals_and_reader()?;
-    let socket = args.connection.socket()?;
+    let socket = args.connection.socket(args.retry)?;
     let (statuses, news) = (socket.status(), socket.manager().events());
-    let joined = joining::join(&args.connection, &socket, &statuses, &stop, messages)?;
+    let joined = joining::join(
+        &args.connection,
+        Attempts { retry: args.retry, once: true },
+        &socket,
+        &statuses,
+        &stop,
+        Deadline::NEVER,
+        messages,
+    )?;
     if let Some(stop) = joined {
         return Ok(stop.cut_short());
     }
@@ -35,6 +45,7 @@ pub(crate) fn run(args: &Bench, messages: Messages) -> Outcome {
     let transport = socket.manager().transport();
     let mut bench = Measurement {
         socket: &socket,
+        statuses: &statuses,
         event: &args.event,
         text: "x".repeat(args.size as usize),
         stop,
@@ -64,6 +75,7 @@ fn wait_for_upgrade(args: &Bench, news: &Subscription<ManagerEvent>) {
 
 struct Measurement<'a> {
     socket: &'a Socket,
+    statuses: &'a Subscription<Status>,
     event: &'a str,
     text: String,
     stop: Receiver<Stop>,
@@ -110,7 +122,10 @@ impl Measurement<'_> {
     fn emits(&mut self, time: Duration) -> Outcome<Emits> {
         let (start, mut count) = (Instant::now(), 0);
         while start.elapsed() < time && self.stopped.is_none() {
-            self.socket.timeout(LIMIT).emit(self.event, &*self.text)?;
+            let emitted = self.socket.timeout(LIMIT).emit(self.event, &*self.text);
+            emitted.map_err(|error| self.lost().unwrap_or_else(|| error.into()))?;
+            // What is emitted behind a loss would wait for a connection that does not come.
+            self.lost().map_or(Ok(()), Err)?;
             count += 1;
             self.stopped = self.stopped.or(self.stop.try_recv().ok());
         }
@@ -119,6 +134,17 @@ impl Measurement<'_> {
             self.wait(&last)?;
         }
         Ok(Emits { count, took: start.elapsed() })
+    }
+
+    /// How the connection was lost, if it was.
+    fn lost(&self) -> Option<Failure> {
+        let mut news = std::iter::from_fn(|| self.statuses.try_recv());
+        news.find_map(|status| match status {
+            Status::Disconnected { reason, .. } => {
+                Some(Failure::new(Exit::Lost, format!("disconnected: {reason}")))
+            }
+            _ => None,
+        })
     }
 
     fn ask(&self, limit: Duration) -> Outcome<Receiver<siot::Result<AckReply>>> {

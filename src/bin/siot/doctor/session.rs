@@ -3,13 +3,14 @@
 use std::time::{Duration, Instant};
 
 use siot::{
-    EngineEvent, EngineInfo, Error, ManagerEvent, PacketType, Socket, Stage, Status, Subscription,
-    Transport,
+    EngineEvent, EngineInfo, Error, ErrorKind, ManagerEvent, PacketType, Socket, Stage, Status,
+    Subscription, Transport,
 };
 
 use super::report::{Finding, Level, Report};
 use crate::args::Doctor;
 use crate::exit::Outcome;
+use crate::joining;
 
 /// How long saying goodbye may take.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -28,7 +29,7 @@ pub(super) fn examine(
     transport: Transport,
     report: &mut Report,
 ) -> Outcome<Examined> {
-    let builder = args.connection.builder()?.transports([transport]).reconnection(false);
+    let builder = args.connection.builder()?.transports([transport]);
     let socket = args.connection.socket_of(builder)?;
     let mut walk = Walk {
         report,
@@ -40,6 +41,8 @@ pub(super) fn examine(
         let check = walk.step.map_or_else(|| "connect".to_owned(), |(stage, _)| stage.to_string());
         let took = walk.step.map(|(_, since)| since.elapsed());
         let finding = Finding::of_error(check, &error);
+        let is_unknown = error.kind() == ErrorKind::Refused && !args.connection.has_credentials();
+        let finding = if is_unknown { finding.hint(joining::NO_CREDENTIALS) } else { finding };
         walk.report.add(match took {
             Some(took) => finding.took(took),
             None => finding,
@@ -118,7 +121,7 @@ impl Walk<'_> {
 /// Tries to move a session from long-polling to WebSocket.
 pub(super) fn upgrade(args: &Doctor, report: &mut Report) -> Outcome<()> {
     let transports = [Transport::Polling, Transport::WebSocket];
-    let builder = args.connection.builder()?.transports(transports).reconnection(false);
+    let builder = args.connection.builder()?.transports(transports);
     let socket = args.connection.socket_of(builder)?;
     let news = socket.manager().events();
     socket.connect();
@@ -160,7 +163,7 @@ pub(super) fn heartbeat(args: &Doctor, examined: &[Examined], report: &mut Repor
         return report.add(Finding::skipped("heartbeat", detail));
     }
     let transport = engine.transport;
-    let builder = args.connection.builder()?.transports([transport]).reconnection(false);
+    let builder = args.connection.builder()?.transports([transport]);
     let socket = args.connection.socket_of(builder)?;
     let packets = socket.manager().engine_events();
     socket.connect();
