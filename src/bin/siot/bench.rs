@@ -51,12 +51,13 @@ pub(crate) fn run(args: &Bench, messages: Messages) -> Outcome {
         stop,
         stopped: None,
     };
-    let trips = bench.round_trips(args.window as usize, args.time)?;
-    let emits = bench.emits(args.time)?;
+    let result = bench.measure(args);
     let stopped = bench.stopped;
+    // What waits in vain after a loss is given back by this, and is of no interest.
+    socket.manager().close(FAREWELL);
+    let (trips, emits) = result?;
     let by = transport.map(|transport| transport.to_string()).unwrap_or_default();
     print(args, &by, &trips, &emits)?;
-    socket.manager().close(FAREWELL);
     Ok(stopped.map_or(Exit::Success, Stop::cut_short))
 }
 
@@ -95,6 +96,11 @@ struct Emits {
 }
 
 impl Measurement<'_> {
+    fn measure(&mut self, args: &Bench) -> Outcome<(Trips, Emits)> {
+        let trips = self.round_trips(args.window as usize, args.time)?;
+        Ok((trips, self.emits(args.time)?))
+    }
+
     /// Keeps so many round trips under way for this time.
     fn round_trips(&mut self, window: usize, time: Duration) -> Outcome<Trips> {
         let mut micros = Vec::new();
