@@ -17,7 +17,7 @@ impl Error {
     /// assert!(error.source().unwrap().is::<std::num::ParseIntError>());
     /// ```
     pub fn other(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self::new(ErrorKind::Other, "the program says").with_source(error)
+        Self::new(ErrorKind::Other, "an error of the program's own").with_source(error)
     }
 
     /// The same failure as one of an attempt, at this stage, if it is one of the program's own: of the

@@ -322,6 +322,10 @@ fn credentials_can_fail_with_an_error_of_the_programs_own() {
     assert!(error.message().contains("auth_with"), "{error}");
     let source = error.source().unwrap().downcast_ref::<io::Error>().unwrap();
     assert_eq!(source.kind(), io::ErrorKind::NotFound);
+    // The session is given up for it; that is no failure of its own.
+    let late = format!("{:#}", client.wait_connected(SOON).unwrap_err());
+    assert!(late.contains("cannot connect, namespace: the function of auth_with"), "{late}");
+    assert_eq!(late.matches("auth_with").count(), 1, "{late}");
     let options = SocketOptions::new().auth_with(parse);
     let other = client.manager().socket_with("/orders", options).unwrap();
     let statuses = other.status();

@@ -267,10 +267,14 @@ impl Monitor {
 
     /// Notes what keeps a namespace from being joined: an attempt in vain, or the loss of a session.
     fn note_error(&mut self, namespace: NamespaceId, error: &Error, is_loss: bool) {
-        if let Some(entry) = self.namespaces.get_mut(namespace) {
-            entry.last_error = Some(error.clone());
-            entry.losses = if is_loss { entry.losses.saturating_add(1) } else { 0 };
+        let Some(entry) = self.namespaces.get_mut(namespace) else { return };
+        let before = entry.last_error.as_ref().map(Error::message);
+        // A session that was given up since it could not be joined is lost for what was told already.
+        if is_loss && entry.losses == 0 && before == Some(error.message()) {
+            return;
         }
+        entry.last_error = Some(error.clone());
+        entry.losses = if is_loss { entry.losses.saturating_add(1) } else { 0 };
     }
 
     /// Brings the events that are to be brought together.
