@@ -37,7 +37,7 @@ pub(crate) fn run(args: &Doctor) -> Outcome {
         let all = |is_so: fn(&Examined) -> bool| examined.iter().all(is_so);
         if all(|examined| examined.error.is_none()) {
             session::upgrade(args, &mut report)?;
-        } else if all(|examined| examined.engine.is_some()) {
+        } else if all(|examined| examined.has_opened) {
             let why = "both of the transports work, but the namespace is not joined";
             report.add(Finding::skipped("upgrade", why))?;
         } else {
@@ -63,7 +63,7 @@ fn verdict(examined: &[Examined], report: &Report) -> Exit {
 fn describe(examined: &[Examined], report: &mut Report) -> Outcome<()> {
     let engine: Option<&EngineInfo> = examined.iter().find_map(|examined| examined.engine.as_ref());
     let Some(engine) = engine else {
-        return report.add(Finding::skipped("revision", "there was no session"));
+        return report.add(Finding::skipped("revision", "there was no session to look at"));
     };
     let servers = if engine.protocol < 4 { "1.x and 2.x" } else { "3.x and 4.x" };
     let revision = format!("Engine.IO {}, as servers {servers} speak it", engine.protocol);

@@ -19,6 +19,8 @@ const FAREWELL: Duration = Duration::from_secs(2);
 #[derive(Default)]
 pub(super) struct Examined {
     pub(super) uses_proxy: bool,
+    pub(super) has_opened: bool,
+    /// Of a session that was open long enough to be asked.
     pub(super) engine: Option<EngineInfo>,
     pub(super) error: Option<Error>,
 }
@@ -95,6 +97,7 @@ impl Walk<'_> {
                     self.enter(Some(stage))?;
                 }
                 Ok(ManagerEvent::Open) => {
+                    self.examined.has_opened = true;
                     self.enter(Some(Stage::Namespace))?;
                     return Ok(Ok(()));
                 }
@@ -155,7 +158,7 @@ pub(super) fn heartbeat(args: &Doctor, examined: &[Examined], report: &mut Repor
     let engine = examined.iter().find_map(|examined| examined.engine.as_ref());
     let interval = engine.and_then(|engine| engine.ping_interval);
     let (Some(engine), Some(interval)) = (engine, interval) else {
-        return report.add(Finding::skipped("heartbeat", "there was no session"));
+        return report.add(Finding::skipped("heartbeat", "there was no session to look at"));
     };
     if interval > args.wait {
         let wait = interval.as_secs() + 2;
