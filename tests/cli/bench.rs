@@ -1,9 +1,11 @@
 //! `siot bench`.
 
 use serde_json::{Value, json};
+use tungstenite::Message;
 
-use super::run;
+use super::{DeafServer, run};
 use crate::support::Server;
+use crate::support::raw::RawPeer;
 
 #[test]
 fn it_measures_round_trips_and_emits() {
@@ -18,6 +20,29 @@ fn it_measures_round_trips_and_emits() {
     let said = run(&args).ended_with(0);
     assert_eq!(said.out.lines().count(), 3, "{said:?}");
     assert!(said.out.starts_with("round trips "), "{said:?}");
+}
+
+#[test]
+fn a_server_that_ends_while_events_are_sent_is_told_as_that() {
+    let peer = RawPeer::websocket(|socket, _| {
+        let open = r#"0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
+        socket.send(Message::text(open))?;
+        socket.read()?;
+        socket.send(Message::text(r#"40{"sid":"x"}"#))?;
+        loop {
+            let message = socket.read()?.into_text()?.to_string();
+            // The first of both measurements is over when an event asks for no answer.
+            let Some((id, _)) = message[2..].split_once('[').filter(|(id, _)| !id.is_empty())
+            else {
+                return Ok(());
+            };
+            socket.send(Message::text(format!("43{id}[]")))?;
+        }
+    });
+    let args = ["bench", &peer.url(), "--time", "300ms"];
+    let said = run(&[&args[..], &DeafServer::OPTIONS].concat()).ended_with(6);
+    let words = said.err.strip_prefix("siot: error: disconnected: transport ");
+    assert!(matches!(words, Some("close\n" | "error\n")), "{said:?}");
 }
 
 #[test]

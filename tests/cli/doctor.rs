@@ -35,7 +35,9 @@ fn a_healthy_server_is_found_so() {
         for check in ["DNS", "TCP", "HTTP", "Engine.IO", "namespace", "closed"] {
             let finding = finding(&found, transport, check);
             assert_eq!(finding["level"], "ok", "{finding}");
-            assert!(finding["ms"].as_f64().is_some(), "{finding}");
+            let digits = finding["ms"].as_f64().unwrap().to_string();
+            let decimals = digits.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+            assert!(decimals <= 3, "{finding}");
         }
     }
     assert_eq!(finding(&found, "the server", "clock")["level"], "ok");
@@ -78,8 +80,13 @@ fn the_chain_of_certificates_is_shown_whoever_trusts_it() {
         assert!(first.contains("by CN=siot test intermediate"), "{first}");
         assert!(first.contains("valid from 2000-01-01T00:00:00Z to 4000-01-01"), "{first}");
         assert!(first.ends_with("for 127.0.0.1"), "{first}");
+        let (known, unknown) = (["ok"; 3], ["shown"; 3]);
+        let levels = ["TLS", "certificate 1", "HTTP"]
+            .map(|check| finding(&found, "the server", check)["level"].as_str().unwrap());
+        assert_eq!(levels, if code == 0 { known } else { unknown });
+        assert_eq!(first.starts_with("not verified: "), code != 0, "{first}");
         let second = finding(&found, "the server", "certificate 2")["detail"].as_str().unwrap();
-        assert!(second.starts_with("CN=siot test intermediate"), "{second}");
+        assert!(second.contains("CN=siot test intermediate, by"), "{second}");
         assert!(second.contains("by CN=siot test authority"), "{second}");
     }
 }
@@ -146,6 +153,13 @@ fn a_refused_namespace_is_told_in_the_servers_words() {
     let server = Server::start(json!({}));
     let said = run(&["doctor", &format!("{}/forbidden", server.url())]).ended_with(5);
     assert_eq!(said.out.matches("forbidden by the test server").count(), 2, "{}", said.out);
+    assert_eq!(said.out.matches(r#"its data: {"code":403"#).count(), 2, "{}", said.out);
+    assert_eq!(said.out.matches("none were sent: --auth-file or SIOT_AUTH").count(), 1);
+    let upgrade = "both of the transports work, but the namespace is not joined";
+    assert!(said.out.contains(upgrade), "{}", said.out);
+    for unused in ["--retry", "--once"] {
+        run(&["doctor", &server.url(), unused]).ended_with(2);
+    }
     assert!(said.out.contains("2 failures"), "{}", said.out);
 }
 

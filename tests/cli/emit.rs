@@ -40,6 +40,8 @@ fn arguments_keep_their_order_and_types() {
 fn a_text_that_is_no_json_is_refused_with_what_to_do() {
     let said = run(&["emit", "http://127.0.0.1:1", "say", "hello"]).ended_with(2);
     assert!(said.err.contains(r#"'"hello"'"#) && said.err.contains("--text"), "{said:?}");
+    let said = run(&["emit", "http://127.0.0.1:1", "say", "1", "2,5"]).ended_with(2);
+    assert!(said.err.starts_with("siot: error: argument 2: '2,5' is no JSON: "), "{said:?}");
     let server = Server::start(json!({}));
     run(&["emit", &server.url(), "say", "--text", "hello", "5"]).ended_with(0);
     assert_eq!(seen(&server), [json!(["say", ["hello", "5"]])]);
@@ -96,6 +98,35 @@ fn a_wrong_line_ends_it_behind_those_before() {
     let said = fed(&["emit", &server.url(), "a", "--lines"], "1\n2\nthree\n4\n").ended_with(2);
     assert!(said.err.contains("line 3"), "{said:?}");
     assert_eq!(seen(&server), [json!(["a", [1]]), json!(["a", [2]])]);
+}
+
+#[test]
+fn a_line_whose_event_fails_is_named() {
+    let server = Server::start(json!({}));
+    let args = ["emit", &server.url(), "--events", "--ack", "--timeout", "500ms"];
+    let said = fed(&args, "{\"event\":\"echo\"}\n{\"event\":\"never-ack\"}\n").ended_with(4);
+    let expected = "siot: error: line 2 of standard input (\"never-ack\"): timeout: ";
+    assert!(said.err.starts_with(expected), "{said:?}");
+}
+
+#[test]
+fn lines_may_end_as_other_systems_end_them() {
+    let server = Server::start(json!({}));
+    fed(&["emit", &server.url(), "a", "--lines", "--text"], "x\r\n\r\ny\rz").ended_with(0);
+    let texts = ["x", "", "y\rz"].map(|text| json!(["a", [text]]));
+    assert_eq!(seen(&server), texts);
+}
+
+#[test]
+fn wrong_lines_can_be_skipped_and_are_told() {
+    let server = Server::start(json!({}));
+    let args = ["emit", &server.url(), "a", "--lines", "--skip-invalid"];
+    let said = fed(&args, "1\ntwo\n3\n").ended_with(1);
+    assert!(said.err.starts_with("siot: error: line 2 of standard input: no JSON"), "{said:?}");
+    assert_eq!(said.err.lines().count(), 1, "{said:?}");
+    assert_eq!(seen(&server), [json!(["a", [1]]), json!(["a", [3]])]);
+    fed(&args, "4\n").ended_with(0);
+    run(&["emit", &server.url(), "a", "--skip-invalid"]).ended_with(2);
 }
 
 #[test]
@@ -174,7 +205,7 @@ fn a_signal_cuts_the_wait_for_delivery_short() {
 fn an_event_that_nobody_reads_is_not_delivered() {
     let server = DeafServer::start();
     let url = server.url();
-    let args = ["emit", &url, "a", "--binary", "-", "--timeout", "700ms"];
+    let args = ["emit", &url, "a", "--binary", "-", "--timeout", "5s"];
     let args = [&args[..], &DeafServer::OPTIONS].concat();
     let mut emitting = start(siot(&args));
     // More than the buffers of a connection hold.

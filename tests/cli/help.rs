@@ -51,5 +51,9 @@ fn completions_and_manual_pages_are_there() {
             page.contains(&format!("siot\\-{command}")) && page.contains("Examples:"),
             "{page}"
         );
+        let help = run(&[command, "--help"]).ended_with(0).out;
+        let usage = help.lines().find_map(|line| line.strip_prefix("Usage: ")).unwrap();
+        let synopsis = page.split_once(".SH SYNOPSIS\n").unwrap().1.lines().next().unwrap();
+        assert_eq!(synopsis.replace("\\-", "-"), usage);
     }
 }

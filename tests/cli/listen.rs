@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use super::{run, siot, start};
 use crate::support::folder::Folder;
 use crate::support::hostile::HostileOptions;
+use crate::support::program::free_port;
+use crate::support::raw::{RawConnection, RawPeer};
 use crate::support::wait::LIMIT;
 use crate::support::{Server, eventually};
 
@@ -82,10 +84,30 @@ fn a_time_that_is_up_is_a_failure_only_if_something_is_missing() {
     let server = Server::start(json!({}));
     let url = server.url();
     let missing = run(&["listen", &url, "--count", "1", "--timeout", "500ms"]).ended_with(4);
-    assert!(missing.err.contains("the time is up, and 1 events are missing"), "{missing:?}");
+    assert!(missing.err.contains("the time is up, and 1 event is missing"), "{missing:?}");
     let start = Instant::now();
     run(&["listen", &url, "--timeout", "0.2"]).ended_with(0);
     assert!(start.elapsed() >= Duration::from_millis(200));
+}
+
+#[test]
+fn the_time_counts_while_there_is_no_connection() {
+    let silent = RawPeer::start(RawConnection::hold);
+    let nobody = format!("http://127.0.0.1:{}", free_port());
+    let start = Instant::now();
+    for args in [
+        &["listen", &silent.url(), "--count", "1"][..],
+        &["listen", &silent.url()],
+        &["listen", &nobody, "--count", "1", "--retry"],
+        &["emit", &silent.url(), "a"],
+        &["emit", &silent.url(), "a", "--lines"],
+        &["emit", &nobody, "a", "--retry"],
+    ] {
+        let said = run(&[args, &["--timeout", "500ms"]].concat()).ended_with(4);
+        assert!(said.err.contains("the time is up, and there is no connection"), "{said:?}");
+    }
+    // An attempt to connect may take 20 s by itself.
+    assert!(start.elapsed() < Duration::from_secs(18), "{:?}", start.elapsed());
 }
 
 #[test]

@@ -27,7 +27,12 @@ fn credentials_come_from_a_variable_or_a_file_or_the_command_line() {
         command.env("SIOT_AUTH", variable);
         start(command).end()
     };
-    with(&[], "").ended_with(5);
+    let said = with(&[], "").ended_with(5);
+    let expected =
+        r#"; its data: {"token":null}; of credentials, none were sent: --auth-file or SIOT_AUTH"#;
+    assert!(said.err.contains(expected), "{said:?}");
+    let said = with(&[], r#"{"token":"wrong"}"#).ended_with(5);
+    assert!(said.err.trim_end().ends_with(r#"its data: {"token":"wrong"}"#), "{said:?}");
     with(&[], token).ended_with(0);
     with(&["--auth", token], r#"{"token":"wrong"}"#).ended_with(0);
     with(&["--auth-file", &file], "").ended_with(0);
@@ -36,6 +41,20 @@ fn credentials_come_from_a_variable_or_a_file_or_the_command_line() {
     // A secret is not repeated.
     let said = with(&[], r#"{"token":"secret""#).ended_with(2);
     assert!(said.err.contains("SIOT_AUTH") && !said.err.contains("secret"), "{said:?}");
+}
+
+#[test]
+fn a_url_without_its_scheme_is_guessed_and_errors_name_flags() {
+    for url in ["localhost:4100", "localhost"] {
+        let said = run(&["emit", url, "a"]).ended_with(2);
+        assert!(said.err.contains(&format!("did you mean http://{url}?")), "{said:?}");
+    }
+    let said = run(&["emit", "http://me:secret@127.0.0.1", "a"]).ended_with(2);
+    assert!(
+        said.err.contains("or the `--auth-file`") || said.err.contains("or `--auth-file`"),
+        "{said:?}"
+    );
+    assert!(!said.err.contains("secret"), "{said:?}");
 }
 
 #[test]
@@ -79,12 +98,14 @@ fn a_server_is_verified_unless_that_is_switched_off() {
     let url = server.url();
     let with = |args: &[&str]| run(&[&["emit", &url, "sum", "1", "2", "--ack"][..], args].concat());
     let said = with(&[]).ended_with(3);
-    assert!(said.err.contains("not trusted"), "{said:?}");
+    assert!(said.err.contains("not trusted") && said.err.contains("`--ca`"), "{said:?}");
     assert_eq!(with(&["--ca", &ca]).ended_with(0).out, "3\n");
     assert_eq!(with(&["--ca", &ca, "--ca-only"]).ended_with(0).err, "");
     // Who switches it off is told.
     let said = with(&["--insecure"]).ended_with(0);
-    assert!(said.err.contains("siot: warning: "), "{said:?}");
+    assert!(said.err.contains("siot: warning: ") && said.err.contains("(-k)"), "{said:?}");
+    // Each of the transports has a connection of its own.
+    assert_eq!(said.err.lines().count(), 1, "{said:?}");
     let said = with(&["--insecure", "--quiet"]).ended_with(0);
     assert_eq!((said.out.as_str(), said.err.as_str()), ("3\n", ""));
 }
@@ -123,6 +144,9 @@ fn a_log_is_written_where_it_is_asked_for() {
     let server = Server::start(json!({}));
     let url = format!("{}/?token=secret", server.url());
     let said = run(&["emit", &url, "a", "-vv", "--auth", r#"{"k":"secret"}"#]).ended_with(0);
-    assert!(said.err.contains("siot: debug: #1 127.0.0.1:"), "{said:?}");
+    assert!(said.err.contains(" s #1 127.0.0.1:"), "{said:?}");
+    let starts = |start: &str| said.err.lines().any(|line| line.starts_with(start));
+    assert!(starts("siot: debug: 0.") || starts("siot: debug: 1."), "{said:?}");
+    assert!(said.err.contains(": Stage DNS") && !said.err.contains("Stage("), "{said:?}");
     assert!(said.err.contains("siot: trace: ") && !said.err.contains("secret"), "{said:?}");
 }

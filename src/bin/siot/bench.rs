@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, select};
 use serde_json::json;
-use siot::{AckReply, ManagerEvent, Socket, Subscription, Transport};
+use siot::{AckReply, ManagerEvent, Socket, Status, Subscription, Transport};
 
 use crate::args::Bench;
+use crate::args::connection::Attempts;
+use crate::clock::Deadline;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::messages::Messages;
 use crate::stop::Stop;
@@ -25,9 +27,17 @@ const MOST_TIMES: usize = 4 << 20;
 
 pub(crate) fn run(args: &Bench, messages: Messages) -> Outcome {
     let stop = stop::signals_and_reader()?;
-    let socket = args.connection.socket()?;
+    let socket = args.connection.socket(args.retry)?;
     let (statuses, news) = (socket.status(), socket.manager().events());
-    let joined = joining::join(&args.connection, &socket, &statuses, &stop, messages)?;
+    let joined = joining::join(
+        &args.connection,
+        Attempts { retry: args.retry, once: true },
+        &socket,
+        &statuses,
+        &stop,
+        Deadline::NEVER,
+        messages,
+    )?;
     if let Some(stop) = joined {
         return Ok(stop.cut_short());
     }
@@ -35,17 +45,19 @@ pub(crate) fn run(args: &Bench, messages: Messages) -> Outcome {
     let transport = socket.manager().transport();
     let mut bench = Measurement {
         socket: &socket,
+        statuses: &statuses,
         event: &args.event,
         text: "x".repeat(args.size as usize),
         stop,
         stopped: None,
     };
-    let trips = bench.round_trips(args.window as usize, args.time)?;
-    let emits = bench.emits(args.time)?;
+    let result = bench.measure(args);
     let stopped = bench.stopped;
+    // What waits in vain after a loss is given back by this, and is of no interest.
+    socket.manager().close(FAREWELL);
+    let (trips, emits) = result?;
     let by = transport.map(|transport| transport.to_string()).unwrap_or_default();
     print(args, &by, &trips, &emits)?;
-    socket.manager().close(FAREWELL);
     Ok(stopped.map_or(Exit::Success, Stop::cut_short))
 }
 
@@ -64,6 +76,7 @@ fn wait_for_upgrade(args: &Bench, news: &Subscription<ManagerEvent>) {
 
 struct Measurement<'a> {
     socket: &'a Socket,
+    statuses: &'a Subscription<Status>,
     event: &'a str,
     text: String,
     stop: Receiver<Stop>,
@@ -83,6 +96,11 @@ struct Emits {
 }
 
 impl Measurement<'_> {
+    fn measure(&mut self, args: &Bench) -> Outcome<(Trips, Emits)> {
+        let trips = self.round_trips(args.window as usize, args.time)?;
+        Ok((trips, self.emits(args.time)?))
+    }
+
     /// Keeps so many round trips under way for this time.
     fn round_trips(&mut self, window: usize, time: Duration) -> Outcome<Trips> {
         let mut micros = Vec::new();
@@ -110,7 +128,10 @@ impl Measurement<'_> {
     fn emits(&mut self, time: Duration) -> Outcome<Emits> {
         let (start, mut count) = (Instant::now(), 0);
         while start.elapsed() < time && self.stopped.is_none() {
-            self.socket.timeout(LIMIT).emit(self.event, &*self.text)?;
+            let emitted = self.socket.timeout(LIMIT).emit(self.event, &*self.text);
+            emitted.map_err(|error| self.lost().unwrap_or_else(|| error.into()))?;
+            // What is emitted behind a loss would wait for a connection that does not come.
+            self.lost().map_or(Ok(()), Err)?;
             count += 1;
             self.stopped = self.stopped.or(self.stop.try_recv().ok());
         }
@@ -119,6 +140,17 @@ impl Measurement<'_> {
             self.wait(&last)?;
         }
         Ok(Emits { count, took: start.elapsed() })
+    }
+
+    /// How the connection was lost, if it was.
+    fn lost(&self) -> Option<Failure> {
+        let mut news = std::iter::from_fn(|| self.statuses.try_recv());
+        news.find_map(|status| match status {
+            Status::Disconnected { reason, .. } => {
+                Some(Failure::new(Exit::Lost, format!("disconnected: {reason}")))
+            }
+            _ => None,
+        })
     }
 
     fn ask(&self, limit: Duration) -> Outcome<Receiver<siot::Result<AckReply>>> {

@@ -7,6 +7,7 @@ use crossbeam_channel::{Receiver, bounded, select};
 use siot::{Socket, Status, Subscription, Value};
 
 use crate::args::Emit;
+use crate::clock::Deadline;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::format::Lines;
 use crate::input::{self, Item};
@@ -17,7 +18,7 @@ use crate::{joining, output, stop};
 
 pub(crate) fn run(args: &Emit, values: &[Value], messages: Messages) -> Outcome {
     let stop = stop::signals()?;
-    let socket = args.connection.socket()?;
+    let socket = args.connection.socket(args.attempts.retry)?;
     let statuses = socket.status();
     let mut sender = Sender {
         args,
@@ -26,19 +27,20 @@ pub(crate) fn run(args: &Emit, values: &[Value], messages: Messages) -> Outcome 
         stop,
         lines: Lines::new(args.format, None)?,
         progress: None,
+        deadline: args.connecting(),
         messages,
     };
     let result = sender.send_all(values);
-    let limit = if result.is_ok() { args.timeout } else { args.timeout.min(FAREWELL) };
+    let limit = match (&result, sender.deadline.left()) {
+        (Ok(_), Some(left)) if !left.is_zero() => left,
+        _ => sender.deadline.farewell(),
+    };
     let closed = sender.close(limit);
     match result? {
-        Exit::Success => closed,
-        cut_short => Ok(cut_short),
+        cut_short @ Exit::Signal(_) => Ok(cut_short),
+        exit => closed.map(|end| if end == Exit::Success { exit } else { end }),
     }
 }
-
-/// How long saying goodbye may take after a failure.
-const FAREWELL: Duration = Duration::from_secs(2);
 
 struct Sender<'a> {
     args: &'a Emit,
@@ -48,6 +50,8 @@ struct Sender<'a> {
     lines: Lines,
     /// Of the event that is on its way.
     progress: Option<Progress>,
+    /// Of the connection at first, and then of the event that is on its way.
+    deadline: Deadline,
     messages: Messages,
 }
 
@@ -55,14 +59,28 @@ impl Sender<'_> {
     /// Emits what there is to emit, each behind the answer to the one before if answers are awaited.
     fn send_all(&mut self, values: &[Value]) -> Outcome {
         let connection = &self.args.connection;
-        let joined =
-            joining::join(connection, self.socket, &self.statuses, &self.stop, self.messages)?;
+        let joined = joining::join(
+            connection,
+            self.args.attempts,
+            self.socket,
+            &self.statuses,
+            &self.stop,
+            self.deadline,
+            self.messages,
+        )?;
         if let Some(stop) = joined {
             return Ok(stop.cut_short());
         }
         if let Some(name) = self.args.event.as_deref().filter(|_| !self.args.lines) {
+            self.deadline = self.args.delivery();
             return self.send(Item::new(name, values.to_vec()));
         }
+        self.send_lines(values)
+    }
+
+    /// Emits an event for each line of standard input.
+    fn send_lines(&mut self, values: &[Value]) -> Outcome {
+        let mut end = Exit::Success;
         let lines = input::lines()?;
         loop {
             let line = select! {
@@ -73,9 +91,21 @@ impl Sender<'_> {
                 }
                 recv(self.stop) -> stop => return Ok(stop.map_or(Exit::Failed, Stop::cut_short)),
             };
+            self.deadline = Deadline::after(self.args.limit());
             // It ends with standard input.
-            let Ok(line) = line else { return Ok(Exit::Success) };
-            match self.send(input::item(&line?, self.args, values)?)? {
+            let Ok(line) = line else { return Ok(end) };
+            let line = line?;
+            let item = match input::item(&line, self.args, values) {
+                Ok(item) => item,
+                Err(failure) if self.args.skip_invalid => {
+                    self.messages.error(failure.text);
+                    end = Exit::Failed;
+                    continue;
+                }
+                Err(failure) => return Err(failure),
+            };
+            let what = format!("{line} ({:?})", item.name);
+            match self.send(item).map_err(|failure| failure.about(&what))? {
                 Exit::Success => {}
                 exit => return Ok(exit),
             }
@@ -83,7 +113,11 @@ impl Sender<'_> {
     }
 
     fn send(&mut self, item: Item) -> Outcome {
-        let emitter = self.socket.timeout(self.args.timeout);
+        let limit = self.deadline.left().unwrap_or_else(|| self.args.limit());
+        if limit.is_zero() {
+            return Err(Failure::new(Exit::Timeout, "the time is up, and nothing is sent"));
+        }
+        let emitter = self.socket.timeout(limit);
         let name = item.name.clone();
         let (manager, bytes) = (self.socket.manager(), item.binary_bytes());
         self.progress = Progress::start(self.messages, manager, bytes);

@@ -4,6 +4,8 @@ use std::fmt;
 
 use siot::{Error, ErrorKind};
 
+use crate::json;
+
 /// What the command exits with. The numbers are promised in `--help`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -75,6 +77,11 @@ impl Failure {
         Self::new(Exit::Usage, text)
     }
 
+    /// The failure of one of several things.
+    pub(crate) fn about(self, what: impl fmt::Display) -> Self {
+        Self::new(self.exit, format!("{what}: {}", self.text))
+    }
+
     pub(crate) fn local(what: impl fmt::Display, error: impl fmt::Display) -> Self {
         Self::new(Exit::Local, format!("{what}: {error}"))
     }
@@ -85,13 +92,25 @@ impl Failure {
             Exit::Failed | Exit::Timeout | Exit::Lost => Exit::Connect,
             other => other,
         };
-        Self::new(exit, format!("{error:#}"))
+        Self::new(exit, words(error))
     }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self::new(exit(&error), format!("{error:#}"))
+        Self::new(exit(&error), words(&error))
+    }
+}
+
+/// What is said of an error, with what the server sent along with a refusal.
+pub(crate) fn words(error: &Error) -> String {
+    match error.data() {
+        Some(data) => {
+            let start: String = data.chars().take(1000).collect();
+            let rest = if start.len() < data.len() { "…" } else { "" };
+            format!("{error:#}; its data: {}{rest}", json::printable(&start))
+        }
+        None => format!("{error:#}"),
     }
 }
 

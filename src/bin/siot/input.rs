@@ -1,5 +1,6 @@
 //! What is to be emitted: arguments of the command line, files, and lines of standard input.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, Read};
 use std::path::Path;
@@ -41,7 +42,10 @@ impl Item {
 /// The arguments and files in the order of the command line, of which `order` tells.
 pub(crate) fn arguments(emit: &Emit, order: Option<&ArgMatches>) -> Outcome<Vec<Value>> {
     let places = |name: &str| order.and_then(|order| order.indices_of(name)).into_iter().flatten();
-    let texts = emit.args.iter().map(|text| argument(text, emit.text));
+    let texts = emit.args.iter().enumerate().map(|(index, text)| {
+        argument(text, emit.text)
+            .map_err(|failure| failure.about(format_args!("argument {}", index + 1)))
+    });
     let files = emit.binary.iter().map(|file| Ok(Value::from(binary(file)?)));
     let mut all: Vec<(usize, Outcome<Value>)> =
         places("args").zip(texts).chain(places("binary").zip(files)).collect();
@@ -55,9 +59,10 @@ fn argument(text: &str, is_text: bool) -> Outcome<Value> {
     }
     json::parse(text).map_err(|error| {
         let quoted = serde_json::Value::from(text);
-        let shown = shortened(&format!("'{quoted}'"));
+        let quoted = shortened(&format!("'{quoted}'"));
+        let shown = json::printable(&shortened(&format!("'{text}'")));
         Failure::usage(format!(
-            "an argument is no JSON: {error}. Text needs quotes within quotes, {shown}, or --text"
+            "{shown} is no JSON: {error}. Text needs quotes within quotes, {quoted}, or --text"
         ))
     })
 }
@@ -88,7 +93,14 @@ fn binary(file: &Path) -> Outcome<Binary> {
 #[derive(Debug)]
 pub(crate) struct Line {
     number: u64,
-    text: String,
+    bytes: Vec<u8>,
+}
+
+impl fmt::Display for Line {
+    /// Which one it is.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {} of standard input", self.number)
+    }
 }
 
 /// Reads standard input on a thread of its own, a line ahead: what waits for a line can also be ended by
@@ -115,32 +127,32 @@ pub(crate) fn lines() -> Outcome<Receiver<Outcome<Line>>> {
 
 /// The next line; none at the end.
 fn line(input: &mut impl BufRead, number: u64) -> Outcome<Option<Line>> {
-    let failed = |error: &dyn std::fmt::Display| {
-        Failure::local(format!("line {number} of standard input"), error)
-    };
-    let mut line = Vec::new();
-    let length = input.take(MOST_BYTES).read_until(b'\n', &mut line).map_err(|e| failed(&e))?;
-    if length as u64 == MOST_BYTES {
-        return Err(failed(&format!("more than {MOST_BYTES} bytes")));
+    let mut line = Line { number, bytes: Vec::new() };
+    match input.take(MOST_BYTES).read_until(b'\n', &mut line.bytes) {
+        Ok(0) => return Ok(None),
+        Ok(length) if length as u64 == MOST_BYTES => {
+            return Err(Failure::local(line, format!("more than {MOST_BYTES} bytes")));
+        }
+        Ok(_) => {}
+        Err(error) => return Err(Failure::local(line, error)),
     }
-    if line.last() == Some(&b'\n') {
-        line.pop();
+    if line.bytes.last() == Some(&b'\n') {
+        line.bytes.pop();
+        // As files of other systems have it.
+        if line.bytes.last() == Some(&b'\r') {
+            line.bytes.pop();
+        }
     }
-    match String::from_utf8(line) {
-        Ok(_) if length == 0 => Ok(None),
-        Ok(text) => Ok(Some(Line { number, text })),
-        Err(error) => Err(failed(&error.utf8_error())),
-    }
+    Ok(Some(line))
 }
 
 /// The event of a line.
 pub(crate) fn item(line: &Line, emit: &Emit, args: &[Value]) -> Outcome<Item> {
-    let Line { number, text } = line;
-    let failed =
-        |error: String| Failure::usage(format!("line {number} of standard input: {error}"));
+    let text = std::str::from_utf8(&line.bytes).map_err(|error| Failure::local(line, error))?;
+    let failed = |error: String| Failure::usage(format!("{line}: {error}"));
     if let Some(event) = &emit.event {
         let last = if emit.text {
-            Value::from(text.as_str())
+            Value::from(text)
         } else {
             json::parse(text).map_err(|error| {
                 failed(format!("no JSON: {error} (text that is none needs --text)"))
@@ -164,13 +176,13 @@ mod tests {
 
     #[test]
     fn lines_end_at_the_end_and_need_no_newline_there() {
-        let mut input = "a\n\nb".as_bytes();
-        let mut next = || line(&mut input, 1).unwrap().map(|line| line.text);
-        assert_eq!(next().as_deref(), Some("a"));
-        assert_eq!(next().as_deref(), Some(""));
-        assert_eq!(next().as_deref(), Some("b"));
+        let mut input = "a\n\nc\r\nb\r".as_bytes();
+        let mut next = || line(&mut input, 1).unwrap().map(|line| line.bytes);
+        assert_eq!(next().as_deref(), Some(&b"a"[..]));
+        assert_eq!(next().as_deref(), Some(&b""[..]));
+        assert_eq!(next().as_deref(), Some(&b"c"[..]));
+        assert_eq!(next().as_deref(), Some(&b"b\r"[..]));
         assert_eq!(next().as_deref(), None);
-        assert!(line(&mut &b"\xff\n"[..], 7).unwrap_err().text.contains("line 7"));
     }
 
     #[test]

@@ -5,44 +5,60 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, after, never, select};
 use siot::{Socket, Status, Subscription, Update};
 
-use crate::args::connection::Connection;
-use crate::exit::{Exit, Failure, Outcome};
+use crate::args::connection::{Attempts, Connection};
+use crate::clock::Deadline;
+use crate::exit::{self, Exit, Failure, Outcome};
 use crate::messages::Messages;
 use crate::stop::Stop;
 
 /// Connects, and waits until the namespace is joined; `Some` when it was stopped before.
 pub(crate) fn join(
     connection: &Connection,
+    Attempts { retry, once }: Attempts,
     socket: &Socket,
     statuses: &Subscription<Status>,
     stop: &Receiver<Stop>,
+    deadline: Deadline,
     messages: Messages,
 ) -> Outcome<Option<Stop>> {
     // Behind what limits each step of the attempt.
     let limit = connection.connect_timeout.saturating_mul(2) + Duration::from_secs(1);
-    let late = if connection.retry { never() } else { after(limit) };
+    let late = if retry { never() } else { after(limit) };
+    let up = deadline.reached();
     socket.connect();
     loop {
         let status = select! {
             recv(statuses.receiver()) -> status => status,
             recv(stop) -> stop => return Ok(stop.ok()),
+            recv(up) -> _ => {
+                let text = "the time is up, and there is no connection";
+                return Err(Failure::new(Exit::Timeout, text));
+            }
             recv(late) -> _ => return Err(Failure::new(Exit::Connect, "no connection in time")),
         };
         match status {
             Ok(Status::Connected { .. }) => break,
             Ok(status) => {
                 if let Some(failure) = of(&status, messages) {
-                    return Err(Failure::new(connecting(failure.exit), failure.text));
+                    let mut text = failure.text;
+                    if failure.exit == Exit::Refused && !connection.has_credentials() {
+                        text += "; ";
+                        text += NO_CREDENTIALS;
+                    }
+                    return Err(Failure::new(connecting(failure.exit), text));
                 }
             }
             Err(_) => return Err(Failure::new(Exit::Connect, "the connection was closed")),
         }
     }
-    if !connection.once && !connection.retry {
-        socket.manager().update(Update::new().reconnection(true))?;
+    if retry == once {
+        socket.manager().update(Update::new().reconnection(!once))?;
     }
     Ok(None)
 }
+
+/// What is added to a refusal.
+pub(crate) const NO_CREDENTIALS: &str = "of credentials, none were sent: --auth-file or SIOT_AUTH";
 
 /// Says what is new; gives why the connection has ended for good, if it has.
 pub(crate) fn of(status: &Status, messages: Messages) -> Option<Failure> {
@@ -51,8 +67,8 @@ pub(crate) fn of(status: &Status, messages: Messages) -> Option<Failure> {
         Status::Connected { id, .. } => messages.say(format_args!("connected again as {id}")),
         Status::ConnectError(error) => match next {
             Some(next) => {
-                messages
-                    .say(format_args!("{error:#}; next attempt in {:.1} s", next.as_secs_f64()));
+                let (words, wait) = (exit::words(error), next.as_secs_f64());
+                messages.say(format_args!("{words}; next attempt in {wait:.1} s"));
             }
             None => return Some(Failure::connecting(error)),
         },

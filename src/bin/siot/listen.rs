@@ -1,27 +1,24 @@
 //! `siot listen`: prints the events that come.
 
-use std::time::Duration;
-
-use crossbeam_channel::{Receiver, after, never, select};
+use crossbeam_channel::{Receiver, select};
 use siot::{ArgList, Event, Socket, Status, Subscription, Value};
 
 use crate::args::Listen;
+use crate::clock::Deadline;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::format::Lines;
 use crate::messages::Messages;
 use crate::stop::Stop;
 use crate::{joining, json, output, stop};
 
-/// How long saying goodbye may take.
-const FAREWELL: Duration = Duration::from_secs(2);
-
 pub(crate) fn run(args: &Listen, messages: Messages) -> Outcome {
     let stop = stop::signals_and_reader()?;
     let mut listener = Listener::new(args, messages)?;
-    let socket = args.connection.socket()?;
+    let socket = args.connection.socket(args.attempts.retry)?;
     let events = socket.subscribe_any();
-    let end = listener.listen(&socket, &events, &stop);
-    socket.manager().close(FAREWELL);
+    let deadline = args.timeout.map_or(Deadline::NEVER, Deadline::of);
+    let end = listener.listen(&socket, &events, &stop, deadline);
+    socket.manager().close(deadline.farewell());
     match end {
         // What came before the end is there still.
         Err(failure) if matches!(failure.exit, Exit::Lost | Exit::Refused) => {
@@ -61,11 +58,14 @@ impl<'a> Listener<'a> {
         socket: &Socket,
         events: &Subscription<Event>,
         stop: &Receiver<Stop>,
+        deadline: Deadline,
     ) -> Outcome {
-        let late = self.args.timeout.map_or_else(never, after);
+        let late = deadline.reached();
         let statuses: Subscription<Status> = socket.status();
-        let connection = &self.args.connection;
-        if let Some(stop) = joining::join(connection, socket, &statuses, stop, self.messages)? {
+        let Listen { connection, attempts, .. } = self.args;
+        let joined =
+            joining::join(connection, *attempts, socket, &statuses, stop, deadline, self.messages)?;
+        if let Some(stop) = joined {
             return Ok(stop.cut_short());
         }
         let id = socket.id().unwrap_or_default();
@@ -93,7 +93,8 @@ impl<'a> Listener<'a> {
                 recv(late) -> _ => return match self.left {
                     None => Ok(Exit::Success),
                     Some(left) => {
-                        let text = format!("the time is up, and {left} events are missing");
+                        let missing = if left == 1 { "event is" } else { "events are" };
+                        let text = format!("the time is up, and {left} {missing} missing");
                         Err(Failure::new(Exit::Timeout, text))
                     }
                 },

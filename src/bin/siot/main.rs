@@ -2,9 +2,11 @@
 
 mod args;
 mod bench;
+mod clock;
 mod doctor;
 mod emit;
 mod exit;
+mod flags;
 mod format;
 mod input;
 mod joining;
@@ -25,6 +27,7 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::messages::Messages;
 
 fn main() -> ExitCode {
+    clock::start();
     let matches = match CommandLine::command().try_get_matches() {
         Ok(matches) => matches,
         Err(error) => return shown(&error),
@@ -75,10 +78,27 @@ fn manual(man: &Man) -> Outcome {
         command = found.ok_or_else(|| Failure::usage(format!("there is no command {name:?}")))?;
     }
     let mut page = Vec::new();
-    clap_mangen::Man::new(command)
-        .render(&mut page)
-        .map_err(|error| Failure::local("the manual page", error))?;
+    render(command, &mut page).map_err(|error| Failure::local("the manual page", error))?;
     output::bytes(&page).map(|_| Exit::Success)
+}
+
+/// Its synopsis is the usage of `--help`: the renderer's own has options without values, and arguments in another order.
+fn render(mut command: clap::Command, page: &mut Vec<u8>) -> io::Result<()> {
+    let usage = command.render_usage().to_string();
+    let usage = usage.trim_start_matches("Usage: ").replace('\\', "\\e").replace('-', "\\-");
+    let usage = usage.lines().map(str::trim).collect::<Vec<_>>().join("\n.br\n");
+    let (is_whole, has_version) = (command.has_subcommands(), command.get_version().is_some());
+    let man = clap_mangen::Man::new(command);
+    man.render_title(page)?;
+    man.render_name_section(page)?;
+    write!(page, ".SH SYNOPSIS\n{usage}\n")?;
+    man.render_description_section(page)?;
+    man.render_options_section(page)?;
+    if is_whole {
+        man.render_subcommands_section(page)?;
+    }
+    man.render_extra_section(page)?;
+    if has_version { man.render_version_section(page) } else { Ok(()) }
 }
 
 /// Help goes to standard output, an error of the command line to standard error.

@@ -3,10 +3,12 @@
 use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use crate::args::Talk;
+use crate::{clock, flags};
 
 /// Says things on standard error; that nobody can read them is no failure.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +62,7 @@ impl Messages {
 
     fn write(self, label: &str, what: impl Display) {
         let line = if self.progress { "\r\x1b[K" } else { "" };
-        let _ = writeln!(io::stderr(), "{line}siot: {label}{what}");
+        let _ = writeln!(io::stderr(), "{line}siot: {label}{}", flags::named(&what.to_string()));
     }
 }
 
@@ -74,6 +76,10 @@ pub(crate) fn is_colorful(terminal: bool) -> bool {
 fn takes_colors(terminal: bool, no_color: Option<&OsStr>, term: Option<&OsStr>) -> bool {
     terminal && no_color.is_none_or(OsStr::is_empty) && term.is_some_and(|term| term != "dumb")
 }
+
+/// What is said once, of whatever connection.
+const NOT_VERIFIED: &str = "is not verified (-k)";
+static NOT_VERIFIED_IS_SAID: AtomicBool = AtomicBool::new(false);
 
 /// Writes what the library logs.
 struct Logger;
@@ -91,7 +97,16 @@ impl Log for Logger {
                 Level::Debug => "debug",
                 Level::Trace => "trace",
             };
-            let _ = writeln!(io::stderr(), "siot: {level}: {}", record.args());
+            let text = flags::named(&record.args().to_string());
+            // Each connection says it, and it is true of all of them.
+            if text.contains(NOT_VERIFIED) && NOT_VERIFIED_IS_SAID.swap(true, Ordering::Relaxed) {
+                return;
+            }
+            let time = match record.level() {
+                Level::Error | Level::Warn => String::new(),
+                _ => format!("{:.3} s ", clock::start().elapsed().as_secs_f64()),
+            };
+            let _ = writeln!(io::stderr(), "siot: {level}: {time}{text}");
         }
     }
 

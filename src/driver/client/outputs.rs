@@ -296,14 +296,20 @@ impl Monitor {
         }
         match event {
             ManagerEvent::Close(reason, Some(error)) => {
-                log_later!(Debug, "Close({reason:?}): {error:#}");
+                log_later!(Debug, "Closed, {reason}: {error:#}");
             }
             ManagerEvent::Error(error) => log_later!(Debug, "Error: {error:#}"),
             // It was told as an error, as a warning, or as a failed upgrade.
             ManagerEvent::ReconnectError(_)
             | ManagerEvent::Warning(_)
             | ManagerEvent::UpgradeError(_) => {}
-            event => log_later!(Debug, "{event:?}"),
+            ManagerEvent::Close(reason, None) => log_later!(Debug, "Closed, {reason}"),
+            ManagerEvent::Stage(stage) => log_later!(Debug, "Stage {stage}"),
+            ManagerEvent::Upgrade(transport) => log_later!(Debug, "Upgraded to {transport}"),
+            ManagerEvent::ReconnectAttempt(number) => log_later!(Debug, "Attempt {number}"),
+            ManagerEvent::Reconnect(number) => log_later!(Debug, "Reconnected by attempt {number}"),
+            ManagerEvent::ReconnectFailed => log_later!(Debug, "No further attempt"),
+            event @ (ManagerEvent::Open | ManagerEvent::Ping) => log_later!(Debug, "{event:?}"),
         }
         for listener in &self.manager_listeners {
             let waiters = listener.tell(event, &self.dispatcher, Call::Manager);

@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum, ValueHint};
 use serde_json::{Map, Value};
-use siot::{Builder, Limits, ParserKind, Proxy, Revision, Socket, SocketOptions, Tls, Transport};
+use siot::{
+    Builder, Error, ErrorKind, Limits, ParserKind, Proxy, Revision, Socket, SocketOptions, Tls,
+    Transport,
+};
 
 use super::duration::duration;
 use crate::exit::{Failure, Outcome};
@@ -86,12 +89,18 @@ pub(crate) struct Connection {
     /// Connect through this network interface
     #[arg(long, value_name = "NAME", hide_short_help = true)]
     interface: Option<String>,
-    /// How long an attempt to connect may take
+    /// How long an attempt to connect may take. A TIME is one number with ms, s, m or h; seconds without one
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "20s")]
     pub(crate) connect_timeout: Duration,
     /// The largest message to take, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 16 << 20, hide_short_help = true)]
     max_message: usize,
+}
+
+/// How often to connect.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct Attempts {
     /// Try until there is a connection, instead of ending when the first attempt fails
     #[arg(long)]
     pub(crate) retry: bool,
@@ -137,14 +146,19 @@ impl Connection {
         named.collect()
     }
 
+    /// Whether something is sent by which the server can know who joins the namespace.
+    pub(crate) fn has_credentials(&self) -> bool {
+        matches!(self.auth(), Ok(Some(_)))
+    }
+
     /// Whether it has to leave this machine in a certain way.
     pub(crate) fn is_bound(&self) -> bool {
         self.local_address.is_some() || self.interface.is_some()
     }
 
-    /// The socket, which does not connect yet.
-    pub(crate) fn socket(&self) -> Outcome<Socket> {
-        self.socket_of(self.builder()?)
+    /// The socket, which does not connect yet. `retry`: it tries until there is a connection.
+    pub(crate) fn socket(&self, retry: bool) -> Outcome<Socket> {
+        self.socket_of(self.builder()?.reconnection(retry))
     }
 
     /// The socket of options that were changed.
@@ -155,13 +169,24 @@ impl Connection {
                 Some(auth) => builder.auth(auth),
                 None => builder,
             };
-            return Ok(builder.build()?);
+            return builder.build().map_err(|error| self.mistaken(error));
         };
         let mut options = SocketOptions::new().auto_connect(false);
         if let Some(auth) = auth {
             options = options.auth(auth);
         }
-        Ok(builder.manager()?.socket_with(namespace, options)?)
+        let manager = builder.manager().map_err(|error| self.mistaken(error))?;
+        Ok(manager.socket_with(namespace, options)?)
+    }
+
+    /// What is said of options that cannot be used, with the scheme that a URL may lack.
+    fn mistaken(&self, error: Error) -> Failure {
+        let is_whole = self.url.contains("://") || self.url.contains(['@', '?', '#']);
+        if error.kind() == ErrorKind::InvalidUrl && !is_whole {
+            let text = format!("the URL has no scheme: did you mean http://{}?", self.place());
+            return Failure::usage(text);
+        }
+        error.into()
     }
 
     /// The options of the connection, without those of the namespace.
@@ -169,7 +194,7 @@ impl Connection {
         let mut builder = Builder::new(&self.url)
             .auto_connect(false)
             .force_new(true)
-            .reconnection(self.retry)
+            .reconnection(false)
             .path(&self.path)
             .transports(self.transports())
             .parser(match self.parser {

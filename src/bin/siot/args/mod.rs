@@ -7,11 +7,12 @@ pub(crate) mod duration;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueHint};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
-use self::connection::Connection;
+use self::connection::{Attempts, Connection};
 use self::duration::duration;
+use crate::clock::Deadline;
 use crate::exit::CODES;
 
 /// Talks to Socket.IO servers: listens, emits, and finds out what is wrong.
@@ -54,7 +55,7 @@ pub(crate) struct Listen {
     /// End after so many events
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) count: Option<u64>,
-    /// End after this time: with 4 if --count is not reached by then
+    /// End so long after the start, connecting included: with 4 if --count is not reached or there is no connection by then
     #[arg(short, long, value_name = "TIME", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
     /// Acknowledge events that ask for it, with this JSON; repeat it for more arguments
@@ -69,6 +70,8 @@ pub(crate) struct Listen {
     pub(crate) talk: Talk,
     #[command(flatten)]
     pub(crate) connection: Connection,
+    #[command(flatten)]
+    pub(crate) attempts: Attempts,
 }
 
 const EMIT_EXAMPLES: &str = "\
@@ -89,6 +92,7 @@ An object {\"$base64\":\"…\"} is binary, at any depth. Arguments and --binary 
 /// written to the connection in order; whether the server has acted on them nobody can tell.
 #[derive(Args, Debug)]
 #[command(after_help = EMIT_EXAMPLES, after_long_help = with_codes(EMIT_EXAMPLES))]
+#[command(group = ArgGroup::new("input").args(["lines", "from_events"]))]
 pub(crate) struct Emit {
     /// The event's name
     #[arg(value_name = "EVENT", index = 2, required_unless_present = "from_events")]
@@ -111,15 +115,44 @@ pub(crate) struct Emit {
     /// Wait for the server's answer to each event, and print it
     #[arg(short, long)]
     pub(crate) ack: bool,
-    /// How long each event may take to be delivered
-    #[arg(short, long, value_name = "TIME", value_parser = duration, default_value = "30s")]
-    pub(crate) timeout: Duration,
+    /// Tell of a line that is no event and go on behind it; it ends with 1 then
+    #[arg(long, requires = "input")]
+    pub(crate) skip_invalid: bool,
+    /// How long it may take from the start, connecting included, until the event is delivered; with --lines and --events
+    /// each from its line on. 30s if it is not given, and with --retry no limit then until there is a connection
+    #[arg(short, long, value_name = "TIME", value_parser = duration)]
+    timeout: Option<Duration>,
     #[command(flatten)]
     pub(crate) format: Format,
     #[command(flatten)]
     pub(crate) talk: Talk,
     #[command(flatten)]
     pub(crate) connection: Connection,
+    #[command(flatten)]
+    pub(crate) attempts: Attempts,
+}
+
+impl Emit {
+    /// How long an event may take.
+    pub(crate) fn limit(&self) -> Duration {
+        self.timeout.unwrap_or(Duration::from_secs(30))
+    }
+
+    /// When there has to be a connection.
+    pub(crate) fn connecting(&self) -> Deadline {
+        match self.timeout {
+            None if self.attempts.retry => Deadline::NEVER,
+            _ => Deadline::of(self.limit()),
+        }
+    }
+
+    /// When the only event has to be delivered; to be asked once there is a connection.
+    pub(crate) fn delivery(&self) -> Deadline {
+        match self.timeout {
+            None if self.attempts.retry => Deadline::after(self.limit()),
+            _ => Deadline::of(self.limit()),
+        }
+    }
 }
 
 const DOCTOR_EXAMPLES: &str = "\
@@ -180,6 +213,9 @@ pub(crate) struct Bench {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) talk: Talk,
+    /// Try until there is a connection, instead of ending when the first attempt fails
+    #[arg(long)]
+    pub(crate) retry: bool,
     #[command(flatten)]
     pub(crate) connection: Connection,
 }

@@ -8,7 +8,7 @@ mod report;
 mod session;
 mod tunnel;
 
-use siot::{EngineInfo, ErrorKind, Transport};
+use siot::{EngineInfo, Error, ErrorKind, Stage, Transport};
 
 use self::report::{Finding, Level, Report};
 use self::session::Examined;
@@ -29,11 +29,17 @@ pub(crate) fn run(args: &Doctor) -> Outcome {
     report.section("the server")?;
     describe(&examined, &mut report)?;
     let uses_proxy = examined.iter().any(|examined| examined.uses_proxy);
-    probe::examine(&args.connection, uses_proxy, &mut report)?;
+    let is_tls = |error: &Error| error.kind() == ErrorKind::Connect(Stage::Tls);
+    let untrusted = examined.iter().any(|examined| examined.error.as_ref().is_some_and(is_tls));
+    probe::examine(&args.connection, uses_proxy, untrusted, &mut report)?;
     report.section("the session")?;
     if transports.contains(&Transport::Polling) && transports.contains(&Transport::WebSocket) {
-        if examined.iter().all(|examined| examined.error.is_none()) {
+        let all = |is_so: fn(&Examined) -> bool| examined.iter().all(is_so);
+        if all(|examined| examined.error.is_none()) {
             session::upgrade(args, &mut report)?;
+        } else if all(|examined| examined.has_opened) {
+            let why = "both of the transports work, but the namespace is not joined";
+            report.add(Finding::skipped("upgrade", why))?;
         } else {
             let why = "not both of the transports work";
             report.add(Finding::skipped("upgrade", why))?;
@@ -57,7 +63,7 @@ fn verdict(examined: &[Examined], report: &Report) -> Exit {
 fn describe(examined: &[Examined], report: &mut Report) -> Outcome<()> {
     let engine: Option<&EngineInfo> = examined.iter().find_map(|examined| examined.engine.as_ref());
     let Some(engine) = engine else {
-        return report.add(Finding::skipped("revision", "there was no session"));
+        return report.add(Finding::skipped("revision", "there was no session to look at"));
     };
     let servers = if engine.protocol < 4 { "1.x and 2.x" } else { "3.x and 4.x" };
     let revision = format!("Engine.IO {}, as servers {servers} speak it", engine.protocol);

@@ -33,10 +33,12 @@ struct Target {
     port: u16,
 }
 
-/// Reports what the server's host shows of itself.
+/// Reports what the server's host shows of itself; `untrusted` where the sessions did not get through TLS, so that
+/// nothing of it is known to be true.
 pub(super) fn examine(
     connection: &Connection,
     uses_proxy: bool,
+    untrusted: bool,
     report: &mut Report,
 ) -> Outcome<()> {
     let proxy = connection.proxy.as_deref().and_then(HttpProxy::of);
@@ -50,7 +52,12 @@ pub(super) fn examine(
     };
     match dial(&target, proxy.as_ref().filter(|_| uses_proxy), connection.connect_timeout, report)?
     {
-        Ok(stream) => look(connection, &target, stream, report),
+        Ok(stream) => {
+            report.trust(!(untrusted && target.secure));
+            let looked = look(connection, &target, stream, report);
+            report.trust(true);
+            looked
+        }
         Err(error) => report.add(Finding::skipped("host", error.to_string())),
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use siot::Error;
 
-use crate::exit::Outcome;
+use crate::exit::{self, Outcome};
+use crate::flags;
 use crate::json::printable;
 use crate::messages::is_colorful;
 use crate::output;
@@ -14,6 +15,8 @@ use crate::output;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Level {
     Ok,
+    /// It was seen, of a peer that was not verified.
+    Shown,
     /// It was not looked at.
     Skipped,
     Warning,
@@ -24,6 +27,7 @@ impl Level {
     fn name(self) -> &'static str {
         match self {
             Self::Ok => "ok",
+            Self::Shown => "shown",
             Self::Skipped => "skipped",
             Self::Warning => "warning",
             Self::Failed => "FAILED",
@@ -33,7 +37,7 @@ impl Level {
     fn color(self) -> &'static str {
         match self {
             Self::Ok => "32",
-            Self::Skipped => "2",
+            Self::Shown | Self::Skipped => "2",
             Self::Warning => "33",
             Self::Failed => "31",
         }
@@ -52,7 +56,13 @@ pub(super) struct Finding {
 
 impl Finding {
     pub(super) fn new(level: Level, check: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { level, check: check.into(), detail: detail.into(), took: None, hint: None }
+        Self {
+            level,
+            check: check.into(),
+            detail: flags::named(&detail.into()),
+            took: None,
+            hint: None,
+        }
     }
 
     pub(super) fn ok(check: impl Into<String>, detail: impl Into<String>) -> Self {
@@ -64,7 +74,7 @@ impl Finding {
     }
 
     pub(super) fn of_error(check: impl Into<String>, error: &Error) -> Self {
-        let finding = Self::new(Level::Failed, check, format!("{error:#}"));
+        let finding = Self::new(Level::Failed, check, exit::words(error));
         match error.hint() {
             Some(hint) => finding.hint(hint),
             None => finding,
@@ -77,7 +87,7 @@ impl Finding {
     }
 
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(flags::named(&hint.into()));
         self
     }
 }
@@ -87,6 +97,7 @@ pub(super) struct Report {
     json: bool,
     color: bool,
     section: String,
+    verified: bool,
     warnings: usize,
     failures: usize,
     /// What to try, each once.
@@ -101,6 +112,7 @@ impl Report {
             json,
             color: !json && is_colorful(io::stdout().is_terminal()),
             section: String::new(),
+            verified: true,
             warnings: 0,
             failures: 0,
             hints: Vec::new(),
@@ -114,11 +126,20 @@ impl Report {
         if self.json { Ok(()) } else { self.line(name) }
     }
 
-    pub(super) fn add(&mut self, finding: Finding) -> Outcome<()> {
+    /// Whether what is found from now on is of a peer that was verified.
+    pub(super) fn trust(&mut self, verified: bool) {
+        self.verified = verified;
+    }
+
+    pub(super) fn add(&mut self, mut finding: Finding) -> Outcome<()> {
+        if !self.verified && finding.level == Level::Ok {
+            finding.level = Level::Shown;
+            finding.detail = format!("not verified: {}", finding.detail);
+        }
         match finding.level {
             Level::Warning => self.warnings += 1,
             Level::Failed => self.failures += 1,
-            Level::Ok | Level::Skipped => {}
+            Level::Ok | Level::Shown | Level::Skipped => {}
         }
         let line = if self.json { self.object(&finding) } else { self.text(&finding) };
         if let Some(hint) = finding.hint.filter(|hint| !self.hints.contains(hint)) {
@@ -138,7 +159,8 @@ impl Report {
     }
 
     fn object(&self, finding: &Finding) -> String {
-        let took = finding.took.map(|took| took.as_secs_f64() * 1000.0);
+        #[allow(clippy::cast_precision_loss, reason = "nobody waits for 2^53 microseconds")]
+        let took = finding.took.map(|took| took.as_micros() as f64 / 1000.0);
         printable(
             &serde_json::json!({
                 "section": self.section,

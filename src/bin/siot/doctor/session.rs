@@ -3,13 +3,14 @@
 use std::time::{Duration, Instant};
 
 use siot::{
-    EngineEvent, EngineInfo, Error, ManagerEvent, PacketType, Socket, Stage, Status, Subscription,
-    Transport,
+    EngineEvent, EngineInfo, Error, ErrorKind, ManagerEvent, PacketType, Socket, Stage, Status,
+    Subscription, Transport,
 };
 
 use super::report::{Finding, Level, Report};
 use crate::args::Doctor;
 use crate::exit::Outcome;
+use crate::joining;
 
 /// How long saying goodbye may take.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -18,6 +19,8 @@ const FAREWELL: Duration = Duration::from_secs(2);
 #[derive(Default)]
 pub(super) struct Examined {
     pub(super) uses_proxy: bool,
+    pub(super) has_opened: bool,
+    /// Of a session that was open long enough to be asked.
     pub(super) engine: Option<EngineInfo>,
     pub(super) error: Option<Error>,
 }
@@ -28,7 +31,7 @@ pub(super) fn examine(
     transport: Transport,
     report: &mut Report,
 ) -> Outcome<Examined> {
-    let builder = args.connection.builder()?.transports([transport]).reconnection(false);
+    let builder = args.connection.builder()?.transports([transport]);
     let socket = args.connection.socket_of(builder)?;
     let mut walk = Walk {
         report,
@@ -40,6 +43,8 @@ pub(super) fn examine(
         let check = walk.step.map_or_else(|| "connect".to_owned(), |(stage, _)| stage.to_string());
         let took = walk.step.map(|(_, since)| since.elapsed());
         let finding = Finding::of_error(check, &error);
+        let is_unknown = error.kind() == ErrorKind::Refused && !args.connection.has_credentials();
+        let finding = if is_unknown { finding.hint(joining::NO_CREDENTIALS) } else { finding };
         walk.report.add(match took {
             Some(took) => finding.took(took),
             None => finding,
@@ -92,6 +97,7 @@ impl Walk<'_> {
                     self.enter(Some(stage))?;
                 }
                 Ok(ManagerEvent::Open) => {
+                    self.examined.has_opened = true;
                     self.enter(Some(Stage::Namespace))?;
                     return Ok(Ok(()));
                 }
@@ -118,7 +124,7 @@ impl Walk<'_> {
 /// Tries to move a session from long-polling to WebSocket.
 pub(super) fn upgrade(args: &Doctor, report: &mut Report) -> Outcome<()> {
     let transports = [Transport::Polling, Transport::WebSocket];
-    let builder = args.connection.builder()?.transports(transports).reconnection(false);
+    let builder = args.connection.builder()?.transports(transports);
     let socket = args.connection.socket_of(builder)?;
     let news = socket.manager().events();
     socket.connect();
@@ -152,7 +158,7 @@ pub(super) fn heartbeat(args: &Doctor, examined: &[Examined], report: &mut Repor
     let engine = examined.iter().find_map(|examined| examined.engine.as_ref());
     let interval = engine.and_then(|engine| engine.ping_interval);
     let (Some(engine), Some(interval)) = (engine, interval) else {
-        return report.add(Finding::skipped("heartbeat", "there was no session"));
+        return report.add(Finding::skipped("heartbeat", "there was no session to look at"));
     };
     if interval > args.wait {
         let wait = interval.as_secs() + 2;
@@ -160,7 +166,7 @@ pub(super) fn heartbeat(args: &Doctor, examined: &[Examined], report: &mut Repor
         return report.add(Finding::skipped("heartbeat", detail));
     }
     let transport = engine.transport;
-    let builder = args.connection.builder()?.transports([transport]).reconnection(false);
+    let builder = args.connection.builder()?.transports([transport]);
     let socket = args.connection.socket_of(builder)?;
     let packets = socket.manager().engine_events();
     socket.connect();
