@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use serde::de::Error;
 
 use super::Builder;
-use crate::options::config::{Ip, Maybe, Texts, Time, WholeNumber, of_key, table, time};
+use crate::options::config::{Ip, Maybe, Secret, Texts, Time, WholeNumber, of_key, table, time};
 use crate::options::{Limits, ParserKind, Proxy, Rejection, Revision, Timeouts, Tls, Transport};
 use crate::payload::Value;
 
-type Map<T = String> = BTreeMap<String, T>;
+type Map<T = Secret> = BTreeMap<String, T>;
 
 table! {
     /// From a table of a configuration: `url`, which has to be there, and the names of this type's
@@ -56,10 +56,10 @@ table! {
         path: String => |builder, path| builder.path(path),
         add_trailing_slash: bool => Builder::add_trailing_slash,
         query: Map => |builder, query| {
-            query.into_iter().fold(builder, |builder, (name, value)| builder.query(name, value))
+            query.into_iter().fold(builder, |builder, (name, value)| builder.query(name, value.0))
         },
         extra_header: Map => |builder, headers| {
-            let set = |builder: Builder, (name, value)| builder.extra_header(name, value);
+            let set = |builder: Builder, (name, value): (_, Secret)| builder.extra_header(name, value.0);
             headers.into_iter().fold(builder, set)
         },
         transport_header: OfTransports => |builder, headers| {
@@ -136,7 +136,7 @@ impl<'de> serde::Deserialize<'de> for OfTransports {
             let transport: Transport = transport
                 .parse()
                 .map_err(|error: crate::error::Error| D::Error::custom(error.message()))?;
-            headers.extend(table.into_iter().map(|(name, value)| (transport, name, value)));
+            headers.extend(table.into_iter().map(|(name, value)| (transport, name, value.0)));
         }
         Ok(Self(headers))
     }

@@ -264,3 +264,19 @@ fn a_builder_can_be_used_again() {
     // The same namespace twice is a connection each.
     assert!(!share(&one, &other) && one.namespace() == other.namespace());
 }
+
+#[test]
+fn an_error_shows_nothing_that_may_be_secret() {
+    for config in [
+        json!({ "tls": { "passphrase": 123_456_789 } }),
+        json!({ "tls": { "client_cert_pem": ["chain", 123_456_789] } }),
+        json!({ "extra_header": { "authorization": 123_456_789 } }),
+        json!({ "transport_header": { "polling": { "authorization": 123_456_789 } } }),
+        json!({ "query": { "token": 123_456_789 } }),
+    ] {
+        let mut config = config;
+        config["url"] = json!("http://a.example");
+        let error = serde_json::from_value::<Builder>(config).unwrap_err().to_string();
+        assert!(error.contains("expected a text") && !error.contains("123456789"), "{error}");
+    }
+}
