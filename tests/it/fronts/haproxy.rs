@@ -70,6 +70,6 @@ fn a_server_behind_it_comes_back() {
 #[test]
 fn its_patience_ends_sessions_and_the_error_tells() {
     let servers = servers::<1>();
-    let haproxy = Haproxy::start(&servers, "timeout server 300ms\n timeout tunnel 300ms", "");
+    let haproxy = Haproxy::start(&servers, "timeout server 1s\n timeout tunnel 1s", "");
     assert_lost_again_and_again(&haproxy.ports);
 }

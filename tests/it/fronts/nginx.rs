@@ -181,7 +181,7 @@ fn a_server_behind_it_comes_back() {
 #[test]
 fn its_patience_ends_sessions_and_the_error_tells() {
     let servers = servers::<1>();
-    let location = format!("{UPGRADABLE} proxy_read_timeout 300ms;");
+    let location = format!("{UPGRADABLE} proxy_read_timeout 1s;");
     let nginx = Nginx::start(&servers, "", &location);
     assert_lost_again_and_again(&nginx.ports);
 }
