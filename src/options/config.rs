@@ -272,9 +272,9 @@ impl<'de> Deserialize<'de> for Texts {
 }
 
 /// A text that may be a secret: an error does not show what stands there instead.
-pub(crate) struct Secret(pub(crate) String);
+pub(crate) struct PrivateText(pub(crate) String);
 
-impl<'de> Deserialize<'de> for Secret {
+impl<'de> Deserialize<'de> for PrivateText {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         String::deserialize(from).map(Self).map_err(|_| D::Error::custom("expected a text"))
     }
@@ -328,9 +328,9 @@ table! {
         built_in_roots: bool => Tls::built_in_roots,
         system_roots: bool => Tls::system_roots,
         client_cert_files: (String, String) => |tls, (chain, key)| tls.client_cert_files(chain, key),
-        client_cert_pem: (Secret, Secret) => |tls, (chain, key)| tls.client_cert_pem(chain.0, key.0),
+        client_cert_pem: (PrivateText, PrivateText) => |tls, (chain, key)| tls.client_cert_pem(chain.0, key.0),
         pfx_file: String => |tls, file| tls.pfx_file(file),
-        passphrase: Secret => |tls, word| tls.passphrase(word.0),
+        passphrase: PrivateText => |tls, word| tls.passphrase(word.0),
         reject_unauthorized: bool => Tls::reject_unauthorized,
         server_name: String => |tls, name| tls.server_name(name),
         min_version: TlsVersion => Tls::min_version,

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use serde::de::Error;
 
 use super::Builder;
-use crate::options::config::{Ip, Maybe, Secret, Texts, Time, WholeNumber, of_key, table, time};
+use crate::options::config::{
+    Ip, Maybe, PrivateText, Texts, Time, WholeNumber, of_key, table, time,
+};
 use crate::options::{Limits, ParserKind, Proxy, Rejection, Revision, Timeouts, Tls, Transport};
 use crate::payload::Value;
 
-type Map<T = Secret> = BTreeMap<String, T>;
+type Map<T = PrivateText> = BTreeMap<String, T>;
 
 table! {
     /// From a table of a configuration: `url`, which has to be there, and the names of this type's
@@ -59,7 +61,7 @@ table! {
             query.into_iter().fold(builder, |builder, (name, value)| builder.query(name, value.0))
         },
         extra_header: Map => |builder, headers| {
-            let set = |builder: Builder, (name, value): (_, Secret)| builder.extra_header(name, value.0);
+            let set = |builder: Builder, (name, value): (_, PrivateText)| builder.extra_header(name, value.0);
             headers.into_iter().fold(builder, set)
         },
         transport_header: OfTransports => |builder, headers| {
