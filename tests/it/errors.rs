@@ -4,7 +4,7 @@
 mod losses;
 
 use std::error::Error as StdError;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::net::TcpListener;
 use std::time::Duration;
 
@@ -157,7 +157,13 @@ fn speaking(bytes: Vec<u8>, end: End) -> RawPeer {
         kept.write_all(&bytes)?;
         match end {
             End::Close => Ok(()),
-            End::Reset => Ok(rustix::net::connect_unspec(&stream)?),
+            End::Reset => {
+                // A reset takes away what was not read yet: not before the answer to the greeting.
+                if !bytes.is_empty() {
+                    (&stream).read_exact(&mut [0])?;
+                }
+                Ok(rustix::net::connect_unspec(&stream)?)
+            }
             End::Hold => io::copy(&mut &stream, &mut io::sink()).map(drop),
         }
     })
