@@ -5,6 +5,7 @@ mod losses;
 
 use std::error::Error as StdError;
 use std::io::{self, Read, Write};
+use std::net::Shutdown;
 use std::net::TcpListener;
 use std::time::Duration;
 
@@ -156,7 +157,11 @@ fn speaking(bytes: Vec<u8>, end: End) -> RawPeer {
         let (stream, _) = connection.upgrade_stream(&request)?;
         kept.write_all(&bytes)?;
         match end {
-            End::Close => Ok(()),
+            // What comes is read, since the kernel resets a connection that is closed before.
+            End::Close => {
+                stream.shutdown(Shutdown::Write)?;
+                io::copy(&mut &stream, &mut io::sink()).map(drop)
+            }
             End::Reset => {
                 // A reset takes away what was not read yet: not before the answer to the greeting.
                 if !bytes.is_empty() {
