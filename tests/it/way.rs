@@ -57,7 +57,8 @@ fn cookies_are_kept_over_reconnections_and_shared_by_the_transports() {
     for round in 0..2 {
         client.upgraded();
         let seen = cookies(&server);
-        assert!(seen.len() >= 3, "{seen:?}");
+        // That of the handshake and that of the WebSocket; how many come between is chance.
+        assert!(seen.len() >= 2, "{seen:?}");
         for (index, cookies) in seen.iter().enumerate() {
             let first = round == 0 && index == 0;
             let expected = if first { "own=1; lb=old" } else { "own=1; lb=node-1" };
