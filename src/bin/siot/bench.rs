@@ -7,10 +7,10 @@ use crossbeam_channel::{Receiver, select};
 use serde_json::json;
 use siot::{AckReply, ManagerEvent, Socket, Status, Subscription, Transport};
 
-use crate::args::Bench;
+use crate::args::BenchArgs;
 use crate::args::connection::Attempts;
 use crate::clock::Deadline;
-use crate::exit::{Exit, Failure, Outcome};
+use crate::exit::{EarlyEnd, Exit, Outcome};
 use crate::messages::Messages;
 use crate::stop::Stop;
 use crate::{joining, output, stop};
@@ -25,7 +25,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// The most round trips whose times are kept, of 4 bytes each.
 const MOST_TIMES: usize = 4 << 20;
 
-pub(crate) fn run(args: &Bench, messages: Messages) -> Outcome {
+pub(crate) fn run(args: &BenchArgs, messages: Messages) -> Outcome {
     let stop = stop::signals_and_reader()?;
     let socket = args.connection.socket(args.retry)?;
     let (statuses, news) = (socket.status(), socket.manager().events());
@@ -62,8 +62,8 @@ pub(crate) fn run(args: &Bench, messages: Messages) -> Outcome {
 }
 
 /// Lets a session settle on the transport that it stays with.
-fn wait_for_upgrade(args: &Bench, news: &Subscription<ManagerEvent>) {
-    if args.connection.transports() != [Transport::Polling, Transport::WebSocket] {
+fn wait_for_upgrade(args: &BenchArgs, news: &Subscription<ManagerEvent>) {
+    if args.connection.transports != [Transport::Polling, Transport::WebSocket] {
         return;
     }
     let deadline = Instant::now() + UPGRADE_LIMIT;
@@ -96,7 +96,7 @@ struct Emits {
 }
 
 impl Measurement<'_> {
-    fn measure(&mut self, args: &Bench) -> Outcome<(Trips, Emits)> {
+    fn measure(&mut self, args: &BenchArgs) -> Outcome<(Trips, Emits)> {
         let trips = self.round_trips(args.window as usize, args.time)?;
         Ok((trips, self.emits(args.time)?))
     }
@@ -143,11 +143,11 @@ impl Measurement<'_> {
     }
 
     /// How the connection was lost, if it was.
-    fn lost(&self) -> Option<Failure> {
+    fn lost(&self) -> Option<EarlyEnd> {
         let mut news = std::iter::from_fn(|| self.statuses.try_recv());
         news.find_map(|status| match status {
             Status::Disconnected { reason, .. } => {
-                Some(Failure::new(Exit::Lost, format!("disconnected: {reason}")))
+                Some(EarlyEnd::new(Exit::Lost, format!("disconnected: {reason}")))
             }
             _ => None,
         })
@@ -162,12 +162,12 @@ impl Measurement<'_> {
         select! {
             recv(answer) -> reply => match reply {
                 Ok(Ok(_)) => Ok(true),
-                Ok(Err(error)) if error.is_timeout() => Err(Failure::new(
+                Ok(Err(error)) if error.is_timeout() => Err(EarlyEnd::new(
                     Exit::Timeout,
                     format!("no answer to {:?}: does the server acknowledge it?", self.event),
                 )),
                 Ok(Err(error)) => Err(error.into()),
-                Err(_) => Err(Failure::new(Exit::Lost, "no answer")),
+                Err(_) => Err(EarlyEnd::new(Exit::Lost, "no answer")),
             },
             recv(self.stop) -> stop => {
                 self.stopped = stop.ok();
@@ -190,7 +190,7 @@ fn percentile(micros: &[u32], part: f64) -> f64 {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "nobody counts to 2^53 here")]
-fn print(args: &Bench, by: &str, trips: &Trips, emits: &Emits) -> Outcome<()> {
+fn print(args: &BenchArgs, by: &str, trips: &Trips, emits: &Emits) -> Outcome<()> {
     let part = |part| percentile(&trips.micros, part);
     let trip_rate = per_second(trips.micros.len() as f64, trips.took);
     let emit_rate = per_second(emits.count as f64, emits.took);

@@ -6,17 +6,17 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, bounded, select};
 use siot::{Socket, Status, Subscription, Value};
 
-use crate::args::Emit;
+use crate::args::EmitArgs;
 use crate::clock::Deadline;
-use crate::exit::{Exit, Failure, Outcome};
+use crate::exit::{EarlyEnd, Exit, Outcome};
 use crate::format::Lines;
-use crate::input::{self, Item};
+use crate::input::{self, EventInput};
 use crate::messages::Messages;
-use crate::progress::Progress;
+use crate::progress::ProgressLine;
 use crate::stop::Stop;
 use crate::{joining, output, stop};
 
-pub(crate) fn run(args: &Emit, values: &[Value], messages: Messages) -> Outcome {
+pub(crate) fn run(args: &EmitArgs, values: &[Value], messages: Messages) -> Outcome {
     let stop = stop::signals()?;
     let socket = args.connection.socket(args.attempts.retry)?;
     let statuses = socket.status();
@@ -43,13 +43,13 @@ pub(crate) fn run(args: &Emit, values: &[Value], messages: Messages) -> Outcome 
 }
 
 struct Sender<'a> {
-    args: &'a Emit,
+    args: &'a EmitArgs,
     socket: &'a Socket,
     statuses: Subscription<Status>,
     stop: Receiver<Stop>,
     lines: Lines,
     /// Of the event that is on its way.
-    progress: Option<Progress>,
+    progress: Option<ProgressLine>,
     /// Of the connection at first, and then of the event that is on its way.
     deadline: Deadline,
     messages: Messages,
@@ -73,7 +73,7 @@ impl Sender<'_> {
         }
         if let Some(name) = self.args.event.as_deref().filter(|_| !self.args.lines) {
             self.deadline = self.args.delivery();
-            return self.send(Item::new(name, values.to_vec()));
+            return self.send(EventInput::new(name, values.to_vec()));
         }
         self.send_lines(values)
     }
@@ -112,15 +112,15 @@ impl Sender<'_> {
         }
     }
 
-    fn send(&mut self, item: Item) -> Outcome {
+    fn send(&mut self, item: EventInput) -> Outcome {
         let limit = self.deadline.left().unwrap_or_else(|| self.args.limit());
         if limit.is_zero() {
-            return Err(Failure::new(Exit::Timeout, "the time is up, and nothing is sent"));
+            return Err(EarlyEnd::new(Exit::Timeout, "the time is up, and nothing is sent"));
         }
         let emitter = self.socket.timeout(limit);
         let name = item.name.clone();
         let (manager, bytes) = (self.socket.manager(), item.binary_bytes());
-        self.progress = Progress::start(self.messages, manager, bytes);
+        self.progress = ProgressLine::start(self.messages, manager, bytes);
         if !self.args.ack {
             emitter.emit(&name, item.args())?;
             return Ok(Exit::Success);
@@ -129,7 +129,7 @@ impl Sender<'_> {
         loop {
             select! {
                 recv(reply) -> reply => {
-                    let reply = reply.map_err(|_| Failure::new(Exit::Lost, "no answer"))??;
+                    let reply = reply.map_err(|_| EarlyEnd::new(Exit::Lost, "no answer"))??;
                     let line = self.lines.reply(&reply)?;
                     return output::line(&line).map(|_| Exit::Success);
                 }
@@ -154,16 +154,16 @@ impl Sender<'_> {
         thread::Builder::new()
             .name("close".into())
             .spawn(move || sender.send(manager.close(limit).len()))
-            .map_err(|error| Failure::local("the end", error))?;
+            .map_err(|error| EarlyEnd::local("the end", error))?;
         select! {
             recv(closed) -> undelivered => match undelivered {
                 Ok(0) => Ok(Exit::Success),
-                Ok(1) => Err(Failure::new(Exit::Failed, "the event was not delivered")),
+                Ok(1) => Err(EarlyEnd::new(Exit::Failed, "the event was not delivered")),
                 Ok(count) => {
                     let text = format!("{count} events were not delivered");
-                    Err(Failure::new(Exit::Failed, text))
+                    Err(EarlyEnd::new(Exit::Failed, text))
                 }
-                Err(_) => Err(Failure::new(Exit::Failed, "the connection did not end")),
+                Err(_) => Err(EarlyEnd::new(Exit::Failed, "the connection did not end")),
             },
             recv(self.stop) -> stop => Ok(stop.map_or(Exit::Failed, Stop::cut_short)),
         }

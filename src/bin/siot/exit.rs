@@ -60,15 +60,15 @@ Exit codes:
 
 /// Why the command ends before its work is done.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(crate) struct EarlyEnd {
     pub(crate) exit: Exit,
     pub(crate) text: String,
 }
 
 /// The result of what may end the command.
-pub(crate) type Outcome<T = Exit> = Result<T, Failure>;
+pub(crate) type Outcome<T = Exit> = Result<T, EarlyEnd>;
 
-impl Failure {
+impl EarlyEnd {
     pub(crate) fn new(exit: Exit, text: impl Into<String>) -> Self {
         Self { exit, text: text.into() }
     }
@@ -96,7 +96,7 @@ impl Failure {
     }
 }
 
-impl From<Error> for Failure {
+impl From<Error> for EarlyEnd {
     fn from(error: Error) -> Self {
         Self::new(exit(&error), words(&error))
     }

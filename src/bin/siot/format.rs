@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use siot::{AckReply, ArgList, Binary, Event, Value};
 
 use crate::args::Format;
-use crate::exit::{Failure, Outcome};
+use crate::exit::{EarlyEnd, Outcome};
 use crate::json;
 use crate::messages::is_colorful;
 
@@ -24,7 +24,7 @@ pub(crate) struct Lines {
 impl Lines {
     pub(crate) fn new(format: Format, save: Option<PathBuf>) -> Outcome<Self> {
         if let Some(folder) = &save {
-            fs::create_dir_all(folder).map_err(|error| Failure::local(folder.display(), error))?;
+            fs::create_dir_all(folder).map_err(|error| EarlyEnd::local(folder.display(), error))?;
         }
         let color = !format.json && is_colorful(io::stdout().is_terminal());
         Ok(Self { format, color, save, saved: 0 })
@@ -97,7 +97,7 @@ impl Lines {
         // One that is there already stays: it may be of an earlier run.
         let written =
             fs::File::create_new(&file).and_then(|mut new| io::Write::write_all(&mut new, binary));
-        written.map_err(|error| Failure::local(file.display(), error))?;
+        written.map_err(|error| EarlyEnd::local(file.display(), error))?;
         let name = file.display().to_string();
         Ok([("$file", Value::from(name))].into_iter().collect())
     }
@@ -109,7 +109,7 @@ struct Undecodable {
     error: String,
 }
 
-impl From<Undecodable> for Failure {
+impl From<Undecodable> for EarlyEnd {
     fn from(Undecodable { error, .. }: Undecodable) -> Self {
         Self::new(crate::exit::Exit::Failed, error)
     }

@@ -10,8 +10,8 @@ use clap::ArgMatches;
 use crossbeam_channel::{Receiver, bounded};
 use siot::{ArgList, Binary, Value};
 
-use crate::args::Emit;
-use crate::exit::{Failure, Outcome};
+use crate::args::EmitArgs;
+use crate::exit::{EarlyEnd, Outcome};
 use crate::json;
 
 /// The longest line that is taken, and the largest file. Servers take much less by default.
@@ -19,12 +19,12 @@ const MOST_BYTES: u64 = 256 << 20;
 
 /// An event that is to be emitted.
 #[derive(Clone, Debug)]
-pub(crate) struct Item {
+pub(crate) struct EventInput {
     pub(crate) name: String,
     args: Vec<Value>,
 }
 
-impl Item {
+impl EventInput {
     pub(crate) fn new(name: &str, args: Vec<Value>) -> Self {
         Self { name: name.to_owned(), args }
     }
@@ -40,7 +40,7 @@ impl Item {
 }
 
 /// The arguments and files in the order of the command line, of which `order` tells.
-pub(crate) fn arguments(emit: &Emit, order: Option<&ArgMatches>) -> Outcome<Vec<Value>> {
+pub(crate) fn arguments(emit: &EmitArgs, order: Option<&ArgMatches>) -> Outcome<Vec<Value>> {
     let places = |name: &str| order.and_then(|order| order.indices_of(name)).into_iter().flatten();
     let texts = emit.args.iter().enumerate().map(|(index, text)| {
         argument(text, emit.text)
@@ -61,7 +61,7 @@ fn argument(text: &str, is_text: bool) -> Outcome<Value> {
         let quoted = serde_json::Value::from(text);
         let quoted = shortened(&format!("'{quoted}'"));
         let shown = json::printable(&shortened(&format!("'{text}'")));
-        Failure::usage(format!(
+        EarlyEnd::usage(format!(
             "{shown} is no JSON: {error}. Text needs quotes within quotes, {quoted}, or --text"
         ))
     })
@@ -75,7 +75,7 @@ fn shortened(text: &str) -> String {
 }
 
 fn binary(file: &Path) -> Outcome<Binary> {
-    let failed = |error: io::Error| Failure::local(file.display(), error);
+    let failed = |error: io::Error| EarlyEnd::local(file.display(), error);
     let mut bytes = Vec::new();
     let length = if file == Path::new("-") {
         io::stdin().lock().take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?
@@ -84,19 +84,19 @@ fn binary(file: &Path) -> Outcome<Binary> {
         source.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?
     };
     if length as u64 > MOST_BYTES {
-        return Err(Failure::local(file.display(), format!("more than {MOST_BYTES} bytes")));
+        return Err(EarlyEnd::local(file.display(), format!("more than {MOST_BYTES} bytes")));
     }
     Ok(bytes.into())
 }
 
 /// A line of standard input, without its end.
 #[derive(Debug)]
-pub(crate) struct Line {
+pub(crate) struct InputLine {
     number: u64,
     bytes: Vec<u8>,
 }
 
-impl fmt::Display for Line {
+impl fmt::Display for InputLine {
     /// Which one it is.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {} of standard input", self.number)
@@ -105,7 +105,7 @@ impl fmt::Display for Line {
 
 /// Reads standard input on a thread of its own, a line ahead: what waits for a line can also be ended by
 /// a signal.
-pub(crate) fn lines() -> Outcome<Receiver<Outcome<Line>>> {
+pub(crate) fn lines() -> Outcome<Receiver<Outcome<InputLine>>> {
     let (sender, lines) = bounded(1);
     let read = move || {
         let mut input = io::stdin().lock();
@@ -121,20 +121,20 @@ pub(crate) fn lines() -> Outcome<Receiver<Outcome<Line>>> {
     thread::Builder::new()
         .name("stdin".into())
         .spawn(read)
-        .map_err(|error| Failure::local("standard input", error))?;
+        .map_err(|error| EarlyEnd::local("standard input", error))?;
     Ok(lines)
 }
 
 /// The next line; none at the end.
-fn line(input: &mut impl BufRead, number: u64) -> Outcome<Option<Line>> {
-    let mut line = Line { number, bytes: Vec::new() };
+fn line(input: &mut impl BufRead, number: u64) -> Outcome<Option<InputLine>> {
+    let mut line = InputLine { number, bytes: Vec::new() };
     match input.take(MOST_BYTES).read_until(b'\n', &mut line.bytes) {
         Ok(0) => return Ok(None),
         Ok(length) if length as u64 == MOST_BYTES => {
-            return Err(Failure::local(line, format!("more than {MOST_BYTES} bytes")));
+            return Err(EarlyEnd::local(line, format!("more than {MOST_BYTES} bytes")));
         }
         Ok(_) => {}
-        Err(error) => return Err(Failure::local(line, error)),
+        Err(error) => return Err(EarlyEnd::local(line, error)),
     }
     if line.bytes.last() == Some(&b'\n') {
         line.bytes.pop();
@@ -147,9 +147,9 @@ fn line(input: &mut impl BufRead, number: u64) -> Outcome<Option<Line>> {
 }
 
 /// The event of a line.
-pub(crate) fn item(line: &Line, emit: &Emit, args: &[Value]) -> Outcome<Item> {
-    let text = std::str::from_utf8(&line.bytes).map_err(|error| Failure::local(line, error))?;
-    let failed = |error: String| Failure::usage(format!("{line}: {error}"));
+pub(crate) fn item(line: &InputLine, emit: &EmitArgs, args: &[Value]) -> Outcome<EventInput> {
+    let text = std::str::from_utf8(&line.bytes).map_err(|error| EarlyEnd::local(line, error))?;
+    let failed = |error: String| EarlyEnd::usage(format!("{line}: {error}"));
     if let Some(event) = &emit.event {
         let last = if emit.text {
             Value::from(text)
@@ -158,7 +158,7 @@ pub(crate) fn item(line: &Line, emit: &Emit, args: &[Value]) -> Outcome<Item> {
                 failed(format!("no JSON: {error} (text that is none needs --text)"))
             })?
         };
-        return Ok(Item::new(event, args.iter().cloned().chain([last]).collect()));
+        return Ok(EventInput::new(event, args.iter().cloned().chain([last]).collect()));
     }
     let item = json::parse(text).map_err(failed)?;
     let args = match (item.get("event"), item.get("args")) {
@@ -167,7 +167,7 @@ pub(crate) fn item(line: &Line, emit: &Emit, args: &[Value]) -> Outcome<Item> {
         _ => None,
     };
     let args = args.ok_or_else(|| failed("no object with `event` and `args`".into()))?;
-    Ok(Item::new(item["event"].as_str().unwrap_or_default(), args.to_vec()))
+    Ok(EventInput::new(item["event"].as_str().unwrap_or_default(), args.to_vec()))
 }
 
 #[cfg(test)]

@@ -5,15 +5,15 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, after, never, select};
 use siot::{Socket, Status, Subscription, Update};
 
-use crate::args::connection::{Attempts, Connection};
+use crate::args::connection::{Attempts, ConnectionArgs};
 use crate::clock::Deadline;
-use crate::exit::{self, Exit, Failure, Outcome};
+use crate::exit::{self, EarlyEnd, Exit, Outcome};
 use crate::messages::Messages;
 use crate::stop::Stop;
 
 /// Connects, and waits until the namespace is joined; `Some` when it was stopped before.
 pub(crate) fn join(
-    connection: &Connection,
+    connection: &ConnectionArgs,
     Attempts { retry, once }: Attempts,
     socket: &Socket,
     statuses: &Subscription<Status>,
@@ -32,9 +32,9 @@ pub(crate) fn join(
             recv(stop) -> stop => return Ok(stop.ok()),
             recv(up) -> _ => {
                 let text = "the time is up, and there is no connection";
-                return Err(Failure::new(Exit::Timeout, text));
+                return Err(EarlyEnd::new(Exit::Timeout, text));
             }
-            recv(late) -> _ => return Err(Failure::new(Exit::Connect, "no connection in time")),
+            recv(late) -> _ => return Err(EarlyEnd::new(Exit::Connect, "no connection in time")),
         };
         match status {
             Ok(Status::Connected { .. }) => break,
@@ -45,10 +45,10 @@ pub(crate) fn join(
                         text += "; ";
                         text += NO_CREDENTIALS;
                     }
-                    return Err(Failure::new(connecting(failure.exit), text));
+                    return Err(EarlyEnd::new(connecting(failure.exit), text));
                 }
             }
-            Err(_) => return Err(Failure::new(Exit::Connect, "the connection was closed")),
+            Err(_) => return Err(EarlyEnd::new(Exit::Connect, "the connection was closed")),
         }
     }
     if retry == once {
@@ -61,7 +61,7 @@ pub(crate) fn join(
 pub(crate) const NO_CREDENTIALS: &str = "of credentials, none were sent: --auth-file or SIOT_AUTH";
 
 /// Says what is new; gives why the connection has ended for good, if it has.
-pub(crate) fn of(status: &Status, messages: Messages) -> Option<Failure> {
+pub(crate) fn of(status: &Status, messages: Messages) -> Option<EarlyEnd> {
     let next = status.retry_in();
     match status {
         Status::Connected { id, .. } => messages.say(format_args!("connected again as {id}")),
@@ -70,7 +70,7 @@ pub(crate) fn of(status: &Status, messages: Messages) -> Option<Failure> {
                 let (words, wait) = (exit::words(error), next.as_secs_f64());
                 messages.say(format_args!("{words}; next attempt in {wait:.1} s"));
             }
-            None => return Some(Failure::connecting(error)),
+            None => return Some(EarlyEnd::connecting(error)),
         },
         Status::Disconnected { reason, error, .. } => {
             let cause = error.as_ref().map(|error| format!(": {error:#}")).unwrap_or_default();
@@ -80,7 +80,7 @@ pub(crate) fn of(status: &Status, messages: Messages) -> Option<Failure> {
                     messages
                         .say(format_args!("{text}; next attempt in {:.1} s", next.as_secs_f64()));
                 }
-                None => return Some(Failure::new(Exit::Lost, text)),
+                None => return Some(EarlyEnd::new(Exit::Lost, text)),
             }
         }
         Status::Error(error) => messages.say(format_args!("the server reports: {error}")),

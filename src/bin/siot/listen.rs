@@ -3,17 +3,17 @@
 use crossbeam_channel::{Receiver, select};
 use siot::{ArgList, Event, Socket, Status, Subscription, Value};
 
-use crate::args::Listen;
+use crate::args::ListenArgs;
 use crate::clock::Deadline;
-use crate::exit::{Exit, Failure, Outcome};
+use crate::exit::{EarlyEnd, Exit, Outcome};
 use crate::format::Lines;
 use crate::messages::Messages;
 use crate::stop::Stop;
 use crate::{joining, json, output, stop};
 
-pub(crate) fn run(args: &Listen, messages: Messages) -> Outcome {
+pub(crate) fn run(args: &ListenArgs, messages: Messages) -> Outcome {
     let stop = stop::signals_and_reader()?;
-    let mut listener = Listener::new(args, messages)?;
+    let mut listener = Printing::new(args, messages)?;
     let socket = args.connection.socket(args.attempts.retry)?;
     let events = socket.subscribe_any();
     let deadline = args.timeout.map_or(Deadline::NEVER, Deadline::of);
@@ -29,8 +29,8 @@ pub(crate) fn run(args: &Listen, messages: Messages) -> Outcome {
     }
 }
 
-struct Listener<'a> {
-    args: &'a Listen,
+struct Printing<'a> {
+    args: &'a ListenArgs,
     answer: ArgList,
     lines: Lines,
     /// How many events may still come; `None` is any number.
@@ -38,14 +38,14 @@ struct Listener<'a> {
     messages: Messages,
 }
 
-impl<'a> Listener<'a> {
-    fn new(args: &'a Listen, messages: Messages) -> Outcome<Self> {
+impl<'a> Printing<'a> {
+    fn new(args: &'a ListenArgs, messages: Messages) -> Outcome<Self> {
         let answer: Result<Vec<Value>, String> =
             args.answer.iter().map(|text| json::parse(text)).collect();
         Ok(Self {
             args,
             answer: answer
-                .map_err(|error| Failure::usage(format!("--answer: no JSON: {error}")))?
+                .map_err(|error| EarlyEnd::usage(format!("--answer: no JSON: {error}")))?
                 .into(),
             lines: Lines::new(args.format, args.save.clone())?,
             left: args.count,
@@ -62,7 +62,7 @@ impl<'a> Listener<'a> {
     ) -> Outcome {
         let late = deadline.reached();
         let statuses: Subscription<Status> = socket.status();
-        let Listen { connection, attempts, .. } = self.args;
+        let ListenArgs { connection, attempts, .. } = self.args;
         let joined =
             joining::join(connection, *attempts, socket, &statuses, stop, deadline, self.messages)?;
         if let Some(stop) = joined {
@@ -95,7 +95,7 @@ impl<'a> Listener<'a> {
                     Some(left) => {
                         let missing = if left == 1 { "event is" } else { "events are" };
                         let text = format!("the time is up, and {left} {missing} missing");
-                        Err(Failure::new(Exit::Timeout, text))
+                        Err(EarlyEnd::new(Exit::Timeout, text))
                     }
                 },
             }
@@ -130,6 +130,6 @@ impl<'a> Listener<'a> {
     }
 }
 
-fn closed() -> Failure {
-    Failure::new(Exit::Lost, "the connection was closed")
+fn closed() -> EarlyEnd {
+    EarlyEnd::new(Exit::Lost, "the connection was closed")
 }

@@ -22,8 +22,8 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
-use crate::args::{Command, CommandLine, Man, Talk};
-use crate::exit::{Exit, Failure, Outcome};
+use crate::args::{Command, CommandLine, ManArgs, Talk};
+use crate::exit::{EarlyEnd, Exit, Outcome};
 use crate::messages::Messages;
 
 fn main() -> ExitCode {
@@ -70,15 +70,15 @@ fn run(command: &Command, matches: &ArgMatches, messages: Messages) -> Outcome {
 }
 
 /// Prints the manual page of the whole or of one command.
-fn manual(man: &Man) -> Outcome {
+fn manual(man: &ManArgs) -> Outcome {
     let mut command = CommandLine::command();
     command.build();
     if let Some(name) = &man.command {
         let found = command.get_subcommands().find(|command| command.get_name() == name).cloned();
-        command = found.ok_or_else(|| Failure::usage(format!("there is no command {name:?}")))?;
+        command = found.ok_or_else(|| EarlyEnd::usage(format!("there is no command {name:?}")))?;
     }
     let mut page = Vec::new();
-    render(command, &mut page).map_err(|error| Failure::local("the manual page", error))?;
+    render(command, &mut page).map_err(|error| EarlyEnd::local("the manual page", error))?;
     output::bytes(&page).map(|_| Exit::Success)
 }
 

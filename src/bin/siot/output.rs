@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind, Write};
 
-use crate::exit::{Failure, Outcome};
+use crate::exit::{EarlyEnd, Outcome};
 
 /// Writes a line, at once and whole. `false`: whoever read it has gone, as `head` does.
 pub(crate) fn line(text: &str) -> Outcome<bool> {
@@ -18,6 +18,6 @@ pub(crate) fn bytes(bytes: &[u8]) -> Outcome<bool> {
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
-        Err(error) => Err(Failure::local("standard output", error)),
+        Err(error) => Err(EarlyEnd::local("standard output", error)),
     }
 }

@@ -14,13 +14,13 @@ const LARGE: usize = 256 * 1024;
 const INTERVAL: Duration = Duration::from_millis(200);
 
 /// Shows the progress on a thread of its own, until it is dropped.
-pub(crate) struct Progress {
+pub(crate) struct ProgressLine {
     /// Closing it ends the thread.
     end: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Progress {
+impl ProgressLine {
     /// Of so many bytes that are sent from now on, where that is worth showing and somebody sees it.
     pub(crate) fn start(messages: Messages, manager: &Manager, total: usize) -> Option<Self> {
         if total < LARGE || !messages.shows_progress() {
@@ -36,7 +36,7 @@ impl Progress {
     }
 }
 
-impl Drop for Progress {
+impl Drop for ProgressLine {
     fn drop(&mut self) {
         drop(self.end.take());
         if let Some(thread) = self.thread.take() {

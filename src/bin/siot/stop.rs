@@ -8,7 +8,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::exit::{Exit, Failure, Outcome};
+use crate::exit::{EarlyEnd, Exit, Outcome};
 
 /// Why to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,8 +68,8 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Outcome<()> {
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "it is for `map_err`")]
-fn failed(error: io::Error) -> Failure {
-    Failure::local("signals", error)
+fn failed(error: io::Error) -> EarlyEnd {
+    EarlyEnd::local("signals", error)
 }
 
 /// Waits until nobody can read standard output any more, which for a file never happens.

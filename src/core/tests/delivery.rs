@@ -130,10 +130,7 @@ fn an_emit_after_the_deadline_does_not_go_into_the_dead_session() {
 
 #[test]
 fn a_session_in_which_the_client_pings_ends_likewise() {
-    use crate::proto::dialect::choice::V3_DIALECT;
-    let mut world = World::new();
-    world.dialect = V3_DIALECT;
-    world.handshake.max_payload = None;
+    let mut world = World::old();
     world.connect("/");
     world.open();
     world.receive("40");

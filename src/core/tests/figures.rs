@@ -3,7 +3,6 @@
 use super::*;
 use crate::core::client::{EventSum, Tally};
 use crate::options::WhenFull;
-use crate::proto::dialect::choice::V3_DIALECT;
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -41,9 +40,7 @@ fn servers_that_ping_themselves_tell_nothing_by_that() {
 
 #[test]
 fn the_answer_to_a_ping_tells_the_round_trip() {
-    let mut world = World::new();
-    world.dialect = V3_DIALECT;
-    world.handshake.max_payload = None;
+    let mut world = World::old();
     world.connect("/");
     world.open();
     world.receive("40");

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
-use crate::core::world::account::{Account, Input, NAMESPACES, PACKETS};
+use crate::core::world::audit::{Audit, Input, NAMESPACES, PACKETS};
 use crate::options::WhenFull;
 
 fn input() -> impl Strategy<Value = Input> {
@@ -102,34 +102,34 @@ proptest! {
         inputs in prop_oneof![vec(filling(), 0..150), vec(input(), 0..150)],
         retries in any::<bool>(),
     ) {
-        let mut account = Account::new(options);
-        account.world.client.change_options(|options| {
+        let mut audit = Audit::new(options);
+        audit.world.client.change_options(|options| {
             options.limits = options.limits.clone().when_send_full(WhenFull::Wait);
         });
         if retries {
-            for id in account.ids.clone() {
-                account.world.client.set_retries(id, Some(1));
+            for id in audit.ids.clone() {
+                audit.world.client.set_retries(id, Some(1));
             }
         }
         for input in &inputs {
-            account.apply(input);
+            audit.apply(input);
         }
         // As much as there can be: what is queued, and a try after the other.
         for _ in 0..20 {
-            account.finish_what_is_under_way();
+            audit.finish_what_is_under_way();
         }
-        account.check();
-        for id in &account.ids {
-            prop_assert!(!account.world.waits(*id));
+        audit.check();
+        for id in &audit.ids {
+            prop_assert!(!audit.world.waits(*id));
         }
     }
 
     #[test]
     fn any_inputs_in_any_order_end_well(options in options(), inputs in vec(input(), 0..150)) {
-        let mut account = Account::new(options);
+        let mut audit = Audit::new(options);
         for input in &inputs {
-            account.apply(input);
+            audit.apply(input);
         }
-        account.assert_ends_well();
+        audit.assert_ends_well();
     }
 }

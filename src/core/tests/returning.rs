@@ -3,7 +3,6 @@
 use super::*;
 use crate::core::client::namespace::{Auth, Phase};
 use crate::options::{Rejection, Rejections};
-use crate::proto::dialect::choice::V3_DIALECT;
 
 const REFUSAL: &str = "44{\"message\":\"no\"}";
 const KICK: &str = "41";
@@ -285,9 +284,7 @@ fn where_the_server_is_gone_when_the_time_comes_the_connection_is_what_is_tried(
 
 #[test]
 fn an_old_server_that_refuses_its_root_refuses_the_session_and_all_come_back() {
-    let mut world = World::new();
-    world.dialect = V3_DIALECT;
-    world.handshake.max_payload = None;
+    let mut world = World::old();
     let ids = ["/", "/a"].map(|name| {
         let id = world.client.namespace_id(name);
         world.client.set_reconnect_after(id, BOTH.into_iter().collect());

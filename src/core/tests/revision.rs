@@ -6,17 +6,9 @@ use crate::error::Stage;
 use crate::options::Revision;
 use crate::proto::dialect::choice::V3_DIALECT;
 
-/// A world in which the server is an old one.
-fn old() -> World {
-    let mut world = World::new();
-    world.dialect = V3_DIALECT;
-    world.handshake.max_payload = None;
-    world
-}
-
 #[test]
 fn an_old_server_joins_the_root_by_itself() {
-    let mut world = old();
+    let mut world = World::old();
     let root = world.connect("/");
     world.open();
     assert_eq!(world.sent(), Vec::<String>::new(), "a CONNECT for the root would be an error");
@@ -29,7 +21,7 @@ fn an_old_server_joins_the_root_by_itself() {
 
 #[test]
 fn whoever_wants_the_root_later_has_it_at_once() {
-    let mut world = old();
+    let mut world = World::old();
     world.connect("/a");
     world.open();
     world.receive("40");
@@ -41,7 +33,7 @@ fn whoever_wants_the_root_later_has_it_at_once() {
 
 #[test]
 fn what_refuses_the_root_refuses_everything() {
-    let mut world = old();
+    let mut world = World::old();
     world.connect("/a");
     world.connect("/");
     world.open();
@@ -55,7 +47,7 @@ fn what_refuses_the_root_refuses_everything() {
 
 #[test]
 fn a_root_that_was_left_is_joined_again_in_another_session() {
-    let mut world = old();
+    let mut world = World::old();
     let root = world.join_old();
     world.connect("/a");
     world.receive("40/a");
@@ -72,7 +64,7 @@ fn a_root_that_was_left_is_joined_again_in_another_session() {
 
 #[test]
 fn the_client_pings_an_old_server() {
-    let mut world = old();
+    let mut world = World::old();
     world.join_old();
     world.log();
     for _ in 0..3 {

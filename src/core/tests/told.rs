@@ -3,7 +3,6 @@
 use super::*;
 use crate::core::client::namespace::Auth;
 use crate::error::Stage;
-use crate::proto::dialect::choice::V3_DIALECT;
 
 #[track_caller]
 fn error(world: &mut World) -> Error {
@@ -31,8 +30,7 @@ fn a_ping_that_does_not_come_tells_of_the_silence() {
 
 #[test]
 fn an_unanswered_ping_tells_of_the_silence() {
-    let mut world = World::new();
-    world.dialect = V3_DIALECT;
+    let mut world = World::old();
     world.connect("/");
     world.open();
     world.receive("40");

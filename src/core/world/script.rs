@@ -1,17 +1,17 @@
 //! Inputs out of the bytes that a fuzzer makes up.
 
-use super::account::{Account, Input, NAMESPACES, PACKETS};
+use super::audit::{Audit, Input, NAMESPACES, PACKETS};
 use crate::options::{ManagerOptions, Transport, WhenFull};
 
 /// Plays what these bytes say, to its end. Panics where something does not hold.
 pub(crate) fn play(bytes: &[u8]) {
     let mut script = Script(bytes);
     let Some(options) = script.options() else { return };
-    let mut account = Account::new(options);
+    let mut audit = Audit::new(options);
     while let Some(input) = script.input() {
-        account.apply(&input);
+        audit.apply(&input);
     }
-    account.assert_ends_well();
+    audit.assert_ends_well();
 }
 
 /// What is left of the bytes. Whatever they are, they say something.

@@ -4,9 +4,11 @@ use std::fs::File;
 use std::io::Read;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum, ValueHint};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, ValueHint};
 use serde_json::{Map, Value};
 use siot::{
     Builder, Error, ErrorKind, Limits, ParserKind, Proxy, Revision, Socket, SocketOptions, Tls,
@@ -14,7 +16,7 @@ use siot::{
 };
 
 use super::duration::duration;
-use crate::exit::{Failure, Outcome};
+use crate::exit::{EarlyEnd, Outcome};
 
 /// The variable that has the value of `--auth`.
 const AUTH: &str = "SIOT_AUTH";
@@ -23,7 +25,7 @@ const PASSPHRASE: &str = "SIOT_PASSPHRASE";
 
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Connection")]
-pub(crate) struct Connection {
+pub(crate) struct ConnectionArgs {
     /// http, https, ws or wss; its path is the namespace, as in https://example.com:3000/orders?key=value
     #[arg(help_heading = None, index = 1)]
     pub(crate) url: String,
@@ -47,14 +49,16 @@ pub(crate) struct Connection {
     #[arg(long, value_name = "PATH", default_value = "/socket.io/", hide_short_help = true)]
     pub(crate) path: String,
     /// The transports that may be used; the first one opens the connection
-    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "polling,websocket")]
-    transports: Vec<TransportName>,
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "polling,websocket",
+        value_parser = one_of::<Transport>(&["polling", "websocket"]))]
+    pub(crate) transports: Vec<Transport>,
     /// How the server writes packets
-    #[arg(long, value_name = "PARSER", default_value = "json", hide_short_help = true)]
-    parser: ParserName,
+    #[arg(long, value_name = "PARSER", default_value = "json", hide_short_help = true,
+        value_parser = one_of::<ParserKind>(&["json", "msgpack", "plain-json"]))]
+    parser: ParserKind,
     /// The revision of Engine.IO; 3 is for servers 1.x and 2.x
-    #[arg(long, value_name = "N", default_value = "auto", hide_short_help = true)]
-    revision: RevisionName,
+    #[arg(long, value_name = "N", default_value = "auto", hide_short_help = true, value_parser = revision())]
+    revision: Revision,
     /// Trust the certificate authorities in this file too, PEM or DER
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "TLS")]
     ca: Vec<PathBuf>,
@@ -109,41 +113,26 @@ pub(crate) struct Attempts {
     pub(crate) once: bool,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum TransportName {
-    Polling,
-    Websocket,
+/// Reads one of these names as the library does.
+fn one_of<T>(names: &'static [&'static str]) -> impl TypedValueParser<Value = T>
+where
+    T: FromStr<Err = siot::Error> + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(names).try_map(|name| name.parse())
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum ParserName {
-    Json,
-    Msgpack,
-    PlainJson,
+/// The revisions, of which people say the number.
+fn revision() -> impl TypedValueParser<Value = Revision> {
+    PossibleValuesParser::new(["auto", "3", "4"]).try_map(|name| match name.as_str() {
+        "auto" => name.parse(),
+        number => format!("v{number}").parse(),
+    })
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum RevisionName {
-    Auto,
-    #[value(name = "3")]
-    V3,
-    #[value(name = "4")]
-    V4,
-}
-
-impl Connection {
+impl ConnectionArgs {
     /// The URL without its query, which may hold a secret.
     pub(crate) fn place(&self) -> &str {
         self.url.split(['?', '#']).next().unwrap_or_default()
-    }
-
-    /// The transports that may be used, in their order.
-    pub(crate) fn transports(&self) -> Vec<Transport> {
-        let named = self.transports.iter().map(|transport| match transport {
-            TransportName::Polling => Transport::Polling,
-            TransportName::Websocket => Transport::WebSocket,
-        });
-        named.collect()
     }
 
     /// Whether something is sent by which the server can know who joins the namespace.
@@ -180,11 +169,11 @@ impl Connection {
     }
 
     /// What is said of options that cannot be used, with the scheme that a URL may lack.
-    fn mistaken(&self, error: Error) -> Failure {
+    fn mistaken(&self, error: Error) -> EarlyEnd {
         let is_whole = self.url.contains("://") || self.url.contains(['@', '?', '#']);
         if error.kind() == ErrorKind::InvalidUrl && !is_whole {
             let text = format!("the URL has no scheme: did you mean http://{}?", self.place());
-            return Failure::usage(text);
+            return EarlyEnd::usage(text);
         }
         error.into()
     }
@@ -196,17 +185,9 @@ impl Connection {
             .force_new(true)
             .reconnection(false)
             .path(&self.path)
-            .transports(self.transports())
-            .parser(match self.parser {
-                ParserName::Json => ParserKind::Json,
-                ParserName::Msgpack => ParserKind::MessagePack,
-                ParserName::PlainJson => ParserKind::PlainJson,
-            })
-            .revision(match self.revision {
-                RevisionName::Auto => Revision::Auto,
-                RevisionName::V3 => Revision::V3,
-                RevisionName::V4 => Revision::V4,
-            })
+            .transports(self.transports.iter().copied())
+            .parser(self.parser)
+            .revision(self.revision)
             .connect_timeout(self.connect_timeout)
             .namespace_timeout(self.connect_timeout)
             .limits(Limits::new().max_message(self.max_message))
@@ -217,7 +198,7 @@ impl Connection {
         for pair in &self.query {
             let (name, value) = pair
                 .split_once('=')
-                .ok_or_else(|| Failure::usage(format!("--query {pair}: no `name=value`")))?;
+                .ok_or_else(|| EarlyEnd::usage(format!("--query {pair}: no `name=value`")))?;
             builder = builder.query(name, value);
         }
         if let Some(proxy) = &self.proxy {
@@ -282,7 +263,7 @@ impl Connection {
         // The error of serde_json has none of the text, which is a secret.
         serde_json::from_str(&text)
             .map(Some)
-            .map_err(|error| Failure::usage(format!("{whence}: no JSON object: {error}")))
+            .map_err(|error| EarlyEnd::usage(format!("{whence}: no JSON object: {error}")))
     }
 }
 
@@ -290,7 +271,7 @@ impl Connection {
 fn split_header(text: &str) -> Outcome<(String, String)> {
     match text.split_once(':') {
         Some((name, value)) => Ok((name.trim().to_owned(), value.trim().to_owned())),
-        None => Err(Failure::usage("--header: a header looks like `Name: value`")),
+        None => Err(EarlyEnd::usage("--header: a header looks like `Name: value`")),
     }
 }
 
@@ -299,8 +280,8 @@ fn read(file: &Path) -> Outcome<String> {
     const MOST_BYTES: u64 = 1 << 20;
     let mut text = String::new();
     let length = File::open(file).and_then(|file| file.take(MOST_BYTES).read_to_string(&mut text));
-    match length.map_err(|error| Failure::local(file.display(), error))? as u64 {
-        MOST_BYTES => Err(Failure::local(file.display(), "more than 1 MiB")),
+    match length.map_err(|error| EarlyEnd::local(file.display(), error))? as u64 {
+        MOST_BYTES => Err(EarlyEnd::local(file.display(), "more than 1 MiB")),
         _ => Ok(text),
     }
 }

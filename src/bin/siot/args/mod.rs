@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
-use self::connection::{Attempts, Connection};
+use self::connection::{Attempts, ConnectionArgs};
 use self::duration::duration;
 use crate::clock::Deadline;
 use crate::exit::CODES;
@@ -27,12 +27,12 @@ pub(crate) struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Listen(Listen),
-    Emit(Emit),
-    Doctor(Doctor),
-    Bench(Bench),
-    Completions(Completions),
-    Man(Man),
+    Listen(ListenArgs),
+    Emit(EmitArgs),
+    Doctor(DoctorArgs),
+    Bench(BenchArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
 }
 
 const LISTEN_EXAMPLES: &str = "\
@@ -48,7 +48,7 @@ seconds), `event` and `args`, where binary is {\"$base64\":\"…\"}. Without --c
 /// Prints the events that come, one a line
 #[derive(Args, Debug)]
 #[command(after_help = LISTEN_EXAMPLES, after_long_help = with_codes(LISTEN_EXAMPLES))]
-pub(crate) struct Listen {
+pub(crate) struct ListenArgs {
     /// The events to print; all when none is named
     #[arg(value_name = "EVENT", index = 2)]
     pub(crate) events: Vec<String>,
@@ -69,7 +69,7 @@ pub(crate) struct Listen {
     #[command(flatten)]
     pub(crate) talk: Talk,
     #[command(flatten)]
-    pub(crate) connection: Connection,
+    pub(crate) connection: ConnectionArgs,
     #[command(flatten)]
     pub(crate) attempts: Attempts,
 }
@@ -93,7 +93,7 @@ An object {\"$base64\":\"…\"} is binary, at any depth. Arguments and --binary 
 #[derive(Args, Debug)]
 #[command(after_help = EMIT_EXAMPLES, after_long_help = with_codes(EMIT_EXAMPLES))]
 #[command(group = ArgGroup::new("input").args(["lines", "from_events"]))]
-pub(crate) struct Emit {
+pub(crate) struct EmitArgs {
     /// The event's name
     #[arg(value_name = "EVENT", index = 2, required_unless_present = "from_events")]
     pub(crate) event: Option<String>,
@@ -127,12 +127,12 @@ pub(crate) struct Emit {
     #[command(flatten)]
     pub(crate) talk: Talk,
     #[command(flatten)]
-    pub(crate) connection: Connection,
+    pub(crate) connection: ConnectionArgs,
     #[command(flatten)]
     pub(crate) attempts: Attempts,
 }
 
-impl Emit {
+impl EmitArgs {
     /// How long an event may take.
     pub(crate) fn limit(&self) -> Duration {
         self.timeout.unwrap_or(Duration::from_secs(30))
@@ -171,7 +171,7 @@ connection, and with 3 or 5 when there is none.";
 /// behind what fails, as far as that is possible, and sums up.
 #[derive(Args, Debug)]
 #[command(after_help = DOCTOR_EXAMPLES, after_long_help = with_codes(DOCTOR_EXAMPLES))]
-pub(crate) struct Doctor {
+pub(crate) struct DoctorArgs {
     /// How long to wait for a heartbeat
     #[arg(short, long, value_name = "TIME", value_parser = duration, default_value = "3s")]
     pub(crate) wait: Duration,
@@ -181,7 +181,7 @@ pub(crate) struct Doctor {
     #[command(flatten)]
     pub(crate) talk: Talk,
     #[command(flatten)]
-    pub(crate) connection: Connection,
+    pub(crate) connection: ConnectionArgs,
 }
 
 const BENCH_EXAMPLES: &str = "\
@@ -195,7 +195,7 @@ Try it on servers of your own only.";
 /// Measures round trips by acknowledgement, and how fast events can be sent
 #[derive(Args, Debug)]
 #[command(after_help = BENCH_EXAMPLES, after_long_help = with_codes(BENCH_EXAMPLES))]
-pub(crate) struct Bench {
+pub(crate) struct BenchArgs {
     /// The event to emit
     #[arg(short, long, value_name = "EVENT", default_value = "echo")]
     pub(crate) event: String,
@@ -217,13 +217,13 @@ pub(crate) struct Bench {
     #[arg(long)]
     pub(crate) retry: bool,
     #[command(flatten)]
-    pub(crate) connection: Connection,
+    pub(crate) connection: ConnectionArgs,
 }
 
 /// Prints a completion script for a shell
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  siot completions bash > /etc/bash_completion.d/siot")]
-pub(crate) struct Completions {
+pub(crate) struct CompletionsArgs {
     /// The shell
     pub(crate) shell: Shell,
 }
@@ -231,7 +231,7 @@ pub(crate) struct Completions {
 /// Prints the manual page, of siot or of one of its commands
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  siot man > siot.1\n  siot man emit | man -l -")]
-pub(crate) struct Man {
+pub(crate) struct ManArgs {
     /// One of the commands
     #[arg(value_name = "COMMAND")]
     pub(crate) command: Option<String>,

@@ -14,7 +14,7 @@ use x509_cert::der::Decode;
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 
-use super::report::{Finding, Level};
+use super::report::{Finding, Rating};
 
 /// A certificate that ends sooner should be on its way to be renewed.
 const SOON: Duration = Duration::from_secs(14 * 24 * 3600);
@@ -24,12 +24,12 @@ const MOST_NAMES: usize = 10;
 /// Accepts any server, and keeps what it has shown. Nothing that is worth anything may be sent over such a
 /// connection.
 #[derive(Debug)]
-pub(super) struct Recorder {
+pub(super) struct ChainKeeper {
     provider: Arc<CryptoProvider>,
     chain: Mutex<Vec<CertificateDer<'static>>>,
 }
 
-impl Recorder {
+impl ChainKeeper {
     pub(super) fn new() -> Arc<Self> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         Arc::new(Self { provider, chain: Mutex::default() })
@@ -57,7 +57,7 @@ impl Recorder {
                     if issuer_before.is_some_and(|issuer| issuer != subject) {
                         let detail = "it is not the issuer of the one before";
                         findings.push(
-                            Finding::new(Level::Warning, check.clone(), detail)
+                            Finding::new(Rating::Warning, check.clone(), detail)
                                 .hint("put the server's chain in order: its own certificate, then each one's issuer"),
                         );
                     }
@@ -66,7 +66,7 @@ impl Recorder {
                 }
                 Err(error) => {
                     let detail = format!("cannot be read: {error}");
-                    findings.push(Finding::new(Level::Warning, check, detail));
+                    findings.push(Finding::new(Rating::Warning, check, detail));
                 }
             }
         }
@@ -74,7 +74,7 @@ impl Recorder {
     }
 }
 
-impl ServerCertVerifier for Recorder {
+impl ServerCertVerifier for ChainKeeper {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -124,15 +124,15 @@ fn finding(check: String, certificate: &Certificate, now: SystemTime) -> Finding
     }
     let (from, to) = (from.to_system_time(), to.to_system_time());
     if now < from {
-        return Finding::new(Level::Warning, check, format!("{detail}: NOT VALID YET"))
+        return Finding::new(Rating::Warning, check, format!("{detail}: NOT VALID YET"))
             .hint("is this machine's clock right?");
     }
     if now > to {
-        return Finding::new(Level::Warning, check, format!("{detail}: EXPIRED"))
+        return Finding::new(Rating::Warning, check, format!("{detail}: EXPIRED"))
             .hint("renew the server's certificate, if this machine's clock is right");
     }
     if now + SOON > to {
-        return Finding::new(Level::Warning, check, format!("{detail}: expires soon"))
+        return Finding::new(Rating::Warning, check, format!("{detail}: expires soon"))
             .hint("renew the server's certificate");
     }
     Finding::ok(check, detail)

@@ -10,16 +10,16 @@ mod tunnel;
 
 use siot::{EngineInfo, Error, ErrorKind, Stage, Transport};
 
-use self::report::{Finding, Level, Report};
+use self::report::{Finding, Rating, Report};
 use self::session::Examined;
-use crate::args::Doctor;
+use crate::args::DoctorArgs;
 use crate::exit::{Exit, Outcome};
 
-pub(crate) fn run(args: &Doctor) -> Outcome {
+pub(crate) fn run(args: &DoctorArgs) -> Outcome {
     let mut report = Report::new(args.json);
-    let transports = args.connection.transports();
+    let transports = &args.connection.transports;
     let mut examined = Vec::new();
-    for &transport in &transports {
+    for &transport in transports {
         report.section(&format!("{} by {transport}", args.connection.place()))?;
         examined.push(session::examine(args, transport, &mut report)?);
         if !report.is_read() {
@@ -75,7 +75,7 @@ fn describe(examined: &[Examined], report: &mut Report) -> Outcome<()> {
     if interval + timeout > 120.0 {
         let detail = format!("a dead connection is noticed after {} s only", interval + timeout);
         report.add(
-            Finding::new(Level::Warning, "heartbeats", detail)
+            Finding::new(Rating::Warning, "heartbeats", detail)
                 .hint("lower `pingInterval` and `pingTimeout` of the server"),
         )?;
     }

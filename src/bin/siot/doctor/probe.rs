@@ -11,11 +11,11 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
 
 use super::authority;
-use super::certificates::Recorder;
+use super::certificates::ChainKeeper;
 use super::date;
-use super::report::{Finding, Level, Report};
+use super::report::{Finding, Rating, Report};
 use super::tunnel::HttpProxy;
-use crate::args::connection::Connection;
+use crate::args::connection::ConnectionArgs;
 use crate::exit::Outcome;
 
 /// The most that is read of an answer, in bytes.
@@ -36,7 +36,7 @@ struct Target {
 /// Reports what the server's host shows of itself; `untrusted` where the sessions did not get through TLS, so that
 /// nothing of it is known to be true.
 pub(super) fn examine(
-    connection: &Connection,
+    connection: &ConnectionArgs,
     uses_proxy: bool,
     untrusted: bool,
     report: &mut Report,
@@ -89,7 +89,7 @@ fn dial(
 
 /// Looks at what the server says at first.
 fn look(
-    connection: &Connection,
+    connection: &ConnectionArgs,
     target: &Target,
     stream: Timed,
     report: &mut Report,
@@ -98,7 +98,7 @@ fn look(
         return clock(head(stream, &target.host, &connection.path), report);
     }
     let name = connection.server_name.as_deref().unwrap_or(&target.host);
-    let recorder = Recorder::new();
+    let recorder = ChainKeeper::new();
     match encrypted(stream, name, &recorder) {
         Err(error) => report.add(Finding::skipped("certificates", error.to_string())),
         Ok(mut stream) => {
@@ -155,7 +155,7 @@ fn connect(addresses: &[SocketAddr], deadline: Instant) -> Option<TcpStream> {
 fn encrypted(
     stream: Timed,
     name: &str,
-    recorder: &Arc<Recorder>,
+    recorder: &Arc<ChainKeeper>,
 ) -> Result<StreamOwned<ClientConnection, Timed>, Box<dyn std::error::Error>> {
     // The zone of a link-local address means something on this machine only.
     let name = name.split('%').next().unwrap_or(name);
@@ -165,14 +165,14 @@ fn encrypted(
 }
 
 /// What a server has answered: the lines of the head, and how long that took.
-struct Head {
+struct AnswerHead {
     lines: Vec<String>,
     took: Duration,
 }
 
 /// Asks for a transport that there is not, which opens no session, and reads the head of the answer. Other paths than
 /// this some servers leave without an answer.
-fn head(mut stream: impl Read + Write, host: &str, path: &str) -> io::Result<Head> {
+fn head(mut stream: impl Read + Write, host: &str, path: &str) -> io::Result<AnswerHead> {
     let path = path.trim_matches('/');
     let host = authority::bracketed(host);
     let start = Instant::now();
@@ -190,11 +190,11 @@ fn head(mut stream: impl Read + Write, host: &str, path: &str) -> io::Result<Hea
     }
     let text = String::from_utf8_lossy(&head);
     let lines = text.split("\r\n").map(str::to_owned).collect();
-    Ok(Head { lines, took: start.elapsed() })
+    Ok(AnswerHead { lines, took: start.elapsed() })
 }
 
 /// Compares the server's clock with this machine's.
-fn clock(answer: io::Result<Head>, report: &mut Report) -> Outcome<()> {
+fn clock(answer: io::Result<AnswerHead>, report: &mut Report) -> Outcome<()> {
     let head = match answer {
         Ok(head) => head,
         Err(error) => return report.add(Finding::skipped("HTTP", error.to_string())),
@@ -216,12 +216,12 @@ fn clock(answer: io::Result<Head>, report: &mut Report) -> Outcome<()> {
     }
     let detail = format!("this machine's is {} s {direction} the server's", skew.as_secs());
     report.add(
-        Finding::new(Level::Warning, "clock", detail)
+        Finding::new(Rating::Warning, "clock", detail)
             .hint("set the clock: certificates and tokens are judged by it"),
     )
 }
 
-fn header<'a>(head: &'a Head, name: &str) -> Option<&'a str> {
+fn header<'a>(head: &'a AnswerHead, name: &str) -> Option<&'a str> {
     let pairs = head.lines.iter().filter_map(|line| line.split_once(':'));
     pairs.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim()).next()
 }

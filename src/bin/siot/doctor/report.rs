@@ -13,7 +13,7 @@ use crate::output;
 
 /// How good or bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Level {
+pub(super) enum Rating {
     Ok,
     /// It was seen, of a peer that was not verified.
     Shown,
@@ -23,7 +23,7 @@ pub(super) enum Level {
     Failed,
 }
 
-impl Level {
+impl Rating {
     fn name(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -47,7 +47,7 @@ impl Level {
 /// One thing that was looked at.
 #[derive(Debug)]
 pub(super) struct Finding {
-    level: Level,
+    level: Rating,
     check: String,
     detail: String,
     took: Option<Duration>,
@@ -55,7 +55,7 @@ pub(super) struct Finding {
 }
 
 impl Finding {
-    pub(super) fn new(level: Level, check: impl Into<String>, detail: impl Into<String>) -> Self {
+    pub(super) fn new(level: Rating, check: impl Into<String>, detail: impl Into<String>) -> Self {
         Self {
             level,
             check: check.into(),
@@ -66,15 +66,15 @@ impl Finding {
     }
 
     pub(super) fn ok(check: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self::new(Level::Ok, check, detail)
+        Self::new(Rating::Ok, check, detail)
     }
 
     pub(super) fn skipped(check: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self::new(Level::Skipped, check, detail)
+        Self::new(Rating::Skipped, check, detail)
     }
 
     pub(super) fn of_error(check: impl Into<String>, error: &Error) -> Self {
-        let finding = Self::new(Level::Failed, check, exit::words(error));
+        let finding = Self::new(Rating::Failed, check, exit::words(error));
         match error.hint() {
             Some(hint) => finding.hint(hint),
             None => finding,
@@ -132,14 +132,14 @@ impl Report {
     }
 
     pub(super) fn add(&mut self, mut finding: Finding) -> Outcome<()> {
-        if !self.verified && finding.level == Level::Ok {
-            finding.level = Level::Shown;
+        if !self.verified && finding.level == Rating::Ok {
+            finding.level = Rating::Shown;
             finding.detail = format!("not verified: {}", finding.detail);
         }
         match finding.level {
-            Level::Warning => self.warnings += 1,
-            Level::Failed => self.failures += 1,
-            Level::Ok | Level::Shown | Level::Skipped => {}
+            Rating::Warning => self.warnings += 1,
+            Rating::Failed => self.failures += 1,
+            Rating::Ok | Rating::Shown | Rating::Skipped => {}
         }
         let line = if self.json { self.object(&finding) } else { self.text(&finding) };
         if let Some(hint) = finding.hint.filter(|hint| !self.hints.contains(hint)) {

@@ -7,8 +7,8 @@ use siot::{
     Subscription, Transport,
 };
 
-use super::report::{Finding, Level, Report};
-use crate::args::Doctor;
+use super::report::{Finding, Rating, Report};
+use crate::args::DoctorArgs;
 use crate::exit::Outcome;
 use crate::joining;
 
@@ -27,13 +27,13 @@ pub(super) struct Examined {
 
 /// Connects once by one transport, and reports each step when it is over.
 pub(super) fn examine(
-    args: &Doctor,
+    args: &DoctorArgs,
     transport: Transport,
     report: &mut Report,
 ) -> Outcome<Examined> {
     let builder = args.connection.builder()?.transports([transport]);
     let socket = args.connection.socket_of(builder)?;
-    let mut walk = Walk {
+    let mut walk = AttemptLog {
         report,
         step: None,
         examined: Examined::default(),
@@ -59,7 +59,7 @@ pub(super) fn examine(
 }
 
 /// An attempt on its way.
-struct Walk<'a> {
+struct AttemptLog<'a> {
     report: &'a mut Report,
     /// The stage that it is at, and since when.
     step: Option<(Stage, Instant)>,
@@ -67,7 +67,7 @@ struct Walk<'a> {
     limit: Duration,
 }
 
-impl Walk<'_> {
+impl AttemptLog<'_> {
     /// Goes as far as it can: to a joined namespace, or to what is in the way.
     fn go(&mut self, socket: &Socket) -> Outcome<Result<(), Error>> {
         let (news, statuses) = (socket.manager().events(), socket.status());
@@ -103,7 +103,7 @@ impl Walk<'_> {
                 }
                 Ok(ManagerEvent::Warning(warning)) => {
                     let detail = format!("{warning:#}");
-                    self.report.add(Finding::new(Level::Warning, "connect", detail))?;
+                    self.report.add(Finding::new(Rating::Warning, "connect", detail))?;
                 }
                 Ok(ManagerEvent::Error(error)) | Err(error) => return Ok(Err(error)),
                 Ok(_) => {}
@@ -122,7 +122,7 @@ impl Walk<'_> {
 }
 
 /// Tries to move a session from long-polling to WebSocket.
-pub(super) fn upgrade(args: &Doctor, report: &mut Report) -> Outcome<()> {
+pub(super) fn upgrade(args: &DoctorArgs, report: &mut Report) -> Outcome<()> {
     let transports = [Transport::Polling, Transport::WebSocket];
     let builder = args.connection.builder()?.transports(transports);
     let socket = args.connection.socket_of(builder)?;
@@ -139,13 +139,13 @@ pub(super) fn upgrade(args: &Doctor, report: &mut Report) -> Outcome<()> {
             Ok(ManagerEvent::UpgradeError(error)) => {
                 let detail = format!("the session stays on long-polling: {error:#}");
                 let hint = "a proxy on the way may take no WebSocket; --transports polling saves the attempt";
-                break Finding::new(Level::Warning, "upgrade", detail).hint(hint);
+                break Finding::new(Rating::Warning, "upgrade", detail).hint(hint);
             }
             Ok(ManagerEvent::Error(error)) => break Finding::of_error("upgrade", &error),
             Ok(_) => {}
             Err(_) => {
                 let detail = "the server offers none, or does not answer";
-                break Finding::new(Level::Warning, "upgrade", detail);
+                break Finding::new(Rating::Warning, "upgrade", detail);
             }
         }
     };
@@ -154,7 +154,11 @@ pub(super) fn upgrade(args: &Doctor, report: &mut Report) -> Outcome<()> {
 }
 
 /// Waits for a heartbeat, where one is due in time.
-pub(super) fn heartbeat(args: &Doctor, examined: &[Examined], report: &mut Report) -> Outcome<()> {
+pub(super) fn heartbeat(
+    args: &DoctorArgs,
+    examined: &[Examined],
+    report: &mut Report,
+) -> Outcome<()> {
     let engine = examined.iter().find_map(|examined| examined.engine.as_ref());
     let interval = engine.and_then(|engine| engine.ping_interval);
     let (Some(engine), Some(interval)) = (engine, interval) else {
@@ -183,7 +187,7 @@ pub(super) fn heartbeat(args: &Doctor, examined: &[Examined], report: &mut Repor
             Ok(_) => {}
             Err(_) => {
                 let detail = format!("none within {} s", start.elapsed().as_secs());
-                break Finding::new(Level::Failed, "heartbeat", detail)
+                break Finding::new(Rating::Failed, "heartbeat", detail)
                     .hint("something on the way may hold packets back: a proxy that buffers?");
             }
         }

@@ -114,7 +114,7 @@ pub(in crate::core) fn make(world: &mut World, index: usize) -> NamespaceId {
 }
 
 /// A world with an account of what was emitted.
-pub(in crate::core) struct Account {
+pub(in crate::core) struct Audit {
     pub(in crate::core) world: World,
     pub(in crate::core) ids: Vec<NamespaceId>,
     pub(in crate::core) next: u32,
@@ -129,7 +129,7 @@ pub(in crate::core) struct Account {
     pub(in crate::core) told: usize,
 }
 
-impl Account {
+impl Audit {
     pub(in crate::core) fn new(options: ManagerOptions) -> Self {
         let mut world = World::with(|current| *current = options);
         world.handshake.upgrade_to_websocket = true;
