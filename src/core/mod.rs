@@ -13,6 +13,8 @@ pub(crate) mod ids;
 pub(crate) mod load;
 pub(crate) mod numbered;
 mod numbers;
+#[cfg(feature = "server")]
+pub(crate) mod server;
 pub(crate) mod time;
 pub(crate) mod waiting;
 

@@ -25,6 +25,8 @@ mod passed;
 mod proxy;
 mod redirection;
 pub(crate) mod request;
+#[cfg(feature = "server")]
+pub(crate) mod server;
 mod status;
 mod stream;
 #[cfg(test)]

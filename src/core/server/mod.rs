@@ -1,0 +1,3 @@
+//! The server's state machines: one Engine.IO session, and who is in which room.
+
+pub(crate) mod session;

@@ -1,0 +1,1 @@
+//! One Engine.IO session as its server sees it.
