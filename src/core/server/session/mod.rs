@@ -16,17 +16,18 @@ mod heartbeat;
 mod orders;
 mod outbound;
 mod polling;
+mod reason;
 mod upgrade;
 mod writing;
 
 use std::sync::Arc;
 
 use self::ending::LastWords;
-pub(crate) use self::ending::{SessionEndReason, SessionEnding};
 use self::heartbeat::{Pulse, PulseStep};
 pub(crate) use self::orders::{NotQueued, PollFate, SessionOptions, SessionOrder, UpgradeRefusal};
 use self::outbound::Outbound;
 use self::polling::{PollAnswer, Polls};
+pub(crate) use self::reason::{SessionEndReason, SessionEnding};
 use self::upgrade::Candidate;
 use crate::core::delivery::Delivery;
 use crate::core::time::Timestamp;
@@ -42,7 +43,7 @@ pub(crate) struct Session {
     sid: Box<str>,
     dialect: &'static dyn Dialect,
     options: Arc<SessionOptions>,
-    phase: Phase,
+    phase: SessionPhase,
     transport: Transport,
     /// Binary is sent as base64.
     base64: bool,
@@ -56,7 +57,7 @@ pub(crate) struct Session {
 
 /// Where a session stands.
 #[derive(Clone, Copy, Debug)]
-enum Phase {
+enum SessionPhase {
     Open,
     /// What is left is written, until then.
     Closing {
@@ -92,7 +93,7 @@ impl Session {
             sid: handshake.sid.into(),
             dialect,
             options: Arc::clone(options),
-            phase: Phase::Open,
+            phase: SessionPhase::Open,
             transport,
             base64,
             candidate: None,
@@ -122,13 +123,19 @@ impl Session {
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        matches!(self.phase, Phase::Over)
+        matches!(self.phase, SessionPhase::Over)
     }
 
     /// Whether a request of this revision may belong to the session. One of another is refused (400, code 3), and
     /// nothing changes.
     pub(crate) fn speaks(&self, dialect: &dyn Dialect) -> bool {
         self.dialect.agrees_with(dialect)
+    }
+
+    /// How many bytes of the heap it takes by itself.
+    #[cfg(test)]
+    pub(crate) fn heap(&self) -> usize {
+        self.sid.len() + self.outbound.heap()
     }
 
     /// A packet came by this transport: in a POST that was begun, or by a WebSocket.
@@ -200,13 +207,14 @@ impl Session {
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
         let candidate = self.candidate.as_ref().map(Candidate::until);
         let own = match self.phase {
-            Phase::Open => {
+            SessionPhase::Open => {
                 let patience = self.options.ping_interval + self.options.ping_timeout;
                 let pulse = self.pulse.deadline(&self.options, self.is_busy());
-                pulse.into_iter().chain(self.delivery.deadline(patience)).min()
+                let delivery = self.delivery.deadline(patience);
+                pulse.into_iter().chain(delivery).chain(self.polls.until()).min()
             }
-            Phase::Closing { until, .. } => Some(until),
-            Phase::Over => None,
+            SessionPhase::Closing { until, .. } => Some(until),
+            SessionPhase::Over => None,
         };
         candidate.into_iter().chain(own).min()
     }
@@ -215,7 +223,8 @@ impl Session {
     pub(crate) fn expire(&mut self, now: Timestamp, orders: &mut Vec<SessionOrder>) {
         self.expire_candidate(now, orders);
         self.expire_closing(now, orders);
-        if matches!(self.phase, Phase::Open) {
+        if matches!(self.phase, SessionPhase::Open) {
+            self.expire_poll(now, orders);
             self.expire_delivery(now, orders);
             self.expire_pulse(now, orders);
         }
@@ -241,7 +250,7 @@ impl Session {
         match (packet, self.dialect.pinger()) {
             (Packet::Close, _) => self.closed_by_client(orders),
             (message @ (Packet::Text(_) | Packet::Binary(_)), _) => {
-                if matches!(self.phase, Phase::Open) {
+                if matches!(self.phase, SessionPhase::Open) {
                     orders.push(SessionOrder::Message(message));
                 }
             }

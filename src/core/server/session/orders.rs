@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::ending::SessionEnding;
+use super::reason::SessionEnding;
 use crate::proto::packet::Packet;
 
 /// What all sessions of a server have in common.
@@ -35,7 +35,8 @@ pub(crate) enum SessionOrder {
     AnswerPoll,
     /// The WebSocket under test has become the transport.
     Upgraded,
-    /// The WebSocket (the one under test, or the session's) gets a close frame, and nothing else.
+    /// The WebSocket (the one under test, or the session's) gets a close frame, and nothing else. It belongs to
+    /// the session no longer: what becomes of it, or comes by it, is not to be reported.
     CloseWebSocket,
     /// The session is over. Once, whatever happens, and nothing follows.
     Over(SessionEnding),

@@ -110,19 +110,17 @@ impl Outbound {
         self.away_again = false;
     }
 
-    /// What was handed out did not get through: it waits again, before all else. `false`: some of it was
+    /// What was handed out did not get through: it waits again, before all else. `true`: some of it was
     /// handed out for the second time.
     pub(super) fn take_back(&mut self) -> bool {
-        if self.away_again {
-            return false;
-        }
+        let again = self.away_again;
         self.load = self.load();
         self.returned += self.away.len();
         while let Some(packet) = self.away.pop_back() {
             self.waiting.push_front(packet);
         }
         self.written();
-        true
+        again
     }
 
     /// Drops all, and tells how much it was.
@@ -130,6 +128,12 @@ impl Outbound {
         let load = self.load();
         *self = Self::default();
         load
+    }
+
+    /// How many bytes of the heap it takes, but for the messages themselves.
+    #[cfg(test)]
+    pub(super) fn heap(&self) -> usize {
+        (self.waiting.capacity() + self.away.capacity()) * size_of::<Packet>()
     }
 
     fn put_heartbeat_in_front(&mut self) {

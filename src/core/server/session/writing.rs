@@ -1,7 +1,7 @@
 //! What goes out by a session.
 
 use super::upgrade::Candidate;
-use super::{NotQueued, Phase, Session, SessionEndReason, SessionOrder};
+use super::{NotQueued, Session, SessionEndReason, SessionOrder, SessionPhase};
 use crate::core::load::Load;
 use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind, Rounded};
@@ -18,7 +18,7 @@ impl Session {
         messages: &[Packet],
         orders: &mut Vec<SessionOrder>,
     ) -> Result<(), NotQueued> {
-        if !matches!(self.phase, Phase::Open) {
+        if !matches!(self.phase, SessionPhase::Open) {
             return Err(NotQueued::Over);
         }
         self.outbound.send(messages, &self.options)?;
@@ -29,7 +29,7 @@ impl Session {
     /// Whether what is sent now is written now, or with what was sent just before: a GET waits, or nothing
     /// of what was handed out is left to write.
     pub(crate) fn is_writable(&self) -> bool {
-        matches!(self.phase, Phase::Open)
+        matches!(self.phase, SessionPhase::Open)
             && match self.transport {
                 Transport::WebSocket => !self.is_busy(),
                 Transport::Polling => self.polls.is_open(),
@@ -130,7 +130,7 @@ impl Session {
 
     fn may_take_frames(&self) -> bool {
         self.transport == Transport::WebSocket
-            && !matches!(self.phase, Phase::Over)
+            && !matches!(self.phase, SessionPhase::Over)
             && !self.is_busy()
             && !self.outbound.is_empty()
     }
