@@ -140,6 +140,17 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     /// writes them as the body of a request. `queue` is not empty.
     fn encode_payload(&self, queue: &mut VecDeque<Packet>, room: BodyRoom) -> Body;
 
+    /// Takes packets off the front of `queue`, as many as fit into the room but at least one, and
+    /// writes them as the answer to a GET; with `base64`, never as a binary one. `queue` is not empty.
+    #[cfg(feature = "server")]
+    fn encode_answer(&self, queue: &mut VecDeque<Packet>, room: BodyRoom, base64: bool) -> Body;
+
+    /// Whether both are the same revision.
+    #[cfg(feature = "server")]
+    fn agrees_with(&self, other: &dyn Dialect) -> bool {
+        self.eio() == other.eio()
+    }
+
     /// Reads the body of a response as it comes, packet by packet, none larger than `max` bytes;
     /// `binary` tells that its content type is `application/octet-stream`. The first error is the
     /// last item.

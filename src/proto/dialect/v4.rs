@@ -92,6 +92,11 @@ impl Dialect for V4 {
         Body { binary: false, bytes: Bytes::from(text) }
     }
 
+    #[cfg(feature = "server")]
+    fn encode_answer(&self, queue: &mut VecDeque<Packet>, room: BodyRoom, _: bool) -> Body {
+        self.encode_payload(queue, room)
+    }
+
     fn decode_payload<'a>(
         &self,
         binary: bool,
