@@ -8,6 +8,7 @@
 //! [`next_deadline`](client::Client::next_deadline).
 
 pub(crate) mod client;
+mod delivery;
 pub(crate) mod engine;
 pub(crate) mod ids;
 pub(crate) mod load;

@@ -16,35 +16,17 @@ use crate::error::{Error, ErrorKind, Rounded};
 use crate::event::status::DisconnectReason;
 use crate::options::Transport;
 
-/// Whether there is such a batch, and when some of it has moved the last time.
-#[derive(Debug, Default)]
-pub(super) struct Delivery {
-    moved: Option<Timestamp>,
-}
-
-impl Delivery {
-    /// The writer has a batch from now on.
-    pub(super) fn begin(&mut self, now: Timestamp) {
-        self.moved = Some(now);
-    }
-
-    /// All of it is written.
-    pub(super) fn end(&mut self) {
-        self.moved = None;
-    }
-}
-
 impl Engine {
     /// Some of what the writer of a link has was taken by the peer, or by the system on the way to it.
     pub(crate) fn progressed(&mut self, link: LinkId, now: Timestamp) {
-        if self.main.id == link && self.delivery.moved.is_some() {
+        if self.main.id == link && self.delivery.is_under_way() {
             self.delivery.begin(now);
         }
     }
 
     /// Until when some of what is being written has to move.
     pub(super) fn delivery_deadline(&self) -> Option<Timestamp> {
-        Some(self.delivery.moved? + self.patience()?)
+        self.delivery.deadline(self.patience()?)
     }
 
     /// Gives the session up if what is being written does not move.

@@ -29,7 +29,6 @@ use std::sync::Arc;
 
 use self::confirmation::Confirmation;
 pub(crate) use self::confirmation::Freight;
-use self::delivery::Delivery;
 use self::heartbeat::{Beat, Heartbeat};
 #[cfg(any(feature = "polling", test))]
 pub(crate) use self::messages::PollTurn;
@@ -40,6 +39,7 @@ use self::queue::WriteQueue;
 pub(crate) use self::shipment::Shipment;
 use self::silence::Traffic;
 use self::upgrade::{Upgrade, UpgradeStep};
+use crate::core::delivery::Delivery;
 use crate::core::ids::LinkId;
 use crate::core::load::Load;
 use crate::core::time::Timestamp;

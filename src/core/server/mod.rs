@@ -1,3 +1,4 @@
 //! The server's state machines: one Engine.IO session, and who is in which room.
 
+pub(crate) mod rooms;
 pub(crate) mod session;

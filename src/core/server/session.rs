@@ -1,1 +1,0 @@
-//! One Engine.IO session as its server sees it.

@@ -1,0 +1,242 @@
+//! The requests of long-polling: one GET at a time, and beside it one POST at a time.
+//!
+//! A GET waits until there is something to answer it with. During an upgrade none waits: the client
+//! moves only once its last one is answered.
+//!
+//! The packets of an answer whose connection breaks before it was written whole have not reached a
+//! client that reads whole bodies. They wait again, before all others, once. If they break a connection
+//! for the second time, the session ends. An answer that the system has taken whole counts as received,
+//! so no packet comes twice.
+
+use super::upgrade::Candidate;
+use super::{LastWords, Phase, PollFate, Session, SessionEndReason, SessionOrder};
+use crate::core::time::Timestamp;
+use crate::error::{Error, ErrorKind};
+use crate::options::Transport;
+use crate::proto::dialect::{Body, BodyRoom};
+use crate::proto::packet::Packet;
+
+/// How much goes into an answer. Clients in Python take no more than 16 packets.
+const ANSWER: BodyRoom = BodyRoom { packets: 16, bytes: 1_000_000 };
+
+/// The requests that are under way.
+#[derive(Debug, Default)]
+pub(super) struct Polls {
+    get: GetState,
+    posting: bool,
+}
+
+/// Where the GET is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum GetState {
+    /// There is none.
+    #[default]
+    None,
+    /// It waits.
+    Waiting,
+    /// The owner was told to answer it.
+    Due(PollAnswer),
+    /// The answer was handed out and is being written.
+    Answering {
+        /// It says that the session is closed.
+        is_last: bool,
+    },
+}
+
+/// With what a GET is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PollAnswer {
+    /// What waits for the client.
+    Waiting,
+    /// Nothing.
+    Noop,
+    /// The server closes the session.
+    Close,
+}
+
+impl Polls {
+    /// Those of a session whose first GET is to be answered with the handshake.
+    pub(super) fn opening() -> Self {
+        Self { get: GetState::Due(PollAnswer::Waiting), posting: false }
+    }
+
+    /// A GET waits.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.get == GetState::Waiting
+    }
+
+    /// A GET waits, or its answer is about to be handed out.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.get, GetState::Waiting | GetState::Due(PollAnswer::Waiting))
+    }
+
+    /// An answer was handed out and is being written.
+    pub(super) fn is_answering(&self) -> bool {
+        matches!(self.get, GetState::Answering { .. })
+    }
+
+    /// A GET that waits is to be answered so. `false`: none does.
+    pub(super) fn answer(&mut self, answer: PollAnswer) -> bool {
+        let waits = self.is_waiting();
+        if waits {
+            self.get = GetState::Due(answer);
+        }
+        waits
+    }
+
+    /// The session leaves them. `true`: the owner is to be told to answer a GET so.
+    pub(super) fn end(&mut self, answer: PollAnswer) -> bool {
+        let waits = self.is_waiting();
+        if waits || matches!(self.get, GetState::Due(_)) {
+            self.get = GetState::Due(answer);
+        }
+        waits
+    }
+}
+
+impl Session {
+    /// A GET has come.
+    pub(crate) fn poll(&mut self, orders: &mut Vec<SessionOrder>) -> PollFate {
+        if self.is_over() || self.transport != Transport::Polling {
+            return PollFate::Refuse;
+        }
+        if self.polls.get != GetState::None {
+            self.misused("a GET came while another one waited", orders);
+            return PollFate::Refuse;
+        }
+        let is_moving = self.candidate.as_ref().is_some_and(Candidate::is_probed);
+        let is_open = matches!(self.phase, Phase::Open);
+        if is_open && self.outbound.is_empty() && !is_moving {
+            self.polls.get = GetState::Waiting;
+            return PollFate::Wait;
+        }
+        self.polls.get = GetState::Due(PollAnswer::Waiting);
+        PollFate::Answer
+    }
+
+    /// The body of an answer. It has to be written now, and then [`written`](Self::written) to be reported,
+    /// or [`poll_lost`](Self::poll_lost).
+    pub(crate) fn take_body(&mut self, now: Timestamp) -> Body {
+        let answer = match self.polls.get {
+            GetState::Due(answer) => answer,
+            _ => PollAnswer::Noop,
+        };
+        self.polls.get = GetState::None;
+        let mut packets = match answer {
+            PollAnswer::Waiting => self.outbound.front(ANSWER.packets),
+            PollAnswer::Noop => [Packet::Noop].into(),
+            PollAnswer::Close => [Packet::Close].into(),
+        };
+        if answer != PollAnswer::Waiting {
+            return self.dialect.encode_answer(&mut packets, ANSWER, self.base64);
+        }
+        let count = packets.len();
+        let is_all = self.outbound.has_no_more_than(count) && count < ANSWER.packets;
+        let is_closing = matches!(self.phase, Phase::Closing { .. });
+        if is_closing && is_all {
+            packets.push_back(Packet::Close);
+        } else if packets.is_empty() {
+            packets.push_back(Packet::Noop);
+        }
+        let body = self.dialect.encode_answer(&mut packets, ANSWER, self.base64);
+        let is_last = is_closing && is_all && packets.is_empty();
+        self.outbound.hand_out(count - packets.len().min(count));
+        self.delivery.begin(now);
+        self.polls.get = GetState::Answering { is_last };
+        body
+    }
+
+    /// The answer to a GET is written.
+    pub(super) fn poll_written(&mut self, now: Timestamp, orders: &mut Vec<SessionOrder>) {
+        let GetState::Answering { is_last } = self.polls.get else { return };
+        self.polls.get = GetState::None;
+        self.outbound.written();
+        self.delivery.end();
+        self.pulse.written(now);
+        if let Phase::Closing { reason, .. } = self.phase {
+            if is_last && self.transport == Transport::Polling {
+                return self.end(reason, None, orders);
+            }
+        }
+        self.ask_for_writer(orders);
+        self.go_on_closing(orders);
+    }
+
+    /// The connection of a GET is gone: of one that waits, which ends the session, or before its answer was
+    /// written whole.
+    pub(crate) fn poll_lost(&mut self, cause: Option<Error>, orders: &mut Vec<SessionOrder>) {
+        let get = std::mem::take(&mut self.polls.get);
+        let ends = match get {
+            GetState::None => false,
+            GetState::Waiting | GetState::Due(_) => self.transport == Transport::Polling,
+            GetState::Answering { .. } => {
+                self.delivery.end();
+                !self.outbound.take_back()
+            }
+        };
+        if ends {
+            let cause =
+                cause.unwrap_or_else(|| gone("the connection of a GET ended before its answer"));
+            return self.end(SessionEndReason::TransportError, Some(cause), orders);
+        }
+        self.ask_for_writer(orders);
+        self.go_on_closing(orders);
+    }
+
+    /// A POST has come, and its body will be read. `false`: it is refused (400, code 3). If another one is
+    /// being read, that has ended the session.
+    pub(crate) fn begin_post(&mut self, orders: &mut Vec<SessionOrder>) -> bool {
+        if self.is_over() || self.transport != Transport::Polling {
+            return false;
+        }
+        if self.polls.posting {
+            self.misused("a POST came while another one was read", orders);
+            return false;
+        }
+        self.polls.posting = true;
+        true
+    }
+
+    /// All packets of a POST were [`received`](Self::received).
+    pub(crate) fn end_post(&mut self) {
+        self.polls.posting = false;
+    }
+
+    /// A POST ended before its end, or was too large: what it said is missing, and the session ends.
+    pub(crate) fn post_lost(&mut self, cause: Option<Error>, orders: &mut Vec<SessionOrder>) {
+        let was_posting = std::mem::take(&mut self.polls.posting);
+        if was_posting && self.transport == Transport::Polling {
+            let cause = cause.unwrap_or_else(|| gone("the connection of a POST ended within it"));
+            self.end(SessionEndReason::TransportError, Some(cause), orders);
+        }
+    }
+
+    /// Whether packets of a POST belong to the session. One that was begun before an upgrade is read to its
+    /// end.
+    pub(super) fn takes_posts(&self) -> bool {
+        self.polls.posting
+    }
+
+    /// Has a GET that waits answered, if there is one.
+    pub(super) fn answer_waiting_poll(&mut self, orders: &mut Vec<SessionOrder>) {
+        if self.polls.answer(PollAnswer::Waiting) {
+            orders.push(SessionOrder::AnswerPoll);
+        }
+    }
+
+    /// The client closed the session by a packet: a GET of its own that waits is answered with nothing.
+    pub(super) fn closed_by_client(&mut self, orders: &mut Vec<SessionOrder>) {
+        let last = LastWords { poll: PollAnswer::Noop, websocket: true };
+        let cause = Error::new(ErrorKind::Transport, "the client closed the session");
+        self.end_with(SessionEndReason::TransportClose, Some(cause), last, orders);
+    }
+
+    fn misused(&mut self, what: &'static str, orders: &mut Vec<SessionOrder>) {
+        let cause = Error::new(ErrorKind::Protocol, what);
+        self.end(SessionEndReason::TransportError, Some(cause), orders);
+    }
+}
+
+fn gone(what: &'static str) -> Error {
+    Error::new(ErrorKind::Transport, what)
+}

@@ -1,0 +1,4 @@
+//! The threads of a server: one that serves all connections, and a pool that runs handlers.
+
+mod inbox;
+mod pool;
