@@ -10,7 +10,7 @@ use crate::event::AckReply;
 use crate::sync::lock::lock;
 
 /// Who gets an answer.
-pub(super) enum Answered {
+pub(crate) enum Answered {
     /// One who asked this socket alone.
     Handle(AckHandle),
     /// One who asked many.
@@ -19,7 +19,7 @@ pub(super) enum Answered {
 
 impl Answered {
     /// Brings the answer. It may be a user's code: not under a lock.
-    pub(super) fn resolve(self, result: Result<AckReply>) {
+    pub(crate) fn resolve(self, result: Result<AckReply>) {
         match self {
             Self::Handle(AckHandle::Slot(slot)) => slot.resolve(result),
             Self::Handle(AckHandle::Callback(callback)) => {
@@ -86,7 +86,9 @@ impl Answers {
     pub(super) fn expire(&self, now: Timestamp) -> Vec<Answered> {
         let mut awaited = lock(&self.0);
         let mut late = Vec::new();
-        while let Some((at, number)) = awaited.deadlines.first().copied().filter(|(at, _)| *at <= now) {
+        while let Some((at, number)) =
+            awaited.deadlines.first().copied().filter(|(at, _)| *at <= now)
+        {
             awaited.deadlines.remove(&(at, number));
             late.extend(awaited.by_number.remove(&number).map(|waiting| waiting.answered));
         }
@@ -103,7 +105,10 @@ impl Answers {
         let mut awaited = lock(&self.0);
         awaited.is_over = true;
         awaited.deadlines = BTreeSet::new();
-        std::mem::take(&mut awaited.by_number).into_values().map(|waiting| waiting.answered).collect()
+        std::mem::take(&mut awaited.by_number)
+            .into_values()
+            .map(|waiting| waiting.answered)
+            .collect()
     }
 
     /// Whether any is awaited.

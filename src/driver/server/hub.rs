@@ -3,7 +3,8 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use super::answers::Answered;
@@ -75,7 +76,11 @@ pub(crate) struct Hub {
     pub(super) commands: Commands,
     namespaces: RwLock<HashMap<Box<str>, Arc<ServedNamespace>>>,
     families: RwLock<Vec<Family>>,
-    peers: Mutex<HashMap<Box<str>, Arc<Peer>>>,
+    pub(super) peers: Mutex<HashMap<Box<str>, Arc<Peer>>>,
+    /// The last client has gone.
+    pub(super) peer_gone: Condvar,
+    /// Tells of the end of the thread that serves.
+    pub(super) end: Mutex<Option<Receiver<()>>>,
     /// Clients for whom something was gathered in a turn that lasts.
     deferred: Mutex<Vec<Arc<Peer>>>,
     has_deferred: AtomicBool,
@@ -104,6 +109,8 @@ impl Hub {
             namespaces: RwLock::default(),
             families: RwLock::default(),
             peers: Mutex::default(),
+            peer_gone: Condvar::new(),
+            end: Mutex::new(None),
             deferred: Mutex::default(),
             has_deferred: AtomicBool::new(false),
             next_turn: AtomicU64::new(1),
@@ -131,7 +138,11 @@ impl Hub {
     }
 
     /// Adds namespaces that are made when they are asked for.
-    pub(crate) fn add_family(self: &Arc<Self>, name: &str, may_exist: Arc<MayExist>) -> Arc<ServedNamespace> {
+    pub(crate) fn add_family(
+        self: &Arc<Self>,
+        name: &str,
+        may_exist: Arc<MayExist>,
+    ) -> Arc<ServedNamespace> {
         let parent = ServedNamespace::new(name, self);
         let family = Family { may_exist, parent: Arc::clone(&parent) };
         self.families.write().unwrap_or_else(PoisonError::into_inner).push(family);
@@ -149,7 +160,10 @@ impl Hub {
         }
         let families: Vec<_> = {
             let families = self.families.read().unwrap_or_else(PoisonError::into_inner);
-            families.iter().map(|one| (Arc::clone(&one.may_exist), Arc::clone(&one.parent))).collect()
+            families
+                .iter()
+                .map(|one| (Arc::clone(&one.may_exist), Arc::clone(&one.parent)))
+                .collect()
         };
         let (_, parent) = families.into_iter().find(|(may_exist, _)| may_exist(name))?;
         let namespace = self.of(name);
@@ -182,6 +196,9 @@ impl Hub {
     pub(super) fn remove_peer(&self, sid: &str) {
         let mut peers = lock(&self.peers);
         peers.remove(sid);
+        if peers.is_empty() {
+            self.peer_gone.notify_all();
+        }
         if peers.capacity() > 4 * peers.len() + 64 {
             peers.shrink_to_fit();
         }
@@ -249,13 +266,19 @@ impl Hub {
     }
 }
 
+impl Hub {
+    /// Blocks, maybe in a handler. An error where all threads for handlers would wait.
+    pub(crate) fn while_waiting<R>(&self, wait: impl FnOnce() -> R) -> Result<R> {
+        // No client can answer what waits for the end of the turn.
+        self.write_deferred();
+        let _waits = self.pool.begin_wait()?;
+        Ok(wait())
+    }
+}
+
 impl AwaitAnswer for Hub {
     fn await_answer(&self, slot: &AckSlot, deadline: Option<Instant>) -> Option<Result<AckReply>> {
-        // The client cannot answer what waits for the end of the turn.
-        self.write_deferred();
-        match self.pool.begin_wait() {
-            Ok(_waits) => slot.wait(deadline),
-            Err(error) => Some(slot.answer().unwrap_or(Err(error))),
-        }
+        self.while_waiting(|| slot.wait(deadline))
+            .unwrap_or_else(|error| Some(slot.answer().unwrap_or(Err(error))))
     }
 }

@@ -73,6 +73,21 @@ impl ServedNamespace {
         handlers.any.iter().chain(named).cloned().collect()
     }
 
+    /// Takes over the handlers of a parent.
+    pub(super) fn inherit(&self, parent: &Self) {
+        let of_parent = parent.handlers();
+        let inherited = Handlers {
+            authorize: of_parent.authorize.clone(),
+            connection: of_parent.connection.clone(),
+            events: of_parent.events.clone(),
+            any: of_parent.any.clone(),
+            disconnecting: of_parent.disconnecting.clone(),
+            disconnect: of_parent.disconnect.clone(),
+        };
+        drop(of_parent);
+        self.change_handlers(|handlers| *handlers = inherited);
+    }
+
     pub(super) fn next_key(&self) -> SocketKey {
         SocketKey(self.next_key.fetch_add(1, Ordering::Relaxed))
     }

@@ -126,6 +126,11 @@ impl ServedSocket {
         put.is_full
     }
 
+    /// Its handlers have too much in front of them.
+    pub(super) fn is_behind(&self) -> bool {
+        self.inbox.is_full()
+    }
+
     /// How many bytes wait in front of its handlers.
     pub(super) fn waiting_bytes(&self) -> usize {
         self.inbox.load().1
@@ -210,6 +215,13 @@ impl ServedSocket {
         }
         if let Some(at) = self.answers.deadline() {
             self.arm(at);
+        }
+    }
+
+    /// The program disconnects it, and with `close` all that its client has here.
+    pub(crate) fn leave_server(&self, close: bool) {
+        if let Some(this) = self.this.upgrade() {
+            self.peer.disconnect(&this, close);
         }
     }
 

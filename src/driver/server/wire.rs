@@ -44,6 +44,10 @@ impl Wire {
         }
     }
 
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.stream.is_secure()
+    }
+
     /// What was written before is not all taken.
     pub(super) fn is_blocked(&self) -> bool {
         !self.unsent.is_empty()
