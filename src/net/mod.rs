@@ -16,6 +16,7 @@ mod headers;
 pub(crate) mod http;
 mod interest;
 mod jars;
+mod lists;
 mod lookout;
 #[cfg(target_os = "linux")]
 mod netlink;
@@ -26,6 +27,7 @@ mod proxy;
 mod redirection;
 pub(crate) mod request;
 #[cfg(feature = "server")]
+#[allow(dead_code, reason = "until the driver uses it")]
 pub(crate) mod server;
 mod status;
 mod stream;

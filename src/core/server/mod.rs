@@ -1,5 +1,6 @@
 //! The server's state machines: one Engine.IO session, and who is in which room.
 
+pub(crate) mod rooms;
 pub(crate) mod session;
 
 #[cfg(test)]

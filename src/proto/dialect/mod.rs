@@ -99,6 +99,18 @@ pub struct Membership {
     pub pid: Option<String>,
 }
 
+/// What a client asks for when it joins a namespace, as its server reads it.
+#[cfg(feature = "server")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct JoinRequest<'a> {
+    /// The namespace.
+    pub(crate) namespace: &'a str,
+    /// The credentials as JSON, or nothing.
+    pub(crate) auth: &'a str,
+    /// What stands behind the namespace, without the question mark.
+    pub(crate) query: &'a str,
+}
+
 /// One revision of the two protocols.
 pub trait Dialect: fmt::Debug + Send + Sync {
     /// The value of the query parameter `EIO`.
@@ -144,6 +156,22 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     /// writes them as the answer to a GET; with `base64`, never as a binary one. `queue` is not empty.
     #[cfg(feature = "server")]
     fn encode_answer(&self, queue: &mut VecDeque<Packet>, room: BodyRoom, base64: bool) -> Body;
+
+    /// Reads a CONNECT packet; `data` is its JSON, or nothing.
+    #[cfg(feature = "server")]
+    fn join_request<'a>(&self, namespace: &'a str, data: &'a str) -> JoinRequest<'a>;
+
+    /// The id of a socket in the session `sid`; `None`: it gets one that has nothing to do with it.
+    #[cfg(feature = "server")]
+    fn socket_id(&self, namespace: &str, sid: &str) -> Option<String>;
+
+    /// The JSON that says that a namespace was joined, or nothing.
+    #[cfg(feature = "server")]
+    fn welcome(&self, membership: &Membership) -> String;
+
+    /// The JSON that says that it may not be joined; `data` is JSON.
+    #[cfg(feature = "server")]
+    fn refusal(&self, message: &str, data: Option<&str>) -> String;
 
     /// Whether both are the same revision.
     #[cfg(feature = "server")]

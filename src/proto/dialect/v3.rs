@@ -9,6 +9,8 @@ use std::io::BufRead;
 use bytes::{BufMut, Bytes, BytesMut};
 use serde_json::{Map, Value};
 
+#[cfg(feature = "server")]
+use super::JoinRequest;
 use super::body::{NO_SERVER, ResponseBody, fitting, packets};
 use super::{Body, BodyRoom, Connect, Credentials, Dialect, Frame, Membership, Pinger};
 use crate::error::{Error, Result};
@@ -57,8 +59,7 @@ impl Dialect for V3 {
         if member(data, "sid").is_some() {
             return None;
         }
-        let id = if namespace == "/" { sid.to_owned() } else { format!("{namespace}#{sid}") };
-        Some(Membership { id, pid: None })
+        Some(Membership { id: id_in(namespace, sid), pid: None })
     }
 
     fn is_lax(&self) -> bool {
@@ -105,6 +106,27 @@ impl Dialect for V3 {
     }
 
     #[cfg(feature = "server")]
+    fn join_request<'a>(&self, namespace: &'a str, _: &'a str) -> JoinRequest<'a> {
+        let (namespace, query) = namespace.split_once('?').unwrap_or((namespace, ""));
+        JoinRequest { namespace, auth: "", query }
+    }
+
+    #[cfg(feature = "server")]
+    fn socket_id(&self, namespace: &str, sid: &str) -> Option<String> {
+        Some(id_in(namespace, sid))
+    }
+
+    #[cfg(feature = "server")]
+    fn welcome(&self, _: &Membership) -> String {
+        String::new()
+    }
+
+    #[cfg(feature = "server")]
+    fn refusal(&self, message: &str, data: Option<&str>) -> String {
+        data.map_or_else(|| Value::from(message).to_string(), str::to_owned)
+    }
+
+    #[cfg(feature = "server")]
     fn encode_answer(&self, queue: &mut VecDeque<Packet>, room: BodyRoom, base64: bool) -> Body {
         let has_binary = |packet: &Packet| matches!(packet, Packet::Binary(_));
         write_body(queue, room, |packet| has_binary(packet) && !base64)
@@ -119,6 +141,11 @@ impl Dialect for V3 {
         let mut reader = V3Reader { body: ResponseBody::new(body, max), is_binary: binary };
         packets(move || reader.next())
     }
+}
+
+/// The id of the socket that a session has in a namespace.
+fn id_in(namespace: &str, sid: &str) -> String {
+    if namespace == "/" { sid.to_owned() } else { format!("{namespace}#{sid}") }
 }
 
 /// A namespace with credentials as the query that servers look for: text as it is, anything else as
