@@ -59,8 +59,7 @@ impl Inbox {
         let mut waiting = lock(&self.0);
         waiting.bytes += item.size();
         waiting.items.push_back(item);
-        waiting.is_full =
-            waiting.items.len() >= bounds.events || waiting.bytes >= bounds.bytes;
+        waiting.is_full = waiting.items.len() >= bounds.events || waiting.bytes >= bounds.bytes;
         let schedule = !std::mem::replace(&mut waiting.is_scheduled, true);
         Put { schedule, is_full: waiting.is_full }
     }
@@ -78,8 +77,7 @@ impl Inbox {
             return None;
         };
         waiting.bytes -= item.size();
-        let is_low =
-            waiting.items.len() <= bounds.events / 2 && waiting.bytes <= bounds.bytes / 2;
+        let is_low = waiting.items.len() <= bounds.events / 2 && waiting.bytes <= bounds.bytes / 2;
         let reopens = waiting.is_full && is_low;
         waiting.is_full &= !is_low;
         Some(Taken { item, reopens })

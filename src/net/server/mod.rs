@@ -6,7 +6,11 @@
 
 pub(crate) mod accept;
 pub(crate) mod body;
+pub(crate) mod cookie;
+pub(crate) mod cors;
 pub(crate) mod frames;
+pub(crate) mod origin;
+pub(crate) mod query;
 mod refusal;
 pub(crate) mod request;
 pub(crate) mod response;

@@ -9,9 +9,9 @@ use std::io::BufRead;
 use bytes::{BufMut, Bytes, BytesMut};
 use serde_json::{Map, Value};
 
-use super::body::{NO_SERVER, ResponseBody, fitting, packets};
 #[cfg(feature = "server")]
 use super::JoinRequest;
+use super::body::{NO_SERVER, ResponseBody, fitting, packets};
 use super::{Body, BodyRoom, Connect, Credentials, Dialect, Frame, Membership, Pinger};
 use crate::error::{Error, Result};
 use crate::proto::json::member;

@@ -6,9 +6,9 @@ use std::io::BufRead;
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::body::{NO_SERVER, ResponseBody, fitting, packets};
 #[cfg(feature = "server")]
 use super::JoinRequest;
+use super::body::{NO_SERVER, ResponseBody, fitting, packets};
 use super::{Body, BodyRoom, Connect, Credentials, Dialect, Frame, Membership, Pinger};
 use crate::error::{Error, ErrorKind, Result};
 use crate::proto::json::{member, unquoted};
