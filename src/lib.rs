@@ -371,7 +371,7 @@ pub use options::{
     Transport, WhenFull,
 };
 #[cfg(feature = "server")]
-pub use options::{Cors, SameSite, SessionCookie};
+pub use options::{Cors, SameSite, ServerTls, SessionCookie};
 #[cfg(feature = "outbox")]
 pub use outbox::file_store::FileStore;
 #[cfg(feature = "outbox")]

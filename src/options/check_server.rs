@@ -46,8 +46,8 @@ impl Check for SessionCookie {
         if !self.path.starts_with('/') || self.path.bytes().any(bad) {
             return Err(invalid(format!("SessionCookie::path: {:?} is no path", self.path)));
         }
-        let in_domain = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
-        let is_domain = |domain: &&String| !domain.is_empty() && domain.bytes().all(in_domain);
+        let may_stand = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
+        let is_domain = |domain: &&String| !domain.is_empty() && domain.bytes().all(may_stand);
         if let Some(domain) = self.domain.as_ref().filter(|domain| !is_domain(domain)) {
             return Err(invalid(format!("SessionCookie::domain: {domain:?} is no domain")));
         }

@@ -19,6 +19,8 @@ pub(crate) mod rejection;
 pub(crate) mod retry_limits;
 mod revision;
 #[cfg(feature = "server")]
+pub(crate) mod server_tls;
+#[cfg(feature = "server")]
 pub(crate) mod session_cookie;
 pub(crate) mod tcp;
 pub(crate) mod timeouts;
@@ -38,6 +40,8 @@ pub(crate) use proxy::ProxyChoice;
 pub use rejection::Rejection;
 pub(crate) use rejection::Rejections;
 pub use revision::Revision;
+#[cfg(feature = "server")]
+pub use server_tls::ServerTls;
 #[cfg(feature = "server")]
 pub use session_cookie::{SameSite, SessionCookie};
 pub(crate) use tcp::TcpOptions;

@@ -9,26 +9,19 @@ use crate::proto::query::component;
 
 /// The value of `Set-Cookie` in the response that begins a session.
 pub(crate) fn set_cookie(cookie: &SessionCookie, sid: &str) -> Result<HeaderValue> {
-    let mut text = format!("{}={}", cookie.name, component(sid));
-    if let Some(age) = cookie.max_age {
-        text += &format!("; Max-Age={}", age.as_secs());
-    }
-    if let Some(domain) = &cookie.domain {
-        text += &format!("; Domain={domain}");
-    }
-    text += &format!("; Path={}", cookie.path);
-    if cookie.http_only {
-        text += "; HttpOnly";
-    }
-    if cookie.secure {
-        text += "; Secure";
-    }
-    text += match cookie.same_site {
+    let age = cookie.max_age.map(|age| format!("; Max-Age={}", age.as_secs()));
+    let domain = cookie.domain.as_ref().map(|domain| format!("; Domain={domain}"));
+    let http_only = if cookie.http_only { "; HttpOnly" } else { "" };
+    let secure = if cookie.secure { "; Secure" } else { "" };
+    let same_site = match cookie.same_site {
         None => "",
         Some(SameSite::Strict) => "; SameSite=Strict",
         Some(SameSite::Lax) => "; SameSite=Lax",
         Some(SameSite::None) => "; SameSite=None",
     };
+    let (age, domain) = (age.unwrap_or_default(), domain.unwrap_or_default());
+    let (name, path, value) = (&cookie.name, &cookie.path, component(sid));
+    let text = format!("{name}={value}{age}{domain}; Path={path}{http_only}{secure}{same_site}");
     parse_value("Set-Cookie", &text)
 }
 

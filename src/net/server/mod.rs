@@ -9,10 +9,13 @@ pub(crate) mod body;
 pub(crate) mod cookie;
 pub(crate) mod cors;
 pub(crate) mod frames;
+pub(crate) mod listener;
 pub(crate) mod origin;
 pub(crate) mod query;
 mod refusal;
 pub(crate) mod request;
 pub(crate) mod response;
+pub(crate) mod stream;
+mod unix_path;
 
 pub(crate) use self::refusal::HttpRefusal;
