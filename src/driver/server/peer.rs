@@ -158,21 +158,16 @@ impl Peer {
             next += 1;
             match std::mem::replace(order, SessionOrder::Write) {
                 SessionOrder::Message(message) => self.take_message(state, message, orders),
-                SessionOrder::Write if self.defers(state, urgency) => self.defer(state),
+                SessionOrder::Write if state.defers(urgency) => self.defer(state),
                 SessionOrder::Write => self.write(state, orders),
                 SessionOrder::AnswerPoll => self.answer_poll(state),
                 SessionOrder::Upgraded => {
                     state.wire = state.candidate.take();
                 }
                 SessionOrder::CloseWebSocket => self.close_websocket(state),
-                SessionOrder::Over(ending) => self.end(state, ending),
+                SessionOrder::Over(ending) => self.end(state, &ending),
             }
         }
-    }
-
-    fn defers(&self, state: &PeerState, urgency: Urgency) -> bool {
-        let Some(turn) = turn() else { return false };
-        urgency == Urgency::Gathered || state.is_deferred || state.last_turn == turn
     }
 
     fn defer(&self, state: &mut PeerState) {
@@ -374,11 +369,14 @@ impl Peer {
     }
 
     /// The session is over: its sockets are, and whoever waits for their answers hears of it.
-    fn end(&self, state: &mut PeerState, ending: SessionEnding) {
+    fn end(&self, state: &mut PeerState, ending: &SessionEnding) {
         let reason = reason_of(ending.reason);
         match &ending.cause {
             Some(cause) => log_later!(Debug, "a session ended, {reason}: {}", cause.words()),
             None => log_later!(Debug, "a session ended, {reason}"),
+        }
+        if ending.unsent.packets > 0 {
+            log_later!(Debug, "{} packets were left to be written", ending.unsent.packets);
         }
         for socket in std::mem::take(&mut state.sockets) {
             self.part(&socket, reason);
@@ -398,6 +396,14 @@ impl Peer {
         for answered in socket.answers.end() {
             self.hub.resolve(answered, Err(disconnected()));
         }
+    }
+}
+
+impl PeerState {
+    /// Whether what is to be written waits for the end of the turn.
+    fn defers(&self, urgency: Urgency) -> bool {
+        let Some(turn) = turn() else { return false };
+        urgency == Urgency::Gathered || self.is_deferred || self.last_turn == turn
     }
 }
 

@@ -18,6 +18,7 @@ use crate::driver::clock::now;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::status::DisconnectReason;
 use crate::event::{Event, Reply};
+use crate::options::Transport;
 use crate::payload::Payload;
 use crate::proto::socket_packet::{Header, Kind};
 use crate::sync::lock::{lock, lock_callback};
@@ -94,6 +95,10 @@ impl ServedSocket {
             last_rooms: OnceLock::new(),
             this: this.clone(),
         })
+    }
+
+    pub(crate) fn transport(&self) -> Transport {
+        self.peer.lock().session.transport()
     }
 
     pub(crate) fn is_connected(&self) -> bool {
