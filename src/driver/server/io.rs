@@ -492,7 +492,7 @@ impl Io {
                 match at {
                     // The session has deadlines of its own, and so has what the program is asked.
                     _ if !connection.is_reading() && !connection.is_writing() => {
-                        self.set_deadline(token, IDLE_TIME)
+                        self.set_deadline(token, IDLE_TIME);
                     }
                     Some(at) if at > now() => self.set_deadline(token, at.since(now())),
                     _ => self.lose(token),

@@ -81,7 +81,7 @@ impl Peer {
                 match answered {
                     Some(answered) => self.hub.resolve(answered, Ok(AckReply::new(packet))),
                     None => {
-                        log_later!(Debug, in &*socket.namespace.name, "an acknowledgement that nobody waits for")
+                        log_later!(Debug, in &*socket.namespace.name, "an acknowledgement that nobody waits for");
                     }
                 }
             }
@@ -175,7 +175,7 @@ impl Peer {
             let decided = this.decide(&name, handshake);
             let mut state = this.lock();
             this.run(&mut state, |state, orders| {
-                this.finish_joining(state, &name, decided, orders)
+                this.finish_joining(state, &name, decided, orders);
             });
         })));
     }

@@ -58,13 +58,11 @@ impl Incoming<'_> {
             return Some(Handled::Respond(HttpResponse::new(StatusCode::NOT_FOUND)));
         }
         let begins_session = !self.head.query.contains("sid=") && self.head.method == Method::GET;
-        match self.hub.door.decide(&self.head.headers, begins_session) {
-            Some(decision) => Some(self.handle_decided(decision, connection)),
-            None => {
-                self.ask_program(begins_session, connection);
-                None
-            }
+        let decision = self.hub.door.decide(&self.head.headers, begins_session);
+        if decision.is_none() {
+            self.ask_program(begins_session, connection);
         }
+        decision.map(|decision| self.handle_decided(decision, connection))
     }
 
     fn ask_program(&self, begins_session: bool, connection: &HttpConnection) {
@@ -190,7 +188,7 @@ impl Incoming<'_> {
             return Ok(Handled::WebSocket { peer, is_upgrade: false, acceptance });
         }
         peer.begin();
-        let response = self.take_answer(connection, &peer);
+        let response = take_answer(connection, &peer);
         let cookie = hub.door.cookie.as_ref().map(|cookie| set_cookie(cookie, &sid));
         Ok(Handled::Respond(match cookie {
             Some(Ok(cookie)) => response.with(SET_COOKIE, cookie),
@@ -247,18 +245,12 @@ impl Incoming<'_> {
         drop(state);
         match fate {
             PollFate::Refuse => Err(EngineRefusal::BadRequest),
-            PollFate::Answer => Ok(Handled::Respond(self.take_answer(connection, &peer))),
+            PollFate::Answer => Ok(Handled::Respond(take_answer(connection, &peer))),
             PollFate::Wait => {
                 connection.stage = Exchange::PollWaits(self.answering(peer));
                 Ok(Handled::Waits)
             }
         }
-    }
-
-    fn take_answer(&self, connection: &mut HttpConnection, peer: &Arc<Peer>) -> HttpResponse {
-        let body = peer.lock().session.take_body(now());
-        connection.stage = Exchange::PollAnswers(Arc::clone(peer));
-        HttpResponse::poll(body)
     }
 
     fn post(
@@ -294,6 +286,13 @@ impl Incoming<'_> {
             is_binary,
         }
     }
+}
+
+/// The response to a GET, with all that waits for the client.
+fn take_answer(connection: &mut HttpConnection, peer: &Arc<Peer>) -> HttpResponse {
+    let body = peer.lock().session.take_body(now());
+    connection.stage = Exchange::PollAnswers(Arc::clone(peer));
+    HttpResponse::poll(body)
 }
 
 impl Peer {

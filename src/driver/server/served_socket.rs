@@ -258,12 +258,19 @@ impl ServedSocket {
             log_later!(Debug, in &*self.namespace.name, "nobody listens to {:?}", event.name());
             return;
         }
+        // Mostly there is one, which gets the event itself and no clone.
+        let mut left = handlers.len() + own.len();
+        let mut event = Some(event);
+        let mut next = || {
+            left -= 1;
+            if left == 0 { event.take() } else { event.clone() }
+        };
         for handler in handlers {
-            let event = event.clone();
+            let Some(event) = next() else { return };
             self.guard("event", || handler(self, event));
         }
         for handler in own {
-            let event = event.clone();
+            let Some(event) = next() else { return };
             self.guard("event", || lock_callback(&handler)(event));
         }
     }
