@@ -17,8 +17,8 @@ use super::peer::Peer;
 use super::requests::{Handled, Incoming};
 use super::timers::Due;
 use super::wire::Wire;
-use crate::core::server::session::SessionEndReason;
 use crate::driver::clock::now;
+use crate::event::status::DisconnectReason;
 use crate::net::server::listener::ServerListener;
 use crate::net::server::request::HeadLimits;
 use crate::net::server::response::{Framing, HttpResponse};
@@ -447,7 +447,7 @@ impl Io {
     #[allow(dead_code)]
     fn cut_all(&self) {
         for peer in self.hub.peers() {
-            peer.cut(SessionEndReason::ServerShuttingDown, None);
+            peer.cut(DisconnectReason::ServerShuttingDown, None);
         }
     }
 }
