@@ -11,9 +11,7 @@ use super::handshake::FirstRequest;
 use super::hub::{Hub, turn};
 use super::served_socket::ServedSocket;
 use super::wire::{Wire, Written};
-use crate::core::server::session::{
-    NotQueued, Session, SessionEndReason, SessionEnding, SessionOrder,
-};
+use crate::core::server::session::{NotQueued, Session, SessionEnding, SessionOrder};
 use crate::core::time::Timestamp;
 use crate::driver::clock::now;
 use crate::error::{Error, ErrorKind, Result};
@@ -342,7 +340,7 @@ impl Peer {
             if state.join_deadline.is_some_and(|at| at <= now) {
                 state.join_deadline = None;
                 log_later!(Debug, "a client joined no namespace in time");
-                state.session.close(SessionEndReason::ForcedServerClose, now, orders);
+                state.session.close(DisconnectReason::ForcedServerClose, now, orders);
             }
         });
     }
@@ -357,20 +355,20 @@ impl Peer {
     }
 
     /// The server ends this client's session.
-    pub(super) fn close(&self, reason: SessionEndReason) {
+    pub(super) fn close(&self, reason: DisconnectReason) {
         let mut state = self.lock();
         self.run(&mut state, |state, orders| state.session.close(reason, now(), orders));
     }
 
     /// And without any delay.
-    pub(super) fn cut(&self, reason: SessionEndReason, cause: Option<Error>) {
+    pub(super) fn cut(&self, reason: DisconnectReason, cause: Option<Error>) {
         let mut state = self.lock();
         self.run(&mut state, |state, orders| state.session.end(reason, cause, orders));
     }
 
     /// The session is over: its sockets are, and whoever waits for their answers hears of it.
     fn end(&self, state: &mut PeerState, ending: &SessionEnding) {
-        let reason = reason_of(ending.reason);
+        let reason = ending.reason;
         match &ending.cause {
             Some(cause) => log_later!(Debug, "a session ended, {reason}: {}", cause.words()),
             None => log_later!(Debug, "a session ended, {reason}"),
@@ -404,17 +402,5 @@ impl PeerState {
     fn defers(&self, urgency: Urgency) -> bool {
         let Some(turn) = turn() else { return false };
         urgency == Urgency::Gathered || self.is_deferred || self.last_turn == turn
-    }
-}
-
-fn reason_of(reason: SessionEndReason) -> DisconnectReason {
-    match reason {
-        SessionEndReason::TransportClose => DisconnectReason::TransportClose,
-        SessionEndReason::TransportError => DisconnectReason::TransportError,
-        SessionEndReason::PingTimeout => DisconnectReason::PingTimeout,
-        SessionEndReason::ParseError => DisconnectReason::ParseError,
-        SessionEndReason::ForcedClose => DisconnectReason::ForcedClose,
-        SessionEndReason::ForcedServerClose => DisconnectReason::ForcedServerClose,
-        SessionEndReason::ServerShuttingDown => DisconnectReason::ServerShuttingDown,
     }
 }

@@ -12,8 +12,8 @@ use super::commands::{Command, Commands};
 use super::door::Door;
 use super::hub::{Hub, HubOptions};
 use super::io::{Io, WAKER};
-use crate::core::server::session::SessionEndReason;
 use crate::error::{Error, ErrorKind, Result};
+use crate::event::status::DisconnectReason;
 use crate::net::server::listener::ServerListener;
 use crate::net::server::stream::{PeerAddress, ServerStream};
 use crate::sync::lock::lock;
@@ -65,11 +65,11 @@ impl Hub {
         self.is_closing.store(true, Ordering::Release);
         self.command(Command::StopListening);
         for peer in self.peers() {
-            peer.close(SessionEndReason::ServerShuttingDown);
+            peer.close(DisconnectReason::ServerShuttingDown);
         }
         let is_done = self.wait_for_peers(deadline);
         for peer in self.peers() {
-            peer.cut(SessionEndReason::ServerShuttingDown, None);
+            peer.cut(DisconnectReason::ServerShuttingDown, None);
         }
         self.command(Command::End);
         let end: Option<Receiver<()>> = lock(&self.end).take();
