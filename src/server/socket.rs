@@ -1,6 +1,6 @@
 //! A socket, as the program has it.
 
-use std::any::{Any, TypeId};
+use std::any::Any;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -209,12 +209,11 @@ impl ServerSocket {
         self.served.leave_server(close);
     }
 
-    /// What the program has attached to it, a clone of the value of this type.
+    /// What the program has attached to it: the value of this type.
     ///
     /// ```no_run
     /// # fn main() -> siot::Result<()> {
     /// # let server = siot::server::Server::builder().bind("127.0.0.1:3000")?;
-    /// #[derive(Clone)]
     /// struct User(String);
     ///
     /// server.authorize(|socket| {
@@ -226,14 +225,20 @@ impl ServerSocket {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn data<T: Any + Clone + Send + Sync>(&self) -> Option<T> {
-        self.served.attached().data.get(&TypeId::of::<T>())?.downcast_ref().cloned()
+    pub fn data<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        let attached = self.served.attached();
+        attached.data.iter().find_map(|value| Arc::clone(value).downcast().ok())
     }
 
     /// Attaches a value, one of each type; gives the one that was there.
-    pub fn set_data<T: Any + Send + Sync>(&self, value: T) -> Option<T> {
-        let old = self.served.attached().data.insert(TypeId::of::<T>(), Box::new(value));
-        old?.downcast().ok().map(|old| *old)
+    pub fn set_data<T: Any + Send + Sync>(&self, value: T) -> Option<Arc<T>> {
+        let value: Arc<dyn Any + Send + Sync> = Arc::new(value);
+        let mut attached = self.served.attached();
+        if let Some(old) = attached.data.iter_mut().find(|old| old.is::<T>()) {
+            return std::mem::replace(old, value).downcast().ok();
+        }
+        attached.data.push(value);
+        None
     }
 }
 

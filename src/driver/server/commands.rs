@@ -13,8 +13,8 @@ use crate::sync::lock::lock;
 
 /// Something to be done by that thread.
 pub(super) enum Command {
-    /// The GET that this client has waiting is to be answered.
-    AnswerPoll(Token, Arc<Peer>),
+    /// The connection of a GET was answered, and there is more to it.
+    Fetch(Token),
     /// The program has decided about the request that waits on this connection.
     Decided(Token, Decision),
     /// There may be more to read from this client.

@@ -43,8 +43,6 @@ pub(super) enum Exchange {
     Posting { request: Answering, reader: BodyReader },
     /// All packets of a POST were taken, and the handlers have to catch up before the next.
     PostWaits(Answering),
-    /// A GET waits until there is something to say.
-    PollWaits(Answering),
     /// The answer to a GET is being written.
     PollAnswers(Arc<Peer>),
 }
@@ -116,6 +114,25 @@ impl HttpConnection {
         }
     }
 
+    /// Reads what comes before it is due, of which the end is looked for; `false`: it has come, or too much has.
+    pub(super) fn read_ahead(&mut self, buffer: &mut [u8]) -> bool {
+        while self.unread.len() < READ_AHEAD {
+            match self.stream.read(buffer) {
+                Ok(0) => return false,
+                Ok(count) => self.unread.extend_from_slice(&buffer[..count]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return true,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return false,
+            }
+        }
+        false
+    }
+
+    /// Whether something was read that is not understood yet.
+    pub(super) fn has_unread(&self) -> bool {
+        !self.unread.is_empty()
+    }
+
     /// Looks for what is awaited in what was read.
     fn understand(&mut self, limits: &HeadLimits) -> Came {
         if self.is_writing() || self.is_last {
@@ -142,10 +159,9 @@ impl HttpConnection {
                     Err(refusal) => Came::Refused(refusal),
                 }
             }
-            Exchange::Asked(..)
-            | Exchange::PostWaits(_)
-            | Exchange::PollWaits(_)
-            | Exchange::PollAnswers(_) => Came::Nothing,
+            Exchange::Asked(..) | Exchange::PostWaits(_) | Exchange::PollAnswers(_) => {
+                Came::Nothing
+            }
         }
     }
 

@@ -66,14 +66,11 @@ impl Inbox {
 
     /// Takes the oldest. `None`: there is nothing, and whoever puts something in asks for a turn.
     pub(super) fn take(&self, bounds: InboxBounds) -> Option<Taken> {
-        /// What an idle socket may keep room for.
-        const FEW: usize = 8;
         let mut waiting = lock(&self.0);
         let Some(item) = waiting.items.pop_front() else {
             waiting.is_scheduled = false;
-            if waiting.items.capacity() > FEW {
-                waiting.items = VecDeque::new();
-            }
+            // A socket that is idle takes no memory for what may come.
+            waiting.items = VecDeque::new();
             return None;
         };
         waiting.bytes -= item.size();

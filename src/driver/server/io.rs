@@ -13,17 +13,19 @@ use mio::{Events, Interest, Poll, Token};
 
 use super::commands::Command;
 use super::door::Decision;
+use super::held_poll::{Fetched, HeldPoll, PollStage};
 use super::http_connection::{Answering, Came, Exchange, HttpConnection};
 use super::hub::Hub;
 use super::lingering::Lingering;
 use super::peer::Peer;
-use super::requests::{Handled, Incoming};
+use super::requests::{Handled, Incoming, take_answer};
 use super::timers::Due;
 use super::wire::Wire;
+use crate::core::server::session::PollFate;
 use crate::driver::clock::now;
 use crate::net::server::listener::{Accepted, ServerListener};
 use crate::net::server::request::{BodyLength, HeadLimits, RequestHead};
-use crate::net::server::response::{Framing, HttpResponse};
+use crate::net::server::response::{EngineRefusal, Framing, HttpResponse};
 use crate::net::server::stream::{PeerAddress, ServerStream};
 use crate::sync::logging::log_later;
 
@@ -40,7 +42,7 @@ const ACCEPTED_AT_ONCE: usize = 64;
 const REQUEST_TIME: Duration = Duration::from_secs(20);
 
 /// How long a connection may stay without a request.
-const IDLE_TIME: Duration = Duration::from_secs(30);
+pub(super) const IDLE_TIME: Duration = Duration::from_secs(30);
 
 /// How long no connections are taken after the system had no descriptor for one.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -51,6 +53,8 @@ const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 enum Slot {
     Listener(ServerListener),
     Http(Box<HttpConnection>),
+    /// The client has the connection, for a GET.
+    Held(Arc<Peer>),
     WebSocket(Arc<Peer>),
     Lingering(Box<Lingering>),
 }
@@ -122,7 +126,12 @@ impl Io {
                 self.look_after(due);
             }
         }
-        self.slots.clear();
+        for slot in std::mem::take(&mut self.slots).into_values() {
+            if let Slot::Held(peer) = slot {
+                let held = peer.lock().poll.take();
+                drop(held);
+            }
+        }
         self.hub.pool.end();
         self.hub.forget_all();
     }
@@ -139,6 +148,7 @@ impl Io {
             None => {}
             Some(Slot::Listener(_)) => self.accept(token),
             Some(Slot::Http(_)) => self.serve_http(token),
+            Some(Slot::Held(_)) => self.fetch(token),
             Some(Slot::WebSocket(peer)) => {
                 let peer = Arc::clone(peer);
                 if event.is_writable() {
@@ -309,6 +319,7 @@ impl Io {
                 let framing = if has_body { framing.closing() } else { framing };
                 self.respond(token, &response.with_all(&headers), framing);
             }
+            Some(Handled::Poll(peer)) => self.hold_poll(token, &peer, Framing::of(&head), headers),
             Some(Handled::Waits) => {
                 if head.expects_continue && matches!(connection.stage, Exchange::Posting { .. }) {
                     // Where it fails, the next read tells.
@@ -371,7 +382,6 @@ impl Io {
             Exchange::Idle | Exchange::Asked(..) => {}
             Exchange::Posting { request, .. } => request.peer.post_lost(),
             Exchange::PostWaits(request) => request.peer.lock().post_waits = None,
-            Exchange::PollWaits(request) => request.peer.poll_lost(),
             Exchange::PollAnswers(peer) => peer.poll_lost(),
         }
     }
@@ -396,7 +406,7 @@ impl Io {
 
     fn obey(&mut self, command: Command) {
         match command {
-            Command::AnswerPoll(token, peer) => self.answer_poll(token, &peer),
+            Command::Fetch(token) => self.fetch(token),
             Command::GoOn(peer) => self.go_on(&peer),
             Command::Decided(token, decision) => {
                 let Some(Slot::Http(connection)) = self.slots.get_mut(&token) else { return };
@@ -422,17 +432,53 @@ impl Io {
         }
     }
 
-    fn answer_poll(&mut self, token: Token, peer: &Arc<Peer>) {
+    /// A GET of this client has come.
+    fn hold_poll(&mut self, token: Token, peer: &Arc<Peer>, framing: Framing, headers: HeaderMap) {
+        let Some(Slot::Http(connection)) = self.slots.remove(&token) else { return };
+        let mut state = peer.lock();
+        let (fate, former) = peer.run(&mut state, |state, orders| {
+            let fate = state.session.poll(now(), orders);
+            if fate != PollFate::Wait {
+                return (Err((fate, connection)), None);
+            }
+            let held = HeldPoll { token, connection, framing, headers, stage: PollStage::Waits };
+            (Ok(()), state.poll.replace(Box::new(held)))
+        });
+        drop(state);
+        match fate {
+            Ok(()) => drop(self.slots.insert(token, Slot::Held(Arc::clone(peer)))),
+            Err((fate, connection)) => {
+                self.slots.insert(token, Slot::Http(connection));
+                self.answer_at_once(token, fate, peer, framing);
+            }
+        }
+        if let Some(former) = former {
+            let token = former.token;
+            self.slots.insert(token, Slot::Http(former.connection));
+            self.serve_http(token);
+        }
+    }
+
+    fn answer_at_once(&mut self, token: Token, fate: PollFate, peer: &Arc<Peer>, framing: Framing) {
         let Some(Slot::Http(connection)) = self.slots.get_mut(&token) else { return };
-        match std::mem::replace(&mut connection.stage, Exchange::Idle) {
-            Exchange::PollWaits(request) if Arc::ptr_eq(&request.peer, peer) => {
-                let body = peer.lock().session.take_body(now());
-                connection.stage = Exchange::PollAnswers(Arc::clone(peer));
-                let response = HttpResponse::poll(body).with_all(&request.headers);
-                self.respond(token, &response, request.framing);
+        let response = match fate {
+            PollFate::Refuse => HttpResponse::engine_refusal(EngineRefusal::BadRequest, None),
+            PollFate::Answer | PollFate::Wait => take_answer(connection, peer),
+        };
+        self.respond(token, &response, framing);
+    }
+
+    /// Something has happened to a connection that a client has.
+    fn fetch(&mut self, token: Token) {
+        let Some(Slot::Held(peer)) = self.slots.get(&token) else { return };
+        let peer = Arc::clone(peer);
+        match peer.fetch_poll(token, &mut self.buffer) {
+            Fetched::Stays => {}
+            Fetched::Gone => drop(self.remove(token)),
+            Fetched::Free(connection) => {
+                self.slots.insert(token, Slot::Http(connection));
                 self.serve_http(token);
             }
-            other => connection.stage = other,
         }
     }
 
@@ -486,7 +532,12 @@ impl Io {
     }
 
     fn look_after_connection(&mut self, token: Token) {
+        if let Some(Slot::Held(_)) = self.slots.get(&token) {
+            self.fetch(token);
+        }
         match self.slots.get_mut(&token) {
+            // The session has deadlines of its own.
+            Some(Slot::Held(_)) => self.hub.timers.arm(now() + IDLE_TIME, Due::Connection(token)),
             Some(Slot::Http(connection)) => {
                 let at = connection.deadline.take();
                 match at {

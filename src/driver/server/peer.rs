@@ -8,6 +8,7 @@ use mio::Token;
 use super::answers::disconnected;
 use super::commands::Command;
 use super::handshake::FirstRequest;
+use super::held_poll::HeldPoll;
 use super::hub::{Hub, turn};
 use super::served_socket::ServedSocket;
 use super::wire::{Wire, Written};
@@ -48,9 +49,9 @@ pub(super) struct PeerState {
     pub(super) parser: Box<dyn Parser>,
     pub(super) wire: Option<Wire>,
     /// The WebSocket under test.
-    pub(super) candidate: Option<Wire>,
-    /// The connection of the GET that waits.
-    pub(super) poll: Option<Token>,
+    pub(super) candidate: Option<Box<Wire>>,
+    /// The GET that waits, or that was answered here.
+    pub(super) poll: Option<Box<HeldPoll>>,
     pub(super) sockets: Vec<Arc<ServedSocket>>,
     /// The connection of the POST whose answer waits for handlers.
     pub(super) post_waits: Option<Token>,
@@ -158,9 +159,9 @@ impl Peer {
                 SessionOrder::Message(message) => self.take_message(state, message, orders),
                 SessionOrder::Write if state.defers(urgency) => self.defer(state),
                 SessionOrder::Write => self.write(state, orders),
-                SessionOrder::AnswerPoll => self.answer_poll(state),
+                SessionOrder::AnswerPoll => self.answer_poll(state, orders),
                 SessionOrder::Upgraded => {
-                    state.wire = state.candidate.take();
+                    state.wire = state.candidate.take().map(|wire| *wire);
                 }
                 SessionOrder::CloseWebSocket => self.close_websocket(state),
                 SessionOrder::Over(ending) => self.end(state, &ending),
@@ -200,7 +201,7 @@ impl Peer {
         }
         if !bytes.is_empty() {
             // What goes to the WebSocket under test is no more than the answer to its probe.
-            let wire = state.candidate.as_mut().or(state.wire.as_mut());
+            let wire = state.candidate.as_deref_mut().or(state.wire.as_mut());
             let written = wire.map(|wire| wire.write(&bytes));
             self.note_written(state, written, orders);
         }
@@ -216,9 +217,7 @@ impl Peer {
     /// The system may take more of what waits for the WebSocket.
     pub(super) fn write_on(&self, state: &mut PeerState, token: Token) {
         self.run(state, |state, orders| {
-            let wire = [&mut state.wire, &mut state.candidate];
-            let wire = wire.into_iter().flatten().find(|wire| wire.token == token);
-            let Some(wire) = wire else { return };
+            let Some(wire) = state.wire_of(token) else { return };
             let was_blocked = wire.is_blocked();
             let written = wire.write_on();
             if was_blocked || written.is_err() {
@@ -248,7 +247,7 @@ impl Peer {
         error: Option<std::io::Error>,
         orders: &mut Vec<SessionOrder>,
     ) {
-        let wire = state.candidate.take().or_else(|| state.wire.take());
+        let wire = state.take_wire();
         if let Some(wire) = wire {
             self.hub.command(Command::Close(wire.token));
         }
@@ -260,7 +259,7 @@ impl Peer {
     }
 
     fn close_websocket(&self, state: &mut PeerState) {
-        let Some(mut wire) = state.candidate.take().or_else(|| state.wire.take()) else { return };
+        let Some(mut wire) = state.take_wire() else { return };
         let mut bytes = Vec::new();
         write_close(None, "", &mut bytes);
         // That it cannot be written changes nothing.
@@ -275,16 +274,10 @@ impl Peer {
         cause: Option<Error>,
         orders: &mut Vec<SessionOrder>,
     ) {
-        if let Some(wire) = state.candidate.take().or_else(|| state.wire.take()) {
+        if let Some(wire) = state.take_wire() {
             self.hub.command(Command::Linger(Box::new(wire)));
         }
         state.session.websocket_lost(cause, orders);
-    }
-
-    fn answer_poll(&self, state: &mut PeerState) {
-        if let (Some(token), Some(this)) = (state.poll.take(), self.this.upgrade()) {
-            self.hub.command(Command::AnswerPoll(token, this));
-        }
     }
 
     /// Sends the messages of one packet.
@@ -382,7 +375,7 @@ impl Peer {
         state.joining.clear();
         state.join_deadline = None;
         state.parser.reset();
-        for wire in [state.candidate.take(), state.wire.take()].into_iter().flatten() {
+        while let Some(wire) = state.take_wire() {
             self.hub.command(Command::Close(wire.token));
         }
         self.hub.remove_peer(state.session.sid());
@@ -398,6 +391,11 @@ impl Peer {
 }
 
 impl PeerState {
+    /// Takes out the WebSocket: the one under test, if there is one.
+    fn take_wire(&mut self) -> Option<Wire> {
+        self.candidate.take().map(|wire| *wire).or_else(|| self.wire.take())
+    }
+
     /// Whether what is to be written waits for the end of the turn.
     fn defers(&self, urgency: Urgency) -> bool {
         let Some(turn) = turn() else { return false };

@@ -163,6 +163,7 @@ impl Peer {
 impl PeerState {
     /// The WebSocket with this token.
     pub(super) fn wire_of(&mut self, token: Token) -> Option<&mut Wire> {
-        [&mut self.wire, &mut self.candidate].into_iter().flatten().find(|wire| wire.token == token)
+        let wires = [self.wire.as_mut(), self.candidate.as_deref_mut()];
+        wires.into_iter().flatten().find(|wire| wire.token == token)
     }
 }

@@ -15,7 +15,7 @@ use super::hub::Hub;
 use super::peer::Peer;
 use super::pool::Task;
 use super::wire::Wire;
-use crate::core::server::session::{PollFate, Session};
+use crate::core::server::session::Session;
 use crate::driver::clock::now;
 use crate::net::server::accept::{Acceptance, asks_for_upgrade};
 use crate::net::server::body::BodyReader;
@@ -36,6 +36,8 @@ pub(super) enum Handled {
     Respond(HttpResponse),
     /// It waits, as the connection says.
     Waits,
+    /// It is a GET of this client.
+    Poll(Arc<Peer>),
     /// Its connection becomes the WebSocket of this client.
     WebSocket { peer: Arc<Peer>, is_upgrade: bool, acceptance: Acceptance },
 }
@@ -126,7 +128,7 @@ impl Incoming<'_> {
         }
         match (transport, &self.head.method) {
             (Transport::WebSocket, _) => self.upgrade(peer, &query, dialect),
-            (_, &Method::GET) => self.poll(connection, peer),
+            (_, &Method::GET) => Ok(Handled::Poll(peer)),
             (_, &Method::POST) => self.post(connection, peer),
             _ => Err(EngineRefusal::BadRequest),
         }
@@ -229,30 +231,6 @@ impl Incoming<'_> {
         Ok(Handled::WebSocket { peer, is_upgrade: true, acceptance })
     }
 
-    fn poll(
-        &self,
-        connection: &mut HttpConnection,
-        peer: Arc<Peer>,
-    ) -> Result<Handled, EngineRefusal> {
-        let mut state = peer.lock();
-        let fate = peer.run(&mut state, |state, orders| {
-            let fate = state.session.poll(now(), orders);
-            if fate == PollFate::Wait {
-                state.poll = Some(self.token);
-            }
-            fate
-        });
-        drop(state);
-        match fate {
-            PollFate::Refuse => Err(EngineRefusal::BadRequest),
-            PollFate::Answer => Ok(Handled::Respond(take_answer(connection, &peer))),
-            PollFate::Wait => {
-                connection.stage = Exchange::PollWaits(self.answering(peer));
-                Ok(Handled::Waits)
-            }
-        }
-    }
-
     fn post(
         &self,
         connection: &mut HttpConnection,
@@ -289,7 +267,7 @@ impl Incoming<'_> {
 }
 
 /// The response to a GET, with all that waits for the client.
-fn take_answer(connection: &mut HttpConnection, peer: &Arc<Peer>) -> HttpResponse {
+pub(super) fn take_answer(connection: &mut HttpConnection, peer: &Arc<Peer>) -> HttpResponse {
     let body = peer.lock().session.take_body(now());
     connection.stage = Exchange::PollAnswers(Arc::clone(peer));
     HttpResponse::poll(body)
@@ -310,7 +288,7 @@ impl Peer {
     pub(super) fn attach(&self, wire: Wire, is_upgrade: bool) {
         let mut state = self.lock();
         if is_upgrade {
-            state.candidate = Some(wire);
+            state.candidate = Some(Box::new(wire));
             return;
         }
         state.wire = Some(wire);
@@ -325,10 +303,9 @@ impl Peer {
         self.run(&mut state, |state, orders| state.session.post_lost(None, orders));
     }
 
-    /// The connection of a GET is gone.
+    /// The connection of a GET is gone, on which its answer was being written.
     pub(super) fn poll_lost(&self) {
         let mut state = self.lock();
-        state.poll = None;
         self.run(&mut state, |state, orders| state.session.poll_lost(None, orders));
     }
 

@@ -1,6 +1,6 @@
 //! One client in one namespace, as its server has it.
 
-use std::any::{Any, TypeId};
+use std::any::Any;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
@@ -50,7 +50,8 @@ pub(crate) struct Attached {
     pub(crate) any: Vec<OwnHandler>,
     pub(crate) disconnecting: Vec<OwnEnd>,
     pub(crate) disconnect: Vec<OwnEnd>,
-    pub(crate) data: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
+    /// Values, one of each type.
+    pub(crate) data: Vec<Arc<dyn Any + Send + Sync>>,
 }
 
 /// A socket.
@@ -65,7 +66,7 @@ pub(crate) struct ServedSocket {
     pub(super) answers: Answers,
     /// When the deadlines of answers are looked at next, as the server's timer has it, in nanoseconds; or never.
     armed: AtomicU64,
-    attached: OnceLock<Mutex<Attached>>,
+    attached: OnceLock<Box<Mutex<Attached>>>,
     /// The rooms that it was in when it was disconnected.
     last_rooms: OnceLock<Vec<Arc<str>>>,
     this: Weak<Self>,
@@ -159,7 +160,7 @@ impl ServedSocket {
 
     /// What the program has attached to it, which is locked: no user's code may run meanwhile.
     pub(crate) fn attached(&self) -> crate::sync::lock::Locked<'_, Attached> {
-        lock(self.attached.get_or_init(Mutex::default))
+        lock(self.attached.get_or_init(Box::default))
     }
 
     /// Emits to this socket alone.
@@ -287,11 +288,14 @@ impl ServedSocket {
             let handlers = self.namespace.handlers();
             (handlers.disconnecting.clone(), handlers.disconnect.clone())
         };
-        // What a socket has attached may hold the socket itself: here that ends.
-        let attached = self.attached.get().map(|attached| std::mem::take(&mut *lock(attached)));
-        let Attached { disconnecting: own_disconnecting, disconnect: own_disconnect, data, .. } =
+        // What a socket has attached may hold the socket itself: here that ends, but for its data.
+        let attached = self.attached.get().map(|attached| {
+            let mut attached = lock(attached);
+            let data = std::mem::take(&mut attached.data);
+            std::mem::replace(&mut *attached, Attached { data, ..Attached::default() })
+        });
+        let Attached { disconnecting: own_disconnecting, disconnect: own_disconnect, .. } =
             attached.unwrap_or_default();
-        self.attached().data = data;
         for handler in disconnecting {
             self.guard("disconnecting", || handler(self, reason));
         }
