@@ -178,7 +178,7 @@ impl Incoming<'_> {
     ) -> Result<Handled, EngineRefusal> {
         let mut state = peer.lock();
         let fate = peer.run(&mut state, |state, orders| {
-            let fate = state.session.poll(orders);
+            let fate = state.session.poll(now(), orders);
             if fate == PollFate::Wait {
                 state.poll = Some(self.token);
             }
