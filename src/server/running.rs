@@ -1,6 +1,6 @@
 //! A server that runs.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::builder::ServerBuilder;
 use super::namespace::ServerNamespace;
 use crate::driver::server::hub::Hub;
+use crate::error::Result;
 
 /// A server. It is used as its namespace `/` is. Cheap to clone; with the last clone it is closed, without waiting
 /// for clients.
@@ -63,6 +64,15 @@ impl Server {
     /// The addresses that it listens at.
     pub fn local_addrs(&self) -> &[SocketAddr] {
         &self.owner.addresses
+    }
+
+    /// Serves a connection that the program has accepted itself, before anything was read from it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Transport`](crate::ErrorKind::Transport) when it is gone.
+    pub fn serve(&self, stream: TcpStream) -> Result<()> {
+        self.owner.hub.adopt(stream)
     }
 
     /// How many clients have a session.

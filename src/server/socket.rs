@@ -18,6 +18,7 @@ use crate::driver::server::served_socket::ServedSocket;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::event::status::DisconnectReason;
+use crate::options::Transport;
 use crate::payload::Payload;
 use crate::proto::socket_packet::RESERVED_EVENTS;
 
@@ -45,6 +46,11 @@ impl ServerSocket {
     /// Its namespace.
     pub fn namespace(&self) -> ServerNamespace {
         ServerNamespace::new(Arc::clone(&self.served.namespace))
+    }
+
+    /// By which transport its client is connected now.
+    pub fn transport(&self) -> Transport {
+        self.served.transport()
     }
 
     /// Whether it is connected.

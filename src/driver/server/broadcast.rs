@@ -8,9 +8,9 @@ use super::peer::Urgency;
 use super::served_namespace::ServedNamespace;
 use super::served_socket::ServedSocket;
 use crate::core::server::rooms::Selection;
-use crate::core::server::session::SessionEndReason;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::AckReply;
+use crate::event::status::DisconnectReason;
 use crate::payload::Payload;
 use crate::proto::packet::Packet;
 use crate::proto::socket_packet::{Header, Kind};
@@ -58,7 +58,7 @@ impl ServedNamespace {
                 Err(error) if error.kind() == ErrorKind::BufferFull => {
                     report.behind.push(Arc::clone(&socket.id));
                     if self.hub.options.cut_slow_clients {
-                        socket.peer.cut(SessionEndReason::TransportError, Some(error));
+                        socket.peer.cut(DisconnectReason::TransportError, Some(error));
                     }
                 }
                 // It has just gone.

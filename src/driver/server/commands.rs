@@ -1,24 +1,26 @@
 //! What other threads ask of the one that serves the connections.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use mio::{Registry, Token, Waker};
 
+use super::door::Decision;
 use super::peer::Peer;
 use super::wire::Wire;
-use crate::net::server::stream::ServerStream;
+use crate::net::server::stream::{PeerAddress, ServerStream};
 use crate::sync::lock::lock;
 
 /// Something to be done by that thread.
 pub(super) enum Command {
     /// The GET that this client has waiting is to be answered.
     AnswerPoll(Token, Arc<Peer>),
+    /// The program has decided about the request that waits on this connection.
+    Decided(Token, Decision),
     /// There may be more to read from this client.
     ReadOn(Arc<Peer>, Token),
     /// A connection that the program has accepted.
-    Serve(Box<ServerStream>, Option<SocketAddr>),
+    Serve(Box<ServerStream>, PeerAddress),
     /// The WebSocket is done with, once what is left is written and read.
     Linger(Box<Wire>),
     /// Whoever holds still for this client may go on.

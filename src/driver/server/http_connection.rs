@@ -37,6 +37,8 @@ pub(super) struct HttpConnection {
 pub(super) enum Exchange {
     /// The next request is awaited.
     Idle,
+    /// The program is asked about a request.
+    Asked(Box<RequestHead>, Box<[u8]>),
     /// The body of a POST is being read.
     Posting { request: Answering, reader: BodyReader },
     /// All packets of a POST were taken, and the handlers have to catch up before the next.
@@ -81,6 +83,11 @@ impl HttpConnection {
             is_last: false,
             deadline: None,
         }
+    }
+
+    /// Whether the next request is awaited, or one is being read.
+    pub(super) fn is_reading(&self) -> bool {
+        matches!(self.stage, Exchange::Idle | Exchange::Posting { .. })
     }
 
     /// Whether a response is left to be written.
@@ -135,9 +142,10 @@ impl HttpConnection {
                     Err(refusal) => Came::Refused(refusal),
                 }
             }
-            Exchange::PostWaits(_) | Exchange::PollWaits(_) | Exchange::PollAnswers(_) => {
-                Came::Nothing
-            }
+            Exchange::Asked(..)
+            | Exchange::PostWaits(_)
+            | Exchange::PollWaits(_)
+            | Exchange::PollAnswers(_) => Came::Nothing,
         }
     }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::answers::Answered;
 use super::commands::{Command, Commands};
+use super::door::Door;
 use super::inbox::InboxBounds;
 use super::peer::Peer;
 use super::pool::{Pool, PoolSize, Task};
@@ -46,6 +47,8 @@ pub(crate) struct HubOptions {
     pub(crate) max_namespaces: usize,
     /// How many connections there may be.
     pub(crate) max_connections: usize,
+    /// How many from one address.
+    pub(crate) max_connections_per_address: usize,
     /// What may wait for the handlers of a socket.
     pub(crate) inbox: InboxBounds,
     /// How many bytes may wait beyond that while somebody waits for an answer.
@@ -71,6 +74,7 @@ struct Family {
 /// A server.
 pub(crate) struct Hub {
     pub(crate) options: HubOptions,
+    pub(super) door: Door,
     pub(super) pool: Arc<Pool>,
     pub(super) timers: Timers,
     pub(super) commands: Commands,
@@ -99,11 +103,12 @@ pub(super) fn turn() -> Option<u64> {
 }
 
 impl Hub {
-    pub(super) fn new(options: HubOptions, commands: Commands) -> Arc<Self> {
+    pub(super) fn new(options: HubOptions, door: Door, commands: Commands) -> Arc<Self> {
         let waker = commands.waker();
         Arc::new(Self {
             pool: Pool::new(options.pool),
             options,
+            door,
             timers: Timers::new(waker),
             commands,
             namespaces: RwLock::default(),
@@ -215,11 +220,6 @@ impl Hub {
     /// How many clients there are.
     pub(crate) fn count_peers(&self) -> usize {
         lock(&self.peers).len()
-    }
-
-    /// How many threads run handlers.
-    pub(crate) fn count_workers(&self) -> usize {
-        self.pool.threads()
     }
 
     /// Runs a handler. What it emits in a row to the same client, or to many, is written together at its end.

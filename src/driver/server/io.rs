@@ -1,7 +1,9 @@
 //! The thread that serves all connections of a server.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io::{self, ErrorKind};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use mio::event::Event as Readiness;
 use mio::{Events, Interest, Poll, Token};
 
 use super::commands::Command;
+use super::door::Decision;
 use super::http_connection::{Answering, Came, Exchange, HttpConnection};
 use super::hub::Hub;
 use super::lingering::Lingering;
@@ -17,12 +20,11 @@ use super::peer::Peer;
 use super::requests::{Handled, Incoming};
 use super::timers::Due;
 use super::wire::Wire;
-use crate::core::server::session::SessionEndReason;
 use crate::driver::clock::now;
-use crate::net::server::listener::ServerListener;
-use crate::net::server::request::HeadLimits;
+use crate::net::server::listener::{Accepted, ServerListener};
+use crate::net::server::request::{BodyLength, HeadLimits, RequestHead};
 use crate::net::server::response::{Framing, HttpResponse};
-use crate::net::server::stream::ServerStream;
+use crate::net::server::stream::{PeerAddress, ServerStream};
 use crate::sync::logging::log_later;
 
 /// The token of the waker.
@@ -63,6 +65,9 @@ pub(super) struct Io {
     limits: HeadLimits,
     /// How many of the slots are connections.
     connections: usize,
+    /// From where they come.
+    addresses: HashMap<Token, IpAddr>,
+    by_address: HashMap<IpAddr, usize>,
     ends: bool,
 }
 
@@ -80,6 +85,8 @@ impl Io {
             buffer: vec![0; BUFFER].into(),
             limits: HeadLimits::default(),
             connections: 0,
+            addresses: HashMap::new(),
+            by_address: HashMap::new(),
             ends: false,
         };
         for mut listener in listeners {
@@ -142,7 +149,8 @@ impl Io {
                 }
             }
             Some(Slot::Lingering(lingering)) => {
-                if lingering.go_on(&mut self.buffer) {
+                let is_over = lingering.go_on(&mut self.buffer);
+                if is_over {
                     self.remove(token);
                 }
             }
@@ -151,8 +159,14 @@ impl Io {
 
     fn remove(&mut self, token: Token) -> Option<Slot> {
         let slot = self.slots.remove(&token)?;
-        if !matches!(slot, Slot::Listener(_)) {
-            self.connections -= 1;
+        self.connections -= 1;
+        if let Some(address) = self.addresses.remove(&token) {
+            if let Entry::Occupied(mut count) = self.by_address.entry(address) {
+                *count.get_mut() -= 1;
+                if *count.get() == 0 {
+                    count.remove();
+                }
+            }
         }
         if self.slots.capacity() > 4 * self.slots.len() + 256 {
             self.slots.shrink_to_fit();
@@ -164,12 +178,12 @@ impl Io {
         for _ in 0..ACCEPTED_AT_ONCE {
             let Some(Slot::Listener(listener)) = self.slots.get_mut(&token) else { return };
             match listener.accept() {
-                Ok((stream, address)) => self.take_on(stream, address),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(error) if is_of_one(&error) => {}
-                Err(error) => {
-                    // Mostly there are no descriptors left: those who are connected go on.
-                    log_later!(Warn, "no connections are taken for a moment: {error}");
+                Accepted::Stream(stream, address) => self.take_on(stream, address),
+                Accepted::Nothing => return,
+                Accepted::Lost(error) => log_later!(Debug, "{error}"),
+                Accepted::Exhausted(error) => {
+                    // Those who are connected go on.
+                    log_later!(Warn, "{error}");
                     self.hub.timers.arm(now() + PAUSE, Due::Accept);
                     return;
                 }
@@ -180,8 +194,12 @@ impl Io {
     }
 
     /// A connection that was made, by a listener or by the program.
-    fn take_on(&mut self, mut stream: ServerStream, address: Option<std::net::SocketAddr>) {
-        if self.connections >= self.hub.options.max_connections {
+    fn take_on(&mut self, mut stream: ServerStream, address: PeerAddress) {
+        let address = match address {
+            PeerAddress::Tcp(address) => Some(address),
+            PeerAddress::Unix => None,
+        };
+        if !self.has_room_for(address) {
             log_later!(Debug, "a connection is refused: there are {}", self.connections);
             return;
         }
@@ -193,7 +211,18 @@ impl Io {
         let connection = Box::new(HttpConnection::new(stream, address));
         self.connections += 1;
         self.slots.insert(token, Slot::Http(connection));
+        if let Some(address) = address {
+            self.addresses.insert(token, address.ip());
+            *self.by_address.entry(address.ip()).or_default() += 1;
+        }
         self.set_deadline(token, REQUEST_TIME);
+    }
+
+    fn has_room_for(&self, address: Option<SocketAddr>) -> bool {
+        let options = &self.hub.options;
+        let of_address = address.and_then(|address| self.by_address.get(&address.ip()));
+        self.connections < options.max_connections
+            && of_address.is_none_or(|count| *count < options.max_connections_per_address)
     }
 
     fn set_deadline(&mut self, token: Token, time: Duration) {
@@ -210,7 +239,8 @@ impl Io {
     fn serve_http(&mut self, token: Token) {
         loop {
             let Some(Slot::Http(connection)) = self.slots.get_mut(&token) else { return };
-            if connection.is_writing() && connection.write_on().is_err() {
+            // With TLS, there may be something to write though no response is.
+            if connection.write_on().is_err() {
                 return self.lose(token);
             }
             if connection.is_writing() {
@@ -229,10 +259,15 @@ impl Io {
             }
             match connection.read(&mut self.buffer, &self.limits) {
                 Came::Nothing => return,
-                Came::End(_) => return self.lose(token),
+                Came::End(error) => {
+                    if let Some(error) = error {
+                        log_later!(Debug, "a connection failed: {error}");
+                    }
+                    return self.lose(token);
+                }
                 Came::Request(head, text) => {
                     self.set_deadline(token, REQUEST_TIME);
-                    self.serve_request(token, &head, &text);
+                    self.serve_request(token, head, text, None);
                 }
                 Came::Body(body) => self.take_body(token, &body),
                 Came::Refused(refusal) => {
@@ -248,42 +283,57 @@ impl Io {
         }
     }
 
+    /// A request has come, or the program has decided about it.
     fn serve_request(
         &mut self,
         token: Token,
-        head: &crate::net::server::request::RequestHead,
-        text: &[u8],
+        head: Box<RequestHead>,
+        text: Box<[u8]>,
+        decision: Option<Decision>,
     ) {
         let hub = Arc::clone(&self.hub);
         let Some(Slot::Http(connection)) = self.slots.get_mut(&token) else { return };
-        let request = Incoming { hub: &hub, token, head, text, headers: HeaderMap::new() };
-        match request.handle(connection) {
-            Handled::Respond(response) => {
+        let headers = HeaderMap::new();
+        let mut request = Incoming { hub: &hub, token, head: &head, text: &text, headers };
+        let handled = match decision {
+            Some(decision) => Some(request.handle_decided(decision, connection)),
+            None => request.handle(connection),
+        };
+        let headers = request.headers;
+        match handled {
+            None => connection.stage = Exchange::Asked(head, text),
+            Some(Handled::Respond(response)) => {
                 // A body that nobody reads would be taken for the next request.
-                let framing = Framing::of(head);
-                let is_read = head.body == crate::net::server::request::BodyLength::Known(0);
-                let framing = if is_read { framing } else { framing.closing() };
-                self.respond(token, &response.with_all(&request.headers), framing);
+                let framing = Framing::of(&head);
+                let has_body = head.body != BodyLength::Known(0);
+                let framing = if has_body { framing.closing() } else { framing };
+                self.respond(token, &response.with_all(&headers), framing);
             }
-            Handled::Waits => {
+            Some(Handled::Waits) => {
                 if head.expects_continue && matches!(connection.stage, Exchange::Posting { .. }) {
+                    // Where it fails, the next read tells.
                     let _ = connection.invite();
                 }
             }
-            Handled::WebSocket { peer, is_upgrade, acceptance } => {
+            Some(Handled::WebSocket { peer, is_upgrade, acceptance }) => {
                 let mut bytes = Vec::new();
-                acceptance.write(&request.headers, &mut bytes);
-                let Some(Slot::Http(connection)) = self.slots.remove(&token) else { return };
-                let (stream, unread) = connection.into_parts();
-                let mut wire = Wire::new(token, stream, hub.options.session.max_payload);
-                wire.unread = unread;
-                // Where it fails, the first attempt to read tells.
-                let _ = wire.write(&bytes);
-                self.slots.insert(token, Slot::WebSocket(Arc::clone(&peer)));
-                peer.attach(wire, is_upgrade);
-                peer.read(token, &mut self.buffer);
+                acceptance.write(&headers, &mut bytes);
+                self.begin_websocket(token, &peer, is_upgrade, &bytes);
             }
         }
+    }
+
+    /// The connection becomes a WebSocket of this client.
+    fn begin_websocket(&mut self, token: Token, peer: &Arc<Peer>, is_upgrade: bool, answer: &[u8]) {
+        let Some(Slot::Http(connection)) = self.slots.remove(&token) else { return };
+        let (stream, unread) = connection.into_parts();
+        let mut wire = Wire::new(token, stream, self.hub.options.session.max_payload);
+        wire.unread = unread;
+        // Where it fails, the first attempt to read tells.
+        let _ = wire.write(answer);
+        self.slots.insert(token, Slot::WebSocket(Arc::clone(peer)));
+        peer.attach(wire, is_upgrade);
+        peer.read(token, &mut self.buffer);
     }
 
     fn respond(&mut self, token: Token, response: &HttpResponse, framing: Framing) {
@@ -318,7 +368,7 @@ impl Io {
     fn lose(&mut self, token: Token) {
         let Some(Slot::Http(connection)) = self.remove(token) else { return };
         match connection.stage {
-            Exchange::Idle => {}
+            Exchange::Idle | Exchange::Asked(..) => {}
             Exchange::Posting { request, .. } => request.peer.post_lost(),
             Exchange::PostWaits(request) => request.peer.lock().post_waits = None,
             Exchange::PollWaits(request) => request.peer.poll_lost(),
@@ -348,6 +398,14 @@ impl Io {
         match command {
             Command::AnswerPoll(token, peer) => self.answer_poll(token, &peer),
             Command::GoOn(peer) => self.go_on(&peer),
+            Command::Decided(token, decision) => {
+                let Some(Slot::Http(connection)) = self.slots.get_mut(&token) else { return };
+                let asked = std::mem::replace(&mut connection.stage, Exchange::Idle);
+                if let Exchange::Asked(head, text) = asked {
+                    self.serve_request(token, head, text, Some(decision));
+                    self.serve_http(token);
+                }
+            }
             Command::ReadOn(peer, token) => peer.read(token, &mut self.buffer),
             Command::Close(token) => drop(self.remove(token)),
             Command::Linger(wire) => {
@@ -420,7 +478,9 @@ impl Io {
                 let is_listener = |(_, slot): &(&Token, &Slot)| matches!(slot, Slot::Listener(_));
                 let tokens: Vec<_> =
                     self.slots.iter().filter(is_listener).map(|(token, _)| *token).collect();
-                tokens.into_iter().for_each(|token| self.accept(token));
+                for token in tokens {
+                    self.accept(token);
+                }
             }
         }
     }
@@ -429,11 +489,11 @@ impl Io {
         match self.slots.get_mut(&token) {
             Some(Slot::Http(connection)) => {
                 let at = connection.deadline.take();
-                let waits =
-                    matches!(connection.stage, Exchange::PollWaits(_) | Exchange::PostWaits(_));
                 match at {
-                    // The session has deadlines of its own.
-                    _ if waits => self.set_deadline(token, IDLE_TIME),
+                    // The session has deadlines of its own, and so has what the program is asked.
+                    _ if !connection.is_reading() && !connection.is_writing() => {
+                        self.set_deadline(token, IDLE_TIME);
+                    }
                     Some(at) if at > now() => self.set_deadline(token, at.since(now())),
                     _ => self.lose(token),
                 }
@@ -442,20 +502,4 @@ impl Io {
             Some(Slot::WebSocket(_) | Slot::Listener(_)) | None => {}
         }
     }
-
-    /// Ends all sessions at once.
-    #[allow(dead_code)]
-    fn cut_all(&self) {
-        for peer in self.hub.peers() {
-            peer.cut(SessionEndReason::ServerShuttingDown, None);
-        }
-    }
-}
-
-/// Whether an error of accepting is about one connection, which has ended before it was taken.
-fn is_of_one(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted
-    )
 }

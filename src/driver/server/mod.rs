@@ -8,6 +8,7 @@
 pub(crate) mod answers;
 pub(crate) mod broadcast;
 mod commands;
+pub(crate) mod door;
 pub(crate) mod handshake;
 mod http_connection;
 pub(crate) mod hub;

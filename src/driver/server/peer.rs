@@ -11,9 +11,7 @@ use super::handshake::FirstRequest;
 use super::hub::{Hub, turn};
 use super::served_socket::ServedSocket;
 use super::wire::{Wire, Written};
-use crate::core::server::session::{
-    NotQueued, Session, SessionEndReason, SessionEnding, SessionOrder,
-};
+use crate::core::server::session::{NotQueued, Session, SessionEnding, SessionOrder};
 use crate::core::time::Timestamp;
 use crate::driver::clock::now;
 use crate::error::{Error, ErrorKind, Result};
@@ -158,21 +156,16 @@ impl Peer {
             next += 1;
             match std::mem::replace(order, SessionOrder::Write) {
                 SessionOrder::Message(message) => self.take_message(state, message, orders),
-                SessionOrder::Write if self.defers(state, urgency) => self.defer(state),
+                SessionOrder::Write if state.defers(urgency) => self.defer(state),
                 SessionOrder::Write => self.write(state, orders),
                 SessionOrder::AnswerPoll => self.answer_poll(state),
                 SessionOrder::Upgraded => {
                     state.wire = state.candidate.take();
                 }
                 SessionOrder::CloseWebSocket => self.close_websocket(state),
-                SessionOrder::Over(ending) => self.end(state, ending),
+                SessionOrder::Over(ending) => self.end(state, &ending),
             }
         }
-    }
-
-    fn defers(&self, state: &PeerState, urgency: Urgency) -> bool {
-        let Some(turn) = turn() else { return false };
-        urgency == Urgency::Gathered || state.is_deferred || state.last_turn == turn
     }
 
     fn defer(&self, state: &mut PeerState) {
@@ -347,7 +340,7 @@ impl Peer {
             if state.join_deadline.is_some_and(|at| at <= now) {
                 state.join_deadline = None;
                 log_later!(Debug, "a client joined no namespace in time");
-                state.session.close(SessionEndReason::ForcedServerClose, now, orders);
+                state.session.close(DisconnectReason::ForcedServerClose, now, orders);
             }
         });
     }
@@ -362,23 +355,26 @@ impl Peer {
     }
 
     /// The server ends this client's session.
-    pub(super) fn close(&self, reason: SessionEndReason) {
+    pub(super) fn close(&self, reason: DisconnectReason) {
         let mut state = self.lock();
         self.run(&mut state, |state, orders| state.session.close(reason, now(), orders));
     }
 
     /// And without any delay.
-    pub(super) fn cut(&self, reason: SessionEndReason, cause: Option<Error>) {
+    pub(super) fn cut(&self, reason: DisconnectReason, cause: Option<Error>) {
         let mut state = self.lock();
         self.run(&mut state, |state, orders| state.session.end(reason, cause, orders));
     }
 
     /// The session is over: its sockets are, and whoever waits for their answers hears of it.
-    fn end(&self, state: &mut PeerState, ending: SessionEnding) {
-        let reason = reason_of(ending.reason);
+    fn end(&self, state: &mut PeerState, ending: &SessionEnding) {
+        let reason = ending.reason;
         match &ending.cause {
             Some(cause) => log_later!(Debug, "a session ended, {reason}: {}", cause.words()),
             None => log_later!(Debug, "a session ended, {reason}"),
+        }
+        if ending.unsent.packets > 0 {
+            log_later!(Debug, "{} packets were left to be written", ending.unsent.packets);
         }
         for socket in std::mem::take(&mut state.sockets) {
             self.part(&socket, reason);
@@ -401,14 +397,10 @@ impl Peer {
     }
 }
 
-fn reason_of(reason: SessionEndReason) -> DisconnectReason {
-    match reason {
-        SessionEndReason::TransportClose => DisconnectReason::TransportClose,
-        SessionEndReason::TransportError => DisconnectReason::TransportError,
-        SessionEndReason::PingTimeout => DisconnectReason::PingTimeout,
-        SessionEndReason::ParseError => DisconnectReason::ParseError,
-        SessionEndReason::ForcedClose => DisconnectReason::ForcedClose,
-        SessionEndReason::ForcedServerClose => DisconnectReason::ForcedServerClose,
-        SessionEndReason::ServerShuttingDown => DisconnectReason::ServerShuttingDown,
+impl PeerState {
+    /// Whether what is to be written waits for the end of the turn.
+    fn defers(&self, urgency: Urgency) -> bool {
+        let Some(turn) = turn() else { return false };
+        urgency == Urgency::Gathered || self.is_deferred || self.last_turn == turn
     }
 }

@@ -177,7 +177,8 @@ impl Pool {
     }
 
     /// How many threads there are.
-    pub(super) fn threads(&self) -> usize {
+    #[cfg(test)]
+    fn threads(&self) -> usize {
         lock(&self.state).threads
     }
 }

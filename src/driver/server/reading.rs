@@ -70,13 +70,10 @@ impl Peer {
         match wire.read(buffer) {
             Ok(0) => Read::End(None),
             Ok(count) => {
+                let is_emptied = wire.is_emptied_by_short_read();
                 self.take_in(state, token, &buffer[..count], orders);
                 // A short read has emptied the socket.
-                if count < buffer.len() && !state.is_encrypted(token) {
-                    Read::Enough
-                } else {
-                    Read::More
-                }
+                if count < buffer.len() && is_emptied { Read::Enough } else { Read::More }
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => Read::Enough,
             Err(error) => Read::End(Some(error)),
@@ -107,7 +104,7 @@ impl Peer {
                 Ok(Some(Inbound::Message(frame))) => {
                     match state.session.dialect().decode_frame(frame) {
                         Ok(packet) => {
-                            state.session.received(Transport::WebSocket, packet, now(), orders)
+                            state.session.received(Transport::WebSocket, packet, now(), orders);
                         }
                         Err(error) => state.session.malformed(Transport::WebSocket, error, orders),
                     }
@@ -167,9 +164,5 @@ impl PeerState {
     /// The WebSocket with this token.
     pub(super) fn wire_of(&mut self, token: Token) -> Option<&mut Wire> {
         [&mut self.wire, &mut self.candidate].into_iter().flatten().find(|wire| wire.token == token)
-    }
-
-    fn is_encrypted(&mut self, token: Token) -> bool {
-        self.wire_of(token).is_some_and(|wire| wire.is_encrypted())
     }
 }

@@ -8,7 +8,7 @@ use super::peer::{Peer, PeerState};
 use super::pool::Task;
 use super::served_namespace::ServedNamespace;
 use super::served_socket::{ServedSocket, WayToClient};
-use crate::core::server::session::{SessionEndReason, SessionOrder};
+use crate::core::server::session::SessionOrder;
 use crate::driver::clock::now;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::status::DisconnectReason;
@@ -39,7 +39,7 @@ impl Peer {
         match decoded {
             Ok(None) => {}
             Ok(Some(packet)) => self.take_packet(state, packet, orders),
-            Err(error) => state.session.end(SessionEndReason::ParseError, Some(error), orders),
+            Err(error) => state.session.end(DisconnectReason::ParseError, Some(error), orders),
         }
     }
 
@@ -59,7 +59,7 @@ impl Peer {
             if !state.session.dialect().joins_root() {
                 let what = format!("a packet for {:?}, which is not joined", packet.namespace());
                 let cause = Error::new(ErrorKind::Protocol, what);
-                state.session.end(SessionEndReason::ForcedServerClose, Some(cause), orders);
+                state.session.end(DisconnectReason::ForcedServerClose, Some(cause), orders);
             }
             return;
         };
@@ -81,7 +81,7 @@ impl Peer {
                 match answered {
                     Some(answered) => self.hub.resolve(answered, Ok(AckReply::new(packet))),
                     None => {
-                        log_later!(Debug, in &*socket.namespace.name, "an acknowledgement that nobody waits for")
+                        log_later!(Debug, in &*socket.namespace.name, "an acknowledgement that nobody waits for");
                     }
                 }
             }
@@ -91,7 +91,7 @@ impl Peer {
             }
             Kind::ConnectError => {
                 let cause = Error::new(ErrorKind::Protocol, "a client refuses a namespace");
-                state.session.end(SessionEndReason::ParseError, Some(cause), orders);
+                state.session.end(DisconnectReason::ParseError, Some(cause), orders);
             }
             Kind::Connect => {}
         }
@@ -120,7 +120,7 @@ impl Peer {
             if !state.session.dialect().joins_root() {
                 let what = format!("{namespace:?} is asked for again");
                 let cause = Error::new(ErrorKind::Protocol, what);
-                state.session.end(SessionEndReason::ForcedServerClose, Some(cause), orders);
+                state.session.end(DisconnectReason::ForcedServerClose, Some(cause), orders);
             }
             return;
         }
@@ -175,7 +175,7 @@ impl Peer {
             let decided = this.decide(&name, handshake);
             let mut state = this.lock();
             this.run(&mut state, |state, orders| {
-                this.finish_joining(state, &name, decided, orders)
+                this.finish_joining(state, &name, decided, orders);
             });
         })));
     }
@@ -223,7 +223,7 @@ impl Peer {
         let messages = self.hub.encode(socket.header(Kind::Connect, None), &text(json));
         if state.session.send(&messages, orders).is_err() {
             let cause = Error::new(ErrorKind::BufferFull, "no room for the answer to CONNECT");
-            return state.session.end(SessionEndReason::TransportError, Some(cause), orders);
+            return state.session.end(DisconnectReason::TransportError, Some(cause), orders);
         }
         state.join_deadline = None;
         state.sockets.push(Arc::clone(socket));
@@ -255,7 +255,7 @@ impl Peer {
             state.sockets = staying;
             self.dismiss(state, leaving, DisconnectReason::ServerNamespaceDisconnect, orders);
             if close {
-                state.session.close(SessionEndReason::ForcedServerClose, now(), orders);
+                state.session.close(DisconnectReason::ForcedServerClose, now(), orders);
             }
         });
     }

@@ -3,18 +3,24 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use http::header::SET_COOKIE;
 use http::{HeaderMap, Method, StatusCode};
 use mio::Token;
 
-use super::handshake::FirstRequest;
+use super::commands::Command;
+use super::door::Decision;
+use super::handshake::{FirstRequest, SocketHandshake};
 use super::http_connection::{Answering, Exchange, HttpConnection};
 use super::hub::Hub;
 use super::peer::Peer;
+use super::pool::Task;
 use super::wire::Wire;
 use crate::core::server::session::{PollFate, Session};
 use crate::driver::clock::now;
 use crate::net::server::accept::{Acceptance, asks_for_upgrade};
 use crate::net::server::body::BodyReader;
+use crate::net::server::cookie::set_cookie;
+use crate::net::server::origin::OriginVerdict;
 use crate::net::server::query::{SessionQuery, SidFormat};
 use crate::net::server::request::RequestHead;
 use crate::net::server::response::{EngineRefusal, Framing, HttpResponse};
@@ -41,15 +47,60 @@ pub(super) struct Incoming<'a> {
     pub(super) head: &'a RequestHead,
     /// The head as it came.
     pub(super) text: &'a [u8],
+    /// What browsers are told in the response.
     pub(super) headers: HeaderMap,
 }
 
 impl Incoming<'_> {
-    pub(super) fn handle(&self, connection: &mut HttpConnection) -> Handled {
+    /// A request has come. `None`: the program is asked about it.
+    pub(super) fn handle(&mut self, connection: &mut HttpConnection) -> Option<Handled> {
         if !self.head.path.starts_with(&*self.hub.options.path) {
-            return Handled::Respond(HttpResponse::new(StatusCode::NOT_FOUND));
+            return Some(Handled::Respond(HttpResponse::new(StatusCode::NOT_FOUND)));
         }
-        self.serve(connection).unwrap_or_else(|refusal| {
+        let begins_session = !self.head.query.contains("sid=") && self.head.method == Method::GET;
+        let decision = self.hub.door.decide(&self.head.headers, begins_session);
+        if decision.is_none() {
+            self.ask_program(begins_session, connection);
+        }
+        decision.map(|decision| self.handle_decided(decision, connection))
+    }
+
+    fn ask_program(&self, begins_session: bool, connection: &HttpConnection) {
+        let hub = Arc::clone(self.hub);
+        let token = self.token;
+        let headers = self.head.headers.clone();
+        let first = begins_session.then(|| SocketHandshake {
+            request: Arc::new(self.first_request(connection)),
+            auth: "".into(),
+        });
+        self.hub.pool.submit(Task::Once(Box::new(move || {
+            let decision = hub.door.ask(&headers, first.as_ref());
+            hub.command(Command::Decided(token, decision));
+        })));
+    }
+
+    /// It is known whether the request may be served.
+    pub(super) fn handle_decided(
+        &mut self,
+        decision: Decision,
+        connection: &mut HttpConnection,
+    ) -> Handled {
+        let door = &self.hub.door;
+        let headers = &self.head.headers;
+        self.headers = door.cors.headers(headers, decision.verdict);
+        if self.head.method == Method::OPTIONS {
+            if let Some(response) = door.cors.preflight(headers, decision.verdict) {
+                self.headers.clear();
+                return Handled::Respond(response);
+            }
+        }
+        let is_welcome = decision.verdict != OriginVerdict::Foreign && door.hosts.has(headers);
+        let served = if is_welcome && decision.is_allowed {
+            self.serve(connection)
+        } else {
+            Err(EngineRefusal::Forbidden)
+        };
+        served.unwrap_or_else(|refusal| {
             log_later!(
                 Debug,
                 "a request is refused, {refusal:?}: {} {}",
@@ -113,7 +164,7 @@ impl Incoming<'_> {
         let acceptance = match transport {
             Transport::WebSocket => match Acceptance::of(self.head) {
                 Ok(acceptance) => Some(acceptance),
-                Err(response) => return Ok(Handled::Respond(response)),
+                Err(response) => return Ok(Handled::Respond(*response)),
             },
             Transport::Polling => None,
         };
@@ -137,7 +188,13 @@ impl Incoming<'_> {
             return Ok(Handled::WebSocket { peer, is_upgrade: false, acceptance });
         }
         peer.begin();
-        Ok(Handled::Respond(self.take_answer(connection, &peer)))
+        let response = take_answer(connection, &peer);
+        let cookie = hub.door.cookie.as_ref().map(|cookie| set_cookie(cookie, &sid));
+        Ok(Handled::Respond(match cookie {
+            Some(Ok(cookie)) => response.with(SET_COOKIE, cookie),
+            // It was looked at when the server was built.
+            Some(Err(_)) | None => response,
+        }))
     }
 
     fn first_request(&self, connection: &HttpConnection) -> FirstRequest {
@@ -149,6 +206,7 @@ impl Incoming<'_> {
             address: connection.address,
             time: SystemTime::now(),
             is_secure: connection.stream.is_secure(),
+            chain: connection.stream.client_chain(),
         }
     }
 
@@ -160,7 +218,7 @@ impl Incoming<'_> {
     ) -> Result<Handled, EngineRefusal> {
         let acceptance = match Acceptance::of(self.head) {
             Ok(acceptance) => acceptance,
-            Err(response) => return Ok(Handled::Respond(response)),
+            Err(response) => return Ok(Handled::Respond(*response)),
         };
         let mut state = peer.lock();
         let begun = peer.run(&mut state, |state, _| {
@@ -187,18 +245,12 @@ impl Incoming<'_> {
         drop(state);
         match fate {
             PollFate::Refuse => Err(EngineRefusal::BadRequest),
-            PollFate::Answer => Ok(Handled::Respond(self.take_answer(connection, &peer))),
+            PollFate::Answer => Ok(Handled::Respond(take_answer(connection, &peer))),
             PollFate::Wait => {
                 connection.stage = Exchange::PollWaits(self.answering(peer));
                 Ok(Handled::Waits)
             }
         }
-    }
-
-    fn take_answer(&self, connection: &mut HttpConnection, peer: &Arc<Peer>) -> HttpResponse {
-        let body = peer.lock().session.take_body(now());
-        connection.stage = Exchange::PollAnswers(Arc::clone(peer));
-        HttpResponse::poll(body).with_all(&self.headers)
     }
 
     fn post(
@@ -234,6 +286,13 @@ impl Incoming<'_> {
             is_binary,
         }
     }
+}
+
+/// The response to a GET, with all that waits for the client.
+fn take_answer(connection: &mut HttpConnection, peer: &Arc<Peer>) -> HttpResponse {
+    let body = peer.lock().session.take_body(now());
+    connection.stage = Exchange::PollAnswers(Arc::clone(peer));
+    HttpResponse::poll(body)
 }
 
 impl Peer {

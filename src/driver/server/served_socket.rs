@@ -18,6 +18,7 @@ use crate::driver::clock::now;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::status::DisconnectReason;
 use crate::event::{Event, Reply};
+use crate::options::Transport;
 use crate::payload::Payload;
 use crate::proto::socket_packet::{Header, Kind};
 use crate::sync::lock::{lock, lock_callback};
@@ -94,6 +95,10 @@ impl ServedSocket {
             last_rooms: OnceLock::new(),
             this: this.clone(),
         })
+    }
+
+    pub(crate) fn transport(&self) -> Transport {
+        self.peer.lock().session.transport()
     }
 
     pub(crate) fn is_connected(&self) -> bool {
@@ -253,12 +258,19 @@ impl ServedSocket {
             log_later!(Debug, in &*self.namespace.name, "nobody listens to {:?}", event.name());
             return;
         }
+        // Mostly there is one, which gets the event itself and no clone.
+        let mut left = handlers.len() + own.len();
+        let mut event = Some(event);
+        let mut next = || {
+            left -= 1;
+            if left == 0 { event.take() } else { event.clone() }
+        };
         for handler in handlers {
-            let event = event.clone();
+            let Some(event) = next() else { return };
             self.guard("event", || handler(self, event));
         }
         for handler in own {
-            let event = event.clone();
+            let Some(event) = next() else { return };
             self.guard("event", || lock_callback(&handler)(event));
         }
     }

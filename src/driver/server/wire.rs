@@ -44,8 +44,9 @@ impl Wire {
         }
     }
 
-    pub(super) fn is_encrypted(&self) -> bool {
-        self.stream.is_secure()
+    /// Whether a read that was short has taken all there was.
+    pub(super) fn is_emptied_by_short_read(&self) -> bool {
+        self.stream.is_emptied_by_short_read()
     }
 
     /// What was written before is not all taken.

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::polling::PollAnswer;
-use super::{Session, SessionEndReason, SessionEnding, SessionOrder, SessionPhase};
+use super::{Session, SessionEnding, SessionOrder, SessionPhase};
 use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind, Rounded};
+use crate::event::status::DisconnectReason;
 use crate::options::Transport;
 
 /// How long a client may take to fetch what is left and the word that the session is closed. Node
@@ -13,6 +14,7 @@ use crate::options::Transport;
 pub(super) const CLOSING_TIME: Duration = Duration::from_secs(30);
 
 /// What a session's end means for its transports.
+#[derive(Clone, Copy)]
 pub(super) struct LastWords {
     /// The answer to the GET that waits.
     pub(super) poll: PollAnswer,
@@ -29,7 +31,7 @@ impl Session {
     /// The server closes the session: what is queued is written first, for which the client has 30 seconds.
     pub(crate) fn close(
         &mut self,
-        reason: SessionEndReason,
+        reason: DisconnectReason,
         now: Timestamp,
         orders: &mut Vec<SessionOrder>,
     ) {
@@ -43,7 +45,7 @@ impl Session {
     /// the end, and the reason that of the closing.
     pub(crate) fn end(
         &mut self,
-        reason: SessionEndReason,
+        reason: DisconnectReason,
         cause: Option<Error>,
         orders: &mut Vec<SessionOrder>,
     ) {
@@ -52,7 +54,7 @@ impl Session {
 
     pub(super) fn end_with(
         &mut self,
-        reason: SessionEndReason,
+        reason: DisconnectReason,
         cause: Option<Error>,
         last: LastWords,
         orders: &mut Vec<SessionOrder>,

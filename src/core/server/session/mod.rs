@@ -16,7 +16,6 @@ mod heartbeat;
 mod orders;
 mod outbound;
 mod polling;
-mod reason;
 mod upgrade;
 mod writing;
 
@@ -24,14 +23,16 @@ use std::sync::Arc;
 
 use self::ending::LastWords;
 use self::heartbeat::{Pulse, PulseStep};
-pub(crate) use self::orders::{NotQueued, PollFate, SessionOptions, SessionOrder, UpgradeRefusal};
+pub(crate) use self::orders::{
+    NotQueued, PollFate, SessionEnding, SessionOptions, SessionOrder, UpgradeRefusal,
+};
 use self::outbound::Outbound;
 use self::polling::{PollAnswer, Polls};
-pub(crate) use self::reason::{SessionEndReason, SessionEnding};
 use self::upgrade::Candidate;
 use crate::core::delivery::Delivery;
 use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind};
+use crate::event::status::DisconnectReason;
 use crate::options::Transport;
 use crate::proto::dialect::{Dialect, Pinger};
 use crate::proto::handshake::Handshake;
@@ -61,7 +62,7 @@ enum SessionPhase {
     Open,
     /// What is left is written, until then.
     Closing {
-        reason: SessionEndReason,
+        reason: DisconnectReason,
         until: Timestamp,
     },
     Over,
@@ -118,6 +119,7 @@ impl Session {
     }
 
     /// Whether a WebSocket is under test.
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn is_upgrading(&self) -> bool {
         self.candidate.is_some()
     }
@@ -175,7 +177,7 @@ impl Session {
         if by == Transport::WebSocket && self.candidate.is_some() {
             self.close_candidate(orders);
         } else if by == self.transport {
-            self.end(SessionEndReason::ParseError, Some(error), orders);
+            self.end(DisconnectReason::ParseError, Some(error), orders);
         }
     }
 
@@ -185,8 +187,8 @@ impl Session {
             return;
         }
         let reason = match cause {
-            Some(_) => SessionEndReason::TransportError,
-            None => SessionEndReason::TransportClose,
+            Some(_) => DisconnectReason::TransportError,
+            None => DisconnectReason::TransportClose,
         };
         let last = LastWords { poll: PollAnswer::Noop, websocket: false };
         self.end_with(reason, cause, last, orders);
@@ -239,7 +241,7 @@ impl Session {
             }
             PulseStep::Lost => {
                 let cause = self.pulse.silent(&self.options);
-                self.end(SessionEndReason::PingTimeout, Some(cause), orders);
+                self.end(DisconnectReason::PingTimeout, Some(cause), orders);
             }
         }
     }
@@ -261,7 +263,7 @@ impl Session {
             (Packet::Pong(_), Pinger::Server) => self.pulse.ponged(now),
             (Packet::Ping(_) | Packet::Pong(_), _) => {
                 let cause = Error::new(ErrorKind::Protocol, "a heartbeat in the wrong direction");
-                self.end(SessionEndReason::TransportError, Some(cause), orders);
+                self.end(DisconnectReason::TransportError, Some(cause), orders);
             }
             (Packet::Open(_) | Packet::Upgrade | Packet::Noop, _) => {}
         }

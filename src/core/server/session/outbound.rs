@@ -138,8 +138,9 @@ impl Outbound {
 
     fn put_heartbeat_in_front(&mut self) {
         let pong = std::mem::take(&mut self.pong_due).then_some(Packet::Pong(Probe::Heartbeat));
-        let ping = std::mem::take(&mut self.ping_due).then_some(Packet::Ping(Probe::Heartbeat));
-        for packet in pong.into_iter().chain(ping) {
+        let heartbeat =
+            std::mem::take(&mut self.ping_due).then_some(Packet::Ping(Probe::Heartbeat));
+        for packet in pong.into_iter().chain(heartbeat) {
             self.waiting.push_front(packet);
             self.returned += usize::from(self.returned > 0);
         }

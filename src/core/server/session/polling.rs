@@ -9,9 +9,10 @@
 //! for the second time, the session ends, unless it has moved on meanwhile. An answer that the system has
 //! taken whole counts as received, so no packet comes twice.
 
-use super::{LastWords, PollFate, Session, SessionEndReason, SessionOrder, SessionPhase};
+use super::{LastWords, PollFate, Session, SessionOrder, SessionPhase};
 use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind};
+use crate::event::status::DisconnectReason;
 use crate::options::Transport;
 use crate::proto::dialect::{Body, BodyRoom};
 use crate::proto::packet::Packet;
@@ -188,7 +189,7 @@ impl Session {
         if ends && self.transport == Transport::Polling {
             let cause =
                 cause.unwrap_or_else(|| gone("the connection of a GET ended before its answer"));
-            return self.end(SessionEndReason::TransportError, Some(cause), orders);
+            return self.end(DisconnectReason::TransportError, Some(cause), orders);
         }
         self.ask_for_writer(orders);
         self.go_on_closing(orders);
@@ -218,7 +219,7 @@ impl Session {
         let was_posting = std::mem::take(&mut self.polls.posting);
         if was_posting && self.transport == Transport::Polling {
             let cause = cause.unwrap_or_else(|| gone("the connection of a POST ended within it"));
-            self.end(SessionEndReason::TransportError, Some(cause), orders);
+            self.end(DisconnectReason::TransportError, Some(cause), orders);
         }
     }
 
@@ -246,12 +247,12 @@ impl Session {
     pub(super) fn closed_by_client(&mut self, orders: &mut Vec<SessionOrder>) {
         let last = LastWords { poll: PollAnswer::Noop, websocket: true };
         let cause = Error::new(ErrorKind::Transport, "the client closed the session");
-        self.end_with(SessionEndReason::TransportClose, Some(cause), last, orders);
+        self.end_with(DisconnectReason::TransportClose, Some(cause), last, orders);
     }
 
     fn misused(&mut self, what: &'static str, orders: &mut Vec<SessionOrder>) {
         let cause = Error::new(ErrorKind::Protocol, what);
-        self.end(SessionEndReason::TransportError, Some(cause), orders);
+        self.end(DisconnectReason::TransportError, Some(cause), orders);
     }
 }
 

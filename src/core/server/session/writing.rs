@@ -1,10 +1,11 @@
 //! What goes out by a session.
 
 use super::upgrade::Candidate;
-use super::{NotQueued, Session, SessionEndReason, SessionOrder, SessionPhase};
+use super::{NotQueued, Session, SessionOrder, SessionPhase};
 use crate::core::load::Load;
 use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind, Rounded};
+use crate::event::status::DisconnectReason;
 use crate::options::Transport;
 use crate::proto::dialect::Frame;
 use crate::proto::packet::Packet;
@@ -125,7 +126,7 @@ impl Session {
         };
         let what = format!("{what} for {} (packets: {packets}, bytes: {bytes})", Rounded(patience));
         let cause = Error::new(ErrorKind::Transport, what).timed_out();
-        self.end(SessionEndReason::TransportError, Some(cause), orders);
+        self.end(DisconnectReason::TransportError, Some(cause), orders);
     }
 
     fn may_take_frames(&self) -> bool {

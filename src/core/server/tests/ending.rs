@@ -26,7 +26,6 @@ fn each_end_has_its_reason_in_the_words_of_the_reference() {
         assert!(cause.contains(words), "{cause}");
         assert_eq!(cause.is_empty(), words.is_empty(), "{cause}");
     }
-    assert_eq!(SessionEndReason::ForcedServerClose.to_string(), "forced server close");
 }
 
 #[test]
@@ -47,7 +46,7 @@ fn a_session_by_polling_is_closed_when_its_client_has_all() {
     world.deliver();
     assert_eq!((world.messages(), world.take_got()), ((20, 20), vec![Packet::Close]));
     assert_eq!(world.ending.as_ref().unwrap().unsent.packets, 0);
-    assert_eq!(world.reason(), Some(SessionEndReason::ForcedClose));
+    assert_eq!(world.reason(), Some(DisconnectReason::ForcedClose));
 }
 
 #[test]
@@ -75,7 +74,7 @@ fn a_client_that_does_not_fetch_what_is_left_has_half_a_minute() {
         assert_eq!(world.reason(), None);
         world.advance(Duration::from_millis(1));
         let (reason, cause) = ending(&world);
-        assert_eq!(reason, SessionEndReason::ForcedClose);
+        assert_eq!(reason, DisconnectReason::ForcedClose);
         assert!(cause.contains("did not fetch what was left within 30 s"), "{cause}");
         assert_eq!(world.ending.unwrap().unsent.packets, 3);
     }
@@ -91,7 +90,7 @@ fn a_session_by_websocket_is_closed_when_all_is_written() {
     world.deliver();
     world.deliver();
     assert_eq!(world.messages(), (6, 6));
-    assert_eq!(world.reason(), Some(SessionEndReason::ForcedClose));
+    assert_eq!(world.reason(), Some(DisconnectReason::ForcedClose));
     assert!(!world.has_websocket);
 }
 
@@ -110,7 +109,7 @@ fn whatever_ends_a_session_that_is_being_closed_its_reason_is_that_of_the_closin
         // What comes now is for nobody.
         world.say(WebSocket, message(7));
         end(&mut world);
-        assert_eq!(world.reason(), Some(SessionEndReason::ForcedClose));
+        assert_eq!(world.reason(), Some(DisconnectReason::ForcedClose));
         assert_eq!(world.ending.unwrap().unsent.packets, 3);
     }
 }

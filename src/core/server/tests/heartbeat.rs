@@ -21,7 +21,7 @@ fn the_server_pings_and_a_client_that_answers_stays() {
     assert_eq!(world.reason(), None);
     world.advance(SECOND);
     let (reason, cause) = ending(&world);
-    assert_eq!(reason, SessionEndReason::PingTimeout);
+    assert_eq!(reason, DisconnectReason::PingTimeout);
     assert!(cause.contains("did not answer a ping within 20 s"), "{cause}");
     assert!(world.ending.unwrap().cause.unwrap().is_timeout());
 }
@@ -36,7 +36,7 @@ fn a_session_that_is_never_polled_again_ends_by_its_heartbeat() {
         assert_eq!(world.reason(), None);
         world.advance(Duration::from_millis(1));
         let (reason, cause) = ending(&world);
-        assert_eq!(reason, SessionEndReason::PingTimeout);
+        assert_eq!(reason, DisconnectReason::PingTimeout);
         assert!(cause.contains(words), "{cause}");
         // Nor if the very first answer is never fetched.
         let mut world = SessionWorld::opening(dialect, Polling, false, usual_options());
@@ -67,7 +67,7 @@ fn an_old_client_pings_and_each_answer_may_be_for_many() {
     world.advance(44 * SECOND);
     assert_eq!(world.reason(), None);
     world.advance(SECOND);
-    assert_eq!(world.reason(), Some(SessionEndReason::PingTimeout));
+    assert_eq!(world.reason(), Some(DisconnectReason::PingTimeout));
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn a_heartbeat_in_the_wrong_direction_ends_the_session() {
     for (mut world, packet) in [(websocket(), PING), (old_websocket(), PONG)] {
         world.say(WebSocket, packet);
         let (reason, cause) = ending(&world);
-        assert_eq!(reason, SessionEndReason::TransportError);
+        assert_eq!(reason, DisconnectReason::TransportError);
         assert!(cause.contains("wrong direction"), "{cause}");
     }
 }
@@ -112,7 +112,7 @@ fn a_pong_has_its_time_from_when_the_ping_was_written() {
     world.advance(19 * SECOND);
     assert_eq!(world.reason(), None);
     world.advance(SECOND);
-    assert_eq!(world.reason(), Some(SessionEndReason::PingTimeout));
+    assert_eq!(world.reason(), Some(DisconnectReason::PingTimeout));
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn what_does_not_move_at_all_ends_the_session() {
         world.session.heard(WebSocket, world.now);
         world.advance(SECOND);
         let (reason, cause) = ending(&world);
-        assert_eq!(reason, SessionEndReason::TransportError);
+        assert_eq!(reason, DisconnectReason::TransportError);
         assert!(cause.contains("no byte could be written for 45 s (packets: 3"), "{cause}");
         assert_eq!(world.ending.unwrap().unsent.packets, 3);
     }
@@ -137,7 +137,7 @@ fn what_does_not_move_at_all_ends_the_session() {
     world.get();
     world.advance(45 * SECOND);
     let (reason, cause) = ending(&world);
-    assert_eq!(reason, SessionEndReason::TransportError);
+    assert_eq!(reason, DisconnectReason::TransportError);
     assert!(cause.contains("does not read the answer to its GET for 45 s"), "{cause}");
 }
 
@@ -161,7 +161,7 @@ fn what_lies_behind_a_reader_that_holds_still_is_not_missed() {
             world.advance(SECOND);
             world.deliver();
         }
-        assert_eq!(world.reason(), Some(SessionEndReason::PingTimeout));
+        assert_eq!(world.reason(), Some(DisconnectReason::PingTimeout));
     }
 }
 

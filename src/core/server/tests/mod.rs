@@ -9,11 +9,10 @@ mod writing;
 
 use std::time::Duration;
 
-use super::session::{
-    NotQueued, PollFate, Session, SessionEndReason, SessionOptions, UpgradeRefusal,
-};
+use super::session::{NotQueued, PollFate, Session, SessionOptions, UpgradeRefusal};
 use super::world::{SessionWorld, message, usual_options};
 use crate::error::{Error, ErrorKind};
+use crate::event::status::DisconnectReason;
 use crate::options::Transport::{Polling, WebSocket};
 use crate::proto::dialect::choice::{V3_DIALECT, V4_DIALECT};
 use crate::proto::packet::{Packet, Probe};
@@ -47,7 +46,7 @@ fn fetched(mut world: SessionWorld) -> SessionWorld {
 }
 
 /// The end that there was, and in which words.
-fn ending(world: &SessionWorld) -> (SessionEndReason, String) {
+fn ending(world: &SessionWorld) -> (DisconnectReason, String) {
     let ending = world.ending.as_ref().expect("it is not over");
     (ending.reason, ending.cause.as_ref().map(ToString::to_string).unwrap_or_default())
 }

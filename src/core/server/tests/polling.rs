@@ -43,7 +43,7 @@ fn two_gets_at_once_end_the_session_and_the_first_hears_it() {
     world.get();
     assert_eq!(world.get(), PollFate::Refuse);
     let (reason, cause) = ending(&world);
-    assert_eq!(reason, SessionEndReason::TransportError);
+    assert_eq!(reason, DisconnectReason::TransportError);
     assert!(cause.contains("a GET came while another one waited"), "{cause}");
     world.deliver();
     assert_eq!(world.take_got(), [Packet::Close]);
@@ -51,7 +51,7 @@ fn two_gets_at_once_end_the_session_and_the_first_hears_it() {
     let mut world = polling();
     world.send(1).unwrap();
     assert_eq!((world.get(), world.get()), (PollFate::Answer, PollFate::Refuse));
-    assert_eq!(world.reason(), Some(SessionEndReason::TransportError));
+    assert_eq!(world.reason(), Some(DisconnectReason::TransportError));
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn two_posts_at_once_end_the_session() {
     world.utter(Polling);
     assert!(!world.begin_post());
     let (reason, cause) = ending(&world);
-    assert_eq!(reason, SessionEndReason::TransportError);
+    assert_eq!(reason, DisconnectReason::TransportError);
     assert!(cause.contains("a POST came while another one was read"), "{cause}");
     // One after the other they do not.
     let mut world = polling();
@@ -70,7 +70,7 @@ fn two_posts_at_once_end_the_session() {
     assert!(world.begin_post());
     world.lose_post();
     let (reason, cause) = ending(&world);
-    assert_eq!(reason, SessionEndReason::TransportError);
+    assert_eq!(reason, DisconnectReason::TransportError);
     assert!(cause.contains("ended within it"), "{cause}");
 }
 
@@ -80,7 +80,7 @@ fn a_get_that_waits_and_is_lost_ends_the_session() {
     world.get();
     world.lose_get();
     let (reason, cause) = ending(&world);
-    assert_eq!(reason, SessionEndReason::TransportError);
+    assert_eq!(reason, DisconnectReason::TransportError);
     assert!(cause.contains("ended before its answer"), "{cause}");
 }
 
@@ -102,7 +102,7 @@ fn what_was_in_an_answer_that_broke_is_in_the_next_one_once() {
     world.get();
     assert_eq!(world.reason(), None);
     world.lose_get();
-    assert_eq!(world.reason(), Some(SessionEndReason::TransportError));
+    assert_eq!(world.reason(), Some(DisconnectReason::TransportError));
     assert_eq!(world.ending.unwrap().unsent.packets, 1);
 }
 
@@ -175,7 +175,7 @@ fn a_client_that_closes_has_its_get_answered() {
     world.get();
     world.post(Packet::Close);
     let (reason, cause) = ending(&world);
-    assert_eq!(reason, SessionEndReason::TransportClose);
+    assert_eq!(reason, DisconnectReason::TransportClose);
     assert!(cause.contains("the client closed the session"), "{cause}");
     world.deliver();
     assert_eq!(world.take_got(), [Packet::Noop]);

@@ -42,7 +42,7 @@ fn a_session_moves_and_what_waited_moves_with_it() {
         assert!(!world.begin_post());
         assert_eq!(world.reason(), None);
         world.lose_websocket(None);
-        assert_eq!(world.reason(), Some(SessionEndReason::TransportClose));
+        assert_eq!(world.reason(), Some(DisconnectReason::TransportClose));
     }
 }
 
@@ -244,7 +244,7 @@ fn a_session_that_is_closed_while_it_moves_ends_on_either_way() {
     assert_eq!(world.reason(), None);
     world.say(WebSocket, Packet::Upgrade);
     world.deliver();
-    assert_eq!((world.messages(), world.reason()), ((2, 2), Some(SessionEndReason::ForcedClose)));
+    assert_eq!((world.messages(), world.reason()), ((2, 2), Some(DisconnectReason::ForcedClose)));
     // It polls: it gets all and the end, and the WebSocket is closed too.
     let mut world = probed();
     world.send(2).unwrap();
@@ -254,12 +254,12 @@ fn a_session_that_is_closed_while_it_moves_ends_on_either_way() {
     world.deliver();
     assert_eq!((world.take_got(), world.messages()), (vec![Packet::Close], (2, 2)));
     assert!(!world.has_websocket);
-    assert_eq!(world.reason(), Some(SessionEndReason::ForcedClose));
+    assert_eq!(world.reason(), Some(DisconnectReason::ForcedClose));
     // It does neither.
     let mut world = probed();
     world.close();
     world.advance(30 * SECOND);
-    assert_eq!(world.reason(), Some(SessionEndReason::ForcedClose));
+    assert_eq!(world.reason(), Some(DisconnectReason::ForcedClose));
 }
 
 #[test]

@@ -18,11 +18,11 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::session::{
-    NotQueued, PollFate, Session, SessionEndReason, SessionEnding, SessionOptions, SessionOrder,
-    UpgradeRefusal,
+    NotQueued, PollFate, Session, SessionEnding, SessionOptions, SessionOrder, UpgradeRefusal,
 };
 use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind};
+use crate::event::status::DisconnectReason;
 use crate::options::Transport;
 use crate::proto::dialect::{Dialect, Frame};
 use crate::proto::packet::Packet;
@@ -257,12 +257,12 @@ impl SessionWorld {
     }
 
     pub(crate) fn close(&mut self) {
-        self.session.close(SessionEndReason::ForcedClose, self.now, &mut self.orders);
+        self.session.close(DisconnectReason::ForcedClose, self.now, &mut self.orders);
         self.obey();
     }
 
     pub(crate) fn end(&mut self) {
-        self.session.end(SessionEndReason::ServerShuttingDown, None, &mut self.orders);
+        self.session.end(DisconnectReason::ServerShuttingDown, None, &mut self.orders);
         self.obey();
     }
 
@@ -327,7 +327,7 @@ impl SessionWorld {
     }
 
     /// Why the session has ended.
-    pub(crate) fn reason(&self) -> Option<SessionEndReason> {
+    pub(crate) fn reason(&self) -> Option<DisconnectReason> {
         self.ending.as_ref().map(|ending| ending.reason)
     }
 
