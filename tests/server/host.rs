@@ -83,9 +83,17 @@ impl Host {
     /// Waits for the next notice, which is to be that this socket has disconnected; gives the reason.
     #[track_caller]
     pub(crate) fn disconnected(&self, whose: &ServerSocket) -> DisconnectReason {
+        let (socket, reason) = self.parted();
+        assert_eq!(socket.id(), whose.id(), "{reason}");
+        reason
+    }
+
+    /// Waits for the next notice, which is to be that a socket has disconnected.
+    #[track_caller]
+    pub(crate) fn parted(&self) -> (ServerSocket, DisconnectReason) {
         match recv_within(&self.noticed, LIMIT) {
-            Notice::Disconnected(socket, reason) if socket.id() == whose.id() => reason,
-            other => panic!("{whose:?} is not disconnected, but {other:?}"),
+            Notice::Disconnected(socket, reason) => (socket, reason),
+            other @ Notice::Connected(_) => panic!("nobody has disconnected, but {other:?}"),
         }
     }
 }

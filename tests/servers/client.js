@@ -79,7 +79,7 @@ const commands = {
     clients.set(client, { socket, version });
     listen(client, { socket, version });
     socket.io.engine.on("upgrade", () => tell(client, "upgrade"));
-    socket.io.on(version >= 3 ? "ping" : "pong", () => tell(client, "heartbeat"));
+    socket.io.engine.on("packet", ({ type }) => type === (version >= 3 ? "ping" : "pong") && tell(client, "heartbeat"));
   },
   join(client, { of, namespace, auth }) {
     const { socket: first, version } = clients.get(of);

@@ -19,12 +19,14 @@ use super::wait::LIMIT;
 /// The major versions of socket.io-client that there are.
 pub(crate) const VERSIONS: [u32; 4] = [4, 3, 2, 1];
 
-/// A client in JavaScript. Its connection is closed when it is dropped.
+/// A client in JavaScript. A connection of its own is closed when it is dropped.
 pub(crate) struct JsClient {
     number: u64,
     version: u32,
     heard: Arc<Heard>,
     next_answer: AtomicU64,
+    /// Whether its connection is its own.
+    is_first: bool,
 }
 
 /// What a client has told, and nobody has asked for yet.
@@ -49,7 +51,7 @@ impl JsClient {
         let names: Vec<_> = via.transports().iter().map(|&one| name(one)).collect();
         let mut options = options;
         options["transports"] = json!(names);
-        let client = Self::new(version);
+        let client = Self::new(version, true);
         client.command("connect", json!({ "version": version, "url": url, "options": options }));
         client
     }
@@ -69,18 +71,18 @@ impl JsClient {
     /// credentials of namespaces.
     #[track_caller]
     pub(crate) fn join(&self, namespace: &str, auth: Value) -> Self {
-        let client = Self::new(self.version);
+        let client = Self::new(self.version, false);
         let of = self.number;
         client.command("join", json!({ "of": of, "namespace": namespace, "auth": auth }));
         client
     }
 
-    fn new(version: u32) -> Self {
+    fn new(version: u32, is_first: bool) -> Self {
         let clients = Clients::get();
         let number = clients.next.fetch_add(1, Ordering::Relaxed) + 1;
         let heard = Arc::<Heard>::default();
         lock(&clients.each).insert(number, Arc::clone(&heard));
-        Self { number, version, heard, next_answer: AtomicU64::new(0) }
+        Self { number, version, heard, next_answer: AtomicU64::new(0), is_first }
     }
 
     /// Waits until it is connected; gives its id.
@@ -190,7 +192,9 @@ impl fmt::Debug for JsClient {
 
 impl Drop for JsClient {
     fn drop(&mut self) {
-        self.close();
+        if self.is_first {
+            self.close();
+        }
         lock(&Clients::get().each).remove(&self.number);
     }
 }
