@@ -80,9 +80,9 @@ impl Server {
         self.owner.hub.count_peers()
     }
 
-    /// Ends the server: it takes no connections any more, tells all clients, and waits until they have read what is left
-    /// for them, or the limit has passed. Then all connections are cut. Handlers that run go on; those for the ends of
-    /// sockets are still called. `false`: the limit has passed before all was read.
+    /// Ends the server: it takes no clients any more, tells all that it has, and waits until they have what is left
+    /// for them, or the limit has passed. Then all connections are cut, and the addresses free. Handlers that run go
+    /// on; what came before is still handled, the ends of sockets last. `false`: the limit has passed before all was read.
     ///
     /// # Blocking
     ///

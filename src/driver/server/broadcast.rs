@@ -86,8 +86,10 @@ impl ServedNamespace {
             // Where it cannot be taken on, dropping the place counts as an answer that is missing.
             if socket.expect(number, answered, Some(limit)).is_ok() {
                 let sent = socket.peer.send_with(&messages, false, Urgency::Gathered);
-                if let (Err(error), Some(answered)) = (sent, socket.answers.take(number)) {
-                    answered.resolve(Err(error));
+                if let Err(error) = sent {
+                    if let Some(answered) = socket.answers.take(number) {
+                        answered.resolve(Err(error));
+                    }
                 }
             }
         }

@@ -27,8 +27,6 @@ pub(super) enum Command {
     GoOn(Arc<Peer>),
     /// The connection is gone.
     Close(Token),
-    /// The server ends: no further connections are taken.
-    StopListening,
     /// All ends.
     End,
 }

@@ -194,8 +194,21 @@ impl Hub {
         }
     }
 
-    pub(super) fn add_peer(&self, sid: &str, peer: &Arc<Peer>) {
-        lock(&self.peers).insert(sid.into(), Arc::clone(peer));
+    /// `false`: the server ends, and takes no clients any more.
+    pub(super) fn add_peer(&self, sid: &str, peer: &Arc<Peer>) -> bool {
+        let mut peers = lock(&self.peers);
+        let takes_on = !self.is_closing.load(Ordering::Acquire);
+        if takes_on {
+            peers.insert(sid.into(), Arc::clone(peer));
+        }
+        takes_on
+    }
+
+    /// Takes no clients any more; gives those that there are.
+    pub(super) fn begin_closing(&self) -> Vec<Arc<Peer>> {
+        let peers = lock(&self.peers);
+        self.is_closing.store(true, Ordering::Release);
+        peers.values().cloned().collect()
     }
 
     pub(super) fn remove_peer(&self, sid: &str) {

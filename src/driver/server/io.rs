@@ -132,8 +132,9 @@ impl Io {
                 drop(held);
             }
         }
-        self.hub.pool.end();
-        self.hub.forget_all();
+        let hub = Arc::clone(&self.hub);
+        // Handlers of ends may yet have to run.
+        self.hub.pool.end(move || hub.forget_all());
     }
 
     fn new_token(&mut self) -> Token {
@@ -424,10 +425,6 @@ impl Io {
                 self.keep_lingering(token, stream, rest);
             }
             Command::Serve(stream, address) => self.take_on(*stream, address),
-            Command::StopListening => {
-                let is_listener = |slot: &Slot| matches!(slot, Slot::Listener(_));
-                self.slots.retain(|_, slot| !is_listener(slot));
-            }
             Command::End => self.ends = true,
         }
     }

@@ -56,6 +56,8 @@ struct State {
     /// Those whose handler waits for an answer.
     awaiting: usize,
     is_over: bool,
+    /// What the last thread does at its end.
+    last: Option<Box<dyn FnOnce() + Send>>,
 }
 
 thread_local! {
@@ -114,7 +116,8 @@ impl Pool {
                 Task::Turn(of) => {
                     // Each handler was guarded; this is for what is ours.
                     if survive(|| of.take_turn()) == Some(true) {
-                        self.submit(Task::Turn(of));
+                        // This thread does it, if no other one does: also when the pool ends.
+                        lock(&self.state).queue.push_back(Task::Turn(of));
                     }
                 }
                 Task::Once(what) => {
@@ -136,6 +139,9 @@ impl Pool {
             }
             if is_late || state.is_over {
                 state.threads -= 1;
+                let last = if state.threads == 0 { state.last.take() } else { None };
+                drop(state);
+                last.into_iter().for_each(|last| last());
                 return None;
             }
             state.resting += 1;
@@ -170,10 +176,19 @@ impl Pool {
         OWN.with_borrow(|own| std::ptr::eq(own.as_ptr(), self))
     }
 
-    /// Ends the threads, once they have done what waits.
-    pub(super) fn end(&self) {
-        lock(&self.state).is_over = true;
-        self.work.notify_all();
+    /// Ends the threads, once they have done what waits; the last of them does this, or the caller where there is
+    /// none.
+    pub(super) fn end(&self, last: impl FnOnce() + Send + 'static) {
+        let mut state = lock(&self.state);
+        state.is_over = true;
+        if state.threads == 0 {
+            drop(state);
+            last();
+        } else {
+            state.last = Some(Box::new(last));
+            drop(state);
+            self.work.notify_all();
+        }
     }
 
     /// How many threads there are.

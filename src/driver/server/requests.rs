@@ -185,7 +185,10 @@ impl Incoming<'_> {
         parser.set_lax(dialect.is_lax());
         let request = self.first_request(connection);
         let peer = Peer::new(hub, session, parser, request, None);
-        hub.add_peer(&sid, &peer);
+        if !hub.add_peer(&sid, &peer) {
+            let closing = HttpResponse::new(StatusCode::SERVICE_UNAVAILABLE);
+            return Ok(Handled::Respond(closing));
+        }
         if let Some(acceptance) = acceptance {
             return Ok(Handled::WebSocket { peer, is_upgrade: false, acceptance });
         }

@@ -2,7 +2,6 @@
 
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -58,13 +57,11 @@ impl Hub {
         Ok(())
     }
 
-    /// Ends the server: no connections are taken any more, clients are told, what waits for them is written within the
-    /// limit. `false`: it was not.
+    /// Ends the server: no clients are taken any more, those that there are are told, what waits for them is written
+    /// within the limit. `false`: it was not. Connections are taken until then: who polls may make one for each GET.
     pub(crate) fn close(&self, limit: Duration) -> bool {
         let deadline = Instant::now().checked_add(limit);
-        self.is_closing.store(true, Ordering::Release);
-        self.command(Command::StopListening);
-        for peer in self.peers() {
+        for peer in self.begin_closing() {
             peer.close(DisconnectReason::ServerShuttingDown);
         }
         let is_done = self.wait_for_peers(deadline);

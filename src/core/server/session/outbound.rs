@@ -84,11 +84,6 @@ impl Outbound {
         self.waiting.iter().take(most).cloned().collect()
     }
 
-    /// Whether no more than so many packets wait.
-    pub(super) fn has_no_more_than(&self, count: usize) -> bool {
-        self.waiting.len() <= count
-    }
-
     /// So many of the first packets were handed out, and may come back.
     pub(super) fn hand_out(&mut self, count: usize) {
         self.away = self.waiting.drain(..count.min(self.waiting.len())).collect();
