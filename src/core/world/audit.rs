@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::account::{Account, numbered};
+use super::account::{Account, split};
 use super::{SECOND, World, closed_link, emit, payload};
 use crate::core::client::namespace::Auth;
 use crate::core::client::{Client, Emit};
@@ -338,7 +338,7 @@ impl Audit {
         let mut events: BTreeMap<_, Vec<u32>> = BTreeMap::new();
         for wire in self.world.links.values() {
             for text in &wire.sent {
-                let Some((head, number)) = numbered(text) else { continue };
+                let Some((head, number)) = split(text) else { continue };
                 let name =
                     NAMESPACES[1..].iter().find(|name| head.starts_with(&format!("42{name},")));
                 events.entry((wire.session, *name.unwrap_or(&"/"))).or_default().push(number);
