@@ -228,6 +228,21 @@ fn sessions_that_are_being_closed_are_bounded() {
 }
 
 #[test]
+fn links_that_do_not_close_are_bounded() {
+    let (mut world, root) = World::joined();
+    world.stubborn = true;
+    for _ in 0..100 {
+        world.disconnect(root);
+        world.join("/");
+        assert!(world.alive().len() <= 1 + 4, "{:?}", world.alive());
+    }
+    assert_eq!(world.alive().first(), Some(&LinkId(97)), "the oldest are cut");
+    world.disconnect(root);
+    world.advance(LINGER);
+    world.assert_at_rest();
+}
+
+#[test]
 fn a_session_that_is_lost_while_it_is_closed_is_simply_gone() {
     let (mut world, root) = World::joined();
     world.slow = true;
