@@ -323,3 +323,15 @@ fn a_refusal_that_is_a_list_begins_with_its_message() {
     let error = world.error.expect("a refusal");
     assert_eq!((error.message(), error.data()), ("no", Some(r#"[ "no",{"code":1}]"#)));
 }
+
+#[test]
+fn an_old_server_may_announce_no_attachments_and_a_current_one_may_not() {
+    let mut world = World::old();
+    world.join_old();
+    world.log();
+    world.receive("450-[\"a\"]");
+    assert_eq!(world.log(), ["/: event [\"a\"]"]);
+    let (mut world, _) = World::joined();
+    world.receive("450-[\"a\"]");
+    assert_eq!(world.news(), ["/: disconnect parse error"]);
+}
