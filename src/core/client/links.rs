@@ -137,7 +137,8 @@ impl<A> Client<A> {
         }
     }
 
-    fn sessions(&self) -> impl Iterator<Item = &Engine> {
+    /// The session, and those on their way out.
+    pub(super) fn sessions(&self) -> impl Iterator<Item = &Engine> {
         self.engine.iter().chain(&self.retiring)
     }
 

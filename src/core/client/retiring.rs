@@ -36,14 +36,15 @@ impl<A> Client<A> {
         self.timers.set(Timer::Linger(link), Some(now + LINGER));
     }
 
-    /// Passes on what sessions that are being closed ask of their links. What else they tell
-    /// concerns nobody.
+    /// Passes on what sessions that are being closed ask of their links, and has those look again who wait
+    /// for what they write. What else they tell concerns nobody.
     pub(super) fn pump_retiring(&mut self, now: Timestamp) {
         for engine in &mut self.retiring {
             while let Some(notice) = engine.poll_notice() {
                 match notice {
                     Notice::Wake(link) => self.outputs.push_back(Output::Wake(link)),
                     Notice::Stop(link) => self.outputs.push_back(Output::Stop(link)),
+                    Notice::Room => self.outputs.push_back(Output::Changed),
                     Notice::Upgraded(link) => {
                         self.timers.set(Timer::Linger(link), Some(now + LINGER));
                     }
@@ -55,6 +56,7 @@ impl<A> Client<A> {
         while let Some(index) = self.retiring.iter().position(is_over) {
             let mut engine = self.retiring.remove(index);
             self.take_back(&mut engine);
+            self.outputs.push_back(Output::Changed);
             self.flush_joined(now);
         }
         self.dial_if_due(now);

@@ -93,6 +93,12 @@ impl<A> RetryQueue<A> {
         Load { packets: self.events.len(), bytes: self.bytes }
     }
 
+    /// The events.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn payloads(&self) -> impl Iterator<Item = &Payload> {
+        self.events.iter().map(|event| &*event.payload)
+    }
+
     /// Appends an event.
     pub(super) fn push(&mut self, emit: Emit<A>, order: u64) {
         let Emit { payload, ack: caller, timeout, reliable, .. } = emit;

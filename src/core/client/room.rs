@@ -151,9 +151,10 @@ impl<A> Client<A> {
         }
     }
 
-    /// All that waits to be sent.
+    /// All that waits to be sent, also by sessions on their way out.
     pub(crate) fn send_load(&self) -> Load {
-        self.session_load() + self.load(SendQueue::Buffer)
+        let handed = self.sessions().map(Engine::load);
+        handed.fold(self.ready.load() + self.load(SendQueue::Buffer), |sum, load| sum + load)
     }
 
     /// What the session has still to write, and what it is writing.

@@ -108,6 +108,49 @@ fn something_is_delivering_as_long_as_it_may_arrive_by_itself() {
 }
 
 #[test]
+fn what_a_session_on_its_way_out_has_to_write_is_still_delivered() {
+    let mut world = World::polling();
+    world.handshake.upgrade_to_websocket = false;
+    let root = world.join("/");
+    let other = world.join("/other");
+    world.slow = true;
+    world.emit(root, "[1]").unwrap();
+    world.emit(root, "[2]").unwrap();
+    world.run(Client::close);
+    let delivering = |world: &World, id| world.client.is_delivering(id);
+    assert!(delivering(&world, None) && delivering(&world, Some(root)));
+    assert!(!delivering(&world, Some(other)));
+    assert_eq!(world.client.count_waiting(Some(root)), 2);
+    assert_eq!(world.client.send_load().packets, 2);
+
+    let rooms = world.rooms;
+    world.written();
+    assert_eq!(world.client.count_waiting(None), 1);
+    assert!(world.rooms > rooms, "who waits for that looks again");
+    let rooms = world.rooms;
+    world.written();
+    assert!(!delivering(&world, None) && world.rooms > rooms);
+    assert_eq!(world.client.count_waiting(None), 0);
+    assert_eq!(world.sent(), ["42[1]", "42[2]", "1"]);
+}
+
+#[test]
+fn who_waits_for_a_session_on_its_way_out_looks_again_when_that_is_cut() {
+    let (mut world, root) = World::joined();
+    world.slow = true;
+    for number in 1..=2 {
+        world.emit(root, &format!("[{number}]")).unwrap();
+    }
+    world.disconnect(root);
+    assert!(world.client.is_delivering(Some(root)));
+    let rooms = world.rooms;
+    world.drop_link();
+    assert!(!world.client.is_delivering(None), "nothing tries to connect");
+    assert!(world.rooms > rooms);
+    assert_eq!(world.client.count_waiting(Some(root)), 1, "what no writer had");
+}
+
+#[test]
 fn no_more_is_kept_for_an_answer_than_may_be() {
     let mut world = World::with(|options| {
         options.limits = options.limits.clone().send_bytes(10);

@@ -1,0 +1,140 @@
+//! An account of the events that were emitted: what became of each.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::World;
+use crate::core::ids::LinkId;
+use crate::event::undelivered::UndeliveredEvent;
+
+/// What became of the events that were taken on, by their numbers.
+#[derive(Debug, Default)]
+pub(in crate::core) struct Account {
+    /// Whether somebody waits for its acknowledgement.
+    taken: BTreeMap<u32, bool>,
+    /// The acknowledgements that have come or failed, and how often.
+    resolved: BTreeMap<u32, usize>,
+    written: BTreeSet<u32>,
+    /// How much of what a link has sent was looked at.
+    seen: BTreeMap<LinkId, usize>,
+    /// Those that were handed back as never sent.
+    unsent: BTreeSet<u32>,
+    /// Those that were handed back as sent.
+    doubtful: BTreeSet<u32>,
+    /// Those that are nowhere any more.
+    gone: BTreeSet<u32>,
+    /// How many were counted as dropped.
+    dropped: usize,
+    /// How many have given way to another of their key, at most, since the last look.
+    replaced: usize,
+    /// How many answers to the server's events were taken on.
+    answers: usize,
+}
+
+/// The number of an event, and what stands before it.
+pub(super) fn numbered(text: &str) -> Option<(&str, u32)> {
+    let (head, number) = text.split_once("[\"e\",")?;
+    Some((head, number.trim_end_matches(']').parse().unwrap()))
+}
+
+fn number(json: &str) -> Option<u32> {
+    numbered(json).map(|(_, number)| number)
+}
+
+impl Account {
+    /// An event was taken on, which may take the place of another.
+    pub(super) fn take_on(&mut self, number: u32, asks: bool, replaces: bool) {
+        self.taken.insert(number, asks);
+        self.replaced += usize::from(replaces);
+    }
+
+    /// An answer to an event of the server's was taken on.
+    pub(super) fn take_on_answer(&mut self) {
+        self.answers += 1;
+    }
+
+    /// Events were handed back.
+    pub(super) fn hand_back(&mut self, events: &[UndeliveredEvent]) {
+        for event in events {
+            let Some(number) = number(event.json()) else { continue };
+            let set = if event.was_sent() { &mut self.doubtful } else { &mut self.unsent };
+            assert!(set.insert(number), "{number} is handed back twice");
+        }
+    }
+
+    /// Takes in what has happened since the last look, and holds it against what the client says.
+    pub(super) fn check(&mut self, world: &mut World) {
+        self.note_resolved(&world.log());
+        self.note_written(world);
+        let payloads = world.client.payloads_to_send();
+        let waiting: BTreeSet<u32> = payloads.filter_map(|payload| number(&payload.json)).collect();
+        for number in &self.unsent {
+            let is_sent = self.written.contains(number) || waiting.contains(number);
+            assert!(!is_sent, "{number} was handed back as never sent");
+        }
+        self.check_gone(world, &waiting);
+        self.check_count(world, &waiting);
+    }
+
+    fn note_resolved(&mut self, log: &[String]) {
+        for line in log {
+            let number = line.strip_prefix("ack ").and_then(|rest| rest.split([' ', ':']).next());
+            if let Some(number) = number {
+                *self.resolved.entry(number.parse().unwrap()).or_default() += 1;
+            }
+        }
+    }
+
+    fn note_written(&mut self, world: &World) {
+        for (link, wire) in &world.links {
+            let seen = self.seen.entry(*link).or_default();
+            self.written.extend(wire.sent[*seen..].iter().filter_map(|text| number(text)));
+            *seen = wire.sent.len();
+        }
+    }
+
+    /// Each event is written, waits, was handed back, or was counted when it was dropped. One that is
+    /// gone does not come back.
+    fn check_gone(&mut self, world: &World, waiting: &BTreeSet<u32>) {
+        let kept = [&self.written, waiting, &self.unsent, &self.doubtful];
+        let is_gone = |number: &u32| !kept.iter().any(|set| set.contains(number));
+        let gone: BTreeSet<u32> = self.taken.keys().copied().filter(is_gone).collect();
+        let before = std::mem::replace(&mut self.gone, gone);
+        let back: Vec<_> = before.difference(&self.gone).collect();
+        assert!(back.is_empty(), "{back:?} were gone");
+
+        let newly: Vec<u32> = self.gone.difference(&before).copied().collect();
+        let (asking, plain): (Vec<_>, Vec<_>) =
+            newly.into_iter().partition(|number| self.taken[number]);
+        for number in asking {
+            assert!(self.resolved.contains_key(&number), "{number} is gone, and awaited");
+        }
+        let dropped = world.client.tally().dropped;
+        let newly_dropped = dropped - std::mem::replace(&mut self.dropped, dropped);
+        let replaced = std::mem::take(&mut self.replaced);
+        assert!(
+            plain.len() <= newly_dropped + replaced,
+            "{plain:?} are gone, {newly_dropped} were dropped, {replaced} replaced"
+        );
+    }
+
+    /// What waits, or waits for its acknowledgement, is counted as not delivered.
+    fn check_count(&self, world: &World, waiting: &BTreeSet<u32>) {
+        let waits = |number: &u32, asks: bool| {
+            if asks { !self.resolved.contains_key(number) } else { waiting.contains(number) }
+        };
+        let owed = self.taken.iter().filter(|(number, asks)| waits(number, **asks)).count();
+        let counted = world.client.count_waiting(None);
+        let most = owed + self.answers;
+        assert!((owed..=most).contains(&counted), "{counted} wait, of {owed} to {most}");
+        assert!(counted > 0 || !world.client.is_delivering(None));
+    }
+
+    /// Nothing waits any more, and each acknowledgement has resolved once.
+    pub(super) fn assert_settled(&self, world: &World) {
+        assert_eq!(world.client.count_waiting(None), 0);
+        assert_eq!(world.client.payloads_to_send().count(), 0);
+        let asking = self.taken.iter().filter(|(_, asks)| **asks);
+        let once: BTreeMap<u32, usize> = asking.map(|(number, _)| (*number, 1)).collect();
+        assert_eq!(self.resolved, once, "each acknowledgement resolves once");
+    }
+}
