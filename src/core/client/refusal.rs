@@ -90,3 +90,18 @@ fn as_kept(text: &str, most: usize) -> String {
     let ellipsis = if text.len() > most { "…" } else { "" };
     format!("{}{ellipsis}", start_of(text, most))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_looks_like_the_path_of_requests_leads_to_a_hint() {
+        for name in ["/socket.io", "/my/socket.io/x", "/api/v1", "/chat/"] {
+            assert!(path_hint(name).is_some(), "{name}");
+        }
+        for name in ["/", "/chat", "/my/api"] {
+            assert!(path_hint(name).is_none(), "{name}");
+        }
+    }
+}

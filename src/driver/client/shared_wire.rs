@@ -68,6 +68,12 @@ impl SharedWire {
         Self(Arc::new(Mutex::new(Some(served))))
     }
 
+    /// One that its thread has taken away.
+    #[cfg(test)]
+    pub(super) fn taken() -> Self {
+        Self(Arc::new(Mutex::new(None)))
+    }
+
     /// The thread, or who stands in for it, uses it.
     pub(super) fn with<R>(&self, turn: impl FnOnce(&mut Served) -> R) -> Option<R> {
         lock(&self.0).as_mut().map(turn)
