@@ -340,6 +340,8 @@ mod options;
 mod outbox;
 mod payload;
 mod proto;
+#[cfg(feature = "server")]
+pub mod server;
 mod sync;
 
 // The public interface is:

@@ -83,6 +83,11 @@ impl Inbox {
         Some(Taken { item, reopens })
     }
 
+    /// Whether the reader is to hold still for it.
+    pub(super) fn is_full(&self) -> bool {
+        lock(&self.0).is_full
+    }
+
     /// How many events wait, and of how many bytes.
     pub(super) fn load(&self) -> (usize, usize) {
         let waiting = lock(&self.0);

@@ -1,4 +1,27 @@
 //! The threads of a server: one that serves all connections, and a pool that runs handlers.
+//!
+//! The way in: [`io`] reads, [`reading`] and [`requests`] make packets of it, the session of a [`peer`] takes them, and
+//! [`receiving`] puts events into the [`inbox`] of a [`served_socket`], whose handlers the [`pool`] runs. The way out: an
+//! emit encodes in its thread, the session of each receiver queues, and whoever queues writes, if the
+//! client's connection takes it at once.
 
-mod inbox;
-mod pool;
+pub(crate) mod answers;
+pub(crate) mod broadcast;
+mod commands;
+pub(crate) mod handshake;
+mod http_connection;
+pub(crate) mod hub;
+mod ids;
+pub(crate) mod inbox;
+mod io;
+mod lingering;
+mod peer;
+pub(crate) mod pool;
+mod reading;
+mod receiving;
+mod requests;
+pub(crate) mod served_namespace;
+pub(crate) mod served_socket;
+pub(crate) mod starting;
+mod timers;
+mod wire;

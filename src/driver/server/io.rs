@@ -1,0 +1,453 @@
+//! The thread that serves all connections of a server.
+
+use std::collections::HashMap;
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderMap;
+use mio::event::Event as Readiness;
+use mio::{Events, Interest, Poll, Token};
+
+use super::commands::Command;
+use super::http_connection::{Answering, Came, Exchange, HttpConnection};
+use super::hub::Hub;
+use super::lingering::Lingering;
+use super::peer::Peer;
+use super::requests::{Handled, Incoming};
+use super::timers::Due;
+use super::wire::Wire;
+use crate::core::server::session::SessionEndReason;
+use crate::driver::clock::now;
+use crate::net::server::listener::{Accepted, ServerListener};
+use crate::net::server::request::HeadLimits;
+use crate::net::server::response::{Framing, HttpResponse};
+use crate::net::server::stream::ServerStream;
+use crate::sync::logging::log_later;
+
+/// The token of the waker.
+pub(super) const WAKER: Token = Token(0);
+
+/// How much is read at a time.
+const BUFFER: usize = 64 * 1024;
+
+/// How many connections are taken before others are looked after.
+const ACCEPTED_AT_ONCE: usize = 64;
+
+/// How long a request may take from its first byte to its last, and a response to be taken.
+const REQUEST_TIME: Duration = Duration::from_secs(20);
+
+/// How long a connection may stay without a request.
+const IDLE_TIME: Duration = Duration::from_secs(30);
+
+/// How long no connections are taken after the system had no descriptor for one.
+const PAUSE: Duration = Duration::from_millis(100);
+
+const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
+
+/// What a token stands for.
+enum Slot {
+    Listener(ServerListener),
+    Http(Box<HttpConnection>),
+    WebSocket(Arc<Peer>),
+    Lingering(Box<Lingering>),
+}
+
+/// The thread's own.
+pub(super) struct Io {
+    poll: Poll,
+    pub(super) hub: Arc<Hub>,
+    slots: HashMap<Token, Slot>,
+    next_token: usize,
+    buffer: Box<[u8]>,
+    limits: HeadLimits,
+    /// How many of the slots are connections.
+    connections: usize,
+    ends: bool,
+}
+
+impl Io {
+    pub(super) fn new(
+        poll: Poll,
+        hub: Arc<Hub>,
+        listeners: Vec<ServerListener>,
+    ) -> io::Result<Self> {
+        let mut io = Self {
+            poll,
+            hub,
+            slots: HashMap::new(),
+            next_token: WAKER.0 + 1,
+            buffer: vec![0; BUFFER].into(),
+            limits: HeadLimits::default(),
+            connections: 0,
+            ends: false,
+        };
+        for mut listener in listeners {
+            let token = io.new_token();
+            io.poll.registry().register(&mut listener, token, Interest::READABLE)?;
+            io.slots.insert(token, Slot::Listener(listener));
+        }
+        Ok(io)
+    }
+
+    /// Serves until the server has ended.
+    pub(super) fn serve(mut self) {
+        let mut events = Events::with_capacity(1024);
+        while !self.ends {
+            let left = self.hub.timers.next().map(|at| at.since(now()));
+            // A timer of the system counts in milliseconds, and would be up too early.
+            let left = left.map(|left| left + Duration::from_micros(999));
+            match self.poll.poll(&mut events, left) {
+                Err(error) if error.kind() != ErrorKind::Interrupted => {
+                    log_later!(Error, "a server cannot wait for its connections: {error}");
+                    break;
+                }
+                _ => {}
+            }
+            for event in &events {
+                self.handle(event);
+            }
+            for command in self.hub.commands.take() {
+                self.obey(command);
+            }
+            let now = now();
+            while let Some(due) = self.hub.timers.take(now) {
+                self.look_after(due);
+            }
+        }
+        self.slots.clear();
+        self.hub.pool.end();
+        self.hub.forget_all();
+    }
+
+    fn new_token(&mut self) -> Token {
+        let token = Token(self.next_token);
+        self.next_token += 1;
+        token
+    }
+
+    fn handle(&mut self, event: &Readiness) {
+        let token = event.token();
+        match self.slots.get_mut(&token) {
+            None => {}
+            Some(Slot::Listener(_)) => self.accept(token),
+            Some(Slot::Http(_)) => self.serve_http(token),
+            Some(Slot::WebSocket(peer)) => {
+                let peer = Arc::clone(peer);
+                if event.is_writable() {
+                    peer.write_on(&mut peer.lock(), token);
+                }
+                if event.is_readable() || event.is_read_closed() || event.is_error() {
+                    peer.read(token, &mut self.buffer);
+                }
+            }
+            Some(Slot::Lingering(lingering)) => {
+                if lingering.go_on(&mut self.buffer) {
+                    self.remove(token);
+                }
+            }
+        }
+    }
+
+    fn remove(&mut self, token: Token) -> Option<Slot> {
+        let slot = self.slots.remove(&token)?;
+        if !matches!(slot, Slot::Listener(_)) {
+            self.connections -= 1;
+        }
+        if self.slots.capacity() > 4 * self.slots.len() + 256 {
+            self.slots.shrink_to_fit();
+        }
+        Some(slot)
+    }
+
+    fn accept(&mut self, token: Token) {
+        for _ in 0..ACCEPTED_AT_ONCE {
+            let Some(Slot::Listener(listener)) = self.slots.get_mut(&token) else { return };
+            match listener.accept() {
+                Accepted::Stream(stream, address) => self.take_on(stream, address),
+                Accepted::Nothing => return,
+                Accepted::Lost(error) => log_later!(Debug, "{error:#}"),
+                Accepted::Exhausted(error) => {
+                    // Those who are connected go on.
+                    log_later!(Warn, "{error:#}");
+                    self.hub.timers.arm(now() + PAUSE, Due::Accept);
+                    return;
+                }
+            }
+        }
+        // There may be more, of which nobody tells again.
+        self.hub.timers.arm(now(), Due::Accept);
+    }
+
+    /// A connection that was made, by a listener or by the program.
+    fn take_on(&mut self, mut stream: ServerStream, address: Option<std::net::SocketAddr>) {
+        if self.connections >= self.hub.options.max_connections {
+            log_later!(Debug, "a connection is refused: there are {}", self.connections);
+            return;
+        }
+        let token = self.new_token();
+        if let Err(error) = self.poll.registry().register(&mut stream, token, BOTH) {
+            log_later!(Warn, "a connection cannot be waited for: {error}");
+            return;
+        }
+        let connection = Box::new(HttpConnection::new(stream, address));
+        self.connections += 1;
+        self.slots.insert(token, Slot::Http(connection));
+        self.set_deadline(token, REQUEST_TIME);
+    }
+
+    fn set_deadline(&mut self, token: Token, time: Duration) {
+        let Some(Slot::Http(connection)) = self.slots.get_mut(&token) else { return };
+        let at = now() + time;
+        // It is looked at when the one is due that was set before.
+        let is_armed = connection.deadline.replace(at).is_some();
+        if !is_armed {
+            self.hub.timers.arm(at, Due::Connection(token));
+        }
+    }
+
+    /// Serves what has come by a connection, as far as it goes.
+    fn serve_http(&mut self, token: Token) {
+        loop {
+            let Some(Slot::Http(connection)) = self.slots.get_mut(&token) else { return };
+            if connection.is_writing() && connection.write_on().is_err() {
+                return self.lose(token);
+            }
+            if connection.is_writing() {
+                return;
+            }
+            if matches!(connection.stage, Exchange::PollAnswers(_)) {
+                if let Exchange::PollAnswers(peer) =
+                    std::mem::replace(&mut connection.stage, Exchange::Idle)
+                {
+                    peer.poll_answered();
+                }
+                continue;
+            }
+            if connection.is_done() {
+                return self.linger(token);
+            }
+            match connection.read(&mut self.buffer, &self.limits) {
+                Came::Nothing => return,
+                Came::End(_) => return self.lose(token),
+                Came::Request(head, text) => {
+                    self.set_deadline(token, REQUEST_TIME);
+                    self.serve_request(token, &head, &text);
+                }
+                Came::Body(body) => self.take_body(token, &body),
+                Came::Refused(refusal) => {
+                    log_later!(Debug, "a request is refused: {refusal}");
+                    if let Exchange::Posting { request, .. } =
+                        std::mem::replace(&mut connection.stage, Exchange::Idle)
+                    {
+                        request.peer.post_lost();
+                    }
+                    self.respond(token, &HttpResponse::refusal(&refusal), Framing::CLOSE);
+                }
+            }
+        }
+    }
+
+    fn serve_request(
+        &mut self,
+        token: Token,
+        head: &crate::net::server::request::RequestHead,
+        text: &[u8],
+    ) {
+        let hub = Arc::clone(&self.hub);
+        let Some(Slot::Http(connection)) = self.slots.get_mut(&token) else { return };
+        let request = Incoming { hub: &hub, token, head, text, headers: HeaderMap::new() };
+        match request.handle(connection) {
+            Handled::Respond(response) => {
+                // A body that nobody reads would be taken for the next request.
+                let framing = Framing::of(head);
+                let is_read = head.body == crate::net::server::request::BodyLength::Known(0);
+                let framing = if is_read { framing } else { framing.closing() };
+                self.respond(token, &response.with_all(&request.headers), framing);
+            }
+            Handled::Waits => {
+                if head.expects_continue && matches!(connection.stage, Exchange::Posting { .. }) {
+                    let _ = connection.invite();
+                }
+            }
+            Handled::WebSocket { peer, is_upgrade, acceptance } => {
+                let mut bytes = Vec::new();
+                acceptance.write(&request.headers, &mut bytes);
+                let Some(Slot::Http(connection)) = self.slots.remove(&token) else { return };
+                let (stream, unread) = connection.into_parts();
+                let mut wire = Wire::new(token, stream, hub.options.session.max_payload);
+                wire.unread = unread;
+                // Where it fails, the first attempt to read tells.
+                let _ = wire.write(&bytes);
+                self.slots.insert(token, Slot::WebSocket(Arc::clone(&peer)));
+                peer.attach(wire, is_upgrade);
+                peer.read(token, &mut self.buffer);
+            }
+        }
+    }
+
+    fn respond(&mut self, token: Token, response: &HttpResponse, framing: Framing) {
+        let Some(Slot::Http(connection)) = self.slots.get_mut(&token) else { return };
+        if connection.respond(response, framing).is_err() {
+            return self.lose(token);
+        }
+        self.set_deadline(token, IDLE_TIME);
+    }
+
+    fn take_body(&mut self, token: Token, body: &[u8]) {
+        let Some(Slot::Http(connection)) = self.slots.get_mut(&token) else { return };
+        let Exchange::Posting { request, .. } =
+            std::mem::replace(&mut connection.stage, Exchange::Idle)
+        else {
+            return;
+        };
+        if request.peer.take_post(request.is_binary, body) {
+            self.answer_post(token, &request);
+        } else {
+            request.peer.lock().post_waits = Some(token);
+            connection.stage = Exchange::PostWaits(request);
+        }
+    }
+
+    fn answer_post(&mut self, token: Token, request: &Answering) {
+        let response = HttpResponse::post_taken().with_all(&request.headers);
+        self.respond(token, &response, request.framing);
+    }
+
+    /// A connection has ended, or is given up.
+    fn lose(&mut self, token: Token) {
+        let Some(Slot::Http(connection)) = self.remove(token) else { return };
+        match connection.stage {
+            Exchange::Idle => {}
+            Exchange::Posting { request, .. } => request.peer.post_lost(),
+            Exchange::PostWaits(request) => request.peer.lock().post_waits = None,
+            Exchange::PollWaits(request) => request.peer.poll_lost(),
+            Exchange::PollAnswers(peer) => peer.poll_lost(),
+        }
+    }
+
+    /// All is written, and the client is to read it before the connection is cut.
+    fn linger(&mut self, token: Token) {
+        let Some(Slot::Http(connection)) = self.slots.remove(&token) else { return };
+        let (stream, _) = connection.into_parts();
+        self.keep_lingering(token, stream, Vec::new());
+    }
+
+    fn keep_lingering(&mut self, token: Token, stream: ServerStream, rest: Vec<u8>) {
+        let mut lingering = Box::new(Lingering::new(stream, rest));
+        if lingering.go_on(&mut self.buffer) {
+            self.slots.insert(token, Slot::Lingering(lingering));
+            self.remove(token);
+        } else {
+            self.slots.insert(token, Slot::Lingering(lingering));
+            self.hub.timers.arm(now() + super::lingering::TIME, Due::Connection(token));
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::AnswerPoll(token, peer) => self.answer_poll(token, &peer),
+            Command::GoOn(peer) => self.go_on(&peer),
+            Command::ReadOn(peer, token) => peer.read(token, &mut self.buffer),
+            Command::Close(token) => drop(self.remove(token)),
+            Command::Linger(wire) => {
+                let token = wire.token;
+                let (stream, rest) = wire.into_rest();
+                self.keep_lingering(token, stream, rest);
+            }
+            Command::Serve(stream, address) => self.take_on(*stream, address),
+            Command::StopListening => {
+                let is_listener = |slot: &Slot| matches!(slot, Slot::Listener(_));
+                self.slots.retain(|_, slot| !is_listener(slot));
+            }
+            Command::End => self.ends = true,
+        }
+    }
+
+    fn answer_poll(&mut self, token: Token, peer: &Arc<Peer>) {
+        let Some(Slot::Http(connection)) = self.slots.get_mut(&token) else { return };
+        match std::mem::replace(&mut connection.stage, Exchange::Idle) {
+            Exchange::PollWaits(request) if Arc::ptr_eq(&request.peer, peer) => {
+                let body = peer.lock().session.take_body(now());
+                connection.stage = Exchange::PollAnswers(Arc::clone(peer));
+                let response = HttpResponse::poll(body).with_all(&request.headers);
+                self.respond(token, &response, request.framing);
+                self.serve_http(token);
+            }
+            other => connection.stage = other,
+        }
+    }
+
+    /// The handlers of a client have caught up.
+    fn go_on(&mut self, peer: &Arc<Peer>) {
+        let mut state = peer.lock();
+        if !peer.resume(&mut state) {
+            return;
+        }
+        let post = state.post_waits.take();
+        let wire = state.wire.as_ref().map(|wire| wire.token);
+        drop(state);
+        if let Some(token) = post {
+            if let Some(Slot::Http(connection)) = self.slots.get_mut(&token) {
+                if let Exchange::PostWaits(request) =
+                    std::mem::replace(&mut connection.stage, Exchange::Idle)
+                {
+                    self.answer_post(token, &request);
+                    self.serve_http(token);
+                }
+            }
+        }
+        if let Some(token) = wire {
+            peer.read(token, &mut self.buffer);
+        }
+    }
+
+    fn look_after(&mut self, due: Due) {
+        match due {
+            Due::Peer(peer) => {
+                if let Some(peer) = peer.upgrade() {
+                    peer.expire();
+                }
+            }
+            Due::Answers(socket) => {
+                if let Some(socket) = socket.upgrade() {
+                    socket.expire_answers(now());
+                }
+            }
+            Due::Deferred => self.hub.write_deferred(),
+            Due::Connection(token) => self.look_after_connection(token),
+            Due::Accept => {
+                let is_listener = |(_, slot): &(&Token, &Slot)| matches!(slot, Slot::Listener(_));
+                let tokens: Vec<_> =
+                    self.slots.iter().filter(is_listener).map(|(token, _)| *token).collect();
+                tokens.into_iter().for_each(|token| self.accept(token));
+            }
+        }
+    }
+
+    fn look_after_connection(&mut self, token: Token) {
+        match self.slots.get_mut(&token) {
+            Some(Slot::Http(connection)) => {
+                let at = connection.deadline.take();
+                let waits =
+                    matches!(connection.stage, Exchange::PollWaits(_) | Exchange::PostWaits(_));
+                match at {
+                    // The session has deadlines of its own.
+                    _ if waits => self.set_deadline(token, IDLE_TIME),
+                    Some(at) if at > now() => self.set_deadline(token, at.since(now())),
+                    _ => self.lose(token),
+                }
+            }
+            Some(Slot::Lingering(_)) => drop(self.remove(token)),
+            Some(Slot::WebSocket(_) | Slot::Listener(_)) | None => {}
+        }
+    }
+
+    /// Ends all sessions at once.
+    #[allow(dead_code)]
+    fn cut_all(&self) {
+        for peer in self.hub.peers() {
+            peer.cut(SessionEndReason::ServerShuttingDown, None);
+        }
+    }
+}

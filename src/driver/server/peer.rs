@@ -1,0 +1,414 @@
+//! One client: its session, its WebSocket, and the sockets that it has.
+
+use std::cell::RefCell;
+use std::sync::{Arc, Mutex, Weak};
+
+use mio::Token;
+
+use super::answers::disconnected;
+use super::commands::Command;
+use super::handshake::FirstRequest;
+use super::hub::{Hub, turn};
+use super::served_socket::ServedSocket;
+use super::wire::{Wire, Written};
+use crate::core::server::session::{
+    NotQueued, Session, SessionEndReason, SessionEnding, SessionOrder,
+};
+use crate::core::time::Timestamp;
+use crate::driver::clock::now;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::status::DisconnectReason;
+use crate::net::server::frames::{write_close, write_frame};
+use crate::options::Transport;
+use crate::proto::dialect::Frame;
+use crate::proto::packet::Packet;
+use crate::proto::parser::Parser;
+use crate::sync::lock::{Locked, lock};
+use crate::sync::logging::log_later;
+use crate::sync::threads::{Role, role};
+
+/// How a broadcast to many, or one message, gets to the system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Urgency {
+    /// At once, unless the same turn has just written to this client.
+    Now,
+    /// At the end of the turn, if there is one.
+    Gathered,
+}
+
+/// A client.
+pub(super) struct Peer {
+    pub(super) hub: Arc<Hub>,
+    pub(super) request: Arc<FirstRequest>,
+    state: Mutex<PeerState>,
+    pub(super) this: Weak<Self>,
+}
+
+/// What is under the lock of a client.
+pub(super) struct PeerState {
+    pub(super) session: Session,
+    pub(super) parser: Box<dyn Parser>,
+    pub(super) wire: Option<Wire>,
+    /// The WebSocket under test.
+    pub(super) candidate: Option<Wire>,
+    /// The connection of the GET that waits.
+    pub(super) poll: Option<Token>,
+    pub(super) sockets: Vec<Arc<ServedSocket>>,
+    /// The connection of the POST whose answer waits for handlers.
+    pub(super) post_waits: Option<Token>,
+    /// The namespaces that the program is asked about.
+    pub(super) joining: Vec<Box<str>>,
+    /// When a namespace has to be joined at the latest.
+    pub(super) join_deadline: Option<Timestamp>,
+    /// The reader holds still, since the handlers of a socket are behind.
+    pub(super) holds: bool,
+    /// When the timer has it looked at next.
+    armed: Option<Timestamp>,
+    /// Something waits to be written at the end of a turn.
+    is_deferred: bool,
+    /// The turn that wrote last.
+    last_turn: u64,
+}
+
+thread_local! {
+    /// Memory for what is written and ordered, kept by each thread.
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+#[derive(Default)]
+struct Scratch {
+    orders: Vec<SessionOrder>,
+    frames: Vec<Frame>,
+    bytes: Vec<u8>,
+}
+
+/// What of the memory for writing a thread keeps.
+const KEPT: usize = 64 * 1024;
+
+impl Peer {
+    pub(super) fn new(
+        hub: &Arc<Hub>,
+        session: Session,
+        parser: Box<dyn Parser>,
+        request: FirstRequest,
+        wire: Option<Wire>,
+    ) -> Arc<Self> {
+        let join_deadline = Some(now() + hub.options.connect_timeout);
+        let state = PeerState {
+            session,
+            parser,
+            wire,
+            candidate: None,
+            poll: None,
+            post_waits: None,
+            sockets: Vec::new(),
+            joining: Vec::new(),
+            join_deadline,
+            holds: false,
+            armed: None,
+            is_deferred: false,
+            last_turn: 0,
+        };
+        Arc::new_cyclic(|this| Self {
+            hub: Arc::clone(hub),
+            request: Arc::new(request),
+            state: Mutex::new(state),
+            this: this.clone(),
+        })
+    }
+
+    pub(super) fn lock(&self) -> Locked<'_, PeerState> {
+        lock(&self.state)
+    }
+
+    /// Does something with the session, and what it orders then.
+    pub(super) fn run<R>(
+        &self,
+        state: &mut PeerState,
+        step: impl FnOnce(&mut PeerState, &mut Vec<SessionOrder>) -> R,
+    ) -> R {
+        self.run_with(state, Urgency::Now, step)
+    }
+
+    fn run_with<R>(
+        &self,
+        state: &mut PeerState,
+        urgency: Urgency,
+        step: impl FnOnce(&mut PeerState, &mut Vec<SessionOrder>) -> R,
+    ) -> R {
+        let mut orders = SCRATCH.with_borrow_mut(|scratch| std::mem::take(&mut scratch.orders));
+        let result = step(state, &mut orders);
+        self.carry_out(state, &mut orders, urgency);
+        orders.clear();
+        SCRATCH.with_borrow_mut(|scratch| scratch.orders = orders);
+        self.arm(state);
+        result
+    }
+
+    /// Carries out orders, and those that follow from them.
+    /// Carries out what has been ordered so far, before anything else happens to the session.
+    pub(super) fn carry_out_now(&self, state: &mut PeerState, orders: &mut Vec<SessionOrder>) {
+        self.carry_out(state, orders, Urgency::Now);
+        orders.clear();
+    }
+
+    fn carry_out(&self, state: &mut PeerState, orders: &mut Vec<SessionOrder>, urgency: Urgency) {
+        let mut next = 0;
+        while let Some(order) = orders.get_mut(next) {
+            next += 1;
+            match std::mem::replace(order, SessionOrder::Write) {
+                SessionOrder::Message(message) => self.take_message(state, message, orders),
+                SessionOrder::Write if self.defers(state, urgency) => self.defer(state),
+                SessionOrder::Write => self.write(state, orders),
+                SessionOrder::AnswerPoll => self.answer_poll(state),
+                SessionOrder::Upgraded => {
+                    state.wire = state.candidate.take();
+                }
+                SessionOrder::CloseWebSocket => self.close_websocket(state),
+                SessionOrder::Over(ending) => self.end(state, ending),
+            }
+        }
+    }
+
+    fn defers(&self, state: &PeerState, urgency: Urgency) -> bool {
+        let Some(turn) = turn() else { return false };
+        urgency == Urgency::Gathered || state.is_deferred || state.last_turn == turn
+    }
+
+    fn defer(&self, state: &mut PeerState) {
+        if !std::mem::replace(&mut state.is_deferred, true) {
+            if let Some(this) = self.this.upgrade() {
+                self.hub.defer(this);
+            }
+        }
+    }
+
+    /// Writes what was gathered for it.
+    pub(super) fn write_now(&self) {
+        let mut state = self.lock();
+        state.is_deferred = false;
+        self.run(&mut state, |state, orders| {
+            if state.session.has_frames() {
+                self.write(state, orders);
+            }
+        });
+    }
+
+    /// Writes what there is to the WebSocket, as far as the system takes it.
+    fn write(&self, state: &mut PeerState, orders: &mut Vec<SessionOrder>) {
+        if let Some(turn) = turn() {
+            state.last_turn = turn;
+        }
+        let mut frames = SCRATCH.with_borrow_mut(|scratch| std::mem::take(&mut scratch.frames));
+        let mut bytes = SCRATCH.with_borrow_mut(|scratch| std::mem::take(&mut scratch.bytes));
+        state.session.take_frames(now(), &mut frames);
+        for frame in frames.drain(..) {
+            write_frame(&frame, &mut bytes);
+        }
+        if !bytes.is_empty() {
+            // What goes to the WebSocket under test is no more than the answer to its probe.
+            let wire = state.candidate.as_mut().or(state.wire.as_mut());
+            let written = wire.map(|wire| wire.write(&bytes));
+            self.note_written(state, written, orders);
+        }
+        bytes.clear();
+        SCRATCH.with_borrow_mut(|scratch| {
+            scratch.frames = frames;
+            if bytes.capacity() <= KEPT {
+                scratch.bytes = bytes;
+            }
+        });
+    }
+
+    /// The system may take more of what waits for the WebSocket.
+    pub(super) fn write_on(&self, state: &mut PeerState, token: Token) {
+        self.run(state, |state, orders| {
+            let wire = [&mut state.wire, &mut state.candidate];
+            let wire = wire.into_iter().flatten().find(|wire| wire.token == token);
+            let Some(wire) = wire else { return };
+            let was_blocked = wire.is_blocked();
+            let written = wire.write_on();
+            if was_blocked || written.is_err() {
+                self.note_written(state, Some(written), orders);
+            }
+        });
+    }
+
+    fn note_written(
+        &self,
+        state: &mut PeerState,
+        written: Option<std::io::Result<Written>>,
+        orders: &mut Vec<SessionOrder>,
+    ) {
+        match written {
+            Some(Ok(Written::All)) => state.session.written(Transport::WebSocket, now(), orders),
+            Some(Ok(Written::Some)) => state.session.progressed(now()),
+            Some(Ok(Written::None)) | None => {}
+            Some(Err(error)) => self.wire_lost(state, Some(error), orders),
+        }
+    }
+
+    /// The WebSocket (the one under test, or the session's) has ended; without an error, by the client.
+    pub(super) fn wire_lost(
+        &self,
+        state: &mut PeerState,
+        error: Option<std::io::Error>,
+        orders: &mut Vec<SessionOrder>,
+    ) {
+        let wire = state.candidate.take().or_else(|| state.wire.take());
+        if let Some(wire) = wire {
+            self.hub.command(Command::Close(wire.token));
+        }
+        let cause = error.map(|error| {
+            Error::new(ErrorKind::Transport, "the connection of the client failed")
+                .with_source(error)
+        });
+        state.session.websocket_lost(cause, orders);
+    }
+
+    fn close_websocket(&self, state: &mut PeerState) {
+        let Some(mut wire) = state.candidate.take().or_else(|| state.wire.take()) else { return };
+        let mut bytes = Vec::new();
+        write_close(None, "", &mut bytes);
+        // That it cannot be written changes nothing.
+        let _ = wire.write(&bytes);
+        self.hub.command(Command::Linger(Box::new(wire)));
+    }
+
+    /// The client closes the WebSocket, or breaks its rules, and was told so.
+    pub(super) fn wire_closed(
+        &self,
+        state: &mut PeerState,
+        cause: Option<Error>,
+        orders: &mut Vec<SessionOrder>,
+    ) {
+        if let Some(wire) = state.candidate.take().or_else(|| state.wire.take()) {
+            self.hub.command(Command::Linger(Box::new(wire)));
+        }
+        state.session.websocket_lost(cause, orders);
+    }
+
+    fn answer_poll(&self, state: &mut PeerState) {
+        if let (Some(token), Some(this)) = (state.poll.take(), self.this.upgrade()) {
+            self.hub.command(Command::AnswerPoll(token, this));
+        }
+    }
+
+    /// Sends the messages of one packet.
+    pub(super) fn send(&self, messages: &[Packet], volatile: bool) -> Result<()> {
+        self.send_with(messages, volatile, Urgency::Now).map(drop)
+    }
+
+    /// The same; `false`: it was volatile, and dropped.
+    pub(super) fn send_with(
+        &self,
+        messages: &[Packet],
+        volatile: bool,
+        urgency: Urgency,
+    ) -> Result<bool> {
+        let mut state = self.lock();
+        if volatile && !state.session.is_writable() {
+            return Ok(false);
+        }
+        let sent = self
+            .run_with(&mut state, urgency, |state, orders| state.session.send(messages, orders));
+        match sent {
+            Ok(()) => Ok(true),
+            Err(NotQueued::Over) => Err(disconnected()),
+            Err(NotQueued::Full) => {
+                let waiting = state.session.queued();
+                let what = format!(
+                    "the client is behind: {} packets of {} bytes wait for it",
+                    waiting.packets, waiting.bytes
+                );
+                Err(Error::new(ErrorKind::BufferFull, what))
+            }
+        }
+    }
+
+    /// Has the timer look at it in time.
+    fn arm(&self, state: &mut PeerState) {
+        let own = state.session.deadline();
+        let join = state.join_deadline.filter(|_| !state.session.is_over());
+        let Some(at) = own.into_iter().chain(join).min() else { return };
+        if state.armed.is_none_or(|armed| armed > at) {
+            state.armed = Some(at);
+            self.hub.timers.arm_peer(at, &self.this);
+        }
+    }
+
+    /// A deadline of it may have come.
+    pub(super) fn expire(&self) {
+        let now = now();
+        let mut state = self.lock();
+        state.armed = None;
+        self.run(&mut state, |state, orders| {
+            state.session.expire(now, orders);
+            if state.join_deadline.is_some_and(|at| at <= now) {
+                state.join_deadline = None;
+                log_later!(Debug, "a client joined no namespace in time");
+                state.session.close(SessionEndReason::ForcedServerClose, now, orders);
+            }
+        });
+    }
+
+    /// Who holds still for this client reads on, if that is what it takes.
+    pub(super) fn go_on(&self) {
+        // Under the lock it is looked at whether it still holds; here it is only a hint.
+        let Some(this) = self.this.upgrade() else { return };
+        if role() != Some(Role::Server) && self.lock().holds {
+            self.hub.command(Command::GoOn(this));
+        }
+    }
+
+    /// The server ends this client's session.
+    pub(super) fn close(&self, reason: SessionEndReason) {
+        let mut state = self.lock();
+        self.run(&mut state, |state, orders| state.session.close(reason, now(), orders));
+    }
+
+    /// And without any delay.
+    pub(super) fn cut(&self, reason: SessionEndReason, cause: Option<Error>) {
+        let mut state = self.lock();
+        self.run(&mut state, |state, orders| state.session.end(reason, cause, orders));
+    }
+
+    /// The session is over: its sockets are, and whoever waits for their answers hears of it.
+    fn end(&self, state: &mut PeerState, ending: SessionEnding) {
+        let reason = reason_of(ending.reason);
+        match &ending.cause {
+            Some(cause) => log_later!(Debug, "a session ended, {reason}: {}", cause.words()),
+            None => log_later!(Debug, "a session ended, {reason}"),
+        }
+        for socket in std::mem::take(&mut state.sockets) {
+            self.part(&socket, reason);
+        }
+        state.joining.clear();
+        state.join_deadline = None;
+        state.parser.reset();
+        for wire in [state.candidate.take(), state.wire.take()].into_iter().flatten() {
+            self.hub.command(Command::Close(wire.token));
+        }
+        self.hub.remove_peer(state.session.sid());
+    }
+
+    /// A socket has left; its handlers hear of that behind what waits.
+    pub(super) fn part(&self, socket: &Arc<ServedSocket>, reason: DisconnectReason) {
+        socket.disconnected(reason);
+        for answered in socket.answers.end() {
+            self.hub.resolve(answered, Err(disconnected()));
+        }
+    }
+}
+
+fn reason_of(reason: SessionEndReason) -> DisconnectReason {
+    match reason {
+        SessionEndReason::TransportClose => DisconnectReason::TransportClose,
+        SessionEndReason::TransportError => DisconnectReason::TransportError,
+        SessionEndReason::PingTimeout => DisconnectReason::PingTimeout,
+        SessionEndReason::ParseError => DisconnectReason::ParseError,
+        SessionEndReason::ForcedClose => DisconnectReason::ForcedClose,
+        SessionEndReason::ForcedServerClose => DisconnectReason::ForcedServerClose,
+        SessionEndReason::ServerShuttingDown => DisconnectReason::ServerShuttingDown,
+    }
+}

@@ -1,0 +1,300 @@
+//! What becomes of a request.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use http::{HeaderMap, Method, StatusCode};
+use mio::Token;
+
+use super::handshake::FirstRequest;
+use super::http_connection::{Answering, Exchange, HttpConnection};
+use super::hub::Hub;
+use super::peer::Peer;
+use super::wire::Wire;
+use crate::core::server::session::{PollFate, Session};
+use crate::driver::clock::now;
+use crate::net::server::accept::{Acceptance, asks_for_upgrade};
+use crate::net::server::body::BodyReader;
+use crate::net::server::query::{SessionQuery, SidFormat};
+use crate::net::server::request::RequestHead;
+use crate::net::server::response::{EngineRefusal, Framing, HttpResponse};
+use crate::options::Transport;
+use crate::proto::dialect::Dialect;
+use crate::proto::dialect::choice::asked_for;
+use crate::proto::parser::choice::new_parser;
+use crate::sync::logging::log_later;
+
+/// What is done with a request.
+pub(super) enum Handled {
+    /// It is answered.
+    Respond(HttpResponse),
+    /// It waits, as the connection says.
+    Waits,
+    /// Its connection becomes the WebSocket of this client.
+    WebSocket { peer: Arc<Peer>, is_upgrade: bool, acceptance: Acceptance },
+}
+
+/// A request that is about to be served.
+pub(super) struct Incoming<'a> {
+    pub(super) hub: &'a Arc<Hub>,
+    pub(super) token: Token,
+    pub(super) head: &'a RequestHead,
+    /// The head as it came.
+    pub(super) text: &'a [u8],
+    pub(super) headers: HeaderMap,
+}
+
+impl Incoming<'_> {
+    pub(super) fn handle(&self, connection: &mut HttpConnection) -> Handled {
+        if !self.head.path.starts_with(&*self.hub.options.path) {
+            return Handled::Respond(HttpResponse::new(StatusCode::NOT_FOUND));
+        }
+        self.serve(connection).unwrap_or_else(|refusal| {
+            log_later!(
+                Debug,
+                "a request is refused, {refusal:?}: {} {}",
+                self.head.method,
+                self.head.path
+            );
+            Handled::Respond(HttpResponse::engine_refusal(refusal, None))
+        })
+    }
+
+    fn serve(&self, connection: &mut HttpConnection) -> Result<Handled, EngineRefusal> {
+        let query = SessionQuery::read(&self.head.query)?;
+        let transport = self.transport(&query)?;
+        let dialect = asked_for(query.revision.as_deref());
+        let dialect = dialect.ok_or(EngineRefusal::UnsupportedProtocolVersion)?;
+        let Some(sid) = query.sid.as_deref() else {
+            return self.begin(connection, &query, transport, dialect);
+        };
+        query.check_sid(SidFormat::Usual)?;
+        let peer = self.hub.peer(sid).ok_or(EngineRefusal::UnknownSid)?;
+        if !peer.lock().session.speaks(dialect) {
+            return Err(EngineRefusal::BadRequest);
+        }
+        match (transport, &self.head.method) {
+            (Transport::WebSocket, _) => self.upgrade(peer, &query, dialect),
+            (_, &Method::GET) => self.poll(connection, peer),
+            (_, &Method::POST) => self.post(connection, peer),
+            _ => Err(EngineRefusal::BadRequest),
+        }
+    }
+
+    /// The transport that the request is for.
+    fn transport(&self, query: &SessionQuery) -> Result<Transport, EngineRefusal> {
+        let options = &self.hub.options;
+        let transport = match query.transport.as_str() {
+            "polling" if options.polling => Transport::Polling,
+            "websocket" if options.websocket => Transport::WebSocket,
+            _ => return Err(EngineRefusal::UnknownTransport),
+        };
+        if asks_for_upgrade(self.head) != (transport == Transport::WebSocket) {
+            return Err(EngineRefusal::BadRequest);
+        }
+        Ok(transport)
+    }
+
+    /// The first request of a client.
+    fn begin(
+        &self,
+        connection: &mut HttpConnection,
+        query: &SessionQuery,
+        transport: Transport,
+        dialect: &'static dyn Dialect,
+    ) -> Result<Handled, EngineRefusal> {
+        let hub = self.hub;
+        if self.head.method != Method::GET {
+            return Err(EngineRefusal::BadHandshakeMethod);
+        }
+        if dialect.joins_root() && !hub.options.allow_eio3 {
+            return Err(EngineRefusal::UnsupportedProtocolVersion);
+        }
+        let acceptance = match transport {
+            Transport::WebSocket => match Acceptance::of(self.head) {
+                Ok(acceptance) => Some(acceptance),
+                Err(response) => return Ok(Handled::Respond(*response)),
+            },
+            Transport::Polling => None,
+        };
+        let sid = super::ids::new_id();
+        let session = Session::open(
+            sid.clone(),
+            dialect,
+            transport,
+            query.is_base64,
+            &hub.options.session,
+            now(),
+        );
+        let options = &hub.options;
+        let mut parser =
+            new_parser(options.parser, options.max_attachments, options.session.max_payload);
+        parser.set_lax(dialect.is_lax());
+        let request = self.first_request(connection);
+        let peer = Peer::new(hub, session, parser, request, None);
+        hub.add_peer(&sid, &peer);
+        if let Some(acceptance) = acceptance {
+            return Ok(Handled::WebSocket { peer, is_upgrade: false, acceptance });
+        }
+        peer.begin();
+        Ok(Handled::Respond(self.take_answer(connection, &peer)))
+    }
+
+    fn first_request(&self, connection: &HttpConnection) -> FirstRequest {
+        let lines = self.text.split(|byte| *byte == b'\n').skip(1);
+        let lines = lines.map(<[u8]>::trim_ascii_end).filter(|line| !line.is_empty());
+        FirstRequest {
+            headers: lines.collect::<Vec<_>>().join(&b'\n').into(),
+            url: self.head.target.as_str().into(),
+            address: connection.address,
+            time: SystemTime::now(),
+            is_secure: connection.stream.is_secure(),
+        }
+    }
+
+    fn upgrade(
+        &self,
+        peer: Arc<Peer>,
+        query: &SessionQuery,
+        dialect: &'static dyn Dialect,
+    ) -> Result<Handled, EngineRefusal> {
+        let acceptance = match Acceptance::of(self.head) {
+            Ok(acceptance) => acceptance,
+            Err(response) => return Ok(Handled::Respond(*response)),
+        };
+        let mut state = peer.lock();
+        let begun = peer.run(&mut state, |state, _| {
+            state.session.begin_upgrade(dialect, query.is_base64, now())
+        });
+        drop(state);
+        begun.map_err(|_| EngineRefusal::BadRequest)?;
+        Ok(Handled::WebSocket { peer, is_upgrade: true, acceptance })
+    }
+
+    fn poll(
+        &self,
+        connection: &mut HttpConnection,
+        peer: Arc<Peer>,
+    ) -> Result<Handled, EngineRefusal> {
+        let mut state = peer.lock();
+        let fate = peer.run(&mut state, |state, orders| {
+            let fate = state.session.poll(orders);
+            if fate == PollFate::Wait {
+                state.poll = Some(self.token);
+            }
+            fate
+        });
+        drop(state);
+        match fate {
+            PollFate::Refuse => Err(EngineRefusal::BadRequest),
+            PollFate::Answer => Ok(Handled::Respond(self.take_answer(connection, &peer))),
+            PollFate::Wait => {
+                connection.stage = Exchange::PollWaits(self.answering(peer));
+                Ok(Handled::Waits)
+            }
+        }
+    }
+
+    fn take_answer(&self, connection: &mut HttpConnection, peer: &Arc<Peer>) -> HttpResponse {
+        let body = peer.lock().session.take_body(now());
+        connection.stage = Exchange::PollAnswers(Arc::clone(peer));
+        HttpResponse::poll(body).with_all(&self.headers)
+    }
+
+    fn post(
+        &self,
+        connection: &mut HttpConnection,
+        peer: Arc<Peer>,
+    ) -> Result<Handled, EngineRefusal> {
+        let mut state = peer.lock();
+        let may = peer.run(&mut state, |state, orders| state.session.begin_post(orders));
+        drop(state);
+        if !may {
+            return Err(EngineRefusal::BadRequest);
+        }
+        let reader = match BodyReader::new(self.head.body, self.hub.options.session.max_payload) {
+            Ok(reader) => reader,
+            Err(refusal) => {
+                peer.post_lost();
+                return Ok(Handled::Respond(HttpResponse::refusal(&refusal)));
+            }
+        };
+        connection.stage = Exchange::Posting { request: self.answering(peer), reader };
+        Ok(Handled::Waits)
+    }
+
+    fn answering(&self, peer: Arc<Peer>) -> Answering {
+        let content_type = self.head.headers.get(http::header::CONTENT_TYPE);
+        let is_binary =
+            content_type.is_some_and(|value| value.as_bytes() == b"application/octet-stream");
+        Answering {
+            peer,
+            framing: Framing::of(self.head),
+            headers: self.headers.clone(),
+            is_binary,
+        }
+    }
+}
+
+impl Peer {
+    /// The session has begun: a client of the older revision has joined the namespace `/` thereby.
+    pub(super) fn begin(&self) {
+        let mut state = self.lock();
+        self.run(&mut state, |state, orders| {
+            if state.session.dialect().joins_root() {
+                self.join(state, "/", "", orders);
+            }
+        });
+    }
+
+    /// Its first connection is a WebSocket, or a WebSocket asks to take the session over.
+    pub(super) fn attach(&self, wire: Wire, is_upgrade: bool) {
+        let mut state = self.lock();
+        if is_upgrade {
+            state.candidate = Some(wire);
+            return;
+        }
+        state.wire = Some(wire);
+        drop(state);
+        self.begin();
+        self.write_now();
+    }
+
+    /// A POST cannot be read to its end.
+    pub(super) fn post_lost(&self) {
+        let mut state = self.lock();
+        self.run(&mut state, |state, orders| state.session.post_lost(None, orders));
+    }
+
+    /// The connection of a GET is gone.
+    pub(super) fn poll_lost(&self) {
+        let mut state = self.lock();
+        state.poll = None;
+        self.run(&mut state, |state, orders| state.session.poll_lost(None, orders));
+    }
+
+    /// The answer to a GET is written.
+    pub(super) fn poll_answered(&self) {
+        let mut state = self.lock();
+        self.run(&mut state, |state, orders| {
+            state.session.written(Transport::Polling, now(), orders);
+        });
+    }
+
+    /// The body of a POST has come. `false`: its answer has to wait for handlers.
+    pub(super) fn take_post(&self, is_binary: bool, body: &[u8]) -> bool {
+        let mut state = self.lock();
+        self.run(&mut state, |state, orders| {
+            let max = self.hub.options.session.max_payload;
+            let dialect = state.session.dialect();
+            for packet in dialect.decode_payload(is_binary, Box::new(body), max) {
+                match packet {
+                    Ok(packet) => state.session.received(Transport::Polling, packet, now(), orders),
+                    Err(error) => state.session.malformed(Transport::Polling, error, orders),
+                }
+            }
+            state.session.end_post();
+        });
+        !state.holds
+    }
+}

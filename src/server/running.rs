@@ -1,0 +1,91 @@
+//! A server that runs.
+
+use std::net::SocketAddr;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::builder::ServerBuilder;
+use super::namespace::ServerNamespace;
+use crate::driver::server::hub::Hub;
+
+/// A server. It is used as its namespace `/` is. Cheap to clone; with the last clone it is closed, without waiting
+/// for clients.
+#[derive(Clone)]
+pub struct Server {
+    root: ServerNamespace,
+    owner: Arc<Owner>,
+}
+
+/// What ends with the last handle.
+struct Owner {
+    hub: Arc<Hub>,
+    addresses: Vec<SocketAddr>,
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.hub.close(Duration::ZERO);
+    }
+}
+
+impl Server {
+    /// Options for a server.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::new()
+    }
+
+    pub(super) fn new(hub: Arc<Hub>, addresses: Vec<SocketAddr>) -> Self {
+        let root = ServerNamespace::new(hub.of("/"));
+        Self { root, owner: Arc::new(Owner { hub, addresses }) }
+    }
+
+    /// A namespace, which is made if it does not exist. A leading slash is added where it is missing.
+    pub fn of(&self, name: &str) -> ServerNamespace {
+        let name = if name.starts_with('/') { name.to_owned() } else { format!("/{name}") };
+        ServerNamespace::new(self.owner.hub.of(&name))
+    }
+
+    /// Namespaces that are made when a client asks for them and the function says that they may exist. Each begins with
+    /// the handlers that the one has which this gives. The function may block.
+    pub fn of_dynamic(
+        &self,
+        may_exist: impl Fn(&str) -> bool + Send + Sync + 'static,
+    ) -> ServerNamespace {
+        ServerNamespace::new(self.owner.hub.add_family("", Arc::new(may_exist)))
+    }
+
+    /// The namespaces that there are.
+    pub fn namespaces(&self) -> Vec<ServerNamespace> {
+        self.owner.hub.namespaces().into_iter().map(ServerNamespace::new).collect()
+    }
+
+    /// The addresses that it listens at.
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.owner.addresses
+    }
+
+    /// How many clients have a session.
+    pub fn clients(&self) -> usize {
+        self.owner.hub.count_peers()
+    }
+
+    /// Ends the server: it takes no connections any more, tells all clients, and waits until they have read what is left
+    /// for them, or the limit has passed. Then all connections are cut. Handlers that run go on; those for the ends of
+    /// sockets are still called. `false`: the limit has passed before all was read.
+    ///
+    /// # Blocking
+    ///
+    /// For at most `limit`, and a moment. In a handler of the server, it does not wait for the last of its threads.
+    pub fn close(&self, limit: Duration) -> bool {
+        self.owner.hub.close(limit)
+    }
+}
+
+impl Deref for Server {
+    type Target = ServerNamespace;
+
+    fn deref(&self) -> &ServerNamespace {
+        &self.root
+    }
+}
