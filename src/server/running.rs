@@ -15,16 +15,16 @@ use crate::error::Result;
 #[derive(Clone)]
 pub struct Server {
     root: ServerNamespace,
-    owner: Arc<Owner>,
+    owner: Arc<RunningServer>,
 }
 
 /// What ends with the last handle.
-struct Owner {
+struct RunningServer {
     hub: Arc<Hub>,
     addresses: Vec<SocketAddr>,
 }
 
-impl Drop for Owner {
+impl Drop for RunningServer {
     fn drop(&mut self) {
         self.hub.close(Duration::ZERO);
     }
@@ -38,7 +38,7 @@ impl Server {
 
     pub(super) fn new(hub: Arc<Hub>, addresses: Vec<SocketAddr>) -> Self {
         let root = ServerNamespace::new(hub.of("/"));
-        Self { root, owner: Arc::new(Owner { hub, addresses }) }
+        Self { root, owner: Arc::new(RunningServer { hub, addresses }) }
     }
 
     /// A namespace, which is made if it does not exist. A leading slash is added where it is missing.

@@ -11,7 +11,7 @@ use super::handlers::{HandlerResult, conclude};
 use super::namespace::ServerNamespace;
 use crate::client::ack::Ack;
 use crate::driver::ack_slot::{AckHandle, AckSlot, AwaitAnswer};
-use crate::driver::server::answers::Answered;
+use crate::driver::server::answers::AnswerSink;
 use crate::driver::server::handshake::SocketHandshake;
 use crate::driver::server::hub::Hub;
 use crate::driver::server::served_socket::ServedSocket;
@@ -109,7 +109,7 @@ impl ServerSocket {
         check_name(event)?;
         let payload = Payload::event(event, &args)?;
         let slot = Arc::<AckSlot>::default();
-        let answered = Answered::Handle(AckHandle::Slot(Arc::clone(&slot)));
+        let answered = AnswerSink::Handle(AckHandle::Slot(Arc::clone(&slot)));
         self.served.emit_with_ack(&payload, answered, Some(limit))?;
         let hub: std::sync::Weak<Hub> = Arc::downgrade(&self.served.namespace.hub);
         Ok(Ack::new(&slot, hub as std::sync::Weak<dyn AwaitAnswer>))

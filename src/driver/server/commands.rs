@@ -7,12 +7,12 @@ use mio::{Registry, Token, Waker};
 
 use super::door::Decision;
 use super::peer::Peer;
-use super::wire::Wire;
+use super::wire::PeerWire;
 use crate::net::server::stream::{PeerAddress, ServerStream};
 use crate::sync::lock::lock;
 
 /// Something to be done by that thread.
-pub(super) enum Command {
+pub(super) enum IoCommand {
     /// The connection of a GET was answered, and there is more to it.
     Fetch(Token),
     /// The program has decided about the request that waits on this connection.
@@ -22,7 +22,7 @@ pub(super) enum Command {
     /// A connection that the program has accepted.
     Serve(Box<ServerStream>, PeerAddress),
     /// The WebSocket is done with, once what is left is written and read.
-    Linger(Box<Wire>),
+    Linger(Box<PeerWire>),
     /// Whoever holds still for this client may go on.
     GoOn(Arc<Peer>),
     /// The connection is gone.
@@ -32,12 +32,12 @@ pub(super) enum Command {
 }
 
 /// The commands that wait.
-pub(super) struct Commands {
-    waiting: Mutex<Vec<Command>>,
+pub(super) struct IoCommands {
+    waiting: Mutex<Vec<IoCommand>>,
     waker: Arc<Waker>,
 }
 
-impl Commands {
+impl IoCommands {
     pub(super) fn new(registry: &Registry, token: Token) -> io::Result<Self> {
         Ok(Self { waiting: Mutex::default(), waker: Arc::new(Waker::new(registry, token)?) })
     }
@@ -46,7 +46,7 @@ impl Commands {
         Arc::clone(&self.waker)
     }
 
-    pub(super) fn give(&self, command: Command) {
+    pub(super) fn give(&self, command: IoCommand) {
         let mut waiting = lock(&self.waiting);
         waiting.push(command);
         let is_first = waiting.len() == 1;
@@ -57,7 +57,7 @@ impl Commands {
         }
     }
 
-    pub(super) fn take(&self) -> Vec<Command> {
+    pub(super) fn take(&self) -> Vec<IoCommand> {
         std::mem::take(&mut *lock(&self.waiting))
     }
 }

@@ -26,7 +26,7 @@ pub(super) enum PollStage {
     /// The answer is being written.
     Answering,
     /// The connection is free for the next request.
-    Answered,
+    AnswerSink,
 }
 
 /// What the thread that serves the connections does with it.
@@ -63,18 +63,18 @@ impl Peer {
         match is_written {
             Ok(()) if held.connection.is_writing() => {}
             Ok(()) => {
-                held.stage = PollStage::Answered;
+                held.stage = PollStage::AnswerSink;
                 held.connection.deadline = Some(now() + super::io::IDLE_TIME);
                 if held.connection.has_unread() || held.connection.is_done() {
                     // Nobody else tells the thread of it.
-                    self.hub.command(super::commands::Command::Fetch(held.token));
+                    self.hub.command(super::commands::IoCommand::Fetch(held.token));
                 }
                 state.session.written(Transport::Polling, now(), orders);
             }
             Err(_) => {
                 let token = held.token;
                 state.poll = None;
-                self.hub.command(super::commands::Command::Close(token));
+                self.hub.command(super::commands::IoCommand::Close(token));
                 state.session.poll_lost(None, orders);
             }
         }
@@ -111,10 +111,10 @@ impl Peer {
                 let is_written = held.connection.write_on();
                 self.note_answer(state, &is_written, orders);
             }
-            PollStage::Answered => {}
+            PollStage::AnswerSink => {}
         }
         match state.poll.take() {
-            Some(held) if held.stage == PollStage::Answered => Fetched::Free(held.connection),
+            Some(held) if held.stage == PollStage::AnswerSink => Fetched::Free(held.connection),
             Some(held) => {
                 state.poll = Some(held);
                 Fetched::Stays

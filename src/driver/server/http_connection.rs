@@ -24,7 +24,7 @@ pub(super) struct HttpConnection {
     /// What was read and is not understood yet.
     unread: Vec<u8>,
     scan: HeadScan,
-    pub(super) stage: Exchange,
+    pub(super) stage: RequestStage,
     /// What the system has not taken of the response.
     output: Vec<u8>,
     /// The connection ends behind what is being written.
@@ -34,7 +34,7 @@ pub(super) struct HttpConnection {
 }
 
 /// What is under way.
-pub(super) enum Exchange {
+pub(super) enum RequestStage {
     /// The next request is awaited.
     Idle,
     /// The program is asked about a request.
@@ -76,7 +76,7 @@ impl HttpConnection {
             address,
             unread: Vec::new(),
             scan: HeadScan::default(),
-            stage: Exchange::Idle,
+            stage: RequestStage::Idle,
             output: Vec::new(),
             is_last: false,
             deadline: None,
@@ -85,7 +85,7 @@ impl HttpConnection {
 
     /// Whether the next request is awaited, or one is being read.
     pub(super) fn is_reading(&self) -> bool {
-        matches!(self.stage, Exchange::Idle | Exchange::Posting { .. })
+        matches!(self.stage, RequestStage::Idle | RequestStage::Posting { .. })
     }
 
     /// Whether a response is left to be written.
@@ -139,7 +139,7 @@ impl HttpConnection {
             return Came::Nothing;
         }
         match &mut self.stage {
-            Exchange::Idle => match self.scan.read_head(&self.unread, limits) {
+            RequestStage::Idle => match self.scan.read_head(&self.unread, limits) {
                 Ok(None) => Came::Nothing,
                 Ok(Some((head, length))) => {
                     let rest = self.unread.split_off(length);
@@ -148,7 +148,7 @@ impl HttpConnection {
                 }
                 Err(refusal) => Came::Refused(refusal),
             },
-            Exchange::Posting { reader, .. } => {
+            RequestStage::Posting { reader, .. } => {
                 let mut bytes = self.unread.as_slice();
                 let body = reader.take_in(&mut bytes);
                 let left = bytes.len();
@@ -159,7 +159,7 @@ impl HttpConnection {
                     Err(refusal) => Came::Refused(refusal),
                 }
             }
-            Exchange::Asked(..) | Exchange::PostWaits(_) | Exchange::PollAnswers(_) => {
+            RequestStage::Asked(..) | RequestStage::PostWaits(_) | RequestStage::PollAnswers(_) => {
                 Came::Nothing
             }
         }

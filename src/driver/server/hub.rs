@@ -7,14 +7,14 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use super::answers::Answered;
-use super::commands::{Command, Commands};
+use super::answers::AnswerSink;
+use super::commands::{IoCommand, IoCommands};
 use super::door::Door;
 use super::inbox::InboxBounds;
 use super::peer::Peer;
-use super::pool::{Pool, PoolSize, Task};
+use super::pool::{PoolSize, Task, Workers};
 use super::served_namespace::ServedNamespace;
-use super::timers::{Due, Timers};
+use super::timers::{Deadlines, Due};
 use crate::core::server::session::SessionOptions;
 use crate::driver::ack_slot::{AckHandle, AckSlot, AwaitAnswer};
 use crate::driver::clock::now;
@@ -75,9 +75,9 @@ struct Family {
 pub(crate) struct Hub {
     pub(crate) options: HubOptions,
     pub(super) door: Door,
-    pub(super) pool: Arc<Pool>,
-    pub(super) timers: Timers,
-    pub(super) commands: Commands,
+    pub(super) pool: Arc<Workers>,
+    pub(super) timers: Deadlines,
+    pub(super) commands: IoCommands,
     namespaces: RwLock<HashMap<Box<str>, Arc<ServedNamespace>>>,
     families: RwLock<Vec<Family>>,
     pub(super) peers: Mutex<HashMap<Box<str>, Arc<Peer>>>,
@@ -103,13 +103,13 @@ pub(super) fn turn() -> Option<u64> {
 }
 
 impl Hub {
-    pub(super) fn new(options: HubOptions, door: Door, commands: Commands) -> Arc<Self> {
+    pub(super) fn new(options: HubOptions, door: Door, commands: IoCommands) -> Arc<Self> {
         let waker = commands.waker();
         Arc::new(Self {
-            pool: Pool::new(options.pool),
+            pool: Workers::new(options.pool),
             options,
             door,
-            timers: Timers::new(waker),
+            timers: Deadlines::new(waker),
             commands,
             namespaces: RwLock::default(),
             families: RwLock::default(),
@@ -185,9 +185,9 @@ impl Hub {
     }
 
     /// Brings an answer to whoever waits for it. Callbacks run on the pool.
-    pub(super) fn resolve(&self, answered: Answered, result: Result<AckReply>) {
+    pub(super) fn resolve(&self, answered: AnswerSink, result: Result<AckReply>) {
         match answered {
-            Answered::Handle(AckHandle::Callback(_)) => {
+            AnswerSink::Handle(AckHandle::Callback(_)) => {
                 self.pool.submit(Task::Once(Box::new(move || answered.resolve(result))));
             }
             quick => quick.resolve(result),
@@ -204,7 +204,7 @@ impl Hub {
         takes_on
     }
 
-    /// Takes no clients any more; gives those that there are.
+    /// TakesTurns no clients any more; gives those that there are.
     pub(super) fn begin_closing(&self) -> Vec<Arc<Peer>> {
         let peers = lock(&self.peers);
         self.is_closing.store(true, Ordering::Release);
@@ -261,7 +261,7 @@ impl Hub {
         }
     }
 
-    pub(super) fn command(&self, command: Command) {
+    pub(super) fn command(&self, command: IoCommand) {
         self.commands.give(command);
     }
 

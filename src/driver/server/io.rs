@@ -11,16 +11,16 @@ use http::HeaderMap;
 use mio::event::Event as Readiness;
 use mio::{Events, Interest, Poll, Token};
 
-use super::commands::Command;
+use super::commands::IoCommand;
 use super::door::Decision;
 use super::held_poll::{Fetched, HeldPoll, PollStage};
-use super::http_connection::{Answering, Came, Exchange, HttpConnection};
+use super::http_connection::{Answering, Came, HttpConnection, RequestStage};
 use super::hub::Hub;
 use super::lingering::Lingering;
 use super::peer::Peer;
-use super::requests::{Handled, Incoming, take_answer};
+use super::requests::{Handled, ServedRequest, take_answer};
 use super::timers::Due;
-use super::wire::Wire;
+use super::wire::PeerWire;
 use crate::core::server::session::PollFate;
 use crate::driver::clock::now;
 use crate::net::server::listener::{Accepted, ServerListener};
@@ -257,9 +257,9 @@ impl Io {
             if connection.is_writing() {
                 return;
             }
-            if matches!(connection.stage, Exchange::PollAnswers(_)) {
-                if let Exchange::PollAnswers(peer) =
-                    std::mem::replace(&mut connection.stage, Exchange::Idle)
+            if matches!(connection.stage, RequestStage::PollAnswers(_)) {
+                if let RequestStage::PollAnswers(peer) =
+                    std::mem::replace(&mut connection.stage, RequestStage::Idle)
                 {
                     peer.poll_answered();
                 }
@@ -283,8 +283,8 @@ impl Io {
                 Came::Body(body) => self.take_body(token, &body),
                 Came::Refused(refusal) => {
                     log_later!(Debug, "a request is refused: {refusal}");
-                    if let Exchange::Posting { request, .. } =
-                        std::mem::replace(&mut connection.stage, Exchange::Idle)
+                    if let RequestStage::Posting { request, .. } =
+                        std::mem::replace(&mut connection.stage, RequestStage::Idle)
                     {
                         request.peer.post_lost();
                     }
@@ -305,14 +305,14 @@ impl Io {
         let hub = Arc::clone(&self.hub);
         let Some(Slot::Http(connection)) = self.slots.get_mut(&token) else { return };
         let headers = HeaderMap::new();
-        let mut request = Incoming { hub: &hub, token, head: &head, text: &text, headers };
+        let mut request = ServedRequest { hub: &hub, token, head: &head, text: &text, headers };
         let handled = match decision {
             Some(decision) => Some(request.handle_decided(decision, connection)),
             None => request.handle(connection),
         };
         let headers = request.headers;
         match handled {
-            None => connection.stage = Exchange::Asked(head, text),
+            None => connection.stage = RequestStage::Asked(head, text),
             Some(Handled::Respond(response)) => {
                 // A body that nobody reads would be taken for the next request.
                 let framing = Framing::of(&head);
@@ -322,7 +322,8 @@ impl Io {
             }
             Some(Handled::Poll(peer)) => self.hold_poll(token, &peer, Framing::of(&head), headers),
             Some(Handled::Waits) => {
-                if head.expects_continue && matches!(connection.stage, Exchange::Posting { .. }) {
+                if head.expects_continue && matches!(connection.stage, RequestStage::Posting { .. })
+                {
                     // Where it fails, the next read tells.
                     let _ = connection.invite();
                 }
@@ -339,7 +340,7 @@ impl Io {
     fn begin_websocket(&mut self, token: Token, peer: &Arc<Peer>, is_upgrade: bool, answer: &[u8]) {
         let Some(Slot::Http(connection)) = self.slots.remove(&token) else { return };
         let (stream, unread) = connection.into_parts();
-        let mut wire = Wire::new(token, stream, self.hub.options.session.max_payload);
+        let mut wire = PeerWire::new(token, stream, self.hub.options.session.max_payload);
         wire.unread = unread;
         // Where it fails, the first attempt to read tells.
         let _ = wire.write(answer);
@@ -358,8 +359,8 @@ impl Io {
 
     fn take_body(&mut self, token: Token, body: &[u8]) {
         let Some(Slot::Http(connection)) = self.slots.get_mut(&token) else { return };
-        let Exchange::Posting { request, .. } =
-            std::mem::replace(&mut connection.stage, Exchange::Idle)
+        let RequestStage::Posting { request, .. } =
+            std::mem::replace(&mut connection.stage, RequestStage::Idle)
         else {
             return;
         };
@@ -367,7 +368,7 @@ impl Io {
             self.answer_post(token, &request);
         } else {
             request.peer.lock().post_waits = Some(token);
-            connection.stage = Exchange::PostWaits(request);
+            connection.stage = RequestStage::PostWaits(request);
         }
     }
 
@@ -380,10 +381,10 @@ impl Io {
     fn lose(&mut self, token: Token) {
         let Some(Slot::Http(connection)) = self.remove(token) else { return };
         match connection.stage {
-            Exchange::Idle | Exchange::Asked(..) => {}
-            Exchange::Posting { request, .. } => request.peer.post_lost(),
-            Exchange::PostWaits(request) => request.peer.lock().post_waits = None,
-            Exchange::PollAnswers(peer) => peer.poll_lost(),
+            RequestStage::Idle | RequestStage::Asked(..) => {}
+            RequestStage::Posting { request, .. } => request.peer.post_lost(),
+            RequestStage::PostWaits(request) => request.peer.lock().post_waits = None,
+            RequestStage::PollAnswers(peer) => peer.poll_lost(),
         }
     }
 
@@ -405,27 +406,27 @@ impl Io {
         }
     }
 
-    fn obey(&mut self, command: Command) {
+    fn obey(&mut self, command: IoCommand) {
         match command {
-            Command::Fetch(token) => self.fetch(token),
-            Command::GoOn(peer) => self.go_on(&peer),
-            Command::Decided(token, decision) => {
+            IoCommand::Fetch(token) => self.fetch(token),
+            IoCommand::GoOn(peer) => self.go_on(&peer),
+            IoCommand::Decided(token, decision) => {
                 let Some(Slot::Http(connection)) = self.slots.get_mut(&token) else { return };
-                let asked = std::mem::replace(&mut connection.stage, Exchange::Idle);
-                if let Exchange::Asked(head, text) = asked {
+                let asked = std::mem::replace(&mut connection.stage, RequestStage::Idle);
+                if let RequestStage::Asked(head, text) = asked {
                     self.serve_request(token, head, text, Some(decision));
                     self.serve_http(token);
                 }
             }
-            Command::ReadOn(peer, token) => peer.read(token, &mut self.buffer),
-            Command::Close(token) => drop(self.remove(token)),
-            Command::Linger(wire) => {
+            IoCommand::ReadOn(peer, token) => peer.read(token, &mut self.buffer),
+            IoCommand::Close(token) => drop(self.remove(token)),
+            IoCommand::Linger(wire) => {
                 let token = wire.token;
                 let (stream, rest) = wire.into_rest();
                 self.keep_lingering(token, stream, rest);
             }
-            Command::Serve(stream, address) => self.take_on(*stream, address),
-            Command::End => self.ends = true,
+            IoCommand::Serve(stream, address) => self.take_on(*stream, address),
+            IoCommand::End => self.ends = true,
         }
     }
 
@@ -490,8 +491,8 @@ impl Io {
         drop(state);
         if let Some(token) = post {
             if let Some(Slot::Http(connection)) = self.slots.get_mut(&token) {
-                if let Exchange::PostWaits(request) =
-                    std::mem::replace(&mut connection.stage, Exchange::Idle)
+                if let RequestStage::PostWaits(request) =
+                    std::mem::replace(&mut connection.stage, RequestStage::Idle)
                 {
                     self.answer_post(token, &request);
                     self.serve_http(token);

@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, Weak};
 use mio::Token;
 
 use super::answers::disconnected;
-use super::commands::Command;
+use super::commands::IoCommand;
 use super::handshake::FirstRequest;
 use super::held_poll::HeldPoll;
 use super::hub::{Hub, turn};
 use super::served_socket::ServedSocket;
-use super::wire::{Wire, Written};
+use super::wire::{PeerWire, Written};
 use crate::core::server::session::{NotQueued, Session, SessionEnding, SessionOrder};
 use crate::core::time::Timestamp;
 use crate::driver::clock::now;
@@ -47,9 +47,9 @@ pub(super) struct Peer {
 pub(super) struct PeerState {
     pub(super) session: Session,
     pub(super) parser: Box<dyn Parser>,
-    pub(super) wire: Option<Wire>,
+    pub(super) wire: Option<PeerWire>,
     /// The WebSocket under test.
-    pub(super) candidate: Option<Box<Wire>>,
+    pub(super) candidate: Option<Box<PeerWire>>,
     /// The GET that waits, or that was answered here.
     pub(super) poll: Option<Box<HeldPoll>>,
     pub(super) sockets: Vec<Arc<ServedSocket>>,
@@ -90,7 +90,7 @@ impl Peer {
         session: Session,
         parser: Box<dyn Parser>,
         request: FirstRequest,
-        wire: Option<Wire>,
+        wire: Option<PeerWire>,
     ) -> Arc<Self> {
         let join_deadline = Some(now() + hub.options.connect_timeout);
         let state = PeerState {
@@ -249,7 +249,7 @@ impl Peer {
     ) {
         let wire = state.take_wire();
         if let Some(wire) = wire {
-            self.hub.command(Command::Close(wire.token));
+            self.hub.command(IoCommand::Close(wire.token));
         }
         let cause = error.map(|error| {
             Error::new(ErrorKind::Transport, "the connection of the client failed")
@@ -264,7 +264,7 @@ impl Peer {
         write_close(None, "", &mut bytes);
         // That it cannot be written changes nothing.
         let _ = wire.write(&bytes);
-        self.hub.command(Command::Linger(Box::new(wire)));
+        self.hub.command(IoCommand::Linger(Box::new(wire)));
     }
 
     /// The client closes the WebSocket, or breaks its rules, and was told so.
@@ -275,7 +275,7 @@ impl Peer {
         orders: &mut Vec<SessionOrder>,
     ) {
         if let Some(wire) = state.take_wire() {
-            self.hub.command(Command::Linger(Box::new(wire)));
+            self.hub.command(IoCommand::Linger(Box::new(wire)));
         }
         state.session.websocket_lost(cause, orders);
     }
@@ -343,7 +343,7 @@ impl Peer {
         // Under the lock it is looked at whether it still holds; here it is only a hint.
         let Some(this) = self.this.upgrade() else { return };
         if role() != Some(Role::Server) && self.lock().holds {
-            self.hub.command(Command::GoOn(this));
+            self.hub.command(IoCommand::GoOn(this));
         }
     }
 
@@ -376,7 +376,7 @@ impl Peer {
         state.join_deadline = None;
         state.parser.reset();
         while let Some(wire) = state.take_wire() {
-            self.hub.command(Command::Close(wire.token));
+            self.hub.command(IoCommand::Close(wire.token));
         }
         self.hub.remove_peer(state.session.sid());
     }
@@ -391,8 +391,8 @@ impl Peer {
 }
 
 impl PeerState {
-    /// Takes out the WebSocket: the one under test, if there is one.
-    fn take_wire(&mut self) -> Option<Wire> {
+    /// TakesTurns out the WebSocket: the one under test, if there is one.
+    fn take_wire(&mut self) -> Option<PeerWire> {
         self.candidate.take().map(|wire| *wire).or_else(|| self.wire.take())
     }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::handshake::SocketHandshake;
-use super::inbox::Item;
+use super::inbox::InboxItem;
 use super::peer::{Peer, PeerState};
 use super::pool::Task;
 use super::served_namespace::ServedNamespace;
@@ -70,7 +70,7 @@ impl Peer {
                     Arc::new(WayToClient { socket, number: Mutex::new(Some(number)) })
                         as Arc<dyn Reply>
                 });
-                let is_full = socket.put(Item::Event(Event::new(packet, reply)));
+                let is_full = socket.put(InboxItem::Event(Event::new(packet, reply)));
                 if is_full && self.must_hold(&socket) {
                     state.holds = true;
                     state.session.hold();

@@ -7,14 +7,14 @@ use http::header::SET_COOKIE;
 use http::{HeaderMap, Method, StatusCode};
 use mio::Token;
 
-use super::commands::Command;
+use super::commands::IoCommand;
 use super::door::Decision;
 use super::handshake::{FirstRequest, SocketHandshake};
-use super::http_connection::{Answering, Exchange, HttpConnection};
+use super::http_connection::{Answering, HttpConnection, RequestStage};
 use super::hub::Hub;
 use super::peer::Peer;
 use super::pool::Task;
-use super::wire::Wire;
+use super::wire::PeerWire;
 use crate::core::server::session::Session;
 use crate::driver::clock::now;
 use crate::net::server::accept::{Acceptance, asks_for_upgrade};
@@ -43,7 +43,7 @@ pub(super) enum Handled {
 }
 
 /// A request that is about to be served.
-pub(super) struct Incoming<'a> {
+pub(super) struct ServedRequest<'a> {
     pub(super) hub: &'a Arc<Hub>,
     pub(super) token: Token,
     pub(super) head: &'a RequestHead,
@@ -53,7 +53,7 @@ pub(super) struct Incoming<'a> {
     pub(super) headers: HeaderMap,
 }
 
-impl Incoming<'_> {
+impl ServedRequest<'_> {
     /// A request has come. `None`: the program is asked about it.
     pub(super) fn handle(&mut self, connection: &mut HttpConnection) -> Option<Handled> {
         if !self.head.path.starts_with(&*self.hub.options.path) {
@@ -77,7 +77,7 @@ impl Incoming<'_> {
         });
         self.hub.pool.submit(Task::Once(Box::new(move || {
             let decision = hub.door.ask(&headers, first.as_ref());
-            hub.command(Command::Decided(token, decision));
+            hub.command(IoCommand::Decided(token, decision));
         })));
     }
 
@@ -252,7 +252,7 @@ impl Incoming<'_> {
                 return Ok(Handled::Respond(HttpResponse::refusal(&refusal)));
             }
         };
-        connection.stage = Exchange::Posting { request: self.answering(peer), reader };
+        connection.stage = RequestStage::Posting { request: self.answering(peer), reader };
         Ok(Handled::Waits)
     }
 
@@ -272,7 +272,7 @@ impl Incoming<'_> {
 /// The response to a GET, with all that waits for the client.
 pub(super) fn take_answer(connection: &mut HttpConnection, peer: &Arc<Peer>) -> HttpResponse {
     let body = peer.lock().session.take_body(now());
-    connection.stage = Exchange::PollAnswers(Arc::clone(peer));
+    connection.stage = RequestStage::PollAnswers(Arc::clone(peer));
     HttpResponse::poll(body)
 }
 
@@ -288,7 +288,7 @@ impl Peer {
     }
 
     /// Its first connection is a WebSocket, or a WebSocket asks to take the session over.
-    pub(super) fn attach(&self, wire: Wire, is_upgrade: bool) {
+    pub(super) fn attach(&self, wire: PeerWire, is_upgrade: bool) {
         let mut state = self.lock();
         if is_upgrade {
             state.candidate = Some(Box::new(wire));

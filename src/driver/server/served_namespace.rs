@@ -73,7 +73,7 @@ impl ServedNamespace {
         handlers.any.iter().chain(named).cloned().collect()
     }
 
-    /// Takes over the handlers of a parent.
+    /// TakesTurns over the handlers of a parent.
     pub(super) fn inherit(&self, parent: &Self) {
         let of_parent = parent.handlers();
         let inherited = Handlers {
@@ -100,7 +100,7 @@ impl ServedNamespace {
         lock(&self.rooms).enter(socket.key, Arc::clone(&socket.id), Arc::clone(socket));
     }
 
-    /// Takes a socket out of all rooms; gives those that it was in.
+    /// TakesTurns a socket out of all rooms; gives those that it was in.
     pub(super) fn exit(&self, key: SocketKey) -> Vec<Arc<str>> {
         lock(&self.rooms).exit(key)
     }

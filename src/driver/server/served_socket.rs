@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
-use super::answers::{Answered, Answers, disconnected};
+use super::answers::{AnswerSink, Answers, disconnected};
 use super::handshake::SocketHandshake;
-use super::inbox::{Inbox, Item, Taken};
+use super::inbox::{Inbox, InboxItem, Taken};
 use super::peer::Peer;
-use super::pool::{Task, Turns};
+use super::pool::{TakesTurns, Task};
 use super::served_namespace::ServedNamespace;
 use crate::core::server::rooms::SocketKey;
 use crate::core::time::Timestamp;
@@ -45,7 +45,7 @@ pub(crate) type OwnEnd = Box<dyn FnOnce(DisconnectReason) + Send>;
 
 /// What the program has attached to one socket. Made when it is first needed.
 #[derive(Default)]
-pub(crate) struct Attached {
+pub(crate) struct Belongings {
     pub(crate) events: HashMap<Box<str>, Vec<OwnHandler>>,
     pub(crate) any: Vec<OwnHandler>,
     pub(crate) disconnecting: Vec<OwnEnd>,
@@ -66,7 +66,7 @@ pub(crate) struct ServedSocket {
     pub(super) answers: Answers,
     /// When the deadlines of answers are looked at next, as the server's timer has it, in nanoseconds; or never.
     armed: AtomicU64,
-    attached: OnceLock<Box<Mutex<Attached>>>,
+    attached: OnceLock<Box<Mutex<Belongings>>>,
     /// The rooms that it was in when it was disconnected.
     last_rooms: OnceLock<Vec<Arc<str>>>,
     this: Weak<Self>,
@@ -109,7 +109,7 @@ impl ServedSocket {
     /// The answer to its CONNECT is queued, under the lock of its peer.
     pub(super) fn connected(&self) {
         self.standing.store(Standing::Connected as u8, Ordering::Release);
-        self.put(Item::Connected);
+        self.put(InboxItem::Connected);
     }
 
     /// It has left, under the lock of its peer. What came before is handled first.
@@ -117,12 +117,12 @@ impl ServedSocket {
         let before = self.standing.swap(Standing::Gone as u8, Ordering::AcqRel);
         let _ = self.last_rooms.set(self.namespace.exit(self.key));
         if before == Standing::Connected as u8 {
-            self.put(Item::Disconnected(reason));
+            self.put(InboxItem::Disconnected(reason));
         }
     }
 
     /// Puts something in front of its handlers; `true`: the reader is to hold still.
-    pub(super) fn put(&self, item: Item) -> bool {
+    pub(super) fn put(&self, item: InboxItem) -> bool {
         let put = self.inbox.put(item, self.namespace.hub.options.inbox);
         if put.schedule {
             if let Some(this) = self.this.upgrade() {
@@ -159,7 +159,7 @@ impl ServedSocket {
     }
 
     /// What the program has attached to it, which is locked: no user's code may run meanwhile.
-    pub(crate) fn attached(&self) -> crate::sync::lock::Locked<'_, Attached> {
+    pub(crate) fn attached(&self) -> crate::sync::lock::Locked<'_, Belongings> {
         lock(self.attached.get_or_init(Box::default))
     }
 
@@ -174,7 +174,7 @@ impl ServedSocket {
     pub(crate) fn emit_with_ack(
         &self,
         payload: &Payload,
-        answered: Answered,
+        answered: AnswerSink,
         limit: Option<Duration>,
     ) -> Result<()> {
         if let Err(error) = self.check_connected() {
@@ -187,11 +187,11 @@ impl ServedSocket {
         self.peer.send(&messages, false).inspect_err(|_| drop(self.answers.take(number)))
     }
 
-    /// Takes on the answer to a question that is about to be sent.
+    /// TakesTurns on the answer to a question that is about to be sent.
     pub(super) fn expect(
         &self,
         number: u64,
-        answered: Answered,
+        answered: AnswerSink,
         limit: Option<Duration>,
     ) -> Result<()> {
         let deadline = limit.map(|limit| now() + limit);
@@ -239,16 +239,16 @@ impl ServedSocket {
         if self.is_connected() { Ok(()) } else { Err(disconnected()) }
     }
 
-    fn handle(self: &Arc<Self>, item: Item) {
+    fn handle(self: &Arc<Self>, item: InboxItem) {
         match item {
-            Item::Connected => {
+            InboxItem::Connected => {
                 let handlers = self.namespace.handlers().connection.clone();
                 for handler in handlers {
                     self.guard("connection", || handler(self));
                 }
             }
-            Item::Event(event) => self.handle_event(event),
-            Item::Disconnected(reason) => self.handle_end(reason),
+            InboxItem::Event(event) => self.handle_event(event),
+            InboxItem::Disconnected(reason) => self.handle_end(reason),
         }
     }
 
@@ -292,9 +292,9 @@ impl ServedSocket {
         let attached = self.attached.get().map(|attached| {
             let mut attached = lock(attached);
             let data = std::mem::take(&mut attached.data);
-            std::mem::replace(&mut *attached, Attached { data, ..Attached::default() })
+            std::mem::replace(&mut *attached, Belongings { data, ..Belongings::default() })
         });
-        let Attached { disconnecting: own_disconnecting, disconnect: own_disconnect, .. } =
+        let Belongings { disconnecting: own_disconnecting, disconnect: own_disconnect, .. } =
             attached.unwrap_or_default();
         for handler in disconnecting {
             self.guard("disconnecting", || handler(self, reason));
@@ -318,7 +318,7 @@ impl ServedSocket {
     }
 }
 
-impl Turns for ServedSocket {
+impl TakesTurns for ServedSocket {
     fn take_turn(&self) -> bool {
         let Some(this) = self.this.upgrade() else { return false };
         let hub = &self.namespace.hub;

@@ -25,7 +25,7 @@ pub(super) enum Due {
 }
 
 /// The deadlines, of which the nearest comes first.
-pub(super) struct Timers {
+pub(super) struct Deadlines {
     heap: Mutex<Heap>,
     waker: Arc<Waker>,
 }
@@ -62,7 +62,7 @@ impl Ord for Entry {
     }
 }
 
-impl Timers {
+impl Deadlines {
     pub(super) fn new(waker: Arc<Waker>) -> Self {
         Self { heap: Mutex::default(), waker }
     }
@@ -93,7 +93,7 @@ impl Timers {
         lock(&self.heap).entries.peek().map(|Reverse(entry)| entry.at)
     }
 
-    /// Takes one that is due.
+    /// TakesTurns one that is due.
     pub(super) fn take(&self, now: Timestamp) -> Option<Due> {
         let mut heap = lock(&self.heap);
         if heap.entries.peek().is_none_or(|Reverse(first)| first.at > now) {
