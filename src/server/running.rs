@@ -6,23 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::builder::ServerBuilder;
-use super::namespace::ServerNamespace;
-use crate::driver::server::hub::Hub;
+use super::handles::{RunningServer, Server, ServerNamespace};
+use crate::driver::server::parts::Hub;
 use crate::error::Result;
-
-/// A server. It is used as its namespace `/` is. Cheap to clone; with the last clone it is closed, without waiting
-/// for clients.
-#[derive(Clone)]
-pub struct Server {
-    root: ServerNamespace,
-    owner: Arc<RunningServer>,
-}
-
-/// What ends with the last handle.
-struct RunningServer {
-    hub: Arc<Hub>,
-    addresses: Vec<SocketAddr>,
-}
 
 impl Drop for RunningServer {
     fn drop(&mut self) {

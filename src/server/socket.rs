@@ -6,27 +6,20 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::broadcast::Broadcast;
 use super::handlers::{HandlerResult, conclude};
-use super::namespace::ServerNamespace;
+use super::handles::{Broadcast, ServerNamespace, ServerSocket};
 use crate::client::ack::Ack;
 use crate::driver::ack_slot::{AckHandle, AckSlot, AwaitAnswer};
 use crate::driver::server::answers::AnswerSink;
 use crate::driver::server::handshake::SocketHandshake;
-use crate::driver::server::hub::Hub;
-use crate::driver::server::served_socket::ServedSocket;
+use crate::driver::server::parts::Hub;
+use crate::driver::server::parts::ServedSocket;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::event::status::DisconnectReason;
 use crate::options::Transport;
 use crate::payload::Payload;
 use crate::proto::socket_packet::RESERVED_EVENTS;
-
-/// One client in one namespace. Cheap to clone; a clone keeps nothing of the connection alive.
-#[derive(Clone)]
-pub struct ServerSocket {
-    served: Arc<ServedSocket>,
-}
 
 impl ServerSocket {
     pub(super) fn new(served: Arc<ServedSocket>) -> Self {

@@ -51,7 +51,7 @@ struct ExpectedAnswer {
 }
 
 impl Answers {
-    /// TakesTurns on an answer, before the question can go out. `Err`: so many are awaited, or the socket is disconnected.
+    /// Takes on an answer, before the question can go out. `Err`: so many are awaited, or the socket is disconnected.
     pub(super) fn expect(
         &self,
         number: u64,
@@ -72,7 +72,7 @@ impl Answers {
         Ok(())
     }
 
-    /// TakesTurns out the one with this number. A number that nobody waits for is the client's fault, or too late.
+    /// Takes out the one with this number. A number that nobody waits for is the client's fault, or too late.
     pub(super) fn take(&self, number: u64) -> Option<AnswerSink> {
         let mut awaited = lock(&self.0);
         let waiting = awaited.by_number.remove(&number)?;
@@ -82,7 +82,7 @@ impl Answers {
         Some(waiting.answered)
     }
 
-    /// TakesTurns out those whose time has come.
+    /// Takes out those whose time has come.
     pub(super) fn expire(&self, now: Timestamp) -> Vec<AnswerSink> {
         let mut awaited = lock(&self.0);
         let mut late = Vec::new();
@@ -100,7 +100,7 @@ impl Answers {
         lock(&self.0).deadlines.first().map(|(at, _)| *at)
     }
 
-    /// TakesTurns out all, for good.
+    /// Takes out all, for good.
     pub(super) fn end(&self) -> Vec<AnswerSink> {
         let mut awaited = lock(&self.0);
         awaited.is_over = true;

@@ -4,9 +4,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use super::answers::AnswerSink;
+use super::parts::{ServedNamespace, ServedSocket};
 use super::peer::Urgency;
-use super::served_namespace::ServedNamespace;
-use super::served_socket::ServedSocket;
 use crate::core::server::rooms::Selection;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::AckReply;

@@ -1,40 +1,20 @@
 //! A GET that waits: its connection is with the client, so that whoever has something to say can say it.
 
-use http::HeaderMap;
 use mio::Token;
 
-use super::http_connection::HttpConnection;
-use super::peer::{Peer, PeerState};
+use super::http_connection::{HttpConnection, IDLE_TIME};
+use super::parts::{IoCommand, Peer, PeerState, PollStage};
 use crate::core::server::session::SessionOrder;
 use crate::driver::clock::now;
-use crate::net::server::response::{Framing, HttpResponse};
+use crate::net::server::response::HttpResponse;
 use crate::options::Transport;
-
-/// The connection of a GET.
-pub(super) struct HeldPoll {
-    pub(super) token: Token,
-    pub(super) connection: Box<HttpConnection>,
-    pub(super) framing: Framing,
-    pub(super) headers: HeaderMap,
-    pub(super) stage: PollStage,
-}
-
-/// How far the GET is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum PollStage {
-    Waits,
-    /// The answer is being written.
-    Answering,
-    /// The connection is free for the next request.
-    AnswerSink,
-}
 
 /// What the thread that serves the connections does with it.
 pub(super) enum Fetched {
     /// It stays.
     Stays,
     /// It is free: the next request may have come.
-    Free(Box<HttpConnection>),
+    Free(Box<HttpConnection<Peer>>),
     /// It is gone.
     Gone,
 }
@@ -64,17 +44,17 @@ impl Peer {
             Ok(()) if held.connection.is_writing() => {}
             Ok(()) => {
                 held.stage = PollStage::AnswerSink;
-                held.connection.deadline = Some(now() + super::io::IDLE_TIME);
+                held.connection.deadline = Some(now() + IDLE_TIME);
                 if held.connection.has_unread() || held.connection.is_done() {
                     // Nobody else tells the thread of it.
-                    self.hub.command(super::commands::IoCommand::Fetch(held.token));
+                    self.hub.command(IoCommand::Fetch(held.token));
                 }
                 state.session.written(Transport::Polling, now(), orders);
             }
             Err(_) => {
                 let token = held.token;
                 state.poll = None;
-                self.hub.command(super::commands::IoCommand::Close(token));
+                self.hub.command(IoCommand::Close(token));
                 state.session.poll_lost(None, orders);
             }
         }

@@ -3,8 +3,8 @@
 use std::io::{self, ErrorKind, Read};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::peer::Peer;
 use super::wire::push;
 use crate::core::time::Timestamp;
 use crate::net::server::HttpRefusal;
@@ -14,17 +14,20 @@ use crate::net::server::response::{CONTINUE, Framing, HttpResponse};
 use crate::net::server::stream::ServerStream;
 use http::HeaderMap;
 
+/// How long a connection may stay without a request.
+pub(super) const IDLE_TIME: Duration = Duration::from_secs(30);
+
 /// How much is read ahead of the request that is being answered, in bytes.
 const READ_AHEAD: usize = 64 * 1024;
 
-/// A connection.
-pub(super) struct HttpConnection {
+/// A connection. `P` is the client whose request is under way.
+pub(super) struct HttpConnection<P> {
     pub(super) stream: ServerStream,
     pub(super) address: Option<SocketAddr>,
     /// What was read and is not understood yet.
     unread: Vec<u8>,
     scan: HeadScan,
-    pub(super) stage: RequestStage,
+    pub(super) stage: RequestStage<P>,
     /// What the system has not taken of the response.
     output: Vec<u8>,
     /// The connection ends behind what is being written.
@@ -34,22 +37,22 @@ pub(super) struct HttpConnection {
 }
 
 /// What is under way.
-pub(super) enum RequestStage {
+pub(super) enum RequestStage<P> {
     /// The next request is awaited.
     Idle,
     /// The program is asked about a request.
     Asked(Box<RequestHead>, Box<[u8]>),
     /// The body of a POST is being read.
-    Posting { request: Answering, reader: BodyReader },
+    Posting { request: Answering<P>, reader: BodyReader },
     /// All packets of a POST were taken, and the handlers have to catch up before the next.
-    PostWaits(Answering),
+    PostWaits(Answering<P>),
     /// The answer to a GET is being written.
-    PollAnswers(Arc<Peer>),
+    PollAnswers(Arc<P>),
 }
 
 /// What is needed to answer a request.
-pub(super) struct Answering {
-    pub(super) peer: Arc<Peer>,
+pub(super) struct Answering<P> {
+    pub(super) peer: Arc<P>,
     pub(super) framing: Framing,
     pub(super) headers: HeaderMap,
     /// Whether the body of a POST is binary.
@@ -69,7 +72,7 @@ pub(super) enum Came {
     End(Option<io::Error>),
 }
 
-impl HttpConnection {
+impl<P> HttpConnection<P> {
     pub(super) fn new(stream: ServerStream, address: Option<SocketAddr>) -> Self {
         Self {
             stream,

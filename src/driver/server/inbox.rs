@@ -64,7 +64,7 @@ impl Inbox {
         Put { schedule, is_full: waiting.is_full }
     }
 
-    /// TakesTurns the oldest. `None`: there is nothing, and whoever puts something in asks for a turn.
+    /// Takes the oldest. `None`: there is nothing, and whoever puts something in asks for a turn.
     pub(super) fn take(&self, bounds: InboxBounds) -> Option<Taken> {
         let mut waiting = lock(&self.0);
         let Some(item) = waiting.items.pop_front() else {

@@ -11,22 +11,19 @@ use http::HeaderMap;
 use mio::event::Event as Readiness;
 use mio::{Events, Interest, Poll, Token};
 
-use super::commands::IoCommand;
 use super::door::Decision;
-use super::held_poll::{Fetched, HeldPoll, PollStage};
-use super::http_connection::{Answering, Came, HttpConnection, RequestStage};
-use super::hub::Hub;
+use super::held_poll::Fetched;
+use super::http_connection::{Answering, Came, HttpConnection, IDLE_TIME, RequestStage};
 use super::lingering::Lingering;
-use super::peer::Peer;
+use super::parts::{Due, HeldPoll, Hub, IoCommand, Peer, PollStage};
 use super::requests::{Handled, ServedRequest, take_answer};
-use super::timers::Due;
 use super::wire::PeerWire;
 use crate::core::server::session::PollFate;
 use crate::driver::clock::now;
 use crate::net::server::listener::{Accepted, ServerListener};
 use crate::net::server::request::{BodyLength, HeadLimits, RequestHead};
 use crate::net::server::response::{EngineRefusal, Framing, HttpResponse};
-use crate::net::server::stream::{PeerAddress, ServerStream};
+use crate::net::server::stream::ServerStream;
 use crate::sync::logging::log_later;
 
 /// The token of the waker.
@@ -41,9 +38,6 @@ const ACCEPTED_AT_ONCE: usize = 64;
 /// How long a request may take from its first byte to its last, and a response to be taken.
 const REQUEST_TIME: Duration = Duration::from_secs(20);
 
-/// How long a connection may stay without a request.
-pub(super) const IDLE_TIME: Duration = Duration::from_secs(30);
-
 /// How long no connections are taken after the system had no descriptor for one.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -52,7 +46,7 @@ const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 /// What a token stands for.
 enum Slot {
     Listener(ServerListener),
-    Http(Box<HttpConnection>),
+    Http(Box<HttpConnection<Peer>>),
     /// The client has the connection, for a GET.
     Held(Arc<Peer>),
     WebSocket(Arc<Peer>),
@@ -205,11 +199,7 @@ impl Io {
     }
 
     /// A connection that was made, by a listener or by the program.
-    fn take_on(&mut self, mut stream: ServerStream, address: PeerAddress) {
-        let address = match address {
-            PeerAddress::Tcp(address) => Some(address),
-            PeerAddress::Unix => None,
-        };
+    fn take_on(&mut self, mut stream: ServerStream, address: Option<SocketAddr>) {
         if !self.has_room_for(address) {
             log_later!(Debug, "a connection is refused: there are {}", self.connections);
             return;
@@ -372,7 +362,7 @@ impl Io {
         }
     }
 
-    fn answer_post(&mut self, token: Token, request: &Answering) {
+    fn answer_post(&mut self, token: Token, request: &Answering<Peer>) {
         let response = HttpResponse::post_taken().with_all(&request.headers);
         self.respond(token, &response, request.framing);
     }

@@ -1,19 +1,16 @@
 //! One client: its session, its WebSocket, and the sockets that it has.
 
 use std::cell::RefCell;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex};
 
 use mio::Token;
 
 use super::answers::disconnected;
-use super::commands::IoCommand;
 use super::handshake::FirstRequest;
-use super::held_poll::HeldPoll;
-use super::hub::{Hub, turn};
-use super::served_socket::ServedSocket;
+use super::hub::turn;
+use super::parts::{Due, Hub, IoCommand, Peer, PeerState, ServedSocket};
 use super::wire::{PeerWire, Written};
 use crate::core::server::session::{NotQueued, Session, SessionEnding, SessionOrder};
-use crate::core::time::Timestamp;
 use crate::driver::clock::now;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::status::DisconnectReason;
@@ -33,40 +30,6 @@ pub(super) enum Urgency {
     Now,
     /// At the end of the turn, if there is one.
     Gathered,
-}
-
-/// A client.
-pub(super) struct Peer {
-    pub(super) hub: Arc<Hub>,
-    pub(super) request: Arc<FirstRequest>,
-    state: Mutex<PeerState>,
-    pub(super) this: Weak<Self>,
-}
-
-/// What is under the lock of a client.
-pub(super) struct PeerState {
-    pub(super) session: Session,
-    pub(super) parser: Box<dyn Parser>,
-    pub(super) wire: Option<PeerWire>,
-    /// The WebSocket under test.
-    pub(super) candidate: Option<Box<PeerWire>>,
-    /// The GET that waits, or that was answered here.
-    pub(super) poll: Option<Box<HeldPoll>>,
-    pub(super) sockets: Vec<Arc<ServedSocket>>,
-    /// The connection of the POST whose answer waits for handlers.
-    pub(super) post_waits: Option<Token>,
-    /// The namespaces that the program is asked about.
-    pub(super) joining: Vec<Box<str>>,
-    /// When a namespace has to be joined at the latest.
-    pub(super) join_deadline: Option<Timestamp>,
-    /// The reader holds still, since the handlers of a socket are behind.
-    pub(super) holds: bool,
-    /// When the timer has it looked at next.
-    armed: Option<Timestamp>,
-    /// Something waits to be written at the end of a turn.
-    is_deferred: bool,
-    /// The turn that wrote last.
-    last_turn: u64,
 }
 
 thread_local! {
@@ -319,7 +282,7 @@ impl Peer {
         let Some(at) = own.into_iter().chain(join).min() else { return };
         if state.armed.is_none_or(|armed| armed > at) {
             state.armed = Some(at);
-            self.hub.timers.arm_peer(at, &self.this);
+            self.hub.timers.arm(at, Due::Peer(self.this.clone()));
         }
     }
 
@@ -391,7 +354,7 @@ impl Peer {
 }
 
 impl PeerState {
-    /// TakesTurns out the WebSocket: the one under test, if there is one.
+    /// Takes out the WebSocket: the one under test, if there is one.
     fn take_wire(&mut self) -> Option<PeerWire> {
         self.candidate.take().map(|wire| *wire).or_else(|| self.wire.take())
     }

@@ -141,7 +141,9 @@ impl Workers {
                 state.threads -= 1;
                 let last = if state.threads == 0 { state.last.take() } else { None };
                 drop(state);
-                last.into_iter().for_each(|last| last());
+                if let Some(last) = last {
+                    last();
+                }
                 return None;
             }
             state.resting += 1;

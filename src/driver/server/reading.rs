@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use mio::Token;
 
-use super::commands::IoCommand;
-use super::peer::{Peer, PeerState};
-use super::served_socket::ServedSocket;
+use super::parts::{IoCommand, Peer, PeerState, ServedSocket};
 use super::wire::PeerWire;
 use crate::core::server::session::SessionOrder;
 use crate::driver::clock::now;
@@ -80,7 +78,7 @@ impl Peer {
         }
     }
 
-    /// TakesTurns frames out of bytes.
+    /// Takes frames out of bytes.
     fn take_in(
         &self,
         state: &mut PeerState,

@@ -4,10 +4,9 @@ use std::sync::{Arc, Mutex};
 
 use super::handshake::SocketHandshake;
 use super::inbox::InboxItem;
-use super::peer::{Peer, PeerState};
+use super::parts::{Peer, PeerState, ServedNamespace, ServedSocket};
 use super::pool::Task;
-use super::served_namespace::ServedNamespace;
-use super::served_socket::{ServedSocket, WayToClient};
+use super::served_socket::WayToClient;
 use crate::core::server::session::SessionOrder;
 use crate::driver::clock::now;
 use crate::error::{Error, ErrorKind, Result};

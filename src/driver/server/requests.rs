@@ -7,12 +7,10 @@ use http::header::SET_COOKIE;
 use http::{HeaderMap, Method, StatusCode};
 use mio::Token;
 
-use super::commands::IoCommand;
 use super::door::Decision;
 use super::handshake::{FirstRequest, SocketHandshake};
 use super::http_connection::{Answering, HttpConnection, RequestStage};
-use super::hub::Hub;
-use super::peer::Peer;
+use super::parts::{Hub, IoCommand, Peer};
 use super::pool::Task;
 use super::wire::PeerWire;
 use crate::core::server::session::Session;
@@ -55,7 +53,7 @@ pub(super) struct ServedRequest<'a> {
 
 impl ServedRequest<'_> {
     /// A request has come. `None`: the program is asked about it.
-    pub(super) fn handle(&mut self, connection: &mut HttpConnection) -> Option<Handled> {
+    pub(super) fn handle(&mut self, connection: &mut HttpConnection<Peer>) -> Option<Handled> {
         if !self.head.path.starts_with(&*self.hub.options.path) {
             return Some(Handled::Respond(HttpResponse::new(StatusCode::NOT_FOUND)));
         }
@@ -67,7 +65,7 @@ impl ServedRequest<'_> {
         decision.map(|decision| self.handle_decided(decision, connection))
     }
 
-    fn ask_program(&self, begins_session: bool, connection: &HttpConnection) {
+    fn ask_program(&self, begins_session: bool, connection: &HttpConnection<Peer>) {
         let hub = Arc::clone(self.hub);
         let token = self.token;
         let headers = self.head.headers.clone();
@@ -85,7 +83,7 @@ impl ServedRequest<'_> {
     pub(super) fn handle_decided(
         &mut self,
         decision: Decision,
-        connection: &mut HttpConnection,
+        connection: &mut HttpConnection<Peer>,
     ) -> Handled {
         let door = &self.hub.door;
         let headers = &self.head.headers;
@@ -113,7 +111,7 @@ impl ServedRequest<'_> {
         })
     }
 
-    fn serve(&self, connection: &mut HttpConnection) -> Result<Handled, EngineRefusal> {
+    fn serve(&self, connection: &mut HttpConnection<Peer>) -> Result<Handled, EngineRefusal> {
         let query = SessionQuery::read(&self.head.query)?;
         let transport = self.transport(&query)?;
         let dialect = asked_for(query.revision.as_deref());
@@ -151,7 +149,7 @@ impl ServedRequest<'_> {
     /// The first request of a client.
     fn begin(
         &self,
-        connection: &mut HttpConnection,
+        connection: &mut HttpConnection<Peer>,
         query: &SessionQuery,
         transport: Transport,
         dialect: &'static dyn Dialect,
@@ -202,7 +200,7 @@ impl ServedRequest<'_> {
         }))
     }
 
-    fn first_request(&self, connection: &HttpConnection) -> FirstRequest {
+    fn first_request(&self, connection: &HttpConnection<Peer>) -> FirstRequest {
         let lines = self.text.split(|byte| *byte == b'\n').skip(1);
         let lines = lines.map(<[u8]>::trim_ascii_end).filter(|line| !line.is_empty());
         FirstRequest {
@@ -236,7 +234,7 @@ impl ServedRequest<'_> {
 
     fn post(
         &self,
-        connection: &mut HttpConnection,
+        connection: &mut HttpConnection<Peer>,
         peer: Arc<Peer>,
     ) -> Result<Handled, EngineRefusal> {
         let mut state = peer.lock();
@@ -256,7 +254,7 @@ impl ServedRequest<'_> {
         Ok(Handled::Waits)
     }
 
-    fn answering(&self, peer: Arc<Peer>) -> Answering {
+    fn answering(&self, peer: Arc<Peer>) -> Answering<Peer> {
         let content_type = self.head.headers.get(http::header::CONTENT_TYPE);
         let is_binary =
             content_type.is_some_and(|value| value.as_bytes() == b"application/octet-stream");
@@ -270,7 +268,7 @@ impl ServedRequest<'_> {
 }
 
 /// The response to a GET, with all that waits for the client.
-pub(super) fn take_answer(connection: &mut HttpConnection, peer: &Arc<Peer>) -> HttpResponse {
+pub(super) fn take_answer(connection: &mut HttpConnection<Peer>, peer: &Arc<Peer>) -> HttpResponse {
     let body = peer.lock().session.take_body(now());
     connection.stage = RequestStage::PollAnswers(Arc::clone(peer));
     HttpResponse::poll(body)

@@ -1,18 +1,15 @@
 //! One client in one namespace, as its server has it.
 
-use std::any::Any;
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use super::answers::{AnswerSink, Answers, disconnected};
+use super::belongings::{Belongings, OwnHandler};
 use super::handshake::SocketHandshake;
 use super::inbox::{Inbox, InboxItem, Taken};
-use super::peer::Peer;
+use super::parts::{Due, Peer, ServedNamespace, ServedSocket};
 use super::pool::{TakesTurns, Task};
-use super::served_namespace::ServedNamespace;
-use crate::core::server::rooms::SocketKey;
 use crate::core::time::Timestamp;
 use crate::driver::clock::now;
 use crate::error::{Error, ErrorKind, Result};
@@ -36,40 +33,6 @@ enum Standing {
     Joining,
     Connected,
     Gone,
-}
-
-/// A function for the events of one socket.
-pub(crate) type OwnHandler = Arc<Mutex<dyn FnMut(Event) + Send>>;
-/// A function for the end of one socket.
-pub(crate) type OwnEnd = Box<dyn FnOnce(DisconnectReason) + Send>;
-
-/// What the program has attached to one socket. Made when it is first needed.
-#[derive(Default)]
-pub(crate) struct Belongings {
-    pub(crate) events: HashMap<Box<str>, Vec<OwnHandler>>,
-    pub(crate) any: Vec<OwnHandler>,
-    pub(crate) disconnecting: Vec<OwnEnd>,
-    pub(crate) disconnect: Vec<OwnEnd>,
-    /// Values, one of each type.
-    pub(crate) data: Vec<Arc<dyn Any + Send + Sync>>,
-}
-
-/// A socket.
-pub(crate) struct ServedSocket {
-    pub(crate) id: Arc<str>,
-    pub(super) key: SocketKey,
-    pub(crate) namespace: Arc<ServedNamespace>,
-    pub(crate) handshake: SocketHandshake,
-    pub(super) peer: Arc<Peer>,
-    standing: AtomicU8,
-    inbox: Inbox,
-    pub(super) answers: Answers,
-    /// When the deadlines of answers are looked at next, as the server's timer has it, in nanoseconds; or never.
-    armed: AtomicU64,
-    attached: OnceLock<Box<Mutex<Belongings>>>,
-    /// The rooms that it was in when it was disconnected.
-    last_rooms: OnceLock<Vec<Arc<str>>>,
-    this: Weak<Self>,
 }
 
 /// No look at the answers' deadlines is due.
@@ -187,7 +150,7 @@ impl ServedSocket {
         self.peer.send(&messages, false).inspect_err(|_| drop(self.answers.take(number)))
     }
 
-    /// TakesTurns on the answer to a question that is about to be sent.
+    /// Takes on the answer to a question that is about to be sent.
     pub(super) fn expect(
         &self,
         number: u64,
@@ -208,7 +171,7 @@ impl ServedSocket {
     fn arm(&self, at: Timestamp) {
         let nanos = u64::try_from(at.0.as_nanos()).unwrap_or(NEVER);
         if self.armed.fetch_min(nanos, Ordering::AcqRel) > nanos {
-            self.namespace.hub.timers.arm_answers(at, &self.this);
+            self.namespace.hub.timers.arm(at, Due::Answers(self.this.clone()));
         }
     }
 

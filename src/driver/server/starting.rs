@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 
 use mio::Poll;
 
-use super::commands::{IoCommand, IoCommands};
+use super::commands::IoCommands;
 use super::door::Door;
-use super::hub::{Hub, HubOptions};
+use super::hub_options::HubOptions;
 use super::io::{Io, WAKER};
+use super::parts::{Hub, IoCommand};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::status::DisconnectReason;
 use crate::net::server::listener::ServerListener;
-use crate::net::server::stream::{PeerAddress, ServerStream};
+use crate::net::server::stream::ServerStream;
 use crate::sync::lock::lock;
 use crate::sync::threads::{Role, spawn};
 
@@ -53,7 +54,7 @@ impl Hub {
             Error::new(ErrorKind::Transport, "the connection is gone").with_source(error)
         })?;
         let stream = ServerStream::Tcp(mio::net::TcpStream::from_std(stream));
-        self.command(IoCommand::Serve(Box::new(stream), PeerAddress::Tcp(address)));
+        self.command(IoCommand::Serve(Box::new(stream), Some(address)));
         Ok(())
     }
 
