@@ -22,7 +22,9 @@ pub(in crate::core) struct Account {
     unsent: BTreeSet<u32>,
     /// Those that were handed back as sent.
     doubtful: BTreeSet<u32>,
-    /// Those that are nowhere any more.
+    /// Those that were to be written or sent again at the last look.
+    waiting: BTreeSet<u32>,
+    /// Those that are nowhere any more, or were given up.
     gone: BTreeSet<u32>,
     /// How many were counted as dropped.
     dropped: usize,
@@ -80,11 +82,13 @@ impl Account {
             let is_sent = self.written.contains(number) || waiting.contains(number);
             assert!(!is_sent, "{number} was handed back as never sent");
         }
-        self.check_gone(world, &waiting);
-        // What asks for an acknowledgement is written although it was given up, if a session has it.
+        // A try that was given up is written all the same, if a session has it.
         let plain = client.to_send().filter(|waiting| waiting.ack().is_none());
-        let plain: BTreeSet<u32> = plain.filter_map(once).collect();
-        self.check_count(world, |number| plain.contains(number) || retried.contains(number));
+        let mut kept: BTreeSet<u32> = plain.filter_map(once).collect();
+        kept.extend(&retried);
+        self.check_gone(world, &waiting, &kept);
+        self.check_count(world, &kept);
+        self.waiting = waiting;
     }
 
     fn note_resolved(&mut self, log: &[String]) {
@@ -105,14 +109,17 @@ impl Account {
     }
 
     /// Each event is written, waits, was handed back, or was counted when it was dropped. One that is
-    /// gone does not come back.
-    fn check_gone(&mut self, world: &World, waiting: &BTreeSet<u32>) {
-        let kept = [&self.written, waiting, &self.unsent, &self.doubtful];
-        let is_gone = |number: &u32| !kept.iter().any(|set| set.contains(number));
-        let gone: BTreeSet<u32> = self.taken.keys().copied().filter(is_gone).collect();
+    /// gone does not come back, unless a session had it.
+    fn check_gone(&mut self, world: &World, waiting: &BTreeSet<u32>, kept: &BTreeSet<u32>) {
+        let is_gone = |(number, asks): &(&u32, &bool)| {
+            let waits = if **asks { waiting } else { kept };
+            let places = [&self.written, waits, &self.unsent, &self.doubtful];
+            !places.iter().any(|place| place.contains(number))
+        };
+        let gone = self.taken.iter().filter(is_gone).map(|(number, _)| *number).collect();
         let before = std::mem::replace(&mut self.gone, gone);
-        let back: Vec<_> = before.difference(&self.gone).collect();
-        assert!(back.is_empty(), "{back:?} were gone");
+        let mut back = before.difference(&self.gone);
+        assert!(back.all(|number| self.waiting.contains(number)), "{before:?} were gone");
 
         let newly: Vec<u32> = self.gone.difference(&before).copied().collect();
         let (asking, plain): (Vec<_>, Vec<_>) =
@@ -130,9 +137,9 @@ impl Account {
     }
 
     /// What waits, or waits for its acknowledgement, is counted as not delivered.
-    fn check_count(&self, world: &World, waits: impl Fn(&u32) -> bool) {
+    fn check_count(&self, world: &World, kept: &BTreeSet<u32>) {
         let is_owed = |(number, asks): &(&u32, &bool)| {
-            if **asks { !self.resolved.contains_key(number) } else { waits(number) }
+            if **asks { !self.resolved.contains_key(number) } else { kept.contains(number) }
         };
         let owed = self.taken.iter().filter(is_owed).count();
         let counted = world.client.count_waiting(None);
