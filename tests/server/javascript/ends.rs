@@ -66,9 +66,8 @@ fn the_server_disconnects_a_client(version: u32, via: Via) {
     assert_eq!(client.event("event"), json!(["the last"]));
     assert_eq!(other.disconnected(), "io server disconnect");
     let reason = DisconnectReason::ServerNamespaceDisconnect;
-    let mut parted = [host.parted(), host.parted()].map(|(socket, reason)| {
-        (socket.namespace().name().to_owned(), reason)
-    });
+    let mut parted = [host.parted(), host.parted()]
+        .map(|(socket, reason)| (socket.namespace().name().to_owned(), reason));
     parted.sort_by(|one, other| one.0.cmp(&other.0));
     assert_eq!(parted, [("/".into(), reason), ("/other".into(), reason)]);
 }

@@ -32,7 +32,10 @@ fn an_event_is_acknowledged(version: u32, via: Via) {
     let host = Host::start(|builder| builder);
     let client = JsClient::connect(version, via, &host.url);
     assert_eq!(client.ask("echo", json!([])), json!([]));
-    assert_eq!(client.ask("echo", json!(["a", { "b": 1.5 }, null])), json!(["a", { "b": 1.5 }, null]));
+    assert_eq!(
+        client.ask("echo", json!(["a", { "b": 1.5 }, null])),
+        json!(["a", { "b": 1.5 }, null])
+    );
     let asked: Vec<_> = (0..50).map(|number| client.begin_ask("echo", json!([number]))).collect();
     for (number, asked) in asked.into_iter().enumerate() {
         assert_eq!(client.answer(asked), json!([number]));
@@ -80,7 +83,6 @@ fn a_catch_all_sees_every_event_first(version: u32, via: Via) {
     client.emit("unheard", json!([1]));
     client.emit("named", json!([1, 2]));
     let lines: Vec<_> = (0..3).map(|_| recv_within(&sees, LIMIT)).collect();
-    let expected =
-        [r#"any unheard ["unheard",1]"#, r#"any named ["named",1,2]"#, "named 2"];
+    let expected = [r#"any unheard ["unheard",1]"#, r#"any named ["named",1,2]"#, "named 2"];
     assert_eq!(lines, expected);
 }
