@@ -5,5 +5,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod blocking;
 mod host;
 mod javascript;
+mod own_client;
+mod raw_client;

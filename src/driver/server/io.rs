@@ -149,7 +149,11 @@ impl Io {
                 if event.is_writable() {
                     peer.write_on(&mut peer.lock(), token);
                 }
-                if event.is_readable() || event.is_read_closed() || event.is_error() {
+                let has_ended = event.is_read_closed() || event.is_error();
+                if has_ended {
+                    peer.note_end(token);
+                }
+                if event.is_readable() || has_ended {
                     peer.read(token, &mut self.buffer);
                 }
             }

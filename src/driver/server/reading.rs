@@ -52,6 +52,13 @@ impl Peer {
         }
     }
 
+    /// The system tells that nothing more comes by this WebSocket than what there is.
+    pub(super) fn note_end(&self, token: Token) {
+        if let Some(wire) = self.lock().wire_of(token) {
+            wire.note_end();
+        }
+    }
+
     fn read_once(
         &self,
         state: &mut PeerState,

@@ -19,6 +19,8 @@ pub(super) struct PeerWire {
     unsent: Vec<u8>,
     /// What was read while the reader held still.
     pub(super) unread: Vec<u8>,
+    /// The end of the connection may lie behind what there is to read: the system has told of it, and does not again.
+    may_have_ended: bool,
 }
 
 /// How a write has come out.
@@ -41,12 +43,18 @@ impl PeerWire {
             stream,
             unsent: Vec::new(),
             unread: Vec::new(),
+            may_have_ended: true,
         }
     }
 
     /// Whether a read that was short has taken all there was.
     pub(super) fn is_emptied_by_short_read(&self) -> bool {
-        self.stream.is_emptied_by_short_read()
+        !self.may_have_ended && self.stream.is_emptied_by_short_read()
+    }
+
+    /// The system tells that the client writes no more, or that the connection failed.
+    pub(super) fn note_end(&mut self) {
+        self.may_have_ended = true;
     }
 
     /// What was written before is not all taken.
@@ -59,6 +67,10 @@ impl PeerWire {
         loop {
             match self.stream.read(buffer) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.may_have_ended = false;
+                    return Err(error);
+                }
                 result => return result,
             }
         }
