@@ -53,6 +53,7 @@ impl<S: Clone> Rooms<S> {
     pub(crate) fn exit(&mut self, key: SocketKey) -> Vec<Arc<str>> {
         let Some(occupant) = self.sockets.remove(&key) else { return Vec::new() };
         self.by_id.remove(&occupant.id);
+        give_back(&mut self.by_id);
         for room in &occupant.rooms {
             self.forget(room, key);
         }
@@ -93,9 +94,7 @@ impl<S: Clone> Rooms<S> {
         members.remove(&key);
         if members.is_empty() {
             self.rooms.remove(room);
-            if self.rooms.capacity() > 4 * self.rooms.len() + 64 {
-                self.rooms.shrink_to_fit();
-            }
+            give_back(&mut self.rooms);
         }
     }
 
@@ -151,6 +150,13 @@ impl<S: Clone> Rooms<S> {
     /// The names of all rooms that somebody has joined.
     pub(crate) fn names(&self) -> impl Iterator<Item = &Arc<str>> {
         self.rooms.keys()
+    }
+}
+
+/// Gives memory back that is not needed any more, so seldom that it costs nothing.
+fn give_back<V>(map: &mut HashMap<Arc<str>, V>) {
+    if map.capacity() > 4 * map.len() + 64 {
+        map.shrink_to_fit();
     }
 }
 
