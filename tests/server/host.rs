@@ -71,6 +71,12 @@ impl Host {
         });
     }
 
+    /// Waits for the next notice.
+    #[track_caller]
+    pub(crate) fn notice(&self) -> Notice {
+        recv_within(&self.noticed, LIMIT)
+    }
+
     /// Waits for the next notice, which is to be that a socket has connected.
     #[track_caller]
     pub(crate) fn connected(&self) -> ServerSocket {
