@@ -372,6 +372,8 @@ pub use options::{
     Buffer, Limits, ParserKind, Proxy, Rejection, Revision, Timeouts, Tls, TlsBackend, TlsVersion,
     Transport, WhenFull,
 };
+#[cfg(feature = "server")]
+pub use options::{Cors, SameSite, ServerTls, SessionCookie};
 #[cfg(feature = "outbox")]
 pub use outbox::file_store::FileStore;
 #[cfg(feature = "outbox")]

@@ -24,7 +24,7 @@ pub(crate) struct Selection {
 pub(crate) struct Rooms<S> {
     sockets: BTreeMap<SocketKey, Occupant<S>>,
     by_id: HashMap<Arc<str>, SocketKey>,
-    rooms: HashMap<Arc<str>, BTreeMap<SocketKey, S>>,
+    members: HashMap<Arc<str>, BTreeMap<SocketKey, S>>,
 }
 
 #[derive(Debug)]
@@ -38,7 +38,7 @@ struct Occupant<S> {
 
 impl<S> Default for Rooms<S> {
     fn default() -> Self {
-        Self { sockets: BTreeMap::new(), by_id: HashMap::new(), rooms: HashMap::new() }
+        Self { sockets: BTreeMap::new(), by_id: HashMap::new(), members: HashMap::new() }
     }
 }
 
@@ -61,6 +61,11 @@ impl<S: Clone> Rooms<S> {
         home.into_iter().chain(occupant.rooms).collect()
     }
 
+    /// The socket with this number.
+    pub(crate) fn socket(&self, key: SocketKey) -> Option<&S> {
+        self.sockets.get(&key).map(|occupant| &occupant.socket)
+    }
+
     /// `false`: the socket is gone, and so joins nothing.
     pub(crate) fn join(&mut self, key: SocketKey, room: &str) -> bool {
         let Some(occupant) = self.sockets.get_mut(&key) else { return false };
@@ -71,11 +76,10 @@ impl<S: Clone> Rooms<S> {
         if occupant.rooms.iter().any(|joined| **joined == *room) {
             return true;
         }
-        let known = self.rooms.get_key_value(room).map(|(name, _)| Arc::clone(name));
+        let known = self.members.get_key_value(room).map(|(name, _)| Arc::clone(name));
         let name = known.unwrap_or_else(|| room.into());
         occupant.rooms.push(Arc::clone(&name));
-        let members = self.rooms.entry(name).or_default();
-        members.insert(key, occupant.socket.clone());
+        self.members.entry(name).or_default().insert(key, occupant.socket.clone());
         true
     }
 
@@ -90,11 +94,11 @@ impl<S: Clone> Rooms<S> {
     }
 
     fn forget(&mut self, room: &str, key: SocketKey) {
-        let Some(members) = self.rooms.get_mut(room) else { return };
+        let Some(members) = self.members.get_mut(room) else { return };
         members.remove(&key);
         if members.is_empty() {
-            self.rooms.remove(room);
-            give_back(&mut self.rooms);
+            self.members.remove(room);
+            give_back(&mut self.members);
         }
     }
 
@@ -137,19 +141,19 @@ impl<S: Clone> Rooms<S> {
         let home = self.by_id.get(room).and_then(|key| self.sockets.get_key_value(key));
         let home = home.filter(|(_, occupant)| occupant.is_at_home);
         let home = home.map(|(key, occupant)| (*key, &occupant.socket));
-        let joined = self.rooms.get(room).into_iter().flatten();
+        let joined = self.members.get(room).into_iter().flatten();
         home.into_iter().chain(joined.map(|(key, socket)| (*key, socket)))
     }
 
     fn is_in(&self, key: SocketKey, room: &str) -> bool {
         let Some(occupant) = self.sockets.get(&key) else { return false };
         (occupant.is_at_home && *occupant.id == *room)
-            || self.rooms.get(room).is_some_and(|members| members.contains_key(&key))
+            || self.members.get(room).is_some_and(|members| members.contains_key(&key))
     }
 
     /// The names of all rooms that somebody has joined.
     pub(crate) fn names(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.rooms.keys()
+        self.members.keys()
     }
 }
 

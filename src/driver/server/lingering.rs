@@ -32,9 +32,7 @@ impl Lingering {
                 Ok(_) => {
                     self.rest = Vec::new();
                     self.is_shut = true;
-                    if self.stream.shut_down_writing().is_err() {
-                        return true;
-                    }
+                    self.stream.half_close();
                 }
             }
         }

@@ -6,6 +6,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use tungstenite::handshake::derive_accept_key;
 
+use super::HttpRefusal;
 use super::request::{BodyLength, RequestHead};
 use super::response::{HttpResponse, write_header, write_status};
 use crate::net::lists::lists;
@@ -28,7 +29,7 @@ pub(crate) fn asks_for_upgrade(head: &RequestHead) -> bool {
 impl Acceptance {
     /// Checks a request that [asks for an upgrade](asks_for_upgrade). Extensions and subprotocols
     /// that it offers are not looked at, and none is chosen. The connection has to end behind an error.
-    pub(crate) fn of(head: &RequestHead) -> Result<Self, HttpResponse> {
+    pub(crate) fn of(head: &RequestHead) -> Result<Self, Box<HttpResponse>> {
         if head.method != Method::GET || !head.is_http_1_1 {
             return Err(bad("a WebSocket is asked for by GET in HTTP/1.1"));
         }
@@ -42,9 +43,10 @@ impl Acceptance {
             != Some(VERSION.as_bytes())
         {
             let version = HeaderValue::from_static(VERSION);
-            return Err(HttpResponse::new(StatusCode::UPGRADE_REQUIRED)
+            let response = HttpResponse::new(StatusCode::UPGRADE_REQUIRED)
                 .with(UPGRADE, HeaderValue::from_static("websocket"))
-                .with(SEC_WEBSOCKET_VERSION, version));
+                .with(SEC_WEBSOCKET_VERSION, version);
+            return Err(Box::new(response));
         }
         let key = single(&head.headers, &SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes);
         match key.filter(|key| is_key(key)) {
@@ -83,9 +85,8 @@ fn is_key(key: &[u8]) -> bool {
     key.len() == 24 && key.ends_with(b"==") && key[..22].iter().all(is_digit)
 }
 
-fn bad(reason: &'static str) -> HttpResponse {
-    HttpResponse::new(StatusCode::BAD_REQUEST)
-        .with_body(HeaderValue::from_static("text/plain"), reason.into())
+fn bad(reason: &'static str) -> Box<HttpResponse> {
+    Box::new(HttpResponse::refusal(&HttpRefusal::bad(reason)))
 }
 
 #[cfg(test)]

@@ -70,7 +70,7 @@ fn an_empty_room_is_forgotten() {
     rooms.exit(SocketKey(0));
     rooms.exit(SocketKey(1));
     assert_eq!(rooms.names().map(|name| &**name).collect::<Vec<_>>(), ["b"]);
-    assert!(rooms.rooms.capacity() < 100);
+    assert!(rooms.members.capacity() < 100);
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::options::Transport;
 pub(super) const CLOSING_TIME: Duration = Duration::from_secs(30);
 
 /// What a session's end means for its transports.
+#[derive(Clone, Copy)]
 pub(super) struct LastWords {
     /// The answer to the GET that waits.
     pub(super) poll: PollAnswer,

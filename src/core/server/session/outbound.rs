@@ -84,11 +84,6 @@ impl Outbound {
         self.waiting.iter().take(most).cloned().collect()
     }
 
-    /// Whether no more than so many packets wait.
-    pub(super) fn has_no_more_than(&self, count: usize) -> bool {
-        self.waiting.len() <= count
-    }
-
     /// So many of the first packets were handed out, and may come back.
     pub(super) fn hand_out(&mut self, count: usize) {
         self.away = self.waiting.drain(..count.min(self.waiting.len())).collect();
@@ -138,8 +133,9 @@ impl Outbound {
 
     fn put_heartbeat_in_front(&mut self) {
         let pong = std::mem::take(&mut self.pong_due).then_some(Packet::Pong(Probe::Heartbeat));
-        let ping = std::mem::take(&mut self.ping_due).then_some(Packet::Ping(Probe::Heartbeat));
-        for packet in pong.into_iter().chain(ping) {
+        let heartbeat =
+            std::mem::take(&mut self.ping_due).then_some(Packet::Ping(Probe::Heartbeat));
+        for packet in pong.into_iter().chain(heartbeat) {
             self.waiting.push_front(packet);
             self.returned += usize::from(self.returned > 0);
         }

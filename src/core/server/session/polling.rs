@@ -142,16 +142,14 @@ impl Session {
             return self.dialect.encode_answer(&mut packets, ANSWER, self.base64);
         }
         let count = packets.len();
-        let is_all = self.outbound.has_no_more_than(count) && count < ANSWER.packets;
         let is_closing = matches!(self.phase, SessionPhase::Closing { .. });
-        if is_closing && is_all {
-            packets.push_back(Packet::Close);
-        } else if packets.is_empty() {
-            packets.push_back(Packet::Noop);
+        // Alone: clients in JavaScript end with it before they have handed out what came in the same answer.
+        let is_last = is_closing && packets.is_empty();
+        if packets.is_empty() {
+            packets.push_back(if is_last { Packet::Close } else { Packet::Noop });
         }
         let all = packets.len();
         let body = self.dialect.encode_answer(&mut packets, ANSWER, self.base64);
-        let is_last = is_closing && is_all && packets.is_empty();
         self.outbound.hand_out(count.min(all - packets.len()));
         self.delivery.begin(now);
         self.polls.get = GetState::Answering { is_last };

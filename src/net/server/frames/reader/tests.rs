@@ -73,9 +73,9 @@ fn messages_of_all_lengths_are_read() {
         assert_eq!((&*found, fault), (&expected[..], None), "{length}");
     }
     let limits = FrameLimits { message: 100_000, fragments: 1 };
-    let long = frame(0x82, &[7; 70_000]);
+    let long = frame(0x82, &vec![7; 70_000]);
     let (found, ..) = read_pieces([&*long], limits);
-    assert_eq!(found, [binary(&[7; 70_000])]);
+    assert_eq!(found, [binary(&vec![7; 70_000])]);
     // Not as short as it could be.
     let (found, fault) =
         read(&[vec![0x81, 0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, b'x'], frame(0x81, b"y")]);
