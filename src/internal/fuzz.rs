@@ -1,5 +1,7 @@
 //! What a fuzzer tries, and what has to hold. Only there with `--cfg fuzzing`.
 
+#[cfg(feature = "server")]
+use crate::core::server::world::script as session_script;
 use crate::core::world::script;
 use crate::net::fuzz::check_head;
 #[cfg(feature = "server")]
@@ -10,6 +12,12 @@ use crate::options::endpoint::Location;
 /// Plays inputs for a client in virtual time.
 pub fn client(bytes: &[u8]) {
     script::play(bytes);
+}
+
+/// Plays what happens to a server's session, in virtual time.
+#[cfg(feature = "server")]
+pub fn session(bytes: &[u8]) {
+    session_script::play(bytes);
 }
 
 /// Reads an HTTP answer, in pieces of a length that the first byte says.

@@ -1,20 +1,34 @@
 //! The options of a server.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::fmt;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::running::Server;
+use super::handles::Server;
+use super::recovery::ConnectionStateRecovery;
+use crate::core::server::recovery::RecoveryLimits;
 use crate::core::server::session::SessionOptions;
-use crate::driver::server::hub::{Hub, HubOptions};
+use crate::driver::server::door::{AllowRequest, Door};
+use crate::driver::server::handshake::SocketHandshake;
+use crate::driver::server::hub_options::{HubOptions, RecoveryOptions};
 use crate::driver::server::inbox::InboxBounds;
+use crate::driver::server::parts::Hub;
 use crate::driver::server::pool::PoolSize;
 use crate::error::{Error, ErrorKind, Result};
+use crate::net::server::cookie::set_cookie;
+use crate::net::server::cors::CorsPolicy;
+#[cfg(feature = "rustls")]
+use crate::net::server::listener::ServerEncryption;
 use crate::net::server::listener::ServerListener;
-use crate::options::{ParserKind, Transport};
+use crate::net::server::origin::KnownHosts;
+#[cfg(feature = "rustls")]
+use crate::options::ServerTls;
+use crate::options::{Cors, ParserKind, SessionCookie, Transport};
 
 /// The options of a [`Server`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "a server is made by `bind`"]
 pub struct ServerBuilder {
     path: String,
@@ -33,11 +47,21 @@ pub struct ServerBuilder {
     receive_events: usize,
     receive_bytes: usize,
     max_connections: usize,
+    max_connections_per_address: usize,
     max_namespaces: usize,
+    recovery: Option<ConnectionStateRecovery>,
     cut_slow_clients: bool,
     workers: usize,
     max_workers: usize,
     stack_size: usize,
+    cors: Cors,
+    hosts: Vec<String>,
+    cookie: Option<SessionCookie>,
+    allow_request: Option<Arc<AllowRequest>>,
+    #[cfg(feature = "rustls")]
+    tls: Option<ServerTls>,
+    unix_sockets: Vec<PathBuf>,
+    listeners: Vec<Arc<TcpListener>>,
 }
 
 impl Default for ServerBuilder {
@@ -60,12 +84,28 @@ impl Default for ServerBuilder {
             receive_events: 1024,
             receive_bytes: 1024 * 1024,
             max_connections: 16_384,
+            max_connections_per_address: 16_384,
             max_namespaces: 64,
+            recovery: None,
             cut_slow_clients: true,
             workers: (2 * cores).clamp(4, 32),
             max_workers: 64,
             stack_size: 512 * 1024,
+            cors: Cors::new(),
+            hosts: Vec::new(),
+            cookie: None,
+            allow_request: None,
+            #[cfg(feature = "rustls")]
+            tls: None,
+            unix_sockets: Vec::new(),
+            listeners: Vec::new(),
         }
+    }
+}
+
+impl fmt::Debug for ServerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerBuilder").field("path", &self.path).finish_non_exhaustive()
     }
 }
 
@@ -175,9 +215,78 @@ impl ServerBuilder {
         self
     }
 
+    /// How many connections there may be from one address. Behind a proxy, or a router, many clients have the same.
+    /// Default: as many as in all.
+    pub fn max_connections_per_address(mut self, count: usize) -> Self {
+        self.max_connections_per_address = count;
+        self
+    }
+
+    /// Which web pages of other origins may use the server. Default: none.
+    pub fn cors(mut self, cors: Cors) -> Self {
+        self.cors = cors;
+        self
+    }
+
+    /// The names by which the server is known: requests for another host are refused, so that no page can lead a
+    /// browser here by a name of its own (DNS rebinding). Addresses and `localhost` need not be named. Default:
+    /// any name.
+    pub fn hosts(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.hosts = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// A cookie with the id of the session, for balancers that send each client to the same server. Default: none.
+    pub fn cookie(mut self, cookie: SessionCookie) -> Self {
+        self.cookie = Some(cookie);
+        self
+    }
+
+    /// A function that decides, by the first request of a client, whether it is served; else it gets status 403. It
+    /// runs on the pool, and may block. Default: all are.
+    pub fn allow_request(
+        mut self,
+        function: impl Fn(&SocketHandshake) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.allow_request = Some(Arc::new(function));
+        self
+    }
+
+    /// Encrypts what comes by TCP. Default: not.
+    #[cfg(feature = "rustls")]
+    pub fn tls(mut self, tls: ServerTls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Listens at a Unix socket too. A file that a former server has left there is replaced; in the end it is
+    /// removed.
+    pub fn unix_socket(mut self, path: impl Into<PathBuf>) -> Self {
+        self.unix_sockets.push(path.into());
+        self
+    }
+
+    /// Takes over a socket that listens already, from a service manager for example.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Resource`] when the system refuses a second descriptor for it.
+    pub fn listener(mut self, listener: &TcpListener) -> Result<Self> {
+        self.listeners.push(Arc::new(clone_of(listener)?));
+        Ok(self)
+    }
+
     /// How many namespaces a client may join. Default: 64.
     pub fn max_namespaces(mut self, count: usize) -> Self {
         self.max_namespaces = count;
+        self
+    }
+
+    /// Clients that lose their connection come back to their socket, with its id, its rooms and its data, and get what
+    /// they have missed. Each event has one argument more then, a string, by which clients tell what they have got.
+    /// Default: each connection is a new socket.
+    pub fn connection_state_recovery(mut self, recovery: ConnectionStateRecovery) -> Self {
+        self.recovery = Some(recovery);
         self
     }
 
@@ -208,8 +317,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Starts a server that listens at these addresses. With port 0 the system chooses one, which
-    /// [`Server::local_addrs`] tells.
+    /// Starts a server that listens at these addresses, and at those that were named before. With port 0 the system
+    /// chooses one, which [`Server::local_addrs`] tells.
     ///
     /// # Errors
     ///
@@ -219,20 +328,57 @@ impl ServerBuilder {
         let addresses = addresses.to_socket_addrs().map_err(|error| {
             Error::new(ErrorKind::InvalidOption, "no addresses to listen at").with_source(error)
         })?;
-        self.serve(ServerListener::bind(&addresses.collect::<Vec<_>>())?)
+        self.start_at(&addresses.collect::<Vec<_>>())
     }
 
-    fn serve(self, listeners: Vec<ServerListener>) -> Result<Server> {
-        let addresses: Vec<SocketAddr> =
-            listeners.iter().filter_map(ServerListener::local_addr).collect();
-        Ok(Server::new(Hub::start(self.options()?, listeners)?, addresses))
+    /// Starts a server that listens where it was told before, by [`unix_socket`](Self::unix_socket) and
+    /// [`listener`](Self::listener).
+    ///
+    /// # Errors
+    ///
+    /// As [`bind`](Self::bind).
+    pub fn start(self) -> Result<Server> {
+        self.start_at(&[])
     }
 
-    fn options(self) -> Result<HubOptions> {
+    fn start_at(self, addresses: &[SocketAddr]) -> Result<Server> {
         self.check()?;
+        let mut listeners = ServerListener::bind(addresses)?;
+        for listener in &self.listeners {
+            listeners.push(ServerListener::given(clone_of(listener)?)?);
+        }
+        for path in &self.unix_sockets {
+            listeners.push(ServerListener::bind_unix(path)?);
+        }
+        #[cfg(feature = "rustls")]
+        let listeners = match &self.tls {
+            Some(tls) => {
+                let encryption = ServerEncryption::new(tls.clone())?;
+                listeners.into_iter().map(|listener| listener.with_tls(&encryption)).collect()
+            }
+            None => listeners,
+        };
+        let addresses = listeners.iter().filter_map(ServerListener::local_addr).collect();
+        let door = self.door()?;
+        Ok(Server::new(Hub::start(self.options(), door, listeners)?, addresses))
+    }
+
+    fn door(&self) -> Result<Door> {
+        if let Some(cookie) = &self.cookie {
+            set_cookie(cookie, "sid")?;
+        }
+        Ok(Door {
+            cors: CorsPolicy::new(&self.cors)?,
+            hosts: KnownHosts::new(self.hosts.clone()),
+            cookie: self.cookie.clone(),
+            allow_request: self.allow_request.clone(),
+        })
+    }
+
+    fn options(self) -> HubOptions {
         let polling = self.transports.contains(&Transport::Polling);
         let websocket = self.transports.contains(&Transport::WebSocket);
-        Ok(HubOptions {
+        HubOptions {
             session: Arc::new(SessionOptions {
                 ping_interval: self.ping_interval,
                 ping_timeout: self.ping_timeout,
@@ -251,6 +397,7 @@ impl ServerBuilder {
             connect_timeout: self.connect_timeout,
             max_namespaces: self.max_namespaces,
             max_connections: self.max_connections,
+            max_connections_per_address: self.max_connections_per_address,
             inbox: InboxBounds { events: self.receive_events, bytes: self.receive_bytes },
             receive_reserve: 4 * self.max_http_buffer_size,
             acks: 65_536,
@@ -260,8 +407,17 @@ impl ServerBuilder {
                 most: self.max_workers.max(self.workers),
                 stack_size: self.stack_size,
             },
+            recovery: self.recovery.map(|recovery| RecoveryOptions {
+                limits: RecoveryLimits {
+                    max_disconnection: recovery.max_disconnection_duration,
+                    unnoticed: self.ping_interval + self.ping_timeout,
+                    bytes: recovery.max_bytes,
+                    sockets: recovery.max_sockets,
+                },
+                skip_middlewares: recovery.skip_middlewares,
+            }),
             cut_slow_clients: self.cut_slow_clients,
-        })
+        }
     }
 
     /// Refuses what cannot work.
@@ -285,6 +441,7 @@ impl ServerBuilder {
             ("receive_events", self.receive_events),
             ("receive_bytes", self.receive_bytes),
             ("max_connections", self.max_connections),
+            ("max_connections_per_address", self.max_connections_per_address),
             ("max_namespaces", self.max_namespaces),
             ("workers", self.workers),
         ];
@@ -292,6 +449,9 @@ impl ServerBuilder {
             if count == 0 {
                 return Err(out_of_range(name, "at least 1"));
             }
+        }
+        if self.recovery.is_some_and(|recovery| recovery.max_disconnection_duration > day) {
+            return Err(out_of_range("max_disconnection_duration", "at most a day"));
         }
         if self.transports.is_empty() {
             return Err(out_of_range("transports", "at least one"));
@@ -301,6 +461,12 @@ impl ServerBuilder {
         }
         Ok(())
     }
+}
+
+fn clone_of(listener: &TcpListener) -> Result<TcpListener> {
+    listener.try_clone().map_err(|error| {
+        Error::new(ErrorKind::Resource, "no descriptor for a listener").with_source(error)
+    })
 }
 
 fn out_of_range(name: &str, range: &str) -> Error {

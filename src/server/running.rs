@@ -1,29 +1,16 @@
 //! A server that runs.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::builder::ServerBuilder;
-use super::namespace::ServerNamespace;
-use crate::driver::server::hub::Hub;
+use super::handles::{RunningServer, Server, ServerNamespace};
+use crate::driver::server::parts::Hub;
+use crate::error::Result;
 
-/// A server. It is used as its namespace `/` is. Cheap to clone; with the last clone it is closed, without waiting
-/// for clients.
-#[derive(Clone)]
-pub struct Server {
-    root: ServerNamespace,
-    owner: Arc<Owner>,
-}
-
-/// What ends with the last handle.
-struct Owner {
-    hub: Arc<Hub>,
-    addresses: Vec<SocketAddr>,
-}
-
-impl Drop for Owner {
+impl Drop for RunningServer {
     fn drop(&mut self) {
         self.hub.close(Duration::ZERO);
     }
@@ -37,7 +24,7 @@ impl Server {
 
     pub(super) fn new(hub: Arc<Hub>, addresses: Vec<SocketAddr>) -> Self {
         let root = ServerNamespace::new(hub.of("/"));
-        Self { root, owner: Arc::new(Owner { hub, addresses }) }
+        Self { root, owner: Arc::new(RunningServer { hub, addresses }) }
     }
 
     /// A namespace, which is made if it does not exist. A leading slash is added where it is missing.
@@ -65,14 +52,23 @@ impl Server {
         &self.owner.addresses
     }
 
+    /// Serves a connection that the program has accepted itself, before anything was read from it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Transport`](crate::ErrorKind::Transport) when it is gone.
+    pub fn serve(&self, stream: TcpStream) -> Result<()> {
+        self.owner.hub.adopt(stream)
+    }
+
     /// How many clients have a session.
     pub fn clients(&self) -> usize {
         self.owner.hub.count_peers()
     }
 
-    /// Ends the server: it takes no connections any more, tells all clients, and waits until they have read what is left
-    /// for them, or the limit has passed. Then all connections are cut. Handlers that run go on; those for the ends of
-    /// sockets are still called. `false`: the limit has passed before all was read.
+    /// Ends the server: it takes no clients any more, tells all that it has, and waits until they have what is left
+    /// for them, or the limit has passed. Then all connections are cut, and the addresses free. Handlers that run go
+    /// on; what came before is still handled, the ends of sockets last. `false`: the limit has passed before all was read.
     ///
     /// # Blocking
     ///

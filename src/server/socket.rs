@@ -1,31 +1,25 @@
 //! A socket, as the program has it.
 
-use std::any::{Any, TypeId};
+use std::any::Any;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::broadcast::Broadcast;
 use super::handlers::{HandlerResult, conclude};
-use super::namespace::ServerNamespace;
+use super::handles::{Broadcast, ServerNamespace, ServerSocket};
 use crate::client::ack::Ack;
 use crate::driver::ack_slot::{AckHandle, AckSlot, AwaitAnswer};
-use crate::driver::server::answers::Answered;
+use crate::driver::server::answers::AnswerSink;
 use crate::driver::server::handshake::SocketHandshake;
-use crate::driver::server::hub::Hub;
-use crate::driver::server::served_socket::ServedSocket;
+use crate::driver::server::parts::Hub;
+use crate::driver::server::parts::ServedSocket;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::event::status::DisconnectReason;
+use crate::options::Transport;
 use crate::payload::Payload;
 use crate::proto::socket_packet::RESERVED_EVENTS;
-
-/// One client in one namespace. Cheap to clone; a clone keeps nothing of the connection alive.
-#[derive(Clone)]
-pub struct ServerSocket {
-    served: Arc<ServedSocket>,
-}
 
 impl ServerSocket {
     pub(super) fn new(served: Arc<ServedSocket>) -> Self {
@@ -47,6 +41,17 @@ impl ServerSocket {
         ServerNamespace::new(Arc::clone(&self.served.namespace))
     }
 
+    /// Whether the client has come back to it after its connection was lost, with its id, rooms and data, and has got what
+    /// it missed; see [`ServerBuilder::connection_state_recovery`](crate::server::ServerBuilder::connection_state_recovery).
+    pub fn recovered(&self) -> bool {
+        self.served.is_recovered
+    }
+
+    /// By which transport its client is connected now.
+    pub fn transport(&self) -> Transport {
+        self.served.transport()
+    }
+
     /// Whether it is connected.
     pub fn is_connected(&self) -> bool {
         self.served.is_connected()
@@ -65,7 +70,7 @@ impl ServerSocket {
     /// sent then.
     pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<()> {
         check_name(event)?;
-        self.served.emit(&Payload::event(event, &args)?, false)
+        self.served.emit(Payload::event(event, &args)?, false)
     }
 
     /// The same, but that the event is dropped where the client does not take it at once.
@@ -75,7 +80,7 @@ impl ServerSocket {
     /// As [`emit`](Self::emit), without [`ErrorKind::BufferFull`].
     pub fn emit_volatile<T: Serialize>(&self, event: &str, args: T) -> Result<()> {
         check_name(event)?;
-        self.served.emit(&Payload::event(event, &args)?, true)
+        self.served.emit(Payload::event(event, &args)?, true)
     }
 
     /// Emits an event, and asks for an acknowledgement, within
@@ -103,7 +108,7 @@ impl ServerSocket {
         check_name(event)?;
         let payload = Payload::event(event, &args)?;
         let slot = Arc::<AckSlot>::default();
-        let answered = Answered::Handle(AckHandle::Slot(Arc::clone(&slot)));
+        let answered = AnswerSink::Handle(AckHandle::Slot(Arc::clone(&slot)));
         self.served.emit_with_ack(&payload, answered, Some(limit))?;
         let hub: std::sync::Weak<Hub> = Arc::downgrade(&self.served.namespace.hub);
         Ok(Ack::new(&slot, hub as std::sync::Weak<dyn AwaitAnswer>))
@@ -203,12 +208,11 @@ impl ServerSocket {
         self.served.leave_server(close);
     }
 
-    /// What the program has attached to it, a clone of the value of this type.
+    /// What the program has attached to it: the value of this type.
     ///
     /// ```no_run
     /// # fn main() -> siot::Result<()> {
     /// # let server = siot::server::Server::builder().bind("127.0.0.1:3000")?;
-    /// #[derive(Clone)]
     /// struct User(String);
     ///
     /// server.authorize(|socket| {
@@ -220,14 +224,20 @@ impl ServerSocket {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn data<T: Any + Clone + Send + Sync>(&self) -> Option<T> {
-        self.served.attached().data.get(&TypeId::of::<T>())?.downcast_ref().cloned()
+    pub fn data<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        let attached = self.served.attached();
+        attached.data.iter().find_map(|value| Arc::clone(value).downcast().ok())
     }
 
     /// Attaches a value, one of each type; gives the one that was there.
-    pub fn set_data<T: Any + Send + Sync>(&self, value: T) -> Option<T> {
-        let old = self.served.attached().data.insert(TypeId::of::<T>(), Box::new(value));
-        old?.downcast().ok().map(|old| *old)
+    pub fn set_data<T: Any + Send + Sync>(&self, value: T) -> Option<Arc<T>> {
+        let value: Arc<dyn Any + Send + Sync> = Arc::new(value);
+        let mut attached = self.served.attached();
+        if let Some(old) = attached.data.iter_mut().find(|old| old.is::<T>()) {
+            return std::mem::replace(old, value).downcast().ok();
+        }
+        attached.data.push(value);
+        None
     }
 }
 

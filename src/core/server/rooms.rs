@@ -24,7 +24,7 @@ pub(crate) struct Selection {
 pub(crate) struct Rooms<S> {
     sockets: BTreeMap<SocketKey, Occupant<S>>,
     by_id: HashMap<Arc<str>, SocketKey>,
-    rooms: HashMap<Arc<str>, BTreeMap<SocketKey, S>>,
+    members: HashMap<Arc<str>, BTreeMap<SocketKey, S>>,
 }
 
 #[derive(Debug)]
@@ -38,7 +38,7 @@ struct Occupant<S> {
 
 impl<S> Default for Rooms<S> {
     fn default() -> Self {
-        Self { sockets: BTreeMap::new(), by_id: HashMap::new(), rooms: HashMap::new() }
+        Self { sockets: BTreeMap::new(), by_id: HashMap::new(), members: HashMap::new() }
     }
 }
 
@@ -53,11 +53,17 @@ impl<S: Clone> Rooms<S> {
     pub(crate) fn exit(&mut self, key: SocketKey) -> Vec<Arc<str>> {
         let Some(occupant) = self.sockets.remove(&key) else { return Vec::new() };
         self.by_id.remove(&occupant.id);
+        give_back(&mut self.by_id);
         for room in &occupant.rooms {
             self.forget(room, key);
         }
         let home = occupant.is_at_home.then_some(occupant.id);
         home.into_iter().chain(occupant.rooms).collect()
+    }
+
+    /// The socket with this number.
+    pub(crate) fn socket(&self, key: SocketKey) -> Option<&S> {
+        self.sockets.get(&key).map(|occupant| &occupant.socket)
     }
 
     /// `false`: the socket is gone, and so joins nothing.
@@ -70,11 +76,10 @@ impl<S: Clone> Rooms<S> {
         if occupant.rooms.iter().any(|joined| **joined == *room) {
             return true;
         }
-        let known = self.rooms.get_key_value(room).map(|(name, _)| Arc::clone(name));
+        let known = self.members.get_key_value(room).map(|(name, _)| Arc::clone(name));
         let name = known.unwrap_or_else(|| room.into());
         occupant.rooms.push(Arc::clone(&name));
-        let members = self.rooms.entry(name).or_default();
-        members.insert(key, occupant.socket.clone());
+        self.members.entry(name).or_default().insert(key, occupant.socket.clone());
         true
     }
 
@@ -89,13 +94,11 @@ impl<S: Clone> Rooms<S> {
     }
 
     fn forget(&mut self, room: &str, key: SocketKey) {
-        let Some(members) = self.rooms.get_mut(room) else { return };
+        let Some(members) = self.members.get_mut(room) else { return };
         members.remove(&key);
         if members.is_empty() {
-            self.rooms.remove(room);
-            if self.rooms.capacity() > 4 * self.rooms.len() + 64 {
-                self.rooms.shrink_to_fit();
-            }
+            self.members.remove(room);
+            give_back(&mut self.members);
         }
     }
 
@@ -138,19 +141,26 @@ impl<S: Clone> Rooms<S> {
         let home = self.by_id.get(room).and_then(|key| self.sockets.get_key_value(key));
         let home = home.filter(|(_, occupant)| occupant.is_at_home);
         let home = home.map(|(key, occupant)| (*key, &occupant.socket));
-        let joined = self.rooms.get(room).into_iter().flatten();
+        let joined = self.members.get(room).into_iter().flatten();
         home.into_iter().chain(joined.map(|(key, socket)| (*key, socket)))
     }
 
     fn is_in(&self, key: SocketKey, room: &str) -> bool {
         let Some(occupant) = self.sockets.get(&key) else { return false };
         (occupant.is_at_home && *occupant.id == *room)
-            || self.rooms.get(room).is_some_and(|members| members.contains_key(&key))
+            || self.members.get(room).is_some_and(|members| members.contains_key(&key))
     }
 
     /// The names of all rooms that somebody has joined.
     pub(crate) fn names(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.rooms.keys()
+        self.members.keys()
+    }
+}
+
+/// Gives memory back that is not needed any more, so seldom that it costs nothing.
+fn give_back<V>(map: &mut HashMap<Arc<str>, V>) {
+    if map.capacity() > 4 * map.len() + 64 {
+        map.shrink_to_fit();
     }
 }
 

@@ -3,14 +3,13 @@
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use super::answers::Answered;
+use super::answers::AnswerSink;
+use super::parts::{ServedNamespace, ServedSocket};
 use super::peer::Urgency;
-use super::served_namespace::ServedNamespace;
-use super::served_socket::ServedSocket;
 use crate::core::server::rooms::Selection;
-use crate::core::server::session::SessionEndReason;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::AckReply;
+use crate::event::status::DisconnectReason;
 use crate::payload::Payload;
 use crate::proto::packet::Packet;
 use crate::proto::socket_packet::{Header, Kind};
@@ -37,11 +36,11 @@ pub struct BroadcastReport {
 
 impl ServedNamespace {
     /// Emits to all whom the selection names. It is encoded once.
-    pub(crate) fn broadcast(&self, flags: &BroadcastFlags, payload: &Payload) -> BroadcastReport {
+    pub(crate) fn broadcast(&self, flags: &BroadcastFlags, payload: Payload) -> BroadcastReport {
         let header = Header { kind: Kind::Event, namespace: &self.name, id: None };
-        let messages = self.hub.encode(header, payload);
         let _in_order = lock(&self.order);
-        self.deliver(&self.select(&flags.selection), &messages, flags.volatile)
+        let (messages, sockets) = self.prepare(header, payload, &flags.selection, flags.volatile);
+        self.deliver(&sockets, &messages, flags.volatile)
     }
 
     fn deliver(
@@ -58,7 +57,7 @@ impl ServedNamespace {
                 Err(error) if error.kind() == ErrorKind::BufferFull => {
                     report.behind.push(Arc::clone(&socket.id));
                     if self.hub.options.cut_slow_clients {
-                        socket.peer.cut(SessionEndReason::TransportError, Some(error));
+                        socket.peer.cut(DisconnectReason::TransportError, Some(error));
                     }
                 }
                 // It has just gone.
@@ -86,8 +85,10 @@ impl ServedNamespace {
             // Where it cannot be taken on, dropping the place counts as an answer that is missing.
             if socket.expect(number, answered, Some(limit)).is_ok() {
                 let sent = socket.peer.send_with(&messages, false, Urgency::Gathered);
-                if let (Err(error), Some(answered)) = (sent, socket.answers.take(number)) {
-                    answered.resolve(Err(error));
+                if let Err(error) = sent {
+                    if let Some(answered) = socket.answers.take(number) {
+                        answered.resolve(Err(error));
+                    }
                 }
             }
         }
@@ -107,7 +108,7 @@ struct Gathering {
 }
 
 /// Where the answer of one socket goes. Dropped without one, the answer is missing.
-struct Place {
+struct ReplyPlace {
     gathered: Arc<Gathered>,
     id: Arc<str>,
     is_filled: bool,
@@ -119,10 +120,10 @@ impl Gathered {
         Arc::new(Self { state: Mutex::new(state), complete: Condvar::new() })
     }
 
-    fn place_for(self: &Arc<Self>, socket: &ServedSocket) -> Answered {
+    fn place_for(self: &Arc<Self>, socket: &ServedSocket) -> AnswerSink {
         let mut place =
-            Place { gathered: Arc::clone(self), id: Arc::clone(&socket.id), is_filled: false };
-        Answered::Gathering(Box::new(move |result| place.fill(result)))
+            ReplyPlace { gathered: Arc::clone(self), id: Arc::clone(&socket.id), is_filled: false };
+        AnswerSink::Gathering(Box::new(move |result| place.fill(result)))
     }
 
     /// Blocks until all have answered, or have not in time.
@@ -139,7 +140,7 @@ impl Gathered {
     }
 }
 
-impl Place {
+impl ReplyPlace {
     fn fill(&mut self, result: Result<AckReply>) {
         self.is_filled = true;
         let mut state = lock(&self.gathered.state);
@@ -151,7 +152,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for ReplyPlace {
     fn drop(&mut self) {
         if !self.is_filled {
             self.fill(Err(Error::new(ErrorKind::Disconnected, "the socket was not asked")));

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -23,6 +24,8 @@ pub(super) struct FirstRequest {
     pub(super) address: Option<SocketAddr>,
     pub(super) time: SystemTime,
     pub(super) is_secure: bool,
+    /// The certificates of the client.
+    pub(super) chain: Vec<Bytes>,
 }
 
 impl SocketHandshake {
@@ -61,6 +64,12 @@ impl SocketHandshake {
     /// Whether the connection is encrypted (up to this program, not up to a proxy before it).
     pub fn is_secure(&self) -> bool {
         self.request.is_secure
+    }
+
+    /// The certificate by which the client has identified itself, in DER, and those that link it to its authority;
+    /// empty without one.
+    pub fn client_certificates(&self) -> &[Bytes] {
+        &self.request.chain
     }
 
     /// The credentials that the client gave for the namespace.

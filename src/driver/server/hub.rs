@@ -1,25 +1,21 @@
 //! What all threads of a server share.
 
 use std::cell::Cell;
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use super::answers::Answered;
-use super::commands::{Command, Commands};
-use super::inbox::InboxBounds;
-use super::peer::Peer;
-use super::pool::{Pool, PoolSize, Task};
-use super::served_namespace::ServedNamespace;
-use super::timers::{Due, Timers};
-use crate::core::server::session::SessionOptions;
+use super::answers::AnswerSink;
+use super::commands::IoCommands;
+use super::door::Door;
+use super::hub_options::HubOptions;
+use super::parts::{Due, Family, Hub, IoCommand, MayExist, Peer, ServedNamespace};
+use super::pool::{Task, Workers};
+use super::timers::TimerHeap;
 use crate::driver::ack_slot::{AckHandle, AckSlot, AwaitAnswer};
 use crate::driver::clock::now;
 use crate::error::Result;
 use crate::event::AckReply;
-use crate::options::ParserKind;
 use crate::payload::Payload;
 use crate::proto::packet::Packet;
 use crate::proto::parser::choice::new_parser;
@@ -28,65 +24,6 @@ use crate::sync::lock::lock;
 
 /// How long a turn may last before what it has gathered is written without it.
 const GATHERING: Duration = Duration::from_millis(1);
-
-/// What a server is made with.
-#[derive(Clone, Debug)]
-pub(crate) struct HubOptions {
-    pub(crate) session: Arc<SessionOptions>,
-    /// The path of requests, with a slash at both ends.
-    pub(crate) path: Box<str>,
-    pub(crate) parser: ParserKind,
-    pub(crate) max_attachments: usize,
-    pub(crate) polling: bool,
-    pub(crate) websocket: bool,
-    pub(crate) allow_eio3: bool,
-    /// How long a client may take until it has joined a namespace.
-    pub(crate) connect_timeout: Duration,
-    /// How many namespaces a client may join.
-    pub(crate) max_namespaces: usize,
-    /// How many connections there may be.
-    pub(crate) max_connections: usize,
-    /// What may wait for the handlers of a socket.
-    pub(crate) inbox: InboxBounds,
-    /// How many bytes may wait beyond that while somebody waits for an answer.
-    pub(crate) receive_reserve: usize,
-    /// How many acknowledgements of one socket may be awaited.
-    pub(crate) acks: usize,
-    /// How long an acknowledgement is awaited by default.
-    pub(crate) ack_timeout: Duration,
-    pub(crate) pool: PoolSize,
-    /// What a broadcast does with a client that has no room for it.
-    pub(crate) cut_slow_clients: bool,
-}
-
-/// Decides whether a namespace that does not exist is made.
-pub(crate) type MayExist = dyn Fn(&str) -> bool + Send + Sync;
-
-/// Namespaces that are made when they are asked for, with the handlers of a parent.
-struct Family {
-    may_exist: Arc<MayExist>,
-    parent: Arc<ServedNamespace>,
-}
-
-/// A server.
-pub(crate) struct Hub {
-    pub(crate) options: HubOptions,
-    pub(super) pool: Arc<Pool>,
-    pub(super) timers: Timers,
-    pub(super) commands: Commands,
-    namespaces: RwLock<HashMap<Box<str>, Arc<ServedNamespace>>>,
-    families: RwLock<Vec<Family>>,
-    pub(super) peers: Mutex<HashMap<Box<str>, Arc<Peer>>>,
-    /// The last client has gone.
-    pub(super) peer_gone: Condvar,
-    /// Tells of the end of the thread that serves.
-    pub(super) end: Mutex<Option<Receiver<()>>>,
-    /// Clients for whom something was gathered in a turn that lasts.
-    deferred: Mutex<Vec<Arc<Peer>>>,
-    has_deferred: AtomicBool,
-    next_turn: AtomicU64,
-    pub(super) is_closing: AtomicBool,
-}
 
 thread_local! {
     /// The number of the turn that the thread is in; 0 outside of one.
@@ -99,12 +36,17 @@ pub(super) fn turn() -> Option<u64> {
 }
 
 impl Hub {
-    pub(super) fn new(options: HubOptions, commands: Commands) -> Arc<Self> {
+    pub(super) fn new(
+        options: HubOptions,
+        door: Door,
+        commands: IoCommands<IoCommand>,
+    ) -> Arc<Self> {
         let waker = commands.waker();
         Arc::new(Self {
-            pool: Pool::new(options.pool),
+            pool: Workers::new(options.pool),
             options,
-            timers: Timers::new(waker),
+            door,
+            timers: TimerHeap::new(waker),
             commands,
             namespaces: RwLock::default(),
             families: RwLock::default(),
@@ -115,6 +57,7 @@ impl Hub {
             has_deferred: AtomicBool::new(false),
             next_turn: AtomicU64::new(1),
             is_closing: AtomicBool::new(false),
+            run: super::ids::new_id().replace(['-', '_'], "x").into(),
         })
     }
 
@@ -180,17 +123,30 @@ impl Hub {
     }
 
     /// Brings an answer to whoever waits for it. Callbacks run on the pool.
-    pub(super) fn resolve(&self, answered: Answered, result: Result<AckReply>) {
+    pub(super) fn resolve(&self, answered: AnswerSink, result: Result<AckReply>) {
         match answered {
-            Answered::Handle(AckHandle::Callback(_)) => {
+            AnswerSink::Handle(AckHandle::Callback(_)) => {
                 self.pool.submit(Task::Once(Box::new(move || answered.resolve(result))));
             }
             quick => quick.resolve(result),
         }
     }
 
-    pub(super) fn add_peer(&self, sid: &str, peer: &Arc<Peer>) {
-        lock(&self.peers).insert(sid.into(), Arc::clone(peer));
+    /// `false`: the server ends, and takes no clients any more.
+    pub(super) fn add_peer(&self, sid: &str, peer: &Arc<Peer>) -> bool {
+        let mut peers = lock(&self.peers);
+        let takes_on = !self.is_closing.load(Ordering::Acquire);
+        if takes_on {
+            peers.insert(sid.into(), Arc::clone(peer));
+        }
+        takes_on
+    }
+
+    /// Takes no clients any more; gives those that there are.
+    pub(super) fn begin_closing(&self) -> Vec<Arc<Peer>> {
+        let peers = lock(&self.peers);
+        self.is_closing.store(true, Ordering::Release);
+        peers.values().cloned().collect()
     }
 
     pub(super) fn remove_peer(&self, sid: &str) {
@@ -215,11 +171,6 @@ impl Hub {
     /// How many clients there are.
     pub(crate) fn count_peers(&self) -> usize {
         lock(&self.peers).len()
-    }
-
-    /// How many threads run handlers.
-    pub(crate) fn count_workers(&self) -> usize {
-        self.pool.threads()
     }
 
     /// Runs a handler. What it emits in a row to the same client, or to many, is written together at its end.
@@ -248,7 +199,7 @@ impl Hub {
         }
     }
 
-    pub(super) fn command(&self, command: Command) {
+    pub(super) fn command(&self, command: IoCommand) {
         self.commands.give(command);
     }
 

@@ -1,7 +1,9 @@
 //! The thread that serves all connections of a server.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io::{self, ErrorKind};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,19 +11,18 @@ use http::HeaderMap;
 use mio::event::Event as Readiness;
 use mio::{Events, Interest, Poll, Token};
 
-use super::commands::Command;
-use super::http_connection::{Answering, Came, Exchange, HttpConnection};
-use super::hub::Hub;
+use super::door::Decision;
+use super::held_poll::Fetched;
+use super::http_connection::{Answering, Came, HttpConnection, IDLE_TIME, RequestStage};
 use super::lingering::Lingering;
-use super::peer::Peer;
-use super::requests::{Handled, Incoming};
-use super::timers::Due;
-use super::wire::Wire;
-use crate::core::server::session::SessionEndReason;
+use super::parts::{Due, HeldPoll, Hub, IoCommand, Peer, PollStage};
+use super::requests::{Handled, ServedRequest, take_answer};
+use super::wire::PeerWire;
+use crate::core::server::session::PollFate;
 use crate::driver::clock::now;
 use crate::net::server::listener::{Accepted, ServerListener};
-use crate::net::server::request::HeadLimits;
-use crate::net::server::response::{Framing, HttpResponse};
+use crate::net::server::request::{BodyLength, HeadLimits, RequestHead};
+use crate::net::server::response::{EngineRefusal, Framing, HttpResponse};
 use crate::net::server::stream::ServerStream;
 use crate::sync::logging::log_later;
 
@@ -37,9 +38,6 @@ const ACCEPTED_AT_ONCE: usize = 64;
 /// How long a request may take from its first byte to its last, and a response to be taken.
 const REQUEST_TIME: Duration = Duration::from_secs(20);
 
-/// How long a connection may stay without a request.
-const IDLE_TIME: Duration = Duration::from_secs(30);
-
 /// How long no connections are taken after the system had no descriptor for one.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -48,7 +46,9 @@ const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 /// What a token stands for.
 enum Slot {
     Listener(ServerListener),
-    Http(Box<HttpConnection>),
+    Http(Box<HttpConnection<Peer>>),
+    /// The client has the connection, for a GET.
+    Held(Arc<Peer>),
     WebSocket(Arc<Peer>),
     Lingering(Box<Lingering>),
 }
@@ -63,6 +63,9 @@ pub(super) struct Io {
     limits: HeadLimits,
     /// How many of the slots are connections.
     connections: usize,
+    /// From where they come.
+    addresses: HashMap<Token, IpAddr>,
+    by_address: HashMap<IpAddr, usize>,
     ends: bool,
 }
 
@@ -80,6 +83,8 @@ impl Io {
             buffer: vec![0; BUFFER].into(),
             limits: HeadLimits::default(),
             connections: 0,
+            addresses: HashMap::new(),
+            by_address: HashMap::new(),
             ends: false,
         };
         for mut listener in listeners {
@@ -115,9 +120,15 @@ impl Io {
                 self.look_after(due);
             }
         }
-        self.slots.clear();
-        self.hub.pool.end();
-        self.hub.forget_all();
+        for slot in std::mem::take(&mut self.slots).into_values() {
+            if let Slot::Held(peer) = slot {
+                let held = peer.lock().poll.take();
+                drop(held);
+            }
+        }
+        let hub = Arc::clone(&self.hub);
+        // Handlers of ends may yet have to run.
+        self.hub.pool.end(move || hub.forget_all());
     }
 
     fn new_token(&mut self) -> Token {
@@ -132,17 +143,23 @@ impl Io {
             None => {}
             Some(Slot::Listener(_)) => self.accept(token),
             Some(Slot::Http(_)) => self.serve_http(token),
+            Some(Slot::Held(_)) => self.fetch(token),
             Some(Slot::WebSocket(peer)) => {
                 let peer = Arc::clone(peer);
                 if event.is_writable() {
                     peer.write_on(&mut peer.lock(), token);
                 }
-                if event.is_readable() || event.is_read_closed() || event.is_error() {
+                let has_ended = event.is_read_closed() || event.is_error();
+                if has_ended {
+                    peer.note_end(token);
+                }
+                if event.is_readable() || has_ended {
                     peer.read(token, &mut self.buffer);
                 }
             }
             Some(Slot::Lingering(lingering)) => {
-                if lingering.go_on(&mut self.buffer) {
+                let is_over = lingering.go_on(&mut self.buffer);
+                if is_over {
                     self.remove(token);
                 }
             }
@@ -151,8 +168,14 @@ impl Io {
 
     fn remove(&mut self, token: Token) -> Option<Slot> {
         let slot = self.slots.remove(&token)?;
-        if !matches!(slot, Slot::Listener(_)) {
-            self.connections -= 1;
+        self.connections -= 1;
+        if let Some(address) = self.addresses.remove(&token) {
+            if let Entry::Occupied(mut count) = self.by_address.entry(address) {
+                *count.get_mut() -= 1;
+                if *count.get() == 0 {
+                    count.remove();
+                }
+            }
         }
         if self.slots.capacity() > 4 * self.slots.len() + 256 {
             self.slots.shrink_to_fit();
@@ -166,10 +189,10 @@ impl Io {
             match listener.accept() {
                 Accepted::Stream(stream, address) => self.take_on(stream, address),
                 Accepted::Nothing => return,
-                Accepted::Lost(error) => log_later!(Debug, "{error:#}"),
+                Accepted::Lost(error) => log_later!(Debug, "{error}"),
                 Accepted::Exhausted(error) => {
                     // Those who are connected go on.
-                    log_later!(Warn, "{error:#}");
+                    log_later!(Warn, "{error}");
                     self.hub.timers.arm(now() + PAUSE, Due::Accept);
                     return;
                 }
@@ -180,8 +203,8 @@ impl Io {
     }
 
     /// A connection that was made, by a listener or by the program.
-    fn take_on(&mut self, mut stream: ServerStream, address: Option<std::net::SocketAddr>) {
-        if self.connections >= self.hub.options.max_connections {
+    fn take_on(&mut self, mut stream: ServerStream, address: Option<SocketAddr>) {
+        if !self.has_room_for(address) {
             log_later!(Debug, "a connection is refused: there are {}", self.connections);
             return;
         }
@@ -193,7 +216,18 @@ impl Io {
         let connection = Box::new(HttpConnection::new(stream, address));
         self.connections += 1;
         self.slots.insert(token, Slot::Http(connection));
+        if let Some(address) = address {
+            self.addresses.insert(token, address.ip());
+            *self.by_address.entry(address.ip()).or_default() += 1;
+        }
         self.set_deadline(token, REQUEST_TIME);
+    }
+
+    fn has_room_for(&self, address: Option<SocketAddr>) -> bool {
+        let options = &self.hub.options;
+        let of_address = address.and_then(|address| self.by_address.get(&address.ip()));
+        self.connections < options.max_connections
+            && of_address.is_none_or(|count| *count < options.max_connections_per_address)
     }
 
     fn set_deadline(&mut self, token: Token, time: Duration) {
@@ -210,15 +244,16 @@ impl Io {
     fn serve_http(&mut self, token: Token) {
         loop {
             let Some(Slot::Http(connection)) = self.slots.get_mut(&token) else { return };
-            if connection.is_writing() && connection.write_on().is_err() {
+            // With TLS, there may be something to write though no response is.
+            if connection.write_on().is_err() {
                 return self.lose(token);
             }
             if connection.is_writing() {
                 return;
             }
-            if matches!(connection.stage, Exchange::PollAnswers(_)) {
-                if let Exchange::PollAnswers(peer) =
-                    std::mem::replace(&mut connection.stage, Exchange::Idle)
+            if matches!(connection.stage, RequestStage::PollAnswers(_)) {
+                if let RequestStage::PollAnswers(peer) =
+                    std::mem::replace(&mut connection.stage, RequestStage::Idle)
                 {
                     peer.poll_answered();
                 }
@@ -229,16 +264,21 @@ impl Io {
             }
             match connection.read(&mut self.buffer, &self.limits) {
                 Came::Nothing => return,
-                Came::End(_) => return self.lose(token),
+                Came::End(error) => {
+                    if let Some(error) = error {
+                        log_later!(Debug, "a connection failed: {error}");
+                    }
+                    return self.lose(token);
+                }
                 Came::Request(head, text) => {
                     self.set_deadline(token, REQUEST_TIME);
-                    self.serve_request(token, &head, &text);
+                    self.serve_request(token, head, text, None);
                 }
                 Came::Body(body) => self.take_body(token, &body),
                 Came::Refused(refusal) => {
                     log_later!(Debug, "a request is refused: {refusal}");
-                    if let Exchange::Posting { request, .. } =
-                        std::mem::replace(&mut connection.stage, Exchange::Idle)
+                    if let RequestStage::Posting { request, .. } =
+                        std::mem::replace(&mut connection.stage, RequestStage::Idle)
                     {
                         request.peer.post_lost();
                     }
@@ -248,42 +288,59 @@ impl Io {
         }
     }
 
+    /// A request has come, or the program has decided about it.
     fn serve_request(
         &mut self,
         token: Token,
-        head: &crate::net::server::request::RequestHead,
-        text: &[u8],
+        head: Box<RequestHead>,
+        text: Box<[u8]>,
+        decision: Option<Decision>,
     ) {
         let hub = Arc::clone(&self.hub);
         let Some(Slot::Http(connection)) = self.slots.get_mut(&token) else { return };
-        let request = Incoming { hub: &hub, token, head, text, headers: HeaderMap::new() };
-        match request.handle(connection) {
-            Handled::Respond(response) => {
+        let headers = HeaderMap::new();
+        let mut request = ServedRequest { hub: &hub, token, head: &head, text: &text, headers };
+        let handled = match decision {
+            Some(decision) => Some(request.handle_decided(decision, connection)),
+            None => request.handle(connection),
+        };
+        let headers = request.headers;
+        match handled {
+            None => connection.stage = RequestStage::Asked(head, text),
+            Some(Handled::Respond(response)) => {
                 // A body that nobody reads would be taken for the next request.
-                let framing = Framing::of(head);
-                let is_read = head.body == crate::net::server::request::BodyLength::Known(0);
-                let framing = if is_read { framing } else { framing.closing() };
-                self.respond(token, &response.with_all(&request.headers), framing);
+                let framing = Framing::of(&head);
+                let has_body = head.body != BodyLength::Known(0);
+                let framing = if has_body { framing.closing() } else { framing };
+                self.respond(token, &response.with_all(&headers), framing);
             }
-            Handled::Waits => {
-                if head.expects_continue && matches!(connection.stage, Exchange::Posting { .. }) {
+            Some(Handled::Poll(peer)) => self.hold_poll(token, &peer, Framing::of(&head), headers),
+            Some(Handled::Waits) => {
+                if head.expects_continue && matches!(connection.stage, RequestStage::Posting { .. })
+                {
+                    // Where it fails, the next read tells.
                     let _ = connection.invite();
                 }
             }
-            Handled::WebSocket { peer, is_upgrade, acceptance } => {
+            Some(Handled::WebSocket { peer, is_upgrade, acceptance }) => {
                 let mut bytes = Vec::new();
-                acceptance.write(&request.headers, &mut bytes);
-                let Some(Slot::Http(connection)) = self.slots.remove(&token) else { return };
-                let (stream, unread) = connection.into_parts();
-                let mut wire = Wire::new(token, stream, hub.options.session.max_payload);
-                wire.unread = unread;
-                // Where it fails, the first attempt to read tells.
-                let _ = wire.write(&bytes);
-                self.slots.insert(token, Slot::WebSocket(Arc::clone(&peer)));
-                peer.attach(wire, is_upgrade);
-                peer.read(token, &mut self.buffer);
+                acceptance.write(&headers, &mut bytes);
+                self.begin_websocket(token, &peer, is_upgrade, &bytes);
             }
         }
+    }
+
+    /// The connection becomes a WebSocket of this client.
+    fn begin_websocket(&mut self, token: Token, peer: &Arc<Peer>, is_upgrade: bool, answer: &[u8]) {
+        let Some(Slot::Http(connection)) = self.slots.remove(&token) else { return };
+        let (stream, unread) = connection.into_parts();
+        let mut wire = PeerWire::new(token, stream, self.hub.options.session.max_payload);
+        wire.unread = unread;
+        // Where it fails, the first attempt to read tells.
+        let _ = wire.write(answer);
+        self.slots.insert(token, Slot::WebSocket(Arc::clone(peer)));
+        peer.attach(wire, is_upgrade);
+        peer.read(token, &mut self.buffer);
     }
 
     fn respond(&mut self, token: Token, response: &HttpResponse, framing: Framing) {
@@ -296,8 +353,8 @@ impl Io {
 
     fn take_body(&mut self, token: Token, body: &[u8]) {
         let Some(Slot::Http(connection)) = self.slots.get_mut(&token) else { return };
-        let Exchange::Posting { request, .. } =
-            std::mem::replace(&mut connection.stage, Exchange::Idle)
+        let RequestStage::Posting { request, .. } =
+            std::mem::replace(&mut connection.stage, RequestStage::Idle)
         else {
             return;
         };
@@ -305,11 +362,11 @@ impl Io {
             self.answer_post(token, &request);
         } else {
             request.peer.lock().post_waits = Some(token);
-            connection.stage = Exchange::PostWaits(request);
+            connection.stage = RequestStage::PostWaits(request);
         }
     }
 
-    fn answer_post(&mut self, token: Token, request: &Answering) {
+    fn answer_post(&mut self, token: Token, request: &Answering<Peer>) {
         let response = HttpResponse::post_taken().with_all(&request.headers);
         self.respond(token, &response, request.framing);
     }
@@ -318,11 +375,10 @@ impl Io {
     fn lose(&mut self, token: Token) {
         let Some(Slot::Http(connection)) = self.remove(token) else { return };
         match connection.stage {
-            Exchange::Idle => {}
-            Exchange::Posting { request, .. } => request.peer.post_lost(),
-            Exchange::PostWaits(request) => request.peer.lock().post_waits = None,
-            Exchange::PollWaits(request) => request.peer.poll_lost(),
-            Exchange::PollAnswers(peer) => peer.poll_lost(),
+            RequestStage::Idle | RequestStage::Asked(..) => {}
+            RequestStage::Posting { request, .. } => request.peer.post_lost(),
+            RequestStage::PostWaits(request) => request.peer.lock().post_waits = None,
+            RequestStage::PollAnswers(peer) => peer.poll_lost(),
         }
     }
 
@@ -344,37 +400,77 @@ impl Io {
         }
     }
 
-    fn obey(&mut self, command: Command) {
+    fn obey(&mut self, command: IoCommand) {
         match command {
-            Command::AnswerPoll(token, peer) => self.answer_poll(token, &peer),
-            Command::GoOn(peer) => self.go_on(&peer),
-            Command::ReadOn(peer, token) => peer.read(token, &mut self.buffer),
-            Command::Close(token) => drop(self.remove(token)),
-            Command::Linger(wire) => {
+            IoCommand::Fetch(token) => self.fetch(token),
+            IoCommand::GoOn(peer) => self.go_on(&peer),
+            IoCommand::Decided(token, decision) => {
+                let Some(Slot::Http(connection)) = self.slots.get_mut(&token) else { return };
+                let asked = std::mem::replace(&mut connection.stage, RequestStage::Idle);
+                if let RequestStage::Asked(head, text) = asked {
+                    self.serve_request(token, head, text, Some(decision));
+                    self.serve_http(token);
+                }
+            }
+            IoCommand::ReadOn(peer, token) => peer.read(token, &mut self.buffer),
+            IoCommand::Close(token) => drop(self.remove(token)),
+            IoCommand::Linger(wire) => {
                 let token = wire.token;
                 let (stream, rest) = wire.into_rest();
                 self.keep_lingering(token, stream, rest);
             }
-            Command::Serve(stream, address) => self.take_on(*stream, address),
-            Command::StopListening => {
-                let is_listener = |slot: &Slot| matches!(slot, Slot::Listener(_));
-                self.slots.retain(|_, slot| !is_listener(slot));
-            }
-            Command::End => self.ends = true,
+            IoCommand::Serve(stream, address) => self.take_on(*stream, address),
+            IoCommand::End => self.ends = true,
         }
     }
 
-    fn answer_poll(&mut self, token: Token, peer: &Arc<Peer>) {
+    /// A GET of this client has come.
+    fn hold_poll(&mut self, token: Token, peer: &Arc<Peer>, framing: Framing, headers: HeaderMap) {
+        let Some(Slot::Http(connection)) = self.slots.remove(&token) else { return };
+        let mut state = peer.lock();
+        let (fate, former) = peer.run(&mut state, |state, orders| {
+            let fate = state.session.poll(now(), orders);
+            if fate != PollFate::Wait {
+                return (Err((fate, connection)), None);
+            }
+            let held = HeldPoll { token, connection, framing, headers, stage: PollStage::Waits };
+            (Ok(()), state.poll.replace(Box::new(held)))
+        });
+        drop(state);
+        match fate {
+            Ok(()) => drop(self.slots.insert(token, Slot::Held(Arc::clone(peer)))),
+            Err((fate, connection)) => {
+                self.slots.insert(token, Slot::Http(connection));
+                self.answer_at_once(token, fate, peer, framing);
+            }
+        }
+        if let Some(former) = former {
+            let token = former.token;
+            self.slots.insert(token, Slot::Http(former.connection));
+            self.serve_http(token);
+        }
+    }
+
+    fn answer_at_once(&mut self, token: Token, fate: PollFate, peer: &Arc<Peer>, framing: Framing) {
         let Some(Slot::Http(connection)) = self.slots.get_mut(&token) else { return };
-        match std::mem::replace(&mut connection.stage, Exchange::Idle) {
-            Exchange::PollWaits(request) if Arc::ptr_eq(&request.peer, peer) => {
-                let body = peer.lock().session.take_body(now());
-                connection.stage = Exchange::PollAnswers(Arc::clone(peer));
-                let response = HttpResponse::poll(body).with_all(&request.headers);
-                self.respond(token, &response, request.framing);
+        let response = match fate {
+            PollFate::Refuse => HttpResponse::engine_refusal(EngineRefusal::BadRequest, None),
+            PollFate::Answer | PollFate::Wait => take_answer(connection, peer),
+        };
+        self.respond(token, &response, framing);
+    }
+
+    /// Something has happened to a connection that a client has.
+    fn fetch(&mut self, token: Token) {
+        let Some(Slot::Held(peer)) = self.slots.get(&token) else { return };
+        let peer = Arc::clone(peer);
+        match peer.fetch_poll(token, &mut self.buffer) {
+            Fetched::Stays => {}
+            Fetched::Gone => drop(self.remove(token)),
+            Fetched::Free(connection) => {
+                self.slots.insert(token, Slot::Http(connection));
                 self.serve_http(token);
             }
-            other => connection.stage = other,
         }
     }
 
@@ -389,8 +485,8 @@ impl Io {
         drop(state);
         if let Some(token) = post {
             if let Some(Slot::Http(connection)) = self.slots.get_mut(&token) {
-                if let Exchange::PostWaits(request) =
-                    std::mem::replace(&mut connection.stage, Exchange::Idle)
+                if let RequestStage::PostWaits(request) =
+                    std::mem::replace(&mut connection.stage, RequestStage::Idle)
                 {
                     self.answer_post(token, &request);
                     self.serve_http(token);
@@ -414,40 +510,44 @@ impl Io {
                     socket.expire_answers(now());
                 }
             }
+            Due::Recovery(namespace) => {
+                if let Some(namespace) = namespace.upgrade() {
+                    namespace.expire_recovery();
+                }
+            }
             Due::Deferred => self.hub.write_deferred(),
             Due::Connection(token) => self.look_after_connection(token),
             Due::Accept => {
                 let is_listener = |(_, slot): &(&Token, &Slot)| matches!(slot, Slot::Listener(_));
                 let tokens: Vec<_> =
                     self.slots.iter().filter(is_listener).map(|(token, _)| *token).collect();
-                tokens.into_iter().for_each(|token| self.accept(token));
+                for token in tokens {
+                    self.accept(token);
+                }
             }
         }
     }
 
     fn look_after_connection(&mut self, token: Token) {
+        if let Some(Slot::Held(_)) = self.slots.get(&token) {
+            self.fetch(token);
+        }
         match self.slots.get_mut(&token) {
+            // The session has deadlines of its own.
+            Some(Slot::Held(_)) => self.hub.timers.arm(now() + IDLE_TIME, Due::Connection(token)),
             Some(Slot::Http(connection)) => {
                 let at = connection.deadline.take();
-                let waits =
-                    matches!(connection.stage, Exchange::PollWaits(_) | Exchange::PostWaits(_));
                 match at {
-                    // The session has deadlines of its own.
-                    _ if waits => self.set_deadline(token, IDLE_TIME),
+                    // The session has deadlines of its own, and so has what the program is asked.
+                    _ if !connection.is_reading() && !connection.is_writing() => {
+                        self.set_deadline(token, IDLE_TIME);
+                    }
                     Some(at) if at > now() => self.set_deadline(token, at.since(now())),
                     _ => self.lose(token),
                 }
             }
             Some(Slot::Lingering(_)) => drop(self.remove(token)),
             Some(Slot::WebSocket(_) | Slot::Listener(_)) | None => {}
-        }
-    }
-
-    /// Ends all sessions at once.
-    #[allow(dead_code)]
-    fn cut_all(&self) {
-        for peer in self.hub.peers() {
-            peer.cut(SessionEndReason::ServerShuttingDown, None);
         }
     }
 }

@@ -18,14 +18,14 @@ use crate::sync::threads::{Role, spawn, survive};
 const LINGER: Duration = Duration::from_secs(10);
 
 /// Something with work that is done by one thread at a time, a bit in each turn.
-pub(super) trait Turns: Send + Sync {
+pub(super) trait TakesTurns: Send + Sync {
     /// Does a bit of it; whether more is left.
     fn take_turn(&self) -> bool;
 }
 
 /// What the pool is asked to do.
 pub(super) enum Task {
-    Turn(Arc<dyn Turns>),
+    Turn(Arc<dyn TakesTurns>),
     Once(Box<dyn FnOnce() + Send>),
 }
 
@@ -40,15 +40,15 @@ pub(crate) struct PoolSize {
 }
 
 /// The threads, and the work that waits for them.
-pub(super) struct Pool {
-    state: Mutex<State>,
+pub(super) struct Workers {
+    state: Mutex<WorkQueue>,
     work: Condvar,
     size: PoolSize,
     this: Weak<Self>,
 }
 
 #[derive(Default)]
-struct State {
+struct WorkQueue {
     queue: VecDeque<Task>,
     threads: usize,
     /// Those that wait for work.
@@ -56,14 +56,16 @@ struct State {
     /// Those whose handler waits for an answer.
     awaiting: usize,
     is_over: bool,
+    /// What the last thread does at its end.
+    last: Option<Box<dyn FnOnce() + Send>>,
 }
 
 thread_local! {
     /// The pool that the thread belongs to.
-    static OWN: RefCell<Weak<Pool>> = const { RefCell::new(Weak::new()) };
+    static OWN: RefCell<Weak<Workers>> = const { RefCell::new(Weak::new()) };
 }
 
-impl Pool {
+impl Workers {
     pub(super) fn new(size: PoolSize) -> Arc<Self> {
         Arc::new_cyclic(|this| Self {
             state: Mutex::default(),
@@ -91,7 +93,7 @@ impl Pool {
     }
 
     /// Starts a thread, where there is work for one more.
-    fn grow(&self, state: &mut State) {
+    fn grow(&self, state: &mut WorkQueue) {
         let working = state.threads - state.awaiting;
         if working >= self.size.workers || state.threads >= self.size.most {
             return;
@@ -114,7 +116,8 @@ impl Pool {
                 Task::Turn(of) => {
                     // Each handler was guarded; this is for what is ours.
                     if survive(|| of.take_turn()) == Some(true) {
-                        self.submit(Task::Turn(of));
+                        // This thread does it, if no other one does: also when the pool ends.
+                        lock(&self.state).queue.push_back(Task::Turn(of));
                     }
                 }
                 Task::Once(what) => {
@@ -136,6 +139,11 @@ impl Pool {
             }
             if is_late || state.is_over {
                 state.threads -= 1;
+                let last = if state.threads == 0 { state.last.take() } else { None };
+                drop(state);
+                if let Some(last) = last {
+                    last();
+                }
                 return None;
             }
             state.resting += 1;
@@ -170,21 +178,31 @@ impl Pool {
         OWN.with_borrow(|own| std::ptr::eq(own.as_ptr(), self))
     }
 
-    /// Ends the threads, once they have done what waits.
-    pub(super) fn end(&self) {
-        lock(&self.state).is_over = true;
-        self.work.notify_all();
+    /// Ends the threads, once they have done what waits; the last of them does this, or the caller where there is
+    /// none.
+    pub(super) fn end(&self, last: impl FnOnce() + Send + 'static) {
+        let mut state = lock(&self.state);
+        state.is_over = true;
+        if state.threads == 0 {
+            drop(state);
+            last();
+        } else {
+            state.last = Some(Box::new(last));
+            drop(state);
+            self.work.notify_all();
+        }
     }
 
     /// How many threads there are.
-    pub(super) fn threads(&self) -> usize {
+    #[cfg(test)]
+    fn threads(&self) -> usize {
         lock(&self.state).threads
     }
 }
 
 /// A handler that waits for an answer.
 #[must_use = "the wait ends when it is dropped"]
-pub(super) struct WaitInHandler<'a>(&'a Pool);
+pub(super) struct WaitInHandler<'a>(&'a Workers);
 
 impl Drop for WaitInHandler<'_> {
     fn drop(&mut self) {

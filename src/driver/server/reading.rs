@@ -5,10 +5,8 @@ use std::sync::Arc;
 
 use mio::Token;
 
-use super::commands::Command;
-use super::peer::{Peer, PeerState};
-use super::served_socket::ServedSocket;
-use super::wire::Wire;
+use super::parts::{IoCommand, Peer, PeerState, ServedSocket};
+use super::wire::PeerWire;
 use crate::core::server::session::SessionOrder;
 use crate::driver::clock::now;
 use crate::error::{Error, ErrorKind as Kind};
@@ -50,7 +48,14 @@ impl Peer {
         }
         // There may be more, of which the system does not tell again.
         if let Some(this) = self.this.upgrade() {
-            self.hub.command(Command::ReadOn(this, token));
+            self.hub.command(IoCommand::ReadOn(this, token));
+        }
+    }
+
+    /// The system tells that nothing more comes by this WebSocket than what there is.
+    pub(super) fn note_end(&self, token: Token) {
+        if let Some(wire) = self.lock().wire_of(token) {
+            wire.note_end();
         }
     }
 
@@ -70,13 +75,10 @@ impl Peer {
         match wire.read(buffer) {
             Ok(0) => Read::End(None),
             Ok(count) => {
+                let is_emptied = wire.is_emptied_by_short_read();
                 self.take_in(state, token, &buffer[..count], orders);
                 // A short read has emptied the socket.
-                if count < buffer.len() && !state.is_encrypted(token) {
-                    Read::Enough
-                } else {
-                    Read::More
-                }
+                if count < buffer.len() && is_emptied { Read::Enough } else { Read::More }
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => Read::Enough,
             Err(error) => Read::End(Some(error)),
@@ -107,7 +109,7 @@ impl Peer {
                 Ok(Some(Inbound::Message(frame))) => {
                     match state.session.dialect().decode_frame(frame) {
                         Ok(packet) => {
-                            state.session.received(Transport::WebSocket, packet, now(), orders)
+                            state.session.received(Transport::WebSocket, packet, now(), orders);
                         }
                         Err(error) => state.session.malformed(Transport::WebSocket, error, orders),
                     }
@@ -165,11 +167,8 @@ impl Peer {
 
 impl PeerState {
     /// The WebSocket with this token.
-    pub(super) fn wire_of(&mut self, token: Token) -> Option<&mut Wire> {
-        [&mut self.wire, &mut self.candidate].into_iter().flatten().find(|wire| wire.token == token)
-    }
-
-    fn is_encrypted(&mut self, token: Token) -> bool {
-        self.wire_of(token).is_some_and(|wire| wire.is_encrypted())
+    pub(super) fn wire_of(&mut self, token: Token) -> Option<&mut PeerWire> {
+        let wires = [self.wire.as_mut(), self.candidate.as_deref_mut()];
+        wires.into_iter().flatten().find(|wire| wire.token == token)
     }
 }

@@ -3,18 +3,22 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use http::header::SET_COOKIE;
 use http::{HeaderMap, Method, StatusCode};
 use mio::Token;
 
-use super::handshake::FirstRequest;
-use super::http_connection::{Answering, Exchange, HttpConnection};
-use super::hub::Hub;
-use super::peer::Peer;
-use super::wire::Wire;
-use crate::core::server::session::{PollFate, Session};
+use super::door::Decision;
+use super::handshake::{FirstRequest, SocketHandshake};
+use super::http_connection::{Answering, HttpConnection, RequestStage};
+use super::parts::{Hub, IoCommand, Peer};
+use super::pool::Task;
+use super::wire::PeerWire;
+use crate::core::server::session::Session;
 use crate::driver::clock::now;
 use crate::net::server::accept::{Acceptance, asks_for_upgrade};
 use crate::net::server::body::BodyReader;
+use crate::net::server::cookie::set_cookie;
+use crate::net::server::origin::OriginVerdict;
 use crate::net::server::query::{SessionQuery, SidFormat};
 use crate::net::server::request::RequestHead;
 use crate::net::server::response::{EngineRefusal, Framing, HttpResponse};
@@ -30,26 +34,73 @@ pub(super) enum Handled {
     Respond(HttpResponse),
     /// It waits, as the connection says.
     Waits,
+    /// It is a GET of this client.
+    Poll(Arc<Peer>),
     /// Its connection becomes the WebSocket of this client.
     WebSocket { peer: Arc<Peer>, is_upgrade: bool, acceptance: Acceptance },
 }
 
 /// A request that is about to be served.
-pub(super) struct Incoming<'a> {
+pub(super) struct ServedRequest<'a> {
     pub(super) hub: &'a Arc<Hub>,
     pub(super) token: Token,
     pub(super) head: &'a RequestHead,
     /// The head as it came.
     pub(super) text: &'a [u8],
+    /// What browsers are told in the response.
     pub(super) headers: HeaderMap,
 }
 
-impl Incoming<'_> {
-    pub(super) fn handle(&self, connection: &mut HttpConnection) -> Handled {
+impl ServedRequest<'_> {
+    /// A request has come. `None`: the program is asked about it.
+    pub(super) fn handle(&mut self, connection: &mut HttpConnection<Peer>) -> Option<Handled> {
         if !self.head.path.starts_with(&*self.hub.options.path) {
-            return Handled::Respond(HttpResponse::new(StatusCode::NOT_FOUND));
+            return Some(Handled::Respond(HttpResponse::new(StatusCode::NOT_FOUND)));
         }
-        self.serve(connection).unwrap_or_else(|refusal| {
+        let begins_session = !self.head.query.contains("sid=") && self.head.method == Method::GET;
+        let decision = self.hub.door.decide(&self.head.headers, begins_session);
+        if decision.is_none() {
+            self.ask_program(begins_session, connection);
+        }
+        decision.map(|decision| self.handle_decided(decision, connection))
+    }
+
+    fn ask_program(&self, begins_session: bool, connection: &HttpConnection<Peer>) {
+        let hub = Arc::clone(self.hub);
+        let token = self.token;
+        let headers = self.head.headers.clone();
+        let first = begins_session.then(|| SocketHandshake {
+            request: Arc::new(self.first_request(connection)),
+            auth: "".into(),
+        });
+        self.hub.pool.submit(Task::Once(Box::new(move || {
+            let decision = hub.door.ask(&headers, first.as_ref());
+            hub.command(IoCommand::Decided(token, decision));
+        })));
+    }
+
+    /// It is known whether the request may be served.
+    pub(super) fn handle_decided(
+        &mut self,
+        decision: Decision,
+        connection: &mut HttpConnection<Peer>,
+    ) -> Handled {
+        let door = &self.hub.door;
+        let headers = &self.head.headers;
+        self.headers = door.cors.headers(headers, decision.verdict);
+        if self.head.method == Method::OPTIONS {
+            if let Some(response) = door.cors.preflight(headers, decision.verdict) {
+                self.headers.clear();
+                return Handled::Respond(response);
+            }
+        }
+        let is_welcome = decision.verdict != OriginVerdict::Foreign && door.hosts.has(headers);
+        let served = if is_welcome && decision.is_allowed {
+            self.serve(connection)
+        } else {
+            Err(EngineRefusal::Forbidden)
+        };
+        served.unwrap_or_else(|refusal| {
             log_later!(
                 Debug,
                 "a request is refused, {refusal:?}: {} {}",
@@ -60,7 +111,7 @@ impl Incoming<'_> {
         })
     }
 
-    fn serve(&self, connection: &mut HttpConnection) -> Result<Handled, EngineRefusal> {
+    fn serve(&self, connection: &mut HttpConnection<Peer>) -> Result<Handled, EngineRefusal> {
         let query = SessionQuery::read(&self.head.query)?;
         let transport = self.transport(&query)?;
         let dialect = asked_for(query.revision.as_deref());
@@ -75,7 +126,7 @@ impl Incoming<'_> {
         }
         match (transport, &self.head.method) {
             (Transport::WebSocket, _) => self.upgrade(peer, &query, dialect),
-            (_, &Method::GET) => self.poll(connection, peer),
+            (_, &Method::GET) => Ok(Handled::Poll(peer)),
             (_, &Method::POST) => self.post(connection, peer),
             _ => Err(EngineRefusal::BadRequest),
         }
@@ -98,7 +149,7 @@ impl Incoming<'_> {
     /// The first request of a client.
     fn begin(
         &self,
-        connection: &mut HttpConnection,
+        connection: &mut HttpConnection<Peer>,
         query: &SessionQuery,
         transport: Transport,
         dialect: &'static dyn Dialect,
@@ -132,15 +183,24 @@ impl Incoming<'_> {
         parser.set_lax(dialect.is_lax());
         let request = self.first_request(connection);
         let peer = Peer::new(hub, session, parser, request, None);
-        hub.add_peer(&sid, &peer);
+        if !hub.add_peer(&sid, &peer) {
+            let closing = HttpResponse::new(StatusCode::SERVICE_UNAVAILABLE);
+            return Ok(Handled::Respond(closing));
+        }
         if let Some(acceptance) = acceptance {
             return Ok(Handled::WebSocket { peer, is_upgrade: false, acceptance });
         }
         peer.begin();
-        Ok(Handled::Respond(self.take_answer(connection, &peer)))
+        let response = take_answer(connection, &peer);
+        let cookie = hub.door.cookie.as_ref().map(|cookie| set_cookie(cookie, &sid));
+        Ok(Handled::Respond(match cookie {
+            Some(Ok(cookie)) => response.with(SET_COOKIE, cookie),
+            // It was looked at when the server was built.
+            Some(Err(_)) | None => response,
+        }))
     }
 
-    fn first_request(&self, connection: &HttpConnection) -> FirstRequest {
+    fn first_request(&self, connection: &HttpConnection<Peer>) -> FirstRequest {
         let lines = self.text.split(|byte| *byte == b'\n').skip(1);
         let lines = lines.map(<[u8]>::trim_ascii_end).filter(|line| !line.is_empty());
         FirstRequest {
@@ -149,6 +209,7 @@ impl Incoming<'_> {
             address: connection.address,
             time: SystemTime::now(),
             is_secure: connection.stream.is_secure(),
+            chain: connection.stream.client_chain(),
         }
     }
 
@@ -171,39 +232,9 @@ impl Incoming<'_> {
         Ok(Handled::WebSocket { peer, is_upgrade: true, acceptance })
     }
 
-    fn poll(
-        &self,
-        connection: &mut HttpConnection,
-        peer: Arc<Peer>,
-    ) -> Result<Handled, EngineRefusal> {
-        let mut state = peer.lock();
-        let fate = peer.run(&mut state, |state, orders| {
-            let fate = state.session.poll(orders);
-            if fate == PollFate::Wait {
-                state.poll = Some(self.token);
-            }
-            fate
-        });
-        drop(state);
-        match fate {
-            PollFate::Refuse => Err(EngineRefusal::BadRequest),
-            PollFate::Answer => Ok(Handled::Respond(self.take_answer(connection, &peer))),
-            PollFate::Wait => {
-                connection.stage = Exchange::PollWaits(self.answering(peer));
-                Ok(Handled::Waits)
-            }
-        }
-    }
-
-    fn take_answer(&self, connection: &mut HttpConnection, peer: &Arc<Peer>) -> HttpResponse {
-        let body = peer.lock().session.take_body(now());
-        connection.stage = Exchange::PollAnswers(Arc::clone(peer));
-        HttpResponse::poll(body).with_all(&self.headers)
-    }
-
     fn post(
         &self,
-        connection: &mut HttpConnection,
+        connection: &mut HttpConnection<Peer>,
         peer: Arc<Peer>,
     ) -> Result<Handled, EngineRefusal> {
         let mut state = peer.lock();
@@ -219,11 +250,11 @@ impl Incoming<'_> {
                 return Ok(Handled::Respond(HttpResponse::refusal(&refusal)));
             }
         };
-        connection.stage = Exchange::Posting { request: self.answering(peer), reader };
+        connection.stage = RequestStage::Posting { request: self.answering(peer), reader };
         Ok(Handled::Waits)
     }
 
-    fn answering(&self, peer: Arc<Peer>) -> Answering {
+    fn answering(&self, peer: Arc<Peer>) -> Answering<Peer> {
         let content_type = self.head.headers.get(http::header::CONTENT_TYPE);
         let is_binary =
             content_type.is_some_and(|value| value.as_bytes() == b"application/octet-stream");
@@ -236,22 +267,29 @@ impl Incoming<'_> {
     }
 }
 
+/// The response to a GET, with all that waits for the client.
+pub(super) fn take_answer(connection: &mut HttpConnection<Peer>, peer: &Arc<Peer>) -> HttpResponse {
+    let body = peer.lock().session.take_body(now());
+    connection.stage = RequestStage::PollAnswers(Arc::clone(peer));
+    HttpResponse::poll(body)
+}
+
 impl Peer {
     /// The session has begun: a client of the older revision has joined the namespace `/` thereby.
     pub(super) fn begin(&self) {
         let mut state = self.lock();
         self.run(&mut state, |state, orders| {
             if state.session.dialect().joins_root() {
-                self.join(state, "/", "", orders);
+                self.join(state, "/", "", None, orders);
             }
         });
     }
 
     /// Its first connection is a WebSocket, or a WebSocket asks to take the session over.
-    pub(super) fn attach(&self, wire: Wire, is_upgrade: bool) {
+    pub(super) fn attach(&self, wire: PeerWire, is_upgrade: bool) {
         let mut state = self.lock();
         if is_upgrade {
-            state.candidate = Some(wire);
+            state.candidate = Some(Box::new(wire));
             return;
         }
         state.wire = Some(wire);
@@ -266,10 +304,9 @@ impl Peer {
         self.run(&mut state, |state, orders| state.session.post_lost(None, orders));
     }
 
-    /// The connection of a GET is gone.
+    /// The connection of a GET is gone, on which its answer was being written.
     pub(super) fn poll_lost(&self) {
         let mut state = self.lock();
-        state.poll = None;
         self.run(&mut state, |state, orders| state.session.poll_lost(None, orders));
     }
 

@@ -1,31 +1,38 @@
 //! The beginning and the end of a server.
 
+use std::net::TcpStream;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use mio::Poll;
 
-use super::commands::{Command, Commands};
-use super::hub::{Hub, HubOptions};
+use super::commands::IoCommands;
+use super::door::Door;
+use super::hub_options::HubOptions;
 use super::io::{Io, WAKER};
-use crate::core::server::session::SessionEndReason;
+use super::parts::{Hub, IoCommand};
 use crate::error::{Error, ErrorKind, Result};
+use crate::event::status::DisconnectReason;
 use crate::net::server::listener::ServerListener;
+use crate::net::server::stream::ServerStream;
 use crate::sync::lock::lock;
 use crate::sync::threads::{Role, spawn};
 
 impl Hub {
     /// Starts the thread that serves these listeners.
-    pub(crate) fn start(options: HubOptions, listeners: Vec<ServerListener>) -> Result<Arc<Self>> {
+    pub(crate) fn start(
+        options: HubOptions,
+        door: Door,
+        listeners: Vec<ServerListener>,
+    ) -> Result<Arc<Self>> {
         let cannot = |error| {
             Error::new(ErrorKind::Resource, "the system has no way to wait for connections")
                 .with_source(error)
         };
         let poll = Poll::new().map_err(cannot)?;
-        let commands = Commands::new(poll.registry(), WAKER).map_err(cannot)?;
-        let hub = Self::new(options, commands);
+        let commands = IoCommands::new(poll.registry(), WAKER).map_err(cannot)?;
+        let hub = Self::new(options, door, commands);
         let io = Io::new(poll, Arc::clone(&hub), listeners).map_err(cannot)?;
         let (ended, end) = channel::<()>();
         *lock(&hub.end) = Some(end);
@@ -36,20 +43,33 @@ impl Hub {
         Ok(hub)
     }
 
-    /// Ends the server: no connections are taken any more, clients are told, what waits for them is written within the
-    /// limit. `false`: it was not.
+    /// Serves a connection that the program has accepted.
+    pub(crate) fn adopt(&self, stream: TcpStream) -> Result<()> {
+        let address = stream.peer_addr().and_then(|address| {
+            stream.set_nonblocking(true)?;
+            stream.set_nodelay(true)?;
+            Ok(address)
+        });
+        let address = address.map_err(|error| {
+            Error::new(ErrorKind::Transport, "the connection is gone").with_source(error)
+        })?;
+        let stream = ServerStream::Tcp(mio::net::TcpStream::from_std(stream));
+        self.command(IoCommand::Serve(Box::new(stream), Some(address)));
+        Ok(())
+    }
+
+    /// Ends the server: no clients are taken any more, those that there are are told, what waits for them is written
+    /// within the limit. `false`: it was not. Connections are taken until then: who polls may make one for each GET.
     pub(crate) fn close(&self, limit: Duration) -> bool {
         let deadline = Instant::now().checked_add(limit);
-        self.is_closing.store(true, Ordering::Release);
-        self.command(Command::StopListening);
-        for peer in self.peers() {
-            peer.close(SessionEndReason::ServerShuttingDown);
+        for peer in self.begin_closing() {
+            peer.close(DisconnectReason::ServerShuttingDown);
         }
         let is_done = self.wait_for_peers(deadline);
         for peer in self.peers() {
-            peer.cut(SessionEndReason::ServerShuttingDown, None);
+            peer.cut(DisconnectReason::ServerShuttingDown, None);
         }
-        self.command(Command::End);
+        self.command(IoCommand::End);
         let end: Option<Receiver<()>> = lock(&self.end).take();
         // A handler cannot wait for what ends behind it.
         if let Some(end) = end.filter(|_| !self.pool.is_own_thread()) {

@@ -11,7 +11,7 @@ use crate::net::server::stream::ServerStream;
 const MAX_FRAGMENTS: u32 = 1024;
 
 /// A WebSocket.
-pub(super) struct Wire {
+pub(super) struct PeerWire {
     pub(super) token: Token,
     pub(super) reader: FrameReader,
     stream: ServerStream,
@@ -19,6 +19,8 @@ pub(super) struct Wire {
     unsent: Vec<u8>,
     /// What was read while the reader held still.
     pub(super) unread: Vec<u8>,
+    /// The end of the connection may lie behind what there is to read: the system has told of it, and does not again.
+    may_have_ended: bool,
 }
 
 /// How a write has come out.
@@ -32,7 +34,7 @@ pub(super) enum Written {
     None,
 }
 
-impl Wire {
+impl PeerWire {
     pub(super) fn new(token: Token, stream: ServerStream, max_message: usize) -> Self {
         let limits = FrameLimits { message: max_message, fragments: MAX_FRAGMENTS };
         Self {
@@ -41,11 +43,18 @@ impl Wire {
             stream,
             unsent: Vec::new(),
             unread: Vec::new(),
+            may_have_ended: true,
         }
     }
 
-    pub(super) fn is_encrypted(&self) -> bool {
-        self.stream.is_secure()
+    /// Whether a read that was short has taken all there was.
+    pub(super) fn is_emptied_by_short_read(&self) -> bool {
+        !self.may_have_ended && self.stream.is_emptied_by_short_read()
+    }
+
+    /// The system tells that the client writes no more, or that the connection failed.
+    pub(super) fn note_end(&mut self) {
+        self.may_have_ended = true;
     }
 
     /// What was written before is not all taken.
@@ -58,6 +67,10 @@ impl Wire {
         loop {
             match self.stream.read(buffer) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.may_have_ended = false;
+                    return Err(error);
+                }
                 result => return result,
             }
         }

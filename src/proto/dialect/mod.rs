@@ -102,13 +102,13 @@ pub struct Membership {
 /// What a client asks for when it joins a namespace, as its server reads it.
 #[cfg(feature = "server")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct JoinRequest<'a> {
+pub struct JoinRequest<'a> {
     /// The namespace.
-    pub(crate) namespace: &'a str,
+    pub namespace: &'a str,
     /// The credentials as JSON, or nothing.
-    pub(crate) auth: &'a str,
+    pub auth: &'a str,
     /// What stands behind the namespace, without the question mark.
-    pub(crate) query: &'a str,
+    pub query: &'a str,
 }
 
 /// One revision of the two protocols.

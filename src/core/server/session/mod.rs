@@ -22,15 +22,17 @@ mod writing;
 use std::sync::Arc;
 
 use self::ending::LastWords;
-pub(crate) use self::ending::{SessionEndReason, SessionEnding};
 use self::heartbeat::{Pulse, PulseStep};
-pub(crate) use self::orders::{NotQueued, PollFate, SessionOptions, SessionOrder, UpgradeRefusal};
+pub(crate) use self::orders::{
+    NotQueued, PollFate, SessionEnding, SessionOptions, SessionOrder, UpgradeRefusal,
+};
 use self::outbound::Outbound;
 use self::polling::{PollAnswer, Polls};
 use self::upgrade::Candidate;
 use crate::core::delivery::Delivery;
 use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind};
+use crate::event::status::DisconnectReason;
 use crate::options::Transport;
 use crate::proto::dialect::{Dialect, Pinger};
 use crate::proto::handshake::Handshake;
@@ -42,7 +44,7 @@ pub(crate) struct Session {
     sid: Box<str>,
     dialect: &'static dyn Dialect,
     options: Arc<SessionOptions>,
-    phase: Phase,
+    phase: SessionPhase,
     transport: Transport,
     /// Binary is sent as base64.
     base64: bool,
@@ -56,11 +58,11 @@ pub(crate) struct Session {
 
 /// Where a session stands.
 #[derive(Clone, Copy, Debug)]
-enum Phase {
+enum SessionPhase {
     Open,
     /// What is left is written, until then.
     Closing {
-        reason: SessionEndReason,
+        reason: DisconnectReason,
         until: Timestamp,
     },
     Over,
@@ -92,7 +94,7 @@ impl Session {
             sid: handshake.sid.into(),
             dialect,
             options: Arc::clone(options),
-            phase: Phase::Open,
+            phase: SessionPhase::Open,
             transport,
             base64,
             candidate: None,
@@ -117,18 +119,25 @@ impl Session {
     }
 
     /// Whether a WebSocket is under test.
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn is_upgrading(&self) -> bool {
         self.candidate.is_some()
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        matches!(self.phase, Phase::Over)
+        matches!(self.phase, SessionPhase::Over)
     }
 
     /// Whether a request of this revision may belong to the session. One of another is refused (400, code 3), and
     /// nothing changes.
     pub(crate) fn speaks(&self, dialect: &dyn Dialect) -> bool {
         self.dialect.agrees_with(dialect)
+    }
+
+    /// How many bytes of the heap it takes by itself.
+    #[cfg(test)]
+    pub(crate) fn heap(&self) -> usize {
+        self.sid.len() + self.outbound.heap()
     }
 
     /// A packet came by this transport: in a POST that was begun, or by a WebSocket.
@@ -168,7 +177,7 @@ impl Session {
         if by == Transport::WebSocket && self.candidate.is_some() {
             self.close_candidate(orders);
         } else if by == self.transport {
-            self.end(SessionEndReason::ParseError, Some(error), orders);
+            self.end(DisconnectReason::ParseError, Some(error), orders);
         }
     }
 
@@ -178,8 +187,8 @@ impl Session {
             return;
         }
         let reason = match cause {
-            Some(_) => SessionEndReason::TransportError,
-            None => SessionEndReason::TransportClose,
+            Some(_) => DisconnectReason::TransportError,
+            None => DisconnectReason::TransportClose,
         };
         let last = LastWords { poll: PollAnswer::Noop, websocket: false };
         self.end_with(reason, cause, last, orders);
@@ -200,13 +209,14 @@ impl Session {
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
         let candidate = self.candidate.as_ref().map(Candidate::until);
         let own = match self.phase {
-            Phase::Open => {
+            SessionPhase::Open => {
                 let patience = self.options.ping_interval + self.options.ping_timeout;
                 let pulse = self.pulse.deadline(&self.options, self.is_busy());
-                pulse.into_iter().chain(self.delivery.deadline(patience)).min()
+                let delivery = self.delivery.deadline(patience);
+                pulse.into_iter().chain(delivery).chain(self.polls.until()).min()
             }
-            Phase::Closing { until, .. } => Some(until),
-            Phase::Over => None,
+            SessionPhase::Closing { until, .. } => Some(until),
+            SessionPhase::Over => None,
         };
         candidate.into_iter().chain(own).min()
     }
@@ -215,7 +225,8 @@ impl Session {
     pub(crate) fn expire(&mut self, now: Timestamp, orders: &mut Vec<SessionOrder>) {
         self.expire_candidate(now, orders);
         self.expire_closing(now, orders);
-        if matches!(self.phase, Phase::Open) {
+        if matches!(self.phase, SessionPhase::Open) {
+            self.expire_poll(now, orders);
             self.expire_delivery(now, orders);
             self.expire_pulse(now, orders);
         }
@@ -230,7 +241,7 @@ impl Session {
             }
             PulseStep::Lost => {
                 let cause = self.pulse.silent(&self.options);
-                self.end(SessionEndReason::PingTimeout, Some(cause), orders);
+                self.end(DisconnectReason::PingTimeout, Some(cause), orders);
             }
         }
     }
@@ -241,7 +252,7 @@ impl Session {
         match (packet, self.dialect.pinger()) {
             (Packet::Close, _) => self.closed_by_client(orders),
             (message @ (Packet::Text(_) | Packet::Binary(_)), _) => {
-                if matches!(self.phase, Phase::Open) {
+                if matches!(self.phase, SessionPhase::Open) {
                     orders.push(SessionOrder::Message(message));
                 }
             }
@@ -252,7 +263,7 @@ impl Session {
             (Packet::Pong(_), Pinger::Server) => self.pulse.ponged(now),
             (Packet::Ping(_) | Packet::Pong(_), _) => {
                 let cause = Error::new(ErrorKind::Protocol, "a heartbeat in the wrong direction");
-                self.end(SessionEndReason::TransportError, Some(cause), orders);
+                self.end(DisconnectReason::TransportError, Some(cause), orders);
             }
             (Packet::Open(_) | Packet::Upgrade | Packet::Noop, _) => {}
         }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::ending::SessionEnding;
+use crate::core::load::Load;
+use crate::error::Error;
+use crate::event::status::DisconnectReason;
 use crate::proto::packet::Packet;
 
 /// What all sessions of a server have in common.
@@ -35,10 +37,21 @@ pub(crate) enum SessionOrder {
     AnswerPoll,
     /// The WebSocket under test has become the transport.
     Upgraded,
-    /// The WebSocket (the one under test, or the session's) gets a close frame, and nothing else.
+    /// The WebSocket (the one under test, or the session's) gets a close frame, and nothing else. It belongs to
+    /// the session no longer: what becomes of it, or comes by it, is not to be reported.
     CloseWebSocket,
     /// The session is over. Once, whatever happens, and nothing follows.
     Over(SessionEnding),
+}
+
+/// How a session ended.
+#[derive(Debug)]
+pub(crate) struct SessionEnding {
+    pub(crate) reason: DisconnectReason,
+    /// What it was in detail, where there is more to say.
+    pub(crate) cause: Option<Error>,
+    /// The messages that waited to be written or were being written.
+    pub(crate) unsent: Load,
 }
 
 /// What becomes of a GET.

@@ -84,11 +84,6 @@ impl Outbound {
         self.waiting.iter().take(most).cloned().collect()
     }
 
-    /// Whether no more than so many packets wait.
-    pub(super) fn has_no_more_than(&self, count: usize) -> bool {
-        self.waiting.len() <= count
-    }
-
     /// So many of the first packets were handed out, and may come back.
     pub(super) fn hand_out(&mut self, count: usize) {
         self.away = self.waiting.drain(..count.min(self.waiting.len())).collect();
@@ -110,19 +105,17 @@ impl Outbound {
         self.away_again = false;
     }
 
-    /// What was handed out did not get through: it waits again, before all else. `false`: some of it was
+    /// What was handed out did not get through: it waits again, before all else. `true`: some of it was
     /// handed out for the second time.
     pub(super) fn take_back(&mut self) -> bool {
-        if self.away_again {
-            return false;
-        }
+        let again = self.away_again;
         self.load = self.load();
         self.returned += self.away.len();
         while let Some(packet) = self.away.pop_back() {
             self.waiting.push_front(packet);
         }
         self.written();
-        true
+        again
     }
 
     /// Drops all, and tells how much it was.
@@ -132,10 +125,17 @@ impl Outbound {
         load
     }
 
+    /// How many bytes of the heap it takes, but for the messages themselves.
+    #[cfg(test)]
+    pub(super) fn heap(&self) -> usize {
+        (self.waiting.capacity() + self.away.capacity()) * size_of::<Packet>()
+    }
+
     fn put_heartbeat_in_front(&mut self) {
         let pong = std::mem::take(&mut self.pong_due).then_some(Packet::Pong(Probe::Heartbeat));
-        let ping = std::mem::take(&mut self.ping_due).then_some(Packet::Ping(Probe::Heartbeat));
-        for packet in pong.into_iter().chain(ping) {
+        let heartbeat =
+            std::mem::take(&mut self.ping_due).then_some(Packet::Ping(Probe::Heartbeat));
+        for packet in pong.into_iter().chain(heartbeat) {
             self.waiting.push_front(packet);
             self.returned += usize::from(self.returned > 0);
         }

@@ -1,17 +1,18 @@
 //! The requests of long-polling: one GET at a time, and beside it one POST at a time.
 //!
 //! A GET waits until there is something to answer it with. During an upgrade none waits: the client
-//! moves only once its last one is answered.
+//! moves only once its last one is answered. (A client that goes on polling as fast as it can, since
+//! nothing comes through to it by the WebSocket, is made to pause.)
 //!
 //! The packets of an answer whose connection breaks before it was written whole have not reached a
 //! client that reads whole bodies. They wait again, before all others, once. If they break a connection
-//! for the second time, the session ends. An answer that the system has taken whole counts as received,
-//! so no packet comes twice.
+//! for the second time, the session ends, unless it has moved on meanwhile. An answer that the system has
+//! taken whole counts as received, so no packet comes twice.
 
-use super::upgrade::Candidate;
-use super::{LastWords, Phase, PollFate, Session, SessionEndReason, SessionOrder};
+use super::{LastWords, PollFate, Session, SessionOrder, SessionPhase};
 use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind};
+use crate::event::status::DisconnectReason;
 use crate::options::Transport;
 use crate::proto::dialect::{Body, BodyRoom};
 use crate::proto::packet::Packet;
@@ -33,7 +34,10 @@ enum GetState {
     #[default]
     None,
     /// It waits.
-    Waiting,
+    Waiting {
+        /// It is answered then, though it be with nothing.
+        until: Option<Timestamp>,
+    },
     /// The owner was told to answer it.
     Due(PollAnswer),
     /// The answer was handed out and is being written.
@@ -62,12 +66,17 @@ impl Polls {
 
     /// A GET waits.
     pub(super) fn is_waiting(&self) -> bool {
-        self.get == GetState::Waiting
+        matches!(self.get, GetState::Waiting { .. })
+    }
+
+    /// When a GET that waits is to be answered.
+    pub(super) fn until(&self) -> Option<Timestamp> {
+        if let GetState::Waiting { until } = self.get { until } else { None }
     }
 
     /// A GET waits, or its answer is about to be handed out.
     pub(super) fn is_open(&self) -> bool {
-        matches!(self.get, GetState::Waiting | GetState::Due(PollAnswer::Waiting))
+        matches!(self.get, GetState::Waiting { .. } | GetState::Due(PollAnswer::Waiting))
     }
 
     /// An answer was handed out and is being written.
@@ -96,7 +105,7 @@ impl Polls {
 
 impl Session {
     /// A GET has come.
-    pub(crate) fn poll(&mut self, orders: &mut Vec<SessionOrder>) -> PollFate {
+    pub(crate) fn poll(&mut self, now: Timestamp, orders: &mut Vec<SessionOrder>) -> PollFate {
         if self.is_over() || self.transport != Transport::Polling {
             return PollFate::Refuse;
         }
@@ -104,11 +113,13 @@ impl Session {
             self.misused("a GET came while another one waited", orders);
             return PollFate::Refuse;
         }
-        let is_moving = self.candidate.as_ref().is_some_and(Candidate::is_probed);
-        let is_open = matches!(self.phase, Phase::Open);
-        if is_open && self.outbound.is_empty() && !is_moving {
-            self.polls.get = GetState::Waiting;
-            return PollFate::Wait;
+        let is_open = matches!(self.phase, SessionPhase::Open);
+        if is_open && self.outbound.is_empty() {
+            let until = self.candidate.as_mut().and_then(|candidate| candidate.note_poll(now));
+            if until.is_none_or(|until| until > now) {
+                self.polls.get = GetState::Waiting { until };
+                return PollFate::Wait;
+            }
         }
         self.polls.get = GetState::Due(PollAnswer::Waiting);
         PollFate::Answer
@@ -131,16 +142,15 @@ impl Session {
             return self.dialect.encode_answer(&mut packets, ANSWER, self.base64);
         }
         let count = packets.len();
-        let is_all = self.outbound.has_no_more_than(count) && count < ANSWER.packets;
-        let is_closing = matches!(self.phase, Phase::Closing { .. });
-        if is_closing && is_all {
-            packets.push_back(Packet::Close);
-        } else if packets.is_empty() {
-            packets.push_back(Packet::Noop);
+        let is_closing = matches!(self.phase, SessionPhase::Closing { .. });
+        // Alone: clients in JavaScript end with it before they have handed out what came in the same answer.
+        let is_last = is_closing && packets.is_empty();
+        if packets.is_empty() {
+            packets.push_back(if is_last { Packet::Close } else { Packet::Noop });
         }
+        let all = packets.len();
         let body = self.dialect.encode_answer(&mut packets, ANSWER, self.base64);
-        let is_last = is_closing && is_all && packets.is_empty();
-        self.outbound.hand_out(count - packets.len().min(count));
+        self.outbound.hand_out(count.min(all - packets.len()));
         self.delivery.begin(now);
         self.polls.get = GetState::Answering { is_last };
         body
@@ -153,7 +163,7 @@ impl Session {
         self.outbound.written();
         self.delivery.end();
         self.pulse.written(now);
-        if let Phase::Closing { reason, .. } = self.phase {
+        if let SessionPhase::Closing { reason, .. } = self.phase {
             if is_last && self.transport == Transport::Polling {
                 return self.end(reason, None, orders);
             }
@@ -168,16 +178,16 @@ impl Session {
         let get = std::mem::take(&mut self.polls.get);
         let ends = match get {
             GetState::None => false,
-            GetState::Waiting | GetState::Due(_) => self.transport == Transport::Polling,
+            GetState::Waiting { .. } | GetState::Due(_) => true,
             GetState::Answering { .. } => {
                 self.delivery.end();
-                !self.outbound.take_back()
+                self.outbound.take_back()
             }
         };
-        if ends {
+        if ends && self.transport == Transport::Polling {
             let cause =
                 cause.unwrap_or_else(|| gone("the connection of a GET ended before its answer"));
-            return self.end(SessionEndReason::TransportError, Some(cause), orders);
+            return self.end(DisconnectReason::TransportError, Some(cause), orders);
         }
         self.ask_for_writer(orders);
         self.go_on_closing(orders);
@@ -207,7 +217,7 @@ impl Session {
         let was_posting = std::mem::take(&mut self.polls.posting);
         if was_posting && self.transport == Transport::Polling {
             let cause = cause.unwrap_or_else(|| gone("the connection of a POST ended within it"));
-            self.end(SessionEndReason::TransportError, Some(cause), orders);
+            self.end(DisconnectReason::TransportError, Some(cause), orders);
         }
     }
 
@@ -224,16 +234,23 @@ impl Session {
         }
     }
 
+    /// A GET has waited as long as it may.
+    pub(super) fn expire_poll(&mut self, now: Timestamp, orders: &mut Vec<SessionOrder>) {
+        if self.polls.until().is_some_and(|until| until <= now) {
+            self.answer_waiting_poll(orders);
+        }
+    }
+
     /// The client closed the session by a packet: a GET of its own that waits is answered with nothing.
     pub(super) fn closed_by_client(&mut self, orders: &mut Vec<SessionOrder>) {
         let last = LastWords { poll: PollAnswer::Noop, websocket: true };
         let cause = Error::new(ErrorKind::Transport, "the client closed the session");
-        self.end_with(SessionEndReason::TransportClose, Some(cause), last, orders);
+        self.end_with(DisconnectReason::TransportClose, Some(cause), last, orders);
     }
 
     fn misused(&mut self, what: &'static str, orders: &mut Vec<SessionOrder>) {
         let cause = Error::new(ErrorKind::Protocol, what);
-        self.end(SessionEndReason::TransportError, Some(cause), orders);
+        self.end(DisconnectReason::TransportError, Some(cause), orders);
     }
 }
 

@@ -15,12 +15,20 @@
 //! the client moves when it has none any more. Behind the `5` everything goes by the WebSocket, but not
 //! before an answer that is being written is written or lost: its packets come first.
 
+use std::time::Duration;
+
 use super::polling::PollAnswer;
 use super::{Session, SessionOrder, UpgradeRefusal};
 use crate::core::time::Timestamp;
 use crate::options::Transport;
 use crate::proto::dialect::Dialect;
 use crate::proto::packet::{Packet, Probe};
+
+/// How many GETs of one upgrade are answered at once. A client has one or two.
+const PROMPT_POLLS: u8 = 16;
+
+/// How long the others wait.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// A WebSocket under test.
 #[derive(Debug)]
@@ -29,14 +37,21 @@ pub(super) struct Candidate {
     base64: bool,
     /// The client has probed it.
     is_probed: bool,
+    /// How many GETs have come since.
+    polls: u8,
     /// The probe waits for its answer. One answers any number of probes.
     answer_due: bool,
     until: Timestamp,
 }
 
 impl Candidate {
-    pub(super) fn is_probed(&self) -> bool {
-        self.is_probed
+    /// A GET has come: when it is to be answered, though it be with nothing.
+    pub(super) fn note_poll(&mut self, now: Timestamp) -> Option<Timestamp> {
+        if !self.is_probed {
+            return None;
+        }
+        self.polls = self.polls.saturating_add(1);
+        Some(if self.polls <= PROMPT_POLLS { now } else { now + PAUSE })
     }
 
     pub(super) fn has_answer(&self) -> bool {
@@ -77,7 +92,8 @@ impl Session {
             return Err(UpgradeRefusal::UnderWay);
         }
         let until = now + self.options.upgrade_timeout;
-        self.candidate = Some(Candidate { base64, is_probed: false, answer_due: false, until });
+        self.candidate =
+            Some(Candidate { base64, is_probed: false, polls: 0, answer_due: false, until });
         Ok(())
     }
 

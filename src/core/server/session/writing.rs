@@ -1,10 +1,11 @@
 //! What goes out by a session.
 
 use super::upgrade::Candidate;
-use super::{NotQueued, Phase, Session, SessionEndReason, SessionOrder};
+use super::{NotQueued, Session, SessionOrder, SessionPhase};
 use crate::core::load::Load;
 use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind, Rounded};
+use crate::event::status::DisconnectReason;
 use crate::options::Transport;
 use crate::proto::dialect::Frame;
 use crate::proto::packet::Packet;
@@ -18,7 +19,7 @@ impl Session {
         messages: &[Packet],
         orders: &mut Vec<SessionOrder>,
     ) -> Result<(), NotQueued> {
-        if !matches!(self.phase, Phase::Open) {
+        if !matches!(self.phase, SessionPhase::Open) {
             return Err(NotQueued::Over);
         }
         self.outbound.send(messages, &self.options)?;
@@ -29,7 +30,7 @@ impl Session {
     /// Whether what is sent now is written now, or with what was sent just before: a GET waits, or nothing
     /// of what was handed out is left to write.
     pub(crate) fn is_writable(&self) -> bool {
-        matches!(self.phase, Phase::Open)
+        matches!(self.phase, SessionPhase::Open)
             && match self.transport {
                 Transport::WebSocket => !self.is_busy(),
                 Transport::Polling => self.polls.is_open(),
@@ -125,12 +126,12 @@ impl Session {
         };
         let what = format!("{what} for {} (packets: {packets}, bytes: {bytes})", Rounded(patience));
         let cause = Error::new(ErrorKind::Transport, what).timed_out();
-        self.end(SessionEndReason::TransportError, Some(cause), orders);
+        self.end(DisconnectReason::TransportError, Some(cause), orders);
     }
 
     fn may_take_frames(&self) -> bool {
         self.transport == Transport::WebSocket
-            && !matches!(self.phase, Phase::Over)
+            && !matches!(self.phase, SessionPhase::Over)
             && !self.is_busy()
             && !self.outbound.is_empty()
     }

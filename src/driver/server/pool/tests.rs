@@ -4,8 +4,8 @@ use super::*;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
-fn pool(workers: usize, most: usize) -> Arc<Pool> {
-    Pool::new(PoolSize { workers, most, stack_size: 256 * 1024 })
+fn pool(workers: usize, most: usize) -> Arc<Workers> {
+    Workers::new(PoolSize { workers, most, stack_size: 256 * 1024 })
 }
 
 /// Something with so many bits of work, that tells of each.
@@ -15,7 +15,7 @@ struct Bits {
     done: Mutex<Sender<&'static str>>,
 }
 
-impl Turns for Bits {
+impl TakesTurns for Bits {
     fn take_turn(&self) -> bool {
         let mut left = lock(&self.left);
         *left -= 1;
@@ -24,7 +24,7 @@ impl Turns for Bits {
     }
 }
 
-fn order_of(pool: &Pool, bits: &[(&'static str, u32)]) -> Receiver<&'static str> {
+fn order_of(pool: &Workers, bits: &[(&'static str, u32)]) -> Receiver<&'static str> {
     let (done, order) = channel();
     for (name, count) in bits {
         let left = Mutex::new(*count);
@@ -45,7 +45,7 @@ fn one_thread_serves_all_in_turn() {
     let order: Vec<_> = order.iter().take(6).collect();
     assert_eq!(order, ["a", "b", "c", "a", "b", "a"]);
     assert_eq!(pool.threads(), 1);
-    pool.end();
+    pool.end(|| ());
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn there_are_no_more_threads_than_are_allowed() {
     }
     assert_eq!(pool.threads(), 2);
     drop(begin);
-    pool.end();
+    pool.end(|| ());
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn a_handler_that_waits_gives_its_place_to_another_up_to_the_bound() {
     assert_eq!(told.recv_timeout(LIMIT), Ok("cannot wait"));
     assert_eq!(told.recv_timeout(LIMIT), Ok("has its answer"));
     assert!(pool.begin_wait().unwrap().is_none(), "no thread of the pool");
-    pool.end();
+    pool.end(|| ());
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn what_waits_is_done_before_the_end_and_nothing_is_taken_after_it() {
     let (begin, gate) = channel::<()>();
     pool.submit(Task::Once(Box::new(move || _ = gate.recv())));
     let order = order_of(&pool, &[("a", 1)]);
-    pool.end();
+    pool.end(|| ());
     let late = order_of(&pool, &[("late", 1)]);
     begin.send(()).unwrap();
     assert_eq!(order.recv_timeout(LIMIT), Ok("a"));
@@ -109,5 +109,5 @@ fn a_panic_ends_no_thread() {
     let pool = pool(1, 1);
     pool.submit(Task::Once(Box::new(|| std::panic::resume_unwind(Box::new(())))));
     assert_eq!(order_of(&pool, &[("a", 1)]).recv_timeout(LIMIT), Ok("a"));
-    pool.end();
+    pool.end(|| ());
 }

@@ -1,0 +1,12 @@
+//! The server, with clients of each kind: those of npm and PyPI, siot's own, and raw connections.
+//!
+//! They need what `tests/install` installs; a test that lacks something fails and says so.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod blocking;
+mod host;
+mod javascript;
+mod own_client;
+mod raw_client;
