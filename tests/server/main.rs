@@ -10,3 +10,4 @@ mod host;
 mod javascript;
 mod own_client;
 mod raw_client;
+mod slow_sides;

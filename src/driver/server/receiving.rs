@@ -73,7 +73,7 @@ impl Peer {
                 let is_full = socket.put(Item::Event(Event::new(packet, reply)));
                 if is_full && self.must_hold(&socket) {
                     state.holds = true;
-                    state.session.hold();
+                    state.session.hold(now());
                 }
             }
             Kind::Ack => {

@@ -250,7 +250,9 @@ fn a_session_that_is_closed_while_it_moves_ends_on_either_way() {
     world.send(2).unwrap();
     world.close();
     assert_eq!(world.get(), PollFate::Answer);
+    world.deliver();
     assert!(world.has_websocket);
+    assert_eq!(world.get(), PollFate::Answer);
     world.deliver();
     assert_eq!((world.take_got(), world.messages()), (vec![Packet::Close], (2, 2)));
     assert!(!world.has_websocket);
