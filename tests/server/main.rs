@@ -6,8 +6,10 @@
 mod support;
 
 mod blocking;
+mod closing;
 mod host;
 mod javascript;
+mod order;
 mod own_client;
 mod raw_client;
 mod slow_sides;
