@@ -12,4 +12,5 @@ mod javascript;
 mod order;
 mod own_client;
 mod raw_client;
+mod sessions;
 mod slow_sides;
