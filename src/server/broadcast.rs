@@ -5,29 +5,13 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::driver::server::broadcast::{BroadcastFlags, BroadcastReport, Gathered};
-use crate::driver::server::served_namespace::ServedNamespace;
+use super::handles::{Broadcast, BroadcastAck, ServerSocket};
+use super::socket::check_name;
+use crate::driver::server::broadcast::{BroadcastFlags, BroadcastReport};
+use crate::driver::server::parts::ServedNamespace;
 use crate::error::Result;
 use crate::event::AckReply;
 use crate::payload::Payload;
-use crate::server::socket::{ServerSocket, check_name};
-
-/// To whom an event goes, and how. Each method gives a new one; nothing is sent before [`emit`](Self::emit).
-///
-/// ```no_run
-/// # fn main() -> siot::Result<()> {
-/// # let server = siot::server::Server::builder().bind("127.0.0.1:3000")?;
-/// server.to("kitchen").to("hall").except("guests").emit("light", "on")?;
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone)]
-#[must_use = "it emits nothing by itself"]
-pub struct Broadcast {
-    namespace: Arc<ServedNamespace>,
-    flags: BroadcastFlags,
-    ack_timeout: Option<Duration>,
-}
 
 impl Broadcast {
     pub(super) fn new(namespace: &Arc<ServedNamespace>) -> Self {
@@ -121,14 +105,6 @@ impl Broadcast {
             socket.disconnect_with(close);
         }
     }
-}
-
-/// The acknowledgements of many, on their way.
-#[must_use = "answers were asked for: wait for them, or emit without"]
-pub struct BroadcastAck {
-    namespace: Arc<ServedNamespace>,
-    gathered: Arc<Gathered>,
-    limit: Duration,
 }
 
 impl BroadcastAck {

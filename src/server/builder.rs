@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::running::Server;
+use super::handles::Server;
 use crate::core::server::session::SessionOptions;
 use crate::driver::server::door::{AllowRequest, Door};
 use crate::driver::server::handshake::SocketHandshake;
-use crate::driver::server::hub::{Hub, HubOptions};
+use crate::driver::server::hub_options::HubOptions;
 use crate::driver::server::inbox::InboxBounds;
+use crate::driver::server::parts::Hub;
 use crate::driver::server::pool::PoolSize;
 use crate::error::{Error, ErrorKind, Result};
 use crate::net::server::cookie::set_cookie;
@@ -345,7 +346,7 @@ impl ServerBuilder {
             }
             None => listeners,
         };
-        let addresses = listeners.iter().filter_map(ServerListener::local_address).collect();
+        let addresses = listeners.iter().filter_map(ServerListener::local_addr).collect();
         let door = self.door()?;
         Ok(Server::new(Hub::start(self.options(), door, listeners)?, addresses))
     }

@@ -38,17 +38,15 @@
 mod broadcast;
 mod builder;
 mod handlers;
+mod handles;
 mod namespace;
 mod refusal;
 mod running;
 mod socket;
 
-pub use self::broadcast::{Broadcast, BroadcastAck};
 pub use self::builder::ServerBuilder;
 pub use self::handlers::HandlerResult;
-pub use self::namespace::ServerNamespace;
+pub use self::handles::{Broadcast, BroadcastAck, Server, ServerNamespace, ServerSocket};
 pub use self::refusal::Refusal;
-pub use self::running::Server;
-pub use self::socket::ServerSocket;
 pub use crate::driver::server::broadcast::BroadcastReport;
 pub use crate::driver::server::handshake::SocketHandshake;

@@ -4,24 +4,14 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::broadcast::Broadcast;
 use super::handlers::{HandlerResult, conclude};
+use super::handles::{Broadcast, ServerNamespace, ServerSocket};
 use super::refusal::Refusal;
-use super::socket::ServerSocket;
 use crate::driver::server::broadcast::BroadcastReport;
-use crate::driver::server::served_namespace::ServedNamespace;
+use crate::driver::server::parts::ServedNamespace;
 use crate::error::Result;
 use crate::event::Event;
 use crate::event::status::DisconnectReason;
-
-/// A namespace of a server. Cheap to clone.
-///
-/// Its handlers are called for all its sockets, each on a thread of the pool, the calls for one socket one
-/// after the other. Those that are added later are called for what comes later.
-#[derive(Clone)]
-pub struct ServerNamespace {
-    served: Arc<ServedNamespace>,
-}
 
 impl ServerNamespace {
     pub(super) fn new(served: Arc<ServedNamespace>) -> Self {

@@ -6,25 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::builder::ServerBuilder;
-use super::namespace::ServerNamespace;
-use crate::driver::server::hub::Hub;
+use super::handles::{RunningServer, Server, ServerNamespace};
+use crate::driver::server::parts::Hub;
 use crate::error::Result;
 
-/// A server. It is used as its namespace `/` is. Cheap to clone; with the last clone it is closed, without waiting
-/// for clients.
-#[derive(Clone)]
-pub struct Server {
-    root: ServerNamespace,
-    owner: Arc<Owner>,
-}
-
-/// What ends with the last handle.
-struct Owner {
-    hub: Arc<Hub>,
-    addresses: Vec<SocketAddr>,
-}
-
-impl Drop for Owner {
+impl Drop for RunningServer {
     fn drop(&mut self) {
         self.hub.close(Duration::ZERO);
     }
@@ -38,7 +24,7 @@ impl Server {
 
     pub(super) fn new(hub: Arc<Hub>, addresses: Vec<SocketAddr>) -> Self {
         let root = ServerNamespace::new(hub.of("/"));
-        Self { root, owner: Arc::new(Owner { hub, addresses }) }
+        Self { root, owner: Arc::new(RunningServer { hub, addresses }) }
     }
 
     /// A namespace, which is made if it does not exist. A leading slash is added where it is missing.

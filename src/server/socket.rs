@@ -1,32 +1,25 @@
 //! A socket, as the program has it.
 
-use std::any::{Any, TypeId};
+use std::any::Any;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::broadcast::Broadcast;
 use super::handlers::{HandlerResult, conclude};
-use super::namespace::ServerNamespace;
+use super::handles::{Broadcast, ServerNamespace, ServerSocket};
 use crate::client::ack::Ack;
 use crate::driver::ack_slot::{AckHandle, AckSlot, AwaitAnswer};
-use crate::driver::server::answers::Answered;
+use crate::driver::server::answers::AnswerSink;
 use crate::driver::server::handshake::SocketHandshake;
-use crate::driver::server::hub::Hub;
-use crate::driver::server::served_socket::ServedSocket;
+use crate::driver::server::parts::Hub;
+use crate::driver::server::parts::ServedSocket;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::event::status::DisconnectReason;
 use crate::options::Transport;
 use crate::payload::Payload;
 use crate::proto::socket_packet::RESERVED_EVENTS;
-
-/// One client in one namespace. Cheap to clone; a clone keeps nothing of the connection alive.
-#[derive(Clone)]
-pub struct ServerSocket {
-    served: Arc<ServedSocket>,
-}
 
 impl ServerSocket {
     pub(super) fn new(served: Arc<ServedSocket>) -> Self {
@@ -109,7 +102,7 @@ impl ServerSocket {
         check_name(event)?;
         let payload = Payload::event(event, &args)?;
         let slot = Arc::<AckSlot>::default();
-        let answered = Answered::Handle(AckHandle::Slot(Arc::clone(&slot)));
+        let answered = AnswerSink::Handle(AckHandle::Slot(Arc::clone(&slot)));
         self.served.emit_with_ack(&payload, answered, Some(limit))?;
         let hub: std::sync::Weak<Hub> = Arc::downgrade(&self.served.namespace.hub);
         Ok(Ack::new(&slot, hub as std::sync::Weak<dyn AwaitAnswer>))
@@ -209,12 +202,11 @@ impl ServerSocket {
         self.served.leave_server(close);
     }
 
-    /// What the program has attached to it, a clone of the value of this type.
+    /// What the program has attached to it: the value of this type.
     ///
     /// ```no_run
     /// # fn main() -> siot::Result<()> {
     /// # let server = siot::server::Server::builder().bind("127.0.0.1:3000")?;
-    /// #[derive(Clone)]
     /// struct User(String);
     ///
     /// server.authorize(|socket| {
@@ -226,14 +218,20 @@ impl ServerSocket {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn data<T: Any + Clone + Send + Sync>(&self) -> Option<T> {
-        self.served.attached().data.get(&TypeId::of::<T>())?.downcast_ref().cloned()
+    pub fn data<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        let attached = self.served.attached();
+        attached.data.iter().find_map(|value| Arc::clone(value).downcast().ok())
     }
 
     /// Attaches a value, one of each type; gives the one that was there.
-    pub fn set_data<T: Any + Send + Sync>(&self, value: T) -> Option<T> {
-        let old = self.served.attached().data.insert(TypeId::of::<T>(), Box::new(value));
-        old?.downcast().ok().map(|old| *old)
+    pub fn set_data<T: Any + Send + Sync>(&self, value: T) -> Option<Arc<T>> {
+        let value: Arc<dyn Any + Send + Sync> = Arc::new(value);
+        let mut attached = self.served.attached();
+        if let Some(old) = attached.data.iter_mut().find(|old| old.is::<T>()) {
+            return std::mem::replace(old, value).downcast().ok();
+        }
+        attached.data.push(value);
+        None
     }
 }
 

@@ -16,6 +16,9 @@ const LINGER: Duration = Duration::from_secs(5);
 /// How many sessions may be on their way to be closed in good order.
 const MAX_RETIRING: usize = 4;
 
+/// How many links of sessions that are over may wait for their peers to close them.
+const MAX_CLOSING: usize = 4;
+
 impl<A> Client<A> {
     /// Lets a session that is being closed come to its end in the background.
     pub(super) fn retire(&mut self, engine: Engine, now: Timestamp) {
@@ -55,6 +58,7 @@ impl<A> Client<A> {
         let is_over = |engine: &Engine| engine.state() == SessionState::Closed;
         while let Some(index) = self.retiring.iter().position(is_over) {
             let mut engine = self.retiring.remove(index);
+            self.let_close(engine.main_link());
             self.take_back(&mut engine);
             self.outputs.push_back(Output::Changed);
             self.flush_joined(now);
@@ -72,6 +76,16 @@ impl<A> Client<A> {
         }
     }
 
+    /// The link of a session that is over has yet to close, unless it has ended.
+    fn let_close(&mut self, link: LinkId) {
+        if self.timers.is_set(Timer::Linger(link)) {
+            self.closing.push_back(link);
+        }
+        if self.closing.len() > MAX_CLOSING {
+            self.outputs.extend(self.closing.pop_front().map(Output::Stop));
+        }
+    }
+
     /// A session is over: what no writer has taken of what was handed to it goes back to the namespaces.
     pub(super) fn take_back(&mut self, engine: &mut Engine) {
         for waiting in engine.take_untaken().into_iter().rev() {
@@ -86,6 +100,7 @@ impl<A> Client<A> {
             engine.end(DisconnectReason::ForcedClose, None);
             self.pump_retiring(now);
         }
+        self.closing.retain(|other| *other != link);
         self.outputs.push_back(Output::Stop(link));
     }
 

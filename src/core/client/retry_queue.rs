@@ -119,10 +119,6 @@ impl<A> RetryQueue<A> {
         });
     }
 
-    pub(super) fn has_try_under_way(&self) -> bool {
-        self.under_way > 0
-    }
-
     /// The age of the event that is the first to give way.
     pub(super) fn oldest(&self) -> Option<Age> {
         let event = self.events.get(self.gives_way()?)?;

@@ -26,7 +26,9 @@ impl<A> Client<A> {
         if policy == WhenFull::DropOldest || !self.is_full(id, queue, size, replaced) {
             return Fate::Queued(queue);
         }
-        let waits = policy == WhenFull::Wait && self.is_joined(id) && self.makes_room(id, queue);
+        // Then something of its own is under way that will make room, whatever the callers do: the session
+        // writes, or an acknowledgement is awaited.
+        let waits = policy == WhenFull::Wait && self.is_joined(id);
         if waits { Fate::Wait } else { Fate::Refused }
     }
 
@@ -119,16 +121,6 @@ impl<A> Client<A> {
             SendQueue::Ready
         } else {
             SendQueue::Buffer
-        }
-    }
-
-    /// Whether something of the namespace's own is under way that will make room, whatever the callers
-    /// do: the session writes, or an acknowledgement is awaited.
-    fn makes_room(&self, id: NamespaceId, queue: SendQueue) -> bool {
-        match queue {
-            SendQueue::Ready => true,
-            SendQueue::Buffer => false,
-            SendQueue::Retry => self.namespace(id).has_try_under_way(),
         }
     }
 

@@ -253,6 +253,18 @@ fn what_waits_is_counted_and_can_be_taken_back() {
 }
 
 #[test]
+fn what_waits_in_either_queue_of_a_namespace_is_counted() {
+    let mut world = World::new();
+    let root = world.connect("/");
+    for _ in 0..2 {
+        world.emit(root, "[1]").unwrap();
+    }
+    world.try_emit(root, Emit { reliable: true, ..emit("[2]") }).unwrap();
+    world.emit_with_ack(root, "[3]", 3, None).unwrap();
+    assert_eq!(world.client.count_waiting(Some(root)), 4);
+}
+
+#[test]
 fn of_events_that_are_sent_again_those_are_taken_back_that_were_not_sent() {
     let (mut world, root) = World::joined();
     world.client.set_retries(root, Some(3));

@@ -10,14 +10,14 @@ use crate::event::AckReply;
 use crate::sync::lock::lock;
 
 /// Who gets an answer.
-pub(crate) enum Answered {
+pub(crate) enum AnswerSink {
     /// One who asked this socket alone.
     Handle(AckHandle),
     /// One who asked many.
     Gathering(Box<dyn FnOnce(Result<AckReply>) + Send>),
 }
 
-impl Answered {
+impl AnswerSink {
     /// Brings the answer. It may be a user's code: not under a lock.
     pub(crate) fn resolve(self, result: Result<AckReply>) {
         match self {
@@ -35,18 +35,18 @@ impl Answered {
 
 /// The answers that are awaited, by the numbers that the client was given.
 #[derive(Default)]
-pub(super) struct Answers(Mutex<Awaited>);
+pub(super) struct Answers(Mutex<ExpectedAnswers>);
 
 #[derive(Default)]
-struct Awaited {
-    by_number: HashMap<u64, Waiting>,
+struct ExpectedAnswers {
+    by_number: HashMap<u64, ExpectedAnswer>,
     deadlines: BTreeSet<(Timestamp, u64)>,
     /// None is taken on any more.
     is_over: bool,
 }
 
-struct Waiting {
-    answered: Answered,
+struct ExpectedAnswer {
+    answered: AnswerSink,
     deadline: Option<Timestamp>,
 }
 
@@ -55,10 +55,10 @@ impl Answers {
     pub(super) fn expect(
         &self,
         number: u64,
-        answered: Answered,
+        answered: AnswerSink,
         deadline: Option<Timestamp>,
         most: usize,
-    ) -> Result<(), (Answered, Error)> {
+    ) -> Result<(), (AnswerSink, Error)> {
         let mut awaited = lock(&self.0);
         if awaited.is_over {
             return Err((answered, disconnected()));
@@ -67,13 +67,13 @@ impl Answers {
             let what = format!("{most} acknowledgements of this socket are awaited");
             return Err((answered, Error::new(ErrorKind::BufferFull, what)));
         }
-        awaited.by_number.insert(number, Waiting { answered, deadline });
+        awaited.by_number.insert(number, ExpectedAnswer { answered, deadline });
         awaited.deadlines.extend(deadline.map(|at| (at, number)));
         Ok(())
     }
 
     /// Takes out the one with this number. A number that nobody waits for is the client's fault, or too late.
-    pub(super) fn take(&self, number: u64) -> Option<Answered> {
+    pub(super) fn take(&self, number: u64) -> Option<AnswerSink> {
         let mut awaited = lock(&self.0);
         let waiting = awaited.by_number.remove(&number)?;
         if let Some(at) = waiting.deadline {
@@ -83,7 +83,7 @@ impl Answers {
     }
 
     /// Takes out those whose time has come.
-    pub(super) fn expire(&self, now: Timestamp) -> Vec<Answered> {
+    pub(super) fn expire(&self, now: Timestamp) -> Vec<AnswerSink> {
         let mut awaited = lock(&self.0);
         let mut late = Vec::new();
         while let Some((at, number)) =
@@ -101,7 +101,7 @@ impl Answers {
     }
 
     /// Takes out all, for good.
-    pub(super) fn end(&self) -> Vec<Answered> {
+    pub(super) fn end(&self) -> Vec<AnswerSink> {
         let mut awaited = lock(&self.0);
         awaited.is_over = true;
         awaited.deadlines = BTreeSet::new();

@@ -3,10 +3,9 @@
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use super::answers::Answered;
+use super::answers::AnswerSink;
+use super::parts::{ServedNamespace, ServedSocket};
 use super::peer::Urgency;
-use super::served_namespace::ServedNamespace;
-use super::served_socket::ServedSocket;
 use crate::core::server::rooms::Selection;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::AckReply;
@@ -109,7 +108,7 @@ struct Gathering {
 }
 
 /// Where the answer of one socket goes. Dropped without one, the answer is missing.
-struct Place {
+struct ReplyPlace {
     gathered: Arc<Gathered>,
     id: Arc<str>,
     is_filled: bool,
@@ -121,10 +120,10 @@ impl Gathered {
         Arc::new(Self { state: Mutex::new(state), complete: Condvar::new() })
     }
 
-    fn place_for(self: &Arc<Self>, socket: &ServedSocket) -> Answered {
+    fn place_for(self: &Arc<Self>, socket: &ServedSocket) -> AnswerSink {
         let mut place =
-            Place { gathered: Arc::clone(self), id: Arc::clone(&socket.id), is_filled: false };
-        Answered::Gathering(Box::new(move |result| place.fill(result)))
+            ReplyPlace { gathered: Arc::clone(self), id: Arc::clone(&socket.id), is_filled: false };
+        AnswerSink::Gathering(Box::new(move |result| place.fill(result)))
     }
 
     /// Blocks until all have answered, or have not in time.
@@ -141,7 +140,7 @@ impl Gathered {
     }
 }
 
-impl Place {
+impl ReplyPlace {
     fn fill(&mut self, result: Result<AckReply>) {
         self.is_filled = true;
         let mut state = lock(&self.gathered.state);
@@ -153,7 +152,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for ReplyPlace {
     fn drop(&mut self) {
         if !self.is_filled {
             self.fill(Err(Error::new(ErrorKind::Disconnected, "the socket was not asked")));

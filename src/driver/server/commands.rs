@@ -5,39 +5,15 @@ use std::sync::{Arc, Mutex};
 
 use mio::{Registry, Token, Waker};
 
-use super::door::Decision;
-use super::peer::Peer;
-use super::wire::Wire;
-use crate::net::server::stream::{PeerAddress, ServerStream};
 use crate::sync::lock::lock;
 
-/// Something to be done by that thread.
-pub(super) enum Command {
-    /// The GET that this client has waiting is to be answered.
-    AnswerPoll(Token, Arc<Peer>),
-    /// The program has decided about the request that waits on this connection.
-    Decided(Token, Decision),
-    /// There may be more to read from this client.
-    ReadOn(Arc<Peer>, Token),
-    /// A connection that the program has accepted.
-    Serve(Box<ServerStream>, PeerAddress),
-    /// The WebSocket is done with, once what is left is written and read.
-    Linger(Box<Wire>),
-    /// Whoever holds still for this client may go on.
-    GoOn(Arc<Peer>),
-    /// The connection is gone.
-    Close(Token),
-    /// All ends.
-    End,
-}
-
 /// The commands that wait.
-pub(super) struct Commands {
-    waiting: Mutex<Vec<Command>>,
+pub(super) struct IoCommands<C> {
+    waiting: Mutex<Vec<C>>,
     waker: Arc<Waker>,
 }
 
-impl Commands {
+impl<C> IoCommands<C> {
     pub(super) fn new(registry: &Registry, token: Token) -> io::Result<Self> {
         Ok(Self { waiting: Mutex::default(), waker: Arc::new(Waker::new(registry, token)?) })
     }
@@ -46,7 +22,7 @@ impl Commands {
         Arc::clone(&self.waker)
     }
 
-    pub(super) fn give(&self, command: Command) {
+    pub(super) fn give(&self, command: C) {
         let mut waiting = lock(&self.waiting);
         waiting.push(command);
         let is_first = waiting.len() == 1;
@@ -57,7 +33,7 @@ impl Commands {
         }
     }
 
-    pub(super) fn take(&self) -> Vec<Command> {
+    pub(super) fn take(&self) -> Vec<C> {
         std::mem::take(&mut *lock(&self.waiting))
     }
 }

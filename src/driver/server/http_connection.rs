@@ -3,8 +3,8 @@
 use std::io::{self, ErrorKind, Read};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::peer::Peer;
 use super::wire::push;
 use crate::core::time::Timestamp;
 use crate::net::server::HttpRefusal;
@@ -14,17 +14,20 @@ use crate::net::server::response::{CONTINUE, Framing, HttpResponse};
 use crate::net::server::stream::ServerStream;
 use http::HeaderMap;
 
+/// How long a connection may stay without a request.
+pub(super) const IDLE_TIME: Duration = Duration::from_secs(30);
+
 /// How much is read ahead of the request that is being answered, in bytes.
 const READ_AHEAD: usize = 64 * 1024;
 
-/// A connection.
-pub(super) struct HttpConnection {
+/// A connection. `P` is the client whose request is under way.
+pub(super) struct HttpConnection<P> {
     pub(super) stream: ServerStream,
     pub(super) address: Option<SocketAddr>,
     /// What was read and is not understood yet.
     unread: Vec<u8>,
     scan: HeadScan,
-    pub(super) stage: Exchange,
+    pub(super) stage: RequestStage<P>,
     /// What the system has not taken of the response.
     output: Vec<u8>,
     /// The connection ends behind what is being written.
@@ -34,24 +37,22 @@ pub(super) struct HttpConnection {
 }
 
 /// What is under way.
-pub(super) enum Exchange {
+pub(super) enum RequestStage<P> {
     /// The next request is awaited.
     Idle,
     /// The program is asked about a request.
     Asked(Box<RequestHead>, Box<[u8]>),
     /// The body of a POST is being read.
-    Posting { request: Answering, reader: BodyReader },
+    Posting { request: Answering<P>, reader: BodyReader },
     /// All packets of a POST were taken, and the handlers have to catch up before the next.
-    PostWaits(Answering),
-    /// A GET waits until there is something to say.
-    PollWaits(Answering),
+    PostWaits(Answering<P>),
     /// The answer to a GET is being written.
-    PollAnswers(Arc<Peer>),
+    PollAnswers(Arc<P>),
 }
 
 /// What is needed to answer a request.
-pub(super) struct Answering {
-    pub(super) peer: Arc<Peer>,
+pub(super) struct Answering<P> {
+    pub(super) peer: Arc<P>,
     pub(super) framing: Framing,
     pub(super) headers: HeaderMap,
     /// Whether the body of a POST is binary.
@@ -71,14 +72,14 @@ pub(super) enum Came {
     End(Option<io::Error>),
 }
 
-impl HttpConnection {
+impl<P> HttpConnection<P> {
     pub(super) fn new(stream: ServerStream, address: Option<SocketAddr>) -> Self {
         Self {
             stream,
             address,
             unread: Vec::new(),
             scan: HeadScan::default(),
-            stage: Exchange::Idle,
+            stage: RequestStage::Idle,
             output: Vec::new(),
             is_last: false,
             deadline: None,
@@ -87,7 +88,7 @@ impl HttpConnection {
 
     /// Whether the next request is awaited, or one is being read.
     pub(super) fn is_reading(&self) -> bool {
-        matches!(self.stage, Exchange::Idle | Exchange::Posting { .. })
+        matches!(self.stage, RequestStage::Idle | RequestStage::Posting { .. })
     }
 
     /// Whether a response is left to be written.
@@ -116,13 +117,32 @@ impl HttpConnection {
         }
     }
 
+    /// Reads what comes before it is due, of which the end is looked for; `false`: it has come, or too much has.
+    pub(super) fn read_ahead(&mut self, buffer: &mut [u8]) -> bool {
+        while self.unread.len() < READ_AHEAD {
+            match self.stream.read(buffer) {
+                Ok(0) => return false,
+                Ok(count) => self.unread.extend_from_slice(&buffer[..count]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return true,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return false,
+            }
+        }
+        false
+    }
+
+    /// Whether something was read that is not understood yet.
+    pub(super) fn has_unread(&self) -> bool {
+        !self.unread.is_empty()
+    }
+
     /// Looks for what is awaited in what was read.
     fn understand(&mut self, limits: &HeadLimits) -> Came {
         if self.is_writing() || self.is_last {
             return Came::Nothing;
         }
         match &mut self.stage {
-            Exchange::Idle => match self.scan.read_head(&self.unread, limits) {
+            RequestStage::Idle => match self.scan.read_head(&self.unread, limits) {
                 Ok(None) => Came::Nothing,
                 Ok(Some((head, length))) => {
                     let rest = self.unread.split_off(length);
@@ -131,7 +151,7 @@ impl HttpConnection {
                 }
                 Err(refusal) => Came::Refused(refusal),
             },
-            Exchange::Posting { reader, .. } => {
+            RequestStage::Posting { reader, .. } => {
                 let mut bytes = self.unread.as_slice();
                 let body = reader.take_in(&mut bytes);
                 let left = bytes.len();
@@ -142,10 +162,9 @@ impl HttpConnection {
                     Err(refusal) => Came::Refused(refusal),
                 }
             }
-            Exchange::Asked(..)
-            | Exchange::PostWaits(_)
-            | Exchange::PollWaits(_)
-            | Exchange::PollAnswers(_) => Came::Nothing,
+            RequestStage::Asked(..) | RequestStage::PostWaits(_) | RequestStage::PollAnswers(_) => {
+                Came::Nothing
+            }
         }
     }
 

@@ -1,26 +1,21 @@
 //! What all threads of a server share.
 
 use std::cell::Cell;
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use super::answers::Answered;
-use super::commands::{Command, Commands};
+use super::answers::AnswerSink;
+use super::commands::IoCommands;
 use super::door::Door;
-use super::inbox::InboxBounds;
-use super::peer::Peer;
-use super::pool::{Pool, PoolSize, Task};
-use super::served_namespace::ServedNamespace;
-use super::timers::{Due, Timers};
-use crate::core::server::session::SessionOptions;
+use super::hub_options::HubOptions;
+use super::parts::{Due, Family, Hub, IoCommand, MayExist, Peer, ServedNamespace};
+use super::pool::{Task, Workers};
+use super::timers::TimerHeap;
 use crate::driver::ack_slot::{AckHandle, AckSlot, AwaitAnswer};
 use crate::driver::clock::now;
 use crate::error::Result;
 use crate::event::AckReply;
-use crate::options::ParserKind;
 use crate::payload::Payload;
 use crate::proto::packet::Packet;
 use crate::proto::parser::choice::new_parser;
@@ -29,68 +24,6 @@ use crate::sync::lock::lock;
 
 /// How long a turn may last before what it has gathered is written without it.
 const GATHERING: Duration = Duration::from_millis(1);
-
-/// What a server is made with.
-#[derive(Clone, Debug)]
-pub(crate) struct HubOptions {
-    pub(crate) session: Arc<SessionOptions>,
-    /// The path of requests, with a slash at both ends.
-    pub(crate) path: Box<str>,
-    pub(crate) parser: ParserKind,
-    pub(crate) max_attachments: usize,
-    pub(crate) polling: bool,
-    pub(crate) websocket: bool,
-    pub(crate) allow_eio3: bool,
-    /// How long a client may take until it has joined a namespace.
-    pub(crate) connect_timeout: Duration,
-    /// How many namespaces a client may join.
-    pub(crate) max_namespaces: usize,
-    /// How many connections there may be.
-    pub(crate) max_connections: usize,
-    /// How many from one address.
-    pub(crate) max_connections_per_address: usize,
-    /// What may wait for the handlers of a socket.
-    pub(crate) inbox: InboxBounds,
-    /// How many bytes may wait beyond that while somebody waits for an answer.
-    pub(crate) receive_reserve: usize,
-    /// How many acknowledgements of one socket may be awaited.
-    pub(crate) acks: usize,
-    /// How long an acknowledgement is awaited by default.
-    pub(crate) ack_timeout: Duration,
-    pub(crate) pool: PoolSize,
-    /// What a broadcast does with a client that has no room for it.
-    pub(crate) cut_slow_clients: bool,
-}
-
-/// Decides whether a namespace that does not exist is made.
-pub(crate) type MayExist = dyn Fn(&str) -> bool + Send + Sync;
-
-/// Namespaces that are made when they are asked for, with the handlers of a parent.
-struct Family {
-    may_exist: Arc<MayExist>,
-    parent: Arc<ServedNamespace>,
-}
-
-/// A server.
-pub(crate) struct Hub {
-    pub(crate) options: HubOptions,
-    pub(super) door: Door,
-    pub(super) pool: Arc<Pool>,
-    pub(super) timers: Timers,
-    pub(super) commands: Commands,
-    namespaces: RwLock<HashMap<Box<str>, Arc<ServedNamespace>>>,
-    families: RwLock<Vec<Family>>,
-    pub(super) peers: Mutex<HashMap<Box<str>, Arc<Peer>>>,
-    /// The last client has gone.
-    pub(super) peer_gone: Condvar,
-    /// Tells of the end of the thread that serves.
-    pub(super) end: Mutex<Option<Receiver<()>>>,
-    /// Clients for whom something was gathered in a turn that lasts.
-    deferred: Mutex<Vec<Arc<Peer>>>,
-    has_deferred: AtomicBool,
-    next_turn: AtomicU64,
-    pub(super) is_closing: AtomicBool,
-}
 
 thread_local! {
     /// The number of the turn that the thread is in; 0 outside of one.
@@ -103,13 +36,17 @@ pub(super) fn turn() -> Option<u64> {
 }
 
 impl Hub {
-    pub(super) fn new(options: HubOptions, door: Door, commands: Commands) -> Arc<Self> {
+    pub(super) fn new(
+        options: HubOptions,
+        door: Door,
+        commands: IoCommands<IoCommand>,
+    ) -> Arc<Self> {
         let waker = commands.waker();
         Arc::new(Self {
-            pool: Pool::new(options.pool),
+            pool: Workers::new(options.pool),
             options,
             door,
-            timers: Timers::new(waker),
+            timers: TimerHeap::new(waker),
             commands,
             namespaces: RwLock::default(),
             families: RwLock::default(),
@@ -185,9 +122,9 @@ impl Hub {
     }
 
     /// Brings an answer to whoever waits for it. Callbacks run on the pool.
-    pub(super) fn resolve(&self, answered: Answered, result: Result<AckReply>) {
+    pub(super) fn resolve(&self, answered: AnswerSink, result: Result<AckReply>) {
         match answered {
-            Answered::Handle(AckHandle::Callback(_)) => {
+            AnswerSink::Handle(AckHandle::Callback(_)) => {
                 self.pool.submit(Task::Once(Box::new(move || answered.resolve(result))));
             }
             quick => quick.resolve(result),
@@ -261,7 +198,7 @@ impl Hub {
         }
     }
 
-    pub(super) fn command(&self, command: Command) {
+    pub(super) fn command(&self, command: IoCommand) {
         self.commands.give(command);
     }
 

@@ -9,7 +9,7 @@ use crate::sync::deliver::Deliver;
 use crate::sync::lock::lock;
 
 /// One call of handlers.
-pub(super) enum Item {
+pub(super) enum InboxItem {
     /// The socket is connected: always the first.
     Connected,
     Event(Event),
@@ -26,11 +26,11 @@ pub(crate) struct InboxBounds {
 
 /// The queue of a socket. Its handlers run one after the other, in this order.
 #[derive(Default)]
-pub(super) struct Inbox(Mutex<Waiting>);
+pub(super) struct Inbox(Mutex<InboxState>);
 
 #[derive(Default)]
-struct Waiting {
-    items: VecDeque<Item>,
+struct InboxState {
+    items: VecDeque<InboxItem>,
     bytes: usize,
     /// A thread of the pool has it, or will.
     is_scheduled: bool,
@@ -49,13 +49,13 @@ pub(super) struct Put {
 
 /// What is taken out of it.
 pub(super) struct Taken {
-    pub(super) item: Item,
+    pub(super) item: InboxItem,
     /// Half of it is free again, and the reader waits for that.
     pub(super) reopens: bool,
 }
 
 impl Inbox {
-    pub(super) fn put(&self, item: Item, bounds: InboxBounds) -> Put {
+    pub(super) fn put(&self, item: InboxItem, bounds: InboxBounds) -> Put {
         let mut waiting = lock(&self.0);
         waiting.bytes += item.size();
         waiting.items.push_back(item);
@@ -66,14 +66,11 @@ impl Inbox {
 
     /// Takes the oldest. `None`: there is nothing, and whoever puts something in asks for a turn.
     pub(super) fn take(&self, bounds: InboxBounds) -> Option<Taken> {
-        /// What an idle socket may keep room for.
-        const FEW: usize = 8;
         let mut waiting = lock(&self.0);
         let Some(item) = waiting.items.pop_front() else {
             waiting.is_scheduled = false;
-            if waiting.items.capacity() > FEW {
-                waiting.items = VecDeque::new();
-            }
+            // A socket that is idle takes no memory for what may come.
+            waiting.items = VecDeque::new();
             return None;
         };
         waiting.bytes -= item.size();
@@ -95,7 +92,7 @@ impl Inbox {
     }
 }
 
-impl Item {
+impl InboxItem {
     fn size(&self) -> usize {
         match self {
             Self::Event(event) => event.size(),
@@ -111,19 +108,19 @@ mod tests {
 
     const BOUNDS: InboxBounds = InboxBounds { events: 4, bytes: 1000 };
 
-    fn event(text: &str) -> Item {
-        Item::Event(Event::outgoing("/", Payload::event("e", &text).unwrap()))
+    fn event(text: &str) -> InboxItem {
+        InboxItem::Event(Event::outgoing("/", Payload::event("e", &text).unwrap()))
     }
 
     #[test]
     fn whoever_finds_it_unattended_asks_for_a_turn_once() {
         let inbox = Inbox::default();
-        assert!(inbox.put(Item::Connected, BOUNDS).schedule);
+        assert!(inbox.put(InboxItem::Connected, BOUNDS).schedule);
         assert!(!inbox.put(event("a"), BOUNDS).schedule);
-        assert!(matches!(inbox.take(BOUNDS).unwrap().item, Item::Connected));
+        assert!(matches!(inbox.take(BOUNDS).unwrap().item, InboxItem::Connected));
         assert!(!inbox.put(event("b"), BOUNDS).schedule);
         for _ in 0..2 {
-            assert!(matches!(inbox.take(BOUNDS).unwrap().item, Item::Event(_)));
+            assert!(matches!(inbox.take(BOUNDS).unwrap().item, InboxItem::Event(_)));
         }
         assert!(inbox.take(BOUNDS).is_none());
         assert!(inbox.put(event("c"), BOUNDS).schedule);

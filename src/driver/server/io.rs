@@ -11,20 +11,19 @@ use http::HeaderMap;
 use mio::event::Event as Readiness;
 use mio::{Events, Interest, Poll, Token};
 
-use super::commands::Command;
 use super::door::Decision;
-use super::http_connection::{Answering, Came, Exchange, HttpConnection};
-use super::hub::Hub;
+use super::held_poll::Fetched;
+use super::http_connection::{Answering, Came, HttpConnection, IDLE_TIME, RequestStage};
 use super::lingering::Lingering;
-use super::peer::Peer;
-use super::requests::{Handled, Incoming};
-use super::timers::Due;
-use super::wire::Wire;
+use super::parts::{Due, HeldPoll, Hub, IoCommand, Peer, PollStage};
+use super::requests::{Handled, ServedRequest, take_answer};
+use super::wire::PeerWire;
+use crate::core::server::session::PollFate;
 use crate::driver::clock::now;
 use crate::net::server::listener::{Accepted, ServerListener};
 use crate::net::server::request::{BodyLength, HeadLimits, RequestHead};
-use crate::net::server::response::{Framing, HttpResponse};
-use crate::net::server::stream::{PeerAddress, ServerStream};
+use crate::net::server::response::{EngineRefusal, Framing, HttpResponse};
+use crate::net::server::stream::ServerStream;
 use crate::sync::logging::log_later;
 
 /// The token of the waker.
@@ -39,9 +38,6 @@ const ACCEPTED_AT_ONCE: usize = 64;
 /// How long a request may take from its first byte to its last, and a response to be taken.
 const REQUEST_TIME: Duration = Duration::from_secs(20);
 
-/// How long a connection may stay without a request.
-const IDLE_TIME: Duration = Duration::from_secs(30);
-
 /// How long no connections are taken after the system had no descriptor for one.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -50,7 +46,9 @@ const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 /// What a token stands for.
 enum Slot {
     Listener(ServerListener),
-    Http(Box<HttpConnection>),
+    Http(Box<HttpConnection<Peer>>),
+    /// The client has the connection, for a GET.
+    Held(Arc<Peer>),
     WebSocket(Arc<Peer>),
     Lingering(Box<Lingering>),
 }
@@ -122,7 +120,12 @@ impl Io {
                 self.look_after(due);
             }
         }
-        self.slots.clear();
+        for slot in std::mem::take(&mut self.slots).into_values() {
+            if let Slot::Held(peer) = slot {
+                let held = peer.lock().poll.take();
+                drop(held);
+            }
+        }
         let hub = Arc::clone(&self.hub);
         // Handlers of ends may yet have to run.
         self.hub.pool.end(move || hub.forget_all());
@@ -140,6 +143,7 @@ impl Io {
             None => {}
             Some(Slot::Listener(_)) => self.accept(token),
             Some(Slot::Http(_)) => self.serve_http(token),
+            Some(Slot::Held(_)) => self.fetch(token),
             Some(Slot::WebSocket(peer)) => {
                 let peer = Arc::clone(peer);
                 if event.is_writable() {
@@ -199,11 +203,7 @@ impl Io {
     }
 
     /// A connection that was made, by a listener or by the program.
-    fn take_on(&mut self, mut stream: ServerStream, address: PeerAddress) {
-        let address = match address {
-            PeerAddress::Tcp(address) => Some(address),
-            PeerAddress::Unix => None,
-        };
+    fn take_on(&mut self, mut stream: ServerStream, address: Option<SocketAddr>) {
         if !self.has_room_for(address) {
             log_later!(Debug, "a connection is refused: there are {}", self.connections);
             return;
@@ -251,9 +251,9 @@ impl Io {
             if connection.is_writing() {
                 return;
             }
-            if matches!(connection.stage, Exchange::PollAnswers(_)) {
-                if let Exchange::PollAnswers(peer) =
-                    std::mem::replace(&mut connection.stage, Exchange::Idle)
+            if matches!(connection.stage, RequestStage::PollAnswers(_)) {
+                if let RequestStage::PollAnswers(peer) =
+                    std::mem::replace(&mut connection.stage, RequestStage::Idle)
                 {
                     peer.poll_answered();
                 }
@@ -277,8 +277,8 @@ impl Io {
                 Came::Body(body) => self.take_body(token, &body),
                 Came::Refused(refusal) => {
                     log_later!(Debug, "a request is refused: {refusal}");
-                    if let Exchange::Posting { request, .. } =
-                        std::mem::replace(&mut connection.stage, Exchange::Idle)
+                    if let RequestStage::Posting { request, .. } =
+                        std::mem::replace(&mut connection.stage, RequestStage::Idle)
                     {
                         request.peer.post_lost();
                     }
@@ -299,14 +299,14 @@ impl Io {
         let hub = Arc::clone(&self.hub);
         let Some(Slot::Http(connection)) = self.slots.get_mut(&token) else { return };
         let headers = HeaderMap::new();
-        let mut request = Incoming { hub: &hub, token, head: &head, text: &text, headers };
+        let mut request = ServedRequest { hub: &hub, token, head: &head, text: &text, headers };
         let handled = match decision {
             Some(decision) => Some(request.handle_decided(decision, connection)),
             None => request.handle(connection),
         };
         let headers = request.headers;
         match handled {
-            None => connection.stage = Exchange::Asked(head, text),
+            None => connection.stage = RequestStage::Asked(head, text),
             Some(Handled::Respond(response)) => {
                 // A body that nobody reads would be taken for the next request.
                 let framing = Framing::of(&head);
@@ -314,8 +314,10 @@ impl Io {
                 let framing = if has_body { framing.closing() } else { framing };
                 self.respond(token, &response.with_all(&headers), framing);
             }
+            Some(Handled::Poll(peer)) => self.hold_poll(token, &peer, Framing::of(&head), headers),
             Some(Handled::Waits) => {
-                if head.expects_continue && matches!(connection.stage, Exchange::Posting { .. }) {
+                if head.expects_continue && matches!(connection.stage, RequestStage::Posting { .. })
+                {
                     // Where it fails, the next read tells.
                     let _ = connection.invite();
                 }
@@ -332,7 +334,7 @@ impl Io {
     fn begin_websocket(&mut self, token: Token, peer: &Arc<Peer>, is_upgrade: bool, answer: &[u8]) {
         let Some(Slot::Http(connection)) = self.slots.remove(&token) else { return };
         let (stream, unread) = connection.into_parts();
-        let mut wire = Wire::new(token, stream, self.hub.options.session.max_payload);
+        let mut wire = PeerWire::new(token, stream, self.hub.options.session.max_payload);
         wire.unread = unread;
         // Where it fails, the first attempt to read tells.
         let _ = wire.write(answer);
@@ -351,8 +353,8 @@ impl Io {
 
     fn take_body(&mut self, token: Token, body: &[u8]) {
         let Some(Slot::Http(connection)) = self.slots.get_mut(&token) else { return };
-        let Exchange::Posting { request, .. } =
-            std::mem::replace(&mut connection.stage, Exchange::Idle)
+        let RequestStage::Posting { request, .. } =
+            std::mem::replace(&mut connection.stage, RequestStage::Idle)
         else {
             return;
         };
@@ -360,11 +362,11 @@ impl Io {
             self.answer_post(token, &request);
         } else {
             request.peer.lock().post_waits = Some(token);
-            connection.stage = Exchange::PostWaits(request);
+            connection.stage = RequestStage::PostWaits(request);
         }
     }
 
-    fn answer_post(&mut self, token: Token, request: &Answering) {
+    fn answer_post(&mut self, token: Token, request: &Answering<Peer>) {
         let response = HttpResponse::post_taken().with_all(&request.headers);
         self.respond(token, &response, request.framing);
     }
@@ -373,11 +375,10 @@ impl Io {
     fn lose(&mut self, token: Token) {
         let Some(Slot::Http(connection)) = self.remove(token) else { return };
         match connection.stage {
-            Exchange::Idle | Exchange::Asked(..) => {}
-            Exchange::Posting { request, .. } => request.peer.post_lost(),
-            Exchange::PostWaits(request) => request.peer.lock().post_waits = None,
-            Exchange::PollWaits(request) => request.peer.poll_lost(),
-            Exchange::PollAnswers(peer) => peer.poll_lost(),
+            RequestStage::Idle | RequestStage::Asked(..) => {}
+            RequestStage::Posting { request, .. } => request.peer.post_lost(),
+            RequestStage::PostWaits(request) => request.peer.lock().post_waits = None,
+            RequestStage::PollAnswers(peer) => peer.poll_lost(),
         }
     }
 
@@ -399,41 +400,77 @@ impl Io {
         }
     }
 
-    fn obey(&mut self, command: Command) {
+    fn obey(&mut self, command: IoCommand) {
         match command {
-            Command::AnswerPoll(token, peer) => self.answer_poll(token, &peer),
-            Command::GoOn(peer) => self.go_on(&peer),
-            Command::Decided(token, decision) => {
+            IoCommand::Fetch(token) => self.fetch(token),
+            IoCommand::GoOn(peer) => self.go_on(&peer),
+            IoCommand::Decided(token, decision) => {
                 let Some(Slot::Http(connection)) = self.slots.get_mut(&token) else { return };
-                let asked = std::mem::replace(&mut connection.stage, Exchange::Idle);
-                if let Exchange::Asked(head, text) = asked {
+                let asked = std::mem::replace(&mut connection.stage, RequestStage::Idle);
+                if let RequestStage::Asked(head, text) = asked {
                     self.serve_request(token, head, text, Some(decision));
                     self.serve_http(token);
                 }
             }
-            Command::ReadOn(peer, token) => peer.read(token, &mut self.buffer),
-            Command::Close(token) => drop(self.remove(token)),
-            Command::Linger(wire) => {
+            IoCommand::ReadOn(peer, token) => peer.read(token, &mut self.buffer),
+            IoCommand::Close(token) => drop(self.remove(token)),
+            IoCommand::Linger(wire) => {
                 let token = wire.token;
                 let (stream, rest) = wire.into_rest();
                 self.keep_lingering(token, stream, rest);
             }
-            Command::Serve(stream, address) => self.take_on(*stream, address),
-            Command::End => self.ends = true,
+            IoCommand::Serve(stream, address) => self.take_on(*stream, address),
+            IoCommand::End => self.ends = true,
         }
     }
 
-    fn answer_poll(&mut self, token: Token, peer: &Arc<Peer>) {
+    /// A GET of this client has come.
+    fn hold_poll(&mut self, token: Token, peer: &Arc<Peer>, framing: Framing, headers: HeaderMap) {
+        let Some(Slot::Http(connection)) = self.slots.remove(&token) else { return };
+        let mut state = peer.lock();
+        let (fate, former) = peer.run(&mut state, |state, orders| {
+            let fate = state.session.poll(now(), orders);
+            if fate != PollFate::Wait {
+                return (Err((fate, connection)), None);
+            }
+            let held = HeldPoll { token, connection, framing, headers, stage: PollStage::Waits };
+            (Ok(()), state.poll.replace(Box::new(held)))
+        });
+        drop(state);
+        match fate {
+            Ok(()) => drop(self.slots.insert(token, Slot::Held(Arc::clone(peer)))),
+            Err((fate, connection)) => {
+                self.slots.insert(token, Slot::Http(connection));
+                self.answer_at_once(token, fate, peer, framing);
+            }
+        }
+        if let Some(former) = former {
+            let token = former.token;
+            self.slots.insert(token, Slot::Http(former.connection));
+            self.serve_http(token);
+        }
+    }
+
+    fn answer_at_once(&mut self, token: Token, fate: PollFate, peer: &Arc<Peer>, framing: Framing) {
         let Some(Slot::Http(connection)) = self.slots.get_mut(&token) else { return };
-        match std::mem::replace(&mut connection.stage, Exchange::Idle) {
-            Exchange::PollWaits(request) if Arc::ptr_eq(&request.peer, peer) => {
-                let body = peer.lock().session.take_body(now());
-                connection.stage = Exchange::PollAnswers(Arc::clone(peer));
-                let response = HttpResponse::poll(body).with_all(&request.headers);
-                self.respond(token, &response, request.framing);
+        let response = match fate {
+            PollFate::Refuse => HttpResponse::engine_refusal(EngineRefusal::BadRequest, None),
+            PollFate::Answer | PollFate::Wait => take_answer(connection, peer),
+        };
+        self.respond(token, &response, framing);
+    }
+
+    /// Something has happened to a connection that a client has.
+    fn fetch(&mut self, token: Token) {
+        let Some(Slot::Held(peer)) = self.slots.get(&token) else { return };
+        let peer = Arc::clone(peer);
+        match peer.fetch_poll(token, &mut self.buffer) {
+            Fetched::Stays => {}
+            Fetched::Gone => drop(self.remove(token)),
+            Fetched::Free(connection) => {
+                self.slots.insert(token, Slot::Http(connection));
                 self.serve_http(token);
             }
-            other => connection.stage = other,
         }
     }
 
@@ -448,8 +485,8 @@ impl Io {
         drop(state);
         if let Some(token) = post {
             if let Some(Slot::Http(connection)) = self.slots.get_mut(&token) {
-                if let Exchange::PostWaits(request) =
-                    std::mem::replace(&mut connection.stage, Exchange::Idle)
+                if let RequestStage::PostWaits(request) =
+                    std::mem::replace(&mut connection.stage, RequestStage::Idle)
                 {
                     self.answer_post(token, &request);
                     self.serve_http(token);
@@ -487,7 +524,12 @@ impl Io {
     }
 
     fn look_after_connection(&mut self, token: Token) {
+        if let Some(Slot::Held(_)) = self.slots.get(&token) {
+            self.fetch(token);
+        }
         match self.slots.get_mut(&token) {
+            // The session has deadlines of its own.
+            Some(Slot::Held(_)) => self.hub.timers.arm(now() + IDLE_TIME, Due::Connection(token)),
             Some(Slot::Http(connection)) => {
                 let at = connection.deadline.take();
                 match at {

@@ -6,23 +6,27 @@
 //! client's connection takes it at once.
 
 pub(crate) mod answers;
+pub(crate) mod belongings;
 pub(crate) mod broadcast;
 mod commands;
 pub(crate) mod door;
 pub(crate) mod handshake;
+mod held_poll;
 mod http_connection;
-pub(crate) mod hub;
+mod hub;
+pub(crate) mod hub_options;
 mod ids;
 pub(crate) mod inbox;
 mod io;
 mod lingering;
+pub(crate) mod parts;
 mod peer;
 pub(crate) mod pool;
 mod reading;
 mod receiving;
 mod requests;
-pub(crate) mod served_namespace;
-pub(crate) mod served_socket;
+mod served_namespace;
+mod served_socket;
 pub(crate) mod starting;
 mod timers;
 mod wire;

@@ -1,18 +1,16 @@
 //! One client: its session, its WebSocket, and the sockets that it has.
 
 use std::cell::RefCell;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex};
 
 use mio::Token;
 
 use super::answers::disconnected;
-use super::commands::Command;
 use super::handshake::FirstRequest;
-use super::hub::{Hub, turn};
-use super::served_socket::ServedSocket;
-use super::wire::{Wire, Written};
+use super::hub::turn;
+use super::parts::{Due, Hub, IoCommand, Peer, PeerState, ServedSocket};
+use super::wire::{PeerWire, Written};
 use crate::core::server::session::{NotQueued, Session, SessionEnding, SessionOrder};
-use crate::core::time::Timestamp;
 use crate::driver::clock::now;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::status::DisconnectReason;
@@ -32,40 +30,6 @@ pub(super) enum Urgency {
     Now,
     /// At the end of the turn, if there is one.
     Gathered,
-}
-
-/// A client.
-pub(super) struct Peer {
-    pub(super) hub: Arc<Hub>,
-    pub(super) request: Arc<FirstRequest>,
-    state: Mutex<PeerState>,
-    pub(super) this: Weak<Self>,
-}
-
-/// What is under the lock of a client.
-pub(super) struct PeerState {
-    pub(super) session: Session,
-    pub(super) parser: Box<dyn Parser>,
-    pub(super) wire: Option<Wire>,
-    /// The WebSocket under test.
-    pub(super) candidate: Option<Wire>,
-    /// The connection of the GET that waits.
-    pub(super) poll: Option<Token>,
-    pub(super) sockets: Vec<Arc<ServedSocket>>,
-    /// The connection of the POST whose answer waits for handlers.
-    pub(super) post_waits: Option<Token>,
-    /// The namespaces that the program is asked about.
-    pub(super) joining: Vec<Box<str>>,
-    /// When a namespace has to be joined at the latest.
-    pub(super) join_deadline: Option<Timestamp>,
-    /// The reader holds still, since the handlers of a socket are behind.
-    pub(super) holds: bool,
-    /// When the timer has it looked at next.
-    armed: Option<Timestamp>,
-    /// Something waits to be written at the end of a turn.
-    is_deferred: bool,
-    /// The turn that wrote last.
-    last_turn: u64,
 }
 
 thread_local! {
@@ -89,7 +53,7 @@ impl Peer {
         session: Session,
         parser: Box<dyn Parser>,
         request: FirstRequest,
-        wire: Option<Wire>,
+        wire: Option<PeerWire>,
     ) -> Arc<Self> {
         let join_deadline = Some(now() + hub.options.connect_timeout);
         let state = PeerState {
@@ -158,9 +122,9 @@ impl Peer {
                 SessionOrder::Message(message) => self.take_message(state, message, orders),
                 SessionOrder::Write if state.defers(urgency) => self.defer(state),
                 SessionOrder::Write => self.write(state, orders),
-                SessionOrder::AnswerPoll => self.answer_poll(state),
+                SessionOrder::AnswerPoll => self.answer_poll(state, orders),
                 SessionOrder::Upgraded => {
-                    state.wire = state.candidate.take();
+                    state.wire = state.candidate.take().map(|wire| *wire);
                 }
                 SessionOrder::CloseWebSocket => self.close_websocket(state),
                 SessionOrder::Over(ending) => self.end(state, &ending),
@@ -200,7 +164,7 @@ impl Peer {
         }
         if !bytes.is_empty() {
             // What goes to the WebSocket under test is no more than the answer to its probe.
-            let wire = state.candidate.as_mut().or(state.wire.as_mut());
+            let wire = state.candidate.as_deref_mut().or(state.wire.as_mut());
             let written = wire.map(|wire| wire.write(&bytes));
             self.note_written(state, written, orders);
         }
@@ -216,9 +180,7 @@ impl Peer {
     /// The system may take more of what waits for the WebSocket.
     pub(super) fn write_on(&self, state: &mut PeerState, token: Token) {
         self.run(state, |state, orders| {
-            let wire = [&mut state.wire, &mut state.candidate];
-            let wire = wire.into_iter().flatten().find(|wire| wire.token == token);
-            let Some(wire) = wire else { return };
+            let Some(wire) = state.wire_of(token) else { return };
             let was_blocked = wire.is_blocked();
             let written = wire.write_on();
             if was_blocked || written.is_err() {
@@ -248,9 +210,9 @@ impl Peer {
         error: Option<std::io::Error>,
         orders: &mut Vec<SessionOrder>,
     ) {
-        let wire = state.candidate.take().or_else(|| state.wire.take());
+        let wire = state.take_wire();
         if let Some(wire) = wire {
-            self.hub.command(Command::Close(wire.token));
+            self.hub.command(IoCommand::Close(wire.token));
         }
         let cause = error.map(|error| {
             Error::new(ErrorKind::Transport, "the connection of the client failed")
@@ -260,12 +222,12 @@ impl Peer {
     }
 
     fn close_websocket(&self, state: &mut PeerState) {
-        let Some(mut wire) = state.candidate.take().or_else(|| state.wire.take()) else { return };
+        let Some(mut wire) = state.take_wire() else { return };
         let mut bytes = Vec::new();
         write_close(None, "", &mut bytes);
         // That it cannot be written changes nothing.
         let _ = wire.write(&bytes);
-        self.hub.command(Command::Linger(Box::new(wire)));
+        self.hub.command(IoCommand::Linger(Box::new(wire)));
     }
 
     /// The client closes the WebSocket, or breaks its rules, and was told so.
@@ -275,16 +237,10 @@ impl Peer {
         cause: Option<Error>,
         orders: &mut Vec<SessionOrder>,
     ) {
-        if let Some(wire) = state.candidate.take().or_else(|| state.wire.take()) {
-            self.hub.command(Command::Linger(Box::new(wire)));
+        if let Some(wire) = state.take_wire() {
+            self.hub.command(IoCommand::Linger(Box::new(wire)));
         }
         state.session.websocket_lost(cause, orders);
-    }
-
-    fn answer_poll(&self, state: &mut PeerState) {
-        if let (Some(token), Some(this)) = (state.poll.take(), self.this.upgrade()) {
-            self.hub.command(Command::AnswerPoll(token, this));
-        }
     }
 
     /// Sends the messages of one packet.
@@ -326,7 +282,7 @@ impl Peer {
         let Some(at) = own.into_iter().chain(join).min() else { return };
         if state.armed.is_none_or(|armed| armed > at) {
             state.armed = Some(at);
-            self.hub.timers.arm_peer(at, &self.this);
+            self.hub.timers.arm(at, Due::Peer(self.this.clone()));
         }
     }
 
@@ -350,7 +306,7 @@ impl Peer {
         // Under the lock it is looked at whether it still holds; here it is only a hint.
         let Some(this) = self.this.upgrade() else { return };
         if role() != Some(Role::Server) && self.lock().holds {
-            self.hub.command(Command::GoOn(this));
+            self.hub.command(IoCommand::GoOn(this));
         }
     }
 
@@ -382,8 +338,8 @@ impl Peer {
         state.joining.clear();
         state.join_deadline = None;
         state.parser.reset();
-        for wire in [state.candidate.take(), state.wire.take()].into_iter().flatten() {
-            self.hub.command(Command::Close(wire.token));
+        while let Some(wire) = state.take_wire() {
+            self.hub.command(IoCommand::Close(wire.token));
         }
         self.hub.remove_peer(state.session.sid());
     }
@@ -398,6 +354,11 @@ impl Peer {
 }
 
 impl PeerState {
+    /// Takes out the WebSocket: the one under test, if there is one.
+    fn take_wire(&mut self) -> Option<PeerWire> {
+        self.candidate.take().map(|wire| *wire).or_else(|| self.wire.take())
+    }
+
     /// Whether what is to be written waits for the end of the turn.
     fn defers(&self, urgency: Urgency) -> bool {
         let Some(turn) = turn() else { return false };

@@ -18,14 +18,14 @@ use crate::sync::threads::{Role, spawn, survive};
 const LINGER: Duration = Duration::from_secs(10);
 
 /// Something with work that is done by one thread at a time, a bit in each turn.
-pub(super) trait Turns: Send + Sync {
+pub(super) trait TakesTurns: Send + Sync {
     /// Does a bit of it; whether more is left.
     fn take_turn(&self) -> bool;
 }
 
 /// What the pool is asked to do.
 pub(super) enum Task {
-    Turn(Arc<dyn Turns>),
+    Turn(Arc<dyn TakesTurns>),
     Once(Box<dyn FnOnce() + Send>),
 }
 
@@ -40,15 +40,15 @@ pub(crate) struct PoolSize {
 }
 
 /// The threads, and the work that waits for them.
-pub(super) struct Pool {
-    state: Mutex<State>,
+pub(super) struct Workers {
+    state: Mutex<WorkQueue>,
     work: Condvar,
     size: PoolSize,
     this: Weak<Self>,
 }
 
 #[derive(Default)]
-struct State {
+struct WorkQueue {
     queue: VecDeque<Task>,
     threads: usize,
     /// Those that wait for work.
@@ -62,10 +62,10 @@ struct State {
 
 thread_local! {
     /// The pool that the thread belongs to.
-    static OWN: RefCell<Weak<Pool>> = const { RefCell::new(Weak::new()) };
+    static OWN: RefCell<Weak<Workers>> = const { RefCell::new(Weak::new()) };
 }
 
-impl Pool {
+impl Workers {
     pub(super) fn new(size: PoolSize) -> Arc<Self> {
         Arc::new_cyclic(|this| Self {
             state: Mutex::default(),
@@ -93,7 +93,7 @@ impl Pool {
     }
 
     /// Starts a thread, where there is work for one more.
-    fn grow(&self, state: &mut State) {
+    fn grow(&self, state: &mut WorkQueue) {
         let working = state.threads - state.awaiting;
         if working >= self.size.workers || state.threads >= self.size.most {
             return;
@@ -141,7 +141,9 @@ impl Pool {
                 state.threads -= 1;
                 let last = if state.threads == 0 { state.last.take() } else { None };
                 drop(state);
-                last.into_iter().for_each(|last| last());
+                if let Some(last) = last {
+                    last();
+                }
                 return None;
             }
             state.resting += 1;
@@ -200,7 +202,7 @@ impl Pool {
 
 /// A handler that waits for an answer.
 #[must_use = "the wait ends when it is dropped"]
-pub(super) struct WaitInHandler<'a>(&'a Pool);
+pub(super) struct WaitInHandler<'a>(&'a Workers);
 
 impl Drop for WaitInHandler<'_> {
     fn drop(&mut self) {

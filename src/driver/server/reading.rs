@@ -5,10 +5,8 @@ use std::sync::Arc;
 
 use mio::Token;
 
-use super::commands::Command;
-use super::peer::{Peer, PeerState};
-use super::served_socket::ServedSocket;
-use super::wire::Wire;
+use super::parts::{IoCommand, Peer, PeerState, ServedSocket};
+use super::wire::PeerWire;
 use crate::core::server::session::SessionOrder;
 use crate::driver::clock::now;
 use crate::error::{Error, ErrorKind as Kind};
@@ -50,7 +48,7 @@ impl Peer {
         }
         // There may be more, of which the system does not tell again.
         if let Some(this) = self.this.upgrade() {
-            self.hub.command(Command::ReadOn(this, token));
+            self.hub.command(IoCommand::ReadOn(this, token));
         }
     }
 
@@ -169,7 +167,8 @@ impl Peer {
 
 impl PeerState {
     /// The WebSocket with this token.
-    pub(super) fn wire_of(&mut self, token: Token) -> Option<&mut Wire> {
-        [&mut self.wire, &mut self.candidate].into_iter().flatten().find(|wire| wire.token == token)
+    pub(super) fn wire_of(&mut self, token: Token) -> Option<&mut PeerWire> {
+        let wires = [self.wire.as_mut(), self.candidate.as_deref_mut()];
+        wires.into_iter().flatten().find(|wire| wire.token == token)
     }
 }

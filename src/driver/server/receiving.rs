@@ -3,11 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use super::handshake::SocketHandshake;
-use super::inbox::Item;
-use super::peer::{Peer, PeerState};
+use super::inbox::InboxItem;
+use super::parts::{Peer, PeerState, ServedNamespace, ServedSocket};
 use super::pool::Task;
-use super::served_namespace::ServedNamespace;
-use super::served_socket::{ServedSocket, WayToClient};
+use super::served_socket::WayToClient;
 use crate::core::server::session::SessionOrder;
 use crate::driver::clock::now;
 use crate::error::{Error, ErrorKind, Result};
@@ -70,7 +69,7 @@ impl Peer {
                     Arc::new(WayToClient { socket, number: Mutex::new(Some(number)) })
                         as Arc<dyn Reply>
                 });
-                let is_full = socket.put(Item::Event(Event::new(packet, reply)));
+                let is_full = socket.put(InboxItem::Event(Event::new(packet, reply)));
                 if is_full && self.must_hold(&socket) {
                     state.holds = true;
                     state.session.hold(now());

@@ -7,15 +7,13 @@ use http::header::SET_COOKIE;
 use http::{HeaderMap, Method, StatusCode};
 use mio::Token;
 
-use super::commands::Command;
 use super::door::Decision;
 use super::handshake::{FirstRequest, SocketHandshake};
-use super::http_connection::{Answering, Exchange, HttpConnection};
-use super::hub::Hub;
-use super::peer::Peer;
+use super::http_connection::{Answering, HttpConnection, RequestStage};
+use super::parts::{Hub, IoCommand, Peer};
 use super::pool::Task;
-use super::wire::Wire;
-use crate::core::server::session::{PollFate, Session};
+use super::wire::PeerWire;
+use crate::core::server::session::Session;
 use crate::driver::clock::now;
 use crate::net::server::accept::{Acceptance, asks_for_upgrade};
 use crate::net::server::body::BodyReader;
@@ -36,12 +34,14 @@ pub(super) enum Handled {
     Respond(HttpResponse),
     /// It waits, as the connection says.
     Waits,
+    /// It is a GET of this client.
+    Poll(Arc<Peer>),
     /// Its connection becomes the WebSocket of this client.
     WebSocket { peer: Arc<Peer>, is_upgrade: bool, acceptance: Acceptance },
 }
 
 /// A request that is about to be served.
-pub(super) struct Incoming<'a> {
+pub(super) struct ServedRequest<'a> {
     pub(super) hub: &'a Arc<Hub>,
     pub(super) token: Token,
     pub(super) head: &'a RequestHead,
@@ -51,9 +51,9 @@ pub(super) struct Incoming<'a> {
     pub(super) headers: HeaderMap,
 }
 
-impl Incoming<'_> {
+impl ServedRequest<'_> {
     /// A request has come. `None`: the program is asked about it.
-    pub(super) fn handle(&mut self, connection: &mut HttpConnection) -> Option<Handled> {
+    pub(super) fn handle(&mut self, connection: &mut HttpConnection<Peer>) -> Option<Handled> {
         if !self.head.path.starts_with(&*self.hub.options.path) {
             return Some(Handled::Respond(HttpResponse::new(StatusCode::NOT_FOUND)));
         }
@@ -65,7 +65,7 @@ impl Incoming<'_> {
         decision.map(|decision| self.handle_decided(decision, connection))
     }
 
-    fn ask_program(&self, begins_session: bool, connection: &HttpConnection) {
+    fn ask_program(&self, begins_session: bool, connection: &HttpConnection<Peer>) {
         let hub = Arc::clone(self.hub);
         let token = self.token;
         let headers = self.head.headers.clone();
@@ -75,7 +75,7 @@ impl Incoming<'_> {
         });
         self.hub.pool.submit(Task::Once(Box::new(move || {
             let decision = hub.door.ask(&headers, first.as_ref());
-            hub.command(Command::Decided(token, decision));
+            hub.command(IoCommand::Decided(token, decision));
         })));
     }
 
@@ -83,7 +83,7 @@ impl Incoming<'_> {
     pub(super) fn handle_decided(
         &mut self,
         decision: Decision,
-        connection: &mut HttpConnection,
+        connection: &mut HttpConnection<Peer>,
     ) -> Handled {
         let door = &self.hub.door;
         let headers = &self.head.headers;
@@ -111,7 +111,7 @@ impl Incoming<'_> {
         })
     }
 
-    fn serve(&self, connection: &mut HttpConnection) -> Result<Handled, EngineRefusal> {
+    fn serve(&self, connection: &mut HttpConnection<Peer>) -> Result<Handled, EngineRefusal> {
         let query = SessionQuery::read(&self.head.query)?;
         let transport = self.transport(&query)?;
         let dialect = asked_for(query.revision.as_deref());
@@ -126,7 +126,7 @@ impl Incoming<'_> {
         }
         match (transport, &self.head.method) {
             (Transport::WebSocket, _) => self.upgrade(peer, &query, dialect),
-            (_, &Method::GET) => self.poll(connection, peer),
+            (_, &Method::GET) => Ok(Handled::Poll(peer)),
             (_, &Method::POST) => self.post(connection, peer),
             _ => Err(EngineRefusal::BadRequest),
         }
@@ -149,7 +149,7 @@ impl Incoming<'_> {
     /// The first request of a client.
     fn begin(
         &self,
-        connection: &mut HttpConnection,
+        connection: &mut HttpConnection<Peer>,
         query: &SessionQuery,
         transport: Transport,
         dialect: &'static dyn Dialect,
@@ -200,7 +200,7 @@ impl Incoming<'_> {
         }))
     }
 
-    fn first_request(&self, connection: &HttpConnection) -> FirstRequest {
+    fn first_request(&self, connection: &HttpConnection<Peer>) -> FirstRequest {
         let lines = self.text.split(|byte| *byte == b'\n').skip(1);
         let lines = lines.map(<[u8]>::trim_ascii_end).filter(|line| !line.is_empty());
         FirstRequest {
@@ -232,33 +232,9 @@ impl Incoming<'_> {
         Ok(Handled::WebSocket { peer, is_upgrade: true, acceptance })
     }
 
-    fn poll(
-        &self,
-        connection: &mut HttpConnection,
-        peer: Arc<Peer>,
-    ) -> Result<Handled, EngineRefusal> {
-        let mut state = peer.lock();
-        let fate = peer.run(&mut state, |state, orders| {
-            let fate = state.session.poll(now(), orders);
-            if fate == PollFate::Wait {
-                state.poll = Some(self.token);
-            }
-            fate
-        });
-        drop(state);
-        match fate {
-            PollFate::Refuse => Err(EngineRefusal::BadRequest),
-            PollFate::Answer => Ok(Handled::Respond(take_answer(connection, &peer))),
-            PollFate::Wait => {
-                connection.stage = Exchange::PollWaits(self.answering(peer));
-                Ok(Handled::Waits)
-            }
-        }
-    }
-
     fn post(
         &self,
-        connection: &mut HttpConnection,
+        connection: &mut HttpConnection<Peer>,
         peer: Arc<Peer>,
     ) -> Result<Handled, EngineRefusal> {
         let mut state = peer.lock();
@@ -274,11 +250,11 @@ impl Incoming<'_> {
                 return Ok(Handled::Respond(HttpResponse::refusal(&refusal)));
             }
         };
-        connection.stage = Exchange::Posting { request: self.answering(peer), reader };
+        connection.stage = RequestStage::Posting { request: self.answering(peer), reader };
         Ok(Handled::Waits)
     }
 
-    fn answering(&self, peer: Arc<Peer>) -> Answering {
+    fn answering(&self, peer: Arc<Peer>) -> Answering<Peer> {
         let content_type = self.head.headers.get(http::header::CONTENT_TYPE);
         let is_binary =
             content_type.is_some_and(|value| value.as_bytes() == b"application/octet-stream");
@@ -292,9 +268,9 @@ impl Incoming<'_> {
 }
 
 /// The response to a GET, with all that waits for the client.
-fn take_answer(connection: &mut HttpConnection, peer: &Arc<Peer>) -> HttpResponse {
+pub(super) fn take_answer(connection: &mut HttpConnection<Peer>, peer: &Arc<Peer>) -> HttpResponse {
     let body = peer.lock().session.take_body(now());
-    connection.stage = Exchange::PollAnswers(Arc::clone(peer));
+    connection.stage = RequestStage::PollAnswers(Arc::clone(peer));
     HttpResponse::poll(body)
 }
 
@@ -310,10 +286,10 @@ impl Peer {
     }
 
     /// Its first connection is a WebSocket, or a WebSocket asks to take the session over.
-    pub(super) fn attach(&self, wire: Wire, is_upgrade: bool) {
+    pub(super) fn attach(&self, wire: PeerWire, is_upgrade: bool) {
         let mut state = self.lock();
         if is_upgrade {
-            state.candidate = Some(wire);
+            state.candidate = Some(Box::new(wire));
             return;
         }
         state.wire = Some(wire);
@@ -328,10 +304,9 @@ impl Peer {
         self.run(&mut state, |state, orders| state.session.post_lost(None, orders));
     }
 
-    /// The connection of a GET is gone.
+    /// The connection of a GET is gone, on which its answer was being written.
     pub(super) fn poll_lost(&self) {
         let mut state = self.lock();
-        state.poll = None;
         self.run(&mut state, |state, orders| state.session.poll_lost(None, orders));
     }
 

@@ -1,47 +1,11 @@
 //! One namespace of a server: who is in it, and what is done with them.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
-use super::hub::Hub;
-use super::served_socket::ServedSocket;
-use crate::core::server::rooms::{Rooms, Selection, SocketKey};
-use crate::error::Error;
-use crate::event::Event;
-use crate::event::status::DisconnectReason;
+use super::parts::{Handlers, Hub, OnEvent, ServedNamespace, ServedSocket};
+use crate::core::server::rooms::{Selection, SocketKey};
 use crate::sync::lock::lock;
-
-/// Decides whether a socket may join: `Err` is what its client is told.
-pub(crate) type Authorize = dyn Fn(&Arc<ServedSocket>) -> Result<(), Error> + Send + Sync;
-pub(crate) type OnSocket = dyn Fn(&Arc<ServedSocket>) + Send + Sync;
-pub(crate) type OnEvent = dyn Fn(&Arc<ServedSocket>, Event) + Send + Sync;
-pub(crate) type OnDisconnect = dyn Fn(&Arc<ServedSocket>, DisconnectReason) + Send + Sync;
-
-/// The functions of the program. They are called without a lock, each with what is there when its turn begins.
-#[derive(Default)]
-pub(crate) struct Handlers {
-    pub(crate) authorize: Vec<Arc<Authorize>>,
-    pub(crate) connection: Vec<Arc<OnSocket>>,
-    pub(crate) events: HashMap<Box<str>, Vec<Arc<OnEvent>>>,
-    pub(crate) any: Vec<Arc<OnEvent>>,
-    pub(crate) disconnecting: Vec<Arc<OnDisconnect>>,
-    pub(crate) disconnect: Vec<Arc<OnDisconnect>>,
-}
-
-/// A namespace.
-pub(crate) struct ServedNamespace {
-    pub(crate) name: Box<str>,
-    pub(crate) hub: Arc<Hub>,
-    rooms: Mutex<Rooms<Arc<ServedSocket>>>,
-    handlers: RwLock<Handlers>,
-    /// Numbers for sockets.
-    next_key: AtomicU64,
-    /// Numbers for acknowledgements: a broadcast has the same for all.
-    next_ack: AtomicU64,
-    /// Held while a broadcast is queued, so that all receivers get broadcasts in the same order.
-    pub(super) order: Mutex<()>,
-}
 
 impl ServedNamespace {
     pub(super) fn new(name: &str, hub: &Arc<Hub>) -> Arc<Self> {

@@ -1,18 +1,15 @@
 //! One client in one namespace, as its server has it.
 
-use std::any::{Any, TypeId};
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
-use super::answers::{Answered, Answers, disconnected};
+use super::answers::{AnswerSink, Answers, disconnected};
+use super::belongings::{Belongings, OwnHandler};
 use super::handshake::SocketHandshake;
-use super::inbox::{Inbox, Item, Taken};
-use super::peer::Peer;
-use super::pool::{Task, Turns};
-use super::served_namespace::ServedNamespace;
-use crate::core::server::rooms::SocketKey;
+use super::inbox::{Inbox, InboxItem, Taken};
+use super::parts::{Due, Peer, ServedNamespace, ServedSocket};
+use super::pool::{TakesTurns, Task};
 use crate::core::time::Timestamp;
 use crate::driver::clock::now;
 use crate::error::{Error, ErrorKind, Result};
@@ -36,39 +33,6 @@ enum Standing {
     Joining,
     Connected,
     Gone,
-}
-
-/// A function for the events of one socket.
-pub(crate) type OwnHandler = Arc<Mutex<dyn FnMut(Event) + Send>>;
-/// A function for the end of one socket.
-pub(crate) type OwnEnd = Box<dyn FnOnce(DisconnectReason) + Send>;
-
-/// What the program has attached to one socket. Made when it is first needed.
-#[derive(Default)]
-pub(crate) struct Attached {
-    pub(crate) events: HashMap<Box<str>, Vec<OwnHandler>>,
-    pub(crate) any: Vec<OwnHandler>,
-    pub(crate) disconnecting: Vec<OwnEnd>,
-    pub(crate) disconnect: Vec<OwnEnd>,
-    pub(crate) data: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
-}
-
-/// A socket.
-pub(crate) struct ServedSocket {
-    pub(crate) id: Arc<str>,
-    pub(super) key: SocketKey,
-    pub(crate) namespace: Arc<ServedNamespace>,
-    pub(crate) handshake: SocketHandshake,
-    pub(super) peer: Arc<Peer>,
-    standing: AtomicU8,
-    inbox: Inbox,
-    pub(super) answers: Answers,
-    /// When the deadlines of answers are looked at next, as the server's timer has it, in nanoseconds; or never.
-    armed: AtomicU64,
-    attached: OnceLock<Mutex<Attached>>,
-    /// The rooms that it was in when it was disconnected.
-    last_rooms: OnceLock<Vec<Arc<str>>>,
-    this: Weak<Self>,
 }
 
 /// No look at the answers' deadlines is due.
@@ -108,7 +72,7 @@ impl ServedSocket {
     /// The answer to its CONNECT is queued, under the lock of its peer.
     pub(super) fn connected(&self) {
         self.standing.store(Standing::Connected as u8, Ordering::Release);
-        self.put(Item::Connected);
+        self.put(InboxItem::Connected);
     }
 
     /// It has left, under the lock of its peer. What came before is handled first.
@@ -116,12 +80,12 @@ impl ServedSocket {
         let before = self.standing.swap(Standing::Gone as u8, Ordering::AcqRel);
         let _ = self.last_rooms.set(self.namespace.exit(self.key));
         if before == Standing::Connected as u8 {
-            self.put(Item::Disconnected(reason));
+            self.put(InboxItem::Disconnected(reason));
         }
     }
 
     /// Puts something in front of its handlers; `true`: the reader is to hold still.
-    pub(super) fn put(&self, item: Item) -> bool {
+    pub(super) fn put(&self, item: InboxItem) -> bool {
         let put = self.inbox.put(item, self.namespace.hub.options.inbox);
         if put.schedule {
             if let Some(this) = self.this.upgrade() {
@@ -158,8 +122,8 @@ impl ServedSocket {
     }
 
     /// What the program has attached to it, which is locked: no user's code may run meanwhile.
-    pub(crate) fn attached(&self) -> crate::sync::lock::Locked<'_, Attached> {
-        lock(self.attached.get_or_init(Mutex::default))
+    pub(crate) fn attached(&self) -> crate::sync::lock::Locked<'_, Belongings> {
+        lock(self.attached.get_or_init(Box::default))
     }
 
     /// Emits to this socket alone.
@@ -173,7 +137,7 @@ impl ServedSocket {
     pub(crate) fn emit_with_ack(
         &self,
         payload: &Payload,
-        answered: Answered,
+        answered: AnswerSink,
         limit: Option<Duration>,
     ) -> Result<()> {
         if let Err(error) = self.check_connected() {
@@ -190,7 +154,7 @@ impl ServedSocket {
     pub(super) fn expect(
         &self,
         number: u64,
-        answered: Answered,
+        answered: AnswerSink,
         limit: Option<Duration>,
     ) -> Result<()> {
         let deadline = limit.map(|limit| now() + limit);
@@ -207,7 +171,7 @@ impl ServedSocket {
     fn arm(&self, at: Timestamp) {
         let nanos = u64::try_from(at.0.as_nanos()).unwrap_or(NEVER);
         if self.armed.fetch_min(nanos, Ordering::AcqRel) > nanos {
-            self.namespace.hub.timers.arm_answers(at, &self.this);
+            self.namespace.hub.timers.arm(at, Due::Answers(self.this.clone()));
         }
     }
 
@@ -238,16 +202,16 @@ impl ServedSocket {
         if self.is_connected() { Ok(()) } else { Err(disconnected()) }
     }
 
-    fn handle(self: &Arc<Self>, item: Item) {
+    fn handle(self: &Arc<Self>, item: InboxItem) {
         match item {
-            Item::Connected => {
+            InboxItem::Connected => {
                 let handlers = self.namespace.handlers().connection.clone();
                 for handler in handlers {
                     self.guard("connection", || handler(self));
                 }
             }
-            Item::Event(event) => self.handle_event(event),
-            Item::Disconnected(reason) => self.handle_end(reason),
+            InboxItem::Event(event) => self.handle_event(event),
+            InboxItem::Disconnected(reason) => self.handle_end(reason),
         }
     }
 
@@ -287,11 +251,14 @@ impl ServedSocket {
             let handlers = self.namespace.handlers();
             (handlers.disconnecting.clone(), handlers.disconnect.clone())
         };
-        // What a socket has attached may hold the socket itself: here that ends.
-        let attached = self.attached.get().map(|attached| std::mem::take(&mut *lock(attached)));
-        let Attached { disconnecting: own_disconnecting, disconnect: own_disconnect, data, .. } =
+        // What a socket has attached may hold the socket itself: here that ends, but for its data.
+        let attached = self.attached.get().map(|attached| {
+            let mut attached = lock(attached);
+            let data = std::mem::take(&mut attached.data);
+            std::mem::replace(&mut *attached, Belongings { data, ..Belongings::default() })
+        });
+        let Belongings { disconnecting: own_disconnecting, disconnect: own_disconnect, .. } =
             attached.unwrap_or_default();
-        self.attached().data = data;
         for handler in disconnecting {
             self.guard("disconnecting", || handler(self, reason));
         }
@@ -314,7 +281,7 @@ impl ServedSocket {
     }
 }
 
-impl Turns for ServedSocket {
+impl TakesTurns for ServedSocket {
     fn take_turn(&self) -> bool {
         let Some(this) = self.this.upgrade() else { return false };
         let hub = &self.namespace.hub;

@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 
 use mio::Poll;
 
-use super::commands::{Command, Commands};
+use super::commands::IoCommands;
 use super::door::Door;
-use super::hub::{Hub, HubOptions};
+use super::hub_options::HubOptions;
 use super::io::{Io, WAKER};
+use super::parts::{Hub, IoCommand};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::status::DisconnectReason;
 use crate::net::server::listener::ServerListener;
-use crate::net::server::stream::{PeerAddress, ServerStream};
+use crate::net::server::stream::ServerStream;
 use crate::sync::lock::lock;
 use crate::sync::threads::{Role, spawn};
 
@@ -30,7 +31,7 @@ impl Hub {
                 .with_source(error)
         };
         let poll = Poll::new().map_err(cannot)?;
-        let commands = Commands::new(poll.registry(), WAKER).map_err(cannot)?;
+        let commands = IoCommands::new(poll.registry(), WAKER).map_err(cannot)?;
         let hub = Self::new(options, door, commands);
         let io = Io::new(poll, Arc::clone(&hub), listeners).map_err(cannot)?;
         let (ended, end) = channel::<()>();
@@ -53,7 +54,7 @@ impl Hub {
             Error::new(ErrorKind::Transport, "the connection is gone").with_source(error)
         })?;
         let stream = ServerStream::Tcp(mio::net::TcpStream::from_std(stream));
-        self.command(Command::Serve(Box::new(stream), PeerAddress::Tcp(address)));
+        self.command(IoCommand::Serve(Box::new(stream), Some(address)));
         Ok(())
     }
 
@@ -68,7 +69,7 @@ impl Hub {
         for peer in self.peers() {
             peer.cut(DisconnectReason::ServerShuttingDown, None);
         }
-        self.command(Command::End);
+        self.command(IoCommand::End);
         let end: Option<Receiver<()>> = lock(&self.end).take();
         // A handler cannot wait for what ends behind it.
         if let Some(end) = end.filter(|_| !self.pool.is_own_thread()) {

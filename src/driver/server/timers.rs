@@ -2,80 +2,57 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex};
 
-use mio::{Token, Waker};
+use mio::Waker;
 
-use super::peer::Peer;
-use super::served_socket::ServedSocket;
 use crate::core::time::Timestamp;
 use crate::sync::lock::lock;
 use crate::sync::threads::{Role, role};
 
-/// What has come to its time. Whoever it was for may be gone.
-pub(super) enum Due {
-    Peer(Weak<Peer>),
-    Answers(Weak<ServedSocket>),
-    /// A connection that speaks HTTP, or that is only left to be closed.
-    Connection(Token),
-    /// What was gathered for a turn that still lasts.
-    Deferred,
-    /// The listeners rest no longer.
-    Accept,
-}
-
 /// The deadlines, of which the nearest comes first.
-pub(super) struct Timers {
-    heap: Mutex<Heap>,
+pub(super) struct TimerHeap<D> {
+    heap: Mutex<Heap<D>>,
     waker: Arc<Waker>,
 }
 
-#[derive(Default)]
-struct Heap {
-    entries: BinaryHeap<Reverse<Entry>>,
+struct Heap<D> {
+    entries: BinaryHeap<Reverse<Entry<D>>>,
     next_number: u64,
 }
 
-struct Entry {
+struct Entry<D> {
     at: Timestamp,
     number: u64,
-    due: Due,
+    due: D,
 }
 
-impl PartialEq for Entry {
+impl<D> PartialEq for Entry<D> {
     fn eq(&self, other: &Self) -> bool {
         self.number == other.number
     }
 }
 
-impl Eq for Entry {}
+impl<D> Eq for Entry<D> {}
 
-impl PartialOrd for Entry {
+impl<D> PartialOrd for Entry<D> {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Entry {
+impl<D> Ord for Entry<D> {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         (self.at, self.number).cmp(&(other.at, other.number))
     }
 }
 
-impl Timers {
+impl<D> TimerHeap<D> {
     pub(super) fn new(waker: Arc<Waker>) -> Self {
-        Self { heap: Mutex::default(), waker }
+        Self { heap: Mutex::new(Heap { entries: BinaryHeap::new(), next_number: 0 }), waker }
     }
 
-    pub(super) fn arm_peer(&self, at: Timestamp, peer: &Weak<Peer>) {
-        self.arm(at, Due::Peer(peer.clone()));
-    }
-
-    pub(super) fn arm_answers(&self, at: Timestamp, socket: &Weak<ServedSocket>) {
-        self.arm(at, Due::Answers(socket.clone()));
-    }
-
-    pub(super) fn arm(&self, at: Timestamp, due: Due) {
+    pub(super) fn arm(&self, at: Timestamp, due: D) {
         let mut heap = lock(&self.heap);
         let number = heap.next_number;
         heap.next_number += 1;
@@ -94,7 +71,7 @@ impl Timers {
     }
 
     /// Takes one that is due.
-    pub(super) fn take(&self, now: Timestamp) -> Option<Due> {
+    pub(super) fn take(&self, now: Timestamp) -> Option<D> {
         let mut heap = lock(&self.heap);
         if heap.entries.peek().is_none_or(|Reverse(first)| first.at > now) {
             return None;

@@ -11,7 +11,7 @@ use crate::net::server::stream::ServerStream;
 const MAX_FRAGMENTS: u32 = 1024;
 
 /// A WebSocket.
-pub(super) struct Wire {
+pub(super) struct PeerWire {
     pub(super) token: Token,
     pub(super) reader: FrameReader,
     stream: ServerStream,
@@ -34,7 +34,7 @@ pub(super) enum Written {
     None,
 }
 
-impl Wire {
+impl PeerWire {
     pub(super) fn new(token: Token, stream: ServerStream, max_message: usize) -> Self {
         let limits = FrameLimits { message: max_message, fragments: MAX_FRAGMENTS };
         Self {

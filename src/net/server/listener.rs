@@ -11,7 +11,7 @@ use mio::{Interest, Registry, Token, event};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::stream::{PeerAddress, ServerStream};
+use super::stream::ServerStream;
 use super::unix_path::UnixPath;
 use crate::error::{Error, ErrorKind, Result};
 #[cfg(feature = "rustls")]
@@ -38,7 +38,8 @@ enum ListeningSocket {
 /// What accepting has found.
 #[derive(Debug)]
 pub(crate) enum Accepted {
-    Stream(ServerStream, PeerAddress),
+    /// A connection, and where it comes from; `None`: from this device, by a Unix socket.
+    Stream(ServerStream, Option<SocketAddr>),
     /// Nobody waits.
     Nothing,
     /// This connection was lost before it was taken; there may be another one.
@@ -64,7 +65,7 @@ impl ServerListener {
             let socket =
                 tcp_socket(address, any_v4).map_err(|error| cannot_listen(&address, error))?;
             let listener = Self::of(ListeningSocket::Tcp(socket));
-            if let Some(bound) = listener.local_address().filter(|_| is_to_choose) {
+            if let Some(bound) = listener.local_addr().filter(|_| is_to_choose) {
                 chosen = bound.port();
             }
             listeners.push(listener);
@@ -102,7 +103,7 @@ impl ServerListener {
     }
 
     /// The address, with the port that the system has chosen; `None` with a Unix socket.
-    pub(crate) fn local_address(&self) -> Option<SocketAddr> {
+    pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
         match &self.socket {
             ListeningSocket::Tcp(socket) => socket.local_addr().ok(),
             ListeningSocket::Unix(..) => None,
@@ -123,10 +124,10 @@ impl ServerListener {
             ListeningSocket::Tcp(socket) => socket.accept().map(|(stream, address)| {
                 // Without it, only small answers are late.
                 let _ = stream.set_nodelay(true);
-                (ServerStream::Tcp(stream), PeerAddress::Tcp(address))
+                (ServerStream::Tcp(stream), Some(address))
             }),
             ListeningSocket::Unix(socket, _) => {
-                socket.accept().map(|(stream, _)| (ServerStream::Unix(stream), PeerAddress::Unix))
+                socket.accept().map(|(stream, _)| (ServerStream::Unix(stream), None))
             }
         };
         match accepted {
@@ -145,7 +146,7 @@ impl ServerListener {
     }
 
     #[cfg(feature = "rustls")]
-    fn encrypted(&self, stream: ServerStream, peer: PeerAddress) -> Accepted {
+    fn encrypted(&self, stream: ServerStream, peer: Option<SocketAddr>) -> Accepted {
         match (&self.tls, stream) {
             (Some(tls), ServerStream::Tcp(socket)) => match tls.accept(socket) {
                 Ok(stream) => Accepted::Stream(ServerStream::Tls(Box::new(stream)), peer),
@@ -157,7 +158,7 @@ impl ServerListener {
 
     #[cfg(not(feature = "rustls"))]
     #[allow(clippy::unused_self, reason = "what it is with rustls")]
-    fn encrypted(&self, stream: ServerStream, peer: PeerAddress) -> Accepted {
+    fn encrypted(&self, stream: ServerStream, peer: Option<SocketAddr>) -> Accepted {
         Accepted::Stream(stream, peer)
     }
 }

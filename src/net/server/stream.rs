@@ -1,7 +1,7 @@
 //! The connections that a server takes: non-blocking, over TCP, TLS or a Unix socket.
 
 use std::io::{self, IoSlice, Read, Write};
-use std::net::{Shutdown, SocketAddr};
+use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use bytes::Bytes;
@@ -20,14 +20,6 @@ pub(crate) enum ServerStream {
     Unix(UnixStream),
     #[cfg(feature = "rustls")]
     Tls(Box<TlsServerStream>),
-}
-
-/// Who is at the other end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PeerAddress {
-    Tcp(SocketAddr),
-    /// A program on the same device.
-    Unix,
 }
 
 /// Does the same with whichever it is.

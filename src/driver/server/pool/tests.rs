@@ -4,8 +4,8 @@ use super::*;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
-fn pool(workers: usize, most: usize) -> Arc<Pool> {
-    Pool::new(PoolSize { workers, most, stack_size: 256 * 1024 })
+fn pool(workers: usize, most: usize) -> Arc<Workers> {
+    Workers::new(PoolSize { workers, most, stack_size: 256 * 1024 })
 }
 
 /// Something with so many bits of work, that tells of each.
@@ -15,7 +15,7 @@ struct Bits {
     done: Mutex<Sender<&'static str>>,
 }
 
-impl Turns for Bits {
+impl TakesTurns for Bits {
     fn take_turn(&self) -> bool {
         let mut left = lock(&self.left);
         *left -= 1;
@@ -24,7 +24,7 @@ impl Turns for Bits {
     }
 }
 
-fn order_of(pool: &Pool, bits: &[(&'static str, u32)]) -> Receiver<&'static str> {
+fn order_of(pool: &Workers, bits: &[(&'static str, u32)]) -> Receiver<&'static str> {
     let (done, order) = channel();
     for (name, count) in bits {
         let left = Mutex::new(*count);
