@@ -62,7 +62,7 @@ impl Broadcast {
     /// the protocol. That a client is behind, or gone, is no error: the report tells.
     pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<BroadcastReport> {
         check_name(event)?;
-        Ok(self.namespace.broadcast(&self.flags, &Payload::event(event, &args)?))
+        Ok(self.namespace.broadcast(&self.flags, Payload::event(event, &args)?))
     }
 
     /// Emits, and asks each for an acknowledgement.

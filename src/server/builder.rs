@@ -7,10 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::handles::Server;
+use super::recovery::ConnectionStateRecovery;
+use crate::core::server::recovery::RecoveryLimits;
 use crate::core::server::session::SessionOptions;
 use crate::driver::server::door::{AllowRequest, Door};
 use crate::driver::server::handshake::SocketHandshake;
-use crate::driver::server::hub_options::HubOptions;
+use crate::driver::server::hub_options::{HubOptions, RecoveryOptions};
 use crate::driver::server::inbox::InboxBounds;
 use crate::driver::server::parts::Hub;
 use crate::driver::server::pool::PoolSize;
@@ -47,6 +49,7 @@ pub struct ServerBuilder {
     max_connections: usize,
     max_connections_per_address: usize,
     max_namespaces: usize,
+    recovery: Option<ConnectionStateRecovery>,
     cut_slow_clients: bool,
     workers: usize,
     max_workers: usize,
@@ -83,6 +86,7 @@ impl Default for ServerBuilder {
             max_connections: 16_384,
             max_connections_per_address: 16_384,
             max_namespaces: 64,
+            recovery: None,
             cut_slow_clients: true,
             workers: (2 * cores).clamp(4, 32),
             max_workers: 64,
@@ -278,6 +282,14 @@ impl ServerBuilder {
         self
     }
 
+    /// Clients that lose their connection come back to their socket, with its id, its rooms and its data, and get what
+    /// they have missed. Each event has one argument more then, a string, by which clients tell what they have got.
+    /// Default: each connection is a new socket.
+    pub fn connection_state_recovery(mut self, recovery: ConnectionStateRecovery) -> Self {
+        self.recovery = Some(recovery);
+        self
+    }
+
     /// Whether a client that has no room for a broadcast is disconnected, so that it misses nothing without knowing.
     /// Else the broadcast passes it by. Either way
     /// [`BroadcastReport::behind`](crate::server::BroadcastReport::behind) has its id. Default: yes.
@@ -395,6 +407,15 @@ impl ServerBuilder {
                 most: self.max_workers.max(self.workers),
                 stack_size: self.stack_size,
             },
+            recovery: self.recovery.map(|recovery| RecoveryOptions {
+                limits: RecoveryLimits {
+                    max_disconnection: recovery.max_disconnection_duration,
+                    unnoticed: self.ping_interval + self.ping_timeout,
+                    bytes: recovery.max_bytes,
+                    sockets: recovery.max_sockets,
+                },
+                skip_middlewares: recovery.skip_middlewares,
+            }),
             cut_slow_clients: self.cut_slow_clients,
         }
     }
@@ -428,6 +449,9 @@ impl ServerBuilder {
             if count == 0 {
                 return Err(out_of_range(name, "at least 1"));
             }
+        }
+        if self.recovery.is_some_and(|recovery| recovery.max_disconnection_duration > day) {
+            return Err(out_of_range("max_disconnection_duration", "at most a day"));
         }
         if self.transports.is_empty() {
             return Err(out_of_range("transports", "at least one"));

@@ -41,6 +41,12 @@ impl ServerSocket {
         ServerNamespace::new(Arc::clone(&self.served.namespace))
     }
 
+    /// Whether the client has come back to it after its connection was lost, with its id, rooms and data, and has got what
+    /// it missed; see [`ServerBuilder::connection_state_recovery`](crate::server::ServerBuilder::connection_state_recovery).
+    pub fn recovered(&self) -> bool {
+        self.served.is_recovered
+    }
+
     /// By which transport its client is connected now.
     pub fn transport(&self) -> Transport {
         self.served.transport()
@@ -64,7 +70,7 @@ impl ServerSocket {
     /// sent then.
     pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<()> {
         check_name(event)?;
-        self.served.emit(&Payload::event(event, &args)?, false)
+        self.served.emit(Payload::event(event, &args)?, false)
     }
 
     /// The same, but that the event is dropped where the client does not take it at once.
@@ -74,7 +80,7 @@ impl ServerSocket {
     /// As [`emit`](Self::emit), without [`ErrorKind::BufferFull`].
     pub fn emit_volatile<T: Serialize>(&self, event: &str, args: T) -> Result<()> {
         check_name(event)?;
-        self.served.emit(&Payload::event(event, &args)?, true)
+        self.served.emit(Payload::event(event, &args)?, true)
     }
 
     /// Emits an event, and asks for an acknowledgement, within

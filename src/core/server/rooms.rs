@@ -53,11 +53,17 @@ impl<S: Clone> Rooms<S> {
     pub(crate) fn exit(&mut self, key: SocketKey) -> Vec<Arc<str>> {
         let Some(occupant) = self.sockets.remove(&key) else { return Vec::new() };
         self.by_id.remove(&occupant.id);
+        give_back(&mut self.by_id);
         for room in &occupant.rooms {
             self.forget(room, key);
         }
         let home = occupant.is_at_home.then_some(occupant.id);
         home.into_iter().chain(occupant.rooms).collect()
+    }
+
+    /// The socket with this number.
+    pub(crate) fn socket(&self, key: SocketKey) -> Option<&S> {
+        self.sockets.get(&key).map(|occupant| &occupant.socket)
     }
 
     /// `false`: the socket is gone, and so joins nothing.
@@ -92,9 +98,7 @@ impl<S: Clone> Rooms<S> {
         members.remove(&key);
         if members.is_empty() {
             self.members.remove(room);
-            if self.members.capacity() > 4 * self.members.len() + 64 {
-                self.members.shrink_to_fit();
-            }
+            give_back(&mut self.members);
         }
     }
 
@@ -150,6 +154,13 @@ impl<S: Clone> Rooms<S> {
     /// The names of all rooms that somebody has joined.
     pub(crate) fn names(&self) -> impl Iterator<Item = &Arc<str>> {
         self.members.keys()
+    }
+}
+
+/// Gives memory back that is not needed any more, so seldom that it costs nothing.
+fn give_back<V>(map: &mut HashMap<Arc<str>, V>) {
+    if map.capacity() > 4 * map.len() + 64 {
+        map.shrink_to_fit();
     }
 }
 

@@ -36,11 +36,11 @@ pub struct BroadcastReport {
 
 impl ServedNamespace {
     /// Emits to all whom the selection names. It is encoded once.
-    pub(crate) fn broadcast(&self, flags: &BroadcastFlags, payload: &Payload) -> BroadcastReport {
+    pub(crate) fn broadcast(&self, flags: &BroadcastFlags, payload: Payload) -> BroadcastReport {
         let header = Header { kind: Kind::Event, namespace: &self.name, id: None };
-        let messages = self.hub.encode(header, payload);
         let _in_order = lock(&self.order);
-        self.deliver(&self.select(&flags.selection), &messages, flags.volatile)
+        let (messages, sockets) = self.prepare(header, payload, &flags.selection, flags.volatile);
+        self.deliver(&sockets, &messages, flags.volatile)
     }
 
     fn deliver(

@@ -57,6 +57,7 @@ impl Hub {
             has_deferred: AtomicBool::new(false),
             next_turn: AtomicU64::new(1),
             is_closing: AtomicBool::new(false),
+            run: super::ids::new_id().replace(['-', '_'], "x").into(),
         })
     }
 

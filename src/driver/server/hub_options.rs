@@ -5,8 +5,17 @@ use std::time::Duration;
 
 use super::inbox::InboxBounds;
 use super::pool::PoolSize;
+use crate::core::server::recovery::RecoveryLimits;
 use crate::core::server::session::SessionOptions;
 use crate::options::ParserKind;
+
+/// How clients come back to their sockets.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RecoveryOptions {
+    pub(crate) limits: RecoveryLimits,
+    /// The program is not asked again whether they may join.
+    pub(crate) skip_middlewares: bool,
+}
 
 /// The options of a server.
 #[derive(Clone, Debug)]
@@ -36,6 +45,8 @@ pub(crate) struct HubOptions {
     /// How long an acknowledgement is awaited by default.
     pub(crate) ack_timeout: Duration,
     pub(crate) pool: PoolSize,
+    /// What is kept for clients that lose their connection, if anything is.
+    pub(crate) recovery: Option<RecoveryOptions>,
     /// What a broadcast does with a client that has no room for it.
     pub(crate) cut_slow_clients: bool,
 }

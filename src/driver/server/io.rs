@@ -510,6 +510,11 @@ impl Io {
                     socket.expire_answers(now());
                 }
             }
+            Due::Recovery(namespace) => {
+                if let Some(namespace) = namespace.upgrade() {
+                    namespace.expire_recovery();
+                }
+            }
             Due::Deferred => self.hub.write_deferred(),
             Due::Connection(token) => self.look_after_connection(token),
             Due::Accept => {

@@ -4,6 +4,7 @@
 //! Clients let go of their sockets when their session ends, and the server of all at its own end: nothing is left in a
 //! circle.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64};
@@ -24,6 +25,7 @@ use super::inbox::Inbox;
 use super::pool::Workers;
 use super::timers::TimerHeap;
 use super::wire::PeerWire;
+use crate::core::server::recovery::RecoveryStore;
 use crate::core::server::rooms::{Rooms, SocketKey};
 use crate::core::server::session::Session;
 use crate::core::time::Timestamp;
@@ -53,6 +55,8 @@ pub(crate) struct Hub {
     pub(super) has_deferred: AtomicBool,
     pub(super) next_turn: AtomicU64,
     pub(super) is_closing: AtomicBool,
+    /// Tells what this run of the server has numbered from what others have.
+    pub(super) run: Box<str>,
 }
 
 /// Decides whether a namespace that does not exist is made.
@@ -90,6 +94,8 @@ pub(super) enum Due {
     Answers(Weak<ServedSocket>),
     /// A connection that speaks HTTP, or that is only left to be closed.
     Connection(Token),
+    /// What is kept for clients that are away.
+    Recovery(Weak<ServedNamespace>),
     /// What was gathered for a turn that still lasts.
     Deferred,
     /// The listeners rest no longer.
@@ -162,6 +168,11 @@ pub(crate) struct ServedNamespace {
     pub(super) next_ack: AtomicU64,
     /// Held while a broadcast is queued, so that all receivers get broadcasts in the same order.
     pub(super) order: Mutex<()>,
+    /// What is kept for clients that have lost their connection.
+    pub(super) recovery: Option<Mutex<RecoveryStore<Vec<Arc<dyn Any + Send + Sync>>>>>,
+    /// The timer will look at it.
+    pub(super) recovery_is_armed: AtomicBool,
+    pub(super) this: Weak<Self>,
 }
 
 /// Decides whether a socket may join: `Err` is what its client is told.
@@ -187,6 +198,9 @@ pub(crate) struct Handlers {
 /// A socket.
 pub(crate) struct ServedSocket {
     pub(crate) id: Arc<str>,
+    /// By what its client may claim it again.
+    pub(super) pid: Option<Box<str>>,
+    pub(crate) is_recovered: bool,
     pub(super) key: SocketKey,
     pub(crate) namespace: Arc<ServedNamespace>,
     pub(crate) handshake: SocketHandshake,

@@ -280,7 +280,7 @@ impl Peer {
         let mut state = self.lock();
         self.run(&mut state, |state, orders| {
             if state.session.dialect().joins_root() {
-                self.join(state, "/", "", orders);
+                self.join(state, "/", "", None, orders);
             }
         });
     }

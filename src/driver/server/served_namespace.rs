@@ -1,15 +1,23 @@
 //! One namespace of a server: who is in it, and what is done with them.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use super::parts::{Handlers, Hub, OnEvent, ServedNamespace, ServedSocket};
+use crate::core::server::recovery::RecoveryStore;
 use crate::core::server::rooms::{Selection, SocketKey};
 use crate::sync::lock::lock;
 
 impl ServedNamespace {
     pub(super) fn new(name: &str, hub: &Arc<Hub>) -> Arc<Self> {
-        Arc::new(Self {
+        let recovery = hub
+            .options
+            .recovery
+            .map(|recovery| Mutex::new(RecoveryStore::new(&hub.run, recovery.limits)));
+        Arc::new_cyclic(|this| Self {
+            recovery,
+            recovery_is_armed: AtomicBool::new(false),
+            this: this.clone(),
             name: name.into(),
             hub: Arc::clone(hub),
             rooms: Mutex::default(),
@@ -58,15 +66,6 @@ impl ServedNamespace {
 
     pub(super) fn next_ack(&self) -> u64 {
         self.next_ack.fetch_add(1, Ordering::Relaxed)
-    }
-
-    pub(super) fn enter(&self, socket: &Arc<ServedSocket>) {
-        lock(&self.rooms).enter(socket.key, Arc::clone(&socket.id), Arc::clone(socket));
-    }
-
-    /// Takes a socket out of all rooms; gives those that it was in.
-    pub(super) fn exit(&self, key: SocketKey) -> Vec<Arc<str>> {
-        lock(&self.rooms).exit(key)
     }
 
     /// `false`: the socket is gone.

@@ -10,6 +10,8 @@ use super::handshake::SocketHandshake;
 use super::inbox::{Inbox, InboxItem, Taken};
 use super::parts::{Due, Peer, ServedNamespace, ServedSocket};
 use super::pool::{TakesTurns, Task};
+use super::returning::SocketData;
+use crate::core::server::rooms::Selection;
 use crate::core::time::Timestamp;
 use crate::driver::clock::now;
 use crate::error::{Error, ErrorKind, Result};
@@ -38,15 +40,34 @@ enum Standing {
 /// No look at the answers' deadlines is due.
 const NEVER: u64 = u64::MAX;
 
+/// What a socket begins with.
+pub(super) struct Origin {
+    pub(super) id: Arc<str>,
+    /// By what its client may claim it again.
+    pub(super) pid: Option<Box<str>>,
+    /// Its client has claimed it.
+    pub(super) is_recovered: bool,
+    /// What the program has attached to it before.
+    pub(super) data: SocketData,
+}
+
 impl ServedSocket {
     pub(super) fn new(
-        id: Arc<str>,
+        origin: Origin,
         namespace: &Arc<ServedNamespace>,
         handshake: SocketHandshake,
         peer: &Arc<Peer>,
     ) -> Arc<Self> {
+        let Origin { id, pid, is_recovered, data } = origin;
+        let attached = OnceLock::new();
+        if !data.is_empty() {
+            let belongings = Belongings { data, ..Belongings::default() };
+            attached.get_or_init(|| Box::new(Mutex::new(belongings)));
+        }
         Arc::new_cyclic(|this| Self {
             id,
+            pid,
+            is_recovered,
             key: namespace.next_key(),
             namespace: Arc::clone(namespace),
             handshake,
@@ -55,7 +76,7 @@ impl ServedSocket {
             inbox: Inbox::default(),
             answers: Answers::default(),
             armed: AtomicU64::new(NEVER),
-            attached: OnceLock::new(),
+            attached,
             last_rooms: OnceLock::new(),
             this: this.clone(),
         })
@@ -78,7 +99,7 @@ impl ServedSocket {
     /// It has left, under the lock of its peer. What came before is handled first.
     pub(super) fn disconnected(&self, reason: DisconnectReason) {
         let before = self.standing.swap(Standing::Gone as u8, Ordering::AcqRel);
-        let _ = self.last_rooms.set(self.namespace.exit(self.key));
+        let _ = self.last_rooms.set(self.namespace.exit(self, reason));
         if before == Standing::Connected as u8 {
             self.put(InboxItem::Disconnected(reason));
         }
@@ -126,10 +147,22 @@ impl ServedSocket {
         lock(self.attached.get_or_init(Box::default))
     }
 
+    /// What the program has attached to it: values.
+    pub(super) fn data(&self) -> SocketData {
+        self.attached.get().map_or_else(Vec::new, |attached| lock(attached).data.clone())
+    }
+
     /// Emits to this socket alone.
-    pub(crate) fn emit(&self, payload: &Payload, volatile: bool) -> Result<()> {
+    pub(crate) fn emit(&self, payload: Payload, volatile: bool) -> Result<()> {
         self.check_connected()?;
-        let messages = self.namespace.hub.encode(self.header(Kind::Event, None), payload);
+        let header = self.header(Kind::Event, None);
+        if self.pid.is_none() {
+            return self.peer.send(&self.namespace.hub.encode(header, &payload), volatile);
+        }
+        // What its client may miss is kept for it, as what is for many.
+        let own = Selection { rooms: vec![Arc::clone(&self.id)], except: Vec::new() };
+        let _in_order = lock(&self.namespace.order);
+        let (messages, _) = self.namespace.prepare(header, payload, &own, volatile);
         self.peer.send(&messages, volatile)
     }
 

@@ -73,6 +73,20 @@ fn an_empty_room_is_forgotten() {
     assert!(rooms.members.capacity() < 100);
 }
 
+#[test]
+fn sockets_that_are_gone_leave_nothing() {
+    let mut rooms = Rooms::default();
+    for key in 0..10_000 {
+        rooms.enter(SocketKey(key), format!("id{key}").into(), key);
+        rooms.join(SocketKey(key), &format!("of{key}"));
+    }
+    for key in 0..10_000 {
+        rooms.exit(SocketKey(key));
+    }
+    assert!(rooms.sockets.is_empty());
+    assert!(rooms.rooms.capacity() < 100 && rooms.by_id.capacity() < 100);
+}
+
 /// What is done to the rooms, and to a model of them.
 #[derive(Clone, Debug)]
 enum Step {
