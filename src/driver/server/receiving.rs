@@ -63,7 +63,7 @@ impl Peer {
                 let is_full = socket.put(InboxItem::Event(Event::new(packet, reply)));
                 if is_full && self.must_hold(&socket) {
                     state.holds = true;
-                    state.session.hold();
+                    state.session.hold(now());
                 }
             }
             Kind::Ack => {
