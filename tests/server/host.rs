@@ -71,6 +71,17 @@ impl Host {
         });
     }
 
+    /// Waits for the next notice.
+    #[track_caller]
+    pub(crate) fn notice(&self) -> Notice {
+        recv_within(&self.noticed, LIMIT)
+    }
+
+    /// Forgets what has become of sockets so far, and from now on.
+    pub(crate) fn forget_notices(&mut self) {
+        self.noticed = crossbeam_channel::never();
+    }
+
     /// Waits for the next notice, which is to be that a socket has connected.
     #[track_caller]
     pub(crate) fn connected(&self) -> ServerSocket {

@@ -6,7 +6,12 @@
 mod support;
 
 mod blocking;
+mod closing;
 mod host;
 mod javascript;
+mod order;
 mod own_client;
 mod raw_client;
+mod recovery;
+mod sessions;
+mod slow_sides;

@@ -184,6 +184,6 @@ fn what_is_nested_too_deeply_is_named_as_that() {
     let deep = format!("[\"e\",{}{}]", "[".repeat(200), "]".repeat(200));
     assert!(decode_error::<Value>(&deep, &[]).contains("argument 0 is nested deeper than 127"));
     assert!(!decode_error::<u8>(r#"["e","a"]"#, &[]).contains("nested"));
-    assert!(decode_error::<ArgList>(&deep, &[]).contains("the arguments are nested deeper"));
+    assert!(decode_error::<ArgList>(&deep, &[]).contains("argument 0 is nested deeper than 127"));
     assert!(!decode_error::<ArgList<u8>>(r#"["e",{}]"#, &[]).contains("nested"));
 }

@@ -54,6 +54,17 @@ fn a_session_by_polling_is_closed_when_its_client_has_all() {
 }
 
 #[test]
+fn the_end_does_not_wait_behind_a_heartbeat() {
+    let mut world = polling();
+    world.advance(25 * SECOND);
+    world.close();
+    world.get();
+    world.deliver();
+    assert_eq!(world.take_got(), [Packet::Close]);
+    assert!(world.session.is_over());
+}
+
+#[test]
 fn a_get_that_waits_hears_of_the_end() {
     for is_orderly in [true, false] {
         let mut world = polling();
@@ -82,6 +93,12 @@ fn a_client_that_does_not_fetch_what_is_left_has_half_a_minute() {
         assert!(cause.contains("did not fetch what was left within 30 s"), "{cause}");
         assert_eq!(world.ending.unwrap().unsent.packets, 3);
     }
+    // Who may not be silent for so long has not so long.
+    let options = SessionOptions { ping_interval: SECOND, ping_timeout: SECOND, ..usual_options() };
+    let mut world = fetched(SessionWorld::open(V4_DIALECT, Polling, false, options));
+    world.close();
+    world.advance(2 * SECOND);
+    assert!(world.session.is_over());
 }
 
 #[test]

@@ -149,7 +149,10 @@ fn what_lies_behind_a_reader_that_holds_still_is_not_missed() {
         world.advance(25 * SECOND);
         world.deliver();
         world.hold();
-        world.advance(1000 * SECOND);
+        for _ in 0..100 {
+            world.advance(10 * SECOND);
+            world.deliver();
+        }
         world.resume();
         world.advance(time - SECOND);
         world.say(WebSocket, sign);
@@ -162,6 +165,26 @@ fn what_lies_behind_a_reader_that_holds_still_is_not_missed() {
             world.deliver();
         }
         assert_eq!(world.reason(), Some(DisconnectReason::PingTimeout));
+    }
+}
+
+#[test]
+fn a_client_gets_signs_of_life_while_its_reader_holds_still() {
+    for (mut world, sign, patience) in
+        [(websocket(), PING, 25 * SECOND), (old_websocket(), PONG, 20 * SECOND)]
+    {
+        world.hold();
+        world.take_got();
+        for _ in 0..40 {
+            world.advance(patience);
+            world.deliver();
+            let got = world.take_got();
+            assert!(!got.is_empty() && got.iter().all(|packet| *packet == sign), "{got:?}");
+        }
+        world.resume();
+        // Who has been pinged forty times may answer as often.
+        (0..40).for_each(|_| world.say(WebSocket, if sign == PING { PONG } else { PING }));
+        assert_eq!(world.reason(), None);
     }
 }
 
