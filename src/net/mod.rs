@@ -27,7 +27,6 @@ mod proxy;
 mod redirection;
 pub(crate) mod request;
 #[cfg(feature = "server")]
-#[allow(dead_code, reason = "until the driver uses it")]
 pub(crate) mod server;
 mod status;
 mod stream;

@@ -266,7 +266,10 @@ impl Io {
                 Came::Nothing => return,
                 Came::End(error) => {
                     if let Some(error) = error {
-                        log_later!(Debug, "a connection failed: {error}");
+                        match ServerStream::tls_failure(&error) {
+                            Some(failure) => log_later!(Debug, "a connection failed: {failure:#}"),
+                            None => log_later!(Debug, "a connection failed: {error}"),
+                        }
                     }
                     return self.lose(token);
                 }

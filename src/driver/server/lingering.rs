@@ -29,6 +29,8 @@ impl Lingering {
             match push(&mut self.stream, &self.rest) {
                 Err(_) => return true,
                 Ok(taken) if taken < self.rest.len() => drop(self.rest.drain(..taken)),
+                // TLS has the rest, for which the socket has no room.
+                Ok(_) if self.stream.wants_write() => self.rest = Vec::new(),
                 Ok(_) => {
                     self.rest = Vec::new();
                     self.is_shut = true;

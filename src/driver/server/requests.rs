@@ -19,7 +19,7 @@ use crate::net::server::accept::{Acceptance, asks_for_upgrade};
 use crate::net::server::body::BodyReader;
 use crate::net::server::cookie::set_cookie;
 use crate::net::server::origin::OriginVerdict;
-use crate::net::server::query::{SessionQuery, SidFormat};
+use crate::net::server::query::SessionQuery;
 use crate::net::server::request::RequestHead;
 use crate::net::server::response::{EngineRefusal, Framing, HttpResponse};
 use crate::options::Transport;
@@ -119,7 +119,7 @@ impl ServedRequest<'_> {
         let Some(sid) = query.sid.as_deref() else {
             return self.begin(connection, &query, transport, dialect);
         };
-        query.check_sid(SidFormat::Usual)?;
+        query.check_sid()?;
         let peer = self.hub.peer(sid).ok_or(EngineRefusal::UnknownSid)?;
         if !peer.lock().session.speaks(dialect) {
             return Err(EngineRefusal::BadRequest);

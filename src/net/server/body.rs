@@ -3,6 +3,7 @@
 use http::StatusCode;
 
 use super::HttpRefusal;
+use super::growth::grow;
 use super::request::BodyLength;
 
 /// The longest line that says the size of a chunk, in bytes, with what else may be in it.
@@ -74,6 +75,8 @@ impl BodyReader {
                 Part::Done => return Ok(Some(std::mem::take(&mut self.content))),
                 _ if bytes.is_empty() => return Ok(None),
                 Part::Content(left) => {
+                    let all = usize::try_from(left).unwrap_or(usize::MAX);
+                    grow(&mut self.content, bytes.len().min(all), all);
                     let left = self.take_content(left, bytes);
                     self.part = if left == 0 { Part::Done } else { Part::Content(left) };
                 }
@@ -92,7 +95,8 @@ impl BodyReader {
     }
 
     /// How many bytes have come.
-    pub(crate) fn kept(&self) -> usize {
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn kept(&self) -> usize {
         self.content.len()
     }
 

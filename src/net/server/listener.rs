@@ -32,7 +32,7 @@ pub(crate) struct ServerListener {
 #[derive(Debug)]
 enum ListeningSocket {
     Tcp(TcpListener),
-    Unix(UnixListener, UnixPath),
+    Unix(UnixListener, #[allow(dead_code, reason = "it goes with the listener")] UnixPath),
 }
 
 /// What accepting has found.
@@ -107,14 +107,6 @@ impl ServerListener {
         match &self.socket {
             ListeningSocket::Tcp(socket) => socket.local_addr().ok(),
             ListeningSocket::Unix(..) => None,
-        }
-    }
-
-    /// Where the Unix socket is.
-    pub(crate) fn path(&self) -> Option<&Path> {
-        match &self.socket {
-            ListeningSocket::Tcp(_) => None,
-            ListeningSocket::Unix(_, path) => Some(path.as_path()),
         }
     }
 

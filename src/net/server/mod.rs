@@ -11,6 +11,7 @@ pub(crate) mod cors;
 pub(crate) mod frames;
 #[cfg(fuzzing)]
 pub(crate) mod fuzz;
+mod growth;
 pub(crate) mod listener;
 pub(crate) mod origin;
 pub(crate) mod query;

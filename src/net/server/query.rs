@@ -6,11 +6,8 @@ use percent_encoding::percent_decode;
 
 use super::response::EngineRefusal;
 
-/// The longest id of a session where users make them.
-const LONGEST_SID: usize = 256;
-
-/// How long the ids are that a server makes by itself: 15 bytes in base64.
-const USUAL_SID: usize = 20;
+/// How long the ids of sessions are: 15 bytes in base64.
+const SID_LENGTH: usize = 20;
 
 /// What the query of a request says. Names and values are percent-decoded; bytes that are no UTF-8 become
 /// U+FFFD, what is no escape stays as it is, and a plus sign is a space, all as in browsers.
@@ -28,15 +25,6 @@ pub(crate) struct SessionQuery {
     pub(crate) is_base64: bool,
     /// All parameters in their order, these and others.
     pub(crate) pairs: Vec<(String, String)>,
-}
-
-/// Which ids of sessions there can be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SidFormat {
-    /// Those of this library: 20 letters, digits, `-` or `_`.
-    Usual,
-    /// Those that a user's function makes: 1 to 256 visible ASCII characters.
-    Own,
 }
 
 impl SessionQuery {
@@ -64,28 +52,17 @@ impl SessionQuery {
     }
 
     /// Refuses an id that no session can have, before anybody looks for it.
-    pub(crate) fn check_sid(&self, format: SidFormat) -> Result<(), EngineRefusal> {
+    pub(crate) fn check_sid(&self) -> Result<(), EngineRefusal> {
         match &self.sid {
-            Some(sid) if !format.fits(sid) => Err(EngineRefusal::UnknownSid),
+            Some(sid) if !is_sid(sid) => Err(EngineRefusal::UnknownSid),
             _ => Ok(()),
         }
     }
 }
 
-impl SidFormat {
-    pub(crate) fn fits(self, sid: &str) -> bool {
-        match self {
-            Self::Usual => {
-                let is_safe =
-                    |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-                sid.len() == USUAL_SID && sid.bytes().all(is_safe)
-            }
-            Self::Own => {
-                let is_visible = |byte: u8| byte.is_ascii_graphic();
-                (1..=LONGEST_SID).contains(&sid.len()) && sid.bytes().all(is_visible)
-            }
-        }
-    }
+fn is_sid(sid: &str) -> bool {
+    let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    sid.len() == SID_LENGTH && sid.bytes().all(is_safe)
 }
 
 fn pair(text: &str) -> (String, String) {
@@ -173,17 +150,11 @@ mod tests {
             &long,
         ] {
             let query = read(&format!("sid={sid}"));
-            assert_eq!(query.check_sid(SidFormat::Usual), Err(EngineRefusal::UnknownSid), "{sid}");
+            assert_eq!(query.check_sid(), Err(EngineRefusal::UnknownSid), "{sid}");
         }
-        read(&format!("sid={SID}")).check_sid(SidFormat::Usual).unwrap();
-        read("sid=OZ__L5bHSy%2duRkPBAAAC").check_sid(SidFormat::Usual).unwrap();
-        read("").check_sid(SidFormat::Usual).unwrap();
-        for (sid, fits) in
-            [("a/b&c", true), ("", false), ("a b", false), ("a\n", false), ("é", false)]
-        {
-            assert_eq!(SidFormat::Own.fits(sid), fits, "{sid}");
-        }
-        assert!(SidFormat::Own.fits(&long[..256]) && !SidFormat::Own.fits(&long[..257]));
+        read(&format!("sid={SID}")).check_sid().unwrap();
+        read("sid=OZ__L5bHSy%2duRkPBAAAC").check_sid().unwrap();
+        read("").check_sid().unwrap();
     }
 
     #[test]

@@ -100,7 +100,8 @@ impl HttpResponse {
         self
     }
 
-    pub(crate) fn status(&self) -> StatusCode {
+    #[cfg(test)]
+    pub(super) fn status(&self) -> StatusCode {
         self.status
     }
 

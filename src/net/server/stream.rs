@@ -39,15 +39,6 @@ impl ServerStream {
         !matches!(self, Self::Tcp(_) | Self::Unix(_))
     }
 
-    /// Whether the TLS handshake is not done.
-    pub(crate) fn is_handshaking(&self) -> bool {
-        match self {
-            Self::Tcp(_) | Self::Unix(_) => false,
-            #[cfg(feature = "rustls")]
-            Self::Tls(stream) => stream.is_handshaking(),
-        }
-    }
-
     /// Whether TLS holds bytes that the socket has not taken: a write, a read or a flush is to follow when the
     /// socket has room.
     pub(crate) fn wants_write(&self) -> bool {

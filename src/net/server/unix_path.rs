@@ -29,10 +29,6 @@ impl UnixPath {
         };
         Ok((socket, Self { path: path.to_owned(), file: number(path) }))
     }
-
-    pub(super) fn as_path(&self) -> &Path {
-        &self.path
-    }
 }
 
 impl Drop for UnixPath {

@@ -7,7 +7,5 @@ mod reader;
 mod writer;
 
 pub(crate) use self::fault::FrameFault;
-#[allow(unused_imports, reason = "until the driver uses them")]
 pub(crate) use self::reader::{FrameLimits, FrameReader, Inbound};
-#[allow(unused_imports, reason = "until the driver uses them")]
-pub(crate) use self::writer::{FramePrefix, write_close, write_frame, write_ping, write_pong};
+pub(crate) use self::writer::{write_close, write_frame, write_pong};

@@ -7,6 +7,7 @@ use super::FrameFault;
 use super::FrameFault::Protocol;
 use super::header::{FrameHeader, MOST, Opcode};
 use super::mask::unmask_into;
+use crate::net::server::growth::grow;
 use crate::proto::dialect::Frame;
 use crate::proto::text::SharedText;
 
@@ -96,12 +97,14 @@ impl FrameReader {
     }
 
     /// Whether a message, or a frame, has begun and is not whole.
-    pub(crate) fn is_amid_message(&self) -> bool {
+    #[cfg(test)]
+    fn is_amid_message(&self) -> bool {
         self.partial.is_some()
     }
 
     /// How many bytes of messages are kept.
-    pub(crate) fn kept(&self) -> usize {
+    #[cfg(any(test, fuzzing))]
+    pub(in crate::net::server) fn kept(&self) -> usize {
         self.partial.as_ref().map_or(0, |partial| partial.content.len() + partial.control.len())
     }
 
@@ -195,6 +198,9 @@ impl Partial {
         *bytes = rest;
         let content =
             if header.opcode.is_control() { &mut self.control } else { &mut self.content };
+        if header.is_final {
+            grow(content, now.len(), left);
+        }
         // Of the mask, four bytes come again and again.
         let offset = (passed % 4) as usize;
         unmask_into(content, now, header.mask, offset);

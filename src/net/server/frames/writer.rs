@@ -7,19 +7,17 @@ use crate::proto::dialect::Frame;
 const TEXT: u8 = 0x81;
 const BINARY: u8 = 0x82;
 const CLOSE: u8 = 0x88;
-const PING: u8 = 0x89;
 const PONG: u8 = 0x8a;
 
-/// What stands in front of a message. The message itself, which many connections may share, needs no copy
-/// then.
+/// What stands in front of a message.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct FramePrefix {
+struct FramePrefix {
     bytes: [u8; 10],
     length: usize,
 }
 
 impl FramePrefix {
-    pub(crate) fn of(frame: &Frame) -> Self {
+    fn of(frame: &Frame) -> Self {
         let opcode = match frame {
             Frame::Text(_) => TEXT,
             Frame::Binary(_) => BINARY,
@@ -27,7 +25,7 @@ impl FramePrefix {
         Self::new(opcode, frame.len() as u64)
     }
 
-    pub(crate) fn as_bytes(&self) -> &[u8] {
+    fn as_bytes(&self) -> &[u8] {
         &self.bytes[..self.length]
     }
 
@@ -62,11 +60,6 @@ pub(crate) fn write_frame(frame: &Frame, to: &mut Vec<u8>) {
         Frame::Text(text) => to.extend_from_slice(text.as_bytes()),
         Frame::Binary(bytes) => to.extend_from_slice(bytes),
     }
-}
-
-/// Appends a ping; what is beyond 125 bytes of its content is left out.
-pub(crate) fn write_ping(content: &[u8], to: &mut Vec<u8>) {
-    write_control(PING, &[], content, to);
 }
 
 /// Appends the answer to a ping, with the ping's content.
@@ -127,7 +120,7 @@ mod tests {
 
     #[test]
     fn control_frames_have_at_most_125_bytes() {
-        assert_eq!(written(|to| write_ping(b"a", to)), [0x89, 1, b'a']);
+        assert_eq!(written(|to| write_pong(b"a", to)), [0x8a, 1, b'a']);
         assert_eq!(written(|to| write_pong(&[], to)), [0x8a, 0]);
         let long = written(|to| write_pong(&[b'x'; 126], to));
         assert_eq!((long.len(), long[1]), (127, 125));

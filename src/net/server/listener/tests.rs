@@ -66,7 +66,7 @@ fn several_addresses_with_port_0_get_the_same() {
         client.set_read_timeout(Some(LIMIT)).unwrap();
         let (server, peer) = accepted(listener);
         assert_eq!(peer, Some(client.local_addr().unwrap()));
-        assert!(!server.is_secure() && !server.is_handshaking() && !server.wants_write());
+        assert!(!server.is_secure() && !server.wants_write());
         greet(client, server);
     }
 }
@@ -110,7 +110,6 @@ fn a_socket_that_is_given_is_used() {
 fn a_unix_socket_serves_and_is_removed_in_the_end() {
     let place = Place::new("unix");
     let listener = ServerListener::bind_unix(&place.path()).unwrap();
-    assert_eq!(listener.path(), Some(&*place.path()));
     assert_eq!(listener.local_addr(), None);
     let client = UnixStream::connect(place.path()).unwrap();
     let (server, peer) = accepted(&listener);
