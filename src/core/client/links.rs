@@ -88,6 +88,7 @@ impl<A> Client<A> {
     /// The threads of a link have ended. No session outlives its link, whatever ended them.
     pub(crate) fn ended(&mut self, link: LinkId, now: Timestamp) {
         self.timers.set(Timer::Linger(link), None);
+        self.closing.retain(|other| *other != link);
         self.timers.set(Timer::Poll(link), None);
         self.timers.set(Timer::Confirm(link), None);
         let error = Error::new(ErrorKind::Transport, "the threads of the transport have ended");
@@ -113,11 +114,13 @@ impl<A> Client<A> {
 
     /// Some of what the writer of a link took has moved on.
     pub(crate) fn progressed(&mut self, link: LinkId, now: Timestamp) {
+        self.linger_on(link, now);
         self.with_engine(link, now, |engine| engine.progressed(link, now));
     }
 
     /// The writer of a link has written what it took.
     pub(crate) fn written(&mut self, link: LinkId, now: Timestamp) {
+        self.linger_on(link, now);
         self.with_engine(link, now, |engine| engine.written(link));
     }
 

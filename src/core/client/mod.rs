@@ -62,7 +62,7 @@ use self::tally::Nonsense;
 pub(crate) use self::tally::{EventSum, Tally};
 use self::timer::{Timer, Timers};
 use crate::core::engine::{Engine, Freight, Notice};
-use crate::core::ids::NamespaceId;
+use crate::core::ids::{LinkId, NamespaceId};
 use crate::core::time::Timestamp;
 use crate::core::waiting::Waiting;
 use crate::error::{Error, Result};
@@ -96,6 +96,8 @@ pub(crate) struct Client<A> {
     dial_waits: bool,
     /// Sessions that are being closed in good order, while a new one may be open already.
     retiring: Vec<Engine>,
+    /// The links of those that are over, the oldest first, until their peers have closed them.
+    closing: VecDeque<LinkId>,
     /// Events that a writer had when the last session ended, until there is a new one: they may have
     /// arrived.
     uncertain: Vec<Waiting>,
@@ -173,6 +175,7 @@ impl<A> Client<A> {
             engine: None,
             dial_waits: false,
             retiring: Vec::new(),
+            closing: VecDeque::new(),
             uncertain: Vec::new(),
             namespaces: Namespaces::default(),
             ready: Outgoing::default(),

@@ -10,11 +10,15 @@ use crate::core::time::Timestamp;
 use crate::core::waiting::Waiting;
 use crate::event::status::DisconnectReason;
 
-/// How long a transport may take to close in good order.
+/// How long a transport that closes in good order may take until something of what it writes has moved on, and
+/// from then until the next time.
 const LINGER: Duration = Duration::from_secs(5);
 
 /// How many sessions may be on their way to be closed in good order.
 const MAX_RETIRING: usize = 4;
+
+/// How many links of sessions that are over may wait for their peers to close them.
+const MAX_CLOSING: usize = 4;
 
 impl<A> Client<A> {
     /// Lets a session that is being closed come to its end in the background.
@@ -36,6 +40,14 @@ impl<A> Client<A> {
         self.timers.set(Timer::Linger(link), Some(now + LINGER));
     }
 
+    /// Something of what a session that is being closed has to write has moved on: its time begins anew, if it
+    /// runs.
+    pub(super) fn linger_on(&mut self, link: LinkId, now: Timestamp) {
+        if self.is_retiring(link) && self.timers.is_set(Timer::Linger(link)) {
+            self.linger(link, now);
+        }
+    }
+
     /// Passes on what sessions that are being closed ask of their links, and has those look again who wait
     /// for what they write. What else they tell concerns nobody.
     pub(super) fn pump_retiring(&mut self, now: Timestamp) {
@@ -55,6 +67,7 @@ impl<A> Client<A> {
         let is_over = |engine: &Engine| engine.state() == SessionState::Closed;
         while let Some(index) = self.retiring.iter().position(is_over) {
             let mut engine = self.retiring.remove(index);
+            self.let_close(engine.main_link());
             self.take_back(&mut engine);
             self.outputs.push_back(Output::Changed);
             self.flush_joined(now);
@@ -72,6 +85,16 @@ impl<A> Client<A> {
         }
     }
 
+    /// The link of a session that is over has yet to close, unless it has ended.
+    fn let_close(&mut self, link: LinkId) {
+        if self.timers.is_set(Timer::Linger(link)) {
+            self.closing.push_back(link);
+        }
+        if self.closing.len() > MAX_CLOSING {
+            self.outputs.extend(self.closing.pop_front().map(Output::Stop));
+        }
+    }
+
     /// A session is over: what no writer has taken of what was handed to it goes back to the namespaces.
     pub(super) fn take_back(&mut self, engine: &mut Engine) {
         for waiting in engine.take_untaken().into_iter().rev() {
@@ -86,6 +109,7 @@ impl<A> Client<A> {
             engine.end(DisconnectReason::ForcedClose, None);
             self.pump_retiring(now);
         }
+        self.closing.retain(|other| *other != link);
         self.outputs.push_back(Output::Stop(link));
     }
 

@@ -41,13 +41,17 @@ impl<A> Client<A> {
         handed.chain(self.ready.iter()).filter(|waiting| waiting.ack().is_none())
     }
 
-    /// All events and answers that wait to be sent, or sent again, or are being written.
+    /// All that waits to be sent once, or to be tried, or is being written.
     #[cfg(any(test, fuzzing))]
-    pub(crate) fn payloads_to_send(&self) -> impl Iterator<Item = &Payload> {
+    pub(crate) fn to_send(&self) -> impl Iterator<Item = &Waiting> {
         let handed = self.sessions().flat_map(Engine::events).chain(self.ready.iter());
-        let buffered = self.namespaces.iter().flat_map(|namespace| namespace.send_buffer.iter());
-        let retried = self.namespaces.iter().flat_map(|namespace| namespace.retry.payloads());
-        handed.chain(buffered).filter_map(Waiting::payload).chain(retried)
+        handed.chain(self.namespaces.iter().flat_map(|namespace| namespace.send_buffer.iter()))
+    }
+
+    /// All events that are sent again until they are acknowledged.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn to_retry(&self) -> impl Iterator<Item = &Payload> {
+        self.namespaces.iter().flat_map(|namespace| namespace.retry.payloads())
     }
 
     /// How much waits in this namespace: to be written, or to be sent again if need be.

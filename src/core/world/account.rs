@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::World;
 use crate::core::ids::LinkId;
+use crate::core::waiting::Waiting;
 use crate::event::undelivered::UndeliveredEvent;
+use crate::payload::Payload;
 
 /// What became of the events that were taken on, by their numbers.
 #[derive(Debug, Default)]
@@ -20,7 +22,9 @@ pub(in crate::core) struct Account {
     unsent: BTreeSet<u32>,
     /// Those that were handed back as sent.
     doubtful: BTreeSet<u32>,
-    /// Those that are nowhere any more.
+    /// Those that were to be written or sent again at the last look.
+    waiting: BTreeSet<u32>,
+    /// Those that are nowhere any more, or were given up.
     gone: BTreeSet<u32>,
     /// How many were counted as dropped.
     dropped: usize,
@@ -30,14 +34,18 @@ pub(in crate::core) struct Account {
     answers: usize,
 }
 
-/// The number of an event, and what stands before it.
-pub(super) fn numbered(text: &str) -> Option<(&str, u32)> {
-    let (head, number) = text.split_once("[\"e\",")?;
+/// The number of an event, and what stands before it in its packet.
+pub(super) fn split(packet: &str) -> Option<(&str, u32)> {
+    let (head, number) = packet.split_once("[\"e\",")?;
     Some((head, number.trim_end_matches(']').parse().unwrap()))
 }
 
-fn number(json: &str) -> Option<u32> {
-    numbered(json).map(|(_, number)| number)
+fn number(packet: &str) -> Option<u32> {
+    split(packet).map(|(_, number)| number)
+}
+
+fn numbered(payload: &Payload) -> Option<u32> {
+    number(&payload.json)
 }
 
 impl Account {
@@ -55,7 +63,7 @@ impl Account {
     /// Events were handed back.
     pub(super) fn hand_back(&mut self, events: &[UndeliveredEvent]) {
         for event in events {
-            let Some(number) = number(event.json()) else { continue };
+            let Some(number) = numbered(event.payload()) else { continue };
             let set = if event.was_sent() { &mut self.doubtful } else { &mut self.unsent };
             assert!(set.insert(number), "{number} is handed back twice");
         }
@@ -65,14 +73,22 @@ impl Account {
     pub(super) fn check(&mut self, world: &mut World) {
         self.note_resolved(&world.log());
         self.note_written(world);
-        let payloads = world.client.payloads_to_send();
-        let waiting: BTreeSet<u32> = payloads.filter_map(|payload| number(&payload.json)).collect();
+        let client = &world.client;
+        let retried: BTreeSet<u32> = client.to_retry().filter_map(numbered).collect();
+        let once = |waiting: &Waiting| waiting.payload().and_then(numbered);
+        let mut waiting: BTreeSet<u32> = client.to_send().filter_map(once).collect();
+        waiting.extend(&retried);
         for number in &self.unsent {
             let is_sent = self.written.contains(number) || waiting.contains(number);
             assert!(!is_sent, "{number} was handed back as never sent");
         }
-        self.check_gone(world, &waiting);
-        self.check_count(world, &waiting);
+        // A try that was given up is written all the same, if a session has it.
+        let plain = client.to_send().filter(|waiting| waiting.ack().is_none());
+        let mut kept: BTreeSet<u32> = plain.filter_map(once).collect();
+        kept.extend(&retried);
+        self.check_gone(world, &waiting, &kept);
+        self.check_count(world, &kept);
+        self.waiting = waiting;
     }
 
     fn note_resolved(&mut self, log: &[String]) {
@@ -93,14 +109,17 @@ impl Account {
     }
 
     /// Each event is written, waits, was handed back, or was counted when it was dropped. One that is
-    /// gone does not come back.
-    fn check_gone(&mut self, world: &World, waiting: &BTreeSet<u32>) {
-        let kept = [&self.written, waiting, &self.unsent, &self.doubtful];
-        let is_gone = |number: &u32| !kept.iter().any(|set| set.contains(number));
-        let gone: BTreeSet<u32> = self.taken.keys().copied().filter(is_gone).collect();
+    /// gone does not come back, unless a session had it.
+    fn check_gone(&mut self, world: &World, waiting: &BTreeSet<u32>, kept: &BTreeSet<u32>) {
+        let is_gone = |(number, asks): &(&u32, &bool)| {
+            let waits = if **asks { waiting } else { kept };
+            let places = [&self.written, waits, &self.unsent, &self.doubtful];
+            !places.iter().any(|place| place.contains(number))
+        };
+        let gone = self.taken.iter().filter(is_gone).map(|(number, _)| *number).collect();
         let before = std::mem::replace(&mut self.gone, gone);
-        let back: Vec<_> = before.difference(&self.gone).collect();
-        assert!(back.is_empty(), "{back:?} were gone");
+        let mut back = before.difference(&self.gone);
+        assert!(back.all(|number| self.waiting.contains(number)), "{before:?} were gone");
 
         let newly: Vec<u32> = self.gone.difference(&before).copied().collect();
         let (asking, plain): (Vec<_>, Vec<_>) =
@@ -118,11 +137,11 @@ impl Account {
     }
 
     /// What waits, or waits for its acknowledgement, is counted as not delivered.
-    fn check_count(&self, world: &World, waiting: &BTreeSet<u32>) {
-        let waits = |number: &u32, asks: bool| {
-            if asks { !self.resolved.contains_key(number) } else { waiting.contains(number) }
+    fn check_count(&self, world: &World, kept: &BTreeSet<u32>) {
+        let is_owed = |(number, asks): &(&u32, &bool)| {
+            if **asks { !self.resolved.contains_key(number) } else { kept.contains(number) }
         };
-        let owed = self.taken.iter().filter(|(number, asks)| waits(number, **asks)).count();
+        let owed = self.taken.iter().filter(is_owed).count();
         let counted = world.client.count_waiting(None);
         let most = owed + self.answers;
         assert!((owed..=most).contains(&counted), "{counted} wait, of {owed} to {most}");
@@ -132,7 +151,7 @@ impl Account {
     /// Nothing waits any more, and each acknowledgement has resolved once.
     pub(super) fn assert_settled(&self, world: &World) {
         assert_eq!(world.client.count_waiting(None), 0);
-        assert_eq!(world.client.payloads_to_send().count(), 0);
+        assert_eq!((world.client.to_send().count(), world.client.to_retry().count()), (0, 0));
         let asking = self.taken.iter().filter(|(_, asks)| **asks);
         let once: BTreeMap<u32, usize> = asking.map(|(number, _)| (*number, 1)).collect();
         assert_eq!(self.resolved, once, "each acknowledgement resolves once");
