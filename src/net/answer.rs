@@ -131,7 +131,7 @@ impl Beginning {
 
 fn parse(bytes: &[u8]) -> Result<Head, BadHead> {
     // Not on the stack, of which a connection keeps what it has touched once.
-    let lines = bytes.split(|byte| *byte == b'\n').count() - 1;
+    let lines = bytes.split(|&byte| byte == b'\n').count();
     let mut found = vec![httparse::EMPTY_HEADER; lines.min(MAX_HEADERS)];
     let mut answer = httparse::Response::new(&mut found);
     match answer.parse(bytes) {
