@@ -7,6 +7,7 @@ mod support;
 
 mod blocking;
 mod host;
+mod hostile;
 mod javascript;
 mod own_client;
 mod raw_client;
