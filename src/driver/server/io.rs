@@ -534,7 +534,7 @@ impl Io {
     fn look_after(&mut self, at: Timestamp, due: Due) {
         match due {
             Due::Peer(peer) => {
-                if let Some(peer) = peer.upgrade() {
+                if let Some(peer) = peer.upgrade().and_then(|peer| peer.upgrade()) {
                     peer.expire(at);
                 }
             }

@@ -4,7 +4,6 @@
 //! Clients let go of their sockets when their session ends, and the server of all at its own end: nothing is left in a
 //! circle.
 
-use std::any::Any;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize};
@@ -15,7 +14,7 @@ use http::HeaderMap;
 use mio::Token;
 
 use super::answers::Answers;
-use super::belongings::Belongings;
+use super::belongings::{Belongings, SocketData};
 use super::commands::IoCommands;
 use super::door::{Decision, Door};
 use super::handshake::{FirstRequest, SocketHandshake};
@@ -90,7 +89,7 @@ pub(super) enum IoCommand {
 
 /// What has come to its time. Whoever it was for may be gone.
 pub(super) enum Due {
-    Peer(Weak<Peer>),
+    Peer(Weak<Weak<Peer>>),
     Answers(Weak<ServedSocket>),
     /// A connection that speaks HTTP, or that is only left to be closed.
     Connection(Token),
@@ -109,7 +108,8 @@ pub(super) struct Peer {
     pub(super) state: Mutex<PeerState>,
     /// How many of its sockets are gone whose handlers have yet to see that.
     pub(super) leaving: AtomicUsize,
-    pub(super) this: Weak<Self>,
+    /// A timer that outlives the client holds this alone, and not the memory of the whole.
+    pub(super) this: Arc<Weak<Self>>,
 }
 
 /// What is under the lock of a client.
@@ -169,7 +169,7 @@ pub(crate) struct ServedNamespace {
     /// Held while a broadcast is queued, so that all receivers get broadcasts in the same order.
     pub(super) order: Mutex<()>,
     /// What is kept for clients that have lost their connection.
-    pub(super) recovery: Option<Mutex<RecoveryStore<Vec<Arc<dyn Any + Send + Sync>>>>>,
+    pub(super) recovery: Option<Mutex<RecoveryStore<SocketData>>>,
     /// The timer will look at it.
     pub(super) recovery_is_armed: AtomicBool,
     pub(super) this: Weak<Self>,

@@ -80,7 +80,7 @@ impl Peer {
             request: Arc::new(request),
             state: Mutex::new(state),
             leaving: AtomicUsize::new(0),
-            this: this.clone(),
+            this: Arc::new(this.clone()),
         })
     }
 
@@ -293,7 +293,7 @@ impl Peer {
         let join = state.join_deadline.filter(|_| !state.session.is_over());
         let Some(at) = own.into_iter().chain(join).min() else { return };
         if state.alarm.set(at) {
-            self.hub.timers.arm(at, Due::Peer(self.this.clone()));
+            self.hub.timers.arm(at, Due::Peer(Arc::downgrade(&self.this)));
         }
     }
 
