@@ -209,7 +209,8 @@ impl ServerBuilder {
         self
     }
 
-    /// How many connections there may be. Further ones are closed at once. Default: 16,384.
+    /// How many connections there may be, and how many sessions, which need no connection while their clients poll.
+    /// Further connections are closed at once, further sessions refused with status 503. Default: 16,384.
     pub fn max_connections(mut self, count: usize) -> Self {
         self.max_connections = count;
         self

@@ -8,6 +8,7 @@ mod support;
 mod blocking;
 mod closing;
 mod host;
+mod hostile;
 mod javascript;
 mod order;
 mod own_client;

@@ -47,7 +47,7 @@ impl Peer {
                 held.connection.deadline = Some(now() + IDLE_TIME);
                 if held.connection.has_unread() || held.connection.is_done() {
                     // Nobody else tells the thread of it.
-                    self.hub.command(IoCommand::Fetch(held.token));
+                    self.hub.command(IoCommand::Attend(held.token));
                 }
                 state.session.written(Transport::Polling, now(), orders);
             }

@@ -17,6 +17,9 @@ use http::HeaderMap;
 /// How long a connection may stay without a request.
 pub(super) const IDLE_TIME: Duration = Duration::from_secs(30);
 
+/// How often a part of a body is read before others have their turn.
+const READS: usize = 16;
+
 /// How much is read ahead of the request that is being answered, in bytes.
 const READ_AHEAD: usize = 64 * 1024;
 
@@ -32,6 +35,8 @@ pub(super) struct HttpConnection<P> {
     output: Vec<u8>,
     /// The connection ends behind what is being written.
     is_last: bool,
+    /// The end of the connection may lie behind what there is to read: the system has told of it, and does not again.
+    pub(super) may_have_ended: bool,
     /// When it is given up, as it was set the last time. It is looked at when the timer says so.
     pub(super) deadline: Option<Timestamp>,
 }
@@ -63,6 +68,8 @@ pub(super) struct Answering<P> {
 pub(super) enum Came {
     /// Not enough.
     Nothing,
+    /// Not enough yet, but there is more to be read.
+    More,
     Request(Box<RequestHead>, Box<[u8]>),
     /// The body of the POST that is being read.
     Body(Vec<u8>),
@@ -82,6 +89,7 @@ impl<P> HttpConnection<P> {
             stage: RequestStage::Idle,
             output: Vec::new(),
             is_last: false,
+            may_have_ended: true,
             deadline: None,
         }
     }
@@ -98,7 +106,7 @@ impl<P> HttpConnection<P> {
 
     /// Reads on, up to the next thing that has come.
     pub(super) fn read(&mut self, buffer: &mut [u8], limits: &HeadLimits) -> Came {
-        loop {
+        for _ in 0..READS {
             match self.understand(limits) {
                 Came::Nothing => {}
                 came => return came,
@@ -110,11 +118,20 @@ impl<P> HttpConnection<P> {
             match self.stream.read(buffer) {
                 Ok(0) => return Came::End(None),
                 Ok(count) => self.unread.extend_from_slice(&buffer[..count]),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Came::Nothing,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.may_have_ended = false;
+                    return Came::Nothing;
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Came::End(Some(error)),
             }
         }
+        Came::More
+    }
+
+    /// The system tells that the client writes no more, or that the connection failed.
+    pub(super) fn note_end(&mut self) {
+        self.may_have_ended = true;
     }
 
     /// Reads what comes before it is due, of which the end is looked for; `false`: it has come, or too much has.
@@ -123,7 +140,10 @@ impl<P> HttpConnection<P> {
             match self.stream.read(buffer) {
                 Ok(0) => return false,
                 Ok(count) => self.unread.extend_from_slice(&buffer[..count]),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return true,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.may_have_ended = false;
+                    return true;
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => return false,
             }

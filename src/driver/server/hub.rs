@@ -132,10 +132,11 @@ impl Hub {
         }
     }
 
-    /// `false`: the server ends, and takes no clients any more.
+    /// `false`: the server has as many clients as it may have, or ends.
     pub(super) fn add_peer(&self, sid: &str, peer: &Arc<Peer>) -> bool {
         let mut peers = lock(&self.peers);
-        let takes_on = !self.is_closing.load(Ordering::Acquire);
+        let has_room = peers.len() < self.options.max_connections;
+        let takes_on = has_room && !self.is_closing.load(Ordering::Acquire);
         if takes_on {
             peers.insert(sid.into(), Arc::clone(peer));
         }

@@ -59,7 +59,8 @@ impl Inbox {
         let mut waiting = lock(&self.0);
         waiting.bytes += item.size();
         waiting.items.push_back(item);
-        waiting.is_full = waiting.items.len() >= bounds.events || waiting.bytes >= bounds.bytes;
+        // Once full, it is so until it reopens: the reader waits for that.
+        waiting.is_full |= waiting.items.len() >= bounds.events || waiting.bytes >= bounds.bytes;
         let schedule = !std::mem::replace(&mut waiting.is_scheduled, true);
         Put { schedule, is_full: waiting.is_full }
     }
@@ -124,6 +125,19 @@ mod tests {
         }
         assert!(inbox.take(BOUNDS).is_none());
         assert!(inbox.put(event("c"), BOUNDS).schedule);
+    }
+
+    #[test]
+    fn a_full_one_reopens_though_more_came_when_it_was_not_quite_so_full() {
+        let inbox = Inbox::default();
+        for _ in 0..4 {
+            inbox.put(event("x"), BOUNDS);
+        }
+        assert!(!inbox.take(BOUNDS).unwrap().reopens);
+        assert!(!inbox.take(BOUNDS).unwrap().reopens);
+        inbox.put(event("x"), BOUNDS);
+        let reopens = std::iter::from_fn(|| inbox.take(BOUNDS)).filter(|taken| taken.reopens);
+        assert_eq!(reopens.count(), 1);
     }
 
     #[test]

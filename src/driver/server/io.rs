@@ -14,23 +14,28 @@ use mio::{Events, Interest, Poll, Token};
 use super::door::Decision;
 use super::held_poll::Fetched;
 use super::http_connection::{Answering, Came, HttpConnection, IDLE_TIME, RequestStage};
-use super::lingering::Lingering;
+use super::lingering::{Lingering, Lingers};
 use super::parts::{Due, HeldPoll, Hub, IoCommand, Peer, PollStage};
 use super::requests::{Handled, ServedRequest, take_answer};
 use super::wire::PeerWire;
 use crate::core::server::session::PollFate;
+use crate::core::time::Timestamp;
 use crate::driver::clock::now;
 use crate::net::server::listener::{Accepted, ServerListener};
 use crate::net::server::request::{BodyLength, HeadLimits, RequestHead};
 use crate::net::server::response::{EngineRefusal, Framing, HttpResponse};
 use crate::net::server::stream::ServerStream;
 use crate::sync::logging::log_later;
+use crate::sync::threads::survive;
 
 /// The token of the waker.
 pub(super) const WAKER: Token = Token(0);
 
 /// How much is read at a time.
 const BUFFER: usize = 64 * 1024;
+
+/// How many steps a connection goes that speaks HTTP before others have their turn: a request, or a part of a body.
+const STEPS: usize = 32;
 
 /// How many connections are taken before others are looked after.
 const ACCEPTED_AT_ONCE: usize = 64;
@@ -110,14 +115,21 @@ impl Io {
                 _ => {}
             }
             for event in &events {
-                self.handle(event);
+                if survive(|| self.handle(event)).is_none() {
+                    log_later!(Error, "a connection is cut: to serve it has panicked");
+                    self.remove(event.token());
+                }
             }
             for command in self.hub.commands.take() {
-                self.obey(command);
+                if survive(|| self.obey(command)).is_none() {
+                    log_later!(Error, "a server goes on, though what was asked of it has panicked");
+                }
             }
             let now = now();
-            while let Some(due) = self.hub.timers.take(now) {
-                self.look_after(due);
+            while let Some((at, due)) = self.hub.timers.take(now) {
+                if survive(|| self.look_after(at, due)).is_none() {
+                    log_later!(Error, "a server goes on, though what was due has panicked");
+                }
             }
         }
         for slot in std::mem::take(&mut self.slots).into_values() {
@@ -142,8 +154,13 @@ impl Io {
         match self.slots.get_mut(&token) {
             None => {}
             Some(Slot::Listener(_)) => self.accept(token),
-            Some(Slot::Http(_)) => self.serve_http(token),
-            Some(Slot::Held(_)) => self.fetch(token),
+            Some(Slot::Http(connection)) => {
+                if event.is_read_closed() || event.is_error() {
+                    connection.note_end();
+                }
+                self.serve_http(token);
+            }
+            Some(Slot::Held(_) | Slot::Lingering(_)) => self.attend(token),
             Some(Slot::WebSocket(peer)) => {
                 let peer = Arc::clone(peer);
                 if event.is_writable() {
@@ -157,12 +174,20 @@ impl Io {
                     peer.read(token, &mut self.buffer);
                 }
             }
-            Some(Slot::Lingering(lingering)) => {
-                let is_over = lingering.go_on(&mut self.buffer);
-                if is_over {
-                    self.remove(token);
-                }
-            }
+        }
+    }
+
+    /// There may be more to a connection that is not a WebSocket.
+    fn attend(&mut self, token: Token) {
+        match self.slots.get_mut(&token) {
+            Some(Slot::Http(_)) => self.serve_http(token),
+            Some(Slot::Held(_)) => self.fetch(token),
+            Some(Slot::Lingering(lingering)) => match lingering.go_on(&mut self.buffer) {
+                Lingers::Waits => {}
+                Lingers::HasMore => self.hub.command(IoCommand::Attend(token)),
+                Lingers::Over => drop(self.remove(token)),
+            },
+            Some(Slot::WebSocket(_) | Slot::Listener(_)) | None => {}
         }
     }
 
@@ -240,9 +265,9 @@ impl Io {
         }
     }
 
-    /// Serves what has come by a connection, as far as it goes.
+    /// Serves what has come by a connection, as far as it goes, or until others have their turn.
     fn serve_http(&mut self, token: Token) {
-        loop {
+        for _ in 0..STEPS {
             let Some(Slot::Http(connection)) = self.slots.get_mut(&token) else { return };
             // With TLS, there may be something to write though no response is.
             if connection.write_on().is_err() {
@@ -264,6 +289,7 @@ impl Io {
             }
             match connection.read(&mut self.buffer, &self.limits) {
                 Came::Nothing => return,
+                Came::More => break,
                 Came::End(error) => {
                     if let Some(error) = error {
                         match ServerStream::tls_failure(&error) {
@@ -289,6 +315,8 @@ impl Io {
                 }
             }
         }
+        // Of what has come already, the system does not tell again.
+        self.hub.command(IoCommand::Attend(token));
     }
 
     /// A request has come, or the program has decided about it.
@@ -361,10 +389,9 @@ impl Io {
         else {
             return;
         };
-        if request.peer.take_post(request.is_binary, body) {
+        if request.peer.take_post(token, request.is_binary, body) {
             self.answer_post(token, &request);
         } else {
-            request.peer.lock().post_waits = Some(token);
             connection.stage = RequestStage::PostWaits(request);
         }
     }
@@ -380,7 +407,7 @@ impl Io {
         match connection.stage {
             RequestStage::Idle | RequestStage::Asked(..) => {}
             RequestStage::Posting { request, .. } => request.peer.post_lost(),
-            RequestStage::PostWaits(request) => request.peer.lock().post_waits = None,
+            RequestStage::PostWaits(request) => request.peer.post_answer_lost(),
             RequestStage::PollAnswers(peer) => peer.poll_lost(),
         }
     }
@@ -393,19 +420,14 @@ impl Io {
     }
 
     fn keep_lingering(&mut self, token: Token, stream: ServerStream, rest: Vec<u8>) {
-        let mut lingering = Box::new(Lingering::new(stream, rest));
-        if lingering.go_on(&mut self.buffer) {
-            self.slots.insert(token, Slot::Lingering(lingering));
-            self.remove(token);
-        } else {
-            self.slots.insert(token, Slot::Lingering(lingering));
-            self.hub.timers.arm(now() + super::lingering::TIME, Due::Connection(token));
-        }
+        self.slots.insert(token, Slot::Lingering(Box::new(Lingering::new(stream, rest))));
+        self.hub.timers.arm(now() + super::lingering::TIME, Due::Connection(token));
+        self.attend(token);
     }
 
     fn obey(&mut self, command: IoCommand) {
         match command {
-            IoCommand::Fetch(token) => self.fetch(token),
+            IoCommand::Attend(token) => self.attend(token),
             IoCommand::GoOn(peer) => self.go_on(&peer),
             IoCommand::Decided(token, decision) => {
                 let Some(Slot::Http(connection)) = self.slots.get_mut(&token) else { return };
@@ -430,6 +452,7 @@ impl Io {
     /// A GET of this client has come.
     fn hold_poll(&mut self, token: Token, peer: &Arc<Peer>, framing: Framing, headers: HeaderMap) {
         let Some(Slot::Http(connection)) = self.slots.remove(&token) else { return };
+        let may_have_ended = connection.may_have_ended;
         let mut state = peer.lock();
         let (fate, former) = peer.run(&mut state, |state, orders| {
             let fate = state.session.poll(now(), orders);
@@ -441,7 +464,12 @@ impl Io {
         });
         drop(state);
         match fate {
-            Ok(()) => drop(self.slots.insert(token, Slot::Held(Arc::clone(peer)))),
+            Ok(()) => {
+                self.slots.insert(token, Slot::Held(Arc::clone(peer)));
+                if may_have_ended {
+                    self.fetch(token);
+                }
+            }
             Err((fate, connection)) => {
                 self.slots.insert(token, Slot::Http(connection));
                 self.answer_at_once(token, fate, peer, framing);
@@ -484,7 +512,11 @@ impl Io {
             return;
         }
         let post = state.post_waits.take();
-        let wire = state.wire.as_ref().map(|wire| wire.token);
+        if post.is_some() {
+            state.session.end_post();
+        }
+        let wires = [state.wire.as_ref(), state.candidate.as_deref()];
+        let wires = wires.map(|wire| wire.map(|wire| wire.token));
         drop(state);
         if let Some(token) = post {
             if let Some(Slot::Http(connection)) = self.slots.get_mut(&token) {
@@ -496,21 +528,22 @@ impl Io {
                 }
             }
         }
-        if let Some(token) = wire {
+        for token in wires.into_iter().flatten() {
             peer.read(token, &mut self.buffer);
         }
     }
 
-    fn look_after(&mut self, due: Due) {
+    /// Something is due, which was to be at that time.
+    fn look_after(&mut self, at: Timestamp, due: Due) {
         match due {
             Due::Peer(peer) => {
                 if let Some(peer) = peer.upgrade().and_then(|peer| peer.upgrade()) {
-                    peer.expire();
+                    peer.expire(at);
                 }
             }
             Due::Answers(socket) => {
                 if let Some(socket) = socket.upgrade() {
-                    socket.expire_answers(now());
+                    socket.expire_answers(at);
                 }
             }
             Due::Recovery(namespace) => {

@@ -1,6 +1,7 @@
 //! Who joins a namespace, who is refused, and who is back.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::handshake::SocketHandshake;
 use super::parts::{Peer, PeerState, ServedNamespace, ServedSocket};
@@ -19,6 +20,9 @@ use crate::sync::threads::survive;
 
 /// The longest name of a namespace that is looked at, in bytes.
 const LONGEST_NAMESPACE: usize = 1024;
+
+/// How many sockets of a client may be gone of which the handlers have not yet heard.
+const MOST_LEAVING: usize = 64;
 
 impl Peer {
     pub(super) fn take_connect(
@@ -54,7 +58,9 @@ impl Peer {
         orders: &mut Vec<SessionOrder>,
     ) {
         let count = state.sockets.len() + state.joining.len();
-        if namespace.len() > LONGEST_NAMESPACE || count >= self.hub.options.max_namespaces {
+        let are_many = count >= self.hub.options.max_namespaces
+            || self.leaving.load(Ordering::Acquire) >= MOST_LEAVING;
+        if namespace.len() > LONGEST_NAMESPACE || are_many {
             let error = Error::new(ErrorKind::TooLarge, "Too many namespaces");
             return self.refuse(state, namespace, &error, orders);
         }
@@ -234,7 +240,7 @@ impl Peer {
             let messages = self.hub.encode(header, &text(String::new()));
             // Without room, or without a session, the end of the connection tells it.
             let _ = state.session.send(&messages, orders);
-            self.part(&socket, reason);
+            self.part(socket, reason);
         }
     }
 }

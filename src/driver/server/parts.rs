@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Condvar, Mutex, OnceLock, RwLock, Weak};
 
@@ -22,7 +22,7 @@ use super::http_connection::HttpConnection;
 use super::hub_options::HubOptions;
 use super::inbox::Inbox;
 use super::pool::Workers;
-use super::timers::TimerHeap;
+use super::timers::{Alarm, TimerHeap};
 use super::wire::PeerWire;
 use crate::core::server::recovery::RecoveryStore;
 use crate::core::server::rooms::{Rooms, SocketKey};
@@ -69,8 +69,8 @@ pub(super) struct Family {
 
 /// Something to be done by that thread.
 pub(super) enum IoCommand {
-    /// The connection of a GET was answered, and there is more to it.
-    Fetch(Token),
+    /// There is more to a connection than the system tells.
+    Attend(Token),
     /// The program has decided about the request that waits on this connection.
     Decided(Token, Decision),
     /// There may be more to read from this client.
@@ -106,6 +106,8 @@ pub(super) struct Peer {
     pub(super) hub: Arc<Hub>,
     pub(super) request: Arc<FirstRequest>,
     pub(super) state: Mutex<PeerState>,
+    /// How many of its sockets are gone whose handlers have yet to see that.
+    pub(super) leaving: AtomicUsize,
     /// A timer that outlives the client holds this alone, and not the memory of the whole.
     pub(super) this: Arc<Weak<Self>>,
 }
@@ -128,8 +130,7 @@ pub(super) struct PeerState {
     pub(super) join_deadline: Option<Timestamp>,
     /// The reader holds still, since the handlers of a socket are behind.
     pub(super) holds: bool,
-    /// When the timer has it looked at next.
-    pub(super) armed: Option<Timestamp>,
+    pub(super) alarm: Alarm,
     /// Something waits to be written at the end of a turn.
     pub(super) is_deferred: bool,
     /// The turn that wrote last.
@@ -207,8 +208,8 @@ pub(crate) struct ServedSocket {
     pub(super) standing: AtomicU8,
     pub(super) inbox: Inbox,
     pub(super) answers: Answers,
-    /// When the deadlines of answers are looked at next, as the server's timer has it, in nanoseconds; or never.
-    pub(super) armed: AtomicU64,
+    /// For the deadlines of answers.
+    pub(super) alarm: Alarm,
     pub(super) attached: OnceLock<Box<Mutex<Belongings>>>,
     /// The rooms that it was in when it was disconnected.
     pub(super) last_rooms: OnceLock<Vec<Arc<str>>>,

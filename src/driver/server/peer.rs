@@ -1,6 +1,7 @@
 //! One client: its session, its WebSocket, and the sockets that it has.
 
 use std::cell::RefCell;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
 use mio::Token;
@@ -9,8 +10,11 @@ use super::answers::disconnected;
 use super::handshake::FirstRequest;
 use super::hub::turn;
 use super::parts::{Due, Hub, IoCommand, Peer, PeerState, ServedSocket};
+use super::pool::Task;
+use super::timers::Alarm;
 use super::wire::{PeerWire, Written};
 use crate::core::server::session::{NotQueued, Session, SessionEnding, SessionOrder};
+use crate::core::time::Timestamp;
 use crate::driver::clock::now;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::status::DisconnectReason;
@@ -67,7 +71,7 @@ impl Peer {
             joining: Vec::new(),
             join_deadline,
             holds: false,
-            armed: None,
+            alarm: Alarm::default(),
             is_deferred: false,
             last_turn: 0,
         };
@@ -75,6 +79,7 @@ impl Peer {
             hub: Arc::clone(hub),
             request: Arc::new(request),
             state: Mutex::new(state),
+            leaving: AtomicUsize::new(0),
             this: Arc::new(this.clone()),
         })
     }
@@ -153,6 +158,10 @@ impl Peer {
 
     /// Writes what there is to the WebSocket, as far as the system takes it.
     fn write(&self, state: &mut PeerState, orders: &mut Vec<SessionOrder>) {
+        if state.candidate.as_ref().is_some_and(|wire| wire.is_blocked()) {
+            // One answer to its probes is enough, and follows when there is room.
+            return;
+        }
         if let Some(turn) = turn() {
             state.last_turn = turn;
         }
@@ -185,6 +194,9 @@ impl Peer {
             let written = wire.write_on();
             if was_blocked || written.is_err() {
                 self.note_written(state, Some(written), orders);
+            }
+            if state.session.has_frames() {
+                orders.push(SessionOrder::Write);
             }
         });
     }
@@ -280,17 +292,18 @@ impl Peer {
         let own = state.session.deadline();
         let join = state.join_deadline.filter(|_| !state.session.is_over());
         let Some(at) = own.into_iter().chain(join).min() else { return };
-        if state.armed.is_none_or(|armed| armed > at) {
-            state.armed = Some(at);
+        if state.alarm.set(at) {
             self.hub.timers.arm(at, Due::Peer(Arc::downgrade(&self.this)));
         }
     }
 
-    /// A deadline of it may have come.
-    pub(super) fn expire(&self) {
+    /// A deadline of it may have come, which was to be looked at then.
+    pub(super) fn expire(&self, at: Timestamp) {
         let now = now();
         let mut state = self.lock();
-        state.armed = None;
+        if !state.alarm.rings(at) {
+            return;
+        }
         self.run(&mut state, |state, orders| {
             state.session.expire(now, orders);
             if state.join_deadline.is_some_and(|at| at <= now) {
@@ -333,7 +346,7 @@ impl Peer {
             log_later!(Debug, "{} packets were left to be written", ending.unsent.packets);
         }
         for socket in std::mem::take(&mut state.sockets) {
-            self.part(&socket, reason);
+            self.part(socket, reason);
         }
         state.joining.clear();
         state.join_deadline = None;
@@ -345,11 +358,13 @@ impl Peer {
     }
 
     /// A socket has left; its handlers hear of that behind what waits.
-    pub(super) fn part(&self, socket: &Arc<ServedSocket>, reason: DisconnectReason) {
+    pub(super) fn part(&self, socket: Arc<ServedSocket>, reason: DisconnectReason) {
         socket.disconnected(reason);
         for answered in socket.answers.end() {
             self.hub.resolve(answered, Err(disconnected()));
         }
+        // With it, what the program has attached to it may end, and take its time, or panic.
+        self.hub.pool.submit(Task::Once(Box::new(move || drop(socket))));
     }
 }
 

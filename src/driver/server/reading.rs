@@ -10,7 +10,7 @@ use super::wire::PeerWire;
 use crate::core::server::session::SessionOrder;
 use crate::driver::clock::now;
 use crate::error::{Error, ErrorKind as Kind};
-use crate::net::server::frames::{Inbound, write_close, write_pong};
+use crate::net::server::frames::{Inbound, write_close};
 use crate::options::Transport;
 
 /// How often a client is read from before others have their turn.
@@ -116,9 +116,10 @@ impl Peer {
                     self.carry_out_now(state, orders);
                 }
                 Ok(Some(Inbound::Ping(content))) => {
-                    let mut pong = Vec::new();
-                    write_pong(&content, &mut pong);
-                    self.write_control(state, token, &pong, orders);
+                    let answered = wire.answer_ping(content);
+                    if let Err(error) = answered {
+                        self.wire_lost(state, Some(error), orders);
+                    }
                 }
                 Ok(Some(Inbound::Pong(_))) => {}
                 Ok(Some(Inbound::Close(code))) => {

@@ -78,7 +78,7 @@ impl Peer {
             }
             Kind::Disconnect => {
                 state.sockets.retain(|one| !Arc::ptr_eq(one, &socket));
-                self.part(&socket, DisconnectReason::ClientNamespaceDisconnect);
+                self.part(socket, DisconnectReason::ClientNamespaceDisconnect);
             }
             Kind::ConnectError => {
                 let cause = Error::new(ErrorKind::Protocol, "a client refuses a namespace");
@@ -93,6 +93,6 @@ impl Peer {
     pub(super) fn must_hold(&self, socket: &ServedSocket) -> bool {
         let options = &self.hub.options;
         !socket.answers.is_awaiting()
-            || socket.waiting_bytes() >= options.inbox.bytes + options.receive_reserve
+            || socket.waiting_memory() >= options.inbox.bytes + options.receive_reserve
     }
 }

@@ -57,7 +57,9 @@ impl ServedRequest<'_> {
         if !self.head.path.starts_with(&*self.hub.options.path) {
             return Some(Handled::Respond(HttpResponse::new(StatusCode::NOT_FOUND)));
         }
-        let begins_session = !self.head.query.contains("sid=") && self.head.method == Method::GET;
+        let names_none = |query: SessionQuery| query.sid.is_none();
+        let begins_session = self.head.method == Method::GET
+            && SessionQuery::read(&self.head.query).is_ok_and(names_none);
         let decision = self.hub.door.decide(&self.head.headers, begins_session);
         if decision.is_none() {
             self.ask_program(begins_session, connection);
@@ -288,6 +290,10 @@ impl Peer {
     /// Its first connection is a WebSocket, or a WebSocket asks to take the session over.
     pub(super) fn attach(&self, wire: PeerWire, is_upgrade: bool) {
         let mut state = self.lock();
+        if state.session.is_over() {
+            // It has ended since the request was looked at.
+            return self.hub.command(IoCommand::Linger(Box::new(wire)));
+        }
         if is_upgrade {
             state.candidate = Some(Box::new(wire));
             return;
@@ -318,8 +324,9 @@ impl Peer {
         });
     }
 
-    /// The body of a POST has come. `false`: its answer has to wait for handlers.
-    pub(super) fn take_post(&self, is_binary: bool, body: &[u8]) -> bool {
+    /// The body of a POST has come. `false`: its answer has to wait for handlers. Until then it is not over, and
+    /// another one is one too many.
+    pub(super) fn take_post(&self, token: Token, is_binary: bool, body: &[u8]) -> bool {
         let mut state = self.lock();
         self.run(&mut state, |state, orders| {
             let max = self.hub.options.session.max_payload;
@@ -329,9 +336,24 @@ impl Peer {
                     Ok(packet) => state.session.received(Transport::Polling, packet, now(), orders),
                     Err(error) => state.session.malformed(Transport::Polling, error, orders),
                 }
+                self.carry_out_now(state, orders);
+                if state.session.is_over() {
+                    break;
+                }
             }
-            state.session.end_post();
         });
+        if state.holds {
+            state.post_waits = Some(token);
+        } else {
+            state.session.end_post();
+        }
         !state.holds
+    }
+
+    /// The connection is gone on which the answer to a POST has waited.
+    pub(super) fn post_answer_lost(&self) {
+        let mut state = self.lock();
+        state.post_waits = None;
+        state.session.end_post();
     }
 }

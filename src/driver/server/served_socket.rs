@@ -1,6 +1,6 @@
 //! One client in one namespace, as its server has it.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use super::handshake::SocketHandshake;
 use super::inbox::{Inbox, InboxItem, Taken};
 use super::parts::{Due, Peer, ServedNamespace, ServedSocket};
 use super::pool::{TakesTurns, Task};
+use super::timers::Alarm;
 use crate::core::server::rooms::Selection;
 use crate::core::time::Timestamp;
 use crate::driver::clock::now;
@@ -36,8 +37,8 @@ enum Standing {
     Gone,
 }
 
-/// No look at the answers' deadlines is due.
-const NEVER: u64 = u64::MAX;
+/// How much memory an event takes beside what it says, in bytes: about.
+const PER_EVENT: usize = 512;
 
 /// What a socket begins with.
 pub(super) struct Origin {
@@ -74,7 +75,7 @@ impl ServedSocket {
             standing: AtomicU8::new(Standing::Joining as u8),
             inbox: Inbox::default(),
             answers: Answers::default(),
-            armed: AtomicU64::new(NEVER),
+            alarm: Alarm::default(),
             attached,
             last_rooms: OnceLock::new(),
             this: this.clone(),
@@ -100,6 +101,7 @@ impl ServedSocket {
         let before = self.standing.swap(Standing::Gone as u8, Ordering::AcqRel);
         let _ = self.last_rooms.set(self.namespace.exit(self, reason));
         if before == Standing::Connected as u8 {
+            self.peer.leaving.fetch_add(1, Ordering::AcqRel);
             self.put(InboxItem::Disconnected(reason));
         }
     }
@@ -120,9 +122,10 @@ impl ServedSocket {
         self.inbox.is_full()
     }
 
-    /// How many bytes wait in front of its handlers.
-    pub(super) fn waiting_bytes(&self) -> usize {
-        self.inbox.load().1
+    /// How much memory what waits in front of its handlers takes, in bytes.
+    pub(super) fn waiting_memory(&self) -> usize {
+        let (events, bytes) = self.inbox.load();
+        bytes + events * PER_EVENT
     }
 
     /// The rooms that it is in, or was in at its end.
@@ -201,16 +204,17 @@ impl ServedSocket {
     }
 
     fn arm(&self, at: Timestamp) {
-        let nanos = u64::try_from(at.0.as_nanos()).unwrap_or(NEVER);
-        if self.armed.fetch_min(nanos, Ordering::AcqRel) > nanos {
+        if self.alarm.set(at) {
             self.namespace.hub.timers.arm(at, Due::Answers(self.this.clone()));
         }
     }
 
-    /// The deadline of an answer may have passed.
-    pub(super) fn expire_answers(&self, now: Timestamp) {
-        self.armed.store(NEVER, Ordering::Release);
-        for late in self.answers.expire(now) {
+    /// The deadline of an answer may have passed, which was to be looked at then.
+    pub(super) fn expire_answers(&self, at: Timestamp) {
+        if !self.alarm.rings(at) {
+            return;
+        }
+        for late in self.answers.expire(now()) {
             let error = Error::new(ErrorKind::Timeout, "no acknowledgement in time");
             self.namespace.hub.resolve(late, Err(error));
         }
@@ -243,7 +247,10 @@ impl ServedSocket {
                 }
             }
             InboxItem::Event(event) => self.handle_event(event),
-            InboxItem::Disconnected(reason) => self.handle_end(reason),
+            InboxItem::Disconnected(reason) => {
+                self.handle_end(reason);
+                self.peer.leaving.fetch_sub(1, Ordering::AcqRel);
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use mio::Waker;
@@ -9,6 +10,37 @@ use mio::Waker;
 use crate::core::time::Timestamp;
 use crate::sync::lock::lock;
 use crate::sync::threads::{Role, role};
+
+/// When the timer looks at something next. An entry that an earlier one has replaced stays in the heap until its time,
+/// and rings for nobody: each thing has one entry that counts.
+#[derive(Debug)]
+pub(super) struct Alarm(AtomicU64);
+
+/// No look is due.
+const NEVER: u64 = u64::MAX;
+
+impl Default for Alarm {
+    fn default() -> Self {
+        Self(AtomicU64::new(NEVER))
+    }
+}
+
+impl Alarm {
+    /// It is to be looked at by then. `true`: that is earlier than it was, and the heap has to know.
+    pub(super) fn set(&self, at: Timestamp) -> bool {
+        let at = nanos(at);
+        self.0.fetch_min(at, Ordering::AcqRel) > at
+    }
+
+    /// The entry of that time is due. `false`: it does not count, or does no more.
+    pub(super) fn rings(&self, at: Timestamp) -> bool {
+        self.0.compare_exchange(nanos(at), NEVER, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+}
+
+fn nanos(at: Timestamp) -> u64 {
+    u64::try_from(at.0.as_nanos()).unwrap_or(NEVER - 1)
+}
 
 /// The deadlines, of which the nearest comes first.
 pub(super) struct TimerHeap<D> {
@@ -70,18 +102,60 @@ impl<D> TimerHeap<D> {
         lock(&self.heap).entries.peek().map(|Reverse(entry)| entry.at)
     }
 
-    /// Takes one that is due.
-    pub(super) fn take(&self, now: Timestamp) -> Option<D> {
+    /// Takes one that is due, with its time.
+    pub(super) fn take(&self, now: Timestamp) -> Option<(Timestamp, D)> {
         let mut heap = lock(&self.heap);
         if heap.entries.peek().is_none_or(|Reverse(first)| first.at > now) {
             return None;
         }
-        heap.entries.pop().map(|Reverse(entry)| entry.due)
+        heap.entries.pop().map(|Reverse(entry)| (entry.at, entry.due))
     }
 
     /// Forgets all.
     pub(super) fn clear(&self) {
         let entries = std::mem::take(&mut lock(&self.heap).entries);
         drop(entries);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use mio::{Poll, Token};
+
+    use super::*;
+
+    /// Short deadlines that come and go before a long one.
+    #[test]
+    fn each_thing_has_one_entry_that_counts() {
+        let poll = Poll::new().unwrap();
+        let heap = TimerHeap::new(Arc::new(Waker::new(poll.registry(), Token(0)).unwrap()));
+        let second = |number| Timestamp(Duration::from_secs(number));
+        let alarm = Alarm::default();
+        let set = |at| {
+            if alarm.set(second(at)) {
+                heap.arm(second(at), ());
+            }
+        };
+        for short in 1..100 {
+            set(100);
+            set(short);
+            let mut rung = 0;
+            while let Some((at, ())) = heap.take(second(short)) {
+                rung += u32::from(alarm.rings(at));
+            }
+            assert_eq!(rung, 1, "{short}");
+        }
+        set(100);
+        let mut rung = 0;
+        while let Some((at, ())) = heap.take(second(100)) {
+            if alarm.rings(at) {
+                rung += 1;
+                set(200);
+            }
+        }
+        assert_eq!((rung, heap.next()), (1, Some(second(200))));
+        assert!(heap.take(second(200)).is_some() && heap.next().is_none());
     }
 }

@@ -2,9 +2,10 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 
+use bytes::Bytes;
 use mio::Token;
 
-use crate::net::server::frames::{FrameLimits, FrameReader};
+use crate::net::server::frames::{FrameLimits, FrameReader, write_pong};
 use crate::net::server::stream::ServerStream;
 
 /// The most fragments of one message.
@@ -17,6 +18,9 @@ pub(super) struct PeerWire {
     stream: ServerStream,
     /// What the system has not taken.
     unsent: Vec<u8>,
+    /// What the last ping said, whose pong waits for the rest to be written: of several pings that one is answered
+    /// (RFC 6455 §5.5.3).
+    ping: Option<Bytes>,
     /// What was read while the reader held still.
     pub(super) unread: Vec<u8>,
     /// The end of the connection may lie behind what there is to read: the system has told of it, and does not again.
@@ -42,6 +46,7 @@ impl PeerWire {
             reader: FrameReader::new(limits),
             stream,
             unsent: Vec::new(),
+            ping: None,
             unread: Vec::new(),
             may_have_ended: true,
         }
@@ -90,6 +95,17 @@ impl PeerWire {
         Ok(if taken > 0 { Written::Some } else { Written::None })
     }
 
+    /// Answers a ping, once there is room.
+    pub(super) fn answer_ping(&mut self, content: Bytes) -> io::Result<()> {
+        if self.is_blocked() {
+            self.ping = Some(content);
+            return Ok(());
+        }
+        let mut pong = Vec::new();
+        write_pong(&content, &mut pong);
+        self.write(&pong).map(drop)
+    }
+
     /// There may be room for what waits.
     pub(super) fn write_on(&mut self) -> io::Result<Written> {
         if !self.is_blocked() {
@@ -99,6 +115,9 @@ impl PeerWire {
         let taken = push(&mut self.stream, &self.unsent)?;
         if taken == self.unsent.len() {
             self.unsent = Vec::new();
+            if let Some(ping) = self.ping.take() {
+                self.answer_ping(ping)?;
+            }
             return Ok(Written::All);
         }
         self.unsent.drain(..taken);
