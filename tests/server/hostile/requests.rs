@@ -16,11 +16,11 @@ fn flood(
     over: &Arc<AtomicBool>,
 ) -> Vec<std::thread::JoinHandle<()>> {
     let half = || client.stream().try_clone().expect("a descriptor");
-    let (mut writes, mut reads) = (half(), half());
+    let (mut outward, mut reads) = (half(), half());
     let is_over = Arc::clone(over);
     let writer = std::thread::spawn(move || {
-        while !is_over.load(Ordering::SeqCst) && writes.write_all(&bytes).is_ok() {}
-        let _ = writes.shutdown(std::net::Shutdown::Both);
+        while !is_over.load(Ordering::SeqCst) && outward.write_all(&bytes).is_ok() {}
+        let _ = outward.shutdown(std::net::Shutdown::Both);
     });
     let reader = std::thread::spawn(move || {
         let mut dropped = vec![0; 1 << 20];
@@ -41,7 +41,9 @@ fn requests_without_end_take_nobody_elses_turn() {
             ground.ask();
         }
         over.store(true, Ordering::SeqCst);
-        threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
+        for thread in threads {
+            thread.join().expect("no panic");
+        }
         drop(client);
         ground.is_unharmed();
     });
@@ -62,7 +64,9 @@ fn what_comes_behind_a_refusal_takes_nobody_elses_turn() {
             ground.ask();
         }
         over.store(true, Ordering::SeqCst);
-        threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
+        for thread in threads {
+            thread.join().expect("no panic");
+        }
         drop(clients);
         ground.is_unharmed();
     });
@@ -191,15 +195,15 @@ fn who_is_slow_beyond_measure_is_cut() {
         let sid = poster.join();
         poster.say(super::raw_http::post(&sid, &"4".repeat(1000)).trim_end_matches('4'));
         let began = std::time::Instant::now();
-        let mut said = 0;
+        let mut sent = 0;
         // 20 seconds from the first byte, whatever comes.
         while began.elapsed() < Duration::from_secs(22) {
-            let byte = &request.as_bytes()[said..=said];
+            let byte = &request.as_bytes()[sent..=sent];
             for client in &mut clients {
                 client.say(byte);
             }
             poster.say("4");
-            said += 1;
+            sent += 1;
             ground.ask();
             std::thread::sleep(Duration::from_millis(100));
         }
