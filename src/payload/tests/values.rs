@@ -115,6 +115,7 @@ fn a_number_with_all_its_digits_is_a_number_and_what_resembles_it_an_object() {
 }
 
 #[test]
+#[allow(clippy::op_ref, reason = "each way to compare is one that users have")]
 fn binary_data_is_made_of_bytes_and_compared_with_them() {
     let bytes = [1_u8, 2, 3];
     for binary in [

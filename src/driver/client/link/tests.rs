@@ -48,7 +48,7 @@ fn on_a_quiet_link_the_caller_writes_and_on_a_busy_one_its_thread() {
     assert!(monitor.links.get(LINK).unwrap().shared().is_some());
     let start = start + QUIET;
     assert_eq!(rouse(&mut monitor, start), "write");
-    let start = start + (QUIET - MOMENT);
+    let start = start + QUIET.saturating_sub(MOMENT);
     assert_eq!(rouse(&mut monitor, start), "wake");
     let start = start + QUIET;
     assert_eq!(rouse(&mut monitor, start), "write");
