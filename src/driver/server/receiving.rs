@@ -6,6 +6,7 @@ use super::inbox::InboxItem;
 use super::parts::{Peer, PeerState, ServedSocket};
 use super::served_socket::WayToClient;
 use crate::core::server::session::SessionOrder;
+use crate::driver::clock::now;
 use crate::error::{Error, ErrorKind};
 use crate::event::status::DisconnectReason;
 use crate::event::{AckReply, Event, Reply};
