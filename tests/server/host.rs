@@ -76,6 +76,12 @@ impl Host {
         self.noticed = crossbeam_channel::never();
     }
 
+    /// Waits for the next notice.
+    #[track_caller]
+    pub(crate) fn notice(&self) -> Notice {
+        recv_within(&self.noticed, LIMIT)
+    }
+
     /// Waits for the next notice, which is to be that a socket has connected.
     #[track_caller]
     pub(crate) fn connected(&self) -> ServerSocket {

@@ -12,5 +12,6 @@ mod javascript;
 mod order;
 mod own_client;
 mod raw_client;
+mod recovery;
 mod sessions;
 mod slow_sides;

@@ -229,8 +229,8 @@ impl<D> RecoveryStore<D> {
             self.tidy();
             return Err(NotRestored::Gone(socket));
         }
+        // It is about to begin again, and may lose its connection before it has got these.
         let (missed, load) = self.events.missed(since, &socket.rooms);
-        self.tidy();
         Ok(RestoredSocket { socket, missed, load, since })
     }
 

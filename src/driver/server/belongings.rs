@@ -7,6 +7,9 @@ use std::sync::{Arc, Mutex};
 use crate::event::Event;
 use crate::event::status::DisconnectReason;
 
+/// Values, one of each type.
+pub(crate) type SocketData = Vec<Arc<dyn Any + Send + Sync>>;
+
 /// A function for the events of one socket.
 pub(crate) type OwnHandler = Arc<Mutex<dyn FnMut(Event) + Send>>;
 
@@ -20,6 +23,5 @@ pub(crate) struct Belongings {
     pub(crate) any: Vec<OwnHandler>,
     pub(crate) disconnecting: Vec<OwnEnd>,
     pub(crate) disconnect: Vec<OwnEnd>,
-    /// Values, one of each type.
-    pub(crate) data: Vec<Arc<dyn Any + Send + Sync>>,
+    pub(crate) data: SocketData,
 }

@@ -167,7 +167,7 @@ impl Peer {
     ) {
         if self.welcome(state, socket, orders) {
             socket.namespace.enter(socket);
-            self.begin_socket(state, socket);
+            state.begin_socket(socket);
         }
     }
 
@@ -188,13 +188,6 @@ impl Peer {
             state.session.end(DisconnectReason::TransportError, Some(cause), orders);
         }
         is_told
-    }
-
-    /// The socket is in its namespace.
-    pub(super) fn begin_socket(&self, state: &mut PeerState, socket: &Arc<ServedSocket>) {
-        state.join_deadline = None;
-        state.sockets.push(Arc::clone(socket));
-        socket.connected();
     }
 
     fn refuse(
@@ -243,6 +236,15 @@ impl Peer {
             let _ = state.session.send(&messages, orders);
             self.part(&socket, reason);
         }
+    }
+}
+
+impl PeerState {
+    /// The socket is in its namespace.
+    pub(super) fn begin_socket(&mut self, socket: &Arc<ServedSocket>) {
+        self.join_deadline = None;
+        self.sockets.push(Arc::clone(socket));
+        socket.connected();
     }
 }
 

@@ -4,7 +4,6 @@
 //! Clients let go of their sockets when their session ends, and the server of all at its own end: nothing is left in a
 //! circle.
 
-use std::any::Any;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64};
@@ -15,7 +14,7 @@ use http::HeaderMap;
 use mio::Token;
 
 use super::answers::Answers;
-use super::belongings::Belongings;
+use super::belongings::{Belongings, SocketData};
 use super::commands::IoCommands;
 use super::door::{Decision, Door};
 use super::handshake::{FirstRequest, SocketHandshake};
@@ -169,7 +168,7 @@ pub(crate) struct ServedNamespace {
     /// Held while a broadcast is queued, so that all receivers get broadcasts in the same order.
     pub(super) order: Mutex<()>,
     /// What is kept for clients that have lost their connection.
-    pub(super) recovery: Option<Mutex<RecoveryStore<Vec<Arc<dyn Any + Send + Sync>>>>>,
+    pub(super) recovery: Option<Mutex<RecoveryStore<SocketData>>>,
     /// The timer will look at it.
     pub(super) recovery_is_armed: AtomicBool,
     pub(super) this: Weak<Self>,

@@ -1,9 +1,9 @@
 //! Clients that come back to their socket, and what is kept for them meanwhile.
 
-use std::any::Any;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
+use super::belongings::SocketData;
 use super::parts::{Due, Peer, PeerState, ServedNamespace, ServedSocket};
 use super::pool::Task;
 use super::served_socket::Origin;
@@ -20,9 +20,6 @@ use crate::proto::json::{member, unquoted};
 use crate::proto::packet::Packet;
 use crate::proto::socket_packet::Header;
 use crate::sync::lock::{Locked, lock};
-
-/// What the program has attached to a socket.
-pub(super) type SocketData = Vec<Arc<dyn Any + Send + Sync>>;
 
 /// What a client says that comes back.
 pub(super) struct Claim {
@@ -190,7 +187,7 @@ impl Peer {
         }
         drop(rooms);
         drop(store);
-        self.begin_socket(state, &socket);
+        state.begin_socket(&socket);
         true
     }
 }

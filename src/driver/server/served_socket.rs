@@ -5,12 +5,11 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use super::answers::{AnswerSink, Answers, disconnected};
-use super::belongings::{Belongings, OwnHandler};
+use super::belongings::{Belongings, OwnHandler, SocketData};
 use super::handshake::SocketHandshake;
 use super::inbox::{Inbox, InboxItem, Taken};
 use super::parts::{Due, Peer, ServedNamespace, ServedSocket};
 use super::pool::{TakesTurns, Task};
-use super::returning::SocketData;
 use crate::core::server::rooms::Selection;
 use crate::core::time::Timestamp;
 use crate::driver::clock::now;

@@ -9,6 +9,8 @@ pub(crate) mod body;
 pub(crate) mod cookie;
 pub(crate) mod cors;
 pub(crate) mod frames;
+#[cfg(fuzzing)]
+pub(crate) mod fuzz;
 pub(crate) mod listener;
 pub(crate) mod origin;
 pub(crate) mod query;
