@@ -45,12 +45,10 @@ fn the_last_handle_ends_all() {
             client.say(r#"421["echo",2]"#);
             client.expect("431[2]");
             assert!(our_threads().contains(&"siot-serve".to_owned()));
-            if closes {
-                assert!(other.close(LIMIT));
-            }
-            drop(other);
+            let closer = thread::spawn(move || !closes || other.close(LIMIT));
             client.ends();
             drop(client);
+            assert!(closer.join().unwrap());
             recv_within(&by, LIMIT);
             eventually(LIMIT, "no thread", || our_threads().is_empty());
             TcpStream::connect(address).expect_err("nobody listens");
@@ -105,6 +103,8 @@ fn handlers_have_all_that_came_before_the_end() {
     client.say("1");
     recv_within(&begins, LIMIT);
     eventually(LIMIT, "all has come", || !socket.is_connected());
+    client.ends();
+    drop(client);
     assert!(host.server.close(LIMIT));
     drop(open);
     for number in 0..EVENTS {
@@ -126,9 +126,9 @@ fn a_client_that_still_speaks_gets_all_that_was_written() {
     let mut stream = client.stream().try_clone().unwrap();
     let speaker = thread::spawn(move || {
         let says = text_frame(r#"42["mute"]"#).repeat(1000);
-        while closes.try_recv() != Err(TryRecvError::Disconnected) && stream.write_all(&says).is_ok()
-        {
-        }
+        while closes.try_recv() != Err(TryRecvError::Disconnected)
+            && stream.write_all(&says).is_ok()
+        {}
     });
     let closer = thread::spawn({
         let server = host.server.clone();

@@ -11,6 +11,7 @@ mod host;
 mod javascript;
 mod order;
 mod own_client;
+mod python_client;
 mod raw_client;
 mod recovery;
 mod sessions;
