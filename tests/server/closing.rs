@@ -35,7 +35,7 @@ fn the_last_handle_ends_all() {
             let (watch, by) = DropWatch::new(None);
             let server = Server::builder().bind("127.0.0.1:0").unwrap();
             let address = server.local_addrs()[0];
-            server.on("never", move |_, _| drop(&watch));
+            server.on("never", move |_, _| _ = &watch);
             server.on("echo", |_, event| event.ack(event.args::<ArgList>()?));
             let mut client = joined(&format!("http://{address}"));
             client.say(r#"420["echo",1]"#);
@@ -84,7 +84,7 @@ fn handlers_have_all_that_came_before_the_end() {
     const EVENTS: u32 = 100;
     let host = Host::start(|builder| builder.workers(1));
     let (open, gate) = bounded::<()>(0);
-    let (seen, sees) = unbounded();
+    let (seen, sights) = unbounded();
     let (begun, begins) = unbounded();
     host.server.on("load", move |_, event| {
         let number: u32 = event.arg(0).unwrap();
@@ -108,7 +108,7 @@ fn handlers_have_all_that_came_before_the_end() {
     assert!(host.server.close(LIMIT));
     drop(open);
     for number in 0..EVENTS {
-        assert_eq!(recv_within(&sees, LIMIT), number);
+        assert_eq!(recv_within(&sights, LIMIT), number);
     }
     assert_eq!(host.disconnected(&socket), DisconnectReason::TransportClose);
 }
@@ -186,8 +186,12 @@ fn a_server_may_be_closed_by_many_at_once_and_while_clients_come() {
         thread::spawn(move || server.close(LIMIT))
     });
     let closers: Vec<_> = closers.collect();
-    closers.into_iter().for_each(|closer| assert!(closer.join().unwrap()));
+    for closer in closers {
+        assert!(closer.join().unwrap());
+    }
     assert!(!first.is_connected());
     assert_eq!((host.server.len(), host.server.clients()), (0, 0));
-    comers.into_iter().for_each(|comer| comer.join().unwrap());
+    for comer in comers {
+        comer.join().unwrap();
+    }
 }

@@ -134,7 +134,7 @@ fn an_answer_stays_in_its_place_among_events() {
 fn two_events_of_different_sockets_run_at_the_same_time() {
     let host = Host::start(|builder| builder.workers(2));
     host.of("/other");
-    let (meet, met) = unbounded();
+    let (meet, meetings) = unbounded();
     let barrier = Arc::new(Barrier::new(2));
     for namespace in host.server.namespaces() {
         let (barrier, meet) = (Arc::clone(&barrier), meet.clone());
@@ -145,6 +145,6 @@ fn two_events_of_different_sockets_run_at_the_same_time() {
     }
     let mut client = RawClient::websocket(&host.url);
     client.say_all(&["40", "40/other,", r#"42["meet"]"#, r#"42/other,["meet"]"#]);
-    recv_within(&met, LIMIT);
-    recv_within(&met, LIMIT);
+    recv_within(&meetings, LIMIT);
+    recv_within(&meetings, LIMIT);
 }

@@ -103,9 +103,9 @@ impl RawClient {
 pub(crate) fn text_frame(text: &str) -> Vec<u8> {
     let mut frame = vec![0x81];
     match text.len() {
-        length @ 0..126 => frame.push(0x80 | u8::try_from(length).expect("a byte")),
+        length @ 0..126 => frame.push(0x80 + u8::try_from(length).expect("a byte")),
         length => {
-            frame.push(0x80 | 126);
+            frame.push(0x80 + 126);
             let length = u16::try_from(length).expect("a short text");
             frame.extend_from_slice(&length.to_be_bytes());
         }

@@ -116,7 +116,7 @@ fn a_fast_sender_is_slowed() {
         const EVENTS: usize = 4000;
         let host = Host::start(|builder| brisk(builder).receive_events(100));
         let (open, gate) = bounded::<()>(0);
-        let (seen, sees) = unbounded();
+        let (seen, sights) = unbounded();
         host.server.on("load", move |_, event| {
             let (number, _): (usize, String) = event.args().unwrap();
             if number == 0 {
@@ -142,12 +142,12 @@ fn a_fast_sender_is_slowed() {
             client.expect_heartbeat();
         }
         assert!(!sender.is_finished(), "the sender is slowed");
-        assert!(sees.is_empty());
+        assert!(sights.is_empty());
         let more = memory().saturating_sub(before);
         assert!(more < 8 * KIB * KIB, "{more} bytes more than before");
         drop(open);
         for number in 0..EVENTS {
-            assert_eq!(recv_within(&sees, LIMIT), number);
+            assert_eq!(recv_within(&sights, LIMIT), number);
         }
         sender.join().unwrap();
         client.say(r#"421["echo",1]"#);

@@ -28,7 +28,7 @@ fn heartbeats_go_on_while_handlers_are_behind(version: u32, via: Via) {
         brisk.ping_timeout(Duration::from_secs(2)).receive_events(10)
     });
     let (open, gate) = bounded::<()>(0);
-    let (seen, sees) = unbounded();
+    let (seen, sights) = unbounded();
     host.server.on("load", move |_, event| {
         let number: u32 = event.arg(0).unwrap();
         if number == 0 {
@@ -43,8 +43,8 @@ fn heartbeats_go_on_while_handlers_are_behind(version: u32, via: Via) {
     for _ in 0..if version >= 3 { 15 } else { 4 } {
         client.take("heartbeat");
     }
-    assert!(sees.is_empty() && socket.is_connected());
+    assert!(sights.is_empty() && socket.is_connected());
     drop(open);
-    (0..EVENTS).for_each(|number| assert_eq!(recv_within(&sees, LIMIT), number));
+    (0..EVENTS).for_each(|number| assert_eq!(recv_within(&sights, LIMIT), number));
     assert_eq!(client.ask("echo", json!([1])), json!([1]));
 }
