@@ -122,13 +122,13 @@ fn a_client_that_still_speaks_gets_all_that_was_written() {
     // More than the client's system takes while nobody reads there, and less than both systems take.
     let large = "x".repeat(400_000);
     socket.emit("event", &large).unwrap();
-    let (closed, closes) = bounded::<()>(0);
+    let (done, until) = bounded::<()>(0);
     let mut stream = client.stream().try_clone().unwrap();
     let speaker = thread::spawn(move || {
         let says = text_frame(r#"42["mute"]"#).repeat(1000);
-        while closes.try_recv() != Err(TryRecvError::Disconnected)
-            && stream.write_all(&says).is_ok()
-        {}
+        while until.try_recv() != Err(TryRecvError::Disconnected) && stream.write_all(&says).is_ok()
+        {
+        }
     });
     let closer = thread::spawn({
         let server = host.server.clone();
@@ -137,7 +137,7 @@ fn a_client_that_still_speaks_gets_all_that_was_written() {
     // The server has nothing left to write.
     assert_eq!(host.disconnected(&socket), DisconnectReason::ServerShuttingDown);
     let came = client.ends();
-    drop(closed);
+    drop(done);
     speaker.join().unwrap();
     drop(client);
     assert!(closer.join().unwrap());
