@@ -1,15 +1,16 @@
 //! The end of a server.
 
+use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{bounded, unbounded};
+use crossbeam_channel::{TryRecvError, bounded, unbounded};
 use siot::server::Server;
 use siot::{ArgList, DisconnectReason, ErrorKind};
 
 use crate::host::Host;
-use crate::raw_client::RawClient;
+use crate::raw_client::{RawClient, text_frame};
 use crate::support::mischief::DropWatch;
 use crate::support::{LIMIT, Via, alone, eventually, fds, recv_within, threads};
 
@@ -44,12 +45,10 @@ fn the_last_handle_ends_all() {
             client.say(r#"421["echo",2]"#);
             client.expect("431[2]");
             assert!(our_threads().contains(&"siot-serve".to_owned()));
-            if closes {
-                assert!(other.close(LIMIT));
-            }
-            drop(other);
+            let closer = thread::spawn(move || !closes || other.close(LIMIT));
             client.ends();
             drop(client);
+            assert!(closer.join().unwrap());
             recv_within(&by, LIMIT);
             eventually(LIMIT, "no thread", || our_threads().is_empty());
             TcpStream::connect(address).expect_err("nobody listens");
@@ -104,12 +103,46 @@ fn handlers_have_all_that_came_before_the_end() {
     client.say("1");
     recv_within(&begins, LIMIT);
     eventually(LIMIT, "all has come", || !socket.is_connected());
+    client.ends();
+    drop(client);
     assert!(host.server.close(LIMIT));
     drop(open);
     for number in 0..EVENTS {
         assert_eq!(recv_within(&sights, LIMIT), number);
     }
     assert_eq!(host.disconnected(&socket), DisconnectReason::TransportClose);
+}
+
+/// What the system has taken reaches the client, though there is more from it that nobody reads.
+#[test]
+fn a_client_that_still_speaks_gets_all_that_was_written() {
+    let host = Host::start(|builder| builder);
+    let mut client = joined(&host.url);
+    let socket = host.connected();
+    // More than the client's system takes while nobody reads there, and less than both systems take.
+    let large = "x".repeat(400_000);
+    socket.emit("event", &large).unwrap();
+    let (done, until) = bounded::<()>(0);
+    let mut stream = client.stream().try_clone().unwrap();
+    let speaker = thread::spawn(move || {
+        let says = text_frame(r#"42["mute"]"#).repeat(1000);
+        while until.try_recv() != Err(TryRecvError::Disconnected) && stream.write_all(&says).is_ok()
+        {
+        }
+    });
+    let closer = thread::spawn({
+        let server = host.server.clone();
+        move || server.close(LIMIT)
+    });
+    // The server has nothing left to write.
+    assert_eq!(host.disconnected(&socket), DisconnectReason::ServerShuttingDown);
+    let came = client.ends();
+    drop(done);
+    speaker.join().unwrap();
+    drop(client);
+    assert!(closer.join().unwrap());
+    assert_eq!(came.len(), 1, "the event has come");
+    assert_eq!(came[0].len(), large.len() + r#"42["event",""]"#.len());
 }
 
 #[test]

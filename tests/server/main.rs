@@ -12,6 +12,7 @@ mod hostile;
 mod javascript;
 mod order;
 mod own_client;
+mod python_client;
 mod raw_client;
 mod recovery;
 mod sessions;

@@ -71,7 +71,8 @@ pub(super) struct Io {
     /// From where they come.
     addresses: HashMap<Token, IpAddr>,
     by_address: HashMap<IpAddr, usize>,
-    ends: bool,
+    /// The server ends: as soon as nothing lingers, and then at the latest.
+    ends: Option<Timestamp>,
 }
 
 impl Io {
@@ -90,7 +91,7 @@ impl Io {
             connections: 0,
             addresses: HashMap::new(),
             by_address: HashMap::new(),
-            ends: false,
+            ends: None,
         };
         for mut listener in listeners {
             let token = io.new_token();
@@ -103,8 +104,9 @@ impl Io {
     /// Serves until the server has ended.
     pub(super) fn serve(mut self) {
         let mut events = Events::with_capacity(1024);
-        while !self.ends {
-            let left = self.hub.timers.next().map(|at| at.since(now()));
+        while !self.has_ended() {
+            let next = self.hub.timers.next().into_iter().chain(self.ends).min();
+            let left = next.map(|at| at.since(now()));
             // A timer of the system counts in milliseconds, and would be up too early.
             let left = left.map(|left| left + Duration::from_micros(999));
             match self.poll.poll(&mut events, left) {
@@ -132,15 +134,29 @@ impl Io {
                 }
             }
         }
-        for slot in std::mem::take(&mut self.slots).into_values() {
+        self.slots.clear();
+        let hub = Arc::clone(&self.hub);
+        // Handlers of ends may yet have to run.
+        self.hub.pool.end(move || hub.forget_all());
+    }
+
+    /// Nobody has a session any more: what was written last may yet have to be read.
+    fn begin_end(&mut self, at: Timestamp) {
+        self.ends = self.ends.into_iter().chain([at]).min();
+        let (lingering, over): (HashMap<_, _>, HashMap<_, _>) = std::mem::take(&mut self.slots)
+            .into_iter()
+            .partition(|(_, slot)| matches!(slot, Slot::Lingering(_)));
+        self.slots = lingering;
+        for slot in over.into_values() {
             if let Slot::Held(peer) = slot {
                 let held = peer.lock().poll.take();
                 drop(held);
             }
         }
-        let hub = Arc::clone(&self.hub);
-        // Handlers of ends may yet have to run.
-        self.hub.pool.end(move || hub.forget_all());
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ends.is_some_and(|at| self.slots.is_empty() || at <= now())
     }
 
     fn new_token(&mut self) -> Token {
@@ -445,7 +461,7 @@ impl Io {
                 self.keep_lingering(token, stream, rest);
             }
             IoCommand::Serve(stream, address) => self.take_on(*stream, address),
-            IoCommand::End => self.ends = true,
+            IoCommand::End(at) => self.begin_end(at),
         }
     }
 

@@ -84,7 +84,7 @@ pub(super) enum IoCommand {
     /// The connection is gone.
     Close(Token),
     /// All ends.
-    End,
+    End(Timestamp),
 }
 
 /// What has come to its time. Whoever it was for may be gone.

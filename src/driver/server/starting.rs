@@ -12,6 +12,7 @@ use super::door::Door;
 use super::hub_options::HubOptions;
 use super::io::{Io, WAKER};
 use super::parts::{Hub, IoCommand};
+use crate::driver::clock::now;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::status::DisconnectReason;
 use crate::net::server::listener::ServerListener;
@@ -69,11 +70,12 @@ impl Hub {
         for peer in self.peers() {
             peer.cut(DisconnectReason::ServerShuttingDown, None);
         }
-        self.command(IoCommand::End);
+        let left = deadline.map_or(limit, |at| at.saturating_duration_since(Instant::now()));
+        self.command(IoCommand::End(now() + left));
         let end: Option<Receiver<()>> = lock(&self.end).take();
         // A handler cannot wait for what ends behind it.
         if let Some(end) = end.filter(|_| !self.pool.is_own_thread()) {
-            let _ = end.recv_timeout(Duration::from_secs(5));
+            let _ = end.recv_timeout(left.saturating_add(Duration::from_secs(5)));
         }
         is_done
     }

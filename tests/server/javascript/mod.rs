@@ -29,6 +29,8 @@ macro_rules! for_each_client {
 }
 
 // Behind the macro, which they use.
+#[cfg(feature = "rustls")]
+mod encrypted;
 mod ends;
 mod events;
 mod heartbeats;
