@@ -84,7 +84,7 @@ fn sockets_that_are_gone_leave_nothing() {
         rooms.exit(SocketKey(key));
     }
     assert!(rooms.sockets.is_empty());
-    assert!(rooms.rooms.capacity() < 100 && rooms.by_id.capacity() < 100);
+    assert!(rooms.members.capacity() < 100 && rooms.by_id.capacity() < 100);
 }
 
 /// What is done to the rooms, and to a model of them.
