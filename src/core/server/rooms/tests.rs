@@ -150,7 +150,7 @@ proptest! {
         prop_assert_eq!(rooms.select(&selection(&wanted, &except)), chosen);
         prop_assert_eq!(rooms.len(), model.len());
         for (key, names) in model {
-            let of: BTreeSet<String> = rooms.of(SocketKey(key)).iter().map(|room| room.to_string()).collect();
+            let of: BTreeSet<String> = rooms.of(SocketKey(key)).iter().map(ToString::to_string).collect();
             prop_assert_eq!(of, names);
         }
     }

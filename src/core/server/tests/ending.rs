@@ -2,10 +2,13 @@
 
 use super::*;
 
+/// Something that ends a session; with an error, if it needs one.
+type SessionEnd = fn(&mut SessionWorld, Error);
+
 #[test]
 fn each_end_has_its_reason_in_the_words_of_the_reference() {
     let reset = || Error::new(ErrorKind::Transport, "connection reset");
-    let by_websocket: [(&str, &str, fn(&mut SessionWorld, Error)); 7] = [
+    let by_websocket: [(&str, &str, SessionEnd); 7] = [
         ("transport close", "", |world, _| world.lose_websocket(None)),
         ("transport error", "connection reset", |world, error| world.lose_websocket(Some(error))),
         ("transport close", "the client closed", |world, _| world.say(WebSocket, Packet::Close)),
@@ -59,9 +62,9 @@ fn a_get_that_waits_hears_of_the_end() {
         let mut world = polling();
         world.get();
         if is_orderly {
-            world.close()
+            world.close();
         } else {
-            world.end()
+            world.end();
         }
         world.deliver();
         assert_eq!(world.take_got(), [Packet::Close]);
@@ -74,7 +77,7 @@ fn a_client_that_does_not_fetch_what_is_left_has_half_a_minute() {
     for mut world in [polling(), websocket()] {
         world.send(3).unwrap();
         world.close();
-        world.advance(30 * SECOND - Duration::from_millis(1));
+        world.advance(Duration::from_millis(29_999));
         assert_eq!(world.reason(), None);
         world.advance(Duration::from_millis(1));
         let (reason, cause) = ending(&world);

@@ -138,7 +138,9 @@ impl SessionWorld {
     /// All that is being written is.
     pub(crate) fn deliver(&mut self) {
         if let Some(Get::Answering(packets)) = self.get.take_if(|get| *get != Get::Waiting) {
-            packets.into_iter().for_each(|packet| self.reach_client(packet));
+            for packet in packets {
+                self.reach_client(packet);
+            }
             self.session.written(Transport::Polling, self.now, &mut self.orders);
         }
         while let Some(frame) = self.wire.pop_front() {
