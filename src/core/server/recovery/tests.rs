@@ -202,6 +202,7 @@ fn a_client_that_does_not_come_back_in_time_is_forgotten() {
 #[test]
 fn one_that_came_back_and_was_lost_again_has_its_whole_time() {
     let mut recovery = joined();
+    recovery.begin("another", SocketKey(0), EventOffset::default());
     for begin in [2, 100] {
         assert_eq!(recovery.lose("secret", lost("id", &[]), at(begin)), []);
         let restored = recovery.restore("secret", None, at(begin + 1)).unwrap();

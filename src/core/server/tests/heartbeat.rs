@@ -144,7 +144,7 @@ fn what_does_not_move_at_all_ends_the_session() {
 #[test]
 fn what_lies_behind_a_reader_that_holds_still_is_not_missed() {
     for (mut world, sign, time) in
-        [(websocket(), PONG, 20 * SECOND), (old_websocket(), PING, 45 * SECOND)]
+        [(websocket(), PONG, 19 * SECOND), (old_websocket(), PING, 44 * SECOND)]
     {
         world.advance(25 * SECOND);
         world.deliver();

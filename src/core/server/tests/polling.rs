@@ -120,6 +120,13 @@ fn a_second_try_that_is_shared_with_a_ping_is_no_third_one() {
     world.get();
     world.lose_get();
     assert_eq!(world.reason(), None);
+    // Nor is a first one.
+    let mut world = polling();
+    world.advance(25 * SECOND);
+    world.send(1).unwrap();
+    world.get();
+    world.lose_get();
+    assert_eq!(world.reason(), None);
 }
 
 #[test]
