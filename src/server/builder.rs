@@ -216,7 +216,7 @@ impl ServerBuilder {
         self
     }
 
-    /// How many connections there may be from one address. Behind a proxy, or a router, many clients have the same.
+    /// How many of both there may be from one address. Behind a proxy, or a router, many clients have the same.
     /// Default: as many as in all.
     pub fn max_connections_per_address(mut self, count: usize) -> Self {
         self.max_connections_per_address = count;

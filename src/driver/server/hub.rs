@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::answers::AnswerSink;
 use super::commands::IoCommands;
+use super::directory::Room;
 use super::door::Door;
 use super::hub_options::HubOptions;
 use super::parts::{Due, Family, Hub, IoCommand, MayExist, Peer, ServedNamespace};
@@ -135,19 +136,18 @@ impl Hub {
     /// `false`: the server has as many clients as it may have, or ends.
     pub(super) fn add_peer(&self, sid: &str, peer: &Arc<Peer>) -> bool {
         let mut peers = lock(&self.peers);
-        let has_room = peers.len() < self.options.max_connections;
-        let takes_on = has_room && !self.is_closing.load(Ordering::Acquire);
-        if takes_on {
-            peers.insert(sid.into(), Arc::clone(peer));
-        }
-        takes_on
+        let room = Room {
+            in_all: self.options.max_connections,
+            per_address: self.options.max_connections_per_address,
+        };
+        !self.is_closing.load(Ordering::Acquire) && peers.insert(sid, peer, room)
     }
 
     /// Takes no clients any more; gives those that there are.
     pub(super) fn begin_closing(&self) -> Vec<Arc<Peer>> {
         let peers = lock(&self.peers);
         self.is_closing.store(true, Ordering::Release);
-        peers.values().cloned().collect()
+        peers.all()
     }
 
     pub(super) fn remove_peer(&self, sid: &str) {
@@ -156,17 +156,14 @@ impl Hub {
         if peers.is_empty() {
             self.peer_gone.notify_all();
         }
-        if peers.capacity() > 4 * peers.len() + 64 {
-            peers.shrink_to_fit();
-        }
     }
 
     pub(super) fn peer(&self, sid: &str) -> Option<Arc<Peer>> {
-        lock(&self.peers).get(sid).cloned()
+        lock(&self.peers).get(sid)
     }
 
     pub(super) fn peers(&self) -> Vec<Arc<Peer>> {
-        lock(&self.peers).values().cloned().collect()
+        lock(&self.peers).all()
     }
 
     /// How many clients there are.

@@ -21,6 +21,7 @@ use super::wire::PeerWire;
 use crate::core::server::session::PollFate;
 use crate::core::time::Timestamp;
 use crate::driver::clock::now;
+use crate::event::status::DisconnectReason;
 use crate::net::server::listener::{Accepted, ServerListener};
 use crate::net::server::request::{BodyLength, HeadLimits, RequestHead};
 use crate::net::server::response::{EngineRefusal, Framing, HttpResponse};
@@ -119,7 +120,7 @@ impl Io {
             for event in &events {
                 if survive(|| self.handle(event)).is_none() {
                     log_later!(Error, "a connection is cut: to serve it has panicked");
-                    self.remove(event.token());
+                    survive(|| self.give_up(event.token()));
                 }
             }
             for command in self.hub.commands.take() {
@@ -204,6 +205,18 @@ impl Io {
                 Lingers::Over => drop(self.remove(token)),
             },
             Some(Slot::WebSocket(_) | Slot::Listener(_)) | None => {}
+        }
+    }
+
+    /// A connection cannot be served.
+    fn give_up(&mut self, token: Token) {
+        match self.slots.get(&token) {
+            Some(Slot::Held(peer) | Slot::WebSocket(peer)) => {
+                Arc::clone(peer).cut(DisconnectReason::TransportError, None);
+            }
+            Some(Slot::Http(_)) => self.lose(token),
+            Some(Slot::Lingering(_)) => drop(self.remove(token)),
+            Some(Slot::Listener(_)) | None => {}
         }
     }
 

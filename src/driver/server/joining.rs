@@ -18,7 +18,7 @@ use crate::proto::socket_packet::{Header, Kind, SocketPacket};
 use crate::sync::logging::log_later;
 use crate::sync::threads::survive;
 
-/// The longest name of a namespace that is looked at, in bytes.
+/// The longest name of a namespace that a client may ask for, in bytes.
 const LONGEST_NAMESPACE: usize = 1024;
 
 /// How many sockets of a client may be gone of which the handlers have not yet heard.
@@ -33,6 +33,12 @@ impl Peer {
     ) {
         let JoinRequest { namespace, auth, query: _ } =
             state.session.dialect().join_request(packet.namespace(), packet.data());
+        if namespace.len() > LONGEST_NAMESPACE {
+            // A refusal would say it again.
+            let what = format!("a namespace of {} bytes", namespace.len());
+            let cause = Error::new(ErrorKind::TooLarge, what);
+            return state.session.end(DisconnectReason::ForcedServerClose, Some(cause), orders);
+        }
         let is_known = state.joining.iter().any(|name| **name == *namespace)
             || state.sockets.iter().any(|socket| *socket.namespace.name == *namespace);
         if is_known {
@@ -60,7 +66,7 @@ impl Peer {
         let count = state.sockets.len() + state.joining.len();
         let are_many = count >= self.hub.options.max_namespaces
             || self.leaving.load(Ordering::Acquire) >= MOST_LEAVING;
-        if namespace.len() > LONGEST_NAMESPACE || are_many {
+        if are_many {
             let error = Error::new(ErrorKind::TooLarge, "Too many namespaces");
             return self.refuse(state, namespace, &error, orders);
         }
@@ -133,7 +139,8 @@ impl Peer {
         }
         let functions = namespace.handlers().authorize.clone();
         for function in functions {
-            survive(|| function(&socket)).ok_or_else(panicked)??;
+            let decided = survive(|| function(&socket)).ok_or_else(panicked);
+            decided.flatten().inspect_err(|_| socket.forget_belongings())?;
         }
         Ok(socket)
     }
@@ -148,6 +155,9 @@ impl Peer {
     ) {
         let Some(at) = state.joining.iter().position(|joining| **joining == *name) else {
             // The client has gone meanwhile.
+            if let Ok(socket) = decided {
+                self.hub.pool.submit(Task::Once(Box::new(move || socket.forget_belongings())));
+            }
             return;
         };
         state.joining.swap_remove(at);

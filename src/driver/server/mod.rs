@@ -9,6 +9,7 @@ pub(crate) mod answers;
 pub(crate) mod belongings;
 pub(crate) mod broadcast;
 mod commands;
+mod directory;
 pub(crate) mod door;
 pub(crate) mod handshake;
 mod held_poll;

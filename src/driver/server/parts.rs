@@ -16,6 +16,7 @@ use mio::Token;
 use super::answers::Answers;
 use super::belongings::{Belongings, SocketData};
 use super::commands::IoCommands;
+use super::directory::Directory;
 use super::door::{Decision, Door};
 use super::handshake::{FirstRequest, SocketHandshake};
 use super::http_connection::HttpConnection;
@@ -44,7 +45,7 @@ pub(crate) struct Hub {
     pub(super) commands: IoCommands<IoCommand>,
     pub(super) namespaces: RwLock<HashMap<Box<str>, Arc<ServedNamespace>>>,
     pub(super) families: RwLock<Vec<Family>>,
-    pub(super) peers: Mutex<HashMap<Box<str>, Arc<Peer>>>,
+    pub(super) peers: Mutex<Directory>,
     /// The last client has gone.
     pub(super) peer_gone: Condvar,
     /// Tells of the end of the thread that serves.

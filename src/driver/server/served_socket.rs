@@ -149,6 +149,12 @@ impl ServedSocket {
         lock(self.attached.get_or_init(Box::default))
     }
 
+    /// It never joins. What the program has attached to it may hold the socket itself: here that ends.
+    pub(super) fn forget_belongings(&self) {
+        let attached = self.attached.get().map(|attached| std::mem::take(&mut *lock(attached)));
+        drop(attached);
+    }
+
     /// What the program has attached to it: values.
     pub(super) fn data(&self) -> SocketData {
         self.attached.get().map_or_else(Vec::new, |attached| lock(attached).data.clone())

@@ -7,7 +7,7 @@ use siot::Cors;
 
 use super::ground::Ground;
 use super::raw_http::{get, poll, post, text, upgrade};
-use crate::support::{CaseName, alone};
+use crate::support::{CaseName, LIMIT, alone, eventually};
 
 #[test]
 fn whoever_begins_a_session_is_decided_about_whatever_else_the_query_says() {
@@ -179,5 +179,28 @@ fn sessions_and_transports_that_do_not_exist_are_refused() {
         client.say(post(&sid, "1")).response();
         drop(client);
         ground.is_unharmed();
+    });
+}
+
+#[test]
+fn nothing_is_left_of_a_client_that_was_refused() {
+    alone(|| {
+        let mut ground = Ground::new(|builder| builder);
+        let token = Arc::new(());
+        let held = Arc::downgrade(&token);
+        ground.server.of("/closed").authorize(move |socket| {
+            let (own, token) = (socket.clone(), Arc::clone(&token));
+            socket.on("x", move |_| drop((own.id().to_owned(), Arc::clone(&token))));
+            Err("no".into())
+        });
+        let mut client = ground.connect();
+        client.websocket();
+        for _ in 0..10 {
+            client.say(text("40/closed,"));
+            assert!(client.message().starts_with("44/closed,"));
+        }
+        drop(client);
+        ground.is_unharmed();
+        eventually(LIMIT, "only the function has it", || held.strong_count() == 1);
     });
 }

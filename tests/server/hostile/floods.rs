@@ -4,6 +4,7 @@ use crossbeam_channel::{bounded, unbounded};
 
 use super::ground::Ground;
 use super::raw_http::{get, post, text, upgrade};
+use crate::support::process::again;
 use crate::support::{LIMIT, alone, eventually};
 
 #[test]
@@ -22,6 +23,69 @@ fn sessions_that_need_no_connection_are_counted_as_if_they_did() {
         assert_eq!(taken, 49);
         assert_eq!(ground.server.clients(), 50);
         ground.stands();
+    });
+}
+
+#[test]
+fn sessions_of_one_address_are_bounded_too() {
+    alone(|| {
+        let mut ground = Ground::new(|builder| builder.max_connections_per_address(20));
+        let mut client = ground.connect();
+        let query = get("EIO=4&transport=polling", "");
+        let taken: Vec<_> = (0..100)
+            .filter_map(|_| {
+                let response = client.say(&query).response();
+                let (_, rest) = response.body.split_once(r#""sid":""#)?;
+                Some(rest.split('"').next()?.to_owned())
+            })
+            .collect();
+        assert_eq!(taken.len(), 19, "one is the other client's");
+        assert_eq!(client.say(post(&taken[0], "1")).response().body, "ok");
+        assert_eq!(client.say(&query).response().status, 200, "there is room again");
+        ground.stands();
+    });
+}
+
+/// Runs the calling test's closure in a process of its own that may have few descriptors.
+#[track_caller]
+fn with_few_descriptors<F: FnOnce()>(body: F) {
+    let start = |program| {
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", r#"ulimit -n 128; exec "$0" "$@""#]).arg(program);
+        shell
+    };
+    if again::<F>(start) {
+        body();
+    }
+}
+
+#[test]
+fn a_server_without_descriptors_keeps_its_clients_and_accepts_again() {
+    with_few_descriptors(|| {
+        let mut ground = Ground::new(|builder| builder);
+        let mut client = ground.connect();
+        let sid = client.join();
+        let mut hoard = Vec::new();
+        let waiting: Vec<_> = loop {
+            // The last ones are for connections that the server cannot take.
+            match std::fs::File::open("/dev/null") {
+                Ok(file) => hoard.push(file),
+                Err(_) => {
+                    hoard.truncate(hoard.len() - 8);
+                    break (0..8).map(|_| ground.connect()).collect();
+                }
+            }
+        };
+        ground.ask();
+        assert_eq!(client.say(post(&sid, r#"420["echo",1]"#)).response().body, "ok");
+        assert_eq!(client.say(super::raw_http::poll(&sid)).response().body, "430[1]");
+        drop(hoard);
+        for mut late in waiting {
+            assert_eq!(late.say(get("", "")).response().status, 400);
+        }
+        client.say(post(&sid, "1")).response();
+        drop(client);
+        ground.is_unharmed();
     });
 }
 

@@ -258,3 +258,44 @@ fn bodies_that_are_too_long_or_end_early_end_their_session() {
         ground.is_unharmed();
     });
 }
+
+/// CVE-2022-41940: a refusal that cannot be written.
+#[test]
+fn a_reset_at_any_byte_of_a_request_ends_nothing_else() {
+    alone(|| {
+        let mut ground = Ground::new(|builder| builder);
+        let mut client = ground.connect();
+        let sid = client.join();
+        let requests = [
+            super::raw_http::upgrade(&format!("EIO=4&transport=websocket&sid={sid}x")),
+            super::raw_http::upgrade("EIO=9&transport=websocket"),
+            get("EIO=4&transport=polling&sid=x", "Content-Encoding: gzip\r\n"),
+        ];
+        for request in &requests {
+            for end in (0..=request.len()).step_by(3).chain([request.len(); 20]) {
+                let mut victim = ground.connect();
+                victim.say(&request[..end]);
+                victim.reset();
+            }
+        }
+        assert_eq!(client.say(super::raw_http::post(&sid, "1")).response().body, "ok");
+        drop(client);
+        ground.is_unharmed();
+    });
+}
+
+#[test]
+fn a_body_that_is_encoded_is_no_body_of_packets() {
+    alone(|| {
+        let mut ground = Ground::new(|builder| builder);
+        let mut client = ground.connect();
+        let sid = client.join();
+        client.say(format!(
+            "POST /socket.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nHost: a\r\n\
+             Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\u{1f}\u{b}\u{8}\u{0}"
+        ));
+        client.response();
+        drop(client);
+        ground.is_unharmed();
+    });
+}
