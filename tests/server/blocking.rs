@@ -253,7 +253,7 @@ fn a_handler_may_take_longer_than_a_heartbeat() {
 #[test]
 fn events_right_behind_connect_wait_for_the_handler_of_connections() {
     let host = Host::start(|builder| builder);
-    let (seen, sees) = unbounded();
+    let (seen, sights) = unbounded();
     let called = seen.clone();
     host.server.on_connection(move |socket| {
         let answer: String = socket.emit_with_ack_within(LIMIT, "who", ()).unwrap().wait().unwrap();
@@ -272,6 +272,6 @@ fn events_right_behind_connect_wait_for_the_handler_of_connections() {
     let question = client.expect("42");
     let number = question.trim_start_matches("42").split('[').next().unwrap().to_owned();
     client.say(&format!(r#"43{number}["me"]"#));
-    let lines: Vec<_> = (0..5).map(|_| recv_within(&sees, LIMIT)).collect();
+    let lines: Vec<_> = (0..5).map(|_| recv_within(&sights, LIMIT)).collect();
     assert_eq!(lines, ["connection of me", "early 1", "own 1", "early 2", "own 2"]);
 }

@@ -32,8 +32,8 @@ impl Host {
         let builder = options(Server::builder().allow_eio3(true));
         let server = builder.bind("127.0.0.1:0").expect("a server");
         let url = format!("http://{}", server.local_addrs()[0]);
-        let (notices, noticed) = unbounded();
-        let host = Self { server, url, notices, noticed };
+        let (notices, received) = unbounded();
+        let host = Self { server, url, notices, noticed: received };
         host.serve(&host.server);
         host
     }
@@ -77,12 +77,17 @@ impl Host {
         recv_within(&self.noticed, LIMIT)
     }
 
+    /// Forgets what has become of sockets so far, and from now on.
+    pub(crate) fn forget_notices(&mut self) {
+        self.noticed = crossbeam_channel::never();
+    }
+
     /// Waits for the next notice, which is to be that a socket has connected.
     #[track_caller]
     pub(crate) fn connected(&self) -> ServerSocket {
         match recv_within(&self.noticed, LIMIT) {
             Notice::Connected(socket) => socket,
-            other => panic!("nobody has connected, but {other:?}"),
+            other @ Notice::Disconnected(..) => panic!("nobody has connected, but {other:?}"),
         }
     }
 

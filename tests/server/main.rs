@@ -1,4 +1,4 @@
-//! The server, with clients of each kind: those of npm and PyPI, siot's own, and raw connections.
+//! The server, with clients of each kind: those of npm and `PyPI`, siot's own, and raw connections.
 //!
 //! They need what `tests/install` installs; a test that lacks something fails and says so.
 
@@ -6,8 +6,12 @@
 mod support;
 
 mod blocking;
+mod closing;
 mod host;
 mod javascript;
+mod order;
 mod own_client;
 mod raw_client;
 mod recovery;
+mod sessions;
+mod slow_sides;

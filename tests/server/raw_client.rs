@@ -66,6 +66,15 @@ impl RawClient {
         }
     }
 
+    /// Waits for the next heartbeat, and does not answer it.
+    #[track_caller]
+    pub(crate) fn expect_heartbeat(&mut self) {
+        match self.socket.read() {
+            Ok(Message::Text(text)) if text.as_str() == "2" => {}
+            other => panic!("no heartbeat, but {other:?}"),
+        }
+    }
+
     /// Reads until the connection ends; gives the messages that came.
     #[track_caller]
     pub(crate) fn ends(&mut self) -> Vec<String> {
@@ -88,4 +97,20 @@ impl RawClient {
     pub(crate) fn stream(&self) -> &TcpStream {
         self.socket.get_ref()
     }
+}
+
+/// A message as a client writes it, masked with zeros.
+pub(crate) fn text_frame(text: &str) -> Vec<u8> {
+    let mut frame = vec![0x81];
+    match text.len() {
+        length @ 0..126 => frame.push(0x80 + u8::try_from(length).expect("a byte")),
+        length => {
+            frame.push(0x80 + 126);
+            let length = u16::try_from(length).expect("a short text");
+            frame.extend_from_slice(&length.to_be_bytes());
+        }
+    }
+    frame.extend_from_slice(&[0; 4]);
+    frame.extend_from_slice(text.as_bytes());
+    frame
 }

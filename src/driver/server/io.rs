@@ -501,7 +501,7 @@ impl Io {
     fn look_after(&mut self, due: Due) {
         match due {
             Due::Peer(peer) => {
-                if let Some(peer) = peer.upgrade() {
+                if let Some(peer) = peer.upgrade().and_then(|peer| peer.upgrade()) {
                     peer.expire();
                 }
             }

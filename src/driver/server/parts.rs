@@ -89,7 +89,7 @@ pub(super) enum IoCommand {
 
 /// What has come to its time. Whoever it was for may be gone.
 pub(super) enum Due {
-    Peer(Weak<Peer>),
+    Peer(Weak<Weak<Peer>>),
     Answers(Weak<ServedSocket>),
     /// A connection that speaks HTTP, or that is only left to be closed.
     Connection(Token),
@@ -106,7 +106,8 @@ pub(super) struct Peer {
     pub(super) hub: Arc<Hub>,
     pub(super) request: Arc<FirstRequest>,
     pub(super) state: Mutex<PeerState>,
-    pub(super) this: Weak<Self>,
+    /// A timer that outlives the client holds this alone, and not the memory of the whole.
+    pub(super) this: Arc<Weak<Self>>,
 }
 
 /// What is under the lock of a client.

@@ -75,7 +75,7 @@ impl Peer {
             hub: Arc::clone(hub),
             request: Arc::new(request),
             state: Mutex::new(state),
-            this: this.clone(),
+            this: Arc::new(this.clone()),
         })
     }
 
@@ -282,7 +282,7 @@ impl Peer {
         let Some(at) = own.into_iter().chain(join).min() else { return };
         if state.armed.is_none_or(|armed| armed > at) {
             state.armed = Some(at);
-            self.hub.timers.arm(at, Due::Peer(self.this.clone()));
+            self.hub.timers.arm(at, Due::Peer(Arc::downgrade(&self.this)));
         }
     }
 

@@ -6,6 +6,7 @@ use super::inbox::InboxItem;
 use super::parts::{Peer, PeerState, ServedSocket};
 use super::served_socket::WayToClient;
 use crate::core::server::session::SessionOrder;
+use crate::driver::clock::now;
 use crate::error::{Error, ErrorKind};
 use crate::event::status::DisconnectReason;
 use crate::event::{AckReply, Event, Reply};
@@ -63,7 +64,7 @@ impl Peer {
                 let is_full = socket.put(InboxItem::Event(Event::new(packet, reply)));
                 if is_full && self.must_hold(&socket) {
                     state.holds = true;
-                    state.session.hold();
+                    state.session.hold(now());
                 }
             }
             Kind::Ack => {

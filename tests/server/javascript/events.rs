@@ -71,7 +71,7 @@ fn binary_comes_back_as_it_was(version: u32, via: Via) {
 
 fn a_catch_all_sees_every_event_first(version: u32, via: Via) {
     let host = Host::start(|builder| builder);
-    let (seen, sees) = unbounded();
+    let (seen, sights) = unbounded();
     let seen_by_name = seen.clone();
     host.server.on_any(move |_, event| {
         let _ = seen.send(format!("any {} {}", event.name(), event.json()));
@@ -82,7 +82,7 @@ fn a_catch_all_sees_every_event_first(version: u32, via: Via) {
     let client = JsClient::connect(version, via, &host.url);
     client.emit("unheard", json!([1]));
     client.emit("named", json!([1, 2]));
-    let lines: Vec<_> = (0..3).map(|_| recv_within(&sees, LIMIT)).collect();
+    let lines: Vec<_> = (0..3).map(|_| recv_within(&sights, LIMIT)).collect();
     let expected = [r#"any unheard ["unheard",1]"#, r#"any named ["named",1,2]"#, "named 2"];
     assert_eq!(lines, expected);
 }

@@ -84,7 +84,7 @@ fn sockets_that_are_gone_leave_nothing() {
         rooms.exit(SocketKey(key));
     }
     assert!(rooms.sockets.is_empty());
-    assert!(rooms.rooms.capacity() < 100 && rooms.by_id.capacity() < 100);
+    assert!(rooms.members.capacity() < 100 && rooms.by_id.capacity() < 100);
 }
 
 /// What is done to the rooms, and to a model of them.
@@ -150,7 +150,7 @@ proptest! {
         prop_assert_eq!(rooms.select(&selection(&wanted, &except)), chosen);
         prop_assert_eq!(rooms.len(), model.len());
         for (key, names) in model {
-            let of: BTreeSet<String> = rooms.of(SocketKey(key)).iter().map(|room| room.to_string()).collect();
+            let of: BTreeSet<String> = rooms.of(SocketKey(key)).iter().map(std::string::ToString::to_string).collect();
             prop_assert_eq!(of, names);
         }
     }

@@ -28,7 +28,8 @@ impl LastWords {
 }
 
 impl Session {
-    /// The server closes the session: what is queued is written first, for which the client has 30 seconds.
+    /// The server closes the session: what is queued is written first, for which the client has 30 seconds, and no
+    /// longer than it may be silent.
     pub(crate) fn close(
         &mut self,
         reason: DisconnectReason,
@@ -36,7 +37,8 @@ impl Session {
         orders: &mut Vec<SessionOrder>,
     ) {
         if matches!(self.phase, SessionPhase::Open) {
-            self.phase = SessionPhase::Closing { reason, until: now + CLOSING_TIME };
+            self.phase = SessionPhase::Closing { reason, until: now + self.closing_time() };
+            self.outbound.forget_heartbeats();
             self.go_on_closing(orders);
         }
     }
@@ -86,12 +88,19 @@ impl Session {
         }
     }
 
+    /// How long the client may take: no longer than it may be silent.
+    fn closing_time(&self) -> Duration {
+        CLOSING_TIME.min(self.options.ping_interval + self.options.ping_timeout)
+    }
+
     /// The client had its time to fetch what was left.
     pub(super) fn expire_closing(&mut self, now: Timestamp, orders: &mut Vec<SessionOrder>) {
         let SessionPhase::Closing { reason, until } = self.phase else { return };
         if until <= now {
-            let what =
-                format!("the client did not fetch what was left within {}", Rounded(CLOSING_TIME));
+            let what = format!(
+                "the client did not fetch what was left within {}",
+                Rounded(self.closing_time())
+            );
             let cause = Error::new(ErrorKind::Transport, what).timed_out();
             self.end(reason, Some(cause), orders);
         }

@@ -196,8 +196,8 @@ impl Session {
 
     /// The reader holds still since a consumer is full. What the client owes may lie behind: it is not missed
     /// before [`resume`](Self::resume). How long the reader holds still is the owner's to bound.
-    pub(crate) fn hold(&mut self) {
-        self.pulse.hold();
+    pub(crate) fn hold(&mut self, now: Timestamp) {
+        self.pulse.hold(now);
     }
 
     /// The reader reads again.
@@ -237,6 +237,10 @@ impl Session {
             PulseStep::None => {}
             PulseStep::Ping => {
                 self.outbound.ping();
+                self.announce(orders);
+            }
+            PulseStep::Pong => {
+                self.outbound.pong();
                 self.announce(orders);
             }
             PulseStep::Lost => {

@@ -54,6 +54,12 @@ impl Outbound {
         self.pong_due = true;
     }
 
+    /// Nobody waits for heartbeats any more.
+    pub(super) fn forget_heartbeats(&mut self) {
+        self.ping_due = false;
+        self.pong_due = false;
+    }
+
     /// Queues messages together. Where nothing waits there is room for any.
     pub(super) fn send(
         &mut self,

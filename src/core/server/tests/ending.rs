@@ -2,10 +2,13 @@
 
 use super::*;
 
+/// Something that happens to a session, with an error.
+type Happening = fn(&mut SessionWorld, Error);
+
 #[test]
 fn each_end_has_its_reason_in_the_words_of_the_reference() {
     let reset = || Error::new(ErrorKind::Transport, "connection reset");
-    let by_websocket: [(&str, &str, fn(&mut SessionWorld, Error)); 7] = [
+    let by_websocket: [(&str, &str, Happening); 7] = [
         ("transport close", "", |world, _| world.lose_websocket(None)),
         ("transport error", "connection reset", |world, error| world.lose_websocket(Some(error))),
         ("transport close", "the client closed", |world, _| world.say(WebSocket, Packet::Close)),
@@ -54,14 +57,25 @@ fn a_session_by_polling_is_closed_when_its_client_has_all() {
 }
 
 #[test]
+fn the_end_does_not_wait_behind_a_heartbeat() {
+    let mut world = polling();
+    world.advance(25 * SECOND);
+    world.close();
+    world.get();
+    world.deliver();
+    assert_eq!(world.take_got(), [Packet::Close]);
+    assert!(world.session.is_over());
+}
+
+#[test]
 fn a_get_that_waits_hears_of_the_end() {
     for is_orderly in [true, false] {
         let mut world = polling();
         world.get();
         if is_orderly {
-            world.close()
+            world.close();
         } else {
-            world.end()
+            world.end();
         }
         world.deliver();
         assert_eq!(world.take_got(), [Packet::Close]);
@@ -74,7 +88,7 @@ fn a_client_that_does_not_fetch_what_is_left_has_half_a_minute() {
     for mut world in [polling(), websocket()] {
         world.send(3).unwrap();
         world.close();
-        world.advance(30 * SECOND - Duration::from_millis(1));
+        world.advance((30 * SECOND).checked_sub(Duration::from_millis(1)).unwrap());
         assert_eq!(world.reason(), None);
         world.advance(Duration::from_millis(1));
         let (reason, cause) = ending(&world);
@@ -82,6 +96,12 @@ fn a_client_that_does_not_fetch_what_is_left_has_half_a_minute() {
         assert!(cause.contains("did not fetch what was left within 30 s"), "{cause}");
         assert_eq!(world.ending.unwrap().unsent.packets, 3);
     }
+    // Who may not be silent for so long has not so long.
+    let options = SessionOptions { ping_interval: SECOND, ping_timeout: SECOND, ..usual_options() };
+    let mut world = fetched(SessionWorld::open(V4_DIALECT, Polling, false, options));
+    world.close();
+    world.advance(2 * SECOND);
+    assert!(world.session.is_over());
 }
 
 #[test]

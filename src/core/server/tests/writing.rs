@@ -24,7 +24,7 @@ fn bytes_are_bounded_and_one_message_of_any_size_has_room() {
     let options = || SessionOptions { send_bytes: 100, ..usual_options() };
     let mut world = SessionWorld::open(V4_DIALECT, WebSocket, false, options());
     let large = Packet::Binary(vec![0; 5000].into());
-    world.session.send(&[large.clone()], &mut Vec::new()).unwrap();
+    world.session.send(std::slice::from_ref(&large), &mut Vec::new()).unwrap();
     assert_eq!(world.session.send(&[message(0)], &mut Vec::new()), Err(NotQueued::Full));
     world.session.take_frames(world.now, &mut Vec::new());
     assert_eq!(world.session.send(&[message(0)], &mut Vec::new()), Err(NotQueued::Full));

@@ -48,8 +48,6 @@ pub(crate) struct SessionWorld {
     delivered: u32,
     uttered: u32,
     heard: u32,
-    /// The reader holds still, for as long as its owner likes.
-    is_held: bool,
     /// All packets that the client has, but for messages.
     got: Vec<Packet>,
     orders: Vec<SessionOrder>,
@@ -101,7 +99,6 @@ impl SessionWorld {
             delivered: 0,
             uttered: 0,
             heard: 0,
-            is_held: false,
             got: Vec::new(),
             orders: Vec::new(),
             ending: None,
@@ -138,7 +135,9 @@ impl SessionWorld {
     /// All that is being written is.
     pub(crate) fn deliver(&mut self) {
         if let Some(Get::Answering(packets)) = self.get.take_if(|get| *get != Get::Waiting) {
-            packets.into_iter().for_each(|packet| self.reach_client(packet));
+            for packet in packets {
+                self.reach_client(packet);
+            }
             self.session.written(Transport::Polling, self.now, &mut self.orders);
         }
         while let Some(frame) = self.wire.pop_front() {
@@ -268,12 +267,10 @@ impl SessionWorld {
 
     /// The reader holds still.
     pub(crate) fn hold(&mut self) {
-        self.is_held = true;
-        self.session.hold();
+        self.session.hold(self.now);
     }
 
     pub(crate) fn resume(&mut self) {
-        self.is_held = false;
         self.session.resume(self.now);
     }
 
@@ -377,9 +374,7 @@ impl SessionWorld {
     /// What holds between any two inputs.
     fn check(&self) {
         assert_eq!(self.session.is_over(), self.ending.is_some());
-        if !self.is_held {
-            assert_eq!(self.session.deadline().is_none(), self.session.is_over());
-        }
+        assert_eq!(self.session.deadline().is_none(), self.session.is_over());
         let lacking = self.accepted - self.delivered;
         if let Some(ending) = &self.ending {
             assert!(!self.has_websocket, "a WebSocket is left open");

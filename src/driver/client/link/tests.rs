@@ -45,7 +45,7 @@ fn on_a_quiet_link_the_caller_writes_and_on_a_busy_one_its_thread() {
     monitor.share(LINK, SharedWire::taken());
     let start = start + QUIET;
     assert_eq!(rouse(&mut monitor, start), "write");
-    let start = start + (QUIET - MOMENT);
+    let start = start + QUIET.checked_sub(MOMENT).unwrap();
     assert_eq!(rouse(&mut monitor, start), "wake");
     let start = start + QUIET;
     assert_eq!(rouse(&mut monitor, start), "write");

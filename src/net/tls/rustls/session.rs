@@ -1,6 +1,8 @@
 //! One TLS session over a non-blocking socket, for either end of it.
 
-use std::io::{self, IoSlice, Read, Write};
+#[cfg(feature = "server")]
+use std::io::IoSlice;
+use std::io::{self, Read, Write};
 use std::ops::{Deref, DerefMut};
 
 use ::rustls::{ConnectionCommon, SideData};
@@ -37,6 +39,7 @@ where
         Self { connection, emptied: false, passed: Passed::default() }
     }
 
+    #[cfg(feature = "server")]
     pub(super) fn connection(&self) -> &C {
         &self.connection
     }
