@@ -410,7 +410,7 @@ pub mod delivery {}
 #[cfg_attr(any(all(feature = "outbox", feature = "serde"), not(doctest)), doc = include_str!("../FIELD.md"))]
 pub mod field {}
 
-/// Compiles the code of the README.
-#[cfg(doctest)]
+/// Compiles the code of the README, part of which needs the server.
+#[cfg(all(doctest, feature = "server"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

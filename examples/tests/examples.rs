@@ -172,6 +172,30 @@ examples! {
         "without a certificate: cannot connect, TLS: the server asks for a client certificate…",
         "with a certificate: connected",
     ],
+    #[cfg(feature = "server")]
+    chat: [
+        "http://127.0.0.1:…",
+        "Ann is in the kitchen with Ann",
+        "Ben is in the kitchen with Ann, Ben",
+        "Ann sees Ben come",
+        "Ann hears Ben say: is there any tea?",
+        "Ben is in the garden with Ben",
+        "Ann sees Ben leave",
+        "Ben is in the kitchen with Ann, Ben",
+        "Ann has heard 0 more",
+        "Ann sees Ben leave",
+        "closed, and all was read: true",
+    ],
+    #[cfg(feature = "server")]
+    gateway: [
+        "the LAN is served at http://127.0.0.1:…",
+        "the page knows {}",
+        "the page shows kitchen: 31.5 °C",
+        "the page shows fan: true, as the cloud wants it",
+        "  the fan is told: [\"switch\",false]",
+        "the page has switched it off: true",
+        "closed",
+    ],
 }
 
 /// What is for a server that is started for it, and works with any other that has the same events.
@@ -293,6 +317,21 @@ fn what_cannot_be_used_is_said_in_a_sentence() {
             assert!(errors.starts_with(&wrong), "{errors}");
         }
     }
+}
+
+/// A server of an example: two guests talk there, and it ends when it is told to.
+#[cfg(feature = "server")]
+#[test]
+fn a_chat_serves_until_it_is_told_to_end() {
+    let mut child = command("chat");
+    let mut child = child.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let url = lines.next().unwrap();
+    expect(&command("chat").arg(url).output().unwrap(), &["Ann hears Ben say: is there any tea?"]);
+    let told = Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    assert!(told.success());
+    assert_eq!(lines.next().unwrap(), "closed, and all was read: true");
+    assert!(child.wait().unwrap().success());
 }
 
 #[test]
