@@ -80,7 +80,7 @@ fn serve(lan: &LanServer, uplink: &Socket) {
     // The page asks the gateway, in whose handler the lamp is asked.
     lan.on("switch", |socket, event| {
         let (lamp, on): (String, bool) = event.args()?;
-        event.ack(switch(socket.namespace(), &lamp, on)?)
+        event.ack(switch(&socket.namespace(), &lamp, on)?)
     });
 }
 
@@ -97,12 +97,12 @@ fn follow(uplink: &Socket, lan: &LanServer) -> siot::Result<()> {
 
 fn follow_one(event: &Event, lan: &ServerNamespace) -> siot::Result<()> {
     let (lamp, on): (String, bool) = event.args()?;
-    let done = switch(lan.clone(), &lamp, on)?;
+    let done = switch(lan, &lamp, on)?;
     if event.wants_ack() { event.ack(done) } else { Ok(()) }
 }
 
 /// Asks all lamps of this name; `true`: there are some, and all have done it. Pages are told.
-fn switch(lan: ServerNamespace, lamp: &str, on: bool) -> siot::Result<bool> {
+fn switch(lan: &ServerNamespace, lamp: &str, on: bool) -> siot::Result<bool> {
     let asked = lan.to(&lamp_room(lamp)).timeout(LIMIT).emit_with_ack("switch", on)?;
     let answers = asked.wait()?;
     let done = !answers.is_empty() && answers.iter().all(|(_, answer)| answer.is_ok());
