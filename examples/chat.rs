@@ -45,12 +45,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn serve(server: &Server) {
-    server.on("enter", enter);
-    server.on("say", say);
+    server.on("enter", |socket, event| enter(socket, &event));
+    server.on("say", |socket, event| say(socket, &event));
     server.on_disconnecting(|socket, _| leave(socket));
 }
 
-fn enter(socket: &ServerSocket, event: Event) -> siot::Result<()> {
+fn enter(socket: &ServerSocket, event: &Event) -> siot::Result<()> {
     let (room, name): (String, String) = event.args()?;
     leave(socket)?;
     socket.to(&room).emit("entered", &name)?;
@@ -62,7 +62,7 @@ fn enter(socket: &ServerSocket, event: Event) -> siot::Result<()> {
     event.ack(names)
 }
 
-fn say(socket: &ServerSocket, event: Event) -> siot::Result<()> {
+fn say(socket: &ServerSocket, event: &Event) -> siot::Result<()> {
     let text: String = event.arg(0)?;
     let Some(guest) = socket.data::<Guest>() else { return Ok(()) };
     // To the others of the room; `socket.namespace().to(…)` would be for this one too.
