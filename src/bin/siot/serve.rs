@@ -22,7 +22,8 @@ const FAREWELL: Duration = Duration::from_secs(5);
 
 pub(crate) fn run(args: &ServeArgs, messages: Messages) -> Outcome {
     let stop = stop::signals_and_reader()?;
-    let mut printing = Printing { lines: Lines::new(args.format, args.save.clone())?, messages };
+    let mut printing =
+        PrintedEvents { lines: Lines::new(args.format, args.save.clone())?, messages };
     let (came, events) = bounded(UNPRINTED);
     let server = start(args)?;
     attend(&server, &came, messages);
@@ -107,12 +108,12 @@ fn play(socket: &ServerSocket, event: &Event) -> siot::Result<()> {
     if event.wants_ack() { event.ack(()) } else { Ok(()) }
 }
 
-struct Printing {
+struct PrintedEvents {
     lines: Lines,
     messages: Messages,
 }
 
-impl Printing {
+impl PrintedEvents {
     fn follow(&mut self, events: &Receiver<Event>, stop: &Receiver<Stop>) -> Outcome {
         loop {
             select! {
