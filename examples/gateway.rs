@@ -1,21 +1,23 @@
 //! A gateway of a LAN: a client of its cloud, and the server of its own page, sensors and lamps, at once.
 //!
 //! ```sh
-//! cargo run --features server --example gateway [-- URL] [--listen ADDRESS]
+//! cargo run --features server --example gateway [-- URL] [--listen ADDRESS] [--script FILE]
 //! ```
 //!
 //! The URL is that of your cloud; without one it has a small cloud of its own. With `--listen 0.0.0.0:3000` it
 //! serves the LAN until SIGTERM or SIGINT; without it, it tries a sensor, a lamp and a page itself, and ends. A cloud of
 //! yours gets `reading` with a sensor and a value, and may emit `switch` with a lamp and true or false, which is
-//! acknowledged once the lamp has done it.
+//! acknowledged once the lamp has done it. The page, `gateway.html`, needs the JavaScript client: `--script` names it, such as
+//! `node_modules/socket.io-client/dist/socket.io.min.js`.
 
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use siot::server::{Server as LanServer, ServerNamespace};
+use siot::server::{HttpReply, HttpRequest, Server as LanServer, ServerNamespace};
 use siot::{Builder, Event, Limits, Socket, WhenFull};
 use siot_examples::peer::{Options, Peer};
 use siot_examples::{Arguments, Server, until_told};
@@ -26,10 +28,14 @@ const LIMIT: Duration = Duration::from_secs(10);
 type Readings = Arc<Mutex<BTreeMap<String, f64>>>;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let arguments = Arguments::read(include_str!("gateway.rs"), &["--listen"]);
+    let arguments = Arguments::read(include_str!("gateway.rs"), &["--listen", "--script"]);
     let listen: Option<SocketAddr> = arguments.option("--listen");
     let cloud = Server::of(&arguments, options())?;
-    let lan = LanServer::builder().bind(listen.unwrap_or(([127, 0, 0, 1], 0).into()))?;
+    let script: Option<PathBuf> = arguments.option("--script");
+    let script = script.map(std::fs::read_to_string).transpose()?;
+    let page = move |request: &HttpRequest| page(request, script.as_deref());
+    let lan = LanServer::builder().fallback(page);
+    let lan = lan.bind(listen.unwrap_or(([127, 0, 0, 1], 0).into()))?;
     // In the background, and again until there is a network: the LAN works without it.
     let uplink = Builder::new(cloud.url())
         .limits(Limits::new().send_events(1000).when_send_full(WhenFull::DropOldest))
@@ -53,6 +59,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     println!("closed");
     Ok(())
+}
+
+/// What a browser gets.
+fn page(request: &HttpRequest, script: Option<&str>) -> HttpReply {
+    match (request.path(), script) {
+        ("/", _) => HttpReply::ok("text/html; charset=utf-8", include_str!("gateway.html")),
+        ("/client.js", Some(script)) => HttpReply::ok("text/javascript", script.to_owned()),
+        _ => HttpReply::new(404),
+    }
 }
 
 /// What the LAN can do.

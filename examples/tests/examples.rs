@@ -6,7 +6,11 @@ mod emulator;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
+#[cfg(feature = "server")]
+use std::io::{Read, Write};
 use std::net::TcpListener;
+#[cfg(feature = "server")]
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc::channel;
@@ -317,6 +321,32 @@ fn what_cannot_be_used_is_said_in_a_sentence() {
             assert!(errors.starts_with(&wrong), "{errors}");
         }
     }
+}
+
+/// What its page is made of comes from it too.
+#[cfg(feature = "server")]
+#[test]
+fn a_gateway_serves_its_page() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/gateway.html");
+    let mut child = command("gateway");
+    let mut child = child
+        .args(["--listen", "127.0.0.1:0", "--script", script])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let line = BufReader::new(child.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+    let address = line.rsplit('/').next().unwrap();
+    for (path, status) in [("/", 200), ("/client.js", 200), ("/other", 404)] {
+        let mut stream = TcpStream::connect(address).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n")
+            .unwrap();
+        let mut said = String::new();
+        stream.read_to_string(&mut said).unwrap();
+        assert!(said.starts_with(&format!("HTTP/1.1 {status} ")), "{said}");
+        assert_eq!(said.contains("<title>Gateway</title>"), status == 200, "{said}");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 /// A server of an example: two guests talk there, and it ends when it is told to.

@@ -10,6 +10,7 @@ pub(crate) mod belongings;
 pub(crate) mod broadcast;
 mod commands;
 pub(crate) mod door;
+pub(crate) mod fallback;
 pub(crate) mod handshake;
 mod held_poll;
 mod http_connection;
