@@ -11,6 +11,7 @@ use super::recovery::ConnectionStateRecovery;
 use crate::core::server::recovery::RecoveryLimits;
 use crate::core::server::session::SessionOptions;
 use crate::driver::server::door::{AllowRequest, Door};
+use crate::driver::server::fallback::{Fallback, HttpReply, HttpRequest};
 use crate::driver::server::handshake::SocketHandshake;
 use crate::driver::server::hub_options::{HubOptions, RecoveryOptions};
 use crate::driver::server::inbox::InboxBounds;
@@ -58,6 +59,7 @@ pub struct ServerBuilder {
     hosts: Vec<String>,
     cookie: Option<SessionCookie>,
     allow_request: Option<Arc<AllowRequest>>,
+    fallback: Option<Arc<Fallback>>,
     #[cfg(feature = "rustls")]
     tls: Option<ServerTls>,
     unix_sockets: Vec<PathBuf>,
@@ -95,6 +97,7 @@ impl Default for ServerBuilder {
             hosts: Vec::new(),
             cookie: None,
             allow_request: None,
+            fallback: None,
             #[cfg(feature = "rustls")]
             tls: None,
             unix_sockets: Vec::new(),
@@ -253,6 +256,30 @@ impl ServerBuilder {
         self
     }
 
+    /// A function that answers requests for other paths: a page, a REST call. It runs on the pool, and may block; a
+    /// panic is status 500. A slow request or answer is cut after 20 s or 30 s. Default: status 404.
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// use siot::server::{HttpReply, Server};
+    ///
+    /// let server = Server::builder()
+    ///     .fallback(|request| match (request.method(), request.path()) {
+    ///         ("GET", "/") => HttpReply::ok("text/html; charset=utf-8", "<h1>Hello</h1>"),
+    ///         _ => HttpReply::new(404),
+    ///     })
+    ///     .bind("127.0.0.1:3000")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn fallback(
+        mut self,
+        function: impl Fn(&HttpRequest) -> HttpReply + Send + Sync + 'static,
+    ) -> Self {
+        self.fallback = Some(Arc::new(function));
+        self
+    }
+
     /// Encrypts what comes by TCP. Default: not.
     #[cfg(feature = "rustls")]
     pub fn tls(mut self, tls: ServerTls) -> Self {
@@ -373,6 +400,7 @@ impl ServerBuilder {
             hosts: KnownHosts::new(self.hosts.clone()),
             cookie: self.cookie.clone(),
             allow_request: self.allow_request.clone(),
+            fallback: self.fallback.clone(),
         })
     }
 

@@ -51,4 +51,5 @@ pub use self::handles::{Broadcast, BroadcastAck, Server, ServerNamespace, Server
 pub use self::recovery::ConnectionStateRecovery;
 pub use self::refusal::Refusal;
 pub use crate::driver::server::broadcast::BroadcastReport;
+pub use crate::driver::server::fallback::{HttpReply, HttpRequest};
 pub use crate::driver::server::handshake::SocketHandshake;

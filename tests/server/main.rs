@@ -7,6 +7,7 @@ mod support;
 
 mod blocking;
 mod closing;
+mod fallback;
 mod host;
 mod hostile;
 mod javascript;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 
+use super::fallback::Fallback;
 use super::handshake::SocketHandshake;
 use crate::net::server::cors::CorsPolicy;
 use crate::net::server::origin::{KnownHosts, OriginVerdict};
@@ -19,6 +20,7 @@ pub(crate) struct Door {
     pub(crate) hosts: KnownHosts,
     pub(crate) cookie: Option<SessionCookie>,
     pub(crate) allow_request: Option<Arc<AllowRequest>>,
+    pub(crate) fallback: Option<Arc<Fallback>>,
 }
 
 /// What was decided about a request.

@@ -49,6 +49,8 @@ pub(super) enum RequestStage<P> {
     Asked(Box<RequestHead>, Box<[u8]>),
     /// The body of a POST is being read.
     Posting { request: Answering<P>, reader: BodyReader },
+    /// The body of a request that the program answers is being read.
+    ReadsBody(Box<RequestHead>, BodyReader),
     /// All packets of a POST were taken, and the handlers have to catch up before the next.
     PostWaits(Answering<P>),
     /// The answer to a GET is being written.
@@ -96,7 +98,10 @@ impl<P> HttpConnection<P> {
 
     /// Whether the next request is awaited, or one is being read.
     pub(super) fn is_reading(&self) -> bool {
-        matches!(self.stage, RequestStage::Idle | RequestStage::Posting { .. })
+        matches!(
+            self.stage,
+            RequestStage::Idle | RequestStage::Posting { .. } | RequestStage::ReadsBody(..)
+        )
     }
 
     /// Whether a response is left to be written.
@@ -171,7 +176,7 @@ impl<P> HttpConnection<P> {
                 }
                 Err(refusal) => Came::Refused(refusal),
             },
-            RequestStage::Posting { reader, .. } => {
+            RequestStage::Posting { reader, .. } | RequestStage::ReadsBody(_, reader) => {
                 let mut bytes = self.unread.as_slice();
                 let body = reader.take_in(&mut bytes);
                 let left = bytes.len();

@@ -16,7 +16,7 @@ use super::held_poll::Fetched;
 use super::http_connection::{Answering, Came, HttpConnection, IDLE_TIME, RequestStage};
 use super::lingering::{Lingering, Lingers};
 use super::parts::{Due, HeldPoll, Hub, IoCommand, Peer, PollStage};
-use super::requests::{Handled, ServedRequest, take_answer};
+use super::requests::{Handled, ServedRequest, ask_fallback, take_answer};
 use super::wire::PeerWire;
 use crate::core::server::session::PollFate;
 use crate::core::time::Timestamp;
@@ -332,7 +332,7 @@ impl Io {
                     self.set_deadline(token, REQUEST_TIME);
                     self.serve_request(token, head, text, None);
                 }
-                Came::Body(body) => self.take_body(token, &body),
+                Came::Body(body) => self.take_body(token, body),
                 Came::Refused(refusal) => {
                     log_later!(Debug, "a request is refused: {refusal}");
                     if let RequestStage::Posting { request, .. } =
@@ -376,8 +376,7 @@ impl Io {
             }
             Some(Handled::Poll(peer)) => self.hold_poll(token, &peer, Framing::of(&head), headers),
             Some(Handled::Waits) => {
-                if head.expects_continue && matches!(connection.stage, RequestStage::Posting { .. })
-                {
+                if head.expects_continue && connection.is_reading() {
                     // Where it fails, the next read tells.
                     let _ = connection.invite();
                 }
@@ -411,14 +410,18 @@ impl Io {
         self.set_deadline(token, IDLE_TIME);
     }
 
-    fn take_body(&mut self, token: Token, body: &[u8]) {
+    fn take_body(&mut self, token: Token, body: Vec<u8>) {
         let Some(Slot::Http(connection)) = self.slots.get_mut(&token) else { return };
-        let RequestStage::Posting { request, .. } =
-            std::mem::replace(&mut connection.stage, RequestStage::Idle)
-        else {
-            return;
+        let request = match std::mem::replace(&mut connection.stage, RequestStage::Idle) {
+            RequestStage::Posting { request, .. } => request,
+            RequestStage::ReadsBody(head, _) => {
+                ask_fallback(&self.hub, token, head.clone(), connection, body);
+                connection.stage = RequestStage::Asked(head, Box::default());
+                return;
+            }
+            _ => return,
         };
-        if request.peer.take_post(token, request.is_binary, body) {
+        if request.peer.take_post(token, request.is_binary, &body) {
             self.answer_post(token, &request);
         } else {
             connection.stage = RequestStage::PostWaits(request);
@@ -434,7 +437,7 @@ impl Io {
     fn lose(&mut self, token: Token) {
         let Some(Slot::Http(connection)) = self.remove(token) else { return };
         match connection.stage {
-            RequestStage::Idle | RequestStage::Asked(..) => {}
+            RequestStage::Idle | RequestStage::Asked(..) | RequestStage::ReadsBody(..) => {}
             RequestStage::Posting { request, .. } => request.peer.post_lost(),
             RequestStage::PostWaits(request) => request.peer.post_answer_lost(),
             RequestStage::PollAnswers(peer) => peer.poll_lost(),
@@ -463,6 +466,14 @@ impl Io {
                 let asked = std::mem::replace(&mut connection.stage, RequestStage::Idle);
                 if let RequestStage::Asked(head, text) = asked {
                     self.serve_request(token, head, text, Some(decision));
+                    self.serve_http(token);
+                }
+            }
+            IoCommand::Answered(token, response) => {
+                let Some(Slot::Http(connection)) = self.slots.get_mut(&token) else { return };
+                let asked = std::mem::replace(&mut connection.stage, RequestStage::Idle);
+                if let RequestStage::Asked(head, _) = asked {
+                    self.respond(token, &response, Framing::of(&head));
                     self.serve_http(token);
                 }
             }

@@ -11,6 +11,7 @@ pub(crate) mod broadcast;
 mod commands;
 mod directory;
 pub(crate) mod door;
+pub(crate) mod fallback;
 pub(crate) mod handshake;
 mod held_poll;
 mod http_connection;

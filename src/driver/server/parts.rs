@@ -32,7 +32,7 @@ use crate::core::time::Timestamp;
 use crate::error::Error;
 use crate::event::Event;
 use crate::event::status::DisconnectReason;
-use crate::net::server::response::Framing;
+use crate::net::server::response::{Framing, HttpResponse};
 use crate::net::server::stream::ServerStream;
 use crate::proto::parser::Parser;
 
@@ -74,6 +74,8 @@ pub(super) enum IoCommand {
     Attend(Token),
     /// The program has decided about the request that waits on this connection.
     Decided(Token, Decision),
+    /// The program has answered the request that waits on this connection.
+    Answered(Token, Box<HttpResponse>),
     /// There may be more to read from this client.
     ReadOn(Arc<Peer>, Token),
     /// A connection that the program has accepted.

@@ -8,6 +8,7 @@ use http::{HeaderMap, Method, StatusCode};
 use mio::Token;
 
 use super::door::Decision;
+use super::fallback::{self, HttpRequest};
 use super::handshake::{FirstRequest, SocketHandshake};
 use super::http_connection::{Answering, HttpConnection, RequestStage};
 use super::parts::{Hub, IoCommand, Peer};
@@ -20,7 +21,7 @@ use crate::net::server::body::BodyReader;
 use crate::net::server::cookie::set_cookie;
 use crate::net::server::origin::OriginVerdict;
 use crate::net::server::query::SessionQuery;
-use crate::net::server::request::RequestHead;
+use crate::net::server::request::{BodyLength, RequestHead};
 use crate::net::server::response::{EngineRefusal, Framing, HttpResponse};
 use crate::options::Transport;
 use crate::proto::dialect::Dialect;
@@ -55,7 +56,7 @@ impl ServedRequest<'_> {
     /// A request has come. `None`: the program is asked about it.
     pub(super) fn handle(&mut self, connection: &mut HttpConnection<Peer>) -> Option<Handled> {
         if !self.head.path.starts_with(&*self.hub.options.path) {
-            return Some(Handled::Respond(HttpResponse::new(StatusCode::NOT_FOUND)));
+            return self.hand_over(connection);
         }
         let names_none = |query: SessionQuery| query.sid.is_none();
         let begins_session = self.head.method == Method::GET
@@ -65,6 +66,28 @@ impl ServedRequest<'_> {
             self.ask_program(begins_session, connection);
         }
         decision.map(|decision| self.handle_decided(decision, connection))
+    }
+
+    /// The request is not Socket.IO's. `None`: the program is asked.
+    fn hand_over(&self, connection: &mut HttpConnection<Peer>) -> Option<Handled> {
+        let door = &self.hub.door;
+        if !door.hosts.has(&self.head.headers) {
+            return Some(Handled::Respond(HttpResponse::new(StatusCode::FORBIDDEN)));
+        }
+        if door.fallback.is_none() {
+            return Some(Handled::Respond(HttpResponse::new(StatusCode::NOT_FOUND)));
+        }
+        if self.head.body == BodyLength::Known(0) {
+            ask_fallback(self.hub, self.token, Box::new(self.head.clone()), connection, Vec::new());
+            return None;
+        }
+        match BodyReader::new(self.head.body, self.hub.options.session.max_payload) {
+            Ok(reader) => {
+                connection.stage = RequestStage::ReadsBody(Box::new(self.head.clone()), reader);
+                Some(Handled::Waits)
+            }
+            Err(refusal) => Some(Handled::Respond(HttpResponse::refusal(&refusal))),
+        }
     }
 
     fn ask_program(&self, begins_session: bool, connection: &HttpConnection<Peer>) {
@@ -267,6 +290,24 @@ impl ServedRequest<'_> {
             is_binary,
         }
     }
+}
+
+/// The request is there as a whole, and the program is asked for an answer.
+pub(super) fn ask_fallback(
+    hub: &Arc<Hub>,
+    token: Token,
+    head: Box<RequestHead>,
+    connection: &HttpConnection<Peer>,
+    body: Vec<u8>,
+) {
+    let Some(fallback) = hub.door.fallback.clone() else { return };
+    let is_secure = connection.stream.is_secure();
+    let request = HttpRequest { head, body, address: connection.address, is_secure };
+    let this = Arc::clone(hub);
+    hub.pool.submit(Task::Once(Box::new(move || {
+        let response = fallback::ask(&*fallback, &request);
+        this.command(IoCommand::Answered(token, Box::new(response)));
+    })));
 }
 
 /// The response to a GET, with all that waits for the client.

@@ -84,6 +84,11 @@ impl HttpResponse {
         self.with(CONTENT_TYPE, content_type)
     }
 
+    /// The same with this body, whose type another header tells.
+    pub(crate) fn with_plain_body(self, body: Bytes) -> Self {
+        Self { body, ..self }
+    }
+
     /// The same with one more header. `Connection` and `Content-Length` are written by [`write`](Self::write)
     /// alone.
     pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::EventOffset;
 use crate::core::load::Load;
 use crate::core::server::rooms::Selection;
 use crate::core::time::Timestamp;
@@ -12,6 +11,10 @@ use crate::proto::packet::Packet;
 
 /// What an event counts beside its messages and the names of rooms, in bytes.
 const OVERHEAD: usize = 128;
+
+/// The place of an event in the order of those of its namespace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct EventOffset(pub(super) u64);
 
 /// Events in their order, the oldest first.
 #[derive(Debug, Default)]
