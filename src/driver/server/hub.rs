@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::answers::AnswerSink;
 use super::commands::IoCommands;
-use super::directory::Room;
+use super::directory::ClientLimits;
 use super::door::Door;
 use super::hub_options::HubOptions;
 use super::parts::{Due, Family, Hub, IoCommand, MayExist, Peer, ServedNamespace};
@@ -136,11 +136,12 @@ impl Hub {
     /// `false`: the server has as many clients as it may have, or ends.
     pub(super) fn add_peer(&self, sid: &str, peer: &Arc<Peer>) -> bool {
         let mut peers = lock(&self.peers);
-        let room = Room {
+        let limits = ClientLimits {
             in_all: self.options.max_connections,
             per_address: self.options.max_connections_per_address,
         };
-        !self.is_closing.load(Ordering::Acquire) && peers.insert(sid, peer, room)
+        let address = peer.request.address.map(|address| address.ip());
+        !self.is_closing.load(Ordering::Acquire) && peers.insert(sid, peer, address, limits)
     }
 
     /// Takes no clients any more; gives those that there are.

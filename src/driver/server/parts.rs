@@ -45,7 +45,7 @@ pub(crate) struct Hub {
     pub(super) commands: IoCommands<IoCommand>,
     pub(super) namespaces: RwLock<HashMap<Box<str>, Arc<ServedNamespace>>>,
     pub(super) families: RwLock<Vec<Family>>,
-    pub(super) peers: Mutex<Directory>,
+    pub(super) peers: Mutex<Directory<Peer>>,
     /// The last client has gone.
     pub(super) peer_gone: Condvar,
     /// Tells of the end of the thread that serves.
