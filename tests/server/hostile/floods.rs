@@ -113,6 +113,49 @@ fn a_socket_that_is_gone_counts_until_its_handlers_have_seen_it() {
 }
 
 #[test]
+fn clients_who_come_and_go_faster_than_handlers_are_held_off() {
+    alone(|| {
+        let mut ground = Ground::new(|builder| builder.max_connections(100).workers(4));
+        let (release, gate) = bounded::<()>(0);
+        let waits = move || {
+            let _ = gate.recv();
+        };
+        let (told, seen) = unbounded();
+        let (counts, count, wait) = (told.clone(), told, waits.clone());
+        ground.server.of("/slow").on_connection(move |_| {
+            let _ = counts.send(());
+            wait();
+        });
+        ground.server.of("/picky").authorize(move |_| {
+            let _ = count.send(());
+            waits();
+            Ok(())
+        });
+        let mut refused = 0;
+        for number in 0..500 {
+            let mut client = ground.connect();
+            let response = client.say(upgrade("EIO=4&transport=websocket")).try_response();
+            if response.is_none_or(|response| response.status == 503) {
+                refused += 1;
+                continue;
+            }
+            client.message();
+            client.say(text(if number % 2 == 0 { "40/slow," } else { "40/picky," }));
+            client.say(text("1"));
+            client.rest();
+        }
+        assert!(refused >= 400, "{refused}");
+        drop(release);
+        eventually(LIMIT, "all are handled", || seen.len() == 500 - refused);
+        ground.is_unharmed();
+        assert_eq!(
+            ground.connect().say(upgrade("EIO=4&transport=websocket")).response().status,
+            101
+        );
+    });
+}
+
+#[test]
 fn upgrades_that_nobody_finishes_are_given_up() {
     alone(|| {
         let brief = std::time::Duration::from_millis(500);
