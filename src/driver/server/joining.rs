@@ -139,8 +139,8 @@ impl Peer {
         }
         let functions = namespace.handlers().authorize.clone();
         for function in functions {
-            let decided = survive(|| function(&socket)).ok_or_else(panicked);
-            decided.flatten().inspect_err(|_| socket.forget_belongings())?;
+            let decided = survive(|| function(&socket)).unwrap_or_else(|| Err(panicked()));
+            decided.inspect_err(|_| socket.forget_belongings())?;
         }
         Ok(socket)
     }

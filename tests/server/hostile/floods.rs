@@ -65,17 +65,11 @@ fn a_server_without_descriptors_keeps_its_clients_and_accepts_again() {
         let mut ground = Ground::new(|builder| builder);
         let mut client = ground.connect();
         let sid = client.join();
-        let mut hoard = Vec::new();
-        let waiting: Vec<_> = loop {
-            // The last ones are for connections that the server cannot take.
-            match std::fs::File::open("/dev/null") {
-                Ok(file) => hoard.push(file),
-                Err(_) => {
-                    hoard.truncate(hoard.len() - 8);
-                    break (0..8).map(|_| ground.connect()).collect();
-                }
-            }
-        };
+        let mut hoard: Vec<_> =
+            std::iter::from_fn(|| std::fs::File::open("/dev/null").ok()).collect();
+        // For the clients' ends of connections that the server cannot take.
+        hoard.truncate(hoard.len() - 8);
+        let waiting: Vec<_> = (0..8).map(|_| ground.connect()).collect();
         ground.ask();
         assert_eq!(client.say(post(&sid, r#"420["echo",1]"#)).response().body, "ok");
         assert_eq!(client.say(super::raw_http::poll(&sid)).response().body, "430[1]");

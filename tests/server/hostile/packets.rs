@@ -83,7 +83,7 @@ fn what_only_looks_strange_is_an_event_like_others() {
         {
             client.say(text(&format!(r#"42["{name}"]"#)));
         }
-        for strange in [r#"42[1,2]"#, r#"4299999999999999999999["x"]"#, "439999[]", "43[]0"] {
+        for strange in ["42[1,2]", r#"4299999999999999999999["x"]"#, "439999[]", "43[]0"] {
             client.say(text(strange));
             if strange == "43[]0" {
                 client.rest();

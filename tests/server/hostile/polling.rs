@@ -206,7 +206,7 @@ fn half_a_packet_is_forgotten_with_its_session() {
         for _ in 0..1000 {
             let mut client = ground.connect();
             client.websocket();
-            client.say(text("40")).say(text(&half)).say(frame(0x82, &[7; 20_000]));
+            client.say(text("40")).say(text(&half)).say(frame(0x82, &vec![7; 20_000]));
             client.message();
             client.reset();
         }

@@ -16,15 +16,15 @@ fn flood(
     over: &Arc<AtomicBool>,
 ) -> Vec<std::thread::JoinHandle<()>> {
     let half = || client.stream().try_clone().expect("a descriptor");
-    let (mut writes, mut reads) = (half(), half());
+    let (mut inward, mut outward) = (half(), half());
     let is_over = Arc::clone(over);
     let writer = std::thread::spawn(move || {
-        while !is_over.load(Ordering::SeqCst) && writes.write_all(&bytes).is_ok() {}
-        let _ = writes.shutdown(std::net::Shutdown::Both);
+        while !is_over.load(Ordering::SeqCst) && inward.write_all(&bytes).is_ok() {}
+        let _ = inward.shutdown(std::net::Shutdown::Both);
     });
     let reader = std::thread::spawn(move || {
         let mut dropped = vec![0; 1 << 20];
-        while reads.read(&mut dropped).is_ok_and(|count| count > 0) {}
+        while outward.read(&mut dropped).is_ok_and(|count| count > 0) {}
     });
     vec![writer, reader]
 }
@@ -41,7 +41,9 @@ fn requests_without_end_take_nobody_elses_turn() {
             ground.ask();
         }
         over.store(true, Ordering::SeqCst);
-        threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
+        for thread in threads {
+            thread.join().expect("no panic");
+        }
         drop(client);
         ground.is_unharmed();
     });
@@ -62,7 +64,9 @@ fn what_comes_behind_a_refusal_takes_nobody_elses_turn() {
             ground.ask();
         }
         over.store(true, Ordering::SeqCst);
-        threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
+        for thread in threads {
+            thread.join().expect("no panic");
+        }
         drop(clients);
         ground.is_unharmed();
     });
@@ -187,9 +191,9 @@ fn who_is_slow_beyond_measure_is_cut() {
         let mut ground = Ground::new(|builder| builder);
         let mut clients: Vec<_> = (0..200).map(|_| ground.connect()).collect();
         let request = get("EIO=4&transport=polling", &format!("X: {}\r\n", "y".repeat(2000)));
-        let mut poster = ground.connect();
-        let sid = poster.join();
-        poster.say(super::raw_http::post(&sid, &"4".repeat(1000)).trim_end_matches('4'));
+        let mut slow_post = ground.connect();
+        let sid = slow_post.join();
+        slow_post.say(super::raw_http::post(&sid, &"4".repeat(1000)).trim_end_matches('4'));
         let began = std::time::Instant::now();
         let mut said = 0;
         // 20 seconds from the first byte, whatever comes.
@@ -198,7 +202,7 @@ fn who_is_slow_beyond_measure_is_cut() {
             for client in &mut clients {
                 client.say(byte);
             }
-            poster.say("4");
+            slow_post.say("4");
             said += 1;
             ground.ask();
             std::thread::sleep(Duration::from_millis(100));
@@ -206,8 +210,8 @@ fn who_is_slow_beyond_measure_is_cut() {
         for client in &mut clients {
             assert!(client.rest().is_empty());
         }
-        poster.rest();
-        drop((clients, poster));
+        slow_post.rest();
+        drop((clients, slow_post));
         ground.is_unharmed();
     });
 }
