@@ -51,10 +51,18 @@ pub(super) enum RequestStage<P> {
     Posting { request: Answering<P>, reader: BodyReader },
     /// The body of a request that the program answers is being read.
     ReadsBody(Box<RequestHead>, BodyReader),
-    /// All packets of a POST were taken, and the handlers have to catch up before the next.
-    PostWaits(Answering<P>),
+    /// The handlers have to catch up before the rest of a POST is taken, or the next.
+    PostWaits(Answering<P>, PostBody),
     /// The answer to a GET is being written.
     PollAnswers(Arc<P>),
+}
+
+/// The body of a POST, of whose packets some are taken.
+#[derive(Default)]
+pub(super) struct PostBody {
+    pub(super) bytes: Vec<u8>,
+    /// How long the part is of which they are.
+    pub(super) taken: usize,
 }
 
 /// What is needed to answer a request.
@@ -187,9 +195,9 @@ impl<P> HttpConnection<P> {
                     Err(refusal) => Came::Refused(refusal),
                 }
             }
-            RequestStage::Asked(..) | RequestStage::PostWaits(_) | RequestStage::PollAnswers(_) => {
-                Came::Nothing
-            }
+            RequestStage::Asked(..)
+            | RequestStage::PostWaits(..)
+            | RequestStage::PollAnswers(_) => Came::Nothing,
         }
     }
 

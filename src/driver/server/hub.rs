@@ -1,7 +1,7 @@
 //! What all threads of a server share.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -52,6 +52,7 @@ impl Hub {
             namespaces: RwLock::default(),
             families: RwLock::default(),
             peers: Mutex::default(),
+            leaving: AtomicUsize::new(0),
             peer_gone: Condvar::new(),
             end: Mutex::new(None),
             deferred: Mutex::default(),
@@ -137,7 +138,11 @@ impl Hub {
     pub(super) fn add_peer(&self, sid: &str, peer: &Arc<Peer>) -> bool {
         let mut peers = lock(&self.peers);
         let limits = ClientLimits {
-            in_all: self.options.max_connections,
+            // Those who are gone take up room until the program has caught up with them.
+            in_all: self
+                .options
+                .max_connections
+                .saturating_sub(self.leaving.load(Ordering::Acquire)),
             per_address: self.options.max_connections_per_address,
         };
         let address = peer.request.address.map(|address| address.ip());

@@ -13,7 +13,7 @@ use mio::{Events, Interest, Poll, Token};
 
 use super::door::Decision;
 use super::held_poll::Fetched;
-use super::http_connection::{Answering, Came, HttpConnection, IDLE_TIME, RequestStage};
+use super::http_connection::{Came, HttpConnection, IDLE_TIME, PostBody, RequestStage};
 use super::lingering::{Lingering, Lingers};
 use super::parts::{Due, HeldPoll, Hub, IoCommand, Peer, PollStage};
 use super::requests::{Handled, ServedRequest, ask_fallback, take_answer};
@@ -332,7 +332,7 @@ impl Io {
                     self.set_deadline(token, REQUEST_TIME);
                     self.serve_request(token, head, text, None);
                 }
-                Came::Body(body) => self.take_body(token, body),
+                Came::Body(bytes) => self.take_body(token, PostBody { bytes, taken: 0 }),
                 Came::Refused(refusal) => {
                     log_later!(Debug, "a request is refused: {refusal}");
                     if let RequestStage::Posting { request, .. } =
@@ -410,27 +410,23 @@ impl Io {
         self.set_deadline(token, IDLE_TIME);
     }
 
-    fn take_body(&mut self, token: Token, body: Vec<u8>) {
+    fn take_body(&mut self, token: Token, mut body: PostBody) {
         let Some(Slot::Http(connection)) = self.slots.get_mut(&token) else { return };
         let request = match std::mem::replace(&mut connection.stage, RequestStage::Idle) {
-            RequestStage::Posting { request, .. } => request,
+            RequestStage::Posting { request, .. } | RequestStage::PostWaits(request, _) => request,
             RequestStage::ReadsBody(head, _) => {
-                ask_fallback(&self.hub, token, head.clone(), connection, body);
+                ask_fallback(&self.hub, token, head.clone(), connection, body.bytes);
                 connection.stage = RequestStage::Asked(head, Box::default());
                 return;
             }
             _ => return,
         };
-        if request.peer.take_post(token, request.is_binary, &body) {
-            self.answer_post(token, &request);
+        if request.peer.take_post(token, request.is_binary, &mut body) {
+            let response = HttpResponse::post_taken().with_all(&request.headers);
+            self.respond(token, &response, request.framing);
         } else {
-            connection.stage = RequestStage::PostWaits(request);
+            connection.stage = RequestStage::PostWaits(request, body);
         }
-    }
-
-    fn answer_post(&mut self, token: Token, request: &Answering<Peer>) {
-        let response = HttpResponse::post_taken().with_all(&request.headers);
-        self.respond(token, &response, request.framing);
     }
 
     /// A connection has ended, or is given up.
@@ -438,8 +434,9 @@ impl Io {
         let Some(Slot::Http(connection)) = self.remove(token) else { return };
         match connection.stage {
             RequestStage::Idle | RequestStage::Asked(..) | RequestStage::ReadsBody(..) => {}
-            RequestStage::Posting { request, .. } => request.peer.post_lost(),
-            RequestStage::PostWaits(request) => request.peer.post_answer_lost(),
+            RequestStage::Posting { request, .. } | RequestStage::PostWaits(request, _) => {
+                request.peer.post_lost();
+            }
             RequestStage::PollAnswers(peer) => peer.poll_lost(),
         }
     }
@@ -552,18 +549,14 @@ impl Io {
             return;
         }
         let post = state.post_waits.take();
-        if post.is_some() {
-            state.session.end_post();
-        }
         let wires = [state.wire.as_ref(), state.candidate.as_deref()];
         let wires = wires.map(|wire| wire.map(|wire| wire.token));
         drop(state);
         if let Some(token) = post {
             if let Some(Slot::Http(connection)) = self.slots.get_mut(&token) {
-                if let RequestStage::PostWaits(request) =
-                    std::mem::replace(&mut connection.stage, RequestStage::Idle)
-                {
-                    self.answer_post(token, &request);
+                if let RequestStage::PostWaits(_, body) = &mut connection.stage {
+                    let body = std::mem::take(body);
+                    self.take_body(token, body);
                     self.serve_http(token);
                 }
             }

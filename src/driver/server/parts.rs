@@ -46,6 +46,8 @@ pub(crate) struct Hub {
     pub(super) namespaces: RwLock<HashMap<Box<str>, Arc<ServedNamespace>>>,
     pub(super) families: RwLock<Vec<Family>>,
     pub(super) peers: Mutex<Directory<Peer>>,
+    /// How many sockets are gone of which handlers, or functions that let in, have yet to hear.
+    pub(super) leaving: AtomicUsize,
     /// The last client has gone.
     pub(super) peer_gone: Condvar,
     /// Tells of the end of the thread that serves.

@@ -1,7 +1,7 @@
 //! One client: its session, its WebSocket, and the sockets that it has.
 
 use std::cell::RefCell;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use mio::Token;
@@ -348,13 +348,25 @@ impl Peer {
         for socket in std::mem::take(&mut state.sockets) {
             self.part(socket, reason);
         }
-        state.joining.clear();
+        self.leaves(std::mem::take(&mut state.joining).len());
         state.join_deadline = None;
         state.parser.reset();
         while let Some(wire) = state.take_wire() {
             self.hub.command(IoCommand::Close(wire.token));
         }
         self.hub.remove_peer(state.session.sid());
+    }
+
+    /// So many of its sockets are gone, of which the program has yet to hear.
+    pub(super) fn leaves(&self, count: usize) {
+        self.leaving.fetch_add(count, Ordering::AcqRel);
+        self.hub.leaving.fetch_add(count, Ordering::AcqRel);
+    }
+
+    /// It has heard of one.
+    pub(super) fn has_left(&self) {
+        self.leaving.fetch_sub(1, Ordering::AcqRel);
+        self.hub.leaving.fetch_sub(1, Ordering::AcqRel);
     }
 
     /// A socket has left; its handlers hear of that behind what waits.
