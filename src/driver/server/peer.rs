@@ -112,13 +112,13 @@ impl Peer {
         result
     }
 
-    /// Carries out orders, and those that follow from them.
     /// Carries out what has been ordered so far, before anything else happens to the session.
     pub(super) fn carry_out_now(&self, state: &mut PeerState, orders: &mut Vec<SessionOrder>) {
         self.carry_out(state, orders, Urgency::Now);
         orders.clear();
     }
 
+    /// Carries out orders, and those that follow from them.
     fn carry_out(&self, state: &mut PeerState, orders: &mut Vec<SessionOrder>, urgency: Urgency) {
         let mut next = 0;
         while let Some(order) = orders.get_mut(next) {
