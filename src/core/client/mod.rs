@@ -38,6 +38,7 @@ mod round_trip;
 mod sending;
 mod tally;
 mod timer;
+mod uncertain;
 mod undelivered;
 
 use std::collections::VecDeque;
@@ -61,10 +62,10 @@ use self::round_trip::RoundTrip;
 use self::tally::Nonsense;
 pub(crate) use self::tally::{EventSum, Tally};
 use self::timer::{Timer, Timers};
+use self::uncertain::Uncertain;
 use crate::core::engine::{Engine, Freight, Notice};
 use crate::core::ids::NamespaceId;
 use crate::core::time::Timestamp;
-use crate::core::waiting::Waiting;
 use crate::error::{Error, Result};
 use crate::event::status::{DisconnectReason, ManagerEvent};
 use crate::options::{ManagerOptions, Transport};
@@ -96,9 +97,7 @@ pub(crate) struct Client<A> {
     dial_waits: bool,
     /// Sessions that are being closed in good order, while a new one may be open already.
     retiring: Vec<Engine>,
-    /// Events that a writer had when the last session ended, until there is a new one: they may have
-    /// arrived.
-    uncertain: Vec<Waiting>,
+    uncertain: Uncertain,
     namespaces: Namespaces<A>,
     /// What the open session writes next.
     ready: Outgoing,
@@ -118,6 +117,8 @@ pub(crate) struct Client<A> {
     next_link: u32,
     /// The place of the last one in the order of all events and answers that were to be sent.
     last_order: u64,
+    /// The position of the last one in the order of all that were handed to a session.
+    last_position: u64,
     /// A namespace was left in this session for whoever joins it next, who is not to get what still
     /// comes for the one before.
     has_forgotten: bool,
@@ -173,7 +174,7 @@ impl<A> Client<A> {
             engine: None,
             dial_waits: false,
             retiring: Vec::new(),
-            uncertain: Vec::new(),
+            uncertain: Uncertain::default(),
             namespaces: Namespaces::default(),
             ready: Outgoing::default(),
             backoff: Backoff::default(),
@@ -186,6 +187,7 @@ impl<A> Client<A> {
             timers: Timers::default(),
             next_link: 0,
             last_order: 0,
+            last_position: 0,
             has_forgotten: false,
             preparation: None,
             question: 0,
@@ -312,7 +314,7 @@ impl<A> Client<A> {
                     self.contradictions = 0;
                 }
                 Timer::Poll(link) => self.rest_is_over(link),
-                Timer::Confirm(link) => self.confirmed(link, now),
+                Timer::Confirm(link) => self.stop_confirming(link, now),
                 Timer::Linger(link) => self.linger_timed_out(link, now),
                 Timer::Join(namespace) => self.join_timed_out(namespace, now),
                 Timer::Ack(namespace, ack) => self.ack_timed_out(namespace, ack),
@@ -414,6 +416,7 @@ impl<A> Client<A> {
                 Notice::Wake(link) => self.outputs.push_back(Output::Wake(link)),
                 Notice::Stop(link) => self.outputs.push_back(Output::Stop(link)),
                 Notice::Room => self.outputs.push_back(Output::Changed),
+                Notice::LetGo(events) => self.tally.unconfirmed += events,
                 Notice::Parted => self.rejoin_all(now),
                 Notice::SecondHandshake => {
                     if self.note_nonsense(Nonsense::SecondHandshake) {

@@ -67,7 +67,7 @@ impl<A> Client<A> {
         }
         let content = Sendable::Event(payload, ack);
         let waiting =
-            Waiting { namespace: id, content, order, urgent, expiry, replaces, shown: false };
+            Waiting { namespace: id, content, order, urgent, expiry, replaces, volatile, shown: false };
         if queue == SendQueue::Buffer {
             namespace.send_buffer.push(waiting);
             return;

@@ -24,6 +24,8 @@ pub(crate) struct Tally {
     pub(crate) session_ended: usize,
     /// Those among them that were volatile.
     pub(crate) volatile: usize,
+    /// Events that were written, and that nobody will ever know of whether the server has read them.
+    pub(crate) unconfirmed: usize,
     /// Attempts to connect that came to nothing.
     pub(crate) failed_attempts: u64,
     /// The events and answers that came for a joined namespace.

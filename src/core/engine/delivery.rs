@@ -17,9 +17,11 @@ use crate::event::status::DisconnectReason;
 use crate::options::Transport;
 
 /// Whether there is such a batch, and when some of it has moved the last time.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Delivery {
     moved: Option<Timestamp>,
+    /// Since when nothing is written, because the peer does not confirm what it has.
+    held: Option<Timestamp>,
 }
 
 impl Delivery {
@@ -32,6 +34,16 @@ impl Delivery {
     pub(super) fn end(&mut self) {
         self.moved = None;
     }
+
+    /// Nothing is written before the peer confirms something.
+    pub(super) fn hold(&mut self, now: Timestamp) {
+        self.held.get_or_insert(now);
+    }
+
+    /// It may have confirmed something. `true`: it was waited for.
+    pub(super) fn end_hold(&mut self) -> bool {
+        self.held.take().is_some()
+    }
 }
 
 impl Engine {
@@ -42,9 +54,11 @@ impl Engine {
         }
     }
 
-    /// Until when some of what is being written has to move.
+    /// Until when some of what is being written has to move, or of what was written be confirmed.
     pub(super) fn delivery_deadline(&self) -> Option<Timestamp> {
-        Some(self.delivery.moved? + self.patience()?)
+        let Delivery { moved, held } = self.delivery;
+        let since = moved.into_iter().chain(held).min();
+        Some(since? + self.patience()?)
     }
 
     /// Gives the session up if what is being written does not move.
@@ -62,12 +76,18 @@ impl Engine {
 
     fn no_progress(&self, limit: Duration) -> Error {
         let what = match self.main.transport {
+            Transport::WebSocket if self.delivery.moved.is_none() => {
+                "the peer does not confirm what was written: a ping of the WebSocket has no answer"
+            }
             Transport::WebSocket => {
                 "the peer reads nothing: no byte could be written to the WebSocket"
             }
             Transport::Polling => "a POST was neither taken nor answered",
         };
-        let Load { packets, bytes } = self.in_flight_load();
+        let Load { packets, bytes } = match self.delivery.moved {
+            Some(_) => self.in_flight_load(),
+            None => self.unconfirmed.load(),
+        };
         Error::new(
             ErrorKind::Transport,
             format!("{what} for {} (packets: {packets}, bytes: {bytes})", Rounded(limit)),

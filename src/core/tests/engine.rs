@@ -11,7 +11,7 @@ const START: Timestamp = Timestamp(Duration::ZERO);
 
 /// A session that is open, by WebSocket.
 fn open() -> Engine {
-    let mut engine = Engine::new(MAIN, Transport::WebSocket, false, V4_DIALECT, false);
+    let mut engine = Engine::new(MAIN, Transport::WebSocket, false, V4_DIALECT, false, 1 << 20);
     engine.received(MAIN, Packet::Open(World::new().handshake.to_json()), START);
     engine
 }
@@ -65,7 +65,7 @@ fn the_link_of_a_session_that_has_ended_stops() {
 
 #[test]
 fn a_doubt_lasts_until_it_is_settled() {
-    let mut engine = Engine::new(MAIN, Transport::WebSocket, false, V4_DIALECT, false);
+    let mut engine = Engine::new(MAIN, Transport::WebSocket, false, V4_DIALECT, false, 1 << 20);
     assert!(!engine.is_doubtful());
     engine.doubt();
     assert!(engine.is_doubtful());
@@ -86,7 +86,7 @@ fn only_a_handshake_of_a_current_server_leaves_no_doubt() {
     let mut handshake = World::new().handshake;
     for (max_payload, may_be_mistaken) in [(Some(1_000_000), false), (None, true)] {
         handshake.max_payload = max_payload;
-        let mut engine = Engine::new(MAIN, Transport::WebSocket, false, V4_DIALECT, false);
+        let mut engine = Engine::new(MAIN, Transport::WebSocket, false, V4_DIALECT, false, 1 << 20);
         assert!(!engine.may_be_mistaken(), "there is nothing yet to be mistaken about");
         engine.received(MAIN, Packet::Open(handshake.to_json()), START);
         assert_eq!(engine.may_be_mistaken(), may_be_mistaken);

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::{SECOND, World, closed_link, emit, payload};
+use super::{SECOND, Threads, World, closed_link, emit, payload};
 use crate::core::client::namespace::Auth;
 use crate::core::client::{Client, Emit};
 use crate::core::engine::Engine;
 use crate::core::ids::{LinkId, NamespaceId};
 use crate::error::{Error, ErrorKind};
+use crate::event::undelivered::UndeliveredEvent;
 use crate::options::{ManagerOptions, Rejection, Transport};
 use crate::proto::dialect::choice::{V3_DIALECT, V4_DIALECT};
 
@@ -123,6 +124,8 @@ pub(in crate::core) struct Audit {
     pub(in crate::core) resolved: BTreeMap<u32, usize>,
     /// The events that were taken on without one, are sent once, and do not give way to another of their key.
     pub(in crate::core) plain: BTreeSet<u32>,
+    /// Those among them that wait where they cannot be sent at once.
+    pub(in crate::core) lasting: BTreeSet<u32>,
     /// Who would have to wait for room, by namespace, when it was last looked at.
     pub(in crate::core) waiting: Vec<bool>,
     /// How often those who wait had been told something by then.
@@ -142,6 +145,7 @@ impl Audit {
             awaited: BTreeSet::new(),
             resolved: BTreeMap::new(),
             plain: BTreeSet::new(),
+            lasting: BTreeSet::new(),
             waiting,
             told: 0,
         }
@@ -277,18 +281,31 @@ impl Audit {
                 self.awaited.insert(number);
             } else if namespace != 3 && !is_keyed {
                 self.plain.insert(number);
+                if !volatile {
+                    self.lasting.insert(number);
+                }
             }
         }
     }
 
     /// What holds at any time.
     pub(in crate::core) fn check(&mut self) {
+        self.note_resolved();
+        self.check_bounds();
+        self.check_wakes();
+        self.check_plain();
+    }
+
+    fn note_resolved(&mut self) {
         for line in self.world.log() {
             let number = line.strip_prefix("ack ").and_then(|rest| rest.split([' ', ':']).next());
             if let Some(number) = number {
                 *self.resolved.entry(number.parse().unwrap()).or_default() += 1;
             }
         }
+    }
+
+    fn check_bounds(&self) {
         let retiring = self.world.client.count_retiring();
         assert!(retiring <= 4);
         // Of each session that is open or on its way out, and its upgrade.
@@ -308,8 +325,6 @@ impl Audit {
             assert!(self.ids.iter().all(|id| self.world.namespace(*id).status().is_none()));
         }
         assert_eq!(self.world.client.count_namespaces(), NAMESPACES.len());
-        self.check_wakes();
-        self.check_plain();
     }
 
     /// Each event was written, is to be written, or was counted when it was dropped.
@@ -370,11 +385,41 @@ impl Audit {
         events
     }
 
+    /// Of the events that are sent once, each is handed back, or the server has read it, or it was counted; and what the
+    /// server was sure to have read is not handed back.
+    fn check_end(&self, back: &[UndeliveredEvent]) {
+        let back: Vec<u32> = back.iter().map(|event| event.args().unwrap()).collect();
+        let distinct: BTreeSet<u32> = back.iter().copied().collect();
+        assert_eq!(distinct.len(), back.len(), "something was handed back twice");
+        let read = self.read(|wire| wire.read);
+        let both: Vec<_> =
+            distinct.intersection(&read).filter(|number| self.lasting.contains(number)).collect();
+        assert!(both.is_empty(), "{both:?} were read, and handed back");
+        if self.world.client.options().limits.unconfirmed_bytes == 0 {
+            return;
+        }
+        let read = self.read(|wire| wire.read.max(wire.read_by_any));
+        let accounted: BTreeSet<u32> = distinct.union(&read).copied().collect();
+        let missing: Vec<_> = self.lasting.difference(&accounted).collect();
+        let tally = self.world.client.tally();
+        assert!(missing.len() <= tally.dropped + tally.unconfirmed, "{missing:?} are missing: {tally:?}");
+    }
+
+    /// The numbers of what the server has read, so much of each link.
+    fn read(&self, most: impl Fn(&Threads) -> usize) -> BTreeSet<u32> {
+        let texts = self.world.links.values().flat_map(|wire| &wire.sent[..most(wire)]);
+        let numbers = texts.filter_map(|text| text.split_once("[\"e\",")?.1.strip_suffix(']'));
+        numbers.map(|number| number.parse().unwrap()).collect()
+    }
+
     /// What holds when the client is shut down.
     pub(in crate::core) fn assert_ends_well(mut self) {
-        self.world.run(Client::shut_down);
+        let mut back = self.world.run(Client::end);
         self.world.advance(Duration::from_secs(60));
-        self.check();
+        back.extend(self.world.run(Client::take_unwritten));
+        self.note_resolved();
+        self.check_bounds();
+        self.check_end(&back);
         self.world.assert_at_rest();
 
         let once: BTreeMap<u32, usize> = self.awaited.iter().map(|ack| (*ack, 1)).collect();
