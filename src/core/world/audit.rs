@@ -402,7 +402,10 @@ impl Audit {
         let accounted: BTreeSet<u32> = distinct.union(&read).copied().collect();
         let missing: Vec<_> = self.lasting.difference(&accounted).collect();
         let tally = self.world.client.tally();
-        assert!(missing.len() <= tally.dropped + tally.unconfirmed, "{missing:?} are missing: {tally:?}");
+        assert!(
+            missing.len() <= tally.dropped + tally.unconfirmed,
+            "{missing:?} are missing: {tally:?}"
+        );
     }
 
     /// The numbers of what the server has read, so much of each link.
