@@ -42,6 +42,11 @@ impl Group {
         None
     }
 
+    /// Whether nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
     /// Brings what waits.
     pub(super) fn bring(&mut self) -> Option<Brought<Event>> {
         let mailbox = self.mailbox.as_ref().filter(|_| !self.events.is_empty())?;

@@ -1,5 +1,6 @@
 //! How far an attempt to connect has come, for the error that its time is up.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
@@ -11,13 +12,21 @@ pub(crate) struct Reached {
     pub(crate) stage: Stage,
     /// The address that is connected.
     pub(crate) address: Option<SocketAddr>,
-    /// The addresses that are not, and what is known of each, in words.
-    pub(crate) tried: String,
+    /// The addresses that are not.
+    pub(crate) tried: Vec<Tried>,
+}
+
+/// An address that is not connected.
+#[derive(Clone, Debug)]
+pub(crate) struct Tried {
+    pub(crate) address: SocketAddr,
+    /// Why not, in words; `None`: it has not answered yet.
+    pub(crate) failure: Option<String>,
 }
 
 impl From<Stage> for Reached {
     fn from(stage: Stage) -> Self {
-        Self { stage, address: None, tried: String::new() }
+        Self { stage, address: None, tried: Vec::new() }
     }
 }
 
@@ -48,11 +57,23 @@ impl Reached {
             Stage::Engine => ("no handshake of Engine.IO has come", ""),
             Stage::Namespace => ("the namespace is not joined", ""),
         };
-        let missing = if self.tried.is_empty() { missing } else { &*self.tried };
+        let tried = listed(&self.tried);
+        let missing = if tried.is_empty() { missing } else { &*tried };
         let error = Error::new(ErrorKind::Connect(self.stage), format!("{what}: {missing}"))
             .with_source(io::Error::from(io::ErrorKind::TimedOut))
             .timed_out();
         if hint.is_empty() { error } else { error.with_hint(hint) }
+    }
+}
+
+/// What is known of each address.
+pub(crate) fn listed(tried: &[Tried]) -> String {
+    tried.iter().map(Tried::to_string).collect::<Vec<_>>().join(", ")
+}
+
+impl fmt::Display for Tried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.address, self.failure.as_deref().unwrap_or("no answer"))
     }
 }
 
@@ -63,7 +84,8 @@ mod tests {
     #[test]
     fn an_attempt_that_takes_too_long_tells_what_it_has_come_to() {
         let mut reached = Reached::from(Stage::Tcp);
-        reached.tried = "10.0.0.1:80: no answer".to_owned();
+        reached.tried =
+            vec![Tried { address: SocketAddr::from(([10, 0, 0, 1], 80)), failure: None }];
         let error = reached.too_late("not done within 1s");
         assert_eq!((error.stage(), error.is_timeout()), (Some(Stage::Tcp), true));
         assert_eq!(error.message(), "not done within 1s: 10.0.0.1:80: no answer");

@@ -129,7 +129,9 @@ impl Beginning {
 }
 
 fn parse(bytes: &[u8]) -> Result<Head, BadHead> {
-    let mut found = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    // Not on the stack, of which a connection keeps what it has touched once.
+    let lines = bytes.iter().filter(|&&byte| byte == b'\n').count();
+    let mut found = vec![httparse::EMPTY_HEADER; lines.min(MAX_HEADERS)];
     let mut answer = httparse::Response::new(&mut found);
     match answer.parse(bytes) {
         Ok(httparse::Status::Complete(_)) => {}
@@ -138,7 +140,7 @@ fn parse(bytes: &[u8]) -> Result<Head, BadHead> {
         Err(httparse::Error::TooManyHeaders) => return Err(BadHead::TooManyHeaders),
         Err(error) => return Err(BadHead::Malformed(error)),
     }
-    let mut headers = HeaderMap::new();
+    let mut headers = HeaderMap::with_capacity(answer.headers.len());
     for header in answer.headers.iter() {
         let name = HeaderName::try_from(header.name);
         let value = HeaderValue::from_bytes(header.value);

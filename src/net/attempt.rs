@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::event::PollFlags;
 
 use super::waker::Waker;
-use crate::error::reached::Reached;
+use crate::error::reached::{Reached, Tried};
 use crate::error::{Error, ErrorKind, Result, Rounded, Stage};
 use crate::sync::lock::{Locked, lock};
 use crate::sync::logging::log_later;
@@ -127,11 +127,11 @@ impl Attempt {
     pub(super) fn note_peer(&self, address: Option<SocketAddr>) {
         let reached = &mut self.progress().reached;
         reached.address = address;
-        reached.tried = String::new();
+        reached.tried = Vec::new();
     }
 
     /// Notes what is known of the addresses that are tried, for the error if none answers in time.
-    pub(super) fn tries(&self, addresses: String) {
+    pub(super) fn tries(&self, addresses: Vec<Tried>) {
         self.progress().reached.tried = addresses;
     }
 

@@ -1,5 +1,6 @@
 //! The network as one manager sees it: its options, and how its streams are opened.
 
+use std::borrow::Cow;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
@@ -149,7 +150,7 @@ impl Net {
             };
             let sent = Sent { request: &request, head: sent, upgrade };
             let refusal = Refusal { status, headers: &headers, body: &body, sent };
-            request = self.after_refusal(asked, &refusal)?;
+            request = Cow::Owned(self.after_refusal(asked, &refusal)?);
         }
     }
 

@@ -34,10 +34,7 @@ pub(super) fn invalid_proxy(what: &'static str) -> Error {
 }
 
 /// Refuses a time limit that leaves no time; `what` is said of it then.
-pub(crate) fn check_time(
-    limit: Option<Duration>,
-    what: impl Into<Cow<'static, str>>,
-) -> Result<()> {
+pub(crate) fn check_time(limit: Option<Duration>, what: &'static str) -> Result<()> {
     if limit.is_some_and(|limit| limit.is_zero()) { Err(invalid(what)) } else { Ok(()) }
 }
 
@@ -163,12 +160,12 @@ impl Check for Timeouts {
             ("tls", self.tls),
             ("http", self.http),
         ];
-        steps.into_iter().try_for_each(|(name, limit)| {
-            check_time(
-                limit,
-                format!("a limit of zero by Timeouts::{name} would fail each attempt"),
-            )
-        })
+        match steps.into_iter().find(|(_, limit)| *limit == Some(Duration::ZERO)) {
+            None => Ok(()),
+            Some((name, _)) => {
+                Err(invalid(format!("a limit of zero by Timeouts::{name} would fail each attempt")))
+            }
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Where a server is: the parts of the URL that a caller gives.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::Ipv6Addr;
 
@@ -35,8 +36,11 @@ pub(crate) struct Location {
 impl Endpoint {
     /// The value of the `Host` header: without the port where that is the scheme's own.
     pub(crate) fn host_header(&self) -> String {
-        let host = self.bracketed(self.host_without_zone());
-        if self.port == default_port(self.secure) { host } else { format!("{host}:{}", self.port) }
+        if self.port == default_port(self.secure) {
+            self.bracketed(self.host_without_zone()).into_owned()
+        } else {
+            self.authority()
+        }
     }
 
     /// The host without the zone of a link-local address (`fe80::1%eth0`), which means something
@@ -50,8 +54,8 @@ impl Endpoint {
         format!("{}:{}", self.bracketed(self.host_without_zone()), self.port)
     }
 
-    fn bracketed(&self, host: &str) -> String {
-        if self.host.contains(':') { format!("[{host}]") } else { host.to_owned() }
+    fn bracketed<'a>(&self, host: &'a str) -> Cow<'a, str> {
+        if self.host.contains(':') { format!("[{host}]").into() } else { host.into() }
     }
 }
 

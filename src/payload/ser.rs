@@ -145,3 +145,18 @@ fn write_value<T: Serialize + ?Sized>(
 ) -> Result<(), JsonError> {
     value.serialize(&mut serde_json::Serializer::with_formatter(text, Lift(attachments)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn typical_texts_leave_their_buffer_to_the_next_and_long_ones_keep_theirs() {
+        let mut typical = Vec::with_capacity(TYPICAL);
+        typical.extend(b"[1]");
+        assert_eq!(kept(typical).capacity(), 3);
+        assert_eq!((scratch().capacity(), scratch().capacity()), (TYPICAL, 0), "only once");
+        assert_eq!(kept(Vec::with_capacity(TYPICAL + 1)).capacity(), TYPICAL + 1);
+        assert_eq!(scratch().capacity(), 0);
+    }
+}

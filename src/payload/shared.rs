@@ -45,6 +45,13 @@ mod tests {
     }
 
     #[test]
+    fn what_is_only_a_part_of_what_is_given_is_copied() {
+        let bytes = Bytes::from(vec![1, 2, 3]);
+        assert_eq!(give(&bytes, |given| take_or_copy(&given[..2])), [1, 2][..]);
+        assert_eq!(give(&bytes, |given| take_or_copy(&given[1..])), [2, 3][..]);
+    }
+
+    #[test]
     fn nothing_stays_behind_where_nobody_takes() {
         let bytes = Bytes::from(vec![1, 2, 3]);
         give(&bytes, |_| ());

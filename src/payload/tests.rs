@@ -4,6 +4,7 @@ mod decode;
 mod encode;
 mod hostile;
 mod round_trip;
+mod values;
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;

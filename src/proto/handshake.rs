@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::json::{JsonType, SyntaxError, members, scan, unquoted};
+use super::json::{JsonType, SyntaxError, member, members, scan, unquoted};
 use super::protocol_error;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -76,6 +76,12 @@ impl Handshake {
         })
     }
 
+    /// Whether the JSON of an `open` packet says how large a body the server takes. What is wrong with the rest of it
+    /// is found when it is read.
+    pub(crate) fn limits_payload(json: &str) -> bool {
+        member(json, "maxPayload").is_some_and(|value| max_payload(value).is_some())
+    }
+
     /// Writes the JSON of an `open` packet.
     pub fn to_json(&self) -> String {
         let sid = Value::from(self.sid.as_str());
@@ -119,7 +125,7 @@ fn wrong_member(name: &str, expected: &str, value: &str) -> Error {
 fn sid(json: &str) -> Option<String> {
     let sid = unquoted(json)?;
     let visible = sid.bytes().all(|byte| byte.is_ascii_graphic());
-    (visible && (1..=MAX_SID).contains(&sid.len())).then_some(sid)
+    (visible && (1..=MAX_SID).contains(&sid.len())).then(|| sid.into_owned())
 }
 
 /// What is no list offers nothing, and other transports are not known.
@@ -138,6 +144,9 @@ fn time(json: &str) -> Option<Duration> {
 
 /// Servers before 4.5 give none; below 1 it cannot be meant.
 fn max_payload(json: &str) -> Option<usize> {
+    if let Ok(bytes) = json.parse::<usize>() {
+        return (bytes > 0).then_some(bytes);
+    }
     let bytes: f64 = json.parse().ok().filter(|bytes| *bytes >= 1.0)?;
     Some(format!("{:.0}", bytes.floor()).parse().unwrap_or(usize::MAX))
 }

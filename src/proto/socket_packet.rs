@@ -133,4 +133,13 @@ mod tests {
             assert_eq!(packet.data(), r#"["na\"me","é",1]"#);
         }
     }
+
+    #[test]
+    fn a_packet_is_as_large_as_its_text_and_its_attachments() {
+        let attachments = vec![Bytes::from_static(&[0; 40]), Bytes::from_static(&[0; 2])];
+        let payload = Payload { json: "[\"e\"]".into(), attachments };
+        let packet = SocketPacket::of_event("/", payload);
+        assert_eq!(packet.data_size(), 5 + 42);
+        assert_eq!(packet.size(), packet.text.as_frame().len() + 42);
+    }
 }

@@ -199,6 +199,34 @@ fn no_wait_fails_for_a_reserve_that_has_room_again() {
     }
 }
 
+/// The reader of the link that the session leaves holds still, since the reserve is used up. That it has a
+/// little room again wakes nobody by itself; the reader of the new link finds it.
+#[cfg(feature = "polling")]
+#[test]
+fn room_that_one_reader_finds_is_room_for_the_other() {
+    for options in [HostileOptions::v4(), HostileOptions::v3()] {
+        let _name = CaseName::new(&options);
+        let server = options.holds_back_probe().start();
+        let client = Client::start(Via::Upgrade.builder(server.url()).limits(tight()));
+        let session = server.session();
+        client.connected();
+        let flood = client.subscribe("flood");
+        session.burst(50, 100);
+        let patient = client.timeout(LIMIT);
+        let ask = || patient.emit_with_ack("question", ()).unwrap().wait::<()>().unwrap_err();
+        // Who is told this is told by a reader that holds still.
+        blames(&ask(), r#""flood" in "/""#, BOUND + 3);
+        assert_eq!(flood.try_recv().unwrap().arg::<usize>(0).unwrap(), 0);
+        session.answer_probe();
+        until_full(&flood, BOUND + 3);
+        blames(&ask(), r#""flood" in "/""#, BOUND + 3);
+        for n in 1..50 {
+            assert_eq!(flood.recv_timeout(LIMIT).unwrap().arg::<usize>(0).unwrap(), n);
+        }
+        client.upgraded();
+    }
+}
+
 fn a_session_whose_heartbeat_cannot_be_read_is_lost_for_that_reason(via: Via) {
     let clients = brisk_each().map(|server| {
         let client = Client::connect(via.builder(server.url()).limits(tight()));

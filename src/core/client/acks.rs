@@ -11,8 +11,6 @@ use crate::payload::Payload;
 #[derive(Debug)]
 pub(crate) struct Acks<A> {
     pending: NumberMap<u64, Pending<A>>,
-    /// How many of them were sent.
-    sent: usize,
     /// How much of what was sent is kept, in bytes.
     kept: usize,
     next: u64,
@@ -49,7 +47,7 @@ impl<A> Pending<A> {
 impl<A> Acks<A> {
     /// None yet; the first will have this id.
     pub(crate) fn new(first: u64) -> Self {
-        Self { pending: NumberMap::default(), sent: 0, kept: 0, next: first }
+        Self { pending: NumberMap::default(), kept: 0, next: first }
     }
 
     /// The id of the next one.
@@ -78,7 +76,6 @@ impl<A> Acks<A> {
         if let Some(pending) = self.pending.get_mut(&id) {
             pending.sent_at = (!pending.sent).then_some(now);
             pending.position = if pending.sent { pending.position } else { position };
-            self.sent += usize::from(!pending.sent);
             pending.sent = true;
             pending.event = event.filter(|(event, _)| self.kept + event.size() <= most);
             self.kept += pending.kept();
@@ -108,7 +105,6 @@ impl<A> Acks<A> {
     /// Takes one out: it is given up.
     pub(crate) fn remove(&mut self, id: u64) -> Option<A> {
         let pending = self.pending.remove(&id)?;
-        self.sent -= usize::from(pending.sent);
         self.kept -= pending.kept();
         Some(pending.ack)
     }
@@ -116,11 +112,6 @@ impl<A> Acks<A> {
     /// Takes out all of them, in order.
     pub(crate) fn remove_all(&mut self) -> Vec<(u64, A)> {
         self.remove_where(|_| true)
-    }
-
-    /// How many wait for an answer to an event that was sent.
-    pub(crate) fn sent(&self) -> usize {
-        self.sent
     }
 
     /// Whether the event of this id was handed to a session.
@@ -183,6 +174,35 @@ mod tests {
         assert_eq!(acks.pending[&id].sent_at, Some(now));
         acks.mark_sent(id, None, 0, (8, now));
         assert_eq!(acks.answer(id), Some(("a", 3, None)));
+    }
+
+    #[test]
+    fn those_of_callers_are_counted_and_taken_out_apart_from_those_of_retries() {
+        let mut acks = Acks::new(3);
+        acks.register(Waiter::Caller("a"));
+        acks.register(Waiter::Retry);
+        acks.register(Waiter::Caller("b"));
+        assert_eq!((acks.next(), acks.len(), acks.len_of_callers()), (6, 3, 2));
+        assert_eq!(acks.remove_of_callers(), [(3, Waiter::Caller("a")), (5, Waiter::Caller("b"))]);
+        assert!(acks.is_pending(4) && !acks.is_pending(3));
+    }
+
+    #[test]
+    fn an_answer_makes_room_for_the_next_event_that_is_kept() {
+        let now = Timestamp(std::time::Duration::ZERO);
+        let event = Arc::new(Payload { json: "[1234]".into(), attachments: Vec::new() });
+        let mut acks = Acks::new(0);
+        for number in 0..3 {
+            acks.register("a");
+            acks.mark_sent(number, Some((Arc::clone(&event), number)), 10, (number, now));
+            assert!(acks.answer(number).is_some());
+        }
+        for number in 3..5 {
+            acks.register("a");
+            acks.mark_sent(number, Some((Arc::clone(&event), number)), 10, (number, now));
+        }
+        let kept: Vec<u64> = acks.take_events().into_iter().map(|(_, order)| order).collect();
+        assert_eq!(kept, [3], "for both there is no room");
     }
 
     #[test]

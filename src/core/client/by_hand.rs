@@ -42,9 +42,7 @@ impl<A> Client<A> {
         if matches!(self.cycle, Cycle::Connecting | Cycle::Open) {
             return;
         }
-        let first =
-            self.cycle == Cycle::Idle && self.is_unused && self.options.spread_first_attempt;
-        let at = if first {
+        let at = if self.is_unused && self.options.spread_first_attempt {
             Some(now + self.backoff.next(&self.options, self.random.f64()))
         } else {
             self.by_hand.take(now)

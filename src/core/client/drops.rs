@@ -62,6 +62,5 @@ impl<A> Client<A> {
     pub(super) fn forget_drops(&mut self, id: NamespaceId) {
         self.timers.set(Timer::Drops(id), None);
         self.untold.sums.retain(|(of, ..)| *of != id);
-        self.untold.due.retain(|of| *of != id);
     }
 }

@@ -1,9 +1,9 @@
 //! Consumers are behind, and the reader would rather hold still: whether it has to read on, because
 //! something is awaited that can only come behind the events.
 
+use super::Client;
 use super::namespace::Phase;
 use super::timer::Timer;
-use super::{Client, Cycle};
 use crate::core::engine::{Engine, SessionState};
 use crate::core::time::Timestamp;
 use crate::error::Error;
@@ -19,8 +19,7 @@ impl<A> Client<A> {
     /// session.
     pub(crate) fn awaits(&self, now: Timestamp) -> bool {
         let Some(engine) = &self.engine else { return true };
-        self.cycle != Cycle::Open
-            || engine.state() != SessionState::Open
+        engine.state() != SessionState::Open
             || engine.is_upgrading()
             || engine.is_confirming()
             || engine.is_held()

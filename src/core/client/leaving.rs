@@ -60,7 +60,6 @@ impl<A> Client<A> {
             self.give_up_all(id, &closed_for_good());
         }
         self.close(now);
-        self.leave_what_is_left();
         self.pump(now);
     }
 
@@ -219,20 +218,7 @@ impl<A> Client<A> {
 
     pub(super) fn close_if_unused(&mut self, now: Timestamp) {
         if !self.namespaces.iter().any(Namespace::needs_session) {
-            let was_open = self.cycle == Cycle::Open;
             self.close_for_now(now);
-            if was_open {
-                self.leave_what_is_left();
-            }
-        }
-    }
-
-    /// The session is gone: the answers to CONNECT that were still to be undone will not come.
-    fn leave_what_is_left(&mut self) {
-        for id in self.ids() {
-            if !self.namespace(id).is_resting() {
-                self.begin(id, Phase::Idle);
-            }
         }
     }
 

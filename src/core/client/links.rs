@@ -88,6 +88,7 @@ impl<A> Client<A> {
     /// The threads of a link have ended. No session outlives its link, whatever ended them.
     pub(crate) fn ended(&mut self, link: LinkId, now: Timestamp) {
         self.timers.set(Timer::Linger(link), None);
+        self.closing.retain(|other| *other != link);
         self.timers.set(Timer::Poll(link), None);
         self.timers.set(Timer::Confirm(link), None);
         let error = Error::new(ErrorKind::Transport, "the threads of the transport have ended");
@@ -137,7 +138,8 @@ impl<A> Client<A> {
         }
     }
 
-    fn sessions(&self) -> impl Iterator<Item = &Engine> {
+    /// The session, and those on their way out.
+    pub(super) fn sessions(&self) -> impl Iterator<Item = &Engine> {
         self.engine.iter().chain(&self.retiring)
     }
 

@@ -64,7 +64,7 @@ pub(crate) use self::tally::{EventSum, Tally};
 use self::timer::{Timer, Timers};
 use self::uncertain::Uncertain;
 use crate::core::engine::{Engine, Freight, Notice};
-use crate::core::ids::NamespaceId;
+use crate::core::ids::{LinkId, NamespaceId};
 use crate::core::time::Timestamp;
 use crate::error::{Error, Result};
 use crate::event::status::{DisconnectReason, ManagerEvent};
@@ -97,6 +97,8 @@ pub(crate) struct Client<A> {
     dial_waits: bool,
     /// Sessions that are being closed in good order, while a new one may be open already.
     retiring: Vec<Engine>,
+    /// The links of those that are over, the oldest first, until their peers have closed them.
+    closing: VecDeque<LinkId>,
     uncertain: Uncertain,
     namespaces: Namespaces<A>,
     /// What the open session writes next.
@@ -174,6 +176,7 @@ impl<A> Client<A> {
             engine: None,
             dial_waits: false,
             retiring: Vec::new(),
+            closing: VecDeque::new(),
             uncertain: Uncertain::default(),
             namespaces: Namespaces::default(),
             ready: Outgoing::default(),

@@ -163,17 +163,12 @@ impl<A> Namespace<A> {
 
     /// Whether an acknowledgement is awaited that can come: its event was sent, or is about to be.
     pub(crate) fn awaits_answer(&self) -> bool {
-        self.acks.sent() > 0 || (self.phase == Phase::Joined && self.acks.len() > 0)
+        self.phase == Phase::Joined && self.acks.len() > 0
     }
 
     /// The event that waits for the acknowledgement of this number, and is sent again until it has it.
     pub(super) fn tried(&self, number: u64) -> Option<&Arc<Payload>> {
         self.retry.tried(number).map(|event| &event.payload)
-    }
-
-    /// Whether an event is under way whose acknowledgement makes room.
-    pub(crate) fn has_try_under_way(&self) -> bool {
-        self.retry.has_try_under_way()
     }
 
     /// Whether something was emitted that may still be delivered by itself.

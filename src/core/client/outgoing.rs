@@ -101,3 +101,41 @@ impl Outgoing {
         if urgent { &mut self.urgent } else { &mut self.normal }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::ids::NamespaceId;
+    use crate::core::waiting::Sendable;
+    use crate::payload::Payload;
+
+    fn push(outgoing: &mut Outgoing, count: u64, urgent: bool) {
+        for order in 0..count {
+            let content = Sendable::Event(Payload::default(), None);
+            outgoing.push(Waiting { urgent, ..Waiting::new(NamespaceId(0), content, order) });
+        }
+    }
+
+    #[test]
+    fn the_memory_of_a_burst_is_given_back_and_that_of_a_few_kept() {
+        let mut outgoing = Outgoing::default();
+        push(&mut outgoing, ROOM as u64, false);
+        while outgoing.pop().is_some() {}
+        assert_eq!(outgoing.normal.capacity(), ROOM);
+        push(&mut outgoing, 1000, false);
+        while outgoing.pop().is_some() {}
+        assert_eq!(outgoing.normal.capacity(), 0);
+    }
+
+    #[test]
+    fn it_is_empty_when_nothing_of_either_class_waits() {
+        let mut outgoing = Outgoing::default();
+        assert!(outgoing.is_empty());
+        for urgent in [true, false] {
+            push(&mut outgoing, 1, urgent);
+            assert!(!outgoing.is_empty(), "{urgent}");
+            outgoing.pop();
+        }
+        assert!(outgoing.is_empty());
+    }
+}

@@ -93,3 +93,52 @@ impl Places {
         *self = Self { closed: std::mem::take(&mut self.closed), ..Self::default() };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn at(minutes: u32) -> Timestamp {
+        Timestamp(MINUTE * minutes)
+    }
+
+    #[test]
+    fn of_several_wishes_of_one_address_the_last_one_counts() {
+        let mut places = Places::default();
+        for asked in [1, 5, 2] {
+            places.leave_alone(MINUTE * asked, at(0));
+            assert_eq!(places.pause(at(0)), MINUTE * asked);
+        }
+        places.leave_alone(Duration::ZERO, at(0));
+        assert!(places.pause(at(0)).is_zero() && places.closed.is_empty());
+    }
+
+    #[test]
+    fn what_other_addresses_have_asked_for_is_forgotten_when_it_is_over() {
+        let mut places = Places { current: 1, ..Places::default() };
+        places.leave_alone(MINUTE, at(0));
+        places.current = 2;
+        places.leave_alone(MINUTE * 9, at(0));
+        places.current = 0;
+        places.leave_alone(Duration::ZERO, at(2));
+        assert_eq!(places.closed, [(2, at(9))]);
+    }
+
+    #[test]
+    fn another_first_address_has_asked_for_nothing_and_the_others_keep_their_wishes() {
+        let mut places = Places::default();
+        places.leave_alone(MINUTE, at(0));
+        places.current = 1;
+        places.leave_alone(MINUTE, at(0));
+        places.return_to_first();
+        assert_eq!(
+            (places.pause_of(0, at(0)), places.pause_of(1, at(0))),
+            (Duration::ZERO, MINUTE)
+        );
+        // The attempt under way is of the address before.
+        places.leave_alone(MINUTE, at(0));
+        assert!(places.pause(at(0)).is_zero());
+    }
+}

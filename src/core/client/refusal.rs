@@ -1,5 +1,7 @@
 //! What a server says when it refuses a namespace, or something that was done in it.
 
+use std::borrow::Cow;
+
 use crate::error::{Error, ErrorKind, start_of};
 use crate::proto::json::{members, unquoted};
 use crate::proto::socket_packet::SocketPacket;
@@ -32,7 +34,7 @@ fn read(namespace: &str, packet: &SocketPacket, allowed: &Allowance) -> Error {
         Some(b'{') => words_and_data(json),
         Some(b'"') => (unquoted(json), None),
         // Servers in Python that speak the old revision.
-        Some(b'[') => (first_words(json), Some(json)),
+        Some(b'[') => (first_words(json).map(Cow::Owned), Some(json)),
         Some(b'n') | None => (None, None),
         Some(_) => (None, Some(json)),
     };
@@ -69,7 +71,7 @@ pub(super) fn path_hint(namespace: &str) -> Option<&'static str> {
 }
 
 /// What an object says, and what it carries: the whole where it is not the usual one.
-fn words_and_data(json: &str) -> (Option<String>, Option<&str>) {
+fn words_and_data(json: &str) -> (Option<Cow<'_, str>>, Option<&str>) {
     let (mut message, mut data, mut is_usual) = (None, None, true);
     let visited = members(json, |key, value| match &*unquoted(key).unwrap_or_default() {
         "message" => message = unquoted(value),
@@ -89,4 +91,19 @@ fn first_words(json: &str) -> Option<String> {
 fn as_kept(text: &str, most: usize) -> String {
     let ellipsis = if text.len() > most { "…" } else { "" };
     format!("{}{ellipsis}", start_of(text, most))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_looks_like_the_path_of_requests_leads_to_a_hint() {
+        for name in ["/socket.io", "/my/socket.io/x", "/api/v1", "/chat/"] {
+            assert!(path_hint(name).is_some(), "{name}");
+        }
+        for name in ["/", "/chat", "/my/api"] {
+            assert!(path_hint(name).is_none(), "{name}");
+        }
+    }
 }

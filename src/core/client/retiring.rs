@@ -15,6 +15,9 @@ const LINGER: Duration = Duration::from_secs(5);
 /// How many sessions may be on their way to be closed in good order.
 const MAX_RETIRING: usize = 4;
 
+/// How many links of sessions that are over may wait for their peers to close them.
+const MAX_CLOSING: usize = 4;
+
 impl<A> Client<A> {
     /// Lets a session that is being closed come to its end in the background.
     pub(super) fn retire(&mut self, engine: Engine, now: Timestamp) {
@@ -35,14 +38,15 @@ impl<A> Client<A> {
         self.timers.set(Timer::Linger(link), Some(now + LINGER));
     }
 
-    /// Passes on what sessions that are being closed ask of their links. What else they tell
-    /// concerns nobody.
+    /// Passes on what sessions that are being closed ask of their links, and has those look again who wait
+    /// for what they write. What else they tell concerns nobody.
     pub(super) fn pump_retiring(&mut self, now: Timestamp) {
         for engine in &mut self.retiring {
             while let Some(notice) = engine.poll_notice() {
                 match notice {
                     Notice::Wake(link) => self.outputs.push_back(Output::Wake(link)),
                     Notice::Stop(link) => self.outputs.push_back(Output::Stop(link)),
+                    Notice::Room => self.outputs.push_back(Output::Changed),
                     Notice::Upgraded(link) => {
                         self.timers.set(Timer::Linger(link), Some(now + LINGER));
                     }
@@ -54,7 +58,9 @@ impl<A> Client<A> {
         let is_over = |engine: &Engine| engine.state() == SessionState::Closed;
         while let Some(index) = self.retiring.iter().position(is_over) {
             let mut engine = self.retiring.remove(index);
+            self.let_close(engine.main_link());
             self.take_back(&mut engine);
+            self.outputs.push_back(Output::Changed);
             self.flush_joined(now);
         }
         self.dial_if_due(now);
@@ -67,6 +73,16 @@ impl<A> Client<A> {
                 self.flush_send_buffer(id);
                 self.pump(now);
             }
+        }
+    }
+
+    /// The link of a session that is over has yet to close, unless it has ended.
+    fn let_close(&mut self, link: LinkId) {
+        if self.timers.is_set(Timer::Linger(link)) {
+            self.closing.push_back(link);
+        }
+        if self.closing.len() > MAX_CLOSING {
+            self.outputs.extend(self.closing.pop_front().map(Output::Stop));
         }
     }
 
@@ -85,6 +101,7 @@ impl<A> Client<A> {
             engine.end(DisconnectReason::ForcedClose, None);
             self.pump_retiring(now);
         }
+        self.closing.retain(|other| *other != link);
         self.outputs.push_back(Output::Stop(link));
     }
 

@@ -93,6 +93,12 @@ impl<A> RetryQueue<A> {
         Load { packets: self.events.len(), bytes: self.bytes }
     }
 
+    /// The events.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn payloads(&self) -> impl Iterator<Item = &Payload> {
+        self.events.iter().map(|event| &*event.payload)
+    }
+
     /// Appends an event.
     pub(super) fn push(&mut self, emit: Emit<A>, order: u64) {
         let Emit { payload, ack: caller, timeout, reliable, .. } = emit;
@@ -111,10 +117,6 @@ impl<A> RetryQueue<A> {
             failures: 0,
             interruptions: 0,
         });
-    }
-
-    pub(super) fn has_try_under_way(&self) -> bool {
-        self.under_way > 0
     }
 
     /// The age of the event that is the first to give way.

@@ -26,7 +26,9 @@ impl<A> Client<A> {
         if policy == WhenFull::DropOldest || !self.is_full(id, queue, size, replaced) {
             return Fate::Queued(queue);
         }
-        let waits = policy == WhenFull::Wait && self.is_joined(id) && self.makes_room(id, queue);
+        // Then something of its own is under way that will make room, whatever the callers do: the session
+        // writes, or an acknowledgement is awaited.
+        let waits = policy == WhenFull::Wait && self.is_joined(id);
         if waits { Fate::Wait } else { Fate::Refused }
     }
 
@@ -122,16 +124,6 @@ impl<A> Client<A> {
         }
     }
 
-    /// Whether something of the namespace's own is under way that will make room, whatever the callers
-    /// do: the session writes, or an acknowledgement is awaited.
-    fn makes_room(&self, id: NamespaceId, queue: SendQueue) -> bool {
-        match queue {
-            SendQueue::Ready => true,
-            SendQueue::Buffer => false,
-            SendQueue::Retry => self.namespace(id).has_try_under_way(),
-        }
-    }
-
     /// Whether there is no room for an event of this size. A namespace that keeps nothing has room for
     /// one, whatever others keep: they can neither stop it nor make it wait.
     fn is_full(&self, id: NamespaceId, queue: SendQueue, size: usize, replaced: Load) -> bool {
@@ -159,9 +151,10 @@ impl<A> Client<A> {
         }
     }
 
-    /// All that waits to be sent.
+    /// All that waits to be sent, also by sessions on their way out.
     pub(crate) fn send_load(&self) -> Load {
-        self.session_load() + self.load(SendQueue::Buffer)
+        let handed = self.sessions().map(Engine::load);
+        handed.fold(self.ready.load() + self.load(SendQueue::Buffer), |sum, load| sum + load)
     }
 
     /// What the session has still to write, and what it is writing.

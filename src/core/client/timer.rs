@@ -182,6 +182,7 @@ mod tests {
             };
             let first = model.iter().map(|(timer, deadline)| (*deadline, *timer)).min();
             assert_eq!(timers.next(), first.map(|(deadline, _)| deadline));
+            assert!(timers.by_time.len() <= 2 * timers.by_timer.len() + 16);
             if random.u8(..8) == 0 {
                 assert_eq!(timers.pop_due(at(30)), first.map(|(_, timer)| timer));
                 first.map(|(_, timer)| model.remove(&timer));

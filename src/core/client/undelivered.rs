@@ -10,6 +10,8 @@ use crate::core::time::Timestamp;
 use crate::core::waiting::{Sendable, Waiting};
 use crate::error::{Error, ErrorKind};
 use crate::event::undelivered::UndeliveredEvent;
+#[cfg(any(test, fuzzing))]
+use crate::payload::Payload;
 
 impl<A> Client<A> {
     /// Whether something was emitted that may still be delivered by itself, in this namespace or (with
@@ -19,7 +21,7 @@ impl<A> Client<A> {
         let namespaces = self.ids().into_iter().filter(is_meant);
         let may_go_on = self.cycle != Cycle::Idle;
         let mut namespaces = namespaces.map(|id| self.namespace(id));
-        (may_go_on && self.plain().any(|waiting| is_meant(&waiting.namespace)))
+        self.plain().any(|waiting| is_meant(&waiting.namespace))
             || namespaces.any(|it| (may_go_on || it.is_resting()) && it.is_delivering())
     }
 
@@ -32,11 +34,24 @@ impl<A> Client<A> {
         plain + namespaces.map(|id| self.namespace(id).count_waiting()).sum::<usize>()
     }
 
-    /// What the session has still to write, and what it is writing, but for what asks for an
-    /// acknowledgement: that is counted there.
+    /// What the session and those on their way out have still to write, and what they are writing, but for
+    /// what asks for an acknowledgement: that is counted there.
     fn plain(&self) -> impl Iterator<Item = &Waiting> {
-        let handed = self.engine.iter().flat_map(Engine::events);
+        let handed = self.sessions().flat_map(Engine::events);
         handed.chain(self.ready.iter()).filter(|waiting| waiting.ack().is_none())
+    }
+
+    /// All that waits to be sent once, or to be tried, or is being written.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn to_send(&self) -> impl Iterator<Item = &Waiting> {
+        let handed = self.sessions().flat_map(Engine::events).chain(self.ready.iter());
+        handed.chain(self.namespaces.iter().flat_map(|namespace| namespace.send_buffer.iter()))
+    }
+
+    /// All events that are sent again until they are acknowledged.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn to_retry(&self) -> impl Iterator<Item = &Payload> {
+        self.namespaces.iter().flat_map(|namespace| namespace.retry.payloads())
     }
 
     /// How much waits in this namespace: to be written, or to be sent again if need be.

@@ -34,8 +34,8 @@ const OVERHEAD: usize = size_of::<KeptEvent>();
 #[derive(Debug)]
 pub(super) struct Unconfirmed {
     chunks: VecDeque<Chunk>,
-    /// Empty ones, to be used again as long as there are others: in a burst the system would be asked for memory again
-    /// and again.
+    /// Empty ones, to be used again until the writer rests: in a burst the system would be asked for memory again and
+    /// again.
     spare: Vec<Chunk>,
     /// What they count for, in bytes.
     bytes: usize,
@@ -145,6 +145,13 @@ impl Unconfirmed {
         let_go
     }
 
+    /// The writer has nothing to write: memory is given back that nothing is in.
+    pub(super) fn rest(&mut self) {
+        if self.chunks.is_empty() {
+            (self.chunks, self.spare) = (VecDeque::new(), Vec::new());
+        }
+    }
+
     /// The pong to the last ping of the WebSocket has come.
     pub(super) fn note_pong(&mut self) {
         self.answers = true;
@@ -188,9 +195,6 @@ impl Unconfirmed {
         if oldest.text.capacity() <= LARGE {
             oldest.clear();
             self.spare.push(oldest);
-        }
-        if self.chunks.is_empty() {
-            (self.chunks, self.spare) = (VecDeque::new(), Vec::new());
         }
     }
 }

@@ -229,6 +229,7 @@ impl Engine {
         if self.is_held() {
             self.delivery.hold(now);
         }
+        self.unconfirmed.rest();
         if is_held_up || !is_closing {
             return Work::Wait;
         }

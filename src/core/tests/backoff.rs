@@ -367,3 +367,21 @@ fn only_a_failure_moves_on_to_the_next_transport() {
         assert_eq!(world.news().len(), 1);
     }
 }
+
+#[test]
+fn only_disconnecting_the_last_socket_starts_the_pauses_afresh() {
+    for (is_last, longest) in [(true, 1500), (false, 5000)] {
+        let mut world = World::new();
+        let root = world.connect("/");
+        let other = world.connect("/other");
+        outage(&mut world, SECOND * 60);
+        world.disconnect(other);
+        if is_last {
+            world.disconnect(root);
+            world.connect_id(root);
+        }
+        refuse(&mut world);
+        let pause = world.advance_to_deadline().as_millis();
+        assert!((longest / 3..=longest).contains(&pause), "{pause} ms, {is_last}");
+    }
+}

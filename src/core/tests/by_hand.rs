@@ -290,8 +290,49 @@ proptest! {
         let pauses = pauses(&world.dialled);
         prop_assert!(pauses.iter().all(|pause| *pause == Duration::ZERO || *pause >= MILLISECOND));
         // Those that the program makes at once, and the first of a spread; an attempt at once is free again
-        // when as much time has passed as the pause would have taken.
-        let most = 4 * fresh + pauses.iter().sum::<Duration>().as_millis() / 500;
+        // when as much time has passed as the pause would have taken. At once go one after the connection has
+        // failed and one after the namespace was turned away, and each another time where the program
+        // closes the connection meanwhile.
+        let most = 8 * fresh + pauses.iter().sum::<Duration>().as_millis() / 500;
         prop_assert!(pauses.len() as u128 <= most, "more than {}: {:?}", most, pauses);
     }
+}
+
+#[test]
+fn switching_reconnection_off_leaves_the_programs_own_attempt_alone() {
+    let spread = |options: &mut ManagerOptions| {
+        options.reconnection_spread = Some(30 * SECOND);
+        options.spread_first_attempt = true;
+    };
+    let mut world = World::with(spread);
+    world.connect("/");
+    assert_eq!(world.client.cycle(), Cycle::Waiting);
+    world.run(|client, _| client.change_options(|options| options.reconnection = false));
+    assert_eq!(world.client.cycle(), Cycle::Waiting);
+    world.advance_to_deadline();
+    assert_eq!(world.client.cycle(), Cycle::Connecting);
+    // Only the first attempt of all is spread.
+    world.run(Client::close);
+    world.run(Client::open);
+    assert_eq!(world.client.cycle(), Cycle::Connecting);
+}
+
+#[test]
+fn opening_by_hand_never_puts_the_next_attempt_off() {
+    let mut world = World::with(|options| options.reconnection_delay_max = SECOND);
+    world.connect("/");
+    let (mut sooner, mut as_planned) = (0, 0);
+    for _ in 0..100 {
+        world.drop_link();
+        let planned = world.client.next_deadline().expect("an attempt follows");
+        world.run(Client::open);
+        if world.client.cycle() == Cycle::Waiting {
+            let at = world.client.next_deadline().expect("it is tried later");
+            assert!(at <= planned);
+            sooner += usize::from(at < planned);
+            as_planned += usize::from(at == planned);
+            world.advance_to_deadline();
+        }
+    }
+    assert!(sooner > 0 && as_planned > 0, "{sooner} sooner, {as_planned} as planned");
 }

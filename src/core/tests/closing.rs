@@ -218,11 +218,29 @@ fn a_link_that_does_not_write_is_cut() {
 fn sessions_that_are_being_closed_are_bounded() {
     let mut world = World::polling();
     let root = world.client.namespace_id("/");
-    for _ in 0..1000 {
+    for count in 1..1000 {
         world.connect("/");
         world.disconnect(root);
-        assert!(world.client.count_retiring() <= 4 && world.alive().len() <= 4);
+        assert_eq!(
+            (world.client.count_retiring(), world.alive().len()),
+            (count.min(4), count.min(4))
+        );
     }
+    world.advance(LINGER);
+    world.assert_at_rest();
+}
+
+#[test]
+fn links_that_do_not_close_are_bounded() {
+    let (mut world, root) = World::joined();
+    world.stubborn = true;
+    for _ in 0..100 {
+        world.disconnect(root);
+        world.join("/");
+        assert!(world.alive().len() <= 1 + 4, "{:?}", world.alive());
+    }
+    assert_eq!(world.alive().first(), Some(&LinkId(97)), "the oldest are cut");
+    world.disconnect(root);
     world.advance(LINGER);
     world.assert_at_rest();
 }
@@ -381,6 +399,7 @@ fn shutting_down_ends_everything_at_every_phase() {
             );
             world.advance(LINGER);
             world.assert_at_rest();
+            assert_eq!(world.namespace(id).phase, Phase::Idle, "{number}");
             assert_eq!(world.namespace(id).buffered().packets, 0);
         }
     }
@@ -458,4 +477,32 @@ fn what_is_lost_with_the_last_handle_is_told() {
     world.emit(root, "[1]").unwrap();
     assert_eq!(logged(|| world.forget(root)), Vec::<String>::new());
     assert_eq!(world.sent(), ["42[1]", "41"]);
+}
+
+#[test]
+fn a_link_is_known_with_its_session_until_that_has_come_to_its_end() {
+    let (mut world, root) = World::joined();
+    world.slow = true;
+    world.emit(root, "[1]").unwrap();
+    let (link, strange) = (LinkId(1), LinkId(99));
+    assert_eq!(world.client.sid_of(link).as_deref(), Some("engine"));
+    assert_eq!(world.client.sid_of(strange), None);
+    assert!(world.client.knows(link) && !world.client.knows(strange));
+    world.disconnect(root);
+    assert!(world.client.knows(link), "it is yet to write");
+    world.advance(LINGER);
+    assert!(!world.client.knows(link));
+}
+
+#[test]
+fn a_join_that_is_still_to_be_undone_ends_with_the_session() {
+    let (mut world, root) = World::joined();
+    let other = world.connect("/other");
+    world.disconnect(other);
+    assert!(matches!(world.namespace(other).phase, Phase::Leaving { .. }));
+    world.disconnect(root);
+    assert_eq!(world.namespace(other).phase, Phase::Idle);
+    world.connect_id(other);
+    world.open();
+    assert_eq!(world.sent(), ["40/other,"]);
 }

@@ -104,3 +104,20 @@ fn nothing_is_kept_of_a_namespace_that_is_forgotten() {
     world.forget(root);
     world.assert_at_rest();
 }
+
+#[test]
+fn who_is_forgotten_takes_nothing_along_of_what_others_are_to_be_told() {
+    let (mut world, root) = narrow();
+    let other = world.connect("/other");
+    for json in ["[1]", "[2]"] {
+        world.emit(root, json).unwrap();
+    }
+    world.emit(other, "[3]").unwrap();
+    for json in ["[4]", "[5]"] {
+        world.emit(other, json).unwrap();
+    }
+    world.drops();
+    world.forget(other);
+    world.advance(SECOND);
+    assert_eq!(world.drops().len(), 1, "of the one that is left");
+}

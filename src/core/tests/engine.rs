@@ -2,8 +2,11 @@
 
 use super::*;
 use crate::core::engine::{Engine, Freight, Notice, SessionState};
+use crate::error::Stage;
 use crate::event::status::DisconnectReason;
 use crate::proto::dialect::choice::V3_DIALECT;
+use crate::proto::handshake::Handshake;
+use crate::proto::packet::Probe;
 
 const MAIN: LinkId = LinkId(1);
 const STRANGE: LinkId = LinkId(9);
@@ -91,4 +94,46 @@ fn only_a_handshake_of_a_current_server_leaves_no_doubt() {
         engine.received(MAIN, Packet::Open(handshake.to_json()), START);
         assert_eq!(engine.may_be_mistaken(), may_be_mistaken);
     }
+}
+
+#[test]
+fn nothing_is_heard_after_the_end() {
+    let mut engine = open();
+    engine.end(DisconnectReason::PingTimeout, None);
+    assert!(has_ended(&mut engine));
+    engine.received(MAIN, Packet::Open(World::new().handshake.to_json()), START);
+    engine.received(MAIN, Packet::Ping(Probe::Heartbeat), START);
+    assert!(engine.poll_notice().is_none());
+    assert_eq!(engine.state(), SessionState::Closed);
+}
+
+#[test]
+fn only_what_is_being_written_on_its_own_link_moves() {
+    let later = START + SECOND;
+    let mut engine = open();
+    let heartbeat = engine.deadline();
+    engine.progressed(MAIN, later);
+    assert_eq!(engine.deadline(), heartbeat, "nothing is being written");
+    send(&mut engine);
+    assert!(matches!(engine.take(MAIN, START), Work::Write(_)));
+    engine.received(MAIN, Packet::Ping(Probe::Heartbeat), later);
+    engine.progressed(STRANGE, later);
+    assert_eq!(engine.deadline(), heartbeat, "what began at the start has not moved");
+    engine.progressed(MAIN, later);
+    assert_eq!(engine.deadline(), heartbeat.map(|deadline| deadline + SECOND));
+}
+
+#[test]
+fn how_far_an_attempt_has_come_is_noted_of_each_link_apart() {
+    let upgrade = LinkId(2);
+    let mut engine = Engine::new(MAIN, Transport::Polling, true, V4_DIALECT, false, 1 << 20);
+    engine.note_reached(MAIN, Stage::Http.into());
+    engine.note_reached(MAIN, Stage::Tcp.into());
+    assert_eq!(engine.so_far().stage, Stage::Http, "another connection of the same attempt");
+    let handshake = Handshake { upgrade_to_websocket: true, ..World::new().handshake };
+    engine.received(MAIN, Packet::Open(handshake.to_json()), START);
+    engine.probe(upgrade);
+    engine.note_reached(upgrade, Stage::Tls.into());
+    engine.note_reached(STRANGE, Stage::Dns.into());
+    assert_eq!(engine.upgrade_so_far().stage, Stage::Tls);
 }

@@ -143,3 +143,53 @@ fn drops_are_counted_by_reason() {
     let expected = Tally { dropped: 7, gave_way: 3, volatile: 1, expired: 1, ..Tally::default() };
     assert_eq!(world.client.tally(), expected);
 }
+
+#[test]
+fn each_reason_has_a_sum_of_its_own() {
+    let mut world = World::with(|options| {
+        options.limits = options.limits.clone().send_bytes(1000);
+    });
+    world.handshake.max_payload = Some(50);
+    let root = world.connect("/");
+    let long = format!("[\"{}\"]", "x".repeat(100));
+    (0..2).for_each(|_| world.emit(root, &long).unwrap());
+    world.open();
+    world.receive("40{\"sid\":\"a\"}");
+    world.client.set_retries(root, Some(0));
+    for ack in 0..2 {
+        world.emit_with_ack(root, "[1]", ack, Some(SECOND)).unwrap();
+        world.advance(SECOND);
+    }
+    world.client.set_retries(root, None);
+    world.slow = true;
+    world.emit(root, "[0]").unwrap();
+    for ack in 0..2 {
+        assert!(world.run(|client, now| client.reply(root, 1, ack, payload("[]"), now)).is_ok());
+    }
+    world.drop_link();
+    let tally = world.client.tally();
+    assert_eq!(
+        (tally.too_large, tally.unacknowledged, tally.session_ended),
+        (2, 2, 2),
+        "{tally:?}"
+    );
+}
+
+#[test]
+fn what_waits_and_what_is_awaited_is_counted_over_all_namespaces() {
+    let (mut world, root) = World::joined();
+    assert_eq!(world.client.connected_for(world.now), Some(Duration::ZERO));
+    let other = world.connect("/other");
+    world.slow = true;
+    world.emit(root, "[0]").unwrap();
+    world.emit_with_ack(root, "[1]", 1, None).unwrap();
+    world.emit_with_ack(other, "[22]", 2, None).unwrap();
+    world.emit_with_ack(other, "[33]", 3, None).unwrap();
+    assert_eq!(world.client.awaited_acks(), 3);
+    let load = world.client.send_load();
+    assert!(load.packets >= 3 && load.bytes >= 11, "{load:?}");
+    world.advance(SECOND);
+    assert_eq!(world.client.connected_for(world.now), Some(SECOND));
+    world.drop_link();
+    assert_eq!(world.client.connected_for(world.now), None);
+}

@@ -233,6 +233,9 @@ fn events_that_cannot_be_kept_are_one_line_of_the_log() {
     world.open();
     let (lines, ignored) = repeated(&mut world, "42[\"early\"]");
     assert_eq!((lines.len(), ignored), (1, 97), "{lines:?}");
+    assert!(lines[0].contains("too many events"), "{lines:?}");
+    let root = world.client.namespace_id("/");
+    assert_eq!(world.run(|client, _| client.clear_receive_buffer(root)), 3);
     world.receive("44\"no\"");
 
     let (mut world, root) = World::joined();
@@ -240,6 +243,7 @@ fn events_that_cannot_be_kept_are_one_line_of_the_log() {
     world.disconnect(root);
     let (lines, ignored) = repeated(&mut world, "42[\"late\"]");
     assert_eq!((lines.len(), ignored), (1, 100), "{lines:?}");
+    assert!(lines[0].contains("not joined"), "{lines:?}");
     for packet in ["44\"no\"", "41"] {
         let (lines, ignored) = repeated(&mut world, packet);
         assert_eq!((lines.len(), ignored), (0, 100), "{packet}: {lines:?}");
@@ -315,4 +319,11 @@ fn the_data_of_a_refusal_is_kept_whole_or_not_at_all() {
         assert_eq!(error.data(), is_kept.then_some(data.as_str()));
         assert_eq!(error.hint().is_none(), is_kept, "{error}");
     }
+}
+
+#[test]
+fn the_refusal_of_a_name_that_no_server_knows_hints_at_what_the_path_of_the_url_is() {
+    let is_hinted = |error: Error| error.hint().is_some_and(|hint| hint.contains("Builder::path"));
+    assert!(is_hinted(refused_with("\"Invalid namespace\"")));
+    assert!(!is_hinted(refused_with("\"no\"")));
 }

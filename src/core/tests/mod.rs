@@ -14,6 +14,7 @@ mod figures;
 mod first;
 mod forgetting;
 mod heartbeat;
+mod holding;
 mod logged;
 mod malformed;
 mod namespaces;

@@ -8,32 +8,37 @@ use super::*;
 use crate::core::world::audit::{Audit, Input, NAMESPACES, PACKETS};
 use crate::options::WhenFull;
 
+/// Whatever can happen. Sessions and memberships are to last for a while: most of what there is to go
+/// wrong takes one.
 fn input() -> impl Strategy<Value = Input> {
     let namespace = || 0..NAMESPACES.len();
+    let millis = || prop_oneof![3 => 0..2000_u64, 1 => 0..60_000_u64];
+    let emit = (namespace(), any::<bool>(), proptest::option::of(millis()), any::<bool>());
     prop_oneof![
-        4 => namespace().prop_map(Input::Connect),
+        8 => namespace().prop_map(Input::Connect),
         2 => namespace().prop_map(Input::Disconnect),
         1 => namespace().prop_map(Input::Renew),
-        8 => (namespace(), any::<bool>(), proptest::option::of(0..30_000_u64), any::<bool>())
-            .prop_map(|(namespace, ack, timeout, volatile)| {
-                Input::Emit { namespace, ack, timeout, volatile }
-            }),
+        16 => emit.prop_map(|(namespace, ack, timeout, volatile)| {
+            Input::Emit { namespace, ack, timeout, volatile }
+        }),
         1 => (namespace(), 0..3_u32).prop_map(|(namespace, membership)| Input::Reply(namespace, membership)),
-        2 => any::<bool>().prop_map(Input::Auth),
+        4 => proptest::bool::weighted(0.8).prop_map(Input::Auth),
         1 => Just(Input::Open),
         1 => Just(Input::Close),
         1 => Just(Input::CloseEngine),
+        1 => namespace().prop_map(Input::TakeUnsent),
         4 => any::<usize>().prop_map(Input::Connected),
-        6 => any::<usize>().prop_map(Input::Handshake),
-        16 => (any::<usize>(), select(&PACKETS[..])).prop_map(|(link, text)| Input::Receive(link, text.to_owned())),
+        8 => any::<usize>().prop_map(Input::Handshake),
+        12 => received(&PACKETS[..4]),
+        10 => received(&PACKETS),
         6 => any::<usize>().prop_map(Input::Written),
         2 => any::<usize>().prop_map(Input::Progressed),
-        2 => any::<usize>().prop_map(Input::Lose),
+        1 => any::<usize>().prop_map(Input::Lose),
         1 => any::<usize>().prop_map(Input::End),
-        4 => (0..60_000_u64).prop_map(Input::Advance),
-        1 => (0..60_000_u64).prop_map(Input::Sleep),
+        4 => millis().prop_map(Input::Advance),
+        1 => millis().prop_map(Input::Sleep),
         1 => namespace().prop_map(Input::ClearSendBuffer),
-        1 => any::<bool>().prop_map(Input::Slow),
+        2 => any::<bool>().prop_map(Input::Slow),
         1 => any::<bool>().prop_map(Input::Accumulate),
         1 => any::<bool>().prop_map(Input::Deaf),
         2 => any::<usize>().prop_map(Input::Pong),
@@ -42,6 +47,12 @@ fn input() -> impl Strategy<Value = Input> {
         1 => any::<bool>().prop_map(Input::Reconnection),
         1 => any::<bool>().prop_map(Input::Old),
     ]
+}
+
+/// The server says one of these.
+fn received(packets: &'static [&'static str]) -> impl Strategy<Value = Input> {
+    (any::<usize>(), select(packets))
+        .prop_map(|(link, packet)| Input::Receive(link, packet.to_owned()))
 }
 
 /// What fills queues: memberships that last, and much that is emitted.
@@ -58,7 +69,7 @@ fn filling() -> impl Strategy<Value = Input> {
         1 => namespace().prop_map(Input::Disconnect),
         12 => emit,
         4 => any::<usize>().prop_map(Input::Handshake),
-        8 => (any::<usize>(), select(&PACKETS[..12])).prop_map(|(link, text)| Input::Receive(link, text.to_owned())),
+        8 => received(&PACKETS[..12]),
         1 => any::<usize>().prop_map(Input::Written),
         1 => any::<bool>().prop_map(Input::Slow),
         1 => any::<bool>().prop_map(Input::Accumulate),
@@ -127,10 +138,17 @@ proptest! {
     }
 
     #[test]
-    fn any_inputs_in_any_order_end_well(options in options(), inputs in vec(input(), 0..150)) {
+    fn any_inputs_in_any_order_end_well(
+        options in options(),
+        inputs in vec(input(), 0..150),
+        hands_back in any::<bool>(),
+    ) {
         let mut audit = Audit::new(options);
         for input in &inputs {
             audit.apply(input);
+        }
+        if hands_back {
+            audit.apply(&Input::Finish);
         }
         audit.assert_ends_well();
     }

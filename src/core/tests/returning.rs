@@ -202,6 +202,17 @@ fn a_membership_that_lasts_starts_the_delays_afresh() {
 }
 
 #[test]
+fn after_each_membership_that_has_lasted_the_socket_comes_back() {
+    let (mut world, root) = returning(&BOTH, |_| ());
+    for _ in 0..3 {
+        turn_away(&mut world, KICK, 1);
+        world.receive("40{\"sid\":\"x\"}");
+        world.advance(Duration::from_secs(5));
+    }
+    assert_eq!(world.namespace(root).phase, Phase::Joined);
+}
+
+#[test]
 fn a_short_membership_before_an_outage_does_not_count_as_lasting() {
     let (mut world, _) = returning(&BOTH, |_| ());
     turn_away(&mut world, KICK, 5);

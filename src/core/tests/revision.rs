@@ -273,3 +273,65 @@ impl World {
         root
     }
 }
+
+#[test]
+fn a_given_revision_that_the_server_does_not_answer_in_may_be_wrong() {
+    for (revision, hinted) in [(Revision::V4, true), (Revision::default(), false)] {
+        let mut world = World::with(|options| options.revision = revision);
+        world.connect("/");
+        world.drop_link();
+        assert!(!hints_at_the_revision(&mut world), "there was no connection");
+        world.advance_to_deadline();
+        world.connected();
+        world.drop_link();
+        assert_eq!(hints_at_the_revision(&mut world), hinted);
+    }
+}
+
+#[test]
+fn what_an_old_server_reports_in_its_root_is_no_refusal() {
+    let mut world = World::old();
+    let root = world.join_old();
+    world.connect("/a");
+    world.receive("40/a");
+    world.log();
+    world.receive("44\"oops\"");
+    assert_eq!(world.news(), ["/: error refused by the server"]);
+    assert_eq!(world.namespace(root).phase, Phase::Joined);
+    assert_eq!(world.alive(), [LinkId(1)]);
+}
+
+#[test]
+fn a_root_that_an_old_server_has_ended_is_joined_in_another_session() {
+    let mut world = World::old();
+    let root = world.join_old();
+    world.connect("/a");
+    world.receive("40/a");
+    world.receive("41");
+    assert_eq!(world.namespace(root).phase, Phase::Idle);
+    world.connect_id(root);
+    assert_eq!(world.alive(), [LinkId(2)]);
+}
+
+#[test]
+fn a_refusal_that_is_a_list_begins_with_its_message() {
+    let mut world = World::old();
+    world.connect("/a");
+    world.open();
+    world.receive("40");
+    world.receive(r#"44/a,[ "no",{"code":1}]"#);
+    let error = world.error.expect("a refusal");
+    assert_eq!((error.message(), error.data()), ("no", Some(r#"[ "no",{"code":1}]"#)));
+}
+
+#[test]
+fn an_old_server_may_announce_no_attachments_and_a_current_one_may_not() {
+    let mut world = World::old();
+    world.join_old();
+    world.log();
+    world.receive("450-[\"a\"]");
+    assert_eq!(world.log(), ["/: event [\"a\"]"]);
+    let (mut world, _) = World::joined();
+    world.receive("450-[\"a\"]");
+    assert_eq!(world.news(), ["/: disconnect parse error"]);
+}

@@ -154,3 +154,16 @@ fn the_oldest_gives_way_among_retries_and_the_one_under_way_last() {
     assert_eq!(world.news(), ["ack 5: []"]);
     assert_eq!(world.namespace(root).buffered(), Load::default());
 }
+
+#[test]
+fn what_fits_exactly_has_room() {
+    let mut world = World::with(|options| {
+        options.limits = options.limits.clone().send_bytes(6).when_send_full(WhenFull::DropNewest);
+    });
+    let root = world.connect("/");
+    for _ in 0..2 {
+        world.emit(root, "[1]").unwrap();
+    }
+    assert!(is_full(world.emit(root, "[]")));
+    assert_eq!(world.namespace(root).buffered(), Load { packets: 2, bytes: 6 });
+}

@@ -144,3 +144,29 @@ fn an_attempt_whose_time_is_up_tells_what_has_not_come() {
         assert!(error.message().contains(part) && error.hint().is_some(), "{error}");
     }
 }
+
+#[test]
+fn a_session_that_fails_for_a_reason_of_its_own_tells_that_one() {
+    let (mut world, _) = World::joined();
+    world.run(|client, _| client.stall(&Error::new(ErrorKind::BufferFull, "a consumer is behind")));
+    world.lose(world.last_link, Loss::Failed(Error::new(ErrorKind::Transport, "reset")));
+    let error = error(&mut world);
+    assert_eq!(error.message(), "reset");
+    assert!(error.hint().is_some_and(|hint| hint.contains("TRACE")), "{error}");
+}
+
+#[test]
+fn what_to_try_depends_on_who_failed() {
+    let hint = |loss: fn(Error) -> Loss, kind: ErrorKind, is_open: bool| {
+        let mut world = World::new();
+        world.connect("/");
+        if is_open {
+            world.open();
+        }
+        world.lose(world.last_link, loss(Error::new(kind, "no")));
+        error(&mut world).hint().unwrap_or_default().to_owned()
+    };
+    assert!(hint(Loss::Failed, ErrorKind::Connect(Stage::Proxy), false).contains("is it a proxy"));
+    assert!(hint(Loss::Failed, ErrorKind::Connect(Stage::Http), false).contains("`path` option"));
+    assert!(hint(Loss::Closed, ErrorKind::Transport, true).contains("did the server end"));
+}

@@ -109,6 +109,49 @@ fn something_is_delivering_as_long_as_it_may_arrive_by_itself() {
 }
 
 #[test]
+fn what_a_session_on_its_way_out_has_to_write_is_still_delivered() {
+    let mut world = World::polling();
+    world.handshake.upgrade_to_websocket = false;
+    let root = world.join("/");
+    let other = world.join("/other");
+    world.slow = true;
+    world.emit(root, "[1]").unwrap();
+    world.emit(root, "[2]").unwrap();
+    world.run(Client::close);
+    let delivering = |world: &World, id| world.client.is_delivering(id);
+    assert!(delivering(&world, None) && delivering(&world, Some(root)));
+    assert!(!delivering(&world, Some(other)));
+    assert_eq!(world.client.count_waiting(Some(root)), 2);
+    assert_eq!(world.client.send_load().packets, 2);
+
+    let rooms = world.rooms;
+    world.written();
+    assert_eq!(world.client.count_waiting(None), 1);
+    assert!(world.rooms > rooms, "who waits for that looks again");
+    let rooms = world.rooms;
+    world.written();
+    assert!(!delivering(&world, None) && world.rooms > rooms);
+    assert_eq!(world.client.count_waiting(None), 0);
+    assert_eq!(world.sent(), ["42[1]", "42[2]", "1"]);
+}
+
+#[test]
+fn who_waits_for_a_session_on_its_way_out_looks_again_when_that_is_cut() {
+    let (mut world, root) = World::joined();
+    world.slow = true;
+    for number in 1..=2 {
+        world.emit(root, &format!("[{number}]")).unwrap();
+    }
+    world.disconnect(root);
+    assert!(world.client.is_delivering(Some(root)));
+    let rooms = world.rooms;
+    world.drop_link();
+    assert!(!world.client.is_delivering(None), "nothing tries to connect");
+    assert!(world.rooms > rooms);
+    assert_eq!(world.client.count_waiting(Some(root)), 1, "what no writer had");
+}
+
+#[test]
 fn no_more_is_kept_for_an_answer_than_may_be() {
     let mut world = World::with(|options| {
         options.limits = options.limits.clone().send_bytes(10);
@@ -208,6 +251,18 @@ fn what_waits_is_counted_and_can_be_taken_back() {
         assert_eq!(world.client.count_waiting(Some(root)), usize::from(joined), "under way");
         assert_eq!(take(&mut world, root), Vec::<String>::new());
     }
+}
+
+#[test]
+fn what_waits_in_either_queue_of_a_namespace_is_counted() {
+    let mut world = World::new();
+    let root = world.connect("/");
+    for _ in 0..2 {
+        world.emit(root, "[1]").unwrap();
+    }
+    world.try_emit(root, Emit { reliable: true, ..emit("[2]") }).unwrap();
+    world.emit_with_ack(root, "[3]", 3, None).unwrap();
+    assert_eq!(world.client.count_waiting(Some(root)), 4);
 }
 
 #[test]

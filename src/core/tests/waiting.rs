@@ -202,6 +202,42 @@ fn an_event_is_not_sent_when_it_is_no_longer_worth_it() {
 }
 
 #[test]
+fn what_was_sent_or_taken_back_has_no_time_to_live_left() {
+    let (mut world, root) = World::joined();
+    let heartbeat = world.client.next_deadline();
+    world.try_emit(root, Emit { ttl: Some(SECOND), ..emit("[1]") }).unwrap();
+    assert_eq!((world.sent().len(), world.client.next_deadline()), (1, heartbeat));
+    world.slow = true;
+    world.emit(root, "[2]").unwrap();
+    world.try_emit(root, Emit { ttl: Some(SECOND), ..emit("[3]") }).unwrap();
+    assert_ne!(world.client.next_deadline(), heartbeat);
+    world.run(|client, now| client.take_unsent(root, now));
+    assert_eq!(world.client.next_deadline(), heartbeat);
+}
+
+#[test]
+fn an_event_is_shown_once_and_only_if_it_goes_out() {
+    let mut world = World::new();
+    world.handshake.max_payload = Some(20);
+    let root = world.connect("/");
+    world.client.set_shows_outgoing(root, true);
+    world.emit(root, &format!("[\"{}\"]", "x".repeat(40))).unwrap();
+    world.emit(root, "[1]").unwrap();
+    assert!(world.log().is_empty());
+    world.open();
+    world.receive("40{\"sid\":\"a\"}");
+    world.slow = true;
+    world.emit(root, "[2]").unwrap();
+    world.emit(root, "[3]").unwrap();
+    world.drop_link();
+    world.slow = false;
+    rejoin(&mut world);
+    let mut shown = world.news();
+    shown.retain(|line| line.contains("sent"));
+    assert_eq!(shown, ["/: sent [1]", "/: sent [2]", "/: sent [3]"]);
+}
+
+#[test]
 fn a_device_that_slept_sends_nothing_that_is_no_longer_worth_it() {
     let (mut world, root) = busy();
     world.try_emit(root, Emit { ttl: Some(SECOND), ..emit("[1]") }).unwrap();

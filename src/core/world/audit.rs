@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::{SECOND, Threads, World, closed_link, emit, payload};
+use super::account::{Account, split};
+use super::{SECOND, World, closed_link, emit, payload};
 use crate::core::client::namespace::Auth;
 use crate::core::client::{Client, Emit};
 use crate::core::engine::Engine;
 use crate::core::ids::{LinkId, NamespaceId};
 use crate::error::{Error, ErrorKind};
-use crate::event::undelivered::UndeliveredEvent;
 use crate::options::{ManagerOptions, Rejection, Transport};
 use crate::proto::dialect::choice::{V3_DIALECT, V4_DIALECT};
 
@@ -77,6 +77,10 @@ pub(in crate::core) enum Input {
     Open,
     Close,
     CloseEngine,
+    /// The connection is closed for good, and what is not delivered handed back.
+    Finish,
+    /// What waits in a namespace is taken back.
+    TakeUnsent(usize),
     Connected(usize),
     Handshake(usize),
     Receive(usize, String),
@@ -119,13 +123,7 @@ pub(in crate::core) struct Audit {
     pub(in crate::core) world: World,
     pub(in crate::core) ids: Vec<NamespaceId>,
     pub(in crate::core) next: u32,
-    /// The acknowledgements that were taken on.
-    pub(in crate::core) awaited: BTreeSet<u32>,
-    pub(in crate::core) resolved: BTreeMap<u32, usize>,
-    /// The events that were taken on without one, are sent once, and do not give way to another of their key.
-    pub(in crate::core) plain: BTreeSet<u32>,
-    /// Those among them that wait where they cannot be sent at once.
-    pub(in crate::core) lasting: BTreeSet<u32>,
+    pub(in crate::core) account: Account,
     /// Who would have to wait for room, by namespace, when it was last looked at.
     pub(in crate::core) waiting: Vec<bool>,
     /// How often those who wait had been told something by then.
@@ -138,17 +136,7 @@ impl Audit {
         world.handshake.upgrade_to_websocket = true;
         let ids: Vec<_> = (0..NAMESPACES.len()).map(|index| make(&mut world, index)).collect();
         let waiting = vec![false; ids.len()];
-        Self {
-            world,
-            ids,
-            next: 0,
-            awaited: BTreeSet::new(),
-            resolved: BTreeMap::new(),
-            plain: BTreeSet::new(),
-            lasting: BTreeSet::new(),
-            waiting,
-            told: 0,
-        }
+        Self { world, ids, next: 0, account: Account::default(), waiting, told: 0 }
     }
 
     pub(in crate::core) fn link(&self, index: usize) -> LinkId {
@@ -175,8 +163,10 @@ impl Audit {
             }
             Input::Reply(namespace, membership) => {
                 let id = self.ids[*namespace];
-                let _ =
-                    world.run(|client, now| client.reply(id, *membership, 1, payload("[]"), now));
+                let reply = payload("[]");
+                if world.run(|client, now| client.reply(id, *membership, 1, reply, now)).is_ok() {
+                    self.account.take_on_answer();
+                }
             }
             Input::Auth(known) => {
                 if let Some((id, asked)) = world.asked.pop() {
@@ -188,6 +178,12 @@ impl Audit {
             Input::Open => world.run(Client::open),
             Input::Close => world.run(Client::close),
             Input::CloseEngine => world.run(Client::close_engine),
+            Input::Finish => self.account.hand_back(&world.run(Client::end)),
+            Input::TakeUnsent(namespace) => {
+                let id = self.ids[*namespace];
+                let taken = world.run(|client, now| client.take_unsent(id, now));
+                self.account.hand_back(&taken);
+            }
             Input::Advance(millis) => world.advance(Duration::from_millis(*millis)),
             Input::Sleep(millis) => world.sleep(Duration::from_millis(*millis)),
             Input::ClearSendBuffer(namespace) => {
@@ -277,39 +273,17 @@ impl Audit {
             ..emit(&format!("[\"e\",{number}]"))
         };
         if self.world.try_emit(self.ids[namespace], emit).is_ok() {
-            if ack {
-                self.awaited.insert(number);
-            } else if namespace != 3 && !is_keyed {
-                self.plain.insert(number);
-                if !volatile {
-                    self.lasting.insert(number);
-                }
-            }
+            self.account.take_on(number, ack, is_keyed, volatile);
         }
     }
 
     /// What holds at any time.
     pub(in crate::core) fn check(&mut self) {
-        self.note_resolved();
-        self.check_bounds();
-        self.check_wakes();
-        self.check_plain();
-    }
-
-    fn note_resolved(&mut self) {
-        for line in self.world.log() {
-            let number = line.strip_prefix("ack ").and_then(|rest| rest.split([' ', ':']).next());
-            if let Some(number) = number {
-                *self.resolved.entry(number.parse().unwrap()).or_default() += 1;
-            }
-        }
-    }
-
-    fn check_bounds(&self) {
         let retiring = self.world.client.count_retiring();
         assert!(retiring <= 4);
-        // Of each session that is open or on its way out, and its upgrade.
-        assert!(self.world.alive().len() <= 2 * (1 + retiring), "{:?}", self.world.alive());
+        // Of each session that is open or on its way out, and its upgrade; and what has yet to close.
+        let most = 2 * (1 + retiring) + 4;
+        assert!(self.world.alive().len() <= most, "{:?}", self.world.alive());
         let waiting: usize =
             self.ids.iter().map(|id| self.world.namespace(*id).buffered().packets).sum();
         // Each namespace may keep one, and what a lost session has not taken comes back.
@@ -325,18 +299,8 @@ impl Audit {
             assert!(self.ids.iter().all(|id| self.world.namespace(*id).status().is_none()));
         }
         assert_eq!(self.world.client.count_namespaces(), NAMESPACES.len());
-    }
-
-    /// Each event was written, is to be written, or was counted when it was dropped.
-    fn check_plain(&self) {
-        let written: BTreeSet<u32> = self.written().into_values().flatten().collect();
-        let missing = self.plain.difference(&written).count();
-        let client = &self.world.client;
-        let (waiting, dropped) = (client.count_waiting(None), client.tally().dropped);
-        assert!(
-            missing <= waiting + dropped,
-            "{missing} are missing, {waiting} wait, {dropped} were dropped"
-        );
+        self.check_wakes();
+        self.account.check(&mut self.world);
     }
 
     /// Nobody waits for room who does not know that there is none to wait for any more.
@@ -375,58 +339,26 @@ impl Audit {
         let mut events: BTreeMap<_, Vec<u32>> = BTreeMap::new();
         for wire in self.world.links.values() {
             for text in &wire.sent {
-                let Some((head, number)) = text.split_once("[\"e\",") else { continue };
+                let Some((head, number)) = split(text) else { continue };
                 let name =
                     NAMESPACES[1..].iter().find(|name| head.starts_with(&format!("42{name},")));
-                let number = number.trim_end_matches(']').parse().unwrap();
                 events.entry((wire.session, *name.unwrap_or(&"/"))).or_default().push(number);
             }
         }
         events
     }
 
-    /// Of the events that are sent once, each is handed back, or the server has read it, or it was counted; and what the
-    /// server was sure to have read is not handed back.
-    fn check_end(&self, back: &[UndeliveredEvent]) {
-        let back: Vec<u32> = back.iter().map(|event| event.args().unwrap()).collect();
-        let distinct: BTreeSet<u32> = back.iter().copied().collect();
-        assert_eq!(distinct.len(), back.len(), "something was handed back twice");
-        let read = self.read(|wire| wire.read);
-        let both: Vec<_> =
-            distinct.intersection(&read).filter(|number| self.lasting.contains(number)).collect();
-        assert!(both.is_empty(), "{both:?} were read, and handed back");
-        if self.world.client.options().limits.unconfirmed_bytes == 0 {
-            return;
-        }
-        let read = self.read(|wire| wire.read.max(wire.read_by_any));
-        let accounted: BTreeSet<u32> = distinct.union(&read).copied().collect();
-        let missing: Vec<_> = self.lasting.difference(&accounted).collect();
-        let tally = self.world.client.tally();
-        assert!(
-            missing.len() <= tally.dropped + tally.unconfirmed,
-            "{missing:?} are missing: {tally:?}"
-        );
-    }
-
-    /// The numbers of what the server has read, so much of each link.
-    fn read(&self, most: impl Fn(&Threads) -> usize) -> BTreeSet<u32> {
-        let texts = self.world.links.values().flat_map(|wire| &wire.sent[..most(wire)]);
-        let numbers = texts.filter_map(|text| text.split_once("[\"e\",")?.1.strip_suffix(']'));
-        numbers.map(|number| number.parse().unwrap()).collect()
-    }
-
     /// What holds when the client is shut down.
     pub(in crate::core) fn assert_ends_well(mut self) {
-        let mut back = self.world.run(Client::end);
+        self.world.run(Client::shut_down);
         self.world.advance(Duration::from_secs(60));
-        back.extend(self.world.run(Client::take_unwritten));
-        self.note_resolved();
-        self.check_bounds();
-        self.check_end(&back);
+        self.check();
         self.world.assert_at_rest();
+        self.account.hand_back(&self.world.run(Client::take_unwritten));
+        self.check();
+        self.account.check_read(&self.world);
+        self.account.assert_settled(&self.world);
 
-        let once: BTreeMap<u32, usize> = self.awaited.iter().map(|ack| (*ack, 1)).collect();
-        assert_eq!(self.resolved, once, "each acknowledgement resolves once");
         let mut seen = BTreeSet::new();
         for ((_, name), numbers) in self.written() {
             if name == "/retry" {

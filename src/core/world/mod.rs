@@ -3,6 +3,7 @@
 //! For unit tests, and for the fuzzer. What fails here is the test, by a panic: no program has it.
 #![cfg_attr(not(test), allow(dead_code, reason = "the fuzzer needs less than the tests"))]
 
+mod account;
 pub(in crate::core) mod audit;
 mod playing;
 #[cfg(fuzzing)]

@@ -78,7 +78,7 @@ impl Script<'_> {
     fn input(&mut self) -> Option<Input> {
         let namespace = |script: &mut Self| script.below(NAMESPACES.len());
         let link = |script: &mut Self| script.below(usize::from(u8::MAX));
-        Some(match self.below(27)? {
+        Some(match self.below(29)? {
             0 => Input::Connect(namespace(self)?),
             1 => Input::Disconnect(namespace(self)?),
             2 => Input::Renew(namespace(self)?),
@@ -110,7 +110,9 @@ impl Script<'_> {
             23 => Input::Stubborn(self.flag()?),
             24 => Input::Retries(u32::try_from(self.below(4)?).ok().filter(|most| *most < 3)),
             25 => Input::Reconnection(self.flag()?),
-            _ => Input::Old(self.flag()?),
+            26 => Input::Old(self.flag()?),
+            27 => Input::TakeUnsent(namespace(self)?),
+            _ => Input::Finish,
         })
     }
 }

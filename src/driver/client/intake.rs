@@ -19,7 +19,7 @@ use crate::net::Waker;
 use crate::options::Limits;
 use crate::proto::packet::Packet;
 use crate::sync::gate::Gate;
-use crate::sync::lock::lock;
+use crate::sync::lock::{Locked, lock};
 use crate::sync::logging::log_later;
 
 /// The gate between the readers of a connection and its consumers, and whom it wakes.
@@ -70,12 +70,26 @@ impl Intake {
 
     /// The reader is about to hold still: it is woken once the gate opens.
     fn hold(&self, reader: &Arc<Waker>) {
-        let mut readers = lock(&self.readers);
-        // Here those that have ended meanwhile are forgotten as well.
-        readers.retain(|other| other.strong_count() > 0 && !other.ptr_eq(&Arc::downgrade(reader)));
-        readers.push(Arc::downgrade(reader));
-        drop(readers);
+        self.others(reader).push(Arc::downgrade(reader));
         self.gate.hold();
+    }
+
+    /// The reader goes on. Others that hold still look again: what it has found may be room for them, and
+    /// nothing else may tell them of it.
+    fn go_on(&self, reader: &Arc<Waker>) {
+        let is_alone = self.others(reader).is_empty();
+        if is_alone {
+            self.gate.release();
+        } else {
+            self.gate.reopen();
+        }
+    }
+
+    /// The readers that hold still, without this one and those that have ended, which are forgotten.
+    fn others(&self, reader: &Arc<Waker>) -> Locked<'_, Vec<Weak<Waker>>> {
+        let mut readers = lock(&self.readers);
+        readers.retain(|other| other.strong_count() > 0 && !other.ptr_eq(&Arc::downgrade(reader)));
+        readers
     }
 }
 
@@ -108,20 +122,20 @@ impl Driver {
             return true;
         }
         if inlet.is_last || self.find_hold(monitor, inlet.is_urgent, now).is_none() {
-            monitor.go_on();
+            self.end_hold(monitor, inlet);
             return true;
         }
         if inlet.packets.front().is_some_and(|next| !self.may_be_for_full(monitor, next)) {
             // Another reader may hold still all the same.
             if monitor.holder == Some(inlet.link) {
-                monitor.go_on();
+                self.end_hold(monitor, inlet);
             }
             return true;
         }
         self.intake.hold(inlet.reader);
         // A consumer may have made room before it could see that the reader holds still.
         let Some(hold) = self.find_hold(monitor, inlet.is_urgent, now) else {
-            self.intake.gate.release();
+            self.intake.go_on(inlet.reader);
             monitor.go_on();
             return true;
         };
@@ -162,6 +176,14 @@ impl Driver {
             self.changed.notify_all();
         }
         monitor.hold = Some(hold);
+    }
+
+    /// The reader goes on, if one held still.
+    fn end_hold(&self, monitor: &mut Monitor, inlet: &Inlet<'_>) {
+        if monitor.hold.is_some() {
+            self.intake.go_on(inlet.reader);
+            monitor.go_on();
+        }
     }
 
     /// What has happened may be a reason for a reader that holds still to go on, or the end of a
@@ -225,3 +247,6 @@ impl Monitor {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,6 +22,9 @@ use crate::proto::dialect::Dialect;
 use crate::sync::logging::log_later;
 use crate::sync::threads::{Role, spawn, survive};
 
+#[cfg(test)]
+mod tests;
+
 /// What comes sooner than this after what came before is left to the thread, which then writes
 /// all that has come meanwhile at once.
 const QUIET: Duration = Duration::from_micros(10);

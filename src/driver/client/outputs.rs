@@ -327,6 +327,9 @@ fn may_end_a_wait(output: &Output<AckHandle>) -> bool {
 }
 
 fn bring(group: &mut Group, actions: &mut Vec<Action>) {
+    if group.is_empty() {
+        return;
+    }
     let brought = group.bring();
     actions.extend(brought.into_iter().flat_map(|brought| brought.waiters).map(Action::Rouse));
 }

@@ -6,13 +6,14 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::Mutex;
 
 use super::Driver;
 use crate::core::time::Timestamp;
 use crate::driver::clock::now;
 use crate::error::flight_record::{FlightEntry, FlightRecord};
-use crate::error::{Error, ErrorKind, start_of};
+use crate::error::{Error, ErrorKind, Stage, start_of};
 use crate::event::status::{ManagerEvent, Status};
 use crate::options::ParserKind;
 use crate::proto::packet::Packet;
@@ -41,9 +42,25 @@ struct Notes {
 
 struct Note {
     at: Timestamp,
-    text: Cow<'static, str>,
+    what: What,
     /// How often it has happened in a row, the last time at that moment.
     times: u32,
+}
+
+/// What has happened. What comes with each connection is put into words when somebody asks.
+#[derive(PartialEq)]
+enum What {
+    Stage(Stage),
+    Words(Cow<'static, str>),
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stage(stage) => write!(f, "stage {stage}"),
+            Self::Words(words) => f.write_str(words),
+        }
+    }
 }
 
 /// Which way a packet goes.
@@ -72,7 +89,7 @@ impl Recorder {
             0 => format!("{word} {outline}"),
             size => format!("{word} {outline} ({size} B)"),
         };
-        lock(&self.kept).note_packet(text.into(), now(), self.most_packets);
+        lock(&self.kept).note_packet(What::Words(text.into()), now(), self.most_packets);
     }
 
     /// Notes news of the connection.
@@ -84,7 +101,9 @@ impl Recorder {
                 format!("closed, {reason}: {error:#}").into()
             }
             ManagerEvent::Error(error) => format!("error: {error:#}").into(),
-            ManagerEvent::Stage(stage) => format!("stage {stage}").into(),
+            ManagerEvent::Stage(stage) => {
+                return lock(&self.kept).note_news(What::Stage(*stage), now);
+            }
             ManagerEvent::Warning(error) => format!("warning: {error:#}").into(),
             ManagerEvent::Ping => "heartbeat".into(),
             ManagerEvent::Upgrade(transport) => format!("upgraded to {transport}").into(),
@@ -125,7 +144,7 @@ impl Recorder {
             }
             text => text,
         };
-        lock(&self.kept).note_news(text, now);
+        lock(&self.kept).note_news(What::Words(text), now);
     }
 
     /// What has happened, with its ages at this moment.
@@ -134,24 +153,24 @@ impl Recorder {
         let mut notes: Vec<&Note> = kept.news.iter().chain(&kept.packets).collect();
         // Stable: of the same moment, what is news comes before packets.
         notes.sort_by_key(|note| note.at);
-        let entries = notes.into_iter().map(|Note { at, text, times }| FlightEntry {
+        let entries = notes.into_iter().map(|Note { at, what, times }| FlightEntry {
             age: now.since(*at),
-            text: if *times > 1 { format!("{text} (×{times})") } else { text.to_string() },
+            text: if *times > 1 { format!("{what} (×{times})") } else { what.to_string() },
         });
         FlightRecord::new(entries.collect())
     }
 }
 
 impl Notes {
-    fn note_news(&mut self, text: Cow<'static, str>, at: Timestamp) {
-        match self.news.back_mut().filter(|last| last.text == text) {
+    fn note_news(&mut self, what: What, at: Timestamp) {
+        match self.news.back_mut().filter(|last| last.what == what) {
             Some(last) => (last.at, last.times) = (at, last.times.saturating_add(1)),
-            None => push(&mut self.news, Note { at, text, times: 1 }, MOST_NEWS),
+            None => push(&mut self.news, Note { at, what, times: 1 }, MOST_NEWS),
         }
     }
 
-    fn note_packet(&mut self, text: Cow<'static, str>, at: Timestamp, most: usize) {
-        push(&mut self.packets, Note { at, text, times: 1 }, most);
+    fn note_packet(&mut self, what: What, at: Timestamp, most: usize) {
+        push(&mut self.packets, Note { at, what, times: 1 }, most);
     }
 }
 
@@ -256,7 +275,7 @@ mod tests {
         let kept = lock(&recorder.kept);
         assert_eq!((kept.news.len(), kept.packets.len()), (MOST_NEWS, 10));
         let all = kept.news.iter().chain(&kept.packets);
-        let bytes: usize = all.map(|note| note.text.len()).sum();
+        let bytes: usize = all.map(|note| note.what.to_string().len()).sum();
         assert!(bytes <= (MOST_NEWS + 10) * (MOST_TEXT + 3), "{bytes}");
     }
 
@@ -276,7 +295,8 @@ mod tests {
         ] {
             recorder.note_packet(Direction::Received, &packet);
         }
-        let shown: Vec<_> = lock(&recorder.kept).packets.iter().map(|it| it.text.clone()).collect();
+        let shown: Vec<_> =
+            lock(&recorder.kept).packets.iter().map(|it| it.what.to_string()).collect();
         assert_eq!(
             shown,
             [

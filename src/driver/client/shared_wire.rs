@@ -68,14 +68,26 @@ impl SharedWire {
         Self(Arc::new(Mutex::new(Some(served))))
     }
 
+    /// One that its thread has taken away.
+    #[cfg(test)]
+    pub(super) fn taken() -> Self {
+        Self(Arc::new(Mutex::new(None)))
+    }
+
     /// The thread, or who stands in for it, uses it.
     pub(super) fn with<R>(&self, turn: impl FnOnce(&mut Served) -> R) -> Option<R> {
         lock(&self.0).as_mut().map(turn)
     }
 
-    /// The thread takes it away.
-    pub(super) fn take(&self) -> Option<Wire> {
-        lock(&self.0).take().map(|served| served.wire)
+    /// The thread takes it away: from here on nobody else writes or reads. In good order the peer is told,
+    /// and its answer awaited.
+    // Its frame is large, and of no use to a connection that stays.
+    #[inline(never)]
+    pub(super) fn end(&self, in_good_order: bool) {
+        let served = lock(&self.0).take();
+        if let Some(served) = served.filter(|_| in_good_order) {
+            served.wire.close();
+        }
     }
 
     /// Begins to stand in for the thread; `None` where that has something to do, or somebody does so

@@ -10,6 +10,7 @@ use crate::core::engine::Engine;
 use crate::core::ids::NamespaceId;
 use crate::core::time::Timestamp;
 use crate::driver::clock::now;
+use crate::error::reached::listed;
 use crate::error::{Error, ErrorKind, Result, Rounded, Stage};
 use crate::event::Reply;
 use crate::payload::Payload;
@@ -220,7 +221,8 @@ impl Monitor {
                 let colon = if reached.tried.is_empty() { "" } else { ": " };
                 format!(
                     "the attempt has come to the stage {}{colon}{}",
-                    reached.stage, reached.tried
+                    reached.stage,
+                    listed(&reached.tried)
                 )
             }
             (Cycle::Idle | Cycle::Open, _) => "the namespace is left at the moment".to_owned(),

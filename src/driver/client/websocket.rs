@@ -9,44 +9,47 @@ use super::wire::Wire;
 use crate::core::engine::Loss;
 use crate::core::ids::LinkId;
 use crate::error::Result;
-use crate::net::{Attempt, Ready, Request, Waker, WebSocket};
+use crate::net::{Attempt, Ready, Request, Waker};
 
 impl Driver {
     /// Opens the WebSocket and serves it to its end.
     // Apart from polling, which takes more stack.
     #[inline(never)]
     pub(super) fn run_websocket(&self, link: LinkId, request: &Request, attempt: &Arc<Attempt>) {
-        let loss = match self.net.websocket(request, attempt) {
-            Ok(socket) => match self.serve_websocket(link, socket, attempt.waker()) {
-                Ok(Ending::Finished | Ending::Stopped) => return,
-                Ok(Ending::Lost(loss)) => loss,
-                Err(error) => Loss::Failed(error),
-            },
+        let opened = self.open_websocket(link, request, attempt);
+        let loss = match opened.and_then(|wire| self.serve_websocket(&wire, attempt.waker())) {
+            Ok(Ending::Finished | Ending::Stopped) => return,
+            Ok(Ending::Lost(loss)) => loss,
             Err(error) => Loss::Failed(error),
         };
         self.lose(link, loss);
     }
 
-    fn serve_websocket(
+    /// Opens it, and lets others use it.
+    // Its frames are large: they lie where those of the loop that waits will, and not below them.
+    #[inline(never)]
+    fn open_websocket(
         &self,
         link: LinkId,
-        socket: WebSocket,
-        waker: &Arc<Waker>,
-    ) -> Result<Ending> {
+        request: &Request,
+        attempt: &Arc<Attempt>,
+    ) -> Result<SharedWire> {
+        let socket = self.net.websocket(request, attempt)?;
         let base64 = self.look(|core| core.options().force_base64);
         let wire = Wire::new(link, socket, base64, self.new_parser());
-        let wire = SharedWire::new(wire, Pump::new(link, waker, self.language_of(link)));
+        let pump = Pump::new(link, attempt.waker(), self.language_of(link));
+        let wire = SharedWire::new(wire, pump);
         self.run_with(|monitor, now| {
             monitor.share(link, wire.clone());
             monitor.note_reached(link);
             monitor.core.connected(link, now);
         });
-        let ending = self.pump(&wire, waker);
-        // From here on nobody else writes or reads.
-        let wire = wire.take();
-        if let (Ok(Ending::Finished), Some(wire)) = (&ending, wire) {
-            wire.close();
-        }
+        Ok(wire)
+    }
+
+    fn serve_websocket(&self, wire: &SharedWire, waker: &Waker) -> Result<Ending> {
+        let ending = self.pump(wire, waker);
+        wire.end(matches!(ending, Ok(Ending::Finished)));
         ending
     }
 

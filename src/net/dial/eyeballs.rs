@@ -15,6 +15,7 @@ use rustix::net::sockopt::{
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, ipproto, socket_with};
 use socket2::SockRef;
 
+use crate::error::reached::{Tried, listed};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::net::attempt::Attempt;
 use crate::net::waker::poll_within;
@@ -31,22 +32,25 @@ pub(super) fn connect_first(
     addresses: &[SocketAddr],
     tcp: &TcpOptions,
     attempt: &Attempt,
-) -> Result<TcpStream> {
+) -> Result<Winner> {
     let mut race = Race::new(addresses, tcp);
     loop {
         attempt.waker().check()?;
-        if let Some(stream) = race.start_due() {
-            return Ok(stream);
+        if let Some(winner) = race.start_due() {
+            return Ok(winner);
         }
         attempt.tries(race.so_far());
         if race.is_lost() {
             return Err(race.into_error());
         }
-        if let Some(stream) = race.wait(attempt)? {
-            return Ok(stream);
+        if let Some(winner) = race.wait(attempt)? {
+            return Ok(winner);
         }
     }
 }
+
+/// The address that has answered, and the connection to it.
+type Winner = (SocketAddr, TcpStream);
 
 /// Why an address could not be connected to: in our words, and in the system's.
 #[derive(Debug)]
@@ -76,11 +80,11 @@ impl<'a> Race<'a> {
     }
 
     /// Starts all that are due: the first, one more each stagger, one more for each failure.
-    fn start_due(&mut self) -> Option<TcpStream> {
+    fn start_due(&mut self) -> Option<Winner> {
         while self.running.is_empty() || Instant::now() >= self.next_start {
             let address = self.waiting.pop_front()?;
             match start(&address, self.tcp) {
-                Ok((socket, true)) => return Some(TcpStream::from(socket)),
+                Ok((socket, true)) => return Some((address, socket.into())),
                 Ok((socket, false)) => {
                     self.running.push((address, socket));
                     self.next_start = Instant::now() + STAGGER;
@@ -96,7 +100,7 @@ impl<'a> Race<'a> {
     }
 
     /// Blocks until a connection is made or has failed, or the next start is due.
-    fn wait(&mut self, attempt: &Attempt) -> Result<Option<TcpStream>> {
+    fn wait(&mut self, attempt: &Attempt) -> Result<Option<Winner>> {
         let mut fds = Vec::with_capacity(self.running.len() + 1);
         fds.push(attempt.waker().polled());
         fds.extend(self.running.iter().map(|(_, socket)| PollFd::new(socket, PollFlags::OUT)));
@@ -111,7 +115,7 @@ impl<'a> Race<'a> {
     }
 
     /// Looks at those that are ready: the first that is connected wins.
-    fn finish(&mut self, ready: &[bool]) -> Option<TcpStream> {
+    fn finish(&mut self, ready: &[bool]) -> Option<Winner> {
         let mut ready = ready.iter().copied();
         for (address, socket) in std::mem::take(&mut self.running) {
             if !ready.next().unwrap_or(false) {
@@ -119,7 +123,7 @@ impl<'a> Race<'a> {
                 continue;
             }
             match socket_error(&socket) {
-                Ok(Ok(())) => return Some(TcpStream::from(socket)),
+                Ok(Ok(())) => return Some((address, socket.into())),
                 Ok(Err(error)) | Err(error) => {
                     self.failed.push((address, io::Error::from(error).into()));
                     self.next_start = Instant::now();
@@ -130,14 +134,15 @@ impl<'a> Race<'a> {
     }
 
     /// What is known of each address.
-    fn so_far(&self) -> String {
-        let failed = self.failed.iter().map(|(address, error)| format!("{address}: {error}"));
-        let running = self.running.iter().map(|(address, _)| format!("{address}: no answer"));
-        failed.chain(running).collect::<Vec<_>>().join(", ")
+    fn so_far(&self) -> Vec<Tried> {
+        let failed = self.failed.iter().map(|(address, error)| (address, Some(error.to_string())));
+        let running = self.running.iter().map(|(address, _)| (address, None));
+        let tried = failed.chain(running);
+        tried.map(|(address, failure)| Tried { address: *address, failure }).collect()
     }
 
     fn into_error(self) -> Error {
-        let mut tried = self.so_far();
+        let mut tried = listed(&self.so_far());
         if tried.is_empty() {
             tried.push_str("no address to connect to");
         }
@@ -270,7 +275,7 @@ mod tests {
     use crate::net::testing::{LIMIT, attempt, cancel_ends, spawn};
 
     fn first(addresses: &[SocketAddr], attempt: &Attempt) -> Result<TcpStream> {
-        connect_first(addresses, &TcpOptions::default(), attempt)
+        connect_first(addresses, &TcpOptions::default(), attempt).map(|(_, stream)| stream)
     }
 
     /// An address where nobody listens.
@@ -393,11 +398,13 @@ mod tests {
             user_timeout: Some(seconds(9)),
             ..TcpOptions::default()
         };
-        let stream = connect_first(&address, &tcp, &attempt()).unwrap();
+        let (peer, stream) = connect_first(&address, &tcp, &attempt()).unwrap();
+        assert_eq!(peer, address[0]);
         assert_eq!(tcp_keepidle(&stream).unwrap(), seconds(7));
         assert_eq!(tcp_user_timeout(&stream).unwrap(), 9000);
         tcp.keepalive = None;
-        let stream = connect_first(&address, &tcp, &attempt()).unwrap();
+        let (peer, stream) = connect_first(&address, &tcp, &attempt()).unwrap();
+        assert_eq!(peer, address[0]);
         assert!(!socket_keepalive(&stream).unwrap());
     }
 
@@ -410,7 +417,8 @@ mod tests {
             interface: Some("lo".to_owned()),
             ..TcpOptions::default()
         };
-        let stream = connect_first(&address, &tcp, &attempt()).unwrap();
+        let (peer, stream) = connect_first(&address, &tcp, &attempt()).unwrap();
+        assert_eq!(peer, address[0]);
         assert_eq!(stream.local_addr().unwrap().ip().to_string(), "127.0.0.9");
         for (local_address, interface, part) in [
             (Some("192.0.2.1"), None, "192.0.2.1"),

@@ -37,8 +37,8 @@ impl Dialler {
         attempt.note_peer(None);
         let addresses = self.addresses(host, port, attempt)?;
         attempt.enter(Stage::Tcp, self.timeouts.tcp);
-        let socket = connect_first(&addresses, &self.tcp, attempt)?;
-        attempt.note_peer(socket.peer_addr().ok());
+        let (address, socket) = connect_first(&addresses, &self.tcp, attempt)?;
+        attempt.note_peer(Some(address));
         attempt.note_local(socket.local_addr().ok());
         attempt.lift_limit();
         Ok(socket)

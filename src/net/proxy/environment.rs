@@ -45,12 +45,14 @@ impl Environment {
         let is_cgi = variable("REQUEST_METHOD").is_some();
         let plain = if is_cgi { None } else { proxy("http_proxy")? };
         let all = proxy("all_proxy")?;
+        let plain = plain.or_else(|| all.clone());
+        let secure = proxy("https_proxy")?.or(all);
+        if plain.is_none() && secure.is_none() {
+            return Ok(Self::default());
+        }
         let no_proxy = get("no_proxy").unwrap_or_default();
-        Ok(Self {
-            plain: plain.or_else(|| all.clone()),
-            secure: proxy("https_proxy")?.or(all),
-            exceptions: no_proxy.split([',', ' ']).filter_map(exception).collect(),
-        })
+        let exceptions = no_proxy.split([',', ' ']).filter_map(exception).collect();
+        Ok(Self { plain, secure, exceptions })
     }
 
     pub(super) fn for_endpoint(&self, endpoint: &Endpoint) -> Option<&Proxy> {

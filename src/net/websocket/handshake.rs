@@ -34,6 +34,12 @@ const CASED: [&str; 7] = [
     "Origin",
 ];
 
+/// How many headers most requests have no more than.
+const MOST_HEADERS: usize = 12;
+
+/// What most requests fit into, in bytes.
+const USUAL_SIZE: usize = 512;
+
 /// The request for a WebSocket, as it is sent.
 pub(in crate::net) struct UpgradeRequest {
     headers: HeaderMap,
@@ -52,7 +58,7 @@ impl UpgradeRequest {
             Error::new(ErrorKind::InvalidUrl, "the path or the query cannot be sent")
                 .with_source(error)
         })?;
-        let mut headers = HeaderMap::new();
+        let mut headers = HeaderMap::with_capacity(MOST_HEADERS);
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
         headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
@@ -116,7 +122,10 @@ pub(in crate::net) fn shake_hands(
 
 /// Some servers look for the headers of a WebSocket in the usual case alone.
 fn written(path: &str, headers: &HeaderMap) -> Vec<u8> {
-    let mut text = format!("GET {path} HTTP/1.1\r\n").into_bytes();
+    let mut text = Vec::with_capacity(USUAL_SIZE);
+    for part in ["GET ", path, " HTTP/1.1\r\n"] {
+        text.extend_from_slice(part.as_bytes());
+    }
     let mut write = |name: &str, value: &HeaderValue| {
         for part in [name.as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
             text.extend_from_slice(part);
@@ -154,7 +163,12 @@ impl Conversation<'_> {
     fn read_head(&mut self) -> Result<(Head, Vec<u8>)> {
         let mut reader = HeadReader::default();
         let mut has_begun = false;
-        let mut buffer = [0; 4096];
+        // Not on the stack, of which the connection keeps what it has touched once.
+        let mut buffer = vec![0; 4096];
+        if !self.stream.is_secure() {
+            // What was asked a moment ago cannot be answered yet.
+            self.stream.wait(PollFlags::IN)?;
+        }
         loop {
             let read = self.blocking(PollFlags::IN, |stream| stream.read(&mut buffer))?;
             if read == 0 {

@@ -34,10 +34,12 @@ pub(super) struct Metered {
 impl Metered {
     /// The stream behind these bytes.
     pub(super) fn new(stream: Stream, behind: Vec<u8>, read_size: usize) -> Self {
+        // What came behind the head came by the read before.
+        let emptied = !behind.is_empty() && stream.is_emptied();
         Self {
             stream,
             boundary: Boundary::default(),
-            emptied: false,
+            emptied,
             cut: false,
             read_size,
             behind: behind.into(),

@@ -141,8 +141,7 @@ impl Greeting {
 
     fn opened(&mut self, json: &str) -> Option<&'static dyn Dialect> {
         self.opened = true;
-        let may_be_old =
-            Handshake::from_json(json).is_ok_and(|handshake| handshake.max_payload.is_none());
+        let may_be_old = !Handshake::limits_payload(json) && Handshake::from_json(json).is_ok();
         let was_new = self.detector.known.is_some_and(|known| !known.joins_root());
         // A server that was new is expected to be new still. If it is not, its answer to the CONNECT
         // contradicts this.

@@ -107,7 +107,7 @@ impl Dialect for V3 {
         let mut text = String::new();
         for packet in std::iter::from_fn(|| queue.pop_front()).take(count) {
             match packet {
-                Packet::Binary(data) if binary => put_binary(&data, &mut bytes),
+                Packet::Binary(data) => put_binary(&data, &mut bytes),
                 packet => {
                     text.clear();
                     write_text(&packet, BINARY, &mut text);

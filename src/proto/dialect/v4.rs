@@ -42,7 +42,7 @@ impl Dialect for V4 {
     }
 
     fn membership(&self, _: &str, _: &str, data: &str) -> Option<Membership> {
-        let text = |name: &str| member(data, name).and_then(unquoted);
+        let text = |name: &str| Some(unquoted(member(data, name)?)?.into_owned());
         Some(Membership { id: text("sid")?, pid: text("pid") })
     }
 

@@ -1,5 +1,7 @@
 //! The members of an object.
 
+use std::borrow::Cow;
+
 use super::cursor::Cursor;
 use super::outline::SyntaxError;
 
@@ -43,9 +45,14 @@ fn is_named(key: &str, name: &str) -> bool {
     is_plain || (key.contains('\\') && unquoted(key).is_some_and(|key| key == name))
 }
 
-/// A string without its quotes and escapes. `None`: it is none, or has half of a surrogate pair.
-pub(crate) fn unquoted(json: &str) -> Option<String> {
-    serde_json::from_str(json).ok()
+/// A string without its quotes and escapes, where `json`, one valid value, is one. `None`: it is none, or has
+/// half of a surrogate pair.
+pub(crate) fn unquoted(json: &str) -> Option<Cow<'_, str>> {
+    let inside = json.strip_prefix('"')?.strip_suffix('"')?;
+    if inside.contains(['\\', '"']) {
+        return serde_json::from_str(json).ok().map(Cow::Owned);
+    }
+    Some(Cow::Borrowed(inside))
 }
 
 /// The text that `pass` passes over.

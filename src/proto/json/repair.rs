@@ -62,6 +62,7 @@ mod tests {
             (r#""\ud800""#, "\"\u{FFFD}\""),
             (r#""a\uDFFFb""#, "\"a\u{FFFD}b\""),
             (r#""\ud800\ud83d\ude00""#, "\"\u{FFFD}\\ud83d\\ude00\""),
+            (r#""a\ud83d\ude00\ud800""#, "\"a\\ud83d\\ude00\u{FFFD}\""),
             (r#""\ud800\u0041""#, "\"\u{FFFD}\\u0041\""),
             (r#""\ud800\n""#, "\"\u{FFFD}\\n\""),
             (r#"{"\udc00":1}"#, "{\"\u{FFFD}\":1}"),

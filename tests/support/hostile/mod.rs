@@ -24,6 +24,7 @@ pub(crate) struct HostileOptions {
     old: bool,
     joins: bool,
     deaf: bool,
+    holds_back: bool,
 }
 
 /// A server for all transports, whose sessions do what they are told to.
@@ -56,6 +57,8 @@ struct Inside {
     to_do: Receiver<Order>,
     /// Closed, the server reads nothing.
     gate: Gate,
+    /// Closed, the server does not answer the probe of an upgrade.
+    probe: Gate,
     arrived: Sender<String>,
     arrivals: Receiver<String>,
     counts: Counts,
@@ -86,7 +89,13 @@ pub(crate) struct Arrivals {
 impl HostileOptions {
     /// Speaks Engine.IO 4, as servers 3.x and 4.x do.
     pub(crate) fn v4() -> Self {
-        Self { greeting: Greeting::new(""), old: false, joins: true, deaf: false }
+        Self {
+            greeting: Greeting::new(""),
+            old: false,
+            joins: true,
+            deaf: false,
+            holds_back: false,
+        }
     }
 
     /// Speaks Engine.IO 3, as servers 1.x and 2.x do.
@@ -96,6 +105,7 @@ impl HostileOptions {
             old: true,
             joins: true,
             deaf: false,
+            holds_back: false,
         }
     }
 
@@ -115,6 +125,12 @@ impl HostileOptions {
     /// Answers no pings of WebSocket itself.
     pub(crate) fn deaf(mut self) -> Self {
         self.deaf = true;
+        self
+    }
+
+    /// Answers the probe of an upgrade only when it is told to ([`HostileSession::answer_probe`]).
+    pub(crate) fn holds_back_probe(mut self) -> Self {
+        self.holds_back = true;
         self
     }
 
@@ -157,6 +173,7 @@ impl Drop for HostileServer {
         drop(self.closing.take());
         for session in lock(&self.lobby.sessions).values() {
             session.read_on();
+            session.answer_probe();
         }
     }
 }
@@ -195,6 +212,7 @@ impl Lobby {
             orders,
             to_do,
             gate: Gate::default(),
+            probe: Gate::default(),
             arrived,
             arrivals,
             counts: Counts::default(),
@@ -202,6 +220,9 @@ impl Lobby {
             goodbye,
             closing: self.closing.clone(),
         }));
+        if self.options.holds_back {
+            session.0.probe.close();
+        }
         sessions.insert(sid, session.clone());
         // The test may not look at its sessions.
         let _ = self.opened.send(session.clone());
@@ -275,6 +296,11 @@ impl HostileSession {
     /// Reads again.
     pub(crate) fn read_on(&self) {
         self.0.gate.open();
+    }
+
+    /// Answers the probe of the upgrade, now or when it comes.
+    pub(crate) fn answer_probe(&self) {
+        self.0.probe.open();
     }
 
     /// Something to receive when all that it was told to do so far is done: written to a

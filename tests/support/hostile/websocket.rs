@@ -57,6 +57,7 @@ fn take_over(socket: &mut WebSocket<Ear<'_>>, session: &HostileSession) -> tungs
         match socket.read() {
             Ok(message) => match message.to_text()? {
                 "2probe" => {
+                    session.0.probe.pass();
                     socket.send(Message::text("3probe"))?;
                     stream.set_read_timeout(Some(NOOP_INTERVAL))?;
                     session.send("6");

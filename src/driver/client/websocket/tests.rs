@@ -10,12 +10,10 @@ use bytes::Bytes;
 use tungstenite::{Message, WebSocket as PeerSocket};
 
 use super::*;
-use crate::driver::client::Action;
+use crate::driver::client::{Action, testing};
 use crate::driver::listeners::Scope;
 use crate::event::Event;
-use crate::net::{Address, CacheBuster, Net, NetOptions, Site};
-use crate::options::endpoint::Endpoint;
-use crate::options::{Buffer, Limits, ManagerOptions, Transport};
+use crate::options::{Buffer, Limits, Transport};
 use crate::proto::dialect::Frame;
 use crate::sync::mailbox::Mailbox;
 
@@ -99,26 +97,8 @@ impl Full {
 }
 
 fn driver(listener: &TcpListener, reserve: usize) -> Arc<Driver> {
-    let options = ManagerOptions {
-        transports: vec![Transport::WebSocket],
-        limits: Limits::new().receive_events(ROOM).receive_reserve(reserve),
-        ..ManagerOptions::default()
-    };
-    let net = Net::new(NetOptions { max_message: 1 << 20, ..NetOptions::default() }).unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let address = Address {
-        server: Site {
-            endpoint: Endpoint { secure: false, host: "127.0.0.1".into(), port },
-            query: Vec::new(),
-        },
-        backups: Vec::new(),
-        path: "/socket.io/".into(),
-        query: Vec::new(),
-        headers: Vec::new(),
-        cache_buster: CacheBuster { parameter: "t".into(), requests: None },
-        force_base64: false,
-    };
-    Driver::new(options, net, address, None).unwrap()
+    let limits = Limits::new().receive_events(ROOM).receive_reserve(reserve);
+    testing::driver(listener.local_addr().unwrap().port(), limits)
 }
 
 fn accept(listener: &TcpListener) -> PeerSocket<TcpStream> {

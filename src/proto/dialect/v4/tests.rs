@@ -187,3 +187,12 @@ fn a_binary_frame_is_sent_as_it_is() {
     let frame = Frame::Binary(Bytes::from_static(&[1, 2, 3, 4]));
     assert_eq!(V4_DIALECT.encode_frame(binary(&[1, 2, 3, 4]), false), frame);
 }
+
+#[test]
+fn a_packet_at_the_end_of_a_body_may_be_as_large_as_the_limit() {
+    let read = |body: &'static [u8], max| {
+        V4_DIALECT.decode_payload(false, Box::new(body), max).next().expect("a packet")
+    };
+    assert_eq!(read(b"4abc", 4).unwrap(), text("abc"));
+    assert_eq!(read(b"4abc", 3).unwrap_err().kind(), ErrorKind::TooLarge);
+}

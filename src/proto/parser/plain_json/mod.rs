@@ -92,7 +92,9 @@ pub(super) fn read(text: &str) -> Result<Parts> {
         kind: integer(kind)
             .and_then(|digits| digits.parse().ok())
             .ok_or_else(|| fail("an object of no type"))?,
-        namespace: unquoted(namespace).ok_or_else(|| fail("an object of no namespace"))?,
+        namespace: unquoted(namespace)
+            .ok_or_else(|| fail("an object of no namespace"))?
+            .into_owned(),
         id: id
             .map_or_else(|| Some(String::new()), integer)
             .ok_or_else(|| fail("an object with an impossible id"))?,

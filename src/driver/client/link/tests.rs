@@ -1,0 +1,83 @@
+//! Which thread of a link is woken, by what, and when the link is over.
+
+use super::*;
+use crate::driver::client::testing;
+use crate::options::Limits;
+
+const LINK: LinkId = LinkId(7);
+
+/// A driver with a link of these threads.
+fn with_link(sides: &[Side]) -> Arc<Driver> {
+    let driver = testing::driver(9, Limits::new());
+    driver.run_with(|monitor, _| {
+        let address = Arc::clone(&monitor.address);
+        let link = monitor.links.get_or_add(LINK, || Box::new(Link::to(address)));
+        for side in sides {
+            let waker = Arc::new(Waker::new().unwrap());
+            let attempt = Arc::new(Attempt::new(waker, None));
+            *link.lane(*side) = Some(Lane { attempt, asleep: false });
+        }
+    });
+    driver
+}
+
+/// What is done for a reader that sleeps, when there is something to write.
+fn rouse(monitor: &mut Monitor, now: Timestamp) -> &'static str {
+    monitor.set_asleep(LINK, Side::Reader, true);
+    let mut actions = Vec::new();
+    monitor.links.get_mut(LINK).unwrap().rouse(now, &mut actions);
+    assert_eq!(actions.len(), 1);
+    match actions.pop() {
+        Some(Action::Write(..)) => "write",
+        Some(Action::Wake(_)) => "wake",
+        _ => "something else",
+    }
+}
+
+const MOMENT: Duration = Duration::from_nanos(1);
+
+#[test]
+fn on_a_quiet_link_the_caller_writes_and_on_a_busy_one_its_thread() {
+    let driver = with_link(&[Side::Reader]);
+    let mut monitor = driver.lock();
+    let start = now();
+    assert_eq!(rouse(&mut monitor, start), "wake", "nothing is shared yet");
+    monitor.share(LINK, SharedWire::taken());
+    let start = start + QUIET;
+    assert_eq!(rouse(&mut monitor, start), "write");
+    let start = start + (QUIET - MOMENT);
+    assert_eq!(rouse(&mut monitor, start), "wake");
+    let start = start + QUIET;
+    assert_eq!(rouse(&mut monitor, start), "write");
+    monitor.written(LINK, start + QUIET);
+    assert_eq!(rouse(&mut monitor, start + QUIET + QUIET / 2), "wake", "it has just written");
+}
+
+#[test]
+fn only_threads_that_sleep_are_woken_and_each_once() {
+    let driver = with_link(&[Side::Reader, Side::Writer]);
+    let mut monitor = driver.lock();
+    for (sleeping, woken) in
+        [(&[][..], 0), (&[Side::Writer], 1), (&[Side::Reader, Side::Writer], 2)]
+    {
+        for side in sleeping {
+            monitor.set_asleep(LINK, *side, true);
+        }
+        for count in [woken, 0] {
+            let mut actions = Vec::new();
+            monitor.links.get_mut(LINK).unwrap().rouse(now(), &mut actions);
+            assert_eq!(actions.len(), count);
+        }
+    }
+}
+
+#[test]
+fn a_link_is_over_when_the_last_of_its_threads_has_ended() {
+    for order in [[Side::Reader, Side::Writer], [Side::Writer, Side::Reader]] {
+        let driver = with_link(&order);
+        for (side, is_left) in order.into_iter().zip([true, false]) {
+            driver.end(LINK, side);
+            assert_eq!(driver.lock().links.get(LINK).is_some(), is_left, "{side:?}");
+        }
+    }
+}
