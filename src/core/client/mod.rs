@@ -375,17 +375,6 @@ impl<A> Client<A> {
         self.last_order
     }
 
-    /// Counts a packet that makes no sense. `true`: it is the first of its kind in this session, and
-    /// worth a line in the log.
-    fn note_nonsense(&mut self, kind: Nonsense) -> bool {
-        self.tally.ignored += 1;
-        let is_first = !self.nonsense.contains(&kind);
-        if is_first {
-            self.nonsense.push(kind);
-        }
-        is_first
-    }
-
     /// Acts on what the session says.
     pub(super) fn pump(&mut self, now: Timestamp) {
         while let Some(notice) = self.engine.as_mut().and_then(Engine::poll_notice) {

@@ -69,6 +69,17 @@ impl<A> Client<A> {
         self.tally
     }
 
+    /// Counts a packet that makes no sense. `true`: it is the first of its kind in this session, and
+    /// worth a line in the log.
+    pub(super) fn note_nonsense(&mut self, kind: Nonsense) -> bool {
+        self.tally.ignored += 1;
+        let is_first = !self.nonsense.contains(&kind);
+        if is_first {
+            self.nonsense.push(kind);
+        }
+        is_first
+    }
+
     pub(crate) fn round_trip(&self) -> RoundTrip {
         self.round_trip
     }

@@ -48,7 +48,9 @@ impl<A> Client<A> {
     /// A session has ended, and left this. Where there is too much, what earlier ones have left gives way.
     pub(super) fn keep_uncertain(&mut self, events: Vec<UndeliveredEvent>) {
         let before = self.uncertain.bytes;
-        events.into_iter().for_each(|event| self.uncertain.push(event));
+        for event in events {
+            self.uncertain.push(event);
+        }
         self.trim_uncertain(self.uncertain.bytes - before);
     }
 
