@@ -1,4 +1,5 @@
-//! Socket.IO for Things: a blocking [Socket.IO](https://socket.io) client for embedded Linux.
+//! Socket.IO for Things: a blocking [Socket.IO](https://socket.io) client and embedded server for embedded
+//! Linux.
 //!
 //! Socket.IO carries named events with arguments, in both directions, over one connection that
 //! comes back by itself. This client needs no async runtime: its calls block or return at once, its
@@ -31,6 +32,9 @@
 //! The `examples` run without a server of yours:
 //! `cargo run --example hello`. The page [`field`] is about a program that runs for years where nobody can
 //! reach it, and [`delivery`] says what is promised for what is sent.
+//!
+//! This page is about the client. The other wing, an embedded server, is the module `server`, with the feature of
+//! that name: a program may be both, with the same [`Event`], [`Ack`], [`Binary`] and [`Error`] on both sides.
 //!
 //! # How do I connect?
 //!
@@ -240,6 +244,8 @@
 //! | `siot-net`   | one per process, while a connection has [`Builder::watch_network`] |
 //! | `siot-log`   | one per process, while a logger is given what `siot-timer` says  |
 //! | `siot-outbox` | one per `Outbox`                                               |
+//! | `siot-serve` | one per server                                                  |
+//! | `siot-work`  | per server as many as handlers run at once, ten seconds longer  |
 //!
 //! Beside them, a thread of yours that waits for an acknowledgement ([`Ack::wait`]) reads the WebSocket meanwhile, and brings what
 //! comes to everybody, so that a round trip wakes no other thread.
@@ -287,6 +293,7 @@
 //! * `msgpack`: the parser of `socket.io-msgpack-parser`.
 //! * `outbox`: `Outbox`, and a store for it in a file, which `SQLite` keeps. It is compiled with the
 //!   crate, and needs a C compiler.
+//! * `server`: the module `server`, an embedded server, and with it `polling`.
 //! * `serde`: a [`Builder`] from a configuration (`Deserialize`), with [`Limits`], [`Timeouts`], [`Tls`] and the
 //!   options that have names: [`field`] has a whole file. And [`Stats`] are `Serialize`.
 //! * `encrypted-keys`: private keys of client certificates with a passphrase.
@@ -340,6 +347,8 @@ mod options;
 mod outbox;
 mod payload;
 mod proto;
+#[cfg(feature = "server")]
+pub mod server;
 mod sync;
 
 // The public interface is:
@@ -370,6 +379,8 @@ pub use options::{
     Buffer, Limits, ParserKind, Proxy, Rejection, Revision, Timeouts, Tls, TlsBackend, TlsVersion,
     Transport, WhenFull,
 };
+#[cfg(feature = "server")]
+pub use options::{Cors, SameSite, ServerTls, SessionCookie};
 #[cfg(feature = "outbox")]
 pub use outbox::file_store::FileStore;
 #[cfg(feature = "outbox")]
@@ -399,7 +410,7 @@ pub mod delivery {}
 #[cfg_attr(any(all(feature = "outbox", feature = "serde"), not(doctest)), doc = include_str!("../FIELD.md"))]
 pub mod field {}
 
-/// Compiles the code of the README.
-#[cfg(doctest)]
+/// Compiles the code of the README, part of which needs the server.
+#[cfg(all(doctest, feature = "server"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -6,7 +6,11 @@ mod emulator;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
+#[cfg(feature = "server")]
+use std::io::{Read, Write};
 use std::net::TcpListener;
+#[cfg(feature = "server")]
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc::channel;
@@ -172,6 +176,30 @@ examples! {
         "without a certificate: cannot connect, TLS: the server asks for a client certificate…",
         "with a certificate: connected",
     ],
+    #[cfg(feature = "server")]
+    chat: [
+        "http://127.0.0.1:…",
+        "Ann is in the kitchen with Ann",
+        "Ben is in the kitchen with Ann, Ben",
+        "Ann sees Ben come",
+        "Ann hears Ben say: is there any tea?",
+        "Ben is in the garden with Ben",
+        "Ann sees Ben leave",
+        "Ben is in the kitchen with Ann, Ben",
+        "Ann has heard 0 more",
+        "Ann sees Ben leave",
+        "closed, and all was read: true",
+    ],
+    #[cfg(feature = "server")]
+    gateway: [
+        "the LAN is served at http://127.0.0.1:…",
+        "the page knows {}",
+        "the page shows kitchen: 31.5 °C",
+        "the page shows fan: true, as the cloud wants it",
+        "  the fan is told: [\"switch\",false]",
+        "the page has switched it off: true",
+        "closed",
+    ],
 }
 
 /// What is for a server that is started for it, and works with any other that has the same events.
@@ -293,6 +321,47 @@ fn what_cannot_be_used_is_said_in_a_sentence() {
             assert!(errors.starts_with(&wrong), "{errors}");
         }
     }
+}
+
+/// What its page is made of comes from it too.
+#[cfg(feature = "server")]
+#[test]
+fn a_gateway_serves_its_page() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/gateway.html");
+    let mut child = command("gateway");
+    let mut child = child
+        .args(["--listen", "127.0.0.1:0", "--script", script])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let line = BufReader::new(child.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+    let address = line.rsplit('/').next().unwrap();
+    for (path, status) in [("/", 200), ("/client.js", 200), ("/other", 404)] {
+        let mut stream = TcpStream::connect(address).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n")
+            .unwrap();
+        let mut said = String::new();
+        stream.read_to_string(&mut said).unwrap();
+        assert!(said.starts_with(&format!("HTTP/1.1 {status} ")), "{said}");
+        assert_eq!(said.contains("<title>Gateway</title>"), status == 200, "{said}");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// A server of an example: two guests talk there, and it ends when it is told to.
+#[cfg(feature = "server")]
+#[test]
+fn a_chat_serves_until_it_is_told_to_end() {
+    let mut child = command("chat");
+    let mut child = child.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let url = lines.next().unwrap();
+    expect(&command("chat").arg(url).output().unwrap(), &["Ann hears Ben say: is there any tea?"]);
+    let told = Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    assert!(told.success());
+    assert_eq!(lines.next().unwrap(), "closed, and all was read: true");
+    assert!(child.wait().unwrap().success());
 }
 
 #[test]

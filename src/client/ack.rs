@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, bounded};
 use serde::de::DeserializeOwned;
 
-use crate::driver::ack_slot::AckSlot;
-use crate::driver::client::Driver;
+use crate::driver::ack_slot::{AckSlot, AwaitAnswer};
 use crate::error::{Error, ErrorKind, Result, Rounded};
 use crate::event::AckReply;
 use crate::sync::readiness::ReadyFd;
@@ -37,12 +36,12 @@ use crate::sync::readiness::ReadyFd;
 #[must_use = "an answer was asked for: wait for it, or emit without"]
 pub struct Ack {
     slot: Arc<AckSlot>,
-    driver: Weak<Driver>,
+    driver: Weak<dyn AwaitAnswer>,
 }
 
 impl Ack {
-    pub(crate) fn new(slot: &Arc<AckSlot>, driver: &Driver) -> Self {
-        Self { slot: Arc::clone(slot), driver: driver.downgrade() }
+    pub(crate) fn new(slot: &Arc<AckSlot>, driver: Weak<dyn AwaitAnswer>) -> Self {
+        Self { slot: Arc::clone(slot), driver }
     }
 
     /// Waits for the answer and decodes its arguments, as [`Event::args`](crate::Event::args) does.
@@ -176,10 +175,11 @@ impl Ack {
 
     fn reply(&self, limit: Option<Duration>) -> Result<AckReply> {
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
-        if let Some(driver) = self.driver.upgrade() {
-            driver.stand_in_until(&self.slot, deadline);
-        }
-        self.slot.wait(deadline).unwrap_or_else(|| {
+        let answer = match self.driver.upgrade() {
+            Some(driver) => driver.await_answer(&self.slot, deadline),
+            None => self.slot.wait(deadline),
+        };
+        answer.unwrap_or_else(|| {
             let limit = Rounded(limit.unwrap_or_default());
             Err(Error::new(ErrorKind::Timeout, format!("no acknowledgement within {limit}")))
         })

@@ -226,7 +226,7 @@ impl Flags {
 
     fn emit_with_ack(&self, socket: &Socket, payload: Payload) -> Result<Ack> {
         let slot = Arc::default();
-        let ack = Ack::new(&slot, socket.shared().driver());
+        let ack = Ack::new(&slot, socket.shared().driver().downgrade());
         self.emit(socket, payload, Some(AckHandle::Slot(slot)))?;
         Ok(ack)
     }

@@ -8,11 +8,14 @@
 //! [`next_deadline`](client::Client::next_deadline).
 
 pub(crate) mod client;
+mod delivery;
 pub(crate) mod engine;
 pub(crate) mod ids;
 pub(crate) mod load;
 pub(crate) mod numbered;
 mod numbers;
+#[cfg(feature = "server")]
+pub(crate) mod server;
 pub(crate) mod time;
 pub(crate) mod waiting;
 

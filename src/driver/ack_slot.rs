@@ -10,6 +10,12 @@ use crate::sync::lock::lock;
 use crate::sync::readiness::Readiness;
 use crate::sync::ready_slot::ReadySlot;
 
+/// How the threads that wait for the answers of a connection, or of a server, do so.
+pub(crate) trait AwaitAnswer: Send + Sync {
+    /// Blocks until the answer is here, or the deadline has passed: then `None`. It can be asked again.
+    fn await_answer(&self, slot: &AckSlot, deadline: Option<Instant>) -> Option<Result<AckReply>>;
+}
+
 /// Who gets the answer to an event.
 pub(crate) enum AckHandle {
     /// One who waits for it.

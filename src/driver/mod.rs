@@ -10,6 +10,8 @@ pub(crate) mod dispatch;
 mod group;
 pub(crate) mod listener_id;
 pub(crate) mod listeners;
+#[cfg(feature = "server")]
+pub(crate) mod server;
 mod sink;
 mod timer;
 #[cfg(target_os = "linux")]

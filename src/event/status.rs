@@ -143,6 +143,18 @@ pub enum DisconnectReason {
     /// The peer sent a packet that is not Socket.IO.
     #[doc(alias = "parse error")]
     ParseError,
+    /// At a server: the client disconnected the socket.
+    #[doc(alias = "client namespace disconnect")]
+    ClientNamespaceDisconnect,
+    /// At a server: this program disconnected the socket.
+    #[doc(alias = "server namespace disconnect")]
+    ServerNamespaceDisconnect,
+    /// At a server: this program disconnected the socket and the connection below it.
+    #[doc(alias = "forced server close")]
+    ForcedServerClose,
+    /// At a server: it is being closed.
+    #[doc(alias = "server shutting down")]
+    ServerShuttingDown,
 }
 
 impl DisconnectReason {
@@ -161,6 +173,10 @@ impl DisconnectReason {
             Self::TransportClose => "transport close",
             Self::TransportError => "transport error",
             Self::ParseError => "parse error",
+            Self::ClientNamespaceDisconnect => "client namespace disconnect",
+            Self::ServerNamespaceDisconnect => "server namespace disconnect",
+            Self::ForcedServerClose => "forced server close",
+            Self::ServerShuttingDown => "server shutting down",
         }
     }
 }

@@ -1,7 +1,11 @@
 //! What a fuzzer tries, and what has to hold. Only there with `--cfg fuzzing`.
 
+#[cfg(feature = "server")]
+use crate::core::server::world::script as session_script;
 use crate::core::world::script;
 use crate::net::fuzz::check_head;
+#[cfg(feature = "server")]
+use crate::net::server::fuzz::{check_frames, check_requests};
 use crate::options::Proxy;
 use crate::options::endpoint::Location;
 
@@ -10,10 +14,32 @@ pub fn client(bytes: &[u8]) {
     script::play(bytes);
 }
 
+/// Plays what happens to a server's session, in virtual time.
+#[cfg(feature = "server")]
+pub fn session(bytes: &[u8]) {
+    session_script::play(bytes);
+}
+
 /// Reads an HTTP answer, in pieces of a length that the first byte says.
 pub fn http_head(bytes: &[u8]) {
     if let [piece, answer @ ..] = bytes {
         check_head(answer, usize::from(*piece).max(1));
+    }
+}
+
+/// Reads the requests of a client, in such pieces.
+#[cfg(feature = "server")]
+pub fn requests(bytes: &[u8]) {
+    if let [piece, requests @ ..] = bytes {
+        check_requests(requests, usize::from(*piece).max(1));
+    }
+}
+
+/// Reads the WebSocket frames of a client, in such pieces.
+#[cfg(feature = "server")]
+pub fn client_frames(bytes: &[u8]) {
+    if let [piece, frames @ ..] = bytes {
+        check_frames(frames, usize::from(*piece).max(1));
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::lists::lists;
 use crate::error::snippet;
 
 /// The longest head that is read, in bytes, with all that is said before the final answer.
@@ -130,7 +131,7 @@ impl Beginning {
 
 fn parse(bytes: &[u8]) -> Result<Head, BadHead> {
     // Not on the stack, of which a connection keeps what it has touched once.
-    let lines = bytes.iter().filter(|&&byte| byte == b'\n').count();
+    let lines = bytes.split(|&byte| byte == b'\n').count();
     let mut found = vec![httparse::EMPTY_HEADER; lines.min(MAX_HEADERS)];
     let mut answer = httparse::Response::new(&mut found);
     match answer.parse(bytes) {
@@ -162,21 +163,13 @@ fn parse(bytes: &[u8]) -> Result<Head, BadHead> {
 }
 
 impl Head {
-    /// Whether one of the members of a list is this token: a list may be spread over several headers,
-    /// and has any case (RFC 9110 §5.6.1).
-    pub(super) fn lists(&self, name: &HeaderName, token: &str) -> bool {
-        let values = self.headers.get_all(name).iter();
-        let mut members = values.flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
-        members.any(|member| member.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
-    }
-
     /// What a body that begins with these bytes says; and whether that is all of it. One that ends with
     /// the connection is never known to be whole.
     pub(super) fn decode(&self, bytes: &[u8]) -> (Vec<u8>, bool) {
         if matches!(self.status, 204 | 304) {
             return (Vec::new(), true);
         }
-        if self.lists(&TRANSFER_ENCODING, "chunked") {
+        if lists(&self.headers, &TRANSFER_ENCODING, "chunked") {
             return join_chunks(bytes);
         }
         let length = self.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
@@ -333,7 +326,7 @@ mod tests {
             ("X: upgrade", false),
         ] {
             let (head, _) = read(format!("HTTP/1.1 101 x\r\n{lines}\r\n\r\n").as_bytes()).unwrap();
-            assert_eq!(head.lists(&CONNECTION, "upgrade"), listed, "{lines}");
+            assert_eq!(lists(&head.headers, &CONNECTION, "upgrade"), listed, "{lines}");
         }
     }
 

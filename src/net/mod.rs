@@ -16,6 +16,7 @@ mod headers;
 pub(crate) mod http;
 mod interest;
 mod jars;
+mod lists;
 mod lookout;
 #[cfg(target_os = "linux")]
 mod netlink;
@@ -25,6 +26,8 @@ mod passed;
 mod proxy;
 mod redirection;
 pub(crate) mod request;
+#[cfg(feature = "server")]
+pub(crate) mod server;
 mod status;
 mod stream;
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::jars::Jars;
 use super::proxy::{self, Proxies};
 use super::redirection::Redirections;
 use super::request::Request;
-use super::status::{Refusal, Sent};
+use super::status::{Sent, StatusRefusal};
 use super::stream::Stream;
 use super::tls::reload::Reloading;
 use super::websocket::WebSocket;
@@ -149,7 +149,7 @@ impl Net {
                 Answered::Other(other) => other,
             };
             let sent = Sent { request: &request, head: sent, upgrade };
-            let refusal = Refusal { status, headers: &headers, body: &body, sent };
+            let refusal = StatusRefusal { status, headers: &headers, body: &body, sent };
             request = Cow::Owned(self.after_refusal(asked, &refusal)?);
         }
     }
@@ -184,8 +184,8 @@ impl Net {
 
     /// What to do about an answer that is not the expected one: the request to send instead, or else
     /// the error. `asked` is what the caller wants.
-    fn after_refusal(&self, asked: &Request, refusal: &Refusal<'_>) -> Result<Request> {
-        let Refusal { status, headers, sent, .. } = refusal;
+    fn after_refusal(&self, asked: &Request, refusal: &StatusRefusal<'_>) -> Result<Request> {
+        let StatusRefusal { status, headers, sent, .. } = refusal;
         self.redirections.follow(asked, sent.request, *status, headers).map_err(|why_here| {
             let error = refusal.error(why_here);
             // Else they would be sent, and refused, until this device starts anew.

@@ -47,7 +47,7 @@ pub(super) fn bad_head(bad: &BadHead) -> Error {
 }
 
 /// An answer with another status than the expected one.
-pub(super) struct Refusal<'a> {
+pub(super) struct StatusRefusal<'a> {
     /// The status code.
     pub(super) status: u16,
     /// The headers.
@@ -79,7 +79,7 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(date::parse(value)?.duration_since(now).unwrap_or_default())
 }
 
-impl Refusal<'_> {
+impl StatusRefusal<'_> {
     /// Names the status, the server's own words, and what to do about it.
     pub(super) fn error(&self, why_here: NotFollowed) -> Error {
         let status = http::StatusCode::from_u16(self.status).ok();
@@ -226,7 +226,7 @@ mod tests {
         let request =
             &Request { endpoint, path_and_query: "/x/?a=b".to_owned(), headers: Vec::new() };
         let sent = Sent { request, head: 5000, upgrade: false };
-        let refusal = Refusal { status, headers: &headers, body: body.as_bytes(), sent };
+        let refusal = StatusRefusal { status, headers: &headers, body: body.as_bytes(), sent };
         refusal.error(NotFollowed::AnotherServer)
     }
 

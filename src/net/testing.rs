@@ -134,3 +134,15 @@ pub(super) fn silent(there: Sender<()>) -> impl FnOnce(TcpListener) + Send + 'st
         let _ = stream.read_to_end(&mut Vec::new());
     }
 }
+
+/// Waits until there is something to read, or with `write` room to write too.
+#[cfg(feature = "server")]
+pub(super) fn wait_for(socket: &impl std::os::fd::AsFd, write: bool) {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+    let mut wanted = PollFlags::IN;
+    wanted.set(PollFlags::OUT, write);
+    let limit = Timespec::try_from(LIMIT).unwrap();
+    let ready = poll(&mut [PollFd::new(socket, wanted)], Some(&limit)).unwrap();
+    assert_eq!(ready, 1, "nothing came");
+}

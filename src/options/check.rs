@@ -24,7 +24,8 @@ pub(crate) trait Check {
     fn check(&self) -> Result<()>;
 }
 
-fn invalid(what: impl Into<Cow<'static, str>>) -> Error {
+/// The error of an option that cannot work.
+pub(super) fn invalid(what: impl Into<Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::InvalidOption, what)
 }
 

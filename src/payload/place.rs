@@ -24,7 +24,6 @@ pub(super) fn failure(place: &Place, source: JsonError) -> Error {
             let context = format!("argument {index} is missing");
             return Error::new(ErrorKind::Payload, context);
         }
-        Place::List(_) if is_too_deep => "the arguments are nested deeper than 127 levels".into(),
         Place::Argument(index, _) if is_too_deep => {
             format!("argument {index} is nested deeper than 127 levels")
         }

@@ -1,6 +1,6 @@
 //! The query of a URL.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 
 /// What `encodeURIComponent` leaves alone.
 const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
@@ -17,7 +17,12 @@ const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
 /// Appends a parameter to a query, which is begun if it is the first.
 pub(crate) fn push_parameter(url: &mut String, is_first: bool, name: &str, value: &str) {
     url.push(if is_first { '?' } else { '&' });
-    url.extend(utf8_percent_encode(name, COMPONENT));
+    url.extend(component(name));
     url.push('=');
-    url.extend(utf8_percent_encode(value, COMPONENT));
+    url.extend(component(value));
+}
+
+/// A text as `encodeURIComponent` writes it.
+pub(crate) fn component(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, COMPONENT)
 }

@@ -26,6 +26,12 @@ pub(crate) enum Role {
     Network,
     /// Gives the logger what the timer thread says.
     Log,
+    /// Serves all connections of a server.
+    #[cfg_attr(not(feature = "server"), allow(dead_code))]
+    Server,
+    /// Runs handlers of a server.
+    #[cfg_attr(not(feature = "server"), allow(dead_code))]
+    Worker,
     /// Hands the events of an outbox to its socket.
     #[cfg_attr(not(feature = "outbox"), allow(dead_code))]
     Outbox,
@@ -44,6 +50,8 @@ impl Role {
             Self::Network => "siot-net",
             Self::Log => "siot-log",
             Self::Outbox => "siot-outbox",
+            Self::Server => "siot-serve",
+            Self::Worker => "siot-work",
         }
     }
 }

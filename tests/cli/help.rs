@@ -18,6 +18,10 @@ fn help_has_examples_and_the_codes() {
         let short = run(&[command, "-h"]).ended_with(0).out;
         assert!(short.contains("Examples:") && !short.contains("Exit codes:"), "{short}");
     }
+    let serve = run(&["serve", "--help"]).ended_with(0).out;
+    for part in ["Examples:", "Exit codes:", "`echo`", "--origin"] {
+        assert!(serve.contains(part), "serve without {part}:\n{serve}");
+    }
 }
 
 #[test]
@@ -31,6 +35,8 @@ fn a_wrong_command_line_is_a_code_of_its_own_and_says_what_is_right() {
         &["listen", "http://h", "--timeout", "soon"],
         &["emit", "http://h", "--events", "x"],
         &["emit", "http://h", "x", "--cert", "a"],
+        &["serve", "127.0.0.1:0", "x"],
+        &["serve", "127.0.0.1:0", "--cert", "a"],
         &["man", "nothing"],
     ] {
         let said = run(args).ended_with(2);
@@ -45,7 +51,7 @@ fn completions_and_manual_pages_are_there() {
         assert!(script.contains("doctor") && script.contains("auth-file"), "{shell}");
     }
     assert!(run(&["man"]).ended_with(0).out.contains(".TH siot 1"));
-    for command in COMMANDS {
+    for command in COMMANDS.into_iter().chain(["serve"]) {
         let page = run(&["man", command]).ended_with(0).out;
         assert!(
             page.contains(&format!("siot\\-{command}")) && page.contains("Examples:"),

@@ -7,6 +7,7 @@ mod emit;
 mod help;
 mod listen;
 mod options;
+mod serve;
 #[path = "../support/mod.rs"]
 mod support;
 mod terminal;

@@ -13,7 +13,7 @@ const FLOORS: [&[&str]; 9] = [
     &["core"],
     &["net"],
     &["driver"],
-    &["client", "internal"],
+    &["client", "internal", "server"],
     &["outbox"],
 ];
 

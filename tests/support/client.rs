@@ -75,7 +75,11 @@ impl Client {
     /// A client of another namespace on the same connection, which has begun to join it.
     #[track_caller]
     pub(crate) fn start_in(&self, namespace: &str) -> Self {
-        Self::of(self.manager().socket(namespace).expect("a usable name"))
+        // Whoever listens only afterwards may miss what a quick server says.
+        let idle = siot::SocketOptions::new().auto_connect(false);
+        let client = Self::of(self.manager().socket_with(namespace, idle).expect("a usable name"));
+        client.socket.connect();
+        client
     }
 
     /// A client of another namespace on the same connection, which has joined it.

@@ -18,6 +18,7 @@ pub(crate) mod full;
 pub(crate) mod gate;
 pub(crate) mod greeting;
 pub(crate) mod hostile;
+pub(crate) mod js_client;
 pub(crate) mod logged;
 pub(crate) mod mischief;
 pub(crate) mod network;
@@ -35,6 +36,7 @@ pub(crate) mod wait;
 pub(crate) mod x509;
 
 pub(crate) use client::{Client, ask, brisk_each, failure, shared, shared_each};
+pub(crate) use js_client::JsClient;
 pub(crate) use process::{alone, cpu_time_of_ours, fds, this_program, threads};
 pub(crate) use server::Server;
 pub(crate) use via::{TRANSPORTS, Via, direct, over_each_transport};

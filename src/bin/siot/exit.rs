@@ -23,7 +23,7 @@ pub(crate) enum Exit {
     Refused,
     /// The connection ended, and is not opened again.
     Lost,
-    /// A file, standard input or standard output failed.
+    /// A file, standard input, standard output or an address to listen at failed.
     Local,
     /// A signal cut the work short.
     Signal(u8),
@@ -55,7 +55,7 @@ Exit codes:
   4  the time was up
   5  the server refused the namespace
   6  the connection ended, and is not opened again
-  7  a file, standard input or standard output failed
+  7  a file, standard input, standard output or an address to listen at failed
   128 + N  signal N cut the work short (130: ctrl-c)";
 
 /// Why the command ends before its work is done.

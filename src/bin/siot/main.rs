@@ -1,4 +1,4 @@
-//! `siot`, the command: listens, emits, measures, and finds out what is wrong on the way to a server.
+//! `siot`, the command: listens, emits, measures, serves, and finds out what is wrong on the way to a server.
 
 mod args;
 mod bench;
@@ -15,6 +15,7 @@ mod listen;
 mod messages;
 mod output;
 mod progress;
+mod serve;
 mod stop;
 
 use std::io::{self, Write};
@@ -55,6 +56,7 @@ fn run(command: &Command, matches: &ArgMatches, messages: Messages) -> Outcome {
         }
         Command::Doctor(doctor) => doctor::run(doctor),
         Command::Bench(bench) => bench::run(bench, messages),
+        Command::Serve(serve) => serve::run(serve, messages),
         Command::Completions(completions) => {
             let mut script = Vec::new();
             clap_complete::generate(
@@ -116,6 +118,7 @@ impl Command {
             Self::Emit(args) => Some(args.talk),
             Self::Doctor(args) => Some(args.talk),
             Self::Bench(args) => Some(args.talk),
+            Self::Serve(args) => Some(args.talk),
             Self::Completions(_) | Self::Man(_) => None,
         }
     }

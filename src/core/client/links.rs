@@ -114,11 +114,13 @@ impl<A> Client<A> {
 
     /// Some of what the writer of a link took has moved on.
     pub(crate) fn progressed(&mut self, link: LinkId, now: Timestamp) {
+        self.linger_on(link, now);
         self.with_engine(link, now, |engine| engine.progressed(link, now));
     }
 
     /// The writer of a link has written what it took.
     pub(crate) fn written(&mut self, link: LinkId, now: Timestamp) {
+        self.linger_on(link, now);
         self.with_engine(link, now, |engine| engine.written(link));
     }
 

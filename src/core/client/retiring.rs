@@ -9,7 +9,8 @@ use crate::core::ids::LinkId;
 use crate::core::time::Timestamp;
 use crate::event::status::DisconnectReason;
 
-/// How long a transport may take to close in good order.
+/// How long a transport that closes in good order may take until something of what it writes has moved on, and
+/// from then until the next time.
 const LINGER: Duration = Duration::from_secs(5);
 
 /// How many sessions may be on their way to be closed in good order.
@@ -36,6 +37,14 @@ impl<A> Client<A> {
     /// Gives a transport its time to close in good order.
     pub(super) fn linger(&mut self, link: LinkId, now: Timestamp) {
         self.timers.set(Timer::Linger(link), Some(now + LINGER));
+    }
+
+    /// Something of what a session that is being closed has to write has moved on: its time begins anew, if it
+    /// runs.
+    pub(super) fn linger_on(&mut self, link: LinkId, now: Timestamp) {
+        if self.is_retiring(link) && self.timers.is_set(Timer::Linger(link)) {
+            self.linger(link, now);
+        }
     }
 
     /// Passes on what sessions that are being closed ask of their links, and has those look again who wait

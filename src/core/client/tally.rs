@@ -49,6 +49,17 @@ impl EventSum {
 }
 
 impl Tally {
+    /// Outgoing events that the program has dropped by itself.
+    pub(crate) fn discarded(&self) -> usize {
+        let others = self.gave_way
+            + self.expired
+            + self.too_large
+            + self.unacknowledged
+            + self.session_ended
+            + self.volatile;
+        self.dropped - others
+    }
+
     /// Counts what was dropped.
     pub(super) fn note_drop(&mut self, load: Load, reason: Option<DropReason>) {
         let count = load.packets;
@@ -115,4 +126,24 @@ pub(super) enum Nonsense {
     StrayRefusal,
     /// A second Engine.IO handshake.
     SecondHandshake,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_dropped_for_no_other_reason_was_discarded() {
+        let tally = Tally {
+            dropped: 163,
+            gave_way: 1,
+            expired: 2,
+            too_large: 4,
+            unacknowledged: 8,
+            session_ended: 16,
+            volatile: 32,
+            ..Tally::default()
+        };
+        assert_eq!(tally.discarded(), 100);
+    }
 }

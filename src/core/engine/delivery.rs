@@ -16,49 +16,18 @@ use crate::error::{Error, ErrorKind, Rounded};
 use crate::event::status::DisconnectReason;
 use crate::options::Transport;
 
-/// Whether there is such a batch, and when some of it has moved the last time.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Delivery {
-    moved: Option<Timestamp>,
-    /// Since when nothing is written, because the peer does not confirm what it has.
-    held: Option<Timestamp>,
-}
-
-impl Delivery {
-    /// The writer has a batch from now on.
-    pub(super) fn begin(&mut self, now: Timestamp) {
-        self.moved = Some(now);
-    }
-
-    /// All of it is written.
-    pub(super) fn end(&mut self) {
-        self.moved = None;
-    }
-
-    /// Nothing is written before the peer confirms something.
-    pub(super) fn hold(&mut self, now: Timestamp) {
-        self.held.get_or_insert(now);
-    }
-
-    /// It may have confirmed something. `true`: it was waited for.
-    pub(super) fn end_hold(&mut self) -> bool {
-        self.held.take().is_some()
-    }
-}
-
 impl Engine {
     /// Some of what the writer of a link has was taken by the peer, or by the system on the way to it.
     pub(crate) fn progressed(&mut self, link: LinkId, now: Timestamp) {
-        if self.main.id == link && self.delivery.moved.is_some() {
+        if self.main.id == link && self.delivery.is_under_way() {
             self.delivery.begin(now);
         }
     }
 
     /// Until when some of what is being written has to move, or of what was written be confirmed.
     pub(super) fn delivery_deadline(&self) -> Option<Timestamp> {
-        let Delivery { moved, held } = self.delivery;
-        let since = moved.into_iter().chain(held).min();
-        Some(since? + self.patience()?)
+        let patience = self.patience()?;
+        [&self.delivery, &self.hold].into_iter().filter_map(|it| it.deadline(patience)).min()
     }
 
     /// Gives the session up if what is being written does not move.
@@ -76,7 +45,7 @@ impl Engine {
 
     fn no_progress(&self, limit: Duration) -> Error {
         let what = match self.main.transport {
-            Transport::WebSocket if self.delivery.moved.is_none() => {
+            Transport::WebSocket if self.hold.is_under_way() => {
                 "the peer does not confirm what was written: a ping of the WebSocket has no answer"
             }
             Transport::WebSocket => {
@@ -84,10 +53,8 @@ impl Engine {
             }
             Transport::Polling => "a POST was neither taken nor answered",
         };
-        let Load { packets, bytes } = match self.delivery.moved {
-            Some(_) => self.in_flight_load(),
-            None => self.unconfirmed.load(),
-        };
+        let held = self.hold.is_under_way().then(|| self.unconfirmed.load());
+        let Load { packets, bytes } = held.unwrap_or_else(|| self.in_flight_load());
         Error::new(
             ErrorKind::Transport,
             format!("{what} for {} (packets: {packets}, bytes: {bytes})", Rounded(limit)),

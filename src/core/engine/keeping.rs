@@ -25,7 +25,7 @@ impl Engine {
     pub(crate) fn confirmed(&mut self, link: LinkId) {
         if self.main.id == link {
             self.unconfirmed.note_pong();
-            self.delivery.end_hold();
+            self.hold.end();
             self.stop_confirming(link);
         }
     }
@@ -62,7 +62,8 @@ impl Engine {
 
     /// The peer may have confirmed something for which writing was held.
     pub(super) fn end_hold(&mut self) {
-        if self.delivery.end_hold() {
+        if self.hold.is_under_way() {
+            self.hold.end();
             self.wake_writer();
         }
     }

@@ -31,7 +31,6 @@ use std::sync::Arc;
 
 use self::confirmation::Confirmation;
 pub(crate) use self::confirmation::Freight;
-use self::delivery::Delivery;
 use self::heartbeat::{Beat, Heartbeat};
 #[cfg(any(feature = "polling", test))]
 pub(crate) use self::messages::PollTurn;
@@ -43,6 +42,7 @@ pub(crate) use self::shipment::Shipment;
 use self::silence::Traffic;
 use self::unconfirmed::Unconfirmed;
 use self::upgrade::{Upgrade, UpgradeStep};
+use crate::core::delivery::Delivery;
 use crate::core::ids::LinkId;
 use crate::core::load::Load;
 use crate::core::time::Timestamp;
@@ -81,6 +81,8 @@ pub(crate) struct Engine {
     /// How many batches a writer has taken.
     batches: u64,
     delivery: Delivery,
+    /// Nothing is written before the peer confirms some of what was.
+    hold: Delivery,
     /// A ping waits for its pong. One pong answers any number of pings.
     pong_due: bool,
     /// A ping of this side's heartbeat is to be written.
@@ -138,6 +140,7 @@ impl Engine {
             unconfirmed: Unconfirmed::new(unconfirmed),
             batches: 0,
             delivery: Delivery::default(),
+            hold: Delivery::default(),
             pong_due: false,
             ping_due: false,
             notices: VecDeque::new(),
@@ -343,7 +346,7 @@ impl Engine {
             SessionState::Opening => self.state = SessionState::Closing,
             SessionState::Open => {
                 self.state = SessionState::Closing;
-                self.delivery.end_hold();
+                self.hold.end();
                 if !self.upgrade.ends_polling() {
                     self.abandon_upgrade(Error::new(ErrorKind::Disconnected, "session closed"));
                 }

@@ -226,8 +226,8 @@ impl Engine {
             self.delivery.begin(now);
             return Work::Confirm;
         }
-        if self.is_held() {
-            self.delivery.hold(now);
+        if self.is_held() && !self.hold.is_under_way() {
+            self.hold.begin(now);
         }
         self.unconfirmed.rest();
         if is_held_up || !is_closing {

@@ -376,3 +376,25 @@ fn clearing_the_send_buffer_fails_what_was_in_it() {
     world.advance(SECOND);
     assert_eq!(world.log(), Vec::<String>::new());
 }
+
+#[test]
+fn a_request_takes_as_many_packets_as_it_may_and_an_attachment_is_one() {
+    let mut world = World::with(|options| {
+        options.transports = vec![Transport::Polling];
+        options.max_packets_per_post = 2;
+    });
+    let root = world.connect("/");
+    world.open();
+    world.receive("40{\"sid\":\"a\"}");
+    world.slow = true;
+    world.sent();
+    world.emit(root, "[0]").unwrap();
+    for _ in 0..2 {
+        let mut with_binary = emit("[{\"_placeholder\":true,\"num\":0}]");
+        with_binary.payload.attachments.push(bytes::Bytes::from_static(&[1]));
+        world.try_emit(root, with_binary).unwrap();
+    }
+    world.sent();
+    world.written();
+    assert_eq!(world.sent().len(), 2, "the event and its attachment");
+}

@@ -215,6 +215,27 @@ fn a_link_that_does_not_write_is_cut() {
 }
 
 #[test]
+fn a_link_that_writes_slowly_is_not_cut() {
+    let almost = LINGER.saturating_sub(MOMENT);
+    let (mut world, root) = World::joined();
+    world.slow = true;
+    world.emit(root, "[\"a\"]").unwrap();
+    world.emit(root, "[\"b\"]").unwrap();
+    world.disconnect(root);
+    for _ in 0..3 {
+        world.advance(almost);
+        world.run(|client, now| client.progressed(LinkId(1), now));
+    }
+    // With the ping and the farewell.
+    for _ in 0..4 {
+        world.advance(almost);
+        world.written();
+    }
+    assert_eq!(world.sent(), ["42[\"a\"]", "42[\"b\"]", "41"]);
+    world.assert_at_rest();
+}
+
+#[test]
 fn sessions_that_are_being_closed_are_bounded() {
     let mut world = World::polling();
     let root = world.client.namespace_id("/");

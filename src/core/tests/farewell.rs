@@ -388,3 +388,35 @@ fn what_comes_back_late_to_a_namespace_that_is_joined_again_is_sent() {
     world.lose(old, closed_link());
     assert_eq!(world.sent(), ["40", "42[\"b\"]"]);
 }
+
+#[test]
+fn events_that_are_yet_to_be_written_hold_up_the_next_session_whatever_is_being_written() {
+    let (mut world, root) = World::joined();
+    world.slow = true;
+    world.receive("2");
+    assert_eq!(world.sent(), ["3"]);
+    world.emit(root, "[1]").unwrap();
+    world.disconnect(root);
+    world.connect_id(root);
+    assert_eq!(world.sessions, 1);
+    while world.sessions == 1 {
+        assert!(world.links[&LinkId(1)].writing, "it would wait for ever");
+        world.written_on(LinkId(1));
+    }
+    assert!(world.sent_on(LinkId(1)).contains(&"42[1]".to_owned()));
+}
+
+#[test]
+fn a_farewell_that_is_yet_to_be_written_holds_up_a_join_of_the_same_name() {
+    let (mut world, _, other) = deaf();
+    world.slow = true;
+    world.receive("2");
+    world.disconnect(other);
+    world.connect_id(other);
+    world.written();
+    assert_eq!(world.sent(), ["3", "41/other,"]);
+    world.slow = false;
+    world.written();
+    confirm(&mut world);
+    assert_eq!(world.sent(), ["40/other,"]);
+}

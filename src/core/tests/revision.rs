@@ -1,7 +1,8 @@
 //! Servers of the old revision, and servers that were taken for what they are not.
 
+use super::logged::logged;
 use super::*;
-use crate::core::client::namespace::Phase;
+use crate::core::client::namespace::{Auth, Phase};
 use crate::error::Stage;
 use crate::options::Revision;
 use crate::proto::dialect::choice::V3_DIALECT;
@@ -298,7 +299,36 @@ fn what_an_old_server_reports_in_its_root_is_no_refusal() {
     world.receive("44\"oops\"");
     assert_eq!(world.news(), ["/: error refused by the server"]);
     assert_eq!(world.namespace(root).phase, Phase::Joined);
-    assert_eq!(world.alive(), [LinkId(1)]);
+    world.sent();
+    world.connect("/b");
+    assert_eq!((world.alive(), world.sent()), (vec![LinkId(1)], vec!["40/b,".to_owned()]));
+}
+
+#[test]
+fn what_an_old_server_says_of_a_root_that_nobody_wants_is_no_nonsense() {
+    let mut world = World::old();
+    world.connect("/a");
+    world.open();
+    world.receive("40");
+    world.receive("40/a");
+    assert_eq!(world.client.tally().ignored, 0);
+    world.receive("44\"oops\"");
+    assert_eq!(world.client.tally().ignored, 1, "nobody can be told of a report");
+}
+
+#[test]
+fn credentials_that_an_old_server_does_not_read_are_warned_of() {
+    for (auth, lines) in [("{\"token\":1}", 1), ("", 0)] {
+        let mut world = World::old();
+        let root = world.client.namespace_id("/");
+        world.client.set_auth(root, Auth::Fixed(payload(auth)), world.now);
+        let logged = logged(|| {
+            world.connect_id(root);
+            world.open();
+        });
+        let warned = logged.iter().filter(|line| line.contains("URL's query")).count();
+        assert_eq!(warned, lines, "{logged:?}");
+    }
 }
 
 #[test]

@@ -64,12 +64,6 @@ impl Monitor {
     /// What was dropped since the start.
     fn counters(&self) -> Counters {
         let (tally, lost) = (self.core.tally(), self.figures.lost);
-        let named = tally.gave_way
-            + tally.expired
-            + tally.too_large
-            + tally.unacknowledged
-            + tally.session_ended
-            + tally.volatile;
         Counters {
             ignored: tally.ignored,
             send_dropped: tally.dropped,
@@ -79,7 +73,7 @@ impl Monitor {
             send_unacknowledged: tally.unacknowledged,
             send_session_ended: tally.session_ended,
             send_volatile: tally.volatile,
-            send_discarded: tally.dropped - named,
+            send_discarded: tally.discarded(),
             send_unconfirmed: tally.unconfirmed,
             receive_dropped: lost.evicted + lost.refused,
             receive_gave_way: lost.evicted,

@@ -145,3 +145,22 @@ impl Driver {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::driver::client::testing;
+    use crate::options::Limits;
+
+    #[test]
+    fn an_observer_is_removed_once_and_costs_nothing_afterwards() {
+        let driver = testing::driver(9, Limits::new());
+        assert!(driver.observers.is_empty());
+        let (first, _) = driver.observe(Buffer::new());
+        let (second, _) = driver.observe(Buffer::new());
+        assert!(driver.unobserve(first) && !driver.unobserve(first));
+        assert!(!driver.observers.is_empty(), "of two, one is left");
+        assert!(driver.unobserve(second));
+        assert!(driver.observers.is_empty());
+    }
+}

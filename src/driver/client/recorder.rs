@@ -251,6 +251,40 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_is_noted_of_each_namespace_and_what_fails_for_all_is_not() {
+        let recorder = recorder(0);
+        for kind in [ErrorKind::Transport, ErrorKind::Refused] {
+            let status = Status::ConnectError(Error::new(kind, "no"));
+            recorder.note_status("/a?token=secret", &status, START);
+        }
+        assert_eq!(lines(&recorder), [r#"-9.000 "/a": refused: refused by the server: no"#]);
+    }
+
+    #[test]
+    fn only_what_is_too_long_is_cut() {
+        let recorder = recorder(0);
+        for length in [MOST_TEXT, MOST_TEXT + 1] {
+            recorder.note("x".repeat(length).into(), START);
+        }
+        let is_cut: Vec<_> = lines(&recorder).iter().map(|line| line.ends_with('…')).collect();
+        assert_eq!(is_cut, [false, true]);
+    }
+
+    #[test]
+    fn the_record_goes_with_errors_of_the_protocol_and_once() {
+        let driver = super::super::testing::driver(9, crate::options::Limits::new());
+        let recorded = |error| driver.recorded(error, START);
+        assert!(recorded(Error::new(ErrorKind::Transport, "no")).flight_record().is_none());
+        driver.recorder.note_news(&ManagerEvent::Open, START);
+        let first = recorded(Error::new(ErrorKind::Protocol, "no"));
+        driver.recorder.note_news(&ManagerEvent::Ping, START);
+        let again = recorded(first.clone());
+        let record = |error: &Error| error.flight_record().map(ToString::to_string);
+        assert!(record(&first).is_some_and(|record| record.contains("opened")));
+        assert_eq!(record(&again), record(&first));
+    }
+
+    #[test]
     fn heartbeats_are_one_line() {
         let recorder = recorder(0);
         recorder.note_news(&ManagerEvent::Open, START);

@@ -7,17 +7,26 @@ use super::Driver;
 use super::link::panicked;
 use super::relief::Remaining;
 use super::shared_wire::{Served, SharedWire};
-use crate::driver::ack_slot::AckSlot;
+use crate::driver::ack_slot::{AckSlot, AwaitAnswer};
+use crate::error::Result;
+use crate::event::AckReply;
 use crate::net::{Lookout, Ready, Waker};
 use crate::sync::threads::{Role, play, role, survive};
+
+impl AwaitAnswer for Driver {
+    fn await_answer(&self, slot: &AckSlot, deadline: Option<Instant>) -> Option<Result<AckReply>> {
+        self.stand_in_until(slot, deadline);
+        slot.wait(deadline)
+    }
+}
 
 impl Driver {
     /// Waits for an answer, and meanwhile does what the thread of the WebSocket would do, where that has
     /// nothing else to do. It returns when the answer is here, at the deadline, and also where it cannot
     /// go on in the thread's stead.
-    pub(crate) fn stand_in_until(&self, slot: &AckSlot, deadline: Option<Instant>) {
+    fn stand_in_until(&self, slot: &AckSlot, deadline: Option<Instant>) {
         // A thread of ours has other work.
-        if !matches!(role(), None | Some(Role::Callbacks)) {
+        if !matches!(role(), None | Some(Role::Callbacks | Role::Worker)) {
             return;
         }
         let Some((wire, waker)) = self.main_wire() else { return };

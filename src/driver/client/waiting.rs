@@ -279,10 +279,15 @@ fn no_room_in_time(limit: Duration) -> Error {
 /// disk, tries again, and has to end when it is told to.
 fn check_may_wait() -> Result<()> {
     match role() {
-        Some(Role::Transport | Role::Poster | Role::Timer | Role::Network | Role::Outbox) => {
-            Err(Error::new(ErrorKind::BufferFull, "no room to send, and no time to wait for it"))
-        }
-        Some(Role::Callbacks | Role::Auth | Role::Dns | Role::Log) | None => Ok(()),
+        Some(
+            Role::Transport
+            | Role::Poster
+            | Role::Timer
+            | Role::Network
+            | Role::Outbox
+            | Role::Server,
+        ) => Err(Error::new(ErrorKind::BufferFull, "no room to send, and no time to wait for it")),
+        Some(Role::Callbacks | Role::Auth | Role::Dns | Role::Log | Role::Worker) | None => Ok(()),
     }
 }
 

@@ -10,7 +10,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::Tls;
-use crate::options::tls::{Ca, ClientCert, Source};
+use crate::options::tls::{Ca, ClientCert, Secret, Source};
 
 /// What begins every item of a PEM file.
 const PEM_BEGIN: &[u8] = b"-----BEGIN ";
@@ -55,13 +55,24 @@ pub(super) fn identity(options: &Tls) -> Result<Option<Identity<'_>>> {
             Material::read(source, "the given PKCS#12").map(|pfx| Some(Identity::Pfx(pfx)))
         }
         Some(ClientCert::Pair { chain, key }) => {
-            let chain = Material::read(chain, "the given client certificate")?.certs(None)?;
-            let key = Material::read(key, "the given client key")?;
-            let passphrase = options.passphrase.as_ref().map(|secret| secret.0.as_str());
-            let key = private_key(&key, passphrase)?;
+            let names = ["the given client certificate", "the given client key"];
+            let (chain, key) = pair([chain, key], names, options.passphrase.as_ref())?;
             Ok(Some(Identity::Pair { chain, key }))
         }
     }
+}
+
+/// A chain of certificates and the key of its first one; `names` is how to call them in an error, where
+/// they are no files.
+pub(super) fn pair(
+    [chain, key]: [&Source; 2],
+    names: [&'static str; 2],
+    passphrase: Option<&Secret>,
+) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
+    let chain = Material::read(chain, names[0])?.certs(None)?;
+    let key = Material::read(key, names[1])?;
+    let key = private_key(&key, passphrase.map(|secret| secret.0.as_str()))?;
+    Ok((chain, key))
 }
 
 impl<'a> Material<'a> {

@@ -10,6 +10,7 @@ mod material;
 #[cfg(feature = "native-tls")]
 pub(super) mod native;
 pub(super) mod reload;
+mod renewed;
 #[cfg(feature = "rustls")]
 pub(super) mod rustls;
 #[cfg(feature = "rustls")]

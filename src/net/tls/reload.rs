@@ -1,43 +1,26 @@
 //! Taking up certificates that have changed, without a restart.
 
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::connector::TlsConnector;
+use super::renewed::{Renewed, Stamp, stamp, stamps};
 use crate::error::{Error, Result};
 use crate::net::attempt::Attempt;
 use crate::options::Tls;
-use crate::options::tls::{Ca, ClientCert, Source};
-use crate::sync::lock::lock;
-use crate::sync::logging::log_later;
+use crate::options::tls::{Ca, ClientCert};
 
 /// A connector that follows the files it is made from.
 #[derive(Debug)]
 pub(in crate::net) struct Reloading {
     options: Tls,
     /// Made when first needed: it takes some ten kilobytes, which unencrypted connections save.
-    current: Mutex<Option<Current>>,
-}
-
-#[derive(Debug)]
-struct Current {
-    connector: Arc<TlsConnector>,
-    stamps: Vec<Option<Stamp>>,
-}
-
-/// What changes with a file. A new file under the same name has another number.
-#[derive(Debug, PartialEq, Eq)]
-struct Stamp {
-    number: u64,
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
+    current: Renewed<TlsConnector>,
 }
 
 impl Reloading {
     pub(in crate::net) fn new(options: Tls) -> Self {
-        Self { options, current: Mutex::new(None) }
+        Self { options, current: Renewed::default() }
     }
 
     /// What it is made from.
@@ -61,28 +44,7 @@ impl Reloading {
 
     /// The connector, and why it is not that of the new files; once for each change.
     fn connector(&self) -> Result<(Arc<TlsConnector>, Option<Error>)> {
-        let mut current = lock(&self.current);
-        // Before they are read: what changes meanwhile is noticed the next time.
-        let stamps = self.stamps();
-        let Some(old) = current.as_mut() else {
-            let connector = Arc::new(TlsConnector::new(&self.options)?);
-            *current = Some(Current { connector: Arc::clone(&connector), stamps });
-            return Ok((connector, None));
-        };
-        let mut trouble = None;
-        if old.stamps != stamps {
-            match TlsConnector::new(&self.options) {
-                // The sessions of the old certificates end with their connector: nobody who is no
-                // longer trusted is resumed.
-                Ok(connector) => {
-                    log_later!(Info, "the certificates have changed and are read again");
-                    old.connector = Arc::new(connector);
-                }
-                Err(error) => trouble = Some(not_used(error)),
-            }
-            old.stamps = stamps;
-        }
-        Ok((Arc::clone(&old.connector), trouble))
+        self.current.get(|| self.stamps(), || TlsConnector::new(&self.options))
     }
 
     fn stamps(&self) -> Vec<Option<Stamp>> {
@@ -92,11 +54,7 @@ impl Reloading {
             Some(ClientCert::Pair { chain, key }) => [Some(chain), Some(key)],
         };
         let sources = self.options.cas.iter().map(Ca::source).chain(client.into_iter().flatten());
-        let files = sources.filter_map(|source| match source {
-            Source::File(path) => Some(stamp(path)),
-            Source::Bytes(_) => None,
-        });
-        files.chain(self.system().map(|path| stamp(&path))).collect()
+        stamps(sources).chain(self.system().map(|path| stamp(&path))).collect()
     }
 
     /// The system's file, if it is asked for.
@@ -110,22 +68,4 @@ impl Reloading {
     fn system(&self) -> Option<PathBuf> {
         None
     }
-}
-
-/// Says that new files are not used.
-fn not_used(error: Error) -> Error {
-    let what = "the certificates have changed but cannot be used; the old ones stay";
-    let what = format!("{what}: {}", error.message());
-    Error::new(error.kind(), what).with_source(error)
-}
-
-/// `None` where there is no file.
-fn stamp(path: &Path) -> Option<Stamp> {
-    let metadata = std::fs::metadata(path).ok()?;
-    Some(Stamp {
-        number: metadata.ino(),
-        size: metadata.size(),
-        modified: (metadata.mtime(), metadata.mtime_nsec()),
-        changed: (metadata.ctime(), metadata.ctime_nsec()),
-    })
 }

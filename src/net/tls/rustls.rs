@@ -1,8 +1,11 @@
 //! TLS by rustls, over a non-blocking socket.
 
+#[cfg(feature = "server")]
+pub(in crate::net) mod acceptor;
 mod clock;
 mod config;
 mod reason;
+mod session;
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -14,10 +17,11 @@ use ::rustls::{ClientConfig, ClientConnection, Error as RustlsError};
 use rustix::event::PollFlags;
 
 use self::clock::FlooredVerifier;
+use self::session::TlsSession;
 use super::errors::{cut_off, tls_error};
 use crate::error::{Error, Result};
 use crate::net::attempt::Attempt;
-use crate::net::nonblocking::{retry, would_block};
+use crate::net::nonblocking::would_block;
 use crate::net::passed::Passed;
 use crate::options::Tls;
 
@@ -29,24 +33,10 @@ pub(super) struct RustlsConnector {
 }
 
 /// An encrypted connection.
-///
-/// Reading writes nothing but what rustls itself has to say, such as an answer to a change of
-/// keys, and writing never reads. So all that was received is with the caller, or in the socket
-/// where poll(2) sees it, once a read would block.
 #[derive(Debug)]
 pub(in crate::net) struct RustlsStream {
-    connection: ClientConnection,
+    session: TlsSession<ClientConnection>,
     socket: Arc<TcpStream>,
-    /// The last read from the socket has taken all that had come.
-    emptied: bool,
-    /// How many bytes the socket has given and taken.
-    passed: Passed,
-}
-
-/// Notes whether a read takes all that has come.
-struct Emptying<'a> {
-    socket: &'a TcpStream,
-    emptied: &'a mut bool,
 }
 
 impl RustlsConnector {
@@ -69,60 +59,28 @@ impl RustlsConnector {
         }
         let connection = ClientConnection::new(Arc::clone(&self.config), server)
             .map_err(|error| reason::explain(error, name))?;
-        let mut stream =
-            RustlsStream { connection, socket, emptied: false, passed: Passed::default() };
-        while stream.connection.is_handshaking() || stream.connection.wants_write() {
+        let mut session = TlsSession::new(connection);
+        while session.is_handshaking() || session.wants_write() {
             attempt.waker().check()?;
-            let (result, flags) = if stream.connection.wants_write() {
-                (stream.push(), PollFlags::OUT)
+            let (result, flags) = if session.wants_write() {
+                (session.push(&*socket), PollFlags::OUT)
             } else {
-                (stream.pull(), PollFlags::IN)
+                (session.pull(&*socket), PollFlags::IN)
             };
             if would_block(&result) {
-                attempt.wait_for_io(stream.socket.as_fd(), flags)?;
+                attempt.wait_for_io(socket.as_fd(), flags)?;
             } else {
                 result.map_err(|error| handshake_error(error, name))?;
             }
         }
-        Ok(stream)
+        Ok(RustlsStream { session, socket })
     }
 }
 
 impl RustlsStream {
-    /// Takes in what the socket has, and says what that calls for. At the end of the stream this
-    /// succeeds, and the session's reader knows.
-    fn pull(&mut self) -> io::Result<()> {
-        let mut socket = Emptying { socket: &self.socket, emptied: &mut self.emptied };
-        let taken = retry(|| self.connection.read_tls(&mut socket))?;
-        self.passed.read = self.passed.read.wrapping_add(taken);
-        if let Err(error) = self.connection.process_new_packets() {
-            // The alert that tells the peer; the error is reported whether it arrives or not.
-            let _ = self.push();
-            return Err(io::Error::new(io::ErrorKind::InvalidData, error));
-        }
-        if taken == 0 && self.connection.is_handshaking() {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        Ok(())
-    }
-
-    /// Sends what is encrypted already.
-    fn push(&mut self) -> io::Result<()> {
-        while self.connection.wants_write() {
-            let taken = retry(|| self.connection.write_tls(&mut &*self.socket))?;
-            if taken == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
-            }
-            self.passed.written = self.passed.written.wrapping_add(taken);
-        }
-        Ok(())
-    }
-
     /// Says to the peer that nothing more will be written, in TLS and then in TCP.
     pub(in crate::net) fn half_close(&mut self) {
-        self.connection.send_close_notify();
-        // If this cannot be sent now, the end of the TCP stream says the same.
-        let _ = self.push();
+        self.session.say_end(&*self.socket);
         let _ = self.socket.shutdown(Shutdown::Write);
     }
 
@@ -132,73 +90,32 @@ impl RustlsStream {
 
     /// How many bytes the socket has given and taken so far.
     pub(in crate::net) fn passed(&self) -> Passed {
-        self.passed
+        self.session.passed()
     }
 
-    /// Whether the last read from the socket has taken all that had come. Where a read of this
-    /// stream has not filled its buffer, rustls has nothing more to give either.
     pub(in crate::net) fn is_socket_emptied(&self) -> bool {
-        self.emptied
+        self.session.is_socket_emptied()
     }
 
     /// Whether there are encrypted bytes that the socket has not taken.
     pub(in crate::net) fn wants_write(&self) -> bool {
-        self.connection.wants_write()
-    }
-}
-
-impl Read for Emptying<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.socket.read(buffer)?;
-        *self.emptied = read < buffer.len();
-        Ok(read)
+        self.session.wants_write()
     }
 }
 
 impl Read for RustlsStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match self.connection.reader().read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    // What a former read had to say and the socket did not take, then what this one
-                    // has. What is left makes `wants_write` true.
-                    let _ = self.push();
-                    self.pull()?;
-                    let _ = self.push();
-                }
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    // rustls's own text is a paragraph with a link.
-                    let text = "the connection ended without the end of TLS";
-                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
-                }
-                result => return result,
-            }
-        }
+        self.session.read(&*self.socket, buffer)
     }
 }
 
 impl Write for RustlsStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut taken = 0;
-        loop {
-            // First what was left: rustls holds at most its own buffer, whatever is offered.
-            match self.push() {
-                Ok(()) => {}
-                Err(error) if taken == 0 => return Err(error),
-                Err(_) => return Ok(taken),
-            }
-            if taken == bytes.len() {
-                return Ok(taken);
-            }
-            match self.connection.writer().write(&bytes[taken..])? {
-                0 => return Err(io::ErrorKind::WriteZero.into()),
-                more => taken += more,
-            }
-        }
+        self.session.write(&*self.socket, bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.push()
+        self.session.push(&*self.socket)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Both libraries against a server by rustls, with certificates made on the spot.
 
 mod options;
-mod x509;
+pub(super) mod x509;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener};

@@ -18,6 +18,7 @@ use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::net::answer::{Head, HeadReader};
 use crate::net::cookies::Jar;
 use crate::net::headers::{AGENT, checked, parse_value};
+use crate::net::lists::lists;
 use crate::net::request::Request;
 use crate::net::status::{BODY_PATIENCE, SHORT_BODY, bad_head, hung_up};
 use crate::net::stream::Stream;
@@ -231,10 +232,10 @@ fn objection(head: &Head, asked: &HeaderMap) -> Option<&'static str> {
     if !head.is_current {
         return Some("the server switches protocols in HTTP/1.0, which cannot");
     }
-    if !head.lists(&UPGRADE, "websocket") {
+    if !lists(&head.headers, &UPGRADE, "websocket") {
         return Some("the server switches protocols, but has no `Upgrade: websocket`");
     }
-    if !head.lists(&CONNECTION, "upgrade") {
+    if !lists(&head.headers, &CONNECTION, "upgrade") {
         return Some("the server switches protocols, but has no `Connection: Upgrade`");
     }
     if accepted.map(HeaderValue::as_bytes) != accept.as_ref().map(String::as_bytes) {

@@ -99,6 +99,18 @@ pub struct Membership {
     pub pid: Option<String>,
 }
 
+/// What a client asks for when it joins a namespace, as its server reads it.
+#[cfg(feature = "server")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JoinRequest<'a> {
+    /// The namespace.
+    pub namespace: &'a str,
+    /// The credentials as JSON, or nothing.
+    pub auth: &'a str,
+    /// What stands behind the namespace, without the question mark.
+    pub query: &'a str,
+}
+
 /// One revision of the two protocols.
 pub trait Dialect: fmt::Debug + Send + Sync {
     /// The value of the query parameter `EIO`.
@@ -139,6 +151,33 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     /// Takes packets off the front of `queue`, as many as fit into the room but at least one, and
     /// writes them as the body of a request. `queue` is not empty.
     fn encode_payload(&self, queue: &mut VecDeque<Packet>, room: BodyRoom) -> Body;
+
+    /// Takes packets off the front of `queue`, as many as fit into the room but at least one, and
+    /// writes them as the answer to a GET; with `base64`, never as a binary one. `queue` is not empty.
+    #[cfg(feature = "server")]
+    fn encode_answer(&self, queue: &mut VecDeque<Packet>, room: BodyRoom, base64: bool) -> Body;
+
+    /// Reads a CONNECT packet; `data` is its JSON, or nothing.
+    #[cfg(feature = "server")]
+    fn join_request<'a>(&self, namespace: &'a str, data: &'a str) -> JoinRequest<'a>;
+
+    /// The id of a socket in the session `sid`; `None`: it gets one that has nothing to do with it.
+    #[cfg(feature = "server")]
+    fn socket_id(&self, namespace: &str, sid: &str) -> Option<String>;
+
+    /// The JSON that says that a namespace was joined, or nothing.
+    #[cfg(feature = "server")]
+    fn welcome(&self, membership: &Membership) -> String;
+
+    /// The JSON that says that it may not be joined; `data` is JSON.
+    #[cfg(feature = "server")]
+    fn refusal(&self, message: &str, data: Option<&str>) -> String;
+
+    /// Whether both are the same revision.
+    #[cfg(feature = "server")]
+    fn agrees_with(&self, other: &dyn Dialect) -> bool {
+        self.eio() == other.eio()
+    }
 
     /// Reads the body of a response as it comes, packet by packet, none larger than `max` bytes;
     /// `binary` tells that its content type is `application/octet-stream`. The first error is the

@@ -9,6 +9,8 @@ use std::io::BufRead;
 use bytes::{BufMut, Bytes, BytesMut};
 use serde_json::{Map, Value};
 
+#[cfg(feature = "server")]
+use super::JoinRequest;
 use super::body::{NO_SERVER, ResponseBody, fitting, packets};
 use super::{Body, BodyRoom, Connect, Credentials, Dialect, Frame, Membership, Pinger};
 use crate::error::{Error, Result};
@@ -57,8 +59,7 @@ impl Dialect for V3 {
         if member(data, "sid").is_some() {
             return None;
         }
-        let id = if namespace == "/" { sid.to_owned() } else { format!("{namespace}#{sid}") };
-        Some(Membership { id, pid: None })
+        Some(Membership { id: id_in(namespace, sid), pid: None })
     }
 
     fn is_lax(&self) -> bool {
@@ -101,21 +102,34 @@ impl Dialect for V3 {
     }
 
     fn encode_payload(&self, queue: &mut VecDeque<Packet>, room: BodyRoom) -> Body {
-        let (count, size) = fitting(queue, room, 0, size);
-        let binary = queue.iter().take(count).any(needs_binary);
-        let mut bytes = BytesMut::with_capacity(size);
-        let mut text = String::new();
-        for packet in std::iter::from_fn(|| queue.pop_front()).take(count) {
-            match packet {
-                Packet::Binary(data) => put_binary(&data, &mut bytes),
-                packet => {
-                    text.clear();
-                    write_text(&packet, BINARY, &mut text);
-                    put_text(&text, binary, &mut bytes);
-                }
-            }
-        }
-        Body { binary, bytes: bytes.freeze() }
+        write_body(queue, room, needs_binary)
+    }
+
+    #[cfg(feature = "server")]
+    fn join_request<'a>(&self, namespace: &'a str, _: &'a str) -> JoinRequest<'a> {
+        let (namespace, query) = namespace.split_once('?').unwrap_or((namespace, ""));
+        JoinRequest { namespace, auth: "", query }
+    }
+
+    #[cfg(feature = "server")]
+    fn socket_id(&self, namespace: &str, sid: &str) -> Option<String> {
+        Some(id_in(namespace, sid))
+    }
+
+    #[cfg(feature = "server")]
+    fn welcome(&self, _: &Membership) -> String {
+        String::new()
+    }
+
+    #[cfg(feature = "server")]
+    fn refusal(&self, message: &str, data: Option<&str>) -> String {
+        data.map_or_else(|| Value::from(message).to_string(), str::to_owned)
+    }
+
+    #[cfg(feature = "server")]
+    fn encode_answer(&self, queue: &mut VecDeque<Packet>, room: BodyRoom, base64: bool) -> Body {
+        let has_binary = |packet: &Packet| matches!(packet, Packet::Binary(_));
+        write_body(queue, room, |packet| has_binary(packet) && !base64)
     }
 
     fn decode_payload<'a>(
@@ -127,6 +141,11 @@ impl Dialect for V3 {
         let mut reader = V3Reader { body: ResponseBody::new(body, max), is_binary: binary };
         packets(move || reader.next())
     }
+}
+
+/// The id of the socket that a session has in a namespace.
+fn id_in(namespace: &str, sid: &str) -> String {
+    if namespace == "/" { sid.to_owned() } else { format!("{namespace}#{sid}") }
 }
 
 /// A namespace with credentials as the query that servers look for: text as it is, anything else as
@@ -141,7 +160,30 @@ fn with_query(namespace: &str, auth: &str) -> String {
     url
 }
 
-/// Whether a body with this packet is to be a binary one.
+/// Writes as many packets as fit, in a binary body if one of them needs it.
+fn write_body(
+    queue: &mut VecDeque<Packet>,
+    room: BodyRoom,
+    needs_binary: impl Fn(&Packet) -> bool,
+) -> Body {
+    let (count, size) = fitting(queue, room, 0, size);
+    let binary = queue.iter().take(count).any(needs_binary);
+    let mut bytes = BytesMut::with_capacity(size);
+    let mut text = String::new();
+    for packet in std::iter::from_fn(|| queue.pop_front()).take(count) {
+        match packet {
+            Packet::Binary(data) if binary => put_binary(&data, &mut bytes),
+            packet => {
+                text.clear();
+                write_text(&packet, BINARY, &mut text);
+                put_text(&text, binary, &mut bytes);
+            }
+        }
+    }
+    Body { binary, bytes: bytes.freeze() }
+}
+
+/// Whether the body of a request with this packet is to be a binary one.
 ///
 /// Text beyond ASCII could be sent in a text body as well. But servers 1.x read such text as if it
 /// were encoded twice, and only in a binary body do all servers agree on how to count it.
@@ -168,8 +210,8 @@ fn put_text(text: &str, binary: bool, out: &mut BytesMut) {
         out.put_u8(TEXT_MARK);
         put_length(text.len(), out);
     } else {
-        // ASCII: one UTF-16 unit for each byte.
-        out.put_slice(text.len().to_string().as_bytes());
+        let units: usize = text.chars().map(char::len_utf16).sum();
+        out.put_slice(units.to_string().as_bytes());
         out.put_u8(b':');
     }
     out.put_slice(text.as_bytes());

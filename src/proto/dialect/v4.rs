@@ -6,6 +6,8 @@ use std::io::BufRead;
 use bytes::Bytes;
 use serde_json::Value;
 
+#[cfg(feature = "server")]
+use super::JoinRequest;
 use super::body::{NO_SERVER, ResponseBody, fitting, packets};
 use super::{Body, BodyRoom, Connect, Credentials, Dialect, Frame, Membership, Pinger};
 use crate::error::{Error, ErrorKind, Result};
@@ -90,6 +92,41 @@ impl Dialect for V4 {
             write_text(&packet, BINARY, &mut text);
         }
         Body { binary: false, bytes: Bytes::from(text) }
+    }
+
+    #[cfg(feature = "server")]
+    fn join_request<'a>(&self, namespace: &'a str, data: &'a str) -> JoinRequest<'a> {
+        // The query of a namespace means nothing in this revision, and is not part of its name.
+        let (namespace, query) = namespace.split_once('?').unwrap_or((namespace, ""));
+        JoinRequest { namespace, auth: data, query }
+    }
+
+    #[cfg(feature = "server")]
+    fn socket_id(&self, _: &str, _: &str) -> Option<String> {
+        None
+    }
+
+    #[cfg(feature = "server")]
+    fn welcome(&self, membership: &Membership) -> String {
+        let sid = Value::from(membership.id.as_str());
+        match &membership.pid {
+            Some(pid) => format!(r#"{{"sid":{sid},"pid":{}}}"#, Value::from(pid.as_str())),
+            None => format!(r#"{{"sid":{sid}}}"#),
+        }
+    }
+
+    #[cfg(feature = "server")]
+    fn refusal(&self, message: &str, data: Option<&str>) -> String {
+        let message = Value::from(message);
+        match data {
+            Some(data) => format!(r#"{{"message":{message},"data":{data}}}"#),
+            None => format!(r#"{{"message":{message}}}"#),
+        }
+    }
+
+    #[cfg(feature = "server")]
+    fn encode_answer(&self, queue: &mut VecDeque<Packet>, room: BodyRoom, _: bool) -> Body {
+        self.encode_payload(queue, room)
     }
 
     fn decode_payload<'a>(

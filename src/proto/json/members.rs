@@ -105,6 +105,21 @@ mod tests {
     }
 
     #[test]
+    fn a_string_without_escapes_is_not_copied() {
+        for (json, text, is_copied) in [
+            (r#""""#, "", false),
+            (r#""a b ä""#, "a b ä", false),
+            (r#""a\u00e4\"\n""#, "aä\"\n", true),
+        ] {
+            let unquoted = unquoted(json).unwrap();
+            assert_eq!((&*unquoted, matches!(unquoted, Cow::Owned(_))), (text, is_copied));
+        }
+        for json in ["7", "null", "\"", r#""\ud800""#, r#""a"b""#, r#"["a"]"#] {
+            assert_eq!(unquoted(json), None, "{json}");
+        }
+    }
+
+    #[test]
     fn members_come_as_they_are_written() {
         assert_eq!(list("{}"), []);
         assert_eq!(list(" { } "), []);

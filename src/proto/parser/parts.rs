@@ -80,3 +80,14 @@ pub(super) fn number(kind: Kind) -> u32 {
         Kind::ConnectError => 4,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_old_servers_have_types_for_packets_with_binary() {
+        assert_eq!((kind_of(5, true), kind_of(6, true)), (Some(Kind::Event), Some(Kind::Ack)));
+        assert_eq!((kind_of(5, false), kind_of(6, false)), (None, None));
+    }
+}

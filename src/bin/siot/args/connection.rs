@@ -114,7 +114,7 @@ pub(crate) struct Attempts {
 }
 
 /// Reads one of these names as the library does.
-fn one_of<T>(names: &'static [&'static str]) -> impl TypedValueParser<Value = T>
+pub(super) fn one_of<T>(names: &'static [&'static str]) -> impl TypedValueParser<Value = T>
 where
     T: FromStr<Err = siot::Error> + Clone + Send + Sync + 'static,
 {

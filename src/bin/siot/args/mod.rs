@@ -10,12 +10,14 @@ use std::time::Duration;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
-use self::connection::{Attempts, ConnectionArgs};
+use siot::{ParserKind, Transport};
+
+use self::connection::{Attempts, ConnectionArgs, one_of};
 use self::duration::duration;
 use crate::clock::Deadline;
 use crate::exit::CODES;
 
-/// Talks to Socket.IO servers: listens, emits, and finds out what is wrong.
+/// Talks to Socket.IO servers: listens, emits, finds out what is wrong; and is one.
 ///
 /// Data goes to standard output, messages to standard error.
 #[derive(Debug, Parser)]
@@ -31,6 +33,7 @@ pub(crate) enum Command {
     Emit(EmitArgs),
     Doctor(DoctorArgs),
     Bench(BenchArgs),
+    Serve(ServeArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
 }
@@ -218,6 +221,58 @@ pub(crate) struct BenchArgs {
     pub(crate) retry: bool,
     #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
+}
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  siot serve
+  siot serve 0.0.0.0:3000 --json | jq .args
+  siot serve [::]:443 --cert cert.pem --key key.pem --origin https://app.example
+  siot bench http://localhost:3000
+
+`echo` is acknowledged with its arguments. `broadcast` goes to all others of the namespace, as it came. `join` and `leave` \
+are for the room that their argument names, and `say`, whose first argument is a room, goes to the others in it. \
+What asks for an acknowledgement gets one. Lines are as those of siot listen. A signal ends it with 0.";
+
+/// Serves: prints the events that come, echoes, passes on to others and to rooms
+///
+/// For clients of all versions, to try things with. Events on standard output, who comes and goes on standard error.
+#[derive(Args, Debug)]
+#[command(after_help = SERVE_EXAMPLES, after_long_help = with_codes(SERVE_EXAMPLES))]
+pub(crate) struct ServeArgs {
+    /// Where to listen, HOST:PORT; a port alone is that of this machine, for itself only, and 0 any that is free
+    #[arg(value_name = "ADDR", default_value = "127.0.0.1:3000")]
+    pub(crate) address: String,
+    /// Serve this namespace too; repeat it for more
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) namespace: Vec<String>,
+    /// The path of the requests, which is not the namespace
+    #[arg(long, value_name = "PATH", default_value = "/socket.io/")]
+    pub(crate) path: String,
+    /// The transports that may be used
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "polling,websocket",
+        value_parser = one_of::<Transport>(&["polling", "websocket"]))]
+    pub(crate) transports: Vec<Transport>,
+    /// How packets are written
+    #[arg(long, value_name = "PARSER", default_value = "json",
+        value_parser = one_of::<ParserKind>(&["json", "msgpack", "plain-json"]))]
+    pub(crate) parser: ParserKind,
+    /// Let pages of this origin in, such as https://app.example; `*` is any. Without it, no other page is
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) origin: Vec<String>,
+    /// The certificate of this server, with its chain
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "key")]
+    pub(crate) cert: Option<PathBuf>,
+    /// The key of that
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
+    /// Put binary into files in this folder, and their names where it stood
+    #[arg(short, long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub(crate) save: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) talk: Talk,
 }
 
 /// Prints a completion script for a shell

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::driver::client::testing;
+use crate::error::Stage;
 use crate::options::Limits;
 
 const LINK: LinkId = LinkId(7);
@@ -42,10 +43,12 @@ fn on_a_quiet_link_the_caller_writes_and_on_a_busy_one_its_thread() {
     let mut monitor = driver.lock();
     let start = now();
     assert_eq!(rouse(&mut monitor, start), "wake", "nothing is shared yet");
+    assert!(monitor.links.get(LINK).unwrap().shared().is_none());
     monitor.share(LINK, SharedWire::taken());
+    assert!(monitor.links.get(LINK).unwrap().shared().is_some());
     let start = start + QUIET;
     assert_eq!(rouse(&mut monitor, start), "write");
-    let start = start + (QUIET - MOMENT);
+    let start = start + QUIET.checked_sub(MOMENT).unwrap();
     assert_eq!(rouse(&mut monitor, start), "wake");
     let start = start + QUIET;
     assert_eq!(rouse(&mut monitor, start), "write");
@@ -80,4 +83,30 @@ fn a_link_is_over_when_the_last_of_its_threads_has_ended() {
             assert_eq!(driver.lock().links.get(LINK).is_some(), is_left, "{side:?}");
         }
     }
+}
+
+#[test]
+fn cancelling_a_link_ends_the_calls_of_all_its_threads() {
+    let driver = with_link(&[Side::Reader, Side::Writer]);
+    let mut monitor = driver.lock();
+    let link = monitor.links.get_mut(LINK).unwrap();
+    link.cancel();
+    for side in [Side::Reader, Side::Writer] {
+        let lane = link.lane(side).as_ref().unwrap();
+        assert!(lane.attempt.waker().is_cancelled(), "{side:?}");
+    }
+}
+
+#[test]
+fn stages_are_news_while_a_session_is_on_its_way_and_warnings_always_are() {
+    let driver = with_link(&[Side::Reader]);
+    let (_, news) = driver.subscribe_manager();
+    driver.hear(LINK, Side::Reader, News::Stage(Stage::Tls));
+    assert_eq!(news.len(), 0, "long-polling dials later too");
+    driver.hear(LINK, Side::Reader, News::Warning(Error::new(ErrorKind::Transport, "slow")));
+    assert_eq!(news.len(), 1);
+    // No thread is started: the actions are left alone.
+    driver.gather(&mut Vec::new(), |monitor, now, _| monitor.core.open(now));
+    driver.hear(LINK, Side::Reader, News::Stage(Stage::Tls));
+    assert_eq!(news.len(), 2);
 }

@@ -1,0 +1,11 @@
+//! The server's state machines: one Engine.IO session, and who is in which room.
+
+#[cfg_attr(not(test), allow(dead_code, reason = "the driver does not restore yet"))]
+pub(crate) mod recovery;
+pub(crate) mod rooms;
+pub(crate) mod session;
+
+#[cfg(test)]
+mod tests;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod world;

@@ -1,0 +1,123 @@
+//! The acknowledgements that a socket waits for.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Mutex;
+
+use crate::core::time::Timestamp;
+use crate::driver::ack_slot::AckHandle;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::AckReply;
+use crate::sync::lock::lock;
+
+/// Who gets an answer.
+pub(crate) enum AnswerSink {
+    /// One who asked this socket alone.
+    Handle(AckHandle),
+    /// One who asked many.
+    Gathering(Box<dyn FnOnce(Result<AckReply>) + Send>),
+}
+
+impl AnswerSink {
+    /// Brings the answer. It may be a user's code: not under a lock.
+    pub(crate) fn resolve(self, result: Result<AckReply>) {
+        match self {
+            Self::Handle(AckHandle::Slot(slot)) => slot.resolve(result),
+            Self::Handle(AckHandle::Callback(callback)) => {
+                let callback = lock(&callback).take();
+                if let Some(callback) = callback {
+                    callback(result);
+                }
+            }
+            Self::Gathering(gather) => gather(result),
+        }
+    }
+}
+
+/// The answers that are awaited, by the numbers that the client was given.
+#[derive(Default)]
+pub(super) struct Answers(Mutex<ExpectedAnswers>);
+
+#[derive(Default)]
+struct ExpectedAnswers {
+    by_number: HashMap<u64, ExpectedAnswer>,
+    deadlines: BTreeSet<(Timestamp, u64)>,
+    /// None is taken on any more.
+    is_over: bool,
+}
+
+struct ExpectedAnswer {
+    answered: AnswerSink,
+    deadline: Option<Timestamp>,
+}
+
+impl Answers {
+    /// Takes on an answer, before the question can go out. `Err`: so many are awaited, or the socket is disconnected.
+    pub(super) fn expect(
+        &self,
+        number: u64,
+        answered: AnswerSink,
+        deadline: Option<Timestamp>,
+        most: usize,
+    ) -> Result<(), (AnswerSink, Error)> {
+        let mut awaited = lock(&self.0);
+        if awaited.is_over {
+            return Err((answered, disconnected()));
+        }
+        if awaited.by_number.len() >= most {
+            let what = format!("{most} acknowledgements of this socket are awaited");
+            return Err((answered, Error::new(ErrorKind::BufferFull, what)));
+        }
+        awaited.by_number.insert(number, ExpectedAnswer { answered, deadline });
+        awaited.deadlines.extend(deadline.map(|at| (at, number)));
+        Ok(())
+    }
+
+    /// Takes out the one with this number. A number that nobody waits for is the client's fault, or too late.
+    pub(super) fn take(&self, number: u64) -> Option<AnswerSink> {
+        let mut awaited = lock(&self.0);
+        let waiting = awaited.by_number.remove(&number)?;
+        if let Some(at) = waiting.deadline {
+            awaited.deadlines.remove(&(at, number));
+        }
+        Some(waiting.answered)
+    }
+
+    /// Takes out those whose time has come.
+    pub(super) fn expire(&self, now: Timestamp) -> Vec<AnswerSink> {
+        let mut awaited = lock(&self.0);
+        let mut late = Vec::new();
+        while let Some((at, number)) =
+            awaited.deadlines.first().copied().filter(|(at, _)| *at <= now)
+        {
+            awaited.deadlines.remove(&(at, number));
+            late.extend(awaited.by_number.remove(&number).map(|waiting| waiting.answered));
+        }
+        late
+    }
+
+    /// When the next one's time comes.
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        lock(&self.0).deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// Takes out all, for good.
+    pub(super) fn end(&self) -> Vec<AnswerSink> {
+        let mut awaited = lock(&self.0);
+        awaited.is_over = true;
+        awaited.deadlines = BTreeSet::new();
+        std::mem::take(&mut awaited.by_number)
+            .into_values()
+            .map(|waiting| waiting.answered)
+            .collect()
+    }
+
+    /// Whether any is awaited.
+    pub(super) fn is_awaiting(&self) -> bool {
+        !lock(&self.0).by_number.is_empty()
+    }
+}
+
+/// What is said of a socket that is not connected, or not any more.
+pub(super) fn disconnected() -> Error {
+    Error::new(ErrorKind::Disconnected, "the socket is not connected")
+}

@@ -1,0 +1,91 @@
+//! What is known of a client when it connects.
+
+use std::net::SocketAddr;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// What the first request of a client said, and what it gave as credentials.
+#[derive(Clone, Debug)]
+pub struct SocketHandshake {
+    pub(super) request: std::sync::Arc<FirstRequest>,
+    pub(super) auth: Box<str>,
+}
+
+/// The request that opened a session.
+#[derive(Debug)]
+pub(super) struct FirstRequest {
+    /// Its headers, each on a line.
+    pub(super) headers: Box<[u8]>,
+    pub(super) url: Box<str>,
+    pub(super) address: Option<SocketAddr>,
+    pub(super) time: SystemTime,
+    pub(super) is_secure: bool,
+    /// The certificates of the client.
+    pub(super) chain: Vec<Bytes>,
+}
+
+impl SocketHandshake {
+    /// The value of a header of the request that opened the session, the first of that name. Names are compared
+    /// without regard to case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    /// The headers of that request, but for those whose value is no UTF-8.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let lines = self.request.headers.split(|byte| *byte == b'\n');
+        lines.filter_map(|line| std::str::from_utf8(line).ok()?.split_once(": "))
+    }
+
+    /// The path and query of that request, as they were sent.
+    pub fn url(&self) -> &str {
+        &self.request.url
+    }
+
+    /// The query of that request, as it was sent, without the question mark.
+    pub fn query(&self) -> &str {
+        self.url().split_once('?').map_or("", |(_, query)| query)
+    }
+
+    /// From where the client has connected; `None` for a Unix socket. Behind a proxy it is the proxy's address.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.request.address
+    }
+
+    /// When.
+    pub fn time(&self) -> SystemTime {
+        self.request.time
+    }
+
+    /// Whether the connection is encrypted (up to this program, not up to a proxy before it).
+    pub fn is_secure(&self) -> bool {
+        self.request.is_secure
+    }
+
+    /// The certificate by which the client has identified itself, in DER, and those that link it to its authority;
+    /// empty without one.
+    pub fn client_certificates(&self) -> &[Bytes] {
+        &self.request.chain
+    }
+
+    /// The credentials that the client gave for the namespace.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Payload`] when they are of another type, or there are none and the type wants some.
+    pub fn auth<T: DeserializeOwned>(&self) -> Result<T> {
+        let json = if self.auth.is_empty() { "null" } else { &self.auth };
+        serde_json::from_str(json).map_err(|error| {
+            Error::new(ErrorKind::Payload, "the credentials are of another type").with_source(error)
+        })
+    }
+
+    /// The credentials as they came: a JSON object, or nothing.
+    pub fn auth_json(&self) -> &str {
+        &self.auth
+    }
+}

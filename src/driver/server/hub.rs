@@ -1,0 +1,233 @@
+//! What all threads of a server share.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use super::answers::AnswerSink;
+use super::commands::IoCommands;
+use super::directory::Room;
+use super::door::Door;
+use super::hub_options::HubOptions;
+use super::parts::{Due, Family, Hub, IoCommand, MayExist, Peer, ServedNamespace};
+use super::pool::{Task, Workers};
+use super::timers::TimerHeap;
+use crate::driver::ack_slot::{AckHandle, AckSlot, AwaitAnswer};
+use crate::driver::clock::now;
+use crate::error::Result;
+use crate::event::AckReply;
+use crate::payload::Payload;
+use crate::proto::packet::Packet;
+use crate::proto::parser::choice::new_parser;
+use crate::proto::socket_packet::Header;
+use crate::sync::lock::lock;
+
+/// How long a turn may last before what it has gathered is written without it.
+const GATHERING: Duration = Duration::from_millis(1);
+
+thread_local! {
+    /// The number of the turn that the thread is in; 0 outside of one.
+    static TURN: Cell<u64> = const { Cell::new(0) };
+}
+
+/// The turn that the calling thread is in.
+pub(super) fn turn() -> Option<u64> {
+    Some(TURN.get()).filter(|turn| *turn > 0)
+}
+
+impl Hub {
+    pub(super) fn new(
+        options: HubOptions,
+        door: Door,
+        commands: IoCommands<IoCommand>,
+    ) -> Arc<Self> {
+        let waker = commands.waker();
+        Arc::new(Self {
+            pool: Workers::new(options.pool),
+            options,
+            door,
+            timers: TimerHeap::new(waker),
+            commands,
+            namespaces: RwLock::default(),
+            families: RwLock::default(),
+            peers: Mutex::default(),
+            peer_gone: Condvar::new(),
+            end: Mutex::new(None),
+            deferred: Mutex::default(),
+            has_deferred: AtomicBool::new(false),
+            next_turn: AtomicU64::new(1),
+            is_closing: AtomicBool::new(false),
+            run: super::ids::new_id().replace(['-', '_'], "x").into(),
+        })
+    }
+
+    /// The namespace of this name, which is made if it does not exist.
+    pub(crate) fn of(self: &Arc<Self>, name: &str) -> Arc<ServedNamespace> {
+        if let Some(namespace) = self.namespace(name) {
+            return namespace;
+        }
+        let mut namespaces = self.namespaces.write().unwrap_or_else(PoisonError::into_inner);
+        let namespace = namespaces.entry(name.into());
+        Arc::clone(namespace.or_insert_with(|| ServedNamespace::new(name, self)))
+    }
+
+    /// The namespace of this name, if it exists.
+    pub(super) fn namespace(&self, name: &str) -> Option<Arc<ServedNamespace>> {
+        self.namespaces.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    pub(crate) fn namespaces(&self) -> Vec<Arc<ServedNamespace>> {
+        self.namespaces.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// Adds namespaces that are made when they are asked for.
+    pub(crate) fn add_family(
+        self: &Arc<Self>,
+        name: &str,
+        may_exist: Arc<MayExist>,
+    ) -> Arc<ServedNamespace> {
+        let parent = ServedNamespace::new(name, self);
+        let family = Family { may_exist, parent: Arc::clone(&parent) };
+        self.families.write().unwrap_or_else(PoisonError::into_inner).push(family);
+        parent
+    }
+
+    pub(super) fn has_families(&self) -> bool {
+        !self.families.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// The namespace of this name, which is made where a function of the program says that it may exist.
+    pub(super) fn find(self: &Arc<Self>, name: &str) -> Option<Arc<ServedNamespace>> {
+        if let Some(namespace) = self.namespace(name) {
+            return Some(namespace);
+        }
+        let families: Vec<_> = {
+            let families = self.families.read().unwrap_or_else(PoisonError::into_inner);
+            families
+                .iter()
+                .map(|one| (Arc::clone(&one.may_exist), Arc::clone(&one.parent)))
+                .collect()
+        };
+        let (_, parent) = families.into_iter().find(|(may_exist, _)| may_exist(name))?;
+        let namespace = self.of(name);
+        namespace.inherit(&parent);
+        Some(namespace)
+    }
+
+    /// The messages of a packet, encoded once for whoever gets it.
+    pub(super) fn encode(&self, header: Header<'_>, payload: &Payload) -> Vec<Packet> {
+        let parser = new_parser(self.options.parser, self.options.max_attachments, usize::MAX);
+        let mut messages = std::collections::VecDeque::with_capacity(1 + payload.attachments.len());
+        parser.encode(header, payload, &mut messages);
+        messages.into()
+    }
+
+    /// Brings an answer to whoever waits for it. Callbacks run on the pool.
+    pub(super) fn resolve(&self, answered: AnswerSink, result: Result<AckReply>) {
+        match answered {
+            AnswerSink::Handle(AckHandle::Callback(_)) => {
+                self.pool.submit(Task::Once(Box::new(move || answered.resolve(result))));
+            }
+            quick => quick.resolve(result),
+        }
+    }
+
+    /// `false`: the server has as many clients as it may have, or ends.
+    pub(super) fn add_peer(&self, sid: &str, peer: &Arc<Peer>) -> bool {
+        let mut peers = lock(&self.peers);
+        let room = Room {
+            in_all: self.options.max_connections,
+            per_address: self.options.max_connections_per_address,
+        };
+        !self.is_closing.load(Ordering::Acquire) && peers.insert(sid, peer, room)
+    }
+
+    /// Takes no clients any more; gives those that there are.
+    pub(super) fn begin_closing(&self) -> Vec<Arc<Peer>> {
+        let peers = lock(&self.peers);
+        self.is_closing.store(true, Ordering::Release);
+        peers.all()
+    }
+
+    pub(super) fn remove_peer(&self, sid: &str) {
+        let mut peers = lock(&self.peers);
+        peers.remove(sid);
+        if peers.is_empty() {
+            self.peer_gone.notify_all();
+        }
+    }
+
+    pub(super) fn peer(&self, sid: &str) -> Option<Arc<Peer>> {
+        lock(&self.peers).get(sid)
+    }
+
+    pub(super) fn peers(&self) -> Vec<Arc<Peer>> {
+        lock(&self.peers).all()
+    }
+
+    /// How many clients there are.
+    pub(crate) fn count_peers(&self) -> usize {
+        lock(&self.peers).len()
+    }
+
+    /// Runs a handler. What it emits in a row to the same client, or to many, is written together at its end.
+    pub(super) fn in_turn(&self, handler: impl FnOnce()) {
+        TURN.set(self.next_turn.fetch_add(1, Ordering::Relaxed));
+        handler();
+        TURN.set(0);
+        self.write_deferred();
+    }
+
+    /// Something waits to be written to this client at the end of the turn, or soon.
+    pub(super) fn defer(&self, peer: Arc<Peer>) {
+        lock(&self.deferred).push(peer);
+        if !self.has_deferred.swap(true, Ordering::AcqRel) {
+            self.timers.arm(now() + GATHERING, Due::Deferred);
+        }
+    }
+
+    /// Writes what was gathered.
+    pub(super) fn write_deferred(&self) {
+        if self.has_deferred.swap(false, Ordering::AcqRel) {
+            let peers = std::mem::take(&mut *lock(&self.deferred));
+            for peer in peers {
+                peer.write_now();
+            }
+        }
+    }
+
+    pub(super) fn command(&self, command: IoCommand) {
+        self.commands.give(command);
+    }
+
+    /// Forgets namespaces, which know this server: the last step of its end.
+    pub(super) fn forget_all(&self) {
+        let namespaces =
+            std::mem::take(&mut *self.namespaces.write().unwrap_or_else(PoisonError::into_inner));
+        let families =
+            std::mem::take(&mut *self.families.write().unwrap_or_else(PoisonError::into_inner));
+        for namespace in namespaces.values() {
+            drop(namespace.change_handlers(std::mem::take));
+        }
+        drop((namespaces, families));
+        self.timers.clear();
+    }
+}
+
+impl Hub {
+    /// Blocks, maybe in a handler. An error where all threads for handlers would wait.
+    pub(crate) fn while_waiting<R>(&self, wait: impl FnOnce() -> R) -> Result<R> {
+        // No client can answer what waits for the end of the turn.
+        self.write_deferred();
+        let _waits = self.pool.begin_wait()?;
+        Ok(wait())
+    }
+}
+
+impl AwaitAnswer for Hub {
+    fn await_answer(&self, slot: &AckSlot, deadline: Option<Instant>) -> Option<Result<AckReply>> {
+        self.while_waiting(|| slot.wait(deadline))
+            .unwrap_or_else(|error| Some(slot.answer().unwrap_or(Err(error))))
+    }
+}

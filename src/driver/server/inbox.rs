@@ -1,0 +1,157 @@
+//! What waits for the handlers of one socket.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use crate::event::Event;
+use crate::event::status::DisconnectReason;
+use crate::sync::deliver::Deliver;
+use crate::sync::lock::lock;
+
+/// One call of handlers.
+pub(super) enum InboxItem {
+    /// The socket is connected: always the first.
+    Connected,
+    Event(Event),
+    /// The socket is disconnected: always the last.
+    Disconnected(DisconnectReason),
+}
+
+/// How much may wait before the reader holds still.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct InboxBounds {
+    pub(crate) events: usize,
+    pub(crate) bytes: usize,
+}
+
+/// The queue of a socket. Its handlers run one after the other, in this order.
+#[derive(Default)]
+pub(super) struct Inbox(Mutex<InboxState>);
+
+#[derive(Default)]
+struct InboxState {
+    items: VecDeque<InboxItem>,
+    bytes: usize,
+    /// A thread of the pool has it, or will.
+    is_scheduled: bool,
+    /// The reader was told that it is full.
+    is_full: bool,
+}
+
+/// What putting something into it comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Put {
+    /// The pool has to be asked for a turn.
+    pub(super) schedule: bool,
+    /// It is full: the reader is to hold still.
+    pub(super) is_full: bool,
+}
+
+/// What is taken out of it.
+pub(super) struct Taken {
+    pub(super) item: InboxItem,
+    /// Half of it is free again, and the reader waits for that.
+    pub(super) reopens: bool,
+}
+
+impl Inbox {
+    pub(super) fn put(&self, item: InboxItem, bounds: InboxBounds) -> Put {
+        let mut waiting = lock(&self.0);
+        waiting.bytes += item.size();
+        waiting.items.push_back(item);
+        // Once full, it is so until it reopens: the reader waits for that.
+        waiting.is_full |= waiting.items.len() >= bounds.events || waiting.bytes >= bounds.bytes;
+        let schedule = !std::mem::replace(&mut waiting.is_scheduled, true);
+        Put { schedule, is_full: waiting.is_full }
+    }
+
+    /// Takes the oldest. `None`: there is nothing, and whoever puts something in asks for a turn.
+    pub(super) fn take(&self, bounds: InboxBounds) -> Option<Taken> {
+        let mut waiting = lock(&self.0);
+        let Some(item) = waiting.items.pop_front() else {
+            waiting.is_scheduled = false;
+            // A socket that is idle takes no memory for what may come.
+            waiting.items = VecDeque::new();
+            return None;
+        };
+        waiting.bytes -= item.size();
+        let is_low = waiting.items.len() <= bounds.events / 2 && waiting.bytes <= bounds.bytes / 2;
+        let reopens = waiting.is_full && is_low;
+        waiting.is_full &= !is_low;
+        Some(Taken { item, reopens })
+    }
+
+    /// Whether the reader is to hold still for it.
+    pub(super) fn is_full(&self) -> bool {
+        lock(&self.0).is_full
+    }
+
+    /// How many events wait, and of how many bytes.
+    pub(super) fn load(&self) -> (usize, usize) {
+        let waiting = lock(&self.0);
+        (waiting.items.len(), waiting.bytes)
+    }
+}
+
+impl InboxItem {
+    fn size(&self) -> usize {
+        match self {
+            Self::Event(event) => event.size(),
+            Self::Connected | Self::Disconnected(_) => 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::payload::Payload;
+
+    const BOUNDS: InboxBounds = InboxBounds { events: 4, bytes: 1000 };
+
+    fn event(text: &str) -> InboxItem {
+        InboxItem::Event(Event::outgoing("/", Payload::event("e", &text).unwrap()))
+    }
+
+    #[test]
+    fn whoever_finds_it_unattended_asks_for_a_turn_once() {
+        let inbox = Inbox::default();
+        assert!(inbox.put(InboxItem::Connected, BOUNDS).schedule);
+        assert!(!inbox.put(event("a"), BOUNDS).schedule);
+        assert!(matches!(inbox.take(BOUNDS).unwrap().item, InboxItem::Connected));
+        assert!(!inbox.put(event("b"), BOUNDS).schedule);
+        for _ in 0..2 {
+            assert!(matches!(inbox.take(BOUNDS).unwrap().item, InboxItem::Event(_)));
+        }
+        assert!(inbox.take(BOUNDS).is_none());
+        assert!(inbox.put(event("c"), BOUNDS).schedule);
+    }
+
+    #[test]
+    fn a_full_one_reopens_though_more_came_when_it_was_not_quite_so_full() {
+        let inbox = Inbox::default();
+        let bounds = InboxBounds { events: 8, ..BOUNDS };
+        for _ in 0..8 {
+            inbox.put(event("x"), bounds);
+        }
+        for _ in 0..2 {
+            assert!(!inbox.take(bounds).unwrap().reopens);
+        }
+        inbox.put(event("x"), bounds);
+        let reopens = std::iter::from_fn(|| inbox.take(bounds)).filter(|taken| taken.reopens);
+        assert_eq!(reopens.count(), 1);
+    }
+
+    #[test]
+    fn a_full_one_reopens_once_when_half_of_it_is_free() {
+        let inbox = Inbox::default();
+        let full: Vec<_> = (0..5).map(|_| inbox.put(event("x"), BOUNDS).is_full).collect();
+        assert_eq!(full, [false, false, false, true, true]);
+        let reopens: Vec<_> =
+            std::iter::from_fn(|| inbox.take(BOUNDS)).map(|taken| taken.reopens).collect();
+        assert_eq!(reopens, [false, false, true, false, false]);
+        assert!(inbox.put(event(&"x".repeat(1000)), BOUNDS).is_full, "by bytes");
+        assert!(inbox.take(BOUNDS).unwrap().reopens);
+        assert_eq!(inbox.load(), (0, 0));
+    }
+}

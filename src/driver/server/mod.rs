@@ -1,0 +1,36 @@
+//! The threads of a server: one that serves all connections, and a pool that runs handlers.
+//!
+//! The way in: [`io`] reads, [`reading`] and [`requests`] make packets of it, the session of a [`peer`] takes them, and
+//! [`receiving`] puts events into the [`inbox`] of a [`served_socket`], whose handlers the [`pool`] runs. The way out: an
+//! emit encodes in its thread, the session of each receiver queues, and whoever queues writes, if the
+//! client's connection takes it at once.
+
+pub(crate) mod answers;
+pub(crate) mod belongings;
+pub(crate) mod broadcast;
+mod commands;
+mod directory;
+pub(crate) mod door;
+pub(crate) mod fallback;
+pub(crate) mod handshake;
+mod held_poll;
+mod http_connection;
+mod hub;
+pub(crate) mod hub_options;
+mod ids;
+pub(crate) mod inbox;
+mod io;
+mod joining;
+mod lingering;
+pub(crate) mod parts;
+mod peer;
+pub(crate) mod pool;
+mod reading;
+mod receiving;
+mod requests;
+mod returning;
+mod served_namespace;
+mod served_socket;
+pub(crate) mod starting;
+mod timers;
+mod wire;

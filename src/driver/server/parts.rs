@@ -1,0 +1,220 @@
+//! What a server consists of, and who knows whom: the server its clients and namespaces, a client its sockets, a
+//! namespace those who are in it, and a socket all of them. Their methods stand in files of their own.
+//!
+//! Clients let go of their sockets when their session ends, and the server of all at its own end: nothing is left in a
+//! circle.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize};
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Condvar, Mutex, OnceLock, RwLock, Weak};
+
+use http::HeaderMap;
+use mio::Token;
+
+use super::answers::Answers;
+use super::belongings::{Belongings, SocketData};
+use super::commands::IoCommands;
+use super::directory::Directory;
+use super::door::{Decision, Door};
+use super::handshake::{FirstRequest, SocketHandshake};
+use super::http_connection::HttpConnection;
+use super::hub_options::HubOptions;
+use super::inbox::Inbox;
+use super::pool::Workers;
+use super::timers::{Alarm, TimerHeap};
+use super::wire::PeerWire;
+use crate::core::server::recovery::RecoveryStore;
+use crate::core::server::rooms::{Rooms, SocketKey};
+use crate::core::server::session::Session;
+use crate::core::time::Timestamp;
+use crate::error::Error;
+use crate::event::Event;
+use crate::event::status::DisconnectReason;
+use crate::net::server::response::{Framing, HttpResponse};
+use crate::net::server::stream::ServerStream;
+use crate::proto::parser::Parser;
+
+/// A server.
+pub(crate) struct Hub {
+    pub(crate) options: HubOptions,
+    pub(super) door: Door,
+    pub(super) pool: Arc<Workers>,
+    pub(super) timers: TimerHeap<Due>,
+    pub(super) commands: IoCommands<IoCommand>,
+    pub(super) namespaces: RwLock<HashMap<Box<str>, Arc<ServedNamespace>>>,
+    pub(super) families: RwLock<Vec<Family>>,
+    pub(super) peers: Mutex<Directory>,
+    /// The last client has gone.
+    pub(super) peer_gone: Condvar,
+    /// Tells of the end of the thread that serves.
+    pub(super) end: Mutex<Option<Receiver<()>>>,
+    /// Clients for whom something was gathered in a turn that lasts.
+    pub(super) deferred: Mutex<Vec<Arc<Peer>>>,
+    pub(super) has_deferred: AtomicBool,
+    pub(super) next_turn: AtomicU64,
+    pub(super) is_closing: AtomicBool,
+    /// Tells what this run of the server has numbered from what others have.
+    pub(super) run: Box<str>,
+}
+
+/// Decides whether a namespace that does not exist is made.
+pub(crate) type MayExist = dyn Fn(&str) -> bool + Send + Sync;
+
+/// Namespaces that are made when they are asked for, with the handlers of a parent.
+pub(super) struct Family {
+    pub(super) may_exist: Arc<MayExist>,
+    pub(super) parent: Arc<ServedNamespace>,
+}
+
+/// Something to be done by that thread.
+pub(super) enum IoCommand {
+    /// There is more to a connection than the system tells.
+    Attend(Token),
+    /// The program has decided about the request that waits on this connection.
+    Decided(Token, Decision),
+    /// The program has answered the request that waits on this connection.
+    Answered(Token, Box<HttpResponse>),
+    /// There may be more to read from this client.
+    ReadOn(Arc<Peer>, Token),
+    /// A connection that the program has accepted.
+    Serve(Box<ServerStream>, Option<SocketAddr>),
+    /// The WebSocket is done with, once what is left is written and read.
+    Linger(Box<PeerWire>),
+    /// Whoever holds still for this client may go on.
+    GoOn(Arc<Peer>),
+    /// The connection is gone.
+    Close(Token),
+    /// All ends.
+    End(Timestamp),
+}
+
+/// What has come to its time. Whoever it was for may be gone.
+pub(super) enum Due {
+    Peer(Weak<Weak<Peer>>),
+    Answers(Weak<ServedSocket>),
+    /// A connection that speaks HTTP, or that is only left to be closed.
+    Connection(Token),
+    /// What is kept for clients that are away.
+    Recovery(Weak<ServedNamespace>),
+    /// What was gathered for a turn that still lasts.
+    Deferred,
+    /// The listeners rest no longer.
+    Accept,
+}
+
+/// A client.
+pub(super) struct Peer {
+    pub(super) hub: Arc<Hub>,
+    pub(super) request: Arc<FirstRequest>,
+    pub(super) state: Mutex<PeerState>,
+    /// How many of its sockets are gone whose handlers have yet to see that.
+    pub(super) leaving: AtomicUsize,
+    /// A timer that outlives the client holds this alone, and not the memory of the whole.
+    pub(super) this: Arc<Weak<Self>>,
+}
+
+/// What is under the lock of a client.
+pub(super) struct PeerState {
+    pub(super) session: Session,
+    pub(super) parser: Box<dyn Parser>,
+    pub(super) wire: Option<PeerWire>,
+    /// The WebSocket under test.
+    pub(super) candidate: Option<Box<PeerWire>>,
+    /// The GET that waits, or that was answered here.
+    pub(super) poll: Option<Box<HeldPoll>>,
+    pub(super) sockets: Vec<Arc<ServedSocket>>,
+    /// The connection of the POST whose answer waits for handlers.
+    pub(super) post_waits: Option<Token>,
+    /// The namespaces that the program is asked about.
+    pub(super) joining: Vec<Box<str>>,
+    /// When a namespace has to be joined at the latest.
+    pub(super) join_deadline: Option<Timestamp>,
+    /// The reader holds still, since the handlers of a socket are behind.
+    pub(super) holds: bool,
+    pub(super) alarm: Alarm,
+    /// Something waits to be written at the end of a turn.
+    pub(super) is_deferred: bool,
+    /// The turn that wrote last.
+    pub(super) last_turn: u64,
+}
+
+/// The connection of a GET.
+pub(super) struct HeldPoll {
+    pub(super) token: Token,
+    pub(super) connection: Box<HttpConnection<Peer>>,
+    pub(super) framing: Framing,
+    pub(super) headers: HeaderMap,
+    pub(super) stage: PollStage,
+}
+
+/// How far the GET is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PollStage {
+    Waits,
+    /// The answer is being written.
+    Answering,
+    /// The connection is free for the next request.
+    AnswerSink,
+}
+
+/// A namespace.
+pub(crate) struct ServedNamespace {
+    pub(crate) name: Box<str>,
+    pub(crate) hub: Arc<Hub>,
+    pub(super) rooms: Mutex<Rooms<Arc<ServedSocket>>>,
+    pub(super) handlers: RwLock<Handlers>,
+    /// Numbers for sockets.
+    pub(super) next_key: AtomicU64,
+    /// Numbers for acknowledgements: a broadcast has the same for all.
+    pub(super) next_ack: AtomicU64,
+    /// Held while a broadcast is queued, so that all receivers get broadcasts in the same order.
+    pub(super) order: Mutex<()>,
+    /// What is kept for clients that have lost their connection.
+    pub(super) recovery: Option<Mutex<RecoveryStore<SocketData>>>,
+    /// The timer will look at it.
+    pub(super) recovery_is_armed: AtomicBool,
+    pub(super) this: Weak<Self>,
+}
+
+/// Decides whether a socket may join: `Err` is what its client is told.
+pub(crate) type Authorize = dyn Fn(&Arc<ServedSocket>) -> Result<(), Error> + Send + Sync;
+
+pub(crate) type OnSocket = dyn Fn(&Arc<ServedSocket>) + Send + Sync;
+
+pub(crate) type OnEvent = dyn Fn(&Arc<ServedSocket>, Event) + Send + Sync;
+
+pub(crate) type OnDisconnect = dyn Fn(&Arc<ServedSocket>, DisconnectReason) + Send + Sync;
+
+/// The functions of the program. They are called without a lock, each with what is there when its turn begins.
+#[derive(Default)]
+pub(crate) struct Handlers {
+    pub(crate) authorize: Vec<Arc<Authorize>>,
+    pub(crate) connection: Vec<Arc<OnSocket>>,
+    pub(crate) events: HashMap<Box<str>, Vec<Arc<OnEvent>>>,
+    pub(crate) any: Vec<Arc<OnEvent>>,
+    pub(crate) disconnecting: Vec<Arc<OnDisconnect>>,
+    pub(crate) disconnect: Vec<Arc<OnDisconnect>>,
+}
+
+/// A socket.
+pub(crate) struct ServedSocket {
+    pub(crate) id: Arc<str>,
+    /// By what its client may claim it again.
+    pub(super) pid: Option<Box<str>>,
+    pub(crate) is_recovered: bool,
+    pub(super) key: SocketKey,
+    pub(crate) namespace: Arc<ServedNamespace>,
+    pub(crate) handshake: SocketHandshake,
+    pub(super) peer: Arc<Peer>,
+    pub(super) standing: AtomicU8,
+    pub(super) inbox: Inbox,
+    pub(super) answers: Answers,
+    /// For the deadlines of answers.
+    pub(super) alarm: Alarm,
+    pub(super) attached: OnceLock<Box<Mutex<Belongings>>>,
+    /// The rooms that it was in when it was disconnected.
+    pub(super) last_rooms: OnceLock<Vec<Arc<str>>>,
+    pub(super) this: Weak<Self>,
+}

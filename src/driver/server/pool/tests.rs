@@ -1,0 +1,113 @@
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use super::*;
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+fn pool(workers: usize, most: usize) -> Arc<Workers> {
+    Workers::new(PoolSize { workers, most, stack_size: 256 * 1024 })
+}
+
+/// Something with so many bits of work, that tells of each.
+struct Bits {
+    left: Mutex<u32>,
+    name: &'static str,
+    done: Mutex<Sender<&'static str>>,
+}
+
+impl TakesTurns for Bits {
+    fn take_turn(&self) -> bool {
+        let mut left = lock(&self.left);
+        *left -= 1;
+        let _ = lock(&self.done).send(self.name);
+        *left > 0
+    }
+}
+
+fn order_of(pool: &Workers, bits: &[(&'static str, u32)]) -> Receiver<&'static str> {
+    let (done, order) = channel();
+    for (name, count) in bits {
+        let left = Mutex::new(*count);
+        let done = Mutex::new(done.clone());
+        pool.submit(Task::Turn(Arc::new(Bits { left, name, done })));
+    }
+    order
+}
+
+#[test]
+fn one_thread_serves_all_in_turn() {
+    let pool = pool(1, 1);
+    let (begin, gate) = channel::<()>();
+    // Nothing begins before all of it waits.
+    pool.submit(Task::Once(Box::new(move || _ = gate.recv())));
+    let order = order_of(&pool, &[("a", 3), ("b", 2), ("c", 1)]);
+    begin.send(()).unwrap();
+    let order: Vec<_> = order.iter().take(6).collect();
+    assert_eq!(order, ["a", "b", "c", "a", "b", "a"]);
+    assert_eq!(pool.threads(), 1);
+    pool.end(|| ());
+}
+
+#[test]
+fn there_are_no_more_threads_than_are_allowed() {
+    let pool = pool(2, 3);
+    let (begin, gate) = channel::<()>();
+    let gate = Arc::new(Mutex::new(gate));
+    for _ in 0..10 {
+        let gate = Arc::clone(&gate);
+        pool.submit(Task::Once(Box::new(move || _ = lock(&gate).recv())));
+    }
+    assert_eq!(pool.threads(), 2);
+    drop(begin);
+    pool.end(|| ());
+}
+
+#[test]
+fn a_handler_that_waits_gives_its_place_to_another_up_to_the_bound() {
+    let pool = pool(1, 2);
+    let (tell, told) = channel();
+    let (answer, answered) = channel::<()>();
+    let first = Arc::clone(&pool);
+    let waits = tell.clone();
+    pool.submit(Task::Once(Box::new(move || {
+        let wait = first.begin_wait().unwrap();
+        assert!(wait.is_some());
+        waits.send("waits").unwrap();
+        answered.recv().unwrap();
+        drop(wait);
+        waits.send("has its answer").unwrap();
+    })));
+    assert_eq!(told.recv_timeout(LIMIT), Ok("waits"));
+    let second = Arc::clone(&pool);
+    pool.submit(Task::Once(Box::new(move || {
+        let error = second.begin_wait().err().expect("nobody would be left");
+        assert_eq!(error.kind(), ErrorKind::Resource);
+        tell.send("cannot wait").unwrap();
+        answer.send(()).unwrap();
+    })));
+    assert_eq!(told.recv_timeout(LIMIT), Ok("cannot wait"));
+    assert_eq!(told.recv_timeout(LIMIT), Ok("has its answer"));
+    assert!(pool.begin_wait().unwrap().is_none(), "no thread of the pool");
+    pool.end(|| ());
+}
+
+#[test]
+fn what_waits_is_done_before_the_end_and_nothing_is_taken_after_it() {
+    let pool = pool(1, 1);
+    let (begin, gate) = channel::<()>();
+    pool.submit(Task::Once(Box::new(move || _ = gate.recv())));
+    let order = order_of(&pool, &[("a", 1)]);
+    pool.end(|| ());
+    let late = order_of(&pool, &[("late", 1)]);
+    begin.send(()).unwrap();
+    assert_eq!(order.recv_timeout(LIMIT), Ok("a"));
+    assert!(late.recv().is_err());
+}
+
+#[test]
+fn a_panic_ends_no_thread() {
+    let pool = pool(1, 1);
+    pool.submit(Task::Once(Box::new(|| std::panic::resume_unwind(Box::new(())))));
+    assert_eq!(order_of(&pool, &[("a", 1)]).recv_timeout(LIMIT), Ok("a"));
+    pool.end(|| ());
+}

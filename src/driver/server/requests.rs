@@ -1,0 +1,400 @@
+//! What becomes of a request.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use http::header::SET_COOKIE;
+use http::{HeaderMap, Method, StatusCode};
+use mio::Token;
+
+use super::door::Decision;
+use super::fallback::{self, HttpRequest};
+use super::handshake::{FirstRequest, SocketHandshake};
+use super::http_connection::{Answering, HttpConnection, RequestStage};
+use super::parts::{Hub, IoCommand, Peer};
+use super::pool::Task;
+use super::wire::PeerWire;
+use crate::core::server::session::Session;
+use crate::driver::clock::now;
+use crate::net::server::accept::{Acceptance, asks_for_upgrade};
+use crate::net::server::body::BodyReader;
+use crate::net::server::cookie::set_cookie;
+use crate::net::server::origin::OriginVerdict;
+use crate::net::server::query::SessionQuery;
+use crate::net::server::request::{BodyLength, RequestHead};
+use crate::net::server::response::{EngineRefusal, Framing, HttpResponse};
+use crate::options::Transport;
+use crate::proto::dialect::Dialect;
+use crate::proto::dialect::choice::asked_for;
+use crate::proto::parser::choice::new_parser;
+use crate::sync::logging::log_later;
+
+/// What is done with a request.
+pub(super) enum Handled {
+    /// It is answered.
+    Respond(HttpResponse),
+    /// It waits, as the connection says.
+    Waits,
+    /// It is a GET of this client.
+    Poll(Arc<Peer>),
+    /// Its connection becomes the WebSocket of this client.
+    WebSocket { peer: Arc<Peer>, is_upgrade: bool, acceptance: Acceptance },
+}
+
+/// A request that is about to be served.
+pub(super) struct ServedRequest<'a> {
+    pub(super) hub: &'a Arc<Hub>,
+    pub(super) token: Token,
+    pub(super) head: &'a RequestHead,
+    /// The head as it came.
+    pub(super) text: &'a [u8],
+    /// What browsers are told in the response.
+    pub(super) headers: HeaderMap,
+}
+
+impl ServedRequest<'_> {
+    /// A request has come. `None`: the program is asked about it.
+    pub(super) fn handle(&mut self, connection: &mut HttpConnection<Peer>) -> Option<Handled> {
+        if !self.head.path.starts_with(&*self.hub.options.path) {
+            return self.hand_over(connection);
+        }
+        let names_none = |query: SessionQuery| query.sid.is_none();
+        let begins_session = self.head.method == Method::GET
+            && SessionQuery::read(&self.head.query).is_ok_and(names_none);
+        let decision = self.hub.door.decide(&self.head.headers, begins_session);
+        if decision.is_none() {
+            self.ask_program(begins_session, connection);
+        }
+        decision.map(|decision| self.handle_decided(decision, connection))
+    }
+
+    /// The request is not Socket.IO's. `None`: the program is asked.
+    fn hand_over(&self, connection: &mut HttpConnection<Peer>) -> Option<Handled> {
+        let door = &self.hub.door;
+        if !door.hosts.has(&self.head.headers) {
+            return Some(Handled::Respond(HttpResponse::new(StatusCode::FORBIDDEN)));
+        }
+        if door.fallback.is_none() {
+            return Some(Handled::Respond(HttpResponse::new(StatusCode::NOT_FOUND)));
+        }
+        if self.head.body == BodyLength::Known(0) {
+            ask_fallback(self.hub, self.token, Box::new(self.head.clone()), connection, Vec::new());
+            return None;
+        }
+        match BodyReader::new(self.head.body, self.hub.options.session.max_payload) {
+            Ok(reader) => {
+                connection.stage = RequestStage::ReadsBody(Box::new(self.head.clone()), reader);
+                Some(Handled::Waits)
+            }
+            Err(refusal) => Some(Handled::Respond(HttpResponse::refusal(&refusal))),
+        }
+    }
+
+    fn ask_program(&self, begins_session: bool, connection: &HttpConnection<Peer>) {
+        let hub = Arc::clone(self.hub);
+        let token = self.token;
+        let headers = self.head.headers.clone();
+        let first = begins_session.then(|| SocketHandshake {
+            request: Arc::new(self.first_request(connection)),
+            auth: "".into(),
+        });
+        self.hub.pool.submit(Task::Once(Box::new(move || {
+            let decision = hub.door.ask(&headers, first.as_ref());
+            hub.command(IoCommand::Decided(token, decision));
+        })));
+    }
+
+    /// It is known whether the request may be served.
+    pub(super) fn handle_decided(
+        &mut self,
+        decision: Decision,
+        connection: &mut HttpConnection<Peer>,
+    ) -> Handled {
+        let door = &self.hub.door;
+        let headers = &self.head.headers;
+        self.headers = door.cors.headers(headers, decision.verdict);
+        if self.head.method == Method::OPTIONS {
+            if let Some(response) = door.cors.preflight(headers, decision.verdict) {
+                self.headers.clear();
+                return Handled::Respond(response);
+            }
+        }
+        let is_welcome = decision.verdict != OriginVerdict::Foreign && door.hosts.has(headers);
+        let served = if is_welcome && decision.is_allowed {
+            self.serve(connection)
+        } else {
+            Err(EngineRefusal::Forbidden)
+        };
+        served.unwrap_or_else(|refusal| {
+            log_later!(
+                Debug,
+                "a request is refused, {refusal:?}: {} {}",
+                self.head.method,
+                self.head.path
+            );
+            Handled::Respond(HttpResponse::engine_refusal(refusal, None))
+        })
+    }
+
+    fn serve(&self, connection: &mut HttpConnection<Peer>) -> Result<Handled, EngineRefusal> {
+        let query = SessionQuery::read(&self.head.query)?;
+        let transport = self.transport(&query)?;
+        let dialect = asked_for(query.revision.as_deref());
+        let dialect = dialect.ok_or(EngineRefusal::UnsupportedProtocolVersion)?;
+        let Some(sid) = query.sid.as_deref() else {
+            return self.begin(connection, &query, transport, dialect);
+        };
+        query.check_sid()?;
+        let peer = self.hub.peer(sid).ok_or(EngineRefusal::UnknownSid)?;
+        if !peer.lock().session.speaks(dialect) {
+            return Err(EngineRefusal::BadRequest);
+        }
+        match (transport, &self.head.method) {
+            (Transport::WebSocket, _) => self.upgrade(peer, &query, dialect),
+            (_, &Method::GET) => Ok(Handled::Poll(peer)),
+            (_, &Method::POST) => self.post(connection, peer),
+            _ => Err(EngineRefusal::BadRequest),
+        }
+    }
+
+    /// The transport that the request is for.
+    fn transport(&self, query: &SessionQuery) -> Result<Transport, EngineRefusal> {
+        let options = &self.hub.options;
+        let transport = match query.transport.as_str() {
+            "polling" if options.polling => Transport::Polling,
+            "websocket" if options.websocket => Transport::WebSocket,
+            _ => return Err(EngineRefusal::UnknownTransport),
+        };
+        if asks_for_upgrade(self.head) != (transport == Transport::WebSocket) {
+            return Err(EngineRefusal::BadRequest);
+        }
+        Ok(transport)
+    }
+
+    /// The first request of a client.
+    fn begin(
+        &self,
+        connection: &mut HttpConnection<Peer>,
+        query: &SessionQuery,
+        transport: Transport,
+        dialect: &'static dyn Dialect,
+    ) -> Result<Handled, EngineRefusal> {
+        let hub = self.hub;
+        if self.head.method != Method::GET {
+            return Err(EngineRefusal::BadHandshakeMethod);
+        }
+        if dialect.joins_root() && !hub.options.allow_eio3 {
+            return Err(EngineRefusal::UnsupportedProtocolVersion);
+        }
+        let acceptance = match transport {
+            Transport::WebSocket => match Acceptance::of(self.head) {
+                Ok(acceptance) => Some(acceptance),
+                Err(response) => return Ok(Handled::Respond(*response)),
+            },
+            Transport::Polling => None,
+        };
+        let sid = super::ids::new_id();
+        let session = Session::open(
+            sid.clone(),
+            dialect,
+            transport,
+            query.is_base64,
+            &hub.options.session,
+            now(),
+        );
+        let options = &hub.options;
+        let mut parser =
+            new_parser(options.parser, options.max_attachments, options.session.max_payload);
+        parser.set_lax(dialect.is_lax());
+        let request = self.first_request(connection);
+        let peer = Peer::new(hub, session, parser, request, None);
+        if !hub.add_peer(&sid, &peer) {
+            let closing = HttpResponse::new(StatusCode::SERVICE_UNAVAILABLE);
+            return Ok(Handled::Respond(closing));
+        }
+        if let Some(acceptance) = acceptance {
+            return Ok(Handled::WebSocket { peer, is_upgrade: false, acceptance });
+        }
+        peer.begin();
+        let response = take_answer(connection, &peer);
+        let cookie = hub.door.cookie.as_ref().map(|cookie| set_cookie(cookie, &sid));
+        Ok(Handled::Respond(match cookie {
+            Some(Ok(cookie)) => response.with(SET_COOKIE, cookie),
+            // It was looked at when the server was built.
+            Some(Err(_)) | None => response,
+        }))
+    }
+
+    fn first_request(&self, connection: &HttpConnection<Peer>) -> FirstRequest {
+        let lines = self.text.split(|byte| *byte == b'\n').skip(1);
+        let lines = lines.map(<[u8]>::trim_ascii_end).filter(|line| !line.is_empty());
+        FirstRequest {
+            headers: lines.collect::<Vec<_>>().join(&b'\n').into(),
+            url: self.head.target.as_str().into(),
+            address: connection.address,
+            time: SystemTime::now(),
+            is_secure: connection.stream.is_secure(),
+            chain: connection.stream.client_chain(),
+        }
+    }
+
+    fn upgrade(
+        &self,
+        peer: Arc<Peer>,
+        query: &SessionQuery,
+        dialect: &'static dyn Dialect,
+    ) -> Result<Handled, EngineRefusal> {
+        let acceptance = match Acceptance::of(self.head) {
+            Ok(acceptance) => acceptance,
+            Err(response) => return Ok(Handled::Respond(*response)),
+        };
+        let mut state = peer.lock();
+        let begun = peer.run(&mut state, |state, _| {
+            state.session.begin_upgrade(dialect, query.is_base64, now())
+        });
+        drop(state);
+        begun.map_err(|_| EngineRefusal::BadRequest)?;
+        Ok(Handled::WebSocket { peer, is_upgrade: true, acceptance })
+    }
+
+    fn post(
+        &self,
+        connection: &mut HttpConnection<Peer>,
+        peer: Arc<Peer>,
+    ) -> Result<Handled, EngineRefusal> {
+        let mut state = peer.lock();
+        let may = peer.run(&mut state, |state, orders| state.session.begin_post(orders));
+        drop(state);
+        if !may {
+            return Err(EngineRefusal::BadRequest);
+        }
+        let reader = match BodyReader::new(self.head.body, self.hub.options.session.max_payload) {
+            Ok(reader) => reader,
+            Err(refusal) => {
+                peer.post_lost();
+                return Ok(Handled::Respond(HttpResponse::refusal(&refusal)));
+            }
+        };
+        connection.stage = RequestStage::Posting { request: self.answering(peer), reader };
+        Ok(Handled::Waits)
+    }
+
+    fn answering(&self, peer: Arc<Peer>) -> Answering<Peer> {
+        let content_type = self.head.headers.get(http::header::CONTENT_TYPE);
+        let is_binary =
+            content_type.is_some_and(|value| value.as_bytes() == b"application/octet-stream");
+        Answering {
+            peer,
+            framing: Framing::of(self.head),
+            headers: self.headers.clone(),
+            is_binary,
+        }
+    }
+}
+
+/// The request is there as a whole, and the program is asked for an answer.
+pub(super) fn ask_fallback(
+    hub: &Arc<Hub>,
+    token: Token,
+    head: Box<RequestHead>,
+    connection: &HttpConnection<Peer>,
+    body: Vec<u8>,
+) {
+    let Some(fallback) = hub.door.fallback.clone() else { return };
+    let is_secure = connection.stream.is_secure();
+    let request = HttpRequest { head, body, address: connection.address, is_secure };
+    let this = Arc::clone(hub);
+    hub.pool.submit(Task::Once(Box::new(move || {
+        let response = fallback::ask(&*fallback, &request);
+        this.command(IoCommand::Answered(token, Box::new(response)));
+    })));
+}
+
+/// The response to a GET, with all that waits for the client.
+pub(super) fn take_answer(connection: &mut HttpConnection<Peer>, peer: &Arc<Peer>) -> HttpResponse {
+    let body = peer.lock().session.take_body(now());
+    connection.stage = RequestStage::PollAnswers(Arc::clone(peer));
+    HttpResponse::poll(body)
+}
+
+impl Peer {
+    /// The session has begun: a client of the older revision has joined the namespace `/` thereby.
+    pub(super) fn begin(&self) {
+        let mut state = self.lock();
+        self.run(&mut state, |state, orders| {
+            if state.session.dialect().joins_root() {
+                self.join(state, "/", "", None, orders);
+            }
+        });
+    }
+
+    /// Its first connection is a WebSocket, or a WebSocket asks to take the session over.
+    pub(super) fn attach(&self, wire: PeerWire, is_upgrade: bool) {
+        let mut state = self.lock();
+        if state.session.is_over() {
+            // It has ended since the request was looked at.
+            return self.hub.command(IoCommand::Linger(Box::new(wire)));
+        }
+        if is_upgrade {
+            state.candidate = Some(Box::new(wire));
+            return;
+        }
+        state.wire = Some(wire);
+        drop(state);
+        self.begin();
+        self.write_now();
+    }
+
+    /// A POST cannot be read to its end.
+    pub(super) fn post_lost(&self) {
+        let mut state = self.lock();
+        self.run(&mut state, |state, orders| state.session.post_lost(None, orders));
+    }
+
+    /// The connection of a GET is gone, on which its answer was being written.
+    pub(super) fn poll_lost(&self) {
+        let mut state = self.lock();
+        self.run(&mut state, |state, orders| state.session.poll_lost(None, orders));
+    }
+
+    /// The answer to a GET is written.
+    pub(super) fn poll_answered(&self) {
+        let mut state = self.lock();
+        self.run(&mut state, |state, orders| {
+            state.session.written(Transport::Polling, now(), orders);
+        });
+    }
+
+    /// The body of a POST has come. `false`: its answer has to wait for handlers. Until then it is not over, and
+    /// another one is one too many.
+    pub(super) fn take_post(&self, token: Token, is_binary: bool, body: &[u8]) -> bool {
+        let mut state = self.lock();
+        self.run(&mut state, |state, orders| {
+            let max = self.hub.options.session.max_payload;
+            let dialect = state.session.dialect();
+            for packet in dialect.decode_payload(is_binary, Box::new(body), max) {
+                match packet {
+                    Ok(packet) => state.session.received(Transport::Polling, packet, now(), orders),
+                    Err(error) => state.session.malformed(Transport::Polling, error, orders),
+                }
+                self.carry_out_now(state, orders);
+                if state.session.is_over() {
+                    break;
+                }
+            }
+        });
+        if state.holds {
+            state.post_waits = Some(token);
+        } else {
+            state.session.end_post();
+        }
+        !state.holds
+    }
+
+    /// The connection is gone on which the answer to a POST has waited.
+    pub(super) fn post_answer_lost(&self) {
+        let mut state = self.lock();
+        state.post_waits = None;
+        state.session.end_post();
+    }
+}

@@ -1,0 +1,96 @@
+//! One namespace of a server: who is in it, and what is done with them.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+
+use super::parts::{Handlers, Hub, OnEvent, ServedNamespace, ServedSocket};
+use crate::core::server::recovery::RecoveryStore;
+use crate::core::server::rooms::{Selection, SocketKey};
+use crate::sync::lock::lock;
+
+impl ServedNamespace {
+    pub(super) fn new(name: &str, hub: &Arc<Hub>) -> Arc<Self> {
+        let recovery = hub
+            .options
+            .recovery
+            .map(|recovery| Mutex::new(RecoveryStore::new(&hub.run, recovery.limits)));
+        Arc::new_cyclic(|this| Self {
+            recovery,
+            recovery_is_armed: AtomicBool::new(false),
+            this: this.clone(),
+            name: name.into(),
+            hub: Arc::clone(hub),
+            rooms: Mutex::default(),
+            handlers: RwLock::default(),
+            next_key: AtomicU64::new(0),
+            next_ack: AtomicU64::new(0),
+            order: Mutex::new(()),
+        })
+    }
+
+    /// The handlers, to look some up. Nothing else may be locked meanwhile, and none be called.
+    pub(super) fn handlers(&self) -> RwLockReadGuard<'_, Handlers> {
+        self.handlers.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds to the handlers, or takes away from them. Dropping one runs a user's code, which is done behind the lock.
+    pub(crate) fn change_handlers<R>(&self, change: impl FnOnce(&mut Handlers) -> R) -> R {
+        change(&mut self.handlers.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Those of one event: first those for all events.
+    pub(super) fn handlers_of(&self, event: &str) -> Vec<Arc<OnEvent>> {
+        let handlers = self.handlers();
+        let named = handlers.events.get(event).into_iter().flatten();
+        handlers.any.iter().chain(named).cloned().collect()
+    }
+
+    /// Takes over the handlers of a parent.
+    pub(super) fn inherit(&self, parent: &Self) {
+        let of_parent = parent.handlers();
+        let inherited = Handlers {
+            authorize: of_parent.authorize.clone(),
+            connection: of_parent.connection.clone(),
+            events: of_parent.events.clone(),
+            any: of_parent.any.clone(),
+            disconnecting: of_parent.disconnecting.clone(),
+            disconnect: of_parent.disconnect.clone(),
+        };
+        drop(of_parent);
+        self.change_handlers(|handlers| *handlers = inherited);
+    }
+
+    pub(super) fn next_key(&self) -> SocketKey {
+        SocketKey(self.next_key.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(super) fn next_ack(&self) -> u64 {
+        self.next_ack.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// `false`: the socket is gone.
+    pub(crate) fn join(&self, key: SocketKey, room: &str) -> bool {
+        lock(&self.rooms).join(key, room)
+    }
+
+    pub(crate) fn leave(&self, key: SocketKey, room: &str) {
+        lock(&self.rooms).leave(key, room);
+    }
+
+    pub(crate) fn rooms_of(&self, key: SocketKey) -> Vec<Arc<str>> {
+        lock(&self.rooms).of(key)
+    }
+
+    pub(crate) fn rooms(&self) -> Vec<Arc<str>> {
+        lock(&self.rooms).names().cloned().collect()
+    }
+
+    /// Those whom a selection names, as it is now.
+    pub(crate) fn select(&self, selection: &Selection) -> Vec<Arc<ServedSocket>> {
+        lock(&self.rooms).select(selection)
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        lock(&self.rooms).len()
+    }
+}

@@ -1,0 +1,285 @@
+//! Responses, written as bytes.
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+
+use super::HttpRefusal;
+use super::request::RequestHead;
+use crate::proto::dialect::Body;
+
+/// What is written in front of a body whose sender waits to be told.
+pub(crate) const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// One response: what it says, whatever asked for it.
+#[derive(Clone, Debug)]
+pub(crate) struct HttpResponse {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+/// What a request wants of the way in which its response is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Framing {
+    /// It was `HEAD`: all headers, and no body.
+    pub(crate) head_only: bool,
+    /// The connection stays open behind the response.
+    pub(crate) keep_alive: bool,
+    pub(crate) is_http_1_1: bool,
+}
+
+/// Why a request cannot belong to a session, in the reference's numbers and words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EngineRefusal {
+    UnknownTransport,
+    UnknownSid,
+    BadHandshakeMethod,
+    BadRequest,
+    Forbidden,
+    UnsupportedProtocolVersion,
+}
+
+impl HttpResponse {
+    /// A response without a body.
+    pub(crate) fn new(status: StatusCode) -> Self {
+        Self { status, headers: HeaderMap::new(), body: Bytes::new() }
+    }
+
+    /// The answer to what was refused before it was understood; the connection has to end behind it.
+    pub(crate) fn refusal(refusal: &HttpRefusal) -> Self {
+        Self::new(refusal.status)
+            .with_body(HeaderValue::from_static("text/plain"), refusal.reason.into())
+    }
+
+    /// The answer to a POST whose packets were taken.
+    pub(crate) fn post_taken() -> Self {
+        // As plain text, some browsers offer it for download.
+        Self::new(StatusCode::OK)
+            .with_body(HeaderValue::from_static("text/html"), Bytes::from_static(b"ok"))
+            .with(CACHE_CONTROL, HeaderValue::from_static("no-store"))
+    }
+
+    /// The answer to a GET of the polling transport.
+    pub(crate) fn poll(body: Body) -> Self {
+        let content_type =
+            if body.binary { "application/octet-stream" } else { "text/plain; charset=UTF-8" };
+        Self::new(StatusCode::OK)
+            .with_body(HeaderValue::from_static(content_type), body.bytes)
+            .with(CACHE_CONTROL, HeaderValue::from_static("no-store"))
+    }
+
+    /// The answer to a request that no session takes; `message` is said in place of the usual words. A
+    /// refused upgrade is answered in the same way, where the reference writes status 400 and the words alone.
+    pub(crate) fn engine_refusal(refusal: EngineRefusal, message: Option<&str>) -> Self {
+        let message = serde_json::Value::from(message.unwrap_or(refusal.message()));
+        let json = format!(r#"{{"code":{},"message":{message}}}"#, refusal.code());
+        Self::new(refusal.status())
+            .with_body(HeaderValue::from_static("application/json"), json.into())
+    }
+
+    /// The same with this body.
+    pub(crate) fn with_body(mut self, content_type: HeaderValue, body: Bytes) -> Self {
+        self.body = body;
+        self.with(CONTENT_TYPE, content_type)
+    }
+
+    /// The same with this body, whose type another header tells.
+    pub(crate) fn with_plain_body(self, body: Bytes) -> Self {
+        Self { body, ..self }
+    }
+
+    /// The same with one more header. `Connection` and `Content-Length` are written by [`write`](Self::write)
+    /// alone.
+    pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        debug_assert!(name != CONNECTION && name != CONTENT_LENGTH);
+        self.headers.append(name, value);
+        self
+    }
+
+    /// The same with these headers too.
+    pub(crate) fn with_all(mut self, headers: &HeaderMap) -> Self {
+        for (name, value) in headers {
+            self.headers.append(name, value.clone());
+        }
+        self
+    }
+
+    #[cfg(test)]
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Writes it behind what is in `to`.
+    pub(crate) fn write(&self, framing: Framing, to: &mut Vec<u8>) {
+        write_status(self.status, to);
+        for (name, value) in &self.headers {
+            write_header(name, value.as_bytes(), to);
+        }
+        if !framing.keep_alive {
+            write_header(&CONNECTION, b"close", to);
+        } else if !framing.is_http_1_1 {
+            write_header(&CONNECTION, b"keep-alive", to);
+        }
+        // Also where there is none (204): some browsers wait for a body otherwise.
+        write_header(&CONTENT_LENGTH, self.body.len().to_string().as_bytes(), to);
+        to.extend_from_slice(b"\r\n");
+        if !framing.head_only {
+            to.extend_from_slice(&self.body);
+        }
+    }
+}
+
+pub(super) fn write_status(status: StatusCode, to: &mut Vec<u8>) {
+    for part in
+        ["HTTP/1.1 ", status.as_str(), " ", status.canonical_reason().unwrap_or_default(), "\r\n"]
+    {
+        to.extend_from_slice(part.as_bytes());
+    }
+}
+
+/// Writes a header with its name in the usual case (`Content-Type`): some clients look for no other.
+pub(super) fn write_header(name: &HeaderName, value: &[u8], to: &mut Vec<u8>) {
+    let mut begins = true;
+    for byte in name.as_str().bytes() {
+        to.push(if begins { byte.to_ascii_uppercase() } else { byte });
+        begins = byte == b'-';
+    }
+    for part in [b": ", value, b"\r\n"] {
+        to.extend_from_slice(part);
+    }
+}
+
+impl Framing {
+    /// The connection ends behind the response.
+    pub(crate) const CLOSE: Self = Self { head_only: false, keep_alive: false, is_http_1_1: true };
+
+    /// As a request wants it.
+    pub(crate) fn of(head: &RequestHead) -> Self {
+        Self {
+            head_only: head.method == Method::HEAD,
+            keep_alive: head.keep_alive,
+            is_http_1_1: head.is_http_1_1,
+        }
+    }
+
+    /// The same, but that the connection ends.
+    pub(crate) fn closing(self) -> Self {
+        Self { keep_alive: false, ..self }
+    }
+}
+
+impl EngineRefusal {
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::UnknownTransport => 0,
+            Self::UnknownSid => 1,
+            Self::BadHandshakeMethod => 2,
+            Self::BadRequest => 3,
+            Self::Forbidden => 4,
+            Self::UnsupportedProtocolVersion => 5,
+        }
+    }
+
+    pub(crate) fn message(self) -> &'static str {
+        match self {
+            Self::UnknownTransport => "Transport unknown",
+            Self::UnknownSid => "Session ID unknown",
+            Self::BadHandshakeMethod => "Bad handshake method",
+            Self::BadRequest => "Bad request",
+            Self::Forbidden => "Forbidden",
+            Self::UnsupportedProtocolVersion => "Unsupported protocol version",
+        }
+    }
+
+    pub(crate) fn status(self) -> StatusCode {
+        match self {
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(response: &HttpResponse, framing: Framing) -> String {
+        let mut bytes = b"before|".to_vec();
+        response.write(framing, &mut bytes);
+        String::from_utf8(bytes).unwrap()
+    }
+
+    const KEPT: Framing = Framing { head_only: false, keep_alive: true, is_http_1_1: true };
+
+    #[test]
+    fn a_response_is_written_as_its_request_wants_it() {
+        let response = HttpResponse::post_taken();
+        let head =
+            "before|HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nCache-Control: no-store\r\n";
+        let length = "Content-Length: 2\r\n\r\n";
+        assert_eq!(written(&response, KEPT), format!("{head}{length}ok"));
+        let closing = format!("{head}Connection: close\r\n{length}ok");
+        assert_eq!(written(&response, KEPT.closing()), closing);
+        assert_eq!(written(&response, Framing::CLOSE), closing);
+        let head_only = Framing { head_only: true, ..KEPT };
+        assert_eq!(written(&response, head_only), format!("{head}{length}"));
+        let old = Framing { is_http_1_1: false, ..KEPT };
+        assert_eq!(written(&response, old), format!("{head}Connection: keep-alive\r\n{length}ok"));
+    }
+
+    #[test]
+    fn a_response_without_a_body_says_so() {
+        let response = HttpResponse::new(StatusCode::NO_CONTENT);
+        let expected = "before|HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n";
+        assert_eq!(written(&response, KEPT), expected);
+    }
+
+    #[test]
+    fn the_answers_to_polls_tell_text_from_binary() {
+        for (binary, content_type) in
+            [(false, "text/plain; charset=UTF-8"), (true, "application/octet-stream")]
+        {
+            let body = Body { binary, bytes: Bytes::from_static(b"2") };
+            let expected = format!(
+                "before|HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\n\
+                 Cache-Control: no-store\r\nContent-Length: 1\r\n\r\n2"
+            );
+            assert_eq!(written(&HttpResponse::poll(body), KEPT), expected);
+        }
+    }
+
+    #[test]
+    fn refusals_have_the_numbers_and_words_of_the_reference() {
+        use EngineRefusal as R;
+        for (refusal, status, json) in [
+            (R::UnknownTransport, 400, r#"{"code":0,"message":"Transport unknown"}"#),
+            (R::UnknownSid, 400, r#"{"code":1,"message":"Session ID unknown"}"#),
+            (R::BadHandshakeMethod, 400, r#"{"code":2,"message":"Bad handshake method"}"#),
+            (R::BadRequest, 400, r#"{"code":3,"message":"Bad request"}"#),
+            (R::Forbidden, 403, r#"{"code":4,"message":"Forbidden"}"#),
+            (
+                R::UnsupportedProtocolVersion,
+                400,
+                r#"{"code":5,"message":"Unsupported protocol version"}"#,
+            ),
+        ] {
+            let response = HttpResponse::engine_refusal(refusal, None);
+            assert_eq!(response.status().as_u16(), status);
+            let text = written(&response, KEPT);
+            assert!(text.contains("Content-Type: application/json\r\n"), "{text}");
+            assert!(text.ends_with(&format!("\r\n\r\n{json}")), "{text}");
+        }
+        let own = HttpResponse::engine_refusal(R::Forbidden, Some("say \"please\"\r\n"));
+        let text = written(&own, KEPT);
+        assert!(text.ends_with(r#"{"code":4,"message":"say \"please\"\r\n"}"#), "{text}");
+    }
+
+    #[test]
+    fn what_was_not_understood_is_told_why() {
+        let refusal = HttpRefusal::bad("no Host");
+        let text = written(&HttpResponse::refusal(&refusal), Framing::CLOSE);
+        assert!(text.starts_with("before|HTTP/1.1 400 Bad Request\r\n"), "{text}");
+        assert!(text.ends_with("\r\n\r\nno Host"), "{text}");
+    }
+}

@@ -1,0 +1,55 @@
+//! An embedded Socket.IO server that blocks: the other wing of this library.
+//!
+//! ```no_run
+//! use siot::server::Server;
+//!
+//! fn main() -> siot::Result<()> {
+//!     let server = Server::builder().bind("127.0.0.1:3000")?;
+//!     server.on_connection(|socket| println!("{} has come", socket.id()));
+//!     server.on("reading", |socket, event| {
+//!         let (sensor, value): (String, f64) = event.args()?;
+//!         socket.to("dashboards").emit("reading", (sensor, value))?;
+//!         event.ack("thanks")
+//!     });
+//!     server.on("watch", |socket, _| socket.join("dashboards"));
+//!     loop {
+//!         std::thread::park();
+//!     }
+//! }
+//! ```
+//!
+//! # Threads
+//!
+//! One thread serves all connections: it reads, answers heartbeats, matches acknowledgements, and keeps the
+//! deadlines. No code of the program's runs on it. Handlers run on a pool of threads that
+//! start when there is work and end when there has been none for ten seconds. Those of one socket run one after the other,
+//! in the order in which things came; those of different sockets, and of one client's sockets in different
+//! namespaces, run at the same time. So a handler may block: for an acknowledgement of its own client, for another
+//! client, for a disk. It holds up no other client, and no heartbeat.
+//!
+//! A handler that panics, or gives an error, is logged, and the server goes on.
+//!
+//! # What is bounded
+//!
+//! What waits to be written to a client ([`ServerBuilder::send_bytes`]), what waits for the handlers of a socket (above
+//! that, nothing is read from this client until they catch up), the size of a message, connections, namespaces of
+//! a client, acknowledgements that are awaited.
+
+mod broadcast;
+mod builder;
+mod handlers;
+mod handles;
+mod namespace;
+mod recovery;
+mod refusal;
+mod running;
+mod socket;
+
+pub use self::builder::ServerBuilder;
+pub use self::handlers::HandlerResult;
+pub use self::handles::{Broadcast, BroadcastAck, Server, ServerNamespace, ServerSocket};
+pub use self::recovery::ConnectionStateRecovery;
+pub use self::refusal::Refusal;
+pub use crate::driver::server::broadcast::BroadcastReport;
+pub use crate::driver::server::fallback::{HttpReply, HttpRequest};
+pub use crate::driver::server::handshake::SocketHandshake;

@@ -1,0 +1,168 @@
+//! A namespace, as the program has it.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::handlers::{HandlerResult, conclude};
+use super::handles::{Broadcast, ServerNamespace, ServerSocket};
+use super::refusal::Refusal;
+use crate::driver::server::broadcast::BroadcastReport;
+use crate::driver::server::parts::ServedNamespace;
+use crate::error::Result;
+use crate::event::Event;
+use crate::event::status::DisconnectReason;
+
+impl ServerNamespace {
+    pub(super) fn new(served: Arc<ServedNamespace>) -> Self {
+        Self { served }
+    }
+
+    /// Its name, with the leading slash.
+    pub fn name(&self) -> &str {
+        &self.served.name
+    }
+
+    /// Adds a function that decides whether a client may join, before it is answered. Several are asked in their
+    /// order, up to the first refusal. It may block, for at most as long as
+    /// [`ServerBuilder::connect_timeout`](crate::server::ServerBuilder::connect_timeout) has it; a client that is gone
+    /// meanwhile joins nothing. Through the socket that it gets nothing can be emitted yet, but
+    /// [data](ServerSocket::set_data) can be attached to it.
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// # let server = siot::server::Server::builder().bind("127.0.0.1:3000")?;
+    /// server.of("/admin").authorize(|socket| {
+    ///     let auth: std::collections::HashMap<String, String> = socket.handshake().auth()?;
+    ///     match auth.get("token").map(String::as_str) {
+    ///         Some("secret") => Ok(()),
+    ///         _ => Err("not authorized".into()),
+    ///     }
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn authorize(
+        &self,
+        function: impl Fn(&ServerSocket) -> Result<(), Refusal> + Send + Sync + 'static,
+    ) -> &Self {
+        let function = Arc::new(move |socket: &Arc<_>| {
+            function(&ServerSocket::new(Arc::clone(socket))).map_err(Refusal::into_error)
+        });
+        self.served.change_handlers(|handlers| handlers.authorize.push(function));
+        self
+    }
+
+    /// Adds a handler for new sockets. It is called before all other handlers of the socket, and after the client was
+    /// told: it may emit, and wait for acknowledgements.
+    pub fn on_connection<R: HandlerResult>(
+        &self,
+        handler: impl Fn(&ServerSocket) -> R + Send + Sync + 'static,
+    ) -> &Self {
+        let handler = Arc::new(move |socket: &Arc<_>| {
+            conclude("connection", handler(&ServerSocket::new(Arc::clone(socket))));
+        });
+        self.served.change_handlers(|handlers| handlers.connection.push(handler));
+        self
+    }
+
+    /// Adds a handler for the events of this name.
+    pub fn on<R: HandlerResult>(
+        &self,
+        event: &str,
+        handler: impl Fn(&ServerSocket, Event) -> R + Send + Sync + 'static,
+    ) -> &Self {
+        let name: Box<str> = event.into();
+        let handler = Arc::new(move |socket: &Arc<_>, event| {
+            conclude(&name, handler(&ServerSocket::new(Arc::clone(socket)), event));
+        });
+        self.served.change_handlers(|handlers| {
+            handlers.events.entry(event.into()).or_default().push(handler);
+        });
+        self
+    }
+
+    /// Adds a handler for all events, which is called before those for one name.
+    pub fn on_any<R: HandlerResult>(
+        &self,
+        handler: impl Fn(&ServerSocket, Event) -> R + Send + Sync + 'static,
+    ) -> &Self {
+        let handler = Arc::new(move |socket: &Arc<_>, event| {
+            conclude("any", handler(&ServerSocket::new(Arc::clone(socket)), event));
+        });
+        self.served.change_handlers(|handlers| handlers.any.push(handler));
+        self
+    }
+
+    /// Adds a handler for the end of sockets, called before those of [`on_disconnect`](Self::on_disconnect). Nothing
+    /// can be emitted to the socket any more, nor do broadcasts to its rooms reach it, but
+    /// [`rooms`](ServerSocket::rooms) tells in which it was.
+    pub fn on_disconnecting<R: HandlerResult>(
+        &self,
+        handler: impl Fn(&ServerSocket, DisconnectReason) -> R + Send + Sync + 'static,
+    ) -> &Self {
+        let handler = Arc::new(move |socket: &Arc<_>, reason| {
+            conclude("disconnecting", handler(&ServerSocket::new(Arc::clone(socket)), reason));
+        });
+        self.served.change_handlers(|handlers| handlers.disconnecting.push(handler));
+        self
+    }
+
+    /// Adds a handler for the end of sockets. It is the last that is called for a socket, once for each that
+    /// [`on_connection`](Self::on_connection) was called for.
+    pub fn on_disconnect<R: HandlerResult>(
+        &self,
+        handler: impl Fn(&ServerSocket, DisconnectReason) -> R + Send + Sync + 'static,
+    ) -> &Self {
+        let handler = Arc::new(move |socket: &Arc<_>, reason| {
+            conclude("disconnect", handler(&ServerSocket::new(Arc::clone(socket)), reason));
+        });
+        self.served.change_handlers(|handlers| handlers.disconnect.push(handler));
+        self
+    }
+
+    /// Removes the handlers for the events of this name.
+    pub fn off(&self, event: &str) -> &Self {
+        drop(self.served.change_handlers(|handlers| handlers.events.remove(event)));
+        self
+    }
+
+    /// Emits to all its sockets; see [`Broadcast::emit`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Broadcast::emit`].
+    pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<BroadcastReport> {
+        self.all().emit(event, args)
+    }
+
+    /// All its sockets.
+    pub fn all(&self) -> Broadcast {
+        Broadcast::new(&self.served)
+    }
+
+    /// Its sockets in a room.
+    pub fn to(&self, room: &str) -> Broadcast {
+        self.all().to(room)
+    }
+
+    /// Its sockets but for those in a room.
+    pub fn except(&self, room: &str) -> Broadcast {
+        self.all().except(room)
+    }
+
+    /// How many sockets it has.
+    pub fn len(&self) -> usize {
+        self.served.count()
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The names of the rooms that somebody has joined, but for those that are named by a socket's id.
+    pub fn rooms(&self) -> Vec<Arc<str>> {
+        self.served.rooms()
+    }
+}

@@ -1,0 +1,277 @@
+//! Handlers that block: on their own clients, on others, for longer than heartbeats may take.
+
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::{bounded, unbounded};
+use siot::server::{Server, ServerBuilder, ServerSocket};
+use siot::{ArgList, DisconnectReason, ErrorKind};
+
+use crate::host::Host;
+use crate::raw_client::RawClient;
+use crate::support::{Client, LIMIT, Via, ask, eventually, recv_within};
+
+#[track_caller]
+fn connect(host: &Host) -> Client {
+    let client = Via::WebSocket.connect(&host.url);
+    client.on("ask", |event| event.ack(event.args::<ArgList>().unwrap()).unwrap()).unwrap();
+    client
+}
+
+#[test]
+fn one_thread_is_enough_to_wait_for_the_own_client() {
+    for most in [2, 64] {
+        let host = Host::start(|builder| builder.workers(1).max_workers(most));
+        let client = connect(&host);
+        let conclusions = client.subscribe("conclusion");
+        for number in 0..100 {
+            client.emit("question", number).unwrap();
+        }
+        for number in 0..100 {
+            let conclusion = recv_within(conclusions.receiver(), LIMIT);
+            assert_eq!(conclusion.arg::<u32>(0).unwrap(), number);
+        }
+    }
+}
+
+#[test]
+fn a_wait_that_nothing_could_end_is_refused() {
+    let host = Host::start(|builder| builder.workers(1).max_workers(1));
+    let (failed, failures) = unbounded();
+    host.server.on("risk", move |socket, _| {
+        let asked = socket.emit_with_ack("ask", ()).unwrap();
+        let _ = failed.send(asked.wait::<ArgList>().map_err(|error| error.kind()));
+    });
+    let client = connect(&host);
+    client.emit("risk", ()).unwrap();
+    assert_eq!(recv_within(&failures, LIMIT), Err(ErrorKind::Resource));
+    assert_eq!(ask::<(u8,)>(&client, "echo", 1), (1,), "the thread serves on");
+}
+
+/// Each handler waits for another client, which answers when another handler has helped it.
+#[test]
+fn handlers_wait_for_clients_who_need_handlers() {
+    const PAIRS: usize = 8;
+    let host = Host::start(|builder| builder.workers(2).max_workers(2 * PAIRS + 2));
+    host.of("/help");
+    host.server.on("relay", |socket, event| {
+        let partner: String = event.arg(0)?;
+        let sockets = socket.namespace().to(&partner).sockets();
+        let answer: (String,) =
+            sockets[0].emit_with_ack_within(LIMIT, "favour", "please")?.wait()?;
+        event.ack(answer)
+    });
+    let clients: Vec<_> = (0..2 * PAIRS)
+        .map(|_| {
+            let client = Client::connect(Via::WebSocket.builder(&host.url).force_new(true));
+            let helper = client.connect_in("/help").socket.clone();
+            client
+                .on("favour", move |event| {
+                    let text: String = event.arg(0).unwrap();
+                    let answer = move |answer: siot::Result<siot::AckReply>| {
+                        let answer: (String,) = answer.unwrap().args().unwrap();
+                        event.ack(answer).unwrap();
+                    };
+                    helper.timeout(LIMIT).emit_with_callback("echo", text, answer).unwrap();
+                })
+                .unwrap();
+            client
+        })
+        .collect();
+    let ids: Vec<_> = clients.iter().map(|client| client.id().unwrap()).collect();
+    let answers: Vec<_> = (0..2 * PAIRS)
+        .map(|n| {
+            let emitter = clients[n].timeout(LIMIT);
+            emitter.emit_with_ack("relay", &ids[n ^ 1]).unwrap()
+        })
+        .collect();
+    for answer in answers {
+        assert_eq!(answer.wait::<(String,)>().unwrap().0, "please");
+    }
+}
+
+/// Where each kind of handler ends something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Connection,
+    Event,
+    Disconnecting,
+    Disconnect,
+}
+
+const PLACES: [Place; 4] =
+    [Place::Connection, Place::Event, Place::Disconnecting, Place::Disconnect];
+
+/// Has this done by a handler at that place.
+fn place(server: &Server, place: Place, act: impl Fn(&ServerSocket) + Send + Sync + 'static) {
+    match place {
+        Place::Connection => server.on_connection(move |socket| act(socket)),
+        Place::Event => server.on("act", move |socket, _| act(socket)),
+        Place::Disconnecting => server.on_disconnecting(move |socket, _| act(socket)),
+        Place::Disconnect => server.on_disconnect(move |socket, _| act(socket)),
+    };
+}
+
+#[test]
+fn any_handler_may_end_a_socket_a_client_or_the_server() {
+    for at in PLACES {
+        for what in ["socket", "client", "server"] {
+            let _name = crate::support::CaseName::new((at, what));
+            let host = Host::start(|builder| builder.workers(1));
+            // A handler that held the server would keep it from ending with its last handle.
+            let server = Arc::new(Mutex::new(Some(host.server.clone())));
+            let (done, dones) = bounded(1);
+            place(&host.server, at, move |socket| {
+                match what {
+                    "socket" => socket.disconnect(),
+                    "client" => socket.disconnect_client(),
+                    _ => {
+                        let server = server.lock().unwrap().take();
+                        assert!(server.expect("once").close(LIMIT));
+                    }
+                }
+                let _ = done.try_send(());
+            });
+            let mut client = RawClient::websocket(&host.url);
+            client.say("40");
+            client.expect("40");
+            if at == Place::Event {
+                client.say(r#"42["act"]"#);
+            } else if at != Place::Connection {
+                client.say("41");
+            }
+            recv_within(&dones, LIMIT);
+            let socket = host.connected();
+            host.disconnected(&socket);
+            assert!(!socket.is_connected());
+            if what != "socket" {
+                client.ends();
+            }
+        }
+    }
+}
+
+fn on_purpose(socket: &ServerSocket) {
+    panic!("on purpose: a handler of {socket:?} panics");
+}
+
+#[test]
+fn a_panic_ends_nothing_but_its_handler() {
+    for at in PLACES {
+        let _name = crate::support::CaseName::new(at);
+        let host = Host::start(|builder| builder.workers(1));
+        place(&host.server, at, |socket| {
+            if socket.handshake().query().contains("panics=1") {
+                on_purpose(socket);
+            }
+        });
+        let url = format!("{}/?panics=1", host.url);
+        let mut client = RawClient::websocket(&url);
+        client.say("40");
+        client.expect("40");
+        client.say(r#"42["act"]"#);
+        client.say(r#"420["echo",1]"#);
+        client.expect("430[1]");
+        client.say("41");
+        let socket = host.connected();
+        assert_eq!(host.disconnected(&socket), DisconnectReason::ClientNamespaceDisconnect);
+        assert!(host.server.is_empty());
+        drop(client);
+        eventually(LIMIT, "no session", || host.server.clients() == 0);
+        let other = connect(&host);
+        assert_eq!(ask::<(u8,)>(&other, "echo", 2), (2,));
+    }
+}
+
+#[test]
+fn a_panic_of_the_function_that_lets_in_refuses() {
+    let host = Host::start(|builder| builder.workers(1));
+    host.of("/strict").authorize(|_| panic!("on purpose: a function of the program panics"));
+    host.server.of_dynamic(|name| panic!("on purpose: {name}"));
+    let client = Client::connect(Via::WebSocket.builder(&host.url).force_new(false));
+    for name in ["/strict", "/unknown"] {
+        assert_eq!(client.start_in(name).refused().message(), "Internal error");
+    }
+    assert_eq!(ask::<(u8,)>(&client, "echo", 1), (1,));
+}
+
+/// What a program has attached to a socket goes with it, whatever panicked.
+#[test]
+fn nothing_is_left_of_a_socket_whose_handlers_panicked() {
+    let server = Server::builder().bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", server.local_addrs()[0]);
+    let (dropped, drops) = unbounded();
+    server.on_connection(move |socket| {
+        let (watch, by) = crate::support::mischief::DropWatch::new(None);
+        socket.set_data(watch);
+        let own = socket.clone();
+        socket.on("own", move |_| on_purpose(&own));
+        let _ = dropped.send(by);
+        on_purpose(socket);
+    });
+    server.on_disconnecting(|socket, _| on_purpose(socket));
+    server.on_disconnect(|socket, _| on_purpose(socket));
+    for _ in 0..20 {
+        let mut client = RawClient::websocket(&url);
+        client.say("40");
+        client.expect("40");
+        client.say(r#"42["own"]"#);
+        drop(client);
+    }
+    for _ in 0..20 {
+        let by = recv_within(&drops, LIMIT);
+        recv_within(&by, LIMIT);
+    }
+    assert!(server.is_empty());
+}
+
+fn brisk(builder: ServerBuilder) -> ServerBuilder {
+    builder.ping_interval(Duration::from_millis(100)).ping_timeout(Duration::from_secs(2))
+}
+
+#[test]
+fn a_handler_may_take_longer_than_a_heartbeat() {
+    for via in Via::ALL {
+        let host = Host::start(brisk);
+        host.of("/other");
+        host.server.on("slow", |_, event| {
+            // Time has to pass: more than a client may be silent.
+            thread::sleep(Duration::from_millis(2500));
+            event.ack("done")
+        });
+        let client = via.connect(&host.url);
+        let other = client.connect_in("/other");
+        let slow = client.timeout(LIMIT).emit_with_ack("slow", ()).unwrap();
+        assert_eq!(ask::<(u8,)>(&other, "echo", 1), (1,), "meanwhile");
+        assert_eq!(slow.wait::<String>().unwrap(), "done");
+        assert_eq!(ask::<(u8,)>(&client, "echo", 2), (2,));
+        assert!(client.status.try_recv().is_none(), "{via:?}: nothing has ended");
+    }
+}
+
+#[test]
+fn events_right_behind_connect_wait_for_the_handler_of_connections() {
+    let host = Host::start(|builder| builder);
+    let (seen, sights) = unbounded();
+    let called = seen.clone();
+    host.server.on_connection(move |socket| {
+        let answer: String = socket.emit_with_ack_within(LIMIT, "who", ()).unwrap().wait().unwrap();
+        let _ = called.send(format!("connection of {answer}"));
+        let own = called.clone();
+        socket.on("early", move |event| {
+            let _ = own.send(format!("own {}", event.arg::<u32>(0).unwrap()));
+        });
+    });
+    host.server.on("early", move |_, event| {
+        let _ = seen.send(format!("early {}", event.arg::<u32>(0).unwrap()));
+    });
+    let mut client = RawClient::websocket(&host.url);
+    client.say_all(&["40", r#"42["early",1]"#, r#"42["early",2]"#]);
+    client.expect("40");
+    let question = client.expect("42");
+    let number = question.trim_start_matches("42").split('[').next().unwrap().to_owned();
+    client.say(&format!(r#"43{number}["me"]"#));
+    let lines: Vec<_> = (0..5).map(|_| recv_within(&sights, LIMIT)).collect();
+    assert_eq!(lines, ["connection of me", "early 1", "own 1", "early 2", "own 2"]);
+}

@@ -1,0 +1,197 @@
+//! The end of a server.
+
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{TryRecvError, bounded, unbounded};
+use siot::server::Server;
+use siot::{ArgList, DisconnectReason, ErrorKind};
+
+use crate::host::Host;
+use crate::raw_client::{RawClient, text_frame};
+use crate::support::mischief::DropWatch;
+use crate::support::{LIMIT, Via, alone, eventually, fds, recv_within, threads};
+
+fn our_threads() -> Vec<String> {
+    let names = threads().into_iter();
+    names.filter(|name| ["siot-serve", "siot-work"].contains(&&**name)).collect()
+}
+
+#[track_caller]
+fn joined(url: &str) -> RawClient {
+    let mut client = RawClient::websocket(url);
+    client.say("40");
+    client.expect("40");
+    client
+}
+
+#[test]
+fn the_last_handle_ends_all() {
+    alone(|| {
+        let before = fds();
+        for closes in [false, true] {
+            let (watch, by) = DropWatch::new(None);
+            let server = Server::builder().bind("127.0.0.1:0").unwrap();
+            let address = server.local_addrs()[0];
+            server.on("never", move |_, _| _ = &watch);
+            server.on("echo", |_, event| event.ack(event.args::<ArgList>()?));
+            let mut client = joined(&format!("http://{address}"));
+            client.say(r#"420["echo",1]"#);
+            client.expect("430[1]");
+            let other = server.clone();
+            drop(server);
+            client.say(r#"421["echo",2]"#);
+            client.expect("431[2]");
+            assert!(our_threads().contains(&"siot-serve".to_owned()));
+            let closer = thread::spawn(move || !closes || other.close(LIMIT));
+            client.ends();
+            drop(client);
+            assert!(closer.join().unwrap());
+            recv_within(&by, LIMIT);
+            eventually(LIMIT, "no thread", || our_threads().is_empty());
+            TcpStream::connect(address).expect_err("nobody listens");
+            TcpListener::bind(address).expect("a port that is free");
+            assert_eq!(fds(), before);
+        }
+    });
+}
+
+#[test]
+fn a_client_is_told_and_one_that_does_not_read_is_cut() {
+    let host = Host::start(|builder| builder);
+    let sleeper = joined(&host.url);
+    let sleeping = host.connected();
+    let mut client = joined(&host.url);
+    let socket = host.connected();
+    let text = "x".repeat(100_000);
+    while sleeping.emit("event", &text).is_ok() {}
+    socket.emit("event", "the last").unwrap();
+    let start = Instant::now();
+    assert!(!host.server.close(Duration::from_millis(300)), "the sleeper has not read all");
+    assert!(start.elapsed() < LIMIT);
+    assert_eq!(client.ends(), [r#"42["event","the last"]"#]);
+    let ends = [host.parted(), host.parted()].map(|(_, reason)| reason);
+    assert_eq!(ends, [DisconnectReason::ServerShuttingDown; 2]);
+    assert_eq!(socket.emit("event", ()).unwrap_err().kind(), ErrorKind::Disconnected);
+    drop(sleeper);
+}
+
+/// What came before the end is handled, and the end behind it, though the server is closed meanwhile.
+#[test]
+fn handlers_have_all_that_came_before_the_end() {
+    const EVENTS: u32 = 100;
+    let host = Host::start(|builder| builder.workers(1));
+    let (open, gate) = bounded::<()>(0);
+    let (seen, sights) = unbounded();
+    let (begun, begins) = unbounded();
+    host.server.on("load", move |_, event| {
+        let number: u32 = event.arg(0).unwrap();
+        if number == 0 {
+            let _ = begun.send(());
+            let _ = gate.recv();
+        }
+        let _ = seen.send(number);
+    });
+    let mut client = joined(&host.url);
+    let socket = host.connected();
+    for number in 0..EVENTS {
+        client.say(&format!(r#"42["load",{number}]"#));
+    }
+    // The client closes the session, behind all that it has said.
+    client.say("1");
+    recv_within(&begins, LIMIT);
+    eventually(LIMIT, "all has come", || !socket.is_connected());
+    client.ends();
+    drop(client);
+    assert!(host.server.close(LIMIT));
+    drop(open);
+    for number in 0..EVENTS {
+        assert_eq!(recv_within(&sights, LIMIT), number);
+    }
+    assert_eq!(host.disconnected(&socket), DisconnectReason::TransportClose);
+}
+
+/// What the system has taken reaches the client, though there is more from it that nobody reads.
+#[test]
+fn a_client_that_still_speaks_gets_all_that_was_written() {
+    let host = Host::start(|builder| builder);
+    let mut client = joined(&host.url);
+    let socket = host.connected();
+    // More than the client's system takes while nobody reads there, and less than both systems take.
+    let large = "x".repeat(400_000);
+    socket.emit("event", &large).unwrap();
+    let (done, until) = bounded::<()>(0);
+    let mut stream = client.stream().try_clone().unwrap();
+    let speaker = thread::spawn(move || {
+        let says = text_frame(r#"42["mute"]"#).repeat(1000);
+        while until.try_recv() != Err(TryRecvError::Disconnected) && stream.write_all(&says).is_ok()
+        {
+        }
+    });
+    let closer = thread::spawn({
+        let server = host.server.clone();
+        move || server.close(LIMIT)
+    });
+    // The server has nothing left to write.
+    assert_eq!(host.disconnected(&socket), DisconnectReason::ServerShuttingDown);
+    let came = client.ends();
+    drop(done);
+    speaker.join().unwrap();
+    drop(client);
+    assert!(closer.join().unwrap());
+    assert_eq!(came.len(), 1, "the event has come");
+    assert_eq!(came[0].len(), large.len() + r#"42["event",""]"#.len());
+}
+
+#[test]
+fn a_handler_that_waits_hears_of_the_end() {
+    let host = Host::start(|builder| builder);
+    let (failed, failures) = unbounded();
+    host.server.on("wait", move |socket, _| {
+        let asked = socket.emit_with_ack_within(LIMIT * 10, "ask", ()).unwrap();
+        let _ = failed.send(asked.wait::<ArgList>().map_err(|error| error.kind()));
+    });
+    for closes in [false, true] {
+        let mut client = joined(&host.url);
+        client.say(r#"42["wait"]"#);
+        client.expect("42");
+        if closes {
+            host.server.close(Duration::ZERO);
+        } else {
+            drop(client);
+        }
+        assert_eq!(recv_within(&failures, LIMIT), Err(ErrorKind::Disconnected));
+    }
+}
+
+#[test]
+fn a_server_may_be_closed_by_many_at_once_and_while_clients_come() {
+    let host = Host::start(|builder| builder);
+    let urls = host.url.clone();
+    let comers = (0..4).map(|_| {
+        let builder = Via::WebSocket.builder(&urls).reconnection(false);
+        thread::spawn(move || {
+            for _ in 0..50 {
+                let socket = builder.clone().build().unwrap();
+                let _ = socket.wait_connected(LIMIT);
+            }
+        })
+    });
+    let comers: Vec<_> = comers.collect();
+    let first = host.connected();
+    let closers = (0..4).map(|_| {
+        let server = host.server.clone();
+        thread::spawn(move || server.close(LIMIT))
+    });
+    let closers: Vec<_> = closers.collect();
+    for closer in closers {
+        assert!(closer.join().unwrap());
+    }
+    assert!(!first.is_connected());
+    assert_eq!((host.server.len(), host.server.clients()), (0, 0));
+    for comer in comers {
+        comer.join().unwrap();
+    }
+}

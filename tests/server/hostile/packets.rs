@@ -1,0 +1,160 @@
+//! Packets as no client writes them.
+
+use super::ground::Ground;
+use super::raw_http::{frame, get, post, text};
+use crate::support::{CaseName, alone};
+
+/// What ends the session of whoever says it in a namespace that it has joined.
+fn malformed() -> Vec<(&'static str, String)> {
+    let digits = "9".repeat(900_000);
+    let deep = format!(r#"2["x",{}"#, "[".repeat(400_000));
+    [
+        // CVE-2026-69185, CVE-2026-33151
+        ("no attachments", r#"50-["a"]"#),
+        ("no attachments of an answer", "60-1[]"),
+        ("attachments of nothing", "5-"),
+        ("attachments without end", "500000000000-"),
+        ("eleven attachments", r#"511-["a"]"#),
+        ("a number of attachments without end", &format!("5{digits}")),
+        // CVE-2020-36049
+        ("a namespace without end", &format!("0/{digits}")),
+        // CVE-2023-32695
+        ("an object for a name", r#"2[{"toString":"x"}]"#),
+        ("no name", "2[]"),
+        ("no list", "2{}"),
+        ("null for a name", "2[null]"),
+        ("true for a name", "2[true]"),
+        ("a list for a name", "2[[]]"),
+        ("the name connect", r#"2["connect"]"#),
+        ("the name disconnect", r#"2["disconnect"]"#),
+        ("the name disconnecting", r#"2["disconnecting"]"#),
+        ("the name connect_error", r#"2["connect_error"]"#),
+        ("no JSON", r#"2["x"#),
+        ("JSON without end", &deep),
+        ("an answer without number", "3[]"),
+        ("an answer that is no list", "31{}"),
+        ("a packet of no kind", "9"),
+        ("nothing", ""),
+        ("CONNECT again", "0"),
+        ("CONNECT with a list", "0[]"),
+        ("a refusal", r#"4{"message":"x"}"#),
+        ("an event elsewhere", r#"2/elsewhere,["x"]"#),
+    ]
+    .map(|(name, packet)| (name, packet.to_owned()))
+    .into()
+}
+
+#[test]
+fn what_is_no_packet_ends_the_session_that_says_it() {
+    alone(|| {
+        let mut ground = Ground::new(|builder| builder);
+        for (name, packet) in malformed() {
+            let _name = CaseName::new(name);
+            let mut client = ground.connect();
+            let sid = client.join();
+            client.say(post(&sid, &format!("4{packet}"))).response();
+            // What came before may have to be fetched.
+            let mut probe = ground.connect();
+            while probe.say(super::raw_http::poll(&sid)).response().status == 200 {}
+            if packet.len() < 60_000 {
+                let mut client = ground.connect();
+                client.websocket();
+                client.say(text("40"));
+                client.message();
+                client.say(text(&format!("4{packet}"))).rest();
+            }
+            drop((client, probe));
+            ground.is_unharmed();
+        }
+    });
+}
+
+#[test]
+fn what_only_looks_strange_is_an_event_like_others() {
+    alone(|| {
+        let mut ground = Ground::new(|builder| builder);
+        let mut client = ground.connect();
+        client.websocket();
+        client.say(text("40"));
+        client.message();
+        // CVE-2024-38355.
+        for name in
+            ["error", "newListener", "removeListener", "__proto__", "constructor", "message"]
+        {
+            client.say(text(&format!(r#"42["{name}"]"#)));
+        }
+        for strange in ["42[1,2]", r#"4299999999999999999999["x"]"#, "439999[]", "43[]0"] {
+            client.say(text(strange));
+            if strange == "43[]0" {
+                client.rest();
+            }
+        }
+        drop(client);
+        ground.is_unharmed();
+    });
+}
+
+/// CVE-2022-2421.
+#[test]
+fn places_of_attachments_that_fit_nothing_harm_nobody() {
+    alone(|| {
+        let mut ground = Ground::new(|builder| builder);
+        for places in [
+            r#"{"_placeholder":true,"num":"splice"}"#,
+            r#"{"_placeholder":true,"num":-1}"#,
+            r#"{"_placeholder":true,"num":1000000000}"#,
+            r#"{"_placeholder":true,"num":0.5}"#,
+            r#"{"_placeholder":true}"#,
+            r#"{"_placeholder":true,"num":0},{"_placeholder":true,"num":0}"#,
+            r#"{"a":{"_placeholder":true,"num":{"_placeholder":true,"num":0}}}"#,
+            "1",
+        ] {
+            let _name = CaseName::new(places);
+            let mut client = ground.connect();
+            client.websocket();
+            client.say(text("40"));
+            client.message();
+            client.say(text(&format!(r#"451-1["echo",{places}]"#))).say(frame(0x82, b"abc"));
+            client.say(text("1")).rest();
+            drop(client);
+            ground.is_unharmed();
+        }
+    });
+}
+
+/// PR 739 to 742 of another server: lengths of the older revision.
+#[test]
+fn lengths_of_the_older_revision_that_fit_nothing_end_the_session() {
+    alone(|| {
+        let mut ground = Ground::new(|builder| builder.allow_eio3(true));
+        for body in [
+            "0:",
+            "-1:4",
+            "99:42",
+            "2:4\u{e9}\u{e9}",
+            "1:\u{1f600}",
+            "3:4\u{1f600}x",
+            ":4",
+            "2:",
+            "2",
+            "99999999999999999999:4",
+            "\u{0}1\u{1}4",
+            "1:4".repeat(300_000).as_str(),
+            "2:42".repeat(249_000).as_str(),
+            "2:4\u{e9}".repeat(190_000).as_str(),
+        ] {
+            let _name = CaseName::new(body.get(..20).unwrap_or(body));
+            let mut client = ground.connect();
+            let opened = client.say(get("EIO=3&transport=polling", "")).response();
+            let (_, rest) = opened.body.split_once(r#""sid":""#).expect("a handshake");
+            let sid = rest.split('"').next().expect("an id").to_owned();
+            client.say(post(&sid, body).replace("EIO=4", "EIO=3"));
+            let _ = client.try_response();
+            ground.stands();
+            let mut last = ground.connect();
+            last.say(post(&sid, "1:1").replace("EIO=4", "EIO=3")).response();
+            drop((client, last));
+            ground.is_unharmed();
+        }
+    });
+}

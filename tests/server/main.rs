@@ -1,0 +1,20 @@
+//! The server, with clients of each kind: those of npm and `PyPI`, siot's own, and raw connections.
+//!
+//! They need what `tests/install` installs; a test that lacks something fails and says so.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod blocking;
+mod closing;
+mod fallback;
+mod host;
+mod hostile;
+mod javascript;
+mod order;
+mod own_client;
+mod python_client;
+mod raw_client;
+mod recovery;
+mod sessions;
+mod slow_sides;

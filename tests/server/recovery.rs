@@ -1,0 +1,105 @@
+//! Clients that come back to their sockets.
+
+use std::time::Duration;
+
+use siot::server::{ConnectionStateRecovery, Refusal};
+
+use crate::host::{Host, Notice};
+use crate::support::{Client, LIMIT, Via, ask, over_each_transport, recv_within};
+
+over_each_transport!(
+    a_client_that_comes_back_has_its_socket_and_misses_nothing,
+    who_got_no_event_yet_comes_back_too,
+    what_is_not_kept_any_more_begins_anew,
+);
+
+fn host(recovery: ConnectionStateRecovery) -> Host {
+    Host::start(|builder| builder.connection_state_recovery(recovery))
+}
+
+fn connect(host: &Host, via: Via) -> Client {
+    Client::connect(via.builder(&host.url).reconnection_delay(Duration::from_millis(50)))
+}
+
+/// Ends the session, not the socket; the server has noticed when this returns.
+fn lose(host: &Host, client: &Client, socket: &siot::server::ServerSocket) {
+    client.manager().close_engine();
+    host.disconnected(socket);
+}
+
+fn a_client_that_comes_back_has_its_socket_and_misses_nothing(via: Via) {
+    let host = host(ConnectionStateRecovery::new());
+    let client = connect(&host, via);
+    let before = host.connected();
+    let events = client.subscribe("news");
+    before.join("readers");
+    before.set_data(7_u32);
+    before.emit("news", 0).unwrap();
+    assert_eq!(recv_within(events.receiver(), LIMIT).arg::<u32>(0).unwrap(), 0);
+    for round in 1..4_u32 {
+        let before_id = client.id();
+        // What is sent before the client is back waits for it: to all, to its room, to itself.
+        let number = 10 * round;
+        let server = host.server.clone();
+        host.server.on_disconnect(move |socket, _| -> siot::Result<()> {
+            server.emit("news", number)?;
+            server.to("readers").emit("news", number + 1)?;
+            server.to(socket.id()).emit("news", number + 2)?;
+            server.to("others").emit("news", 999)?;
+            server.all().except("readers").emit("news", 999)?;
+            Ok(())
+        });
+        client.manager().close_engine();
+        let seen: Vec<u32> =
+            (0..3 * round).map(|_| recv_within(events.receiver(), LIMIT).arg(0).unwrap()).collect();
+        assert!(seen.ends_with(&[number, number + 1, number + 2]), "{seen:?}");
+        let (after, _) = next_connected(&host);
+        assert!(after.recovered() && client.is_recovered());
+        assert_eq!(client.id(), before_id);
+        assert_eq!(*after.data::<u32>().unwrap(), 7);
+        let mut rooms = after.rooms();
+        rooms.sort();
+        assert!(rooms.iter().any(|room| &**room == "readers"), "{rooms:?}");
+        assert_eq!(ask::<u32>(&client, "echo", round), round);
+    }
+    assert!(events.try_recv().is_none());
+}
+
+/// The next socket that connects, and how many went before.
+fn next_connected(host: &Host) -> (siot::server::ServerSocket, usize) {
+    for gone in 0.. {
+        match host.notice() {
+            Notice::Connected(socket) => return (socket, gone),
+            Notice::Disconnected(..) => {}
+        }
+    }
+    unreachable!("it waits for ever, or fails")
+}
+
+fn who_got_no_event_yet_comes_back_too(via: Via) {
+    let host = host(ConnectionStateRecovery::new());
+    let client = connect(&host, via);
+    let socket = host.connected();
+    let events = client.subscribe("news");
+    lose(&host, &client, &socket);
+    let _ = host.server.emit("news", 1).unwrap();
+    assert_eq!(recv_within(events.receiver(), LIMIT).arg::<u32>(0).unwrap(), 1);
+    assert!(client.is_recovered());
+}
+
+fn what_is_not_kept_any_more_begins_anew(via: Via) {
+    let kept = ConnectionStateRecovery::new().max_bytes(100).skip_middlewares(false);
+    let host = host(kept);
+    host.server.authorize(|socket| {
+        if socket.recovered() { Err(Refusal::new("it is not yet known")) } else { Ok(()) }
+    });
+    let client = connect(&host, via);
+    let socket = host.connected();
+    let id = client.id();
+    let server = host.server.clone();
+    host.server.on_disconnect(move |_, _| server.emit("news", "x".repeat(1000)).map(drop));
+    lose(&host, &client, &socket);
+    let after = host.connected();
+    assert!(!after.recovered());
+    assert_ne!(client.id(), id);
+}
