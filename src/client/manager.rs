@@ -83,11 +83,14 @@ impl Manager {
     /// Each event that was emitted and did not make it is in what is returned, in the order of the
     /// emits within each namespace, those that were sent before the others
     /// ([`UndeliveredEvent::was_sent`]). Acknowledgements that are still awaited fail with
-    /// [`ErrorKind::Disconnected`]. An event without an acknowledgement counts as delivered when it is
-    /// written: whether a server that dies in this moment, or is too busy to read within the limit, has acted
-    /// on it, nobody can tell. Where that matters, ask for an acknowledgement. Of events that
-    /// await their acknowledgement as many are kept as
-    /// [`Limits::send_bytes`](crate::Limits::send_bytes) permits, for each namespace.
+    /// [`ErrorKind::Disconnected`]. An event without an acknowledgement counts as delivered when the server
+    /// is known to have read it. Whether one that dies in this moment has acted on it, nobody can tell; one that is
+    /// too busy to read within the limit, or cut off, may read it later: then it is handed back all the same, as one
+    /// that was sent. Where that matters, ask for an acknowledgement. Those of earlier sessions that were lost are
+    /// among what is returned, unless [`Socket::take_unconfirmed`](crate::Socket::take_unconfirmed) has taken them.
+    /// Of events that await their acknowledgement as many are kept as
+    /// [`Limits::send_bytes`](crate::Limits::send_bytes) permits, for each namespace, of the others as
+    /// [`Limits::unconfirmed_bytes`](crate::Limits::unconfirmed_bytes) does.
     ///
     /// The server has read what was emitted before when it is told of the end, as after
     /// [`Socket::disconnect`](crate::Socket::disconnect). Where it does not answer within the limit it is

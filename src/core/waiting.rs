@@ -23,6 +23,8 @@ pub(crate) struct Waiting {
     pub(crate) replaces: Option<Box<str>>,
     /// Those who watch what is sent have seen it.
     pub(crate) shown: bool,
+    /// It goes out at once or not at all.
+    pub(crate) volatile: bool,
 }
 
 /// What a packet will be made of.
@@ -52,6 +54,7 @@ impl Waiting {
             expiry: None,
             replaces: None,
             shown: false,
+            volatile: false,
         }
     }
 
@@ -74,6 +77,14 @@ impl Waiting {
 
     pub(crate) fn is_event(&self) -> bool {
         matches!(self.content, Sendable::Event(..))
+    }
+
+    /// The event, if it is one that is not to be lost without a word, and no acknowledgement tells of it.
+    pub(crate) fn plain(&self) -> Option<&Payload> {
+        match &self.content {
+            Sendable::Event(payload, None) if !self.volatile => Some(payload),
+            _ => None,
+        }
     }
 
     /// What it counts for where it waits.

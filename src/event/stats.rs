@@ -116,6 +116,10 @@ pub struct Counters {
     pub send_volatile: usize,
     /// Of these, those that the program gave up: it cleared their buffer, or dropped their socket.
     pub send_discarded: usize,
+    /// Outgoing events that were written, and of which nobody will know whether the server has read them: a session was
+    /// lost before it confirmed them, or it answers no pings of the WebSocket, and they had to give way
+    /// ([`Limits::unconfirmed_bytes`](crate::Limits::unconfirmed_bytes)). No part of `send_dropped`: they may have arrived.
+    pub send_unconfirmed: usize,
     /// Received events that full buffers dropped, counted for each consumer that lost one. What is
     /// only shown (events that are sent, statuses, packets) is not counted here: a subscription
     /// tells it itself ([`Subscription::lost`](crate::Subscription::lost)). It is the sum of the two that follow.

@@ -8,10 +8,11 @@ use serde::de::DeserializeOwned;
 
 use crate::error::Result;
 use crate::payload::{Args, Payload};
+use crate::sync::gate::OVERHEAD;
 
 /// An event that was emitted and did not make it to the server, as far as is known.
-/// [`Manager::close`](crate::Manager::close) and [`Socket::take_waiting`](crate::Socket::take_waiting) give
-/// it, to be stored or sent again.
+/// [`Manager::close`](crate::Manager::close), [`Socket::take_waiting`](crate::Socket::take_waiting) and
+/// [`Socket::take_unconfirmed`](crate::Socket::take_unconfirmed) give it, to be stored or sent again.
 ///
 /// ```no_run
 /// # use std::time::Duration;
@@ -55,8 +56,9 @@ impl UndeliveredEvent {
         self.list(0).get(0).unwrap_or_default()
     }
 
-    /// What is known of it. `false`: it was never sent. `true`: it was sent at least in part, and not
-    /// acknowledged, so that nobody can tell whether the server has it. Sent again, it may arrive twice.
+    /// What is known of it. `false`: it was never sent. `true`: it was sent at least in part, and neither
+    /// acknowledged nor, without an acknowledgement, otherwise confirmed, so that nobody can tell whether the server has
+    /// it. Sent again, it may arrive twice.
     pub fn was_sent(&self) -> bool {
         self.was_sent
     }
@@ -79,6 +81,11 @@ impl UndeliveredEvent {
     /// The binary values among the arguments, by the number in their placeholder.
     pub fn attachments(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         self.payload.attachments.iter().map(Bytes::as_ref)
+    }
+
+    /// What it counts for while it is kept, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        self.payload.size() + OVERHEAD
     }
 
     pub(crate) fn payload(&self) -> &Payload {

@@ -296,6 +296,7 @@ table! {
         send_events: usize => Limits::send_events,
         send_bytes: usize => Limits::send_bytes,
         when_send_full: WhenFull => Limits::when_send_full,
+        unconfirmed_bytes: usize => Limits::unconfirmed_bytes,
         receive_events: usize => Limits::receive_events,
         receive_bytes: usize => Limits::receive_bytes,
         receive_total: usize => Limits::receive_total,

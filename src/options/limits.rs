@@ -46,6 +46,8 @@ pub enum WhenFull {
 /// | what the open session has to write    | [`send_bytes`](Self::send_bytes)                           |
 /// | what waits to be handed to a session  | [`send_bytes`](Self::send_bytes), one event for each namespace, and what a lost session had still to write |
 /// | what is being written, kept to be handed back | 64 KiB, and one event                              |
+/// | what was written, kept until it is confirmed | [`unconfirmed_bytes`](Self::unconfirmed_bytes)       |
+/// | the same of sessions that were lost   | [`unconfirmed_bytes`](Self::unconfirmed_bytes)              |
 /// | what was sent and awaits its acknowledgement, kept likewise | [`send_bytes`](Self::send_bytes), for each namespace |
 ///
 /// Bytes are those of texts and attachments. The administration of an event takes some 200 bytes
@@ -68,6 +70,7 @@ pub struct Limits {
     pub(crate) send_events: usize,
     pub(crate) send_bytes: usize,
     pub(crate) when_send_full: WhenFull,
+    pub(crate) unconfirmed_bytes: usize,
     pub(crate) receive_events: usize,
     pub(crate) receive_bytes: usize,
     pub(crate) when_receive_full: WhenFull,
@@ -85,6 +88,7 @@ impl Default for Limits {
             send_events: 1024,
             send_bytes: 1024 * 1024,
             when_send_full: WhenFull::Wait,
+            unconfirmed_bytes: 1024 * 1024,
             receive_events: 1024,
             receive_bytes: 1024 * 1024,
             when_receive_full: WhenFull::Wait,
@@ -142,6 +146,27 @@ impl Limits {
     /// connection. Default: [`WhenFull::Wait`].
     pub fn when_send_full(mut self, policy: WhenFull) -> Self {
         self.when_send_full = policy;
+        self
+    }
+
+    /// The most that is kept of what was written by WebSocket until the server is known to have read it, so that
+    /// [`Manager::close`](crate::Manager::close) and
+    /// [`Socket::take_unconfirmed`](crate::Socket::take_unconfirmed) can hand it back: in bytes of texts and attachments,
+    /// and 32 more for each event (200 in a session that was lost). There are two accounts of this size: one of the open
+    /// session, and one of those that were lost. The last that was written at once, at most 64 KiB or one event, comes on
+    /// top. Default: 1 MiB.
+    ///
+    /// When half of it is unconfirmed, the server is asked by a ping of the WebSocket, and again behind the answer to
+    /// its heartbeat, where anything is. If it has answered such a ping before, no more is written than this before it
+    /// confirms some: what is emitted meanwhile waits in the send buffer. On a way that takes long, this bounds how much
+    /// can be sent, as a window does: with a round trip of half a second, to 1 to 2 MB per second. If the server has never
+    /// answered one, the oldest are let go, and counted
+    /// ([`Counters::send_unconfirmed`](crate::Counters::send_unconfirmed)).
+    ///
+    /// Events with an acknowledgement are kept by [`send_bytes`](Self::send_bytes), and volatile ones not at all. 0 is for
+    /// who wants neither: nothing is kept, and no ping sent for it.
+    pub fn unconfirmed_bytes(mut self, bytes: usize) -> Self {
+        self.unconfirmed_bytes = bytes;
         self
     }
 

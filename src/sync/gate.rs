@@ -3,8 +3,8 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// What an event in the reserve counts beside its text and its attachments, in bytes: about what its
-/// administration takes.
+/// What an event in the reserve counts beside its text and its attachments, in bytes, and one that is kept since it may
+/// have arrived: about what its administration takes.
 pub(crate) const OVERHEAD: usize = 200;
 
 /// The meeting place of the consumers and the reader of one connection.

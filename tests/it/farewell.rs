@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
-use siot::{Buffer, Status, Update};
+use siot::{Buffer, Limits, Status, Update};
 
 use crate::support::hostile::{HostileOptions, HostileServer, HostileSession};
 use crate::support::{Client, LIMIT, Server, Via, eventually, over_each_transport, recv_within};
@@ -209,9 +209,29 @@ fn a_server_that_answers_no_pings_is_told_of_the_disconnect_at_the_limit() {
 fn a_close_keeps_its_limit_with_a_server_that_answers_no_pings() {
     let (_server, session, client) = deaf();
     let start = Instant::now();
-    client.manager().close(CONFIRM_LIMIT / 5);
+    let back = client.manager().close(CONFIRM_LIMIT / 5);
     assert!(start.elapsed() < CONFIRM_LIMIT, "{:?}", start.elapsed());
     recv_within(session.goodbye(), LIMIT);
+    assert!(back.len() == 1 && back[0].was_sent(), "{back:?}");
+}
+
+/// It reads, and never says so.
+#[test]
+fn a_server_that_answers_no_pings_stops_nobody() {
+    const EVENTS: usize = 500;
+    let server = HostileOptions::v4().deaf().start();
+    let (client, session) = Via::WebSocket.visit(&server, |builder| {
+        builder.limits(Limits::new().unconfirmed_bytes(4096).send_events(16))
+    });
+    assert_eq!(session.next(), "40");
+    for n in 0..EVENTS {
+        client.emit("a", n).unwrap();
+        assert_eq!(session.next(), format!("42[\"a\",{n}]"));
+    }
+    let let_go = client.manager().counters().send_unconfirmed;
+    let back = client.manager().close(CONFIRM_LIMIT / 20);
+    assert!(let_go > EVENTS / 2 && !back.is_empty(), "{let_go}");
+    assert_eq!(let_go + back.len(), EVENTS);
 }
 
 #[test]

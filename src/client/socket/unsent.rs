@@ -61,6 +61,36 @@ impl Socket {
         self.driver().run(|core, now| core.take_unsent(self.shared.id, now))
     }
 
+    /// Takes out what was written in sessions that were lost, and of which nobody knows whether the server has read it: of
+    /// events without an acknowledgement, those that the server had not confirmed. They are not sent again by
+    /// themselves, since they may have arrived: sent again they may arrive twice, and not sent again not at all. It is
+    /// for the program to decide; [`Manager::close`](crate::Manager::close) hands back what nobody has taken.
+    ///
+    /// They are in the order of the emits, the oldest first, and [sent](UndeliveredEvent::was_sent). Those of the open
+    /// session are not among them. At most [`Limits::unconfirmed_bytes`](crate::Limits::unconfirmed_bytes) wait here, for
+    /// all namespaces of the connection; the oldest give way, and are counted
+    /// ([`Counters::send_unconfirmed`](crate::Counters::send_unconfirmed)). It never blocks.
+    ///
+    /// ```no_run
+    /// # fn main() -> siot::Result<()> {
+    /// # let socket = siot::io("http://localhost:3000")?;
+    /// for status in &socket.status() {
+    ///     if let siot::Status::Connected { .. } = status {
+    ///         for event in socket.take_unconfirmed() {
+    ///             // A reading twice does no harm, an order may.
+    ///             if event.name() == "reading" {
+    ///                 socket.emit_again(&event)?;
+    ///             }
+    ///         }
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn take_unconfirmed(&self) -> Vec<UndeliveredEvent> {
+        self.driver().run(|core, _| core.take_unconfirmed(self.shared.id))
+    }
+
     /// Has an event sent first at each connection, before all that waits, also before what is
     /// [urgent](crate::Emitter::urgent): so that a device says what it is before its backlog follows.
     ///

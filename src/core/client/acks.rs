@@ -32,6 +32,8 @@ struct Pending<A> {
     sent: bool,
     /// When that was, if it was once: else nobody can tell which of them is answered.
     sent_at: Option<Timestamp>,
+    /// Its position among all that were handed to a session, the first time.
+    position: u64,
     /// The event that was sent, to be handed back, and its place in the order of all.
     event: Option<(Arc<Payload>, u64)>,
 }
@@ -57,21 +59,23 @@ impl<A> Acks<A> {
     pub(crate) fn register(&mut self, ack: A) -> u64 {
         let id = self.next;
         self.next = self.next.wrapping_add(1);
-        self.pending.insert(id, Pending { ack, sent: false, sent_at: None, event: None });
+        let pending = Pending { ack, sent: false, sent_at: None, position: 0, event: None };
+        self.pending.insert(id, pending);
         id
     }
 
-    /// The event of this id was handed to a writer. It is kept while it and others have no more bytes
-    /// than this.
+    /// The event of this id was handed to a writer, in this position and at this time. It is kept while it and others
+    /// have no more bytes than this.
     pub(crate) fn mark_sent(
         &mut self,
         id: u64,
         event: Option<(Arc<Payload>, u64)>,
         most: usize,
-        now: Timestamp,
+        (position, now): (u64, Timestamp),
     ) {
         if let Some(pending) = self.pending.get_mut(&id) {
             pending.sent_at = (!pending.sent).then_some(now);
+            pending.position = if pending.sent { pending.position } else { position };
             pending.sent = true;
             pending.event = event.filter(|(event, _)| self.kept + event.size() <= most);
             self.kept += pending.kept();
@@ -90,12 +94,12 @@ impl<A> Acks<A> {
         taken.map(|(event, order)| (Arc::unwrap_or_clone(event), order)).collect()
     }
 
-    /// Takes one out whose event was sent: the server answered it. Gives when it was sent, where that
-    /// is known.
-    pub(crate) fn answer(&mut self, id: u64) -> Option<(A, Option<Timestamp>)> {
+    /// Takes one out whose event was sent: the server answered it. Gives in which position it was sent, and when, where
+    /// that is known.
+    pub(crate) fn answer(&mut self, id: u64) -> Option<(A, u64, Option<Timestamp>)> {
         let pending = self.pending.get(&id).filter(|pending| pending.sent)?;
-        let sent_at = pending.sent_at;
-        Some((self.remove(id)?, sent_at))
+        let (position, sent_at) = (pending.position, pending.sent_at);
+        Some((self.remove(id)?, position, sent_at))
     }
 
     /// Takes one out: it is given up.
@@ -162,6 +166,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_sent_again_keeps_the_position_of_the_first_time() {
+        let mut acks = Acks::new(0);
+        let id = acks.register("a");
+        let now = Timestamp(std::time::Duration::ZERO);
+        acks.mark_sent(id, None, 0, (3, now));
+        assert_eq!(acks.pending[&id].sent_at, Some(now));
+        acks.mark_sent(id, None, 0, (8, now));
+        assert_eq!(acks.answer(id), Some(("a", 3, None)));
+    }
+
+    #[test]
     fn those_of_callers_are_counted_and_taken_out_apart_from_those_of_retries() {
         let mut acks = Acks::new(3);
         acks.register(Waiter::Caller("a"));
@@ -179,12 +194,12 @@ mod tests {
         let mut acks = Acks::new(0);
         for number in 0..3 {
             acks.register("a");
-            acks.mark_sent(number, Some((Arc::clone(&event), number)), 10, now);
+            acks.mark_sent(number, Some((Arc::clone(&event), number)), 10, (number, now));
             assert!(acks.answer(number).is_some());
         }
         for number in 3..5 {
             acks.register("a");
-            acks.mark_sent(number, Some((Arc::clone(&event), number)), 10, now);
+            acks.mark_sent(number, Some((Arc::clone(&event), number)), 10, (number, now));
         }
         let kept: Vec<u64> = acks.take_events().into_iter().map(|(_, order)| order).collect();
         assert_eq!(kept, [3], "for both there is no room");
@@ -197,8 +212,8 @@ mod tests {
         let tried = acks.register(Waiter::Retry);
         let buffered = acks.register(Waiter::Caller("buffered"));
         let now = Timestamp(std::time::Duration::ZERO);
-        acks.mark_sent(sent, None, 0, now);
-        acks.mark_sent(tried, None, 0, now);
+        acks.mark_sent(sent, None, 0, (1, now));
+        acks.mark_sent(tried, None, 0, (2, now));
         assert!(acks.is_sent(tried) && !acks.is_sent(buffered));
         assert_eq!(acks.remove_sent_of_callers(), [(0, Waiter::Caller("sent"))]);
         assert_eq!(acks.len(), 2);

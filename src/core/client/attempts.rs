@@ -112,7 +112,8 @@ impl<A> Client<A> {
         self.root = Root::Awaited;
         self.nonsense.clear();
         let (dialect, base64) = (self.detector.asks_in(), self.options.force_base64);
-        self.engine = Some(Engine::new(link, transport, may_upgrade, dialect, base64));
+        let most = self.options.limits.unconfirmed_bytes;
+        self.engine = Some(Engine::new(link, transport, may_upgrade, dialect, base64, most));
         self.cycle = Cycle::Connecting;
         self.outputs.push_back(Output::Dial { link, transport, upgrade: None });
     }
@@ -176,7 +177,7 @@ impl<A> Client<A> {
         self.timers.set(Timer::Stable, Some(now + self.options.stable_time()));
         self.cycle = Cycle::Open;
         self.since = now;
-        self.uncertain.clear();
+        self.trim_uncertain(0);
         self.round_trip = RoundTrip::default();
         self.parser.set_lax(self.dialect().is_lax());
         self.websocket_works =

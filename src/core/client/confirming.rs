@@ -21,14 +21,23 @@ impl<A> Client<A> {
         }
     }
 
-    /// The peer of a link has dealt with what was written before the writer has asked, or is not
-    /// waited for any longer.
+    /// The peer of a link has dealt with what was written before the writer has asked.
     pub(crate) fn confirmed(&mut self, link: LinkId, now: Timestamp) {
+        self.end_confirming(link, now);
+        self.with_engine(link, now, |engine| engine.confirmed(link));
+    }
+
+    /// The peer of a link is not waited for any longer.
+    pub(super) fn stop_confirming(&mut self, link: LinkId, now: Timestamp) {
+        self.end_confirming(link, now);
+        self.with_engine(link, now, |engine| engine.stop_confirming(link));
+    }
+
+    fn end_confirming(&mut self, link: LinkId, now: Timestamp) {
         self.timers.set(Timer::Confirm(link), None);
         if self.is_retiring(link) {
             self.linger(link, now);
         }
-        self.with_engine(link, now, |engine| engine.confirmed(link));
     }
 
     /// No peer of a session that is being closed is waited for any longer. What waits for one is not

@@ -22,6 +22,7 @@ impl<A> Client<A> {
         engine.state() != SessionState::Open
             || engine.is_upgrading()
             || engine.is_confirming()
+            || engine.is_held()
             || engine.heartbeat_due().is_some_and(|due| due <= now)
             || self.waiting_senders > 0
             || self.namespaces.iter().any(|namespace| {

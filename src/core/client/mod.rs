@@ -38,6 +38,7 @@ mod round_trip;
 mod sending;
 mod tally;
 mod timer;
+mod uncertain;
 mod undelivered;
 
 use std::collections::VecDeque;
@@ -61,10 +62,10 @@ use self::round_trip::RoundTrip;
 use self::tally::Nonsense;
 pub(crate) use self::tally::{EventSum, Tally};
 use self::timer::{Timer, Timers};
+use self::uncertain::Uncertain;
 use crate::core::engine::{Engine, Freight, Notice};
 use crate::core::ids::{LinkId, NamespaceId};
 use crate::core::time::Timestamp;
-use crate::core::waiting::Waiting;
 use crate::error::{Error, Result};
 use crate::event::status::{DisconnectReason, ManagerEvent};
 use crate::options::{ManagerOptions, Transport};
@@ -98,9 +99,7 @@ pub(crate) struct Client<A> {
     retiring: Vec<Engine>,
     /// The links of those that are over, the oldest first, until their peers have closed them.
     closing: VecDeque<LinkId>,
-    /// Events that a writer had when the last session ended, until there is a new one: they may have
-    /// arrived.
-    uncertain: Vec<Waiting>,
+    uncertain: Uncertain,
     namespaces: Namespaces<A>,
     /// What the open session writes next.
     ready: Outgoing,
@@ -120,6 +119,8 @@ pub(crate) struct Client<A> {
     next_link: u32,
     /// The place of the last one in the order of all events and answers that were to be sent.
     last_order: u64,
+    /// The position of the last one in the order of all that were handed to a session.
+    last_position: u64,
     /// A namespace was left in this session for whoever joins it next, who is not to get what still
     /// comes for the one before.
     has_forgotten: bool,
@@ -176,7 +177,7 @@ impl<A> Client<A> {
             dial_waits: false,
             retiring: Vec::new(),
             closing: VecDeque::new(),
-            uncertain: Vec::new(),
+            uncertain: Uncertain::default(),
             namespaces: Namespaces::default(),
             ready: Outgoing::default(),
             backoff: Backoff::default(),
@@ -189,6 +190,7 @@ impl<A> Client<A> {
             timers: Timers::default(),
             next_link: 0,
             last_order: 0,
+            last_position: 0,
             has_forgotten: false,
             preparation: None,
             question: 0,
@@ -315,7 +317,7 @@ impl<A> Client<A> {
                     self.contradictions = 0;
                 }
                 Timer::Poll(link) => self.rest_is_over(link),
-                Timer::Confirm(link) => self.confirmed(link, now),
+                Timer::Confirm(link) => self.stop_confirming(link, now),
                 Timer::Linger(link) => self.linger_timed_out(link, now),
                 Timer::Join(namespace) => self.join_timed_out(namespace, now),
                 Timer::Ack(namespace, ack) => self.ack_timed_out(namespace, ack),
@@ -373,17 +375,6 @@ impl<A> Client<A> {
         self.last_order
     }
 
-    /// Counts a packet that makes no sense. `true`: it is the first of its kind in this session, and
-    /// worth a line in the log.
-    fn note_nonsense(&mut self, kind: Nonsense) -> bool {
-        self.tally.ignored += 1;
-        let is_first = !self.nonsense.contains(&kind);
-        if is_first {
-            self.nonsense.push(kind);
-        }
-        is_first
-    }
-
     /// Acts on what the session says.
     pub(super) fn pump(&mut self, now: Timestamp) {
         while let Some(notice) = self.engine.as_mut().and_then(Engine::poll_notice) {
@@ -417,6 +408,7 @@ impl<A> Client<A> {
                 Notice::Wake(link) => self.outputs.push_back(Output::Wake(link)),
                 Notice::Stop(link) => self.outputs.push_back(Output::Stop(link)),
                 Notice::Room => self.outputs.push_back(Output::Changed),
+                Notice::LetGo(events) => self.tally.unconfirmed += events,
                 Notice::Parted => self.rejoin_all(now),
                 Notice::SecondHandshake => {
                     if self.note_nonsense(Nonsense::SecondHandshake) {

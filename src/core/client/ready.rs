@@ -125,11 +125,11 @@ impl<A> Client<A> {
     pub(super) fn await_answers(&mut self, now: Timestamp) {
         let most = self.options.limits.send_bytes;
         let Self { engine, namespaces, .. } = self;
-        for waiting in engine.iter_mut().flat_map(Engine::note_awaited) {
+        for (position, waiting) in engine.iter_mut().flat_map(Engine::note_awaited) {
             let Some(ack) = waiting.ack() else { continue };
             let Some(namespace) = namespaces.get_mut(waiting.namespace) else { continue };
             let event = waiting.track().map(|event| (event, waiting.order));
-            namespace.acks.mark_sent(ack, event, most, now);
+            namespace.acks.mark_sent(ack, event, most, (position, now));
         }
     }
 
@@ -165,7 +165,8 @@ impl<A> Client<A> {
         }
         let Some(engine) = &mut self.engine else { return };
         let batch = engine.next_batch();
-        engine.append(Arc::clone(&self.namespaces.get(id).name), waiting);
+        self.last_position += 1;
+        engine.append(Arc::clone(&self.namespaces.get(id).name), waiting, self.last_position);
         if let Some(number) = tried {
             self.note_batch(id, number, batch);
         }

@@ -89,7 +89,10 @@ impl<A> Client<A> {
 
     fn on_ack(&mut self, id: NamespaceId, packet: SocketPacket, now: Timestamp) {
         let ack = packet.id.and_then(|number| {
-            let (ack, sent_at) = self.namespace_mut(id)?.acks.answer(number)?;
+            let (ack, position, sent_at) = self.namespace_mut(id)?.acks.answer(number)?;
+            if let Some(engine) = &mut self.engine {
+                engine.has_read(position);
+            }
             self.timers.set(Timer::Ack(id, number), None);
             self.tally.received.add(Load { packets: 1, bytes: packet.data_size() });
             if let Some(sent_at) = sent_at {

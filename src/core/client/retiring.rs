@@ -7,7 +7,6 @@ use crate::core::client::timer::Timer;
 use crate::core::engine::{Engine, Notice, SessionState};
 use crate::core::ids::LinkId;
 use crate::core::time::Timestamp;
-use crate::core::waiting::Waiting;
 use crate::event::status::DisconnectReason;
 
 /// How long a transport that closes in good order may take until something of what it writes has moved on, and
@@ -60,6 +59,7 @@ impl<A> Client<A> {
                     Notice::Upgraded(link) => {
                         self.timers.set(Timer::Linger(link), Some(now + LINGER));
                     }
+                    Notice::LetGo(events) => self.tally.unconfirmed += events,
                     _ => {}
                 }
             }
@@ -95,12 +95,13 @@ impl<A> Client<A> {
         }
     }
 
-    /// A session is over: what no writer has taken of what was handed to it goes back to the namespaces.
+    /// A session is over: what no writer has taken of what was handed to it goes back to the namespaces; of the rest,
+    /// what is unconfirmed is kept.
     pub(super) fn take_back(&mut self, engine: &mut Engine) {
         for waiting in engine.take_untaken().into_iter().rev() {
             self.return_to_namespace(waiting);
         }
-        self.uncertain.extend(engine.take_in_flight().into_iter().filter(Waiting::is_event));
+        self.keep_uncertain(engine.take_unconfirmed());
     }
 
     /// A transport did not close in time.

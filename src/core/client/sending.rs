@@ -66,8 +66,16 @@ impl<A> Client<A> {
             self.timers.set(Timer::Expiry(id, order), expiry);
         }
         let content = Sendable::Event(payload, ack);
-        let waiting =
-            Waiting { namespace: id, content, order, urgent, expiry, replaces, shown: false };
+        let waiting = Waiting {
+            namespace: id,
+            content,
+            order,
+            urgent,
+            expiry,
+            replaces,
+            volatile,
+            shown: false,
+        };
         if queue == SendQueue::Buffer {
             namespace.send_buffer.push(waiting);
             return;

@@ -24,6 +24,8 @@ pub(crate) struct Tally {
     pub(crate) session_ended: usize,
     /// Those among them that were volatile.
     pub(crate) volatile: usize,
+    /// Events that were written, and that nobody will ever know of whether the server has read them.
+    pub(crate) unconfirmed: usize,
     /// Attempts to connect that came to nothing.
     pub(crate) failed_attempts: u64,
     /// The events and answers that came for a joined namespace.
@@ -76,6 +78,17 @@ impl Tally {
 impl<A> Client<A> {
     pub(crate) fn tally(&self) -> Tally {
         self.tally
+    }
+
+    /// Counts a packet that makes no sense. `true`: it is the first of its kind in this session, and
+    /// worth a line in the log.
+    pub(super) fn note_nonsense(&mut self, kind: Nonsense) -> bool {
+        self.tally.ignored += 1;
+        let is_first = !self.nonsense.contains(&kind);
+        if is_first {
+            self.nonsense.push(kind);
+        }
+        is_first
     }
 
     pub(crate) fn round_trip(&self) -> RoundTrip {

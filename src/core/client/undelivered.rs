@@ -69,7 +69,7 @@ impl<A> Client<A> {
         events.extend(std::iter::from_fn(|| self.unbuffer(id)));
         for waiting in events {
             self.resign(&waiting, &error);
-            self.collect(waiting, false, &mut taken);
+            self.collect(waiting, &mut taken);
         }
         let name = Arc::clone(&self.namespace(id).name);
         let untried = self.take_untried(id, &error, now).into_iter();
@@ -84,10 +84,7 @@ impl<A> Client<A> {
     /// Takes out all that was emitted and is not delivered, but for what the session is to write yet.
     pub(super) fn take_undelivered(&mut self, now: Timestamp) -> Vec<UndeliveredEvent> {
         self.await_answers(now);
-        let mut taken = Vec::new();
-        for waiting in std::mem::take(&mut self.uncertain) {
-            self.collect(waiting, true, &mut taken);
-        }
+        let mut taken = self.take_uncertain();
         for id in self.ids() {
             let sent = self.namespace_mut(id).map(|it| it.acks.take_events()).unwrap_or_default();
             let sent = sent.into_iter().map(|(payload, order)| (payload, true, order));
@@ -101,11 +98,11 @@ impl<A> Client<A> {
             let of_it = |waiting: &Waiting| waiting.namespace == id;
             for waiting in self.ready.take_all(of_it) {
                 self.forget_expiry(&waiting);
-                self.collect(waiting, false, &mut taken);
+                self.collect(waiting, &mut taken);
             }
             while let Some(waiting) = self.unbuffer(id) {
                 self.forget_expiry(&waiting);
-                self.collect(waiting, false, &mut taken);
+                self.collect(waiting, &mut taken);
             }
         }
         UndeliveredEvent::sort(&mut taken);
@@ -122,12 +119,13 @@ impl<A> Client<A> {
         self.take_undelivered(now)
     }
 
-    fn collect(&mut self, waiting: Waiting, was_sent: bool, taken: &mut Vec<UndeliveredEvent>) {
+    /// What was not sent is handed back.
+    fn collect(&mut self, waiting: Waiting, taken: &mut Vec<UndeliveredEvent>) {
         let Sendable::Event(payload, _) = waiting.content else { return };
         if !self.namespaces.is_in_use(waiting.namespace) {
             return self.lose_event();
         }
         let name = Arc::clone(&self.namespace(waiting.namespace).name);
-        taken.push(UndeliveredEvent::new(name, payload, was_sent, waiting.order));
+        taken.push(UndeliveredEvent::new(name, payload, false, waiting.order));
     }
 }

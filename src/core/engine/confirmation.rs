@@ -12,7 +12,8 @@ pub(crate) enum Freight {
     Farewell,
 }
 
-/// What was written, up to where the peer has dealt with it.
+/// What was written, up to where the peer has dealt with it: for what is not to be read together with it. The events
+/// themselves are kept elsewhere ([`unconfirmed`](super::unconfirmed)).
 ///
 /// By WebSocket a ping is sent behind what was written; its pong tells. By long-polling the answer
 /// to the request does.

@@ -24,9 +24,10 @@ impl Engine {
         }
     }
 
-    /// Until when some of what is being written has to move.
+    /// Until when some of what is being written has to move, or of what was written be confirmed.
     pub(super) fn delivery_deadline(&self) -> Option<Timestamp> {
-        self.delivery.deadline(self.patience()?)
+        let patience = self.patience()?;
+        [&self.delivery, &self.hold].into_iter().filter_map(|it| it.deadline(patience)).min()
     }
 
     /// Gives the session up if what is being written does not move.
@@ -44,12 +45,16 @@ impl Engine {
 
     fn no_progress(&self, limit: Duration) -> Error {
         let what = match self.main.transport {
+            Transport::WebSocket if self.hold.is_under_way() => {
+                "the peer does not confirm what was written: a ping of the WebSocket has no answer"
+            }
             Transport::WebSocket => {
                 "the peer reads nothing: no byte could be written to the WebSocket"
             }
             Transport::Polling => "a POST was neither taken nor answered",
         };
-        let Load { packets, bytes } = self.in_flight_load();
+        let held = self.hold.is_under_way().then(|| self.unconfirmed.load());
+        let Load { packets, bytes } = held.unwrap_or_else(|| self.in_flight_load());
         Error::new(
             ErrorKind::Transport,
             format!("{what} for {} (packets: {packets}, bytes: {bytes})", Rounded(limit)),

@@ -32,6 +32,8 @@ impl Engine {
                 self.wake_writer();
             }
             (_, Packet::Pong(_)) => {
+                self.unconfirmed.note_heartbeat_answer();
+                self.end_hold();
                 let took = self.heartbeat.as_mut().and_then(|heartbeat| heartbeat.on_pong(now));
                 self.notices.extend(took.map(Notice::Ponged));
             }

@@ -45,6 +45,8 @@ pub(crate) enum Notice {
     Stop(LinkId),
     /// Packets were written: there is room in the queue.
     Room,
+    /// So many events were written, and nobody will ever know whether the peer has read them.
+    LetGo(usize),
     /// The peer has dealt with all farewells.
     Parted,
     /// A second handshake came, and was ignored.
@@ -65,7 +67,8 @@ pub(crate) enum Loss {
 /// What the writer of a link has to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Work {
-    /// Write the packets of this, report `written`, and ask for more.
+    /// Write the packets of this, report `written`, and ask for more. Where it `asks`, write a ping of the WebSocket
+    /// behind them, and report `confirmed` when its pong has come.
     Write(Arc<Shipment>),
     /// Have the peer say that it has dealt with all that was written before, report `written`, and ask
     /// for more; when it has said so, report `confirmed`. By WebSocket alone: who posts knows it from the

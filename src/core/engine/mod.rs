@@ -15,12 +15,14 @@ mod delivery;
 mod handover;
 mod heartbeat;
 mod incoming;
+mod keeping;
 mod messages;
 #[cfg(any(feature = "polling", test))]
 mod pacing;
 mod queue;
 mod shipment;
 mod silence;
+mod unconfirmed;
 mod upgrade;
 mod writing;
 
@@ -38,6 +40,7 @@ use self::pacing::Pacing;
 use self::queue::WriteQueue;
 pub(crate) use self::shipment::Shipment;
 use self::silence::Traffic;
+use self::unconfirmed::Unconfirmed;
 use self::upgrade::{Upgrade, UpgradeStep};
 use crate::core::delivery::Delivery;
 use crate::core::ids::LinkId;
@@ -49,7 +52,7 @@ use crate::event::status::DisconnectReason;
 use crate::options::Transport;
 use crate::proto::dialect::Dialect;
 use crate::proto::handshake::Handshake;
-use crate::proto::packet::{Packet, Probe};
+use crate::proto::packet::Packet;
 
 /// A session.
 #[derive(Debug)]
@@ -74,11 +77,16 @@ pub(crate) struct Engine {
     /// What the writer has taken and not yet written.
     in_flight: Option<Arc<Shipment>>,
     confirmation: Confirmation,
+    unconfirmed: Unconfirmed,
     /// How many batches a writer has taken.
     batches: u64,
     delivery: Delivery,
+    /// Nothing is written before the peer confirms some of what was.
+    hold: Delivery,
     /// A ping waits for its pong. One pong answers any number of pings.
     pong_due: bool,
+    /// A ping of this side's heartbeat is to be written.
+    ping_due: bool,
     notices: VecDeque<Notice>,
     #[cfg(any(feature = "polling", test))]
     pacing: Pacing,
@@ -98,12 +106,14 @@ struct MainLink {
 }
 
 impl Engine {
+    /// A session that is to be opened by this link. What it keeps unconfirmed counts for no more than so many bytes.
     pub(crate) fn new(
         id: LinkId,
         transport: Transport,
         may_upgrade: bool,
         dialect: &'static dyn Dialect,
         base64: bool,
+        unconfirmed: usize,
     ) -> Self {
         Self {
             state: SessionState::Opening,
@@ -127,9 +137,12 @@ impl Engine {
             queue: WriteQueue::default(),
             in_flight: None,
             confirmation: Confirmation::default(),
+            unconfirmed: Unconfirmed::new(unconfirmed),
             batches: 0,
             delivery: Delivery::default(),
+            hold: Delivery::default(),
             pong_due: false,
+            ping_due: false,
             notices: VecDeque::new(),
             #[cfg(any(feature = "polling", test))]
             pacing: Pacing::default(),
@@ -225,6 +238,7 @@ impl Engine {
             && self.queue.is_empty()
             && !self.main.writing
             && !self.is_leaving_main()
+            && !self.is_held()
     }
 
     /// When to call [`Engine::expire`].
@@ -332,6 +346,7 @@ impl Engine {
             SessionState::Opening => self.state = SessionState::Closing,
             SessionState::Open => {
                 self.state = SessionState::Closing;
+                self.hold.end();
                 if !self.upgrade.ends_polling() {
                     self.abandon_upgrade(Error::new(ErrorKind::Disconnected, "session closed"));
                 }
@@ -388,7 +403,7 @@ impl Engine {
                 self.end(DisconnectReason::PingTimeout, Some(error));
             }
             Beat::Ping => {
-                self.queue.push_front(Packet::Ping(Probe::Heartbeat));
+                self.ping_due = true;
                 self.wake_writer();
             }
         }

@@ -19,6 +19,8 @@ pub(super) struct WriteQueue {
     load: Load,
     /// How many of them have a farewell in them.
     farewells: usize,
+    /// The position of the event that was appended last.
+    last: u64,
     /// How many of the events at the back ask for an acknowledgement that nobody waits for yet.
     unawaited: usize,
 }
@@ -31,6 +33,10 @@ pub(super) struct Segment {
     pub(super) load: Load,
     /// How many of them are events and answers, and their bytes.
     pub(super) events: Load,
+    /// The position of the last of these.
+    pub(super) last: u64,
+    /// Those among them of which nobody else keeps track.
+    pub(super) plain: Load,
     pub(super) freight: Freight,
     /// There is nothing but farewells in it, and it stands, or stood, behind a barrier.
     is_farewell: bool,
@@ -74,12 +80,18 @@ impl WriteQueue {
         self.note(freight);
     }
 
-    /// Appends an event.
-    pub(super) fn push_event(&mut self, namespace: Arc<str>, event: Waiting) {
+    /// Appends an event, whose position is the next one.
+    pub(super) fn push_event(&mut self, namespace: Arc<str>, event: Waiting, position: u64) {
         self.unawaited += usize::from(event.ack().is_some());
+        let is_plain = event.plain().is_some();
         let bytes = self.append(Parcel::Event(namespace, event)).bytes;
         let back = self.back();
         back.events = back.events + Load { packets: 1, bytes };
+        back.last = position;
+        if is_plain {
+            back.plain = back.plain + Load { packets: 1, bytes };
+        }
+        self.last = position;
         self.note(Freight::Events);
     }
 
@@ -141,6 +153,16 @@ impl WriteQueue {
         Some(segment)
     }
 
+    /// Takes the heartbeats that were put in front; `None`: there are none.
+    pub(super) fn take_heartbeats(&mut self) -> Option<Segment> {
+        let mut parcels = VecDeque::new();
+        let waiting = &mut self.front.parcels;
+        while let Some(Parcel::Packet(Packet::Ping(_) | Packet::Pong(_))) = waiting.front() {
+            parcels.extend(waiting.pop_front());
+        }
+        (!parcels.is_empty()).then(|| Segment { parcels, ..Segment::default() })
+    }
+
     /// Opens the barriers that nothing stands before.
     pub(super) fn open(&mut self) {
         while self.front.parcels.is_empty() {
@@ -156,11 +178,13 @@ impl WriteQueue {
     }
 
     /// The events that ask for an acknowledgement, and that were appended since this was asked last; in their
-    /// order. Nothing else is looked at: a queue may be long, and this is asked for each packet.
-    pub(super) fn note_awaited(&mut self) -> impl Iterator<Item = &mut Waiting> {
+    /// order, each with its position. Nothing else is looked at: a queue may be long, and this is asked for each packet.
+    pub(super) fn note_awaited(&mut self) -> impl Iterator<Item = (u64, &mut Waiting)> {
+        let positions = (0..=self.last).rev();
         let segments = [&mut self.front].into_iter().chain(&mut self.behind).rev();
         let newest = segments.flat_map(|segment| segment.parcels.iter_mut().rev());
-        let asking = newest.filter_map(Parcel::event_mut).filter(|event| event.ack().is_some());
+        let events = positions.zip(newest.filter_map(Parcel::event_mut));
+        let asking = events.filter(|(_, event)| event.ack().is_some());
         let events: Vec<_> = asking.take(std::mem::take(&mut self.unawaited)).collect();
         events.into_iter().rev()
     }
@@ -181,7 +205,7 @@ impl WriteQueue {
                     }
                 }
             }
-            segment.events = Load::default();
+            (segment.events, segment.plain) = (Load::default(), Load::default());
             if segment.freight == Freight::Events {
                 segment.freight = Freight::Nothing;
             }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::core::load::Load;
 use crate::core::waiting::Waiting;
+use crate::payload::Payload;
 use crate::proto::packet::Packet;
 use crate::proto::parser::Parser;
 use crate::proto::socket_packet::Header;
@@ -17,6 +18,12 @@ pub(crate) struct Shipment {
     pub(super) load: Load,
     /// How many events and answers are among it, and their bytes.
     pub(crate) events: Load,
+    /// The position of the last of these among all that were ever handed to a session.
+    pub(super) last: u64,
+    /// Those among them of which nobody else keeps track.
+    pub(super) plain: Load,
+    /// A ping of the WebSocket is to be written behind it, as [`Work::Confirm`](super::Work::Confirm) has it.
+    pub(crate) asks: bool,
 }
 
 /// One thing to write.
@@ -30,13 +37,36 @@ pub(super) enum Parcel {
 impl Shipment {
     /// A control packet alone.
     pub(super) fn of(packet: Packet) -> Arc<Self> {
-        let parcels = VecDeque::from([Parcel::Packet(packet)]);
-        Arc::new(Self { parcels, load: Load::default(), events: Load::default() })
+        Arc::new(Self {
+            parcels: VecDeque::from([Parcel::Packet(packet)]),
+            load: Load::default(),
+            events: Load::default(),
+            last: 0,
+            plain: Load::default(),
+            asks: false,
+        })
     }
 
     /// How much it is, but for control packets.
     pub(crate) fn load(&self) -> Load {
         self.load
+    }
+
+    /// The events behind this position of which nobody else keeps track, each with its own, the name of its namespace and
+    /// its place in the order of the emits.
+    pub(super) fn plain_behind(
+        &self,
+        position: u64,
+    ) -> impl Iterator<Item = (u64, &Arc<str>, u64, &Payload)> {
+        let first = self.last.saturating_sub(self.events.packets as u64) + 1;
+        let events = self.parcels.iter().filter_map(|parcel| match parcel {
+            Parcel::Event(name, event) => Some((name, event)),
+            Parcel::Packet(_) => None,
+        });
+        (first..).zip(events).filter_map(move |(own, (name, event))| {
+            let payload = event.plain().filter(|_| own > position)?;
+            Some((own, name, event.order, payload))
+        })
     }
 
     /// Makes the packets, and gives away one by one.
@@ -82,11 +112,6 @@ impl Parcel {
 
     /// The same, to be changed.
     pub(super) fn event_mut(&mut self) -> Option<&mut Waiting> {
-        if let Self::Event(_, waiting) = self { Some(waiting) } else { None }
-    }
-
-    /// The same, taken out.
-    pub(super) fn into_event(self) -> Option<Waiting> {
         if let Self::Event(_, waiting) = self { Some(waiting) } else { None }
     }
 }

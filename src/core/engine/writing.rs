@@ -1,13 +1,13 @@
 //! What goes out by a session: what is queued, what a writer takes, and what the peer has dealt with.
 
 use std::collections::VecDeque;
+use std::mem::take;
 use std::sync::Arc;
 
 use super::Engine;
 use super::confirmation::{Confirmation, Freight};
 use super::messages::{Notice, SessionState, Work};
-use super::queue::Segment;
-use super::shipment::{Parcel, Shipment};
+use super::shipment::Parcel;
 use crate::core::ids::LinkId;
 use crate::core::load::Load;
 use crate::core::time::Timestamp;
@@ -40,9 +40,10 @@ impl Engine {
         messages.clear();
     }
 
-    /// Queues an event or an answer for the writer, who asks for work or is yet to be woken.
-    pub(crate) fn append(&mut self, namespace: Arc<str>, event: Waiting) {
-        self.queue.push_event(namespace, event);
+    /// Queues an event or an answer for the writer, who asks for work or is yet to be woken. Its position is the next
+    /// one in the order of all that were ever handed to a session.
+    pub(crate) fn append(&mut self, namespace: Arc<str>, event: Waiting, position: u64) {
+        self.queue.push_event(namespace, event, position);
     }
 
     /// The events that are to be written or being written.
@@ -52,8 +53,8 @@ impl Engine {
     }
 
     /// The events that no writer has taken and that ask for an acknowledgement, but for those that this gave
-    /// before.
-    pub(crate) fn note_awaited(&mut self) -> impl Iterator<Item = &mut Waiting> {
+    /// before; each with its position.
+    pub(crate) fn note_awaited(&mut self) -> impl Iterator<Item = (u64, &mut Waiting)> {
         self.queue.note_awaited()
     }
 
@@ -62,24 +63,19 @@ impl Engine {
         self.queue.take_events()
     }
 
-    /// Takes out the events that a writer has taken, and not yet written.
-    pub(crate) fn take_in_flight(&mut self) -> Vec<Waiting> {
-        let Some(shipment) = self.in_flight.take() else { return Vec::new() };
-        match Arc::try_unwrap(shipment) {
-            Ok(shipment) => shipment.parcels.into_iter().filter_map(Parcel::into_event).collect(),
-            // The writer has it yet.
-            Err(shared) => shared.parcels.iter().filter_map(Parcel::event).cloned().collect(),
-        }
-    }
-
     /// Whether the writer of this link, which asks for work, takes events.
     pub(crate) fn wants_batch(&self, link: LinkId) -> bool {
-        self.main.id == link && !self.main.writing && !self.is_leaving_main() && self.takes_events()
+        self.main.id == link
+            && !self.main.writing
+            && !self.is_leaving_main()
+            && self.takes_events()
+            && !self.is_held()
     }
 
     /// The writer of a link lets events accumulate, if there is nothing else to write.
     pub(crate) fn accumulate(&mut self, link: LinkId) -> bool {
-        self.main.accumulating = self.wants_batch(link) && self.queue.is_empty() && !self.pong_due;
+        let has_heartbeat = self.pong_due || self.ping_due;
+        self.main.accumulating = self.wants_batch(link) && self.queue.is_empty() && !has_heartbeat;
         self.main.accumulating
     }
 
@@ -148,21 +144,25 @@ impl Engine {
         if self.main.writing || self.is_leaving_main() || !self.may_write() {
             return Work::Wait;
         }
-        if self.pong_due {
-            self.pong_due = false;
+        let answers_heartbeat = take(&mut self.pong_due);
+        if answers_heartbeat {
             self.queue.push_front(Packet::Pong(Probe::Heartbeat));
+        }
+        if take(&mut self.ping_due) {
+            self.queue.push_front(Packet::Ping(Probe::Heartbeat));
+            self.unconfirmed.note_heartbeat();
         }
         if self.confirmation.is_complete() {
             self.queue.open();
         }
-        let Some(segment) = self.queue.take() else { return self.nothing_to_write(now) };
+        let taken = if self.is_held() { self.queue.take_heartbeats() } else { self.queue.take() };
+        let Some(segment) = taken else { return self.nothing_to_write(now) };
         self.main.writing = true;
         self.traffic.note_spoke(now);
         self.batches += 1;
         self.delivery.begin(now);
         self.confirmation.note_written(segment.freight);
-        let Segment { parcels, load, events, .. } = segment;
-        let shipment = Arc::new(Shipment { parcels, load, events });
+        let shipment = Arc::new(self.ship(segment, answers_heartbeat));
         self.in_flight = Some(Arc::clone(&shipment));
         Work::Write(shipment)
     }
@@ -179,22 +179,17 @@ impl Engine {
         }
         self.main.writing = false;
         self.delivery.end();
-        if self.in_flight.take().is_some_and(|shipment| shipment.load != Load::default()) {
+        let written = self.in_flight.take();
+        if written.as_ref().is_some_and(|shipment| shipment.load != Load::default()) {
             self.notices.push_back(Notice::Room);
         }
         if self.main.transport == Transport::Polling {
             // The request is answered.
             self.note_confirmation(Confirmation::complete);
+        } else if let Some(shipment) = written {
+            self.keep(&shipment);
         }
         self.move_over();
-    }
-
-    /// What was written before [`Work::Confirm`] is dealt with, or that is not waited for any longer.
-    pub(crate) fn confirmed(&mut self, link: LinkId) {
-        if self.main.id == link {
-            self.note_confirmation(Confirmation::note_answer);
-            self.wake_writer();
-        }
     }
 
     /// The peer will not be known to have dealt with what was written, and the session has no more time:
@@ -226,10 +221,15 @@ impl Engine {
         let is_held_up = self.queue.has_barrier();
         let wants_confirmation = is_held_up || (self.confirmation.lacks_farewell() && !is_closing);
         if wants_confirmation && self.confirmation.ask() {
+            self.unconfirmed.note_asked();
             self.main.writing = true;
             self.delivery.begin(now);
             return Work::Confirm;
         }
+        if self.is_held() && !self.hold.is_under_way() {
+            self.hold.begin(now);
+        }
+        self.unconfirmed.rest();
         if is_held_up || !is_closing {
             return Work::Wait;
         }

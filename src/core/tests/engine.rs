@@ -14,7 +14,7 @@ const START: Timestamp = Timestamp(Duration::ZERO);
 
 /// A session that is open, by WebSocket.
 fn open() -> Engine {
-    let mut engine = Engine::new(MAIN, Transport::WebSocket, false, V4_DIALECT, false);
+    let mut engine = Engine::new(MAIN, Transport::WebSocket, false, V4_DIALECT, false, 1 << 20);
     engine.received(MAIN, Packet::Open(World::new().handshake.to_json()), START);
     engine
 }
@@ -68,7 +68,7 @@ fn the_link_of_a_session_that_has_ended_stops() {
 
 #[test]
 fn a_doubt_lasts_until_it_is_settled() {
-    let mut engine = Engine::new(MAIN, Transport::WebSocket, false, V4_DIALECT, false);
+    let mut engine = Engine::new(MAIN, Transport::WebSocket, false, V4_DIALECT, false, 1 << 20);
     assert!(!engine.is_doubtful());
     engine.doubt();
     assert!(engine.is_doubtful());
@@ -89,7 +89,7 @@ fn only_a_handshake_of_a_current_server_leaves_no_doubt() {
     let mut handshake = World::new().handshake;
     for (max_payload, may_be_mistaken) in [(Some(1_000_000), false), (None, true)] {
         handshake.max_payload = max_payload;
-        let mut engine = Engine::new(MAIN, Transport::WebSocket, false, V4_DIALECT, false);
+        let mut engine = Engine::new(MAIN, Transport::WebSocket, false, V4_DIALECT, false, 1 << 20);
         assert!(!engine.may_be_mistaken(), "there is nothing yet to be mistaken about");
         engine.received(MAIN, Packet::Open(handshake.to_json()), START);
         assert_eq!(engine.may_be_mistaken(), may_be_mistaken);
@@ -126,7 +126,7 @@ fn only_what_is_being_written_on_its_own_link_moves() {
 #[test]
 fn how_far_an_attempt_has_come_is_noted_of_each_link_apart() {
     let upgrade = LinkId(2);
-    let mut engine = Engine::new(MAIN, Transport::Polling, true, V4_DIALECT, false);
+    let mut engine = Engine::new(MAIN, Transport::Polling, true, V4_DIALECT, false, 1 << 20);
     engine.note_reached(MAIN, Stage::Http.into());
     engine.note_reached(MAIN, Stage::Tcp.into());
     assert_eq!(engine.so_far().stage, Stage::Http, "another connection of the same attempt");

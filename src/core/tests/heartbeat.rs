@@ -162,7 +162,8 @@ fn a_heartbeat_without_a_timeout_may_be_late_by_its_interval() {
 
     let mut handshake = World::new().handshake;
     handshake.ping_timeout = Duration::ZERO;
-    let mut engine = Engine::new(LinkId(1), Transport::WebSocket, false, V3_DIALECT, false);
+    let mut engine =
+        Engine::new(LinkId(1), Transport::WebSocket, false, V3_DIALECT, false, 1 << 20);
     engine.received(LinkId(1), Packet::Open(handshake.to_json()), Timestamp(Duration::ZERO));
     engine.expire(Timestamp(INTERVAL));
     assert_eq!(engine.deadline(), Some(Timestamp(INTERVAL * 2)));
@@ -177,7 +178,8 @@ fn a_client_that_slept_past_its_own_ping_gives_the_session_up() {
 
 /// A session of the revision in which the client pings, opened at the start of time.
 fn pinging_engine() -> Engine {
-    let mut engine = Engine::new(LinkId(1), Transport::WebSocket, false, V3_DIALECT, false);
+    let mut engine =
+        Engine::new(LinkId(1), Transport::WebSocket, false, V3_DIALECT, false, 1 << 20);
     let open = Packet::Open(World::new().handshake.to_json());
     engine.received(LinkId(1), open, Timestamp(Duration::ZERO));
     engine

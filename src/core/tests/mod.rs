@@ -31,6 +31,7 @@ mod returning;
 mod revision;
 mod room;
 mod told;
+mod unconfirmed;
 mod undelivered;
 mod upgrade;
 mod upgrade_ends;

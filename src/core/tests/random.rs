@@ -88,8 +88,9 @@ fn options() -> impl Strategy<Value = ManagerOptions> {
     let policy = select(vec![WhenFull::Wait, WhenFull::DropNewest, WhenFull::DropOldest]);
     let spread = proptest::option::of(Just(10 * SECOND));
     let attempts = proptest::option::of(0..3_u32);
-    (transports, policy, any::<bool>(), any::<bool>(), attempts, spread).prop_map(
-        |(transports, policy, all, remember, attempts, spread)| {
+    let unconfirmed = select(vec![0, 150, 1_000_000]);
+    (transports, policy, any::<bool>(), any::<bool>(), attempts, spread, unconfirmed).prop_map(
+        |(transports, policy, all, remember, attempts, spread, unconfirmed)| {
             let mut options = ManagerOptions {
                 transports,
                 try_all_transports: all,
@@ -101,6 +102,7 @@ fn options() -> impl Strategy<Value = ManagerOptions> {
             };
             options.limits =
                 options.limits.clone().send_events(4).receive_events(4).when_send_full(policy);
+            options.limits = options.limits.clone().unconfirmed_bytes(unconfirmed);
             options
         },
     )

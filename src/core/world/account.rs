@@ -13,6 +13,8 @@ use crate::payload::Payload;
 pub(in crate::core) struct Account {
     /// Whether somebody waits for its acknowledgement.
     taken: BTreeMap<u32, bool>,
+    /// Those that go out at once or not at all.
+    volatile: BTreeSet<u32>,
     /// The acknowledgements that have come or failed, and how often.
     resolved: BTreeMap<u32, usize>,
     written: BTreeSet<u32>,
@@ -50,8 +52,9 @@ fn numbered(payload: &Payload) -> Option<u32> {
 
 impl Account {
     /// An event was taken on, which may take the place of another.
-    pub(super) fn take_on(&mut self, number: u32, asks: bool, replaces: bool) {
+    pub(super) fn take_on(&mut self, number: u32, asks: bool, replaces: bool, volatile: bool) {
         self.taken.insert(number, asks);
+        self.volatile.extend(volatile.then_some(number));
         self.replaced += usize::from(replaces);
     }
 
@@ -146,6 +149,29 @@ impl Account {
         let most = owed + self.answers;
         assert!((owed..=most).contains(&counted), "{counted} wait, of {owed} to {most}");
         assert!(counted > 0 || !world.client.is_delivering(None));
+    }
+
+    /// Of what was written without an acknowledgement, each is handed back, was read, or was let go and counted; and what
+    /// is known to have been read is not handed back.
+    pub(super) fn check_read(&self, world: &World) {
+        let mut lost = Vec::new();
+        for wire in world.links.values() {
+            for (index, text) in wire.sent.iter().enumerate() {
+                let Some((head, number)) = split(text) else { continue };
+                if head.ends_with(|last: char| last.is_ascii_digit() && head != "42") {
+                    continue;
+                }
+                let is_back = self.doubtful.contains(&number);
+                assert!(!is_back || index >= wire.read, "{number} was read, and handed back");
+                let is_known = is_back || index < wire.read.max(wire.read_by_any);
+                if !is_known && !self.volatile.contains(&number) {
+                    lost.push(number);
+                }
+            }
+        }
+        let let_go = world.client.tally().unconfirmed;
+        let keeps = world.client.options().limits.unconfirmed_bytes > 0;
+        assert!(!keeps || lost.len() <= let_go, "{lost:?} are lost, {let_go} were let go");
     }
 
     /// Nothing waits any more, and each acknowledgement has resolved once.

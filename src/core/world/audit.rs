@@ -273,7 +273,7 @@ impl Audit {
             ..emit(&format!("[\"e\",{number}]"))
         };
         if self.world.try_emit(self.ids[namespace], emit).is_ok() {
-            self.account.take_on(number, ack, is_keyed);
+            self.account.take_on(number, ack, is_keyed, volatile);
         }
     }
 
@@ -356,6 +356,7 @@ impl Audit {
         self.world.assert_at_rest();
         self.account.hand_back(&self.world.run(Client::take_unwritten));
         self.check();
+        self.account.check_read(&self.world);
         self.account.assert_settled(&self.world);
 
         let mut seen = BTreeSet::new();

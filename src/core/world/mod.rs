@@ -105,6 +105,12 @@ pub(in crate::core) struct Threads {
     /// The WebSocket is open, or the first response was there.
     pub(in crate::core) started: bool,
     pub(in crate::core) sent: Vec<String>,
+    /// How many of these stand before the last ping of the WebSocket.
+    pub(in crate::core) asked_about: usize,
+    /// How many of these the server has said that it has read: by a pong of the WebSocket, or an answered request.
+    pub(in crate::core) read: usize,
+    /// The same, by whatever it said.
+    pub(in crate::core) read_by_any: usize,
 }
 
 impl World {
@@ -238,6 +244,9 @@ impl World {
         let dialect = self.dialect;
         self.run(|client, _| client.settle(link, dialect));
         for text in packets {
+            if let Some(wire) = self.links.get_mut(&link) {
+                wire.note_answer(text);
+            }
             match dialect.decode_frame(Frame::Text((*text).into())) {
                 Ok(packet) => self.run(|client, now| client.received(link, packet, now)),
                 Err(error) => return self.lose(link, Loss::Failed(error)),
@@ -270,6 +279,9 @@ impl World {
     pub(in crate::core) fn written_on(&mut self, link: LinkId) {
         if let Some(wire) = self.links.get_mut(&link).filter(|wire| wire.writing) {
             wire.writing = false;
+            if self.client.knows(link) {
+                wire.note_written();
+            }
             wire.wake_writer();
             self.run(|client, now| client.written(link, now));
             if !self.deaf {
@@ -288,8 +300,9 @@ impl World {
 
     /// The pong comes that a link may wait for.
     pub(in crate::core) fn confirm_on(&mut self, link: LinkId) {
-        let wire = self.links.get_mut(&link).filter(|wire| !wire.writing);
-        if wire.is_some_and(|wire| std::mem::take(&mut wire.asked)) {
+        let is_known = self.client.knows(link);
+        let wire = self.links.get_mut(&link).filter(|wire| !wire.writing && is_known);
+        if wire.is_some_and(Threads::take_pong) {
             self.run(|client, now| client.confirmed(link, now));
         }
     }

@@ -1,5 +1,7 @@
 //! How the [`World`] plays the driver: what the client puts out is done, until all threads sleep.
 
+use std::mem::take;
+
 use super::words::{describe, news, packets, text};
 use super::{Threads, World};
 use crate::core::client::namespace::Namespace;
@@ -58,9 +60,16 @@ impl World {
                 let dialect = self.client.dialect_of(link);
                 let packets = packets(&shipment, self.client.options().parser);
                 wire.sent.extend(packets.into_iter().map(|packet| text(dialect, packet)));
+                if shipment.asks {
+                    wire.ask();
+                }
                 wire.writing = self.slow;
                 if !self.slow {
+                    wire.note_written();
                     self.client.written(link, self.now);
+                    if !self.deaf && wire.take_pong() {
+                        self.client.confirmed(link, self.now);
+                    }
                 }
                 let may_accumulate = self.accumulates && wire.transport == Transport::WebSocket;
                 if may_accumulate && self.client.accumulate(link, self.now) {
@@ -69,14 +78,12 @@ impl World {
                 }
             }
             Work::Confirm => {
-                assert_eq!(wire.transport, Transport::WebSocket);
-                wire.asked = true;
+                wire.ask();
                 wire.writing = self.slow;
                 if !self.slow {
                     self.client.written(link, self.now);
                 }
-                if !self.slow && !self.deaf {
-                    wire.asked = false;
+                if !self.slow && !self.deaf && wire.take_pong() {
                     self.client.confirmed(link, self.now);
                 }
             }
@@ -126,6 +133,9 @@ impl World {
                     polling: transport == Transport::Polling,
                     started: false,
                     sent: Vec::new(),
+                    asked_about: 0,
+                    read: 0,
+                    read_by_any: 0,
                 };
                 assert!(self.links.insert(link, wire).is_none(), "each link is dialled once");
                 self.running.push(link);
@@ -183,6 +193,39 @@ impl World {
 }
 
 impl Threads {
+    /// A ping of the WebSocket is written.
+    fn ask(&mut self) {
+        assert_eq!(self.transport, Transport::WebSocket);
+        self.asked = true;
+        self.asked_about = self.sent.len();
+    }
+
+    /// The pong comes, if one is awaited.
+    pub(in crate::core) fn take_pong(&mut self) -> bool {
+        let comes = take(&mut self.asked);
+        self.read = if comes { self.asked_about } else { self.read };
+        comes
+    }
+
+    /// What was taken is written; by polling it is answered.
+    pub(in crate::core) fn note_written(&mut self) {
+        if self.transport == Transport::Polling {
+            self.read = self.sent.len();
+        }
+    }
+
+    /// The server says this: an answer tells that it has read what was before.
+    pub(in crate::core) fn note_answer(&mut self, text: &str) {
+        let asked = match text {
+            "3" => self.sent.iter().rposition(|sent| sent == "2"),
+            _ => text.strip_prefix("43").and_then(|answer| {
+                let head = format!("42{}", answer.split('[').next()?);
+                self.sent.iter().position(|sent| sent.starts_with(&format!("{head}[")))
+            }),
+        };
+        self.read_by_any = self.read_by_any.max(asked.unwrap_or_default());
+    }
+
     pub(in crate::core) fn wake_writer(&mut self) {
         match self.transport {
             Transport::Polling => self.writer_awake = true,

@@ -74,6 +74,7 @@ impl Monitor {
             send_session_ended: tally.session_ended,
             send_volatile: tally.volatile,
             send_discarded: tally.discarded(),
+            send_unconfirmed: tally.unconfirmed,
             receive_dropped: lost.evicted + lost.refused,
             receive_gave_way: lost.evicted,
             receive_refused: lost.refused,

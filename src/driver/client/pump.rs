@@ -160,6 +160,7 @@ impl Pump {
         actions: &mut Vec<Action>,
     ) -> Result<NextStep> {
         wire.set_napping(false);
+        let was_accumulating = wire.is_accumulating();
         let relieved = wire.end_accumulating();
         let read = if self.unread && self.packets.is_empty() {
             self.read(driver, wire).unwrap_or_else(|loss| {
@@ -172,7 +173,9 @@ impl Pump {
         let packets = self.packets.len();
         let is_last = self.loss.is_some();
         let has_read = !self.unread || matches!(read, ReadOutcome::Done(_));
-        let in_burst = (std::mem::take(&mut self.in_burst) || relieved) && has_read;
+        // A pong that was asked for in the midst of a burst does not end it.
+        let goes_on = relieved || (was_accumulating && packets == 0 && wire.is_confirmed());
+        let in_burst = (std::mem::take(&mut self.in_burst) || goes_on) && has_read;
         let inlet = &mut self.inlet(is_last);
         let work = driver.exchange(wire, Some(inlet), in_burst, actions);
         if let Some(loss) = self.loss.take() {

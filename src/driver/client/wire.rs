@@ -99,12 +99,14 @@ impl Wire {
                     driver.show_sent(&packet);
                     self.socket.write(dialect.encode_frame(packet, self.base64))
                 })?;
+                if shipment.asks {
+                    self.ask()?;
+                }
                 self.shipment = Some(shipment);
                 self.note_handed_over();
             }
             Work::Confirm => {
-                self.socket.ping()?;
-                self.confirming = true;
+                self.ask()?;
                 self.note_handed_over();
             }
             Work::Wait => {}
@@ -118,14 +120,25 @@ impl Wire {
         Ok(if self.unreported { Turn::Written } else { Turn::Idle })
     }
 
+    /// Has the peer say that it has read all that was handed over before.
+    fn ask(&mut self) -> Result<()> {
+        self.confirming = true;
+        self.socket.ping()
+    }
+
     fn note_handed_over(&mut self) {
         self.unreported = true;
         self.wrote = true;
     }
 
-    /// Whether the peer has answered [`Work::Confirm`] since this was asked the last time.
+    /// Whether the peer has answered what it was asked, which the state machines are yet to be told.
+    pub(super) fn is_confirmed(&self) -> bool {
+        self.confirming && self.socket.pong_came()
+    }
+
+    /// The same, once.
     fn take_confirmed(&mut self) -> bool {
-        let confirmed = self.confirming && self.socket.pong_came();
+        let confirmed = self.is_confirmed();
         self.confirming &= !confirmed;
         confirmed
     }
@@ -175,6 +188,11 @@ impl Wire {
     /// Notes whether the thread naps: then whoever writes wakes it, since an answer will come.
     pub(super) fn set_napping(&mut self, napping: bool) {
         self.napping = napping;
+    }
+
+    /// Whether the thread lets events accumulate.
+    pub(super) fn is_accumulating(&self) -> bool {
+        self.accumulating
     }
 
     /// The thread lets events accumulate.

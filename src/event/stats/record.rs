@@ -72,6 +72,7 @@ record! {
         send_session_ended,
         send_volatile,
         send_discarded,
+        send_unconfirmed,
         receive_dropped,
         receive_gave_way,
         receive_refused,

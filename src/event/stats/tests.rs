@@ -63,5 +63,5 @@ fn figures_are_a_table() {
         assert_eq!(table.pointer(path), Some(&value), "{path}");
     }
     assert_eq!(table.as_object().unwrap().len(), 17);
-    assert_eq!(table["counters"].as_object().unwrap().len(), 12);
+    assert_eq!(table["counters"].as_object().unwrap().len(), 13);
 }

@@ -54,3 +54,28 @@ fn unconfirmed_data_ends_a_connection_before_a_slow_heartbeat_does() {
         client.reconnected();
     });
 }
+
+#[test]
+fn a_close_through_a_black_hole_keeps_its_limit_and_hands_back() {
+    const EVENTS: usize = 1000;
+    isolated(|network| {
+        let server = serve(V4[0]);
+        network.dns.set(NAME, &[V4[0]]);
+        for frozen in [false, true] {
+            network.heal();
+            let client = Client::connect(builder(&server, Transport::WebSocket));
+            if frozen {
+                server.freeze();
+            }
+            network.black_hole(V4[0]);
+            for n in 0..EVENTS {
+                client.socket.emit("tick", (0, n)).unwrap();
+            }
+            let (start, limit) = (Instant::now(), 400 * MS);
+            let back = client.socket.manager().close(limit);
+            assert!(start.elapsed() < limit * 2, "{:?}", start.elapsed());
+            assert_eq!(back.len(), EVENTS);
+        }
+        server.thaw();
+    });
+}

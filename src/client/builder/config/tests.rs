@@ -163,13 +163,14 @@ fn each_option_of_the_builder_can_be_configured() {
 fn tables_have_each_of_their_options() {
     let limits: Limits = serde_json::from_value(json!({
         "max_message": 1, "max_attachments": 2, "send_events": 3, "send_bytes": 4,
-        "when_send_full": "drop-newest", "receive_events": 5, "receive_bytes": 6,
+        "when_send_full": "drop-newest", "unconfirmed_bytes": 11, "receive_events": 5, "receive_bytes": 6,
         "receive_total": 7, "receive_reserve": 8, "when_receive_full": "drop-oldest", "acks": 9,
         "stack_size": 10,
     }))
     .unwrap();
     let expected = Limits::new().max_message(1).max_attachments(2).send_events(3).send_bytes(4);
     let expected = expected.when_send_full(WhenFull::DropNewest).receive_events(5).receive_bytes(6);
+    let expected = expected.unconfirmed_bytes(11);
     let expected = expected.receive_total(7).receive_reserve(8).acks(9).stack_size(10);
     assert_eq!(limits, expected.when_receive_full(WhenFull::DropOldest));
     let times = json!({ "dns": 1, "tcp": "2s", "proxy": "3000ms", "tls": "none", "http": 0.5 });
