@@ -19,6 +19,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use self::kept::EventOffset;
 use self::kept::KeptEvents;
 use super::rooms::{Selection, SocketKey};
 use crate::core::load::Load;
@@ -26,10 +27,6 @@ use crate::core::time::Timestamp;
 use crate::event::status::DisconnectReason;
 use crate::payload::Payload;
 use crate::proto::packet::Packet;
-
-/// The place of an event in the order of those of its namespace.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct EventOffset(u64);
 
 /// How much is kept, and for how long.
 #[derive(Clone, Copy, Debug)]

@@ -4,11 +4,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::EventOffset;
 use crate::core::load::Load;
 use crate::core::server::rooms::Selection;
 use crate::core::time::Timestamp;
 use crate::proto::packet::Packet;
+
+/// The place of an event in the order of those of its namespace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct EventOffset(pub(super) u64);
 
 /// What an event counts beside its messages and the names of rooms, in bytes.
 const OVERHEAD: usize = 128;
