@@ -14,6 +14,9 @@ use crate::net::server::response::{CONTINUE, Framing, HttpResponse};
 use crate::net::server::stream::ServerStream;
 use http::HeaderMap;
 
+/// How long a request may take from its first byte to its last, and a response to be taken.
+pub(super) const REQUEST_TIME: Duration = Duration::from_secs(20);
+
 /// How long a connection may stay without a request.
 pub(super) const IDLE_TIME: Duration = Duration::from_secs(30);
 
