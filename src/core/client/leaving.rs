@@ -213,6 +213,8 @@ impl<A> Client<A> {
             namespace.comeback.ended(&self.options, now);
         }
         self.tell(id, Status::Disconnected { reason, error, retry_in });
+        // What the session has to write yet will not be answered either.
+        self.await_answers(now);
         self.fail_sent_acks(id, reason);
     }
 

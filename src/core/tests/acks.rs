@@ -220,3 +220,18 @@ fn a_limit_counts_from_when_the_caller_began_to_wait_for_room() {
     world.advance(MOMENT);
     assert_eq!(world.log(), ["ack 1 failed: timeout"]);
 }
+
+#[test]
+fn what_a_session_has_to_write_for_a_namespace_that_was_put_out_is_answered_no_more() {
+    let (mut world, root) = World::joined();
+    world.connect("/other");
+    world.slow = true;
+    world.emit(root, "[0]").unwrap();
+    world.emit_with_ack(root, "[1]", 1, None).unwrap();
+    // Who joins has a batch begun, with what was ready before.
+    world.receive("40/other,{\"sid\":\"b\"}");
+    world.receive("41");
+    let news = world.news();
+    let failed: Vec<_> = news.iter().filter(|line| line.starts_with("ack")).collect();
+    assert_eq!(failed, ["ack 1 failed: disconnected"], "{news:?}");
+}
