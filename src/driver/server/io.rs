@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,12 +65,8 @@ pub(super) struct Io {
 }
 
 impl Io {
-    pub(super) fn new(
-        poll: Poll,
-        hub: Arc<Hub>,
-        listeners: Vec<ServerListener>,
-    ) -> io::Result<Self> {
-        let mut io = Self {
+    pub(super) fn new(poll: Poll, hub: Arc<Hub>) -> Self {
+        Self {
             poll,
             hub,
             slots: HashMap::new(),
@@ -81,13 +77,7 @@ impl Io {
             addresses: HashMap::new(),
             by_address: HashMap::new(),
             ends: None,
-        };
-        for mut listener in listeners {
-            let token = io.new_token();
-            io.poll.registry().register(&mut listener, token, Interest::READABLE)?;
-            io.slots.insert(token, Slot::Listener(listener));
         }
-        Ok(io)
     }
 
     /// Serves until the server has ended.
@@ -295,8 +285,23 @@ impl Io {
         self.attend(token);
     }
 
+    /// Waits for whoever comes in by these, and takes those who have come already.
+    fn listen(&mut self, listeners: Vec<ServerListener>) {
+        for mut listener in listeners {
+            let token = self.new_token();
+            let registry = self.poll.registry();
+            if let Err(error) = registry.register(&mut listener, token, Interest::READABLE) {
+                log_later!(Error, "a listener cannot be waited for, and is closed: {error}");
+                continue;
+            }
+            self.slots.insert(token, Slot::Listener(listener));
+            self.accept(token);
+        }
+    }
+
     pub(super) fn obey(&mut self, command: IoCommand) {
         match command {
+            IoCommand::Listen(listeners) => self.listen(listeners),
             IoCommand::Attend(token) => self.attend(token),
             IoCommand::GoOn(peer) => self.go_on(&peer),
             IoCommand::Decided(token, decision) => {

@@ -32,6 +32,7 @@ use crate::core::time::Timestamp;
 use crate::error::Error;
 use crate::event::Event;
 use crate::event::status::DisconnectReason;
+use crate::net::server::listener::ServerListener;
 use crate::net::server::response::{Framing, HttpResponse};
 use crate::net::server::stream::ServerStream;
 use crate::proto::parser::Parser;
@@ -72,6 +73,8 @@ pub(super) struct Family {
 
 /// Something to be done by that thread.
 pub(super) enum IoCommand {
+    /// The server listens.
+    Listen(Vec<ServerListener>),
     /// There is more to a connection than the system tells.
     Attend(Token),
     /// The program has decided about the request that waits on this connection.
