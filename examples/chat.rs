@@ -30,8 +30,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         return talk(url);
     }
     let listen: Option<SocketAddr> = arguments.option("--listen");
-    let server = Server::builder().bind(listen.unwrap_or(([127, 0, 0, 1], 0).into()))?;
-    serve(&server);
+    let address = listen.unwrap_or(([127, 0, 0, 1], 0).into());
+    let server = Server::builder().bind_with(address, serve)?;
     let url = format!("http://{}", server.local_addrs()[0]);
     println!("{url}");
     if listen.is_some() {

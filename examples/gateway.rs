@@ -35,13 +35,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let script = script.map(std::fs::read_to_string).transpose()?;
     let page = move |request: &HttpRequest| page(request, script.as_deref());
     let lan = LanServer::builder().fallback(page);
-    let lan = lan.bind(listen.unwrap_or(([127, 0, 0, 1], 0).into()))?;
     // In the background, and again until there is a network: the LAN works without it.
     let uplink = Builder::new(cloud.url())
         .limits(Limits::new().send_events(1000).when_send_full(WhenFull::DropOldest))
         .auto_connect(false)
         .build()?;
-    serve(&lan, &uplink);
+    let address = listen.unwrap_or(([127, 0, 0, 1], 0).into());
+    let lan = lan.bind_with(address, |lan| serve(lan, &uplink))?;
     follow(&uplink, &lan)?;
     uplink.connect();
 

@@ -26,7 +26,8 @@ impl ServerNamespace {
     /// Adds a function that decides whether a client may join, before it is answered. Several are asked in their
     /// order, up to the first refusal. It may block, for at most as long as
     /// [`ServerBuilder::connect_timeout`](crate::server::ServerBuilder::connect_timeout) has it; a client that is gone
-    /// meanwhile joins nothing. Through the socket that it gets nothing can be emitted yet, but
+    /// meanwhile joins nothing. Add it in [`ServerBuilder::bind_with`](crate::server::ServerBuilder::bind_with), so that
+    /// nobody comes in unasked before. Through the socket that it gets nothing can be emitted yet, but
     /// [data](ServerSocket::set_data) can be attached to it.
     ///
     /// ```no_run

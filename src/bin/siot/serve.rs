@@ -25,11 +25,12 @@ pub(crate) fn run(args: &ServeArgs, messages: Messages) -> Outcome {
     let mut printing =
         PrintedEvents { lines: Lines::new(args.format, args.save.clone())?, messages };
     let (came, events) = bounded(UNPRINTED);
-    let server = start(args)?;
-    attend(&server, &came, messages);
-    for name in &args.namespace {
-        attend(&server.of(name), &came, messages);
-    }
+    let server = start(args, |server| {
+        attend(server, &came, messages);
+        for name in &args.namespace {
+            attend(&server.of(name), &came, messages);
+        }
+    })?;
     drop(came);
     let scheme = if args.cert.is_some() { "https" } else { "http" };
     for address in server.local_addrs() {
@@ -49,7 +50,7 @@ pub(crate) fn run(args: &ServeArgs, messages: Messages) -> Outcome {
     })
 }
 
-fn start(args: &ServeArgs) -> Outcome<Server> {
+fn start(args: &ServeArgs, prepare: impl FnOnce(&Server)) -> Outcome<Server> {
     let cors = args.origin.iter().fold(Cors::new(), |cors, origin| match origin.as_str() {
         "*" => cors.any_origin(),
         origin => cors.origin(origin),
@@ -64,8 +65,8 @@ fn start(args: &ServeArgs) -> Outcome<Server> {
         builder = builder.tls(ServerTls::files(cert, key));
     }
     let server = match args.address.parse::<u16>() {
-        Ok(port) => builder.bind((Ipv4Addr::LOCALHOST, port)),
-        Err(_) => builder.bind(&*args.address),
+        Ok(port) => builder.bind_with((Ipv4Addr::LOCALHOST, port), prepare),
+        Err(_) => builder.bind_with(&*args.address, prepare),
     };
     server.map_err(|error| {
         let is_taken = error.kind() == ErrorKind::Resource;
