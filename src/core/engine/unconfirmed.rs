@@ -28,7 +28,7 @@ const SHARED: usize = 16 * 1024;
 const LARGE: usize = 256 * 1024;
 
 /// What an event counts beside its text and its attachments, in bytes.
-const OVERHEAD: usize = size_of::<KeptEvent>();
+const OVERHEAD: usize = size_of::<ChunkedEvent>();
 
 /// What was written and is unconfirmed, in the order in which it was written.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ pub(super) struct Unconfirmed {
 /// Some of the events, with all their texts in one.
 #[derive(Debug, Default)]
 struct Chunk {
-    events: Vec<KeptEvent>,
+    events: Vec<ChunkedEvent>,
     text: String,
     attachments: Vec<Bytes>,
     /// Those of their namespaces, each once where it does not change.
@@ -67,7 +67,7 @@ struct Chunk {
 
 /// An event, and where what it is made of ends.
 #[derive(Clone, Copy, Debug)]
-struct KeptEvent {
+struct ChunkedEvent {
     position: u64,
     /// Its place in the order in which the events of all namespaces came.
     order: u64,
@@ -113,6 +113,11 @@ impl Unconfirmed {
     /// A ping of this side's heartbeat is written behind all that the writer was given.
     pub(super) fn note_heartbeat(&mut self) {
         self.heartbeat = self.given;
+    }
+
+    /// Whether there is no answer yet to the last ping of the WebSocket.
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked.is_some()
     }
 
     /// Whether nothing more is to be written before the peer confirms some of it.
@@ -228,7 +233,7 @@ impl Chunk {
             }
             self.bytes += payload.size() + OVERHEAD;
             let (attachments, names) = (self.attachments.len(), self.names.len());
-            self.events.push(KeptEvent {
+            self.events.push(ChunkedEvent {
                 position,
                 order,
                 text: self.text.len(),
