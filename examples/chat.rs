@@ -58,7 +58,8 @@ fn enter(socket: &ServerSocket, event: &Event) -> siot::Result<()> {
     socket.set_data(Guest { name, room: room.clone() });
     let present = socket.namespace().to(&room).sockets();
     let guests = present.iter().filter_map(ServerSocket::data::<Guest>);
-    let names: Vec<String> = guests.map(|guest| guest.name.clone()).collect();
+    let mut names: Vec<String> = guests.map(|guest| guest.name.clone()).collect();
+    names.sort();
     event.ack(names)
 }
 

@@ -348,29 +348,43 @@ impl ServerBuilder {
     /// Starts a server that listens at these addresses, and at those that were named before. With port 0 the system
     /// chooses one, which [`Server::local_addrs`] tells.
     ///
+    /// It serves at once: a client that comes in before a handler is added is not told of by it. Where that
+    /// matters, as with clients that come back after a restart, [`bind_with`](Self::bind_with) adds the handlers first.
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::InvalidOption`] for an option out of its range; [`ErrorKind::Resource`] when an address cannot be
     /// listened at, or the system has no thread or descriptor left.
     pub fn bind(self, addresses: impl ToSocketAddrs) -> Result<Server> {
-        let addresses = addresses.to_socket_addrs().map_err(|error| {
-            Error::new(ErrorKind::InvalidOption, "no addresses to listen at").with_source(error)
-        })?;
-        self.start_at(&addresses.collect::<Vec<_>>())
+        self.bind_with(addresses, |_| ())
     }
 
-    /// Starts a server that listens where it was told before, by [`unix_socket`](Self::unix_socket) and
-    /// [`listener`](Self::listener).
+    /// The same, but that it serves only when `prepare`, which adds the handlers, has returned. Clients who come in
+    /// before wait in the system's queue.
     ///
     /// # Errors
     ///
     /// As [`bind`](Self::bind).
-    pub fn start(self) -> Result<Server> {
-        self.start_at(&[])
+    pub fn bind_with(
+        self,
+        addresses: impl ToSocketAddrs,
+        prepare: impl FnOnce(&Server),
+    ) -> Result<Server> {
+        let addresses = addresses.to_socket_addrs().map_err(|error| {
+            Error::new(ErrorKind::InvalidOption, "no addresses to listen at").with_source(error)
+        })?;
+        self.check()?;
+        let listeners = self.listeners_at(&addresses.collect::<Vec<_>>())?;
+        let addresses = listeners.iter().filter_map(ServerListener::local_addr).collect();
+        let door = self.door()?;
+        let hub = Hub::start(self.options(), door)?;
+        let server = Server::new(Arc::clone(&hub), addresses);
+        prepare(&server);
+        hub.listen(listeners);
+        Ok(server)
     }
 
-    fn start_at(self, addresses: &[SocketAddr]) -> Result<Server> {
-        self.check()?;
+    fn listeners_at(&self, addresses: &[SocketAddr]) -> Result<Vec<ServerListener>> {
         let mut listeners = ServerListener::bind(addresses)?;
         for listener in &self.listeners {
             listeners.push(ServerListener::given(clone_of(listener)?)?);
@@ -379,16 +393,12 @@ impl ServerBuilder {
             listeners.push(ServerListener::bind_unix(path)?);
         }
         #[cfg(feature = "rustls")]
-        let listeners = match &self.tls {
-            Some(tls) => {
-                let encryption = ServerEncryption::new(tls.clone())?;
-                listeners.into_iter().map(|listener| listener.with_tls(&encryption)).collect()
-            }
-            None => listeners,
-        };
-        let addresses = listeners.iter().filter_map(ServerListener::local_addr).collect();
-        let door = self.door()?;
-        Ok(Server::new(Hub::start(self.options(), door, listeners)?, addresses))
+        if let Some(tls) = &self.tls {
+            let encryption = ServerEncryption::new(tls.clone())?;
+            let encrypted = listeners.into_iter().map(|listener| listener.with_tls(&encryption));
+            return Ok(encrypted.collect());
+        }
+        Ok(listeners)
     }
 
     fn door(&self) -> Result<Door> {

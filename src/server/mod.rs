@@ -4,14 +4,15 @@
 //! use siot::server::Server;
 //!
 //! fn main() -> siot::Result<()> {
-//!     let server = Server::builder().bind("127.0.0.1:3000")?;
-//!     server.on_connection(|socket| println!("{} has come", socket.id()));
-//!     server.on("reading", |socket, event| {
-//!         let (sensor, value): (String, f64) = event.args()?;
-//!         socket.to("dashboards").emit("reading", (sensor, value))?;
-//!         event.ack("thanks")
-//!     });
-//!     server.on("watch", |socket, _| socket.join("dashboards"));
+//!     let _server = Server::builder().bind_with("127.0.0.1:3000", |server| {
+//!         server.on_connection(|socket| println!("{} has come", socket.id()));
+//!         server.on("reading", |socket, event| {
+//!             let (sensor, value): (String, f64) = event.args()?;
+//!             socket.to("dashboards").emit("reading", (sensor, value))?;
+//!             event.ack("thanks")
+//!         });
+//!         server.on("watch", |socket, _| socket.join("dashboards"));
+//!     })?;
 //!     loop {
 //!         std::thread::park();
 //!     }

@@ -5,12 +5,14 @@ use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::{bounded, unbounded};
-use siot::server::{Server, ServerBuilder, ServerSocket};
+use siot::server::{Server, ServerSocket};
 use siot::{ArgList, DisconnectReason, ErrorKind};
 
 use crate::host::Host;
 use crate::raw_client::RawClient;
-use crate::support::{Client, LIMIT, Via, ask, eventually, recv_within};
+use crate::support::{
+    CaseName, Client, LIMIT, Via, ask, eventually, over_each_transport, recv_within,
+};
 
 #[track_caller]
 fn connect(host: &Host) -> Client {
@@ -117,7 +119,7 @@ fn place(server: &Server, place: Place, act: impl Fn(&ServerSocket) + Send + Syn
 fn any_handler_may_end_a_socket_a_client_or_the_server() {
     for at in PLACES {
         for what in ["socket", "client", "server"] {
-            let _name = crate::support::CaseName::new((at, what));
+            let _name = CaseName::new((at, what));
             let host = Host::start(|builder| builder.workers(1));
             // A handler that held the server would keep it from ending with its last handle.
             let server = Arc::new(Mutex::new(Some(host.server.clone())));
@@ -159,7 +161,7 @@ fn on_purpose(socket: &ServerSocket) {
 #[test]
 fn a_panic_ends_nothing_but_its_handler() {
     for at in PLACES {
-        let _name = crate::support::CaseName::new(at);
+        let _name = CaseName::new(at);
         let host = Host::start(|builder| builder.workers(1));
         place(&host.server, at, |socket| {
             if socket.handshake().query().contains("panics=1") {
@@ -226,28 +228,25 @@ fn nothing_is_left_of_a_socket_whose_handlers_panicked() {
     assert!(server.is_empty());
 }
 
-fn brisk(builder: ServerBuilder) -> ServerBuilder {
-    builder.ping_interval(Duration::from_millis(100)).ping_timeout(Duration::from_secs(2))
-}
+over_each_transport!(a_handler_may_take_longer_than_a_heartbeat);
 
-#[test]
-fn a_handler_may_take_longer_than_a_heartbeat() {
-    for via in Via::ALL {
-        let host = Host::start(brisk);
-        host.of("/other");
-        host.server.on("slow", |_, event| {
-            // Time has to pass: more than a client may be silent.
-            thread::sleep(Duration::from_millis(2500));
-            event.ack("done")
-        });
-        let client = via.connect(&host.url);
-        let other = client.connect_in("/other");
-        let slow = client.timeout(LIMIT).emit_with_ack("slow", ()).unwrap();
-        assert_eq!(ask::<(u8,)>(&other, "echo", 1), (1,), "meanwhile");
-        assert_eq!(slow.wait::<String>().unwrap(), "done");
-        assert_eq!(ask::<(u8,)>(&client, "echo", 2), (2,));
-        assert!(client.status.try_recv().is_none(), "{via:?}: nothing has ended");
-    }
+fn a_handler_may_take_longer_than_a_heartbeat(via: Via) {
+    let host = Host::start(|builder| {
+        builder.ping_interval(Duration::from_millis(100)).ping_timeout(Duration::from_secs(5))
+    });
+    host.of("/other");
+    host.server.on("slow", |_, event| {
+        // Time has to pass: more than a client may be silent.
+        thread::sleep(Duration::from_millis(5500));
+        event.ack("done")
+    });
+    let client = via.connect(&host.url);
+    let other = client.connect_in("/other");
+    let slow = client.timeout(LIMIT).emit_with_ack("slow", ()).unwrap();
+    assert_eq!(ask::<(u8,)>(&other, "echo", 1), (1,), "meanwhile");
+    assert_eq!(slow.wait::<String>().unwrap(), "done");
+    assert_eq!(ask::<(u8,)>(&client, "echo", 2), (2,));
+    assert!(client.status.try_recv().is_none(), "nothing has ended");
 }
 
 #[test]

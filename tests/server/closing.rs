@@ -1,6 +1,6 @@
 //! The end of a server.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -194,4 +194,35 @@ fn a_server_may_be_closed_by_many_at_once_and_while_clients_come() {
     for comer in comers {
         comer.join().unwrap();
     }
+}
+
+/// A client that waits in the system's queue is served only when the handlers are there.
+#[test]
+fn handlers_that_are_added_before_the_server_serves_miss_nobody() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let mut clients = Vec::new();
+    let server = Server::builder().bind_with(address, |server| {
+        assert_eq!(server.local_addrs(), [address]);
+        // It is connected by the system, and asks; nobody answers yet.
+        let early = TcpStream::connect(address).unwrap();
+        early.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        (&early)
+            .write_all(b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n")
+            .unwrap();
+        let nothing = (&early).read(&mut [0; 1]).unwrap_err();
+        assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock);
+        clients.push(early);
+        server.on("echo", |_, event| event.ack(event.args::<ArgList>()?));
+    });
+    let mut early = clients.pop().unwrap();
+    early.set_read_timeout(Some(LIMIT)).unwrap();
+    let mut answer = [0; 15];
+    early.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200 OK");
+    let mut client = joined(&format!("http://{address}"));
+    client.say(r#"420["echo",1]"#);
+    client.expect("430[1]");
+    drop(server);
 }

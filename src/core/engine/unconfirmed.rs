@@ -28,7 +28,7 @@ const SHARED: usize = 16 * 1024;
 const LARGE: usize = 256 * 1024;
 
 /// What an event counts beside its text and its attachments, in bytes.
-const OVERHEAD: usize = size_of::<ChunkedEvent>();
+const OVERHEAD: usize = size_of::<UnconfirmedEvent>();
 
 /// What was written and is unconfirmed, in the order in which it was written.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ pub(super) struct Unconfirmed {
 /// Some of the events, with all their texts in one.
 #[derive(Debug, Default)]
 struct Chunk {
-    events: Vec<ChunkedEvent>,
+    events: Vec<UnconfirmedEvent>,
     text: String,
     attachments: Vec<Bytes>,
     /// Those of their namespaces, each once where it does not change.
@@ -67,7 +67,7 @@ struct Chunk {
 
 /// An event, and where what it is made of ends.
 #[derive(Clone, Copy, Debug)]
-struct ChunkedEvent {
+struct UnconfirmedEvent {
     position: u64,
     /// Its place in the order in which the events of all namespaces came.
     order: u64,
@@ -233,7 +233,7 @@ impl Chunk {
             }
             self.bytes += payload.size() + OVERHEAD;
             let (attachments, names) = (self.attachments.len(), self.names.len());
-            self.events.push(ChunkedEvent {
+            self.events.push(UnconfirmedEvent {
                 position,
                 order,
                 text: self.text.len(),

@@ -38,9 +38,12 @@ impl ServedNamespace {
     /// Emits to all whom the selection names. It is encoded once.
     pub(crate) fn broadcast(&self, flags: &BroadcastFlags, payload: Payload) -> BroadcastReport {
         let header = Header { kind: Kind::Event, namespace: &self.name, id: None };
-        let _in_order = lock(&self.order);
+        let in_order = lock(&self.order);
         let (messages, sockets) = self.prepare(header, payload, &flags.selection, flags.volatile);
-        self.deliver(&sockets, &messages, flags.volatile)
+        let report = self.deliver(&sockets, &messages, flags.volatile);
+        // Before the sockets: the last one to know a socket drops what the program has attached to it.
+        drop(in_order);
+        report
     }
 
     fn deliver(
@@ -77,7 +80,7 @@ impl ServedNamespace {
         let number = self.next_ack();
         let header = Header { kind: Kind::Event, namespace: &self.name, id: Some(number) };
         let messages = self.hub.encode(header, payload);
-        let _in_order = lock(&self.order);
+        let in_order = lock(&self.order);
         let sockets = self.select(&flags.selection);
         let gathered = Gathered::of(sockets.len());
         for socket in &sockets {
@@ -92,6 +95,7 @@ impl ServedNamespace {
                 }
             }
         }
+        drop(in_order);
         gathered
     }
 }

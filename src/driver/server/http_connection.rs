@@ -14,6 +14,9 @@ use crate::net::server::response::{CONTINUE, Framing, HttpResponse};
 use crate::net::server::stream::ServerStream;
 use http::HeaderMap;
 
+/// How long a request may take from its first byte to its last, and a response to be taken.
+pub(super) const REQUEST_TIME: Duration = Duration::from_secs(20);
+
 /// How long a connection may stay without a request.
 pub(super) const IDLE_TIME: Duration = Duration::from_secs(30);
 
@@ -51,10 +54,18 @@ pub(super) enum RequestStage<P> {
     Posting { request: Answering<P>, reader: BodyReader },
     /// The body of a request that the program answers is being read.
     ReadsBody(Box<RequestHead>, BodyReader),
-    /// All packets of a POST were taken, and the handlers have to catch up before the next.
-    PostWaits(Answering<P>),
+    /// The handlers have to catch up before the rest of a POST is taken, or the next.
+    PostWaits(Answering<P>, PostBody),
     /// The answer to a GET is being written.
     PollAnswers(Arc<P>),
+}
+
+/// The body of a POST, of whose packets some are taken.
+#[derive(Default)]
+pub(super) struct PostBody {
+    pub(super) bytes: Vec<u8>,
+    /// How long the part is of which they are.
+    pub(super) taken: usize,
 }
 
 /// What is needed to answer a request.
@@ -187,9 +198,9 @@ impl<P> HttpConnection<P> {
                     Err(refusal) => Came::Refused(refusal),
                 }
             }
-            RequestStage::Asked(..) | RequestStage::PostWaits(_) | RequestStage::PollAnswers(_) => {
-                Came::Nothing
-            }
+            RequestStage::Asked(..)
+            | RequestStage::PostWaits(..)
+            | RequestStage::PollAnswers(_) => Came::Nothing,
         }
     }
 

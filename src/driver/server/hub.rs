@@ -1,13 +1,13 @@
 //! What all threads of a server share.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use super::answers::AnswerSink;
 use super::commands::IoCommands;
-use super::directory::Room;
+use super::directory::ClientLimits;
 use super::door::Door;
 use super::hub_options::HubOptions;
 use super::parts::{Due, Family, Hub, IoCommand, MayExist, Peer, ServedNamespace};
@@ -52,6 +52,7 @@ impl Hub {
             namespaces: RwLock::default(),
             families: RwLock::default(),
             peers: Mutex::default(),
+            leaving: AtomicUsize::new(0),
             peer_gone: Condvar::new(),
             end: Mutex::new(None),
             deferred: Mutex::default(),
@@ -136,11 +137,16 @@ impl Hub {
     /// `false`: the server has as many clients as it may have, or ends.
     pub(super) fn add_peer(&self, sid: &str, peer: &Arc<Peer>) -> bool {
         let mut peers = lock(&self.peers);
-        let room = Room {
-            in_all: self.options.max_connections,
+        let limits = ClientLimits {
+            // Those who are gone take up room until the program has caught up with them.
+            in_all: self
+                .options
+                .max_connections
+                .saturating_sub(self.leaving.load(Ordering::Acquire)),
             per_address: self.options.max_connections_per_address,
         };
-        !self.is_closing.load(Ordering::Acquire) && peers.insert(sid, peer, room)
+        let address = peer.request.address.map(|address| address.ip());
+        !self.is_closing.load(Ordering::Acquire) && peers.insert(sid, peer, address, limits)
     }
 
     /// Takes no clients any more; gives those that there are.

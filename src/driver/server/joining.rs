@@ -155,6 +155,7 @@ impl Peer {
     ) {
         let Some(at) = state.joining.iter().position(|joining| **joining == *name) else {
             // The client has gone meanwhile.
+            self.has_left();
             if let Ok(socket) = decided {
                 self.hub.pool.submit(Task::Once(Box::new(move || socket.forget_belongings())));
             }

@@ -31,6 +31,7 @@ mod requests;
 mod returning;
 mod served_namespace;
 mod served_socket;
+mod serving;
 pub(crate) mod starting;
 mod timers;
 mod wire;

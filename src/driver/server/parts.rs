@@ -32,6 +32,7 @@ use crate::core::time::Timestamp;
 use crate::error::Error;
 use crate::event::Event;
 use crate::event::status::DisconnectReason;
+use crate::net::server::listener::ServerListener;
 use crate::net::server::response::{Framing, HttpResponse};
 use crate::net::server::stream::ServerStream;
 use crate::proto::parser::Parser;
@@ -45,7 +46,9 @@ pub(crate) struct Hub {
     pub(super) commands: IoCommands<IoCommand>,
     pub(super) namespaces: RwLock<HashMap<Box<str>, Arc<ServedNamespace>>>,
     pub(super) families: RwLock<Vec<Family>>,
-    pub(super) peers: Mutex<Directory>,
+    pub(super) peers: Mutex<Directory<Peer>>,
+    /// How many sockets are gone of which handlers, or functions that let in, have yet to hear.
+    pub(super) leaving: AtomicUsize,
     /// The last client has gone.
     pub(super) peer_gone: Condvar,
     /// Tells of the end of the thread that serves.
@@ -70,6 +73,8 @@ pub(super) struct Family {
 
 /// Something to be done by that thread.
 pub(super) enum IoCommand {
+    /// The server listens.
+    Listen(Vec<ServerListener>),
     /// There is more to a connection than the system tells.
     Attend(Token),
     /// The program has decided about the request that waits on this connection.

@@ -1,7 +1,7 @@
 //! One client: its session, its WebSocket, and the sockets that it has.
 
 use std::cell::RefCell;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use mio::Token;
@@ -112,13 +112,13 @@ impl Peer {
         result
     }
 
-    /// Carries out orders, and those that follow from them.
     /// Carries out what has been ordered so far, before anything else happens to the session.
     pub(super) fn carry_out_now(&self, state: &mut PeerState, orders: &mut Vec<SessionOrder>) {
         self.carry_out(state, orders, Urgency::Now);
         orders.clear();
     }
 
+    /// Carries out orders, and those that follow from them.
     fn carry_out(&self, state: &mut PeerState, orders: &mut Vec<SessionOrder>, urgency: Urgency) {
         let mut next = 0;
         while let Some(order) = orders.get_mut(next) {
@@ -348,13 +348,25 @@ impl Peer {
         for socket in std::mem::take(&mut state.sockets) {
             self.part(socket, reason);
         }
-        state.joining.clear();
+        self.leaves(std::mem::take(&mut state.joining).len());
         state.join_deadline = None;
         state.parser.reset();
         while let Some(wire) = state.take_wire() {
             self.hub.command(IoCommand::Close(wire.token));
         }
         self.hub.remove_peer(state.session.sid());
+    }
+
+    /// So many of its sockets are gone, of which the program has yet to hear.
+    pub(super) fn leaves(&self, count: usize) {
+        self.leaving.fetch_add(count, Ordering::AcqRel);
+        self.hub.leaving.fetch_add(count, Ordering::AcqRel);
+    }
+
+    /// It has heard of one.
+    pub(super) fn has_left(&self) {
+        self.leaving.fetch_sub(1, Ordering::AcqRel);
+        self.hub.leaving.fetch_sub(1, Ordering::AcqRel);
     }
 
     /// A socket has left; its handlers hear of that behind what waits.

@@ -163,7 +163,7 @@ impl Workers {
         let mut state = lock(&self.state);
         if state.awaiting + 1 >= self.size.most {
             let what = format!("all {} threads for handlers wait for answers", self.size.most);
-            let hint = "emit with a callback instead, or raise `max_workers`";
+            let hint = "wait on a thread of your own, or raise `max_workers`";
             return Err(Error::new(ErrorKind::Resource, what).with_hint(hint));
         }
         state.awaiting += 1;

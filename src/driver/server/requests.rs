@@ -10,7 +10,7 @@ use mio::Token;
 use super::door::Decision;
 use super::fallback::{self, HttpRequest};
 use super::handshake::{FirstRequest, SocketHandshake};
-use super::http_connection::{Answering, HttpConnection, RequestStage};
+use super::http_connection::{Answering, HttpConnection, PostBody, RequestStage};
 use super::parts::{Hub, IoCommand, Peer};
 use super::pool::Task;
 use super::wire::PeerWire;
@@ -348,6 +348,7 @@ impl Peer {
     /// A POST cannot be read to its end.
     pub(super) fn post_lost(&self) {
         let mut state = self.lock();
+        state.post_waits = None;
         self.run(&mut state, |state, orders| state.session.post_lost(None, orders));
     }
 
@@ -365,36 +366,31 @@ impl Peer {
         });
     }
 
-    /// The body of a POST has come. `false`: its answer has to wait for handlers. Until then it is not over, and
-    /// another one is one too many.
-    pub(super) fn take_post(&self, token: Token, is_binary: bool, body: &[u8]) -> bool {
+    /// Takes packets out of the body of a POST, as long as the handlers keep up. `false`: the rest, or the answer, has
+    /// to wait for them. Until then the POST is not over, and another one is one too many.
+    pub(super) fn take_post(&self, token: Token, is_binary: bool, body: &mut PostBody) -> bool {
         let mut state = self.lock();
+        let mut rest = &body.bytes[body.taken..];
         self.run(&mut state, |state, orders| {
             let max = self.hub.options.session.max_payload;
             let dialect = state.session.dialect();
-            for packet in dialect.decode_payload(is_binary, Box::new(body), max) {
+            for packet in dialect.decode_payload(is_binary, Box::new(&mut rest), max) {
                 match packet {
                     Ok(packet) => state.session.received(Transport::Polling, packet, now(), orders),
                     Err(error) => state.session.malformed(Transport::Polling, error, orders),
                 }
                 self.carry_out_now(state, orders);
-                if state.session.is_over() {
+                if state.holds || state.session.is_over() {
                     break;
                 }
             }
         });
+        body.taken = body.bytes.len() - rest.len();
         if state.holds {
             state.post_waits = Some(token);
         } else {
             state.session.end_post();
         }
         !state.holds
-    }
-
-    /// The connection is gone on which the answer to a POST has waited.
-    pub(super) fn post_answer_lost(&self) {
-        let mut state = self.lock();
-        state.post_waits = None;
-        state.session.end_post();
     }
 }

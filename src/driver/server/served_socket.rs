@@ -101,7 +101,7 @@ impl ServedSocket {
         let before = self.standing.swap(Standing::Gone as u8, Ordering::AcqRel);
         let _ = self.last_rooms.set(self.namespace.exit(self, reason));
         if before == Standing::Connected as u8 {
-            self.peer.leaving.fetch_add(1, Ordering::AcqRel);
+            self.peer.leaves(1);
             self.put(InboxItem::Disconnected(reason));
         }
     }
@@ -255,7 +255,7 @@ impl ServedSocket {
             InboxItem::Event(event) => self.handle_event(event),
             InboxItem::Disconnected(reason) => {
                 self.handle_end(reason);
-                self.peer.leaving.fetch_sub(1, Ordering::AcqRel);
+                self.peer.has_left();
             }
         }
     }

@@ -21,12 +21,8 @@ use crate::sync::lock::lock;
 use crate::sync::threads::{Role, spawn};
 
 impl Hub {
-    /// Starts the thread that serves these listeners.
-    pub(crate) fn start(
-        options: HubOptions,
-        door: Door,
-        listeners: Vec<ServerListener>,
-    ) -> Result<Arc<Self>> {
+    /// Starts the thread that serves, which nothing leads to before [`listen`](Self::listen).
+    pub(crate) fn start(options: HubOptions, door: Door) -> Result<Arc<Self>> {
         let cannot = |error| {
             Error::new(ErrorKind::Resource, "the system has no way to wait for connections")
                 .with_source(error)
@@ -34,7 +30,7 @@ impl Hub {
         let poll = Poll::new().map_err(cannot)?;
         let commands = IoCommands::new(poll.registry(), WAKER).map_err(cannot)?;
         let hub = Self::new(options, door, commands);
-        let io = Io::new(poll, Arc::clone(&hub), listeners).map_err(cannot)?;
+        let io = Io::new(poll, Arc::clone(&hub));
         let (ended, end) = channel::<()>();
         *lock(&hub.end) = Some(end);
         spawn(Role::Server, None, move || {
@@ -42,6 +38,11 @@ impl Hub {
             drop(ended);
         })?;
         Ok(hub)
+    }
+
+    /// Serves whoever comes in by these. Those who have come before now wait in them.
+    pub(crate) fn listen(&self, listeners: Vec<ServerListener>) {
+        self.command(IoCommand::Listen(listeners));
     }
 
     /// Serves a connection that the program has accepted.

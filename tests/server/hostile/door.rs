@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use siot::Cors;
 
-use super::ground::Ground;
+use super::ground::{Ground, attack};
 use super::raw_http::{get, poll, post, text, upgrade};
-use crate::support::{CaseName, LIMIT, alone, eventually};
+use crate::support::{CaseName, LIMIT, eventually};
 
 #[test]
 fn whoever_begins_a_session_is_decided_about_whatever_else_the_query_says() {
-    alone(|| {
+    attack(|| {
         let asked = Arc::<AtomicUsize>::default();
         let count = Arc::clone(&asked);
         let mut ground = Ground::new(move |builder| {
@@ -48,7 +48,7 @@ fn whoever_begins_a_session_is_decided_about_whatever_else_the_query_says() {
 /// CVE-2019-13611.
 #[test]
 fn pages_of_other_origins_get_nothing_by_any_kind_of_request() {
-    alone(|| {
+    attack(|| {
         let mut ground = Ground::new(|builder| {
             builder.hosts(["gw.local"]).cors(Cors::new().origin("https://app.example"))
         });
@@ -106,7 +106,7 @@ fn pages_of_other_origins_get_nothing_by_any_kind_of_request() {
 /// CVE-2026-102599.
 #[test]
 fn a_request_of_another_revision_changes_nothing() {
-    alone(|| {
+    attack(|| {
         for allow in [false, true] {
             let mut ground = Ground::new(|builder| builder.allow_eio3(allow));
             for own in if allow { &["EIO=4", "EIO=3", ""][..] } else { &["EIO=4"] } {
@@ -152,7 +152,7 @@ fn a_request_of_another_revision_changes_nothing() {
 /// CVE-2026-59724, CVE-2023-31125.
 #[test]
 fn sessions_and_transports_that_do_not_exist_are_refused() {
-    alone(|| {
+    attack(|| {
         let mut ground = Ground::new(|builder| builder);
         let mut client = ground.connect();
         let sid = client.join();
@@ -184,7 +184,7 @@ fn sessions_and_transports_that_do_not_exist_are_refused() {
 
 #[test]
 fn nothing_is_left_of_a_client_that_was_refused() {
-    alone(|| {
+    attack(|| {
         let mut ground = Ground::new(|builder| builder);
         let token = Arc::new(());
         let held = Arc::downgrade(&token);

@@ -2,14 +2,14 @@
 
 use crossbeam_channel::{bounded, unbounded};
 
-use super::ground::Ground;
+use super::ground::{Ground, attack};
 use super::raw_http::{get, post, text, upgrade};
 use crate::support::process::again;
-use crate::support::{LIMIT, alone, eventually};
+use crate::support::{LIMIT, eventually};
 
 #[test]
 fn sessions_that_need_no_connection_are_counted_as_if_they_did() {
-    alone(|| {
+    attack(|| {
         let mut ground = Ground::new(|builder| builder.max_connections(50));
         let mut client = ground.connect();
         let mut taken = 0;
@@ -28,7 +28,7 @@ fn sessions_that_need_no_connection_are_counted_as_if_they_did() {
 
 #[test]
 fn sessions_of_one_address_are_bounded_too() {
-    alone(|| {
+    attack(|| {
         let mut ground = Ground::new(|builder| builder.max_connections_per_address(20));
         let mut client = ground.connect();
         let query = get("EIO=4&transport=polling", "");
@@ -65,9 +65,9 @@ fn a_server_without_descriptors_keeps_its_clients_and_accepts_again() {
         let mut ground = Ground::new(|builder| builder);
         let mut client = ground.connect();
         let sid = client.join();
-        let open = || std::fs::File::open("/dev/null").ok();
-        let mut hoard: Vec<_> = std::iter::from_fn(open).collect();
-        // The last ones are for connections that the server cannot take.
+        let mut hoard: Vec<_> =
+            std::iter::from_fn(|| std::fs::File::open("/dev/null").ok()).collect();
+        // For the clients' ends of connections that the server cannot take.
         hoard.truncate(hoard.len() - 8);
         let waiting: Vec<_> = (0..8).map(|_| ground.connect()).collect();
         ground.ask();
@@ -85,7 +85,7 @@ fn a_server_without_descriptors_keeps_its_clients_and_accepts_again() {
 
 #[test]
 fn a_socket_that_is_gone_counts_until_its_handlers_have_seen_it() {
-    alone(|| {
+    attack(|| {
         let mut ground = Ground::new(|builder| builder);
         let (release, gate) = bounded::<()>(0);
         let (told, seen) = unbounded();
@@ -107,8 +107,51 @@ fn a_socket_that_is_gone_counts_until_its_handlers_have_seen_it() {
 }
 
 #[test]
+fn clients_who_come_and_go_faster_than_handlers_are_held_off() {
+    attack(|| {
+        let mut ground = Ground::new(|builder| builder.max_connections(100).workers(4));
+        let (release, gate) = bounded::<()>(0);
+        let waits = move || {
+            let _ = gate.recv();
+        };
+        let (told, seen) = unbounded();
+        let (counts, count, wait) = (told.clone(), told, waits.clone());
+        ground.server.of("/slow").on_connection(move |_| {
+            let _ = counts.send(());
+            wait();
+        });
+        ground.server.of("/picky").authorize(move |_| {
+            let _ = count.send(());
+            waits();
+            Ok(())
+        });
+        let mut refused = 0;
+        for number in 0..500 {
+            let mut client = ground.connect();
+            let response = client.say(upgrade("EIO=4&transport=websocket")).try_response();
+            if response.is_none_or(|response| response.status == 503) {
+                refused += 1;
+                continue;
+            }
+            client.message();
+            client.say(text(if number % 2 == 0 { "40/slow," } else { "40/picky," }));
+            client.say(text("1"));
+            client.rest();
+        }
+        assert!(refused >= 400, "{refused}");
+        drop(release);
+        eventually(LIMIT, "all are handled", || seen.len() == 500 - refused);
+        ground.is_unharmed();
+        assert_eq!(
+            ground.connect().say(upgrade("EIO=4&transport=websocket")).response().status,
+            101
+        );
+    });
+}
+
+#[test]
 fn upgrades_that_nobody_finishes_are_given_up() {
-    alone(|| {
+    attack(|| {
         let brief = std::time::Duration::from_millis(500);
         let mut ground = Ground::new(|builder| builder.upgrade_timeout(brief));
         for _ in 0..10 {
@@ -135,7 +178,7 @@ fn upgrades_that_nobody_finishes_are_given_up() {
 
 #[test]
 fn connections_beyond_the_bounds_are_closed() {
-    alone(|| {
+    attack(|| {
         let mut ground = Ground::new(|builder| builder.max_connections_per_address(20));
         let mut clients: Vec<_> = (0..60).map(|_| ground.connect()).collect();
         let answered =
@@ -149,7 +192,7 @@ fn connections_beyond_the_bounds_are_closed() {
 
 #[test]
 fn floods_of_what_means_nothing_change_nothing() {
-    alone(|| {
+    attack(|| {
         let mut ground = Ground::new(|builder| builder);
         let unknown: Vec<u8> = (0..3000).flat_map(|n| text(&format!("40/nowhere{n},"))).collect();
         let acks: Vec<u8> = (0..3000).flat_map(|n| text(&format!("43{n}[]"))).collect();

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use siot::ArgList;
@@ -9,13 +10,22 @@ use siot::server::{Server, ServerBuilder};
 
 use super::raw_http::RawHttp;
 use crate::raw_client::RawClient;
-use crate::support::{LIMIT, eventually, fds, threads};
+use crate::support::{LIMIT, alone, eventually, fds, threads};
 
 /// How many threads of ours have panicked.
 static PANICS: AtomicUsize = AtomicUsize::new(0);
 
 /// How much more memory the process may have than before.
 const BUDGET: usize = 48 * 1024 * 1024;
+
+/// Runs the calling test's closure in a process of its own, one such test at a time: they take all the processors that
+/// there are, and others count on some.
+#[track_caller]
+pub(super) fn attack<F: FnOnce()>(body: F) {
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    alone(body);
+}
 
 /// A server with a client that only wants its answers. For a process of its own.
 pub(super) struct Ground {

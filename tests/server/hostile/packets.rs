@@ -1,8 +1,8 @@
 //! Packets as no client writes them.
 
-use super::ground::Ground;
+use super::ground::{Ground, attack};
 use super::raw_http::{frame, get, post, text};
-use crate::support::{CaseName, alone};
+use crate::support::CaseName;
 
 /// What ends the session of whoever says it in a namespace that it has joined.
 fn malformed() -> Vec<(&'static str, String)> {
@@ -46,7 +46,7 @@ fn malformed() -> Vec<(&'static str, String)> {
 
 #[test]
 fn what_is_no_packet_ends_the_session_that_says_it() {
-    alone(|| {
+    attack(|| {
         let mut ground = Ground::new(|builder| builder);
         for (name, packet) in malformed() {
             let _name = CaseName::new(name);
@@ -71,7 +71,7 @@ fn what_is_no_packet_ends_the_session_that_says_it() {
 
 #[test]
 fn what_only_looks_strange_is_an_event_like_others() {
-    alone(|| {
+    attack(|| {
         let mut ground = Ground::new(|builder| builder);
         let mut client = ground.connect();
         client.websocket();
@@ -97,7 +97,7 @@ fn what_only_looks_strange_is_an_event_like_others() {
 /// CVE-2022-2421.
 #[test]
 fn places_of_attachments_that_fit_nothing_harm_nobody() {
-    alone(|| {
+    attack(|| {
         let mut ground = Ground::new(|builder| builder);
         for places in [
             r#"{"_placeholder":true,"num":"splice"}"#,
@@ -125,7 +125,7 @@ fn places_of_attachments_that_fit_nothing_harm_nobody() {
 /// PR 739 to 742 of another server: lengths of the older revision.
 #[test]
 fn lengths_of_the_older_revision_that_fit_nothing_end_the_session() {
-    alone(|| {
+    attack(|| {
         let mut ground = Ground::new(|builder| builder.allow_eio3(true));
         for body in [
             "0:",

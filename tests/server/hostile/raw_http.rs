@@ -54,7 +54,7 @@ pub(super) fn frame(first: u8, content: &[u8]) -> Vec<u8> {
         length @ 0..126 => bytes.push(0x80 | u8::try_from(length).expect("a byte")),
         length => {
             let length = u16::try_from(length).expect("a short frame");
-            bytes.push(0x80 + 126);
+            bytes.push(0xFE);
             bytes.extend_from_slice(&length.to_be_bytes());
         }
     }

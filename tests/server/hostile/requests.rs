@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::ground::Ground;
+use super::ground::{Ground, attack};
 use super::raw_http::{RawHttp, get};
 use crate::support::{CaseName, alone};
 
@@ -16,22 +16,22 @@ fn flood(
     over: &Arc<AtomicBool>,
 ) -> Vec<std::thread::JoinHandle<()>> {
     let half = || client.stream().try_clone().expect("a descriptor");
-    let (mut outward, mut reads) = (half(), half());
+    let (mut inward, mut outward) = (half(), half());
     let is_over = Arc::clone(over);
     let writer = std::thread::spawn(move || {
-        while !is_over.load(Ordering::SeqCst) && outward.write_all(&bytes).is_ok() {}
-        let _ = outward.shutdown(std::net::Shutdown::Both);
+        while !is_over.load(Ordering::SeqCst) && inward.write_all(&bytes).is_ok() {}
+        let _ = inward.shutdown(std::net::Shutdown::Both);
     });
     let reader = std::thread::spawn(move || {
         let mut dropped = vec![0; 1 << 20];
-        while reads.read(&mut dropped).is_ok_and(|count| count > 0) {}
+        while outward.read(&mut dropped).is_ok_and(|count| count > 0) {}
     });
     vec![writer, reader]
 }
 
 #[test]
 fn requests_without_end_take_nobody_elses_turn() {
-    alone(|| {
+    attack(|| {
         let mut ground = Ground::new(|builder| builder);
         let nowhere = b"GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(10_000);
         let over = Arc::<AtomicBool>::default();
@@ -51,7 +51,7 @@ fn requests_without_end_take_nobody_elses_turn() {
 
 #[test]
 fn what_comes_behind_a_refusal_takes_nobody_elses_turn() {
-    alone(|| {
+    attack(|| {
         let mut ground = Ground::new(|builder| builder);
         let over = Arc::<AtomicBool>::default();
         let mut clients: Vec<_> = (0..4).map(|_| ground.connect()).collect();
@@ -74,7 +74,7 @@ fn what_comes_behind_a_refusal_takes_nobody_elses_turn() {
 
 #[test]
 fn what_two_readers_could_read_differently_is_refused_and_ends_the_connection() {
-    alone(|| {
+    attack(|| {
         let mut ground = Ground::new(|builder| builder);
         let smuggled =
             "0\r\n\r\nGET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -124,7 +124,7 @@ fn what_two_readers_could_read_differently_is_refused_and_ends_the_connection() 
 
 #[test]
 fn requests_of_other_forms_are_answered_as_they_should_be() {
-    alone(|| {
+    attack(|| {
         let mut ground = Ground::new(|builder| builder);
         let local = "HTTP/1.1\r\nHost: localhost\r\n\r\n";
         let query = "EIO=4&transport=polling";
@@ -169,7 +169,7 @@ fn requests_of_other_forms_are_answered_as_they_should_be() {
 
 #[test]
 fn pipelined_requests_are_answered_in_their_order() {
-    alone(|| {
+    attack(|| {
         let mut ground = Ground::new(|builder| builder);
         let mut client = ground.connect();
         let sid = client.join();
@@ -191,34 +191,34 @@ fn who_is_slow_beyond_measure_is_cut() {
         let mut ground = Ground::new(|builder| builder);
         let mut clients: Vec<_> = (0..200).map(|_| ground.connect()).collect();
         let request = get("EIO=4&transport=polling", &format!("X: {}\r\n", "y".repeat(2000)));
-        let mut poster = ground.connect();
-        let sid = poster.join();
-        poster.say(super::raw_http::post(&sid, &"4".repeat(1000)).trim_end_matches('4'));
+        let mut slow_post = ground.connect();
+        let sid = slow_post.join();
+        slow_post.say(super::raw_http::post(&sid, &"4".repeat(1000)).trim_end_matches('4'));
         let began = std::time::Instant::now();
-        let mut sent = 0;
+        let mut next = 0;
         // 20 seconds from the first byte, whatever comes.
         while began.elapsed() < Duration::from_secs(22) {
-            let byte = &request.as_bytes()[sent..=sent];
+            let byte = &request.as_bytes()[next..=next];
             for client in &mut clients {
                 client.say(byte);
             }
-            poster.say("4");
-            sent += 1;
+            slow_post.say("4");
+            next += 1;
             ground.ask();
             std::thread::sleep(Duration::from_millis(100));
         }
         for client in &mut clients {
             assert!(client.rest().is_empty());
         }
-        poster.rest();
-        drop((clients, poster));
+        slow_post.rest();
+        drop((clients, slow_post));
         ground.is_unharmed();
     });
 }
 
 #[test]
 fn bodies_that_are_too_long_or_end_early_end_their_session() {
-    alone(|| {
+    attack(|| {
         let mut ground = Ground::new(|builder| builder.max_http_buffer_size(1000));
         let head = |sid: &str, lines: &str| {
             format!(
@@ -262,7 +262,7 @@ fn bodies_that_are_too_long_or_end_early_end_their_session() {
 /// CVE-2022-41940: a refusal that cannot be written.
 #[test]
 fn a_reset_at_any_byte_of_a_request_ends_nothing_else() {
-    alone(|| {
+    attack(|| {
         let mut ground = Ground::new(|builder| builder);
         let mut client = ground.connect();
         let sid = client.join();
@@ -286,7 +286,7 @@ fn a_reset_at_any_byte_of_a_request_ends_nothing_else() {
 
 #[test]
 fn a_body_that_is_encoded_is_no_body_of_packets() {
-    alone(|| {
+    attack(|| {
         let mut ground = Ground::new(|builder| builder);
         let mut client = ground.connect();
         let sid = client.join();

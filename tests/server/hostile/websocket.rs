@@ -2,15 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use super::ground::{Ground, memory};
+use super::ground::{Ground, attack, memory};
 use super::raw_http::{frame, text, upgrade};
-use crate::support::{CaseName, LIMIT, alone, eventually};
+use crate::support::{CaseName, LIMIT, eventually};
 
 const PING: u8 = 0x89;
 
 #[test]
 fn pongs_that_a_client_does_not_read_are_not_kept_but_for_the_last() {
-    alone(|| {
+    attack(|| {
         let mut ground = Ground::new(|builder| builder);
         let mut client = ground.connect();
         client.websocket();
@@ -33,7 +33,7 @@ fn pongs_that_a_client_does_not_read_are_not_kept_but_for_the_last() {
 
 #[test]
 fn probes_whose_answers_nobody_reads_are_answered_together() {
-    alone(|| {
+    attack(|| {
         let mut ground = Ground::new(|builder| builder.upgrade_timeout(Duration::from_secs(60)));
         let mut client = ground.connect();
         let sid = client.join();
@@ -56,7 +56,7 @@ fn probes_whose_answers_nobody_reads_are_answered_together() {
 
 #[test]
 fn a_client_that_never_reads_is_given_up_and_nobody_else_waits() {
-    alone(|| {
+    attack(|| {
         let mut ground = Ground::new(|builder| builder);
         let mut client = ground.connect();
         client.websocket();
@@ -79,7 +79,7 @@ fn a_client_that_never_reads_is_given_up_and_nobody_else_waits() {
 
 #[test]
 fn what_breaks_the_rules_of_frames_ends_that_connection_alone() {
-    alone(|| {
+    attack(|| {
         let mut ground = Ground::new(|builder| builder);
         let long = [0x81, 0xFF, 0x3F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0];
         let endless = |piece: &[u8]| [frame(0x01, b"4"), frame(0x00, piece).repeat(2000)].concat();
@@ -130,7 +130,7 @@ fn what_breaks_the_rules_of_frames_ends_that_connection_alone() {
 
 #[test]
 fn garbage_behind_each_beginning_of_a_session_ends_it() {
-    alone(|| {
+    attack(|| {
         let mut ground = Ground::new(|builder| builder);
         let session =
             [upgrade("EIO=4&transport=websocket").into_bytes(), text("40"), text("420[\"echo\"]")]

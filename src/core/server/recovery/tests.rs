@@ -91,8 +91,25 @@ fn a_client_that_comes_back_gets_what_it_missed() {
     assert_eq!(restored.socket, lost("id", &["room"]));
     assert_eq!((restored.load.packets, restored.since), (3, EventOffset(1)));
     assert_eq!(missed(Ok(restored)), ["all", "mine", "ours"]);
-    // Nobody else is it, and nobody is left.
+    // Nobody else is it.
     assert_eq!(recovery.restore("secret", Some("run-1"), at(100)), Err(NotRestored::Unknown));
+}
+
+#[test]
+fn a_client_that_loses_its_connection_again_before_it_has_got_what_it_missed_gets_it_again() {
+    let mut recovery = joined();
+    emit(&mut recovery, "one", &to(&[], &[]), 1);
+    assert_eq!(recovery.lose("secret", lost("id", &[]), at(2)), []);
+    emit(&mut recovery, "two", &to(&[], &[]), 3);
+    emit(&mut recovery, "for-others", &to(&["other"], &[]), 3);
+    for second in 4..8 {
+        let restored = recovery.restore("secret", Some("run-1"), at(second)).unwrap();
+        recovery.begin("secret", SocketKey(second), restored.since);
+        assert_eq!(missed(Ok(restored)), ["two"]);
+        assert_eq!(recovery.lose("secret", lost("id", &[]), at(second)), []);
+    }
+    // What is over goes: the client, and what was kept for it.
+    assert_eq!(recovery.expire(at(100_000)).len(), 1);
     assert_eq!((recovery.kept(), recovery.deadline()), (Load::default(), None));
 }
 
