@@ -115,6 +115,11 @@ impl Unconfirmed {
         self.heartbeat = self.given;
     }
 
+    /// Whether there is no answer yet to the last ping of the WebSocket.
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked.is_some()
+    }
+
     /// Whether nothing more is to be written before the peer confirms some of it.
     pub(super) fn is_full(&self) -> bool {
         self.answers && self.bytes >= self.most && self.bytes > 0

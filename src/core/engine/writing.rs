@@ -220,7 +220,9 @@ impl Engine {
         let is_closing = self.state == SessionState::Closing;
         let is_held_up = self.queue.has_barrier();
         let wants_confirmation = is_held_up || (self.confirmation.lacks_farewell() && !is_closing);
-        if wants_confirmation && self.confirmation.ask() {
+        // Of what was written before the first answer came there may be too much, of which nobody has asked yet.
+        let is_full = self.is_held() && !self.unconfirmed.is_asked();
+        if (wants_confirmation && self.confirmation.ask()) || is_full {
             self.unconfirmed.note_asked();
             self.main.writing = true;
             self.delivery.begin(now);

@@ -319,3 +319,17 @@ fn an_upgraded_session_keeps_what_it_writes_by_websocket() {
     assert_eq!(world.sent(), ["2probe", "5", "42[2]"]);
     assert_eq!(list(&close(&mut world)), ["[2]"]);
 }
+
+#[test]
+fn what_filled_up_before_the_first_answer_is_asked_about_as_well() {
+    let (mut world, root) = deaf(10);
+    for _ in 0..25 {
+        world.emit(root, "[1]").unwrap();
+    }
+    // All that is left was written behind the first ping, and is as much as may be.
+    confirm(&mut world);
+    world.emit(root, "[2]").unwrap();
+    assert_eq!(world.sent().len(), 25);
+    confirm(&mut world);
+    assert_eq!(world.sent(), ["42[2]"]);
+}
