@@ -153,7 +153,7 @@ fn statuses_and_the_manager_say_when_the_next_attempt_is(via: Via) {
 fn sockets_of_a_connection_come_back_as_it_was_built(via: Via) {
     let server = Server::start(json!({}));
     let client = Client::connect(via.builder(server.url()).reconnect_after(BOTH));
-    let inheriting = client.start_in("/third-time");
+    let inheriting = Client::of(client.manager().socket("/third-time").unwrap());
     inheriting.reconnected();
     let options = SocketOptions::new().reconnect_after([Rejection::IoServerDisconnect]);
     let other = Client::of(client.manager().socket_with("/forbidden", options).unwrap());
