@@ -61,6 +61,8 @@ struct WorkQueue {
 }
 
 thread_local! {
+    /// What is submitted together, once what its thread is at is done.
+    static GATHERED: RefCell<Option<Vec<Task>>> = const { RefCell::new(None) };
     /// The pool that the thread belongs to.
     static OWN: RefCell<Weak<Workers>> = const { RefCell::new(Weak::new()) };
 }
@@ -75,8 +77,29 @@ impl Workers {
         })
     }
 
+    /// Does something that submits tasks, which begin only when it is done. Else a thread that keeps pace is woken for
+    /// each of the events that were read together.
+    pub(super) fn gathering<R>(&self, work: impl FnOnce() -> R) -> R {
+        GATHERED.set(Some(Vec::new()));
+        let _gathered = GatheredTasks(self);
+        work()
+    }
+
     /// Has something done, behind what waits already. After the end of the pool it is dropped.
     pub(super) fn submit(&self, task: Task) {
+        let task = GATHERED.with_borrow_mut(|gathered| match gathered {
+            Some(gathered) => {
+                gathered.push(task);
+                None
+            }
+            None => Some(task),
+        });
+        if let Some(task) = task {
+            self.begin(task);
+        }
+    }
+
+    fn begin(&self, task: Task) {
         let mut state = lock(&self.state);
         if state.is_over {
             drop(state);
@@ -197,6 +220,17 @@ impl Workers {
     #[cfg(test)]
     fn threads(&self) -> usize {
         lock(&self.state).threads
+    }
+}
+
+/// Tasks that are gathered. However that ends, they begin.
+struct GatheredTasks<'a>(&'a Workers);
+
+impl Drop for GatheredTasks<'_> {
+    fn drop(&mut self) {
+        for task in GATHERED.take().into_iter().flatten() {
+            self.0.begin(task);
+        }
     }
 }
 

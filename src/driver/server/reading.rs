@@ -34,14 +34,15 @@ impl Peer {
             if state.holds {
                 return;
             }
-            let read = self.run(&mut state, |state, orders| {
+            let mut step = |state: &mut PeerState, orders: &mut Vec<SessionOrder>| {
                 let read = self.read_once(state, token, buffer, orders);
                 if let Read::End(error) = read {
                     self.wire_lost(state, error, orders);
                     return Read::Enough;
                 }
                 read
-            });
+            };
+            let read = self.hub.pool.gathering(|| self.run(&mut state, &mut step));
             if matches!(read, Read::Enough) {
                 return;
             }

@@ -111,3 +111,30 @@ fn a_panic_ends_no_thread() {
     assert_eq!(order_of(&pool, &[("a", 1)]).recv_timeout(LIMIT), Ok("a"));
     pool.end(|| ());
 }
+
+#[test]
+fn what_is_gathered_begins_when_all_is_there_whatever_happens() {
+    let pool = pool(1, 1);
+    let (tell, told) = channel();
+    let submit = |name: &'static str| {
+        let tell = tell.clone();
+        pool.submit(Task::Once(Box::new(move || tell.send(name).unwrap())));
+    };
+    pool.gathering(|| {
+        submit("first");
+        submit("second");
+        assert_eq!(pool.threads(), 0, "nothing has begun");
+    });
+    assert_eq!(told.iter().take(2).collect::<Vec<_>>(), ["first", "second"]);
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        pool.gathering(|| {
+            submit("third");
+            std::panic::resume_unwind(Box::new(()))
+        })
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(told.recv_timeout(LIMIT), Ok("third"));
+    submit("fourth");
+    assert_eq!(told.recv_timeout(LIMIT), Ok("fourth"));
+    pool.end(|| ());
+}
