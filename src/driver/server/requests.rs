@@ -371,7 +371,12 @@ impl Peer {
     pub(super) fn take_post(&self, token: Token, is_binary: bool, body: &mut PostBody) -> bool {
         let mut state = self.lock();
         let mut rest = &body.bytes[body.taken..];
+        // Of a body whose last packet was the one too many nothing is left; one that was empty all along is read, and refused.
+        let is_all_taken = rest.is_empty() && body.taken > 0;
         self.run(&mut state, |state, orders| {
+            if is_all_taken {
+                return;
+            }
             let max = self.hub.options.session.max_payload;
             let dialect = state.session.dialect();
             for packet in dialect.decode_payload(is_binary, Box::new(&mut rest), max) {

@@ -47,6 +47,25 @@ fn a_post_with_more_events_than_may_wait_is_answered_when_the_handlers_have_caug
 }
 
 #[test]
+fn a_post_whose_last_event_fills_what_may_wait_is_all_there_is() {
+    attack(|| {
+        let ground = Ground::new(|builder| builder.receive_events(4));
+        let (release, begun, counted) = stubborn(&ground.server);
+        let mut client = ground.connect();
+        let sid = client.join();
+        // One is with its handler, and four fill what may wait, the last of the body being the fourth.
+        client.say(post(&sid, &format!("{}\u{1e}{}", r#"42["hold"]"#, many("count", 1))));
+        recv_within(&begun, LIMIT);
+        assert_eq!(client.response().body, "ok");
+        client.say(post(&sid, &many("count", 3)));
+        drop(release);
+        assert_eq!(client.response().body, "ok");
+        eventually(LIMIT, "all are handled", || counted.load(Ordering::SeqCst) == 4);
+        assert_eq!(client.say(post(&sid, r#"42["count"]"#)).response().body, "ok");
+    });
+}
+
+#[test]
 fn while_a_post_waits_for_handlers_another_one_is_one_too_many() {
     attack(|| {
         let mut ground = Ground::new(|builder| builder.receive_events(4));
