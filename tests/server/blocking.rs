@@ -42,7 +42,7 @@ fn a_wait_that_nothing_could_end_is_refused() {
     let host = Host::start(|builder| builder.workers(1).max_workers(1));
     let (failed, failures) = unbounded();
     host.server.on("risk", move |socket, _| {
-        let asked = socket.emit_with_ack("ask", ()).unwrap();
+        let asked = socket.emit_with_ack("unheard", ()).unwrap();
         let _ = failed.send(asked.wait::<ArgList>().map_err(|error| error.kind()));
     });
     let client = connect(&host);

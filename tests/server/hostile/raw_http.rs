@@ -71,7 +71,11 @@ pub(super) fn text(content: &str) -> Vec<u8> {
 impl RawHttp {
     #[track_caller]
     pub(super) fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).expect("a server");
+        Self::over(TcpStream::connect(address).expect("a server"))
+    }
+
+    /// Over a connection that was made.
+    pub(super) fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("a TCP option");
         stream.set_read_timeout(Some(LIMIT)).expect("a TCP option");
         stream.set_write_timeout(Some(LIMIT)).expect("a TCP option");
