@@ -70,8 +70,10 @@ impl HeadScan {
         bytes: &[u8],
         limits: &HeadLimits,
     ) -> Result<Option<(RequestHead, usize)>, HttpRefusal> {
-        let end = self.end(bytes, limits.headers)?;
-        if end.unwrap_or(bytes.len()) > limits.bytes {
+        // No further than that, so that it is refused in the same way however it comes.
+        let within = bytes.get(..limits.bytes).unwrap_or(bytes);
+        let end = self.end(within, limits.headers)?;
+        if end.is_none() && bytes.len() > limits.bytes {
             return Err(self.too_long());
         }
         let Some(end) = end else { return Ok(None) };

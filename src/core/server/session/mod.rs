@@ -119,7 +119,7 @@ impl Session {
     }
 
     /// Whether a WebSocket is under test.
-    #[cfg(any(test, fuzzing))]
+    #[cfg(test)]
     pub(crate) fn is_upgrading(&self) -> bool {
         self.candidate.is_some()
     }

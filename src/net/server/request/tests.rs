@@ -244,3 +244,18 @@ fn a_head_that_comes_byte_by_byte_costs_no_more_than_at_once() {
         assert!(scan.searched - before <= 2, "{} bytes at once", scan.searched - before);
     }
 }
+
+#[test]
+fn a_head_that_is_too_long_is_refused_in_the_same_way_however_it_comes() {
+    let limits = HeadLimits { bytes: 64, headers: 10 };
+    let line = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(100));
+    let header = format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", "x".repeat(100));
+    for (text, status) in [(line, 414), (header, 431)] {
+        let at_once = HeadScan::default().read_head(text.as_bytes(), &limits).unwrap_err();
+        assert_eq!(at_once.status.as_u16(), status, "{text}");
+        let mut scan = HeadScan::default();
+        let piece =
+            (1..=text.len()).find_map(|end| scan.read_head(&text.as_bytes()[..end], &limits).err());
+        assert_eq!(piece, Some(at_once), "{text}");
+    }
+}
