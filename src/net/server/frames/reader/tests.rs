@@ -183,7 +183,7 @@ fn a_message_has_so_many_fragments_and_no_more_also_if_they_are_empty() {
 fn memory_is_taken_for_what_has_come_and_given_back_behind_each_message() {
     assert!(size_of::<FrameReader>() <= 24, "{} bytes", size_of::<FrameReader>());
     let limits = FrameLimits { message: usize::MAX, fragments: u32::MAX };
-    let huge = [0x82, 0xff, 0x40, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5];
+    let huge = [0x82, 0xff, 0, 0, 0, 0, 0x7f, 0xff, 0, 0, 1, 2, 3, 4, 5];
     let (_, fault, reader) = read_pieces([&huge[..]], limits);
     assert_eq!((fault, reader.kept(), reader.is_amid_message()), (None, 1, true));
     assert!(reader.partial.unwrap().content.capacity() < 100);
