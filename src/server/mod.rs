@@ -36,6 +36,7 @@
 //! that, nothing is read from this client until they catch up), the size of a message, connections, namespaces of
 //! a client, acknowledgements that are awaited.
 
+mod binding;
 mod broadcast;
 mod builder;
 mod handlers;

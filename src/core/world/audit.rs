@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::account::{Account, split};
+use super::reckoning::{Reckoning, split};
 use super::{SECOND, World, closed_link, emit, payload};
 use crate::core::client::namespace::Auth;
 use crate::core::client::{Client, Emit};
@@ -123,7 +123,7 @@ pub(in crate::core) struct Audit {
     pub(in crate::core) world: World,
     pub(in crate::core) ids: Vec<NamespaceId>,
     pub(in crate::core) next: u32,
-    pub(in crate::core) account: Account,
+    pub(in crate::core) account: Reckoning,
     /// Who would have to wait for room, by namespace, when it was last looked at.
     pub(in crate::core) waiting: Vec<bool>,
     /// How often those who wait had been told something by then.
@@ -136,7 +136,7 @@ impl Audit {
         world.handshake.upgrade_to_websocket = true;
         let ids: Vec<_> = (0..NAMESPACES.len()).map(|index| make(&mut world, index)).collect();
         let waiting = vec![false; ids.len()];
-        Self { world, ids, next: 0, account: Account::default(), waiting, told: 0 }
+        Self { world, ids, next: 0, account: Reckoning::default(), waiting, told: 0 }
     }
 
     pub(in crate::core) fn link(&self, index: usize) -> LinkId {

@@ -3,9 +3,9 @@
 //! For unit tests, and for the fuzzer. What fails here is the test, by a panic: no program has it.
 #![cfg_attr(not(test), allow(dead_code, reason = "the fuzzer needs less than the tests"))]
 
-mod account;
 pub(in crate::core) mod audit;
 mod playing;
+mod reckoning;
 #[cfg(fuzzing)]
 pub(crate) mod script;
 pub(in crate::core) mod words;

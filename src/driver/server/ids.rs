@@ -11,7 +11,8 @@ pub(super) fn new_id() -> String {
         match rustix::rand::getrandom(&mut bytes[filled..], rustix::rand::GetRandomFlags::empty()) {
             Ok(count) => filled += count,
             Err(rustix::io::Errno::INTR) => {}
-            // There is no kernel in use without it.
+            // Without it no id would be safe, and the maps of the standard library, which begin with it, would have panicked
+            // before.
             Err(error) => unreachable!("the system has no randomness: {error}"),
         }
     }

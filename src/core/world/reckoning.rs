@@ -10,7 +10,7 @@ use crate::payload::Payload;
 
 /// What became of the events that were taken on, by their numbers.
 #[derive(Debug, Default)]
-pub(in crate::core) struct Account {
+pub(in crate::core) struct Reckoning {
     /// Whether somebody waits for its acknowledgement.
     taken: BTreeMap<u32, bool>,
     /// Those that go out at once or not at all.
@@ -50,7 +50,7 @@ fn numbered(payload: &Payload) -> Option<u32> {
     number(&payload.json)
 }
 
-impl Account {
+impl Reckoning {
     /// An event was taken on, which may take the place of another.
     pub(super) fn take_on(&mut self, number: u32, asks: bool, replaces: bool, volatile: bool) {
         self.taken.insert(number, asks);
