@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::options::ServerTls;
 use crate::options::{Cors, ParserKind, SessionCookie, Transport};
 
-/// The options of a [`Server`].
+/// The options of a [`Server`](crate::server::Server).
 #[derive(Clone)]
 #[must_use = "a server is made by `bind`"]
 pub struct ServerBuilder {
@@ -286,7 +286,7 @@ impl ServerBuilder {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Resource`] when the system refuses a second descriptor for it.
+    /// [`ErrorKind::Resource`](crate::ErrorKind::Resource) when the system refuses a second descriptor for it.
     pub fn listener(mut self, listener: &TcpListener) -> Result<Self> {
         self.listeners.push(Arc::new(clone_of(listener)?));
         Ok(self)
