@@ -6,6 +6,7 @@
 mod address;
 mod answer;
 pub(crate) mod attempt;
+mod begun;
 mod cookies;
 mod date;
 mod dial;
