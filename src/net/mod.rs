@@ -10,6 +10,7 @@ mod begun;
 mod cookies;
 mod date;
 mod dial;
+mod framing;
 #[cfg(fuzzing)]
 pub(crate) mod fuzz;
 mod headers;

@@ -15,6 +15,11 @@ impl Engine {
         self.state == SessionState::Open && self.unconfirmed.is_full()
     }
 
+    /// Whether the writer knows of that, and is woken when it is over.
+    pub(crate) fn is_holding(&self) -> bool {
+        self.hold.is_under_way()
+    }
+
     /// The peer answers behind what it has read, up to this position.
     pub(crate) fn has_read(&mut self, position: u64) {
         self.unconfirmed.confirm(position);
