@@ -44,6 +44,10 @@ mod handlers;
 mod handles;
 mod namespace;
 mod recovery;
+#[cfg(feature = "redis")]
+mod redis_adapter;
+#[cfg(feature = "redis")]
+mod redis_emitter;
 mod refusal;
 mod running;
 mod socket;
@@ -53,6 +57,10 @@ pub use self::cluster::{Adapter, ClusterAck, ClusterAnswers, ClusterSocket};
 pub use self::handlers::HandlerResult;
 pub use self::handles::{Broadcast, BroadcastAck, Server, ServerNamespace, ServerSocket};
 pub use self::recovery::ConnectionStateRecovery;
+#[cfg(feature = "redis")]
+pub use self::redis_adapter::RedisAdapter;
+#[cfg(feature = "redis")]
+pub use self::redis_emitter::RedisEmitter;
 pub use self::refusal::Refusal;
 pub use crate::driver::server::broadcast::BroadcastReport;
 pub use crate::driver::server::cluster::counters::ClusterStats;
