@@ -39,8 +39,10 @@
 mod binding;
 mod broadcast;
 mod builder;
+mod emitter;
 mod handlers;
 mod handles;
+mod listening;
 mod namespace;
 mod recovery;
 mod refusal;
@@ -49,7 +51,9 @@ mod socket;
 
 pub use self::builder::ServerBuilder;
 pub use self::handlers::HandlerResult;
-pub use self::handles::{Broadcast, BroadcastAck, Server, ServerNamespace, ServerSocket};
+pub use self::handles::{
+    Broadcast, BroadcastAck, Server, ServerEmitter, ServerNamespace, ServerSocket,
+};
 pub use self::recovery::ConnectionStateRecovery;
 pub use self::refusal::Refusal;
 pub use crate::driver::server::broadcast::BroadcastReport;

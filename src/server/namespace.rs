@@ -12,6 +12,8 @@ use crate::driver::server::parts::ServedNamespace;
 use crate::error::Result;
 use crate::event::Event;
 use crate::event::status::DisconnectReason;
+use crate::proto::socket_packet::RESERVED_EVENTS;
+use crate::sync::logging::log_later;
 
 impl ServerNamespace {
     pub(super) fn new(served: Arc<ServedNamespace>) -> Self {
@@ -67,12 +69,16 @@ impl ServerNamespace {
         self
     }
 
-    /// Adds a handler for the events of this name.
+    /// Adds a handler for the events of this name. Nothing comes by the names that no event can have, such as
+    /// `disconnect`, and a line of the log says so: see [`on_disconnect`](Self::on_disconnect).
     pub fn on<R: HandlerResult>(
         &self,
         event: &str,
         handler: impl Fn(&ServerSocket, Event) -> R + Send + Sync + 'static,
     ) -> &Self {
+        if RESERVED_EVENTS.contains(&event) {
+            log_later!(Warn, in self.name(), "a handler that nothing will come by: {event:?} belongs to the protocol");
+        }
         let name: Box<str> = event.into();
         let handler = Arc::new(move |socket: &Arc<_>, event| {
             conclude(&name, handler(&ServerSocket::new(Arc::clone(socket)), event));
@@ -122,10 +128,10 @@ impl ServerNamespace {
         self
     }
 
-    /// Removes the handlers for the events of this name.
-    pub fn off(&self, event: &str) -> &Self {
-        drop(self.served.change_handlers(|handlers| handlers.events.remove(event)));
-        self
+    /// Removes the handlers for the events of this name; gives their number. Calls that have begun go on.
+    pub fn off_event(&self, event: &str) -> usize {
+        let removed = self.served.change_handlers(|handlers| handlers.events.remove(event));
+        removed.map_or(0, |handlers| handlers.len())
     }
 
     /// Emits to all its sockets; see [`Broadcast::emit`].

@@ -1,5 +1,6 @@
 //! One event for many sockets.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -38,9 +39,10 @@ impl ServedNamespace {
     /// Emits to all whom the selection names. It is encoded once.
     pub(crate) fn broadcast(&self, flags: &BroadcastFlags, payload: Payload) -> BroadcastReport {
         let header = Header { kind: Kind::Event, namespace: &self.name, id: None };
+        let shown = self.is_watched.load(Ordering::Acquire).then(|| payload.clone());
         let in_order = lock(&self.order);
         let (messages, sockets) = self.prepare(header, payload, &flags.selection, flags.volatile);
-        let report = self.deliver(&sockets, &messages, flags.volatile);
+        let report = self.deliver(&sockets, &messages, flags.volatile, shown.as_ref());
         // Before the sockets: the last one to know a socket drops what the program has attached to it.
         drop(in_order);
         report
@@ -51,10 +53,11 @@ impl ServedNamespace {
         sockets: &[Arc<ServedSocket>],
         messages: &[Packet],
         volatile: bool,
+        shown: Option<&Payload>,
     ) -> BroadcastReport {
         let mut report = BroadcastReport::default();
         for socket in sockets {
-            match socket.peer.send_with(messages, volatile, Urgency::Gathered) {
+            match socket.send(messages, volatile, Urgency::Gathered, shown) {
                 Ok(true) => report.queued += 1,
                 Ok(false) => report.dropped += 1,
                 Err(error) if error.kind() == ErrorKind::BufferFull => {
@@ -87,7 +90,7 @@ impl ServedNamespace {
             let answered = gathered.place_for(socket);
             // Where it cannot be taken on, dropping the place counts as an answer that is missing.
             if socket.expect(number, answered, Some(limit)).is_ok() {
-                let sent = socket.peer.send_with(&messages, false, Urgency::Gathered);
+                let sent = socket.send(&messages, false, Urgency::Gathered, Some(payload));
                 if let Err(error) = sent {
                     if let Some(answered) = socket.answers.take(number) {
                         answered.resolve(Err(error));

@@ -5,15 +5,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use super::answers::AnswerSink;
 use super::commands::IoCommands;
 use super::directory::ClientLimits;
 use super::door::Door;
 use super::hub_options::HubOptions;
 use super::parts::{Due, Family, Hub, IoCommand, MayExist, Peer, ServedNamespace};
-use super::pool::{Task, Workers};
+use super::pool::Workers;
 use super::timers::TimerHeap;
-use crate::driver::ack_slot::{AckHandle, AckSlot, AwaitAnswer};
+use crate::driver::ack_slot::{AckSlot, AwaitAnswer};
 use crate::driver::clock::now;
 use crate::error::Result;
 use crate::event::AckReply;
@@ -122,16 +121,6 @@ impl Hub {
         let mut messages = std::collections::VecDeque::with_capacity(1 + payload.attachments.len());
         parser.encode(header, payload, &mut messages);
         messages.into()
-    }
-
-    /// Brings an answer to whoever waits for it. Callbacks run on the pool.
-    pub(super) fn resolve(&self, answered: AnswerSink, result: Result<AckReply>) {
-        match answered {
-            AnswerSink::Handle(AckHandle::Callback(_)) => {
-                self.pool.submit(Task::Once(Box::new(move || answered.resolve(result))));
-            }
-            quick => quick.resolve(result),
-        }
     }
 
     /// `false`: the server has as many clients as it may have, or ends.

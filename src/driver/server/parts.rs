@@ -176,6 +176,8 @@ pub(crate) struct ServedNamespace {
     pub(super) next_ack: AtomicU64,
     /// Held while a broadcast is queued, so that all receivers get broadcasts in the same order.
     pub(super) order: Mutex<()>,
+    /// Somebody watches what goes out to one of its sockets, or did.
+    pub(super) is_watched: AtomicBool,
     /// What is kept for clients that have lost their connection.
     pub(super) recovery: Option<Mutex<RecoveryStore<SocketData>>>,
     /// The timer will look at it.
@@ -219,6 +221,8 @@ pub(crate) struct ServedSocket {
     /// For the deadlines of answers.
     pub(super) alarm: Alarm,
     pub(super) attached: OnceLock<Box<Mutex<Belongings>>>,
+    /// Somebody watches what goes out, or did.
+    pub(super) is_watched: AtomicBool,
     /// The rooms that it was in when it was disconnected.
     pub(super) last_rooms: OnceLock<Vec<Arc<str>>>,
     pub(super) this: Weak<Self>,

@@ -25,6 +25,7 @@ impl ServedNamespace {
             next_key: AtomicU64::new(0),
             next_ack: AtomicU64::new(0),
             order: Mutex::new(()),
+            is_watched: AtomicBool::new(false),
         })
     }
 
@@ -38,11 +39,14 @@ impl ServedNamespace {
         change(&mut self.handlers.write().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Those of one event: first those for all events.
-    pub(super) fn handlers_of(&self, event: &str) -> Vec<Arc<OnEvent>> {
-        let handlers = self.handlers();
-        let named = handlers.events.get(event).into_iter().flatten();
-        handlers.any.iter().chain(named).cloned().collect()
+    /// Those for all events.
+    pub(super) fn catch_alls(&self) -> impl Iterator<Item = Arc<OnEvent>> + use<> {
+        self.handlers().any.clone().into_iter()
+    }
+
+    /// Those for the events of this name.
+    pub(super) fn handlers_of(&self, event: &str) -> impl Iterator<Item = Arc<OnEvent>> + use<> {
+        self.handlers().events.get(event).cloned().unwrap_or_default().into_iter()
     }
 
     /// Takes over the handlers of a parent.
