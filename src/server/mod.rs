@@ -39,8 +39,11 @@
 mod binding;
 mod broadcast;
 mod builder;
+mod cluster;
+mod emitter;
 mod handlers;
 mod handles;
+mod listening;
 mod namespace;
 mod recovery;
 mod refusal;
@@ -48,10 +51,16 @@ mod running;
 mod socket;
 
 pub use self::builder::ServerBuilder;
+pub use self::cluster::{Adapter, ClusterAck, ClusterAnswers, ClusterSocket};
 pub use self::handlers::HandlerResult;
-pub use self::handles::{Broadcast, BroadcastAck, Server, ServerNamespace, ServerSocket};
+pub use self::handles::{
+    Broadcast, BroadcastAck, Server, ServerEmitter, ServerNamespace, ServerSocket,
+};
 pub use self::recovery::ConnectionStateRecovery;
 pub use self::refusal::Refusal;
 pub use crate::driver::server::broadcast::BroadcastReport;
+pub use crate::driver::server::cluster::counters::ClusterStats;
+pub use crate::driver::server::cluster::local::LocalCluster;
 pub use crate::driver::server::fallback::{HttpReply, HttpRequest};
+pub use crate::driver::server::gathered::BroadcastReply;
 pub use crate::driver::server::handshake::SocketHandshake;

@@ -11,6 +11,7 @@ mod fallback;
 mod host;
 mod hostile;
 mod javascript;
+mod listeners;
 mod order;
 mod own_client;
 mod python_client;

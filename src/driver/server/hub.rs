@@ -5,15 +5,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use super::answers::AnswerSink;
+use super::cluster::ClusterLink;
+use super::cluster::counters::ClusterStats;
 use super::commands::IoCommands;
 use super::directory::ClientLimits;
 use super::door::Door;
 use super::hub_options::HubOptions;
 use super::parts::{Due, Family, Hub, IoCommand, MayExist, Peer, ServedNamespace};
-use super::pool::{Task, Workers};
+use super::pool::Workers;
 use super::timers::TimerHeap;
-use crate::driver::ack_slot::{AckHandle, AckSlot, AwaitAnswer};
+use crate::driver::ack_slot::{AckSlot, AwaitAnswer};
 use crate::driver::clock::now;
 use crate::error::Result;
 use crate::event::AckReply;
@@ -41,6 +42,7 @@ impl Hub {
         options: HubOptions,
         door: Door,
         commands: IoCommands<IoCommand>,
+        link: Option<Arc<dyn ClusterLink>>,
     ) -> Arc<Self> {
         let waker = commands.waker();
         Arc::new(Self {
@@ -59,6 +61,8 @@ impl Hub {
             has_deferred: AtomicBool::new(false),
             next_turn: AtomicU64::new(1),
             is_closing: AtomicBool::new(false),
+            link,
+            dropped_server_events: AtomicU64::new(0),
             run: super::ids::new_id().replace(['-', '_'], "x").into(),
         })
     }
@@ -122,16 +126,6 @@ impl Hub {
         let mut messages = std::collections::VecDeque::with_capacity(1 + payload.attachments.len());
         parser.encode(header, payload, &mut messages);
         messages.into()
-    }
-
-    /// Brings an answer to whoever waits for it. Callbacks run on the pool.
-    pub(super) fn resolve(&self, answered: AnswerSink, result: Result<AckReply>) {
-        match answered {
-            AnswerSink::Handle(AckHandle::Callback(_)) => {
-                self.pool.submit(Task::Once(Box::new(move || answered.resolve(result))));
-            }
-            quick => quick.resolve(result),
-        }
     }
 
     /// `false`: the server has as many clients as it may have, or ends.
@@ -218,6 +212,15 @@ impl Hub {
         }
         drop((namespaces, families));
         self.timers.clear();
+        if let Some(link) = &self.link {
+            link.end();
+        }
+    }
+
+    /// How the server and the others of its cluster get along; `None`: it is in none.
+    pub(crate) fn cluster_stats(&self) -> Option<ClusterStats> {
+        let dropped = self.dropped_server_events.load(Ordering::Relaxed);
+        self.link.as_ref().map(|link| ClusterStats { dropped, ..link.stats() })
     }
 }
 

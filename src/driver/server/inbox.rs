@@ -3,8 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
-use crate::event::Event;
+use crate::driver::ack_slot::AckCallback;
+use crate::error::Result;
 use crate::event::status::DisconnectReason;
+use crate::event::{AckReply, Event};
 use crate::sync::deliver::Deliver;
 use crate::sync::lock::lock;
 
@@ -13,7 +15,11 @@ pub(super) enum InboxItem {
     /// The socket is connected: always the first.
     Connected,
     Event(Event),
-    /// The socket is disconnected: always the last.
+    /// An event that went out, for those who watch that.
+    Sent(Event),
+    /// An answer, or the error in its place, for a callback.
+    Answer(AckCallback, Result<AckReply>),
+    /// The socket is disconnected: always the last, but for answers that are lost.
     Disconnected(DisconnectReason),
 }
 
@@ -36,6 +42,19 @@ struct InboxState {
     is_scheduled: bool,
     /// The reader was told that it is full.
     is_full: bool,
+    /// How many items were ever taken.
+    taken: u64,
+    /// There where somebody watches what goes out.
+    sent: Option<Box<SentEvents>>,
+}
+
+/// Events that went out, for those who watch that. They hold up nothing: the oldest give way.
+#[derive(Default)]
+struct SentEvents {
+    /// Each with the number of items that were put in before it, and stand in front of it.
+    events: VecDeque<(u64, Event)>,
+    bytes: usize,
+    lost: usize,
 }
 
 /// What putting something into it comes to.
@@ -65,15 +84,33 @@ impl Inbox {
         Put { schedule, is_full: waiting.is_full }
     }
 
+    /// Puts in an event that went out; `true`: the pool has to be asked for a turn.
+    pub(super) fn show(&self, event: Event, bounds: InboxBounds) -> bool {
+        let mut waiting = lock(&self.0);
+        let in_front = waiting.taken + waiting.items.len() as u64;
+        waiting.sent.get_or_insert_default().push(in_front, event, bounds);
+        !std::mem::replace(&mut waiting.is_scheduled, true)
+    }
+
+    /// How many events that went out were not shown, for want of room.
+    pub(super) fn unshown(&self) -> usize {
+        lock(&self.0).sent.as_ref().map_or(0, |sent| sent.lost)
+    }
+
     /// Takes the oldest. `None`: there is nothing, and whoever puts something in asks for a turn.
     pub(super) fn take(&self, bounds: InboxBounds) -> Option<Taken> {
         let mut waiting = lock(&self.0);
+        let taken = waiting.taken;
+        if let Some(event) = waiting.sent.as_mut().and_then(|sent| sent.pop(taken)) {
+            return Some(Taken { item: InboxItem::Sent(event), reopens: false });
+        }
         let Some(item) = waiting.items.pop_front() else {
             waiting.is_scheduled = false;
             // A socket that is idle takes no memory for what may come.
             waiting.items = VecDeque::new();
             return None;
         };
+        waiting.taken += 1;
         waiting.bytes -= item.size();
         let is_low = waiting.items.len() <= bounds.events / 2 && waiting.bytes <= bounds.bytes / 2;
         let reopens = waiting.is_full && is_low;
@@ -96,9 +133,35 @@ impl Inbox {
 impl InboxItem {
     fn size(&self) -> usize {
         match self {
-            Self::Event(event) => event.size(),
-            Self::Connected | Self::Disconnected(_) => 0,
+            Self::Event(event) | Self::Sent(event) => event.size(),
+            Self::Answer(_, Ok(reply)) => reply.size(),
+            Self::Connected | Self::Answer(_, Err(_)) | Self::Disconnected(_) => 0,
         }
+    }
+}
+
+impl SentEvents {
+    fn push(&mut self, in_front: u64, event: Event, bounds: InboxBounds) {
+        self.bytes += event.size();
+        self.events.push_back((in_front, event));
+        while self.events.len() > 1
+            && (self.events.len() > bounds.events || self.bytes > bounds.bytes)
+        {
+            let Some((_, oldest)) = self.events.pop_front() else { break };
+            self.bytes -= oldest.size();
+            self.lost += 1;
+        }
+    }
+
+    /// The oldest, if it is its turn when so many items were taken.
+    fn pop(&mut self, taken: u64) -> Option<Event> {
+        self.events.front().filter(|(in_front, _)| *in_front <= taken)?;
+        let (_, event) = self.events.pop_front()?;
+        self.bytes -= event.size();
+        if self.events.is_empty() {
+            self.events = VecDeque::new();
+        }
+        Some(event)
     }
 }
 
@@ -153,5 +216,31 @@ mod tests {
         assert!(inbox.put(event(&"x".repeat(1000)), BOUNDS).is_full, "by bytes");
         assert!(inbox.take(BOUNDS).unwrap().reopens);
         assert_eq!(inbox.load(), (0, 0));
+    }
+
+    #[test]
+    fn what_went_out_is_shown_where_it_went_out_and_its_end_comes_last() {
+        let inbox = Inbox::default();
+        let sent = |name: &str| Event::outgoing("/", Payload::event(name, &()).unwrap());
+        assert!(inbox.show(sent("first"), BOUNDS));
+        assert!(!inbox.put(InboxItem::Connected, BOUNDS).schedule);
+        assert!(!inbox.show(sent("second"), BOUNDS));
+        inbox.put(event("x"), BOUNDS);
+        inbox.put(InboxItem::Disconnected(DisconnectReason::TransportClose), BOUNDS);
+        let items: Vec<_> = std::iter::from_fn(|| inbox.take(BOUNDS))
+            .map(|taken| match taken.item {
+                InboxItem::Sent(event) => event.name().to_owned(),
+                InboxItem::Connected => "connected".to_owned(),
+                InboxItem::Event(_) => "received".to_owned(),
+                InboxItem::Answer(..) => "answer".to_owned(),
+                InboxItem::Disconnected(_) => "disconnected".to_owned(),
+            })
+            .collect();
+        assert_eq!(items, ["first", "connected", "second", "received", "disconnected"]);
+        assert!(inbox.show(sent("third"), BOUNDS));
+        for _ in 0..BOUNDS.events {
+            inbox.show(sent(&"x".repeat(100)), BOUNDS);
+        }
+        assert_eq!((inbox.unshown(), inbox.is_full()), (1, false));
     }
 }

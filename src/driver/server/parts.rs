@@ -15,6 +15,8 @@ use mio::Token;
 
 use super::answers::Answers;
 use super::belongings::{Belongings, SocketData};
+use super::cluster::ClusterLink;
+use super::cluster::membership::ClusterMembership;
 use super::commands::IoCommands;
 use super::directory::Directory;
 use super::door::{Decision, Door};
@@ -58,6 +60,9 @@ pub(crate) struct Hub {
     pub(super) has_deferred: AtomicBool,
     pub(super) next_turn: AtomicU64,
     pub(super) is_closing: AtomicBool,
+    /// To the other servers of its cluster.
+    pub(super) link: Option<Arc<dyn ClusterLink>>,
+    pub(super) dropped_server_events: AtomicU64,
     /// Tells what this run of the server has numbered from what others have.
     pub(super) run: Box<str>,
 }
@@ -176,10 +181,14 @@ pub(crate) struct ServedNamespace {
     pub(super) next_ack: AtomicU64,
     /// Held while a broadcast is queued, so that all receivers get broadcasts in the same order.
     pub(super) order: Mutex<()>,
+    /// Somebody watches what goes out to one of its sockets, or did.
+    pub(super) is_watched: AtomicBool,
     /// What is kept for clients that have lost their connection.
     pub(super) recovery: Option<Mutex<RecoveryStore<SocketData>>>,
     /// The timer will look at it.
     pub(super) recovery_is_armed: AtomicBool,
+    /// Its part in a cluster.
+    pub(super) cluster: Option<Box<ClusterMembership>>,
     pub(super) this: Weak<Self>,
 }
 
@@ -189,6 +198,8 @@ pub(crate) type Authorize = dyn Fn(&Arc<ServedSocket>) -> Result<(), Error> + Se
 pub(crate) type OnSocket = dyn Fn(&Arc<ServedSocket>) + Send + Sync;
 
 pub(crate) type OnEvent = dyn Fn(&Arc<ServedSocket>, Event) + Send + Sync;
+
+pub(crate) type OnServerEvent = dyn Fn(Event) + Send + Sync;
 
 pub(crate) type OnDisconnect = dyn Fn(&Arc<ServedSocket>, DisconnectReason) + Send + Sync;
 
@@ -201,6 +212,8 @@ pub(crate) struct Handlers {
     pub(crate) any: Vec<Arc<OnEvent>>,
     pub(crate) disconnecting: Vec<Arc<OnDisconnect>>,
     pub(crate) disconnect: Vec<Arc<OnDisconnect>>,
+    /// Those for events of other servers.
+    pub(crate) server_events: HashMap<Box<str>, Vec<Arc<OnServerEvent>>>,
 }
 
 /// A socket.
@@ -219,6 +232,8 @@ pub(crate) struct ServedSocket {
     /// For the deadlines of answers.
     pub(super) alarm: Alarm,
     pub(super) attached: OnceLock<Box<Mutex<Belongings>>>,
+    /// Somebody watches what goes out, or did.
+    pub(super) is_watched: AtomicBool,
     /// The rooms that it was in when it was disconnected.
     pub(super) last_rooms: OnceLock<Vec<Arc<str>>>,
     pub(super) this: Weak<Self>,

@@ -1,8 +1,9 @@
 //! One namespace of a server: who is in it, and what is done with them.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, Weak};
 
+use super::cluster::membership::ClusterMembership;
 use super::parts::{Handlers, Hub, OnEvent, ServedNamespace, ServedSocket};
 use crate::core::server::recovery::RecoveryStore;
 use crate::core::server::rooms::{Selection, SocketKey};
@@ -14,7 +15,12 @@ impl ServedNamespace {
             .options
             .recovery
             .map(|recovery| Mutex::new(RecoveryStore::new(&hub.run, recovery.limits)));
-        Arc::new_cyclic(|this| Self {
+        // The parents of those that clients ask for are none that anybody is in.
+        let link = hub.link.as_ref().filter(|_| !name.is_empty());
+        let cluster =
+            link.map(|link| Box::new(ClusterMembership::new(link, &super::ids::new_id())));
+        let namespace = Arc::new_cyclic(|this: &Weak<Self>| Self {
+            cluster,
             recovery,
             recovery_is_armed: AtomicBool::new(false),
             this: this.clone(),
@@ -25,7 +31,12 @@ impl ServedNamespace {
             next_key: AtomicU64::new(0),
             next_ack: AtomicU64::new(0),
             order: Mutex::new(()),
-        })
+            is_watched: AtomicBool::new(false),
+        });
+        if let Some(ClusterMembership { link, name, .. }) = namespace.cluster.as_deref() {
+            link.enter(&namespace.name, name, namespace.this.clone());
+        }
+        namespace
     }
 
     /// The handlers, to look some up. Nothing else may be locked meanwhile, and none be called.
@@ -38,11 +49,14 @@ impl ServedNamespace {
         change(&mut self.handlers.write().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Those of one event: first those for all events.
-    pub(super) fn handlers_of(&self, event: &str) -> Vec<Arc<OnEvent>> {
-        let handlers = self.handlers();
-        let named = handlers.events.get(event).into_iter().flatten();
-        handlers.any.iter().chain(named).cloned().collect()
+    /// Those for all events.
+    pub(super) fn catch_alls(&self) -> impl Iterator<Item = Arc<OnEvent>> + use<> {
+        self.handlers().any.clone().into_iter()
+    }
+
+    /// Those for the events of this name.
+    pub(super) fn handlers_of(&self, event: &str) -> impl Iterator<Item = Arc<OnEvent>> + use<> {
+        self.handlers().events.get(event).cloned().unwrap_or_default().into_iter()
     }
 
     /// Takes over the handlers of a parent.
@@ -55,6 +69,7 @@ impl ServedNamespace {
             any: of_parent.any.clone(),
             disconnecting: of_parent.disconnecting.clone(),
             disconnect: of_parent.disconnect.clone(),
+            server_events: of_parent.server_events.clone(),
         };
         drop(of_parent);
         self.change_handlers(|handlers| *handlers = inherited);
@@ -83,6 +98,12 @@ impl ServedNamespace {
 
     pub(crate) fn rooms(&self) -> Vec<Arc<str>> {
         lock(&self.rooms).names().cloned().collect()
+    }
+
+    /// The names of all rooms, those among them that are named by the ids of sockets.
+    pub(super) fn all_rooms(&self) -> Vec<Arc<str>> {
+        let rooms = lock(&self.rooms);
+        rooms.homes().chain(rooms.names()).cloned().collect()
     }
 
     /// Those whom a selection names, as it is now.
