@@ -43,8 +43,10 @@ mod cluster;
 mod emitter;
 mod handlers;
 mod handles;
+mod incoming;
 mod listening;
 mod namespace;
+mod receiving;
 mod recovery;
 mod refusal;
 mod running;
@@ -56,6 +58,7 @@ pub use self::handlers::HandlerResult;
 pub use self::handles::{
     Broadcast, BroadcastAck, Server, ServerEmitter, ServerNamespace, ServerSocket,
 };
+pub use self::incoming::{SocketIncoming, SocketNews};
 pub use self::recovery::ConnectionStateRecovery;
 pub use self::refusal::Refusal;
 pub use crate::driver::server::broadcast::BroadcastReport;

@@ -16,6 +16,7 @@ mod order;
 mod own_client;
 mod python_client;
 mod raw_client;
+mod receiving;
 mod recovery;
 mod sessions;
 mod slow_sides;

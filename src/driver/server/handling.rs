@@ -24,7 +24,7 @@ enum EventHandler {
 }
 
 impl ServedSocket {
-    fn handle(self: &Arc<Self>, item: InboxItem) {
+    pub(super) fn handle(self: &Arc<Self>, item: InboxItem) {
         match item {
             InboxItem::Connected => {
                 let handlers = self.namespace.handlers().connection.clone();
@@ -40,10 +40,7 @@ impl ServedSocket {
                     self.guard("acknowledgement", || callback(result));
                 }
             }
-            InboxItem::Disconnected(reason) => {
-                self.handle_end(reason);
-                self.peer.has_left();
-            }
+            InboxItem::Disconnected(reason, _leaving) => self.handle_end(reason),
         }
     }
 

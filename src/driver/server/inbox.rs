@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
+use super::leaving::Leaving;
 use crate::driver::ack_slot::AckCallback;
 use crate::error::Result;
 use crate::event::status::DisconnectReason;
@@ -20,7 +21,19 @@ pub(super) enum InboxItem {
     /// An answer, or the error in its place, for a callback.
     Answer(AckCallback, Result<AckReply>),
     /// The socket is disconnected: always the last, but for answers that are lost.
-    Disconnected(DisconnectReason),
+    Disconnected(DisconnectReason, Leaving),
+}
+
+/// Who attends to an inbox. `A` is how the program does.
+#[derive(Clone, Default)]
+pub(super) enum Attendant<A> {
+    /// A thread of the pool, which calls handlers.
+    #[default]
+    Pool,
+    /// The program itself.
+    Program(A),
+    /// Nobody yet: the program has the socket, and may say what it wants of it.
+    Nobody,
 }
 
 /// How much may wait before the reader holds still.
@@ -30,15 +43,14 @@ pub(crate) struct InboxBounds {
     pub(crate) bytes: usize,
 }
 
-/// The queue of a socket. Its handlers run one after the other, in this order.
-#[derive(Default)]
-pub(super) struct Inbox(Mutex<InboxState>);
+/// The queue of a socket. Its handlers run one after the other, in this order. `A` is who attends to it for the program.
+pub(super) struct Inbox<A>(Mutex<InboxState<A>>);
 
-#[derive(Default)]
-struct InboxState {
+struct InboxState<A> {
     items: VecDeque<InboxItem>,
     bytes: usize,
-    /// A thread of the pool has it, or will.
+    attendant: Attendant<A>,
+    /// Its attendant has it, or will.
     is_scheduled: bool,
     /// The reader was told that it is full.
     is_full: bool,
@@ -60,7 +72,7 @@ struct SentEvents {
 /// What putting something into it comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Put {
-    /// The pool has to be asked for a turn.
+    /// Its attendant has to be asked for a turn.
     pub(super) schedule: bool,
     /// It is full: the reader is to hold still.
     pub(super) is_full: bool,
@@ -73,7 +85,21 @@ pub(super) struct Taken {
     pub(super) reopens: bool,
 }
 
-impl Inbox {
+impl<A> Default for Inbox<A> {
+    fn default() -> Self {
+        Self(Mutex::new(InboxState {
+            items: VecDeque::new(),
+            bytes: 0,
+            attendant: Attendant::Pool,
+            is_scheduled: false,
+            is_full: false,
+            taken: 0,
+            sent: None,
+        }))
+    }
+}
+
+impl<A: Clone> Inbox<A> {
     pub(super) fn put(&self, item: InboxItem, bounds: InboxBounds) -> Put {
         let mut waiting = lock(&self.0);
         waiting.bytes += item.size();
@@ -84,12 +110,39 @@ impl Inbox {
         Put { schedule, is_full: waiting.is_full }
     }
 
-    /// Puts in an event that went out; `true`: the pool has to be asked for a turn.
+    /// Puts in an event that went out; `true`: its attendant has to be asked for a turn.
     pub(super) fn show(&self, event: Event, bounds: InboxBounds) -> bool {
         let mut waiting = lock(&self.0);
         let in_front = waiting.taken + waiting.items.len() as u64;
         waiting.sent.get_or_insert_default().push(in_front, event, bounds);
         !std::mem::replace(&mut waiting.is_scheduled, true)
+    }
+
+    /// Who attends to it.
+    pub(super) fn attendant(&self) -> Attendant<A> {
+        lock(&self.0).attendant.clone()
+    }
+
+    /// Before anything is in it: the program attends to it.
+    pub(super) fn leave_to(&self, taker: A) {
+        lock(&self.0).attendant = Attendant::Program(taker);
+    }
+
+    /// Its attendant, who has it, leaves it alone until somebody [claims](Self::claim) it.
+    pub(super) fn park(&self) {
+        let mut waiting = lock(&self.0);
+        waiting.attendant = Attendant::Nobody;
+        waiting.is_scheduled = true;
+    }
+
+    /// Gets an attendant, if it has none: that one is to be told of it. `false`: it has one.
+    pub(super) fn claim(&self, taker: A) -> bool {
+        let mut waiting = lock(&self.0);
+        let is_free = matches!(waiting.attendant, Attendant::Nobody);
+        if is_free {
+            waiting.attendant = Attendant::Program(taker);
+        }
+        is_free
     }
 
     /// How many events that went out were not shown, for want of room.
@@ -135,7 +188,7 @@ impl InboxItem {
         match self {
             Self::Event(event) | Self::Sent(event) => event.size(),
             Self::Answer(_, Ok(reply)) => reply.size(),
-            Self::Connected | Self::Answer(_, Err(_)) | Self::Disconnected(_) => 0,
+            Self::Connected | Self::Answer(_, Err(_)) | Self::Disconnected(..) => 0,
         }
     }
 }
@@ -178,7 +231,7 @@ mod tests {
 
     #[test]
     fn whoever_finds_it_unattended_asks_for_a_turn_once() {
-        let inbox = Inbox::default();
+        let inbox = Inbox::<()>::default();
         assert!(inbox.put(InboxItem::Connected, BOUNDS).schedule);
         assert!(!inbox.put(event("a"), BOUNDS).schedule);
         assert!(matches!(inbox.take(BOUNDS).unwrap().item, InboxItem::Connected));
@@ -192,7 +245,7 @@ mod tests {
 
     #[test]
     fn a_full_one_reopens_though_more_came_when_it_was_not_quite_so_full() {
-        let inbox = Inbox::default();
+        let inbox = Inbox::<()>::default();
         let bounds = InboxBounds { events: 8, ..BOUNDS };
         for _ in 0..8 {
             inbox.put(event("x"), bounds);
@@ -207,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_full_one_reopens_once_when_half_of_it_is_free() {
-        let inbox = Inbox::default();
+        let inbox = Inbox::<()>::default();
         let full: Vec<_> = (0..5).map(|_| inbox.put(event("x"), BOUNDS).is_full).collect();
         assert_eq!(full, [false, false, false, true, true]);
         let reopens: Vec<_> =
@@ -219,24 +272,23 @@ mod tests {
     }
 
     #[test]
-    fn what_went_out_is_shown_where_it_went_out_and_its_end_comes_last() {
-        let inbox = Inbox::default();
+    fn what_went_out_is_shown_where_it_went_out() {
+        let inbox = Inbox::<()>::default();
         let sent = |name: &str| Event::outgoing("/", Payload::event(name, &()).unwrap());
         assert!(inbox.show(sent("first"), BOUNDS));
         assert!(!inbox.put(InboxItem::Connected, BOUNDS).schedule);
         assert!(!inbox.show(sent("second"), BOUNDS));
         inbox.put(event("x"), BOUNDS);
-        inbox.put(InboxItem::Disconnected(DisconnectReason::TransportClose), BOUNDS);
         let items: Vec<_> = std::iter::from_fn(|| inbox.take(BOUNDS))
             .map(|taken| match taken.item {
                 InboxItem::Sent(event) => event.name().to_owned(),
                 InboxItem::Connected => "connected".to_owned(),
                 InboxItem::Event(_) => "received".to_owned(),
                 InboxItem::Answer(..) => "answer".to_owned(),
-                InboxItem::Disconnected(_) => "disconnected".to_owned(),
+                InboxItem::Disconnected(..) => "disconnected".to_owned(),
             })
             .collect();
-        assert_eq!(items, ["first", "connected", "second", "received", "disconnected"]);
+        assert_eq!(items, ["first", "connected", "second", "received"]);
         assert!(inbox.show(sent("third"), BOUNDS));
         for _ in 0..BOUNDS.events {
             inbox.show(sent(&"x".repeat(100)), BOUNDS);

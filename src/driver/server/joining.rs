@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::handshake::SocketHandshake;
+use super::leaving::CountsLeaving as _;
 use super::parts::{Peer, PeerState, ServedNamespace, ServedSocket};
 use super::pool::Task;
 use super::returning::Claim;

@@ -9,8 +9,8 @@ use mio::Token;
 use super::answers::disconnected;
 use super::handshake::FirstRequest;
 use super::hub::turn;
+use super::leaving::CountsLeaving;
 use super::parts::{Due, Hub, IoCommand, Peer, PeerState, ServedSocket};
-use super::pool::Task;
 use super::timers::Alarm;
 use super::wire::{PeerWire, Written};
 use crate::core::server::session::{NotQueued, Session, SessionEnding, SessionOrder};
@@ -337,6 +337,13 @@ impl Peer {
         }
     }
 
+    /// The same where locks may be held.
+    pub(super) fn ask_to_go_on(&self) {
+        if let Some(this) = self.this.upgrade() {
+            self.hub.command(IoCommand::GoOn(this));
+        }
+    }
+
     /// The server ends this client's session.
     pub(super) fn close(&self, reason: DisconnectReason) {
         let mut state = self.lock();
@@ -377,20 +384,20 @@ impl Peer {
         self.hub.leaving.fetch_add(count, Ordering::AcqRel);
     }
 
-    /// It has heard of one.
-    pub(super) fn has_left(&self) {
-        self.leaving.fetch_sub(1, Ordering::AcqRel);
-        self.hub.leaving.fetch_sub(1, Ordering::AcqRel);
-    }
-
     /// A socket has left; its handlers hear of that behind what waits.
     pub(super) fn part(&self, socket: Arc<ServedSocket>, reason: DisconnectReason) {
         socket.disconnected(reason);
         for answered in socket.answers.end() {
             socket.resolve(answered, Err(disconnected()));
         }
-        // With it, what the program has attached to it may end, and take its time, or panic.
-        self.hub.pool.submit(Task::Once(Box::new(move || drop(socket))));
+        socket.let_go();
+    }
+}
+
+impl CountsLeaving for Peer {
+    fn has_left(&self) {
+        self.leaving.fetch_sub(1, Ordering::AcqRel);
+        self.hub.leaving.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

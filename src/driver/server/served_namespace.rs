@@ -4,9 +4,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, Weak};
 
 use super::cluster::membership::ClusterMembership;
-use super::parts::{Handlers, Hub, OnEvent, ServedNamespace, ServedSocket};
+use super::hub::replace_taker;
+use super::parts::{Handlers, Hub, OnEvent, ServedNamespace, ServedSocket, SocketTaker};
 use crate::core::server::recovery::RecoveryStore;
 use crate::core::server::rooms::{Selection, SocketKey};
+use crate::error::Result;
 use crate::sync::lock::lock;
 
 impl ServedNamespace {
@@ -49,6 +51,22 @@ impl ServedNamespace {
         change(&mut self.handlers.write().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// From now on the program takes what comes by new sockets.
+    pub(crate) fn leave_to(&self, taker: Arc<dyn SocketTaker>) -> Result<()> {
+        self.change_handlers(|handlers| replace_taker(&mut handlers.taker, &taker))?;
+        self.hub.end_if_closing(&*taker);
+        Ok(())
+    }
+
+    /// Who takes what comes by a socket that is new, if no handlers do.
+    pub(super) fn taker(&self) -> Option<Arc<dyn SocketTaker>> {
+        let own = self.handlers().taker.clone();
+        let of_all = || lock(&self.hub.taker).clone();
+        own.filter(|taker| !taker.is_abandoned())
+            .or_else(of_all)
+            .filter(|taker| !taker.is_abandoned())
+    }
+
     /// Those for all events.
     pub(super) fn catch_alls(&self) -> impl Iterator<Item = Arc<OnEvent>> + use<> {
         self.handlers().any.clone().into_iter()
@@ -63,6 +81,7 @@ impl ServedNamespace {
     pub(super) fn inherit(&self, parent: &Self) {
         let of_parent = parent.handlers();
         let inherited = Handlers {
+            taker: of_parent.taker.clone(),
             authorize: of_parent.authorize.clone(),
             connection: of_parent.connection.clone(),
             events: of_parent.events.clone(),

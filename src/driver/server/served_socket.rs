@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::answers::{AnswerSink, Answers, disconnected};
 use super::belongings::{Belongings, SocketData};
 use super::handshake::SocketHandshake;
-use super::inbox::{Inbox, InboxItem};
+use super::inbox::{Attendant, Inbox, InboxItem};
+use super::leaving::Leaving;
 use super::parts::{Due, Peer, ServedNamespace, ServedSocket};
 use super::peer::Urgency;
 use super::pool::Task;
@@ -96,6 +97,9 @@ impl ServedSocket {
     /// The answer to its CONNECT is queued, under the lock of its peer.
     pub(super) fn connected(&self) {
         self.standing.store(Standing::Connected as u8, Ordering::Release);
+        if let Some(taker) = self.namespace.taker() {
+            self.inbox.leave_to(taker);
+        }
         self.put(InboxItem::Connected);
     }
 
@@ -105,7 +109,7 @@ impl ServedSocket {
         let _ = self.last_rooms.set(self.namespace.exit(self, reason));
         if before == Standing::Connected as u8 {
             self.peer.leaves(1);
-            self.put(InboxItem::Disconnected(reason));
+            self.put(InboxItem::Disconnected(reason, Leaving::of(Arc::clone(&self.peer) as _)));
         }
     }
 
@@ -119,9 +123,13 @@ impl ServedSocket {
     }
 
     fn ask_for_turn(&self) {
-        if let Some(this) = self.this.upgrade() {
-            self.namespace.hub.pool.submit(Task::Turn(this));
-        }
+        let Some(this) = self.this.upgrade() else { return };
+        let task = match self.inbox.attendant() {
+            Attendant::Pool => Task::Turn(this),
+            Attendant::Program(taker) => Task::AtOnce(Box::new(move || taker.offer(this))),
+            Attendant::Nobody => return,
+        };
+        self.namespace.hub.pool.submit(task);
     }
 
     /// Its handlers have too much in front of them.

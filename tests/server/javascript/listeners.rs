@@ -2,6 +2,7 @@
 
 use crossbeam_channel::unbounded;
 use serde_json::{Value, json};
+use siot::server::SocketNews;
 
 use crate::host::Host;
 use crate::support::{JsClient, LIMIT, Via, recv_within};
@@ -10,6 +11,7 @@ for_each_client!(
     a_middleware_holds_events_up_and_refuses_some,
     what_goes_out_is_shown_in_order,
     a_callback_gets_the_answer_in_its_turn,
+    a_program_serves_by_its_own_thread,
 );
 
 fn a_middleware_holds_events_up_and_refuses_some(version: u32, via: Via) {
@@ -86,4 +88,21 @@ fn a_callback_gets_the_answer_in_its_turn(version: u32, via: Via) {
     assert_eq!(recv_within(&answers, LIMIT), lost, "it comes behind the end");
     assert!(socket.emit_with_callback("late", (), tell("late")).is_err());
     assert!(answers.try_recv().is_err());
+}
+
+fn a_program_serves_by_its_own_thread(version: u32, via: Via) {
+    let host = Host::start(|builder| builder);
+    let incoming = host.server.subscribe_all().unwrap();
+    let client = JsClient::connect(version, via, &host.url);
+    let next = || incoming.recv_timeout(LIMIT).unwrap();
+    let connected = next();
+    assert!(matches!(connected.news, SocketNews::Connected));
+    let asked = client.begin_ask("echo", json!(["a", 1]));
+    let SocketNews::Event(event) = next().news else { panic!("no event") };
+    event.ack(event.args::<siot::ArgList>().unwrap()).unwrap();
+    assert_eq!(client.answer(asked), json!(["a", 1]));
+    client.close();
+    let ended = next();
+    assert!(matches!(ended.news, SocketNews::Disconnected(_)));
+    assert_eq!(ended.socket.id(), connected.socket.id());
 }
