@@ -7,12 +7,11 @@ use serde::Serialize;
 
 use super::cluster::{ClusterAnswers, ClusterSocket};
 use super::handles::{Broadcast, BroadcastAck, ServerSocket};
-use super::socket::check_name;
+use crate::client::emitter::encode;
 use crate::driver::server::broadcast::{BroadcastFlags, BroadcastReport};
 use crate::driver::server::gathered::BroadcastReply;
 use crate::driver::server::parts::ServedNamespace;
 use crate::error::Result;
-use crate::payload::Payload;
 
 impl Broadcast {
     pub(super) fn new(namespace: &Arc<ServedNamespace>) -> Self {
@@ -68,8 +67,7 @@ impl Broadcast {
     /// [`ErrorKind::ReservedEvent`](crate::ErrorKind::ReservedEvent) for a name that means something to
     /// the protocol. That a client is behind, or gone, is no error: the report tells.
     pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<BroadcastReport> {
-        check_name(event)?;
-        Ok(self.namespace.broadcast(&self.flags, Payload::event(event, &args)?))
+        Ok(self.namespace.broadcast(&self.flags, encode(event, &args)?))
     }
 
     /// Emits, and asks each for an acknowledgement.
@@ -78,8 +76,7 @@ impl Broadcast {
     ///
     /// As [`emit`](Self::emit).
     pub fn emit_with_ack<T: Serialize>(&self, event: &str, args: T) -> Result<BroadcastAck> {
-        check_name(event)?;
-        let payload = Payload::event(event, &args)?;
+        let payload = encode(event, &args)?;
         let hub = &self.namespace.hub;
         let limit = self.ack_timeout.unwrap_or(hub.options.ack_timeout);
         let asked = self.namespace.broadcast_with_ack(&self.flags, &payload, limit);

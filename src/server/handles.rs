@@ -36,6 +36,23 @@ pub struct ServerSocket {
     pub(super) served: Arc<ServedSocket>,
 }
 
+/// A socket with flags that hold for what is emitted through it.
+///
+/// ```no_run
+/// # fn main() -> siot::Result<()> {
+/// # let server = siot::server::Server::builder().bind("127.0.0.1:3000")?;
+/// server.on("track", |socket, _| socket.volatile().emit("position", (52.5, 13.4)));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "it emits nothing by itself"]
+pub struct ServerEmitter {
+    pub(super) socket: ServerSocket,
+    pub(super) volatile: bool,
+    pub(super) timeout: Option<Duration>,
+}
+
 /// To whom an event goes, and how. Each method gives a new one; nothing is sent before [`emit`](Self::emit).
 ///
 /// ```no_run

@@ -40,9 +40,13 @@ mod binding;
 mod broadcast;
 mod builder;
 mod cluster;
+mod emitter;
 mod handlers;
 mod handles;
+mod incoming;
+mod listening;
 mod namespace;
+mod receiving;
 mod recovery;
 #[cfg(feature = "redis")]
 mod redis_adapter;
@@ -55,7 +59,10 @@ mod socket;
 pub use self::builder::ServerBuilder;
 pub use self::cluster::{Adapter, ClusterAck, ClusterAnswers, ClusterSocket};
 pub use self::handlers::HandlerResult;
-pub use self::handles::{Broadcast, BroadcastAck, Server, ServerNamespace, ServerSocket};
+pub use self::handles::{
+    Broadcast, BroadcastAck, Server, ServerEmitter, ServerNamespace, ServerSocket,
+};
+pub use self::incoming::{SocketIncoming, SocketNews};
 pub use self::recovery::ConnectionStateRecovery;
 #[cfg(feature = "redis")]
 pub use self::redis_adapter::RedisAdapter;

@@ -8,13 +8,14 @@ use super::cluster::{ClusterAck, ClusterAnswers};
 use super::handlers::{HandlerResult, conclude};
 use super::handles::{Broadcast, ServerNamespace, ServerSocket};
 use super::refusal::Refusal;
-use super::socket::check_name;
+use crate::client::emitter::encode;
 use crate::driver::server::broadcast::BroadcastReport;
 use crate::driver::server::parts::ServedNamespace;
 use crate::error::Result;
 use crate::event::Event;
 use crate::event::status::DisconnectReason;
-use crate::payload::Payload;
+use crate::proto::socket_packet::RESERVED_EVENTS;
+use crate::sync::logging::log_later;
 
 impl ServerNamespace {
     pub(super) fn new(served: Arc<ServedNamespace>) -> Self {
@@ -70,12 +71,16 @@ impl ServerNamespace {
         self
     }
 
-    /// Adds a handler for the events of this name.
+    /// Adds a handler for the events of this name. Nothing comes by the names that no event can have, such as
+    /// `disconnect`, and a line of the log says so: see [`on_disconnect`](Self::on_disconnect).
     pub fn on<R: HandlerResult>(
         &self,
         event: &str,
         handler: impl Fn(&ServerSocket, Event) -> R + Send + Sync + 'static,
     ) -> &Self {
+        if RESERVED_EVENTS.contains(&event) {
+            log_later!(Warn, in self.name(), "a handler that nothing will come by: {event:?} belongs to the protocol");
+        }
         let name: Box<str> = event.into();
         let handler = Arc::new(move |socket: &Arc<_>, event| {
             conclude(&name, handler(&ServerSocket::new(Arc::clone(socket)), event));
@@ -125,10 +130,10 @@ impl ServerNamespace {
         self
     }
 
-    /// Removes the handlers for the events of this name.
-    pub fn off(&self, event: &str) -> &Self {
-        drop(self.served.change_handlers(|handlers| handlers.events.remove(event)));
-        self
+    /// Removes the handlers for the events of this name; gives their number. Calls that have begun go on.
+    pub fn off_event(&self, event: &str) -> usize {
+        let removed = self.served.change_handlers(|handlers| handlers.events.remove(event));
+        removed.map_or(0, |handlers| handlers.len())
     }
 
     /// Adds a handler for the events of this name that other servers of the cluster emit
@@ -156,8 +161,7 @@ impl ServerNamespace {
     /// [`ErrorKind::ReservedEvent`](crate::ErrorKind::ReservedEvent) for a name that means something to
     /// the protocol, [`ErrorKind::BufferFull`](crate::ErrorKind::BufferFull) when too much waits for the other servers.
     pub fn server_side_emit<T: Serialize>(&self, event: &str, args: T) -> Result<()> {
-        check_name(event)?;
-        self.served.server_side_emit(Payload::event(event, &args)?)
+        self.served.server_side_emit(encode(event, &args)?)
     }
 
     /// The same, and asks each of them for an answer.
@@ -170,8 +174,7 @@ impl ServerNamespace {
         event: &str,
         args: T,
     ) -> Result<ClusterAck> {
-        check_name(event)?;
-        Ok(ClusterAck(self.served.ask_servers(Payload::event(event, &args)?)))
+        Ok(ClusterAck(self.served.ask_servers(encode(event, &args)?)))
     }
 
     /// How many servers of the cluster have this namespace, this one included.

@@ -1,6 +1,7 @@
 //! One event for many sockets.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::answers::AnswerSink;
@@ -44,6 +45,7 @@ impl ServedNamespace {
     /// Emits to all whom the selection names. It is encoded once.
     pub(crate) fn broadcast(&self, flags: &BroadcastFlags, payload: Payload) -> BroadcastReport {
         let header = Header { kind: Kind::Event, namespace: &self.name, id: None };
+        let shown = self.is_watched.load(Ordering::Acquire).then(|| payload.clone());
         let in_order = lock(&self.order);
         let is_told = self.tell_others(flags, || ClusterMessage::Broadcast {
             payload: payload.clone(),
@@ -51,7 +53,7 @@ impl ServedNamespace {
             volatile: flags.volatile,
         });
         let (messages, sockets) = self.prepare(header, payload, &flags.selection, flags.volatile);
-        let mut report = self.deliver(&sockets, &messages, flags.volatile);
+        let mut report = self.deliver(&sockets, &messages, flags.volatile, shown.as_ref());
         report.is_unpublished = !is_told;
         // Before the sockets: the last one to know a socket drops what the program has attached to it.
         drop(in_order);
@@ -63,10 +65,11 @@ impl ServedNamespace {
         sockets: &[Arc<ServedSocket>],
         messages: &[Packet],
         volatile: bool,
+        shown: Option<&Payload>,
     ) -> BroadcastReport {
         let mut report = BroadcastReport::default();
         for socket in sockets {
-            match socket.peer.send_with(messages, volatile, Urgency::Gathered) {
+            match socket.send(messages, volatile, Urgency::Gathered, shown) {
                 Ok(true) => report.queued += 1,
                 Ok(false) => report.dropped += 1,
                 Err(error) if error.kind() == ErrorKind::BufferFull => {
@@ -141,7 +144,7 @@ impl ServedNamespace {
         for socket in &sockets {
             // Where it cannot be taken on, dropping it counts as an answer that is missing.
             if socket.expect(number, sink(socket), Some(limit)).is_ok() {
-                let sent = socket.peer.send_with(&messages, false, Urgency::Gathered);
+                let sent = socket.send(&messages, false, Urgency::Gathered, Some(payload));
                 if let Err(error) = sent {
                     if let Some(answered) = socket.answers.take(number) {
                         answered.resolve(Err(error));
