@@ -61,7 +61,7 @@ fn handlers_wait_for_clients_who_need_handlers() {
         let partner: String = event.arg(0)?;
         let sockets = socket.namespace().to(&partner).sockets();
         let answer: (String,) =
-            sockets[0].emit_with_ack_within(LIMIT, "favour", "please")?.wait()?;
+            sockets[0].timeout(LIMIT).emit_with_ack("favour", "please")?.wait()?;
         event.ack(answer)
     });
     let clients: Vec<_> = (0..2 * PAIRS)
@@ -208,7 +208,7 @@ fn nothing_is_left_of_a_socket_whose_handlers_panicked() {
         let (watch, by) = crate::support::mischief::DropWatch::new(None);
         socket.set_data(watch);
         let own = socket.clone();
-        socket.on("own", move |_| on_purpose(&own));
+        socket.on("own", move |_| on_purpose(&own)).unwrap();
         let _ = dropped.send(by);
         on_purpose(socket);
     });
@@ -255,12 +255,15 @@ fn events_right_behind_connect_wait_for_the_handler_of_connections() {
     let (seen, sights) = unbounded();
     let called = seen.clone();
     host.server.on_connection(move |socket| {
-        let answer: String = socket.emit_with_ack_within(LIMIT, "who", ()).unwrap().wait().unwrap();
+        let answer: String =
+            socket.timeout(LIMIT).emit_with_ack("who", ()).unwrap().wait().unwrap();
         let _ = called.send(format!("connection of {answer}"));
         let own = called.clone();
-        socket.on("early", move |event| {
-            let _ = own.send(format!("own {}", event.arg::<u32>(0).unwrap()));
-        });
+        socket
+            .on("early", move |event| {
+                let _ = own.send(format!("own {}", event.arg::<u32>(0).unwrap()));
+            })
+            .unwrap();
     });
     host.server.on("early", move |_, event| {
         let _ = seen.send(format!("early {}", event.arg::<u32>(0).unwrap()));

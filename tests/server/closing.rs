@@ -150,7 +150,7 @@ fn a_handler_that_waits_hears_of_the_end() {
     let host = Host::start(|builder| builder);
     let (failed, failures) = unbounded();
     host.server.on("wait", move |socket, _| {
-        let asked = socket.emit_with_ack_within(LIMIT * 10, "ask", ()).unwrap();
+        let asked = socket.timeout(LIMIT * 10).emit_with_ack("ask", ()).unwrap();
         let _ = failed.send(asked.wait::<ArgList>().map_err(|error| error.kind()));
     });
     for closes in [false, true] {

@@ -101,7 +101,12 @@ impl<A> Client<A> {
         }
         if left.is_none() {
             if let Some(mut engine) = self.engine.take() {
-                self.take_back(&mut engine);
+                // One that was given up has its time yet, in which the peer may confirm what was written.
+                if engine.state() == SessionState::Closed {
+                    self.take_back(&mut engine);
+                } else {
+                    self.take_back_untaken(&mut engine);
+                }
                 self.engine = Some(engine);
             }
         }

@@ -98,10 +98,15 @@ impl<A> Client<A> {
     /// A session is over: what no writer has taken of what was handed to it goes back to the namespaces; of the rest,
     /// what is unconfirmed is kept.
     pub(super) fn take_back(&mut self, engine: &mut Engine) {
+        self.take_back_untaken(engine);
+        self.keep_uncertain(engine.take_unconfirmed());
+    }
+
+    /// What no writer has taken of what was handed to a session goes back to the namespaces.
+    pub(super) fn take_back_untaken(&mut self, engine: &mut Engine) {
         for waiting in engine.take_untaken().into_iter().rev() {
             self.return_to_namespace(waiting);
         }
-        self.keep_uncertain(engine.take_unconfirmed());
     }
 
     /// A transport did not close in time.

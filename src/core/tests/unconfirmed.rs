@@ -301,6 +301,28 @@ fn by_polling_the_answer_to_the_request_confirms() {
     assert_eq!(back, [("[2]", true), ("[3]", false)]);
 }
 
+/// An event without a name ends the session for its user, and not what it has under way.
+const NAMELESS: &str = "42";
+
+#[test]
+fn what_a_session_that_was_given_up_is_posting_may_yet_be_confirmed() {
+    for is_answered in [true, false] {
+        let mut world = World::with(|options| options.transports = vec![Transport::Polling]);
+        let root = world.join("/");
+        world.slow = true;
+        world.emit(root, "[1]").unwrap();
+        world.receive(NAMELESS);
+        assert_eq!(world.news(), ["/: connect /1", "/: disconnect parse error"]);
+        assert!(world.client.take_unconfirmed(root).is_empty());
+        if is_answered {
+            world.written();
+        }
+        world.advance(PATIENCE);
+        let expected: &[&str] = if is_answered { &[] } else { &["[1]"] };
+        assert_eq!(list(&world.client.take_unconfirmed(root)), expected);
+    }
+}
+
 #[test]
 fn binary_comes_back_whole() {
     let (mut world, root) = deaf(100);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::handshake::SocketHandshake;
+use super::leaving::CountsLeaving as _;
 use super::parts::{Peer, PeerState, ServedNamespace, ServedSocket};
 use super::pool::Task;
 use super::returning::Claim;
@@ -219,6 +220,18 @@ impl Peer {
         let header = Header { kind: Kind::ConnectError, namespace, id: None };
         // Without room the client hears nothing, and is cut when it has joined nothing in time.
         let _ = state.session.send(&self.hub.encode(header, &text(json)), orders);
+    }
+
+    /// The program has refused an event of this socket: clients of the older revision hear of that.
+    pub(super) fn tell_error(&self, socket: &ServedSocket, error: &Error) {
+        let mut state = self.lock();
+        let dialect = state.session.dialect();
+        if dialect.joins_root() && socket.is_connected() {
+            let json = dialect.refusal(error.message(), error.data());
+            let messages = self.hub.encode(socket.header(Kind::ConnectError, None), &text(json));
+            // One without room misses it, as it may where it does not listen.
+            let _ = self.run(&mut state, |state, orders| state.session.send(&messages, orders));
+        }
     }
 
     /// The program disconnects a socket, and with it the connection below, if it is told so.

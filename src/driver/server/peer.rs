@@ -9,8 +9,8 @@ use mio::Token;
 use super::answers::disconnected;
 use super::handshake::FirstRequest;
 use super::hub::turn;
+use super::leaving::CountsLeaving;
 use super::parts::{Due, Hub, IoCommand, Peer, PeerState, ServedSocket};
-use super::pool::Task;
 use super::timers::Alarm;
 use super::wire::{PeerWire, Written};
 use crate::core::server::session::{NotQueued, Session, SessionEnding, SessionOrder};
@@ -256,8 +256,8 @@ impl Peer {
     }
 
     /// Sends the messages of one packet.
-    pub(super) fn send(&self, messages: &[Packet], volatile: bool) -> Result<()> {
-        self.send_with(messages, volatile, Urgency::Now).map(drop)
+    pub(super) fn send(&self, messages: &[Packet]) -> Result<()> {
+        self.send_with(messages, false, Urgency::Now).map(drop)
     }
 
     /// The same; `false`: it was volatile, and dropped.
@@ -267,6 +267,17 @@ impl Peer {
         volatile: bool,
         urgency: Urgency,
     ) -> Result<bool> {
+        self.send_and(messages, volatile, urgency, || ())
+    }
+
+    /// The same, and does this in the order in which things are sent.
+    pub(super) fn send_and(
+        &self,
+        messages: &[Packet],
+        volatile: bool,
+        urgency: Urgency,
+        and: impl FnOnce(),
+    ) -> Result<bool> {
         let mut state = self.lock();
         if volatile && !state.session.is_writable() {
             return Ok(false);
@@ -274,7 +285,10 @@ impl Peer {
         let sent = self
             .run_with(&mut state, urgency, |state, orders| state.session.send(messages, orders));
         match sent {
-            Ok(()) => Ok(true),
+            Ok(()) => {
+                and();
+                Ok(true)
+            }
             Err(NotQueued::Over) => Err(disconnected()),
             Err(NotQueued::Full) => {
                 let waiting = state.session.queued();
@@ -323,6 +337,13 @@ impl Peer {
         }
     }
 
+    /// The same where locks may be held.
+    pub(super) fn ask_to_go_on(&self) {
+        if let Some(this) = self.this.upgrade() {
+            self.hub.command(IoCommand::GoOn(this));
+        }
+    }
+
     /// The server ends this client's session.
     pub(super) fn close(&self, reason: DisconnectReason) {
         let mut state = self.lock();
@@ -363,20 +384,20 @@ impl Peer {
         self.hub.leaving.fetch_add(count, Ordering::AcqRel);
     }
 
-    /// It has heard of one.
-    pub(super) fn has_left(&self) {
-        self.leaving.fetch_sub(1, Ordering::AcqRel);
-        self.hub.leaving.fetch_sub(1, Ordering::AcqRel);
-    }
-
     /// A socket has left; its handlers hear of that behind what waits.
     pub(super) fn part(&self, socket: Arc<ServedSocket>, reason: DisconnectReason) {
         socket.disconnected(reason);
         for answered in socket.answers.end() {
-            self.hub.resolve(answered, Err(disconnected()));
+            socket.resolve(answered, Err(disconnected()));
         }
-        // With it, what the program has attached to it may end, and take its time, or panic.
-        self.hub.pool.submit(Task::Once(Box::new(move || drop(socket))));
+        socket.let_go();
+    }
+}
+
+impl CountsLeaving for Peer {
+    fn has_left(&self) {
+        self.leaving.fetch_sub(1, Ordering::AcqRel);
+        self.hub.leaving.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

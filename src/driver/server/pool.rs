@@ -27,6 +27,8 @@ pub(super) trait TakesTurns: Send + Sync {
 pub(super) enum Task {
     Turn(Arc<dyn TakesTurns>),
     Once(Box<dyn FnOnce() + Send>),
+    /// This is done by the thread that submits it, once what it is at is done. It is quick, and none of the program's.
+    AtOnce(Box<dyn FnOnce() + Send>),
 }
 
 /// How large the pool may become.
@@ -100,6 +102,10 @@ impl Workers {
     }
 
     fn begin(&self, task: Task) {
+        let task = match task {
+            Task::AtOnce(what) => return what(),
+            task => task,
+        };
         let mut state = lock(&self.state);
         if state.is_over {
             drop(state);
@@ -143,7 +149,7 @@ impl Workers {
                         lock(&self.state).queue.push_back(Task::Turn(of));
                     }
                 }
-                Task::Once(what) => {
+                Task::Once(what) | Task::AtOnce(what) => {
                     if survive(what).is_none() {
                         log_later!(Error, "a function of the program panicked");
                     }

@@ -62,15 +62,18 @@ impl Peer {
                         as Arc<dyn Reply>
                 });
                 let is_full = socket.put(InboxItem::Event(Event::new(packet, reply)));
-                if is_full && self.must_hold(&socket) {
-                    state.holds = true;
-                    state.session.hold(now());
+                if is_full {
+                    self.hold_for(state, &socket);
                 }
             }
             Kind::Ack => {
                 let answered = packet.id.and_then(|number| socket.answers.take(number));
                 match answered {
-                    Some(answered) => self.hub.resolve(answered, Ok(AckReply::new(packet))),
+                    Some(answered) => {
+                        if socket.resolve(answered, Ok(AckReply::new(packet))) {
+                            self.hold_for(state, &socket);
+                        }
+                    }
                     None => {
                         log_later!(Debug, in &*socket.namespace.name, "an acknowledgement that nobody waits for");
                     }
@@ -85,6 +88,14 @@ impl Peer {
                 state.session.end(DisconnectReason::ParseError, Some(cause), orders);
             }
             Kind::Connect => {}
+        }
+    }
+
+    /// The handlers of a socket are behind: the reader holds still, if it has to.
+    fn hold_for(&self, state: &mut PeerState, socket: &ServedSocket) {
+        if self.must_hold(socket) {
+            state.holds = true;
+            state.session.hold(now());
         }
     }
 

@@ -5,9 +5,9 @@ pub(crate) mod describe;
 mod excerpt;
 mod json;
 #[cfg(feature = "msgpack")]
-mod msgpack;
+pub(crate) mod msgpack;
 mod parts;
-mod plain_json;
+pub(crate) mod plain_json;
 
 use std::collections::VecDeque;
 

@@ -34,5 +34,6 @@ mod encrypted;
 mod ends;
 mod events;
 mod heartbeats;
+mod listeners;
 mod namespaces;
 mod rooms;
