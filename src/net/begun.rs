@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 
+use rustix::io::Errno;
 use rustix::net::{SendFlags, send};
 
 /// A connection that was begun.
@@ -26,7 +27,7 @@ impl Begun {
         match send(&self.socket, request, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
             Ok(sent) => self.sent = sent,
             // The server has not accepted it yet.
-            Err(rustix::io::Errno::AGAIN) => {}
+            Err(Errno::AGAIN | Errno::NOTCONN) => {}
             Err(_) => return None,
         }
         Some(self)

@@ -386,7 +386,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = first(&[listener.local_addr().unwrap()], &attempt()).unwrap();
         assert!(tcp_nodelay(&stream).unwrap() && socket_keepalive(&stream).unwrap());
-        assert_eq!(tcp_keepidle(&stream).unwrap(), Duration::from_secs(60));
+        assert_eq!(tcp_keepidle(&winner.socket).unwrap(), Duration::from_secs(60));
         let error = std::io::Read::read(&mut (&stream), &mut [0]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
     }
@@ -402,14 +402,14 @@ mod tests {
             user_timeout: Some(seconds(9)),
             ..TcpOptions::default()
         };
-        let (peer, stream) = connect_first(&address, &tcp, &attempt()).unwrap();
-        assert_eq!(peer, address[0]);
-        assert_eq!(tcp_keepidle(&stream).unwrap(), seconds(7));
-        assert_eq!(tcp_user_timeout(&stream).unwrap(), 9000);
+        let winner = connect_first(&address, &tcp, &attempt()).unwrap();
+        assert_eq!(winner.address, address[0]);
+        assert_eq!(tcp_keepidle(&winner.socket).unwrap(), seconds(7));
+        assert_eq!(tcp_user_timeout(&winner.socket).unwrap(), 9000);
         tcp.keepalive = None;
-        let (peer, stream) = connect_first(&address, &tcp, &attempt()).unwrap();
-        assert_eq!(peer, address[0]);
-        assert!(!socket_keepalive(&stream).unwrap());
+        let winner = connect_first(&address, &tcp, &attempt()).unwrap();
+        assert_eq!(winner.address, address[0]);
+        assert!(!socket_keepalive(&winner.socket).unwrap());
     }
 
     #[test]
@@ -421,9 +421,10 @@ mod tests {
             interface: Some("lo".to_owned()),
             ..TcpOptions::default()
         };
-        let (peer, stream) = connect_first(&address, &tcp, &attempt()).unwrap();
-        assert_eq!(peer, address[0]);
-        assert_eq!(stream.local_addr().unwrap().ip().to_string(), "127.0.0.9");
+        let winner = connect_first(&address, &tcp, &attempt()).unwrap();
+        assert_eq!(winner.address, address[0]);
+        let local = TcpStream::from(winner.socket).local_addr().unwrap();
+        assert_eq!(local.ip().to_string(), "127.0.0.9");
         for (local_address, interface, part) in [
             (Some("192.0.2.1"), None, "192.0.2.1"),
             (Some("::1"), None, "not reachable from the local address ::1"),
