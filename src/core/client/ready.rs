@@ -62,8 +62,10 @@ impl<A> Client<A> {
     fn reserve_batch(&mut self) {
         let Load { packets, bytes } = self.ready.load();
         let fit = packets.saturating_mul(BATCH.bytes) / bytes.max(1);
+        let Some(transport) = self.engine.as_ref().map(Engine::transport) else { return };
+        let most = packets.min(self.most_packets(transport));
         if let Some(engine) = &mut self.engine {
-            engine.reserve(fit.min(packets).min(BATCH.packets));
+            engine.reserve(fit.min(most));
         }
     }
 
