@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::socket::check_name;
+use crate::client::emitter::encode;
 use crate::core::server::cluster::ClusterMessage;
 use crate::core::server::rooms::Selection;
 use crate::driver::server::redis::dialling::RedisDialler;
 use crate::driver::server::redis::emitter::RedisSpeaker;
 use crate::error::Result;
-use crate::payload::Payload;
 
 /// Emits to the clients of a cluster by Redis from a program without a server, as `@socket.io/redis-emitter` does. Each method
 /// gives a new one; nothing is sent before [`emit`](Self::emit). Clones share one connection, which is made when it is
@@ -89,8 +88,7 @@ impl RedisEmitter {
     /// [`ErrorKind::Transport`](crate::ErrorKind::Transport) when Redis is away, or refuses. It was not published then, unless the
     /// connection was lost just meanwhile. The next call connects again.
     pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<()> {
-        check_name(event)?;
-        let payload = Payload::event(event, &args)?;
+        let payload = encode(event, &args)?;
         let selection = self.selection.clone();
         self.say(&ClusterMessage::Broadcast { payload, selection, volatile: self.volatile })
     }
@@ -130,8 +128,7 @@ impl RedisEmitter {
     ///
     /// As [`emit`](Self::emit).
     pub fn server_side_emit<T: Serialize>(&self, event: &str, args: T) -> Result<()> {
-        check_name(event)?;
-        let payload = Payload::event(event, &args)?;
+        let payload = encode(event, &args)?;
         self.say(&ClusterMessage::ServerEvent { request: None, payload })
     }
 

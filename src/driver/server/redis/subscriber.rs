@@ -137,9 +137,9 @@ impl SharedLink {
         }
         let bytes = Bytes::copy_from_slice(bytes);
         match decode(kind, &of.namespace, &bytes, self.options.max_message) {
-            Ok(Some(said)) => {
+            Ok(Some(told)) => {
                 LinkCounters::add(&self.counters.heard, 1);
-                if survive(|| hears.hear(said.from.as_deref(), said.message)).is_none() {
+                if survive(|| hears.hear(told.from.as_deref(), told.message)).is_none() {
                     log_later!(Error, in &*of.namespace, "a message of another server caused a panic");
                 }
             }
