@@ -130,34 +130,17 @@ impl ClusterLink for RedisLink {
     }
 
     fn tell(&self, namespace: &str, message: ClusterMessage) -> Result<()> {
-        let told = self.0.put(namespace, |of| {
-            let size = message.size();
-            (Outgoing::Tell(of, message), size)
-        });
-        told.map_err(|(_, error)| {
-            LinkCounters::add(&self.0.counters.lost, 1);
-            error
-        })
+        let size = message.size();
+        self.0.put(Outgoing::Tell(self.0.namespace(namespace)?, message), size)
     }
 
     fn ask(&self, namespace: &str, message: Option<ClusterMessage>, asked: Asked) {
-        if !self.0.publishes.load(Ordering::Acquire) {
-            return asked(Err(self.0.away()));
-        }
-        let mut asked = Some(asked);
-        let put = self.0.put(namespace, |of| {
-            let size = message.as_ref().map_or(0, ClusterMessage::size);
-            let asked = asked.take().unwrap_or_else(|| Box::new(drop));
-            (Outgoing::Ask(of, message, asked), size)
-        });
-        if let Err((back, error)) = put {
-            let asked = match back {
-                Some(Outgoing::Ask(_, _, asked)) => Some(asked),
-                _ => asked,
-            };
-            if let Some(asked) = asked {
-                asked(Err(error));
-            }
+        let size = message.as_ref().map_or(0, ClusterMessage::size);
+        // Where it fails, `asked` hears so.
+        match self.0.namespace(namespace) {
+            Ok(_) if !self.0.publishes.load(Ordering::Acquire) => asked(Err(self.0.away())),
+            Ok(of) => drop(self.0.put(Outgoing::Ask(of, message, asked), size)),
+            Err(error) => asked(Err(error)),
         }
     }
 
@@ -181,21 +164,21 @@ impl ClusterLink for RedisLink {
 }
 
 impl SharedLink {
-    /// Puts something into the line, if it is to wait there. What does not is given back.
-    fn put(
-        &self,
-        namespace: &str,
-        item: impl FnOnce(Arc<ListenedNamespace>) -> (Outgoing, usize),
-    ) -> Result<(), (Option<Outgoing>, Error)> {
-        if self.options.drop_while_away && !self.publishes.load(Ordering::Acquire) {
-            return Err((None, self.away()));
-        }
-        let Some(of) = lock(&self.namespaces).get(namespace).cloned() else {
-            let what = format!("{namespace:?} is no namespace of the server's");
-            return Err((None, Error::new(ErrorKind::Disconnected, what)));
-        };
-        let (item, size) = item(of);
-        self.line.push(item, size).map_err(|(back, error)| (Some(back), error))
+    fn namespace(&self, name: &str) -> Result<Arc<ListenedNamespace>> {
+        lock(&self.namespaces).get(name).cloned().ok_or_else(|| {
+            let what = format!("{name:?} is no namespace of the server's");
+            Error::new(ErrorKind::Disconnected, what)
+        })
+    }
+
+    /// Puts something into the line, if it may wait there.
+    fn put(&self, item: Outgoing, size: usize) -> Result<()> {
+        let is_dropped = self.options.drop_while_away && !self.publishes.load(Ordering::Acquire);
+        let put = if is_dropped { Err((item, self.away())) } else { self.line.push(item, size) };
+        put.map_err(|(item, error)| {
+            self.lose(vec![item], &error);
+            error
+        })
     }
 
     /// Why nobody can be asked.
@@ -205,7 +188,7 @@ impl SharedLink {
     }
 
     /// There is no connection, for this reason.
-    fn note_trouble(&self, error: Error) {
+    fn note_trouble(&self, error: &Error) {
         let before = lock(&self.trouble).replace(error.clone());
         // Once for each cause, and not for each attempt.
         if before.is_none_or(|before| before.message() != error.message()) {

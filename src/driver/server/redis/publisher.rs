@@ -61,7 +61,7 @@ impl SharedLink {
                 continue;
             }
             if let Err(error) = self.send(&mut at.connection, std::mem::take(&mut held)) {
-                self.note_trouble(error);
+                self.note_trouble(&error);
                 self.disconnect(&mut publishing);
             }
         }
@@ -97,7 +97,7 @@ impl SharedLink {
                     self.publishes.store(true, Ordering::Release);
                 }
                 Err(error) => {
-                    self.note_trouble(error.clone());
+                    self.note_trouble(&error);
                     self.give_up(held, &error);
                     if self.is_over() {
                         return None;
@@ -121,7 +121,7 @@ impl SharedLink {
     }
 
     /// This does not go out.
-    fn lose(&self, items: Vec<Outgoing>, error: &Error) {
+    pub(super) fn lose(&self, items: Vec<Outgoing>, error: &Error) {
         for item in items {
             match item {
                 Outgoing::Tell(..) => LinkCounters::add(&self.counters.lost, 1),
