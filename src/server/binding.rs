@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::builder::ServerBuilder;
+use super::cluster::Adapter;
 use super::handles::Server;
 use crate::core::server::recovery::RecoveryLimits;
 use crate::core::server::session::SessionOptions;
@@ -55,7 +56,8 @@ impl ServerBuilder {
         let listeners = self.listeners_at(&addresses.collect::<Vec<_>>())?;
         let addresses = listeners.iter().filter_map(ServerListener::local_addr).collect();
         let door = self.door()?;
-        let hub = Hub::start(self.options(), door)?;
+        let adapter = self.adapter.clone();
+        let hub = Hub::start(self.options(), door, adapter.as_ref().map(Adapter::starter))?;
         let server = Server::new(Arc::clone(&hub), addresses);
         prepare(&server);
         hub.listen(listeners);
@@ -119,6 +121,7 @@ impl ServerBuilder {
             receive_reserve: 4 * self.max_http_buffer_size,
             acks: 65_536,
             ack_timeout: self.ack_timeout,
+            cluster_timeout: self.cluster_timeout,
             pool: PoolSize {
                 workers: self.workers,
                 most: self.max_workers.max(self.workers),
@@ -145,6 +148,7 @@ impl ServerBuilder {
             ("ping_timeout", self.ping_timeout),
             ("upgrade_timeout", self.upgrade_timeout),
             ("connect_timeout", self.connect_timeout),
+            ("cluster_timeout", self.cluster_timeout),
         ];
         for (name, time) in times {
             if time < Duration::from_millis(1) || time > day {

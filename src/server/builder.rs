@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::binding::clone_of;
+use super::cluster::Adapter;
 use super::recovery::ConnectionStateRecovery;
 use crate::driver::server::door::AllowRequest;
 use crate::driver::server::fallback::{Fallback, HttpReply, HttpRequest};
@@ -52,6 +53,8 @@ pub struct ServerBuilder {
     pub(super) tls: Option<ServerTls>,
     pub(super) unix_sockets: Vec<PathBuf>,
     pub(super) listeners: Vec<Arc<TcpListener>>,
+    pub(super) adapter: Option<Adapter>,
+    pub(super) cluster_timeout: Duration,
 }
 
 impl Default for ServerBuilder {
@@ -90,6 +93,8 @@ impl Default for ServerBuilder {
             tls: None,
             unix_sockets: Vec::new(),
             listeners: Vec::new(),
+            adapter: None,
+            cluster_timeout: Duration::from_secs(5),
         }
     }
 }
@@ -290,6 +295,19 @@ impl ServerBuilder {
     pub fn listener(mut self, listener: &TcpListener) -> Result<Self> {
         self.listeners.push(Arc::new(clone_of(listener)?));
         Ok(self)
+    }
+
+    /// By what the server is one of a cluster: what is emitted reaches the clients of all its servers. Default: it is
+    /// alone.
+    pub fn adapter(mut self, adapter: impl Into<Adapter>) -> Self {
+        self.adapter = Some(adapter.into());
+        self
+    }
+
+    /// How long other servers of the cluster may take to answer. Default: 5 s.
+    pub fn cluster_timeout(mut self, limit: Duration) -> Self {
+        self.cluster_timeout = limit;
+        self
     }
 
     /// How many namespaces a client may join. Default: 64.

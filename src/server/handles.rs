@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::driver::server::broadcast::{BroadcastFlags, Gathered};
+use crate::driver::server::broadcast::{AskedClients, BroadcastFlags};
 use crate::driver::server::parts::{Hub, ServedNamespace, ServedSocket};
 
 /// A server. It is used as its namespace `/` is. Cheap to clone; with the last clone it is closed, without waiting
@@ -74,6 +74,6 @@ pub struct Broadcast {
 #[must_use = "answers were asked for: wait for them, or emit without"]
 pub struct BroadcastAck {
     pub(super) namespace: Arc<ServedNamespace>,
-    pub(super) gathered: Arc<Gathered>,
+    pub(super) asked: AskedClients,
     pub(super) limit: Duration,
 }

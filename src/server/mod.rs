@@ -39,6 +39,7 @@
 mod binding;
 mod broadcast;
 mod builder;
+mod cluster;
 mod emitter;
 mod handlers;
 mod handles;
@@ -52,6 +53,7 @@ mod running;
 mod socket;
 
 pub use self::builder::ServerBuilder;
+pub use self::cluster::{Adapter, ClusterAck, ClusterAnswers, ClusterSocket};
 pub use self::handlers::HandlerResult;
 pub use self::handles::{
     Broadcast, BroadcastAck, Server, ServerEmitter, ServerNamespace, ServerSocket,
@@ -60,5 +62,8 @@ pub use self::incoming::{SocketIncoming, SocketNews};
 pub use self::recovery::ConnectionStateRecovery;
 pub use self::refusal::Refusal;
 pub use crate::driver::server::broadcast::BroadcastReport;
+pub use crate::driver::server::cluster::counters::ClusterStats;
+pub use crate::driver::server::cluster::local::LocalCluster;
 pub use crate::driver::server::fallback::{HttpReply, HttpRequest};
+pub use crate::driver::server::gathered::BroadcastReply;
 pub use crate::driver::server::handshake::SocketHandshake;

@@ -3,9 +3,12 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::handles::{Broadcast, ServerNamespace, ServerSocket};
 use crate::driver::server::handshake::SocketHandshake;
 use crate::driver::server::parts::ServedSocket;
+use crate::error::{Error, ErrorKind, Result};
 use crate::options::Transport;
 
 impl ServerSocket {
@@ -84,8 +87,22 @@ impl ServerSocket {
         self.disconnect_with(true);
     }
 
-    pub(super) fn disconnect_with(&self, close: bool) {
+    fn disconnect_with(&self, close: bool) {
         self.served.leave_server(close);
+    }
+
+    /// What other servers of the cluster see as its data ([`ClusterSocket::data`](crate::server::ClusterSocket::data)), and servers in
+    /// JavaScript as `socket.data`. Default: an empty object.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Payload`] when it cannot be written as JSON.
+    pub fn share_data(&self, data: &impl Serialize) -> Result<()> {
+        let json = serde_json::to_string(data).map_err(|error| {
+            Error::new(ErrorKind::Payload, "the data to share is no JSON").with_source(error)
+        })?;
+        self.served.attached().shared = Some(json.into());
+        Ok(())
     }
 
     /// What the program has attached to it: the value of this type.

@@ -32,6 +32,9 @@ pub(crate) enum Role {
     /// Runs handlers of a server.
     #[cfg_attr(not(feature = "server"), allow(dead_code))]
     Worker,
+    /// Carries what the servers of a cluster in one process tell each other.
+    #[cfg_attr(not(feature = "server"), allow(dead_code))]
+    Cluster,
     /// Hands the events of an outbox to its socket.
     #[cfg_attr(not(feature = "outbox"), allow(dead_code))]
     Outbox,
@@ -52,6 +55,7 @@ impl Role {
             Self::Outbox => "siot-outbox",
             Self::Server => "siot-serve",
             Self::Worker => "siot-work",
+            Self::Cluster => "siot-cluster",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The server's state machines: one Engine.IO session, and who is in which room.
 
+pub(crate) mod cluster;
 #[cfg_attr(not(test), allow(dead_code, reason = "the driver does not restore yet"))]
 pub(crate) mod recovery;
 pub(crate) mod rooms;

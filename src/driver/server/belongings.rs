@@ -25,4 +25,6 @@ pub(crate) struct Belongings {
     pub(crate) disconnecting: Vec<OwnEnd>,
     pub(crate) disconnect: Vec<OwnEnd>,
     pub(crate) data: SocketData,
+    /// What other servers of a cluster are told: JSON.
+    pub(crate) shared: Option<Box<str>>,
 }

@@ -49,7 +49,7 @@ impl ServedSocket {
         let middlewares = self.look_at_attached(|attached| attached.middlewares.clone());
         if !middlewares.is_empty() {
             self.call_all(std::mem::take(&mut handlers), event.clone());
-            if let Err(error) = self.ask_middlewares(&middlewares, &event) {
+            if let Err(error) = Self::ask_middlewares(&middlewares, &event) {
                 log_later!(Debug, in &*self.namespace.name, "{:?} is refused: {}", event.name(), error.message());
                 return self.peer.tell_error(self, &error);
             }
@@ -95,7 +95,7 @@ impl ServedSocket {
     }
 
     /// Asks those who may hold up an event.
-    fn ask_middlewares(&self, middlewares: &[Middleware], event: &Event) -> Result<()> {
+    fn ask_middlewares(middlewares: &[Middleware], event: &Event) -> Result<()> {
         let panicked = || Error::new(ErrorKind::Refused, "Internal error");
         middlewares.iter().try_for_each(|ask| {
             survive(|| lock_callback(ask)(event)).unwrap_or_else(|| Err(panicked()))

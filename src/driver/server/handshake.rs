@@ -72,6 +72,18 @@ impl SocketHandshake {
         &self.request.chain
     }
 
+    /// What other servers of a cluster are told of it, in the form of the reference: nothing that is worth anything, as
+    /// cookies and credentials are.
+    pub(super) fn shared(&self) -> String {
+        let issued = self.time().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let address = self.address().map(|address| address.ip().to_string()).unwrap_or_default();
+        format!(
+            r#"{{"headers":{{}},"address":"{address}","xdomain":false,"secure":{},"issued":{},"url":"","query":{{}},"auth":{{}}}}"#,
+            self.is_secure(),
+            issued.as_millis(),
+        )
+    }
+
     /// The credentials that the client gave for the namespace.
     ///
     /// # Errors

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use super::cluster::ClusterLink;
+use super::cluster::counters::ClusterStats;
 use super::commands::IoCommands;
 use super::directory::ClientLimits;
 use super::door::Door;
@@ -40,6 +42,7 @@ impl Hub {
         options: HubOptions,
         door: Door,
         commands: IoCommands<IoCommand>,
+        link: Option<Arc<dyn ClusterLink>>,
     ) -> Arc<Self> {
         let waker = commands.waker();
         Arc::new(Self {
@@ -59,6 +62,8 @@ impl Hub {
             has_deferred: AtomicBool::new(false),
             next_turn: AtomicU64::new(1),
             is_closing: AtomicBool::new(false),
+            link,
+            dropped_server_events: AtomicU64::new(0),
             run: super::ids::new_id().replace(['-', '_'], "x").into(),
         })
     }
@@ -226,6 +231,15 @@ impl Hub {
         takers.iter().for_each(|taker| taker.end());
         drop((namespaces, families));
         self.timers.clear();
+        if let Some(link) = &self.link {
+            link.end();
+        }
+    }
+
+    /// How the server and the others of its cluster get along; `None`: it is in none.
+    pub(crate) fn cluster_stats(&self) -> Option<ClusterStats> {
+        let dropped = self.dropped_server_events.load(Ordering::Relaxed);
+        self.link.as_ref().map(|link| ClusterStats { dropped, ..link.stats() })
     }
 }
 

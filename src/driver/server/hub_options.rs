@@ -44,6 +44,8 @@ pub(crate) struct HubOptions {
     pub(crate) acks: usize,
     /// How long an acknowledgement is awaited by default.
     pub(crate) ack_timeout: Duration,
+    /// How long other servers of a cluster may take to answer.
+    pub(crate) cluster_timeout: Duration,
     pub(crate) pool: PoolSize,
     /// What is kept for clients that lose their connection, if anything is.
     pub(crate) recovery: Option<RecoveryOptions>,

@@ -8,11 +8,13 @@
 pub(crate) mod answers;
 pub(crate) mod belongings;
 pub(crate) mod broadcast;
+pub(crate) mod cluster;
 mod commands;
 mod directory;
 pub(crate) mod door;
 pub(crate) mod fallback;
 pub(crate) mod feed;
+pub(crate) mod gathered;
 mod handling;
 pub(crate) mod handshake;
 mod held_poll;

@@ -15,6 +15,8 @@ use mio::Token;
 
 use super::answers::Answers;
 use super::belongings::{Belongings, SocketData};
+use super::cluster::ClusterLink;
+use super::cluster::membership::ClusterMembership;
 use super::commands::IoCommands;
 use super::directory::Directory;
 use super::door::{Decision, Door};
@@ -60,6 +62,9 @@ pub(crate) struct Hub {
     pub(super) has_deferred: AtomicBool,
     pub(super) next_turn: AtomicU64,
     pub(super) is_closing: AtomicBool,
+    /// To the other servers of its cluster.
+    pub(super) link: Option<Arc<dyn ClusterLink>>,
+    pub(super) dropped_server_events: AtomicU64,
     /// Tells what this run of the server has numbered from what others have.
     pub(super) run: Box<str>,
 }
@@ -184,6 +189,8 @@ pub(crate) struct ServedNamespace {
     pub(super) recovery: Option<Mutex<RecoveryStore<SocketData>>>,
     /// The timer will look at it.
     pub(super) recovery_is_armed: AtomicBool,
+    /// Its part in a cluster.
+    pub(super) cluster: Option<Box<ClusterMembership>>,
     pub(super) this: Weak<Self>,
 }
 
@@ -193,6 +200,8 @@ pub(crate) type Authorize = dyn Fn(&Arc<ServedSocket>) -> Result<(), Error> + Se
 pub(crate) type OnSocket = dyn Fn(&Arc<ServedSocket>) + Send + Sync;
 
 pub(crate) type OnEvent = dyn Fn(&Arc<ServedSocket>, Event) + Send + Sync;
+
+pub(crate) type OnServerEvent = dyn Fn(Event) + Send + Sync;
 
 pub(crate) type OnDisconnect = dyn Fn(&Arc<ServedSocket>, DisconnectReason) + Send + Sync;
 
@@ -207,6 +216,8 @@ pub(crate) struct Handlers {
     pub(crate) any: Vec<Arc<OnEvent>>,
     pub(crate) disconnecting: Vec<Arc<OnDisconnect>>,
     pub(crate) disconnect: Vec<Arc<OnDisconnect>>,
+    /// Those for events of other servers.
+    pub(crate) server_events: HashMap<Box<str>, Vec<Arc<OnServerEvent>>>,
 }
 
 /// A socket.

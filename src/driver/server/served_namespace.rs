@@ -1,8 +1,9 @@
 //! One namespace of a server: who is in it, and what is done with them.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, Weak};
 
+use super::cluster::membership::ClusterMembership;
 use super::hub::replace_taker;
 use super::parts::{Handlers, Hub, OnEvent, ServedNamespace, ServedSocket, SocketTaker};
 use crate::core::server::recovery::RecoveryStore;
@@ -16,7 +17,12 @@ impl ServedNamespace {
             .options
             .recovery
             .map(|recovery| Mutex::new(RecoveryStore::new(&hub.run, recovery.limits)));
-        Arc::new_cyclic(|this| Self {
+        // The parents of those that clients ask for are none that anybody is in.
+        let link = hub.link.as_ref().filter(|_| !name.is_empty());
+        let cluster =
+            link.map(|link| Box::new(ClusterMembership::new(link, &super::ids::new_id())));
+        let namespace = Arc::new_cyclic(|this: &Weak<Self>| Self {
+            cluster,
             recovery,
             recovery_is_armed: AtomicBool::new(false),
             this: this.clone(),
@@ -28,7 +34,11 @@ impl ServedNamespace {
             next_ack: AtomicU64::new(0),
             order: Mutex::new(()),
             is_watched: AtomicBool::new(false),
-        })
+        });
+        if let Some(ClusterMembership { link, name, .. }) = namespace.cluster.as_deref() {
+            link.enter(&namespace.name, name, namespace.this.clone());
+        }
+        namespace
     }
 
     /// The handlers, to look some up. Nothing else may be locked meanwhile, and none be called.
@@ -78,6 +88,7 @@ impl ServedNamespace {
             any: of_parent.any.clone(),
             disconnecting: of_parent.disconnecting.clone(),
             disconnect: of_parent.disconnect.clone(),
+            server_events: of_parent.server_events.clone(),
         };
         drop(of_parent);
         self.change_handlers(|handlers| *handlers = inherited);
@@ -106,6 +117,12 @@ impl ServedNamespace {
 
     pub(crate) fn rooms(&self) -> Vec<Arc<str>> {
         lock(&self.rooms).names().cloned().collect()
+    }
+
+    /// The names of all rooms, those among them that are named by the ids of sockets.
+    pub(super) fn all_rooms(&self) -> Vec<Arc<str>> {
+        let rooms = lock(&self.rooms);
+        rooms.homes().chain(rooms.names()).cloned().collect()
     }
 
     /// Those whom a selection names, as it is now.

@@ -13,6 +13,7 @@ use super::parts::{Due, Peer, ServedNamespace, ServedSocket};
 use super::peer::Urgency;
 use super::pool::Task;
 use super::timers::Alarm;
+use crate::core::server::cluster::SocketDetails;
 use crate::core::server::rooms::Selection;
 use crate::core::time::Timestamp;
 use crate::driver::ack_slot::AckHandle;
@@ -194,6 +195,17 @@ impl ServedSocket {
     /// What the program has attached to it: values.
     pub(super) fn data(&self) -> SocketData {
         self.attached.get().map_or_else(Vec::new, |attached| lock(attached).data.clone())
+    }
+
+    /// What other servers of a cluster are told of it.
+    pub(super) fn details(&self) -> SocketDetails {
+        let shared = self.attached.get().and_then(|attached| lock(attached).shared.clone());
+        SocketDetails {
+            id: Arc::clone(&self.id),
+            rooms: self.rooms(),
+            handshake: self.handshake.shared().into(),
+            data: shared.unwrap_or_else(|| "{}".into()),
+        }
     }
 
     /// Emits to this socket alone.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use mio::Poll;
 
+use super::cluster::StartLink;
 use super::commands::IoCommands;
 use super::door::Door;
 use super::hub_options::HubOptions;
@@ -22,14 +23,19 @@ use crate::sync::threads::{Role, spawn};
 
 impl Hub {
     /// Starts the thread that serves, which nothing leads to before [`listen`](Self::listen).
-    pub(crate) fn start(options: HubOptions, door: Door) -> Result<Arc<Self>> {
+    pub(crate) fn start(
+        options: HubOptions,
+        door: Door,
+        adapter: Option<&dyn StartLink>,
+    ) -> Result<Arc<Self>> {
         let cannot = |error| {
             Error::new(ErrorKind::Resource, "the system has no way to wait for connections")
                 .with_source(error)
         };
         let poll = Poll::new().map_err(cannot)?;
         let commands = IoCommands::new(poll.registry(), WAKER).map_err(cannot)?;
-        let hub = Self::new(options, door, commands);
+        let link = adapter.map(StartLink::start).transpose()?;
+        let hub = Self::new(options, door, commands, link);
         let io = Io::new(poll, Arc::clone(&hub));
         let (ended, end) = channel::<()>();
         *lock(&hub.end) = Some(end);

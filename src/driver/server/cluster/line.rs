@@ -1,0 +1,123 @@
+//! What waits to be told to other servers.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::sync::lock::lock;
+
+/// How much may wait.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LineBounds {
+    pub(crate) items: usize,
+    pub(crate) bytes: usize,
+}
+
+/// Things that wait for one thread, in their order.
+#[derive(Debug)]
+pub(crate) struct WaitingLine<T> {
+    state: Mutex<LineState<T>>,
+    changed: Condvar,
+    bounds: LineBounds,
+}
+
+#[derive(Debug)]
+struct LineState<T> {
+    items: VecDeque<(T, usize)>,
+    bytes: usize,
+    is_over: bool,
+}
+
+impl<T> WaitingLine<T> {
+    pub(crate) fn new(bounds: LineBounds) -> Self {
+        let state = LineState { items: VecDeque::new(), bytes: 0, is_over: false };
+        Self { state: Mutex::new(state), changed: Condvar::new(), bounds }
+    }
+
+    /// Adds something of this size. One thing, however large, may wait alone.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::BufferFull`] where there is no room, [`ErrorKind::Disconnected`] after the end; it comes back.
+    pub(crate) fn push(&self, item: T, size: usize) -> Result<(), (T, Error)> {
+        let mut state = lock(&self.state);
+        if state.is_over {
+            return Err((item, over()));
+        }
+        let count = state.items.len();
+        if count > 0 && (count >= self.bounds.items || state.bytes + size > self.bounds.bytes) {
+            let what = format!(
+                "{count} messages of {} bytes wait for the other servers of the cluster",
+                state.bytes
+            );
+            return Err((item, Error::new(ErrorKind::BufferFull, what)));
+        }
+        state.items.push_back((item, size));
+        state.bytes += size;
+        drop(state);
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// Takes the oldest ones, up to so many bytes, and at least one: waits for it. Empty after the end, when nothing
+    /// is left.
+    pub(crate) fn take(&self, most_bytes: usize) -> Vec<T> {
+        let mut state = lock(&self.state);
+        while state.items.is_empty() && !state.is_over {
+            state = state.wait(&self.changed, None);
+        }
+        let mut taken = Vec::new();
+        let mut bytes = 0;
+        while let Some((_, size)) = state.items.front() {
+            bytes += size;
+            if !taken.is_empty() && bytes > most_bytes {
+                break;
+            }
+            if let Some((item, size)) = state.items.pop_front() {
+                state.bytes -= size;
+                taken.push(item);
+            }
+        }
+        if state.items.is_empty() {
+            state.items = VecDeque::new();
+        }
+        taken
+    }
+
+    /// Nothing is added any more. What waits may yet be taken.
+    pub(crate) fn end(&self) {
+        lock(&self.state).is_over = true;
+        self.changed.notify_all();
+    }
+
+    /// Whether nothing is added any more.
+    pub(crate) fn is_over(&self) -> bool {
+        lock(&self.state).is_over
+    }
+}
+
+fn over() -> Error {
+    Error::new(ErrorKind::Disconnected, "the server has left its cluster")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn things_are_taken_in_their_order_as_many_as_are_wanted() {
+        let line = WaitingLine::new(LineBounds { items: 3, bytes: 10 });
+        for (item, size) in [('a', 4), ('b', 4), ('c', 2)] {
+            line.push(item, size).unwrap();
+        }
+        assert_eq!(line.push('d', 0).unwrap_err().1.kind(), ErrorKind::BufferFull);
+        assert_eq!(line.take(8), ['a', 'b']);
+        line.push('e', 8).unwrap();
+        assert_eq!(line.push('f', 1).unwrap_err().0, 'f');
+        assert_eq!((line.take(0), line.take(0)), (vec!['c'], vec!['e']));
+        line.push('g', 1000).unwrap();
+        line.end();
+        assert_eq!(line.push('h', 0).unwrap_err().1.kind(), ErrorKind::Disconnected);
+        assert_eq!((line.take(0), line.take(0)), (vec!['g'], vec![]));
+    }
+}
