@@ -1,5 +1,6 @@
 //! A namespace as one of those that the servers of a cluster share.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use super::ClusterLink;
@@ -12,8 +13,8 @@ pub(in crate::driver::server) struct ClusterMembership {
     /// The name of the server there.
     pub(in crate::driver::server) name: Arc<str>,
     pub(in crate::driver::server) requests: ClusterRequests,
-    /// Events of other servers that wait for their handlers.
-    pub(in crate::driver::server) events: Inbox,
+    /// Events of other servers that wait for their handlers, which only the pool calls.
+    pub(in crate::driver::server) events: Inbox<Infallible>,
 }
 
 impl ClusterMembership {
