@@ -73,8 +73,16 @@ pub(super) struct Answering<P> {
     pub(super) peer: Arc<P>,
     pub(super) framing: Framing,
     pub(super) headers: HeaderMap,
-    /// Whether the body of a POST is binary.
-    pub(super) is_binary: bool,
+    pub(super) content: PostContent,
+}
+
+/// What the body of a POST is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PostContent {
+    Text,
+    Binary,
+    /// A form that a script has filled in.
+    Form,
 }
 
 /// What has come.

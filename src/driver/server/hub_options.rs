@@ -28,6 +28,10 @@ pub(crate) struct HubOptions {
     pub(crate) polling: bool,
     pub(crate) websocket: bool,
     pub(crate) allow_eio3: bool,
+    /// Scripts of clients of that revision may poll.
+    pub(crate) allow_jsonp: bool,
+    /// From how many bytes on an answer is compressed, if ever.
+    pub(crate) http_compression: Option<usize>,
     /// How long a client may take until it has joined a namespace.
     pub(crate) connect_timeout: Duration,
     /// How many namespaces a client may join.

@@ -9,6 +9,7 @@ pub(crate) mod answers;
 pub(crate) mod belongings;
 pub(crate) mod broadcast;
 pub(crate) mod cluster;
+pub(crate) mod client_files;
 mod commands;
 mod directory;
 pub(crate) mod door;

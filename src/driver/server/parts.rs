@@ -34,6 +34,7 @@ use crate::core::time::Timestamp;
 use crate::error::Error;
 use crate::event::Event;
 use crate::event::status::DisconnectReason;
+use crate::net::server::jsonp::AnswerScript;
 use crate::net::server::listener::ServerListener;
 use crate::net::server::response::{Framing, HttpResponse};
 use crate::net::server::stream::ServerStream;
@@ -158,6 +159,7 @@ pub(super) struct HeldPoll {
     pub(super) connection: Box<HttpConnection<Peer>>,
     pub(super) framing: Framing,
     pub(super) headers: HeaderMap,
+    pub(super) script: Option<AnswerScript>,
     pub(super) stage: PollStage,
 }
 
