@@ -353,7 +353,7 @@ mod tests {
         set_socket_linger(&peer, Some(Duration::ZERO)).unwrap();
         drop(peer);
         let tcp = TcpOptions::default();
-        let mut race = Race::new(&[address], &tcp);
+        let mut race = Race::new(&[address], &tcp, None);
         race.running.push((refusing(), broken));
         let (hole, _listener, _fillers) = black_hole();
         race.running.push((hole, start(&hole, &tcp).unwrap().socket));
