@@ -28,6 +28,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sync::lock::lock;
 use crate::sync::threads::{Role, spawn};
 
+/// How long the end of a server waits at most until its last words are out: Redis may be lost just then.
+const FAREWELL: Duration = Duration::from_secs(2);
+
 /// What a link is made with.
 #[derive(Clone, Debug)]
 pub(crate) struct RedisOptions {
@@ -146,8 +149,9 @@ impl ClusterLink for RedisLink {
 
     fn flush(&self, limit: Duration) {
         let (told, tells) = sync_channel(1);
-        if self.0.line.push(Outgoing::Flush(told), 0).is_ok() {
-            let _ = tells.recv_timeout(limit);
+        let goes_out = self.0.publishes.load(Ordering::Acquire);
+        if goes_out && self.0.line.push(Outgoing::Flush(told), 0).is_ok() {
+            let _ = tells.recv_timeout(limit.min(FAREWELL));
         }
     }
 

@@ -1,7 +1,7 @@
 //! The thread that publishes.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::{ConnectionLike, Pipeline, Value};
 
@@ -45,14 +45,17 @@ impl SharedLink {
     pub(super) fn publish(&self) {
         let mut publishing = None;
         let mut held: Vec<Outgoing> = Vec::new();
+        let mut beat = Instant::now();
         while let Some(at) = self.connect(&mut publishing, &mut held) {
             if held.is_empty() {
                 held = self.line.take(BATCH, Some(BEAT));
             }
-            if held.is_empty() {
-                if self.is_over() {
-                    break;
-                }
+            if held.is_empty() && self.is_over() {
+                break;
+            }
+            // Also where there is always something to publish: it may be for others alone.
+            if beat.elapsed() >= BEAT {
+                beat = Instant::now();
                 held.push(Outgoing::Wake);
             }
             // The other connection was lost meanwhile: what goes out by this one might too.
