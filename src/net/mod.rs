@@ -6,9 +6,11 @@
 mod address;
 mod answer;
 pub(crate) mod attempt;
+mod begun;
 mod cookies;
 mod date;
 mod dial;
+mod framing;
 #[cfg(fuzzing)]
 pub(crate) mod fuzz;
 mod headers;

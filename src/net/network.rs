@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::answer::Head;
 use super::attempt::Attempt;
+use super::begun::Begun;
 use super::cookies::Jar;
 use super::dial::dns::Resolver;
 use super::dial::{Dialler, Remembered};
@@ -125,6 +126,15 @@ impl Net {
             && self.dialler.timeouts == *timeouts
             && self.jars.is_some() == *with_credentials
             && self.dialler.remembered.is_some() == *remember_address
+    }
+
+    /// Begins to connect to where a request will be sent, and never blocks; `None` where something else comes before
+    /// that, or takes so much longer that it is not worth it: a look-up, a proxy, TLS.
+    pub(crate) fn begin(&self, asked: &Request) -> Option<Begun> {
+        let request = self.redirections.place(asked);
+        let endpoint = &request.endpoint;
+        let is_direct = !endpoint.secure && self.proxies.for_endpoint(endpoint).is_none();
+        is_direct.then(|| self.dialler.begin(&endpoint.host, endpoint.port))?
     }
 
     /// Opens a WebSocket.

@@ -21,6 +21,11 @@ use crate::event::AckReply;
 pub struct Adapter(Arc<dyn StartLink>);
 
 impl Adapter {
+    #[cfg(feature = "redis")]
+    pub(super) fn new(starter: Arc<dyn StartLink>) -> Self {
+        Self(starter)
+    }
+
     pub(super) fn starter(&self) -> &dyn StartLink {
         &*self.0
     }

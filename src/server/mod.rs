@@ -36,6 +36,10 @@
 //! that, nothing is read from this client until they catch up), the size of a message, connections, namespaces of
 //! a client, acknowledgements that are awaited.
 
+#[cfg(feature = "redis")]
+#[doc = include_str!("../../CLUSTER.md")]
+pub mod clusters {}
+
 mod binding;
 mod broadcast;
 mod builder;
@@ -48,6 +52,10 @@ mod listening;
 mod namespace;
 mod receiving;
 mod recovery;
+#[cfg(feature = "redis")]
+mod redis_adapter;
+#[cfg(feature = "redis")]
+mod redis_emitter;
 mod refusal;
 mod running;
 mod socket;
@@ -60,6 +68,10 @@ pub use self::handles::{
 };
 pub use self::incoming::{SocketIncoming, SocketNews};
 pub use self::recovery::ConnectionStateRecovery;
+#[cfg(feature = "redis")]
+pub use self::redis_adapter::RedisAdapter;
+#[cfg(feature = "redis")]
+pub use self::redis_emitter::RedisEmitter;
 pub use self::refusal::Refusal;
 pub use crate::driver::server::broadcast::BroadcastReport;
 pub use crate::driver::server::cluster::counters::ClusterStats;

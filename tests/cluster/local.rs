@@ -18,6 +18,11 @@ fn events_reach_exactly_whom_they_should() {
 }
 
 #[test]
+fn what_is_volatile_reaches_who_is_idle() {
+    operations::what_is_volatile_reaches_who_is_idle(&members());
+}
+
+#[test]
 fn clients_answer_whoever_asks() {
     operations::clients_answer_whoever_asks(&members());
 }

@@ -8,4 +8,6 @@ mod support;
 mod local;
 mod member;
 mod operations;
+#[cfg(feature = "redis")]
+mod redis;
 mod siot_member;

@@ -15,23 +15,39 @@ pub(crate) struct Member {
     pub(crate) url: String,
     commander: Client,
     /// What ends with it.
-    _server: Box<dyn std::any::Any>,
+    server: Box<dyn std::any::Any + Send + Sync>,
 }
 
 impl Member {
     #[track_caller]
-    pub(crate) fn new(name: &'static str, url: String, server: impl std::any::Any) -> Self {
+    pub(crate) fn new(
+        name: &'static str,
+        url: String,
+        server: impl std::any::Any + Send + Sync,
+    ) -> Self {
         let commander = Client::connect(Via::WebSocket.builder(&*url));
-        Self { name, url, commander, _server: Box::new(server) }
+        Self { name, url, commander, server: Box::new(server) }
     }
 
-    /// Has it do something.
+    /// Has it do something, whatever comes of that.
+    #[track_caller]
+    pub(crate) fn tries(&self, operation: Value) -> Value {
+        let asked = self.commander.timeout(LIMIT).emit_with_ack("do", &operation).expect("asked");
+        asked.wait().unwrap_or_else(|error| panic!("{}: {operation}: {error}", self.name))
+    }
+
+    /// Has it do something, which is to succeed.
     #[track_caller]
     pub(crate) fn does(&self, operation: Value) -> Value {
-        let asked = self.commander.timeout(LIMIT).emit_with_ack("do", &operation).expect("asked");
-        let answer: Value = asked.wait().unwrap_or_else(|error| panic!("{operation}: {error}"));
+        let answer = self.tries(operation.clone());
         assert!(answer.get("failed").is_none(), "{}: {operation}: {answer}", self.name);
         answer
+    }
+
+    /// What ends with it.
+    #[track_caller]
+    pub(crate) fn server<T: 'static>(&self) -> &T {
+        self.server.downcast_ref().expect("a server of this kind")
     }
 
     /// The id of the socket of its own client.
@@ -64,11 +80,16 @@ impl Guest {
         self.client.id().expect("an id")
     }
 
+    /// The next event.
+    #[track_caller]
+    pub(crate) fn next(&self) -> Event {
+        recv_within(self.events.receiver(), LIMIT)
+    }
+
     /// The events that come before the next `end`, each as it came.
     #[track_caller]
     pub(crate) fn until_end(&self) -> Vec<String> {
-        let next = || recv_within(self.events.receiver(), LIMIT);
-        std::iter::from_fn(|| Some(next()).filter(|event| event.name() != "end"))
+        std::iter::from_fn(|| Some(self.next()).filter(|event| event.name() != "end"))
             .map(|event| event.json().to_owned())
             .collect()
     }

@@ -51,7 +51,6 @@ pub(crate) fn events_reach_exactly_whom_they_should(members: &[Member]) {
         emit(&["hall"], "hall but kitchen", json!({ "except": ["kitchen"] }));
         emit(&[], "no hall", json!({ "except": ["hall", "nowhere"] }));
         emit(&["nowhere"], "nobody", json!({}));
-        emit(&[], "volatile", json!({ "volatile": true }));
         emit(&[], "local", json!({ "local": true }));
         for guest in party.all() {
             emit(&[&guest.id()], "you", json!({ "args": [guest.name] }));
@@ -70,7 +69,6 @@ pub(crate) fn events_reach_exactly_whom_they_should(members: &[Member]) {
                 expect(place < 2, r#"["hall or kitchen",7]"#);
                 expect(place == 0, r#"["hall but kitchen"]"#);
                 expect(place == 2, r#"["no hall"]"#);
-                expect(true, r#"["volatile"]"#);
                 expect(member.name == sender.name, r#"["local"]"#);
                 expect(true, &json!(["you", guest.name]).to_string());
                 for number in 0..50 {
@@ -81,6 +79,23 @@ pub(crate) fn events_reach_exactly_whom_they_should(members: &[Member]) {
                 }
                 assert_eq!(guest.until_end(), expected, "{} from {}", guest.name, sender.name);
             }
+        }
+    }
+}
+
+/// What is volatile reaches all who have nothing else to be written.
+#[track_caller]
+pub(crate) fn what_is_volatile_reaches_who_is_idle(members: &[Member]) {
+    let party = Party::gather(members);
+    for sender in members {
+        let emit = |event: &str, volatile: bool| {
+            let all = json!({ "volatile": volatile, "event": event });
+            sender.does(to("emit", &[], all));
+            party.all().map(|guest| guest.next().json().to_owned()).collect::<Vec<_>>()
+        };
+        for (event, volatile) in [("before", false), ("volatile", true), ("after", false)] {
+            let expected = json!([event]).to_string();
+            assert!(emit(event, volatile).iter().all(|came| *came == expected), "{}", sender.name);
         }
     }
 }

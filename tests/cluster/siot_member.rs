@@ -1,6 +1,6 @@
 //! A server of ours as a member of a cluster.
 //!
-//! Operations: `emit`, `ask`, `fetch`, `join`, `leave`, `disconnect` for `to`, `except`, `local`, `volatile`; `server_emit`,
+//! Operations: `emit`, `flood` (so many in a row, with their numbers), `ask`, `fetch`, `join`, `leave`, `disconnect` for `to`, `except`, `local`, `volatile`; `server_emit`,
 //! `server_ask`, `noted`, `count`, `rooms`.
 
 use std::sync::{Arc, Mutex};
@@ -58,6 +58,13 @@ fn perform(
         "emit" => {
             let report = many.emit(&text("event"), args())?;
             assert!(!report.is_unpublished);
+            json!({})
+        }
+        "flood" => {
+            for number in 0..operation["count"].as_u64().unwrap() {
+                let report = many.emit(&text("event"), (&operation["args"][0], number))?;
+                assert!(!report.is_unpublished);
+            }
             json!({})
         }
         "ask" => replies(&many.timeout(LIMIT).emit_with_ack(&text("event"), args())?.wait()?),

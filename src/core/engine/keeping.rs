@@ -15,6 +15,11 @@ impl Engine {
         self.state == SessionState::Open && self.unconfirmed.is_full()
     }
 
+    /// Whether the writer knows of that, and is woken when it is over.
+    pub(crate) fn is_holding(&self) -> bool {
+        self.hold.is_under_way()
+    }
+
     /// Whether the event of this position is with a writer, or was: else no answer to it is one.
     pub(crate) fn may_be_read(&self, position: u64) -> bool {
         self.unconfirmed.is_given(position)

@@ -3,6 +3,8 @@
 pub(crate) mod cluster;
 #[cfg_attr(not(test), allow(dead_code, reason = "the driver does not restore yet"))]
 pub(crate) mod recovery;
+#[cfg(feature = "redis")]
+pub(crate) mod redis_format;
 pub(crate) mod rooms;
 pub(crate) mod session;
 

@@ -181,9 +181,13 @@ impl Driver {
         self.run_with(|monitor, _| {
             monitor.links.get_or_add(link, || Box::new(Link::to(address)));
         });
-        self.start(link, Side::Reader, Role::Transport, move |attempt| match transport {
-            Transport::Polling => driver.run_polling(link, request, &attempt),
-            Transport::WebSocket => driver.run_websocket(link, &request, &attempt),
+        let begun = self.net.begin(&request);
+        self.start(link, Side::Reader, Role::Transport, move |attempt| {
+            attempt.go_on_with(begun);
+            match transport {
+                Transport::Polling => driver.run_polling(link, request, &attempt),
+                Transport::WebSocket => driver.run_websocket(link, &request, &attempt),
+            }
         });
     }
 

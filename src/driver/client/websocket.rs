@@ -1,6 +1,7 @@
 //! The thread of a WebSocket.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::Driver;
 use super::pump::{Ending, NextStep, Pump};
@@ -75,6 +76,12 @@ impl Driver {
                     Ready { readable: true, hung_up: false }
                 }
                 Some(Ok(NextStep::Wait(interest, limit))) => interest.wait(waker, limit)?,
+                Some(Ok(NextStep::Leave(interest, pause, relieved))) => loop {
+                    let came = interest.wait_for(waker, pause)?;
+                    if came.is_some() || !relieved.swap(false, Ordering::Relaxed) {
+                        break came.unwrap_or_default();
+                    }
+                },
                 Some(Ok(NextStep::Rest(lookout))) => lookout.wait(waker)?,
             };
         }

@@ -35,6 +35,8 @@ mod peer;
 pub(crate) mod pool;
 mod reading;
 mod receiving;
+#[cfg(feature = "redis")]
+pub(crate) mod redis;
 mod requests;
 mod returning;
 mod served_namespace;

@@ -119,6 +119,11 @@ impl ServedNamespace {
         lock(&self.rooms).names().cloned().collect()
     }
 
+    /// Whether somebody is in a room of this name.
+    pub(super) fn is_room(&self, room: &str) -> bool {
+        lock(&self.rooms).is_room(room)
+    }
+
     /// The names of all rooms, those among them that are named by the ids of sockets.
     pub(super) fn all_rooms(&self) -> Vec<Arc<str>> {
         let rooms = lock(&self.rooms);

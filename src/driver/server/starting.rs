@@ -77,7 +77,11 @@ impl Hub {
         for peer in self.peers() {
             peer.cut(DisconnectReason::ServerShuttingDown, None);
         }
-        let left = deadline.map_or(limit, |at| at.saturating_duration_since(Instant::now()));
+        let left = || deadline.map_or(limit, |at| at.saturating_duration_since(Instant::now()));
+        if let Some(link) = &self.link {
+            link.flush(left());
+        }
+        let left = left();
         self.command(IoCommand::End(now() + left));
         let end: Option<Receiver<()>> = lock(&self.end).take();
         // A handler cannot wait for what ends behind it.

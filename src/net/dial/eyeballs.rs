@@ -18,6 +18,7 @@ use socket2::SockRef;
 use crate::error::reached::{Tried, listed};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::net::attempt::Attempt;
+use crate::net::begun::Begun;
 use crate::net::waker::poll_within;
 use crate::options::TcpOptions;
 
@@ -33,7 +34,7 @@ pub(super) fn connect_first(
     tcp: &TcpOptions,
     attempt: &Attempt,
 ) -> Result<Winner> {
-    let mut race = Race::new(addresses, tcp);
+    let mut race = Race::new(addresses, tcp, attempt.take_begun());
     loop {
         attempt.waker().check()?;
         if let Some(winner) = race.start_due() {
@@ -54,7 +55,7 @@ type Winner = (SocketAddr, TcpStream);
 
 /// Why an address could not be connected to: in our words, and in the system's.
 #[derive(Debug)]
-struct StartError {
+pub(super) struct StartError {
     what: Option<String>,
     source: io::Error,
 }
@@ -62,6 +63,8 @@ struct StartError {
 /// The state of one race.
 struct Race<'a> {
     tcp: &'a TcpOptions,
+    /// What was begun before the race.
+    begun: Option<Begun>,
     waiting: VecDeque<SocketAddr>,
     running: Vec<(SocketAddr, OwnedFd)>,
     failed: Vec<(SocketAddr, StartError)>,
@@ -69,9 +72,10 @@ struct Race<'a> {
 }
 
 impl<'a> Race<'a> {
-    fn new(addresses: &[SocketAddr], tcp: &'a TcpOptions) -> Self {
+    fn new(addresses: &[SocketAddr], tcp: &'a TcpOptions, begun: Option<Begun>) -> Self {
         Self {
             tcp,
+            begun,
             waiting: interleave(addresses),
             running: Vec::new(),
             failed: Vec::new(),
@@ -83,9 +87,12 @@ impl<'a> Race<'a> {
     fn start_due(&mut self) -> Option<Winner> {
         while self.running.is_empty() || Instant::now() >= self.next_start {
             let address = self.waiting.pop_front()?;
-            match start(&address, self.tcp) {
-                Ok((socket, true)) => return Some((address, socket.into())),
-                Ok((socket, false)) => {
+            let begun = self.begun.take().filter(|begun| begun.address == address);
+            match begun.map_or_else(|| start(&address, self.tcp), Ok) {
+                Ok(Begun { socket, is_connected: true, .. }) => {
+                    return Some((address, socket.into()));
+                }
+                Ok(Begun { socket, .. }) => {
                     self.running.push((address, socket));
                     self.next_start = Instant::now() + STAGGER;
                 }
@@ -199,11 +206,11 @@ impl From<Errno> for StartError {
     }
 }
 
-/// Starts to connect; `true` when that has already succeeded.
-fn start(
+/// Starts to connect, which never blocks.
+pub(super) fn start(
     address: &SocketAddr,
     tcp: &TcpOptions,
-) -> std::result::Result<(OwnedFd, bool), StartError> {
+) -> std::result::Result<Begun, StartError> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let socket = socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
@@ -216,12 +223,13 @@ fn start(
         set_tcp_user_timeout(&socket, u32::try_from(limit.as_millis()).unwrap_or(u32::MAX))?;
     }
     bind_locally(&socket, address, tcp)?;
-    match connect(&socket, address) {
-        Ok(()) => Ok((socket, true)),
+    let is_connected = match connect(&socket, address) {
+        Ok(()) => true,
         // An interrupted connect goes on by itself, exactly as one in progress does.
-        Err(Errno::INPROGRESS | Errno::INTR) => Ok((socket, false)),
-        Err(error) => Err(error.into()),
-    }
+        Err(Errno::INPROGRESS | Errno::INTR) => false,
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Begun { address: *address, socket, is_connected })
 }
 
 /// Ties a socket to the interface and to the address on this side.
@@ -292,7 +300,7 @@ mod tests {
         let address = SocketAddr::try_from(getsockname(&listener).unwrap()).unwrap();
         let mut fillers = Vec::new();
         for _ in 0..4 {
-            fillers.push(start(&address, &TcpOptions::default()).unwrap().0);
+            fillers.push(start(&address, &TcpOptions::default()).unwrap().socket);
         }
         (address, listener, fillers)
     }
@@ -345,10 +353,10 @@ mod tests {
         set_socket_linger(&peer, Some(Duration::ZERO)).unwrap();
         drop(peer);
         let tcp = TcpOptions::default();
-        let mut race = Race::new(&[address], &tcp);
+        let mut race = Race::new(&[address], &tcp, None);
         race.running.push((refusing(), broken));
         let (hole, _listener, _fillers) = black_hole();
-        race.running.push((hole, start(&hole, &tcp).unwrap().0));
+        race.running.push((hole, start(&hole, &tcp).unwrap().socket));
         race.next_start = Instant::now() + Duration::from_secs(3600);
         assert!(race.start_due().is_none());
         assert!(race.wait(&attempt()).unwrap().is_none());

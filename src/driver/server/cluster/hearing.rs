@@ -10,6 +10,10 @@ use crate::driver::server::broadcast::BroadcastFlags;
 use crate::driver::server::parts::ServedNamespace;
 
 impl HearCluster for ServedNamespace {
+    fn has_room(&self, room: &str) -> bool {
+        self.is_room(room)
+    }
+
     fn hear(&self, from: Option<&str>, message: ClusterMessage) {
         let Some(cluster) = &self.cluster else { return };
         if from == Some(&*cluster.name) {

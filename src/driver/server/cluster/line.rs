@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex};
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::sync::lock::lock;
@@ -55,16 +56,22 @@ impl<T> WaitingLine<T> {
         state.items.push_back((item, size));
         state.bytes += size;
         drop(state);
-        self.changed.notify_one();
+        // Who rests may be the one that wakes up.
+        self.changed.notify_all();
         Ok(())
     }
 
-    /// Takes the oldest ones, up to so many bytes, and at least one: waits for it. Empty after the end, when nothing
-    /// is left.
-    pub(crate) fn take(&self, most_bytes: usize) -> Vec<T> {
+    /// Takes the oldest ones, up to so many bytes, and at least one: waits for it, within the limit if there is one. Empty
+    /// where none has come, and after the end when nothing is left.
+    pub(crate) fn take(&self, most_bytes: usize, limit: Option<Duration>) -> Vec<T> {
+        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         let mut state = lock(&self.state);
         while state.items.is_empty() && !state.is_over {
-            state = state.wait(&self.changed, None);
+            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                break;
+            }
+            state = state.wait(&self.changed, left);
         }
         let mut taken = Vec::new();
         let mut bytes = 0;
@@ -90,6 +97,20 @@ impl<T> WaitingLine<T> {
         self.changed.notify_all();
     }
 
+    /// Waits so long, or until nothing is added any more.
+    #[cfg_attr(not(feature = "redis"), allow(dead_code))]
+    pub(crate) fn rest(&self, time: Duration) {
+        let deadline = Instant::now() + time;
+        let mut state = lock(&self.state);
+        while !state.is_over {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            state = state.wait(&self.changed, Some(left));
+        }
+    }
+
     /// Whether nothing is added any more.
     pub(crate) fn is_over(&self) -> bool {
         lock(&self.state).is_over
@@ -111,13 +132,21 @@ mod tests {
             line.push(item, size).unwrap();
         }
         assert_eq!(line.push('d', 0).unwrap_err().1.kind(), ErrorKind::BufferFull);
-        assert_eq!(line.take(8), ['a', 'b']);
+        assert_eq!(line.take(8, None), ['a', 'b']);
         line.push('e', 8).unwrap();
         assert_eq!(line.push('f', 1).unwrap_err().0, 'f');
-        assert_eq!((line.take(0), line.take(0)), (vec!['c'], vec!['e']));
+        assert_eq!((line.take(0, None), line.take(0, None)), (vec!['c'], vec!['e']));
         line.push('g', 1000).unwrap();
         line.end();
         assert_eq!(line.push('h', 0).unwrap_err().1.kind(), ErrorKind::Disconnected);
-        assert_eq!((line.take(0), line.take(0)), (vec!['g'], vec![]));
+        assert_eq!((line.take(0, None), line.take(0, None)), (vec!['g'], vec![]));
+        line.rest(Duration::from_secs(60));
+    }
+
+    #[test]
+    fn who_waits_with_a_limit_gets_nothing_in_time() {
+        let line = WaitingLine::<()>::new(LineBounds { items: 1, bytes: 1 });
+        assert!(line.take(0, Some(Duration::from_millis(1))).is_empty() && !line.is_over());
+        line.rest(Duration::from_millis(1));
     }
 }

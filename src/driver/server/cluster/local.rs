@@ -1,7 +1,9 @@
 //! A cluster within one process.
 
 use std::collections::HashMap;
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
 
 use super::counters::{ClusterStats, LinkCounters};
 use super::line::{LineBounds, WaitingLine};
@@ -149,6 +151,20 @@ impl ClusterLink for LocalLink {
         let _ = self.post(namespace, message, Some(asked));
     }
 
+    fn flush(&self, limit: Duration) {
+        let (told, tells) = sync_channel(1);
+        // It is behind all that was told before.
+        self.ask(
+            "",
+            None,
+            Box::new(move |_| {
+                // Who waits may have gone.
+                let _ = told.send(());
+            }),
+        );
+        let _ = tells.recv_timeout(limit);
+    }
+
     fn stats(&self) -> ClusterStats {
         self.counters.stats(!self.line.is_over())
     }
@@ -165,7 +181,7 @@ impl ClusterLink for LocalLink {
 /// What the thread does, until the last handle of the cluster is gone.
 fn carry(line: &WaitingLine<Posted>, hall: &Weak<Hall>) {
     loop {
-        let taken = line.take(0);
+        let taken = line.take(0, None);
         if taken.is_empty() {
             return;
         }

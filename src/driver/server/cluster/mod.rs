@@ -13,6 +13,7 @@ pub(in crate::driver::server) mod requests;
 mod server_events;
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use self::counters::ClusterStats;
 use crate::core::server::cluster::ClusterMessage;
@@ -40,12 +41,15 @@ pub(crate) trait ClusterLink: Send + Sync {
     /// They will not hear of it: too much waits, or the link has ended.
     fn tell(&self, namespace: &str, message: ClusterMessage) -> Result<()>;
 
-    /// Asks the others; `asked` hears how many there are, not later than the first of them answers, or why they cannot be asked. It does not
-    /// block, and `asked` may be called before it returns.
+    /// Asks the others; `asked` hears how many there are, which may be later than the first of them answers, or why they
+    /// cannot be asked. It does not block, and `asked` may be called before it returns.
     fn ask(&self, namespace: &str, message: Option<ClusterMessage>, asked: Asked);
 
     /// How it has been.
     fn stats(&self) -> ClusterStats;
+
+    /// Waits until what was told before has gone out, or cannot, or the limit has passed.
+    fn flush(&self, limit: Duration);
 
     /// It is not needed any more. What waits is still told, if that can be done at once.
     fn end(&self);
@@ -56,6 +60,10 @@ pub(crate) type Asked = Box<dyn FnOnce(Result<usize>) + Send>;
 
 /// Hears what other servers tell of a namespace, on a thread of the link.
 pub(crate) trait HearCluster: Send + Sync {
+    /// Whether somebody is in a room of this name: else an event for it alone need not be read.
+    #[cfg_attr(not(feature = "redis"), allow(dead_code))]
+    fn has_room(&self, room: &str) -> bool;
+
     /// A server of this name, if it has one, has told something. It does not block, and runs no user's code.
     fn hear(&self, from: Option<&str>, message: ClusterMessage);
 }
