@@ -92,7 +92,10 @@ impl ServerBuilder {
             cookie: self.cookie.clone(),
             allow_request: self.allow_request.clone(),
             generate_id: self.generate_id.clone(),
-            client_files: self.client_files.as_deref().map(|folder| Arc::new(ClientFiles::new(folder))),
+            client_files: self
+                .client_files
+                .as_deref()
+                .map(|folder| Arc::new(ClientFiles::new(folder))),
             fallback: self.fallback.clone(),
         })
     }
@@ -129,6 +132,7 @@ impl ServerBuilder {
             receive_reserve: 4 * self.max_http_buffer_size,
             acks: 65_536,
             ack_timeout: self.ack_timeout,
+            stall_timeout: self.stall_timeout,
             cluster_timeout: self.cluster_timeout,
             pool: PoolSize {
                 workers: self.workers,
@@ -156,6 +160,7 @@ impl ServerBuilder {
             ("ping_timeout", self.ping_timeout),
             ("upgrade_timeout", self.upgrade_timeout),
             ("connect_timeout", self.connect_timeout),
+            ("stall_timeout", self.stall_timeout),
             ("cluster_timeout", self.cluster_timeout),
         ];
         for (name, time) in times {

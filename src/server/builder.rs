@@ -27,6 +27,7 @@ pub struct ServerBuilder {
     pub(super) upgrade_timeout: Duration,
     pub(super) connect_timeout: Duration,
     pub(super) ack_timeout: Duration,
+    pub(super) stall_timeout: Duration,
     pub(super) max_http_buffer_size: usize,
     pub(super) transports: Vec<Transport>,
     pub(super) allow_upgrades: bool,
@@ -72,6 +73,7 @@ impl Default for ServerBuilder {
             upgrade_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(45),
             ack_timeout: Duration::from_secs(45),
+            stall_timeout: Duration::from_secs(300),
             max_http_buffer_size: 1_000_000,
             transports: vec![Transport::Polling, Transport::WebSocket],
             allow_upgrades: true,
@@ -155,6 +157,15 @@ impl ServerBuilder {
     /// How long acknowledgements are awaited where nothing else is said. Default: 45 s.
     pub fn ack_timeout(mut self, limit: Duration) -> Self {
         self.ack_timeout = limit;
+        self
+    }
+
+    /// How long a client may be held up by its handlers, or by a program that does not
+    /// [take](crate::server::ServerNamespace::subscribe_all) what came: nothing is read from it while too much waits for them
+    /// ([`receive_events`](Self::receive_events)). Where they have done nothing at all in this time, the client is disconnected, and a line
+    /// of the log says so. Default: 5 minutes.
+    pub fn stall_timeout(mut self, limit: Duration) -> Self {
+        self.stall_timeout = limit;
         self
     }
 

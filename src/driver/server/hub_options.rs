@@ -44,6 +44,8 @@ pub(crate) struct HubOptions {
     pub(crate) inbox: InboxBounds,
     /// How many bytes may wait beyond that while somebody waits for an answer.
     pub(crate) receive_reserve: usize,
+    /// How long a client is held up by handlers that do nothing.
+    pub(crate) stall_timeout: Duration,
     /// How many acknowledgements of one socket may be awaited.
     pub(crate) acks: usize,
     /// How long an acknowledgement is awaited by default.

@@ -178,6 +178,11 @@ impl<A: Clone> Inbox<A> {
         lock(&self.0).is_full
     }
 
+    /// How many items were ever taken.
+    pub(super) fn taken(&self) -> u64 {
+        lock(&self.0).taken
+    }
+
     /// How many events wait, and of how many bytes.
     pub(super) fn load(&self) -> (usize, usize) {
         let waiting = lock(&self.0);

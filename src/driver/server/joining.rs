@@ -39,7 +39,8 @@ impl Peer {
     ) {
         let JoinRequest { namespace, auth, query } =
             state.session.dialect().join_request(packet.namespace(), packet.data());
-        let auth = if query.is_empty() { Cow::Borrowed(auth) } else { credentials_in(query).into() };
+        let auth =
+            if query.is_empty() { Cow::Borrowed(auth) } else { credentials_in(query).into() };
         if namespace.len() > LONGEST_NAMESPACE {
             // A refusal would say it again.
             let what = format!("a namespace of {} bytes", namespace.len());

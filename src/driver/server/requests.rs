@@ -26,8 +26,8 @@ use crate::net::server::query::{SessionQuery, is_own_sid};
 use crate::net::server::request::{BodyLength, RequestHead};
 use crate::net::server::response::{EngineRefusal, Framing, HttpResponse};
 use crate::options::Transport;
-use crate::proto::dialect::{Body, Dialect};
 use crate::proto::dialect::choice::asked_for;
+use crate::proto::dialect::{Body, Dialect};
 use crate::proto::parser::choice::new_parser;
 use crate::sync::logging::log_later;
 
@@ -221,7 +221,10 @@ impl ServedRequest<'_> {
         let Some(own) = &self.sid else { return Ok(super::ids::new_id()) };
         let is_free = is_own_sid(own) && self.hub.peer(own).is_none();
         if !is_free {
-            log_later!(Error, "the program has made an id that a session cannot have, or another one has");
+            log_later!(
+                Error,
+                "the program has made an id that a session cannot have, or another one has"
+            );
         }
         Some(own.clone()).filter(|_| is_free).ok_or(EngineRefusal::BadRequest)
     }
@@ -262,7 +265,13 @@ impl ServedRequest<'_> {
         let mut parser =
             new_parser(options.parser, options.max_attachments, options.session.max_payload);
         parser.set_lax(dialect.is_lax());
-        let request = self.first_request(connection);
+        let Some(request) = hub.heads.keep(self.first_request(connection)) else {
+            log_later!(
+                Warn,
+                "a session is refused: the requests that opened others take too much memory"
+            );
+            return Ok(Handled::Respond(HttpResponse::new(StatusCode::SERVICE_UNAVAILABLE)));
+        };
         let peer = Peer::new(hub, session, parser, request, None);
         if !hub.add_peer(&sid, &peer) {
             let closing = HttpResponse::new(StatusCode::SERVICE_UNAVAILABLE);
@@ -291,6 +300,7 @@ impl ServedRequest<'_> {
             time: SystemTime::now(),
             is_secure: connection.stream.is_secure(),
             chain: connection.stream.client_chain(),
+            _share: None,
         }
     }
 
@@ -351,7 +361,8 @@ impl ServedRequest<'_> {
         let content_type = self.head.headers.get(CONTENT_TYPE);
         if script.is_some() {
             PostContent::Form
-        } else if content_type.is_some_and(|value| value.as_bytes() == b"application/octet-stream") {
+        } else if content_type.is_some_and(|value| value.as_bytes() == b"application/octet-stream")
+        {
             PostContent::Binary
         } else {
             PostContent::Text

@@ -7,10 +7,9 @@ use mio::Token;
 
 use super::door::Decision;
 use super::held_poll::Fetched;
-use super::http_connection::{
-    Came, IDLE_TIME, PostBody, PostContent, REQUEST_TIME, RequestStage,
-};
+use super::http_connection::{Came, IDLE_TIME, PostBody, PostContent, REQUEST_TIME, RequestStage};
 use super::io::{Io, Slot};
+use super::pace::Pace;
 use super::parts::{HeldPoll, IoCommand, Peer, PollStage};
 use super::requests::{Handled, ServedRequest, ask_fallback, take_answer};
 use super::wire::PeerWire;
@@ -60,6 +59,7 @@ impl Io {
                     return self.lose(token);
                 }
                 Came::Request(head, text) => {
+                    connection.pace = Pace::new(now());
                     self.set_deadline(token, REQUEST_TIME);
                     self.serve_request(token, head, text, None);
                 }
@@ -144,6 +144,7 @@ impl Io {
 
     pub(super) fn respond(&mut self, token: Token, response: &HttpResponse, framing: Framing) {
         let Some(Slot::Http(connection)) = self.slots.get_mut(&token) else { return };
+        connection.pace = Pace::new(now());
         if connection.respond(response, framing).is_err() {
             return self.lose(token);
         }

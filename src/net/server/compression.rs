@@ -20,7 +20,8 @@ impl Coding {
             return None;
         }
         let weight = |coding: Self| weight(headers, coding.name());
-        let best = if weight(Self::Deflate) > weight(Self::Gzip) { Self::Deflate } else { Self::Gzip };
+        let best =
+            if weight(Self::Deflate) > weight(Self::Gzip) { Self::Deflate } else { Self::Gzip };
         (weight(best) > 0).then_some(best)
     }
 

@@ -83,7 +83,8 @@ mod tests {
 
     #[test]
     fn a_form_has_a_payload_with_its_ends_of_lines() {
-        let plain = |form: &str| posted(form.as_bytes()).map(|text| String::from_utf8(text).unwrap());
+        let plain =
+            |form: &str| posted(form.as_bytes()).map(|text| String::from_utf8(text).unwrap());
         assert_eq!(plain("d=5%3A42%5B%22a+b%22%5D").as_deref(), Some(r#"5:42["a b"]"#));
         assert_eq!(plain(r"x=1&d=a\nb\\nc\d\\").as_deref(), Some("a\nb\\nc\\d\\\\"));
         assert_eq!((plain("e=1"), plain(""), posted(&[0xff])), (None, None, None));
