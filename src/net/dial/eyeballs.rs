@@ -386,7 +386,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = first(&[listener.local_addr().unwrap()], &attempt()).unwrap();
         assert!(tcp_nodelay(&stream).unwrap() && socket_keepalive(&stream).unwrap());
-        assert_eq!(tcp_keepidle(&winner.socket).unwrap(), Duration::from_secs(60));
+        assert_eq!(tcp_keepidle(&stream).unwrap(), Duration::from_secs(60));
         let error = std::io::Read::read(&mut (&stream), &mut [0]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
     }
