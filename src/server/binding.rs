@@ -9,6 +9,7 @@ use super::cluster::Adapter;
 use super::handles::Server;
 use crate::core::server::recovery::RecoveryLimits;
 use crate::core::server::session::SessionOptions;
+use crate::driver::server::client_files::ClientFiles;
 use crate::driver::server::door::Door;
 use crate::driver::server::hub_options::{HubOptions, RecoveryOptions};
 use crate::driver::server::inbox::InboxBounds;
@@ -90,6 +91,11 @@ impl ServerBuilder {
             hosts: KnownHosts::new(self.hosts.clone()),
             cookie: self.cookie.clone(),
             allow_request: self.allow_request.clone(),
+            generate_id: self.generate_id.clone(),
+            client_files: self
+                .client_files
+                .as_deref()
+                .map(|folder| Arc::new(ClientFiles::new(folder))),
             fallback: self.fallback.clone(),
         })
     }
@@ -113,6 +119,11 @@ impl ServerBuilder {
             polling,
             websocket,
             allow_eio3: self.allow_eio3,
+            allow_jsonp: self.allow_jsonp,
+            #[cfg(feature = "http-compression")]
+            http_compression: self.http_compression,
+            #[cfg(not(feature = "http-compression"))]
+            http_compression: None,
             connect_timeout: self.connect_timeout,
             max_namespaces: self.max_namespaces,
             max_connections: self.max_connections,
@@ -121,6 +132,7 @@ impl ServerBuilder {
             receive_reserve: 4 * self.max_http_buffer_size,
             acks: 65_536,
             ack_timeout: self.ack_timeout,
+            stall_timeout: self.stall_timeout,
             cluster_timeout: self.cluster_timeout,
             pool: PoolSize {
                 workers: self.workers,
@@ -148,6 +160,7 @@ impl ServerBuilder {
             ("ping_timeout", self.ping_timeout),
             ("upgrade_timeout", self.upgrade_timeout),
             ("connect_timeout", self.connect_timeout),
+            ("stall_timeout", self.stall_timeout),
             ("cluster_timeout", self.cluster_timeout),
         ];
         for (name, time) in times {

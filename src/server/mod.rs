@@ -36,6 +36,10 @@
 //! that, nothing is read from this client until they catch up), the size of a message, connections, namespaces of
 //! a client, acknowledgements that are awaited.
 
+#[cfg(feature = "redis")]
+#[doc = include_str!("../../CLUSTER.md")]
+pub mod clusters {}
+
 mod binding;
 mod broadcast;
 mod builder;

@@ -277,3 +277,30 @@ fn events_right_behind_connect_wait_for_the_handler_of_connections() {
     let lines: Vec<_> = (0..5).map(|_| recv_within(&sights, LIMIT)).collect();
     assert_eq!(lines, ["connection of me", "early 1", "own 1", "early 2", "own 2"]);
 }
+
+/// While a handler does nothing for too long, with more in front of it than may wait.
+#[test]
+fn a_client_is_held_up_for_no_longer_than_its_handlers_may_do_nothing() {
+    let limit = Duration::from_millis(200);
+    let host = Host::start(|builder| builder.receive_events(4).stall_timeout(limit));
+    let (go_on, stuck) = bounded::<()>(0);
+    host.server.on("stuck", move |_, _| _ = stuck.recv());
+    let mut client = RawClient::websocket(&host.url);
+    client.say("40");
+    client.expect("40");
+    let socket = host.connected();
+    // So long as no more waits than may, nobody is held up.
+    client.say_all(&[r#"42["stuck"]"#, r#"42["x"]"#]);
+    let other = connect(&host);
+    let other_socket = host.connected();
+    thread::sleep(2 * limit);
+    assert!(socket.is_connected());
+    client.say_all(&[r#"42["x"]"#; 6]);
+    client.ends();
+    assert!(!socket.is_connected());
+    assert_eq!(ask::<u8>(&other, "echo", 7), 7, "it harms no other");
+    drop(go_on);
+    assert_eq!(host.disconnected(&socket), DisconnectReason::ForcedServerClose);
+    drop(other);
+    host.disconnected(&other_socket);
+}

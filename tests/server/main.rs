@@ -10,6 +10,7 @@ mod closing;
 mod fallback;
 mod host;
 mod hostile;
+mod http;
 mod javascript;
 mod listeners;
 mod order;

@@ -10,6 +10,7 @@ use super::cluster::counters::ClusterStats;
 use super::commands::IoCommands;
 use super::directory::ClientLimits;
 use super::door::Door;
+use super::handshake::KeptHeads;
 use super::hub_options::HubOptions;
 use super::parts::{Due, Family, Hub, IoCommand, MayExist, Peer, ServedNamespace, SocketTaker};
 use super::pool::Workers;
@@ -56,6 +57,7 @@ impl Hub {
             taker: Mutex::default(),
             peers: Mutex::default(),
             leaving: AtomicUsize::new(0),
+            heads: KeptHeads::default(),
             peer_gone: Condvar::new(),
             end: Mutex::new(None),
             deferred: Mutex::default(),

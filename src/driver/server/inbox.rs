@@ -1,6 +1,7 @@
 //! What waits for the handlers of one socket.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::sync::Mutex;
 
 use super::leaving::Leaving;
@@ -43,8 +44,9 @@ pub(crate) struct InboxBounds {
     pub(crate) bytes: usize,
 }
 
-/// The queue of a socket. Its handlers run one after the other, in this order. `A` is who attends to it for the program.
-pub(super) struct Inbox<A>(Mutex<InboxState<A>>);
+/// The queue of a socket. Its handlers run one after the other, in this order. `A` is who attends to it for the program,
+/// if that ever does.
+pub(super) struct Inbox<A = Infallible>(Mutex<InboxState<A>>);
 
 struct InboxState<A> {
     items: VecDeque<InboxItem>,
@@ -176,6 +178,11 @@ impl<A: Clone> Inbox<A> {
         lock(&self.0).is_full
     }
 
+    /// How many items were ever taken.
+    pub(super) fn taken(&self) -> u64 {
+        lock(&self.0).taken
+    }
+
     /// How many events wait, and of how many bytes.
     pub(super) fn load(&self) -> (usize, usize) {
         let waiting = lock(&self.0);
@@ -231,7 +238,7 @@ mod tests {
 
     #[test]
     fn whoever_finds_it_unattended_asks_for_a_turn_once() {
-        let inbox = Inbox::<()>::default();
+        let inbox = Inbox::<Infallible>::default();
         assert!(inbox.put(InboxItem::Connected, BOUNDS).schedule);
         assert!(!inbox.put(event("a"), BOUNDS).schedule);
         assert!(matches!(inbox.take(BOUNDS).unwrap().item, InboxItem::Connected));
@@ -245,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_full_one_reopens_though_more_came_when_it_was_not_quite_so_full() {
-        let inbox = Inbox::<()>::default();
+        let inbox = Inbox::<Infallible>::default();
         let bounds = InboxBounds { events: 8, ..BOUNDS };
         for _ in 0..8 {
             inbox.put(event("x"), bounds);
@@ -260,7 +267,7 @@ mod tests {
 
     #[test]
     fn a_full_one_reopens_once_when_half_of_it_is_free() {
-        let inbox = Inbox::<()>::default();
+        let inbox = Inbox::<Infallible>::default();
         let full: Vec<_> = (0..5).map(|_| inbox.put(event("x"), BOUNDS).is_full).collect();
         assert_eq!(full, [false, false, false, true, true]);
         let reopens: Vec<_> =
@@ -273,7 +280,7 @@ mod tests {
 
     #[test]
     fn what_went_out_is_shown_where_it_went_out() {
-        let inbox = Inbox::<()>::default();
+        let inbox = Inbox::<Infallible>::default();
         let sent = |name: &str| Event::outgoing("/", Payload::event(name, &()).unwrap());
         assert!(inbox.show(sent("first"), BOUNDS));
         assert!(!inbox.put(InboxItem::Connected, BOUNDS).schedule);

@@ -1,7 +1,11 @@
 //! Who joins a namespace, who is refused, and who is back.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+
+use serde_json::Value;
+use serde_json::map::Entry;
 
 use super::handshake::SocketHandshake;
 use super::leaving::CountsLeaving as _;
@@ -13,6 +17,7 @@ use crate::core::server::session::SessionOrder;
 use crate::driver::clock::now;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::status::DisconnectReason;
+use crate::net::server::query::parameters;
 use crate::payload::Payload;
 use crate::proto::dialect::{JoinRequest, Membership};
 use crate::proto::socket_packet::{Header, Kind, SocketPacket};
@@ -32,8 +37,10 @@ impl Peer {
         packet: &SocketPacket,
         orders: &mut Vec<SessionOrder>,
     ) {
-        let JoinRequest { namespace, auth, query: _ } =
+        let JoinRequest { namespace, auth, query } =
             state.session.dialect().join_request(packet.namespace(), packet.data());
+        let auth =
+            if query.is_empty() { Cow::Borrowed(auth) } else { credentials_in(query).into() };
         if namespace.len() > LONGEST_NAMESPACE {
             // A refusal would say it again.
             let what = format!("a namespace of {} bytes", namespace.len());
@@ -51,8 +58,8 @@ impl Peer {
             }
             return;
         }
-        let claim = Claim::in_auth(auth).filter(|_| self.hub.options.recovery.is_some());
-        self.join(state, namespace, auth, claim, orders);
+        let claim = Claim::in_auth(&auth).filter(|_| self.hub.options.recovery.is_some());
+        self.join(state, namespace, &auth, claim, orders);
     }
 
     /// The client asks for a namespace. Functions of the program are asked on a thread of the pool.
@@ -183,6 +190,11 @@ impl Peer {
         socket: &Arc<ServedSocket>,
         orders: &mut Vec<SessionOrder>,
     ) {
+        if !state.session.is_open() {
+            // It is being closed: what it asked for before comes too late, as at the reference.
+            let socket = Arc::clone(socket);
+            return self.hub.pool.submit(Task::Once(Box::new(move || socket.forget_belongings())));
+        }
         if self.welcome(state, socket, orders) {
             socket.namespace.enter(socket);
             state.begin_socket(socket);
@@ -276,6 +288,23 @@ impl PeerState {
         self.sockets.push(Arc::clone(socket));
         socket.connected();
     }
+}
+
+/// What clients of the older revision say in a query behind the namespace, as credentials: a JSON object of texts, and
+/// of lists where a name stands several times.
+fn credentials_in(query: &str) -> String {
+    let mut credentials = serde_json::Map::new();
+    for (name, value) in parameters(query) {
+        let value = Value::from(value);
+        match credentials.entry(name) {
+            Entry::Vacant(place) => drop(place.insert(value)),
+            Entry::Occupied(mut place) => match place.get_mut() {
+                Value::Array(several) => several.push(value),
+                one => *one = vec![one.take(), value].into(),
+            },
+        }
+    }
+    Value::from(credentials).to_string()
 }
 
 fn unknown() -> Error {

@@ -20,11 +20,12 @@ use super::cluster::membership::ClusterMembership;
 use super::commands::IoCommands;
 use super::directory::Directory;
 use super::door::{Decision, Door};
-use super::handshake::{FirstRequest, SocketHandshake};
+use super::handshake::{FirstRequest, KeptHeads, SocketHandshake};
 use super::http_connection::HttpConnection;
 use super::hub_options::HubOptions;
 use super::inbox::Inbox;
 use super::pool::Workers;
+use super::stall::Stall;
 use super::timers::{Alarm, TimerHeap};
 use super::wire::PeerWire;
 use crate::core::server::recovery::RecoveryStore;
@@ -34,6 +35,7 @@ use crate::core::time::Timestamp;
 use crate::error::Error;
 use crate::event::Event;
 use crate::event::status::DisconnectReason;
+use crate::net::server::jsonp::AnswerScript;
 use crate::net::server::listener::ServerListener;
 use crate::net::server::response::{Framing, HttpResponse};
 use crate::net::server::stream::ServerStream;
@@ -53,6 +55,7 @@ pub(crate) struct Hub {
     pub(super) peers: Mutex<Directory<Peer>>,
     /// How many sockets are gone of which handlers, or functions that let in, have yet to hear.
     pub(super) leaving: AtomicUsize,
+    pub(super) heads: KeptHeads,
     /// The last client has gone.
     pub(super) peer_gone: Condvar,
     /// Tells of the end of the thread that serves.
@@ -145,6 +148,8 @@ pub(super) struct PeerState {
     pub(super) join_deadline: Option<Timestamp>,
     /// The reader holds still, since the handlers of a socket are behind.
     pub(super) holds: bool,
+    /// How long it may.
+    pub(super) stall: Option<Stall>,
     pub(super) alarm: Alarm,
     /// Something waits to be written at the end of a turn.
     pub(super) is_deferred: bool,
@@ -158,6 +163,7 @@ pub(super) struct HeldPoll {
     pub(super) connection: Box<HttpConnection<Peer>>,
     pub(super) framing: Framing,
     pub(super) headers: HeaderMap,
+    pub(super) script: Option<AnswerScript>,
     pub(super) stage: PollStage,
 }
 

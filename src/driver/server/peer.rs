@@ -16,7 +16,7 @@ use super::wire::{PeerWire, Written};
 use crate::core::server::session::{NotQueued, Session, SessionEnding, SessionOrder};
 use crate::core::time::Timestamp;
 use crate::driver::clock::now;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Rounded};
 use crate::event::status::DisconnectReason;
 use crate::net::server::frames::{write_close, write_frame};
 use crate::options::Transport;
@@ -71,6 +71,7 @@ impl Peer {
             joining: Vec::new(),
             join_deadline,
             holds: false,
+            stall: None,
             alarm: Alarm::default(),
             is_deferred: false,
             last_turn: 0,
@@ -305,7 +306,8 @@ impl Peer {
     fn arm(&self, state: &mut PeerState) {
         let own = state.session.deadline();
         let join = state.join_deadline.filter(|_| !state.session.is_over());
-        let Some(at) = own.into_iter().chain(join).min() else { return };
+        let stall = state.stall.map(|stall| stall.until).filter(|_| !state.session.is_over());
+        let Some(at) = own.into_iter().chain(join).chain(stall).min() else { return };
         if state.alarm.set(at) {
             self.hub.timers.arm(at, Due::Peer(Arc::downgrade(&self.this)));
         }
@@ -325,7 +327,21 @@ impl Peer {
                 log_later!(Debug, "a client joined no namespace in time");
                 state.session.close(DisconnectReason::ForcedServerClose, now, orders);
             }
+            self.expire_stall(state, now, orders);
         });
+    }
+
+    /// A client is held up by its handlers for no longer than they may do nothing.
+    fn expire_stall(&self, state: &mut PeerState, now: Timestamp, orders: &mut Vec<SessionOrder>) {
+        let (done, limit) = (state.handled(), self.hub.options.stall_timeout);
+        if state.stall.as_mut().is_some_and(|stall| stall.is_over(done, now, limit)) {
+            state.stall = None;
+            let what =
+                format!("the handlers of the client have done nothing for {}", Rounded(limit));
+            log_later!(Warn, "a client is disconnected: {what}");
+            let cause = Error::new(ErrorKind::Timeout, what);
+            state.session.end(DisconnectReason::ForcedServerClose, Some(cause), orders);
+        }
     }
 
     /// Who holds still for this client reads on, if that is what it takes.
@@ -402,6 +418,11 @@ impl CountsLeaving for Peer {
 }
 
 impl PeerState {
+    /// How much its handlers have done.
+    pub(super) fn handled(&self) -> u64 {
+        self.sockets.iter().map(|socket| socket.inbox.taken()).sum()
+    }
+
     /// Takes out the WebSocket: the one under test, if there is one.
     fn take_wire(&mut self) -> Option<PeerWire> {
         self.candidate.take().map(|wire| *wire).or_else(|| self.wire.take())

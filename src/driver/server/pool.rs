@@ -87,7 +87,8 @@ impl Workers {
         work()
     }
 
-    /// Has something done, behind what waits already. After the end of the pool it is dropped.
+    /// Has something done, behind what waits already. After the end of the pool a thread is started for it, which ends with
+    /// it: to drop it here would be to run the program's code, under whatever is locked.
     pub(super) fn submit(&self, task: Task) {
         let task = GATHERED.with_borrow_mut(|gathered| match gathered {
             Some(gathered) => {
@@ -107,10 +108,6 @@ impl Workers {
             task => task,
         };
         let mut state = lock(&self.state);
-        if state.is_over {
-            drop(state);
-            return;
-        }
         state.queue.push_back(task);
         let someone_rests = state.resting >= state.queue.len();
         if !someone_rests {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use super::inbox::InboxItem;
 use super::parts::{Peer, PeerState, ServedSocket};
 use super::served_socket::WayToClient;
+use super::stall::Stall;
 use crate::core::server::session::SessionOrder;
 use crate::driver::clock::now;
 use crate::error::{Error, ErrorKind};
@@ -94,8 +95,11 @@ impl Peer {
     /// The handlers of a socket are behind: the reader holds still, if it has to.
     fn hold_for(&self, state: &mut PeerState, socket: &ServedSocket) {
         if self.must_hold(socket) {
+            let (now, done) = (now(), state.handled());
             state.holds = true;
-            state.session.hold(now());
+            let limit = self.hub.options.stall_timeout;
+            state.stall.get_or_insert_with(|| Stall::new(done, now, limit));
+            state.session.hold(now);
         }
     }
 

@@ -3,4 +3,5 @@
 mod faults;
 mod members;
 mod redis_server;
+mod sticky;
 mod together;

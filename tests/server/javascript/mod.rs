@@ -36,4 +36,5 @@ mod events;
 mod heartbeats;
 mod listeners;
 mod namespaces;
+mod old_ways;
 mod rooms;

@@ -21,12 +21,15 @@ use std::time::Duration;
 use self::dialling::RedisDialler;
 use super::cluster::counters::{ClusterStats, LinkCounters};
 use super::cluster::line::{LineBounds, WaitingLine};
-use super::cluster::{Asked, ClusterLink, HearCluster, StartLink};
+use super::cluster::{ClusterLink, HearCluster, StartLink, TakeCount};
 use crate::core::server::cluster::ClusterMessage;
-use crate::core::server::redis_format::{NamespaceChannels, Speaker};
+use crate::core::server::redis_format::{ClusterSpeaker, NamespaceChannels};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sync::lock::lock;
 use crate::sync::threads::{Role, spawn};
+
+/// How long the end of a server waits at most until its last words are out: Redis may be lost just then.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// What a link is made with.
 #[derive(Clone, Debug)]
@@ -52,7 +55,7 @@ struct SharedLink {
     options: RedisOptions,
     /// Where the subscriber is told something.
     control: String,
-    line: WaitingLine<Outgoing>,
+    line: WaitingLine<LinkItem>,
     namespaces: Mutex<HashMap<Box<str>, Arc<ListenedNamespace>>>,
     /// How many there are: the subscriber looks for new ones where it has changed.
     entered: AtomicU64,
@@ -76,9 +79,9 @@ struct ListenedNamespace {
 }
 
 /// What waits to be published.
-enum Outgoing {
+enum LinkItem {
     Tell(Arc<ListenedNamespace>, ClusterMessage),
-    Ask(Arc<ListenedNamespace>, Option<ClusterMessage>, Asked),
+    Ask(Arc<ListenedNamespace>, Option<ClusterMessage>, TakeCount),
     /// The subscriber is to look what is new.
     Wake,
     /// Somebody waits until all before is out.
@@ -126,45 +129,29 @@ impl ClusterLink for RedisLink {
         lock(&self.0.namespaces).insert(namespace.into(), entered);
         self.0.entered.fetch_add(1, Ordering::AcqRel);
         // Where there is no room, it is woken soon all the same.
-        let _ = self.0.line.push(Outgoing::Wake, 0);
+        let _ = self.0.line.push(LinkItem::Wake, 0);
     }
 
     fn tell(&self, namespace: &str, message: ClusterMessage) -> Result<()> {
-        let told = self.0.put(namespace, |of| {
-            let size = message.size();
-            (Outgoing::Tell(of, message), size)
-        });
-        told.map_err(|(_, error)| {
-            LinkCounters::add(&self.0.counters.lost, 1);
-            error
-        })
+        let size = message.size();
+        self.0.put(LinkItem::Tell(self.0.namespace(namespace)?, message), size)
     }
 
-    fn ask(&self, namespace: &str, message: Option<ClusterMessage>, asked: Asked) {
-        if !self.0.publishes.load(Ordering::Acquire) {
-            return asked(Err(self.0.away()));
-        }
-        let mut asked = Some(asked);
-        let put = self.0.put(namespace, |of| {
-            let size = message.as_ref().map_or(0, ClusterMessage::size);
-            let asked = asked.take().unwrap_or_else(|| Box::new(drop));
-            (Outgoing::Ask(of, message, asked), size)
-        });
-        if let Err((back, error)) = put {
-            let asked = match back {
-                Some(Outgoing::Ask(_, _, asked)) => Some(asked),
-                _ => asked,
-            };
-            if let Some(asked) = asked {
-                asked(Err(error));
-            }
+    fn ask(&self, namespace: &str, message: Option<ClusterMessage>, asked: TakeCount) {
+        let size = message.as_ref().map_or(0, ClusterMessage::size);
+        // Where it fails, `asked` hears so.
+        match self.0.namespace(namespace) {
+            Ok(_) if !self.0.publishes.load(Ordering::Acquire) => asked(Err(self.0.away())),
+            Ok(of) => drop(self.0.put(LinkItem::Ask(of, message, asked), size)),
+            Err(error) => asked(Err(error)),
         }
     }
 
     fn flush(&self, limit: Duration) {
         let (told, tells) = sync_channel(1);
-        if self.0.line.push(Outgoing::Flush(told), 0).is_ok() {
-            let _ = tells.recv_timeout(limit);
+        let goes_out = self.0.publishes.load(Ordering::Acquire);
+        if goes_out && self.0.line.push(LinkItem::Flush(told), 0).is_ok() {
+            let _ = tells.recv_timeout(limit.min(FAREWELL));
         }
     }
 
@@ -181,21 +168,21 @@ impl ClusterLink for RedisLink {
 }
 
 impl SharedLink {
-    /// Puts something into the line, if it is to wait there. What does not is given back.
-    fn put(
-        &self,
-        namespace: &str,
-        item: impl FnOnce(Arc<ListenedNamespace>) -> (Outgoing, usize),
-    ) -> Result<(), (Option<Outgoing>, Error)> {
-        if self.options.drop_while_away && !self.publishes.load(Ordering::Acquire) {
-            return Err((None, self.away()));
-        }
-        let Some(of) = lock(&self.namespaces).get(namespace).cloned() else {
-            let what = format!("{namespace:?} is no namespace of the server's");
-            return Err((None, Error::new(ErrorKind::Disconnected, what)));
-        };
-        let (item, size) = item(of);
-        self.line.push(item, size).map_err(|(back, error)| (Some(back), error))
+    fn namespace(&self, name: &str) -> Result<Arc<ListenedNamespace>> {
+        lock(&self.namespaces).get(name).cloned().ok_or_else(|| {
+            let what = format!("{name:?} is no namespace of the server's");
+            Error::new(ErrorKind::Disconnected, what)
+        })
+    }
+
+    /// Puts something into the line, if it may wait there.
+    fn put(&self, item: LinkItem, size: usize) -> Result<()> {
+        let is_dropped = self.options.drop_while_away && !self.publishes.load(Ordering::Acquire);
+        let put = if is_dropped { Err((item, self.away())) } else { self.line.push(item, size) };
+        put.map_err(|(item, error)| {
+            self.lose(vec![item], &error);
+            error
+        })
     }
 
     /// Why nobody can be asked.
@@ -205,7 +192,7 @@ impl SharedLink {
     }
 
     /// There is no connection, for this reason.
-    fn note_trouble(&self, error: Error) {
+    fn note_trouble(&self, error: &Error) {
         let before = lock(&self.trouble).replace(error.clone());
         // Once for each cause, and not for each attempt.
         if before.is_none_or(|before| before.message() != error.message()) {
@@ -217,8 +204,8 @@ impl SharedLink {
         self.line.is_over()
     }
 
-    fn speaker<'a>(&self, of: &'a ListenedNamespace) -> Speaker<'a> {
-        Speaker {
+    fn speaker<'a>(&self, of: &'a ListenedNamespace) -> ClusterSpeaker<'a> {
+        ClusterSpeaker {
             name: &of.name,
             namespace: &of.namespace,
             channels: &of.channels,

@@ -40,7 +40,7 @@ impl SharedLink {
         while !self.is_over() {
             let mut was_subscribed = false;
             if let Err(error) = self.listen(&mut was_subscribed) {
-                self.note_trouble(error);
+                self.note_trouble(&error);
             }
             for of in lock(&self.namespaces).values() {
                 of.is_subscribed.store(false, Ordering::Release);
