@@ -51,3 +51,4 @@ pub(crate) use self::network::{Net, NetOptions};
 pub(crate) use self::request::Request;
 pub(crate) use self::waker::Waker;
 pub(crate) use self::websocket::WebSocket;
+pub(crate) use self::websocket::handshake::UpgradeRequest;

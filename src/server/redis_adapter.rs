@@ -33,8 +33,8 @@ pub struct RedisAdapter {
 }
 
 impl RedisAdapter {
-    /// The Redis that this URL names: `redis://[user][:password@]host[:port][/database]`, or `redis+unix:///path` for a Unix
-    /// socket. That it names none is an error of [`ServerBuilder::bind`](crate::server::ServerBuilder::bind).
+    /// The Redis that this URL names: `redis://[user][:password@]host[:port][/database]`, `rediss:` with TLS (and the feature
+    /// `rustls`), or `redis+unix:///path` for a Unix socket. That it names none is an error of [`ServerBuilder::bind`](crate::server::ServerBuilder::bind).
     pub fn new(url: &str) -> Self {
         Self {
             options: RedisOptions {
@@ -46,6 +46,14 @@ impl RedisAdapter {
                 max_message: 16 * 1024 * 1024,
             },
         }
+    }
+
+    /// Trusts these authorities, in PEM, and no others, with a URL `rediss:`. What cannot be read is an error of
+    /// [`ServerBuilder::bind`](crate::server::ServerBuilder::bind). Default: those of the system.
+    #[cfg(feature = "rustls")]
+    pub fn ca_pem(mut self, pem: impl AsRef<[u8]>) -> Self {
+        self.options.dialler = self.options.dialler.trusting(pem.as_ref());
+        self
     }
 
     /// What the names of channels begin with: the same for all servers of a cluster. Default: `socket.io`.

@@ -49,6 +49,15 @@ impl RedisEmitter {
         Self { speaker: Arc::new(speaker), ..self }
     }
 
+    /// Trusts these authorities, in PEM, and no others, with a URL `rediss:`. What cannot be read is an error of the first
+    /// call. Default: those of the system.
+    #[cfg(feature = "rustls")]
+    pub fn ca_pem(self, pem: impl AsRef<[u8]>) -> Self {
+        let dialler = self.speaker.dialler.clone().trusting(pem.as_ref());
+        let speaker = RedisSpeaker::new(dialler, &self.speaker.key);
+        Self { speaker: Arc::new(speaker), ..self }
+    }
+
     /// Another namespace. A leading slash is added where it is missing. Default: `/`.
     pub fn of(&self, namespace: &str) -> Self {
         let slash = if namespace.starts_with('/') { "" } else { "/" };

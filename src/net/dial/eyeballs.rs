@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
@@ -33,7 +33,7 @@ pub(super) fn connect_first(
     addresses: &[SocketAddr],
     tcp: &TcpOptions,
     attempt: &Attempt,
-) -> Result<Winner> {
+) -> Result<Begun> {
     let mut race = Race::new(addresses, tcp, attempt.take_begun());
     loop {
         attempt.waker().check()?;
@@ -50,9 +50,6 @@ pub(super) fn connect_first(
     }
 }
 
-/// The address that has answered, and the connection to it.
-type Winner = (SocketAddr, TcpStream);
-
 /// Why an address could not be connected to: in our words, and in the system's.
 #[derive(Debug)]
 pub(super) struct StartError {
@@ -66,7 +63,7 @@ struct Race<'a> {
     /// What was begun before the race.
     begun: Option<Begun>,
     waiting: VecDeque<SocketAddr>,
-    running: Vec<(SocketAddr, OwnedFd)>,
+    running: Vec<Begun>,
     failed: Vec<(SocketAddr, StartError)>,
     next_start: Instant,
 }
@@ -84,16 +81,14 @@ impl<'a> Race<'a> {
     }
 
     /// Starts all that are due: the first, one more each stagger, one more for each failure.
-    fn start_due(&mut self) -> Option<Winner> {
+    fn start_due(&mut self) -> Option<Begun> {
         while self.running.is_empty() || Instant::now() >= self.next_start {
             let address = self.waiting.pop_front()?;
             let begun = self.begun.take().filter(|begun| begun.address == address);
             match begun.map_or_else(|| start(&address, self.tcp), Ok) {
-                Ok(Begun { socket, is_connected: true, .. }) => {
-                    return Some((address, socket.into()));
-                }
-                Ok(Begun { socket, .. }) => {
-                    self.running.push((address, socket));
+                Ok(winner) if winner.is_connected => return Some(winner),
+                Ok(running) => {
+                    self.running.push(running);
                     self.next_start = Instant::now() + STAGGER;
                 }
                 Err(error) => self.failed.push((address, error)),
@@ -107,10 +102,10 @@ impl<'a> Race<'a> {
     }
 
     /// Blocks until a connection is made or has failed, or the next start is due.
-    fn wait(&mut self, attempt: &Attempt) -> Result<Option<Winner>> {
+    fn wait(&mut self, attempt: &Attempt) -> Result<Option<Begun>> {
         let mut fds = Vec::with_capacity(self.running.len() + 1);
         fds.push(attempt.waker().polled());
-        fds.extend(self.running.iter().map(|(_, socket)| PollFd::new(socket, PollFlags::OUT)));
+        fds.extend(self.running.iter().map(|it| PollFd::new(&it.socket, PollFlags::OUT)));
         let next_start = (!self.waiting.is_empty())
             .then(|| self.next_start.saturating_duration_since(Instant::now()));
         let limit = [next_start, attempt.time_left()?].into_iter().flatten().min();
@@ -122,17 +117,17 @@ impl<'a> Race<'a> {
     }
 
     /// Looks at those that are ready: the first that is connected wins.
-    fn finish(&mut self, ready: &[bool]) -> Option<Winner> {
+    fn finish(&mut self, ready: &[bool]) -> Option<Begun> {
         let mut ready = ready.iter().copied();
-        for (address, socket) in std::mem::take(&mut self.running) {
+        for running in std::mem::take(&mut self.running) {
             if !ready.next().unwrap_or(false) {
-                self.running.push((address, socket));
+                self.running.push(running);
                 continue;
             }
-            match socket_error(&socket) {
-                Ok(Ok(())) => return Some((address, socket.into())),
+            match socket_error(&running.socket) {
+                Ok(Ok(())) => return Some(running),
                 Ok(Err(error)) | Err(error) => {
-                    self.failed.push((address, io::Error::from(error).into()));
+                    self.failed.push((running.address, io::Error::from(error).into()));
                     self.next_start = Instant::now();
                 }
             }
@@ -143,7 +138,7 @@ impl<'a> Race<'a> {
     /// What is known of each address.
     fn so_far(&self) -> Vec<Tried> {
         let failed = self.failed.iter().map(|(address, error)| (address, Some(error.to_string())));
-        let running = self.running.iter().map(|(address, _)| (address, None));
+        let running = self.running.iter().map(|running| (&running.address, None));
         let tried = failed.chain(running);
         tried.map(|(address, failure)| Tried { address: *address, failure }).collect()
     }
@@ -229,7 +224,7 @@ pub(super) fn start(
         Err(Errno::INPROGRESS | Errno::INTR) => false,
         Err(error) => return Err(error.into()),
     };
-    Ok(Begun { address: *address, socket, is_connected })
+    Ok(Begun { address: *address, socket, is_connected, sent: 0 })
 }
 
 /// Ties a socket to the interface and to the address on this side.
@@ -274,7 +269,7 @@ fn interleave(addresses: &[SocketAddr]) -> VecDeque<SocketAddr> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, TcpListener};
+    use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
     use rustix::net::sockopt::set_socket_linger;
     use rustix::net::{bind, getsockname, listen, socket};
@@ -283,7 +278,7 @@ mod tests {
     use crate::net::testing::{LIMIT, attempt, cancel_ends, spawn};
 
     fn first(addresses: &[SocketAddr], attempt: &Attempt) -> Result<TcpStream> {
-        connect_first(addresses, &TcpOptions::default(), attempt).map(|(_, stream)| stream)
+        connect_first(addresses, &TcpOptions::default(), attempt).map(|winner| winner.socket.into())
     }
 
     /// An address where nobody listens.
@@ -354,9 +349,10 @@ mod tests {
         drop(peer);
         let tcp = TcpOptions::default();
         let mut race = Race::new(&[address], &tcp, None);
-        race.running.push((refusing(), broken));
         let (hole, _listener, _fillers) = black_hole();
-        race.running.push((hole, start(&hole, &tcp).unwrap().socket));
+        let waiting = start(&hole, &tcp).unwrap();
+        race.running.push(Begun { address: refusing(), socket: broken, ..waiting });
+        race.running.push(start(&hole, &tcp).unwrap());
         race.next_start = Instant::now() + Duration::from_secs(3600);
         assert!(race.start_due().is_none());
         assert!(race.wait(&attempt()).unwrap().is_none());
@@ -406,14 +402,14 @@ mod tests {
             user_timeout: Some(seconds(9)),
             ..TcpOptions::default()
         };
-        let (peer, stream) = connect_first(&address, &tcp, &attempt()).unwrap();
-        assert_eq!(peer, address[0]);
-        assert_eq!(tcp_keepidle(&stream).unwrap(), seconds(7));
-        assert_eq!(tcp_user_timeout(&stream).unwrap(), 9000);
+        let winner = connect_first(&address, &tcp, &attempt()).unwrap();
+        assert_eq!(winner.address, address[0]);
+        assert_eq!(tcp_keepidle(&winner.socket).unwrap(), seconds(7));
+        assert_eq!(tcp_user_timeout(&winner.socket).unwrap(), 9000);
         tcp.keepalive = None;
-        let (peer, stream) = connect_first(&address, &tcp, &attempt()).unwrap();
-        assert_eq!(peer, address[0]);
-        assert!(!socket_keepalive(&stream).unwrap());
+        let winner = connect_first(&address, &tcp, &attempt()).unwrap();
+        assert_eq!(winner.address, address[0]);
+        assert!(!socket_keepalive(&winner.socket).unwrap());
     }
 
     #[test]
@@ -425,9 +421,10 @@ mod tests {
             interface: Some("lo".to_owned()),
             ..TcpOptions::default()
         };
-        let (peer, stream) = connect_first(&address, &tcp, &attempt()).unwrap();
-        assert_eq!(peer, address[0]);
-        assert_eq!(stream.local_addr().unwrap().ip().to_string(), "127.0.0.9");
+        let winner = connect_first(&address, &tcp, &attempt()).unwrap();
+        assert_eq!(winner.address, address[0]);
+        let local = TcpStream::from(winner.socket).local_addr().unwrap();
+        assert_eq!(local.ip().to_string(), "127.0.0.9");
         for (local_address, interface, part) in [
             (Some("192.0.2.1"), None, "192.0.2.1"),
             (Some("::1"), None, "not reachable from the local address ::1"),

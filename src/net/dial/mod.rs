@@ -45,7 +45,9 @@ impl Dialler {
         attempt.note_peer(None);
         let addresses = self.addresses(host, port, attempt)?;
         attempt.enter(Stage::Tcp, self.timeouts.tcp);
-        let (address, socket) = connect_first(&addresses, &self.tcp, attempt)?;
+        let Begun { address, socket, sent, .. } = connect_first(&addresses, &self.tcp, attempt)?;
+        let socket = TcpStream::from(socket);
+        attempt.note_sent_ahead(sent);
         attempt.note_peer(Some(address));
         attempt.note_local(socket.local_addr().ok());
         attempt.lift_limit();

@@ -10,13 +10,13 @@ use super::members::{know_each_other, node, siot};
 use super::redis_server::RedisServer;
 use crate::member::Guest;
 use crate::support::program::Program;
-use crate::support::{Client, LIMIT, Via, eventually, recv_within};
+use crate::support::{Client, LIMIT, Via, alone, eventually, fds, recv_within, threads};
 
 fn bind(adapter: RedisAdapter) -> Server {
     Server::builder().adapter(adapter).cluster_timeout(LIMIT).bind("127.0.0.1:0").expect("a server")
 }
 
-fn url(server: &Server) -> String {
+fn url_of(server: &Server) -> String {
     format!("http://{}", server.local_addrs()[0])
 }
 
@@ -31,7 +31,8 @@ fn connected(server: &Server) {
 fn local_clients_are_served_while_redis_is_away_at_the_start() {
     let mut redis = RedisServer::idle();
     let servers = [(); 2].map(|()| bind(RedisAdapter::new(&redis.url())));
-    let clients = servers.each_ref().map(|one| Client::connect(Via::WebSocket.builder(&url(one))));
+    let clients =
+        servers.each_ref().map(|one| Client::connect(Via::WebSocket.builder(&url_of(one))));
     let events = clients.each_ref().map(|client| client.subscribe_any());
     let report = servers[0].emit("early", 1).unwrap();
     assert_eq!((report.queued, report.is_unpublished), (1, false));
@@ -54,7 +55,7 @@ fn what_is_emitted_while_redis_is_away_waits_for_it_in_order() {
     let mut redis = RedisServer::start();
     let servers = [(); 2].map(|()| bind(RedisAdapter::new(&redis.url())));
     servers.iter().for_each(connected);
-    let client = Client::connect(Via::WebSocket.builder(&url(&servers[1])));
+    let client = Client::connect(Via::WebSocket.builder(&url_of(&servers[1])));
     let events = client.subscribe_any();
     redis.kill();
     for server in &servers {
@@ -90,7 +91,7 @@ fn what_is_emitted_while_redis_is_away_waits_for_it_in_order() {
 fn what_is_worth_nothing_later_is_for_local_clients_while_redis_is_away() {
     let redis = RedisServer::idle();
     let server = bind(RedisAdapter::new(&redis.url()).drop_while_away(true));
-    let client = Client::connect(Via::WebSocket.builder(&url(&server)));
+    let client = Client::connect(Via::WebSocket.builder(&url_of(&server)));
     let events = client.subscribe_any();
     let report = server.emit("now", ()).unwrap();
     assert_eq!((report.queued, report.is_unpublished), (1, true));
@@ -185,7 +186,7 @@ fn a_redis_that_hangs_holds_up_no_local_client() {
     let server =
         Server::builder().adapter(adapter).cluster_timeout(brief).bind("127.0.0.1:0").unwrap();
     connected(&server);
-    let client = Client::connect(Via::WebSocket.builder(&url(&server)));
+    let client = Client::connect(Via::WebSocket.builder(&url_of(&server)));
     let events = client.subscribe_any();
     redis.freeze();
     for number in 0..1000 {
@@ -207,7 +208,7 @@ fn what_is_malformed_or_foreign_harms_nothing() {
     let [a, b] = [bind(RedisAdapter::new(&redis.url())), bind(RedisAdapter::new(&redis.url()))];
     connected(&a);
     connected(&b);
-    let client = Client::connect(Via::WebSocket.builder(&url(&b)));
+    let client = Client::connect(Via::WebSocket.builder(&url_of(&b)));
     let events = client.subscribe_any();
     let channels =
         ["socket.io#/#", "socket.io#/#x#", "socket.io-request#/#", "socket.io-response#/#"];
@@ -244,7 +245,7 @@ fn the_name_of_a_namespace_is_no_pattern() {
         server.of_dynamic(|_| true);
         connected(server);
     }
-    let client = Client::connect(Via::WebSocket.builder(&url(&b)));
+    let client = Client::connect(Via::WebSocket.builder(&url_of(&b)));
     let star = client.connect_in("/*");
     let plain = client.connect_in("/a");
     let events = [&star, &plain].map(|client| client.subscribe_any());
@@ -308,4 +309,63 @@ fn what_a_server_emits_last_goes_out() {
     last.emit("end", ()).unwrap();
     assert!(last.close(LIMIT));
     assert_eq!(guest.until_end().len(), 500);
+}
+
+#[cfg(feature = "rustls")]
+#[test]
+fn a_redis_with_tls_is_trusted_by_its_authority() {
+    let redis = RedisServer::with_tls();
+    let (url, pem) = redis.tls();
+    let [plain, encrypted] =
+        [bind(RedisAdapter::new(&redis.url())), bind(RedisAdapter::new(&url).ca_pem(&pem))];
+    for server in [&plain, &encrypted] {
+        eventually(LIMIT, "two", || server.count_servers().is_ok_and(|count| count == 2));
+    }
+    let client = Client::connect(Via::WebSocket.builder(&url_of(&encrypted)));
+    let events = client.subscribe_any();
+    plain.emit("one", ()).unwrap();
+    RedisEmitter::new(&url).ca_pem(&pem).emit("two", ()).unwrap();
+    for name in ["one", "two"] {
+        assert_eq!(recv_within(events.receiver(), LIMIT).name(), name);
+    }
+    // The system does not know the authority.
+    let error = RedisEmitter::new(&url).emit("three", ()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Transport);
+    let unreadable = RedisAdapter::new(&url).ca_pem("no PEM");
+    assert!(Server::builder().adapter(unreadable).bind("127.0.0.1:0").is_err());
+}
+
+/// Threads and descriptors end with the server.
+#[test]
+fn nothing_is_left_of_a_server_that_has_closed() {
+    alone(|| {
+        let redis = RedisServer::start();
+        let ours = || threads().into_iter().filter(|name| name.starts_with("siot-")).count();
+        let round = || {
+            let server = bind(RedisAdapter::new(&redis.url()));
+            connected(&server);
+            server.emit("e", ()).unwrap();
+            assert!(server.close(LIMIT));
+            drop(server);
+            eventually(LIMIT, "the end of all threads", || ours() == 0);
+        };
+        round();
+        let before = fds();
+        round();
+        assert_eq!(fds(), before);
+    });
+}
+
+/// The same where Redis is away: its end waits for nothing.
+#[test]
+fn a_server_closes_while_redis_is_away() {
+    alone(|| {
+        let redis = RedisServer::idle();
+        let server = bind(RedisAdapter::new(&redis.url()));
+        server.emit("e", ()).unwrap();
+        assert!(server.close(LIMIT));
+        drop(server);
+        let ours = || threads().into_iter().filter(|name| name.starts_with("siot-")).count();
+        eventually(LIMIT, "the end of all threads", || ours() == 0);
+    });
 }

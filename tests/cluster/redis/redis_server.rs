@@ -5,20 +5,33 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
+#[cfg(feature = "rustls")]
+use crate::support::certs::CertAuthority;
 use crate::support::folder::Folder;
 use crate::support::program::Program;
+#[cfg(feature = "rustls")]
+use crate::support::program::{free_port, write};
 
 /// A Redis at a Unix socket, in a process of its own, which may be killed and started again.
 pub(crate) struct RedisServer {
     folder: Folder,
     password: Option<&'static str>,
+    /// The port for TLS, and by what it is trusted.
+    #[cfg(feature = "rustls")]
+    tls: Option<(u16, CertAuthority)>,
     program: Option<Program>,
 }
 
 impl RedisServer {
     /// One that does not yet run.
     pub(crate) fn idle() -> Self {
-        Self { folder: Folder::new(), password: None, program: None }
+        Self {
+            folder: Folder::new(),
+            password: None,
+            #[cfg(feature = "rustls")]
+            tls: None,
+            program: None,
+        }
     }
 
     /// One that runs.
@@ -35,6 +48,42 @@ impl RedisServer {
         let mut redis = Self { password: Some(password), ..Self::idle() };
         redis.run();
         redis
+    }
+
+    /// One that runs, with TLS at a port besides.
+    #[cfg(feature = "rustls")]
+    #[track_caller]
+    pub(crate) fn with_tls() -> Self {
+        let mut redis = Self { tls: Some((free_port(), CertAuthority::new())), ..Self::idle() };
+        redis.run();
+        redis
+    }
+
+    /// Its URL with TLS, and the PEM of its authority.
+    #[cfg(feature = "rustls")]
+    #[track_caller]
+    pub(crate) fn tls(&self) -> (String, String) {
+        let (port, authority) = self.tls.as_ref().expect("TLS");
+        (format!("rediss://127.0.0.1:{port}/"), authority.pem())
+    }
+
+    /// What it is told about TLS.
+    #[cfg(feature = "rustls")]
+    fn tls_options(&self) -> Vec<String> {
+        let Some((port, authority)) = &self.tls else { return Vec::new() };
+        let identity = authority.issue("127.0.0.1");
+        let write = |name: &str, text: &str| write(&self.folder, name, text);
+        let files = [write("cert", &identity.cert), write("key", &identity.key)];
+        let [cert, key] = files;
+        let options = ["--tls-port", &port.to_string(), "--tls-cert-file", &cert];
+        let more =
+            ["--tls-key-file", &key, "--tls-ca-cert-file", &cert, "--tls-auth-clients", "no"];
+        options.iter().chain(&more).map(ToString::to_string).collect()
+    }
+
+    #[cfg(not(feature = "rustls"))]
+    fn tls_options(&self) -> Vec<String> {
+        Vec::new()
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -59,6 +108,8 @@ impl RedisServer {
             vec!["redis-server", "--port", "0", "--unixsocket", path, "--dir", folder];
         command.extend(["--save", "", "--appendonly", "no"]);
         command.extend(self.password.iter().flat_map(|password| ["--requirepass", password]));
+        let tls = self.tls_options();
+        command.extend(tls.iter().map(String::as_str));
         let password = self.password;
         let is_ready = || is_ready(path, password).unwrap_or(false);
         self.program = Some(Program::start_until(&command, "KILL", Folder::new(), is_ready));

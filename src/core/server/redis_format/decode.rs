@@ -76,7 +76,7 @@ fn read(bytes: &Bytes, max_bytes: usize) -> Result<Payload> {
 /// What is wrong.
 struct Malformed(&'static str);
 
-type Read<T> = std::result::Result<T, Malformed>;
+type DecodeResult<T> = std::result::Result<T, Malformed>;
 
 /// A value, with what its placeholders stand for.
 #[derive(Clone, Copy)]
@@ -87,7 +87,7 @@ struct Text<'a> {
 
 /// The members of an object that mean something.
 #[derive(Default)]
-struct Members<'a> {
+struct MessageMembers<'a> {
     uid: Option<&'a str>,
     request_id: Option<&'a str>,
     kind: Option<&'a str>,
@@ -109,8 +109,8 @@ struct Members<'a> {
     handshake: Option<&'a str>,
 }
 
-impl<'a> Members<'a> {
-    fn of(json: &'a str) -> Read<Self> {
+impl<'a> MessageMembers<'a> {
+    fn of(json: &'a str) -> DecodeResult<Self> {
         let mut all = Self::default();
         if !json.trim_start().starts_with('{') {
             return Err(Malformed("no object"));
@@ -144,27 +144,27 @@ impl<'a> Members<'a> {
         Ok(all)
     }
 
-    fn from(&self) -> Read<Option<Arc<str>>> {
+    fn from(&self) -> DecodeResult<Option<Arc<str>>> {
         self.uid.map(|uid| Ok(text(uid)?.into())).transpose()
     }
 
-    fn request(&self) -> Read<RequestId> {
+    fn request(&self) -> DecodeResult<RequestId> {
         Ok(RequestId(text(self.request_id.ok_or(Malformed("no request"))?)?.into()))
     }
 
-    fn selection(&self) -> Read<Selection> {
+    fn selection(&self) -> DecodeResult<Selection> {
         let of = |list: Option<&str>| list.map_or(Ok(Vec::new()), names);
         Ok(Selection { rooms: of(self.rooms)?, except: of(self.except)? })
     }
 }
 
 /// An array of the name of the server, the packet and the options.
-fn broadcast(namespace: &str, whole: Text<'_>) -> Read<Option<HeardMessage>> {
+fn broadcast(namespace: &str, whole: Text<'_>) -> DecodeResult<Option<HeardMessage>> {
     let parts = elements(whole.json).ok_or(Malformed("no array"))?;
     let [uid, packet, opts, ..] = parts[..] else { return Err(Malformed("too short an array")) };
     let Some(payload) = event(namespace, Text { json: packet, ..whole })? else { return Ok(None) };
-    let opts = Members::of(opts)?;
-    let flags = opts.flags.map_or_else(|| Ok(Members::default()), Members::of)?;
+    let opts = MessageMembers::of(opts)?;
+    let flags = opts.flags.map_or_else(|| Ok(MessageMembers::default()), MessageMembers::of)?;
     let selection = opts.selection()?;
     let volatile = flags.volatile == Some("true");
     let message = ClusterMessage::Broadcast { payload, selection, volatile };
@@ -172,8 +172,8 @@ fn broadcast(namespace: &str, whole: Text<'_>) -> Read<Option<HeardMessage>> {
 }
 
 /// The event of a packet; `None`: it is of another namespace.
-fn event(namespace: &str, packet: Text<'_>) -> Read<Option<Payload>> {
-    let Members { nsp, data, .. } = Members::of(packet.json)?;
+fn event(namespace: &str, packet: Text<'_>) -> DecodeResult<Option<Payload>> {
+    let MessageMembers { nsp, data, .. } = MessageMembers::of(packet.json)?;
     if nsp.map_or(Ok("/".into()), text)? != namespace {
         return Ok(None);
     }
@@ -182,7 +182,7 @@ fn event(namespace: &str, packet: Text<'_>) -> Read<Option<Payload>> {
 }
 
 /// The name and the arguments of an event.
-fn arguments(list: Text<'_>) -> Read<Payload> {
+fn arguments(list: Text<'_>) -> DecodeResult<Payload> {
     let parts = elements(list.json).ok_or(Malformed("an event that is no array"))?;
     let name = text(parts.first().ok_or(Malformed("an event without a name"))?)?;
     if RESERVED_EVENTS.contains(&&*name) {
@@ -198,9 +198,9 @@ fn value(part: Text<'_>) -> Payload {
     Payload { json: part.json.to_owned(), attachments }
 }
 
-fn request(namespace: &str, whole: Text<'_>) -> Read<Option<HeardMessage>> {
-    let all = Members::of(whole.json)?;
-    let opts = all.opts.map(Members::of).transpose()?;
+fn request(namespace: &str, whole: Text<'_>) -> DecodeResult<Option<HeardMessage>> {
+    let all = MessageMembers::of(whole.json)?;
+    let opts = all.opts.map(MessageMembers::of).transpose()?;
     // In the form of old servers it is one socket, by its id, and one room.
     let selection = match (&opts, all.sid) {
         (Some(opts), _) => opts.selection()?,
@@ -238,7 +238,7 @@ fn request(namespace: &str, whole: Text<'_>) -> Read<Option<HeardMessage>> {
             let json = all.packet.ok_or(Malformed("a broadcast without a packet"))?;
             let Some(payload) = event(namespace, Text { json, ..whole })? else { return Ok(None) };
             let flags = opts.and_then(|opts| opts.flags);
-            let flags = flags.map_or_else(|| Ok(Members::default()), Members::of)?;
+            let flags = flags.map_or_else(|| Ok(MessageMembers::default()), MessageMembers::of)?;
             let limit = flags.timeout.map(number).transpose()?.map(Duration::from_millis);
             let limit = limit.map_or(LIMITS.0, |limit| limit.min(LIMITS.1));
             ClusterMessage::AskClients { request: all.request()?, payload, selection, limit }
@@ -248,8 +248,8 @@ fn request(namespace: &str, whole: Text<'_>) -> Read<Option<HeardMessage>> {
     Ok(Some(HeardMessage { from: all.from()?, message }))
 }
 
-fn response(whole: Text<'_>) -> Read<Option<HeardMessage>> {
-    let all = Members::of(whole.json)?;
+fn response(whole: Text<'_>) -> DecodeResult<Option<HeardMessage>> {
+    let all = MessageMembers::of(whole.json)?;
     let list = |json: Option<&str>| {
         json.map_or_else(Vec::new, |json| {
             let attachments = whole.attachments;
@@ -282,32 +282,32 @@ fn as_list(mut values: Vec<Payload>) -> Payload {
 }
 
 /// Sockets, or the ids of some.
-fn sockets_of(json: &str) -> Read<ClusterAnswer> {
+fn sockets_of(json: &str) -> DecodeResult<ClusterAnswer> {
     let all = elements(json).ok_or(Malformed("sockets that are no array"))?;
     if all.first().is_some_and(|first| first.starts_with('"')) {
         return names(json).map(ClusterAnswer::Ids);
     }
     let socket = |json: &&str| {
-        let all = Members::of(json)?;
+        let all = MessageMembers::of(json)?;
         let id = text(all.id.ok_or(Malformed("a socket without an id"))?)?;
         let rooms = all.rooms.map_or(Ok(Vec::new()), names)?;
         let object = |json: Option<&str>| json.unwrap_or("{}").into();
         let (handshake, data) = (object(all.handshake), object(all.data));
         Ok(SocketDetails { id: id.into(), rooms, handshake, data })
     };
-    all.iter().map(socket).collect::<Read<_>>().map(ClusterAnswer::Sockets)
+    all.iter().map(socket).collect::<DecodeResult<_>>().map(ClusterAnswer::Sockets)
 }
 
-fn text(json: &str) -> Read<std::borrow::Cow<'_, str>> {
+fn text(json: &str) -> DecodeResult<std::borrow::Cow<'_, str>> {
     unquoted(json).ok_or(Malformed("no text"))
 }
 
-fn number(json: &str) -> Read<u64> {
+fn number(json: &str) -> DecodeResult<u64> {
     json.parse().map_err(|_| Malformed("no number"))
 }
 
 /// The name of a room, which servers in JavaScript may have a number for.
-fn name(json: &str) -> Read<Arc<str>> {
+fn name(json: &str) -> DecodeResult<Arc<str>> {
     match json.as_bytes().first() {
         Some(b'"') => Ok(text(json)?.into()),
         Some(b'-' | b'0'..=b'9') => Ok(json.into()),
@@ -315,7 +315,7 @@ fn name(json: &str) -> Read<Arc<str>> {
     }
 }
 
-fn names(json: &str) -> Read<Vec<Arc<str>>> {
+fn names(json: &str) -> DecodeResult<Vec<Arc<str>>> {
     let all = elements(json).ok_or(Malformed("names that are no array"))?;
     all.into_iter().map(name).collect()
 }

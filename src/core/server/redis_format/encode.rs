@@ -23,7 +23,7 @@ pub(crate) struct Publication {
 
 /// By whom, and where.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Speaker<'a> {
+pub(crate) struct ClusterSpeaker<'a> {
     pub(crate) name: &'a str,
     pub(crate) namespace: &'a str,
     pub(crate) channels: &'a NamespaceChannels,
@@ -32,8 +32,8 @@ pub(crate) struct Speaker<'a> {
 }
 
 /// Writes what a server says.
-pub(crate) fn encode(speaker: Speaker<'_>, message: &ClusterMessage) -> Publication {
-    let Speaker { name, namespace, channels, .. } = speaker;
+pub(crate) fn encode(speaker: ClusterSpeaker<'_>, message: &ClusterMessage) -> Publication {
+    let ClusterSpeaker { name, namespace, channels, .. } = speaker;
     let request = |bytes: String| Publication {
         channel: channels.requests.clone(),
         bytes: bytes.into_bytes(),

@@ -21,7 +21,8 @@ fn channels(namespace: &str) -> NamespaceChannels {
 
 fn write(namespace: &str, message: &ClusterMessage) -> (String, Vec<u8>) {
     let channels = channels(namespace);
-    let speaker = Speaker { name: "AAAAAA", namespace, channels: &channels, answers_apart: false };
+    let speaker =
+        ClusterSpeaker { name: "AAAAAA", namespace, channels: &channels, answers_apart: false };
     let Publication { channel, bytes } = encode(speaker, message);
     (channel, bytes)
 }
@@ -214,8 +215,12 @@ fn answers_are_written_as_they_are_read() {
 #[test]
 fn an_answer_may_go_to_who_has_asked_alone() {
     let channels = channels("/n");
-    let speaker =
-        Speaker { name: "AAAAAA", namespace: "/n", channels: &channels, answers_apart: true };
+    let speaker = ClusterSpeaker {
+        name: "AAAAAA",
+        namespace: "/n",
+        channels: &channels,
+        answers_apart: true,
+    };
     let to = Some("BBBBBB".into());
     let answer = ClusterAnswer::Clients(0);
     let message = ClusterMessage::Answer { request: request("r"), to, answer };

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::counters::{ClusterStats, LinkCounters};
 use super::line::{LineBounds, WaitingLine};
-use super::{Asked, ClusterLink, HearCluster, StartLink};
+use super::{ClusterLink, HearCluster, StartLink, TakeCount};
 use crate::core::server::cluster::ClusterMessage;
 use crate::error::Result;
 use crate::sync::lock::lock;
@@ -63,7 +63,7 @@ struct Posted {
     link: u64,
     namespace: Box<str>,
     message: Option<ClusterMessage>,
-    asked: Option<Asked>,
+    asked: Option<TakeCount>,
     counters: Arc<LinkCounters>,
 }
 
@@ -120,7 +120,7 @@ impl LocalLink {
         &self,
         namespace: &str,
         message: Option<ClusterMessage>,
-        asked: Option<Asked>,
+        asked: Option<TakeCount>,
     ) -> Result<()> {
         let size = message.as_ref().map_or(0, ClusterMessage::size);
         let (link, counters) = (self.number, Arc::clone(&self.counters));
@@ -146,7 +146,7 @@ impl ClusterLink for LocalLink {
         self.post(namespace, Some(message), None)
     }
 
-    fn ask(&self, namespace: &str, message: Option<ClusterMessage>, asked: Asked) {
+    fn ask(&self, namespace: &str, message: Option<ClusterMessage>, asked: TakeCount) {
         // Where it fails, `asked` has heard so.
         let _ = self.post(namespace, message, Some(asked));
     }

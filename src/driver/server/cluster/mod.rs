@@ -43,7 +43,7 @@ pub(crate) trait ClusterLink: Send + Sync {
 
     /// Asks the others; `asked` hears how many there are, which may be later than the first of them answers, or why they
     /// cannot be asked. It does not block, and `asked` may be called before it returns.
-    fn ask(&self, namespace: &str, message: Option<ClusterMessage>, asked: Asked);
+    fn ask(&self, namespace: &str, message: Option<ClusterMessage>, asked: TakeCount);
 
     /// How it has been.
     fn stats(&self) -> ClusterStats;
@@ -56,7 +56,7 @@ pub(crate) trait ClusterLink: Send + Sync {
 }
 
 /// Hears how many other servers are asked.
-pub(crate) type Asked = Box<dyn FnOnce(Result<usize>) + Send>;
+pub(crate) type TakeCount = Box<dyn FnOnce(Result<usize>) + Send>;
 
 /// Hears what other servers tell of a namespace, on a thread of the link.
 pub(crate) trait HearCluster: Send + Sync {

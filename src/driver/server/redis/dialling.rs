@@ -33,9 +33,31 @@ impl RedisDialler {
         self.0.as_ref().map(drop).map_err(Clone::clone)
     }
 
+    /// Trusts these authorities, in PEM, and no others.
+    #[cfg(feature = "rustls")]
+    pub(crate) fn trusting(self, pem: &[u8]) -> Self {
+        use rustls_pki_types::CertificateDer;
+        use rustls_pki_types::pem::PemObject;
+
+        let unreadable = |why: &dyn fmt::Display| {
+            Error::new(ErrorKind::InvalidOption, format!("certificates that cannot be read: {why}"))
+        };
+        // Without one, nothing would be trusted, and nobody told why.
+        if !CertificateDer::pem_slice_iter(pem).any(|one| one.is_ok()) {
+            return Self(self.0.and(Err(unreadable(&"there is none"))));
+        }
+        let certificates = redis::TlsCertificates { client_tls: None, root_cert: Some(pem.into()) };
+        Self(self.0.and_then(|client| {
+            let info = client.get_connection_info().clone();
+            Client::build_with_tls(info, certificates).map_err(|error| unreadable(&error))
+        }))
+    }
+
     /// Makes a connection, on which no answer may take longer than this.
     pub(super) fn dial(&self, answer: Duration) -> Result<Connection> {
         let client = self.0.as_ref().map_err(Clone::clone)?;
+        #[cfg(feature = "rustls")]
+        choose_provider(client);
         let dialled = client.get_connection_with_timeout(CONNECT).and_then(|connection| {
             connection.set_read_timeout(Some(answer))?;
             connection.set_write_timeout(Some(CONNECT))?;
@@ -48,6 +70,17 @@ impl RedisDialler {
 impl fmt::Debug for RedisDialler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisDialler").finish_non_exhaustive()
+    }
+}
+
+/// The crate `redis` takes the default of the process, and panics where that cannot be told from the features of all
+/// crates. The program's own choice stands.
+#[cfg(feature = "rustls")]
+fn choose_provider(client: &Client) {
+    let address = client.get_connection_info().addr();
+    if matches!(address, redis::ConnectionAddr::TcpTls { .. }) {
+        // It fails where there is one.
+        let _ = rustls::crypto::ring::default_provider().install_default();
     }
 }
 

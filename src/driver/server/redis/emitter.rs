@@ -7,7 +7,7 @@ use redis::Connection;
 
 use super::dialling::{RedisDialler, failed};
 use crate::core::server::cluster::ClusterMessage;
-use crate::core::server::redis_format::{NamespaceChannels, Publication, Speaker, encode};
+use crate::core::server::redis_format::{ClusterSpeaker, NamespaceChannels, Publication, encode};
 use crate::error::Result;
 use crate::sync::lock::lock;
 
@@ -42,7 +42,8 @@ impl RedisSpeaker {
     /// Publishes; blocks until Redis has it. An error: it may have been published all the same, if the connection was lost.
     pub(crate) fn say(&self, namespace: &str, message: &ClusterMessage) -> Result<()> {
         let channels = NamespaceChannels::new(&self.key, namespace, NAME);
-        let speaker = Speaker { name: NAME, namespace, channels: &channels, answers_apart: false };
+        let speaker =
+            ClusterSpeaker { name: NAME, namespace, channels: &channels, answers_apart: false };
         let Publication { channel, bytes } = encode(speaker, message);
         let mut kept = lock(&self.connection);
         let used = kept.take().filter(|used| used.at.elapsed() < IDLE);

@@ -21,12 +21,15 @@ use std::time::Duration;
 use self::dialling::RedisDialler;
 use super::cluster::counters::{ClusterStats, LinkCounters};
 use super::cluster::line::{LineBounds, WaitingLine};
-use super::cluster::{Asked, ClusterLink, HearCluster, StartLink};
+use super::cluster::{ClusterLink, HearCluster, StartLink, TakeCount};
 use crate::core::server::cluster::ClusterMessage;
-use crate::core::server::redis_format::{NamespaceChannels, Speaker};
+use crate::core::server::redis_format::{ClusterSpeaker, NamespaceChannels};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sync::lock::lock;
 use crate::sync::threads::{Role, spawn};
+
+/// How long the end of a server waits at most until its last words are out: Redis may be lost just then.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// What a link is made with.
 #[derive(Clone, Debug)]
@@ -52,7 +55,7 @@ struct SharedLink {
     options: RedisOptions,
     /// Where the subscriber is told something.
     control: String,
-    line: WaitingLine<Outgoing>,
+    line: WaitingLine<LinkItem>,
     namespaces: Mutex<HashMap<Box<str>, Arc<ListenedNamespace>>>,
     /// How many there are: the subscriber looks for new ones where it has changed.
     entered: AtomicU64,
@@ -76,9 +79,9 @@ struct ListenedNamespace {
 }
 
 /// What waits to be published.
-enum Outgoing {
+enum LinkItem {
     Tell(Arc<ListenedNamespace>, ClusterMessage),
-    Ask(Arc<ListenedNamespace>, Option<ClusterMessage>, Asked),
+    Ask(Arc<ListenedNamespace>, Option<ClusterMessage>, TakeCount),
     /// The subscriber is to look what is new.
     Wake,
     /// Somebody waits until all before is out.
@@ -126,28 +129,29 @@ impl ClusterLink for RedisLink {
         lock(&self.0.namespaces).insert(namespace.into(), entered);
         self.0.entered.fetch_add(1, Ordering::AcqRel);
         // Where there is no room, it is woken soon all the same.
-        let _ = self.0.line.push(Outgoing::Wake, 0);
+        let _ = self.0.line.push(LinkItem::Wake, 0);
     }
 
     fn tell(&self, namespace: &str, message: ClusterMessage) -> Result<()> {
         let size = message.size();
-        self.0.put(Outgoing::Tell(self.0.namespace(namespace)?, message), size)
+        self.0.put(LinkItem::Tell(self.0.namespace(namespace)?, message), size)
     }
 
-    fn ask(&self, namespace: &str, message: Option<ClusterMessage>, asked: Asked) {
+    fn ask(&self, namespace: &str, message: Option<ClusterMessage>, asked: TakeCount) {
         let size = message.as_ref().map_or(0, ClusterMessage::size);
         // Where it fails, `asked` hears so.
         match self.0.namespace(namespace) {
             Ok(_) if !self.0.publishes.load(Ordering::Acquire) => asked(Err(self.0.away())),
-            Ok(of) => drop(self.0.put(Outgoing::Ask(of, message, asked), size)),
+            Ok(of) => drop(self.0.put(LinkItem::Ask(of, message, asked), size)),
             Err(error) => asked(Err(error)),
         }
     }
 
     fn flush(&self, limit: Duration) {
         let (told, tells) = sync_channel(1);
-        if self.0.line.push(Outgoing::Flush(told), 0).is_ok() {
-            let _ = tells.recv_timeout(limit);
+        let goes_out = self.0.publishes.load(Ordering::Acquire);
+        if goes_out && self.0.line.push(LinkItem::Flush(told), 0).is_ok() {
+            let _ = tells.recv_timeout(limit.min(FAREWELL));
         }
     }
 
@@ -172,7 +176,7 @@ impl SharedLink {
     }
 
     /// Puts something into the line, if it may wait there.
-    fn put(&self, item: Outgoing, size: usize) -> Result<()> {
+    fn put(&self, item: LinkItem, size: usize) -> Result<()> {
         let is_dropped = self.options.drop_while_away && !self.publishes.load(Ordering::Acquire);
         let put = if is_dropped { Err((item, self.away())) } else { self.line.push(item, size) };
         put.map_err(|(item, error)| {
@@ -200,8 +204,8 @@ impl SharedLink {
         self.line.is_over()
     }
 
-    fn speaker<'a>(&self, of: &'a ListenedNamespace) -> Speaker<'a> {
-        Speaker {
+    fn speaker<'a>(&self, of: &'a ListenedNamespace) -> ClusterSpeaker<'a> {
+        ClusterSpeaker {
             name: &of.name,
             namespace: &of.namespace,
             channels: &of.channels,

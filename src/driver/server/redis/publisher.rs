@@ -1,14 +1,14 @@
 //! The thread that publishes.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::{ConnectionLike, Pipeline, Value};
 
 use super::dialling::{Pauses, failed};
-use super::{ListenedNamespace, Outgoing, SharedLink};
+use super::{LinkItem, ListenedNamespace, SharedLink};
 use crate::core::server::redis_format::{Publication, encode};
-use crate::driver::server::cluster::Asked;
+use crate::driver::server::cluster::TakeCount;
 use crate::driver::server::cluster::counters::LinkCounters;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sync::lock::lock;
@@ -30,11 +30,11 @@ struct Publishing {
 }
 
 /// What is expected of the answers of Redis.
-enum Expected {
+enum ExpectedReply {
     /// One.
     Told,
     /// One for the count, and one more where something was published.
-    Asked(Asked, bool, bool),
+    Counted(TakeCount, bool, bool),
     /// One, or none where there was nothing to say.
     Nothing,
     Flushed(std::sync::mpsc::SyncSender<()>),
@@ -44,16 +44,19 @@ impl SharedLink {
     /// What the thread does, until the link ends.
     pub(super) fn publish(&self) {
         let mut publishing = None;
-        let mut held: Vec<Outgoing> = Vec::new();
+        let mut held: Vec<LinkItem> = Vec::new();
+        let mut beat = Instant::now();
         while let Some(at) = self.connect(&mut publishing, &mut held) {
             if held.is_empty() {
                 held = self.line.take(BATCH, Some(BEAT));
             }
-            if held.is_empty() {
-                if self.is_over() {
-                    break;
-                }
-                held.push(Outgoing::Wake);
+            if held.is_empty() && self.is_over() {
+                break;
+            }
+            // Also where there is always something to publish: it may be for others alone.
+            if beat.elapsed() >= BEAT {
+                beat = Instant::now();
+                held.push(LinkItem::Wake);
             }
             // The other connection was lost meanwhile: what goes out by this one might too.
             if at.losses != self.losses.load(Ordering::Acquire) {
@@ -67,7 +70,7 @@ impl SharedLink {
         }
         if let Some(at) = &mut publishing {
             // The subscriber is to end too; without it, it does so when it hears nothing any more.
-            let _ = self.send(&mut at.connection, vec![Outgoing::Wake]);
+            let _ = self.send(&mut at.connection, vec![LinkItem::Wake]);
         }
         while !held.is_empty() {
             self.lose(held, &self.away());
@@ -85,7 +88,7 @@ impl SharedLink {
     fn connect<'a>(
         &self,
         publishing: &'a mut Option<Publishing>,
-        held: &mut Vec<Outgoing>,
+        held: &mut Vec<LinkItem>,
     ) -> Option<&'a mut Publishing> {
         let mut pauses = Pauses::new();
         while publishing.is_none() {
@@ -110,31 +113,31 @@ impl SharedLink {
     }
 
     /// Redis is away: who asks, or waits, hears so, and what is told waits or is lost.
-    fn give_up(&self, held: &mut Vec<Outgoing>, error: &Error) {
+    fn give_up(&self, held: &mut Vec<LinkItem>, error: &Error) {
         if self.options.drop_while_away || self.is_over() {
             return self.lose(std::mem::take(held), error);
         }
         let (told, others) =
-            std::mem::take(held).into_iter().partition(|one| matches!(one, Outgoing::Tell(..)));
+            std::mem::take(held).into_iter().partition(|one| matches!(one, LinkItem::Tell(..)));
         *held = told;
         self.lose(others, error);
     }
 
     /// This does not go out.
-    pub(super) fn lose(&self, items: Vec<Outgoing>, error: &Error) {
+    pub(super) fn lose(&self, items: Vec<LinkItem>, error: &Error) {
         for item in items {
             match item {
-                Outgoing::Tell(..) => LinkCounters::add(&self.counters.lost, 1),
-                Outgoing::Ask(_, _, asked) => asked(Err(error.clone())),
-                Outgoing::Wake | Outgoing::Flush(_) => {}
+                LinkItem::Tell(..) => LinkCounters::add(&self.counters.lost, 1),
+                LinkItem::Ask(_, _, asked) => asked(Err(error.clone())),
+                LinkItem::Wake | LinkItem::Flush(_) => {}
             }
         }
     }
 
     /// Publishes these together. An error: it is not known which of them have gone out.
-    fn send(&self, connection: &mut redis::Connection, items: Vec<Outgoing>) -> Result<()> {
+    fn send(&self, connection: &mut redis::Connection, items: Vec<LinkItem>) -> Result<()> {
         let mut pipeline = Pipeline::with_capacity(items.len());
-        let expected: Vec<Expected> =
+        let expected: Vec<ExpectedReply> =
             items.into_iter().map(|item| self.add(&mut pipeline, item)).collect();
         let count = pipeline.len();
         let answers = match count {
@@ -153,9 +156,9 @@ impl SharedLink {
                 let error = failed("the connection to Redis was lost", &error);
                 for one in expected {
                     match one {
-                        Expected::Told => LinkCounters::add(&self.counters.lost, 1),
-                        Expected::Asked(asked, ..) => asked(Err(error.clone())),
-                        Expected::Nothing | Expected::Flushed(_) => {}
+                        ExpectedReply::Told => LinkCounters::add(&self.counters.lost, 1),
+                        ExpectedReply::Counted(asked, ..) => asked(Err(error.clone())),
+                        ExpectedReply::Nothing | ExpectedReply::Flushed(_) => {}
                     }
                 }
                 Err(error)
@@ -163,37 +166,37 @@ impl SharedLink {
         }
     }
 
-    fn add(&self, pipeline: &mut Pipeline, item: Outgoing) -> Expected {
+    fn add(&self, pipeline: &mut Pipeline, item: LinkItem) -> ExpectedReply {
         match item {
-            Outgoing::Tell(of, message) => {
+            LinkItem::Tell(of, message) => {
                 publish(pipeline, &encode(self.speaker(&of), &message));
-                Expected::Told
+                ExpectedReply::Told
             }
-            Outgoing::Ask(of, message, asked) => {
+            LinkItem::Ask(of, message, asked) => {
                 pipeline.cmd("PUBSUB").arg("NUMSUB").arg(&of.channels.requests);
                 if let Some(message) = &message {
                     publish(pipeline, &encode(self.speaker(&of), message));
                 }
-                Expected::Asked(asked, message.is_some(), is_subscribed(&of))
+                ExpectedReply::Counted(asked, message.is_some(), is_subscribed(&of))
             }
-            Outgoing::Wake => {
+            LinkItem::Wake => {
                 pipeline.cmd("PUBLISH").arg(&self.control).arg("");
-                Expected::Nothing
+                ExpectedReply::Nothing
             }
-            Outgoing::Flush(told) => Expected::Flushed(told),
+            LinkItem::Flush(told) => ExpectedReply::Flushed(told),
         }
     }
 
-    fn conclude(&self, expected: Expected, answers: &mut impl Iterator<Item = Value>) {
+    fn conclude(&self, expected: ExpectedReply, answers: &mut impl Iterator<Item = Value>) {
         match expected {
-            Expected::Told => match refused(answers.next()) {
+            ExpectedReply::Told => match refused(answers.next()) {
                 None => LinkCounters::add(&self.counters.told, 1),
                 Some(error) => {
                     LinkCounters::add(&self.counters.lost, 1);
                     log_later!(Warn, "a message to other servers is lost: {error}");
                 }
             },
-            Expected::Asked(asked, is_published, is_subscribed) => {
+            ExpectedReply::Counted(asked, is_published, is_subscribed) => {
                 let count = answers.next();
                 let published = if is_published { refused(answers.next()) } else { None };
                 asked(match (published, is_subscribed) {
@@ -206,8 +209,8 @@ impl SharedLink {
                     (None, true) => others(count),
                 });
             }
-            Expected::Nothing => drop(answers.next()),
-            Expected::Flushed(told) => {
+            ExpectedReply::Nothing => drop(answers.next()),
+            ExpectedReply::Flushed(told) => {
                 // Who waits may have gone.
                 let _ = told.send(());
             }
