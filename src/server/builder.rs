@@ -302,7 +302,7 @@ impl ServerBuilder {
     }
 
     /// Serves the files of the JavaScript client from this folder, below the path of Socket.IO: `/socket.io/socket.io.js` and
-    /// what the reference has besides (minified, as a module, with MessagePack, and their maps), which is in
+    /// what the reference has besides (minified, as a module, with `MessagePack`, and their maps), which is in
     /// `node_modules/socket.io-client/dist`. No other name leads to a file. They are read by the pool when
     /// they are asked for, and not again by a browser that has them (`ETag`). Default: none.
     pub fn serve_client(mut self, folder: impl Into<PathBuf>) -> Self {

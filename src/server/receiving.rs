@@ -76,7 +76,8 @@ impl ServerNamespace {
     /// by such a socket waits until the program [subscribes](ServerSocket::subscribe_all) to it, or disconnects it. Handlers are
     /// not called for it. It never blocks.
     ///
-    /// Those that nobody takes wait, and count as clients
+    /// A client of which more waits than may is held up, and in the end disconnected
+    /// ([`ServerBuilder::stall_timeout`](crate::server::ServerBuilder::stall_timeout)). Sockets that nobody takes wait, and count as clients
     /// ([`ServerBuilder::max_connections`](crate::server::ServerBuilder::max_connections)) as long as they do. It ends
     /// when the server closes. When it is dropped, those that nobody has taken are disconnected, and handlers are called for those that
     /// join later.
@@ -160,7 +161,7 @@ impl ServerSocket {
         buffer.check()?;
         let bounds = bounds_of(buffer, self.served.namespace.hub.options.inbox);
         let (feed, mailbox) = SocketFeed::new(bounds, true);
-        subscription(feed, mailbox, |taker| self.served.subscribe(&taker))
+        subscription(feed, mailbox, |taker| self.served.subscribe(taker))
     }
 }
 
@@ -168,9 +169,9 @@ impl ServerSocket {
 fn subscription<T: crate::sync::deliver::Deliver>(
     taker: Arc<impl SocketTaker + 'static>,
     mailbox: Arc<Mailbox<T>>,
-    put: impl FnOnce(Arc<dyn SocketTaker>) -> Result<()>,
+    put: impl FnOnce(&Arc<dyn SocketTaker>) -> Result<()>,
 ) -> Result<Subscription<T>> {
     let taker: Arc<dyn SocketTaker> = taker;
-    put(Arc::clone(&taker))?;
+    put(&taker)?;
     Ok(Subscription::of_server(mailbox, taker))
 }

@@ -1,5 +1,6 @@
 //! Programs that take what comes by threads of their own.
 
+use std::sync::Arc;
 use std::thread;
 
 use crossbeam_channel::{Receiver, unbounded};
@@ -278,6 +279,23 @@ fn a_channel_gets_all_within_its_bounds() {
             DisconnectReason::TransportClose | DisconnectReason::TransportError
         )
     ));
+}
+
+/// Handlers that are not called may hold the socket, which holds them.
+#[test]
+fn what_is_attached_to_a_socket_ends_with_it_though_no_handler_is_called() {
+    let (server, url, incoming) = serve(|builder| builder, |server| server.subscribe_all());
+    let token = Arc::new(());
+    let client = Via::WebSocket.connect(&url);
+    let socket = next_connected(&incoming);
+    let held = (socket.clone(), Arc::clone(&token));
+    socket.on("x", move |_| drop(held.clone())).unwrap();
+    socket.set_data(7_u8);
+    client.disconnect();
+    let ended = next(&incoming);
+    eventually(LIMIT, "nobody holds it", || Arc::strong_count(&token) == 1);
+    assert_eq!(ended.socket.data::<u8>().as_deref(), Some(&7), "its data stays");
+    assert!(server.is_empty());
 }
 
 /// Who is gone counts as a client until the program has taken note of it.

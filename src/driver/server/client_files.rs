@@ -51,7 +51,7 @@ impl ClientFiles {
             }
             let mut content = Vec::new();
             file.take(LARGEST).read_to_end(&mut content)?;
-            let content_type = if name.ends_with(".map") {
+            let content_type = if Path::new(name).extension().is_some_and(|end| end == "map") {
                 "application/json; charset=utf-8"
             } else {
                 "application/javascript; charset=utf-8"

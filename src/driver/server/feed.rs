@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, Weak};
 
-use super::inbox::InboxItem;
+use super::inbox::{InboxBounds, InboxItem};
 use super::leaving::Leaving;
 use super::parts::{ServedSocket, SocketTaker};
 use super::pool::Task;
@@ -20,6 +20,7 @@ use crate::sync::deliver::Deliver;
 use crate::sync::gate::Gate;
 use crate::sync::lock::lock;
 use crate::sync::mailbox::{Brought, Mailbox};
+use crate::sync::readiness::Wakeup;
 
 /// Something that has come by a socket.
 pub(crate) struct SocketItem {
@@ -86,10 +87,7 @@ impl<T: Deliver + From<SocketItem>> SocketFeed<T> {
         while ready.is_abandoned || !self.holds_still() {
             let Some(socket) = ready.queue.pop_front() else { break };
             match socket.take_item() {
-                None => {
-                    afterwards.done.push(socket);
-                    continue;
-                }
+                None => afterwards.done.push(socket),
                 Some(news) => {
                     ready.is_ending |= self.is_of_one && matches!(news, ItemNews::Disconnected(..));
                     ready.queue.push_back(Arc::clone(&socket));
@@ -147,7 +145,7 @@ impl<T: Deliver + From<SocketItem>> SocketTaker for SocketFeed<T> {
 impl<T> Afterwards<T> {
     fn happen(self) {
         let waiters = self.brought.iter().flat_map(|brought| &brought.waiters);
-        waiters.for_each(crate::sync::readiness::Wakeup::wake);
+        waiters.for_each(Wakeup::wake);
         self.done.into_iter().for_each(ServedSocket::let_go);
     }
 }
@@ -177,7 +175,7 @@ impl<T: Deliver + From<Arc<ServedSocket>> + Into<Arc<ServedSocket>>> SocketTaker
         drop(socket.take_item());
         socket.park();
         let brought = self.mailbox.bring(ONLY, socket.into());
-        brought.waiters.iter().for_each(crate::sync::readiness::Wakeup::wake);
+        brought.waiters.iter().for_each(Wakeup::wake);
     }
 
     fn is_abandoned(&self) -> bool {
@@ -212,13 +210,25 @@ impl ServedSocket {
             return Some(match taken.item {
                 InboxItem::Connected => ItemNews::Connected,
                 InboxItem::Event(event) => ItemNews::Event(event),
-                InboxItem::Disconnected(reason, leaving) => ItemNews::Disconnected(reason, leaving),
+                InboxItem::Disconnected(reason, leaving) => {
+                    self.forget_handlers();
+                    ItemNews::Disconnected(reason, leaving)
+                }
                 for_callback @ (InboxItem::Sent(_) | InboxItem::Answer(..)) => {
                     let this = Arc::clone(self);
                     hub.pool.submit(Task::Once(Box::new(move || this.handle(for_callback))));
                     continue;
                 }
             });
+        }
+    }
+
+    /// Handlers that nobody calls may hold the socket itself: here that ends. Their end is the program's code.
+    fn forget_handlers(self: &Arc<Self>) {
+        if self.attached.get().is_some() {
+            let this = Arc::clone(self);
+            let forget = move || drop(this.take_handlers());
+            self.namespace.hub.pool.submit(Task::Once(Box::new(forget)));
         }
     }
 
@@ -247,7 +257,7 @@ impl ServedSocket {
 }
 
 /// The bounds of a subscription: what is not named is as that of a socket's handlers.
-pub(crate) fn bounds_of(buffer: Buffer, default: super::inbox::InboxBounds) -> Bounds {
+pub(crate) fn bounds_of(buffer: Buffer, default: InboxBounds) -> Bounds {
     Bounds {
         events: buffer.events.unwrap_or(default.events),
         bytes: buffer.bytes.unwrap_or(default.bytes),

@@ -113,14 +113,8 @@ impl ServedSocket {
             let handlers = self.namespace.handlers();
             (handlers.disconnecting.clone(), handlers.disconnect.clone())
         };
-        // What a socket has attached may hold the socket itself: here that ends, but for its data.
-        let attached = self.attached.get().map(|attached| {
-            let mut attached = lock(attached);
-            let data = std::mem::take(&mut attached.data);
-            std::mem::replace(&mut *attached, Belongings { data, ..Belongings::default() })
-        });
         let Belongings { disconnecting: own_disconnecting, disconnect: own_disconnect, .. } =
-            attached.unwrap_or_default();
+            self.take_handlers();
         for handler in disconnecting {
             self.guard("disconnecting", || handler(self, reason));
         }
@@ -133,6 +127,14 @@ impl ServedSocket {
         for handler in own_disconnect {
             self.guard("disconnect", || handler(reason));
         }
+    }
+
+    /// Takes out all that the program has attached but for its data. It may hold the socket itself: here that ends.
+    pub(super) fn take_handlers(&self) -> Belongings {
+        self.look_at_attached(|attached| {
+            let data = std::mem::take(&mut attached.data);
+            std::mem::replace(attached, Belongings { data, ..Belongings::default() })
+        })
     }
 
     /// Runs a handler, which may panic.

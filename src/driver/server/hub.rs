@@ -205,9 +205,9 @@ impl Hub {
     }
 
     /// From now on the program takes what comes by new sockets of all namespaces.
-    pub(crate) fn leave_to(&self, taker: Arc<dyn SocketTaker>) -> Result<()> {
-        replace_taker(&mut lock(&self.taker), &taker)?;
-        self.end_if_closing(&*taker);
+    pub(crate) fn leave_to(&self, taker: &Arc<dyn SocketTaker>) -> Result<()> {
+        replace_taker(&mut lock(&self.taker), taker)?;
+        self.end_if_closing(&**taker);
         Ok(())
     }
 
@@ -230,7 +230,9 @@ impl Hub {
             let handlers = namespace.change_handlers(std::mem::take);
             takers.extend(handlers.taker);
         }
-        takers.iter().for_each(|taker| taker.end());
+        for taker in takers {
+            taker.end();
+        }
         drop((namespaces, families));
         self.timers.clear();
         if let Some(link) = &self.link {

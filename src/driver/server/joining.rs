@@ -276,7 +276,7 @@ impl Peer {
             let messages = self.hub.encode(header, &text(String::new()));
             // Without room, or without a session, the end of the connection tells it.
             let _ = state.session.send(&messages, orders);
-            self.part(socket, reason);
+            socket.part(reason);
         }
     }
 }

@@ -10,7 +10,7 @@ use super::answers::disconnected;
 use super::handshake::FirstRequest;
 use super::hub::turn;
 use super::leaving::CountsLeaving;
-use super::parts::{Due, Hub, IoCommand, Peer, PeerState, ServedSocket};
+use super::parts::{Due, Hub, IoCommand, Peer, PeerState};
 use super::timers::Alarm;
 use super::wire::{PeerWire, Written};
 use crate::core::server::session::{NotQueued, Session, SessionEnding, SessionOrder};
@@ -383,7 +383,7 @@ impl Peer {
             log_later!(Debug, "{} packets were left to be written", ending.unsent.packets);
         }
         for socket in std::mem::take(&mut state.sockets) {
-            self.part(socket, reason);
+            socket.part(reason);
         }
         self.leaves(std::mem::take(&mut state.joining).len());
         state.join_deadline = None;
@@ -398,15 +398,6 @@ impl Peer {
     pub(super) fn leaves(&self, count: usize) {
         self.leaving.fetch_add(count, Ordering::AcqRel);
         self.hub.leaving.fetch_add(count, Ordering::AcqRel);
-    }
-
-    /// A socket has left; its handlers hear of that behind what waits.
-    pub(super) fn part(&self, socket: Arc<ServedSocket>, reason: DisconnectReason) {
-        socket.disconnected(reason);
-        for answered in socket.answers.end() {
-            socket.resolve(answered, Err(disconnected()));
-        }
-        socket.let_go();
     }
 }
 

@@ -82,7 +82,7 @@ impl Peer {
             }
             Kind::Disconnect => {
                 state.sockets.retain(|one| !Arc::ptr_eq(one, &socket));
-                self.part(socket, DisconnectReason::ClientNamespaceDisconnect);
+                socket.part(DisconnectReason::ClientNamespaceDisconnect);
             }
             Kind::ConnectError => {
                 let cause = Error::new(ErrorKind::Protocol, "a client refuses a namespace");

@@ -52,9 +52,9 @@ impl ServedNamespace {
     }
 
     /// From now on the program takes what comes by new sockets.
-    pub(crate) fn leave_to(&self, taker: Arc<dyn SocketTaker>) -> Result<()> {
-        self.change_handlers(|handlers| replace_taker(&mut handlers.taker, &taker))?;
-        self.hub.end_if_closing(&*taker);
+    pub(crate) fn leave_to(&self, taker: &Arc<dyn SocketTaker>) -> Result<()> {
+        self.change_handlers(|handlers| replace_taker(&mut handlers.taker, taker))?;
+        self.hub.end_if_closing(&**taker);
         Ok(())
     }
 

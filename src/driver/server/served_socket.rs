@@ -103,14 +103,24 @@ impl ServedSocket {
         self.put(InboxItem::Connected);
     }
 
-    /// It has left, under the lock of its peer. What came before is handled first.
-    pub(super) fn disconnected(&self, reason: DisconnectReason) {
+    /// What came before is handled first.
+    fn disconnected(&self, reason: DisconnectReason) {
         let before = self.standing.swap(Standing::Gone as u8, Ordering::AcqRel);
         let _ = self.last_rooms.set(self.namespace.exit(self, reason));
         if before == Standing::Connected as u8 {
             self.peer.leaves(1);
             self.put(InboxItem::Disconnected(reason, Leaving::of(Arc::clone(&self.peer) as _)));
         }
+    }
+
+    /// It has left, under the lock of its peer; its handlers hear of that behind what waits, and whoever waits for an
+    /// answer at once.
+    pub(super) fn part(self: Arc<Self>, reason: DisconnectReason) {
+        self.disconnected(reason);
+        for answered in self.answers.end() {
+            self.resolve(answered, Err(disconnected()));
+        }
+        self.let_go();
     }
 
     /// Puts something in front of its handlers; `true`: the reader is to hold still.

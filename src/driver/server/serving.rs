@@ -205,8 +205,8 @@ impl Io {
             if fate != PollFate::Wait {
                 return (Err((fate, connection)), None);
             }
-            let stage = PollStage::Waits;
-            let held = HeldPoll { token, connection, framing, headers, script, stage };
+            let held =
+                HeldPoll { token, connection, framing, headers, script, stage: PollStage::Waits };
             (Ok(()), state.poll.replace(Box::new(held)))
         });
         drop(state);

@@ -71,7 +71,12 @@ fn weight(headers: &HeaderMap, coding: &str) -> u16 {
     for member in members {
         let mut parts = member.split(';').map(str::trim);
         let name = parts.next().unwrap_or_default();
-        let weight = parts.find_map(quality).unwrap_or(Some(WHOLE));
+        let mut parameters = parts.filter_map(|part| part.split_once('='));
+        let quality = parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
+        let weight = match quality {
+            Some((_, value)) => thousandths(value.trim()),
+            None => Some(WHOLE),
+        };
         if name.eq_ignore_ascii_case(coding) {
             named = weight;
         } else if name == "*" {
@@ -81,15 +86,11 @@ fn weight(headers: &HeaderMap, coding: &str) -> u16 {
     named.or(any).unwrap_or(0)
 }
 
-/// The weight in a parameter `q=0.5`, in thousandths. `Some(None)`: it is none.
-fn quality(parameter: &str) -> Option<Option<u16>> {
-    let (name, value) = parameter.split_once('=')?;
-    if !name.trim().eq_ignore_ascii_case("q") {
-        return None;
-    }
-    let weight = value.trim().parse::<f32>().ok().filter(|weight| (0.0..=1.0).contains(weight));
+/// A weight such as `0.5`, in thousandths.
+fn thousandths(text: &str) -> Option<u16> {
+    let weight = text.parse::<f32>().ok().filter(|weight| (0.0..=1.0).contains(weight))?;
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    Some(weight.map(|weight| (weight * f32::from(WHOLE)).round() as u16))
+    Some((weight * f32::from(WHOLE)).round() as u16)
 }
 
 #[cfg(all(test, feature = "http-compression"))]

@@ -27,9 +27,10 @@ impl AnswerScript {
         let mut script = format!("___eio[{}](", self.0);
         for character in json.chars() {
             match character {
-                '\u{2028}' | '\u{2029}' | '<' | '>' => {
-                    script.push_str(&format!("\\u{:04x}", u32::from(character)));
-                }
+                '\u{2028}' => script.push_str("\\u2028"),
+                '\u{2029}' => script.push_str("\\u2029"),
+                '<' => script.push_str("\\u003c"),
+                '>' => script.push_str("\\u003e"),
                 _ => script.push(character),
             }
         }
