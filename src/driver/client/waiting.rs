@@ -331,3 +331,6 @@ impl Reply for WayBack {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
