@@ -86,6 +86,12 @@ impl SocketPacket {
         Self { kind: Kind::Event, id: None, attachments, text, namespace, data, name }
     }
 
+    /// The packet of an acknowledgement that came by another way.
+    #[cfg(feature = "server")]
+    pub(crate) fn of_ack(payload: Payload) -> Self {
+        Self { kind: Kind::Ack, name: Name::None, ..Self::of_event("/", payload) }
+    }
+
     /// The namespace.
     pub fn namespace(&self) -> &str {
         self.namespace.clone().map_or("/", |range| &self.text.as_str()[range])

@@ -32,6 +32,15 @@ pub(crate) enum Role {
     /// Runs handlers of a server.
     #[cfg_attr(not(feature = "server"), allow(dead_code))]
     Worker,
+    /// Carries what the servers of a cluster in one process tell each other.
+    #[cfg_attr(not(feature = "server"), allow(dead_code))]
+    Cluster,
+    /// Publishes what a server tells the others of its cluster.
+    #[cfg_attr(not(feature = "redis"), allow(dead_code))]
+    Publisher,
+    /// Hears what they tell.
+    #[cfg_attr(not(feature = "redis"), allow(dead_code))]
+    Subscriber,
     /// Hands the events of an outbox to its socket.
     #[cfg_attr(not(feature = "outbox"), allow(dead_code))]
     Outbox,
@@ -52,6 +61,9 @@ impl Role {
             Self::Outbox => "siot-outbox",
             Self::Server => "siot-serve",
             Self::Worker => "siot-work",
+            Self::Cluster => "siot-cluster",
+            Self::Publisher => "siot-publish",
+            Self::Subscriber => "siot-subscribe",
         }
     }
 }
