@@ -218,3 +218,6 @@ impl<T> Callback<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -340,6 +340,12 @@ impl Listeners {
         self.any.iter().chain(self.by_event.values().flatten())
     }
 
+    /// For how many names of events something is kept.
+    #[cfg(test)]
+    pub(super) fn names(&self) -> usize {
+        self.by_event.len()
+    }
+
     fn forget_empty(&mut self) {
         self.by_event.retain(|_, listeners| !listeners.is_empty());
     }

@@ -160,6 +160,7 @@ fn fire_at(timer: &OwnedFd, at: Timestamp) {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
 
     use super::*;
 
@@ -210,6 +211,38 @@ mod tests {
         assert_eq!(deadlines.0.len(), 0);
         deadlines.set(&weak(&drivers[1]), at(7));
         assert_eq!(calls(&mut deadlines, at(7), &drivers), [0, 1]);
+    }
+
+    /// Tells of each call.
+    struct Telling(mpsc::Sender<()>);
+
+    impl Expire for Telling {
+        fn on_timer(&self) {
+            let _ = self.0.send(());
+        }
+    }
+
+    #[test]
+    fn the_thread_calls_at_each_deadline_however_they_are_set() {
+        const LIMIT: Duration = Duration::from_secs(60);
+        register().unwrap();
+        let (tell, told) = mpsc::channel();
+        let drivers = [(); 2].map(|()| Arc::new(Telling(tell.clone())));
+        let [late, soon] = drivers.each_ref().map(|driver| {
+            let driver: Weak<Telling> = Arc::downgrade(driver);
+            driver as Weak<dyn Expire>
+        });
+        arm(&late, now() + Duration::from_secs(3600));
+        for _ in 0..3 {
+            // Before another one, and after itself.
+            arm(&soon, now() + Duration::from_millis(1));
+            told.recv_timeout(LIMIT).expect("a call");
+        }
+        // One that has passed already.
+        arm(&late, Timestamp(Duration::ZERO));
+        told.recv_timeout(LIMIT).expect("a call");
+        unregister(&soon);
+        assert!(told.try_recv().is_err(), "each deadline is one call");
     }
 
     #[test]

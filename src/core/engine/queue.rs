@@ -222,3 +222,55 @@ impl WriteQueue {
         self.behind.back_mut().unwrap_or(&mut self.front)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::ids::NamespaceId;
+    use crate::core::waiting::Sendable;
+    use crate::payload::Payload;
+    use crate::proto::text::MessageText;
+
+    fn message(text: &str) -> VecDeque<Packet> {
+        VecDeque::from([Packet::Text(MessageText::from(text))])
+    }
+
+    #[test]
+    fn a_farewell_is_no_event_and_is_taken_back_with_its_barrier() {
+        let mut queue = WriteQueue::default();
+        queue.push(&mut message("1"), Freight::Farewell);
+        assert!(!queue.has_events() && queue.has_farewell() && queue.has_barrier());
+        queue.push(&mut message("2[]"), Freight::Events);
+        assert!(queue.has_events());
+        queue.withdraw_barriers();
+        assert!(!queue.has_events() && !queue.has_farewell() && !queue.has_barrier());
+        assert_eq!(queue.load(), Load::default());
+        queue.push(&mut message("1"), Freight::Farewell);
+        assert!(queue.has_farewell());
+    }
+
+    #[test]
+    fn what_stands_before_a_barrier_stays_when_that_is_taken_back() {
+        let mut queue = WriteQueue::default();
+        queue.push(&mut message("2[]"), Freight::Events);
+        let before = queue.load();
+        queue.push(&mut message("1"), Freight::Farewell);
+        queue.withdraw_barriers();
+        assert_eq!(queue.load(), before);
+        assert!(queue.has_events());
+    }
+
+    #[test]
+    fn without_its_events_a_queue_has_the_others_and_what_they_are() {
+        let mut queue = WriteQueue::default();
+        let content = Sendable::Event(Payload::event("e", &()).unwrap(), None);
+        let event = Waiting::new(NamespaceId(1), content, 0);
+        queue.push(&mut message("0"), Freight::Nothing);
+        let others = queue.load();
+        queue.push_event("/".into(), event, 1);
+        assert!(queue.has_events());
+        assert_eq!(queue.take_events().len(), 1);
+        assert!(!queue.has_events());
+        assert_eq!(queue.load(), others);
+    }
+}

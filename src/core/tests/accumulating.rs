@@ -29,6 +29,16 @@ fn what_is_emitted_in_a_burst_accumulates_until_the_writer_looks_again() {
     assert_eq!(world.sent(), ["42[3]"], "nothing had come, so the burst was over");
 }
 
+#[test]
+fn only_the_writer_of_the_session_gets_its_events() {
+    let (mut world, _) = in_burst(|_| ());
+    world.look_again();
+    let engine = world.client.engine().unwrap();
+    let (own, other) = (engine.main_link(), LinkId(u32::MAX));
+    assert_eq!([own, other].map(|link| engine.wants_batch(link)), [true, false]);
+    assert!(!world.run(|client, now| client.accumulate(other, now)));
+}
+
 /// What goes out at once.
 #[test]
 fn what_somebody_waits_for_ends_the_accumulating() {

@@ -82,6 +82,21 @@ fn a_session_that_ends_after_the_same_silence_again_hints_at_a_proxy() {
 }
 
 #[test]
+fn a_silence_begins_with_what_came_or_was_sent_last() {
+    let (mut world, root) = World::joined();
+    let quiet = |world: &World| world.client.engine().unwrap().quiet(world.now).unwrap();
+    world.advance(SECOND * 10);
+    assert_eq!(quiet(&world), SECOND * 10);
+    world.emit(root, "[1]").unwrap();
+    assert_eq!(world.sent(), ["42[1]"]);
+    world.advance(SECOND * 3);
+    assert_eq!(quiet(&world), SECOND * 3);
+    world.receive("42[2]");
+    world.advance(SECOND * 2);
+    assert_eq!(quiet(&world), SECOND * 2);
+}
+
+#[test]
 fn what_was_sent_or_came_ends_a_silence() {
     let is_proxy =
         |error: &Error| error.hint().is_some_and(|hint| hint.contains("proxy_read_timeout"));

@@ -130,3 +130,6 @@ impl Driver {
         );
     }
 }
+
+#[cfg(test)]
+mod tests;

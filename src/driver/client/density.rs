@@ -205,4 +205,16 @@ mod tests {
         let large = Batch { packets: 4, bytes: LARGE, ..EVENT };
         assert!(!naps(&mut density, &mut clock, micros(7), &[large; 100]));
     }
+
+    #[test]
+    fn reads_that_bring_nothing_are_no_traffic() {
+        let none = Batch { packets: 0, bytes: 0, may_be_answer: false };
+        let (mut density, mut clock) = (Density::default(), Duration::ZERO);
+        assert!(!naps(&mut density, &mut clock, micros(1), &[none; 100]));
+    }
+
+    #[test]
+    fn only_what_is_written_is_a_batch_of_work() {
+        assert!(Batch::of_work(&Work::Wait).is_none());
+    }
 }

@@ -132,3 +132,6 @@ fn traffic(sum: EventSum, wire_bytes: u64) -> TrafficStats {
 fn queue(load: Load) -> QueueStats {
     QueueStats { events: load.packets, bytes: load.bytes }
 }
+
+#[cfg(test)]
+mod tests;

@@ -58,7 +58,7 @@ pub(super) enum Side {
 }
 
 impl Link {
-    fn to(address: Arc<Address>) -> Self {
+    pub(super) fn to(address: Arc<Address>) -> Self {
         Self { address, reader: None, writer: None, wire: None, busy: None }
     }
 

@@ -259,3 +259,6 @@ fn end_callbacks(listeners: &Listeners, dispatcher: &Dispatcher) -> Vec<VecDeque
     }
     listeners.event_accounts().map(|account| dispatcher.close_account(account)).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -391,3 +391,6 @@ impl Follow for Following<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,38 @@
 //! What unit tests make a driver of.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use super::Driver;
-use crate::net::{Address, CacheBuster, Net, NetOptions, Site};
+use super::intake::Inlet;
+use super::link::Link;
+use super::outputs::Action;
+use super::{AckHandle, Driver};
+use crate::core::client::Emit;
+use crate::core::engine::Loss;
+use crate::core::ids::{LinkId, NamespaceId};
+use crate::driver::ack_slot::AckSlot;
+use crate::error::Error;
+use crate::net::{Address, CacheBuster, Net, NetOptions, Site, Waker};
 use crate::options::endpoint::Endpoint;
 use crate::options::{Limits, ManagerOptions, Transport};
+use crate::payload::Payload;
+use crate::proto::dialect::choice::V4_DIALECT;
+use crate::proto::packet::Packet;
+
+/// How long anything may take that should be quick, on a busy machine.
+pub(super) const LIMIT: Duration = Duration::from_secs(60);
+
+/// Waits for what another thread is about to do.
+#[track_caller]
+pub(super) fn eventually(has_come: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !has_come() {
+        assert!(start.elapsed() < LIMIT, "it has not come");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
 
 /// A connection by WebSocket to this port of the machine, which nobody has asked for yet.
 pub(super) fn driver(port: u16, limits: Limits) -> Arc<Driver> {
@@ -28,4 +55,137 @@ pub(super) fn driver(port: u16, limits: Limits) -> Arc<Driver> {
         force_base64: false,
     };
     Driver::new(options, net, address, None).unwrap()
+}
+
+/// A connection whose link is played by the test: it has neither a socket nor a thread.
+pub(super) struct Played {
+    pub(super) driver: Arc<Driver>,
+    /// `/`.
+    pub(super) namespace: NamespaceId,
+    pub(super) link: LinkId,
+    pub(super) reader: Arc<Waker>,
+    /// What was read and is not handed in yet.
+    pub(super) packets: VecDeque<Packet>,
+}
+
+impl Played {
+    /// The attempt to connect has begun.
+    pub(super) fn connecting(limits: Limits) -> Self {
+        let driver = driver(9, limits);
+        let namespace = driver.register_namespace("/");
+        let link = dialled(&driver, |driver, actions| {
+            driver.gather(actions, |monitor, now, _| monitor.core.connect(namespace, now));
+        });
+        let reader = Arc::new(Waker::new().unwrap());
+        Self { driver, namespace, link, reader, packets: VecDeque::new() }
+    }
+
+    /// The session is open, and CONNECT is not answered.
+    pub(super) fn open(limits: Limits) -> Self {
+        let mut played = Self::connecting(limits);
+        played.open_session();
+        played
+    }
+
+    /// The namespace is joined.
+    pub(super) fn joined(limits: Limits) -> Self {
+        let mut played = Self::open(limits);
+        played.receive("0{\"sid\":\"n\"}");
+        played.write();
+        played
+    }
+
+    pub(super) fn open_session(&mut self) {
+        let link = self.link;
+        self.driver.run(|core, now| {
+            core.connected(link, now);
+            core.settle(link, V4_DIALECT);
+        });
+        let open = r#"{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
+        self.packets.push_back(Packet::Open(open.to_owned()));
+        self.hand_in(false);
+    }
+
+    /// The session is lost, and the next attempt has begun.
+    pub(super) fn lose(&mut self, error: Error) {
+        let link = self.link;
+        self.link = dialled(&self.driver, |driver, actions| {
+            driver.gather(actions, |monitor, now, _| {
+                monitor.core.lost(link, Loss::Failed(error), now);
+                monitor.core.open(now);
+            });
+        });
+    }
+
+    /// The server says this; what is not handed in is left.
+    pub(super) fn receive(&mut self, message: &str) {
+        self.packets.push_back(Packet::Text(message.into()));
+        self.hand_in(false);
+    }
+
+    pub(super) fn hand_in(&mut self, is_last: bool) {
+        let mut inlet = Inlet {
+            link: self.link,
+            packets: &mut self.packets,
+            reader: &self.reader,
+            is_urgent: false,
+            is_last,
+        };
+        let mut actions = Vec::new();
+        self.driver.gather(&mut actions, |monitor, now, actions| {
+            self.driver.hand_in(monitor, &mut inlet, now, actions);
+        });
+        self.driver.act(actions);
+    }
+
+    /// Has the driver count a link, which has no threads.
+    pub(super) fn add_link(&self) {
+        self.driver.run_with(|monitor, _| {
+            let address = Arc::clone(&monitor.address);
+            monitor.links.get_or_add(self.link, || Box::new(Link::to(address)));
+        });
+    }
+
+    /// Writes what there is.
+    pub(super) fn write(&self) {
+        self.driver.run(|core, now| {
+            let _ = core.take(self.link, now);
+            core.written(self.link, now);
+        });
+    }
+
+    /// Emits an event, and awaits its answer.
+    pub(super) fn ask(&self) -> Arc<AckSlot> {
+        let slot = Arc::new(AckSlot::default());
+        let ack = Some(AckHandle::Slot(Arc::clone(&slot)));
+        self.driver.emit(self.namespace, emit(ack), None).unwrap();
+        self.write();
+        slot
+    }
+}
+
+/// An event `q` without arguments.
+pub(super) fn emit(ack: Option<AckHandle>) -> Emit<AckHandle> {
+    Emit {
+        payload: Payload::event("q", &()).unwrap(),
+        ack,
+        timeout: Some(LIMIT),
+        volatile: false,
+        urgent: false,
+        ttl: None,
+        replaces: None,
+        reliable: false,
+        since: None,
+    }
+}
+
+/// The link that is dialled, which the test plays.
+fn dialled(driver: &Driver, what: impl FnOnce(&Driver, &mut Vec<Action>)) -> LinkId {
+    let mut actions = Vec::new();
+    what(driver, &mut actions);
+    let link = actions.iter().find_map(|action| match action {
+        Action::Dial { link, .. } => Some(*link),
+        _ => None,
+    });
+    link.expect("a link to open")
 }

@@ -334,3 +334,6 @@ impl Reply for WayBack {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

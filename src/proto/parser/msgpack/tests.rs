@@ -230,6 +230,24 @@ fn a_message_cannot_become_larger_than_the_limit() {
 }
 
 #[test]
+fn json_is_as_long_as_the_limit_and_is_written_no_further() {
+    // Each element is one byte of MessagePack, and two of JSON with its comma.
+    let message: Bytes = [&[0xdc, 0x10, 0][..], &[1; 0x1000]].concat().into();
+    let write = |message: &Bytes, limit| JsonWriter::new(limit).value(&mut Tokens::new(message));
+    let length = 2 * 0x1000 + 1;
+    assert_eq!(write(&message, length).unwrap().len(), length);
+    assert_eq!(write(&message, length - 1).unwrap_err().kind(), ErrorKind::TooLarge);
+    let error = write(&message, 10).unwrap_err();
+    assert!(error.message().contains("at least 12 bytes"), "{error}");
+    // What reaches the limit in the middle.
+    let nested = Bytes::from_static(&[0x92, 1, 0x90]);
+    assert_eq!(write(&nested, 6).unwrap(), "[1,[]]");
+    for limit in 0..6 {
+        assert_eq!(write(&nested, limit).unwrap_err().kind(), ErrorKind::TooLarge);
+    }
+}
+
+#[test]
 fn deep_nesting_takes_no_stack() {
     let depth = 300_000;
     let mut message = bytes("83a47479706502a36e7370a12fa46461746192a161").to_vec();
