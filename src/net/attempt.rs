@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
 
-use super::begun::Begun;
+use super::begun::BegunConnect;
 use super::waker::Waker;
 use crate::error::reached::{Reached, Tried};
 use crate::error::{Error, ErrorKind, Result, Rounded, Stage};
@@ -24,7 +24,7 @@ pub(crate) struct Attempt {
     progress: Mutex<Progress>,
     on_news: Option<OnNews>,
     /// The connection that was begun for it.
-    begun: Mutex<Option<Begun>>,
+    begun: Mutex<Option<BegunConnect>>,
     /// How much of the first request was sent by the connection that is made, in bytes.
     sent_ahead: AtomicUsize,
     /// The bytes that have come by its connections, and those that went, since somebody asked.
@@ -69,17 +69,17 @@ impl Attempt {
         };
         let (received, sent) = Default::default();
         let (progress, begun, sent_ahead) =
-            (Mutex::new(progress), Mutex::default(), Default::default());
+            (Mutex::new(progress), Mutex::default(), AtomicUsize::default());
         Self { waker, progress, on_news, begun, sent_ahead, received, sent }
     }
 
     /// The first connection is to go on with what was begun for it.
-    pub(crate) fn go_on_with(&self, begun: Option<Begun>) {
+    pub(crate) fn go_on_with(&self, begun: Option<BegunConnect>) {
         *lock(&self.begun) = begun;
     }
 
     /// What the connection that is made now is to go on with.
-    pub(super) fn take_begun(&self) -> Option<Begun> {
+    pub(super) fn take_begun(&self) -> Option<BegunConnect> {
         lock(&self.begun).take()
     }
 

@@ -11,7 +11,7 @@ use rustix::net::{SendFlags, send};
 
 /// A connection that was begun.
 #[derive(Debug)]
-pub(crate) struct Begun {
+pub(crate) struct BegunConnect {
     pub(super) address: SocketAddr,
     pub(super) socket: OwnedFd,
     /// It is made already.
@@ -20,7 +20,7 @@ pub(crate) struct Begun {
     pub(super) sent: usize,
 }
 
-impl Begun {
+impl BegunConnect {
     /// Sends as much of the first request as the system takes. `None`: the connection has failed, which is found out anew
     /// by who makes another one.
     pub(super) fn send(mut self, request: &[u8]) -> Option<Self> {

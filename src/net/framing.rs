@@ -11,6 +11,10 @@ const MOST: usize = 14;
 /// The bit beside the length that says that there is a mask.
 const MASKED: u8 = 0x80;
 
+/// In the place of a length: it follows in two bytes, or in eight.
+const IN_TWO_BYTES: u8 = 0x7e;
+const IN_EIGHT_BYTES: u8 = 0x7f;
+
 /// How many bytes are masked at once.
 const WORD: usize = 8;
 
@@ -32,9 +36,9 @@ impl FramePrefix {
         let big = size.to_be_bytes();
         match size {
             0..=125 => prefix.append(&[opcode, masked | big[7]]),
-            126..=0xffff => prefix.append(&[opcode, masked | 126, big[6], big[7]]),
+            126..=0xffff => prefix.append(&[opcode, masked | IN_TWO_BYTES, big[6], big[7]]),
             _ => {
-                prefix.append(&[opcode, masked | 127]);
+                prefix.append(&[opcode, masked | IN_EIGHT_BYTES]);
                 prefix.append(&big);
             }
         }
@@ -97,13 +101,13 @@ mod tests {
     fn lengths_are_written_as_short_as_they_can_be() {
         for (size, clear, masked) in [
             (0, &[0x82, 0][..], &[0x82, 0x80, 1, 2, 3, 4][..]),
-            (125, &[0x82, 125], &[0x82, 0x80 | 125, 1, 2, 3, 4]),
-            (126, &[0x82, 126, 0, 126], &[0x82, 0x80 | 126, 0, 126, 1, 2, 3, 4]),
-            (0xffff, &[0x82, 126, 0xff, 0xff], &[0x82, 0x80 | 126, 0xff, 0xff, 1, 2, 3, 4]),
+            (125, &[0x82, 125], &[0x82, 0xfd, 1, 2, 3, 4]),
+            (126, &[0x82, 126, 0, 126], &[0x82, 0xfe, 0, 126, 1, 2, 3, 4]),
+            (0xffff, &[0x82, 126, 0xff, 0xff], &[0x82, 0xfe, 0xff, 0xff, 1, 2, 3, 4]),
             (
                 0x1_0000,
                 &[0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0],
-                &[0x82, 0x80 | 127, 0, 0, 0, 0, 0, 1, 0, 0, 1, 2, 3, 4],
+                &[0x82, 0xff, 0, 0, 0, 0, 0, 1, 0, 0, 1, 2, 3, 4],
             ),
         ] {
             assert_eq!(FramePrefix::new(BINARY, size, None).as_bytes(), clear);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::answer::Head;
 use super::attempt::Attempt;
-use super::begun::Begun;
+use super::begun::BegunConnect;
 use super::cookies::Jar;
 use super::dial::dns::Resolver;
 use super::dial::{Dialler, Remembered};
@@ -130,19 +130,22 @@ impl Net {
 
     /// Begins to connect to where a request will be sent, and never blocks; `None` where something else comes before
     /// that, or takes so much longer that it is not worth it: a look-up, a proxy, TLS.
-    pub(crate) fn begin(&self, asked: &Request) -> Option<Begun> {
+    pub(crate) fn begin(&self, asked: &Request) -> Option<BegunConnect> {
         self.begin_to(&self.redirections.place(asked).endpoint)
     }
 
     /// The same where a WebSocket is asked for, and asks for it, if the connection is made at once.
-    pub(crate) fn begin_websocket(&self, asked: &Request) -> Option<(Begun, UpgradeRequest)> {
+    pub(crate) fn begin_websocket(
+        &self,
+        asked: &Request,
+    ) -> Option<(BegunConnect, UpgradeRequest)> {
         let request = self.redirections.place(asked);
         let begun = self.begin_to(&request.endpoint)?;
         let upgrade = self.upgrade_request(&request).ok()?;
         Some((begun.send(upgrade.as_bytes())?, upgrade))
     }
 
-    fn begin_to(&self, endpoint: &Endpoint) -> Option<Begun> {
+    fn begin_to(&self, endpoint: &Endpoint) -> Option<BegunConnect> {
         let is_direct = !endpoint.secure && self.proxies.for_endpoint(endpoint).is_none();
         is_direct.then(|| self.dialler.begin(&endpoint.host, endpoint.port))?
     }

@@ -15,9 +15,10 @@ use super::requests::{Handled, ServedRequest, ask_fallback, take_answer};
 use super::wire::PeerWire;
 use crate::core::server::session::PollFate;
 use crate::driver::clock::now;
+use crate::net::server::engine_refusal::EngineRefusal;
 use crate::net::server::jsonp::{AnswerScript, posted};
 use crate::net::server::request::{BodyLength, RequestHead};
-use crate::net::server::response::{EngineRefusal, Framing, HttpResponse};
+use crate::net::server::response::{Framing, HttpResponse};
 use crate::net::server::stream::ServerStream;
 use crate::sync::logging::log_later;
 /// How many steps a connection goes that speaks HTTP before others have their turn: a request, or a part of a body.

@@ -18,7 +18,7 @@ use socket2::SockRef;
 use crate::error::reached::{Tried, listed};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::net::attempt::Attempt;
-use crate::net::begun::Begun;
+use crate::net::begun::BegunConnect;
 use crate::net::waker::poll_within;
 use crate::options::TcpOptions;
 
@@ -33,7 +33,7 @@ pub(super) fn connect_first(
     addresses: &[SocketAddr],
     tcp: &TcpOptions,
     attempt: &Attempt,
-) -> Result<Begun> {
+) -> Result<BegunConnect> {
     let mut race = Race::new(addresses, tcp, attempt.take_begun());
     loop {
         attempt.waker().check()?;
@@ -61,15 +61,15 @@ pub(super) struct StartError {
 struct Race<'a> {
     tcp: &'a TcpOptions,
     /// What was begun before the race.
-    begun: Option<Begun>,
+    begun: Option<BegunConnect>,
     waiting: VecDeque<SocketAddr>,
-    running: Vec<Begun>,
+    running: Vec<BegunConnect>,
     failed: Vec<(SocketAddr, StartError)>,
     next_start: Instant,
 }
 
 impl<'a> Race<'a> {
-    fn new(addresses: &[SocketAddr], tcp: &'a TcpOptions, begun: Option<Begun>) -> Self {
+    fn new(addresses: &[SocketAddr], tcp: &'a TcpOptions, begun: Option<BegunConnect>) -> Self {
         Self {
             tcp,
             begun,
@@ -81,7 +81,7 @@ impl<'a> Race<'a> {
     }
 
     /// Starts all that are due: the first, one more each stagger, one more for each failure.
-    fn start_due(&mut self) -> Option<Begun> {
+    fn start_due(&mut self) -> Option<BegunConnect> {
         while self.running.is_empty() || Instant::now() >= self.next_start {
             let address = self.waiting.pop_front()?;
             let begun = self.begun.take().filter(|begun| begun.address == address);
@@ -102,7 +102,7 @@ impl<'a> Race<'a> {
     }
 
     /// Blocks until a connection is made or has failed, or the next start is due.
-    fn wait(&mut self, attempt: &Attempt) -> Result<Option<Begun>> {
+    fn wait(&mut self, attempt: &Attempt) -> Result<Option<BegunConnect>> {
         let mut fds = Vec::with_capacity(self.running.len() + 1);
         fds.push(attempt.waker().polled());
         fds.extend(self.running.iter().map(|it| PollFd::new(&it.socket, PollFlags::OUT)));
@@ -117,7 +117,7 @@ impl<'a> Race<'a> {
     }
 
     /// Looks at those that are ready: the first that is connected wins.
-    fn finish(&mut self, ready: &[bool]) -> Option<Begun> {
+    fn finish(&mut self, ready: &[bool]) -> Option<BegunConnect> {
         let mut ready = ready.iter().copied();
         for running in std::mem::take(&mut self.running) {
             if !ready.next().unwrap_or(false) {
@@ -205,7 +205,7 @@ impl From<Errno> for StartError {
 pub(super) fn start(
     address: &SocketAddr,
     tcp: &TcpOptions,
-) -> std::result::Result<Begun, StartError> {
+) -> std::result::Result<BegunConnect, StartError> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let socket = socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
@@ -224,7 +224,7 @@ pub(super) fn start(
         Err(Errno::INPROGRESS | Errno::INTR) => false,
         Err(error) => return Err(error.into()),
     };
-    Ok(Begun { address: *address, socket, is_connected, sent: 0 })
+    Ok(BegunConnect { address: *address, socket, is_connected, sent: 0 })
 }
 
 /// Ties a socket to the interface and to the address on this side.
@@ -351,7 +351,7 @@ mod tests {
         let mut race = Race::new(&[address], &tcp, None);
         let (hole, _listener, _fillers) = black_hole();
         let waiting = start(&hole, &tcp).unwrap();
-        race.running.push(Begun { address: refusing(), socket: broken, ..waiting });
+        race.running.push(BegunConnect { address: refusing(), socket: broken, ..waiting });
         race.running.push(start(&hole, &tcp).unwrap());
         race.next_start = Instant::now() + Duration::from_secs(3600);
         assert!(race.start_due().is_none());

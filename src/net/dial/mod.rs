@@ -12,7 +12,7 @@ use self::dns::Resolver;
 use self::eyeballs::{connect_first, start};
 pub(super) use self::remembered::Remembered;
 use super::attempt::Attempt;
-use super::begun::Begun;
+use super::begun::BegunConnect;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::options::{TcpOptions, Timeouts};
 
@@ -32,7 +32,7 @@ pub(super) struct Dialler {
 impl Dialler {
     /// Begins to connect; `None` where a name has to be looked up before, and where it fails at once: then who dials
     /// finds out why.
-    pub(super) fn begin(&self, host: &str, port: u16) -> Option<Begun> {
+    pub(super) fn begin(&self, host: &str, port: u16) -> Option<BegunConnect> {
         let address = SocketAddr::new(host.parse::<IpAddr>().ok()?, port);
         start(&address, &self.tcp).ok()
     }
@@ -45,7 +45,8 @@ impl Dialler {
         attempt.note_peer(None);
         let addresses = self.addresses(host, port, attempt)?;
         attempt.enter(Stage::Tcp, self.timeouts.tcp);
-        let Begun { address, socket, sent, .. } = connect_first(&addresses, &self.tcp, attempt)?;
+        let BegunConnect { address, socket, sent, .. } =
+            connect_first(&addresses, &self.tcp, attempt)?;
         let socket = TcpStream::from(socket);
         attempt.note_sent_ahead(sent);
         attempt.note_peer(Some(address));

@@ -8,8 +8,9 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 
+use super::engine_refusal::EngineRefusal;
 use super::origin::OriginVerdict;
-use super::response::{EngineRefusal, HttpResponse};
+use super::response::HttpResponse;
 use crate::error::Result;
 use crate::net::headers::parse_value;
 use crate::options::Cors;

@@ -1,7 +1,7 @@
 //! Polling by scripts, as clients of versions 1 and 2 do in browsers that know no better (JSONP).
 
+use super::engine_refusal::EngineRefusal;
 use super::query::parameter;
-use super::response::EngineRefusal;
 use bytes::Bytes;
 
 /// The most digits of the number of a script.

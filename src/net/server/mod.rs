@@ -9,6 +9,7 @@ pub(crate) mod body;
 pub(crate) mod compression;
 pub(crate) mod cookie;
 pub(crate) mod cors;
+pub(crate) mod engine_refusal;
 pub(crate) mod frames;
 #[cfg(fuzzing)]
 pub(crate) mod fuzz;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode;
 
-use super::response::EngineRefusal;
+use super::engine_refusal::EngineRefusal;
 
 /// How long the ids of sessions are: 15 bytes in base64.
 const SID_LENGTH: usize = 20;

@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use super::HttpRefusal;
 use super::compression::Coding;
+use super::engine_refusal::EngineRefusal;
 use super::jsonp::AnswerScript;
 use super::request::RequestHead;
 use crate::proto::dialect::Body;
@@ -36,17 +37,6 @@ pub(crate) struct Framing {
     pub(crate) is_http_1_1: bool,
     /// How its body may be compressed.
     pub(crate) coding: Option<Coding>,
-}
-
-/// Why a request cannot belong to a session, in the reference's numbers and words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum EngineRefusal {
-    UnknownTransport,
-    UnknownSid,
-    BadHandshakeMethod,
-    BadRequest,
-    Forbidden,
-    UnsupportedProtocolVersion,
 }
 
 impl HttpResponse {
@@ -207,37 +197,6 @@ impl Framing {
     /// The same, but that the connection ends.
     pub(crate) fn closing(self) -> Self {
         Self { keep_alive: false, ..self }
-    }
-}
-
-impl EngineRefusal {
-    pub(crate) fn code(self) -> u8 {
-        match self {
-            Self::UnknownTransport => 0,
-            Self::UnknownSid => 1,
-            Self::BadHandshakeMethod => 2,
-            Self::BadRequest => 3,
-            Self::Forbidden => 4,
-            Self::UnsupportedProtocolVersion => 5,
-        }
-    }
-
-    pub(crate) fn message(self) -> &'static str {
-        match self {
-            Self::UnknownTransport => "Transport unknown",
-            Self::UnknownSid => "Session ID unknown",
-            Self::BadHandshakeMethod => "Bad handshake method",
-            Self::BadRequest => "Bad request",
-            Self::Forbidden => "Forbidden",
-            Self::UnsupportedProtocolVersion => "Unsupported protocol version",
-        }
-    }
-
-    pub(crate) fn status(self) -> StatusCode {
-        match self {
-            Self::Forbidden => StatusCode::FORBIDDEN,
-            _ => StatusCode::BAD_REQUEST,
-        }
     }
 }
 

@@ -26,8 +26,9 @@ fn nginx(members: &[Member], stick: &str) -> Front {
     let (folder, port) = (Folder::new(), free_port());
     let at = folder.path("");
     let at = at.display();
-    let servers: String =
+    let servers: Vec<String> =
         members.iter().map(|one| format!("server {} max_fails=0; ", address(one))).collect();
+    let servers = servers.concat();
     let text = format!(
         "daemon off; worker_processes 1; pid {at}pid; error_log stderr notice; user root;
         events {{ worker_connections 256; }}

@@ -117,7 +117,7 @@ fn what_is_sent_is_shown_while_somebody_watches() {
     let send = || driver.emit(namespace, emit(None), None).unwrap();
     send();
     assert!(!shows());
-    let (id, sent) = driver.subscribe(namespace, Scope::Outgoing, Buffer::new());
+    let (id, watched) = driver.subscribe(namespace, Scope::Outgoing, Buffer::new());
     assert!(shows());
     send();
     assert!(driver.unlisten(namespace, id));
@@ -126,7 +126,7 @@ fn what_is_sent_is_shown_while_somebody_watches() {
     send();
     let event = events.take(None).unwrap();
     assert_eq!((event.name(), event.namespace(), events.len()), ("q", "/", 0));
-    assert!(sent.try_take().is_none(), "nobody has it any more");
+    assert!(watched.try_take().is_none(), "nobody has it any more");
 }
 
 #[test]
