@@ -32,7 +32,7 @@ fn local_clients_are_served_while_redis_is_away_at_the_start() {
     let mut redis = RedisServer::idle();
     let servers = [(); 2].map(|()| bind(RedisAdapter::new(&redis.url())));
     let clients =
-        servers.each_ref().map(|one| Client::connect(Via::WebSocket.builder(&url_of(one))));
+        servers.each_ref().map(|one| Client::connect(Via::WebSocket.builder(url_of(one))));
     let events = clients.each_ref().map(|client| client.subscribe_any());
     let report = servers[0].emit("early", 1).unwrap();
     assert_eq!((report.queued, report.is_unpublished), (1, false));
@@ -55,7 +55,7 @@ fn what_is_emitted_while_redis_is_away_waits_for_it_in_order() {
     let mut redis = RedisServer::start();
     let servers = [(); 2].map(|()| bind(RedisAdapter::new(&redis.url())));
     servers.iter().for_each(connected);
-    let client = Client::connect(Via::WebSocket.builder(&url_of(&servers[1])));
+    let client = Client::connect(Via::WebSocket.builder(url_of(&servers[1])));
     let events = client.subscribe_any();
     redis.kill();
     for server in &servers {
@@ -91,7 +91,7 @@ fn what_is_emitted_while_redis_is_away_waits_for_it_in_order() {
 fn what_is_worth_nothing_later_is_for_local_clients_while_redis_is_away() {
     let redis = RedisServer::idle();
     let server = bind(RedisAdapter::new(&redis.url()).drop_while_away(true));
-    let client = Client::connect(Via::WebSocket.builder(&url_of(&server)));
+    let client = Client::connect(Via::WebSocket.builder(url_of(&server)));
     let events = client.subscribe_any();
     let report = server.emit("now", ()).unwrap();
     assert_eq!((report.queued, report.is_unpublished), (1, true));
@@ -186,7 +186,7 @@ fn a_redis_that_hangs_holds_up_no_local_client() {
     let server =
         Server::builder().adapter(adapter).cluster_timeout(brief).bind("127.0.0.1:0").unwrap();
     connected(&server);
-    let client = Client::connect(Via::WebSocket.builder(&url_of(&server)));
+    let client = Client::connect(Via::WebSocket.builder(url_of(&server)));
     let events = client.subscribe_any();
     redis.freeze();
     for number in 0..1000 {
@@ -208,7 +208,7 @@ fn what_is_malformed_or_foreign_harms_nothing() {
     let [a, b] = [bind(RedisAdapter::new(&redis.url())), bind(RedisAdapter::new(&redis.url()))];
     connected(&a);
     connected(&b);
-    let client = Client::connect(Via::WebSocket.builder(&url_of(&b)));
+    let client = Client::connect(Via::WebSocket.builder(url_of(&b)));
     let events = client.subscribe_any();
     let channels =
         ["socket.io#/#", "socket.io#/#x#", "socket.io-request#/#", "socket.io-response#/#"];
@@ -245,7 +245,7 @@ fn the_name_of_a_namespace_is_no_pattern() {
         server.of_dynamic(|_| true);
         connected(server);
     }
-    let client = Client::connect(Via::WebSocket.builder(&url_of(&b)));
+    let client = Client::connect(Via::WebSocket.builder(url_of(&b)));
     let star = client.connect_in("/*");
     let plain = client.connect_in("/a");
     let events = [&star, &plain].map(|client| client.subscribe_any());
@@ -321,7 +321,7 @@ fn a_redis_with_tls_is_trusted_by_its_authority() {
     for server in [&plain, &encrypted] {
         eventually(LIMIT, "two", || server.count_servers().is_ok_and(|count| count == 2));
     }
-    let client = Client::connect(Via::WebSocket.builder(&url_of(&encrypted)));
+    let client = Client::connect(Via::WebSocket.builder(url_of(&encrypted)));
     let events = client.subscribe_any();
     plain.emit("one", ()).unwrap();
     RedisEmitter::new(&url).ca_pem(&pem).emit("two", ()).unwrap();
