@@ -294,6 +294,7 @@
 //! * `outbox`: `Outbox`, and a store for it in a file, which `SQLite` keeps. It is compiled with the
 //!   crate, and needs a C compiler.
 //! * `server`: the module `server`, an embedded server, and with it `polling`.
+//! * `redis`: `server::RedisAdapter`, by which servers are a cluster, and with it `server` and `msgpack`.
 //! * `serde`: a [`Builder`] from a configuration (`Deserialize`), with [`Limits`], [`Timeouts`], [`Tls`] and the
 //!   options that have names: [`field`] has a whole file. And [`Stats`] are `Serialize`.
 //! * `encrypted-keys`: private keys of client certificates with a passphrase.

@@ -1,5 +1,9 @@
 //! Servers of a cluster: each operation from each of them reaches exactly whom it should.
 
+#![cfg_attr(
+    not(feature = "redis"),
+    allow(dead_code, reason = "what members of a process need not")
+)]
 #![allow(clippy::needless_pass_by_value, reason = "`json!` makes values to be given away")]
 
 #[path = "../support/mod.rs"]

@@ -26,8 +26,8 @@ fn nginx(members: &[Member], stick: &str) -> Front {
     let (folder, port) = (Folder::new(), free_port());
     let at = folder.path("");
     let at = at.display();
-    let servers: Vec<String> =
-        members.iter().map(|one| format!("server {} max_fails=0; ", address(one))).collect();
+    let server = |one: &Member| format!("server {} max_fails=0; ", address(one));
+    let servers: Vec<String> = members.iter().map(server).collect();
     let servers = servers.concat();
     let text = format!(
         "daemon off; worker_processes 1; pid {at}pid; error_log stderr notice; user root;
@@ -59,7 +59,8 @@ fn nginx(members: &[Member], stick: &str) -> Front {
 fn haproxy(members: &[Member]) -> Front {
     let (folder, port) = (Folder::new(), free_port());
     let server = |one: &Member| format!(" server {0} {1} cookie {0}\n", one.name, address(one));
-    let servers: String = members.iter().map(server).collect();
+    let servers: Vec<String> = members.iter().map(server).collect();
+    let servers = servers.concat();
     let text = format!(
         "defaults\n mode http\n timeout client 60s\n timeout connect 2s\n timeout server 60s\n timeout tunnel 60s\n\
          frontend all\n bind 127.0.0.1:{port}\n default_backend nodes\n\
