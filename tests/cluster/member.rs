@@ -15,6 +15,7 @@ pub(crate) struct Member {
     pub(crate) url: String,
     commander: Client,
     /// What ends with it.
+    #[cfg_attr(not(feature = "redis"), allow(dead_code))]
     server: Box<dyn std::any::Any + Send + Sync>,
 }
 
@@ -45,6 +46,7 @@ impl Member {
     }
 
     /// What ends with it.
+    #[cfg(feature = "redis")]
     #[track_caller]
     pub(crate) fn server<T: 'static>(&self) -> &T {
         self.server.downcast_ref().expect("a server of this kind")
