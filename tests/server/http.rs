@@ -245,7 +245,7 @@ fn a_program_makes_ids_of_sessions() {
 /// It takes longer than nothing may come.
 #[test]
 fn a_body_that_comes_slowly_and_steadily_is_read() {
-    let host = Host::start(|builder| builder);
+    let host = Host::start(|builder| builder.ping_interval(10 * LIMIT));
     let mut stream = connect(&host);
     let target = open(&mut stream);
     let text = "x".repeat(60 * 1024);
