@@ -86,6 +86,13 @@ impl SocketPacket {
         Self { kind: Kind::Event, id: None, attachments, text, namespace, data, name }
     }
 
+    /// The packet of an acknowledgement of our own.
+    #[cfg(feature = "testing")]
+    pub(crate) fn of_ack(payload: Payload) -> Self {
+        let event = Self::of_event("/", payload);
+        Self { kind: Kind::Ack, id: Some(0), name: Name::None, ..event }
+    }
+
     /// The namespace.
     pub fn namespace(&self) -> &str {
         self.namespace.clone().map_or("/", |range| &self.text.as_str()[range])

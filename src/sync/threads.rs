@@ -32,6 +32,9 @@ pub(crate) enum Role {
     /// Runs handlers of a server.
     #[cfg_attr(not(feature = "server"), allow(dead_code))]
     Worker,
+    /// Passes on what goes between clients and a server of a test.
+    #[cfg_attr(not(feature = "testing"), allow(dead_code))]
+    Line,
     /// Hands the events of an outbox to its socket.
     #[cfg_attr(not(feature = "outbox"), allow(dead_code))]
     Outbox,
@@ -52,6 +55,7 @@ impl Role {
             Self::Outbox => "siot-outbox",
             Self::Server => "siot-serve",
             Self::Worker => "siot-work",
+            Self::Line => "siot-line",
         }
     }
 }
@@ -144,6 +148,7 @@ mod tests {
             Role::Network,
             Role::Log,
             Role::Outbox,
+            Role::Line,
         ] {
             let (told, tells) = channel();
             spawn(role_given, None, move || {

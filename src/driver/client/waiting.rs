@@ -285,7 +285,8 @@ fn check_may_wait() -> Result<()> {
             | Role::Timer
             | Role::Network
             | Role::Outbox
-            | Role::Server,
+            | Role::Server
+            | Role::Line,
         ) => Err(Error::new(ErrorKind::BufferFull, "no room to send, and no time to wait for it")),
         Some(Role::Callbacks | Role::Auth | Role::Dns | Role::Log | Role::Worker) | None => Ok(()),
     }

@@ -17,6 +17,8 @@ use crate::driver::ack_slot::{AckHandle, AckSlot, AwaitAnswer};
 use crate::driver::clock::now;
 use crate::error::Result;
 use crate::event::AckReply;
+#[cfg(feature = "testing")]
+use crate::event::status::DisconnectReason;
 use crate::payload::Payload;
 use crate::proto::packet::Packet;
 use crate::proto::parser::choice::new_parser;
@@ -170,6 +172,14 @@ impl Hub {
 
     pub(super) fn peers(&self) -> Vec<Arc<Peer>> {
         lock(&self.peers).all()
+    }
+
+    /// Ends the sessions of all clients as if their connections had failed.
+    #[cfg(feature = "testing")]
+    pub(crate) fn lose_clients(&self) {
+        for peer in self.peers() {
+            peer.cut(DisconnectReason::TransportError, None);
+        }
     }
 
     /// How many clients there are.

@@ -31,7 +31,7 @@ impl Peer {
         packet: &SocketPacket,
         orders: &mut Vec<SessionOrder>,
     ) {
-        let JoinRequest { namespace, auth, query: _ } =
+        let JoinRequest { namespace, auth } =
             state.session.dialect().join_request(packet.namespace(), packet.data());
         if namespace.len() > LONGEST_NAMESPACE {
             // A refusal would say it again.
@@ -50,8 +50,8 @@ impl Peer {
             }
             return;
         }
-        let claim = Claim::in_auth(auth).filter(|_| self.hub.options.recovery.is_some());
-        self.join(state, namespace, auth, claim, orders);
+        let claim = Claim::in_auth(&auth).filter(|_| self.hub.options.recovery.is_some());
+        self.join(state, namespace, &auth, claim, orders);
     }
 
     /// The client asks for a namespace. Functions of the program are asked on a thread of the pool.

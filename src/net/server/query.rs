@@ -1,10 +1,7 @@
 //! The query of a request: what it says of its session.
 
-use std::borrow::Cow;
-
-use percent_encoding::percent_decode;
-
 use super::response::EngineRefusal;
+use crate::proto::query::parameters;
 
 /// How long the ids of sessions are: 15 bytes in base64.
 const SID_LENGTH: usize = 20;
@@ -32,8 +29,7 @@ impl SessionQuery {
     /// parameter of the protocol stands twice: of two, one may be for whoever is on the way, and the
     /// other for the server.
     pub(crate) fn read(query: &str) -> Result<Self, EngineRefusal> {
-        let pairs: Vec<(String, String)> =
-            query.split('&').filter(|pair| !pair.is_empty()).map(pair).collect();
+        let pairs: Vec<(String, String)> = parameters(query).collect();
         let single = |name: &str| {
             let mut values = pairs.iter().filter(|pair| pair.0 == name).map(|pair| &*pair.1);
             let value = values.next();
@@ -63,17 +59,6 @@ impl SessionQuery {
 fn is_sid(sid: &str) -> bool {
     let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     sid.len() == SID_LENGTH && sid.bytes().all(is_safe)
-}
-
-fn pair(text: &str) -> (String, String) {
-    let (name, value) = text.split_once('=').unwrap_or((text, ""));
-    (decoded(name), decoded(value))
-}
-
-fn decoded(text: &str) -> String {
-    let spaced: Cow<'_, str> =
-        if text.contains('+') { text.replace('+', " ").into() } else { text.into() };
-    percent_decode(spaced.as_bytes()).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]

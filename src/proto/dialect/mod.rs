@@ -9,6 +9,8 @@ pub(crate) mod detector;
 mod v3;
 mod v4;
 
+#[cfg(feature = "server")]
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::BufRead;
@@ -101,14 +103,12 @@ pub struct Membership {
 
 /// What a client asks for when it joins a namespace, as its server reads it.
 #[cfg(feature = "server")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JoinRequest<'a> {
     /// The namespace.
     pub namespace: &'a str,
     /// The credentials as JSON, or nothing.
-    pub auth: &'a str,
-    /// What stands behind the namespace, without the question mark.
-    pub query: &'a str,
+    pub auth: Cow<'a, str>,
 }
 
 /// One revision of the two protocols.
