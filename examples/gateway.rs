@@ -118,8 +118,8 @@ fn follow_one(event: &Event, lan: &ServerNamespace) -> siot::Result<()> {
 /// Asks all lamps of this name; `true`: there are some, and all have done it. Pages are told.
 fn switch(lan: &ServerNamespace, lamp: &str, on: bool) -> siot::Result<bool> {
     let asked = lan.to(&lamp_room(lamp)).timeout(LIMIT).emit_with_ack("switch", on)?;
-    let answers = asked.wait()?;
-    let done = !answers.is_empty() && answers.iter().all(|(_, answer)| answer.is_ok());
+    let replies = asked.wait()?.answers;
+    let done = !replies.is_empty() && replies.iter().all(|reply| reply.answer.is_ok());
     if done {
         lan.to("page").emit("switched", (lamp, on))?;
     }

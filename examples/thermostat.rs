@@ -115,7 +115,7 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
 /// What the server does.
 fn want_warmth(server: &Server) {
     server.on_connection(|socket| {
-        let wanted = socket.emit_with_ack_within(Duration::from_secs(10), "target", 21.0);
+        let wanted = socket.timeout(Duration::from_secs(10)).emit_with_ack("target", 21.0);
         match wanted.and_then(Ack::wait::<bool>) {
             Ok(taken) => println!("  server: the target was taken: {taken}"),
             Err(error) => println!("  server: no answer: {error:#}"),

@@ -8,8 +8,6 @@
 //! | `ask`   | asks the client: an event `question` with the same arguments, for acknowledgement; its answer comes back as an event `answer` |
 //! | `leave` | puts the client out of the namespace                                              |
 
-use std::thread;
-
 use siot::ArgList;
 use siot::server::{Server, ServerNamespace};
 
@@ -32,14 +30,13 @@ fn add_to_namespace(namespace: &ServerNamespace) {
         socket.namespace().emit("news", event.args::<ArgList>()?).map(drop)
     });
     namespace.on("ask", |socket, event| {
-        let answer = socket.emit_with_ack("question", event.args::<ArgList>()?)?;
-        let socket = socket.clone();
+        let client = socket.clone();
         // A handler may wait, but what comes behind it waits too: here, maybe what the client asks before it answers.
-        thread::Builder::new().spawn(move || {
+        socket.emit_with_callback("question", event.args::<ArgList>()?, move |answer| {
             // Without an answer there is nothing to tell.
-            let _ = answer.wait::<ArgList>().and_then(|args| socket.emit("answer", args));
-        })?;
-        Ok::<_, siot::Error>(())
+            let told = answer.and_then(|answer| client.emit("answer", answer.args::<ArgList>()?));
+            drop(told);
+        })
     });
     namespace.on("leave", |socket, _| socket.disconnect());
 }

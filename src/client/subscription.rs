@@ -9,6 +9,8 @@ use crossbeam_channel::Receiver;
 use crate::client::ownership::{SharedConnection, SharedNamespace};
 use crate::driver::client::Driver;
 use crate::driver::listener_id::ListenerId;
+#[cfg(feature = "server")]
+use crate::driver::server::parts::SocketTaker;
 use crate::error::{Error, ErrorKind, Result, Rounded};
 use crate::event::Event;
 use crate::sync::deliver::Deliver;
@@ -17,12 +19,23 @@ use crate::sync::readiness::ReadyFd;
 
 /// A queue of what comes, to be read by any thread.
 ///
-/// `T` is one of five types, by who made it: [`Event`] ([`Socket::subscribe`](crate::Socket::subscribe)
+/// `T` says what lies in it, by who made it: [`Event`] ([`Socket::subscribe`](crate::Socket::subscribe)
 /// and its relatives), [`Status`](crate::Status) ([`Socket::status`](crate::Socket::status)),
 /// [`Incoming`](crate::Incoming) ([`Socket::subscribe_all`](crate::Socket::subscribe_all)),
 /// [`ManagerEvent`](crate::ManagerEvent) ([`Manager::events`](crate::Manager::events)), or
 /// [`EngineEvent`](crate::EngineEvent)
 /// ([`Manager::engine_events`](crate::Manager::engine_events)).
+///
+#[cfg_attr(
+    feature = "server",
+    doc = "With the feature `server` there are two more: \
+           [`SocketIncoming`](crate::server::SocketIncoming) \
+           ([`ServerNamespace::subscribe_all`](crate::server::ServerNamespace::subscribe_all)), and \
+           [`ServerSocket`](crate::server::ServerSocket) \
+           ([`ServerNamespace::connections`](crate::server::ServerNamespace::connections)). \
+           What is said here of `Manager::close` is true of \
+           [`Server::close`](crate::server::Server::close) for them, and they keep nothing alive.\n"
+)]
 ///
 /// Each has bounds of its own: one that is not read takes nothing from the others. For events they are
 /// those of [`Limits::receive_events`](crate::Limits::receive_events) or of a
@@ -50,20 +63,36 @@ use crate::sync::readiness::ReadyFd;
 pub struct Subscription<T: Deliver = Event> {
     mailbox: Arc<Mailbox<T>>,
     owner: Owner,
-    listener: ListenerId,
 }
 
-/// What a subscription listens to, which it keeps alive.
+/// What a subscription listens to. It keeps a socket of a client, and its connection, alive.
 enum Owner {
-    Namespace(Arc<SharedNamespace>),
-    Connection(Arc<SharedConnection>),
+    Namespace(Arc<SharedNamespace>, ListenerId),
+    Connection(Arc<SharedConnection>, ListenerId),
+    #[cfg(feature = "server")]
+    Server(Arc<dyn SocketTaker>),
 }
 
 impl Owner {
-    fn driver(&self) -> &Driver {
+    fn unsubscribe(&self) {
         match self {
-            Self::Namespace(namespace) => namespace.driver(),
-            Self::Connection(connection) => &connection.driver,
+            Self::Namespace(namespace, listener) => {
+                namespace.driver().unlisten(namespace.id, *listener);
+            }
+            Self::Connection(connection, listener) => {
+                connection.driver.unlisten_manager(*listener);
+            }
+            #[cfg(feature = "server")]
+            Self::Server(taker) => taker.abandon(),
+        }
+    }
+
+    /// Why nothing comes any more.
+    fn what_has_ended(&self) -> &'static str {
+        match self {
+            Self::Namespace(..) | Self::Connection(..) => "the manager was closed for good",
+            #[cfg(feature = "server")]
+            Self::Server(_) => "the server was closed, or the socket is gone",
         }
     }
 }
@@ -74,7 +103,8 @@ impl<T: Deliver> Subscription<T> {
         owner: Arc<SharedNamespace>,
         listener: ListenerId,
     ) -> Self {
-        Self::of(mailbox, Owner::Namespace(owner), listener)
+        note_subscription(owner.driver(), &mailbox);
+        Self { mailbox, owner: Owner::Namespace(owner, listener) }
     }
 
     pub(super) fn of_connection(
@@ -82,16 +112,13 @@ impl<T: Deliver> Subscription<T> {
         owner: Arc<SharedConnection>,
         listener: ListenerId,
     ) -> Self {
-        Self::of(mailbox, Owner::Connection(owner), listener)
+        note_subscription(&owner.driver, &mailbox);
+        Self { mailbox, owner: Owner::Connection(owner, listener) }
     }
 
-    fn of(mailbox: Arc<Mailbox<T>>, owner: Owner, listener: ListenerId) -> Self {
-        // To a connection that was closed before, nothing comes any more.
-        if owner.driver().is_over() {
-            mailbox.close();
-        }
-        owner.driver().subscribed(&mailbox);
-        Self { mailbox, owner, listener }
+    #[cfg(feature = "server")]
+    pub(crate) fn of_server(mailbox: Arc<Mailbox<T>>, taker: Arc<dyn SocketTaker>) -> Self {
+        Self { mailbox, owner: Owner::Server(taker) }
     }
 
     /// The next one. After [`Manager::close`](crate::Manager::close), what waits is given first.
@@ -131,9 +158,7 @@ impl<T: Deliver> Subscription<T> {
     fn take(&self, deadline: Option<Instant>) -> Result<T> {
         self.mailbox.take(deadline).map_err(|nothing| match nothing {
             Nothing::Late => Error::new(ErrorKind::Timeout, "nothing came in time"),
-            Nothing::Closed => {
-                Error::new(ErrorKind::Disconnected, "the manager was closed for good")
-            }
+            Nothing::Closed => Error::new(ErrorKind::Disconnected, self.owner.what_has_ended()),
         })
     }
 
@@ -252,11 +277,16 @@ impl<T: Deliver> Subscription<T> {
 
 impl<T: Deliver> Drop for Subscription<T> {
     fn drop(&mut self) {
-        match &self.owner {
-            Owner::Namespace(namespace) => namespace.driver().unlisten(namespace.id, self.listener),
-            Owner::Connection(connection) => connection.driver.unlisten_manager(self.listener),
-        };
+        self.owner.unsubscribe();
     }
+}
+
+fn note_subscription<T: Deliver>(driver: &Driver, mailbox: &Arc<Mailbox<T>>) {
+    // To a connection that was closed before, nothing comes any more.
+    if driver.is_over() {
+        mailbox.close();
+    }
+    driver.subscribed(mailbox);
 }
 
 impl<T: Deliver> fmt::Debug for Subscription<T> {

@@ -199,7 +199,7 @@ impl<T> Callback<T> {
         self.is_withdrawn.store(true, Ordering::SeqCst);
     }
 
-    fn call(&self, argument: T) {
+    pub(super) fn call(&self, argument: T) {
         let mut function = lock_callback(&self.function);
         // The call was taken from the queue, and may have been withdrawn since.
         if self.is_withdrawn.load(Ordering::SeqCst) {

@@ -194,6 +194,19 @@ impl AckReply {
         Self { arguments: Arc::new(Arguments { packet }) }
     }
 
+    /// One that has come by another way than a packet: a list of its arguments.
+    #[cfg(feature = "server")]
+    pub(crate) fn of(payload: Payload) -> Self {
+        Self::new(SocketPacket::of_ack(payload))
+    }
+
+    /// The list of its arguments.
+    #[cfg(feature = "server")]
+    pub(crate) fn payload(&self) -> Payload {
+        let attachments = self.arguments.attachments().to_vec();
+        Payload { json: self.json().to_owned(), attachments }
+    }
+
     /// Decodes the arguments, by the rule of [`Event::args`].
     ///
     /// # Errors

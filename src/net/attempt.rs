@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
 
+use super::begun::Begun;
 use super::waker::Waker;
 use crate::error::reached::{Reached, Tried};
 use crate::error::{Error, ErrorKind, Result, Rounded, Stage};
@@ -22,6 +23,10 @@ pub(crate) struct Attempt {
     waker: Arc<Waker>,
     progress: Mutex<Progress>,
     on_news: Option<OnNews>,
+    /// The connection that was begun for it.
+    begun: Mutex<Option<Begun>>,
+    /// How much of the first request was sent by the connection that is made, in bytes.
+    sent_ahead: AtomicUsize,
     /// The bytes that have come by its connections, and those that went, since somebody asked.
     received: AtomicUsize,
     sent: AtomicUsize,
@@ -63,7 +68,30 @@ impl Attempt {
             deadline: None,
         };
         let (received, sent) = Default::default();
-        Self { waker, progress: Mutex::new(progress), on_news, received, sent }
+        let (progress, begun, sent_ahead) =
+            (Mutex::new(progress), Mutex::default(), Default::default());
+        Self { waker, progress, on_news, begun, sent_ahead, received, sent }
+    }
+
+    /// The first connection is to go on with what was begun for it.
+    pub(crate) fn go_on_with(&self, begun: Option<Begun>) {
+        *lock(&self.begun) = begun;
+    }
+
+    /// What the connection that is made now is to go on with.
+    pub(super) fn take_begun(&self) -> Option<Begun> {
+        lock(&self.begun).take()
+    }
+
+    /// Notes how much of the first request was sent by the connection that is made.
+    pub(super) fn note_sent_ahead(&self, sent: usize) {
+        self.sent_ahead.store(sent, Ordering::Relaxed);
+        self.note_passed(0, sent);
+    }
+
+    /// The same, once.
+    pub(super) fn take_sent_ahead(&self) -> usize {
+        self.sent_ahead.swap(0, Ordering::Relaxed)
     }
 
     /// Notes how many bytes have passed by its connection.

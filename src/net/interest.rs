@@ -47,6 +47,15 @@ impl Interest {
     /// Whoever reads finds the end of what the peer sends behind its last bytes. Whoever does not is
     /// told of it here.
     pub(crate) fn wait(&self, waker: &Waker, limit: Option<Duration>) -> Result<Ready> {
+        Ok(self.wait_within(waker, limit)?.unwrap_or_default())
+    }
+
+    /// The same; `None`: the limit has passed, or a signal handler has run.
+    pub(crate) fn wait_for(&self, waker: &Waker, limit: Duration) -> Result<Option<Ready>> {
+        self.wait_within(waker, Some(limit))
+    }
+
+    fn wait_within(&self, waker: &Waker, limit: Option<Duration>) -> Result<Option<Ready>> {
         let mut flags = PollFlags::empty();
         flags.set(PollFlags::IN, self.read);
         flags.set(PollFlags::OUT, self.write);
@@ -54,10 +63,10 @@ impl Interest {
         // Without any interest the socket is left out: poll(2) always tells of a hang-up.
         let asked = self.read || self.write || self.hang_up;
         let said = waker.wait_with(asked.then(|| (self.socket.as_fd(), flags)), limit)?;
-        Ok(Ready {
+        Ok(said.map(|said| Ready {
             readable: said.contains(PollFlags::IN),
             hung_up: said
                 .intersects(PollFlags::HUP | PollFlags::RDHUP | PollFlags::ERR | PollFlags::NVAL),
-        })
+        }))
     }
 }

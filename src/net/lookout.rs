@@ -40,7 +40,7 @@ impl Lookout {
     pub(crate) fn wait(&self, waker: &Waker) -> Result<Ready> {
         let said = waker.wait_with(Some((self.post.as_fd(), PollFlags::IN)), None)?;
         // How the connection has ended, if it has, is found by reading.
-        Ok(Ready { readable: !said.is_empty(), hung_up: false })
+        Ok(Ready { readable: said.is_some_and(|said| !said.is_empty()), hung_up: false })
     }
 
     /// From now on another waits for the socket.

@@ -6,9 +6,11 @@
 mod address;
 mod answer;
 pub(crate) mod attempt;
+mod begun;
 mod cookies;
 mod date;
 mod dial;
+mod framing;
 #[cfg(fuzzing)]
 pub(crate) mod fuzz;
 mod headers;
@@ -49,3 +51,4 @@ pub(crate) use self::network::{Net, NetOptions};
 pub(crate) use self::request::Request;
 pub(crate) use self::waker::Waker;
 pub(crate) use self::websocket::WebSocket;
+pub(crate) use self::websocket::handshake::UpgradeRequest;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::answer::Head;
 use super::attempt::Attempt;
+use super::begun::Begun;
 use super::cookies::Jar;
 use super::dial::dns::Resolver;
 use super::dial::{Dialler, Remembered};
@@ -127,10 +128,40 @@ impl Net {
             && self.dialler.remembered.is_some() == *remember_address
     }
 
+    /// Begins to connect to where a request will be sent, and never blocks; `None` where something else comes before
+    /// that, or takes so much longer that it is not worth it: a look-up, a proxy, TLS.
+    pub(crate) fn begin(&self, asked: &Request) -> Option<Begun> {
+        self.begin_to(&self.redirections.place(asked).endpoint)
+    }
+
+    /// The same where a WebSocket is asked for, and asks for it, if the connection is made at once.
+    pub(crate) fn begin_websocket(&self, asked: &Request) -> Option<(Begun, UpgradeRequest)> {
+        let request = self.redirections.place(asked);
+        let begun = self.begin_to(&request.endpoint)?;
+        let upgrade = self.upgrade_request(&request).ok()?;
+        Some((begun.send(upgrade.as_bytes())?, upgrade))
+    }
+
+    fn begin_to(&self, endpoint: &Endpoint) -> Option<Begun> {
+        let is_direct = !endpoint.secure && self.proxies.for_endpoint(endpoint).is_none();
+        is_direct.then(|| self.dialler.begin(&endpoint.host, endpoint.port))?
+    }
+
     /// Opens a WebSocket.
+    #[cfg(test)]
     pub(crate) fn websocket(&self, asked: &Request, attempt: &Arc<Attempt>) -> Result<WebSocket> {
+        self.go_on_to_websocket(asked, None, attempt)
+    }
+
+    /// Opens a WebSocket, where that was begun by this request.
+    pub(crate) fn go_on_to_websocket(
+        &self,
+        asked: &Request,
+        mut begun: Option<UpgradeRequest>,
+        attempt: &Arc<Attempt>,
+    ) -> Result<WebSocket> {
         attempt.begin();
-        self.follow(asked, true, |request| self.ask_for_websocket(request, attempt))
+        self.follow(asked, true, |request| self.ask_for_websocket(request, begun.take(), attempt))
             .map_err(|error| attempt.describe(error))
     }
 
@@ -163,15 +194,15 @@ impl Net {
     fn ask_for_websocket(
         &self,
         request: &Request,
+        begun: Option<UpgradeRequest>,
         attempt: &Arc<Attempt>,
     ) -> Result<Answered<WebSocket>> {
         // Before dialling: a header that cannot be sent fails even when the server is away.
-        let jar = self.jar(&request.endpoint);
-        let upgrade = UpgradeRequest::new(request, &self.subprotocols, jar.as_deref())?;
+        let upgrade = begun.map_or_else(|| self.upgrade_request(request), Ok)?;
         let mut stream = self.stream(&request.endpoint, attempt)?;
         attempt.enter(Stage::Http, self.dialler.timeouts.http);
         let note = |headers: &::http::HeaderMap| self.note_cookies(request, headers);
-        match shake_hands(&mut stream, &upgrade, note)? {
+        match shake_hands(&mut stream, &upgrade, attempt.take_sent_ahead(), note)? {
             HandshakeAnswer::Accepted(behind) => {
                 attempt.enter(Stage::Engine, None);
                 Ok(Answered::Expected(WebSocket::new(stream, behind, self.max_message)))
@@ -180,6 +211,11 @@ impl Net {
                 Ok(Answered::Other(OtherAnswer { status, headers, body, sent: upgrade.size() }))
             }
         }
+    }
+
+    fn upgrade_request(&self, request: &Request) -> Result<UpgradeRequest> {
+        let jar = self.jar(&request.endpoint);
+        UpgradeRequest::new(request, &self.subprotocols, jar.as_deref())
     }
 
     /// What to do about an answer that is not the expected one: the request to send instead, or else

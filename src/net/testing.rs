@@ -84,7 +84,11 @@ pub(super) fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
 
 /// Accepts a WebSocket by hand and returns the stream behind the handshake.
 pub(super) fn accept_websocket(listener: &TcpListener) -> TcpStream {
-    let mut stream = accept(listener);
+    shake_hands_on(accept(listener))
+}
+
+/// The same on a stream that was accepted.
+pub(super) fn shake_hands_on(mut stream: TcpStream) -> TcpStream {
     let head = read_head(&mut stream);
     let key = header(&head, "sec-websocket-key").unwrap();
     let accept = tungstenite::handshake::derive_accept_key(key.as_bytes());

@@ -74,27 +74,28 @@ impl Waker {
     }
 
     /// Blocks until a descriptor is ready, the limit passes, or a wake-up, which this takes; a
-    /// cancellation is an error. Gives what poll(2) says of the descriptor: nothing, where it was not that.
+    /// cancellation is an error. Gives what poll(2) says of the descriptor: nothing, where it was a wake-up; `None`,
+    /// where it was the limit, or a signal handler has run.
     pub(super) fn wait_with(
         &self,
         fd: Option<(BorrowedFd<'_>, PollFlags)>,
         limit: Option<Duration>,
-    ) -> Result<PollFlags> {
+    ) -> Result<Option<PollFlags>> {
         let asked = match fd {
             Some((fd, flags)) => PollFd::from_borrowed_fd(fd, flags),
             // In the place of a third one: the same again.
             None => self.polled(),
         };
         let mut fds = [PollFd::new(&self.wake, PollFlags::IN), self.polled(), asked];
-        match limit {
-            None => poll_uninterrupted(&mut fds)?,
-            Some(_) => drop(poll_within(&mut fds, limit)?),
-        }
+        let came = match limit {
+            None => poll_uninterrupted(&mut fds).map(|()| true)?,
+            Some(_) => poll_within(&mut fds, limit)?,
+        };
         if !fds[0].revents().is_empty() {
             self.wake.lower();
         }
         self.check()?;
-        Ok(fds[2].revents())
+        Ok(came.then(|| fds[2].revents()))
     }
 
     /// Blocks until `fd` is ready, and leaves wake-ups alone; a cancellation is an error. `false`:
@@ -229,12 +230,12 @@ mod tests {
         let event = EventFd::new().unwrap();
         let asked = || Some((event.as_fd(), PollFlags::IN));
         let limit = Some(Duration::from_millis(5));
-        assert_eq!(waker.wait_with(asked(), limit).unwrap(), PollFlags::empty());
+        assert_eq!(waker.wait_with(asked(), limit).unwrap(), None);
         event.raise();
-        assert_eq!(waker.wait_with(asked(), Some(LIMIT)).unwrap(), PollFlags::IN);
+        assert_eq!(waker.wait_with(asked(), Some(LIMIT)).unwrap(), Some(PollFlags::IN));
         waker.wake();
-        assert_eq!(waker.wait_with(None, Some(LIMIT)).unwrap(), PollFlags::empty());
+        assert_eq!(waker.wait_with(None, Some(LIMIT)).unwrap(), Some(PollFlags::empty()));
         // The wake-up is taken.
-        assert_eq!(waker.wait_with(None, limit).unwrap(), PollFlags::empty());
+        assert_eq!(waker.wait_with(None, limit).unwrap(), None);
     }
 }

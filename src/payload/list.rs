@@ -13,7 +13,7 @@ use super::arg_list::ArgList;
 /// Whether a type is a list of arguments.
 pub(super) fn is_list<T: ?Sized>() -> bool {
     let name = referent(type_name::<T>());
-    is_tuple(name) || without_parameters(name) == without_parameters(type_name::<ArgList>())
+    is_tuple(name) || are_of_one_generic(name, type_name::<ArgList>())
 }
 
 /// Whether the compiler writes the names of types in the way that [`is_list`] reads. It has ever since there are
@@ -36,9 +36,10 @@ fn is_tuple(name: &str) -> bool {
     name.starts_with('(') && !name.starts_with("(dyn ")
 }
 
-/// A generic name without its parameters.
-fn without_parameters(name: &str) -> &str {
-    name.split('<').next().unwrap_or(name)
+/// Whether two names differ in their parameters at most. Most differ in their first letters already.
+fn are_of_one_generic(one: &str, other: &str) -> bool {
+    let [one, other] = [one, other].map(|name| name.bytes().take_while(|letter| *letter != b'<'));
+    one.eq(other)
 }
 
 #[cfg(test)]

@@ -86,11 +86,10 @@ impl SocketPacket {
         Self { kind: Kind::Event, id: None, attachments, text, namespace, data, name }
     }
 
-    /// The packet of an acknowledgement of our own.
-    #[cfg(feature = "testing")]
+    /// The packet of an acknowledgement that came by another way.
+    #[cfg(feature = "server")]
     pub(crate) fn of_ack(payload: Payload) -> Self {
-        let event = Self::of_event("/", payload);
-        Self { kind: Kind::Ack, id: Some(0), name: Name::None, ..event }
+        Self { kind: Kind::Ack, name: Name::None, ..Self::of_event("/", payload) }
     }
 
     /// The namespace.

@@ -14,6 +14,9 @@ pub(crate) use tungstenite::Utf8Bytes as SharedText;
 #[derive(Clone, PartialEq, Eq)]
 pub struct MessageText(SharedText);
 
+/// Typical messages are no longer, in bytes.
+const TYPICAL: usize = 1024;
+
 /// The type digit of a message.
 const DIGIT: char = '4';
 
@@ -54,8 +57,8 @@ impl fmt::Debug for MessageText {
 }
 
 /// A text message that is being written.
-#[derive(Debug)]
-pub(crate) struct MessageBuilder(String);
+#[derive(Debug, Default)]
+pub struct MessageBuilder(String);
 
 impl MessageBuilder {
     /// Starts a message, with room for `capacity` bytes behind the digit.
@@ -63,6 +66,24 @@ impl MessageBuilder {
         let mut text = String::with_capacity(capacity + DIGIT.len_utf8());
         text.push(DIGIT);
         Self(text)
+    }
+
+    /// Starts another one, in the memory of the one before.
+    pub(crate) fn restart(&mut self) {
+        self.0.clear();
+        self.0.push(DIGIT);
+    }
+
+    /// Gives back the memory of a long one.
+    pub(crate) fn rest(&mut self) {
+        if self.0.capacity() > TYPICAL {
+            self.0 = String::new();
+        }
+    }
+
+    /// The text with its digit, as it goes into a frame.
+    pub(crate) fn as_frame(&self) -> &str {
+        &self.0
     }
 
     /// Appends to the message.
@@ -97,6 +118,21 @@ mod tests {
         assert_eq!((frame.as_ptr(), frame.as_str()), (at, "42[\"a\"]"));
         let received = MessageText::from_frame(frame).unwrap();
         assert_eq!((received.as_frame().as_ptr(), received.as_str()), (at, "2[\"a\"]"));
+    }
+
+    #[test]
+    fn messages_are_written_in_the_memory_of_the_one_before_but_for_that_of_a_long_one() {
+        let mut builder = MessageBuilder::default();
+        for (text, frame) in [("2[\"a\"]", "42[\"a\"]"), ("3", "43")] {
+            builder.restart();
+            builder.push_str(text);
+            assert_eq!(builder.as_frame(), frame);
+        }
+        builder.rest();
+        assert_ne!(builder.0.capacity(), 0);
+        builder.push_str(&"x".repeat(TYPICAL));
+        builder.rest();
+        assert_eq!(builder.0.capacity(), 0);
     }
 
     #[test]

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::builder::ServerBuilder;
+use super::cluster::Adapter;
 use super::handles::Server;
 use crate::core::server::recovery::RecoveryLimits;
 use crate::core::server::session::SessionOptions;
+use crate::driver::server::client_files::ClientFiles;
 use crate::driver::server::door::Door;
 use crate::driver::server::hub_options::{HubOptions, RecoveryOptions};
 use crate::driver::server::inbox::InboxBounds;
@@ -55,7 +57,8 @@ impl ServerBuilder {
         let listeners = self.listeners_at(&addresses.collect::<Vec<_>>())?;
         let addresses = listeners.iter().filter_map(ServerListener::local_addr).collect();
         let door = self.door()?;
-        let hub = Hub::start(self.options(), door)?;
+        let adapter = self.adapter.clone();
+        let hub = Hub::start(self.options(), door, adapter.as_ref().map(Adapter::starter))?;
         let server = Server::new(Arc::clone(&hub), addresses);
         prepare(&server);
         hub.listen(listeners);
@@ -88,6 +91,11 @@ impl ServerBuilder {
             hosts: KnownHosts::new(self.hosts.clone()),
             cookie: self.cookie.clone(),
             allow_request: self.allow_request.clone(),
+            generate_id: self.generate_id.clone(),
+            client_files: self
+                .client_files
+                .as_deref()
+                .map(|folder| Arc::new(ClientFiles::new(folder))),
             fallback: self.fallback.clone(),
         })
     }
@@ -113,6 +121,11 @@ impl ServerBuilder {
             websocket,
             allow_eio3: self.allow_eio3,
             only_dialect: self.only_dialect,
+            allow_jsonp: self.allow_jsonp,
+            #[cfg(feature = "http-compression")]
+            http_compression: self.http_compression,
+            #[cfg(not(feature = "http-compression"))]
+            http_compression: None,
             connect_timeout: self.connect_timeout,
             max_namespaces: self.max_namespaces,
             max_connections: self.max_connections,
@@ -121,6 +134,8 @@ impl ServerBuilder {
             receive_reserve: 4 * self.max_http_buffer_size,
             acks: 65_536,
             ack_timeout: self.ack_timeout,
+            stall_timeout: self.stall_timeout,
+            cluster_timeout: self.cluster_timeout,
             pool: PoolSize {
                 workers: self.workers,
                 most: self.max_workers.max(self.workers),
@@ -147,6 +162,8 @@ impl ServerBuilder {
             ("ping_timeout", self.ping_timeout),
             ("upgrade_timeout", self.upgrade_timeout),
             ("connect_timeout", self.connect_timeout),
+            ("stall_timeout", self.stall_timeout),
+            ("cluster_timeout", self.cluster_timeout),
         ];
         for (name, time) in times {
             if time < Duration::from_millis(1) || time > day {

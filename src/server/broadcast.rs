@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::cluster::{ClusterAnswers, ClusterSocket};
 use super::handles::{Broadcast, BroadcastAck, ServerSocket};
-use super::socket::check_name;
+use crate::client::emitter::encode;
 use crate::driver::server::broadcast::{BroadcastFlags, BroadcastReport};
+use crate::driver::server::gathered::BroadcastReply;
 use crate::driver::server::parts::ServedNamespace;
 use crate::error::Result;
-use crate::event::AckReply;
-use crate::payload::Payload;
 
 impl Broadcast {
     pub(super) fn new(namespace: &Arc<ServedNamespace>) -> Self {
@@ -44,6 +44,12 @@ impl Broadcast {
         self
     }
 
+    /// Only the sockets of this server, and not those of others in its cluster.
+    pub fn local(mut self) -> Self {
+        self.flags.local = true;
+        self
+    }
+
     /// How long [`emit_with_ack`](Self::emit_with_ack) waits for acknowledgements. Default:
     /// [`ServerBuilder::ack_timeout`](crate::server::ServerBuilder::ack_timeout).
     pub fn timeout(mut self, limit: Duration) -> Self {
@@ -61,8 +67,7 @@ impl Broadcast {
     /// [`ErrorKind::ReservedEvent`](crate::ErrorKind::ReservedEvent) for a name that means something to
     /// the protocol. That a client is behind, or gone, is no error: the report tells.
     pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<BroadcastReport> {
-        check_name(event)?;
-        Ok(self.namespace.broadcast(&self.flags, Payload::event(event, &args)?))
+        Ok(self.namespace.broadcast(&self.flags, encode(event, &args)?))
     }
 
     /// Emits, and asks each for an acknowledgement.
@@ -71,45 +76,55 @@ impl Broadcast {
     ///
     /// As [`emit`](Self::emit).
     pub fn emit_with_ack<T: Serialize>(&self, event: &str, args: T) -> Result<BroadcastAck> {
-        check_name(event)?;
-        let payload = Payload::event(event, &args)?;
+        let payload = encode(event, &args)?;
         let hub = &self.namespace.hub;
         let limit = self.ack_timeout.unwrap_or(hub.options.ack_timeout);
-        let gathered = self.namespace.broadcast_with_ack(&self.flags, &payload, limit);
-        Ok(BroadcastAck { namespace: Arc::clone(&self.namespace), gathered, limit })
+        let asked = self.namespace.broadcast_with_ack(&self.flags, &payload, limit);
+        Ok(BroadcastAck { namespace: Arc::clone(&self.namespace), asked, limit })
     }
 
-    /// Those to whom it would go now.
+    /// Those of this server to whom it would go now.
     pub fn sockets(&self) -> Vec<ServerSocket> {
         let sockets = self.namespace.select(&self.flags.selection);
         sockets.into_iter().map(ServerSocket::new).collect()
     }
 
-    /// Has them all join a room.
+    /// Those to whom it would go now, on all servers of the cluster.
+    ///
+    /// # Blocking
+    ///
+    /// In a cluster, for at most [`ServerBuilder::cluster_timeout`](crate::server::ServerBuilder::cluster_timeout).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Resource`](crate::ErrorKind::Resource) in a handler, where all threads for handlers wait
+    /// already. That other servers do not answer is none: [`ClusterAnswers::missing`] tells.
+    pub fn fetch_sockets(&self) -> Result<ClusterAnswers<ClusterSocket>> {
+        let (sockets, missing) = self.namespace.fetch_sockets(&self.flags)?;
+        let socket = |details| ClusterSocket { namespace: Arc::clone(&self.namespace), details };
+        Ok(ClusterAnswers { answers: sockets.into_iter().map(socket).collect(), missing })
+    }
+
+    /// Has them all join a room. Those of other servers of the cluster do so a moment later.
     pub fn sockets_join(&self, room: &str) {
-        for socket in self.namespace.select(&self.flags.selection) {
-            socket.join(room);
-        }
+        self.namespace.join_rooms(&self.flags, &[room.into()]);
     }
 
-    /// Has them all leave a room.
+    /// Has them all leave a room. Those of other servers of the cluster do so a moment later.
     pub fn sockets_leave(&self, room: &str) {
-        for socket in self.namespace.select(&self.flags.selection) {
-            socket.leave(room);
-        }
+        self.namespace.leave_rooms(&self.flags, &[room.into()]);
     }
 
-    /// Disconnects them all; with `close`, the connections below them too, with what else uses those.
+    /// Disconnects them all; with `close`, the connections below them too, with what else uses those. Those of other
+    /// servers of the cluster are disconnected a moment later.
     pub fn disconnect_sockets(&self, close: bool) {
-        for socket in self.sockets() {
-            socket.disconnect_with(close);
-        }
+        self.namespace.disconnect_sockets(&self.flags, close);
     }
 }
 
 impl BroadcastAck {
-    /// Waits until each has answered, is gone, or has not answered in time: an answer or an error for each, by the ids
-    /// of the sockets, in the order in which they came.
+    /// Waits until each has answered, is gone, or has not answered in time: an answer or an error for each client of this
+    /// server, and the answers of those of other servers, in the order in which they came.
     ///
     /// # Blocking
     ///
@@ -119,8 +134,18 @@ impl BroadcastAck {
     ///
     /// [`ErrorKind::Resource`](crate::ErrorKind::Resource) in a handler, where all threads for handlers wait
     /// already, so that nothing could bring an answer about.
-    pub fn wait(self) -> Result<Vec<(Arc<str>, Result<AckReply>)>> {
+    pub fn wait(self) -> Result<ClusterAnswers<BroadcastReply>> {
         let deadline = Instant::now().checked_add(self.limit);
-        self.namespace.hub.while_waiting(|| self.gathered.wait(deadline))
+        let hub = &self.namespace.hub;
+        let (answers, missing) = hub.while_waiting(|| self.asked.gathered.wait(deadline))?;
+        Ok(ClusterAnswers { answers, missing })
+    }
+}
+
+impl Drop for BroadcastAck {
+    fn drop(&mut self) {
+        if let Some(request) = &self.asked.request {
+            self.namespace.end_request(request);
+        }
     }
 }

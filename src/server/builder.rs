@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::binding::clone_of;
+use super::cluster::Adapter;
 use super::recovery::ConnectionStateRecovery;
-use crate::driver::server::door::AllowRequest;
+use crate::driver::server::door::{AllowRequest, GenerateId};
 use crate::driver::server::fallback::{Fallback, HttpReply, HttpRequest};
 use crate::driver::server::handshake::SocketHandshake;
 use crate::error::Result;
@@ -29,11 +30,15 @@ pub struct ServerBuilder {
     pub(super) upgrade_timeout: Duration,
     pub(super) connect_timeout: Duration,
     pub(super) ack_timeout: Duration,
+    pub(super) stall_timeout: Duration,
     pub(super) max_http_buffer_size: usize,
     pub(super) transports: Vec<Transport>,
     pub(super) allow_upgrades: bool,
     pub(super) allow_eio3: bool,
     pub(super) only_dialect: Option<&'static dyn Dialect>,
+    pub(super) allow_jsonp: bool,
+    #[cfg(feature = "http-compression")]
+    pub(super) http_compression: Option<usize>,
     pub(super) parser: ParserKind,
     pub(super) send_bytes: usize,
     pub(super) send_packets: usize,
@@ -51,11 +56,15 @@ pub struct ServerBuilder {
     pub(super) hosts: Vec<String>,
     pub(super) cookie: Option<SessionCookie>,
     pub(super) allow_request: Option<Arc<AllowRequest>>,
+    pub(super) generate_id: Option<Arc<GenerateId>>,
+    pub(super) client_files: Option<PathBuf>,
     pub(super) fallback: Option<Arc<Fallback>>,
     #[cfg(feature = "rustls")]
     pub(super) tls: Option<ServerTls>,
     pub(super) unix_sockets: Vec<PathBuf>,
     pub(super) listeners: Vec<Arc<TcpListener>>,
+    pub(super) adapter: Option<Adapter>,
+    pub(super) cluster_timeout: Duration,
 }
 
 impl Default for ServerBuilder {
@@ -68,11 +77,15 @@ impl Default for ServerBuilder {
             upgrade_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(45),
             ack_timeout: Duration::from_secs(45),
+            stall_timeout: Duration::from_secs(300),
             max_http_buffer_size: 1_000_000,
             transports: vec![Transport::Polling, Transport::WebSocket],
             allow_upgrades: true,
             allow_eio3: false,
             only_dialect: None,
+            allow_jsonp: false,
+            #[cfg(feature = "http-compression")]
+            http_compression: Some(1024),
             parser: ParserKind::Json,
             send_bytes: 1024 * 1024,
             send_packets: 8192,
@@ -90,11 +103,15 @@ impl Default for ServerBuilder {
             hosts: Vec::new(),
             cookie: None,
             allow_request: None,
+            generate_id: None,
+            client_files: None,
             fallback: None,
             #[cfg(feature = "rustls")]
             tls: None,
             unix_sockets: Vec::new(),
             listeners: Vec::new(),
+            adapter: None,
+            cluster_timeout: Duration::from_secs(5),
         }
     }
 }
@@ -148,6 +165,15 @@ impl ServerBuilder {
         self
     }
 
+    /// How long a client may be held up by its handlers, or by a program that does not
+    /// [take](crate::server::ServerNamespace::subscribe_all) what came: nothing is read from it while too much waits for them
+    /// ([`receive_events`](Self::receive_events)). Where they have done nothing at all in this time, the client is disconnected, and a line
+    /// of the log says so. Default: 5 minutes.
+    pub fn stall_timeout(mut self, limit: Duration) -> Self {
+        self.stall_timeout = limit;
+        self
+    }
+
     /// The largest message that is taken, in bytes; clients are told (`maxPayload`). A larger one ends its
     /// connection. Default: 1,000,000.
     pub fn max_http_buffer_size(mut self, bytes: usize) -> Self {
@@ -184,6 +210,23 @@ impl ServerBuilder {
     pub(crate) fn old(mut self) -> Self {
         self.allow_eio3 = true;
         self.only_dialect = Some(of_old_servers());
+        self
+    }
+
+    /// Whether clients of versions 1 and 2 may poll by scripts (JSONP), where [`allow_eio3`](Self::allow_eio3) lets them in. It is for
+    /// browsers that know no CORS, and lets pages of any origin in, whatever [`cors`](Self::cors) says, since a script
+    /// tells of none. Default: no; with `j` in its query a request gets status 400.
+    pub fn allow_jsonp(mut self, allow: bool) -> Self {
+        self.allow_jsonp = allow;
+        self
+    }
+
+    /// From how many bytes on the answer to a client that polls, and a file of [`serve_client`](Self::serve_client), is compressed,
+    /// where the client takes that (`Accept-Encoding`, gzip or deflate); `None`: never. It is done by the thread that serves all
+    /// clients or emits, at the fastest level. Default: 1,024.
+    #[cfg(feature = "http-compression")]
+    pub fn http_compression(mut self, bytes: impl Into<Option<usize>>) -> Self {
+        self.http_compression = bytes.into();
         self
     }
 
@@ -263,6 +306,29 @@ impl ServerBuilder {
         self
     }
 
+    /// A function that makes the ids of sessions, by the first request of each. For clients of versions 1 and 2 it is the id of
+    /// their socket of `/` too. It runs on the pool, and may block. Default: 15 random bytes of the system's, in base64.
+    ///
+    /// Who knows the id of a session can act in its client's name: nobody may be able to guess one. An id has from 1 to 64
+    /// characters, letters, digits, `-` and `_`, and is one that no present session has; with another, or when the
+    /// function panics, the client gets status 400, and a line of the log says so.
+    pub fn generate_id(
+        mut self,
+        function: impl Fn(&SocketHandshake) -> String + Send + Sync + 'static,
+    ) -> Self {
+        self.generate_id = Some(Arc::new(function));
+        self
+    }
+
+    /// Serves the files of the JavaScript client from this folder, below the path of Socket.IO: `/socket.io/socket.io.js` and
+    /// what the reference has besides (minified, as a module, with MessagePack, and their maps), which is in
+    /// `node_modules/socket.io-client/dist`. No other name leads to a file. They are read by the pool when
+    /// they are asked for, and not again by a browser that has them (`ETag`). Default: none.
+    pub fn serve_client(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.client_files = Some(folder.into());
+        self
+    }
+
     /// A function that answers requests for other paths: a page, a REST call. It runs on the pool, and may block; a
     /// panic is status 500. A slow request or answer is cut after 20 s or 30 s. Default: status 404.
     ///
@@ -309,6 +375,19 @@ impl ServerBuilder {
     pub fn listener(mut self, listener: &TcpListener) -> Result<Self> {
         self.listeners.push(Arc::new(clone_of(listener)?));
         Ok(self)
+    }
+
+    /// By what the server is one of a cluster: what is emitted reaches the clients of all its servers. Default: it is
+    /// alone.
+    pub fn adapter(mut self, adapter: impl Into<Adapter>) -> Self {
+        self.adapter = Some(adapter.into());
+        self
+    }
+
+    /// How long other servers of the cluster may take to answer. Default: 5 s.
+    pub fn cluster_timeout(mut self, limit: Duration) -> Self {
+        self.cluster_timeout = limit;
+        self
     }
 
     /// How many namespaces a client may join. Default: 64.

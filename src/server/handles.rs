@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::driver::server::broadcast::{BroadcastFlags, Gathered};
+use crate::driver::server::broadcast::{AskedClients, BroadcastFlags};
 use crate::driver::server::parts::{Hub, ServedNamespace, ServedSocket};
 
 /// A server. It is used as its namespace `/` is. Cheap to clone; with the last clone it is closed, without waiting
@@ -36,6 +36,23 @@ pub struct ServerSocket {
     pub(super) served: Arc<ServedSocket>,
 }
 
+/// A socket with flags that hold for what is emitted through it.
+///
+/// ```no_run
+/// # fn main() -> siot::Result<()> {
+/// # let server = siot::server::Server::builder().bind("127.0.0.1:3000")?;
+/// server.on("track", |socket, _| socket.volatile().emit("position", (52.5, 13.4)));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "it emits nothing by itself"]
+pub struct ServerEmitter {
+    pub(super) socket: ServerSocket,
+    pub(super) volatile: bool,
+    pub(super) timeout: Option<Duration>,
+}
+
 /// To whom an event goes, and how. Each method gives a new one; nothing is sent before [`emit`](Self::emit).
 ///
 /// ```no_run
@@ -57,6 +74,6 @@ pub struct Broadcast {
 #[must_use = "answers were asked for: wait for them, or emit without"]
 pub struct BroadcastAck {
     pub(super) namespace: Arc<ServedNamespace>,
-    pub(super) gathered: Arc<Gathered>,
+    pub(super) asked: AskedClients,
     pub(super) limit: Duration,
 }

@@ -36,22 +36,46 @@
 //! that, nothing is read from this client until they catch up), the size of a message, connections, namespaces of
 //! a client, acknowledgements that are awaited.
 
+#[cfg(feature = "redis")]
+#[doc = include_str!("../../CLUSTER.md")]
+pub mod clusters {}
+
 mod binding;
 mod broadcast;
 mod builder;
+mod cluster;
+mod emitter;
 mod handlers;
 mod handles;
+mod incoming;
+mod listening;
 mod namespace;
+mod receiving;
 mod recovery;
+#[cfg(feature = "redis")]
+mod redis_adapter;
+#[cfg(feature = "redis")]
+mod redis_emitter;
 mod refusal;
 mod running;
 mod socket;
 
 pub use self::builder::ServerBuilder;
+pub use self::cluster::{Adapter, ClusterAck, ClusterAnswers, ClusterSocket};
 pub use self::handlers::HandlerResult;
-pub use self::handles::{Broadcast, BroadcastAck, Server, ServerNamespace, ServerSocket};
+pub use self::handles::{
+    Broadcast, BroadcastAck, Server, ServerEmitter, ServerNamespace, ServerSocket,
+};
+pub use self::incoming::{SocketIncoming, SocketNews};
 pub use self::recovery::ConnectionStateRecovery;
+#[cfg(feature = "redis")]
+pub use self::redis_adapter::RedisAdapter;
+#[cfg(feature = "redis")]
+pub use self::redis_emitter::RedisEmitter;
 pub use self::refusal::Refusal;
 pub use crate::driver::server::broadcast::BroadcastReport;
+pub use crate::driver::server::cluster::counters::ClusterStats;
+pub use crate::driver::server::cluster::local::LocalCluster;
 pub use crate::driver::server::fallback::{HttpReply, HttpRequest};
+pub use crate::driver::server::gathered::BroadcastReply;
 pub use crate::driver::server::handshake::SocketHandshake;

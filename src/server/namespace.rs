@@ -4,14 +4,18 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::cluster::{ClusterAck, ClusterAnswers};
 use super::handlers::{HandlerResult, conclude};
 use super::handles::{Broadcast, ServerNamespace, ServerSocket};
 use super::refusal::Refusal;
+use crate::client::emitter::encode;
 use crate::driver::server::broadcast::BroadcastReport;
 use crate::driver::server::parts::ServedNamespace;
 use crate::error::Result;
 use crate::event::Event;
 use crate::event::status::DisconnectReason;
+use crate::proto::socket_packet::RESERVED_EVENTS;
+use crate::sync::logging::log_later;
 
 impl ServerNamespace {
     pub(super) fn new(served: Arc<ServedNamespace>) -> Self {
@@ -67,12 +71,16 @@ impl ServerNamespace {
         self
     }
 
-    /// Adds a handler for the events of this name.
+    /// Adds a handler for the events of this name. Nothing comes by the names that no event can have, such as
+    /// `disconnect`, and a line of the log says so: see [`on_disconnect`](Self::on_disconnect).
     pub fn on<R: HandlerResult>(
         &self,
         event: &str,
         handler: impl Fn(&ServerSocket, Event) -> R + Send + Sync + 'static,
     ) -> &Self {
+        if RESERVED_EVENTS.contains(&event) {
+            log_later!(Warn, in self.name(), "a handler that nothing will come by: {event:?} belongs to the protocol");
+        }
         let name: Box<str> = event.into();
         let handler = Arc::new(move |socket: &Arc<_>, event| {
             conclude(&name, handler(&ServerSocket::new(Arc::clone(socket)), event));
@@ -122,10 +130,81 @@ impl ServerNamespace {
         self
     }
 
-    /// Removes the handlers for the events of this name.
-    pub fn off(&self, event: &str) -> &Self {
-        drop(self.served.change_handlers(|handlers| handlers.events.remove(event)));
+    /// Removes the handlers for the events of this name; gives their number. Calls that have begun go on.
+    pub fn off_event(&self, event: &str) -> usize {
+        let removed = self.served.change_handlers(|handlers| handlers.events.remove(event));
+        removed.map_or(0, |handlers| handlers.len())
+    }
+
+    /// Adds a handler for the events of this name that other servers of the cluster emit
+    /// ([`server_side_emit`](Self::server_side_emit)). One that wants an answer gets it by [`Event::ack`], of which the other server sees
+    /// the first argument. Handlers run on the pool, one after the other.
+    pub fn on_server_event<R: HandlerResult>(
+        &self,
+        event: &str,
+        handler: impl Fn(Event) -> R + Send + Sync + 'static,
+    ) -> &Self {
+        let name: Box<str> = event.into();
+        let handler = Arc::new(move |event| conclude(&name, handler(event)));
+        self.served.change_handlers(|handlers| {
+            handlers.server_events.entry(event.into()).or_default().push(handler);
+        });
         self
+    }
+
+    /// Emits an event to the other servers of the cluster, which handle it by
+    /// [`on_server_event`](Self::on_server_event). Clients do not see it. It does not block.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Payload`](crate::ErrorKind::Payload) when the arguments cannot be encoded,
+    /// [`ErrorKind::ReservedEvent`](crate::ErrorKind::ReservedEvent) for a name that means something to
+    /// the protocol, [`ErrorKind::BufferFull`](crate::ErrorKind::BufferFull) when too much waits for the other servers.
+    pub fn server_side_emit<T: Serialize>(&self, event: &str, args: T) -> Result<()> {
+        self.served.server_side_emit(encode(event, &args)?)
+    }
+
+    /// The same, and asks each of them for an answer.
+    ///
+    /// # Errors
+    ///
+    /// As [`server_side_emit`](Self::server_side_emit). Where too much waits, [`ClusterAck::wait`] tells.
+    pub fn server_side_emit_with_ack<T: Serialize>(
+        &self,
+        event: &str,
+        args: T,
+    ) -> Result<ClusterAck> {
+        Ok(ClusterAck(self.served.ask_servers(encode(event, &args)?)))
+    }
+
+    /// How many servers of the cluster have this namespace, this one included.
+    ///
+    /// # Blocking
+    ///
+    /// In a cluster, for at most [`ServerBuilder::cluster_timeout`](crate::server::ServerBuilder::cluster_timeout).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) when it cannot be known in time,
+    /// [`ErrorKind::Transport`](crate::ErrorKind::Transport) when what carries messages between them is away,
+    /// [`ErrorKind::Resource`](crate::ErrorKind::Resource) in a handler, where all threads for handlers wait already.
+    pub fn count_servers(&self) -> Result<usize> {
+        self.served.count_servers()
+    }
+
+    /// The names of the rooms that there are on all servers of the cluster, those among them that are named by the ids of
+    /// sockets.
+    ///
+    /// # Blocking
+    ///
+    /// As [`Broadcast::fetch_sockets`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Broadcast::fetch_sockets`].
+    pub fn fetch_rooms(&self) -> Result<ClusterAnswers<Arc<str>>> {
+        let (answers, missing) = self.served.fetch_rooms()?;
+        Ok(ClusterAnswers { answers, missing })
     }
 
     /// Emits to all its sockets; see [`Broadcast::emit`].
@@ -135,6 +214,11 @@ impl ServerNamespace {
     /// As [`Broadcast::emit`].
     pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<BroadcastReport> {
         self.all().emit(event, args)
+    }
+
+    /// Its sockets on this server, and not those on others of its cluster.
+    pub fn local(&self) -> Broadcast {
+        self.all().local()
     }
 
     /// All its sockets.

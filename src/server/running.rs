@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::builder::ServerBuilder;
 use super::handles::{RunningServer, Server, ServerNamespace};
+use crate::driver::server::cluster::counters::ClusterStats;
 use crate::driver::server::parts::Hub;
 use crate::error::Result;
 
@@ -50,6 +51,12 @@ impl Server {
     /// The addresses that it listens at.
     pub fn local_addrs(&self) -> &[SocketAddr] {
         &self.owner.addresses
+    }
+
+    /// How it and the other servers of its cluster get along; `None`: it has no
+    /// [adapter](crate::server::ServerBuilder::adapter).
+    pub fn cluster_stats(&self) -> Option<ClusterStats> {
+        self.owner.hub.cluster_stats()
     }
 
     /// Serves a connection that the program has accepted itself, before anything was read from it.

@@ -1,25 +1,15 @@
 //! A socket, as the program has it.
 
 use std::any::Any;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::handlers::{HandlerResult, conclude};
 use super::handles::{Broadcast, ServerNamespace, ServerSocket};
-use crate::client::ack::Ack;
-use crate::driver::ack_slot::{AckHandle, AckSlot, AwaitAnswer};
-use crate::driver::server::answers::AnswerSink;
 use crate::driver::server::handshake::SocketHandshake;
-use crate::driver::server::parts::Hub;
 use crate::driver::server::parts::ServedSocket;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::Event;
-use crate::event::status::DisconnectReason;
 use crate::options::Transport;
-use crate::payload::Payload;
-use crate::proto::socket_packet::RESERVED_EVENTS;
 
 impl ServerSocket {
     pub(super) fn new(served: Arc<ServedSocket>) -> Self {
@@ -55,113 +45,6 @@ impl ServerSocket {
     /// Whether it is connected.
     pub fn is_connected(&self) -> bool {
         self.served.is_connected()
-    }
-
-    /// Emits an event to this client. The arguments follow the rule of [`Socket::emit`](crate::Socket::emit).
-    ///
-    /// It never blocks: what the client does not take at once waits for it.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Payload`] when the arguments cannot be encoded; [`ErrorKind::ReservedEvent`] for a name that
-    /// means something to the protocol; [`ErrorKind::Disconnected`] when the socket is not connected, also before
-    /// [`ServerNamespace::authorize`] has let it in; [`ErrorKind::BufferFull`] when so much waits for the
-    /// client as [`ServerBuilder::send_bytes`](crate::server::ServerBuilder::send_bytes) allows. The event was not
-    /// sent then.
-    pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<()> {
-        check_name(event)?;
-        self.served.emit(Payload::event(event, &args)?, false)
-    }
-
-    /// The same, but that the event is dropped where the client does not take it at once.
-    ///
-    /// # Errors
-    ///
-    /// As [`emit`](Self::emit), without [`ErrorKind::BufferFull`].
-    pub fn emit_volatile<T: Serialize>(&self, event: &str, args: T) -> Result<()> {
-        check_name(event)?;
-        self.served.emit(Payload::event(event, &args)?, true)
-    }
-
-    /// Emits an event, and asks for an acknowledgement, within
-    /// [`ServerBuilder::ack_timeout`](crate::server::ServerBuilder::ack_timeout). It never blocks; waiting for the
-    /// [`Ack`] does, which is allowed in any handler, of this socket too.
-    ///
-    /// # Errors
-    ///
-    /// As [`emit`](Self::emit); [`ErrorKind::BufferFull`] also when too many acknowledgements of this socket are awaited.
-    pub fn emit_with_ack<T: Serialize>(&self, event: &str, args: T) -> Result<Ack> {
-        self.emit_with_ack_within(self.served.namespace.hub.options.ack_timeout, event, args)
-    }
-
-    /// The same with a limit of its own.
-    ///
-    /// # Errors
-    ///
-    /// As [`emit_with_ack`](Self::emit_with_ack).
-    pub fn emit_with_ack_within<T: Serialize>(
-        &self,
-        limit: Duration,
-        event: &str,
-        args: T,
-    ) -> Result<Ack> {
-        check_name(event)?;
-        let payload = Payload::event(event, &args)?;
-        let slot = Arc::<AckSlot>::default();
-        let answered = AnswerSink::Handle(AckHandle::Slot(Arc::clone(&slot)));
-        self.served.emit_with_ack(&payload, answered, Some(limit))?;
-        let hub: std::sync::Weak<Hub> = Arc::downgrade(&self.served.namespace.hub);
-        Ok(Ack::new(&slot, hub as std::sync::Weak<dyn AwaitAnswer>))
-    }
-
-    /// Adds a handler for the events of this name that come by this socket. Added in
-    /// [`ServerNamespace::on_connection`], it misses none.
-    pub fn on<R: HandlerResult>(
-        &self,
-        event: &str,
-        mut handler: impl FnMut(Event) -> R + Send + 'static,
-    ) -> &Self {
-        let name: Box<str> = event.into();
-        let handler = Arc::new(Mutex::new(move |event| conclude(&name, handler(event))));
-        self.served.attached().events.entry(event.into()).or_default().push(handler);
-        self
-    }
-
-    /// Adds a handler for all events that come by this socket, which is called before those for one name.
-    pub fn on_any<R: HandlerResult>(
-        &self,
-        mut handler: impl FnMut(Event) -> R + Send + 'static,
-    ) -> &Self {
-        let handler = Arc::new(Mutex::new(move |event| conclude("any", handler(event))));
-        self.served.attached().any.push(handler);
-        self
-    }
-
-    /// Adds a handler for the end of this socket; see [`ServerNamespace::on_disconnecting`].
-    pub fn on_disconnecting<R: HandlerResult>(
-        &self,
-        handler: impl FnOnce(DisconnectReason) -> R + Send + 'static,
-    ) -> &Self {
-        let handler = Box::new(move |reason| conclude("disconnecting", handler(reason)));
-        self.served.attached().disconnecting.push(handler);
-        self
-    }
-
-    /// Adds a handler for the end of this socket; see [`ServerNamespace::on_disconnect`].
-    pub fn on_disconnect<R: HandlerResult>(
-        &self,
-        handler: impl FnOnce(DisconnectReason) -> R + Send + 'static,
-    ) -> &Self {
-        let handler = Box::new(move |reason| conclude("disconnect", handler(reason)));
-        self.served.attached().disconnect.push(handler);
-        self
-    }
-
-    /// Removes this socket's own handlers for the events of this name.
-    pub fn off(&self, event: &str) -> &Self {
-        let removed = self.served.attached().events.remove(event);
-        drop(removed);
-        self
     }
 
     /// Joins a room. A socket that is disconnected joins none.
@@ -204,8 +87,22 @@ impl ServerSocket {
         self.disconnect_with(true);
     }
 
-    pub(super) fn disconnect_with(&self, close: bool) {
+    fn disconnect_with(&self, close: bool) {
         self.served.leave_server(close);
+    }
+
+    /// What other servers of the cluster see as its data ([`ClusterSocket::data`](crate::server::ClusterSocket::data)), and servers in
+    /// JavaScript as `socket.data`. Default: an empty object.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Payload`] when it cannot be written as JSON.
+    pub fn share_data(&self, data: &impl Serialize) -> Result<()> {
+        let json = serde_json::to_string(data).map_err(|error| {
+            Error::new(ErrorKind::Payload, "the data to share is no JSON").with_source(error)
+        })?;
+        self.served.attached().shared = Some(json.into());
+        Ok(())
     }
 
     /// What the program has attached to it: the value of this type.
@@ -249,12 +146,4 @@ impl std::fmt::Debug for ServerSocket {
             .field("is_connected", &self.is_connected())
             .finish_non_exhaustive()
     }
-}
-
-/// Refuses names that mean something to the protocol.
-pub(super) fn check_name(event: &str) -> Result<()> {
-    if RESERVED_EVENTS.contains(&event) {
-        return Err(Error::new(ErrorKind::ReservedEvent, format!("{event:?} is reserved")));
-    }
-    Ok(())
 }

@@ -35,6 +35,15 @@ pub(crate) enum Role {
     /// Passes on what goes between clients and a server of a test.
     #[cfg_attr(not(feature = "testing"), allow(dead_code))]
     Line,
+    /// Carries what the servers of a cluster in one process tell each other.
+    #[cfg_attr(not(feature = "server"), allow(dead_code))]
+    Cluster,
+    /// Publishes what a server tells the others of its cluster.
+    #[cfg_attr(not(feature = "redis"), allow(dead_code))]
+    Publisher,
+    /// Hears what they tell.
+    #[cfg_attr(not(feature = "redis"), allow(dead_code))]
+    Subscriber,
     /// Hands the events of an outbox to its socket.
     #[cfg_attr(not(feature = "outbox"), allow(dead_code))]
     Outbox,
@@ -56,6 +65,9 @@ impl Role {
             Self::Server => "siot-serve",
             Self::Worker => "siot-work",
             Self::Line => "siot-line",
+            Self::Cluster => "siot-cluster",
+            Self::Publisher => "siot-publish",
+            Self::Subscriber => "siot-subscribe",
         }
     }
 }

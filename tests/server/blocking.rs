@@ -61,7 +61,7 @@ fn handlers_wait_for_clients_who_need_handlers() {
         let partner: String = event.arg(0)?;
         let sockets = socket.namespace().to(&partner).sockets();
         let answer: (String,) =
-            sockets[0].emit_with_ack_within(LIMIT, "favour", "please")?.wait()?;
+            sockets[0].timeout(LIMIT).emit_with_ack("favour", "please")?.wait()?;
         event.ack(answer)
     });
     let clients: Vec<_> = (0..2 * PAIRS)
@@ -208,7 +208,7 @@ fn nothing_is_left_of_a_socket_whose_handlers_panicked() {
         let (watch, by) = crate::support::mischief::DropWatch::new(None);
         socket.set_data(watch);
         let own = socket.clone();
-        socket.on("own", move |_| on_purpose(&own));
+        socket.on("own", move |_| on_purpose(&own)).unwrap();
         let _ = dropped.send(by);
         on_purpose(socket);
     });
@@ -255,12 +255,15 @@ fn events_right_behind_connect_wait_for_the_handler_of_connections() {
     let (seen, sights) = unbounded();
     let called = seen.clone();
     host.server.on_connection(move |socket| {
-        let answer: String = socket.emit_with_ack_within(LIMIT, "who", ()).unwrap().wait().unwrap();
+        let answer: String =
+            socket.timeout(LIMIT).emit_with_ack("who", ()).unwrap().wait().unwrap();
         let _ = called.send(format!("connection of {answer}"));
         let own = called.clone();
-        socket.on("early", move |event| {
-            let _ = own.send(format!("own {}", event.arg::<u32>(0).unwrap()));
-        });
+        socket
+            .on("early", move |event| {
+                let _ = own.send(format!("own {}", event.arg::<u32>(0).unwrap()));
+            })
+            .unwrap();
     });
     host.server.on("early", move |_, event| {
         let _ = seen.send(format!("early {}", event.arg::<u32>(0).unwrap()));
@@ -273,4 +276,31 @@ fn events_right_behind_connect_wait_for_the_handler_of_connections() {
     client.say(&format!(r#"43{number}["me"]"#));
     let lines: Vec<_> = (0..5).map(|_| recv_within(&sights, LIMIT)).collect();
     assert_eq!(lines, ["connection of me", "early 1", "own 1", "early 2", "own 2"]);
+}
+
+/// While a handler does nothing for too long, with more in front of it than may wait.
+#[test]
+fn a_client_is_held_up_for_no_longer_than_its_handlers_may_do_nothing() {
+    let limit = Duration::from_millis(200);
+    let host = Host::start(|builder| builder.receive_events(4).stall_timeout(limit));
+    let (go_on, stuck) = bounded::<()>(0);
+    host.server.on("stuck", move |_, _| _ = stuck.recv());
+    let mut client = RawClient::websocket(&host.url);
+    client.say("40");
+    client.expect("40");
+    let socket = host.connected();
+    // So long as no more waits than may, nobody is held up.
+    client.say_all(&[r#"42["stuck"]"#, r#"42["x"]"#]);
+    let other = connect(&host);
+    let other_socket = host.connected();
+    thread::sleep(2 * limit);
+    assert!(socket.is_connected());
+    client.say_all(&[r#"42["x"]"#; 6]);
+    client.ends();
+    assert!(!socket.is_connected());
+    assert_eq!(ask::<u8>(&other, "echo", 7), 7, "it harms no other");
+    drop(go_on);
+    assert_eq!(host.disconnected(&socket), DisconnectReason::ForcedServerClose);
+    drop(other);
+    host.disconnected(&other_socket);
 }

@@ -145,12 +145,46 @@ fn a_client_that_still_speaks_gets_all_that_was_written() {
     assert_eq!(came[0].len(), large.len() + r#"42["event",""]"#.len());
 }
 
+/// The program decides about a client that would like to join when the server has begun to close, and the client has yet to
+/// read what is left for it.
+#[test]
+fn who_is_let_in_while_the_server_closes_has_what_is_left_and_no_more() {
+    const PIECES: usize = 64;
+    let host = Host::start(|builder| builder.send_bytes(64 * 1024 * 1024));
+    let (let_in, decision) = bounded::<()>(0);
+    let (asked, questions) = unbounded();
+    host.of("/later").authorize(move |_| {
+        let _ = asked.send(());
+        let _ = decision.recv();
+        Ok(())
+    });
+    let mut client = joined(&host.url);
+    let socket = host.connected();
+    client.say("40/later,");
+    recv_within(&questions, LIMIT);
+    let piece = "x".repeat(256 * 1024);
+    for _ in 0..PIECES {
+        socket.emit("piece", &piece).unwrap();
+    }
+    let server = host.server.clone();
+    let closer = thread::spawn(move || server.close(LIMIT));
+    eventually(LIMIT, "the server closes", || socket.emit("late", ()).is_err());
+    drop(let_in);
+    // The answer to a question of another client comes when the pool has dealt with that.
+    eventually(LIMIT, "the decision", || host.server.of("/later").is_empty());
+    let came = client.ends();
+    assert!(closer.join().unwrap());
+    assert_eq!(came.iter().filter(|one| one.starts_with(r#"42["piece""#)).count(), PIECES);
+    assert!(!came.iter().any(|one| one.starts_with("40")), "it is not answered");
+    assert_eq!(host.disconnected(&socket), DisconnectReason::ServerShuttingDown);
+}
+
 #[test]
 fn a_handler_that_waits_hears_of_the_end() {
     let host = Host::start(|builder| builder);
     let (failed, failures) = unbounded();
     host.server.on("wait", move |socket, _| {
-        let asked = socket.emit_with_ack_within(LIMIT * 10, "ask", ()).unwrap();
+        let asked = socket.timeout(LIMIT * 10).emit_with_ack("ask", ()).unwrap();
         let _ = failed.send(asked.wait::<ArgList>().map_err(|error| error.kind()));
     });
     for closes in [false, true] {

@@ -58,7 +58,7 @@ impl Host {
         namespace.on("echo", |_, event| event.ack(event.args::<ArgList>()?));
         namespace.on("back", |socket, event| socket.emit("event", event.args::<ArgList>()?));
         namespace.on("question", |socket, event| {
-            let asked = socket.emit_with_ack_within(LIMIT, "ask", event.args::<ArgList>()?)?;
+            let asked = socket.timeout(LIMIT).emit_with_ack("ask", event.args::<ArgList>()?)?;
             socket.emit("conclusion", asked.wait::<ArgList>()?)
         });
         namespace.on("join", |socket, event| {

@@ -102,7 +102,7 @@ fn no_answer_comes_too_early() {
         let socket = socket.clone();
         thread::spawn(move || {
             for number in 0..QUESTIONS {
-                let asked = socket.emit_with_ack_within(LIMIT, "ask", (asker, number)).unwrap();
+                let asked = socket.timeout(LIMIT).emit_with_ack("ask", (asker, number)).unwrap();
                 assert_eq!(asked.wait::<(u32, u32)>().unwrap(), (asker, number));
             }
         })

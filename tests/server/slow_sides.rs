@@ -85,7 +85,7 @@ fn an_event_for_a_client_that_does_not_read_fails() {
     let error = (0..1000).find_map(|_| socket.emit("piece", &bytes).err()).expect("an error");
     assert_eq!(error.kind(), siot::ErrorKind::BufferFull);
     assert!(socket.is_connected());
-    assert!(socket.emit_volatile("piece", &bytes).is_ok(), "dropped");
+    assert!(socket.volatile().emit("piece", &bytes).is_ok(), "dropped");
     drop(sleeper);
     assert_eq!(host.disconnected(&socket), DisconnectReason::TransportError);
 }

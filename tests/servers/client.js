@@ -72,8 +72,56 @@ function hear(client, socket, [name, ...args], ack) {
   if (name.startsWith("reply")) socket.emit("replied", ...args);
 }
 
+/** As much of a page as polling by scripts needs: scripts are fetched and run, forms are posted. */
+function makePage() {
+  const http = require("http");
+  const vm = require("vm");
+  const fetchText = (url, options, body, done) => {
+    const whole = new URL(url, "http://localhost");
+    const request = http.request(whole, options, (response) => {
+      let text = "";
+      response.setEncoding("utf8");
+      response.on("data", (part) => (text += part)).on("end", () => done(response, text));
+    });
+    request.on("error", () => {});
+    request.end(body);
+    return request;
+  };
+  const run = (script) => {
+    script.request = fetchText(script.src, {}, undefined, ({ statusCode, headers }, text) => {
+      const isScript = statusCode === 200 && headers["content-type"] === "text/javascript; charset=UTF-8";
+      return isScript ? vm.runInThisContext(text) : script.onerror(new Error(`status ${statusCode}`));
+    });
+  };
+  const parent = {
+    appendChild: (child) => child.src && run(child),
+    removeChild: (child) => child.request && child.request.destroy(),
+  };
+  global.document = {
+    head: parent,
+    body: parent,
+    getElementsByTagName: () => [],
+    createElement: () => ({
+      style: {},
+      parentNode: parent,
+      setAttribute() {},
+      removeChild() {},
+      appendChild(child) {
+        if (child.name === "d") this.area = child;
+        else this.frame = child;
+      },
+      submit() {
+        const headers = { "content-type": "application/x-www-form-urlencoded" };
+        const body = new URLSearchParams([["d", this.area.value]]).toString();
+        fetchText(this.action, { method: "POST", headers }, body, () => this.frame.onload());
+      },
+    }),
+  };
+}
+
 const commands = {
   connect(client, { version, url, options }) {
+    if (options.forceJSONP && !global.document) makePage();
     const library = libraries[version];
     const socket = (library.io || library)(url, { reconnection: false, forceNew: true, ...options });
     clients.set(client, { socket, version });

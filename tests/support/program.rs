@@ -11,12 +11,12 @@ use std::thread;
 use super::folder::Folder;
 use super::wait::{LIMIT, eventually};
 
-/// Runs a program ("$2"…) in the background, says its process id, and ends it by the signal "$1" when standard
-/// input ends: so it cannot outlive the test.
-const KEEPER: &str =
-    r#"signal=$1; shift; "$@" </dev/null & echo $!; read _; kill "-$signal" $!; wait"#;
+/// Runs a program ("$2"…) in the background, says its process id before the program says anything, and ends it by the signal
+/// "$1" when standard input ends: so it cannot outlive the test.
+const KEEPER: &str = r#"signal=$1; shift
+    sh -c 'echo $$; exec "$@"' sh "$@" </dev/null & read _; kill "-$signal" $!; wait"#;
 
-/// A program in a process of its own, which listens on a port of loopback and ends with this value.
+/// A program in a process of its own, which mostly listens on a port of loopback, and ends with this value.
 pub(crate) struct Program {
     name: String,
     pid: u32,
@@ -32,6 +32,18 @@ impl Program {
     /// `signal` ends it with all of its processes.
     #[track_caller]
     pub(crate) fn start(command: &[&str], signal: &str, folder: Folder, port: u16) -> Self {
+        let is_listening = || TcpStream::connect(("127.0.0.1", port)).is_ok();
+        Self::start_until(command, signal, folder, is_listening)
+    }
+
+    /// The same for one that is ready when this holds.
+    #[track_caller]
+    pub(crate) fn start_until(
+        command: &[&str],
+        signal: &str,
+        folder: Folder,
+        is_ready: impl FnMut() -> bool,
+    ) -> Self {
         let name = command[0].to_owned();
         assert!(is_there(&name), "`{name}` is not installed: run `tests/install`");
         let log = || File::options().create(true).append(true).open(folder.path(LOG));
@@ -54,8 +66,7 @@ impl Program {
         let mut into = log().expect("a file for what it says");
         thread::spawn(move || std::io::copy(&mut stdout, &mut into));
         let program = Self { name, pid, keeper, held, folder };
-        let is_listening = || TcpStream::connect(("127.0.0.1", port)).is_ok();
-        eventually(LIMIT, "a program that listens", is_listening);
+        eventually(LIMIT, "a program that listens", is_ready);
         program
     }
 

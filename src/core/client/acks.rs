@@ -94,10 +94,17 @@ impl<A> Acks<A> {
         taken.map(|(event, order)| (Arc::unwrap_or_clone(event), order)).collect()
     }
 
-    /// Takes one out whose event was sent: the server answered it. Gives in which position it was sent, and when, where
-    /// that is known.
-    pub(crate) fn answer(&mut self, id: u64) -> Option<(A, u64, Option<Timestamp>)> {
-        let pending = self.pending.get(&id).filter(|pending| pending.sent)?;
+    /// Takes one out whose event was sent, in a position of which this holds: the server answered it. Gives that
+    /// position, and when it was sent, where that is known.
+    pub(crate) fn answer(
+        &mut self,
+        id: u64,
+        may_be_read: impl FnOnce(u64) -> bool,
+    ) -> Option<(A, u64, Option<Timestamp>)> {
+        let pending = self.pending.get(&id)?;
+        if !pending.sent || !may_be_read(pending.position) {
+            return None;
+        }
         let (position, sent_at) = (pending.position, pending.sent_at);
         Some((self.remove(id)?, position, sent_at))
     }
@@ -173,7 +180,7 @@ mod tests {
         acks.mark_sent(id, None, 0, (3, now));
         assert_eq!(acks.pending[&id].sent_at, Some(now));
         acks.mark_sent(id, None, 0, (8, now));
-        assert_eq!(acks.answer(id), Some(("a", 3, None)));
+        assert_eq!(acks.answer(id, |_| true), Some(("a", 3, None)));
     }
 
     #[test]
@@ -195,7 +202,7 @@ mod tests {
         for number in 0..3 {
             acks.register("a");
             acks.mark_sent(number, Some((Arc::clone(&event), number)), 10, (number, now));
-            assert!(acks.answer(number).is_some());
+            assert!(acks.answer(number, |_| true).is_some());
         }
         for number in 3..5 {
             acks.register("a");

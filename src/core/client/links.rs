@@ -107,7 +107,8 @@ impl<A> Client<A> {
         match &work {
             Work::Confirm => self.await_confirmation(link, now),
             Work::Write(shipment) => self.tally.sent.add(shipment.events),
-            _ => {}
+            Work::Wait => self.ready.rest(),
+            Work::Finish | Work::Stop => {}
         }
         work
     }

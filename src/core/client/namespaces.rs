@@ -1,6 +1,6 @@
 //! The namespaces of a connection, by number and by name.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::namespace::Namespace;
@@ -14,7 +14,7 @@ use crate::core::numbered::Numbered;
 #[derive(Debug)]
 pub(super) struct Namespaces<A> {
     by_id: Numbered<NamespaceId, Box<Namespace<A>>>,
-    by_name: HashMap<Arc<str>, NamespaceId>,
+    by_name: BTreeMap<Arc<str>, NamespaceId>,
     next: u64,
     /// The first acknowledgement of a new namespace: one of the same name that is gone has awaited
     /// those before it, and the server may still answer them.
@@ -27,7 +27,7 @@ impl<A> Default for Namespaces<A> {
     fn default() -> Self {
         Self {
             by_id: Numbered::new(),
-            by_name: HashMap::new(),
+            by_name: BTreeMap::new(),
             next: 0,
             first_ack: 0,
             none: Namespace::new("".into(), 0),

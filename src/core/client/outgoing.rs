@@ -17,13 +17,6 @@ pub(crate) struct Outgoing {
 /// For so many there is room without asking for memory.
 const ROOM: usize = 32;
 
-/// Gives back the memory that a burst has taken.
-pub(super) fn give_back(queue: &mut VecDeque<Waiting>) {
-    if queue.is_empty() && queue.capacity() > ROOM {
-        *queue = VecDeque::new();
-    }
-}
-
 impl Outgoing {
     /// Appends to its class.
     pub(crate) fn push(&mut self, waiting: Waiting) {
@@ -41,9 +34,17 @@ impl Outgoing {
     pub(crate) fn pop(&mut self) -> Option<Waiting> {
         let class = if self.urgent.is_empty() { &mut self.normal } else { &mut self.urgent };
         let waiting = class.pop_front()?;
-        give_back(class);
         self.load = self.load - waiting.load();
         Some(waiting)
+    }
+
+    /// Gives back the memory that a burst has taken, once that is over.
+    pub(crate) fn rest(&mut self) {
+        for class in [&mut self.urgent, &mut self.normal] {
+            if class.is_empty() && class.capacity() > ROOM {
+                *class = VecDeque::new();
+            }
+        }
     }
 
     /// The event that is the first to give way: the oldest of those that are not urgent, or else of
@@ -121,9 +122,12 @@ mod tests {
         let mut outgoing = Outgoing::default();
         push(&mut outgoing, ROOM as u64, false);
         while outgoing.pop().is_some() {}
+        outgoing.rest();
         assert_eq!(outgoing.normal.capacity(), ROOM);
         push(&mut outgoing, 1000, false);
-        while outgoing.pop().is_some() {}
+        while outgoing.pop().is_some() {
+            outgoing.rest();
+        }
         assert_eq!(outgoing.normal.capacity(), 0);
     }
 

@@ -41,19 +41,29 @@ impl<A> Client<A> {
         let may_accumulate = waiting.may_accumulate();
         self.ready.push(waiting);
         let accumulates = may_accumulate && self.is_accumulating();
-        if let Some(engine) = self.engine.as_mut().filter(|_| !accumulates) {
+        if let Some(engine) = self.engine.as_mut().filter(|it| !accumulates && !it.is_holding()) {
             engine.wake_writer();
         }
     }
 
     /// Hands over as much of what is ready as a writer takes at once.
     pub(super) fn fill_batch(&mut self, now: Timestamp) {
+        self.reserve_batch();
         while let Some(engine) = &self.engine {
             let (queued, most) = (engine.queued(), self.most_packets(engine.transport()));
             let is_full = queued.packets >= most || queued.bytes >= BATCH.bytes;
             if is_full || !self.hand_over_next(now) {
                 return;
             }
+        }
+    }
+
+    /// Makes room at once for as many as will fit into a batch, by their size.
+    fn reserve_batch(&mut self) {
+        let Load { packets, bytes } = self.ready.load();
+        let fit = packets.saturating_mul(BATCH.bytes) / bytes.max(1);
+        if let Some(engine) = &mut self.engine {
+            engine.reserve(fit.min(packets).min(BATCH.packets));
         }
     }
 

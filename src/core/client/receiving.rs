@@ -89,10 +89,11 @@ impl<A> Client<A> {
 
     fn on_ack(&mut self, id: NamespaceId, packet: SocketPacket, now: Timestamp) {
         let ack = packet.id.and_then(|number| {
-            let (ack, position, sent_at) = self.namespace_mut(id)?.acks.answer(number)?;
-            if let Some(engine) = &mut self.engine {
-                engine.has_read(position);
-            }
+            let engine = self.engine.as_mut()?;
+            let acks = &mut self.namespaces.get_mut(id)?.acks;
+            let may_be_read = |position| engine.may_be_read(position);
+            let (ack, position, sent_at) = acks.answer(number, may_be_read)?;
+            engine.has_read(position);
             self.timers.set(Timer::Ack(id, number), None);
             self.tally.received.add(Load { packets: 1, bytes: packet.data_size() });
             if let Some(sent_at) = sent_at {

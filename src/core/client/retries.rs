@@ -32,6 +32,8 @@ impl<A> Client<A> {
         if let Some(queue) = self.retry_queue(id) {
             queue.set_retries(retries);
         }
+        // Who waits for room to send once may now be taken, or refused.
+        self.outputs.push_back(Output::Changed);
     }
 
     /// Sets the bounds of sending events of a namespace again.

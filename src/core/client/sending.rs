@@ -151,7 +151,10 @@ impl<A> Client<A> {
 
     /// Takes out of the send buffer what is next.
     pub(super) fn unbuffer(&mut self, id: NamespaceId) -> Option<Waiting> {
-        self.namespace_mut(id)?.send_buffer.pop()
+        let buffer = &mut self.namespace_mut(id)?.send_buffer;
+        let next = buffer.pop();
+        buffer.rest();
+        next
     }
 
     /// What waits whose place this event takes.

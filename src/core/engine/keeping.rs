@@ -15,6 +15,16 @@ impl Engine {
         self.state == SessionState::Open && self.unconfirmed.is_full()
     }
 
+    /// Whether the writer knows of that, and is woken when it is over.
+    pub(crate) fn is_holding(&self) -> bool {
+        self.hold.is_under_way()
+    }
+
+    /// Whether the event of this position is with a writer, or was: else no answer to it is one.
+    pub(crate) fn may_be_read(&self, position: u64) -> bool {
+        self.unconfirmed.is_given(position)
+    }
+
     /// The peer answers behind what it has read, up to this position.
     pub(crate) fn has_read(&mut self, position: u64) {
         self.unconfirmed.confirm(position);
@@ -47,8 +57,9 @@ impl Engine {
     /// What the writer is given to write.
     pub(super) fn ship(&mut self, segment: Segment, answers_heartbeat: bool) -> Shipment {
         let Segment { parcels, load, events, last, plain, .. } = segment;
+        self.unconfirmed.note_given(last);
         let asks = self.main.transport == Transport::WebSocket
-            && self.unconfirmed.give(last, plain, answers_heartbeat);
+            && self.unconfirmed.give(plain, answers_heartbeat);
         Shipment { parcels, load, events, last, plain, asks }
     }
 

@@ -80,6 +80,11 @@ impl WriteQueue {
         self.note(freight);
     }
 
+    /// Makes room for so many messages.
+    pub(super) fn reserve(&mut self, messages: usize) {
+        self.back().parcels.reserve(messages);
+    }
+
     /// Appends an event, whose position is the next one.
     pub(super) fn push_event(&mut self, namespace: Arc<str>, event: Waiting, position: u64) {
         self.unawaited += usize::from(event.ack().is_some());

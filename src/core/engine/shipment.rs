@@ -9,6 +9,7 @@ use crate::payload::Payload;
 use crate::proto::packet::Packet;
 use crate::proto::parser::Parser;
 use crate::proto::socket_packet::Header;
+use crate::proto::text::MessageBuilder;
 
 /// What a writer takes at once. It makes the packets, without any lock; meanwhile the session keeps the
 /// events, to hand them back if need be.
@@ -28,7 +29,7 @@ pub(crate) struct Shipment {
 
 /// One thing to write.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Parcel {
+pub(crate) enum Parcel {
     Packet(Packet),
     /// An event or an answer, with the name of its namespace.
     Event(Arc<str>, Waiting),
@@ -70,6 +71,7 @@ impl Shipment {
     }
 
     /// Makes the packets, and gives away one by one.
+    #[cfg(any(feature = "polling", test, fuzzing))]
     pub(crate) fn pack<E>(
         &self,
         parser: &dyn Parser,
@@ -77,23 +79,47 @@ impl Shipment {
     ) -> Result<(), E> {
         let mut packets = VecDeque::new();
         for parcel in &self.parcels {
-            match parcel {
-                Parcel::Packet(packet) => packets.push_back(packet.clone()),
-                Parcel::Event(namespace, waiting) => {
-                    let Some(payload) = waiting.payload() else { continue };
-                    let (kind, id) = waiting.kind_and_number();
-                    parser.encode(Header { kind, namespace, id }, payload, &mut packets);
-                }
-            }
+            parcel.pack(parser, &mut packets);
             while let Some(packet) = packets.pop_front() {
                 give(packet)?;
             }
         }
         Ok(())
     }
+
+    /// The things to write.
+    pub(crate) fn parcels(&self) -> impl Iterator<Item = &Parcel> {
+        self.parcels.iter()
+    }
 }
 
 impl Parcel {
+    /// Writes its frame, where that is one text; `false`: its packets are to be made.
+    pub(crate) fn write_text(&self, parser: &dyn Parser, text: &mut MessageBuilder) -> bool {
+        let written = self.to_encode().map(|(header, payload)| {
+            text.restart();
+            parser.write_text(header, payload, text)
+        });
+        written.unwrap_or(false)
+    }
+
+    /// Makes its packets.
+    pub(crate) fn pack(&self, parser: &dyn Parser, packets: &mut VecDeque<Packet>) {
+        if let Self::Packet(packet) = self {
+            packets.push_back(packet.clone());
+        }
+        if let Some((header, payload)) = self.to_encode() {
+            parser.encode(header, payload, packets);
+        }
+    }
+
+    /// What its packets are made of, if it is an event or an answer.
+    fn to_encode(&self) -> Option<(Header<'_>, &Payload)> {
+        let Self::Event(namespace, waiting) = self else { return None };
+        let (kind, id) = waiting.kind_and_number();
+        Some((Header { kind, namespace, id }, waiting.payload()?))
+    }
+
     /// What it counts where messages wait.
     pub(super) fn load(&self) -> Load {
         match self {

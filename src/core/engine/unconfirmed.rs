@@ -92,10 +92,19 @@ impl Unconfirmed {
         }
     }
 
-    /// The writer is given events up to this position, of so many bytes that are to be kept. `true`: a ping of the
-    /// WebSocket is to be written behind them, since half of what may be is unconfirmed, or (with `at_once`) anything.
-    pub(super) fn give(&mut self, last: u64, plain: Load, at_once: bool) -> bool {
+    /// The writer is given events up to this position.
+    pub(super) fn note_given(&mut self, last: u64) {
         self.given = self.given.max(last);
+    }
+
+    /// Whether the writer was given the event of this position: else nobody can have read it.
+    pub(super) fn is_given(&self, position: u64) -> bool {
+        position <= self.given
+    }
+
+    /// Among what the writer is given are events of so many bytes that are to be kept. `true`: a ping of the WebSocket
+    /// is to be written behind them, since half of what may be is unconfirmed, or (with `at_once`) anything.
+    pub(super) fn give(&mut self, plain: Load, at_once: bool) -> bool {
         let bytes = self.bytes + plain.bytes + plain.packets * OVERHEAD;
         let is_much = bytes >= self.most / 2 || at_once;
         let asks = self.most > 0 && self.asked.is_none() && bytes > 0 && is_much;

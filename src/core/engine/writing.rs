@@ -46,6 +46,11 @@ impl Engine {
         self.queue.push_event(namespace, event, position);
     }
 
+    /// So many events are about to be queued.
+    pub(crate) fn reserve(&mut self, events: usize) {
+        self.queue.reserve(events);
+    }
+
     /// The events that are to be written or being written.
     pub(crate) fn events(&self) -> impl Iterator<Item = &Waiting> {
         let in_flight = self.in_flight.iter().flat_map(|shipment| &shipment.parcels);

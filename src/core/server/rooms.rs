@@ -151,6 +151,17 @@ impl<S: Clone> Rooms<S> {
             || self.members.get(room).is_some_and(|members| members.contains_key(&key))
     }
 
+    /// Whether somebody is in a room of this name.
+    pub(crate) fn is_room(&self, room: &str) -> bool {
+        self.members(room).next().is_some()
+    }
+
+    /// The ids of those who are in the room of that name.
+    pub(crate) fn homes(&self) -> impl Iterator<Item = &Arc<str>> {
+        let at_home = self.sockets.values().filter(|occupant| occupant.is_at_home);
+        at_home.map(|occupant| &occupant.id)
+    }
+
     /// The names of all rooms that somebody has joined.
     pub(crate) fn names(&self) -> impl Iterator<Item = &Arc<str>> {
         self.members.keys()

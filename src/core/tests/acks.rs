@@ -235,3 +235,19 @@ fn what_a_session_has_to_write_for_a_namespace_that_was_put_out_is_answered_no_m
     let failed: Vec<_> = news.iter().filter(|line| line.starts_with("ack")).collect();
     assert_eq!(failed, ["ack 1 failed: disconnected"], "{news:?}");
 }
+
+#[test]
+fn what_no_writer_has_taken_cannot_be_answered() {
+    let (mut world, root) = World::joined();
+    world.slow = true;
+    world.emit(root, "[1]").unwrap();
+    world.emit_with_ack(root, "[2]", 7, None).unwrap();
+    // What is ready has to go before this CONNECT, and is handed to the session for it.
+    world.connect("/other");
+    world.receive("430[]");
+    assert_eq!(world.log(), [] as [&str; 0], "the server cannot have it");
+    world.written();
+    assert_eq!(world.sent(), ["42[1]", "420[2]", "40/other,"]);
+    world.receive("430[]");
+    assert_eq!(world.log(), ["ack 7: []"]);
+}

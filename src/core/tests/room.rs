@@ -107,6 +107,19 @@ fn who_waits_is_told_of_the_room_that_retries_leave_when_they_are_switched_off()
 }
 
 #[test]
+fn who_waits_is_told_that_events_are_sent_again_from_now_on() {
+    let mut world = small(WhenFull::Wait);
+    let root = world.join("/");
+    world.slow = true;
+    while !world.waits(root) {
+        world.emit(root, "[0]").unwrap();
+    }
+    let rooms = world.rooms;
+    world.run(|client, _| client.set_retries(root, Some(2)));
+    assert!(world.rooms > rooms && !world.waits(root));
+}
+
+#[test]
 fn the_oldest_gives_way_whichever_namespace_it_is_of() {
     let (mut world, _) = beside_a_full_buffer(WhenFull::DropOldest);
     let other = world.connect("/other");

@@ -167,6 +167,19 @@ fn a_server_that_has_answered_is_waited_for_at_the_bound() {
 }
 
 #[test]
+fn what_is_emitted_while_the_server_is_waited_for_wakes_nobody() {
+    let (mut world, root) = answering(4);
+    // The writer looks at the fifth, and finds out that it has to wait.
+    emit_some(&mut world, root, 0..5);
+    let before = world.wakes;
+    emit_some(&mut world, root, 5..100);
+    assert_eq!(world.wakes, before);
+    confirm(&mut world);
+    assert!(world.wakes > before);
+    assert_eq!(world.sent().len(), 100);
+}
+
+#[test]
 fn what_waits_for_the_server_is_handed_back_as_not_sent() {
     let (mut world, root) = answering(4);
     emit_some(&mut world, root, 0..8);

@@ -76,6 +76,8 @@ pub(in crate::core) struct World {
     pub(in crate::core) accumulates: bool,
     /// The server answers no pings of the WebSocket, but for [`World::confirm_on`].
     pub(in crate::core) deaf: bool,
+    /// How often threads were to be woken.
+    pub(in crate::core) wakes: usize,
     /// Transports that are to close in good order do not.
     pub(in crate::core) stubborn: bool,
     /// What the server speaks.
@@ -145,6 +147,7 @@ impl World {
             slow: false,
             accumulates: false,
             deaf: false,
+            wakes: 0,
             stubborn: false,
             dialect: V4_DIALECT,
             handshake: Handshake {

@@ -142,6 +142,7 @@ impl World {
                 self.last_link = link;
             }
             Output::Wake(link) => {
+                self.wakes += 1;
                 let wire = self.links.get_mut(&link).expect("only what was dialled is woken");
                 // What sleeps is woken; what is under way finds out by itself.
                 wire.reader_awake |= wire.started;

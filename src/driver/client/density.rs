@@ -59,6 +59,11 @@ impl Batch {
         let Load { packets, bytes } = shipment.load();
         Some(Self { packets, bytes, may_be_answer: false })
     }
+
+    /// Whether it is large enough without a nap.
+    pub(super) fn is_large(self) -> bool {
+        self.bytes >= LARGE
+    }
 }
 
 /// How densely things come.
@@ -80,7 +85,7 @@ impl Density {
         let is_close = self.last.replace(now).is_some_and(|last| now < last + CLOSE);
         let napped = std::mem::take(&mut self.napping);
         let is_dense = match napped {
-            0 => batch.packets > 0 && is_close && batch.bytes < LARGE,
+            0 => batch.packets > 0 && is_close && !batch.is_large(),
             _ => batch.packets >= WORTH,
         };
         let counts = is_dense && !batch.may_be_answer;

@@ -181,9 +181,16 @@ impl Driver {
         self.run_with(|monitor, _| {
             monitor.links.get_or_add(link, || Box::new(Link::to(address)));
         });
-        self.start(link, Side::Reader, Role::Transport, move |attempt| match transport {
-            Transport::Polling => driver.run_polling(link, request, &attempt),
-            Transport::WebSocket => driver.run_websocket(link, &request, &attempt),
+        let (begun, upgrade) = match transport {
+            Transport::Polling => (self.net.begin(&request), None),
+            Transport::WebSocket => self.net.begin_websocket(&request).unzip(),
+        };
+        self.start(link, Side::Reader, Role::Transport, move |attempt| {
+            attempt.go_on_with(begun);
+            match transport {
+                Transport::Polling => driver.run_polling(link, request, &attempt),
+                Transport::WebSocket => driver.run_websocket(link, &request, upgrade, &attempt),
+            }
         });
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use super::Driver;
 use super::outputs::Action;
 use super::recorder::Direction;
-use super::trace::trace;
+use super::trace::{is_traced, trace};
 use crate::core::client::Client;
 use crate::driver::listener_id::ListenerId;
 use crate::event::observed::{EngineEvent, EnginePacket};
@@ -129,6 +129,11 @@ impl Driver {
                 EngineEvent::Packet(EnginePacket::new(packet.clone(), self.observers.parser));
             self.observers.tell(&event, |waiter| waiter.wake());
         }
+    }
+
+    /// Whether anybody is shown what is written.
+    pub(super) fn shows_sent(&self) -> bool {
+        is_traced() || self.recorder.keeps_packets() || !self.observers.is_empty()
     }
 
     /// A packet is about to be written.

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::density::{Batch, Density};
@@ -96,6 +97,8 @@ pub(super) enum NextStep {
     Turn,
     /// To wait, for at most so long.
     Wait(Interest, Option<Duration>),
+    /// To wait, for so long again and again, as long as this says that callers have written meanwhile.
+    Leave(Interest, Duration, Arc<AtomicBool>),
     /// To wait by the lookout, for something to read.
     Rest(Arc<Lookout>),
     /// To let more come before the next read, for so long.
@@ -187,7 +190,7 @@ impl Pump {
         }
         let may_read = self.packets.is_empty();
         let Some(work) = work else { return Ok(self.let_accumulate(wire, relieved, may_read)) };
-        let turn = self.write(driver, wire, work)?;
+        let turn = self.write(driver, wire, work, in_burst)?;
         match read {
             ReadOutcome::Done(bytes) => {
                 if turn == Turn::Idle && may_read {
@@ -211,19 +214,30 @@ impl Pump {
         })
     }
 
-    fn write(&mut self, driver: &Driver, wire: &mut Wire, work: Work) -> Result<Turn> {
+    fn write(
+        &mut self,
+        driver: &Driver,
+        wire: &mut Wire,
+        work: Work,
+        in_burst: bool,
+    ) -> Result<Turn> {
         let batch = Batch::of_work(&work);
         let turn = wire.write(driver, work)?;
         let is_dense = batch.is_some_and(|batch| self.burst.note(batch, now()));
-        self.in_burst = is_dense && turn == Turn::Written;
+        // While the peer was waited for, so much was emitted that it takes several batches.
+        let goes_on = in_burst && batch.is_some_and(Batch::is_large);
+        self.in_burst = (is_dense || goes_on) && turn == Turn::Written;
         Ok(turn)
     }
 
     /// Lets events accumulate: for longer, where callers have relieved the thread of writing them.
     fn let_accumulate(&mut self, wire: &mut Wire, relieved: bool, may_read: bool) -> NextStep {
         wire.begin_accumulating();
-        let pause = if relieved { self.burst.begin_longest_nap() } else { self.burst.begin_nap() };
-        NextStep::Wait(wire.interest(may_read, !self.hung_up), Some(pause))
+        let interest = wire.interest(may_read, !self.hung_up);
+        if relieved {
+            return NextStep::Leave(interest, self.burst.begin_longest_nap(), wire.relieved());
+        }
+        NextStep::Wait(interest, Some(self.burst.begin_nap()))
     }
 
     /// After a read that took all that had come: how long to let more come before the next, if at

@@ -75,6 +75,11 @@ impl Recorder {
         Self { parser, most_packets, kept: Mutex::default() }
     }
 
+    /// Whether packets are kept.
+    pub(super) fn keeps_packets(&self) -> bool {
+        self.most_packets > 0
+    }
+
     /// Notes a packet, if packets are kept.
     pub(super) fn note_packet(&self, direction: Direction, packet: &Packet) {
         if self.most_packets == 0 {

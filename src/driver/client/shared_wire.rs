@@ -142,7 +142,8 @@ impl Served {
                 return Remaining::Nothing;
             }
             // The thread finds out by itself what it has to wait for.
-            Ok(NextStep::Wait(..) | NextStep::Nap(_) | NextStep::Rest(_)) => {}
+            Ok(NextStep::Wait(..) | NextStep::Leave(..) | NextStep::Nap(_) | NextStep::Rest(_)) => {
+            }
             Ok(NextStep::End(ending)) => self.end = Some(Ok(ending)),
             Err(error) => self.end = Some(Err(error)),
         }

@@ -1,10 +1,17 @@
 //! Packets in the log, at the level `TRACE`.
 
+use log::{Level, STATIC_MAX_LEVEL, max_level};
+
 use crate::options::ParserKind;
 use crate::proto::packet::Packet;
 use crate::proto::parser::describe::describe;
 use crate::sync::logging::log_later;
 use crate::sync::speaker::SpeakerId;
+
+/// Whether packets are logged.
+pub(super) fn is_traced() -> bool {
+    Level::Trace <= STATIC_MAX_LEVEL && Level::Trace <= max_level()
+}
 
 /// Logs a packet that comes or goes, as far as it may be shown.
 pub(super) fn trace(speaker: SpeakerId, direction: &str, parser: ParserKind, packet: &Packet) {

@@ -286,7 +286,10 @@ fn check_may_wait() -> Result<()> {
             | Role::Network
             | Role::Outbox
             | Role::Server
-            | Role::Line,
+            | Role::Line
+            | Role::Cluster
+            | Role::Publisher
+            | Role::Subscriber,
         ) => Err(Error::new(ErrorKind::BufferFull, "no room to send, and no time to wait for it")),
         Some(Role::Callbacks | Role::Auth | Role::Dns | Role::Log | Role::Worker) | None => Ok(()),
     }

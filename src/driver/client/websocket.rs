@@ -1,6 +1,7 @@
 //! The thread of a WebSocket.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::Driver;
 use super::pump::{Ending, NextStep, Pump};
@@ -9,14 +10,20 @@ use super::wire::Wire;
 use crate::core::engine::Loss;
 use crate::core::ids::LinkId;
 use crate::error::Result;
-use crate::net::{Attempt, Ready, Request, Waker};
+use crate::net::{Attempt, Ready, Request, UpgradeRequest, Waker};
 
 impl Driver {
-    /// Opens the WebSocket and serves it to its end.
+    /// Opens the WebSocket, where that was begun by this request, and serves it to its end.
     // Apart from polling, which takes more stack.
     #[inline(never)]
-    pub(super) fn run_websocket(&self, link: LinkId, request: &Request, attempt: &Arc<Attempt>) {
-        let opened = self.open_websocket(link, request, attempt);
+    pub(super) fn run_websocket(
+        &self,
+        link: LinkId,
+        request: &Request,
+        begun: Option<UpgradeRequest>,
+        attempt: &Arc<Attempt>,
+    ) {
+        let opened = self.open_websocket(link, request, begun, attempt);
         let loss = match opened.and_then(|wire| self.serve_websocket(&wire, attempt.waker())) {
             Ok(Ending::Finished | Ending::Stopped) => return,
             Ok(Ending::Lost(loss)) => loss,
@@ -32,9 +39,10 @@ impl Driver {
         &self,
         link: LinkId,
         request: &Request,
+        begun: Option<UpgradeRequest>,
         attempt: &Arc<Attempt>,
     ) -> Result<SharedWire> {
-        let socket = self.net.websocket(request, attempt)?;
+        let socket = self.net.go_on_to_websocket(request, begun, attempt)?;
         let base64 = self.look(|core| core.options().force_base64);
         let wire = Wire::new(link, socket, base64, self.new_parser());
         let pump = Pump::new(link, attempt.waker(), self.language_of(link));
@@ -75,6 +83,12 @@ impl Driver {
                     Ready { readable: true, hung_up: false }
                 }
                 Some(Ok(NextStep::Wait(interest, limit))) => interest.wait(waker, limit)?,
+                Some(Ok(NextStep::Leave(interest, pause, relieved))) => loop {
+                    let came = interest.wait_for(waker, pause)?;
+                    if came.is_some() || !relieved.swap(false, Ordering::Relaxed) {
+                        break came.unwrap_or_default();
+                    }
+                },
                 Some(Ok(NextStep::Rest(lookout))) => lookout.wait(waker)?,
             };
         }

@@ -1,6 +1,8 @@
 //! The writing end of a WebSocket; who uses it when is in [`shared_wire`](super::shared_wire).
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::intake::Inlet;
 use super::link::Side;
@@ -10,6 +12,7 @@ use crate::core::ids::LinkId;
 use crate::error::Result;
 use crate::net::{Interest, WebSocket};
 use crate::proto::parser::Parser;
+use crate::proto::text::MessageBuilder;
 
 /// How often a caller looks for more to write before it leaves the rest to the thread.
 pub(super) const MAX_TURNS: usize = 2;
@@ -23,6 +26,8 @@ pub(super) struct Wire {
     base64: bool,
     /// Makes packets of events.
     parser: Box<dyn Parser>,
+    /// Where the next text is written, in the memory of the one before.
+    text: MessageBuilder,
     /// What was handed to the WebSocket last. The session has it as well until it is told that it is
     /// written: so it is freed here, where nobody waits for the monitor.
     shipment: Option<Arc<Shipment>>,
@@ -41,8 +46,8 @@ pub(super) struct Wire {
     napping: bool,
     /// The thread lets events accumulate, and will look for them by itself.
     accumulating: bool,
-    /// Meanwhile callers have written.
-    relieved: bool,
+    /// Meanwhile callers have written. The thread can look at it without the lock of the wire.
+    relieved: Arc<AtomicBool>,
     /// How a caller's turn has ended the service, which the thread has to be told.
     over: Option<Result<Turn>>,
 }
@@ -74,6 +79,7 @@ impl Wire {
             socket,
             base64,
             parser,
+            text: MessageBuilder::default(),
             shipment: None,
             unreported: false,
             confirming: false,
@@ -82,7 +88,7 @@ impl Wire {
             wrote: false,
             napping: false,
             accumulating: false,
-            relieved: false,
+            relieved: Arc::default(),
             over: None,
         }
     }
@@ -94,11 +100,7 @@ impl Wire {
         }
         match work {
             Work::Write(shipment) => {
-                let dialect = driver.look(|core| core.dialect_of(self.link));
-                shipment.pack(&*self.parser, |packet| {
-                    driver.show_sent(&packet);
-                    self.socket.write(dialect.encode_frame(packet, self.base64))
-                })?;
+                self.hand_over(driver, &shipment)?;
                 if shipment.asks {
                     self.ask()?;
                 }
@@ -118,6 +120,26 @@ impl Wire {
             return Ok(Turn::Full);
         }
         Ok(if self.unreported { Turn::Written } else { Turn::Idle })
+    }
+
+    /// Hands the packets over to the WebSocket.
+    fn hand_over(&mut self, driver: &Driver, shipment: &Shipment) -> Result<()> {
+        let dialect = driver.look(|core| core.dialect_of(self.link));
+        let is_shown = driver.shows_sent();
+        let mut packets = VecDeque::new();
+        for parcel in shipment.parcels() {
+            // Most are one text, which needs no memory of its own.
+            if !is_shown && parcel.write_text(&*self.parser, &mut self.text) {
+                self.socket.write_text(self.text.as_frame())?;
+                continue;
+            }
+            parcel.pack(&*self.parser, &mut packets);
+            while let Some(packet) = packets.pop_front() {
+                driver.show_sent(&packet);
+                self.socket.write(dialect.encode_frame(packet, self.base64))?;
+            }
+        }
+        Ok(())
     }
 
     /// Has the peer say that it has read all that was handed over before.
@@ -172,6 +194,7 @@ impl Wire {
     /// is unsent; and as is wanted, for something to read and for a hang-up.
     pub(super) fn rest(&mut self, read: bool, hang_up: bool) -> Interest {
         self.socket.rest();
+        self.text.rest();
         self.socket.interest(read, hang_up)
     }
 
@@ -203,7 +226,12 @@ impl Wire {
     /// The thread looks after them. `true`: callers have written meanwhile.
     pub(super) fn end_accumulating(&mut self) -> bool {
         self.accumulating = false;
-        std::mem::take(&mut self.relieved)
+        self.relieved.swap(false, Ordering::Relaxed)
+    }
+
+    /// What tells the thread, without any lock, that callers have written.
+    pub(super) fn relieved(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.relieved)
     }
 }
 
@@ -256,7 +284,7 @@ impl Driver {
                 return true;
             };
             match wire.write(self, work) {
-                Ok(Turn::Written) => wire.relieved = wire.accumulating,
+                Ok(Turn::Written) => wire.relieved.store(wire.accumulating, Ordering::Relaxed),
                 Ok(Turn::Idle) => return !wire.napping,
                 Ok(Turn::Full) => return false,
                 over => {

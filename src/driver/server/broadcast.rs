@@ -1,14 +1,17 @@
 //! One event for many sockets.
 
-use std::sync::{Arc, Condvar, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::answers::AnswerSink;
+use super::cluster::asking::new_request;
+use super::gathered::Gathered;
 use super::parts::{ServedNamespace, ServedSocket};
 use super::peer::Urgency;
+use crate::core::server::cluster::{ClusterMessage, RequestId};
 use crate::core::server::rooms::Selection;
-use crate::error::{Error, ErrorKind, Result};
-use crate::event::AckReply;
+use crate::error::ErrorKind;
 use crate::event::status::DisconnectReason;
 use crate::payload::Payload;
 use crate::proto::packet::Packet;
@@ -20,6 +23,8 @@ use crate::sync::lock::lock;
 pub(crate) struct BroadcastFlags {
     pub(crate) selection: Selection,
     pub(crate) volatile: bool,
+    /// Not to the sockets of other servers.
+    pub(crate) local: bool,
 }
 
 /// What has become of a broadcast.
@@ -32,15 +37,24 @@ pub struct BroadcastReport {
     pub dropped: usize,
     /// The ids of those that had no room for it, since they do not read.
     pub behind: Vec<Arc<str>>,
+    /// The other servers of the cluster do not hear of it: too much waits for them.
+    pub is_unpublished: bool,
 }
 
 impl ServedNamespace {
     /// Emits to all whom the selection names. It is encoded once.
     pub(crate) fn broadcast(&self, flags: &BroadcastFlags, payload: Payload) -> BroadcastReport {
         let header = Header { kind: Kind::Event, namespace: &self.name, id: None };
+        let shown = self.is_watched.load(Ordering::Acquire).then(|| payload.clone());
         let in_order = lock(&self.order);
+        let is_told = self.tell_others(flags, || ClusterMessage::Broadcast {
+            payload: payload.clone(),
+            selection: flags.selection.clone(),
+            volatile: flags.volatile,
+        });
         let (messages, sockets) = self.prepare(header, payload, &flags.selection, flags.volatile);
-        let report = self.deliver(&sockets, &messages, flags.volatile);
+        let mut report = self.deliver(&sockets, &messages, flags.volatile, shown.as_ref());
+        report.is_unpublished = !is_told;
         // Before the sockets: the last one to know a socket drops what the program has attached to it.
         drop(in_order);
         report
@@ -51,10 +65,11 @@ impl ServedNamespace {
         sockets: &[Arc<ServedSocket>],
         messages: &[Packet],
         volatile: bool,
+        shown: Option<&Payload>,
     ) -> BroadcastReport {
         let mut report = BroadcastReport::default();
         for socket in sockets {
-            match socket.peer.send_with(messages, volatile, Urgency::Gathered) {
+            match socket.send(messages, volatile, Urgency::Gathered, shown) {
                 Ok(true) => report.queued += 1,
                 Ok(false) => report.dropped += 1,
                 Err(error) if error.kind() == ErrorKind::BufferFull => {
@@ -76,18 +91,60 @@ impl ServedNamespace {
         flags: &BroadcastFlags,
         payload: &Payload,
         limit: Duration,
-    ) -> Arc<Gathered> {
+    ) -> AskedClients {
+        let gathered = Arc::new(Gathered::default());
+        let counted = |count| {
+            gathered.begin(count);
+            self.ask_others_clients(flags, payload, limit, &gathered)
+        };
+        let request = self.ask_selected(&flags.selection, payload, limit, counted, |socket| {
+            gathered.place_for(&socket.id)
+        });
+        AskedClients { gathered, request }
+    }
+
+    /// Asks the clients of other servers, where there are some.
+    fn ask_others_clients(
+        &self,
+        flags: &BroadcastFlags,
+        payload: &Payload,
+        limit: Duration,
+        gathered: &Arc<Gathered>,
+    ) -> Option<RequestId> {
+        let Some(cluster) = self.cluster.as_deref().filter(|_| !flags.local) else {
+            gathered.asked(Ok(0));
+            return None;
+        };
+        let request = new_request();
+        cluster.requests.begin(request.clone(), Arc::clone(gathered) as _);
+        let (payload, selection) = (payload.clone(), flags.selection.clone());
+        let message =
+            ClusterMessage::AskClients { request: request.clone(), payload, selection, limit };
+        let hears = Arc::clone(gathered);
+        cluster.link.ask(&self.name, Some(message), Box::new(move |count| hears.asked(count)));
+        Some(request)
+    }
+
+    /// Asks each of those whom the selection names for an acknowledgement, which goes where `sink` says, after `counted`
+    /// has heard how many they are.
+    pub(super) fn ask_selected<R>(
+        &self,
+        selection: &Selection,
+        payload: &Payload,
+        limit: Duration,
+        counted: impl FnOnce(usize) -> R,
+        sink: impl Fn(&ServedSocket) -> AnswerSink,
+    ) -> R {
         let number = self.next_ack();
         let header = Header { kind: Kind::Event, namespace: &self.name, id: Some(number) };
         let messages = self.hub.encode(header, payload);
         let in_order = lock(&self.order);
-        let sockets = self.select(&flags.selection);
-        let gathered = Gathered::of(sockets.len());
+        let sockets = self.select(selection);
+        let request = counted(sockets.len());
         for socket in &sockets {
-            let answered = gathered.place_for(socket);
-            // Where it cannot be taken on, dropping the place counts as an answer that is missing.
-            if socket.expect(number, answered, Some(limit)).is_ok() {
-                let sent = socket.peer.send_with(&messages, false, Urgency::Gathered);
+            // Where it cannot be taken on, dropping it counts as an answer that is missing.
+            if socket.expect(number, sink(socket), Some(limit)).is_ok() {
+                let sent = socket.send(&messages, false, Urgency::Gathered, Some(payload));
                 if let Err(error) = sent {
                     if let Some(answered) = socket.answers.take(number) {
                         answered.resolve(Err(error));
@@ -96,70 +153,20 @@ impl ServedNamespace {
             }
         }
         drop(in_order);
-        gathered
-    }
-}
-
-/// The answers to a broadcast, as they come.
-pub(crate) struct Gathered {
-    state: Mutex<Gathering>,
-    complete: Condvar,
-}
-
-struct Gathering {
-    left: usize,
-    replies: Vec<(Arc<str>, Result<AckReply>)>,
-}
-
-/// Where the answer of one socket goes. Dropped without one, the answer is missing.
-struct ReplyPlace {
-    gathered: Arc<Gathered>,
-    id: Arc<str>,
-    is_filled: bool,
-}
-
-impl Gathered {
-    fn of(count: usize) -> Arc<Self> {
-        let state = Gathering { left: count, replies: Vec::new() };
-        Arc::new(Self { state: Mutex::new(state), complete: Condvar::new() })
+        request
     }
 
-    fn place_for(self: &Arc<Self>, socket: &ServedSocket) -> AnswerSink {
-        let mut place =
-            ReplyPlace { gathered: Arc::clone(self), id: Arc::clone(&socket.id), is_filled: false };
-        AnswerSink::Gathering(Box::new(move |result| place.fill(result)))
-    }
-
-    /// Blocks until all have answered, or have not in time.
-    pub(crate) fn wait(&self, deadline: Option<Instant>) -> Vec<(Arc<str>, Result<AckReply>)> {
-        let mut state = lock(&self.state);
-        while state.left > 0 {
-            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-            if left == Some(Duration::ZERO) {
-                break;
-            }
-            state = state.wait(&self.complete, left);
-        }
-        state.replies.clone()
-    }
-}
-
-impl ReplyPlace {
-    fn fill(&mut self, result: Result<AckReply>) {
-        self.is_filled = true;
-        let mut state = lock(&self.gathered.state);
-        state.replies.push((Arc::clone(&self.id), result));
-        state.left -= 1;
-        if state.left == 0 {
-            self.gathered.complete.notify_all();
+    /// Nobody waits any more for the clients of other servers.
+    pub(crate) fn end_request(&self, request: &RequestId) {
+        if let Some(cluster) = &self.cluster {
+            cluster.requests.end(request);
         }
     }
 }
 
-impl Drop for ReplyPlace {
-    fn drop(&mut self) {
-        if !self.is_filled {
-            self.fill(Err(Error::new(ErrorKind::Disconnected, "the socket was not asked")));
-        }
-    }
+/// Clients that were asked for an acknowledgement.
+pub(crate) struct AskedClients {
+    pub(crate) gathered: Arc<Gathered>,
+    /// What those of other servers answer to.
+    pub(crate) request: Option<RequestId>,
 }

@@ -1,6 +1,8 @@
 //! What is known of a client when it connects.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -11,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// What the first request of a client said, and what it gave as credentials.
 #[derive(Clone, Debug)]
 pub struct SocketHandshake {
-    pub(super) request: std::sync::Arc<FirstRequest>,
+    pub(super) request: Arc<FirstRequest>,
     pub(super) auth: Box<str>,
 }
 
@@ -26,6 +28,46 @@ pub(super) struct FirstRequest {
     pub(super) is_secure: bool,
     /// The certificates of the client.
     pub(super) chain: Vec<Bytes>,
+    /// Its share of what the requests of all sessions may take.
+    pub(super) _share: Option<HeadShare>,
+}
+
+/// How much of its first request each session may keep, whatever others do, in bytes: more than most browsers say.
+const OWN_SHARE: usize = 2 * 1024;
+
+/// How much all may keep beyond that, together.
+const COMMON_SHARE: usize = 8 * 1024 * 1024;
+
+/// What the requests of all sessions take beyond the share of each, in bytes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct KeptHeads(Arc<AtomicUsize>);
+
+/// What one of them takes there, which is given back at its end.
+#[derive(Debug)]
+pub(super) struct HeadShare {
+    of: KeptHeads,
+    bytes: usize,
+}
+
+impl KeptHeads {
+    /// Keeps the request that opens a session; `None`: there is no room for so large a one.
+    pub(super) fn keep(&self, request: FirstRequest) -> Option<FirstRequest> {
+        let certificates: usize = request.chain.iter().map(Bytes::len).sum();
+        let size = request.headers.len() + request.url.len() + certificates;
+        let bytes = size.saturating_sub(OWN_SHARE);
+        if bytes == 0 {
+            return Some(request);
+        }
+        let before = self.0.fetch_add(bytes, Ordering::AcqRel);
+        let share = HeadShare { of: self.clone(), bytes };
+        (before + bytes <= COMMON_SHARE).then(|| FirstRequest { _share: Some(share), ..request })
+    }
+}
+
+impl Drop for HeadShare {
+    fn drop(&mut self) {
+        self.of.0.fetch_sub(self.bytes, Ordering::AcqRel);
+    }
 }
 
 impl SocketHandshake {
@@ -72,6 +114,18 @@ impl SocketHandshake {
         &self.request.chain
     }
 
+    /// What other servers of a cluster are told of it, in the form of the reference: nothing that is worth anything, as
+    /// cookies and credentials are.
+    pub(super) fn shared(&self) -> String {
+        let issued = self.time().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let address = self.address().map(|address| address.ip().to_string()).unwrap_or_default();
+        format!(
+            r#"{{"headers":{{}},"address":"{address}","xdomain":false,"secure":{},"issued":{},"url":"","query":{{}},"auth":{{}}}}"#,
+            self.is_secure(),
+            issued.as_millis(),
+        )
+    }
+
     /// The credentials that the client gave for the namespace.
     ///
     /// # Errors
@@ -87,5 +141,35 @@ impl SocketHandshake {
     /// The credentials as they came: a JSON object, or nothing.
     pub fn auth_json(&self) -> &str {
         &self.auth
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(bytes: usize) -> FirstRequest {
+        FirstRequest {
+            headers: vec![b'x'; bytes].into(),
+            url: "".into(),
+            address: None,
+            time: SystemTime::UNIX_EPOCH,
+            is_secure: false,
+            chain: Vec::new(),
+            _share: None,
+        }
+    }
+
+    #[test]
+    fn large_heads_have_what_they_share_and_small_ones_always_room() {
+        let kept = KeptHeads::default();
+        let large = OWN_SHARE + COMMON_SHARE / 4;
+        let mut held: Vec<_> = (0..4).map(|_| kept.keep(request(large)).unwrap()).collect();
+        assert!(kept.keep(request(OWN_SHARE + 1)).is_none());
+        assert!(kept.keep(request(OWN_SHARE)).is_some());
+        held.pop();
+        assert!(kept.keep(request(large)).is_some(), "what it had is given back");
+        drop(held);
+        assert_eq!(kept.0.load(Ordering::Acquire), 0);
     }
 }

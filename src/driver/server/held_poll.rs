@@ -6,7 +6,6 @@ use super::http_connection::{HttpConnection, IDLE_TIME};
 use super::parts::{IoCommand, Peer, PeerState, PollStage};
 use crate::core::server::session::SessionOrder;
 use crate::driver::clock::now;
-use crate::net::server::response::HttpResponse;
 use crate::options::Transport;
 
 /// What the thread that serves the connections does with it.
@@ -26,7 +25,7 @@ impl Peer {
             return;
         };
         let body = state.session.take_body(now());
-        let response = HttpResponse::poll(body).with_all(&held.headers);
+        let response = self.hub.poll_response(body, held.script).with_all(&held.headers);
         held.stage = PollStage::Answering;
         let is_written = held.connection.respond(&response, held.framing);
         self.note_answer(state, &is_written, orders);

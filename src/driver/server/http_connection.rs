@@ -5,8 +5,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::pace::Pace;
 use super::wire::push;
 use crate::core::time::Timestamp;
+use crate::driver::clock::now;
 use crate::net::server::HttpRefusal;
 use crate::net::server::body::BodyReader;
 use crate::net::server::request::{HeadLimits, HeadScan, RequestHead};
@@ -14,7 +16,8 @@ use crate::net::server::response::{CONTINUE, Framing, HttpResponse};
 use crate::net::server::stream::ServerStream;
 use http::HeaderMap;
 
-/// How long a request may take from its first byte to its last, and a response to be taken.
+/// How long the head of a request may take from its first byte to its last; and for how long nothing may come of a body,
+/// or go of a response.
 pub(super) const REQUEST_TIME: Duration = Duration::from_secs(20);
 
 /// How long a connection may stay without a request.
@@ -40,6 +43,8 @@ pub(super) struct HttpConnection<P> {
     is_last: bool,
     /// The end of the connection may lie behind what there is to read: the system has told of it, and does not again.
     pub(super) may_have_ended: bool,
+    /// How the body of the request comes, or the response goes.
+    pub(super) pace: Pace,
     /// When it is given up, as it was set the last time. It is looked at when the timer says so.
     pub(super) deadline: Option<Timestamp>,
 }
@@ -73,8 +78,16 @@ pub(super) struct Answering<P> {
     pub(super) peer: Arc<P>,
     pub(super) framing: Framing,
     pub(super) headers: HeaderMap,
-    /// Whether the body of a POST is binary.
-    pub(super) is_binary: bool,
+    pub(super) content: PostContent,
+}
+
+/// What the body of a POST is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PostContent {
+    Text,
+    Binary,
+    /// A form that a script has filled in.
+    Form,
 }
 
 /// What has come.
@@ -103,6 +116,7 @@ impl<P> HttpConnection<P> {
             output: Vec::new(),
             is_last: false,
             may_have_ended: true,
+            pace: Pace::new(now()),
             deadline: None,
         }
     }
@@ -113,6 +127,12 @@ impl<P> HttpConnection<P> {
             self.stage,
             RequestStage::Idle | RequestStage::Posting { .. } | RequestStage::ReadsBody(..)
         )
+    }
+
+    /// Its time is up: whether it has more, since a body comes, or a response goes, fast enough.
+    pub(super) fn has_more_time(&mut self, now: Timestamp) -> bool {
+        let is_idle = matches!(self.stage, RequestStage::Idle) && !self.is_writing();
+        !is_idle && self.pace.goes_on(now)
     }
 
     /// Whether a response is left to be written.
@@ -133,7 +153,10 @@ impl<P> HttpConnection<P> {
             }
             match self.stream.read(buffer) {
                 Ok(0) => return Came::End(None),
-                Ok(count) => self.unread.extend_from_slice(&buffer[..count]),
+                Ok(count) => {
+                    self.pace.note(count);
+                    self.unread.extend_from_slice(&buffer[..count]);
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.may_have_ended = false;
                     return Came::Nothing;
@@ -220,6 +243,7 @@ impl<P> HttpConnection<P> {
     /// Writes what is left of a response.
     pub(super) fn write_on(&mut self) -> io::Result<()> {
         let taken = push(&mut self.stream, &self.output)?;
+        self.pace.note(taken);
         if taken == self.output.len() {
             self.output = Vec::new();
         } else {

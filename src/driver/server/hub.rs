@@ -5,17 +5,19 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use super::answers::AnswerSink;
+use super::cluster::ClusterLink;
+use super::cluster::counters::ClusterStats;
 use super::commands::IoCommands;
 use super::directory::ClientLimits;
 use super::door::Door;
+use super::handshake::KeptHeads;
 use super::hub_options::HubOptions;
-use super::parts::{Due, Family, Hub, IoCommand, MayExist, Peer, ServedNamespace};
-use super::pool::{Task, Workers};
+use super::parts::{Due, Family, Hub, IoCommand, MayExist, Peer, ServedNamespace, SocketTaker};
+use super::pool::Workers;
 use super::timers::TimerHeap;
-use crate::driver::ack_slot::{AckHandle, AckSlot, AwaitAnswer};
+use crate::driver::ack_slot::{AckSlot, AwaitAnswer};
 use crate::driver::clock::now;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::event::AckReply;
 #[cfg(feature = "testing")]
 use crate::event::status::DisconnectReason;
@@ -43,6 +45,7 @@ impl Hub {
         options: HubOptions,
         door: Door,
         commands: IoCommands<IoCommand>,
+        link: Option<Arc<dyn ClusterLink>>,
     ) -> Arc<Self> {
         let waker = commands.waker();
         Arc::new(Self {
@@ -53,14 +56,18 @@ impl Hub {
             commands,
             namespaces: RwLock::default(),
             families: RwLock::default(),
+            taker: Mutex::default(),
             peers: Mutex::default(),
             leaving: AtomicUsize::new(0),
+            heads: KeptHeads::default(),
             peer_gone: Condvar::new(),
             end: Mutex::new(None),
             deferred: Mutex::default(),
             has_deferred: AtomicBool::new(false),
             next_turn: AtomicU64::new(1),
             is_closing: AtomicBool::new(false),
+            link,
+            dropped_server_events: AtomicU64::new(0),
             run: super::ids::new_id().replace(['-', '_'], "x").into(),
         })
     }
@@ -124,16 +131,6 @@ impl Hub {
         let mut messages = std::collections::VecDeque::with_capacity(1 + payload.attachments.len());
         parser.encode(header, payload, &mut messages);
         messages.into()
-    }
-
-    /// Brings an answer to whoever waits for it. Callbacks run on the pool.
-    pub(super) fn resolve(&self, answered: AnswerSink, result: Result<AckReply>) {
-        match answered {
-            AnswerSink::Handle(AckHandle::Callback(_)) => {
-                self.pool.submit(Task::Once(Box::new(move || answered.resolve(result))));
-            }
-            quick => quick.resolve(result),
-        }
     }
 
     /// `false`: the server has as many clients as it may have, or ends.
@@ -217,18 +214,58 @@ impl Hub {
         self.commands.give(command);
     }
 
+    /// From now on the program takes what comes by new sockets of all namespaces.
+    pub(crate) fn leave_to(&self, taker: Arc<dyn SocketTaker>) -> Result<()> {
+        replace_taker(&mut lock(&self.taker), &taker)?;
+        self.end_if_closing(&*taker);
+        Ok(())
+    }
+
+    /// To a server that is being closed nobody comes any more.
+    pub(super) fn end_if_closing(&self, taker: &dyn SocketTaker) {
+        if self.is_closing.load(Ordering::Acquire) {
+            taker.end();
+        }
+    }
+
     /// Forgets namespaces, which know this server: the last step of its end.
     pub(super) fn forget_all(&self) {
         let namespaces =
             std::mem::take(&mut *self.namespaces.write().unwrap_or_else(PoisonError::into_inner));
         let families =
             std::mem::take(&mut *self.families.write().unwrap_or_else(PoisonError::into_inner));
-        for namespace in namespaces.values() {
-            drop(namespace.change_handlers(std::mem::take));
+        let mut takers: Vec<_> = lock(&self.taker).take().into_iter().collect();
+        let parents = families.iter().map(|family| &family.parent);
+        for namespace in namespaces.values().chain(parents) {
+            let handlers = namespace.change_handlers(std::mem::take);
+            takers.extend(handlers.taker);
         }
+        takers.iter().for_each(|taker| taker.end());
         drop((namespaces, families));
         self.timers.clear();
+        if let Some(link) = &self.link {
+            link.end();
+        }
     }
+
+    /// How the server and the others of its cluster get along; `None`: it is in none.
+    pub(crate) fn cluster_stats(&self) -> Option<ClusterStats> {
+        let dropped = self.dropped_server_events.load(Ordering::Relaxed);
+        self.link.as_ref().map(|link| ClusterStats { dropped, ..link.stats() })
+    }
+}
+
+/// Puts somebody in the place of a taker that is there no more.
+pub(super) fn replace_taker(
+    place: &mut Option<Arc<dyn SocketTaker>>,
+    taker: &Arc<dyn SocketTaker>,
+) -> Result<()> {
+    if place.as_ref().is_some_and(|present| !present.is_abandoned()) {
+        let what = "somebody else has subscribed to the sockets";
+        return Err(Error::new(ErrorKind::InvalidOption, what));
+    }
+    *place = Some(Arc::clone(taker));
+    Ok(())
 }
 
 impl Hub {

@@ -31,6 +31,10 @@ pub(crate) struct HubOptions {
     pub(crate) allow_eio3: bool,
     /// Spoken whatever clients ask for, as old servers do.
     pub(crate) only_dialect: Option<&'static dyn Dialect>,
+    /// Scripts of clients of that revision may poll.
+    pub(crate) allow_jsonp: bool,
+    /// From how many bytes on an answer is compressed, if ever.
+    pub(crate) http_compression: Option<usize>,
     /// How long a client may take until it has joined a namespace.
     pub(crate) connect_timeout: Duration,
     /// How many namespaces a client may join.
@@ -43,10 +47,14 @@ pub(crate) struct HubOptions {
     pub(crate) inbox: InboxBounds,
     /// How many bytes may wait beyond that while somebody waits for an answer.
     pub(crate) receive_reserve: usize,
+    /// How long a client is held up by handlers that do nothing.
+    pub(crate) stall_timeout: Duration,
     /// How many acknowledgements of one socket may be awaited.
     pub(crate) acks: usize,
     /// How long an acknowledgement is awaited by default.
     pub(crate) ack_timeout: Duration,
+    /// How long other servers of a cluster may take to answer.
+    pub(crate) cluster_timeout: Duration,
     pub(crate) pool: PoolSize,
     /// What is kept for clients that lose their connection, if anything is.
     pub(crate) recovery: Option<RecoveryOptions>,

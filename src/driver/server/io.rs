@@ -402,6 +402,7 @@ impl Io {
                         self.set_deadline(token, IDLE_TIME);
                     }
                     Some(at) if at > now() => self.set_deadline(token, at.since(now())),
+                    _ if connection.has_more_time(now()) => self.set_deadline(token, REQUEST_TIME),
                     _ => self.lose(token),
                 }
             }

@@ -1,9 +1,14 @@
 //! Who joins a namespace, who is refused, and who is back.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use serde_json::Value;
+use serde_json::map::Entry;
+
 use super::handshake::SocketHandshake;
+use super::leaving::CountsLeaving as _;
 use super::parts::{Peer, PeerState, ServedNamespace, ServedSocket};
 use super::pool::Task;
 use super::returning::Claim;
@@ -12,6 +17,7 @@ use crate::core::server::session::SessionOrder;
 use crate::driver::clock::now;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::status::DisconnectReason;
+use crate::net::server::query::parameters;
 use crate::payload::Payload;
 use crate::proto::dialect::{JoinRequest, Membership};
 use crate::proto::socket_packet::{Header, Kind, SocketPacket};
@@ -31,8 +37,10 @@ impl Peer {
         packet: &SocketPacket,
         orders: &mut Vec<SessionOrder>,
     ) {
-        let JoinRequest { namespace, auth } =
+        let JoinRequest { namespace, auth, query } =
             state.session.dialect().join_request(packet.namespace(), packet.data());
+        let auth =
+            if query.is_empty() { Cow::Borrowed(auth) } else { credentials_in(query).into() };
         if namespace.len() > LONGEST_NAMESPACE {
             // A refusal would say it again.
             let what = format!("a namespace of {} bytes", namespace.len());
@@ -182,6 +190,11 @@ impl Peer {
         socket: &Arc<ServedSocket>,
         orders: &mut Vec<SessionOrder>,
     ) {
+        if !state.session.is_open() {
+            // It is being closed: what it asked for before comes too late, as at the reference.
+            let socket = Arc::clone(socket);
+            return self.hub.pool.submit(Task::Once(Box::new(move || socket.forget_belongings())));
+        }
         if self.welcome(state, socket, orders) {
             socket.namespace.enter(socket);
             state.begin_socket(socket);
@@ -219,6 +232,18 @@ impl Peer {
         let header = Header { kind: Kind::ConnectError, namespace, id: None };
         // Without room the client hears nothing, and is cut when it has joined nothing in time.
         let _ = state.session.send(&self.hub.encode(header, &text(json)), orders);
+    }
+
+    /// The program has refused an event of this socket: clients of the older revision hear of that.
+    pub(super) fn tell_error(&self, socket: &ServedSocket, error: &Error) {
+        let mut state = self.lock();
+        let dialect = state.session.dialect();
+        if dialect.joins_root() && socket.is_connected() {
+            let json = dialect.refusal(error.message(), error.data());
+            let messages = self.hub.encode(socket.header(Kind::ConnectError, None), &text(json));
+            // One without room misses it, as it may where it does not listen.
+            let _ = self.run(&mut state, |state, orders| state.session.send(&messages, orders));
+        }
     }
 
     /// The program disconnects a socket, and with it the connection below, if it is told so.
@@ -263,6 +288,23 @@ impl PeerState {
         self.sockets.push(Arc::clone(socket));
         socket.connected();
     }
+}
+
+/// What clients of the older revision say in a query behind the namespace, as credentials: a JSON object of texts, and
+/// of lists where a name stands several times.
+fn credentials_in(query: &str) -> String {
+    let mut credentials = serde_json::Map::new();
+    for (name, value) in parameters(query) {
+        let value = Value::from(value);
+        match credentials.entry(name) {
+            Entry::Vacant(place) => drop(place.insert(value)),
+            Entry::Occupied(mut place) => match place.get_mut() {
+                Value::Array(several) => several.push(value),
+                one => *one = vec![one.take(), value].into(),
+            },
+        }
+    }
+    Value::from(credentials).to_string()
 }
 
 fn unknown() -> Error {

@@ -15,14 +15,17 @@ use mio::Token;
 
 use super::answers::Answers;
 use super::belongings::{Belongings, SocketData};
+use super::cluster::ClusterLink;
+use super::cluster::membership::ClusterMembership;
 use super::commands::IoCommands;
 use super::directory::Directory;
 use super::door::{Decision, Door};
-use super::handshake::{FirstRequest, SocketHandshake};
+use super::handshake::{FirstRequest, KeptHeads, SocketHandshake};
 use super::http_connection::HttpConnection;
 use super::hub_options::HubOptions;
 use super::inbox::Inbox;
 use super::pool::Workers;
+use super::stall::Stall;
 use super::timers::{Alarm, TimerHeap};
 use super::wire::PeerWire;
 use crate::core::server::recovery::RecoveryStore;
@@ -32,6 +35,7 @@ use crate::core::time::Timestamp;
 use crate::error::Error;
 use crate::event::Event;
 use crate::event::status::DisconnectReason;
+use crate::net::server::jsonp::AnswerScript;
 use crate::net::server::listener::ServerListener;
 use crate::net::server::response::{Framing, HttpResponse};
 use crate::net::server::stream::ServerStream;
@@ -46,9 +50,12 @@ pub(crate) struct Hub {
     pub(super) commands: IoCommands<IoCommand>,
     pub(super) namespaces: RwLock<HashMap<Box<str>, Arc<ServedNamespace>>>,
     pub(super) families: RwLock<Vec<Family>>,
+    /// Who takes what comes by new sockets of all namespaces, but for those of which somebody else does.
+    pub(super) taker: Mutex<Option<Arc<dyn SocketTaker>>>,
     pub(super) peers: Mutex<Directory<Peer>>,
     /// How many sockets are gone of which handlers, or functions that let in, have yet to hear.
     pub(super) leaving: AtomicUsize,
+    pub(super) heads: KeptHeads,
     /// The last client has gone.
     pub(super) peer_gone: Condvar,
     /// Tells of the end of the thread that serves.
@@ -58,6 +65,9 @@ pub(crate) struct Hub {
     pub(super) has_deferred: AtomicBool,
     pub(super) next_turn: AtomicU64,
     pub(super) is_closing: AtomicBool,
+    /// To the other servers of its cluster.
+    pub(super) link: Option<Arc<dyn ClusterLink>>,
+    pub(super) dropped_server_events: AtomicU64,
     /// Tells what this run of the server has numbered from what others have.
     pub(super) run: Box<str>,
 }
@@ -138,6 +148,8 @@ pub(super) struct PeerState {
     pub(super) join_deadline: Option<Timestamp>,
     /// The reader holds still, since the handlers of a socket are behind.
     pub(super) holds: bool,
+    /// How long it may.
+    pub(super) stall: Option<Stall>,
     pub(super) alarm: Alarm,
     /// Something waits to be written at the end of a turn.
     pub(super) is_deferred: bool,
@@ -151,6 +163,7 @@ pub(super) struct HeldPoll {
     pub(super) connection: Box<HttpConnection<Peer>>,
     pub(super) framing: Framing,
     pub(super) headers: HeaderMap,
+    pub(super) script: Option<AnswerScript>,
     pub(super) stage: PollStage,
 }
 
@@ -176,10 +189,14 @@ pub(crate) struct ServedNamespace {
     pub(super) next_ack: AtomicU64,
     /// Held while a broadcast is queued, so that all receivers get broadcasts in the same order.
     pub(super) order: Mutex<()>,
+    /// Somebody watches what goes out to one of its sockets, or did.
+    pub(super) is_watched: AtomicBool,
     /// What is kept for clients that have lost their connection.
     pub(super) recovery: Option<Mutex<RecoveryStore<SocketData>>>,
     /// The timer will look at it.
     pub(super) recovery_is_armed: AtomicBool,
+    /// Its part in a cluster.
+    pub(super) cluster: Option<Box<ClusterMembership>>,
     pub(super) this: Weak<Self>,
 }
 
@@ -190,17 +207,23 @@ pub(crate) type OnSocket = dyn Fn(&Arc<ServedSocket>) + Send + Sync;
 
 pub(crate) type OnEvent = dyn Fn(&Arc<ServedSocket>, Event) + Send + Sync;
 
+pub(crate) type OnServerEvent = dyn Fn(Event) + Send + Sync;
+
 pub(crate) type OnDisconnect = dyn Fn(&Arc<ServedSocket>, DisconnectReason) + Send + Sync;
 
 /// The functions of the program. They are called without a lock, each with what is there when its turn begins.
 #[derive(Default)]
 pub(crate) struct Handlers {
+    /// Who takes what comes by new sockets, in the place of the others.
+    pub(crate) taker: Option<Arc<dyn SocketTaker>>,
     pub(crate) authorize: Vec<Arc<Authorize>>,
     pub(crate) connection: Vec<Arc<OnSocket>>,
     pub(crate) events: HashMap<Box<str>, Vec<Arc<OnEvent>>>,
     pub(crate) any: Vec<Arc<OnEvent>>,
     pub(crate) disconnecting: Vec<Arc<OnDisconnect>>,
     pub(crate) disconnect: Vec<Arc<OnDisconnect>>,
+    /// Those for events of other servers.
+    pub(crate) server_events: HashMap<Box<str>, Vec<Arc<OnServerEvent>>>,
 }
 
 /// A socket.
@@ -214,12 +237,29 @@ pub(crate) struct ServedSocket {
     pub(crate) handshake: SocketHandshake,
     pub(super) peer: Arc<Peer>,
     pub(super) standing: AtomicU8,
-    pub(super) inbox: Inbox,
+    pub(super) inbox: Inbox<Arc<dyn SocketTaker>>,
     pub(super) answers: Answers,
     /// For the deadlines of answers.
     pub(super) alarm: Alarm,
     pub(super) attached: OnceLock<Box<Mutex<Belongings>>>,
+    /// Somebody watches what goes out, or did.
+    pub(super) is_watched: AtomicBool,
     /// The rooms that it was in when it was disconnected.
     pub(super) last_rooms: OnceLock<Vec<Arc<str>>>,
     pub(super) this: Weak<Self>,
+}
+
+/// Who takes what comes by sockets, in the place of the pool.
+pub(crate) trait SocketTaker: Send + Sync {
+    /// There is something in the inbox of this socket. Locks may be held.
+    fn offer(&self, socket: Arc<ServedSocket>);
+
+    /// Whether nobody takes anything any more.
+    fn is_abandoned(&self) -> bool;
+
+    /// Nobody takes anything any more: it goes nowhere.
+    fn abandon(&self);
+
+    /// Nothing comes any more but what is there.
+    fn end(&self);
 }

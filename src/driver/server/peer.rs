@@ -9,14 +9,14 @@ use mio::Token;
 use super::answers::disconnected;
 use super::handshake::FirstRequest;
 use super::hub::turn;
+use super::leaving::CountsLeaving;
 use super::parts::{Due, Hub, IoCommand, Peer, PeerState, ServedSocket};
-use super::pool::Task;
 use super::timers::Alarm;
 use super::wire::{PeerWire, Written};
 use crate::core::server::session::{NotQueued, Session, SessionEnding, SessionOrder};
 use crate::core::time::Timestamp;
 use crate::driver::clock::now;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Rounded};
 use crate::event::status::DisconnectReason;
 use crate::net::server::frames::{write_close, write_frame};
 use crate::options::Transport;
@@ -71,6 +71,7 @@ impl Peer {
             joining: Vec::new(),
             join_deadline,
             holds: false,
+            stall: None,
             alarm: Alarm::default(),
             is_deferred: false,
             last_turn: 0,
@@ -256,8 +257,8 @@ impl Peer {
     }
 
     /// Sends the messages of one packet.
-    pub(super) fn send(&self, messages: &[Packet], volatile: bool) -> Result<()> {
-        self.send_with(messages, volatile, Urgency::Now).map(drop)
+    pub(super) fn send(&self, messages: &[Packet]) -> Result<()> {
+        self.send_with(messages, false, Urgency::Now).map(drop)
     }
 
     /// The same; `false`: it was volatile, and dropped.
@@ -267,6 +268,17 @@ impl Peer {
         volatile: bool,
         urgency: Urgency,
     ) -> Result<bool> {
+        self.send_and(messages, volatile, urgency, || ())
+    }
+
+    /// The same, and does this in the order in which things are sent.
+    pub(super) fn send_and(
+        &self,
+        messages: &[Packet],
+        volatile: bool,
+        urgency: Urgency,
+        and: impl FnOnce(),
+    ) -> Result<bool> {
         let mut state = self.lock();
         if volatile && !state.session.is_writable() {
             return Ok(false);
@@ -274,7 +286,10 @@ impl Peer {
         let sent = self
             .run_with(&mut state, urgency, |state, orders| state.session.send(messages, orders));
         match sent {
-            Ok(()) => Ok(true),
+            Ok(()) => {
+                and();
+                Ok(true)
+            }
             Err(NotQueued::Over) => Err(disconnected()),
             Err(NotQueued::Full) => {
                 let waiting = state.session.queued();
@@ -291,7 +306,8 @@ impl Peer {
     fn arm(&self, state: &mut PeerState) {
         let own = state.session.deadline();
         let join = state.join_deadline.filter(|_| !state.session.is_over());
-        let Some(at) = own.into_iter().chain(join).min() else { return };
+        let stall = state.stall.map(|stall| stall.until).filter(|_| !state.session.is_over());
+        let Some(at) = own.into_iter().chain(join).chain(stall).min() else { return };
         if state.alarm.set(at) {
             self.hub.timers.arm(at, Due::Peer(Arc::downgrade(&self.this)));
         }
@@ -311,7 +327,21 @@ impl Peer {
                 log_later!(Debug, "a client joined no namespace in time");
                 state.session.close(DisconnectReason::ForcedServerClose, now, orders);
             }
+            self.expire_stall(state, now, orders);
         });
+    }
+
+    /// A client is held up by its handlers for no longer than they may do nothing.
+    fn expire_stall(&self, state: &mut PeerState, now: Timestamp, orders: &mut Vec<SessionOrder>) {
+        let (done, limit) = (state.handled(), self.hub.options.stall_timeout);
+        if state.stall.as_mut().is_some_and(|stall| stall.is_over(done, now, limit)) {
+            state.stall = None;
+            let what =
+                format!("the handlers of the client have done nothing for {}", Rounded(limit));
+            log_later!(Warn, "a client is disconnected: {what}");
+            let cause = Error::new(ErrorKind::Timeout, what);
+            state.session.end(DisconnectReason::ForcedServerClose, Some(cause), orders);
+        }
     }
 
     /// Who holds still for this client reads on, if that is what it takes.
@@ -319,6 +349,13 @@ impl Peer {
         // Under the lock it is looked at whether it still holds; here it is only a hint.
         let Some(this) = self.this.upgrade() else { return };
         if role() != Some(Role::Server) && self.lock().holds {
+            self.hub.command(IoCommand::GoOn(this));
+        }
+    }
+
+    /// The same where locks may be held.
+    pub(super) fn ask_to_go_on(&self) {
+        if let Some(this) = self.this.upgrade() {
             self.hub.command(IoCommand::GoOn(this));
         }
     }
@@ -363,24 +400,29 @@ impl Peer {
         self.hub.leaving.fetch_add(count, Ordering::AcqRel);
     }
 
-    /// It has heard of one.
-    pub(super) fn has_left(&self) {
-        self.leaving.fetch_sub(1, Ordering::AcqRel);
-        self.hub.leaving.fetch_sub(1, Ordering::AcqRel);
-    }
-
     /// A socket has left; its handlers hear of that behind what waits.
     pub(super) fn part(&self, socket: Arc<ServedSocket>, reason: DisconnectReason) {
         socket.disconnected(reason);
         for answered in socket.answers.end() {
-            self.hub.resolve(answered, Err(disconnected()));
+            socket.resolve(answered, Err(disconnected()));
         }
-        // With it, what the program has attached to it may end, and take its time, or panic.
-        self.hub.pool.submit(Task::Once(Box::new(move || drop(socket))));
+        socket.let_go();
+    }
+}
+
+impl CountsLeaving for Peer {
+    fn has_left(&self) {
+        self.leaving.fetch_sub(1, Ordering::AcqRel);
+        self.hub.leaving.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
 impl PeerState {
+    /// How much its handlers have done.
+    pub(super) fn handled(&self) -> u64 {
+        self.sockets.iter().map(|socket| socket.inbox.taken()).sum()
+    }
+
     /// Takes out the WebSocket: the one under test, if there is one.
     fn take_wire(&mut self) -> Option<PeerWire> {
         self.candidate.take().map(|wire| *wire).or_else(|| self.wire.take())

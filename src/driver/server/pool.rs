@@ -27,6 +27,8 @@ pub(super) trait TakesTurns: Send + Sync {
 pub(super) enum Task {
     Turn(Arc<dyn TakesTurns>),
     Once(Box<dyn FnOnce() + Send>),
+    /// This is done by the thread that submits it, once what it is at is done. It is quick, and none of the program's.
+    AtOnce(Box<dyn FnOnce() + Send>),
 }
 
 /// How large the pool may become.
@@ -85,7 +87,8 @@ impl Workers {
         work()
     }
 
-    /// Has something done, behind what waits already. After the end of the pool it is dropped.
+    /// Has something done, behind what waits already. After the end of the pool a thread is started for it, which ends with
+    /// it: to drop it here would be to run the program's code, under whatever is locked.
     pub(super) fn submit(&self, task: Task) {
         let task = GATHERED.with_borrow_mut(|gathered| match gathered {
             Some(gathered) => {
@@ -100,11 +103,11 @@ impl Workers {
     }
 
     fn begin(&self, task: Task) {
+        let task = match task {
+            Task::AtOnce(what) => return what(),
+            task => task,
+        };
         let mut state = lock(&self.state);
-        if state.is_over {
-            drop(state);
-            return;
-        }
         state.queue.push_back(task);
         let someone_rests = state.resting >= state.queue.len();
         if !someone_rests {
@@ -143,7 +146,7 @@ impl Workers {
                         lock(&self.state).queue.push_back(Task::Turn(of));
                     }
                 }
-                Task::Once(what) => {
+                Task::Once(what) | Task::AtOnce(what) => {
                     if survive(what).is_none() {
                         log_later!(Error, "a function of the program panicked");
                     }

@@ -162,6 +162,7 @@ impl Peer {
             return false;
         }
         state.holds = false;
+        state.stall = None;
         state.session.resume(now());
         true
     }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use super::inbox::InboxItem;
 use super::parts::{Peer, PeerState, ServedSocket};
 use super::served_socket::WayToClient;
+use super::stall::Stall;
 use crate::core::server::session::SessionOrder;
 use crate::driver::clock::now;
 use crate::error::{Error, ErrorKind};
@@ -62,15 +63,18 @@ impl Peer {
                         as Arc<dyn Reply>
                 });
                 let is_full = socket.put(InboxItem::Event(Event::new(packet, reply)));
-                if is_full && self.must_hold(&socket) {
-                    state.holds = true;
-                    state.session.hold(now());
+                if is_full {
+                    self.hold_for(state, &socket);
                 }
             }
             Kind::Ack => {
                 let answered = packet.id.and_then(|number| socket.answers.take(number));
                 match answered {
-                    Some(answered) => self.hub.resolve(answered, Ok(AckReply::new(packet))),
+                    Some(answered) => {
+                        if socket.resolve(answered, Ok(AckReply::new(packet))) {
+                            self.hold_for(state, &socket);
+                        }
+                    }
                     None => {
                         log_later!(Debug, in &*socket.namespace.name, "an acknowledgement that nobody waits for");
                     }
@@ -85,6 +89,17 @@ impl Peer {
                 state.session.end(DisconnectReason::ParseError, Some(cause), orders);
             }
             Kind::Connect => {}
+        }
+    }
+
+    /// The handlers of a socket are behind: the reader holds still, if it has to.
+    fn hold_for(&self, state: &mut PeerState, socket: &ServedSocket) {
+        if self.must_hold(socket) {
+            let (now, done) = (now(), state.handled());
+            state.holds = true;
+            let limit = self.hub.options.stall_timeout;
+            state.stall.get_or_insert_with(|| Stall::new(done, now, limit));
+            state.session.hold(now);
         }
     }
 

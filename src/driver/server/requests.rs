@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use http::header::SET_COOKIE;
-use http::{HeaderMap, Method, StatusCode};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, SET_COOKIE};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use mio::Token;
 
+use super::client_files::ClientFiles;
 use super::door::Decision;
 use super::fallback::{self, HttpRequest};
 use super::handshake::{FirstRequest, SocketHandshake};
-use super::http_connection::{Answering, HttpConnection, PostBody, RequestStage};
+use super::http_connection::{Answering, HttpConnection, PostBody, PostContent, RequestStage};
 use super::parts::{Hub, IoCommand, Peer};
 use super::pool::Task;
 use super::wire::PeerWire;
@@ -19,13 +20,14 @@ use crate::driver::clock::now;
 use crate::net::server::accept::{Acceptance, asks_for_upgrade};
 use crate::net::server::body::BodyReader;
 use crate::net::server::cookie::set_cookie;
+use crate::net::server::jsonp::AnswerScript;
 use crate::net::server::origin::OriginVerdict;
-use crate::net::server::query::SessionQuery;
+use crate::net::server::query::{SessionQuery, is_own_sid};
 use crate::net::server::request::{BodyLength, RequestHead};
 use crate::net::server::response::{EngineRefusal, Framing, HttpResponse};
 use crate::options::Transport;
-use crate::proto::dialect::Dialect;
 use crate::proto::dialect::choice::asked_for;
+use crate::proto::dialect::{Body, Dialect};
 use crate::proto::parser::choice::new_parser;
 use crate::sync::logging::log_later;
 
@@ -35,8 +37,8 @@ pub(super) enum Handled {
     Respond(HttpResponse),
     /// It waits, as the connection says.
     Waits,
-    /// It is a GET of this client.
-    Poll(Arc<Peer>),
+    /// It is a GET of this client; its answer may be for a script.
+    Poll(Arc<Peer>, Option<AnswerScript>),
     /// Its connection becomes the WebSocket of this client.
     WebSocket { peer: Arc<Peer>, is_upgrade: bool, acceptance: Acceptance },
 }
@@ -50,6 +52,8 @@ pub(super) struct ServedRequest<'a> {
     pub(super) text: &'a [u8],
     /// What browsers are told in the response.
     pub(super) headers: HeaderMap,
+    /// The id that the program has made for the session.
+    pub(super) sid: Option<String>,
 }
 
 impl ServedRequest<'_> {
@@ -57,6 +61,9 @@ impl ServedRequest<'_> {
     pub(super) fn handle(&mut self, connection: &mut HttpConnection<Peer>) -> Option<Handled> {
         if !self.head.path.starts_with(&*self.hub.options.path) {
             return self.hand_over(connection);
+        }
+        if self.asks_for_client_file() {
+            return None;
         }
         let names_none = |query: SessionQuery| query.sid.is_none();
         let begins_session = self.head.method == Method::GET
@@ -90,6 +97,30 @@ impl ServedRequest<'_> {
         }
     }
 
+    /// The request is for a file of the client, which is read by the pool.
+    fn asks_for_client_file(&self) -> bool {
+        let name = ClientFiles::named(&self.head.path[self.hub.options.path.len()..]);
+        let (Some(name), Some(files)) = (name, self.hub.door.client_files.clone()) else {
+            return false;
+        };
+        let is_plain = matches!(self.head.method, Method::GET | Method::HEAD)
+            && self.head.body == BodyLength::Known(0);
+        if !is_plain || !self.hub.door.hosts.has(&self.head.headers) {
+            return false;
+        }
+        let (hub, token) = (Arc::clone(self.hub), self.token);
+        let headers = self.head.headers.clone();
+        self.hub.pool.submit(Task::Once(Box::new(move || {
+            let verdict = hub.door.ask(&headers, None).verdict;
+            let response = files
+                .answer(name, &headers)
+                .with_all(&hub.door.cors.headers(&headers, verdict))
+                .compressed_from(hub.options.http_compression);
+            hub.command(IoCommand::Answered(token, Box::new(response)));
+        })));
+        true
+    }
+
     fn ask_program(&self, begins_session: bool, connection: &HttpConnection<Peer>) {
         let hub = Arc::clone(self.hub);
         let token = self.token;
@@ -119,6 +150,7 @@ impl ServedRequest<'_> {
                 return Handled::Respond(response);
             }
         }
+        self.sid = decision.sid;
         let is_welcome = decision.verdict != OriginVerdict::Foreign && door.hosts.has(headers);
         let served = if is_welcome && decision.is_allowed {
             self.serve(connection)
@@ -145,15 +177,15 @@ impl ServedRequest<'_> {
         let Some(sid) = query.sid.as_deref() else {
             return self.begin(connection, &query, transport, dialect);
         };
-        query.check_sid()?;
+        query.check_sid(self.hub.door.generate_id.is_some())?;
         let peer = self.hub.peer(sid).ok_or(EngineRefusal::UnknownSid)?;
         if !peer.lock().session.speaks(dialect) {
             return Err(EngineRefusal::BadRequest);
         }
         match (transport, &self.head.method) {
             (Transport::WebSocket, _) => self.upgrade(peer, &query, dialect),
-            (_, &Method::GET) => Ok(Handled::Poll(peer)),
-            (_, &Method::POST) => self.post(connection, peer),
+            (_, &Method::GET) => Ok(Handled::Poll(peer, self.script(&query, dialect)?)),
+            (_, &Method::POST) => self.post(connection, peer, self.script(&query, dialect)?),
             _ => Err(EngineRefusal::BadRequest),
         }
     }
@@ -170,6 +202,32 @@ impl ServedRequest<'_> {
             return Err(EngineRefusal::BadRequest);
         }
         Ok(transport)
+    }
+
+    /// The script that is to take the answer, if one is.
+    fn script(
+        &self,
+        query: &SessionQuery,
+        dialect: &dyn Dialect,
+    ) -> Result<Option<AnswerScript>, EngineRefusal> {
+        let Some(number) = &query.j else { return Ok(None) };
+        if !self.hub.options.allow_jsonp || !dialect.joins_root() {
+            return Err(EngineRefusal::BadRequest);
+        }
+        AnswerScript::of(number).map(Some)
+    }
+
+    /// The id of a new session.
+    fn new_sid(&self) -> Result<String, EngineRefusal> {
+        let Some(own) = &self.sid else { return Ok(super::ids::new_id()) };
+        let is_free = is_own_sid(own) && self.hub.peer(own).is_none();
+        if !is_free {
+            log_later!(
+                Error,
+                "the program has made an id that a session cannot have, or another one has"
+            );
+        }
+        Some(own.clone()).filter(|_| is_free).ok_or(EngineRefusal::BadRequest)
     }
 
     /// The first request of a client.
@@ -194,12 +252,13 @@ impl ServedRequest<'_> {
             },
             Transport::Polling => None,
         };
-        let sid = super::ids::new_id();
+        let script = self.script(query, dialect)?;
+        let sid = self.new_sid()?;
         let session = Session::open(
             sid.clone(),
             dialect,
             transport,
-            query.is_base64,
+            query.is_base64 || script.is_some(),
             &hub.options.session,
             now(),
         );
@@ -207,7 +266,13 @@ impl ServedRequest<'_> {
         let mut parser =
             new_parser(options.parser, options.max_attachments, options.session.max_payload);
         parser.set_lax(dialect.is_lax());
-        let request = self.first_request(connection);
+        let Some(request) = hub.heads.keep(self.first_request(connection)) else {
+            log_later!(
+                Warn,
+                "a session is refused: the requests that opened others take too much memory"
+            );
+            return Ok(Handled::Respond(HttpResponse::new(StatusCode::SERVICE_UNAVAILABLE)));
+        };
         let peer = Peer::new(hub, session, parser, request, None);
         if !hub.add_peer(&sid, &peer) {
             let closing = HttpResponse::new(StatusCode::SERVICE_UNAVAILABLE);
@@ -217,7 +282,7 @@ impl ServedRequest<'_> {
             return Ok(Handled::WebSocket { peer, is_upgrade: false, acceptance });
         }
         peer.begin();
-        let response = take_answer(connection, &peer);
+        let response = take_answer(connection, &peer, script);
         let cookie = hub.door.cookie.as_ref().map(|cookie| set_cookie(cookie, &sid));
         Ok(Handled::Respond(match cookie {
             Some(Ok(cookie)) => response.with(SET_COOKIE, cookie),
@@ -236,6 +301,7 @@ impl ServedRequest<'_> {
             time: SystemTime::now(),
             is_secure: connection.stream.is_secure(),
             chain: connection.stream.client_chain(),
+            _share: None,
         }
     }
 
@@ -262,7 +328,13 @@ impl ServedRequest<'_> {
         &self,
         connection: &mut HttpConnection<Peer>,
         peer: Arc<Peer>,
+        script: Option<AnswerScript>,
     ) -> Result<Handled, EngineRefusal> {
+        if !is_plain(&self.head.headers) {
+            // The session lives on: the client may know another way.
+            let refused = HttpResponse::new(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+            return Ok(Handled::Respond(refused.with(ACCEPT_ENCODING, IDENTITY)));
+        }
         let mut state = peer.lock();
         let may = peer.run(&mut state, |state, orders| state.session.begin_post(orders));
         drop(state);
@@ -276,20 +348,46 @@ impl ServedRequest<'_> {
                 return Ok(Handled::Respond(HttpResponse::refusal(&refusal)));
             }
         };
-        connection.stage = RequestStage::Posting { request: self.answering(peer), reader };
-        Ok(Handled::Waits)
-    }
-
-    fn answering(&self, peer: Arc<Peer>) -> Answering<Peer> {
-        let content_type = self.head.headers.get(http::header::CONTENT_TYPE);
-        let is_binary =
-            content_type.is_some_and(|value| value.as_bytes() == b"application/octet-stream");
-        Answering {
+        let request = Answering {
             peer,
             framing: Framing::of(self.head),
             headers: self.headers.clone(),
-            is_binary,
+            content: self.content(script),
+        };
+        connection.stage = RequestStage::Posting { request, reader };
+        Ok(Handled::Waits)
+    }
+
+    fn content(&self, script: Option<AnswerScript>) -> PostContent {
+        let content_type = self.head.headers.get(CONTENT_TYPE);
+        if script.is_some() {
+            PostContent::Form
+        } else if content_type.is_some_and(|value| value.as_bytes() == b"application/octet-stream")
+        {
+            PostContent::Binary
+        } else {
+            PostContent::Text
         }
+    }
+}
+
+/// What a server says that takes no body that is compressed.
+const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
+
+/// Whether the body of a request is as its length says, and not compressed.
+fn is_plain(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(CONTENT_ENCODING).iter();
+    codings.all(|coding| coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity"))
+}
+
+impl Hub {
+    /// The response to a GET.
+    pub(super) fn poll_response(&self, body: Body, script: Option<AnswerScript>) -> HttpResponse {
+        let response = match script {
+            Some(script) => HttpResponse::script(script, &body),
+            None => HttpResponse::poll(body),
+        };
+        response.compressed_from(self.options.http_compression)
     }
 }
 
@@ -312,10 +410,14 @@ pub(super) fn ask_fallback(
 }
 
 /// The response to a GET, with all that waits for the client.
-pub(super) fn take_answer(connection: &mut HttpConnection<Peer>, peer: &Arc<Peer>) -> HttpResponse {
+pub(super) fn take_answer(
+    connection: &mut HttpConnection<Peer>,
+    peer: &Arc<Peer>,
+    script: Option<AnswerScript>,
+) -> HttpResponse {
     let body = peer.lock().session.take_body(now());
     connection.stage = RequestStage::PollAnswers(Arc::clone(peer));
-    HttpResponse::poll(body)
+    peer.hub.poll_response(body, script)
 }
 
 impl Peer {

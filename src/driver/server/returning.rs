@@ -143,6 +143,10 @@ impl Peer {
         claim: &Claim,
         orders: &mut Vec<SessionOrder>,
     ) -> bool {
+        if !state.session.is_open() {
+            // Where it is being closed, the socket waits for the client's next session.
+            return true;
+        }
         let namespace = &asked.namespace;
         let (Some(mut store), Some(this)) = (namespace.store(), self.this.upgrade()) else {
             return false;

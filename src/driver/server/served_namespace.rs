@@ -1,11 +1,14 @@
 //! One namespace of a server: who is in it, and what is done with them.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, Weak};
 
-use super::parts::{Handlers, Hub, OnEvent, ServedNamespace, ServedSocket};
+use super::cluster::membership::ClusterMembership;
+use super::hub::replace_taker;
+use super::parts::{Handlers, Hub, OnEvent, ServedNamespace, ServedSocket, SocketTaker};
 use crate::core::server::recovery::RecoveryStore;
 use crate::core::server::rooms::{Selection, SocketKey};
+use crate::error::Result;
 use crate::sync::lock::lock;
 
 impl ServedNamespace {
@@ -14,7 +17,12 @@ impl ServedNamespace {
             .options
             .recovery
             .map(|recovery| Mutex::new(RecoveryStore::new(&hub.run, recovery.limits)));
-        Arc::new_cyclic(|this| Self {
+        // The parents of those that clients ask for are none that anybody is in.
+        let link = hub.link.as_ref().filter(|_| !name.is_empty());
+        let cluster =
+            link.map(|link| Box::new(ClusterMembership::new(link, &super::ids::new_id())));
+        let namespace = Arc::new_cyclic(|this: &Weak<Self>| Self {
+            cluster,
             recovery,
             recovery_is_armed: AtomicBool::new(false),
             this: this.clone(),
@@ -25,7 +33,12 @@ impl ServedNamespace {
             next_key: AtomicU64::new(0),
             next_ack: AtomicU64::new(0),
             order: Mutex::new(()),
-        })
+            is_watched: AtomicBool::new(false),
+        });
+        if let Some(ClusterMembership { link, name, .. }) = namespace.cluster.as_deref() {
+            link.enter(&namespace.name, name, namespace.this.clone());
+        }
+        namespace
     }
 
     /// The handlers, to look some up. Nothing else may be locked meanwhile, and none be called.
@@ -38,23 +51,44 @@ impl ServedNamespace {
         change(&mut self.handlers.write().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Those of one event: first those for all events.
-    pub(super) fn handlers_of(&self, event: &str) -> Vec<Arc<OnEvent>> {
-        let handlers = self.handlers();
-        let named = handlers.events.get(event).into_iter().flatten();
-        handlers.any.iter().chain(named).cloned().collect()
+    /// From now on the program takes what comes by new sockets.
+    pub(crate) fn leave_to(&self, taker: Arc<dyn SocketTaker>) -> Result<()> {
+        self.change_handlers(|handlers| replace_taker(&mut handlers.taker, &taker))?;
+        self.hub.end_if_closing(&*taker);
+        Ok(())
+    }
+
+    /// Who takes what comes by a socket that is new, if no handlers do.
+    pub(super) fn taker(&self) -> Option<Arc<dyn SocketTaker>> {
+        let own = self.handlers().taker.clone();
+        let of_all = || lock(&self.hub.taker).clone();
+        own.filter(|taker| !taker.is_abandoned())
+            .or_else(of_all)
+            .filter(|taker| !taker.is_abandoned())
+    }
+
+    /// Those for all events.
+    pub(super) fn catch_alls(&self) -> impl Iterator<Item = Arc<OnEvent>> + use<> {
+        self.handlers().any.clone().into_iter()
+    }
+
+    /// Those for the events of this name.
+    pub(super) fn handlers_of(&self, event: &str) -> impl Iterator<Item = Arc<OnEvent>> + use<> {
+        self.handlers().events.get(event).cloned().unwrap_or_default().into_iter()
     }
 
     /// Takes over the handlers of a parent.
     pub(super) fn inherit(&self, parent: &Self) {
         let of_parent = parent.handlers();
         let inherited = Handlers {
+            taker: of_parent.taker.clone(),
             authorize: of_parent.authorize.clone(),
             connection: of_parent.connection.clone(),
             events: of_parent.events.clone(),
             any: of_parent.any.clone(),
             disconnecting: of_parent.disconnecting.clone(),
             disconnect: of_parent.disconnect.clone(),
+            server_events: of_parent.server_events.clone(),
         };
         drop(of_parent);
         self.change_handlers(|handlers| *handlers = inherited);
@@ -83,6 +117,17 @@ impl ServedNamespace {
 
     pub(crate) fn rooms(&self) -> Vec<Arc<str>> {
         lock(&self.rooms).names().cloned().collect()
+    }
+
+    /// Whether somebody is in a room of this name.
+    pub(super) fn is_room(&self, room: &str) -> bool {
+        lock(&self.rooms).is_room(room)
+    }
+
+    /// The names of all rooms, those among them that are named by the ids of sockets.
+    pub(super) fn all_rooms(&self) -> Vec<Arc<str>> {
+        let rooms = lock(&self.rooms);
+        rooms.homes().chain(rooms.names()).cloned().collect()
     }
 
     /// Those whom a selection names, as it is now.

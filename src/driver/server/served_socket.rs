@@ -1,31 +1,34 @@
 //! One client in one namespace, as its server has it.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use super::answers::{AnswerSink, Answers, disconnected};
-use super::belongings::{Belongings, OwnHandler, SocketData};
+use super::belongings::{Belongings, SocketData};
 use super::handshake::SocketHandshake;
-use super::inbox::{Inbox, InboxItem, Taken};
+use super::inbox::{Attendant, Inbox, InboxItem};
+use super::leaving::Leaving;
 use super::parts::{Due, Peer, ServedNamespace, ServedSocket};
-use super::pool::{TakesTurns, Task};
+use super::peer::Urgency;
+use super::pool::Task;
 use super::timers::Alarm;
+use crate::core::server::cluster::SocketDetails;
 use crate::core::server::rooms::Selection;
 use crate::core::time::Timestamp;
+use crate::driver::ack_slot::AckHandle;
 use crate::driver::clock::now;
+use crate::driver::dispatch::Function;
+use crate::driver::listener_id::ListenerId;
+use crate::driver::listeners::{Order, Scope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::status::DisconnectReason;
-use crate::event::{Event, Reply};
+use crate::event::{AckReply, Event, Reply};
 use crate::options::Transport;
 use crate::payload::Payload;
+use crate::proto::packet::Packet;
 use crate::proto::socket_packet::{Header, Kind};
-use crate::sync::lock::{lock, lock_callback};
-use crate::sync::logging::log_later;
-use crate::sync::threads::survive;
-
-/// How many items a thread of the pool takes before others have their turn.
-const BATCH: usize = 32;
+use crate::sync::lock::lock;
 
 /// Where a socket stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +80,7 @@ impl ServedSocket {
             answers: Answers::default(),
             alarm: Alarm::default(),
             attached,
+            is_watched: AtomicBool::new(false),
             last_rooms: OnceLock::new(),
             this: this.clone(),
         })
@@ -93,6 +97,9 @@ impl ServedSocket {
     /// The answer to its CONNECT is queued, under the lock of its peer.
     pub(super) fn connected(&self) {
         self.standing.store(Standing::Connected as u8, Ordering::Release);
+        if let Some(taker) = self.namespace.taker() {
+            self.inbox.leave_to(taker);
+        }
         self.put(InboxItem::Connected);
     }
 
@@ -102,7 +109,7 @@ impl ServedSocket {
         let _ = self.last_rooms.set(self.namespace.exit(self, reason));
         if before == Standing::Connected as u8 {
             self.peer.leaves(1);
-            self.put(InboxItem::Disconnected(reason));
+            self.put(InboxItem::Disconnected(reason, Leaving::of(Arc::clone(&self.peer) as _)));
         }
     }
 
@@ -110,11 +117,19 @@ impl ServedSocket {
     pub(super) fn put(&self, item: InboxItem) -> bool {
         let put = self.inbox.put(item, self.namespace.hub.options.inbox);
         if put.schedule {
-            if let Some(this) = self.this.upgrade() {
-                self.namespace.hub.pool.submit(Task::Turn(this));
-            }
+            self.ask_for_turn();
         }
         put.is_full
+    }
+
+    fn ask_for_turn(&self) {
+        let Some(this) = self.this.upgrade() else { return };
+        let task = match self.inbox.attendant() {
+            Attendant::Pool => Task::Turn(this),
+            Attendant::Program(taker) => Task::AtOnce(Box::new(move || taker.offer(this))),
+            Attendant::Nobody => return,
+        };
+        self.namespace.hub.pool.submit(task);
     }
 
     /// Its handlers have too much in front of them.
@@ -149,6 +164,28 @@ impl ServedSocket {
         lock(self.attached.get_or_init(Box::default))
     }
 
+    /// Adds a callback for events.
+    pub(crate) fn listen(
+        &self,
+        scope: Scope<'_>,
+        order: Order,
+        function: Function<Event>,
+    ) -> ListenerId {
+        let lost = self.inbox.unshown();
+        let id = self.attached().listeners.add(scope, order, function, lost);
+        if matches!(scope, Scope::Outgoing) {
+            self.namespace.is_watched.store(true, Ordering::Release);
+            self.is_watched.store(true, Ordering::Release);
+        }
+        id
+    }
+
+    /// How many events that went out a callback has missed. `None`: there is none of this number.
+    pub(crate) fn lost(&self, listener: ListenerId) -> Option<usize> {
+        let lost = self.inbox.unshown();
+        self.attached().listeners.lost(listener, lost)
+    }
+
     /// It never joins. What the program has attached to it may hold the socket itself: here that ends.
     pub(super) fn forget_belongings(&self) {
         let attached = self.attached.get().map(|attached| std::mem::take(&mut *lock(attached)));
@@ -160,24 +197,38 @@ impl ServedSocket {
         self.attached.get().map_or_else(Vec::new, |attached| lock(attached).data.clone())
     }
 
+    /// What other servers of a cluster are told of it.
+    pub(super) fn details(&self) -> SocketDetails {
+        let shared = self.attached.get().and_then(|attached| lock(attached).shared.clone());
+        SocketDetails {
+            id: Arc::clone(&self.id),
+            rooms: self.rooms(),
+            handshake: self.handshake.shared().into(),
+            data: shared.unwrap_or_else(|| "{}".into()),
+        }
+    }
+
     /// Emits to this socket alone.
     pub(crate) fn emit(&self, payload: Payload, volatile: bool) -> Result<()> {
         self.check_connected()?;
         let header = self.header(Kind::Event, None);
         if self.pid.is_none() {
-            return self.peer.send(&self.namespace.hub.encode(header, &payload), volatile);
+            let messages = self.namespace.hub.encode(header, &payload);
+            return self.send(&messages, volatile, Urgency::Now, Some(&payload)).map(drop);
         }
         // What its client may miss is kept for it, as what is for many.
         let own = Selection { rooms: vec![Arc::clone(&self.id)], except: Vec::new() };
+        let shown = self.is_watched().then(|| payload.clone());
         let _in_order = lock(&self.namespace.order);
         let (messages, _) = self.namespace.prepare(header, payload, &own, volatile);
-        self.peer.send(&messages, volatile)
+        self.send(&messages, volatile, Urgency::Now, shown.as_ref()).map(drop)
     }
 
     /// The same, with a number by which the client answers.
     pub(crate) fn emit_with_ack(
         &self,
         payload: &Payload,
+        volatile: bool,
         answered: AnswerSink,
         limit: Option<Duration>,
     ) -> Result<()> {
@@ -188,7 +239,63 @@ impl ServedSocket {
         let number = self.namespace.next_ack();
         let messages = self.namespace.hub.encode(self.header(Kind::Event, Some(number)), payload);
         self.expect(number, answered, limit)?;
-        self.peer.send(&messages, false).inspect_err(|_| drop(self.answers.take(number)))
+        match self.send(&messages, volatile, Urgency::Now, Some(payload)) {
+            Ok(true) => {}
+            Ok(false) => {
+                if let Some(answered) = self.answers.take(number) {
+                    let what = "the volatile event was dropped";
+                    self.resolve(answered, Err(Error::new(ErrorKind::Disconnected, what)));
+                }
+            }
+            Err(error) => {
+                drop(self.answers.take(number));
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the messages of an event to its client, and shows it to whoever watches what goes out. `false`: it was
+    /// volatile, and dropped.
+    pub(super) fn send(
+        &self,
+        messages: &[Packet],
+        volatile: bool,
+        urgency: Urgency,
+        event: Option<&Payload>,
+    ) -> Result<bool> {
+        match event.filter(|_| self.is_watched()) {
+            None => self.peer.send_with(messages, volatile, urgency),
+            Some(event) => {
+                self.peer.send_and(messages, volatile, urgency, || self.show(event.clone()))
+            }
+        }
+    }
+
+    /// Whether somebody watches what goes out.
+    fn is_watched(&self) -> bool {
+        self.is_watched.load(Ordering::Acquire)
+    }
+
+    fn show(&self, event: Payload) {
+        let event = Event::outgoing(&self.namespace.name, event);
+        if self.inbox.show(event, self.namespace.hub.options.inbox) {
+            self.ask_for_turn();
+        }
+    }
+
+    /// Brings an answer to whoever waits for it. A callback is called by the handlers' thread, in its turn; `true`: the reader
+    /// is to hold still for it.
+    pub(super) fn resolve(&self, answered: AnswerSink, result: Result<AckReply>) -> bool {
+        match answered {
+            AnswerSink::Handle(AckHandle::Callback(callback)) => {
+                self.put(InboxItem::Answer(callback, result))
+            }
+            quick => {
+                quick.resolve(result);
+                false
+            }
+        }
     }
 
     /// Takes on the answer to a question that is about to be sent.
@@ -222,7 +329,7 @@ impl ServedSocket {
         }
         for late in self.answers.expire(now()) {
             let error = Error::new(ErrorKind::Timeout, "no acknowledgement in time");
-            self.namespace.hub.resolve(late, Err(error));
+            self.resolve(late, Err(error));
         }
         if let Some(at) = self.answers.deadline() {
             self.arm(at);
@@ -243,104 +350,6 @@ impl ServedSocket {
     fn check_connected(&self) -> Result<()> {
         if self.is_connected() { Ok(()) } else { Err(disconnected()) }
     }
-
-    fn handle(self: &Arc<Self>, item: InboxItem) {
-        match item {
-            InboxItem::Connected => {
-                let handlers = self.namespace.handlers().connection.clone();
-                for handler in handlers {
-                    self.guard("connection", || handler(self));
-                }
-            }
-            InboxItem::Event(event) => self.handle_event(event),
-            InboxItem::Disconnected(reason) => {
-                self.handle_end(reason);
-                self.peer.has_left();
-            }
-        }
-    }
-
-    fn handle_event(self: &Arc<Self>, event: Event) {
-        let own = self.own_handlers(event.name());
-        let handlers = self.namespace.handlers_of(event.name());
-        if own.is_empty() && handlers.is_empty() {
-            log_later!(Debug, in &*self.namespace.name, "nobody listens to {:?}", event.name());
-            return;
-        }
-        // Mostly there is one, which gets the event itself and no clone.
-        let mut left = handlers.len() + own.len();
-        let mut event = Some(event);
-        let mut next = || {
-            left -= 1;
-            if left == 0 { event.take() } else { event.clone() }
-        };
-        for handler in handlers {
-            let Some(event) = next() else { return };
-            self.guard("event", || handler(self, event));
-        }
-        for handler in own {
-            let Some(event) = next() else { return };
-            self.guard("event", || lock_callback(&handler)(event));
-        }
-    }
-
-    fn own_handlers(&self, event: &str) -> Vec<OwnHandler> {
-        let Some(attached) = self.attached.get() else { return Vec::new() };
-        let attached = lock(attached);
-        let named = attached.events.get(event).into_iter().flatten();
-        attached.any.iter().chain(named).cloned().collect()
-    }
-
-    fn handle_end(self: &Arc<Self>, reason: DisconnectReason) {
-        let (disconnecting, disconnect) = {
-            let handlers = self.namespace.handlers();
-            (handlers.disconnecting.clone(), handlers.disconnect.clone())
-        };
-        // What a socket has attached may hold the socket itself: here that ends, but for its data.
-        let attached = self.attached.get().map(|attached| {
-            let mut attached = lock(attached);
-            let data = std::mem::take(&mut attached.data);
-            std::mem::replace(&mut *attached, Belongings { data, ..Belongings::default() })
-        });
-        let Belongings { disconnecting: own_disconnecting, disconnect: own_disconnect, .. } =
-            attached.unwrap_or_default();
-        for handler in disconnecting {
-            self.guard("disconnecting", || handler(self, reason));
-        }
-        for handler in own_disconnecting {
-            self.guard("disconnecting", || handler(reason));
-        }
-        for handler in disconnect {
-            self.guard("disconnect", || handler(self, reason));
-        }
-        for handler in own_disconnect {
-            self.guard("disconnect", || handler(reason));
-        }
-    }
-
-    /// Runs a handler, which may panic.
-    fn guard(&self, what: &str, handler: impl FnOnce()) {
-        if survive(handler).is_none() {
-            log_later!(Error, in &*self.namespace.name, "a handler ({what}) panicked; the server goes on");
-        }
-    }
-}
-
-impl TakesTurns for ServedSocket {
-    fn take_turn(&self) -> bool {
-        let Some(this) = self.this.upgrade() else { return false };
-        let hub = &self.namespace.hub;
-        for _ in 0..BATCH {
-            let Some(Taken { item, reopens }) = self.inbox.take(hub.options.inbox) else {
-                return false;
-            };
-            if reopens {
-                self.peer.go_on();
-            }
-            hub.in_turn(|| this.handle(item));
-        }
-        true
-    }
 }
 
 /// The way of an acknowledgement back to a client.
@@ -359,7 +368,7 @@ impl Reply for WayToClient {
         })?;
         let messages =
             socket.namespace.hub.encode(socket.header(Kind::Ack, Some(number)), &payload);
-        let sent = socket.peer.send(&messages, false);
+        let sent = socket.peer.send(&messages);
         if sent.is_err() {
             // It may be tried again.
             *lock(&self.number) = Some(number);

@@ -7,13 +7,15 @@ use mio::Token;
 
 use super::door::Decision;
 use super::held_poll::Fetched;
-use super::http_connection::{Came, IDLE_TIME, PostBody, REQUEST_TIME, RequestStage};
+use super::http_connection::{Came, IDLE_TIME, PostBody, PostContent, REQUEST_TIME, RequestStage};
 use super::io::{Io, Slot};
+use super::pace::Pace;
 use super::parts::{HeldPoll, IoCommand, Peer, PollStage};
 use super::requests::{Handled, ServedRequest, ask_fallback, take_answer};
 use super::wire::PeerWire;
 use crate::core::server::session::PollFate;
 use crate::driver::clock::now;
+use crate::net::server::jsonp::{AnswerScript, posted};
 use crate::net::server::request::{BodyLength, RequestHead};
 use crate::net::server::response::{EngineRefusal, Framing, HttpResponse};
 use crate::net::server::stream::ServerStream;
@@ -57,6 +59,7 @@ impl Io {
                     return self.lose(token);
                 }
                 Came::Request(head, text) => {
+                    connection.pace = Pace::new(now());
                     self.set_deadline(token, REQUEST_TIME);
                     self.serve_request(token, head, text, None);
                 }
@@ -87,7 +90,8 @@ impl Io {
         let hub = Arc::clone(&self.hub);
         let Some(Slot::Http(connection)) = self.slots.get_mut(&token) else { return };
         let headers = HeaderMap::new();
-        let mut request = ServedRequest { hub: &hub, token, head: &head, text: &text, headers };
+        let mut request =
+            ServedRequest { hub: &hub, token, head: &head, text: &text, headers, sid: None };
         let handled = match decision {
             Some(decision) => Some(request.handle_decided(decision, connection)),
             None => request.handle(connection),
@@ -102,7 +106,9 @@ impl Io {
                 let framing = if has_body { framing.closing() } else { framing };
                 self.respond(token, &response.with_all(&headers), framing);
             }
-            Some(Handled::Poll(peer)) => self.hold_poll(token, &peer, Framing::of(&head), headers),
+            Some(Handled::Poll(peer, script)) => {
+                self.hold_poll(token, &peer, Framing::of(&head), headers, script);
+            }
             Some(Handled::Waits) => {
                 if head.expects_continue && connection.is_reading() {
                     // Where it fails, the next read tells.
@@ -138,6 +144,7 @@ impl Io {
 
     pub(super) fn respond(&mut self, token: Token, response: &HttpResponse, framing: Framing) {
         let Some(Slot::Http(connection)) = self.slots.get_mut(&token) else { return };
+        connection.pace = Pace::new(now());
         if connection.respond(response, framing).is_err() {
             return self.lose(token);
         }
@@ -146,7 +153,7 @@ impl Io {
 
     pub(super) fn take_body(&mut self, token: Token, mut body: PostBody) {
         let Some(Slot::Http(connection)) = self.slots.get_mut(&token) else { return };
-        let request = match std::mem::replace(&mut connection.stage, RequestStage::Idle) {
+        let mut request = match std::mem::replace(&mut connection.stage, RequestStage::Idle) {
             RequestStage::Posting { request, .. } | RequestStage::PostWaits(request, _) => request,
             RequestStage::ReadsBody(head, _) => {
                 ask_fallback(&self.hub, token, head.clone(), connection, body.bytes);
@@ -155,7 +162,13 @@ impl Io {
             }
             _ => return,
         };
-        if request.peer.take_post(token, request.is_binary, &mut body) {
+        if request.content == PostContent::Form {
+            // Without its field there is no packet in it, as there is none in an empty body.
+            body.bytes = posted(&body.bytes).unwrap_or_default();
+            request.content = PostContent::Text;
+        }
+        let is_binary = request.content == PostContent::Binary;
+        if request.peer.take_post(token, is_binary, &mut body) {
             let response = HttpResponse::post_taken().with_all(&request.headers);
             self.respond(token, &response, request.framing);
         } else {
@@ -182,6 +195,7 @@ impl Io {
         peer: &Arc<Peer>,
         framing: Framing,
         headers: HeaderMap,
+        script: Option<AnswerScript>,
     ) {
         let Some(Slot::Http(connection)) = self.slots.remove(&token) else { return };
         let may_have_ended = connection.may_have_ended;
@@ -191,7 +205,8 @@ impl Io {
             if fate != PollFate::Wait {
                 return (Err((fate, connection)), None);
             }
-            let held = HeldPoll { token, connection, framing, headers, stage: PollStage::Waits };
+            let stage = PollStage::Waits;
+            let held = HeldPoll { token, connection, framing, headers, script, stage };
             (Ok(()), state.poll.replace(Box::new(held)))
         });
         drop(state);
@@ -204,7 +219,7 @@ impl Io {
             }
             Err((fate, connection)) => {
                 self.slots.insert(token, Slot::Http(connection));
-                self.answer_at_once(token, fate, peer, framing);
+                self.answer_at_once(token, fate, peer, framing, script);
             }
         }
         if let Some(former) = former {
@@ -220,11 +235,12 @@ impl Io {
         fate: PollFate,
         peer: &Arc<Peer>,
         framing: Framing,
+        script: Option<AnswerScript>,
     ) {
         let Some(Slot::Http(connection)) = self.slots.get_mut(&token) else { return };
         let response = match fate {
             PollFate::Refuse => HttpResponse::engine_refusal(EngineRefusal::BadRequest, None),
-            PollFate::Answer | PollFate::Wait => take_answer(connection, peer),
+            PollFate::Answer | PollFate::Wait => take_answer(connection, peer, script),
         };
         self.respond(token, &response, framing);
     }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use mio::Poll;
 
+use super::cluster::StartLink;
 use super::commands::IoCommands;
 use super::door::Door;
 use super::hub_options::HubOptions;
@@ -22,14 +23,19 @@ use crate::sync::threads::{Role, spawn};
 
 impl Hub {
     /// Starts the thread that serves, which nothing leads to before [`listen`](Self::listen).
-    pub(crate) fn start(options: HubOptions, door: Door) -> Result<Arc<Self>> {
+    pub(crate) fn start(
+        options: HubOptions,
+        door: Door,
+        adapter: Option<&dyn StartLink>,
+    ) -> Result<Arc<Self>> {
         let cannot = |error| {
             Error::new(ErrorKind::Resource, "the system has no way to wait for connections")
                 .with_source(error)
         };
         let poll = Poll::new().map_err(cannot)?;
         let commands = IoCommands::new(poll.registry(), WAKER).map_err(cannot)?;
-        let hub = Self::new(options, door, commands);
+        let link = adapter.map(StartLink::start).transpose()?;
+        let hub = Self::new(options, door, commands, link);
         let io = Io::new(poll, Arc::clone(&hub));
         let (ended, end) = channel::<()>();
         *lock(&hub.end) = Some(end);
@@ -71,7 +77,11 @@ impl Hub {
         for peer in self.peers() {
             peer.cut(DisconnectReason::ServerShuttingDown, None);
         }
-        let left = deadline.map_or(limit, |at| at.saturating_duration_since(Instant::now()));
+        let left = || deadline.map_or(limit, |at| at.saturating_duration_since(Instant::now()));
+        if let Some(link) = &self.link {
+            link.flush(left());
+        }
+        let left = left();
         self.command(IoCommand::End(now() + left));
         let end: Option<Receiver<()>> = lock(&self.end).take();
         // A handler cannot wait for what ends behind it.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,7 @@ use socket2::SockRef;
 use crate::error::reached::{Tried, listed};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::net::attempt::Attempt;
+use crate::net::begun::Begun;
 use crate::net::waker::poll_within;
 use crate::options::TcpOptions;
 
@@ -32,8 +33,8 @@ pub(super) fn connect_first(
     addresses: &[SocketAddr],
     tcp: &TcpOptions,
     attempt: &Attempt,
-) -> Result<Winner> {
-    let mut race = Race::new(addresses, tcp);
+) -> Result<Begun> {
+    let mut race = Race::new(addresses, tcp, attempt.take_begun());
     loop {
         attempt.waker().check()?;
         if let Some(winner) = race.start_due() {
@@ -49,12 +50,9 @@ pub(super) fn connect_first(
     }
 }
 
-/// The address that has answered, and the connection to it.
-type Winner = (SocketAddr, TcpStream);
-
 /// Why an address could not be connected to: in our words, and in the system's.
 #[derive(Debug)]
-struct StartError {
+pub(super) struct StartError {
     what: Option<String>,
     source: io::Error,
 }
@@ -62,16 +60,19 @@ struct StartError {
 /// The state of one race.
 struct Race<'a> {
     tcp: &'a TcpOptions,
+    /// What was begun before the race.
+    begun: Option<Begun>,
     waiting: VecDeque<SocketAddr>,
-    running: Vec<(SocketAddr, OwnedFd)>,
+    running: Vec<Begun>,
     failed: Vec<(SocketAddr, StartError)>,
     next_start: Instant,
 }
 
 impl<'a> Race<'a> {
-    fn new(addresses: &[SocketAddr], tcp: &'a TcpOptions) -> Self {
+    fn new(addresses: &[SocketAddr], tcp: &'a TcpOptions, begun: Option<Begun>) -> Self {
         Self {
             tcp,
+            begun,
             waiting: interleave(addresses),
             running: Vec::new(),
             failed: Vec::new(),
@@ -80,13 +81,14 @@ impl<'a> Race<'a> {
     }
 
     /// Starts all that are due: the first, one more each stagger, one more for each failure.
-    fn start_due(&mut self) -> Option<Winner> {
+    fn start_due(&mut self) -> Option<Begun> {
         while self.running.is_empty() || Instant::now() >= self.next_start {
             let address = self.waiting.pop_front()?;
-            match start(&address, self.tcp) {
-                Ok((socket, true)) => return Some((address, socket.into())),
-                Ok((socket, false)) => {
-                    self.running.push((address, socket));
+            let begun = self.begun.take().filter(|begun| begun.address == address);
+            match begun.map_or_else(|| start(&address, self.tcp), Ok) {
+                Ok(winner) if winner.is_connected => return Some(winner),
+                Ok(running) => {
+                    self.running.push(running);
                     self.next_start = Instant::now() + STAGGER;
                 }
                 Err(error) => self.failed.push((address, error)),
@@ -100,10 +102,10 @@ impl<'a> Race<'a> {
     }
 
     /// Blocks until a connection is made or has failed, or the next start is due.
-    fn wait(&mut self, attempt: &Attempt) -> Result<Option<Winner>> {
+    fn wait(&mut self, attempt: &Attempt) -> Result<Option<Begun>> {
         let mut fds = Vec::with_capacity(self.running.len() + 1);
         fds.push(attempt.waker().polled());
-        fds.extend(self.running.iter().map(|(_, socket)| PollFd::new(socket, PollFlags::OUT)));
+        fds.extend(self.running.iter().map(|it| PollFd::new(&it.socket, PollFlags::OUT)));
         let next_start = (!self.waiting.is_empty())
             .then(|| self.next_start.saturating_duration_since(Instant::now()));
         let limit = [next_start, attempt.time_left()?].into_iter().flatten().min();
@@ -115,17 +117,17 @@ impl<'a> Race<'a> {
     }
 
     /// Looks at those that are ready: the first that is connected wins.
-    fn finish(&mut self, ready: &[bool]) -> Option<Winner> {
+    fn finish(&mut self, ready: &[bool]) -> Option<Begun> {
         let mut ready = ready.iter().copied();
-        for (address, socket) in std::mem::take(&mut self.running) {
+        for running in std::mem::take(&mut self.running) {
             if !ready.next().unwrap_or(false) {
-                self.running.push((address, socket));
+                self.running.push(running);
                 continue;
             }
-            match socket_error(&socket) {
-                Ok(Ok(())) => return Some((address, socket.into())),
+            match socket_error(&running.socket) {
+                Ok(Ok(())) => return Some(running),
                 Ok(Err(error)) | Err(error) => {
-                    self.failed.push((address, io::Error::from(error).into()));
+                    self.failed.push((running.address, io::Error::from(error).into()));
                     self.next_start = Instant::now();
                 }
             }
@@ -136,7 +138,7 @@ impl<'a> Race<'a> {
     /// What is known of each address.
     fn so_far(&self) -> Vec<Tried> {
         let failed = self.failed.iter().map(|(address, error)| (address, Some(error.to_string())));
-        let running = self.running.iter().map(|(address, _)| (address, None));
+        let running = self.running.iter().map(|running| (&running.address, None));
         let tried = failed.chain(running);
         tried.map(|(address, failure)| Tried { address: *address, failure }).collect()
     }
@@ -199,11 +201,11 @@ impl From<Errno> for StartError {
     }
 }
 
-/// Starts to connect; `true` when that has already succeeded.
-fn start(
+/// Starts to connect, which never blocks.
+pub(super) fn start(
     address: &SocketAddr,
     tcp: &TcpOptions,
-) -> std::result::Result<(OwnedFd, bool), StartError> {
+) -> std::result::Result<Begun, StartError> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let socket = socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
@@ -216,12 +218,13 @@ fn start(
         set_tcp_user_timeout(&socket, u32::try_from(limit.as_millis()).unwrap_or(u32::MAX))?;
     }
     bind_locally(&socket, address, tcp)?;
-    match connect(&socket, address) {
-        Ok(()) => Ok((socket, true)),
+    let is_connected = match connect(&socket, address) {
+        Ok(()) => true,
         // An interrupted connect goes on by itself, exactly as one in progress does.
-        Err(Errno::INPROGRESS | Errno::INTR) => Ok((socket, false)),
-        Err(error) => Err(error.into()),
-    }
+        Err(Errno::INPROGRESS | Errno::INTR) => false,
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Begun { address: *address, socket, is_connected, sent: 0 })
 }
 
 /// Ties a socket to the interface and to the address on this side.
@@ -266,7 +269,7 @@ fn interleave(addresses: &[SocketAddr]) -> VecDeque<SocketAddr> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, TcpListener};
+    use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
     use rustix::net::sockopt::set_socket_linger;
     use rustix::net::{bind, getsockname, listen, socket};
@@ -275,7 +278,7 @@ mod tests {
     use crate::net::testing::{LIMIT, attempt, cancel_ends, spawn};
 
     fn first(addresses: &[SocketAddr], attempt: &Attempt) -> Result<TcpStream> {
-        connect_first(addresses, &TcpOptions::default(), attempt).map(|(_, stream)| stream)
+        connect_first(addresses, &TcpOptions::default(), attempt).map(|winner| winner.socket.into())
     }
 
     /// An address where nobody listens.
@@ -292,7 +295,7 @@ mod tests {
         let address = SocketAddr::try_from(getsockname(&listener).unwrap()).unwrap();
         let mut fillers = Vec::new();
         for _ in 0..4 {
-            fillers.push(start(&address, &TcpOptions::default()).unwrap().0);
+            fillers.push(start(&address, &TcpOptions::default()).unwrap().socket);
         }
         (address, listener, fillers)
     }
@@ -345,10 +348,11 @@ mod tests {
         set_socket_linger(&peer, Some(Duration::ZERO)).unwrap();
         drop(peer);
         let tcp = TcpOptions::default();
-        let mut race = Race::new(&[address], &tcp);
-        race.running.push((refusing(), broken));
+        let mut race = Race::new(&[address], &tcp, None);
         let (hole, _listener, _fillers) = black_hole();
-        race.running.push((hole, start(&hole, &tcp).unwrap().0));
+        let waiting = start(&hole, &tcp).unwrap();
+        race.running.push(Begun { address: refusing(), socket: broken, ..waiting });
+        race.running.push(start(&hole, &tcp).unwrap());
         race.next_start = Instant::now() + Duration::from_secs(3600);
         assert!(race.start_due().is_none());
         assert!(race.wait(&attempt()).unwrap().is_none());
@@ -398,14 +402,14 @@ mod tests {
             user_timeout: Some(seconds(9)),
             ..TcpOptions::default()
         };
-        let (peer, stream) = connect_first(&address, &tcp, &attempt()).unwrap();
-        assert_eq!(peer, address[0]);
-        assert_eq!(tcp_keepidle(&stream).unwrap(), seconds(7));
-        assert_eq!(tcp_user_timeout(&stream).unwrap(), 9000);
+        let winner = connect_first(&address, &tcp, &attempt()).unwrap();
+        assert_eq!(winner.address, address[0]);
+        assert_eq!(tcp_keepidle(&winner.socket).unwrap(), seconds(7));
+        assert_eq!(tcp_user_timeout(&winner.socket).unwrap(), 9000);
         tcp.keepalive = None;
-        let (peer, stream) = connect_first(&address, &tcp, &attempt()).unwrap();
-        assert_eq!(peer, address[0]);
-        assert!(!socket_keepalive(&stream).unwrap());
+        let winner = connect_first(&address, &tcp, &attempt()).unwrap();
+        assert_eq!(winner.address, address[0]);
+        assert!(!socket_keepalive(&winner.socket).unwrap());
     }
 
     #[test]
@@ -417,9 +421,10 @@ mod tests {
             interface: Some("lo".to_owned()),
             ..TcpOptions::default()
         };
-        let (peer, stream) = connect_first(&address, &tcp, &attempt()).unwrap();
-        assert_eq!(peer, address[0]);
-        assert_eq!(stream.local_addr().unwrap().ip().to_string(), "127.0.0.9");
+        let winner = connect_first(&address, &tcp, &attempt()).unwrap();
+        assert_eq!(winner.address, address[0]);
+        let local = TcpStream::from(winner.socket).local_addr().unwrap();
+        assert_eq!(local.ip().to_string(), "127.0.0.9");
         for (local_address, interface, part) in [
             (Some("192.0.2.1"), None, "192.0.2.1"),
             (Some("::1"), None, "not reachable from the local address ::1"),

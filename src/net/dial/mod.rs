@@ -9,9 +9,10 @@ use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use self::dns::Resolver;
-use self::eyeballs::connect_first;
+use self::eyeballs::{connect_first, start};
 pub(super) use self::remembered::Remembered;
 use super::attempt::Attempt;
+use super::begun::Begun;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::options::{TcpOptions, Timeouts};
 
@@ -29,6 +30,13 @@ pub(super) struct Dialler {
 }
 
 impl Dialler {
+    /// Begins to connect; `None` where a name has to be looked up before, and where it fails at once: then who dials
+    /// finds out why.
+    pub(super) fn begin(&self, host: &str, port: u16) -> Option<Begun> {
+        let address = SocketAddr::new(host.parse::<IpAddr>().ok()?, port);
+        start(&address, &self.tcp).ok()
+    }
+
     /// Connects; the socket is non-blocking. A cancellation ends it at once.
     // Apart, so that it shares its stack with the handshakes that follow.
     #[inline(never)]
@@ -37,7 +45,9 @@ impl Dialler {
         attempt.note_peer(None);
         let addresses = self.addresses(host, port, attempt)?;
         attempt.enter(Stage::Tcp, self.timeouts.tcp);
-        let (address, socket) = connect_first(&addresses, &self.tcp, attempt)?;
+        let Begun { address, socket, sent, .. } = connect_first(&addresses, &self.tcp, attempt)?;
+        let socket = TcpStream::from(socket);
+        attempt.note_sent_ahead(sent);
         attempt.note_peer(Some(address));
         attempt.note_local(socket.local_addr().ok());
         attempt.lift_limit();
@@ -73,5 +83,43 @@ impl Dialler {
     /// Why a connection between these addresses carries nothing any more, if the system knows it.
     pub(super) fn cut_off(&self, local: SocketAddr, peer: SocketAddr) -> Option<String> {
         presence::cut_off(local, peer, self.tcp.interface.as_deref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::net::testing::attempt;
+
+    #[test]
+    fn what_was_begun_is_gone_on_with_and_only_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (dialler, attempt) = (Dialler::default(), attempt());
+        attempt.go_on_with(dialler.begin("127.0.0.1", port));
+        let begun = listener.accept().unwrap().1;
+        let dial = || dialler.dial("127.0.0.1", port, &attempt).unwrap().local_addr().unwrap();
+        assert_eq!(dial(), begun);
+        assert_ne!(dial(), begun);
+    }
+
+    #[test]
+    fn what_was_begun_to_another_address_is_dropped() {
+        let [one, other] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+        let [to_one, to_other] = [&one, &other].map(|it| it.local_addr().unwrap().port());
+        let (dialler, attempt) = (Dialler::default(), attempt());
+        attempt.go_on_with(dialler.begin("127.0.0.1", to_one));
+        let mut dropped = one.accept().unwrap().0;
+        let socket = dialler.dial("127.0.0.1", to_other, &attempt).unwrap();
+        assert_eq!(socket.peer_addr().unwrap().port(), to_other);
+        assert_eq!(dropped.read(&mut [0]).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_name_is_left_to_who_dials() {
+        assert!(Dialler::default().begin("localhost", 1).is_none());
     }
 }

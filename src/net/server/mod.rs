@@ -6,12 +6,14 @@
 
 pub(crate) mod accept;
 pub(crate) mod body;
+pub(crate) mod compression;
 pub(crate) mod cookie;
 pub(crate) mod cors;
 pub(crate) mod frames;
 #[cfg(fuzzing)]
 pub(crate) mod fuzz;
 mod growth;
+pub(crate) mod jsonp;
 pub(crate) mod listener;
 pub(crate) mod origin;
 pub(crate) mod query;

@@ -1,10 +1,16 @@
 //! The query of a request: what it says of its session.
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode;
+
 use super::response::EngineRefusal;
-use crate::proto::query::parameters;
 
 /// How long the ids of sessions are: 15 bytes in base64.
 const SID_LENGTH: usize = 20;
+
+/// How long those may be that a program makes.
+const LONGEST_SID: usize = 64;
 
 /// What the query of a request says. Names and values are percent-decoded; bytes that are no UTF-8 become
 /// U+FFFD, what is no escape stays as it is, and a plus sign is a space, all as in browsers.
@@ -29,7 +35,7 @@ impl SessionQuery {
     /// parameter of the protocol stands twice: of two, one may be for whoever is on the way, and the
     /// other for the server.
     pub(crate) fn read(query: &str) -> Result<Self, EngineRefusal> {
-        let pairs: Vec<(String, String)> = parameters(query).collect();
+        let pairs: Vec<_> = parameters(query).collect();
         let single = |name: &str| {
             let mut values = pairs.iter().filter(|pair| pair.0 == name).map(|pair| &*pair.1);
             let value = values.next();
@@ -47,18 +53,42 @@ impl SessionQuery {
         })
     }
 
-    /// Refuses an id that no session can have, before anybody looks for it.
-    pub(crate) fn check_sid(&self) -> Result<(), EngineRefusal> {
+    /// Refuses an id that no session can have, before anybody looks for it. `are_own`: the program makes them.
+    pub(crate) fn check_sid(&self, are_own: bool) -> Result<(), EngineRefusal> {
         match &self.sid {
-            Some(sid) if !is_sid(sid) => Err(EngineRefusal::UnknownSid),
+            Some(sid) if !is_own_sid(sid) || !(are_own || sid.len() == SID_LENGTH) => {
+                Err(EngineRefusal::UnknownSid)
+            }
             _ => Ok(()),
         }
     }
 }
 
-fn is_sid(sid: &str) -> bool {
+/// Whether a program may give a session this id.
+pub(crate) fn is_own_sid(sid: &str) -> bool {
     let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    sid.len() == SID_LENGTH && sid.bytes().all(is_safe)
+    (1..=LONGEST_SID).contains(&sid.len()) && sid.bytes().all(is_safe)
+}
+
+/// The parameters of a query, in their order.
+pub(crate) fn parameters(query: &str) -> impl Iterator<Item = (String, String)> {
+    query.split('&').filter(|pair| !pair.is_empty()).map(pair)
+}
+
+/// The first parameter of this name.
+pub(super) fn parameter(query: &str, name: &str) -> Option<String> {
+    parameters(query).find(|(own, _)| own == name).map(|(_, value)| value)
+}
+
+fn pair(text: &str) -> (String, String) {
+    let (name, value) = text.split_once('=').unwrap_or((text, ""));
+    (decoded(name), decoded(value))
+}
+
+fn decoded(text: &str) -> String {
+    let spaced: Cow<'_, str> =
+        if text.contains('+') { text.replace('+', " ").into() } else { text.into() };
+    percent_decode(spaced.as_bytes()).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]
@@ -135,11 +165,11 @@ mod tests {
             &long,
         ] {
             let query = read(&format!("sid={sid}"));
-            assert_eq!(query.check_sid(), Err(EngineRefusal::UnknownSid), "{sid}");
+            assert_eq!(query.check_sid(false), Err(EngineRefusal::UnknownSid), "{sid}");
         }
-        read(&format!("sid={SID}")).check_sid().unwrap();
-        read("sid=OZ__L5bHSy%2duRkPBAAAC").check_sid().unwrap();
-        read("").check_sid().unwrap();
+        read(&format!("sid={SID}")).check_sid(false).unwrap();
+        read("sid=OZ__L5bHSy%2duRkPBAAAC").check_sid(false).unwrap();
+        read("").check_sid(false).unwrap();
     }
 
     #[test]

@@ -1,10 +1,15 @@
 //! Responses, written as bytes.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{
+    CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use super::HttpRefusal;
+use super::compression::Coding;
+use super::jsonp::AnswerScript;
 use super::request::RequestHead;
 use crate::proto::dialect::Body;
 
@@ -17,6 +22,8 @@ pub(crate) struct HttpResponse {
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
+    /// From how many bytes on the body is compressed, if ever.
+    compressed_from: Option<usize>,
 }
 
 /// What a request wants of the way in which its response is written.
@@ -27,6 +34,8 @@ pub(crate) struct Framing {
     /// The connection stays open behind the response.
     pub(crate) keep_alive: bool,
     pub(crate) is_http_1_1: bool,
+    /// How its body may be compressed.
+    pub(crate) coding: Option<Coding>,
 }
 
 /// Why a request cannot belong to a session, in the reference's numbers and words.
@@ -43,7 +52,7 @@ pub(crate) enum EngineRefusal {
 impl HttpResponse {
     /// A response without a body.
     pub(crate) fn new(status: StatusCode) -> Self {
-        Self { status, headers: HeaderMap::new(), body: Bytes::new() }
+        Self { status, headers: HeaderMap::new(), body: Bytes::new(), compressed_from: None }
     }
 
     /// The answer to what was refused before it was understood; the connection has to end behind it.
@@ -67,6 +76,15 @@ impl HttpResponse {
         Self::new(StatusCode::OK)
             .with_body(HeaderValue::from_static(content_type), body.bytes)
             .with(CACHE_CONTROL, HeaderValue::from_static("no-store"))
+    }
+
+    /// The answer to a GET of the polling transport that a script takes.
+    pub(crate) fn script(script: AnswerScript, body: &Body) -> Self {
+        let content_type = HeaderValue::from_static("text/javascript; charset=UTF-8");
+        Self::new(StatusCode::OK)
+            .with_body(content_type, script.write(&body.bytes))
+            .with(CACHE_CONTROL, HeaderValue::from_static("no-store"))
+            .with(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
     }
 
     /// The answer to a request that no session takes; `message` is said in place of the usual words. A
@@ -105,6 +123,11 @@ impl HttpResponse {
         self
     }
 
+    /// The same, but that a body of at least so many bytes is compressed, where the client takes that.
+    pub(crate) fn compressed_from(self, bytes: Option<usize>) -> Self {
+        Self { compressed_from: bytes, ..self }
+    }
+
     #[cfg(test)]
     pub(super) fn status(&self) -> StatusCode {
         self.status
@@ -121,12 +144,28 @@ impl HttpResponse {
         } else if !framing.is_http_1_1 {
             write_header(&CONNECTION, b"keep-alive", to);
         }
-        // Also where there is none (204): some browsers wait for a body otherwise.
-        write_header(&CONTENT_LENGTH, self.body.len().to_string().as_bytes(), to);
+        let compressed = self.compressed(framing);
+        let body: &[u8] = match &compressed {
+            Some((coding, body)) => {
+                write_header(&CONTENT_ENCODING, coding.name().as_bytes(), to);
+                body
+            }
+            None => &self.body,
+        };
+        // Also where there is none (204): some browsers wait for a body otherwise. That of status 304 is with the client.
+        if self.status != StatusCode::NOT_MODIFIED {
+            write_header(&CONTENT_LENGTH, body.len().to_string().as_bytes(), to);
+        }
         to.extend_from_slice(b"\r\n");
         if !framing.head_only {
-            to.extend_from_slice(&self.body);
+            to.extend_from_slice(body);
         }
+    }
+
+    fn compressed(&self, framing: Framing) -> Option<(Coding, Vec<u8>)> {
+        let coding = framing.coding?;
+        self.compressed_from.filter(|bytes| self.body.len() >= *bytes)?;
+        Some((coding, coding.compress(&self.body)?))
     }
 }
 
@@ -152,7 +191,8 @@ pub(super) fn write_header(name: &HeaderName, value: &[u8], to: &mut Vec<u8>) {
 
 impl Framing {
     /// The connection ends behind the response.
-    pub(crate) const CLOSE: Self = Self { head_only: false, keep_alive: false, is_http_1_1: true };
+    pub(crate) const CLOSE: Self =
+        Self { head_only: false, keep_alive: false, is_http_1_1: true, coding: None };
 
     /// As a request wants it.
     pub(crate) fn of(head: &RequestHead) -> Self {
@@ -160,6 +200,7 @@ impl Framing {
             head_only: head.method == Method::HEAD,
             keep_alive: head.keep_alive,
             is_http_1_1: head.is_http_1_1,
+            coding: Coding::accepted(&head.headers),
         }
     }
 
@@ -210,7 +251,7 @@ mod tests {
         String::from_utf8(bytes).unwrap()
     }
 
-    const KEPT: Framing = Framing { head_only: false, keep_alive: true, is_http_1_1: true };
+    const KEPT: Framing = Framing { keep_alive: true, ..Framing::CLOSE };
 
     #[test]
     fn a_response_is_written_as_its_request_wants_it() {

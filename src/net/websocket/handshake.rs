@@ -42,7 +42,7 @@ const MOST_HEADERS: usize = 12;
 const USUAL_SIZE: usize = 512;
 
 /// The request for a WebSocket, as it is sent.
-pub(in crate::net) struct UpgradeRequest {
+pub(crate) struct UpgradeRequest {
     headers: HeaderMap,
     text: Vec<u8>,
 }
@@ -84,6 +84,11 @@ impl UpgradeRequest {
         Ok(Self { headers, text })
     }
 
+    /// As it is sent.
+    pub(in crate::net) fn as_bytes(&self) -> &[u8] {
+        &self.text
+    }
+
     /// Its size, in bytes.
     pub(in crate::net) fn size(&self) -> usize {
         self.text.len()
@@ -98,16 +103,17 @@ pub(in crate::net) enum HandshakeAnswer {
     Refused(Head, Vec<u8>),
 }
 
-/// Sends the request and reads the answer, whose headers go to `note`.
+/// Sends the request, of which so many bytes are sent already, and reads the answer, whose headers go to `note`.
 // Its frame is large: apart, it shares its stack with what the thread does later.
 #[inline(never)]
 pub(in crate::net) fn shake_hands(
     stream: &mut Stream,
     upgrade: &UpgradeRequest,
+    sent: usize,
     note: impl Fn(&HeaderMap),
 ) -> Result<HandshakeAnswer> {
     let mut conversation = Conversation { stream };
-    conversation.send(&upgrade.text)?;
+    conversation.send(upgrade.text.get(sent..).unwrap_or_default())?;
     let (head, rest) = conversation.read_head()?;
     note(&head.headers);
     if head.status != 101 {

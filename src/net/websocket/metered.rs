@@ -6,9 +6,14 @@ use std::mem::replace;
 use bytes::Bytes;
 
 use super::boundary::Boundary;
+use super::masks::Masks;
+use crate::net::framing::{FramePrefix, append_masked};
 use crate::net::stream::Stream;
 
-/// A stream that notes what passes.
+/// How much is gathered before it is written, in bytes.
+const ENOUGH: usize = 128 * 1024;
+
+/// A stream that notes what passes, and gathers what is written until it is flushed.
 ///
 /// What would block is an error as with any stream. It is that also where nothing is read although
 /// something could be: behind a short read, since that has taken all that had come; and at a cut.
@@ -29,6 +34,9 @@ pub(super) struct Metered {
     pub(super) read: usize,
     /// The bytes written since then.
     pub(super) written: usize,
+    /// What is to be written and was not taken yet: whole frames, but for the first.
+    unsent: Vec<u8>,
+    masks: Masks,
 }
 
 impl Metered {
@@ -45,11 +53,25 @@ impl Metered {
             behind: behind.into(),
             read: 0,
             written: 0,
+            unsent: Vec::new(),
+            masks: Masks::new(),
         }
+    }
+
+    /// Appends a message to what is to be written. `true`: that is enough to be flushed.
+    pub(super) fn append(&mut self, opcode: u8, content: &[u8]) -> bool {
+        let mask = self.masks.draw();
+        let prefix = FramePrefix::new(opcode, content.len() as u64, Some(mask));
+        self.unsent.extend_from_slice(prefix.as_bytes());
+        append_masked(&mut self.unsent, content, mask, 0);
+        self.unsent.len() > ENOUGH
     }
 
     /// Counts anew, with reads of another size.
     pub(super) fn restart(&mut self, read_size: usize) {
+        if self.unsent.is_empty() {
+            self.unsent = Vec::new();
+        }
         (self.cut, self.read, self.written) = (false, 0, 0);
         self.read_size = read_size;
     }
@@ -110,13 +132,26 @@ impl Read for Metered {
 }
 
 impl Write for Metered {
+    /// What tungstenite writes are whole frames: they keep their order with the others.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.stream.write(bytes)?;
-        self.written = self.written.saturating_add(written);
-        Ok(written)
+        self.unsent.extend_from_slice(bytes);
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.stream.flush()
+        let mut sent = 0;
+        let result = loop {
+            if sent == self.unsent.len() {
+                break self.stream.flush();
+            }
+            match self.stream.write(&self.unsent[sent..]) {
+                Ok(0) => break Err(io::ErrorKind::WriteZero.into()),
+                Ok(taken) => sent += taken,
+                Err(error) => break Err(error),
+            }
+        };
+        self.unsent.drain(..sent);
+        self.written = self.written.saturating_add(sent);
+        result
     }
 }

@@ -4,6 +4,7 @@ mod boundary;
 mod closing;
 pub(super) mod handshake;
 mod loans;
+mod masks;
 mod metered;
 
 use std::fmt;
@@ -21,6 +22,7 @@ use tungstenite::{Error as WsError, Message, Utf8Bytes};
 
 use self::loans::Loans;
 use self::metered::Metered;
+use super::framing::{BINARY, TEXT};
 use super::interest::Interest;
 use super::lookout::Lookout;
 use super::stream::Stream;
@@ -134,12 +136,24 @@ impl WebSocket {
 
     /// Hands a message over, to be sent at the latest by the next [`WebSocket::flush`].
     pub(crate) fn write(&mut self, frame: Frame) -> Result<()> {
-        let message = match frame {
-            Frame::Text(text) => Message::Text(text),
-            Frame::Binary(bytes) => Message::Binary(bytes),
-        };
+        match frame {
+            Frame::Text(text) => self.append(TEXT, text.as_bytes()),
+            Frame::Binary(bytes) => self.append(BINARY, &bytes),
+        }
+    }
+
+    /// The same for a text.
+    pub(crate) fn write_text(&mut self, text: &str) -> Result<()> {
+        self.append(TEXT, text.as_bytes())
+    }
+
+    fn append(&mut self, opcode: u8, content: &[u8]) -> Result<()> {
+        if !self.context.can_write() {
+            return Err(transport_error("cannot write to the WebSocket: it is being closed"));
+        }
         self.unsent = true;
-        self.written(|context, stream| context.write(stream, message)).map(drop)
+        let is_enough = self.stream.append(opcode, content);
+        if is_enough { self.flush().map(drop) } else { Ok(()) }
     }
 
     /// Hands over a ping of the WebSocket protocol, as [`WebSocket::write`] does with a message.
@@ -358,6 +372,7 @@ fn config(max_message: usize, buffer_size: usize) -> WebSocketConfig {
     // The write buffer is not limited here: the caller's queue in front of it is.
     WebSocketConfig::default()
         .read_buffer_size(buffer_size)
+        .write_buffer_size(0)
         .max_message_size(Some(max_message))
         .max_frame_size(Some(max_message))
 }

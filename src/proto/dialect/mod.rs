@@ -9,8 +9,6 @@ pub(crate) mod detector;
 mod v3;
 mod v4;
 
-#[cfg(feature = "server")]
-use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::BufRead;
@@ -103,12 +101,14 @@ pub struct Membership {
 
 /// What a client asks for when it joins a namespace, as its server reads it.
 #[cfg(feature = "server")]
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JoinRequest<'a> {
     /// The namespace.
     pub namespace: &'a str,
     /// The credentials as JSON, or nothing.
-    pub auth: Cow<'a, str>,
+    pub auth: &'a str,
+    /// What stands behind the namespace, without the question mark.
+    pub query: &'a str,
 }
 
 /// One revision of the two protocols.

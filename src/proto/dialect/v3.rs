@@ -19,8 +19,6 @@ use crate::proto::packet::Packet;
 use crate::proto::packet_text::{read_text, text_len, to_text, write_text};
 use crate::proto::protocol_error;
 use crate::proto::query::push_parameter;
-#[cfg(feature = "server")]
-use crate::proto::query::query_to_json;
 
 /// What stands before base64: a mark, and the type of the packet.
 const BINARY: &str = "b4";
@@ -110,8 +108,7 @@ impl Dialect for V3 {
     #[cfg(feature = "server")]
     fn join_request<'a>(&self, namespace: &'a str, _: &'a str) -> JoinRequest<'a> {
         let (namespace, query) = namespace.split_once('?').unwrap_or((namespace, ""));
-        let auth = if query.is_empty() { String::new() } else { query_to_json(query) };
-        JoinRequest { namespace, auth: auth.into() }
+        JoinRequest { namespace, auth: "", query }
     }
 
     #[cfg(feature = "server")]

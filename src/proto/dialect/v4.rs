@@ -97,8 +97,8 @@ impl Dialect for V4 {
     #[cfg(feature = "server")]
     fn join_request<'a>(&self, namespace: &'a str, data: &'a str) -> JoinRequest<'a> {
         // The query of a namespace means nothing in this revision, and is not part of its name.
-        let (namespace, _) = namespace.split_once('?').unwrap_or((namespace, ""));
-        JoinRequest { namespace, auth: data.into() }
+        let (namespace, query) = namespace.split_once('?').unwrap_or((namespace, ""));
+        JoinRequest { namespace, auth: data, query }
     }
 
     #[cfg(feature = "server")]

@@ -39,6 +39,24 @@ pub(crate) fn member<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     found
 }
 
+/// The texts of the elements of the array that `text` is, valid JSON. `None`: it is no array.
+#[cfg(any(feature = "redis", test))]
+pub(crate) fn elements(text: &str) -> Option<Vec<&str>> {
+    let mut cursor = Cursor::new(text);
+    if cursor.skip_space() != Some(b'[') {
+        return None;
+    }
+    cursor.at += 1;
+    let mut elements = Vec::new();
+    loop {
+        match cursor.skip_space() {
+            Some(b']') | None => return Some(elements),
+            Some(b',') => cursor.at += 1,
+            Some(_) => elements.push(since(&mut cursor, pass_value).ok()?),
+        }
+    }
+}
+
 /// Whether a key, in its quotes and as it is written, is this name.
 fn is_named(key: &str, name: &str) -> bool {
     let is_plain = key.len() == name.len() + 2 && key.get(1..=name.len()) == Some(name);
@@ -145,6 +163,17 @@ mod tests {
         assert_eq!(member(text, "b"), Some(r#"{"a":1}"#));
         for text in ["{}", "", "[\"a\",1]", "\"a\"", "null", r#"{"aa":1,"":2,"A":3}"#] {
             assert_eq!(member(text, "a"), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn elements_come_as_they_are_written() {
+        assert_eq!(elements(" [ ] "), Some(vec![]));
+        let text = r#"[1, "],[" ,{"a":[2,3]},[[],[4]],null,true]"#;
+        let expected = ["1", r#""],[""#, r#"{"a":[2,3]}"#, "[[],[4]]", "null", "true"];
+        assert_eq!(elements(text), Some(expected.to_vec()));
+        for text in ["{}", "7", "null", "\"[]\"", ""] {
+            assert_eq!(elements(text), None, "{text}");
         }
     }
 

@@ -9,6 +9,8 @@ mod outline;
 mod repair;
 mod scan;
 
+#[cfg(feature = "redis")]
+pub(crate) use members::elements;
 pub(crate) use members::{member, members, unquoted};
 pub(crate) use outline::{JsonType, Outline, SyntaxError};
 pub(crate) use repair::repair;

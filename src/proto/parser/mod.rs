@@ -5,9 +5,9 @@ pub(crate) mod describe;
 mod excerpt;
 mod json;
 #[cfg(feature = "msgpack")]
-mod msgpack;
+pub(crate) mod msgpack;
 mod parts;
-mod plain_json;
+pub(crate) mod plain_json;
 
 use std::collections::VecDeque;
 
@@ -15,7 +15,7 @@ use bytes::Bytes;
 
 use super::packet::Packet;
 use super::socket_packet::{Header, SocketPacket};
-use super::text::MessageText;
+use super::text::{MessageBuilder, MessageText};
 use crate::error::Result;
 use crate::payload::Payload;
 
@@ -23,6 +23,11 @@ use crate::payload::Payload;
 pub trait Parser: Send {
     /// Appends the messages of a packet to `queue`: the text, then the attachments.
     fn encode(&self, header: Header<'_>, payload: &Payload, queue: &mut VecDeque<Packet>);
+
+    /// Writes a packet that is one text message; `false`: it is something else, and nothing is written.
+    fn write_text(&self, _: Header<'_>, _: &Payload, _: &mut MessageBuilder) -> bool {
+        false
+    }
 
     /// Takes a text message; gives a packet that is complete with it.
     fn decode_text(&mut self, text: MessageText) -> Result<Option<SocketPacket>>;

@@ -190,7 +190,7 @@ fn nothing_is_left_of_a_client_that_was_refused() {
         let held = Arc::downgrade(&token);
         ground.server.of("/closed").authorize(move |socket| {
             let (own, token) = (socket.clone(), Arc::clone(&token));
-            socket.on("x", move |_| drop((own.id().to_owned(), Arc::clone(&token))));
+            socket.on("x", move |_| drop((own.id().to_owned(), Arc::clone(&token)))).unwrap();
             Err("no".into())
         });
         let mut client = ground.connect();

@@ -139,7 +139,7 @@ fn a_client_that_never_acknowledges_fills_no_memory_while_its_handler_waits() {
     attack(|| {
         let mut ground = Ground::new(|builder| builder);
         ground.server.on("question", |socket, _| {
-            let asked = socket.emit_with_ack_within(LIMIT * 2, "ask", ()).expect("room");
+            let asked = socket.timeout(LIMIT * 2).emit_with_ack("ask", ()).expect("room");
             let _ = asked.wait::<()>();
         });
         let mut client = ground.connect();

@@ -34,5 +34,7 @@ mod encrypted;
 mod ends;
 mod events;
 mod heartbeats;
+mod listeners;
 mod namespaces;
+mod old_ways;
 mod rooms;

@@ -45,14 +45,14 @@ fn many_acknowledge(version: u32, via: Via) {
     let clients = [(); 3].map(|()| JsClient::connect(version, via, &host.url));
     clients[1..].iter().for_each(|client| drop(client.ask("join", json!(["hall"]))));
     let answers = host.server.to("hall").timeout(LIMIT).emit_with_ack("ask", ("who?", 2)).unwrap();
-    let answers = answers.wait().unwrap();
-    let mut ids: Vec<_> = answers.iter().map(|(id, _)| id.to_string()).collect();
-    ids.sort();
+    let replies = answers.wait().unwrap().complete().unwrap();
+    let mut ids: Vec<_> = replies.iter().filter_map(|one| one.id.as_deref()).collect();
+    ids.sort_unstable();
     let mut expected: Vec<_> =
         host.server.to("hall").sockets().iter().map(|one| one.id().to_owned()).collect();
     expected.sort();
     assert_eq!(ids, expected);
-    for (_, answer) in answers {
-        assert_eq!(answer.unwrap().args::<(String, u32)>().unwrap(), ("who?".into(), 2));
+    for reply in replies {
+        assert_eq!(reply.answer.unwrap().args::<(String, u32)>().unwrap(), ("who?".into(), 2));
     }
 }

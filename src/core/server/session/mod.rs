@@ -124,6 +124,11 @@ impl Session {
         self.candidate.is_some()
     }
 
+    /// Whether it is neither over nor being closed.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.phase, SessionPhase::Open)
+    }
+
     pub(crate) fn is_over(&self) -> bool {
         matches!(self.phase, SessionPhase::Over)
     }

@@ -92,7 +92,7 @@ fn a_handler_that_waits_gives_its_place_to_another_up_to_the_bound() {
 }
 
 #[test]
-fn what_waits_is_done_before_the_end_and_nothing_is_taken_after_it() {
+fn what_waits_is_done_before_the_end_and_what_comes_late_too() {
     let pool = pool(1, 1);
     let (begin, gate) = channel::<()>();
     pool.submit(Task::Once(Box::new(move || _ = gate.recv())));
@@ -101,7 +101,7 @@ fn what_waits_is_done_before_the_end_and_nothing_is_taken_after_it() {
     let late = order_of(&pool, &[("late", 1)]);
     begin.send(()).unwrap();
     assert_eq!(order.recv_timeout(LIMIT), Ok("a"));
-    assert!(late.recv().is_err());
+    assert_eq!(late.recv_timeout(LIMIT), Ok("late"));
 }
 
 #[test]
@@ -137,4 +137,19 @@ fn what_is_gathered_begins_when_all_is_there_whatever_happens() {
     submit("fourth");
     assert_eq!(told.recv_timeout(LIMIT), Ok("fourth"));
     pool.end(|| ());
+}
+
+/// Dropped, it would run the program's code, under whatever is locked.
+#[test]
+fn what_is_submitted_behind_the_end_is_done() {
+    let pool = pool(1, 1);
+    let (tell, told) = channel();
+    pool.end({
+        let tell = tell.clone();
+        move || tell.send("the end").unwrap()
+    });
+    pool.submit(Task::Once(Box::new(move || tell.send("late").unwrap())));
+    assert_eq!(told.recv_timeout(LIMIT), Ok("the end"));
+    assert_eq!(told.recv_timeout(LIMIT), Ok("late"));
+    assert!(told.recv().is_err(), "once");
 }

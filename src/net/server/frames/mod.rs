@@ -2,7 +2,6 @@
 
 mod fault;
 mod header;
-mod mask;
 mod reader;
 mod writer;
 

@@ -6,7 +6,7 @@ use tungstenite::protocol::frame::coding::CloseCode;
 use super::FrameFault;
 use super::FrameFault::Protocol;
 use super::header::{FrameHeader, MOST, Opcode};
-use super::mask::unmask_into;
+use crate::net::framing::append_masked;
 use crate::net::server::growth::grow;
 use crate::proto::dialect::Frame;
 use crate::proto::text::SharedText;
@@ -120,7 +120,7 @@ impl FrameReader {
         };
         *bytes = &bytes[length + content.len()..];
         let mut message = Vec::with_capacity(content.len());
-        unmask_into(&mut message, content, header.mask, 0);
+        append_masked(&mut message, content, header.mask, 0);
         kind.message(message).map(Some)
     }
 }
@@ -203,7 +203,7 @@ impl Partial {
         }
         // Of the mask, four bytes come again and again.
         let offset = (passed % 4) as usize;
-        unmask_into(content, now, header.mask, offset);
+        append_masked(content, now, header.mask, offset);
         let passed = passed + now.len() as u64;
         self.frame = Some(OpenFrame { header, passed });
         (passed == header.length).then_some(header)

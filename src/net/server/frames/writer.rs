@@ -2,64 +2,20 @@
 
 use super::header::MOST_IN_CONTROL;
 use crate::error::start_of;
+use crate::net::framing::{BINARY, FramePrefix, TEXT};
 use crate::proto::dialect::Frame;
 
-const TEXT: u8 = 0x81;
-const BINARY: u8 = 0x82;
 const CLOSE: u8 = 0x88;
 const PONG: u8 = 0x8a;
 
-/// What stands in front of a message.
-#[derive(Clone, Copy, Debug)]
-struct FramePrefix {
-    bytes: [u8; 10],
-    length: usize,
-}
-
-impl FramePrefix {
-    fn of(frame: &Frame) -> Self {
-        let opcode = match frame {
-            Frame::Text(_) => TEXT,
-            Frame::Binary(_) => BINARY,
-        };
-        Self::new(opcode, frame.len() as u64)
-    }
-
-    fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..self.length]
-    }
-
-    fn new(opcode: u8, size: u64) -> Self {
-        let mut bytes = [0; 10];
-        bytes[0] = opcode;
-        let big = size.to_be_bytes();
-        let length = match size {
-            0..=125 => {
-                bytes[1] = big[7];
-                2
-            }
-            126..=0xffff => {
-                bytes[1] = 126;
-                bytes[2..4].copy_from_slice(&big[6..]);
-                4
-            }
-            _ => {
-                bytes[1] = 127;
-                bytes[2..].copy_from_slice(&big);
-                10
-            }
-        };
-        Self { bytes, length }
-    }
-}
-
 /// Appends a message.
 pub(crate) fn write_frame(frame: &Frame, to: &mut Vec<u8>) {
-    to.extend_from_slice(FramePrefix::of(frame).as_bytes());
-    match frame {
-        Frame::Text(text) => to.extend_from_slice(text.as_bytes()),
-        Frame::Binary(bytes) => to.extend_from_slice(bytes),
-    }
+    let (opcode, content) = match frame {
+        Frame::Text(text) => (TEXT, text.as_bytes()),
+        Frame::Binary(bytes) => (BINARY, &bytes[..]),
+    };
+    to.extend_from_slice(FramePrefix::new(opcode, content.len() as u64, None).as_bytes());
+    to.extend_from_slice(content);
 }
 
 /// Appends the answer to a ping, with the ping's content.
@@ -82,7 +38,7 @@ pub(crate) fn write_close(code: Option<u16>, reason: &str, to: &mut Vec<u8>) {
 fn write_control(opcode: u8, code: &[u8], content: &[u8], to: &mut Vec<u8>) {
     let content = &content[..content.len().min(MOST_IN_CONTROL - code.len())];
     let size = code.len() + content.len();
-    to.extend_from_slice(FramePrefix::new(opcode, size as u64).as_bytes());
+    to.extend_from_slice(FramePrefix::new(opcode, size as u64, None).as_bytes());
     to.extend_from_slice(code);
     to.extend_from_slice(content);
 }
@@ -101,19 +57,10 @@ mod tests {
     }
 
     #[test]
-    fn lengths_are_written_as_short_as_they_can_be() {
-        for (size, head) in [
-            (0, &[0x82, 0][..]),
-            (125, &[0x82, 125]),
-            (126, &[0x82, 126, 0, 126]),
-            (0xffff, &[0x82, 126, 0xff, 0xff]),
-            (0x1_0000, &[0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
-        ] {
-            let frame = Frame::Binary(Bytes::from(vec![7; size]));
-            assert_eq!(FramePrefix::of(&frame).as_bytes(), head);
-            let bytes = written(|to| write_frame(&frame, to));
-            assert_eq!(bytes, [head, &vec![7; size]].concat());
-        }
+    fn a_message_is_one_frame_without_a_mask() {
+        let binary = Frame::Binary(Bytes::from(vec![7; 126]));
+        let expected = [&[0x82, 126, 0, 126][..], &[7; 126]].concat();
+        assert_eq!(written(|to| write_frame(&binary, to)), expected);
         let text = Frame::Text("é".into());
         assert_eq!(written(|to| write_frame(&text, to)), [0x81, 2, 0xc3, 0xa9]);
     }

@@ -1,10 +1,12 @@
 //! Servers that answer the handshake byte by byte.
 
+use std::net::TcpListener;
 use std::sync::mpsc::channel;
 
 use super::*;
 use crate::net::testing::{
-    accept, accept_websocket, attempt, cancel_ends, header, net, read_head, serve, silent,
+    LIMIT, accept, accept_websocket, attempt, cancel_ends, header, net, read_head, request_to,
+    serve, shake_hands_on, silent, spawn,
 };
 use crate::net::{Net, NetOptions};
 
@@ -50,6 +52,29 @@ fn the_request_has_what_servers_look_for_and_the_callers_headers_in_their_order(
     assert_eq!(head.to_lowercase().matches("user-agent").count(), 1, "{head}");
     let own: Vec<_> = head.lines().filter(|line| line.starts_with("x-")).collect();
     assert_eq!(own, ["x-b: 1", "x-b: 3", "x-a: 2"]);
+}
+
+#[test]
+fn what_was_asked_before_the_thread_was_there_is_not_asked_again() {
+    for ahead in [usize::MAX, 10] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let request = request_to(&listener, false);
+        let (net, attempt) = (net(), attempt());
+        let begun = net.begin(&request).unwrap();
+        let stream = accept(&listener);
+        let upgrade = UpgradeRequest::new(&request, &[], None).unwrap();
+        let asked = &upgrade.as_bytes()[..ahead.min(upgrade.size())];
+        attempt.go_on_with(Some(begun.send(asked).unwrap()));
+        let size = upgrade.size();
+        let server = spawn(move || {
+            let mut rest = Vec::new();
+            shake_hands_on(stream).read_to_end(&mut rest).unwrap();
+            rest
+        });
+        drop(net.go_on_to_websocket(&request, Some(upgrade), &attempt).unwrap());
+        assert_eq!(server.recv_timeout(LIMIT).unwrap(), b"", "nothing comes behind the request");
+        assert_eq!(attempt.take_passed().1, size, "each byte counts once");
+    }
 }
 
 #[test]

@@ -28,6 +28,12 @@ fn text(header: Header<'_>, json: &str, attachments: usize) -> MessageText {
     text.finish()
 }
 
+/// The same for a packet without attachments.
+pub(super) fn write(header: Header<'_>, json: &str, to: &mut MessageBuilder) {
+    write_prefix(header, 0, to);
+    to.push_str(json);
+}
+
 /// How long a text would be.
 struct Length(usize);
 

@@ -17,7 +17,7 @@ use crate::error::{Error, Result, snippet};
 use crate::payload::{Payload, placeholder};
 use crate::proto::packet::Packet;
 use crate::proto::socket_packet::{Header, SocketPacket};
-use crate::proto::text::MessageText;
+use crate::proto::text::{MessageBuilder, MessageText};
 use crate::proto::{protocol_error, too_large};
 
 /// The parser.
@@ -81,6 +81,14 @@ impl Unfinished {
 impl Parser for JsonParser {
     fn encode(&self, header: Header<'_>, payload: &Payload, queue: &mut VecDeque<Packet>) {
         encode::encode(header, payload, queue);
+    }
+
+    fn write_text(&self, header: Header<'_>, payload: &Payload, to: &mut MessageBuilder) -> bool {
+        let is_text = payload.attachments.is_empty();
+        if is_text {
+            encode::write(header, &payload.json, to);
+        }
+        is_text
     }
 
     fn decode_text(&mut self, text: MessageText) -> Result<Option<SocketPacket>> {

@@ -31,6 +31,23 @@ fn refused(text: &str, wrong: &str) {
     assert!(error.message().contains(&snippet(text.as_bytes())), "{text}: {error}");
 }
 
+#[test]
+fn what_is_one_text_can_be_written_without_a_packet() {
+    let mut text = MessageBuilder::default();
+    for (namespace, id) in [("/", None), ("/", Some(7)), ("/a", None), ("/a", Some(8))] {
+        for (kind, n) in [(Kind::Event, 0), (Kind::Ack, 0), (Kind::Event, 1)] {
+            let header = Header { kind, namespace, id };
+            let attachments = vec![Bytes::from_static(&[0; 4]); n];
+            let payload = Payload { json: r#"["a"]"#.to_owned(), attachments };
+            text.restart();
+            assert_eq!(parser().write_text(header, &payload, &mut text), n == 0);
+            let packets = encode(kind, namespace, id, &payload.json, 0);
+            let [Packet::Text(expected)] = packets.as_slices().0 else { panic!("{packets:?}") };
+            assert_eq!(text.as_frame(), if n == 0 { expected.as_frame() } else { "4" });
+        }
+    }
+}
+
 fn encode(kind: Kind, namespace: &str, id: Option<u64>, json: &str, n: u8) -> VecDeque<Packet> {
     let attachments = (0..n).map(|byte| Bytes::from(vec![byte; 4])).collect();
     let payload = Payload { json: json.to_owned(), attachments };

@@ -85,6 +85,28 @@ impl Parser for MsgpackParser {
     }
 }
 
+/// Reads one value, which is all there is, as JSON of at most so many bytes, with attachments.
+#[cfg(feature = "redis")]
+pub(crate) fn read_value(bytes: &Bytes, max_bytes: usize) -> Result<Payload> {
+    let mut tokens = Tokens::new(bytes);
+    let mut json = JsonWriter::new(max_bytes);
+    let text = json.value(&mut tokens)?;
+    let attachments = json.into_attachments();
+    if !tokens.is_empty() {
+        return Err(unexpected("bytes behind a value", bytes));
+    }
+    if !placeholder::all_are_written(&text, attachments.len()) {
+        return Err(unexpected("an object whose member `_placeholder` is `true`", bytes));
+    }
+    Ok(Payload { json: text, attachments })
+}
+
+/// Appends JSON with attachments.
+#[cfg(feature = "redis")]
+pub(crate) fn write_value(payload: &Payload, out: &mut Vec<u8>) {
+    write_json(&payload.json, &payload.attachments, out);
+}
+
 /// Writes a packet as a map.
 fn map(Header { kind, namespace, id }: Header<'_>, payload: &Payload) -> Vec<u8> {
     let mut out = Vec::with_capacity(payload.size() + namespace.len() + 40);

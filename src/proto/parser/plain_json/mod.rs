@@ -124,7 +124,7 @@ fn integer(json: &str) -> Option<String> {
 }
 
 /// Puts attachments into the place of their placeholders.
-fn with_buffers(json: &str, attachments: &[Bytes]) -> String {
+pub(crate) fn with_buffers(json: &str, attachments: &[Bytes]) -> String {
     let bytes: usize = attachments.iter().map(Bytes::len).sum();
     let mut out = String::with_capacity(json.len() + 4 * bytes);
     let mut copied = 0;

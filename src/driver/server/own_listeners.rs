@@ -1,0 +1,123 @@
+//! The functions of the program for the events of one socket.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::driver::dispatch::{Callback, Function};
+use crate::driver::listener_id::ListenerId;
+use crate::driver::listeners::{Order, Scope};
+use crate::event::Event;
+
+/// The callbacks of one socket. Dropping one runs a user's code, which is done behind the lock.
+#[derive(Default)]
+pub(crate) struct OwnListeners {
+    by_event: HashMap<Box<str>, Vec<OwnListener>>,
+    any: Vec<OwnListener>,
+    outgoing: Vec<OwnListener>,
+}
+
+/// One callback.
+pub(crate) struct OwnListener {
+    id: ListenerId,
+    callback: Arc<Callback<Event>>,
+    is_once: bool,
+    /// How many events that went out the socket had lost when it was added.
+    lost_before: usize,
+}
+
+impl OwnListeners {
+    /// Adds a callback, in a socket that has lost so many events that went out.
+    pub(crate) fn add(
+        &mut self,
+        scope: Scope<'_>,
+        order: Order,
+        function: Function<Event>,
+        lost_before: usize,
+    ) -> ListenerId {
+        let is_once = matches!(function, Function::Once(_));
+        let id = ListenerId::new();
+        let listener = OwnListener { id, callback: Callback::new(function), is_once, lost_before };
+        let list = match scope {
+            Scope::Event(event) => self.by_event.entry(event.into()).or_default(),
+            Scope::Any => &mut self.any,
+            Scope::Outgoing => &mut self.outgoing,
+        };
+        match order {
+            Order::Last => list.push(listener),
+            Order::First => list.insert(0, listener),
+        }
+        id
+    }
+
+    /// Those for all events.
+    pub(super) fn catch_alls(&self) -> impl Iterator<Item = Arc<Callback<Event>>> {
+        self.any.iter().map(|listener| Arc::clone(&listener.callback))
+    }
+
+    /// Those for the events that go out.
+    pub(super) fn watchers(&self) -> Vec<Arc<Callback<Event>>> {
+        self.outgoing.iter().map(|listener| Arc::clone(&listener.callback)).collect()
+    }
+
+    /// Those for an event that is about to be handled: who wanted one only is taken out.
+    pub(super) fn take_for(&mut self, event: &str) -> Vec<Arc<Callback<Event>>> {
+        let Some(listeners) = self.by_event.get_mut(event) else { return Vec::new() };
+        let callbacks = listeners.iter().map(|one| Arc::clone(&one.callback)).collect();
+        listeners.retain(|listener| !listener.is_once);
+        self.forget_empty();
+        callbacks
+    }
+
+    /// Takes one out. No call of it begins any more.
+    pub(crate) fn remove(&mut self, id: ListenerId) -> Option<OwnListener> {
+        let removed = self.lists().find_map(|list| {
+            let at = list.iter().position(|listener| listener.id == id)?;
+            Some(list.remove(at))
+        });
+        self.forget_empty();
+        removed.inspect(OwnListener::withdraw)
+    }
+
+    /// Takes out all of a scope; without one, those of all names.
+    pub(crate) fn remove_all(&mut self, scope: Option<Scope<'_>>) -> Vec<OwnListener> {
+        let removed = match scope {
+            Some(Scope::Event(event)) => self.by_event.remove(event).unwrap_or_default(),
+            Some(Scope::Any) => std::mem::take(&mut self.any),
+            Some(Scope::Outgoing) => std::mem::take(&mut self.outgoing),
+            None => std::mem::take(&mut self.by_event).into_values().flatten().collect(),
+        };
+        removed.iter().for_each(OwnListener::withdraw);
+        removed
+    }
+
+    pub(crate) fn count(&self, scope: Scope<'_>) -> usize {
+        match scope {
+            Scope::Event(event) => self.by_event.get(event).map_or(0, Vec::len),
+            Scope::Any => self.any.len(),
+            Scope::Outgoing => self.outgoing.len(),
+        }
+    }
+
+    /// How much of what went out it has missed, in a socket that has lost so much. Of what was received, nobody misses any.
+    pub(crate) fn lost(&self, id: ListenerId, lost: usize) -> Option<usize> {
+        if let Some(watcher) = self.outgoing.iter().find(|listener| listener.id == id) {
+            return Some(lost - watcher.lost_before);
+        }
+        let mut others = self.any.iter().chain(self.by_event.values().flatten());
+        others.any(|listener| listener.id == id).then_some(0)
+    }
+
+    fn lists(&mut self) -> impl Iterator<Item = &mut Vec<OwnListener>> {
+        [&mut self.any, &mut self.outgoing].into_iter().chain(self.by_event.values_mut())
+    }
+
+    fn forget_empty(&mut self) {
+        self.by_event.retain(|_, listeners| !listeners.is_empty());
+    }
+}
+
+impl OwnListener {
+    fn withdraw(&self) {
+        self.callback.withdraw();
+    }
+}
