@@ -10,14 +10,14 @@
 
 use std::time::Duration;
 
-use siot_examples::Server;
-use siot_examples::peer::Peer;
+use siot_examples::ExampleServer;
 
 const LIMIT: Duration = Duration::from_secs(5);
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let options = Peer::options().on("silence", |_, _| Ok(()));
-    let server = Server::start(include_str!("ack.rs"), options)?;
+    let server = ExampleServer::start(include_str!("ack.rs"), |server| {
+        server.on("silence", |_, _| ());
+    })?;
     let socket = siot::io(server.url())?;
 
     // We ask, the server answers.

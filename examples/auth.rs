@@ -9,15 +9,15 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
+use siot::server::{Refusal, Server};
 use siot::{Builder, ErrorKind, Status};
-use siot_examples::Server;
-use siot_examples::peer::{Options, Peer, Refusal};
+use siot_examples::ExampleServer;
 
 const LIMIT: Duration = Duration::from_secs(10);
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let server = Server::start(include_str!("auth.rs"), options())?;
+    let server = ExampleServer::start(include_str!("auth.rs"), ask_for_tokens)?;
 
     // Without a token. A refusal is final: siot tries again only when it is told to.
     let stranger = Builder::new(server.url()).force_new(true).build()?;
@@ -60,14 +60,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn options() -> Options {
-    Peer::options().admit(|_, auth| match auth["token"].as_str() {
-        Some(token) => {
-            println!("  server: welcome with {token}");
-            Ok(())
-        }
-        None => {
-            Err(Refusal { message: "no token".into(), data: json!({ "please": "log in" }).into() })
-        }
-    })
+/// What the server does.
+fn ask_for_tokens(server: &Server) {
+    server.authorize(|socket| {
+        let auth: Value = socket.handshake().auth()?;
+        let Some(token) = auth["token"].as_str() else {
+            return Err(Refusal::new("no token").data(&json!({ "please": "log in" }))?);
+        };
+        println!("  server: welcome with {token}");
+        Ok(())
+    });
 }

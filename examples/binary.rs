@@ -11,8 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use siot::{Binary, Value};
-use siot_examples::Server;
-use siot_examples::peer::Peer;
+use siot_examples::ExampleServer;
 
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -27,7 +26,7 @@ struct Photo {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let server = Server::start(include_str!("binary.rs"), Peer::options())?;
+    let server = ExampleServer::start(include_str!("binary.rs"), |_| ())?;
     let socket = siot::io(server.url())?;
     let echoes = socket.subscribe("echo");
 

@@ -13,8 +13,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 use siot::{Ack, Builder};
-use siot_examples::Server;
-use siot_examples::peer::Peer;
+use siot_examples::ExampleServer;
 
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -24,7 +23,7 @@ fn tell(program: &Sender<&'static str>, event: &'static str) {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let server = Server::start(include_str!("callbacks.rs"), Peer::options())?;
+    let server = ExampleServer::start(include_str!("callbacks.rs"), |_| ())?;
     // Registered before it connects, a callback misses nothing.
     let socket = Builder::new(server.url()).auto_connect(false).build()?;
     let (program, came) = channel();

@@ -1,7 +1,7 @@
 //! A chat with rooms: a server of its own, and two guests who talk there.
 //!
 //! ```sh
-//! cargo run --features server --example chat [-- URL] [--listen ADDRESS]
+//! cargo run --example chat [-- URL] [--listen ADDRESS]
 //! ```
 //!
 //! With `--listen 127.0.0.1:3000` it is a server for guests of yours, until SIGTERM or SIGINT. With the URL

@@ -9,15 +9,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use siot::server::Server;
 use siot::{Builder, Tls};
-use siot_examples::peer::{Peer, tls};
-use siot_examples::{Arguments, Server};
+use siot_examples::{Arguments, ExampleServer, tls};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments::read(include_str!("client_cert.rs"), &["--cert", "--key", "--ca"]);
-    let server = Server::of(&arguments, Peer::options().tls(tls::server(true)?))?;
+    let builder = Server::builder().tls(tls::server().client_ca_pem(tls::AUTHORITY));
+    let server = ExampleServer::of(&arguments, builder, |_| ())?;
     let file = |option| arguments.option::<PathBuf>(option);
     let without = match file("--ca") {
         Some(file) => Tls::new().ca_file(file),

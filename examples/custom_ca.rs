@@ -7,15 +7,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use siot::server::Server;
 use siot::{Builder, Tls};
-use siot_examples::peer::{Peer, tls};
-use siot_examples::{Arguments, Server};
+use siot_examples::{Arguments, ExampleServer, tls};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments::read(include_str!("custom_ca.rs"), &["--ca"]);
-    let server = Server::of(&arguments, Peer::options().tls(tls::server(false)?))?;
+    let builder = Server::builder().tls(tls::server());
+    let server = ExampleServer::of(&arguments, builder, |_| ())?;
     let tls = match arguments.option::<PathBuf>("--ca") {
         // The file is looked at again at each attempt to connect: it may be replaced.
         Some(file) => Tls::new().ca_file(file),

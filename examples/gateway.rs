@@ -1,7 +1,7 @@
 //! A gateway of a LAN: a client of its cloud, and the server of its own page, sensors and lamps, at once.
 //!
 //! ```sh
-//! cargo run --features server --example gateway [-- URL] [--listen ADDRESS] [--script FILE]
+//! cargo run --example gateway [-- URL] [--listen ADDRESS] [--script FILE]
 //! ```
 //!
 //! The URL is that of your cloud; without one it has a small cloud of its own. With `--listen 0.0.0.0:3000` it
@@ -17,10 +17,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use siot::server::{HttpReply, HttpRequest, Server as LanServer, ServerNamespace};
+use siot::server::{HttpReply, HttpRequest, Server, ServerNamespace};
 use siot::{Builder, Event, Limits, Socket, WhenFull};
-use siot_examples::peer::{Options, Peer};
-use siot_examples::{Arguments, Server, until_told};
+use siot_examples::{Arguments, ExampleServer, until_told};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -30,11 +29,11 @@ type Readings = Arc<Mutex<BTreeMap<String, f64>>>;
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::read(include_str!("gateway.rs"), &["--listen", "--script"]);
     let listen: Option<SocketAddr> = arguments.option("--listen");
-    let cloud = Server::of(&arguments, options())?;
+    let cloud = ExampleServer::of(&arguments, Server::builder(), cool)?;
     let script: Option<PathBuf> = arguments.option("--script");
     let script = script.map(std::fs::read_to_string).transpose()?;
     let page = move |request: &HttpRequest| page(request, script.as_deref());
-    let lan = LanServer::builder().fallback(page);
+    let lan = Server::builder().fallback(page);
     // In the background, and again until there is a network: the LAN works without it.
     let uplink = Builder::new(cloud.url())
         .limits(Limits::new().send_events(1000).when_send_full(WhenFull::DropOldest))
@@ -71,7 +70,7 @@ fn page(request: &HttpRequest, script: Option<&str>) -> HttpReply {
 }
 
 /// What the LAN can do.
-fn serve(lan: &LanServer, uplink: &Socket) {
+fn serve(lan: &Server, uplink: &Socket) {
     let readings = Readings::default();
     let (uplink, last) = (uplink.clone(), Arc::clone(&readings));
     lan.on("reading", move |socket, event| {
@@ -100,7 +99,7 @@ fn serve(lan: &LanServer, uplink: &Socket) {
 }
 
 /// What the cloud may ask for.
-fn follow(uplink: &Socket, lan: &LanServer) -> siot::Result<()> {
+fn follow(uplink: &Socket, lan: &Server) -> siot::Result<()> {
     let lan = (**lan).clone();
     uplink.on("switch", move |event| {
         if let Err(error) = follow_one(&event, &lan) {
@@ -160,9 +159,9 @@ fn try_out(url: &str, limit: Duration) -> Result<(), Box<dyn Error>> {
 }
 
 /// A cloud that has a fan switched on where it is warm.
-fn options() -> Options {
-    Peer::options().on("reading", |gateway, event| {
+fn cool(cloud: &Server) {
+    cloud.on("reading", |gateway, event| {
         let (_, celsius): (String, f64) = event.args()?;
         if celsius > 30.0 { gateway.emit("switch", ("fan", true)) } else { Ok(()) }
-    })
+    });
 }

@@ -13,9 +13,9 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
+use siot::server::Server;
 use siot::{Manager, Stats};
-use siot_examples::peer::Peer;
-use siot_examples::{Arguments, Server};
+use siot_examples::{Arguments, ExampleServer};
 
 /// How long the server may take to answer; and one who asks, so that nobody keeps the others from asking.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -26,7 +26,7 @@ const MOST: usize = 8 * 1024;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments::read(include_str!("health.rs"), &["--port"]);
     let port: Option<u16> = arguments.option("--port");
-    let server = Server::of(&arguments, Peer::options())?;
+    let server = ExampleServer::of(&arguments, Server::builder(), |_| ())?;
     let socket = siot::io(server.url())?;
     socket.wait_connected(server.limit())?;
     // An acknowledgement tells the round-trip time, where the server knows this event.

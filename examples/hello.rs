@@ -10,13 +10,12 @@
 use std::time::Duration;
 
 use siot::{Binary, Builder, Result, Value};
-use siot_examples::Server;
-use siot_examples::peer::Peer;
+use siot_examples::ExampleServer;
 
 const LIMIT: Duration = Duration::from_secs(2);
 
 fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
-    let server = Server::start(include_str!("hello.rs"), Peer::options())?;
+    let server = ExampleServer::start(include_str!("hello.rs"), |_| ())?;
     Ok(talk(server.url())?)
 }
 

@@ -12,17 +12,21 @@ use std::time::Duration;
 
 use serde_json::json;
 use siot::{Builder, Manager, Result, Revision, SocketOptions, Value};
-use siot_examples::Server;
-use siot_examples::peer::Peer;
+use siot_examples::{Arguments, ExampleServer};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
 fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
-    let options = Peer::options().old().admit(|namespace, query| {
-        println!("  server: {namespace} is joined, with the token {}", query["token"]);
-        Ok(())
-    });
-    let server = Server::start(include_str!("legacy_server.rs"), options)?;
+    let arguments = Arguments::read(include_str!("legacy_server.rs"), &[]);
+    let server = ExampleServer::of_old(&arguments, |server| {
+        server.on_connection(|socket| {
+            println!("  server: / is joined, with the query {}", socket.handshake().query());
+        });
+        server.of("/orders").on_connection(|socket| {
+            let auth = socket.handshake().auth_json();
+            println!("  server: /orders is joined, with the credentials {auth}");
+        });
+    })?;
     Ok(talk(server.url())?)
 }
 

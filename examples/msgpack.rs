@@ -9,15 +9,16 @@
 
 use std::time::Duration;
 
+use siot::server::Server;
 use siot::{Binary, Builder, EngineEvent, PacketType, ParserKind, Result};
-use siot_examples::Server;
-use siot_examples::peer::Peer;
+use siot_examples::{Arguments, ExampleServer};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
 fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
-    let options = Peer::options().parser(ParserKind::MessagePack);
-    let server = Server::start(include_str!("msgpack.rs"), options)?;
+    let arguments = Arguments::read(include_str!("msgpack.rs"), &[]);
+    let builder = Server::builder().parser(ParserKind::MessagePack);
+    let server = ExampleServer::of(&arguments, builder, |_| ())?;
     Ok(talk(server.url())?)
 }
 

@@ -11,13 +11,12 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use siot::{Builder, Socket};
-use siot_examples::Server;
-use siot_examples::peer::Peer;
+use siot_examples::ExampleServer;
 
 const LIMIT: Duration = Duration::from_secs(10);
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let server = Server::start(include_str!("namespaces.rs"), Peer::options())?;
+    let server = ExampleServer::start(include_str!("namespaces.rs"), |_| ())?;
     // The path of the URL is the namespace. The two share a connection by themselves.
     let orders = siot::io(&format!("{}/orders", server.url()))?;
     let chat = siot::io(&format!("{}/chat", server.url()))?;

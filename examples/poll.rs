@@ -17,8 +17,7 @@ use rustix::io::Errno;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level::pipe;
 use siot::{Builder, Status};
-use siot_examples::Server;
-use siot_examples::peer::Peer;
+use siot_examples::ExampleServer;
 
 /// How often it says what it is waiting for.
 const TICK: Duration = Duration::from_secs(5);
@@ -55,7 +54,7 @@ fn report(status: Status) {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let server = Server::start(include_str!("poll.rs"), Peer::options())?;
+    let server = ExampleServer::start(include_str!("poll.rs"), |_| ())?;
     let signals = watch_signals()?;
     // Subscribed before it connects, a socket misses nothing.
     let socket = Builder::new(server.url()).auto_connect(false).build()?;

@@ -12,13 +12,13 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
+use siot::server::Server;
 use siot::{Builder, Proxy};
-use siot_examples::peer::Peer;
-use siot_examples::{Arguments, Server};
+use siot_examples::{Arguments, ExampleServer};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments::read(include_str!("proxy.rs"), &["--proxy"]);
-    let server = Server::of(&arguments, Peer::options())?;
+    let server = ExampleServer::of(&arguments, Server::builder(), |_| ())?;
     let proxy = if let Some(proxy) = arguments.option::<String>("--proxy") {
         Proxy::parse(&proxy)?
     } else {

@@ -11,11 +11,10 @@ use std::time::Duration;
 
 use siot::Status;
 use siot::crossbeam_channel::{never, select};
-use siot_examples::Server;
-use siot_examples::peer::Peer;
+use siot_examples::ExampleServer;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let server = Server::start(include_str!("select.rs"), Peer::options())?;
+    let server = ExampleServer::start(include_str!("select.rs"), |_| ())?;
     let socket = siot::io(server.url())?;
     let status = socket.status();
     let news = socket.subscribe("news");

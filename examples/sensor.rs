@@ -10,12 +10,12 @@
 use std::thread::sleep;
 use std::time::Duration;
 
+use siot::server::Server;
 use siot::{Builder, Limits, Status, Transport, WhenFull};
-use siot_examples::Server;
-use siot_examples::peer::{Options, Peer};
+use siot_examples::ExampleServer;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let server = Server::start(include_str!("sensor.rs"), options())?;
+    let server = ExampleServer::start(include_str!("sensor.rs"), take)?;
     let limit = server.limit();
     let socket = Builder::new(server.url())
         .transports([Transport::WebSocket])
@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut alarms = Vec::new();
     for hour in 0..6 {
         if hour == 2 {
-            server.stop();
+            server.stop()?;
             while !matches!(status.recv_timeout(limit)?, Status::Disconnected { .. }) {}
             println!("the server is gone");
         }
@@ -54,16 +54,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn options() -> Options {
-    Peer::options()
-        .on("temperature", |_, event| {
-            let (hour, celsius): (u32, f64) = event.args()?;
-            println!("  server: hour {hour}, {celsius} °C");
-            Ok(())
-        })
-        .on("alarm", |_, event| {
-            let (hour, text): (u32, String) = event.args()?;
-            println!("  server: alarm of hour {hour}, {text}");
-            event.ack(())
-        })
+/// What the server does.
+fn take(server: &Server) {
+    server.on("temperature", |_, event| {
+        let (hour, celsius): (u32, f64) = event.args()?;
+        println!("  server: hour {hour}, {celsius} °C");
+        Ok::<_, siot::Error>(())
+    });
+    server.on("alarm", |_, event| {
+        let (hour, text): (u32, String) = event.args()?;
+        println!("  server: alarm of hour {hour}, {text}");
+        event.ack(())
+    });
 }

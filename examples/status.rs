@@ -9,11 +9,10 @@
 use std::time::Duration;
 
 use siot::{Builder, ManagerEvent, Status};
-use siot_examples::Server;
-use siot_examples::peer::Peer;
+use siot_examples::ExampleServer;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let server = Server::start(include_str!("status.rs"), Peer::options())?;
+    let server = ExampleServer::start(include_str!("status.rs"), |_| ())?;
     let socket = Builder::new(server.url())
         .reconnection_delay(Duration::from_millis(100))
         .reconnection_delay_max(Duration::from_millis(400))
@@ -35,7 +34,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 if connections == 2 {
                     break;
                 }
-                server.stop();
+                server.stop()?;
             }
             Status::ConnectError(error) => {
                 println!("{error:#}");

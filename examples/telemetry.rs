@@ -16,11 +16,11 @@ use std::sync::{Arc, Mutex};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use siot::server::Server;
 use siot::{
     ArgList, Builder, Limits, Socket, Status, Subscription, Transport, UndeliveredEvent, WhenFull,
 };
-use siot_examples::peer::{Options, Peer};
-use siot_examples::{Arguments, Server};
+use siot_examples::{Arguments, ExampleServer};
 
 const LIMIT: Duration = Duration::from_secs(10);
 const EVENING: u32 = 600;
@@ -48,7 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let seconds = arguments.option("--period").unwrap_or(0.000_1);
     let period = Duration::try_from_secs_f64(seconds)?;
     let store = std::env::temp_dir().join(format!("telemetry-{}.jsonl", std::process::id()));
-    let server = Server::of(&arguments, options())?;
+    let server = ExampleServer::of(&arguments, Server::builder(), take)?;
 
     let device = Device::start(server.url(), period, &store)?;
     device.socket.wait_connected(LIMIT)?;
@@ -56,7 +56,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     device.confirm()?;
 
     println!("the night: no network");
-    server.stop();
+    server.stop()?;
     while !matches!(device.status.recv_timeout(server.limit())?, Status::Disconnected { .. }) {}
     device.measure(EVENING..MORNING)?;
     let unsent = device.socket.waiting();
@@ -66,7 +66,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     device.confirm()?;
 
     println!("switched off without network");
-    server.stop();
+    server.stop()?;
     while !matches!(device.status.recv_timeout(server.limit())?, Status::Disconnected { .. }) {}
     device.measure(MORNING..MORNING + 3 * COARSE)?;
     device.stop(Duration::from_secs(1))?;
@@ -169,29 +169,29 @@ fn alarm(socket: &Socket, args: ArgList<serde_json::Value>) -> siot::Result<()> 
     })
 }
 
-fn options() -> Options {
+/// What the server does.
+fn take(server: &Server) {
     // The readings since the device said who it is.
     let readings = Arc::new(Mutex::new(0));
     let counted = Arc::clone(&readings);
-    Peer::options()
-        .on("device", move |_, event| {
-            println!("  server: {} is here", event.arg::<String>(0)?);
-            *readings.lock().expect("no panic") = 0;
-            Ok(())
-        })
-        .on("alarm", |_, event| {
-            let (second, text): (u32, String) = event.args()?;
-            println!("  server: alarm of second {second}, {text}");
-            event.ack(())
-        })
-        .on("ready", |_, event| event.ack(()))
-        .on("reading", move |_, event| {
-            let (second, celsius): (u32, f64) = event.args()?;
-            let mut count = counted.lock().expect("no panic");
-            *count += 1;
-            if *count <= 3 {
-                println!("  server: second {second}, {celsius} °C");
-            }
-            Ok(())
-        })
+    server.on("device", move |_, event| {
+        println!("  server: {} is here", event.arg::<String>(0)?);
+        *readings.lock().expect("no panic") = 0;
+        Ok::<_, siot::Error>(())
+    });
+    server.on("alarm", |_, event| {
+        let (second, text): (u32, String) = event.args()?;
+        println!("  server: alarm of second {second}, {text}");
+        event.ack(())
+    });
+    server.on("ready", |_, event| event.ack(()));
+    server.on("reading", move |_, event| {
+        let (second, celsius): (u32, f64) = event.args()?;
+        let mut count = counted.lock().expect("no panic");
+        *count += 1;
+        if *count <= 3 {
+            println!("  server: second {second}, {celsius} °C");
+        }
+        Ok::<_, siot::Error>(())
+    });
 }

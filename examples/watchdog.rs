@@ -16,8 +16,7 @@ use std::thread;
 use std::time::Duration;
 
 use siot::{Manager, Subscription};
-use siot_examples::Server;
-use siot_examples::peer::Peer;
+use siot_examples::ExampleServer;
 
 /// The way to systemd, and how often it wants to hear from here at the least.
 struct Watchdog {
@@ -102,7 +101,7 @@ fn feed(watchdog: &Watchdog, manager: &Manager, pulse: &Pulse) -> io::Result<()>
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let server = Server::start(include_str!("watchdog.rs"), Peer::options())?;
+    let server = ExampleServer::start(include_str!("watchdog.rs"), |_| ())?;
     let url = server.url().to_owned();
     if let Some(watchdog) = Watchdog::from_environment()? {
         return run(&url, &watchdog, false);

@@ -295,6 +295,8 @@
 //!   crate, and needs a C compiler.
 //! * `server`: the module `server`, an embedded server, and with it `polling`.
 //! * `redis`: `server::RedisAdapter`, by which servers are a cluster, and with it `server` and `msgpack`.
+//! * `testing`: the module `testing`, for the tests of programs: a server that fails on command, and events, answers, errors
+//!   and statuses made by hand; with it `server`.
 //! * `serde`: a [`Builder`] from a configuration (`Deserialize`), with [`Limits`], [`Timeouts`], [`Tls`] and the
 //!   options that have names: [`field`] has a whole file. And [`Stats`] are `Serialize`.
 //! * `encrypted-keys`: private keys of client certificates with a passphrase.
@@ -351,6 +353,8 @@ mod proto;
 #[cfg(feature = "server")]
 pub mod server;
 mod sync;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 // The public interface is:
 pub use client::ack::Ack;

@@ -2,15 +2,16 @@
 //!
 //! In a binary of its own: there is one logger for a whole process.
 
-#[path = "../examples/peer/mod.rs"]
-mod peer;
+#[path = "../examples/src/events.rs"]
+mod events;
 mod support;
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use log::{LevelFilter, Log, Metadata, Record};
-use peer::Peer;
+use siot::server::Server;
+use siot::testing::TestServer;
 use siot::{Limits, Socket, SocketOptions};
 use support::{LIMIT, Via};
 
@@ -51,8 +52,8 @@ impl Log for Sender {
 fn a_logger_may_use_the_socket_that_it_is_told_about() {
     log::set_logger(&SENDER).unwrap();
     log::set_max_level(LevelFilter::Trace);
-    let peer = Peer::start().unwrap();
-    let builder = Via::longest().builder(peer.url()).limits(Limits::new().send_events(4));
+    let server = TestServer::start(Server::builder(), events::add_to).unwrap();
+    let builder = Via::longest().builder(server.url()).limits(Limits::new().send_events(4));
     let socket = SOCKET.get_or_init(|| builder.auto_connect(false).build().unwrap());
     // Whatever is said on the way: opening, joining, upgrading, losing, and what is ignored.
     for _ in 0..5 {

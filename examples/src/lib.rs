@@ -2,10 +2,15 @@
 
 mod arguments;
 mod ending;
-#[path = "../peer/mod.rs"]
-pub mod peer;
+#[cfg(feature = "testing")]
+pub mod events;
+#[cfg(feature = "testing")]
 mod server;
+#[cfg(all(feature = "rustls", feature = "testing"))]
+#[path = "../tls/mod.rs"]
+pub mod tls;
 
 pub use arguments::Arguments;
 pub use ending::until_told;
-pub use server::Server;
+#[cfg(feature = "testing")]
+pub use server::ExampleServer;

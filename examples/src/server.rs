@@ -1,36 +1,60 @@
 //! The server that an example talks to.
 
 use std::cell::Cell;
-use std::io;
 use std::time::Duration;
 
-use super::Arguments;
-use super::peer::{Options, Peer};
+use siot::Result;
+use siot::server::{Server, ServerBuilder};
+use siot::testing::TestServer;
+
+use super::{Arguments, events};
 
 /// How long the server's user has for what the example asks for.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A server on loopback that was started for the example, or the user's, whose URL was given.
-pub struct Server {
+pub struct ExampleServer {
     url: String,
-    ours: Option<Peer>,
+    ours: Option<TestServer>,
     /// The user was told to start it again.
     awaited: Cell<bool>,
 }
 
-impl Server {
-    /// For an example with no options: reads the command line, as [`Arguments::read`] does.
-    pub fn start(source: &str, options: Options) -> io::Result<Self> {
-        Self::of(&Arguments::read(source, &[]), options)
+impl ExampleServer {
+    /// For an example with no options: reads the command line, as [`Arguments::read`] does. Without a URL there, a
+    /// server is started, with the events of `events.rs` and with what `prepare` adds.
+    pub fn start(source: &str, prepare: impl Fn(&Server) + Send + Sync + 'static) -> Result<Self> {
+        Self::of(&Arguments::read(source, &[]), Server::builder(), prepare)
     }
 
     /// The user's server, or else one of ours with these options.
-    pub fn of(arguments: &Arguments, options: Options) -> io::Result<Self> {
+    pub fn of(
+        arguments: &Arguments,
+        builder: ServerBuilder,
+        prepare: impl Fn(&Server) + Send + Sync + 'static,
+    ) -> Result<Self> {
+        Self::of_either(arguments, || TestServer::start(builder, with_events(prepare)))
+    }
+
+    /// The same, but that ours is as servers 1.x and 2.x are.
+    pub fn of_old(
+        arguments: &Arguments,
+        prepare: impl Fn(&Server) + Send + Sync + 'static,
+    ) -> Result<Self> {
+        Self::of_either(arguments, || {
+            TestServer::start_old(Server::builder(), with_events(prepare))
+        })
+    }
+
+    fn of_either(
+        arguments: &Arguments,
+        start: impl FnOnce() -> Result<TestServer>,
+    ) -> Result<Self> {
         let (url, ours) = if let Some(url) = arguments.url() {
             (url.to_owned(), None)
         } else {
-            let peer = options.start()?;
-            (peer.url(), Some(peer))
+            let server = start()?;
+            (server.url().to_owned(), Some(server))
         };
         Ok(Self { url, ours, awaited: Cell::default() })
     }
@@ -46,21 +70,29 @@ impl Server {
     }
 
     /// Takes the server away. The user's is not ours to stop: the user is asked to.
-    pub fn stop(&self) {
+    pub fn stop(&self) -> Result<()> {
+        self.awaited.set(false);
         match &self.ours {
-            Some(peer) => peer.stop(),
+            Some(server) => server.stop()?,
             None => println!("now stop your server, please"),
         }
-        self.awaited.set(false);
+        Ok(())
     }
 
     /// Brings the server back, or asks the user to, once.
-    pub fn resume(&self) -> io::Result<()> {
+    pub fn resume(&self) -> Result<()> {
         match &self.ours {
-            Some(peer) => peer.resume()?,
+            Some(server) => server.resume()?,
             None if self.awaited.replace(true) => {}
             None => println!("now start your server again, please"),
         }
         Ok(())
+    }
+}
+
+fn with_events(prepare: impl Fn(&Server)) -> impl Fn(&Server) {
+    move |server| {
+        events::add_to(server);
+        prepare(server);
     }
 }

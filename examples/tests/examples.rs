@@ -1,23 +1,23 @@
 //! Runs the examples, as `cargo test` has built them, and looks at what they print.
 
-#[path = "../../tests/support/emulator.rs"]
-mod emulator;
+#[path = "support/program.rs"]
+mod program;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader};
-#[cfg(feature = "server")]
-use std::io::{Read, Write};
-use std::net::TcpListener;
-#[cfg(feature = "server")]
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use siot_examples::peer::Peer;
+use siot::server::Server;
+use siot::testing::TestServer;
+use siot_examples::events;
+
+use program::command;
 
 /// The examples, some with arguments, each with some of its lines in their order. A line may end with `…` for the rest.
 macro_rules! examples {
@@ -84,6 +84,12 @@ examples! {
         "the server asks: what time is it?",
         "the server has our answer: tea time, 17",
     ],
+    thermostat: [
+        "the light is Some(Green)",
+        "the server wants 21 °C",
+        "19 °C",
+        "20.4 °C",
+    ],
     select: [
         "connected",
         "news: the sun shines",
@@ -147,21 +153,21 @@ examples! {
     proxy: [
         "through http://127.0.0.1:…",
         "  the proxy is asked for 127.0.0.1:…",
-        "connected, as /#…",
+        "connected, as …",
     ],
     legacy_server: [
-        "  server: / is joined, with the token \"of the URL\"",
+        "  server: / is joined, with the query token=of%20the%20URL…",
         "found: Engine.IO 3 over …",
         "event: echo came back with [\"echo\",\"€\",42]",
         "ack: \"again\"",
-        "  server: /orders is joined, with the token \"of the namespace\"",
+        "  server: /orders is joined, with the credentials {\"token\":\"of the namespace\"}",
         "namespace: /orders is joined",
         "told: Engine.IO 3 over …",
         "done",
     ],
     #[cfg(feature = "msgpack")]
     msgpack: [
-        "connected as /#…",
+        "connected as …",
         "ack: \"photo.jpg\", Binary(4 bytes: ff d8 ff e0), 21.5",
         "received: …",
         "done",
@@ -176,7 +182,6 @@ examples! {
         "without a certificate: cannot connect, TLS: the server asks for a client certificate…",
         "with a certificate: connected",
     ],
-    #[cfg(feature = "server")]
     chat: [
         "http://127.0.0.1:…",
         "Ann is in the kitchen with Ann",
@@ -190,7 +195,6 @@ examples! {
         "Ann sees Ben leave",
         "closed, and all was read: true",
     ],
-    #[cfg(feature = "server")]
     gateway: [
         "the LAN is served at http://127.0.0.1:…",
         "the page knows {}",
@@ -216,7 +220,7 @@ fn run(name: &str, arguments: &[&str], lines: &[&str]) {
     // A few seconds for whoever tries it; much more for a busy machine.
     assert!(start.elapsed() < Duration::from_secs(30), "it took {:?}", start.elapsed());
     if OF_ANY_SERVER.contains(&name) {
-        let server = Peer::start().unwrap();
+        let server = TestServer::start(Server::builder(), events::add_to).unwrap();
         expect(&command(name).arg(server.url()).output().unwrap(), lines);
     }
 }
@@ -238,18 +242,6 @@ fn matches(printed: &str, line: &str) -> bool {
 /// What was printed, and what was said on the standard error.
 fn texts(output: &Output) -> (Cow<'_, str>, Cow<'_, str>) {
     (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
-
-/// An example, where Cargo has put it: beside the folder of this test.
-fn command(name: &str) -> Command {
-    let this = std::env::current_exe().expect("a path");
-    let program = this.ancestors().nth(2).expect("a folder above").join("examples").join(name);
-    assert!(
-        program.exists(),
-        "no {}: is it in Cargo.toml? `cargo test --examples` builds it",
-        program.display()
-    );
-    emulator::command(&program)
 }
 
 /// The names of the sources in the folder.
@@ -324,7 +316,6 @@ fn what_cannot_be_used_is_said_in_a_sentence() {
 }
 
 /// What its page is made of comes from it too.
-#[cfg(feature = "server")]
 #[test]
 fn a_gateway_serves_its_page() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/gateway.html");
@@ -350,7 +341,6 @@ fn a_gateway_serves_its_page() {
 }
 
 /// A server of an example: two guests talk there, and it ends when it is told to.
-#[cfg(feature = "server")]
 #[test]
 fn a_chat_serves_until_it_is_told_to_end() {
     let mut child = command("chat");

@@ -109,6 +109,7 @@ impl ServerBuilder {
                 ping_timeout: self.ping_timeout,
                 upgrade_timeout: self.upgrade_timeout,
                 max_payload: self.max_http_buffer_size,
+                announce_max_payload: self.only_dialect.is_none(),
                 allow_upgrades: self.allow_upgrades && polling && websocket,
                 send_bytes: self.send_bytes,
                 send_packets: self.send_packets,
@@ -119,6 +120,7 @@ impl ServerBuilder {
             polling,
             websocket,
             allow_eio3: self.allow_eio3,
+            only_dialect: self.only_dialect,
             allow_jsonp: self.allow_jsonp,
             #[cfg(feature = "http-compression")]
             http_compression: self.http_compression,

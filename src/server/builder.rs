@@ -16,6 +16,9 @@ use crate::error::Result;
 #[cfg(feature = "rustls")]
 use crate::options::ServerTls;
 use crate::options::{Cors, ParserKind, SessionCookie, Transport};
+use crate::proto::dialect::Dialect;
+#[cfg(feature = "testing")]
+use crate::proto::dialect::choice::of_old_servers;
 
 /// The options of a [`Server`](crate::server::Server).
 #[derive(Clone)]
@@ -32,6 +35,7 @@ pub struct ServerBuilder {
     pub(super) transports: Vec<Transport>,
     pub(super) allow_upgrades: bool,
     pub(super) allow_eio3: bool,
+    pub(super) only_dialect: Option<&'static dyn Dialect>,
     pub(super) allow_jsonp: bool,
     #[cfg(feature = "http-compression")]
     pub(super) http_compression: Option<usize>,
@@ -78,6 +82,7 @@ impl Default for ServerBuilder {
             transports: vec![Transport::Polling, Transport::WebSocket],
             allow_upgrades: true,
             allow_eio3: false,
+            only_dialect: None,
             allow_jsonp: false,
             #[cfg(feature = "http-compression")]
             http_compression: Some(1024),
@@ -191,6 +196,20 @@ impl ServerBuilder {
     /// Whether clients of versions 1 and 2 are served. Default: no.
     pub fn allow_eio3(mut self, allow: bool) -> Self {
         self.allow_eio3 = allow;
+        self
+    }
+
+    /// Whether what comes by TCP is encrypted.
+    #[cfg(all(feature = "rustls", feature = "testing"))]
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Makes it as servers 1.x and 2.x are, which speak their revision whatever they are asked for.
+    #[cfg(feature = "testing")]
+    pub(crate) fn old(mut self) -> Self {
+        self.allow_eio3 = true;
+        self.only_dialect = Some(of_old_servers());
         self
     }
 

@@ -68,6 +68,12 @@ impl Server {
         self.owner.hub.adopt(stream)
     }
 
+    /// Ends all sessions as if the connections below had failed.
+    #[cfg(feature = "testing")]
+    pub(crate) fn lose_clients(&self) {
+        self.owner.hub.lose_clients();
+    }
+
     /// How many clients have a session.
     pub fn clients(&self) -> usize {
         self.owner.hub.count_peers()

@@ -32,6 +32,9 @@ pub(crate) enum Role {
     /// Runs handlers of a server.
     #[cfg_attr(not(feature = "server"), allow(dead_code))]
     Worker,
+    /// Passes on what goes between clients and a server of a test.
+    #[cfg_attr(not(feature = "testing"), allow(dead_code))]
+    Line,
     /// Carries what the servers of a cluster in one process tell each other.
     #[cfg_attr(not(feature = "server"), allow(dead_code))]
     Cluster,
@@ -61,6 +64,7 @@ impl Role {
             Self::Outbox => "siot-outbox",
             Self::Server => "siot-serve",
             Self::Worker => "siot-work",
+            Self::Line => "siot-line",
             Self::Cluster => "siot-cluster",
             Self::Publisher => "siot-publish",
             Self::Subscriber => "siot-subscribe",
@@ -156,6 +160,7 @@ mod tests {
             Role::Network,
             Role::Log,
             Role::Outbox,
+            Role::Line,
         ] {
             let (told, tells) = channel();
             spawn(role_given, None, move || {

@@ -14,7 +14,7 @@ const FLOORS: [&[&str]; 9] = [
     &["net"],
     &["driver"],
     &["client", "internal", "server"],
-    &["outbox"],
+    &["outbox", "testing"],
 ];
 
 /// Higher and lower, and yet strangers: only `driver` knows both.

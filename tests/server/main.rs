@@ -21,3 +21,4 @@ mod receiving;
 mod recovery;
 mod sessions;
 mod slow_sides;
+mod soak;

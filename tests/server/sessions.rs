@@ -1,5 +1,6 @@
 //! Sessions that end anywhere, and many that come and go.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
@@ -31,7 +32,7 @@ impl End {
 }
 
 /// The head of a request for a WebSocket; `query` begins with `&` or is empty.
-fn websocket_head(query: &str) -> String {
+pub(crate) fn websocket_head(query: &str) -> String {
     format!(
         "GET /socket.io/?EIO=4&transport=websocket{query} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n\
          Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
@@ -39,7 +40,7 @@ fn websocket_head(query: &str) -> String {
     )
 }
 
-fn connect(address: SocketAddr, says: &[u8]) -> TcpStream {
+pub(crate) fn connect(address: SocketAddr, says: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(address).expect("a server");
     stream.set_read_timeout(Some(LIMIT)).expect("a TCP option");
     stream.write_all(says).expect("a server that reads");
@@ -48,7 +49,7 @@ fn connect(address: SocketAddr, says: &[u8]) -> TcpStream {
 
 /// Reads until this text has come; gives what came.
 #[track_caller]
-fn read_until(stream: &mut TcpStream, text: &str) -> String {
+pub(crate) fn read_until(stream: &mut TcpStream, text: &str) -> String {
     let mut came = Vec::new();
     let mut buffer = [0; 4096];
     loop {
@@ -77,7 +78,7 @@ fn impatient() -> (Host, SocketAddr) {
 
 /// Waits until nothing is left of any client.
 #[track_caller]
-fn nothing_is_left(host: &Host) {
+pub(crate) fn nothing_is_left(host: &Host) {
     eventually(LIMIT, "no session", || host.server.clients() == 0);
     let is_empty = || host.server.namespaces().iter().all(ServerNamespace::is_empty);
     eventually(LIMIT, "no socket", is_empty);
@@ -135,13 +136,13 @@ fn silence_anywhere_leaves_nothing() {
 }
 
 /// A client that polls, request by request, each by a connection of its own.
-struct Poller {
+pub(crate) struct Poller {
     address: SocketAddr,
     query: String,
 }
 
 impl Poller {
-    fn open(address: SocketAddr) -> Self {
+    pub(crate) fn open(address: SocketAddr) -> Self {
         let mut poller = Self { address, query: String::new() };
         let opened = read_until(&mut poller.get(), "}");
         let (_, rest) = opened.split_once(r#""sid":""#).expect("a session id");
@@ -158,17 +159,17 @@ impl Poller {
         connect(self.address, text.as_bytes())
     }
 
-    fn get(&self) -> TcpStream {
+    pub(crate) fn get(&self) -> TcpStream {
         self.send("GET", "\r\n")
     }
 
     /// A POST that says so; `lacking` is how many bytes it announces beyond that.
-    fn post(&self, body: &str, lacking: usize) -> TcpStream {
+    pub(crate) fn post(&self, body: &str, lacking: usize) -> TcpStream {
         let length = body.len() + lacking;
         self.send("POST", &format!("Content-Length: {length}\r\n\r\n{body}"))
     }
 
-    fn websocket(&self) -> TcpStream {
+    pub(crate) fn websocket(&self) -> TcpStream {
         let mut stream = connect(self.address, websocket_head(&self.query).as_bytes());
         read_until(&mut stream, "\r\n\r\n");
         stream
@@ -241,7 +242,7 @@ fn many_upgrades_that_are_begun_and_left_leave_nothing() {
     });
 }
 
-fn memory() -> u64 {
+pub(crate) fn memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("procfs");
     let line = status.lines().find(|line| line.starts_with("VmRSS")).expect("a size");
     line.split_whitespace().nth(1).expect("a number").parse().expect("a number of KiB")
@@ -289,4 +290,26 @@ fn clients_that_come_and_go_leave_everything_as_it_was() {
         let (first, last) = (measured[0], measured[measured.len() - 1]);
         assert!(last < first + 2048, "KiB: {measured:?}");
     });
+}
+
+/// CVE-2017-16031: nobody can guess an id, and that of a socket, which others may see, does not lead to the session.
+#[test]
+fn no_id_of_a_session_or_a_socket_is_like_another() {
+    let host = Host::start(|builder| builder);
+    let mut says = websocket_head("").into_bytes();
+    says.extend(text_frame("40"));
+    let mut seen = BTreeSet::new();
+    for _ in 0..100 {
+        let mut stream = connect(host.server.local_addrs()[0], &says);
+        let mut said = String::new();
+        while !said.contains("40{") || !said.ends_with('}') {
+            said += &read_until(&mut stream, "}");
+        }
+        for part in said.split(r#""sid":""#).skip(1) {
+            let (id, _) = part.split_once('"').expect("an id");
+            assert_eq!(id.len(), 20, "{said}");
+            assert!(seen.insert(id.to_owned()), "{id} again");
+        }
+    }
+    assert_eq!(seen.len(), 200);
 }

@@ -286,6 +286,7 @@ fn check_may_wait() -> Result<()> {
             | Role::Network
             | Role::Outbox
             | Role::Server
+            | Role::Line
             | Role::Cluster
             | Role::Publisher
             | Role::Subscriber,

@@ -19,6 +19,8 @@ use crate::driver::ack_slot::{AckSlot, AwaitAnswer};
 use crate::driver::clock::now;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::AckReply;
+#[cfg(feature = "testing")]
+use crate::event::status::DisconnectReason;
 use crate::payload::Payload;
 use crate::proto::packet::Packet;
 use crate::proto::parser::choice::new_parser;
@@ -167,6 +169,14 @@ impl Hub {
 
     pub(super) fn peers(&self) -> Vec<Arc<Peer>> {
         lock(&self.peers).all()
+    }
+
+    /// Ends the sessions of all clients as if their connections had failed.
+    #[cfg(feature = "testing")]
+    pub(crate) fn lose_clients(&self) {
+        for peer in self.peers() {
+            peer.cut(DisconnectReason::TransportError, None);
+        }
     }
 
     /// How many clients there are.

@@ -8,6 +8,7 @@ use super::pool::PoolSize;
 use crate::core::server::recovery::RecoveryLimits;
 use crate::core::server::session::SessionOptions;
 use crate::options::ParserKind;
+use crate::proto::dialect::Dialect;
 
 /// How clients come back to their sockets.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +29,8 @@ pub(crate) struct HubOptions {
     pub(crate) polling: bool,
     pub(crate) websocket: bool,
     pub(crate) allow_eio3: bool,
+    /// Spoken whatever clients ask for, as old servers do.
+    pub(crate) only_dialect: Option<&'static dyn Dialect>,
     /// Scripts of clients of that revision may poll.
     pub(crate) allow_jsonp: bool,
     /// From how many bytes on an answer is compressed, if ever.

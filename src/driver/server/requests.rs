@@ -172,7 +172,8 @@ impl ServedRequest<'_> {
     fn serve(&self, connection: &mut HttpConnection<Peer>) -> Result<Handled, EngineRefusal> {
         let query = SessionQuery::read(&self.head.query)?;
         let transport = self.transport(&query)?;
-        let dialect = asked_for(query.revision.as_deref());
+        let only = self.hub.options.only_dialect;
+        let dialect = only.or_else(|| asked_for(query.revision.as_deref()));
         let dialect = dialect.ok_or(EngineRefusal::UnsupportedProtocolVersion)?;
         let Some(sid) = query.sid.as_deref() else {
             return self.begin(connection, &query, transport, dialect);

@@ -86,7 +86,7 @@ impl Session {
             upgrade_to_websocket: is_polling && options.allow_upgrades,
             ping_interval: options.ping_interval,
             ping_timeout: options.ping_timeout,
-            max_payload: Some(options.max_payload),
+            max_payload: options.announce_max_payload.then_some(options.max_payload),
         };
         let mut outbound = Outbound::default();
         outbound.push(Packet::Open(handshake.to_json()));

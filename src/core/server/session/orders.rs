@@ -18,6 +18,8 @@ pub(crate) struct SessionOptions {
     pub(crate) upgrade_timeout: Duration,
     /// The largest message that the server takes, in bytes: clients are told.
     pub(crate) max_payload: usize,
+    /// Clients are told the former, which old servers do not do.
+    pub(crate) announce_max_payload: bool,
     /// A session that began by polling may move to a WebSocket.
     pub(crate) allow_upgrades: bool,
     /// How many bytes of messages may wait to be written, with those that are being written.

@@ -440,6 +440,7 @@ pub(crate) fn usual_options() -> SessionOptions {
         ping_timeout: Duration::from_secs(20),
         upgrade_timeout: Duration::from_secs(10),
         max_payload: 1_000_000,
+        announce_max_payload: true,
         allow_upgrades: true,
         send_bytes: 1_000_000,
         send_packets: 10,

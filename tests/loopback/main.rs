@@ -1,26 +1,35 @@
-//! The whole library against the small server of the examples: no Node.js, and no network but
-//! loopback, so that it also runs on emulated machines.
+//! The whole library against a server of its own, of both revisions: no Node.js, and no network but loopback, so that it
+//! also runs on emulated machines.
 
-#[path = "../examples/peer/mod.rs"]
-mod peer;
+mod by_hand;
+#[path = "../../examples/src/events.rs"]
+#[allow(unreachable_pub, reason = "examples use it too")]
+mod events;
+mod faults;
+#[path = "../support/mod.rs"]
 mod support;
+#[cfg(feature = "rustls")]
+#[path = "../../examples/tls/mod.rs"]
+#[allow(unreachable_pub, dead_code, reason = "examples use it too, and more of it")]
+mod tls;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use peer::{Options, Peer, PeerSocket, Refusal};
 use serde_json::json;
+use siot::server::{Refusal, Server, ServerBuilder};
+use siot::testing::TestServer;
 use siot::{
     ArgList, Binary, Builder, Counters, DisconnectReason, EngineEvent, ErrorKind, PacketType,
-    ParserKind, Revision, SocketOptions, Stage, Status, Value,
+    ParserKind, Revision, SocketOptions, Stage, Status, Transport, Value,
 };
 use support::{CaseName, Client, LIMIT, Via, eventually};
 
-/// How a client comes to a peer.
+/// How a client comes to a server.
 #[derive(Clone, Copy, Debug)]
 struct Visit {
     via: Via,
-    /// The peer is an old server, which has to be found out.
+    /// It is an old one, which has to be found out.
     old: bool,
     #[cfg_attr(
         not(feature = "rustls"),
@@ -36,23 +45,37 @@ fn visits() -> impl Iterator<Item = Visit> {
     all.flat_map(|(via, tls)| [false, true].map(|old| Visit { via, old, tls }))
 }
 
-fn start(options: Options, visit: Visit) -> Peer {
-    let options = if visit.old { options.old() } else { options };
+/// A server for this visit, with the events of `events.rs` and what `prepare` adds.
+fn start_with(
+    visit: Visit,
+    builder: ServerBuilder,
+    prepare: impl Fn(&Server) + Send + Sync + 'static,
+) -> TestServer {
     #[cfg(feature = "rustls")]
-    let options = if visit.tls {
-        options.tls(peer::tls::server(false).expect("a certificate"))
-    } else {
-        options
+    let builder = if visit.tls { builder.tls(tls::server()) } else { builder };
+    let prepare = move |server: &Server| {
+        // The first handlers that are added are those of the test.
+        prepare(server);
+        events::add_to(server);
     };
-    options.start().expect("a peer")
+    let started = if visit.old {
+        TestServer::start_old(builder, prepare)
+    } else {
+        TestServer::start(builder, prepare)
+    };
+    started.expect("a server")
 }
 
-/// A client's options; who goes to the same peer shares a connection.
-fn builder(peer: &Peer, visit: Visit) -> Builder {
-    let builder = visit.via.builder(peer.url()).force_new(false).auto_connect(false);
+fn start(visit: Visit) -> TestServer {
+    start_with(visit, Server::builder(), |_| ())
+}
+
+/// A client's options; who goes to the same server shares a connection.
+fn builder(server: &TestServer, visit: Visit) -> Builder {
+    let builder = visit.via.builder(server.url()).force_new(false).auto_connect(false);
     #[cfg(feature = "rustls")]
     let builder = if visit.tls {
-        builder.tls(siot::Tls::new().ca_pem(peer::tls::AUTHORITY).built_in_roots(false))
+        builder.tls(siot::Tls::new().ca_pem(tls::AUTHORITY).built_in_roots(false))
     } else {
         builder
     };
@@ -60,8 +83,8 @@ fn builder(peer: &Peer, visit: Visit) -> Builder {
 }
 
 #[track_caller]
-fn connect(peer: &Peer, visit: Visit) -> Client {
-    let client = Client::connect(builder(peer, visit));
+fn connect(server: &TestServer, visit: Visit) -> Client {
+    let client = Client::connect(builder(server, visit));
     let protocol = client.manager().engine().map(|engine| engine.protocol);
     assert_eq!(protocol, Some(if visit.old { 3 } else { 4 }));
     client
@@ -71,8 +94,8 @@ fn connect(peer: &Peer, visit: Visit) -> Client {
 fn events_and_acks_pass_in_both_directions() {
     for visit in visits() {
         let _name = CaseName::new(visit);
-        let peer = start(Peer::options(), visit);
-        let client = connect(&peer, visit);
+        let server = start(visit);
+        let client = connect(&server, visit);
         let echoes = client.subscribe("echo");
         let answers = client.subscribe("answer");
         client
@@ -97,8 +120,8 @@ fn binary_comes_back_as_it_was() {
     let large: Binary = (0_u32..300_000).map(|n| n.to_le_bytes()[n as usize % 3]).collect();
     for visit in visits() {
         let _name = CaseName::new(visit);
-        let peer = start(Peer::options(), visit);
-        let client = connect(&peer, visit);
+        let server = start(visit);
+        let client = connect(&server, visit);
         let nested: Value =
             [("deep", Value::from(vec![large.clone(), Binary::default()]))].into_iter().collect();
         let ack = client.timeout(LIMIT).emit_with_ack("echo", (&nested, &large, "text")).unwrap();
@@ -112,9 +135,9 @@ fn many_events_stay_in_order_whatever_a_request_may_hold() {
     for visit in visits() {
         let _name = CaseName::new(visit);
         // Old servers do not say how much they take.
-        let options = if visit.old { Peer::options() } else { Peer::options().max_payload(400) };
-        let peer = start(options, visit);
-        let client = connect(&peer, visit);
+        let size = if visit.old { 1_000_000 } else { 400 };
+        let server = start_with(visit, Server::builder().max_http_buffer_size(size), |_| ());
+        let client = connect(&server, visit);
         let echoes = client.subscribe("echo");
         for n in 0..200 {
             client.emit("echo", (n, "some text to fill the requests")).unwrap();
@@ -131,10 +154,10 @@ fn many_events_stay_in_order_whatever_a_request_may_hold() {
 fn a_session_moves_to_websocket_and_loses_nothing() {
     for visit in visits().filter(|visit| visit.via == Via::Upgrade) {
         let _name = CaseName::new(visit);
-        let peer = start(Peer::options(), visit);
+        let server = start(visit);
         // All that is sent in the meantime may have to wait on a slow machine.
         let limits = siot::Limits::new().send_events(100_000).receive_events(100_000);
-        let manager = builder(&peer, visit).limits(limits).manager().unwrap();
+        let manager = builder(&server, visit).limits(limits).manager().unwrap();
         let events = manager.events();
         let socket = manager.socket("/").unwrap();
         let echoes = socket.subscribe("echo");
@@ -148,8 +171,11 @@ fn a_session_moves_to_websocket_and_loses_nothing() {
             assert!(sent < 100_000, "no upgrade: {visit:?}");
             std::thread::sleep(Duration::from_micros(200));
         }
-        assert_eq!(manager.transport(), Some(siot::Transport::WebSocket));
-        eventually(LIMIT, "the peer knows of the upgrade", || peer.any_on_websocket());
+        assert_eq!(manager.transport(), Some(Transport::WebSocket));
+        eventually(LIMIT, "the server knows of the upgrade", || {
+            let sockets = server.server().all().sockets();
+            sockets.iter().any(|socket| socket.transport() == Transport::WebSocket)
+        });
         for n in 0..sent {
             assert_eq!(echoes.recv_timeout(LIMIT).unwrap().args::<u32>().unwrap(), n, "{visit:?}");
         }
@@ -160,11 +186,11 @@ fn a_session_moves_to_websocket_and_loses_nothing() {
 fn a_lost_connection_comes_back_and_what_waited_is_sent() {
     for visit in visits() {
         let _name = CaseName::new(visit);
-        let peer = start(Peer::options(), visit);
-        let client = connect(&peer, visit);
+        let server = start(visit);
+        let client = connect(&server, visit);
         let echoes = client.subscribe("echo");
         let first = client.id().unwrap();
-        peer.stop();
+        server.stop().unwrap();
         let reason = client.disconnected().0;
         assert!(
             matches!(reason, DisconnectReason::TransportClose | DisconnectReason::TransportError),
@@ -181,7 +207,7 @@ fn a_lost_connection_comes_back_and_what_waited_is_sent() {
             client.emit("echo", n).unwrap();
             client.volatile().emit("echo", "lost").unwrap();
         }
-        peer.resume().unwrap();
+        server.resume().unwrap();
         assert_ne!(first, client.admitted());
         for n in 0..5 {
             assert_eq!(echoes.recv_timeout(LIMIT).unwrap().args::<u32>().unwrap(), n, "{visit:?}");
@@ -195,12 +221,14 @@ fn a_lost_connection_comes_back_and_what_waited_is_sent() {
 fn an_awaited_acknowledgement_ends_with_the_connection() {
     for visit in visits() {
         let _name = CaseName::new(visit);
-        let peer = start(Peer::options().on("silence", |_, _| Ok(())), visit);
-        let client = connect(&peer, visit);
+        let server = start_with(visit, Server::builder(), |server| {
+            server.on("silence", |_, _| ());
+        });
+        let client = connect(&server, visit);
         let mut awaited = client.emit_with_ack("silence", ()).unwrap();
         // It is under way, since what came after it is answered.
         client.timeout(LIMIT).emit_with_ack("sum", ()).unwrap().wait::<i64>().unwrap();
-        peer.drop_connections();
+        server.drop_connections().unwrap();
         let error = awaited.wait_timeout::<()>(LIMIT).unwrap_err();
         assert!(error.is_disconnected(), "{visit:?}: {error}");
     }
@@ -210,8 +238,8 @@ fn an_awaited_acknowledgement_ends_with_the_connection() {
 fn namespaces_share_a_connection_and_nothing_else() {
     for visit in visits() {
         let _name = CaseName::new(visit);
-        let peer = start(Peer::options(), visit);
-        let manager = builder(&peer, visit).manager().unwrap();
+        let server = start(visit);
+        let manager = builder(&server, visit).manager().unwrap();
         let sockets: Vec<_> =
             (0..20).map(|n| manager.socket(&format!("/room-{n}")).unwrap()).collect();
         let news: Vec<_> = sockets.iter().map(|socket| socket.subscribe("news")).collect();
@@ -224,13 +252,13 @@ fn namespaces_share_a_connection_and_nothing_else() {
             assert_eq!(event.namespace(), format!("/room-{n}"));
             assert_eq!(event.args::<usize>().unwrap(), n);
         }
-        assert_eq!(peer.sessions(), 1, "{visit:?}");
+        assert_eq!(server.server().clients(), 1, "{visit:?}");
         assert!(news.iter().all(|news| news.try_recv().is_none()), "{visit:?}");
         sockets[3].disconnect();
         let sum = sockets[4].timeout(LIMIT).emit_with_ack("sum", 7).unwrap();
         assert_eq!(sum.wait::<i64>().unwrap(), 7);
-        peer.emit("/room-3", "news", "not for you").unwrap();
-        peer.emit("/room-5", "news", "for you").unwrap();
+        let _ = server.server().of("/room-3").emit("news", "not for you").unwrap();
+        let _ = server.server().of("/room-5").emit("news", "for you").unwrap();
         news[5].recv_timeout(LIMIT).unwrap();
         assert!(news[3].try_recv().is_none(), "{visit:?}");
     }
@@ -240,16 +268,13 @@ fn namespaces_share_a_connection_and_nothing_else() {
 fn a_refusal_gives_the_servers_message_and_data() {
     for visit in visits() {
         let _name = CaseName::new(visit);
-        let options = Peer::options().admit(|namespace, _| match namespace {
-            "/closed" => {
-                let data = json!({ "retry": [1, 2] }).into();
-                Err(Refusal { message: "not you".into(), data })
-            }
-            "/locked" => Err(Refusal { message: "locked".into(), data: Value::Null }),
-            _ => Ok(()),
+        let server = start_with(visit, Server::builder(), |server| {
+            server
+                .of("/closed")
+                .authorize(|_| Err(Refusal::new("not you").data(&json!({ "retry": [1, 2] }))?));
+            server.of("/locked").authorize(|_| Err(Refusal::new("locked")));
         });
-        let peer = start(options, visit);
-        let manager = builder(&peer, visit).manager().unwrap();
+        let manager = builder(&server, visit).manager().unwrap();
         let closed = manager.socket("/closed").unwrap();
         let error = closed.wait_connected(LIMIT).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Refused, "{visit:?}");
@@ -270,16 +295,16 @@ fn credentials_are_asked_for_at_each_connection() {
     for visit in visits() {
         let _name = CaseName::new(visit);
         let (sender, seen) = crossbeam_channel::unbounded();
-        let options = Peer::options().admit(move |namespace, auth| {
-            if namespace == "/private" {
+        let server = start_with(visit, Server::builder(), move |server| {
+            let sender = sender.clone();
+            server.of("/private").authorize(move |socket| {
                 // The test may have ended.
-                let _ = sender.send((auth["token"].clone(), auth["more"].clone()));
-            }
-            Ok(())
+                let _ = sender.send(socket.handshake().auth::<serde_json::Value>()?);
+                Ok(())
+            });
         });
-        let peer = start(options, visit);
         let asked = AtomicU32::new(0);
-        let manager = builder(&peer, visit).manager().unwrap();
+        let manager = builder(&server, visit).manager().unwrap();
         let options = SocketOptions::new().auto_connect(false).auth_with(move || {
             let token = asked.fetch_add(1, Ordering::SeqCst).to_string();
             Ok(json!({ "token": token, "more": "é&=+% " }))
@@ -288,10 +313,9 @@ fn credentials_are_asked_for_at_each_connection() {
         client.connect();
         for token in 0..3 {
             client.connected();
-            let (seen, more) = seen.recv_timeout(LIMIT).unwrap();
-            assert_eq!(seen.as_str(), Some(&*token.to_string()), "{visit:?}");
-            assert_eq!(more.as_str(), Some("é&=+% "), "{visit:?}");
-            peer.drop_connections();
+            let seen = seen.recv_timeout(LIMIT).unwrap();
+            assert_eq!(seen, json!({ "token": token.to_string(), "more": "é&=+% " }), "{visit:?}");
+            server.drop_connections().unwrap();
             client.disconnected();
         }
     }
@@ -301,15 +325,16 @@ fn credentials_are_asked_for_at_each_connection() {
 fn an_old_server_has_the_credentials_of_the_root_in_the_url() {
     for visit in visits().filter(|visit| visit.old) {
         let _name = CaseName::new(visit);
-        let options = Peer::options().admit(|_, query| match query["token"].as_str() {
-            Some("1 2") => Ok(()),
-            _ => Err(Refusal { message: "no token".into(), data: Value::Null }),
+        let server = start_with(visit, Server::builder(), |server| {
+            server.authorize(|socket| {
+                let query = socket.handshake().query();
+                if query.contains("token=1%202") { Ok(()) } else { Err("no token".into()) }
+            });
         });
-        let peer = start(options, visit);
-        let socket = builder(&peer, visit).query("token", "1 2").build().unwrap();
+        let socket = builder(&server, visit).query("token", "1 2").build().unwrap();
         socket.connect();
         socket.wait_connected(LIMIT).unwrap();
-        let stranger = builder(&peer, visit).force_new(true).build().unwrap();
+        let stranger = builder(&server, visit).force_new(true).build().unwrap();
         stranger.connect();
         assert_eq!(stranger.wait_connected(LIMIT).unwrap_err().message(), "no token", "{visit:?}");
     }
@@ -319,8 +344,8 @@ fn an_old_server_has_the_credentials_of_the_root_in_the_url() {
 fn a_server_that_says_goodbye_is_left_alone() {
     for visit in visits() {
         let _name = CaseName::new(visit);
-        let peer = start(Peer::options(), visit);
-        let client = connect(&peer, visit);
+        let server = start(visit);
+        let client = connect(&server, visit);
         client.emit("leave", ()).unwrap();
         assert_eq!(client.disconnected().0, DisconnectReason::IoServerDisconnect, "{visit:?}");
         assert!(!client.is_active());
@@ -333,8 +358,11 @@ fn a_server_that_says_goodbye_is_left_alone() {
 fn heartbeats_keep_a_quiet_connection() {
     for visit in visits() {
         let _name = CaseName::new(visit);
-        let peer = start(Peer::options().ping(Duration::from_millis(40), LIMIT), visit);
-        let manager = builder(&peer, visit).manager().unwrap();
+        let server = {
+            let brisk = Server::builder().ping_interval(Duration::from_millis(40));
+            start_with(visit, brisk.ping_timeout(LIMIT), |_| ())
+        };
+        let manager = builder(&server, visit).manager().unwrap();
         let packets = manager.engine_events();
         let client = Client::of(manager.socket("/").unwrap());
         client.connected();
@@ -349,7 +377,7 @@ fn heartbeats_keep_a_quiet_connection() {
             assert!(others < 100, "{beats} heartbeats: {visit:?}");
         }
         assert!(client.status.try_recv().is_none(), "{visit:?}");
-        assert_eq!(peer.sessions(), 1);
+        assert_eq!(server.server().clients(), 1);
     }
 }
 
@@ -358,8 +386,10 @@ fn a_server_without_heartbeats_is_given_up() {
     for visit in visits() {
         let _name = CaseName::new(visit);
         let limit = Duration::from_millis(300);
-        let peer = start(Peer::options().ping(limit, limit).no_pings(), visit);
-        let client = connect(&peer, visit);
+        let brisk = Server::builder().ping_interval(limit).ping_timeout(limit);
+        let server = start_with(visit, brisk, |_| ());
+        let client = connect(&server, visit);
+        server.go_silent().unwrap();
         assert_eq!(client.disconnected().0, DisconnectReason::PingTimeout, "{visit:?}");
     }
 }
@@ -369,17 +399,19 @@ fn closing_sends_what_waits_and_leaves_no_session() {
     for visit in visits() {
         let _name = CaseName::new(visit);
         let (sender, received) = crossbeam_channel::unbounded();
-        let options = Peer::options().on("last", move |_: &PeerSocket, event| {
-            // The test may have ended.
-            let _ = sender.send(event.args::<ArgList>()?.0.len());
-            Ok(())
+        let server = start_with(visit, Server::builder(), move |server| {
+            let sender = sender.clone();
+            server.on("last", move |_, event| {
+                // The test may have ended.
+                let _ = sender.send(event.args::<ArgList>()?.0.len());
+                Ok::<_, siot::Error>(())
+            });
         });
-        let peer = start(options, visit);
-        let client = connect(&peer, visit);
+        let client = connect(&server, visit);
         client.emit("last", ("words", Binary::from([1, 2, 3]))).unwrap();
         client.manager().close(LIMIT);
         assert_eq!(received.recv_timeout(LIMIT), Ok(2), "{visit:?}");
-        eventually(LIMIT, "the peer has no session left", || peer.sessions() == 0);
+        eventually(LIMIT, "the server has no session left", || server.server().clients() == 0);
     }
 }
 
@@ -387,8 +419,8 @@ fn closing_sends_what_waits_and_leaves_no_session() {
 fn a_server_of_both_revisions_is_spoken_to_as_it_is_told() {
     for visit in visits().filter(|visit| !visit.old) {
         let _name = CaseName::new(visit);
-        let peer = start(Peer::options(), visit);
-        let manager = builder(&peer, visit).revision(Revision::V3).manager().unwrap();
+        let server = start_with(visit, Server::builder().allow_eio3(true), |_| ());
+        let manager = builder(&server, visit).revision(Revision::V3).manager().unwrap();
         let socket = manager.socket("/deep").unwrap();
         socket.connect();
         socket.wait_connected(LIMIT).unwrap();
@@ -411,8 +443,8 @@ fn every_parser_carries_events_and_binary() {
     let cases = parsers.into_iter().flat_map(|parser| visits().map(move |visit| (parser, visit)));
     for (parser, visit) in cases {
         let _name = CaseName::new((parser, visit));
-        let peer = start(Peer::options().parser(parser), visit);
-        let manager = builder(&peer, visit).parser(parser).manager().unwrap();
+        let server = start_with(visit, Server::builder().parser(parser), |_| ());
+        let manager = builder(&server, visit).parser(parser).manager().unwrap();
         for namespace in ["/", "/deep"] {
             let socket = manager.socket(namespace).unwrap();
             socket.wait_connected(LIMIT).unwrap();
