@@ -3,6 +3,7 @@
 //! In a binary of its own: there is one logger for a whole process.
 
 #[path = "../examples/src/events.rs"]
+#[expect(unreachable_pub)]
 mod events;
 mod support;
 

@@ -28,7 +28,9 @@ impl Visitor {
     fn come(address: SocketAddr, number: u64) -> Self {
         if number % 4 == 0 {
             let mut says = websocket_head("").into_bytes();
-            JOINS.iter().for_each(|text| says.extend(text_frame(text)));
+            for text in JOINS {
+                says.extend(text_frame(text));
+            }
             let mut stream = connect(address, &says);
             read_until(&mut stream, r#"432["x"]"#);
             return Self::WebSocket(stream);
@@ -91,7 +93,9 @@ fn come_and_go(address: SocketAddr, share: usize, until: Instant, met: &Barrier)
         present.push_back((came, Visitor::come(address, came)));
         came += 1;
     }
-    present.into_iter().for_each(|(number, visitor)| visitor.go(number));
+    for (number, visitor) in present {
+        visitor.go(number);
+    }
     came
 }
 
