@@ -52,8 +52,7 @@ impl Visitor {
         Self::WebSocket(stream)
     }
 
-    /// By WebSocket it leaves its namespace, closes the session, is reset, or is gone; by polling it closes the session, or
-    /// asks twice at once, which ends it too.
+    /// By WebSocket it leaves its namespace, closes the session, is reset, or is gone; by polling it closes the session.
     fn go(self, number: u64) {
         let way = number / 4 % 4;
         match (self, way) {
@@ -62,12 +61,7 @@ impl Visitor {
             (Self::WebSocket(mut stream), 1) => drop(stream.write_all(&text_frame("1"))),
             (Self::WebSocket(stream), 2) => drop(rustix::net::connect_unspec(&stream)),
             (Self::WebSocket(stream), _) => drop(stream),
-            (Self::Polling(poller), 0 | 1) => drop(poller.post("1", 0)),
-            (Self::Polling(poller), _) => {
-                let first = poller.get();
-                read_until(&mut poller.get(), "\r\n\r\n");
-                drop(first);
-            }
+            (Self::Polling(poller), _) => drop(poller.post("1", 0)),
         }
     }
 }
