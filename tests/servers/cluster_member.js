@@ -74,7 +74,7 @@ async function main() {
       socket.data.joined = room;
       joined();
     });
-    socket.on("do", async (operation, done) => {
+    socket.on("do", async (operation, done = () => {}) => {
       try {
         done(await does[operation.op](operation));
       } catch (error) {
