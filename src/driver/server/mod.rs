@@ -37,6 +37,7 @@ mod reading;
 mod receiving;
 #[cfg(feature = "redis")]
 pub(crate) mod redis;
+mod requested;
 mod requests;
 mod returning;
 mod served_namespace;

@@ -11,10 +11,9 @@ use super::client_files::ClientFiles;
 use super::door::Decision;
 use super::fallback::{self, HttpRequest};
 use super::handshake::{FirstRequest, SocketHandshake};
-use super::http_connection::{Answering, HttpConnection, PostBody, PostContent, RequestStage};
+use super::http_connection::{Answering, HttpConnection, PostContent, RequestStage};
 use super::parts::{Hub, IoCommand, Peer};
 use super::pool::Task;
-use super::wire::PeerWire;
 use crate::core::server::session::Session;
 use crate::driver::clock::now;
 use crate::net::server::accept::{Acceptance, asks_for_upgrade};
@@ -419,87 +418,4 @@ pub(super) fn take_answer(
     let body = peer.lock().session.take_body(now());
     connection.stage = RequestStage::PollAnswers(Arc::clone(peer));
     peer.hub.poll_response(body, script)
-}
-
-impl Peer {
-    /// The session has begun: a client of the older revision has joined the namespace `/` thereby.
-    pub(super) fn begin(&self) {
-        let mut state = self.lock();
-        self.run(&mut state, |state, orders| {
-            if state.session.dialect().joins_root() {
-                self.join(state, "/", "", None, orders);
-            }
-        });
-    }
-
-    /// Its first connection is a WebSocket, or a WebSocket asks to take the session over.
-    pub(super) fn attach(&self, wire: PeerWire, is_upgrade: bool) {
-        let mut state = self.lock();
-        if state.session.is_over() {
-            // It has ended since the request was looked at.
-            return self.hub.command(IoCommand::Linger(Box::new(wire)));
-        }
-        if is_upgrade {
-            state.candidate = Some(Box::new(wire));
-            return;
-        }
-        state.wire = Some(wire);
-        drop(state);
-        self.begin();
-        self.write_now();
-    }
-
-    /// A POST cannot be read to its end.
-    pub(super) fn post_lost(&self) {
-        let mut state = self.lock();
-        state.post_waits = None;
-        self.run(&mut state, |state, orders| state.session.post_lost(None, orders));
-    }
-
-    /// The connection of a GET is gone, on which its answer was being written.
-    pub(super) fn poll_lost(&self) {
-        let mut state = self.lock();
-        self.run(&mut state, |state, orders| state.session.poll_lost(None, orders));
-    }
-
-    /// The answer to a GET is written.
-    pub(super) fn poll_answered(&self) {
-        let mut state = self.lock();
-        self.run(&mut state, |state, orders| {
-            state.session.written(Transport::Polling, now(), orders);
-        });
-    }
-
-    /// Takes packets out of the body of a POST, as long as the handlers keep up. `false`: the rest, or the answer, has
-    /// to wait for them. Until then the POST is not over, and another one is one too many.
-    pub(super) fn take_post(&self, token: Token, is_binary: bool, body: &mut PostBody) -> bool {
-        let mut state = self.lock();
-        let mut rest = &body.bytes[body.taken..];
-        // Of a body whose last packet was the one too many nothing is left; one that was empty all along is read, and refused.
-        let is_all_taken = rest.is_empty() && body.taken > 0;
-        self.run(&mut state, |state, orders| {
-            if is_all_taken {
-                return;
-            }
-            let max = self.hub.options.session.max_payload;
-            let dialect = state.session.dialect();
-            for packet in dialect.decode_payload(is_binary, Box::new(&mut rest), max) {
-                match packet {
-                    Ok(packet) => state.session.received(Transport::Polling, packet, now(), orders),
-                    Err(error) => state.session.malformed(Transport::Polling, error, orders),
-                }
-                self.carry_out_now(state, orders);
-                if state.holds || state.session.is_over() {
-                    break;
-                }
-            }
-        });
-        body.taken = body.bytes.len() - rest.len();
-        if state.holds {
-            state.post_waits = Some(token);
-        } else {
-            state.session.end_post();
-        }
-        !state.holds
-    }
 }
