@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     /// What the command has no flag for, or never asks the library for.
-    const WITHOUT: [&str; 9] = [
+    const WITHOUT: [&str; 13] = [
         "`Buffer::when_full`",
         "`Builder::with_credentials(true)`",
         "`Limits::max_attachments`",
@@ -43,7 +43,11 @@ mod tests {
         "`Limits::receive_total`",
         "`Limits::send_bytes`",
         "`Limits::send_events`",
+        "`Manager::close`",
         "`Manager::network_changed`",
+        "`Server::close`",
+        "`ServerNamespace::connections`",
+        "`ServerNamespace::subscribe_all`",
         "`Tls::{option}`",
     ];
 
