@@ -19,12 +19,15 @@ const LIMIT: Duration = Duration::from_secs(10);
 fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments::read(include_str!("legacy_server.rs"), &[]);
     let server = ExampleServer::of_old(&arguments, |server| {
-        server.on_connection(|socket| {
-            println!("  server: / is joined, with the query {}", socket.handshake().query());
+        // Asked before the client is answered.
+        server.authorize(|socket| {
+            println!("  server: / is asked for, with the query {}", socket.handshake().query());
+            Ok(())
         });
-        server.of("/orders").on_connection(|socket| {
+        server.of("/orders").authorize(|socket| {
             let auth = socket.handshake().auth_json();
-            println!("  server: /orders is joined, with the credentials {auth}");
+            println!("  server: /orders is asked for, with the credentials {auth}");
+            Ok(())
         });
     })?;
     Ok(talk(server.url())?)

@@ -156,11 +156,11 @@ examples! {
         "connected, as …",
     ],
     legacy_server: [
-        "  server: / is joined, with the query token=of%20the%20URL…",
+        "  server: / is asked for, with the query token=of%20the%20URL…",
         "found: Engine.IO 3 over …",
         "event: echo came back with [\"echo\",\"€\",42]",
         "ack: \"again\"",
-        "  server: /orders is joined, with the credentials {\"token\":\"of the namespace\"}",
+        "  server: /orders is asked for, with the credentials {\"token\":\"of the namespace\"}",
         "namespace: /orders is joined",
         "told: Engine.IO 3 over …",
         "done",

@@ -41,7 +41,7 @@ impl ServerNamespace {
     ///     let socket = incoming.socket;
     ///     match incoming.news {
     ///         SocketNews::Connected => println!("{} has come", socket.id()),
-    ///         SocketNews::Event(event) => server.emit("said", event.json())?.queued,
+    ///         SocketNews::Event(event) => drop(server.emit("said", event.json())?),
     ///         SocketNews::Disconnected(reason) => println!("{} has left: {reason}", socket.id()),
     ///         _ => {}
     ///     }
