@@ -128,13 +128,9 @@ impl Net {
             && self.dialler.remembered.is_some() == *remember_address
     }
 
-    /// Begins to connect to where a request will be sent, and never blocks; `None` where something else comes before
-    /// that, or takes so much longer that it is not worth it: a look-up, a proxy, TLS.
-    pub(crate) fn begin(&self, asked: &Request) -> Option<BegunConnect> {
-        self.begin_to(&self.redirections.place(asked).endpoint)
-    }
-
-    /// The same where a WebSocket is asked for, and asks for it, if the connection is made at once.
+    /// Begins to connect to where a WebSocket will be asked for, and asks for it if the connection is made at once; never
+    /// blocks. `None` where something else comes before, or takes so much longer that it is not worth it: a look-up, a proxy,
+    /// TLS.
     pub(crate) fn begin_websocket(
         &self,
         asked: &Request,

@@ -182,7 +182,8 @@ impl Driver {
             monitor.links.get_or_add(link, || Box::new(Link::to(address)));
         });
         let (begun, upgrade) = match transport {
-            Transport::Polling => (self.net.begin(&request), None),
+            // A connection that was kept alive may do.
+            Transport::Polling => (None, None),
             Transport::WebSocket => self.net.begin_websocket(&request).unzip(),
         };
         self.start(link, Side::Reader, Role::Transport, move |attempt| {
