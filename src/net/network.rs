@@ -141,7 +141,7 @@ impl Net {
         Some((begun.send(upgrade.as_bytes())?, upgrade))
     }
 
-    fn begin_to(&self, endpoint: &Endpoint) -> Option<BegunConnect> {
+    pub(super) fn begin_to(&self, endpoint: &Endpoint) -> Option<BegunConnect> {
         let is_direct = !endpoint.secure && self.proxies.for_endpoint(endpoint).is_none();
         is_direct.then(|| self.dialler.begin(&endpoint.host, endpoint.port))?
     }

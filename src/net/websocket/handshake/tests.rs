@@ -60,7 +60,7 @@ fn what_was_asked_before_the_thread_was_there_is_not_asked_again() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let request = request_to(&listener, false);
         let (net, attempt) = (net(), attempt());
-        let begun = net.begin(&request).unwrap();
+        let begun = net.begin_to(&request.endpoint).unwrap();
         let stream = accept(&listener);
         let upgrade = UpgradeRequest::new(&request, &[], None).unwrap();
         let asked = &upgrade.as_bytes()[..ahead.min(upgrade.size())];
