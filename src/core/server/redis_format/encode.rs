@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rmp::encode::{write_array_len, write_bool, write_map_len, write_str, write_uint};
 
@@ -33,48 +34,21 @@ pub(crate) struct ClusterSpeaker<'a> {
 
 /// Writes what a server says.
 pub(crate) fn encode(speaker: ClusterSpeaker<'_>, message: &ClusterMessage) -> Publication {
-    let ClusterSpeaker { name, namespace, channels, .. } = speaker;
+    let ClusterSpeaker { name, channels, .. } = speaker;
     let request = |bytes: String| Publication {
         channel: channels.requests.clone(),
         bytes: bytes.into_bytes(),
     };
     let named = Json::new().text("uid", name);
     match message {
-        ClusterMessage::Broadcast { payload, selection, volatile } => {
-            let mut bytes = Vec::with_capacity(payload.size() + namespace.len() + 96);
-            // Writing to memory cannot fail.
-            let _ = write_array_len(&mut bytes, 3);
-            let _ = write_str(&mut bytes, name);
-            write_packet(namespace, payload, &mut bytes);
-            write_selection(selection, &mut bytes);
-            let _ = write_map_len(&mut bytes, u32::from(*volatile));
-            if *volatile {
-                let _ = write_str(&mut bytes, "volatile");
-                let _ = write_bool(&mut bytes, true);
-            }
-            Publication { channel: channel_of(selection, channels), bytes }
-        }
-        ClusterMessage::AskClients { request, payload, selection, limit } => {
-            let mut bytes = Vec::with_capacity(payload.size() + namespace.len() + 128);
-            let _ = write_map_len(&mut bytes, 5);
-            for (key, value) in [("uid", name), ("requestId", &*request.0)] {
-                let _ = write_str(&mut bytes, key);
-                let _ = write_str(&mut bytes, value);
-            }
-            let _ = write_str(&mut bytes, "type");
-            let _ = write_uint(&mut bytes, kinds::ASK_CLIENTS);
-            let _ = write_str(&mut bytes, "packet");
-            write_packet(namespace, payload, &mut bytes);
-            let _ = write_str(&mut bytes, "opts");
-            write_selection(selection, &mut bytes);
-            let _ = write_map_len(&mut bytes, 2);
-            let _ = write_str(&mut bytes, "timeout");
-            let millis = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
-            let _ = write_uint(&mut bytes, millis);
-            let _ = write_str(&mut bytes, "expectSingleResponse");
-            let _ = write_bool(&mut bytes, false);
-            Publication { channel: channels.requests.clone(), bytes }
-        }
+        ClusterMessage::Broadcast { payload, selection, volatile } => Publication {
+            channel: channel_of(selection, channels),
+            bytes: encode_broadcast(speaker, payload, selection, *volatile),
+        },
+        ClusterMessage::AskClients { request, payload, selection, limit } => Publication {
+            channel: channels.requests.clone(),
+            bytes: encode_question(speaker, request, payload, selection, *limit),
+        },
         ClusterMessage::Join { selection, rooms } => {
             request(named.number("type", kinds::JOIN).opts(selection).names("rooms", rooms).end())
         }
@@ -114,6 +88,55 @@ pub(crate) fn encode(speaker: ClusterSpeaker<'_>, message: &ClusterMessage) -> P
             Publication { channel, bytes: encode_answer(request, answer) }
         }
     }
+}
+
+fn encode_broadcast(
+    ClusterSpeaker { name, namespace, .. }: ClusterSpeaker<'_>,
+    payload: &Payload,
+    selection: &Selection,
+    volatile: bool,
+) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(payload.size() + namespace.len() + 96);
+    // Writing to memory cannot fail.
+    let _ = write_array_len(&mut bytes, 3);
+    let _ = write_str(&mut bytes, name);
+    write_packet(namespace, payload, &mut bytes);
+    write_selection(selection, &mut bytes);
+    let _ = write_map_len(&mut bytes, u32::from(volatile));
+    if volatile {
+        let _ = write_str(&mut bytes, "volatile");
+        let _ = write_bool(&mut bytes, true);
+    }
+    bytes
+}
+
+/// An event that each of those who get it is to acknowledge.
+fn encode_question(
+    ClusterSpeaker { name, namespace, .. }: ClusterSpeaker<'_>,
+    request: &RequestId,
+    payload: &Payload,
+    selection: &Selection,
+    limit: Duration,
+) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(payload.size() + namespace.len() + 128);
+    let _ = write_map_len(&mut bytes, 5);
+    for (key, value) in [("uid", name), ("requestId", &*request.0)] {
+        let _ = write_str(&mut bytes, key);
+        let _ = write_str(&mut bytes, value);
+    }
+    let _ = write_str(&mut bytes, "type");
+    let _ = write_uint(&mut bytes, kinds::ASK_CLIENTS);
+    let _ = write_str(&mut bytes, "packet");
+    write_packet(namespace, payload, &mut bytes);
+    let _ = write_str(&mut bytes, "opts");
+    write_selection(selection, &mut bytes);
+    let _ = write_map_len(&mut bytes, 2);
+    let _ = write_str(&mut bytes, "timeout");
+    let millis = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+    let _ = write_uint(&mut bytes, millis);
+    let _ = write_str(&mut bytes, "expectSingleResponse");
+    let _ = write_bool(&mut bytes, false);
+    bytes
 }
 
 fn encode_answer(request: &RequestId, answer: &ClusterAnswer) -> Vec<u8> {
