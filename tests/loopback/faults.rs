@@ -22,22 +22,29 @@ fn a_dropped_connection_ends_once_and_begins_anew() {
     for visit in visits() {
         let _name = CaseName::new(visit);
         let (gone, ends) = crossbeam_channel::unbounded();
+        let (come, joins) = crossbeam_channel::unbounded();
         let server = start_with(visit, Server::builder(), move |server| {
-            let gone = gone.clone();
-            server.on_connection(|socket| socket.join("room"));
+            let (gone, come) = (gone.clone(), come.clone());
+            // The client knows that it is connected before this is called.
+            server.on_connection(move |socket| {
+                socket.join("room");
+                _ = come.send(());
+            });
             server.on_disconnect(move |_, reason| _ = gone.send(reason));
         });
         let client = visit.via.settle(server.url());
+        recv_within(&joins, LIMIT);
         for _ in 0..3 {
             let before = client.id();
             server.drop_connections().unwrap();
             client.disconnected();
             assert_ne!(client.admitted(), before.unwrap());
             assert_eq!(recv_within(&ends, LIMIT), DisconnectReason::TransportError);
+            recv_within(&joins, LIMIT);
             assert_eq!(server.server().to("room").sockets().len(), 1);
             assert_eq!(server.server().clients(), 1);
         }
-        assert!(client.status.try_recv().is_none() && ends.is_empty());
+        assert!(client.status.try_recv().is_none() && ends.is_empty() && joins.is_empty());
     }
 }
 
