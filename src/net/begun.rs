@@ -25,7 +25,9 @@ impl BegunConnect {
     /// by who makes another one.
     pub(super) fn send(mut self, request: &[u8]) -> Option<Self> {
         match send(&self.socket, request, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
-            Ok(sent) => self.sent = sent,
+            // What takes a request is connected. Only who reads the answer may take the error of a peer that has reset it since:
+            // it is no failure to connect.
+            Ok(sent) => (self.sent, self.is_connected) = (sent, true),
             // The server has not accepted it yet.
             Err(Errno::AGAIN | Errno::NOTCONN) => {}
             Err(_) => return None,

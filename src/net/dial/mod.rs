@@ -89,8 +89,10 @@ impl Dialler {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
+    use std::io::{self, Read};
     use std::net::TcpListener;
+
+    use socket2::SockRef;
 
     use super::*;
     use crate::net::testing::attempt;
@@ -117,6 +119,22 @@ mod tests {
         let socket = dialler.dial("127.0.0.1", to_other, &attempt).unwrap();
         assert_eq!(socket.peer_addr().unwrap().port(), to_other);
         assert_eq!(dropped.read(&mut [0]).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_connection_that_took_the_request_is_made_though_its_peer_has_reset_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (dialler, attempt) = (Dialler::default(), attempt());
+        let begun = dialler.begin("127.0.0.1", port).unwrap();
+        let mut accepted = listener.accept().unwrap().0;
+        attempt.go_on_with(begun.send(b"request"));
+        accepted.read_exact(&mut [0; 7]).unwrap();
+        SockRef::from(&accepted).set_linger(Some(Duration::ZERO)).unwrap();
+        drop(accepted);
+        let mut socket = dialler.dial("127.0.0.1", port, &attempt).unwrap();
+        let error = socket.read(&mut [0]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
     }
 
     #[test]
