@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::{dialect, parser};
 use crate::core::client::Emit;
 use crate::core::engine::Work;
 use crate::core::ids::NamespaceId;
@@ -14,36 +15,36 @@ use crate::driver::listeners::Scope;
 use crate::event::{AckReply, Event};
 use crate::options::{Buffer, Limits, ParserKind};
 use crate::payload::Payload;
-use crate::proto::dialect::Frame;
-use crate::proto::dialect::choice::V4_DIALECT;
+use crate::proto::dialect::{Dialect, Frame};
 use crate::proto::parser::Parser;
-use crate::proto::parser::choice::new_parser;
 use crate::proto::text::MessageBuilder;
 use crate::sync::mailbox::Mailbox;
 
 /// A client that is connected to `/`, and to as many namespaces as are asked for. It has its threads but those of its
 /// link: no socket, and nobody who reads and writes by himself.
-pub struct Connection {
+pub struct PlayedClient {
     played: Played,
     namespaces: Vec<NamespaceId>,
+    dialect: &'static dyn Dialect,
     parser: Box<dyn Parser>,
     text: MessageBuilder,
 }
 
 /// A subscription's queue.
-pub struct Inbox(Arc<Mailbox<Event>>);
+pub struct PlayedInbox(Arc<Mailbox<Event>>);
 
 /// An answer that is awaited.
-pub struct Answer(Arc<AckSlot>);
+pub struct PlayedAnswer(Arc<AckSlot>);
 
-impl Connection {
-    /// A connection with `/` alone.
+impl PlayedClient {
+    /// One with `/` alone.
     pub fn new() -> Self {
         let limits = Limits::new().acks(usize::MAX);
         let played = Played::joined(limits);
         let namespaces = vec![played.namespace];
-        let parser = new_parser(ParserKind::Json, usize::MAX, usize::MAX);
-        Self { played, namespaces, parser, text: MessageBuilder::default() }
+        let dialect = dialect("4").expect("it is known");
+        let parser = parser(ParserKind::Json, dialect);
+        Self { played, namespaces, dialect, parser, text: MessageBuilder::default() }
     }
 
     /// Joins one more namespace.
@@ -57,9 +58,9 @@ impl Connection {
     }
 
     /// Subscribes to an event of the namespace that was joined as the `index`th.
-    pub fn subscribe(&self, index: usize, event: &str) -> Inbox {
+    pub fn subscribe(&self, index: usize, event: &str) -> PlayedInbox {
         let scope = Scope::Event(event);
-        Inbox(self.played.driver.subscribe(self.namespaces[index], scope, Buffer::new()).1)
+        PlayedInbox(self.played.driver.subscribe(self.namespaces[index], scope, Buffer::new()).1)
     }
 
     /// Emits an event.
@@ -68,10 +69,10 @@ impl Connection {
     }
 
     /// Emits an event, and awaits the answer.
-    pub fn ask(&self, index: usize, event: &str, args: &impl Serialize) -> Answer {
+    pub fn ask(&self, index: usize, event: &str, args: &impl Serialize) -> PlayedAnswer {
         let slot = Arc::new(AckSlot::default());
         self.emit_as(index, event, args, Some(AckHandle::Slot(Arc::clone(&slot))));
-        Answer(slot)
+        PlayedAnswer(slot)
     }
 
     fn emit_as(&self, index: usize, event: &str, args: &impl Serialize, ack: Option<AckHandle>) {
@@ -91,7 +92,8 @@ impl Connection {
                     continue;
                 }
                 parcel.pack(&*self.parser, &mut packets);
-                let frames = packets.drain(..).map(|packet| V4_DIALECT.encode_frame(packet, false));
+                let frames =
+                    packets.drain(..).map(|packet| self.dialect.encode_frame(packet, false));
                 bytes += frames.map(|frame| frame.len()).sum::<usize>();
             }
             self.played.written();
@@ -111,21 +113,21 @@ impl Connection {
     /// The server sends frames, which are read at once.
     pub fn receive_all<'a>(&mut self, texts: impl IntoIterator<Item = &'a str>) {
         for text in texts {
-            let packet = V4_DIALECT.decode_frame(Frame::Text(text.into()));
+            let packet = self.dialect.decode_frame(Frame::Text(text.into()));
             self.played.packets.push_back(packet.expect("a packet"));
         }
         self.played.hand_in(false);
     }
 }
 
-impl Inbox {
+impl PlayedInbox {
     /// Takes the oldest event.
     pub fn take(&self) -> Option<Event> {
         self.0.try_take()
     }
 }
 
-impl Answer {
+impl PlayedAnswer {
     /// Takes the answer, which has come.
     pub fn take(self) -> Option<AckReply> {
         self.0.wait(Some(std::time::Instant::now()))?.ok()

@@ -3,14 +3,14 @@
 use std::fmt::Write;
 use std::hint::black_box;
 
-use siot::internal::measured::Connection;
+use siot::internal::measured::PlayedClient;
 
 use crate::Workload;
 use crate::values::{READING, Reading};
 
 /// The namespace that is used is the last one.
-fn connect(namespaces: usize) -> Connection {
-    let mut connection = Connection::new();
+fn connect(namespaces: usize) -> PlayedClient {
+    let mut connection = PlayedClient::new();
     for number in 1..namespaces {
         connection.join(&name(number));
     }
