@@ -60,6 +60,9 @@ function operations(io, noted) {
   };
 }
 
+// The adapter does not look at what becomes of what it publishes: Redis that is lost just then is no reason to end.
+process.on("unhandledRejection", () => {});
+
 async function main() {
   const [publisher, subscriber] = [await connect(), await connect()];
   const http = createServer();

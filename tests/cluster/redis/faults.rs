@@ -6,9 +6,9 @@ use serde_json::json;
 use siot::server::{RedisAdapter, RedisEmitter, Server};
 use siot::{Error, ErrorKind};
 
-use super::members::{know_each_other, node, siot};
+use super::members::{know_each_other, node, process, siot};
 use super::redis_server::RedisServer;
-use crate::member::Guest;
+use crate::member::{Guest, Member};
 use crate::support::program::Program;
 use crate::support::{Client, LIMIT, Via, alone, eventually, fds, recv_within, threads};
 
@@ -146,22 +146,35 @@ fn a_url_that_names_no_redis_is_refused_at_once() {
     assert!(!format!("{error:?}").contains("secret"));
 }
 
-/// A server that hangs is one whose answer is missing, and one that is killed is none.
 #[test]
-fn servers_that_do_not_answer_are_counted() {
+fn servers_of_ours_that_do_not_answer_are_counted() {
+    who_does_not_answer_is_counted(process);
+}
+
+#[test]
+fn servers_in_javascript_that_do_not_answer_are_counted() {
+    who_does_not_answer_is_counted(node);
+}
+
+/// A server that hangs is one whose answer is missing, also when it is killed meanwhile, and one that was killed before is none.
+#[track_caller]
+fn who_does_not_answer_is_counted(start: fn(&'static str, &RedisServer) -> Member) {
     let redis = RedisServer::start();
     let adapter = || RedisAdapter::new(&redis.url());
     // Long enough for those who do answer.
     let brief = Duration::from_secs(3);
     let asks =
         Server::builder().adapter(adapter()).cluster_timeout(brief).bind("127.0.0.1:0").unwrap();
-    let [one, js] = [siot("one", &redis), node("js", &redis)];
-    let _guests = [&one, &js].map(|member| Guest::enter(member, member.name, &["hall"]));
+    let [one, hangs] = [siot("one", &redis), start("hangs", &redis)];
+    let _guests = [&one, &hangs].map(|member| Guest::enter(member, member.name, &["hall"]));
     eventually(LIMIT, "three", || asks.count_servers().is_ok_and(|count| count == 3));
-    js.server::<Program>().signal("STOP");
+    hangs.server::<Program>().signal("STOP");
     let who = asks.server_side_emit_with_ack("who", ()).unwrap();
     let replies = asks.to("hall").timeout(brief).emit_with_ack("ask", ()).unwrap();
     let fetched = asks.to("hall").fetch_sockets().unwrap();
+    let again = asks.server_side_emit_with_ack("who", ()).unwrap();
+    // Its connections are closed by the kernel.
+    drop(hangs);
     let (who, replies) = (who.wait().unwrap(), replies.wait().unwrap());
     let came = (fetched.answers.len(), who.answers.len(), replies.answers.len());
     assert_eq!(came, (1, 1, 1), "{:?}", fetched.missing);
@@ -170,8 +183,7 @@ fn servers_that_do_not_answer_are_counted() {
         assert_eq!(missing.kind(), ErrorKind::Timeout);
         assert!(missing.to_string().contains("1 of 2 other servers"), "{missing}");
     }
-    // Its connections are closed by the kernel.
-    drop(js);
+    assert!(again.wait().unwrap().missing.unwrap().to_string().contains("1 of 2 other servers"));
     eventually(LIMIT, "two", || asks.count_servers().is_ok_and(|count| count == 2));
     let asked = asks.server_side_emit_with_ack("who", ()).unwrap().wait().unwrap();
     assert_eq!(asked.complete().unwrap().len(), 1);

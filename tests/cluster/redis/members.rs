@@ -16,6 +16,41 @@ pub(crate) fn siot(name: &'static str, redis: &RedisServer) -> Member {
     siot_member::start(name, RedisAdapter::new(&redis.url()))
 }
 
+/// One of ours in a process of its own, which can be killed.
+#[track_caller]
+pub(crate) fn process(name: &'static str, redis: &RedisServer) -> Member {
+    process_at(name, free_port(), redis)
+}
+
+/// The same at this port.
+#[track_caller]
+pub(crate) fn process_at(name: &'static str, port: u16, redis: &RedisServer) -> Member {
+    let program = std::env::current_exe().expect("own executable");
+    let program = program.to_str().expect("a path in UTF-8");
+    let config =
+        format!("{PROCESS}={}", json!({ "name": name, "port": port, "redis": redis.url() }));
+    let test = ["redis::members::is_a_process", "--exact", "--nocapture", "--ignored"];
+    let command = [&["env", &*config, program][..], &test].concat();
+    let program = Program::start(&command, "KILL", Folder::new(), port);
+    Member::new(name, format!("http://127.0.0.1:{port}"), program)
+}
+
+const PROCESS: &str = "SIOT_TEST_MEMBER";
+
+/// No test, but the program of such a member.
+#[test]
+#[ignore = "a member of other tests"]
+fn is_a_process() {
+    let Ok(config) = std::env::var(PROCESS) else { return };
+    let config: serde_json::Value = serde_json::from_str(&config).unwrap();
+    let text = |name: &str| config[name].as_str().expect("a text").to_owned();
+    let port = u16::try_from(config["port"].as_u64().unwrap()).unwrap();
+    let _server = siot_member::bind(text("name"), port, RedisAdapter::new(&text("redis")), LIMIT);
+    loop {
+        std::thread::park();
+    }
+}
+
 /// One in JavaScript.
 #[track_caller]
 pub(crate) fn node(name: &'static str, redis: &RedisServer) -> Member {
@@ -33,6 +68,18 @@ pub(crate) fn mixed(redis: &RedisServer) -> [Member; 3] {
     let members = [siot("a", redis), node("js", redis), siot("b", redis)];
     know_each_other(&members);
     members
+}
+
+/// Waits until none of their clients is left but those that tell them what to do.
+#[track_caller]
+pub(crate) fn are_alone(members: &[Member]) {
+    let mut expected: Vec<String> = members.iter().map(Member::commander).collect();
+    expected.sort();
+    for member in members {
+        eventually(LIMIT, "servers without guests", || {
+            member.tries(json!({ "op": "rooms" })) == json!(expected)
+        });
+    }
 }
 
 /// Waits until they do.

@@ -93,48 +93,6 @@ fn binary_passes_between_all() {
     }
 }
 
-#[test]
-fn a_program_without_sockets_does_all_that_servers_do() {
-    let (redis, members) = begin();
-    let guests: Vec<_> = members
-        .iter()
-        .map(|member| Guest::enter(member, &format!("guest of {}", member.name), &["hall"]))
-        .collect();
-    let emitter = RedisEmitter::new(&redis.url());
-    emitter.emit("one", 1).unwrap();
-    emitter.to("hall").emit("two", (2, "é")).unwrap();
-    emitter.to("hall").except("hall").emit("nobody", ()).unwrap();
-    for guest in &guests {
-        assert_eq!(
-            [(); 2].map(|()| guest.next().json().to_owned()),
-            [r#"["one",1]"#, r#"["two",2,"é"]"#]
-        );
-    }
-    // Nothing else is left to be written to anybody.
-    emitter.volatile().emit("three", ()).unwrap();
-    emitter.of("/elsewhere").emit("nobody", ()).unwrap();
-    emitter.server_side_emit("note", ("from", "outside")).unwrap();
-    for _ in 0..2 {
-        emitter.to("hall").sockets_join("room").unwrap();
-        emitter.sockets_leave("hall").unwrap();
-    }
-    emitter.to("hall").emit("nobody", ()).unwrap();
-    emitter.to("room").emit("four", ()).unwrap();
-    emitter.emit("end", ()).unwrap();
-    for (guest, member) in guests.iter().zip(&members) {
-        let expected = [r#"["three"]"#, r#"["four"]"#];
-        assert_eq!(guest.until_end(), expected, "{}", guest.name);
-        let noted = member.does(json!({ "op": "noted" }));
-        assert_eq!(noted, json!([["note", "from", "outside"]]), "{}", member.name);
-    }
-    emitter.to("room").disconnect_sockets(true).unwrap();
-    for guest in &guests {
-        guest.leaves();
-    }
-    let error = emitter.emit("disconnect", ()).unwrap_err();
-    assert_eq!(error.kind(), siot::ErrorKind::ReservedEvent);
-}
-
 /// Many senders at once: what each has sent comes in its order, once.
 #[test]
 fn a_flood_from_all_comes_whole_and_in_order() {
