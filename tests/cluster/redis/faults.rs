@@ -7,7 +7,7 @@ use siot::server::{RedisAdapter, RedisEmitter, Server};
 use siot::{Error, ErrorKind};
 
 use super::members::{know_each_other, node, process, siot};
-use super::redis_server::RedisServer;
+use super::redis_server::{RedisClient, RedisServer};
 use crate::member::{Guest, Member};
 use crate::support::program::Program;
 use crate::support::{Client, LIMIT, Via, alone, eventually, fds, recv_within, threads};
@@ -212,6 +212,63 @@ fn a_redis_that_hangs_holds_up_no_local_client() {
     redis.thaw();
     connected(&server);
     eventually(LIMIT, "a count", || server.count_servers().is_ok_and(|count| count == 1));
+}
+
+/// A Redis that takes its time delays what is emitted, and nothing else.
+#[test]
+fn a_redis_that_is_slow_loses_nothing() {
+    let redis = RedisServer::start();
+    let [from, to] = [(); 2].map(|()| bind(RedisAdapter::new(&redis.url())));
+    [&from, &to].into_iter().for_each(connected);
+    let client = Client::connect(Via::WebSocket.builder(url_of(&to)));
+    let events = client.subscribe_any();
+    redis.say(&[b"CLIENT", b"PAUSE", b"500", b"ALL"]);
+    for number in 0..1000 {
+        assert!(!from.emit("n", number).unwrap().is_unpublished);
+    }
+    for number in 0..1000 {
+        assert_eq!(recv_within(events.receiver(), LIMIT).arg::<u32>(0).unwrap(), number);
+    }
+    for stats in [from.cluster_stats().unwrap(), to.cluster_stats().unwrap()] {
+        assert_eq!((stats.lost, stats.gaps), (0, 0), "{stats:?}");
+    }
+}
+
+#[test]
+fn a_redis_with_too_many_clients_is_joined_when_it_has_room() {
+    let redis = RedisServer::start();
+    let mut other = RedisClient::connect(&redis);
+    other.say(&[b"CONFIG", b"SET", b"maxclients", b"1"]);
+    let server = bind(RedisAdapter::new(&redis.url()));
+    let client = Client::connect(Via::WebSocket.builder(url_of(&server)));
+    let events = client.subscribe_any();
+    eventually(LIMIT, "a connection that is refused", || {
+        let counted = server.count_servers();
+        counted.is_err_and(|error| error.to_string().contains("cannot connect to Redis"))
+    });
+    assert!(!server.emit("n", ()).unwrap().is_unpublished);
+    assert_eq!(recv_within(events.receiver(), LIMIT).name(), "n");
+    other.say(&[b"CONFIG", b"SET", b"maxclients", b"100"]);
+    connected(&server);
+    assert_eq!(server.count_servers().unwrap(), 1);
+}
+
+/// Redis keeps what a subscriber is to get, up to 32 MB by default; beyond that it cuts him off, and none of it is read.
+#[test]
+fn a_message_that_is_larger_than_redis_keeps_for_a_subscriber_is_a_gap() {
+    let redis = RedisServer::start();
+    let [from, to] = [(); 2].map(|()| bind(RedisAdapter::new(&redis.url())));
+    [&from, &to].into_iter().for_each(connected);
+    let client = Client::connect(Via::WebSocket.builder(url_of(&to)));
+    let events = client.subscribe_any();
+    redis.say(&[b"PUBLISH", b"socket.io#/#", &vec![b'x'; 40 << 20]]);
+    for server in [&from, &to] {
+        eventually(LIMIT, "a gap", || server.cluster_stats().is_some_and(|stats| stats.gaps == 1));
+        connected(server);
+        assert_eq!(server.cluster_stats().unwrap().malformed, 0);
+    }
+    from.emit("on", ()).unwrap();
+    assert_eq!(recv_within(events.receiver(), LIMIT).name(), "on");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use serde_json::json;
 use siot::server::RedisAdapter;
 
-use super::redis_server::RedisServer;
+use super::redis_server::{RedisServer, RedisSource};
 use crate::member::Member;
 use crate::siot_member;
 use crate::support::folder::Folder;
@@ -12,8 +12,8 @@ use crate::support::{LIMIT, eventually};
 
 /// A server of ours.
 #[track_caller]
-pub(crate) fn siot(name: &'static str, redis: &RedisServer) -> Member {
-    siot_member::start(name, RedisAdapter::new(&redis.url()))
+pub(crate) fn siot(name: &'static str, redis: &impl RedisSource) -> Member {
+    siot_member::start(name, RedisAdapter::new(redis.address()))
 }
 
 /// One of ours in a process of its own, which can be killed.
@@ -53,18 +53,17 @@ fn is_a_process() {
 
 /// One in JavaScript.
 #[track_caller]
-pub(crate) fn node(name: &'static str, redis: &RedisServer) -> Member {
+pub(crate) fn node(name: &'static str, redis: &impl RedisSource) -> Member {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/cluster_member.js");
-    let (port, path) = (free_port(), redis.path());
-    let path = path.to_str().expect("a path in UTF-8");
-    let command = ["node", script, &port.to_string(), name, path];
+    let port = free_port();
+    let command = ["node", script, &port.to_string(), name, &redis.for_node().to_string()];
     let program = Program::start(&command, "KILL", Folder::new(), port);
     Member::new(name, format!("http://127.0.0.1:{port}"), program)
 }
 
 /// Two of ours and one in JavaScript, which know each other.
 #[track_caller]
-pub(crate) fn mixed(redis: &RedisServer) -> [Member; 3] {
+pub(crate) fn mixed(redis: &impl RedisSource) -> [Member; 3] {
     let members = [siot("a", redis), node("js", redis), siot("b", redis)];
     know_each_other(&members);
     members
