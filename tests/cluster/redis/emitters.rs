@@ -22,7 +22,7 @@ fn reference(redis: &RedisServer, calls: Value) {
 }
 
 fn ours(redis: &RedisServer, calls: Value) {
-    let emitter = RedisEmitter::new(&redis.url());
+    let emitter = RedisEmitter::new(redis.url());
     for chain in calls.as_array().unwrap() {
         let mut emitter = emitter.clone();
         for call in chain.as_array().unwrap() {
@@ -110,7 +110,7 @@ fn a_program_in_javascript_does_all_that_servers_do() {
 #[test]
 fn what_is_reserved_is_not_emitted() {
     let redis = RedisServer::start();
-    let error = RedisEmitter::new(&redis.url()).emit("disconnect", ()).unwrap_err();
+    let error = RedisEmitter::new(redis.url()).emit("disconnect", ()).unwrap_err();
     assert_eq!(error.kind(), siot::ErrorKind::ReservedEvent);
 }
 
@@ -125,7 +125,7 @@ fn binary_comes_from_programs_without_sockets() {
     let events: Vec<_> = clients.iter().map(|client| client.subscribe("b")).collect();
     let js: Vec<_> =
         members.iter().map(|member| JsClient::connect(4, Via::Polling, &member.url)).collect();
-    RedisEmitter::new(&redis.url()).emit("b", (&bytes, "deep")).unwrap();
+    RedisEmitter::new(redis.url()).emit("b", (&bytes, "deep")).unwrap();
     let base64 = json!({ "$bytes": BASE64 });
     reference(&redis, json!([[["emit", "b", base64, "deep"]]]));
     for _ in 0..2 {

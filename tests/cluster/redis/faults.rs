@@ -30,7 +30,7 @@ fn connected(server: &Server) {
 #[test]
 fn local_clients_are_served_while_redis_is_away_at_the_start() {
     let mut redis = RedisServer::idle();
-    let servers = [(); 2].map(|()| bind(RedisAdapter::new(&redis.url())));
+    let servers = [(); 2].map(|()| bind(RedisAdapter::new(redis.url())));
     let clients =
         servers.each_ref().map(|one| Client::connect(Via::WebSocket.builder(url_of(one))));
     let events = clients.each_ref().map(|client| client.subscribe_any());
@@ -53,7 +53,7 @@ fn local_clients_are_served_while_redis_is_away_at_the_start() {
 #[test]
 fn what_is_emitted_while_redis_is_away_waits_for_it_in_order() {
     let mut redis = RedisServer::start();
-    let servers = [(); 2].map(|()| bind(RedisAdapter::new(&redis.url())));
+    let servers = [(); 2].map(|()| bind(RedisAdapter::new(redis.url())));
     servers.iter().for_each(connected);
     let client = Client::connect(Via::WebSocket.builder(url_of(&servers[1])));
     let events = client.subscribe_any();
@@ -90,7 +90,7 @@ fn what_is_emitted_while_redis_is_away_waits_for_it_in_order() {
 #[test]
 fn what_is_worth_nothing_later_is_for_local_clients_while_redis_is_away() {
     let redis = RedisServer::idle();
-    let server = bind(RedisAdapter::new(&redis.url()).drop_while_away(true));
+    let server = bind(RedisAdapter::new(redis.url()).drop_while_away(true));
     let client = Client::connect(Via::WebSocket.builder(url_of(&server)));
     let events = client.subscribe_any();
     let report = server.emit("now", ()).unwrap();
@@ -103,7 +103,7 @@ fn what_is_worth_nothing_later_is_for_local_clients_while_redis_is_away() {
 #[test]
 fn what_waits_for_redis_is_bounded() {
     let redis = RedisServer::idle();
-    let adapter = RedisAdapter::new(&redis.url()).queue_bytes(10_000);
+    let adapter = RedisAdapter::new(redis.url()).queue_bytes(10_000);
     let server = bind(adapter);
     let large = "x".repeat(1000);
     let reports: Vec<_> =
@@ -119,9 +119,9 @@ fn what_waits_for_redis_is_bounded() {
 #[test]
 fn a_wrong_password_is_told_to_who_asks_and_to_nobody_else() {
     let redis = RedisServer::with_password("right");
-    let right = bind(RedisAdapter::new(&redis.url()));
+    let right = bind(RedisAdapter::new(redis.url()));
     connected(&right);
-    let wrong = bind(RedisAdapter::new(&redis.url().replace("right", "wr0ng")));
+    let wrong = bind(RedisAdapter::new(redis.url().replace("right", "wr0ng")));
     let said = |error: &Error| error.to_string().contains("authentication");
     eventually(LIMIT, "an error that tells", || {
         wrong.count_servers().is_err_and(|error| said(&error))
@@ -129,10 +129,9 @@ fn a_wrong_password_is_told_to_who_asks_and_to_nobody_else() {
     let error = wrong.count_servers().unwrap_err();
     assert!(!format!("{error:?} {error:#}").contains("wr0ng"), "{error:?}");
     assert_eq!(right.count_servers().unwrap(), 1);
-    let error =
-        RedisEmitter::new(&redis.url().replace("right", "wr0ng")).emit("e", ()).unwrap_err();
+    let error = RedisEmitter::new(redis.url().replace("right", "wr0ng")).emit("e", ()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Transport);
-    RedisEmitter::new(&redis.url()).emit("e", ()).unwrap();
+    RedisEmitter::new(redis.url()).emit("e", ()).unwrap();
 }
 
 #[test]
@@ -160,7 +159,7 @@ fn servers_in_javascript_that_do_not_answer_are_counted() {
 #[track_caller]
 fn who_does_not_answer_is_counted(start: fn(&'static str, &RedisServer) -> Member) {
     let redis = RedisServer::start();
-    let adapter = || RedisAdapter::new(&redis.url());
+    let adapter = || RedisAdapter::new(redis.url());
     // Long enough for those who do answer.
     let brief = Duration::from_secs(3);
     let asks =
@@ -194,7 +193,7 @@ fn who_does_not_answer_is_counted(start: fn(&'static str, &RedisServer) -> Membe
 fn a_redis_that_hangs_holds_up_no_local_client() {
     let redis = RedisServer::start();
     let brief = Duration::from_millis(300);
-    let adapter = RedisAdapter::new(&redis.url());
+    let adapter = RedisAdapter::new(redis.url());
     let server =
         Server::builder().adapter(adapter).cluster_timeout(brief).bind("127.0.0.1:0").unwrap();
     connected(&server);
@@ -218,7 +217,7 @@ fn a_redis_that_hangs_holds_up_no_local_client() {
 #[test]
 fn a_redis_that_is_slow_loses_nothing() {
     let redis = RedisServer::start();
-    let [from, to] = [(); 2].map(|()| bind(RedisAdapter::new(&redis.url())));
+    let [from, to] = [(); 2].map(|()| bind(RedisAdapter::new(redis.url())));
     [&from, &to].into_iter().for_each(connected);
     let client = Client::connect(Via::WebSocket.builder(url_of(&to)));
     let events = client.subscribe_any();
@@ -239,7 +238,7 @@ fn a_redis_with_too_many_clients_is_joined_when_it_has_room() {
     let redis = RedisServer::start();
     let mut other = RedisClient::connect(&redis);
     other.say(&[b"CONFIG", b"SET", b"maxclients", b"1"]);
-    let server = bind(RedisAdapter::new(&redis.url()));
+    let server = bind(RedisAdapter::new(redis.url()));
     let client = Client::connect(Via::WebSocket.builder(url_of(&server)));
     let events = client.subscribe_any();
     eventually(LIMIT, "a connection that is refused", || {
@@ -257,7 +256,7 @@ fn a_redis_with_too_many_clients_is_joined_when_it_has_room() {
 #[test]
 fn a_message_that_is_larger_than_redis_keeps_for_a_subscriber_is_a_gap() {
     let redis = RedisServer::start();
-    let [from, to] = [(); 2].map(|()| bind(RedisAdapter::new(&redis.url())));
+    let [from, to] = [(); 2].map(|()| bind(RedisAdapter::new(redis.url())));
     [&from, &to].into_iter().for_each(connected);
     let client = Client::connect(Via::WebSocket.builder(url_of(&to)));
     let events = client.subscribe_any();
@@ -274,7 +273,7 @@ fn a_message_that_is_larger_than_redis_keeps_for_a_subscriber_is_a_gap() {
 #[test]
 fn what_is_malformed_or_foreign_harms_nothing() {
     let redis = RedisServer::start();
-    let [a, b] = [bind(RedisAdapter::new(&redis.url())), bind(RedisAdapter::new(&redis.url()))];
+    let [a, b] = [bind(RedisAdapter::new(redis.url())), bind(RedisAdapter::new(redis.url()))];
     connected(&a);
     connected(&b);
     let client = Client::connect(Via::WebSocket.builder(url_of(&b)));
@@ -309,7 +308,7 @@ fn what_is_malformed_or_foreign_harms_nothing() {
 #[test]
 fn the_name_of_a_namespace_is_no_pattern() {
     let redis = RedisServer::start();
-    let [a, b] = [(); 2].map(|()| bind(RedisAdapter::new(&redis.url())));
+    let [a, b] = [(); 2].map(|()| bind(RedisAdapter::new(redis.url())));
     for server in [&a, &b] {
         server.of_dynamic(|_| true);
         connected(server);
@@ -368,7 +367,7 @@ fn a_redis_that_is_killed_under_load_loses_little_and_nothing_twice() {
 fn what_a_server_emits_last_goes_out() {
     let redis = RedisServer::start();
     let other = siot("other", &redis);
-    let last = bind(RedisAdapter::new(&redis.url()));
+    let last = bind(RedisAdapter::new(redis.url()));
     connected(&last);
     eventually(LIMIT, "two", || last.count_servers().is_ok_and(|count| count == 2));
     let guest = Guest::enter(&other, "g", &[]);
@@ -386,7 +385,7 @@ fn a_redis_with_tls_is_trusted_by_its_authority() {
     let redis = RedisServer::with_tls();
     let (url, pem) = redis.tls();
     let [plain, encrypted] =
-        [bind(RedisAdapter::new(&redis.url())), bind(RedisAdapter::new(&url).ca_pem(&pem))];
+        [bind(RedisAdapter::new(redis.url())), bind(RedisAdapter::new(&url).ca_pem(&pem))];
     for server in [&plain, &encrypted] {
         eventually(LIMIT, "two", || server.count_servers().is_ok_and(|count| count == 2));
     }
@@ -411,7 +410,7 @@ fn nothing_is_left_of_a_server_that_has_closed() {
         let redis = RedisServer::start();
         let ours = || threads().into_iter().filter(|name| name.starts_with("siot-")).count();
         let round = || {
-            let server = bind(RedisAdapter::new(&redis.url()));
+            let server = bind(RedisAdapter::new(redis.url()));
             connected(&server);
             server.emit("e", ()).unwrap();
             assert!(server.close(LIMIT));
@@ -430,7 +429,7 @@ fn nothing_is_left_of_a_server_that_has_closed() {
 fn a_server_closes_while_redis_is_away() {
     alone(|| {
         let redis = RedisServer::idle();
-        let server = bind(RedisAdapter::new(&redis.url()));
+        let server = bind(RedisAdapter::new(redis.url()));
         server.emit("e", ()).unwrap();
         assert!(server.close(LIMIT));
         drop(server);

@@ -114,7 +114,9 @@ fn a_server_that_is_killed_under_load_takes_nobody_with_it() {
     let killed = members.pop().expect("the one that is killed");
     let emitted = AtomicU64::new(0);
     thread::scope(|scope| {
-        members.iter().for_each(|member| _ = scope.spawn(|| flood(member)));
+        for member in &members {
+            scope.spawn(|| flood(member));
+        }
         // It emits until it is gone.
         let emits = scope.spawn(|| {
             loop {
@@ -165,7 +167,9 @@ fn a_redis_that_is_killed_under_load_takes_no_server_with_it() {
     know_each_other(&members);
     let watches: Vec<_> = members.iter().map(Watch::enter).collect();
     thread::scope(|scope| {
-        members.iter().for_each(|member| _ = scope.spawn(|| flood(member)));
+        for member in &members {
+            scope.spawn(|| flood(member));
+        }
         for _ in 0..2 {
             redis.kill();
             redis.run();

@@ -45,7 +45,7 @@ fn is_a_process() {
     let config: serde_json::Value = serde_json::from_str(&config).unwrap();
     let text = |name: &str| config[name].as_str().expect("a text").to_owned();
     let port = u16::try_from(config["port"].as_u64().unwrap()).unwrap();
-    let _server = siot_member::bind(text("name"), port, RedisAdapter::new(&text("redis")), LIMIT);
+    let _server = siot_member::bind(text("name"), port, RedisAdapter::new(text("redis")), LIMIT);
     loop {
         std::thread::park();
     }

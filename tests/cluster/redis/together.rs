@@ -52,7 +52,7 @@ fn servers_hear_each_other() {
 fn answers_may_go_to_who_has_asked_alone() {
     let redis = RedisServer::start();
     let apart = |name| {
-        let adapter = RedisAdapter::new(&redis.url()).publish_on_specific_response_channel(true);
+        let adapter = RedisAdapter::new(redis.url()).publish_on_specific_response_channel(true);
         siot_member::start(name, adapter)
     };
     let members = [apart("a"), node("js", &redis), apart("b")];
@@ -64,7 +64,7 @@ fn answers_may_go_to_who_has_asked_alone() {
 #[test]
 fn another_key_is_another_cluster() {
     let redis = RedisServer::start();
-    let other = siot_member::start("other", RedisAdapter::new(&redis.url()).key("other"));
+    let other = siot_member::start("other", RedisAdapter::new(redis.url()).key("other"));
     let members = [siot("a", &redis), siot("b", &redis)];
     know_each_other(&members);
     know_each_other(&[other]);
@@ -80,7 +80,7 @@ fn binary_passes_between_all() {
     let events: Vec<_> = clients.iter().map(|client| client.subscribe("b")).collect();
     let js: Vec<_> =
         members.iter().map(|member| JsClient::connect(4, Via::Polling, &member.url)).collect();
-    let emitter = RedisEmitter::new(&redis.url());
+    let emitter = RedisEmitter::new(redis.url());
     emitter.emit("b", (&bytes, json!({ "deep": [1] }))).unwrap();
     for events in &events {
         let event = recv_within(events.receiver(), LIMIT);
