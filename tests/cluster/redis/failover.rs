@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use siot::server::{RedisAdapter, RedisAddress, RedisEmitter, Server};
 
-use super::members::{are_alone, know_each_other, mixed};
+use super::members::{are_alone, know_each_other, mixed, siot};
 use super::redis_process::RedisProcess;
 use super::redis_server::RedisSource;
 use crate::member::Guest;
@@ -42,6 +42,15 @@ impl Watched {
             watched.replica.say(&info).contains("master_link_status:up")
         });
         watched
+    }
+
+    /// Waits until it is.
+    #[track_caller]
+    fn replica_is_master(&self) {
+        eventually(LIMIT, "a replica that is the master", || {
+            let role = self.replica.say(&["--no-auth-warning", "-a", "secret", "ROLE"]);
+            role.starts_with("master")
+        });
     }
 }
 
@@ -82,10 +91,7 @@ fn a_failover_is_followed() {
     operations::events_reach_exactly_whom_they_should(&members);
     watched.master.kill();
     watched.sentinels[0].kill();
-    let is_master = |redis: &RedisProcess| {
-        redis.say(&["--no-auth-warning", "-a", "secret", "ROLE"]).starts_with("master")
-    };
-    eventually(LIMIT, "a replica that is the master", || is_master(&watched.replica));
+    watched.replica_is_master();
     know_each_other(&members);
     for operation in [
         operations::events_reach_exactly_whom_they_should,
@@ -101,6 +107,25 @@ fn a_failover_is_followed() {
     let guest = Guest::enter(&members[1], "guest", &[]);
     RedisEmitter::new(watched.address()).emit("outside", ()).unwrap();
     assert_eq!(guest.next().name(), "outside");
+}
+
+/// A master that hangs takes the subscribers with it until it wakes up, as a replica then. They know that they are deaf.
+#[test]
+fn a_master_that_hangs_is_left() {
+    let watched = Watched::start();
+    let members = ["a", "b"].map(|name| siot(name, &watched));
+    know_each_other(&members);
+    watched.master.signal("STOP");
+    watched.replica_is_master();
+    for member in &members {
+        eventually(LIMIT, "a server that knows that it hears nothing", || {
+            let counted = member.tries(json!({ "op": "count" }));
+            counted["failed"].as_str().is_some_and(|why| why.contains("not subscribed where"))
+        });
+    }
+    watched.master.signal("CONT");
+    know_each_other(&members);
+    operations::events_reach_exactly_whom_they_should(&members);
 }
 
 #[test]

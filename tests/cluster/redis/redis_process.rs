@@ -43,6 +43,12 @@ impl RedisProcess {
         self.program = None;
     }
 
+    /// Sends it a signal such as `STOP`.
+    #[track_caller]
+    pub(crate) fn signal(&self, name: &str) {
+        self.program.as_ref().expect("a Redis that runs").signal(name);
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }

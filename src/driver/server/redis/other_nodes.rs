@@ -32,39 +32,43 @@ impl OtherNodes {
         Self { like, connections: HashMap::new(), failed: None }
     }
 
-    /// How many subscribers a channel has at the nodes other than this one.
-    pub(super) fn count(&mut self, here: &mut Connection, channel: &str) -> Result<usize> {
+    /// How many subscribers each of these channels has at the nodes other than this one.
+    pub(super) fn count(
+        &mut self,
+        here: &mut Connection,
+        channels: [&str; 2],
+    ) -> Result<[usize; 2]> {
         match &self.failed {
             Some((at, error)) if at.elapsed() < PAUSE => return Err(error.clone()),
             _ => self.failed = None,
         }
-        self.try_count(here, channel).inspect_err(|error| {
+        self.try_count(here, channels).inspect_err(|error| {
             self.connections.clear();
             self.failed = Some((Instant::now(), error.clone()));
         })
     }
 
-    fn try_count(&mut self, here: &mut Connection, channel: &str) -> Result<usize> {
+    fn try_count(&mut self, here: &mut Connection, channels: [&str; 2]) -> Result<[usize; 2]> {
         let listed: String = redis::cmd("CLUSTER")
             .arg("NODES")
             .query(here)
             .map_err(|error| failed("the nodes of the Redis Cluster are not known", &error))?;
         let addresses: Vec<NodeAddress> = listed.lines().filter_map(other_node).collect();
         self.connections.retain(|address, _| addresses.contains(address));
-        let mut count = 0;
+        let mut counts = [0; 2];
         for address in addresses {
             let mut connection = match self.connections.remove(&address) {
                 Some(connection) => connection,
                 None => dial(&moved(&self.like, &address.0, address.1)?, LIMIT, LIMIT)?,
             };
-            let (_, here): (String, usize) =
-                redis::cmd("PUBSUB").arg("NUMSUB").arg(channel).query(&mut connection).map_err(
+            let [one, other]: [(String, usize); 2] =
+                redis::cmd("PUBSUB").arg("NUMSUB").arg(&channels).query(&mut connection).map_err(
                     |error| failed("a node of the Redis Cluster does not answer", &error),
                 )?;
-            count += here;
+            counts = [counts[0] + one.1, counts[1] + other.1];
             self.connections.insert(address, connection);
         }
-        Ok(count)
+        Ok(counts)
     }
 }
 

@@ -48,8 +48,8 @@ struct CountedAsk {
     asked: TakeCount,
     is_published: bool,
     is_subscribed: bool,
-    /// How many are subscribed at other nodes.
-    elsewhere: Result<usize>,
+    /// What [`subscribers`] tells of other nodes.
+    elsewhere: Result<[usize; 2]>,
 }
 
 impl SharedLink {
@@ -186,12 +186,12 @@ impl SharedLink {
                 ExpectedReply::Told
             }
             LinkItem::Ask(of, message, asked) => {
-                pipeline.cmd("PUBSUB").arg("NUMSUB").arg(&of.channels.requests);
+                pipeline.cmd("PUBSUB").arg("NUMSUB").arg(&of.channels.requests).arg(&self.control);
                 if let Some(message) = &message {
                     publish(pipeline, &encode(self.speaker(&of), message));
                 }
-                let elsewhere = at.others.as_mut().map_or(Ok(0), |others| {
-                    others.count(&mut at.connection, &of.channels.requests)
+                let elsewhere = at.others.as_mut().map_or(Ok([0; 2]), |others| {
+                    others.count(&mut at.connection, [&of.channels.requests, &self.control])
                 });
                 let (is_published, is_subscribed) = (message.is_some(), is_subscribed(&of));
                 ExpectedReply::Counted(CountedAsk { asked, is_published, is_subscribed, elsewhere })
@@ -223,8 +223,9 @@ impl SharedLink {
                         let what = "not yet subscribed to what other servers say";
                         Err(Error::new(ErrorKind::Transport, what))
                     }
-                    (None, true) => subscribers(count)
-                        .and_then(|here| Ok((here + ask.elsewhere?).saturating_sub(1))),
+                    (None, true) => {
+                        subscribers(count).and_then(|here| others(here, ask.elsewhere?))
+                    }
                 });
             }
             ExpectedReply::Nothing => drop(answers.next()),
@@ -256,15 +257,27 @@ fn refused(answer: Option<Value>) -> Option<Error> {
     }
 }
 
-/// How many subscribe to the channel of requests; this server is one of them.
-fn subscribers(answer: Option<Value>) -> Result<usize> {
+/// How many subscribe to the channel of requests, and to that of this server alone.
+fn subscribers(answer: Option<Value>) -> Result<[usize; 2]> {
     let unexpected =
         || Error::new(ErrorKind::Protocol, "Redis does not say how many servers there are");
     match answer {
         Some(Value::Array(parts)) => match &parts[..] {
-            [_, Value::Int(count)] => Ok(usize::try_from(*count).unwrap_or(0)),
+            [_, Value::Int(all), _, Value::Int(own)] => {
+                Ok([all, own].map(|count| usize::try_from(*count).unwrap_or(0)))
+            }
             _ => Err(unexpected()),
         },
         other => Err(refused(other).unwrap_or_else(unexpected)),
     }
+}
+
+/// How many other servers there are, of the subscribers at this node and elsewhere.
+fn others([all_here, own_here]: [usize; 2], [all, own]: [usize; 2]) -> Result<usize> {
+    // A Redis that hangs, and was replaced, still has the subscriptions.
+    if own_here + own == 0 {
+        let what = "not subscribed where it publishes: another Redis has taken over";
+        return Err(Error::new(ErrorKind::Transport, what));
+    }
+    Ok((all_here + all).saturating_sub(1))
 }
