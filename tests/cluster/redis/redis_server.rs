@@ -105,6 +105,7 @@ impl RedisServer {
     }
 
     #[cfg(not(feature = "rustls"))]
+    #[allow(clippy::unused_self, reason = "with TLS it is of use")]
     fn tls_options(&self) -> Vec<String> {
         Vec::new()
     }
