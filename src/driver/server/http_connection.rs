@@ -40,6 +40,8 @@ pub(super) struct HttpConnection<P> {
     is_last: bool,
     /// The end of the connection may lie behind what there is to read: the system has told of it, and does not again.
     pub(super) may_have_ended: bool,
+    /// All that has come is read. The system tells of more.
+    is_emptied: bool,
     /// When it is given up, as it was set the last time. It is looked at when the timer says so.
     pub(super) deadline: Option<Timestamp>,
 }
@@ -103,6 +105,7 @@ impl<P> HttpConnection<P> {
             output: Vec::new(),
             is_last: false,
             may_have_ended: true,
+            is_emptied: false,
             deadline: None,
         }
     }
@@ -127,13 +130,21 @@ impl<P> HttpConnection<P> {
                 Came::Nothing => {}
                 came => return came,
             }
+            if self.is_emptied {
+                return Came::Nothing;
+            }
             if self.unread.len() >= READ_AHEAD {
                 // Nobody sends so much before an answer but to fill our memory.
                 return Came::End(None);
             }
             match self.stream.read(buffer) {
                 Ok(0) => return Came::End(None),
-                Ok(count) => self.unread.extend_from_slice(&buffer[..count]),
+                Ok(count) => {
+                    self.unread.extend_from_slice(&buffer[..count]);
+                    self.is_emptied = count < buffer.len()
+                        && !self.may_have_ended
+                        && self.stream.is_emptied_by_short_read();
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.may_have_ended = false;
                     return Came::Nothing;
@@ -145,9 +156,15 @@ impl<P> HttpConnection<P> {
         Came::More
     }
 
+    /// There may be something to read.
+    pub(super) fn note_more(&mut self) {
+        self.is_emptied = false;
+    }
+
     /// The system tells that the client writes no more, or that the connection failed.
     pub(super) fn note_end(&mut self) {
         self.may_have_ended = true;
+        self.note_more();
     }
 
     /// Reads what comes before it is due, of which the end is looked for; `false`: it has come, or too much has.

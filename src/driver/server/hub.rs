@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 
 use super::answers::AnswerSink;
@@ -11,7 +11,7 @@ use super::directory::ClientLimits;
 use super::door::Door;
 use super::hub_options::HubOptions;
 use super::parts::{Due, Family, Hub, IoCommand, MayExist, Peer, ServedNamespace};
-use super::pool::{Task, Workers};
+use super::pool::{self, PoolSize, Task, Workers};
 use super::timers::TimerHeap;
 use crate::driver::ack_slot::{AckHandle, AckSlot, AwaitAnswer};
 use crate::driver::clock::now;
@@ -43,8 +43,8 @@ impl Hub {
         commands: IoCommands<IoCommand>,
     ) -> Arc<Self> {
         let waker = commands.waker();
-        Arc::new(Self {
-            pool: Workers::new(options.pool),
+        Arc::new_cyclic(|this: &Weak<Self>| Self {
+            pool: Self::pool(options.pool, this.clone()),
             options,
             door,
             timers: TimerHeap::new(waker),
@@ -60,6 +60,14 @@ impl Hub {
             next_turn: AtomicU64::new(1),
             is_closing: AtomicBool::new(false),
             run: super::ids::new_id().replace(['-', '_'], "x").into(),
+        })
+    }
+
+    fn pool(size: PoolSize, this: Weak<Self>) -> Arc<Workers> {
+        Workers::new(size, move || {
+            if let Some(hub) = this.upgrade() {
+                hub.timers.arm(now() + pool::LOOK, Due::Workers);
+            }
         })
     }
 

@@ -24,6 +24,10 @@ pub(crate) struct InboxBounds {
     pub(crate) bytes: usize,
 }
 
+/// The most that a thread takes at a time: items, and bytes of them unless it is one.
+const BATCH: usize = 32;
+const BATCH_BYTES: usize = 16 * 1024;
+
 /// The queue of a socket. Its handlers run one after the other, in this order.
 #[derive(Default)]
 pub(super) struct Inbox(Mutex<InboxState>);
@@ -31,6 +35,8 @@ pub(super) struct Inbox(Mutex<InboxState>);
 #[derive(Default)]
 struct InboxState {
     items: VecDeque<InboxItem>,
+    /// How many there are, with those that were taken and are not yet handled.
+    count: usize,
     bytes: usize,
     /// A thread of the pool has it, or will.
     is_scheduled: bool,
@@ -47,9 +53,19 @@ pub(super) struct Put {
     pub(super) is_full: bool,
 }
 
-/// What is taken out of it.
-pub(super) struct Taken {
-    pub(super) item: InboxItem,
+/// What is taken out of it at a time, and has to be handled: it counts until then.
+#[derive(Default)]
+pub(super) struct InboxBatch {
+    pub(super) items: VecDeque<InboxItem>,
+    count: usize,
+    bytes: usize,
+}
+
+/// How it stands when what was taken is handled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Handled {
+    /// There is more. Otherwise whoever puts something in asks for a turn.
+    pub(super) has_more: bool,
     /// Half of it is free again, and the reader waits for that.
     pub(super) reopens: bool,
 }
@@ -57,28 +73,47 @@ pub(super) struct Taken {
 impl Inbox {
     pub(super) fn put(&self, item: InboxItem, bounds: InboxBounds) -> Put {
         let mut waiting = lock(&self.0);
+        waiting.count += 1;
         waiting.bytes += item.size();
         waiting.items.push_back(item);
         // Once full, it is so until it reopens: the reader waits for that.
-        waiting.is_full |= waiting.items.len() >= bounds.events || waiting.bytes >= bounds.bytes;
+        waiting.is_full |= waiting.count >= bounds.events || waiting.bytes >= bounds.bytes;
         let schedule = !std::mem::replace(&mut waiting.is_scheduled, true);
         Put { schedule, is_full: waiting.is_full }
     }
 
-    /// Takes the oldest. `None`: there is nothing, and whoever puts something in asks for a turn.
-    pub(super) fn take(&self, bounds: InboxBounds) -> Option<Taken> {
+    /// Takes the oldest: a few at a time, so that reader and handlers seldom wait for each other here.
+    pub(super) fn take(&self, bounds: InboxBounds) -> InboxBatch {
+        let most = (bounds.events / 4).clamp(1, BATCH);
         let mut waiting = lock(&self.0);
-        let Some(item) = waiting.items.pop_front() else {
-            waiting.is_scheduled = false;
-            // A socket that is idle takes no memory for what may come.
-            waiting.items = VecDeque::new();
-            return None;
+        let (mut count, mut bytes) = (0, 0);
+        for item in waiting.items.iter().take(most) {
+            if count > 0 && bytes + item.size() > BATCH_BYTES {
+                break;
+            }
+            count += 1;
+            bytes += item.size();
+        }
+        let is_all = count == waiting.items.len();
+        let items = if is_all {
+            std::mem::take(&mut waiting.items)
+        } else {
+            waiting.items.drain(..count).collect()
         };
-        waiting.bytes -= item.size();
-        let is_low = waiting.items.len() <= bounds.events / 2 && waiting.bytes <= bounds.bytes / 2;
+        InboxBatch { items, count, bytes }
+    }
+
+    /// What was taken is handled.
+    pub(super) fn handled(&self, batch: InboxBatch, bounds: InboxBounds) -> Handled {
+        let mut waiting = lock(&self.0);
+        waiting.count -= batch.count;
+        waiting.bytes -= batch.bytes;
+        let has_more = !waiting.items.is_empty();
+        waiting.is_scheduled = has_more;
+        let is_low = waiting.count <= bounds.events / 2 && waiting.bytes <= bounds.bytes / 2;
         let reopens = waiting.is_full && is_low;
         waiting.is_full &= !is_low;
-        Some(Taken { item, reopens })
+        Handled { has_more, reopens }
     }
 
     /// Whether the reader is to hold still for it.
@@ -89,7 +124,7 @@ impl Inbox {
     /// How many events wait, and of how many bytes.
     pub(super) fn load(&self) -> (usize, usize) {
         let waiting = lock(&self.0);
-        (waiting.items.len(), waiting.bytes)
+        (waiting.count, waiting.bytes)
     }
 }
 
@@ -113,17 +148,24 @@ mod tests {
         InboxItem::Event(Event::outgoing("/", Payload::event("e", &text).unwrap()))
     }
 
+    /// Handles what is taken at a time: how many items, and how it stands then.
+    fn handle(inbox: &Inbox, bounds: InboxBounds) -> (usize, Handled) {
+        let batch = inbox.take(bounds);
+        (batch.items.len(), inbox.handled(batch, bounds))
+    }
+
     #[test]
     fn whoever_finds_it_unattended_asks_for_a_turn_once() {
         let inbox = Inbox::default();
         assert!(inbox.put(InboxItem::Connected, BOUNDS).schedule);
         assert!(!inbox.put(event("a"), BOUNDS).schedule);
-        assert!(matches!(inbox.take(BOUNDS).unwrap().item, InboxItem::Connected));
+        let batch = inbox.take(BOUNDS);
+        assert!(matches!(batch.items[0], InboxItem::Connected));
         assert!(!inbox.put(event("b"), BOUNDS).schedule);
-        for _ in 0..2 {
-            assert!(matches!(inbox.take(BOUNDS).unwrap().item, InboxItem::Event(_)));
+        assert!(inbox.handled(batch, BOUNDS).has_more);
+        for has_more in [true, false] {
+            assert_eq!(handle(&inbox, BOUNDS).1.has_more, has_more);
         }
-        assert!(inbox.take(BOUNDS).is_none());
         assert!(inbox.put(event("c"), BOUNDS).schedule);
     }
 
@@ -134,12 +176,11 @@ mod tests {
         for _ in 0..8 {
             inbox.put(event("x"), bounds);
         }
-        for _ in 0..2 {
-            assert!(!inbox.take(bounds).unwrap().reopens);
-        }
+        assert!(!handle(&inbox, bounds).1.reopens);
         inbox.put(event("x"), bounds);
-        let reopens = std::iter::from_fn(|| inbox.take(bounds)).filter(|taken| taken.reopens);
-        assert_eq!(reopens.count(), 1);
+        let handled: Vec<_> = (0..4).map(|_| handle(&inbox, bounds)).collect();
+        assert_eq!(handled.iter().filter(|(_, handled)| handled.reopens).count(), 1);
+        assert_eq!(inbox.load(), (0, 0));
     }
 
     #[test]
@@ -147,11 +188,29 @@ mod tests {
         let inbox = Inbox::default();
         let full: Vec<_> = (0..5).map(|_| inbox.put(event("x"), BOUNDS).is_full).collect();
         assert_eq!(full, [false, false, false, true, true]);
-        let reopens: Vec<_> =
-            std::iter::from_fn(|| inbox.take(BOUNDS)).map(|taken| taken.reopens).collect();
+        let reopens: Vec<_> = (0..5).map(|_| handle(&inbox, BOUNDS).1.reopens).collect();
         assert_eq!(reopens, [false, false, true, false, false]);
         assert!(inbox.put(event(&"x".repeat(1000)), BOUNDS).is_full, "by bytes");
-        assert!(inbox.take(BOUNDS).unwrap().reopens);
+        assert!(handle(&inbox, BOUNDS).1.reopens);
+        assert_eq!(inbox.load(), (0, 0));
+    }
+
+    #[test]
+    fn a_few_are_taken_at_a_time_which_count_until_they_are_handled() {
+        let inbox = Inbox::default();
+        let bounds = InboxBounds { events: 1000, bytes: 100_000 };
+        for _ in 0..40 {
+            inbox.put(event("x"), bounds);
+        }
+        let batch = inbox.take(bounds);
+        assert_eq!((batch.items.len(), inbox.load().0), (BATCH, 40));
+        assert!(inbox.handled(batch, bounds).has_more);
+        assert_eq!(inbox.load().0, 8);
+        for length in [BATCH_BYTES, 10, 10] {
+            inbox.put(event(&"x".repeat(length)), bounds);
+        }
+        let counts: Vec<_> = (0..3).map(|_| handle(&inbox, bounds).0).collect();
+        assert_eq!(counts, [8, 1, 2]);
         assert_eq!(inbox.load(), (0, 0));
     }
 }

@@ -43,9 +43,9 @@ impl Peer {
         if packet.kind == Kind::Connect {
             return self.take_connect(state, &packet, orders);
         }
-        let socket =
-            state.sockets.iter().find(|socket| *socket.namespace.name == *packet.namespace());
-        let Some(socket) = socket.map(Arc::clone) else {
+        let mut sockets = state.sockets.iter();
+        let Some(socket) = sockets.find(|socket| *socket.namespace.name == *packet.namespace())
+        else {
             // An old client may send to a namespace that it has just left.
             if !state.session.dialect().joins_root() {
                 let what = format!("a packet for {:?}, which is not joined", packet.namespace());
@@ -57,12 +57,12 @@ impl Peer {
         match packet.kind {
             Kind::Event => {
                 let reply = packet.id.map(|number| {
-                    let socket = Arc::downgrade(&socket);
+                    let socket = Arc::downgrade(socket);
                     Arc::new(WayToClient { socket, number: Mutex::new(Some(number)) })
                         as Arc<dyn Reply>
                 });
                 let is_full = socket.put(InboxItem::Event(Event::new(packet, reply)));
-                if is_full && self.must_hold(&socket) {
+                if is_full && self.must_hold(socket) {
                     state.holds = true;
                     state.session.hold(now());
                 }
@@ -77,6 +77,7 @@ impl Peer {
                 }
             }
             Kind::Disconnect => {
+                let socket = Arc::clone(socket);
                 state.sockets.retain(|one| !Arc::ptr_eq(one, &socket));
                 self.part(socket, DisconnectReason::ClientNamespaceDisconnect);
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::answers::{AnswerSink, Answers, disconnected};
 use super::belongings::{Belongings, OwnHandler, SocketData};
 use super::handshake::SocketHandshake;
-use super::inbox::{Inbox, InboxItem, Taken};
+use super::inbox::{Inbox, InboxItem};
 use super::parts::{Due, Peer, ServedNamespace, ServedSocket};
 use super::pool::{TakesTurns, Task};
 use super::timers::Alarm;
@@ -23,9 +23,6 @@ use crate::proto::socket_packet::{Header, Kind};
 use crate::sync::lock::{lock, lock_callback};
 use crate::sync::logging::log_later;
 use crate::sync::threads::survive;
-
-/// How many items a thread of the pool takes before others have their turn.
-const BATCH: usize = 32;
 
 /// Where a socket stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -330,16 +327,15 @@ impl TakesTurns for ServedSocket {
     fn take_turn(&self) -> bool {
         let Some(this) = self.this.upgrade() else { return false };
         let hub = &self.namespace.hub;
-        for _ in 0..BATCH {
-            let Some(Taken { item, reopens }) = self.inbox.take(hub.options.inbox) else {
-                return false;
-            };
-            if reopens {
-                self.peer.go_on();
-            }
+        let mut batch = self.inbox.take(hub.options.inbox);
+        for item in batch.items.drain(..) {
             hub.in_turn(|| this.handle(item));
         }
-        true
+        let handled = self.inbox.handled(batch, hub.options.inbox);
+        if handled.reopens {
+            self.peer.go_on();
+        }
+        handled.has_more
     }
 }
 

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use mio::Poll;
 
+use super::alarm_clock::AlarmClock;
 use super::commands::IoCommands;
 use super::door::Door;
 use super::hub_options::HubOptions;
-use super::io::{Io, WAKER};
+use super::io::{CLOCK, Io, WAKER};
 use super::parts::{Hub, IoCommand};
 use crate::driver::clock::now;
 use crate::error::{Error, ErrorKind, Result};
@@ -29,8 +30,9 @@ impl Hub {
         };
         let poll = Poll::new().map_err(cannot)?;
         let commands = IoCommands::new(poll.registry(), WAKER).map_err(cannot)?;
+        let clock = AlarmClock::new(poll.registry(), CLOCK).map_err(cannot)?;
         let hub = Self::new(options, door, commands);
-        let io = Io::new(poll, Arc::clone(&hub));
+        let io = Io::new(poll, clock, Arc::clone(&hub));
         let (ended, end) = channel::<()>();
         *lock(&hub.end) = Some(end);
         spawn(Role::Server, None, move || {

@@ -7,10 +7,11 @@ const WORD: usize = 8;
 pub(super) fn unmask_into(content: &mut Vec<u8>, bytes: &[u8], mask: [u8; 4], offset: usize) {
     let from = content.len();
     content.extend_from_slice(bytes);
-    apply(&mut content[from..], mask, offset);
+    unmask(&mut content[from..], mask, offset);
 }
 
-fn apply(bytes: &mut [u8], mut mask: [u8; 4], offset: usize) {
+/// Takes the mask off bytes of which `offset` of the same frame have been before.
+pub(super) fn unmask(bytes: &mut [u8], mut mask: [u8; 4], offset: usize) {
     mask.rotate_left(offset % 4);
     let [a, b, c, d] = mask;
     let word = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
