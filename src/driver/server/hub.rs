@@ -24,7 +24,7 @@ use crate::proto::socket_packet::Header;
 use crate::sync::lock::lock;
 
 /// How long a turn may last before what it has gathered is written without it.
-const GATHERING: Duration = Duration::from_millis(1);
+const GATHERING: Duration = Duration::from_millis(2);
 
 thread_local! {
     /// The number of the turn that the thread is in; 0 outside of one.

@@ -104,7 +104,7 @@ impl Inbox {
     }
 
     /// What was taken is handled.
-    pub(super) fn handled(&self, batch: InboxBatch, bounds: InboxBounds) -> Handled {
+    pub(super) fn handled(&self, batch: &InboxBatch, bounds: InboxBounds) -> Handled {
         let mut waiting = lock(&self.0);
         waiting.count -= batch.count;
         waiting.bytes -= batch.bytes;
@@ -151,7 +151,7 @@ mod tests {
     /// Handles what is taken at a time: how many items, and how it stands then.
     fn handle(inbox: &Inbox, bounds: InboxBounds) -> (usize, Handled) {
         let batch = inbox.take(bounds);
-        (batch.items.len(), inbox.handled(batch, bounds))
+        (batch.items.len(), inbox.handled(&batch, bounds))
     }
 
     #[test]
@@ -162,7 +162,7 @@ mod tests {
         let batch = inbox.take(BOUNDS);
         assert!(matches!(batch.items[0], InboxItem::Connected));
         assert!(!inbox.put(event("b"), BOUNDS).schedule);
-        assert!(inbox.handled(batch, BOUNDS).has_more);
+        assert!(inbox.handled(&batch, BOUNDS).has_more);
         for has_more in [true, false] {
             assert_eq!(handle(&inbox, BOUNDS).1.has_more, has_more);
         }
@@ -204,7 +204,7 @@ mod tests {
         }
         let batch = inbox.take(bounds);
         assert_eq!((batch.items.len(), inbox.load().0), (BATCH, 40));
-        assert!(inbox.handled(batch, bounds).has_more);
+        assert!(inbox.handled(&batch, bounds).has_more);
         assert_eq!(inbox.load().0, 8);
         for length in [BATCH_BYTES, 10, 10] {
             inbox.put(event(&"x".repeat(length)), bounds);

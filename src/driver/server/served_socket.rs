@@ -331,7 +331,7 @@ impl TakesTurns for ServedSocket {
         for item in batch.items.drain(..) {
             hub.in_turn(|| this.handle(item));
         }
-        let handled = self.inbox.handled(batch, hub.options.inbox);
+        let handled = self.inbox.handled(&batch, hub.options.inbox);
         if handled.reopens {
             self.peer.go_on();
         }

@@ -47,7 +47,7 @@ impl MessageBlocks {
                     self.blocks.push(free);
                 }
                 None if self.blocks.len() < MOST => {
-                    self.blocks.push(BytesMut::with_capacity(BLOCK))
+                    self.blocks.push(BytesMut::with_capacity(BLOCK));
                 }
                 None => return None,
             }
