@@ -7,6 +7,8 @@
 mod device;
 #[cfg(fuzzing)]
 pub mod fuzz;
+#[cfg(measuring)]
+pub mod measured;
 
 pub use self::device::Device;
 pub use crate::payload::Payload;

@@ -23,8 +23,8 @@ mod recorder;
 mod relief;
 mod shared_wire;
 mod standing_in;
-#[cfg(test)]
-mod testing;
+#[cfg(any(test, measuring))]
+pub(crate) mod testing;
 mod trace;
 mod waiting;
 mod websocket;

@@ -1,4 +1,5 @@
-//! What unit tests make a driver of.
+//! What unit tests, and the programs that measure, make a driver of.
+#![cfg_attr(not(test), allow(dead_code, reason = "the tests need more"))]
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use super::link::Link;
 use super::outputs::Action;
 use super::{AckHandle, Driver};
 use crate::core::client::Emit;
-use crate::core::engine::Loss;
+use crate::core::engine::{Loss, Work};
 use crate::core::ids::{LinkId, NamespaceId};
 use crate::driver::ack_slot::AckSlot;
 use crate::error::Error;
@@ -58,14 +59,14 @@ pub(super) fn driver(port: u16, limits: Limits) -> Arc<Driver> {
 }
 
 /// A connection whose link is played by the test: it has neither a socket nor a thread.
-pub(super) struct Played {
-    pub(super) driver: Arc<Driver>,
+pub(crate) struct Played {
+    pub(crate) driver: Arc<Driver>,
     /// `/`.
-    pub(super) namespace: NamespaceId,
-    pub(super) link: LinkId,
+    pub(crate) namespace: NamespaceId,
+    pub(crate) link: LinkId,
     pub(super) reader: Arc<Waker>,
     /// What was read and is not handed in yet.
-    pub(super) packets: VecDeque<Packet>,
+    pub(crate) packets: VecDeque<Packet>,
 }
 
 impl Played {
@@ -88,7 +89,7 @@ impl Played {
     }
 
     /// The namespace is joined.
-    pub(super) fn joined(limits: Limits) -> Self {
+    pub(crate) fn joined(limits: Limits) -> Self {
         let mut played = Self::open(limits);
         played.receive("0{\"sid\":\"n\"}");
         played.write();
@@ -118,12 +119,12 @@ impl Played {
     }
 
     /// The server says this; what is not handed in is left.
-    pub(super) fn receive(&mut self, message: &str) {
+    pub(crate) fn receive(&mut self, message: &str) {
         self.packets.push_back(Packet::Text(message.into()));
         self.hand_in(false);
     }
 
-    pub(super) fn hand_in(&mut self, is_last: bool) {
+    pub(crate) fn hand_in(&mut self, is_last: bool) {
         let mut inlet = Inlet {
             link: self.link,
             packets: &mut self.packets,
@@ -148,10 +149,18 @@ impl Played {
 
     /// Writes what there is.
     pub(super) fn write(&self) {
-        self.driver.run(|core, now| {
-            let _ = core.take(self.link, now);
-            core.written(self.link, now);
-        });
+        self.take();
+        self.written();
+    }
+
+    /// Takes what there is to write.
+    pub(crate) fn take(&self) -> Work {
+        self.driver.run(|core, now| core.take(self.link, now))
+    }
+
+    /// What was taken is written.
+    pub(crate) fn written(&self) {
+        self.driver.run(|core, now| core.written(self.link, now));
     }
 
     /// Emits an event, and awaits its answer.
@@ -165,7 +174,7 @@ impl Played {
 }
 
 /// An event `q` without arguments.
-pub(super) fn emit(ack: Option<AckHandle>) -> Emit<AckHandle> {
+pub(crate) fn emit(ack: Option<AckHandle>) -> Emit<AckHandle> {
     Emit {
         payload: Payload::event("q", &()).unwrap(),
         ack,

@@ -101,7 +101,7 @@ fn literal_prefix(chars: &[char], from: usize) -> Option<usize> {
     }
 }
 
-/// Leaves out every item that stands under `#[cfg(test)]` or `#[cfg(all(test, …))]`.
+/// Leaves out every item that is for tests, or for them and what fuzzes or measures.
 pub(super) fn without_tests(tokens: &[String]) -> Vec<String> {
     let mut kept = Vec::new();
     let mut at = 0;
@@ -117,10 +117,11 @@ pub(super) fn without_tests(tokens: &[String]) -> Vec<String> {
 }
 
 pub(super) fn is_test_attribute(tokens: &[String]) -> bool {
-    const FORMS: [&[&str]; 3] = [
+    const FORMS: [&[&str]; 4] = [
         &["#", "[", "cfg", "(", "test", ")"],
         &["#", "[", "cfg", "(", "all", "(", "test"],
         &["#", "[", "cfg", "(", "any", "(", "test", ",", "fuzzing", ")"],
+        &["#", "[", "cfg", "(", "any", "(", "test", ",", "measuring", ")"],
     ];
     FORMS.iter().any(|form| tokens.iter().take(form.len()).eq(form.iter()))
 }
