@@ -62,10 +62,11 @@ impl FramePrefix {
 pub(super) fn append_masked(to: &mut Vec<u8>, bytes: &[u8], mask: Mask, offset: usize) {
     let from = to.len();
     to.extend_from_slice(bytes);
-    apply(&mut to[from..], mask, offset);
+    mask_bytes(&mut to[from..], mask, offset);
 }
 
-fn apply(bytes: &mut [u8], mut mask: Mask, offset: usize) {
+/// Puts a mask on these bytes, or takes it off; `offset` bytes of the same frame have been before.
+pub(super) fn mask_bytes(bytes: &mut [u8], mut mask: Mask, offset: usize) {
     mask.rotate_left(offset % 4);
     let [a, b, c, d] = mask;
     let word = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);

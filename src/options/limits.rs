@@ -183,6 +183,9 @@ impl Limits {
 
     /// The most bytes of received events that wait for one consumer, in texts and attachments. One
     /// event of any size always fits into an empty buffer. Default: 1 MiB.
+    ///
+    /// They may take up to twice as much memory: what comes over WebSocket in a flood stays in the buffers of 32 KiB that it
+    /// was read into, which short reads leave half empty. Of such buffers a connection lends 512 KiB at most.
     pub fn receive_bytes(mut self, bytes: usize) -> Self {
         self.receive_bytes = bytes;
         self

@@ -55,6 +55,8 @@ mod recovery;
 #[cfg(feature = "redis")]
 mod redis_adapter;
 #[cfg(feature = "redis")]
+mod redis_address;
+#[cfg(feature = "redis")]
 mod redis_emitter;
 mod refusal;
 mod running;
@@ -70,6 +72,8 @@ pub use self::incoming::{SocketIncoming, SocketNews};
 pub use self::recovery::ConnectionStateRecovery;
 #[cfg(feature = "redis")]
 pub use self::redis_adapter::RedisAdapter;
+#[cfg(feature = "redis")]
+pub use self::redis_address::RedisAddress;
 #[cfg(feature = "redis")]
 pub use self::redis_emitter::RedisEmitter;
 pub use self::refusal::Refusal;

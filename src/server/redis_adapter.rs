@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::cluster::Adapter;
+use super::redis_address::RedisAddress;
 use crate::driver::server::cluster::line::LineBounds;
 use crate::driver::server::redis::RedisOptions;
-use crate::driver::server::redis::dialling::RedisDialler;
 
 /// Makes a server one of a cluster whose servers share broadcasts by Redis, beside others of this library and those in
 /// JavaScript that have `@socket.io/redis-adapter` 8.
@@ -33,12 +33,12 @@ pub struct RedisAdapter {
 }
 
 impl RedisAdapter {
-    /// The Redis that this URL names: `redis://[user][:password@]host[:port][/database]`, `rediss:` with TLS (and the feature
-    /// `rustls`), or `redis+unix:///path` for a Unix socket. That it names none is an error of [`ServerBuilder::bind`](crate::server::ServerBuilder::bind).
-    pub fn new(url: &str) -> Self {
+    /// By the Redis that a URL names, or any other [`RedisAddress`]. That it is none is an error of
+    /// [`ServerBuilder::bind`](crate::server::ServerBuilder::bind).
+    pub fn new(address: impl Into<RedisAddress>) -> Self {
         Self {
             options: RedisOptions {
-                dialler: RedisDialler::new(url),
+                dialler: address.into().dialler,
                 key: "socket.io".into(),
                 answers_apart: false,
                 bounds: LineBounds { items: 65_536, bytes: 16 * 1024 * 1024 },

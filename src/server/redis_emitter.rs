@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::redis_address::RedisAddress;
 use crate::client::emitter::encode;
 use crate::core::server::cluster::ClusterMessage;
 use crate::core::server::rooms::Selection;
-use crate::driver::server::redis::dialling::RedisDialler;
 use crate::driver::server::redis::emitter::RedisSpeaker;
 use crate::error::Result;
 
@@ -35,10 +35,10 @@ pub struct RedisEmitter {
 }
 
 impl RedisEmitter {
-    /// For the cluster of the Redis that this URL names; see [`RedisAdapter::new`](crate::server::RedisAdapter::new). That it
-    /// names none is an error of the first call.
-    pub fn new(url: &str) -> Self {
-        let speaker = RedisSpeaker::new(RedisDialler::new(url), "socket.io");
+    /// For the cluster by the Redis that a URL names, or any other [`RedisAddress`]. That it is none is an error of the
+    /// first call.
+    pub fn new(address: impl Into<RedisAddress>) -> Self {
+        let speaker = RedisSpeaker::new(address.into().dialler, "socket.io");
         let selection = Selection::default();
         Self { speaker: Arc::new(speaker), namespace: "/".into(), selection, volatile: false }
     }

@@ -33,8 +33,13 @@ impl Member {
     /// Has it do something, whatever comes of that.
     #[track_caller]
     pub(crate) fn tries(&self, operation: Value) -> Value {
-        let asked = self.commander.timeout(LIMIT).emit_with_ack("do", &operation).expect("asked");
-        asked.wait().unwrap_or_else(|error| panic!("{}: {operation}: {error}", self.name))
+        let asked = self.asks(&operation);
+        asked.unwrap_or_else(|error| panic!("{}: {operation}: {error}", self.name))
+    }
+
+    /// The same where it may be gone.
+    pub(crate) fn asks(&self, operation: &Value) -> siot::Result<Value> {
+        self.commander.timeout(LIMIT).emit_with_ack("do", operation)?.wait()
     }
 
     /// Has it do something, which is to succeed.
@@ -66,9 +71,18 @@ pub(crate) struct Guest {
 }
 
 impl Guest {
+    /// By WebSocket.
     #[track_caller]
     pub(crate) fn enter(member: &Member, name: &str, rooms: &[&str]) -> Self {
-        let client = Client::connect(Via::WebSocket.builder(&member.url));
+        Self::enter_via(Via::WebSocket, member, name, rooms)
+    }
+
+    #[track_caller]
+    pub(crate) fn enter_via(via: Via, member: &Member, name: &str, rooms: &[&str]) -> Self {
+        let client = Client::connect(via.builder(&member.url));
+        if via == Via::Upgrade {
+            client.upgraded();
+        }
         let events = client.subscribe_any();
         let answer = name.to_owned();
         client.on("ask", move |event| event.ack((&answer, "second")).unwrap()).unwrap();
@@ -100,6 +114,13 @@ impl Guest {
     #[track_caller]
     pub(crate) fn leaves(&self) {
         self.client.disconnected();
+    }
+
+    /// Waits until it is connected again.
+    #[cfg(feature = "redis")]
+    #[track_caller]
+    pub(crate) fn comes_back(&self) {
+        self.client.reconnected();
     }
 }
 

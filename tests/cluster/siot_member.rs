@@ -4,6 +4,7 @@
 //! `server_ask`, `noted`, `count`, `rooms`.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use siot::server::{Adapter, Broadcast, BroadcastReply, ClusterAnswers, Server};
@@ -17,14 +18,26 @@ type Noted = Arc<Mutex<Vec<Value>>>;
 /// Starts one.
 #[track_caller]
 pub(crate) fn start(name: &'static str, adapter: impl Into<Adapter>) -> Member {
-    let builder = Server::builder().adapter(adapter).cluster_timeout(LIMIT);
-    let server = builder.bind_with("127.0.0.1:0", |server| serve(name, server)).expect("a server");
+    let server = bind(name.to_owned(), 0, adapter, LIMIT);
     let url = format!("http://{}", server.local_addrs()[0]);
     Member::new(name, url, server)
 }
 
+/// The server of one, at this port, which waits for others for so long.
+#[track_caller]
+pub(crate) fn bind(
+    name: String,
+    port: u16,
+    adapter: impl Into<Adapter>,
+    cluster_timeout: Duration,
+) -> Server {
+    let builder = Server::builder().adapter(adapter).cluster_timeout(cluster_timeout);
+    let server = builder.bind_with(("127.0.0.1", port), |server| serve(name, server));
+    server.expect("a server")
+}
+
 /// Gives it the handlers of a member.
-pub(crate) fn serve(name: &'static str, server: &Server) {
+fn serve(name: String, server: &Server) {
     let noted = Noted::default();
     let root = server.of("/");
     let taken = Arc::clone(&noted);
@@ -41,7 +54,7 @@ pub(crate) fn serve(name: &'static str, server: &Server) {
     server.on_server_event("note", move |event| {
         noted.lock().unwrap().push(serde_json::from_str(event.json()).unwrap());
     });
-    server.on_server_event("who", move |event| event.ack((name, "second")));
+    server.on_server_event("who", move |event| event.ack((&name, "second")));
 }
 
 fn perform(

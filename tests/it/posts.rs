@@ -66,3 +66,23 @@ fn a_request_has_no_more_packets_than_a_python_server_takes() {
 fn where_the_server_takes_more_they_may_be_more() {
     assert_eq!(packets_of_each_post(|builder| builder.max_packets_per_post(1000)), [1, 41]);
 }
+
+#[test]
+fn what_waits_when_a_session_opens_goes_by_the_connection_that_it_was_opened_by() {
+    let (posted, posts) = unbounded();
+    let peer = RawPeer::start(move |mut connection| {
+        let opening = connection.read_request()?;
+        connection.respond(200, "", OPEN)?;
+        let second = connection.read_request()?;
+        let _ = posted.send((opening.method, second.method, second.body));
+        connection.respond(200, "", b"ok")?;
+        connection.read_request()?;
+        connection.respond(200, "", br#"40{"sid":"x"}"#)?;
+        connection.hold()
+    });
+    let builder = Builder::new(peer.url()).transports([Transport::Polling]);
+    let socket = builder.build().unwrap();
+    let (opening, second, body) = posts.recv_timeout(LIMIT).unwrap();
+    assert_eq!((&*opening, &*second, &*body), ("GET", "POST", &b"40"[..]));
+    socket.wait_connected(LIMIT).unwrap();
+}

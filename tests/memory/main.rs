@@ -42,6 +42,15 @@ const KEPT: usize = 16 * KIB;
 /// The limit of the buffer that a burst fills up.
 const BUFFER: usize = 256 * KIB;
 
+/// How much is read at a time, which may begin one byte below the limit.
+const READ_AHEAD: usize = 64 * KIB;
+
+/// The buffer of a read, in which messages stay. Short reads leave up to half of it empty.
+const READ_BUFFER: usize = 32 * KIB;
+
+/// What an event takes beside its text.
+const EVENT: usize = 256;
+
 fn alone() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -73,11 +82,11 @@ fn settle(socket: &Socket) {
     }
 }
 
-/// The same after a burst: the first answer may come together with the last of that, the second
-/// comes alone and shows that the traffic is over.
+/// The same after a burst: the first answer may come together with the last of that. The second comes alone and shows that
+/// the traffic is over, but may lie in a large buffer that is lent until this thread has read it. With the third, which does
+/// not, that is taken back.
 fn settle_after_burst(socket: &Socket) {
-    settle(socket);
-    settle(socket);
+    (0..3).for_each(|_| settle(socket));
 }
 
 /// Waits until nothing has changed for a while.
@@ -159,7 +168,10 @@ fn a_burst_inwards_stays_inside_the_receive_buffer() {
     socket.emit("flood", (events, KIB)).unwrap();
     quiet();
     let grown = peak() - idle;
-    assert!((BUFFER / 2..=2 * BUFFER).contains(&grown), "{grown} bytes");
+    // What was read lies in buffers that are half empty at worst.
+    let read = BUFFER + READ_AHEAD;
+    let most = 2 * read + READ_BUFFER + read / KIB * EVENT;
+    assert!((BUFFER / 2..=most).contains(&grown), "{grown} bytes");
 
     // The server waits, and nothing is lost.
     for _ in 0..events {

@@ -1,18 +1,40 @@
 "use strict";
-// A server of a cluster by Redis:  node cluster_member.js PORT NAME SOCKET
+// A server of a cluster by Redis:  node cluster_member.js PORT NAME REDIS
+//
+// REDIS is in JSON: {"path": …}, a Unix socket; {"sentinels": [port, …], "name": …, "password": …}; or the nodes of a Redis Cluster,
+// {"nodes": [port, …]}.
 //
 // Its handlers and its operations are those of tests/cluster/siot_member.rs.
 
 const { createServer } = require("http");
 const { Server } = require("socket.io");
 const { createAdapter } = require("@socket.io/redis-adapter");
-const { createClient } = require("redis");
+const { createClient, createCluster, createSentinel } = require("redis");
 
 const LIMIT = 20_000;
-const [port, name, path] = process.argv.slice(2);
+const [port, name, redis] = process.argv.slice(2);
+const { path, nodes, sentinels, name: master, password } = JSON.parse(redis);
+const at = (port) => ({ host: "127.0.0.1", port });
+
+const create = () => {
+  if (sentinels) {
+    const options = { name: master, sentinelRootNodes: sentinels.map(at), nodeClientOptions: { password } };
+    const sentinel = createSentinel(options);
+    // It wants to know first whether a command only reads, which the adapter does not tell.
+    sentinel.sendCommand = sentinel.sendCommand.bind(sentinel, false);
+    return sentinel;
+  }
+  if (nodes) {
+    const cluster = createCluster({ rootNodes: nodes.map((port) => ({ socket: at(port) })) });
+    // It publishes each message at another node, so that they overtake each other. Here they come in order.
+    cluster.publish = async (...what) => (await cluster.nodeClient(cluster.masters[0])).publish(...what);
+    return cluster;
+  }
+  return createClient({ socket: { path } });
+};
 
 const connect = async () => {
-  const client = createClient({ socket: { path } });
+  const client = create();
   client.on("error", () => {});
   await client.connect();
   return client;
@@ -59,6 +81,9 @@ function operations(io, noted) {
     rooms: async () => [...(await io.of("/").adapter.allRooms())].sort(),
   };
 }
+
+// The adapter does not look at what becomes of what it publishes: Redis that is lost just then is no reason to end.
+process.on("unhandledRejection", () => {});
 
 async function main() {
   const [publisher, subscriber] = [await connect(), await connect()];

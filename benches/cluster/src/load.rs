@@ -52,7 +52,12 @@ fn start(kind: &str, socket: &str, script: &str) -> Node {
     };
     match kind {
         "siot" => command.args(["node", &port.to_string(), socket]),
-        _ => command.args([script, &port.to_string(), "node", socket]),
+        _ => command.args([
+            script,
+            &port.to_string(),
+            "node",
+            &json!({ "path": socket }).to_string(),
+        ]),
     };
     let child = command.stdin(Stdio::null()).spawn().expect("a server");
     Node { child, port }

@@ -5,7 +5,7 @@ use siot::server::{RedisAdapter, Server};
 
 /// Serves until it is killed.
 pub(crate) fn serve(port: &str, socket: &str) {
-    let adapter = RedisAdapter::new(&format!("redis+unix://{socket}"));
+    let adapter = RedisAdapter::new(format!("redis+unix://{socket}"));
     let server = Server::builder().adapter(adapter);
     let server = server.bind_with(format!("127.0.0.1:{port}"), handle).expect("a server");
     let _server = server;

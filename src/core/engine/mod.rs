@@ -322,16 +322,16 @@ impl Engine {
         if self.main.id != link {
             return PollTurn::Wait;
         }
-        self.main.polling = !self.upgrade.ends_polling() && self.pacing.request(now);
+        let moves = self.upgrade.link().is_some();
+        self.main.polling = !self.upgrade.ends_polling() && self.pacing.request(now, moves);
         self.move_over();
         if self.main.polling { PollTurn::Now } else { PollTurn::Wait }
     }
 
-    /// Until when the reader of long-polling rests, after answers that brought nothing: then it is
-    /// to be woken.
+    /// Until when the reader of long-polling rests before it polls again: then it is to be woken.
     #[cfg(any(feature = "polling", test))]
     pub(crate) fn rests_until(&self) -> Option<Timestamp> {
-        self.pacing.rests_until()
+        self.pacing.rests_until().filter(|_| !self.upgrade.ends_polling())
     }
 
     /// Closes in good order: first all that is queued is written.

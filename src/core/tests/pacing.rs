@@ -114,12 +114,56 @@ fn a_session_that_rests_is_closed_at_once_and_leaves_no_timer() {
     world.assert_at_rest();
 }
 
-#[test]
-fn an_upgrade_does_not_wait_for_the_end_of_a_rest() {
+/// A session that is joined, while a WebSocket is dialled for it.
+fn upgrading() -> (World, NamespaceId) {
     let mut world = World::polling();
     let root = world.connect("/");
     world.open();
+    assert!(is_asked(&world));
     world.receive_on(LINK, &["40{\"sid\":\"a\"}"]);
+    (world, root)
+}
+
+/// How long polling gives way to an upgrade.
+pub(super) const WAY: Duration = Duration::from_millis(100);
+
+#[test]
+fn a_session_moves_at_once_as_no_request_follows_the_first_answer() {
+    let (mut world, root) = upgrading();
+    assert!(!is_asked(&world));
+    world.connected();
+    world.receive_on(LinkId(2), &["3probe"]);
+    assert_eq!(world.sent_on(LinkId(2)), ["2probe", "5"]);
+    world.emit(root, "[\"a\"]").unwrap();
+    assert_eq!(world.sent_on(LinkId(2)), ["42[\"a\"]"]);
+    world.advance(SECOND * 10);
+    assert_eq!(world.client.next_deadline(), world.client.engine().unwrap().deadline());
+}
+
+#[test]
+fn an_upgrade_that_takes_long_is_given_way_to_once() {
+    let (mut world, _) = upgrading();
+    world.advance(WAY.saturating_sub(MOMENT));
+    assert!(!is_asked(&world));
+    world.advance(MOMENT);
+    assert!(is_asked(&world));
+    for _ in 0..3 {
+        world.receive_on(LINK, &["42[\"a\"]"]);
+        assert!(is_asked(&world));
+    }
+}
+
+#[test]
+fn polling_goes_on_where_an_upgrade_fails_that_was_given_way_to() {
+    let (mut world, _) = upgrading();
+    world.lose(LinkId(2), closed_link());
+    assert!(is_asked(&world));
+}
+
+#[test]
+fn an_upgrade_does_not_wait_for_the_end_of_a_rest() {
+    let (mut world, root) = upgrading();
+    world.advance(WAY);
     world.connected();
     storm(&mut world, Duration::ZERO, 12);
     world.receive_on(LINK, &["6"]);

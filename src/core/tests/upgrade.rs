@@ -49,6 +49,9 @@ pub(super) fn upgrading(to: Milestone) -> (World, NamespaceId) {
     world.receive_on(POLLING, &["40{\"sid\":\"a\"}"]);
     assert_eq!(world.links[&WEBSOCKET].upgrade.as_deref(), Some("engine"));
     assert_eq!(world.sent_on(POLLING), ["40"]);
+    // The upgrade takes longer than polling gives way to it, so that there is a poll under way.
+    world.advance(pacing::WAY);
+    assert!(world.links[&POLLING].polling);
     world.log();
     world.slow = true;
     if to >= Milestone::Greeting {

@@ -8,12 +8,12 @@ use super::Driver;
 use super::intake::Inlet;
 use super::link::Side;
 use crate::core::client::Client;
-use crate::core::engine::{Loss, PollTurn, Work};
+use crate::core::engine::{Loss, PollTurn, Shipment, Work};
 use crate::core::ids::LinkId;
 use crate::error::{Error, Result};
 use crate::net::http::Response;
 use crate::net::{Attempt, Http, Request, Waker};
-use crate::proto::dialect::Dialect;
+use crate::proto::dialect::{BodyRoom, Dialect};
 use crate::proto::packet::Packet;
 use crate::sync::threads::Role;
 
@@ -54,6 +54,10 @@ impl Poller<'_> {
             let sid = self.driver.look(|core| core.sid_of(self.link));
             let Some(sid) = sid else { return Ok(()) };
             if !posting {
+                // What waits when the session opens, CONNECT as a rule, goes by the connection that the opening came by: to
+                // make another one takes as long as the answer, and with TLS longer.
+                Poster { driver: self.driver, link: self.link, dialect, sid: &sid, http: &http }
+                    .turn()?;
                 self.start_posting(dialect, &sid);
                 posting = true;
             }
@@ -144,7 +148,8 @@ impl Poller<'_> {
         let sid = sid.to_owned();
         self.driver.start(link, Side::Writer, Role::Poster, move |attempt| {
             let http = Http::new(&driver.net, &attempt);
-            if let Err(error) = post(&driver, link, dialect, &sid, &http, attempt.waker()) {
+            let poster = Poster { driver: &driver, link, dialect, sid: &sid, http: &http };
+            if let Err(error) = poster.run(attempt.waker()) {
                 driver.lose(link, Loss::Failed(error));
             }
         });
@@ -152,44 +157,58 @@ impl Poller<'_> {
 }
 
 /// Posts whatever is queued, one request at a time.
-fn post(
-    driver: &Driver,
+struct Poster<'a> {
+    driver: &'a Driver,
     link: LinkId,
-    dialect: &dyn Dialect,
-    sid: &str,
-    http: &Http,
-    waker: &Waker,
-) -> Result<()> {
-    let parser = driver.new_parser();
-    loop {
-        let (work, room) = driver.run_with(|monitor, now| {
-            let work = monitor.core.take(link, now);
-            if work == Work::Wait {
-                monitor.set_asleep(link, Side::Writer, true);
+    dialect: &'a dyn Dialect,
+    sid: &'a str,
+    http: &'a Http,
+}
+
+impl Poster<'_> {
+    fn run(&self, waker: &Waker) -> Result<()> {
+        loop {
+            match self.turn()? {
+                Work::Write(_) | Work::Confirm => {}
+                Work::Wait if waker.is_cancelled() => return Ok(()),
+                Work::Wait => waker.wait(),
+                Work::Finish | Work::Stop => return Ok(()),
             }
-            (work, monitor.core.body_room(link))
-        });
-        match work {
-            Work::Write(shipment) => {
-                let mut packets = VecDeque::new();
-                shipment.pack(&*parser, |packet| {
-                    driver.show_sent(&packet);
-                    packets.push_back(packet);
-                    Ok::<_, Error>(())
-                })?;
-                while !packets.is_empty() {
-                    let body = dialect.encode_payload(&mut packets, room);
-                    let request = driver.session_request(link, sid, dialect)?;
-                    http.post(&request, body)?;
-                    driver.progressed(link);
-                }
-                driver.run_with(|monitor, now| monitor.written(link, now));
-            }
-            // Each request was answered, which confirms all that was written.
-            Work::Confirm => driver.run_with(|monitor, now| monitor.written(link, now)),
-            Work::Wait if waker.is_cancelled() => return Ok(()),
-            Work::Wait => waker.wait(),
-            Work::Finish | Work::Stop => return Ok(()),
         }
+    }
+
+    /// Posts what is queued, if there is anything. What there was to do.
+    fn turn(&self) -> Result<Work> {
+        let (work, room) = self.driver.run_with(|monitor, now| {
+            let work = monitor.core.take(self.link, now);
+            if work == Work::Wait {
+                monitor.set_asleep(self.link, Side::Writer, true);
+            }
+            (work, monitor.core.body_room(self.link))
+        });
+        match &work {
+            Work::Write(shipment) => self.post(shipment, room)?,
+            // Each request was answered, which confirms all that was written.
+            Work::Confirm => self.driver.run_with(|it, now| it.written(self.link, now)),
+            Work::Wait | Work::Finish | Work::Stop => {}
+        }
+        Ok(work)
+    }
+
+    fn post(&self, shipment: &Shipment, room: BodyRoom) -> Result<()> {
+        let mut packets = VecDeque::new();
+        shipment.pack(&*self.driver.new_parser(), |packet| {
+            self.driver.show_sent(&packet);
+            packets.push_back(packet);
+            Ok::<_, Error>(())
+        })?;
+        while !packets.is_empty() {
+            let body = self.dialect.encode_payload(&mut packets, room);
+            let request = self.driver.session_request(self.link, self.sid, self.dialect)?;
+            self.http.post(&request, body)?;
+            self.driver.progressed(self.link);
+        }
+        self.driver.run_with(|monitor, now| monitor.written(self.link, now));
+        Ok(())
     }
 }

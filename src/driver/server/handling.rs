@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::belongings::{Belongings, Middleware};
-use super::inbox::{InboxItem, Taken};
+use super::inbox::InboxItem;
 use super::parts::{OnEvent, ServedSocket};
 use super::pool::TakesTurns;
 use crate::driver::dispatch::Callback;
@@ -13,9 +13,6 @@ use crate::event::status::DisconnectReason;
 use crate::sync::lock::{lock, lock_callback};
 use crate::sync::logging::log_later;
 use crate::sync::threads::survive;
-
-/// How many items a thread of the pool takes before others have their turn.
-const BATCH: usize = 32;
 
 /// A function for an event.
 enum EventHandler {
@@ -149,15 +146,15 @@ impl TakesTurns for ServedSocket {
     fn take_turn(&self) -> bool {
         let Some(this) = self.this.upgrade() else { return false };
         let hub = &self.namespace.hub;
-        for _ in 0..BATCH {
-            let Some(Taken { item, reopens }) = self.inbox.take(hub.options.inbox) else {
-                return false;
-            };
-            if reopens {
-                self.peer.go_on();
-            }
+        let mut batch = self.inbox.take_batch(hub.options.inbox);
+        for item in batch.items.drain(..) {
+            self.inbox.note_begun();
             hub.in_turn(|| this.handle(item));
         }
-        true
+        let handled = self.inbox.handled(&batch, hub.options.inbox);
+        if handled.reopens {
+            self.peer.go_on();
+        }
+        handled.has_more
     }
 }

@@ -63,9 +63,10 @@ impl Peer {
     pub(super) fn fetch_poll(&self, token: Token, buffer: &mut [u8]) -> Fetched {
         let mut state = self.lock();
         self.run(&mut state, |state, orders| {
-            if state.poll.as_ref().is_none_or(|held| held.token != token) {
+            let Some(held) = state.poll.as_mut().filter(|held| held.token == token) else {
                 return Fetched::Gone;
-            }
+            };
+            held.connection.note_more();
             self.attend_to_poll(state, buffer, orders)
         })
     }

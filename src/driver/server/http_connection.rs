@@ -45,6 +45,8 @@ pub(super) struct HttpConnection<P> {
     pub(super) may_have_ended: bool,
     /// How the body of the request comes, or the response goes.
     pub(super) pace: Pace,
+    /// All that has come is read. The system tells of more.
+    is_emptied: bool,
     /// When it is given up, as it was set the last time. It is looked at when the timer says so.
     pub(super) deadline: Option<Timestamp>,
 }
@@ -117,6 +119,7 @@ impl<P> HttpConnection<P> {
             is_last: false,
             may_have_ended: true,
             pace: Pace::new(now()),
+            is_emptied: false,
             deadline: None,
         }
     }
@@ -147,6 +150,9 @@ impl<P> HttpConnection<P> {
                 Came::Nothing => {}
                 came => return came,
             }
+            if self.is_emptied {
+                return Came::Nothing;
+            }
             if self.unread.len() >= READ_AHEAD {
                 // Nobody sends so much before an answer but to fill our memory.
                 return Came::End(None);
@@ -156,6 +162,9 @@ impl<P> HttpConnection<P> {
                 Ok(count) => {
                     self.pace.note(count);
                     self.unread.extend_from_slice(&buffer[..count]);
+                    self.is_emptied = count < buffer.len()
+                        && !self.may_have_ended
+                        && self.stream.is_emptied_by_short_read();
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.may_have_ended = false;
@@ -168,9 +177,15 @@ impl<P> HttpConnection<P> {
         Came::More
     }
 
+    /// There may be something to read.
+    pub(super) fn note_more(&mut self) {
+        self.is_emptied = false;
+    }
+
     /// The system tells that the client writes no more, or that the connection failed.
     pub(super) fn note_end(&mut self) {
         self.may_have_ended = true;
+        self.note_more();
     }
 
     /// Reads what comes before it is due, of which the end is looked for; `false`: it has come, or too much has.

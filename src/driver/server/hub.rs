@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 
 use super::cluster::ClusterLink;
@@ -13,7 +13,7 @@ use super::door::Door;
 use super::handshake::KeptHeads;
 use super::hub_options::HubOptions;
 use super::parts::{Due, Family, Hub, IoCommand, MayExist, Peer, ServedNamespace, SocketTaker};
-use super::pool::Workers;
+use super::pool::{self, PoolSize, Workers};
 use super::timers::TimerHeap;
 use crate::driver::ack_slot::{AckSlot, AwaitAnswer};
 use crate::driver::clock::now;
@@ -28,7 +28,7 @@ use crate::proto::socket_packet::Header;
 use crate::sync::lock::lock;
 
 /// How long a turn may last before what it has gathered is written without it.
-const GATHERING: Duration = Duration::from_millis(1);
+const GATHERING: Duration = Duration::from_millis(2);
 
 thread_local! {
     /// The number of the turn that the thread is in; 0 outside of one.
@@ -48,8 +48,8 @@ impl Hub {
         link: Option<Arc<dyn ClusterLink>>,
     ) -> Arc<Self> {
         let waker = commands.waker();
-        Arc::new(Self {
-            pool: Workers::new(options.pool),
+        Arc::new_cyclic(|this: &Weak<Self>| Self {
+            pool: Self::pool(options.pool, this.clone()),
             options,
             door,
             timers: TimerHeap::new(waker),
@@ -69,6 +69,14 @@ impl Hub {
             link,
             dropped_server_events: AtomicU64::new(0),
             run: super::ids::new_id().replace(['-', '_'], "x").into(),
+        })
+    }
+
+    fn pool(size: PoolSize, this: Weak<Self>) -> Arc<Workers> {
+        Workers::new(size, move || {
+            if let Some(hub) = this.upgrade() {
+                hub.timers.arm(now() + pool::LOOK, Due::Workers);
+            }
         })
     }
 

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::leaving::Leaving;
 use crate::driver::ack_slot::AckCallback;
@@ -44,12 +45,22 @@ pub(crate) struct InboxBounds {
     pub(crate) bytes: usize,
 }
 
+/// The most that a thread of the pool takes at a time: items, and bytes of them unless it is one.
+const BATCH: usize = 32;
+const BATCH_BYTES: usize = 16 * 1024;
+
 /// The queue of a socket. Its handlers run one after the other, in this order. `A` is who attends to it for the program,
 /// if that ever does.
-pub(super) struct Inbox<A = Infallible>(Mutex<InboxState<A>>);
+pub(super) struct Inbox<A = Infallible> {
+    waiting: Mutex<InboxState<A>>,
+    /// How many items have ever begun to be handled.
+    begun: AtomicU64,
+}
 
 struct InboxState<A> {
     items: VecDeque<InboxItem>,
+    /// How many there are, with those that were taken and are not yet handled.
+    count: usize,
     bytes: usize,
     attendant: Attendant<A>,
     /// Its attendant has it, or will.
@@ -87,34 +98,54 @@ pub(super) struct Taken {
     pub(super) reopens: bool,
 }
 
+/// What is taken out of it at a time, and has to be handled: it counts as waiting until then.
+#[derive(Default)]
+pub(super) struct InboxBatch {
+    pub(super) items: VecDeque<InboxItem>,
+    count: usize,
+    bytes: usize,
+}
+
+/// How it stands when what was taken is handled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Handled {
+    /// There is more. Otherwise whoever puts something in asks for a turn.
+    pub(super) has_more: bool,
+    /// Half of it is free again, and the reader waits for that.
+    pub(super) reopens: bool,
+}
+
 impl<A> Default for Inbox<A> {
     fn default() -> Self {
-        Self(Mutex::new(InboxState {
+        let waiting = InboxState {
             items: VecDeque::new(),
+            count: 0,
             bytes: 0,
             attendant: Attendant::Pool,
             is_scheduled: false,
             is_full: false,
             taken: 0,
             sent: None,
-        }))
+        };
+        Self { waiting: Mutex::new(waiting), begun: AtomicU64::new(0) }
     }
 }
 
 impl<A: Clone> Inbox<A> {
     pub(super) fn put(&self, item: InboxItem, bounds: InboxBounds) -> Put {
-        let mut waiting = lock(&self.0);
+        let mut waiting = lock(&self.waiting);
+        waiting.count += 1;
         waiting.bytes += item.size();
         waiting.items.push_back(item);
         // Once full, it is so until it reopens: the reader waits for that.
-        waiting.is_full |= waiting.items.len() >= bounds.events || waiting.bytes >= bounds.bytes;
+        waiting.is_full |= waiting.count >= bounds.events || waiting.bytes >= bounds.bytes;
         let schedule = !std::mem::replace(&mut waiting.is_scheduled, true);
         Put { schedule, is_full: waiting.is_full }
     }
 
     /// Puts in an event that went out; `true`: its attendant has to be asked for a turn.
     pub(super) fn show(&self, event: Event, bounds: InboxBounds) -> bool {
-        let mut waiting = lock(&self.0);
+        let mut waiting = lock(&self.waiting);
         let in_front = waiting.taken + waiting.items.len() as u64;
         waiting.sent.get_or_insert_default().push(in_front, event, bounds);
         !std::mem::replace(&mut waiting.is_scheduled, true)
@@ -122,24 +153,24 @@ impl<A: Clone> Inbox<A> {
 
     /// Who attends to it.
     pub(super) fn attendant(&self) -> Attendant<A> {
-        lock(&self.0).attendant.clone()
+        lock(&self.waiting).attendant.clone()
     }
 
     /// Before anything is in it: the program attends to it.
     pub(super) fn leave_to(&self, taker: A) {
-        lock(&self.0).attendant = Attendant::Program(taker);
+        lock(&self.waiting).attendant = Attendant::Program(taker);
     }
 
     /// Its attendant, who has it, leaves it alone until somebody [claims](Self::claim) it.
     pub(super) fn park(&self) {
-        let mut waiting = lock(&self.0);
+        let mut waiting = lock(&self.waiting);
         waiting.attendant = Attendant::Nobody;
         waiting.is_scheduled = true;
     }
 
     /// Gets an attendant, if it has none: that one is to be told of it. `false`: it has one.
     pub(super) fn claim(&self, taker: A) -> bool {
-        let mut waiting = lock(&self.0);
+        let mut waiting = lock(&self.waiting);
         let is_free = matches!(waiting.attendant, Attendant::Nobody);
         if is_free {
             waiting.attendant = Attendant::Program(taker);
@@ -149,44 +180,96 @@ impl<A: Clone> Inbox<A> {
 
     /// How many events that went out were not shown, for want of room.
     pub(super) fn unshown(&self) -> usize {
-        lock(&self.0).sent.as_ref().map_or(0, |sent| sent.lost)
+        lock(&self.waiting).sent.as_ref().map_or(0, |sent| sent.lost)
     }
 
     /// Takes the oldest. `None`: there is nothing, and whoever puts something in asks for a turn.
     pub(super) fn take(&self, bounds: InboxBounds) -> Option<Taken> {
-        let mut waiting = lock(&self.0);
-        let taken = waiting.taken;
-        if let Some(event) = waiting.sent.as_mut().and_then(|sent| sent.pop(taken)) {
-            return Some(Taken { item: InboxItem::Sent(event), reopens: false });
-        }
-        let Some(item) = waiting.items.pop_front() else {
+        let mut waiting = lock(&self.waiting);
+        let mut batch = waiting.take(1);
+        let Some(item) = batch.items.pop_front() else {
             waiting.is_scheduled = false;
-            // A socket that is idle takes no memory for what may come.
-            waiting.items = VecDeque::new();
             return None;
         };
-        waiting.taken += 1;
-        waiting.bytes -= item.size();
-        let is_low = waiting.items.len() <= bounds.events / 2 && waiting.bytes <= bounds.bytes / 2;
-        let reopens = waiting.is_full && is_low;
-        waiting.is_full &= !is_low;
-        Some(Taken { item, reopens })
+        self.note_begun();
+        Some(Taken { item, reopens: waiting.release(&batch, bounds) })
+    }
+
+    /// Takes the oldest few, so that reader and handlers seldom wait for each other here.
+    pub(super) fn take_batch(&self, bounds: InboxBounds) -> InboxBatch {
+        lock(&self.waiting).take((bounds.events / 4).clamp(1, BATCH))
+    }
+
+    /// An item of a batch begins to be handled.
+    pub(super) fn note_begun(&self) {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What was taken is handled.
+    pub(super) fn handled(&self, batch: &InboxBatch, bounds: InboxBounds) -> Handled {
+        let mut waiting = lock(&self.waiting);
+        let reopens = waiting.release(batch, bounds);
+        waiting.is_scheduled = waiting.has_more();
+        Handled { has_more: waiting.is_scheduled, reopens }
+    }
+
+    /// How many items have ever begun to be handled.
+    pub(super) fn begun(&self) -> u64 {
+        self.begun.load(Ordering::Relaxed)
     }
 
     /// Whether the reader is to hold still for it.
     pub(super) fn is_full(&self) -> bool {
-        lock(&self.0).is_full
+        lock(&self.waiting).is_full
     }
 
-    /// How many items were ever taken.
-    pub(super) fn taken(&self) -> u64 {
-        lock(&self.0).taken
-    }
-
-    /// How many events wait, and of how many bytes.
+    /// How many items wait, and of how many bytes.
     pub(super) fn load(&self) -> (usize, usize) {
-        let waiting = lock(&self.0);
-        (waiting.items.len(), waiting.bytes)
+        let waiting = lock(&self.waiting);
+        (waiting.count, waiting.bytes)
+    }
+}
+
+impl<A> InboxState<A> {
+    /// Takes so many of the oldest, unless they are large, or less: an event that went out is taken by itself.
+    fn take(&mut self, most: usize) -> InboxBatch {
+        let mut most = most.min(self.items.len());
+        if let Some(sent) = &mut self.sent {
+            if let Some(event) = sent.pop(self.taken) {
+                return InboxBatch { items: [InboxItem::Sent(event)].into(), count: 0, bytes: 0 };
+            }
+            most = sent.in_front(self.taken).map_or(most, |in_front| most.min(in_front));
+        }
+        let (mut count, mut bytes) = (0, 0);
+        for item in self.items.iter().take(most) {
+            if count > 0 && bytes + item.size() > BATCH_BYTES {
+                break;
+            }
+            count += 1;
+            bytes += item.size();
+        }
+        self.taken += count as u64;
+        // A socket that is idle takes no memory for what may come.
+        let items = if count == self.items.len() {
+            std::mem::take(&mut self.items)
+        } else {
+            self.items.drain(..count).collect()
+        };
+        InboxBatch { items, count, bytes }
+    }
+
+    /// What was taken counts no more: whether that makes the room that the reader waits for.
+    fn release(&mut self, batch: &InboxBatch, bounds: InboxBounds) -> bool {
+        self.count -= batch.count;
+        self.bytes -= batch.bytes;
+        let is_low = self.count <= bounds.events / 2 && self.bytes <= bounds.bytes / 2;
+        let reopens = self.is_full && is_low;
+        self.is_full &= !is_low;
+        reopens
+    }
+
+    fn has_more(&self) -> bool {
+        !self.items.is_empty() || self.sent.as_ref().is_some_and(|sent| !sent.events.is_empty())
     }
 }
 
@@ -213,6 +296,12 @@ impl SentEvents {
         }
     }
 
+    /// How many items stand in front of the oldest, when so many were taken.
+    fn in_front(&self, taken: u64) -> Option<usize> {
+        let (in_front, _) = self.events.front()?;
+        Some(usize::try_from(in_front.saturating_sub(taken)).unwrap_or(usize::MAX))
+    }
+
     /// The oldest, if it is its turn when so many items were taken.
     fn pop(&mut self, taken: u64) -> Option<Event> {
         self.events.front().filter(|(in_front, _)| *in_front <= taken)?;
@@ -236,17 +325,24 @@ mod tests {
         InboxItem::Event(Event::outgoing("/", Payload::event("e", &text).unwrap()))
     }
 
+    /// Handles what is taken at a time: how many items, and how it stands then.
+    fn handle(inbox: &Inbox, bounds: InboxBounds) -> (usize, Handled) {
+        let batch = inbox.take_batch(bounds);
+        (batch.items.len(), inbox.handled(&batch, bounds))
+    }
+
     #[test]
     fn whoever_finds_it_unattended_asks_for_a_turn_once() {
         let inbox = Inbox::<Infallible>::default();
         assert!(inbox.put(InboxItem::Connected, BOUNDS).schedule);
         assert!(!inbox.put(event("a"), BOUNDS).schedule);
-        assert!(matches!(inbox.take(BOUNDS).unwrap().item, InboxItem::Connected));
+        let batch = inbox.take_batch(BOUNDS);
+        assert!(matches!(batch.items[0], InboxItem::Connected));
         assert!(!inbox.put(event("b"), BOUNDS).schedule);
-        for _ in 0..2 {
-            assert!(matches!(inbox.take(BOUNDS).unwrap().item, InboxItem::Event(_)));
+        assert!(inbox.handled(&batch, BOUNDS).has_more);
+        for has_more in [true, false] {
+            assert_eq!(handle(&inbox, BOUNDS).1.has_more, has_more);
         }
-        assert!(inbox.take(BOUNDS).is_none());
         assert!(inbox.put(event("c"), BOUNDS).schedule);
     }
 
@@ -257,12 +353,11 @@ mod tests {
         for _ in 0..8 {
             inbox.put(event("x"), bounds);
         }
-        for _ in 0..2 {
-            assert!(!inbox.take(bounds).unwrap().reopens);
-        }
+        assert!(!handle(&inbox, bounds).1.reopens);
         inbox.put(event("x"), bounds);
-        let reopens = std::iter::from_fn(|| inbox.take(bounds)).filter(|taken| taken.reopens);
-        assert_eq!(reopens.count(), 1);
+        let handled: Vec<_> = (0..4).map(|_| handle(&inbox, bounds)).collect();
+        assert_eq!(handled.iter().filter(|(_, handled)| handled.reopens).count(), 1);
+        assert_eq!(inbox.load(), (0, 0));
     }
 
     #[test]
@@ -270,31 +365,63 @@ mod tests {
         let inbox = Inbox::<Infallible>::default();
         let full: Vec<_> = (0..5).map(|_| inbox.put(event("x"), BOUNDS).is_full).collect();
         assert_eq!(full, [false, false, false, true, true]);
-        let reopens: Vec<_> =
-            std::iter::from_fn(|| inbox.take(BOUNDS)).map(|taken| taken.reopens).collect();
+        let reopens: Vec<_> = (0..5).map(|_| handle(&inbox, BOUNDS).1.reopens).collect();
         assert_eq!(reopens, [false, false, true, false, false]);
         assert!(inbox.put(event(&"x".repeat(1000)), BOUNDS).is_full, "by bytes");
-        assert!(inbox.take(BOUNDS).unwrap().reopens);
+        assert!(handle(&inbox, BOUNDS).1.reopens);
         assert_eq!(inbox.load(), (0, 0));
     }
 
     #[test]
+    fn a_few_are_taken_at_a_time_which_count_until_they_are_handled() {
+        let inbox = Inbox::<Infallible>::default();
+        let bounds = InboxBounds { events: 1000, bytes: 100_000 };
+        for _ in 0..40 {
+            inbox.put(event("x"), bounds);
+        }
+        let batch = inbox.take_batch(bounds);
+        assert_eq!((batch.items.len(), inbox.load().0), (BATCH, 40));
+        assert!(inbox.handled(&batch, bounds).has_more);
+        assert_eq!(inbox.load().0, 8);
+        for length in [BATCH_BYTES, 10, 10] {
+            inbox.put(event(&"x".repeat(length)), bounds);
+        }
+        let counts: Vec<_> = (0..3).map(|_| handle(&inbox, bounds).0).collect();
+        assert_eq!(counts, [8, 1, 2]);
+        assert_eq!(inbox.load(), (0, 0));
+    }
+
+    fn name_of(item: InboxItem) -> String {
+        match item {
+            InboxItem::Sent(event) => event.name().to_owned(),
+            InboxItem::Connected => "connected".to_owned(),
+            InboxItem::Event(_) => "received".to_owned(),
+            InboxItem::Answer(..) => "answer".to_owned(),
+            InboxItem::Disconnected(..) => "disconnected".to_owned(),
+        }
+    }
+
+    /// The program takes one at a time, a thread of the pool a batch.
+    #[test]
     fn what_went_out_is_shown_where_it_went_out() {
+        shows_what_went_out(|inbox| Some(vec![name_of(inbox.take(BOUNDS)?.item)]));
+        shows_what_went_out(|inbox| {
+            let mut batch = inbox.take_batch(InboxBounds { events: 1000, ..BOUNDS });
+            let names: Vec<_> = batch.items.drain(..).map(name_of).collect();
+            let has_more = inbox.handled(&batch, BOUNDS).has_more;
+            assert_eq!(names.last().is_none_or(|last| last == "received"), !has_more);
+            (!names.is_empty()).then_some(names)
+        });
+    }
+
+    fn shows_what_went_out(take: impl Fn(&Inbox) -> Option<Vec<String>>) {
         let inbox = Inbox::<Infallible>::default();
         let sent = |name: &str| Event::outgoing("/", Payload::event(name, &()).unwrap());
         assert!(inbox.show(sent("first"), BOUNDS));
         assert!(!inbox.put(InboxItem::Connected, BOUNDS).schedule);
         assert!(!inbox.show(sent("second"), BOUNDS));
         inbox.put(event("x"), BOUNDS);
-        let items: Vec<_> = std::iter::from_fn(|| inbox.take(BOUNDS))
-            .map(|taken| match taken.item {
-                InboxItem::Sent(event) => event.name().to_owned(),
-                InboxItem::Connected => "connected".to_owned(),
-                InboxItem::Event(_) => "received".to_owned(),
-                InboxItem::Answer(..) => "answer".to_owned(),
-                InboxItem::Disconnected(..) => "disconnected".to_owned(),
-            })
-            .collect();
+        let items: Vec<_> = std::iter::from_fn(|| take(&inbox)).flatten().collect();
         assert_eq!(items, ["first", "connected", "second", "received"]);
         assert!(inbox.show(sent("third"), BOUNDS));
         for _ in 0..BOUNDS.events {

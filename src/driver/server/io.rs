@@ -10,9 +10,12 @@ use std::time::Duration;
 use mio::event::Event as Readiness;
 use mio::{Events, Interest, Poll, Token};
 
+use super::alarm_clock::AlarmClock;
 use super::http_connection::{HttpConnection, IDLE_TIME, REQUEST_TIME, RequestStage};
 use super::lingering::{Lingering, Lingers};
 use super::parts::{Due, Hub, IoCommand, Peer};
+use super::pool;
+use super::reading::ReadMemory;
 use crate::core::time::Timestamp;
 use crate::driver::clock::now;
 use crate::event::status::DisconnectReason;
@@ -26,8 +29,8 @@ use crate::sync::threads::survive;
 /// The token of the waker.
 pub(super) const WAKER: Token = Token(0);
 
-/// How much is read at a time.
-const BUFFER: usize = 64 * 1024;
+/// The token of the clock.
+pub(super) const CLOCK: Token = Token(1);
 
 /// How many connections are taken before others are looked after.
 const ACCEPTED_AT_ONCE: usize = 64;
@@ -47,13 +50,19 @@ pub(super) enum Slot {
     Lingering(Box<Lingering>),
 }
 
+/// Does one thing; `None`: it has panicked. What it asks of the pool begins when it is done.
+fn step(hub: &Hub, step: impl FnOnce()) -> Option<()> {
+    hub.pool.gathering(|| survive(step))
+}
+
 /// The thread's own.
 pub(super) struct Io {
     pub(super) poll: Poll,
+    pub(super) clock: AlarmClock,
     pub(super) hub: Arc<Hub>,
     pub(super) slots: HashMap<Token, Slot>,
     pub(super) next_token: usize,
-    pub(super) buffer: Box<[u8]>,
+    pub(super) memory: ReadMemory,
     pub(super) limits: HeadLimits,
     /// How many of the slots are connections.
     pub(super) connections: usize,
@@ -65,13 +74,14 @@ pub(super) struct Io {
 }
 
 impl Io {
-    pub(super) fn new(poll: Poll, hub: Arc<Hub>) -> Self {
+    pub(super) fn new(poll: Poll, clock: AlarmClock, hub: Arc<Hub>) -> Self {
         Self {
             poll,
+            clock,
             hub,
             slots: HashMap::new(),
-            next_token: WAKER.0 + 1,
-            buffer: vec![0; BUFFER].into(),
+            next_token: CLOCK.0 + 1,
+            memory: ReadMemory::new(),
             limits: HeadLimits::default(),
             connections: 0,
             addresses: HashMap::new(),
@@ -83,12 +93,9 @@ impl Io {
     /// Serves until the server has ended.
     pub(super) fn serve(mut self) {
         let mut events = Events::with_capacity(1024);
+        let hub = Arc::clone(&self.hub);
         while !self.has_ended() {
-            let next = self.hub.timers.next().into_iter().chain(self.ends).min();
-            let left = next.map(|at| at.since(now()));
-            // A timer of the system counts in milliseconds, and would be up too early.
-            let left = left.map(|left| left + Duration::from_micros(999));
-            match self.poll.poll(&mut events, left) {
+            match self.wait(&mut events) {
                 Err(error) if error.kind() != ErrorKind::Interrupted => {
                     log_later!(Error, "a server cannot wait for its connections: {error}");
                     break;
@@ -96,27 +103,36 @@ impl Io {
                 _ => {}
             }
             for event in &events {
-                if survive(|| self.handle(event)).is_none() {
+                if step(&hub, || self.handle(event)).is_none() {
                     log_later!(Error, "a connection is cut: to serve it has panicked");
-                    survive(|| self.give_up(event.token()));
+                    step(&hub, || self.give_up(event.token()));
                 }
             }
             for command in self.hub.commands.take() {
-                if survive(|| self.obey(command)).is_none() {
+                if step(&hub, || self.obey(command)).is_none() {
                     log_later!(Error, "a server goes on, though what was asked of it has panicked");
                 }
             }
             let now = now();
             while let Some((at, due)) = self.hub.timers.take(now) {
-                if survive(|| self.look_after(at, due)).is_none() {
+                if step(&hub, || self.look_after(at, due)).is_none() {
                     log_later!(Error, "a server goes on, though what was due has panicked");
                 }
             }
+            self.memory.blocks.end_turn();
         }
         self.slots.clear();
         let hub = Arc::clone(&self.hub);
         // Handlers of ends may yet have to run.
         self.hub.pool.end(move || hub.forget_all());
+    }
+
+    /// Waits until something is ready, or due.
+    fn wait(&mut self, events: &mut Events) -> std::io::Result<()> {
+        if let Some(at) = self.hub.timers.next().into_iter().chain(self.ends).min() {
+            self.clock.set(at, now())?;
+        }
+        self.poll.poll(events, None)
     }
 
     /// Nobody has a session any more: what was written last may yet have to be read.
@@ -150,6 +166,7 @@ impl Io {
             None => {}
             Some(Slot::Listener(_)) => self.accept(token),
             Some(Slot::Http(connection)) => {
+                connection.note_more();
                 if event.is_read_closed() || event.is_error() {
                     connection.note_end();
                 }
@@ -166,7 +183,7 @@ impl Io {
                     peer.note_end(token);
                 }
                 if event.is_readable() || has_ended {
-                    peer.read(token, &mut self.buffer);
+                    peer.read(token, &mut self.memory);
                 }
             }
         }
@@ -177,7 +194,7 @@ impl Io {
         match self.slots.get_mut(&token) {
             Some(Slot::Http(_)) => self.serve_http(token),
             Some(Slot::Held(_)) => self.fetch(token),
-            Some(Slot::Lingering(lingering)) => match lingering.go_on(&mut self.buffer) {
+            Some(Slot::Lingering(lingering)) => match lingering.go_on(&mut self.memory.buffer) {
                 Lingers::Waits => {}
                 Lingers::HasMore => self.hub.command(IoCommand::Attend(token)),
                 Lingers::Over => drop(self.remove(token)),
@@ -320,7 +337,7 @@ impl Io {
                     self.serve_http(token);
                 }
             }
-            IoCommand::ReadOn(peer, token) => peer.read(token, &mut self.buffer),
+            IoCommand::ReadOn(peer, token) => peer.read(token, &mut self.memory),
             IoCommand::Close(token) => drop(self.remove(token)),
             IoCommand::Linger(wire) => {
                 let token = wire.token;
@@ -352,7 +369,7 @@ impl Io {
             }
         }
         for token in wires.into_iter().flatten() {
-            peer.read(token, &mut self.buffer);
+            peer.read(token, &mut self.memory);
         }
     }
 
@@ -375,6 +392,11 @@ impl Io {
                 }
             }
             Due::Deferred => self.hub.write_deferred(),
+            Due::Workers => {
+                if self.hub.pool.end_unneeded() {
+                    self.hub.timers.arm(now() + pool::LOOK, Due::Workers);
+                }
+            }
             Due::Connection(token) => self.look_after_connection(token),
             Due::Accept => {
                 let is_listener = |(_, slot): &(&Token, &Slot)| matches!(slot, Slot::Listener(_));

@@ -5,6 +5,7 @@
 //! emit encodes in its thread, the session of each receiver queues, and whoever queues writes, if the
 //! client's connection takes it at once.
 
+mod alarm_clock;
 pub(crate) mod answers;
 pub(crate) mod belongings;
 pub(crate) mod broadcast;

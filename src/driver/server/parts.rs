@@ -117,6 +117,8 @@ pub(super) enum Due {
     Deferred,
     /// The listeners rest no longer.
     Accept,
+    /// Threads for handlers may not be needed.
+    Workers,
 }
 
 /// A client.

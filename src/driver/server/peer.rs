@@ -411,7 +411,7 @@ impl CountsLeaving for Peer {
 impl PeerState {
     /// How much its handlers have done.
     pub(super) fn handled(&self) -> u64 {
-        self.sockets.iter().map(|socket| socket.inbox.taken()).sum()
+        self.sockets.iter().map(|socket| socket.inbox.begun()).sum()
     }
 
     /// Takes out the WebSocket: the one under test, if there is one.

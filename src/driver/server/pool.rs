@@ -1,6 +1,6 @@
 //! The threads that run handlers.
 //!
-//! They start when there is work, up to a bound, and end when there has been none for a while. A handler
+//! They start when there is work, up to a bound, and end when they have not been needed for a while. A handler
 //! that waits for an answer does not count as working: another thread takes its place meanwhile, up to a
 //! second bound, so that handlers which wait for each other get done.
 
@@ -10,12 +10,12 @@ use std::sync::{Arc, Condvar, Mutex, Weak};
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::sync::lock::lock;
+use crate::sync::lock::{Locked, lock};
 use crate::sync::logging::log_later;
 use crate::sync::threads::{Role, spawn, survive};
 
-/// How long a thread without work stays.
-const LINGER: Duration = Duration::from_secs(10);
+/// How often it is looked which threads are not needed.
+pub(super) const LOOK: Duration = Duration::from_secs(10);
 
 /// Something with work that is done by one thread at a time, a bit in each turn.
 pub(super) trait TakesTurns: Send + Sync {
@@ -45,6 +45,8 @@ pub(crate) struct PoolSize {
 pub(super) struct Workers {
     state: Mutex<WorkQueue>,
     work: Condvar,
+    /// Has `end_unneeded` called after a while: threads wait without a limit, which would cost a timer each time.
+    has_threads: Box<dyn Fn() + Send + Sync>,
     size: PoolSize,
     this: Weak<Self>,
 }
@@ -53,13 +55,30 @@ pub(super) struct Workers {
 struct WorkQueue {
     queue: VecDeque<Task>,
     threads: usize,
-    /// Those that wait for work.
+    /// Those that wait for work, and were not told of any.
     resting: usize,
+    /// Those that were told, and have yet to look.
+    waking: usize,
+    /// The fewest that rested at a time, since it was looked the last time.
+    unneeded: usize,
+    /// So many are to end.
+    leaving: usize,
+    /// It will be looked which are not needed.
+    is_watched: bool,
     /// Those whose handler waits for an answer.
     awaiting: usize,
     is_over: bool,
     /// What the last thread does at its end.
     last: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl WorkQueue {
+    /// So many threads that rest are told to look.
+    fn wake(&mut self, count: usize) {
+        self.resting -= count;
+        self.waking += count;
+        self.unneeded = self.unneeded.min(self.resting);
+    }
 }
 
 thread_local! {
@@ -70,20 +89,23 @@ thread_local! {
 }
 
 impl Workers {
-    pub(super) fn new(size: PoolSize) -> Arc<Self> {
+    /// When there are threads, `has_threads` is called, with no lock held: after [`LOOK`], it is to be looked at them.
+    pub(super) fn new(size: PoolSize, has_threads: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
+        let has_threads = Box::new(has_threads);
         Arc::new_cyclic(|this| Self {
             state: Mutex::default(),
             work: Condvar::new(),
+            has_threads,
             size,
             this: this.clone(),
         })
     }
 
-    /// Does something that submits tasks, which begin only when it is done. Else a thread that keeps pace is woken for
-    /// each of the events that were read together.
+    /// Does something that submits tasks, which begin only when it is done: when the caller holds no lock that they
+    /// would wait for, and all that was read together is there.
     pub(super) fn gathering<R>(&self, work: impl FnOnce() -> R) -> R {
-        GATHERED.set(Some(Vec::new()));
-        let _gathered = GatheredTasks(self);
+        let outer = GATHERED.replace(Some(Vec::new()));
+        let _gathered = GatheredTasks { pool: self, outer };
         work()
     }
 
@@ -98,40 +120,63 @@ impl Workers {
             None => Some(task),
         });
         if let Some(task) = task {
-            self.begin(task);
+            self.begin([task]);
         }
     }
 
-    fn begin(&self, task: Task) {
-        let task = match task {
-            Task::AtOnce(what) => return what(),
-            task => task,
-        };
+    fn begin(&self, tasks: impl IntoIterator<Item = Task>) {
+        let mut at_once = Vec::new();
         let mut state = lock(&self.state);
-        state.queue.push_back(task);
-        let someone_rests = state.resting >= state.queue.len();
-        if !someone_rests {
-            self.grow(&mut state);
+        for task in tasks {
+            match task {
+                Task::AtOnce(what) => at_once.push(what),
+                task => state.queue.push_back(task),
+            }
+        }
+        for _ in state.resting + state.waking..state.queue.len() {
+            if !self.grow(&mut state) {
+                break;
+            }
+        }
+        let watch = state.threads > 0 && !std::mem::replace(&mut state.is_watched, true);
+        self.wake_next(state);
+        if watch {
+            (self.has_threads)();
+        }
+        for what in at_once {
+            what();
+        }
+    }
+
+    /// Tells a thread that there is work, unless one was told that has yet to look: that one tells the next. So
+    /// threads that keep pace with what comes are told once for much of it.
+    fn wake_next(&self, mut state: Locked<'_, WorkQueue>) {
+        let wakes = !state.queue.is_empty() && state.resting > 0 && state.waking == 0;
+        if wakes {
+            state.wake(1);
         }
         drop(state);
-        // One thread more than is needed does no harm, and finds nothing.
-        self.work.notify_one();
+        if wakes {
+            self.work.notify_one();
+        }
     }
 
-    /// Starts a thread, where there is work for one more.
-    fn grow(&self, state: &mut WorkQueue) {
+    /// Starts a thread, if there may be one more.
+    fn grow(&self, state: &mut WorkQueue) -> bool {
         let working = state.threads - state.awaiting;
         if working >= self.size.workers || state.threads >= self.size.most {
-            return;
+            return false;
         }
-        let Some(pool) = self.this.upgrade() else { return };
-        match spawn(Role::Worker, Some(self.size.stack_size), move || pool.serve()) {
+        let Some(pool) = self.this.upgrade() else { return false };
+        let started = spawn(Role::Worker, Some(self.size.stack_size), move || pool.serve());
+        match &started {
             Ok(()) => state.threads += 1,
             Err(error) if state.threads == 0 => {
                 log_later!(Error, "no handler can run until there is a thread for it: {error}");
             }
             Err(error) => log_later!(Warn, "handlers get no further thread: {error}"),
         }
+        started.is_ok()
     }
 
     /// What a thread of the pool does.
@@ -158,12 +203,13 @@ impl Workers {
     /// Waits for work; `None`: the thread ends.
     fn next(&self) -> Option<Task> {
         let mut state = lock(&self.state);
-        let mut is_late = false;
         loop {
             if let Some(task) = state.queue.pop_front() {
+                self.wake_next(state);
                 return Some(task);
             }
-            if is_late || state.is_over {
+            if state.leaving > 0 || state.is_over {
+                state.leaving = state.leaving.saturating_sub(1);
                 state.threads -= 1;
                 let last = if state.threads == 0 { state.last.take() } else { None };
                 drop(state);
@@ -173,11 +219,28 @@ impl Workers {
                 return None;
             }
             state.resting += 1;
-            let before = std::time::Instant::now();
-            state = state.wait(&self.work, Some(LINGER));
-            state.resting -= 1;
-            is_late = before.elapsed() >= LINGER;
+            state = state.wait(&self.work, None);
+            // It may be another one that was told.
+            let counted = if state.waking > 0 { &mut state.waking } else { &mut state.resting };
+            *counted -= 1;
         }
+    }
+
+    /// Ends the threads that had no work since it was looked the last time. `true`: there are others, and it is to be
+    /// looked again.
+    pub(super) fn end_unneeded(&self) -> bool {
+        let mut state = lock(&self.state);
+        let ending = state.unneeded.min(state.resting);
+        state.wake(ending);
+        state.leaving += ending;
+        state.unneeded = state.resting;
+        state.is_watched = state.threads > state.leaving;
+        let is_watched = state.is_watched;
+        drop(state);
+        for _ in 0..ending {
+            self.work.notify_one();
+        }
+        is_watched
     }
 
     /// The handler of this thread begins to wait for an answer. An error where no thread would be left that
@@ -227,12 +290,17 @@ impl Workers {
 }
 
 /// Tasks that are gathered. However that ends, they begin.
-struct GatheredTasks<'a>(&'a Workers);
+struct GatheredTasks<'a> {
+    pool: &'a Workers,
+    /// What was gathered around it.
+    outer: Option<Vec<Task>>,
+}
 
 impl Drop for GatheredTasks<'_> {
     fn drop(&mut self) {
-        for task in GATHERED.take().into_iter().flatten() {
-            self.0.begin(task);
+        let tasks = GATHERED.replace(self.outer.take()).unwrap_or_default();
+        if !tasks.is_empty() {
+            self.pool.begin(tasks);
         }
     }
 }

@@ -10,11 +10,29 @@ use super::wire::PeerWire;
 use crate::core::server::session::SessionOrder;
 use crate::driver::clock::now;
 use crate::error::{Error, ErrorKind as Kind};
-use crate::net::server::frames::{Inbound, write_close};
+use crate::net::server::frames::{Inbound, MessageBlocks, write_close};
 use crate::options::Transport;
+
+/// How much is read at a time.
+const BUFFER: usize = 64 * 1024;
+
+/// How much has to come at once for its messages to lie side by side.
+const FLOOD: usize = BUFFER / 4;
 
 /// How often a client is read from before others have their turn.
 const READS: usize = 16;
+
+/// The memory of a thread into which it reads.
+pub(super) struct ReadMemory {
+    pub(super) buffer: Box<[u8]>,
+    pub(super) blocks: MessageBlocks,
+}
+
+impl ReadMemory {
+    pub(super) fn new() -> Self {
+        Self { buffer: vec![0; BUFFER].into(), blocks: MessageBlocks::default() }
+    }
+}
 
 /// What reading has come to.
 enum Read {
@@ -28,21 +46,23 @@ enum Read {
 
 impl Peer {
     /// Reads what has come by its WebSocket.
-    pub(super) fn read(&self, token: Token, buffer: &mut [u8]) {
-        let mut state = self.lock();
+    pub(super) fn read(&self, token: Token, memory: &mut ReadMemory) {
         for _ in 0..READS {
-            if state.holds {
-                return;
-            }
-            let mut step = |state: &mut PeerState, orders: &mut Vec<SessionOrder>| {
-                let read = self.read_once(state, token, buffer, orders);
-                if let Read::End(error) = read {
-                    self.wire_lost(state, error, orders);
+            // Handlers begin when the client is not locked any more: mostly they have something to say to it.
+            let read = self.hub.pool.gathering(|| {
+                let mut state = self.lock();
+                if state.holds {
                     return Read::Enough;
                 }
-                read
-            };
-            let read = self.hub.pool.gathering(|| self.run(&mut state, &mut step));
+                self.run(&mut state, |state, orders| {
+                    let read = self.read_once(state, token, memory, orders);
+                    if let Read::End(error) = read {
+                        self.wire_lost(state, error, orders);
+                        return Read::Enough;
+                    }
+                    read
+                })
+            });
             if matches!(read, Read::Enough) {
                 return;
             }
@@ -64,20 +84,21 @@ impl Peer {
         &self,
         state: &mut PeerState,
         token: Token,
-        buffer: &mut [u8],
+        memory: &mut ReadMemory,
         orders: &mut Vec<SessionOrder>,
     ) -> Read {
+        let ReadMemory { buffer, blocks } = memory;
         let Some(wire) = state.wire_of(token) else { return Read::Enough };
         if !wire.unread.is_empty() {
             let bytes = std::mem::take(&mut wire.unread);
-            self.take_in(state, token, &bytes, orders);
+            self.take_in(state, token, &bytes, blocks, orders);
             return Read::More;
         }
         match wire.read(buffer) {
             Ok(0) => Read::End(None),
             Ok(count) => {
                 let is_emptied = wire.is_emptied_by_short_read();
-                self.take_in(state, token, &buffer[..count], orders);
+                self.take_in(state, token, &buffer[..count], blocks, orders);
                 // A short read has emptied the socket.
                 if count < buffer.len() && is_emptied { Read::Enough } else { Read::More }
             }
@@ -92,8 +113,11 @@ impl Peer {
         state: &mut PeerState,
         token: Token,
         mut bytes: &[u8],
+        blocks: &mut MessageBlocks,
         orders: &mut Vec<SessionOrder>,
     ) {
+        let mut blocks = (bytes.len() >= FLOOD).then_some(blocks);
+        let now = now();
         loop {
             if state.holds {
                 if let Some(wire) = state.wire_of(token) {
@@ -102,15 +126,15 @@ impl Peer {
                 return;
             }
             let Some(wire) = state.wire_of(token) else { return };
-            match wire.reader.next(&mut bytes) {
+            match wire.reader.next(&mut bytes, blocks.as_deref_mut()) {
                 Ok(None) => {
-                    state.session.heard(Transport::WebSocket, now());
+                    state.session.heard(Transport::WebSocket, now);
                     return;
                 }
                 Ok(Some(Inbound::Message(frame))) => {
                     match state.session.dialect().decode_frame(frame) {
                         Ok(packet) => {
-                            state.session.received(Transport::WebSocket, packet, now(), orders);
+                            state.session.received(Transport::WebSocket, packet, now, orders);
                         }
                         Err(error) => state.session.malformed(Transport::WebSocket, error, orders),
                     }

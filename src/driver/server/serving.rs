@@ -47,7 +47,7 @@ impl Io {
             if connection.is_done() {
                 return self.linger(token);
             }
-            match connection.read(&mut self.buffer, &self.limits) {
+            match connection.read(&mut self.memory.buffer, &self.limits) {
                 Came::Nothing => return,
                 Came::More => break,
                 Came::End(error) => {
@@ -140,7 +140,7 @@ impl Io {
         let _ = wire.write(answer);
         self.slots.insert(token, Slot::WebSocket(Arc::clone(peer)));
         peer.attach(wire, is_upgrade);
-        peer.read(token, &mut self.buffer);
+        peer.read(token, &mut self.memory);
     }
 
     pub(super) fn respond(&mut self, token: Token, response: &HttpResponse, framing: Framing) {
@@ -250,7 +250,7 @@ impl Io {
     pub(super) fn fetch(&mut self, token: Token) {
         let Some(Slot::Held(peer)) = self.slots.get(&token) else { return };
         let peer = Arc::clone(peer);
-        match peer.fetch_poll(token, &mut self.buffer) {
+        match peer.fetch_poll(token, &mut self.memory.buffer) {
             Fetched::Stays => {}
             Fetched::Gone => drop(self.remove(token)),
             Fetched::Free(connection) => {

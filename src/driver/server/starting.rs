@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use mio::Poll;
 
+use super::alarm_clock::AlarmClock;
 use super::cluster::StartLink;
 use super::commands::IoCommands;
 use super::door::Door;
 use super::hub_options::HubOptions;
-use super::io::{Io, WAKER};
+use super::io::{CLOCK, Io, WAKER};
 use super::parts::{Hub, IoCommand};
 use crate::driver::clock::now;
 use crate::error::{Error, ErrorKind, Result};
@@ -34,9 +35,10 @@ impl Hub {
         };
         let poll = Poll::new().map_err(cannot)?;
         let commands = IoCommands::new(poll.registry(), WAKER).map_err(cannot)?;
+        let clock = AlarmClock::new(poll.registry(), CLOCK).map_err(cannot)?;
         let link = adapter.map(StartLink::start).transpose()?;
         let hub = Self::new(options, door, commands, link);
-        let io = Io::new(poll, Arc::clone(&hub));
+        let io = Io::new(poll, clock, Arc::clone(&hub));
         let (ended, end) = channel::<()>();
         *lock(&hub.end) = Some(end);
         spawn(Role::Server, None, move || {

@@ -82,7 +82,7 @@ fn frames<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Inbound>, Option<F
     let mut found = Vec::new();
     for mut piece in pieces {
         loop {
-            match reader.next(&mut piece) {
+            match reader.next(&mut piece, None) {
                 Ok(None) => break assert!(piece.is_empty()),
                 Ok(Some(Inbound::Message(frame))) => {
                     let length = match &frame {

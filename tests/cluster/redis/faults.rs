@@ -6,9 +6,9 @@ use serde_json::json;
 use siot::server::{RedisAdapter, RedisEmitter, Server};
 use siot::{Error, ErrorKind};
 
-use super::members::{know_each_other, node, siot};
-use super::redis_server::RedisServer;
-use crate::member::Guest;
+use super::members::{know_each_other, node, process, siot};
+use super::redis_server::{RedisClient, RedisServer};
+use crate::member::{Guest, Member};
 use crate::support::program::Program;
 use crate::support::{Client, LIMIT, Via, alone, eventually, fds, recv_within, threads};
 
@@ -30,7 +30,7 @@ fn connected(server: &Server) {
 #[test]
 fn local_clients_are_served_while_redis_is_away_at_the_start() {
     let mut redis = RedisServer::idle();
-    let servers = [(); 2].map(|()| bind(RedisAdapter::new(&redis.url())));
+    let servers = [(); 2].map(|()| bind(RedisAdapter::new(redis.url())));
     let clients =
         servers.each_ref().map(|one| Client::connect(Via::WebSocket.builder(url_of(one))));
     let events = clients.each_ref().map(|client| client.subscribe_any());
@@ -53,7 +53,7 @@ fn local_clients_are_served_while_redis_is_away_at_the_start() {
 #[test]
 fn what_is_emitted_while_redis_is_away_waits_for_it_in_order() {
     let mut redis = RedisServer::start();
-    let servers = [(); 2].map(|()| bind(RedisAdapter::new(&redis.url())));
+    let servers = [(); 2].map(|()| bind(RedisAdapter::new(redis.url())));
     servers.iter().for_each(connected);
     let client = Client::connect(Via::WebSocket.builder(url_of(&servers[1])));
     let events = client.subscribe_any();
@@ -90,7 +90,7 @@ fn what_is_emitted_while_redis_is_away_waits_for_it_in_order() {
 #[test]
 fn what_is_worth_nothing_later_is_for_local_clients_while_redis_is_away() {
     let redis = RedisServer::idle();
-    let server = bind(RedisAdapter::new(&redis.url()).drop_while_away(true));
+    let server = bind(RedisAdapter::new(redis.url()).drop_while_away(true));
     let client = Client::connect(Via::WebSocket.builder(url_of(&server)));
     let events = client.subscribe_any();
     let report = server.emit("now", ()).unwrap();
@@ -103,7 +103,7 @@ fn what_is_worth_nothing_later_is_for_local_clients_while_redis_is_away() {
 #[test]
 fn what_waits_for_redis_is_bounded() {
     let redis = RedisServer::idle();
-    let adapter = RedisAdapter::new(&redis.url()).queue_bytes(10_000);
+    let adapter = RedisAdapter::new(redis.url()).queue_bytes(10_000);
     let server = bind(adapter);
     let large = "x".repeat(1000);
     let reports: Vec<_> =
@@ -119,9 +119,9 @@ fn what_waits_for_redis_is_bounded() {
 #[test]
 fn a_wrong_password_is_told_to_who_asks_and_to_nobody_else() {
     let redis = RedisServer::with_password("right");
-    let right = bind(RedisAdapter::new(&redis.url()));
+    let right = bind(RedisAdapter::new(redis.url()));
     connected(&right);
-    let wrong = bind(RedisAdapter::new(&redis.url().replace("right", "wr0ng")));
+    let wrong = bind(RedisAdapter::new(redis.url().replace("right", "wr0ng")));
     let said = |error: &Error| error.to_string().contains("authentication");
     eventually(LIMIT, "an error that tells", || {
         wrong.count_servers().is_err_and(|error| said(&error))
@@ -129,10 +129,9 @@ fn a_wrong_password_is_told_to_who_asks_and_to_nobody_else() {
     let error = wrong.count_servers().unwrap_err();
     assert!(!format!("{error:?} {error:#}").contains("wr0ng"), "{error:?}");
     assert_eq!(right.count_servers().unwrap(), 1);
-    let error =
-        RedisEmitter::new(&redis.url().replace("right", "wr0ng")).emit("e", ()).unwrap_err();
+    let error = RedisEmitter::new(redis.url().replace("right", "wr0ng")).emit("e", ()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Transport);
-    RedisEmitter::new(&redis.url()).emit("e", ()).unwrap();
+    RedisEmitter::new(redis.url()).emit("e", ()).unwrap();
 }
 
 #[test]
@@ -146,22 +145,35 @@ fn a_url_that_names_no_redis_is_refused_at_once() {
     assert!(!format!("{error:?}").contains("secret"));
 }
 
-/// A server that hangs is one whose answer is missing, and one that is killed is none.
 #[test]
-fn servers_that_do_not_answer_are_counted() {
+fn servers_of_ours_that_do_not_answer_are_counted() {
+    who_does_not_answer_is_counted(process);
+}
+
+#[test]
+fn servers_in_javascript_that_do_not_answer_are_counted() {
+    who_does_not_answer_is_counted(node);
+}
+
+/// A server that hangs is one whose answer is missing, also when it is killed meanwhile, and one that was killed before is none.
+#[track_caller]
+fn who_does_not_answer_is_counted(start: fn(&'static str, &RedisServer) -> Member) {
     let redis = RedisServer::start();
-    let adapter = || RedisAdapter::new(&redis.url());
+    let adapter = || RedisAdapter::new(redis.url());
     // Long enough for those who do answer.
     let brief = Duration::from_secs(3);
     let asks =
         Server::builder().adapter(adapter()).cluster_timeout(brief).bind("127.0.0.1:0").unwrap();
-    let [one, js] = [siot("one", &redis), node("js", &redis)];
-    let _guests = [&one, &js].map(|member| Guest::enter(member, member.name, &["hall"]));
+    let [one, hangs] = [siot("one", &redis), start("hangs", &redis)];
+    let _guests = [&one, &hangs].map(|member| Guest::enter(member, member.name, &["hall"]));
     eventually(LIMIT, "three", || asks.count_servers().is_ok_and(|count| count == 3));
-    js.server::<Program>().signal("STOP");
+    hangs.server::<Program>().signal("STOP");
     let who = asks.server_side_emit_with_ack("who", ()).unwrap();
     let replies = asks.to("hall").timeout(brief).emit_with_ack("ask", ()).unwrap();
     let fetched = asks.to("hall").fetch_sockets().unwrap();
+    let again = asks.server_side_emit_with_ack("who", ()).unwrap();
+    // Its connections are closed by the kernel.
+    drop(hangs);
     let (who, replies) = (who.wait().unwrap(), replies.wait().unwrap());
     let came = (fetched.answers.len(), who.answers.len(), replies.answers.len());
     assert_eq!(came, (1, 1, 1), "{:?}", fetched.missing);
@@ -170,8 +182,7 @@ fn servers_that_do_not_answer_are_counted() {
         assert_eq!(missing.kind(), ErrorKind::Timeout);
         assert!(missing.to_string().contains("1 of 2 other servers"), "{missing}");
     }
-    // Its connections are closed by the kernel.
-    drop(js);
+    assert!(again.wait().unwrap().missing.unwrap().to_string().contains("1 of 2 other servers"));
     eventually(LIMIT, "two", || asks.count_servers().is_ok_and(|count| count == 2));
     let asked = asks.server_side_emit_with_ack("who", ()).unwrap().wait().unwrap();
     assert_eq!(asked.complete().unwrap().len(), 1);
@@ -182,7 +193,7 @@ fn servers_that_do_not_answer_are_counted() {
 fn a_redis_that_hangs_holds_up_no_local_client() {
     let redis = RedisServer::start();
     let brief = Duration::from_millis(300);
-    let adapter = RedisAdapter::new(&redis.url());
+    let adapter = RedisAdapter::new(redis.url());
     let server =
         Server::builder().adapter(adapter).cluster_timeout(brief).bind("127.0.0.1:0").unwrap();
     connected(&server);
@@ -202,10 +213,67 @@ fn a_redis_that_hangs_holds_up_no_local_client() {
     eventually(LIMIT, "a count", || server.count_servers().is_ok_and(|count| count == 1));
 }
 
+/// A Redis that takes its time delays what is emitted, and nothing else.
+#[test]
+fn a_redis_that_is_slow_loses_nothing() {
+    let redis = RedisServer::start();
+    let [from, to] = [(); 2].map(|()| bind(RedisAdapter::new(redis.url())));
+    [&from, &to].into_iter().for_each(connected);
+    let client = Client::connect(Via::WebSocket.builder(url_of(&to)));
+    let events = client.subscribe_any();
+    redis.say(&[b"CLIENT", b"PAUSE", b"500", b"ALL"]);
+    for number in 0..1000 {
+        assert!(!from.emit("n", number).unwrap().is_unpublished);
+    }
+    for number in 0..1000 {
+        assert_eq!(recv_within(events.receiver(), LIMIT).arg::<u32>(0).unwrap(), number);
+    }
+    for stats in [from.cluster_stats().unwrap(), to.cluster_stats().unwrap()] {
+        assert_eq!((stats.lost, stats.gaps), (0, 0), "{stats:?}");
+    }
+}
+
+#[test]
+fn a_redis_with_too_many_clients_is_joined_when_it_has_room() {
+    let redis = RedisServer::start();
+    let mut other = RedisClient::connect(&redis);
+    other.say(&[b"CONFIG", b"SET", b"maxclients", b"1"]);
+    let server = bind(RedisAdapter::new(redis.url()));
+    let client = Client::connect(Via::WebSocket.builder(url_of(&server)));
+    let events = client.subscribe_any();
+    eventually(LIMIT, "a connection that is refused", || {
+        let counted = server.count_servers();
+        counted.is_err_and(|error| error.to_string().contains("cannot connect to Redis"))
+    });
+    assert!(!server.emit("n", ()).unwrap().is_unpublished);
+    assert_eq!(recv_within(events.receiver(), LIMIT).name(), "n");
+    other.say(&[b"CONFIG", b"SET", b"maxclients", b"100"]);
+    connected(&server);
+    assert_eq!(server.count_servers().unwrap(), 1);
+}
+
+/// Redis keeps what a subscriber is to get, up to 32 MB by default; beyond that it cuts him off, and none of it is read.
+#[test]
+fn a_message_that_is_larger_than_redis_keeps_for_a_subscriber_is_a_gap() {
+    let redis = RedisServer::start();
+    let [from, to] = [(); 2].map(|()| bind(RedisAdapter::new(redis.url())));
+    [&from, &to].into_iter().for_each(connected);
+    let client = Client::connect(Via::WebSocket.builder(url_of(&to)));
+    let events = client.subscribe_any();
+    redis.say(&[b"PUBLISH", b"socket.io#/#", &vec![b'x'; 40 << 20]]);
+    for server in [&from, &to] {
+        eventually(LIMIT, "a gap", || server.cluster_stats().is_some_and(|stats| stats.gaps == 1));
+        connected(server);
+        assert_eq!(server.cluster_stats().unwrap().malformed, 0);
+    }
+    from.emit("on", ()).unwrap();
+    assert_eq!(recv_within(events.receiver(), LIMIT).name(), "on");
+}
+
 #[test]
 fn what_is_malformed_or_foreign_harms_nothing() {
     let redis = RedisServer::start();
-    let [a, b] = [bind(RedisAdapter::new(&redis.url())), bind(RedisAdapter::new(&redis.url()))];
+    let [a, b] = [bind(RedisAdapter::new(redis.url())), bind(RedisAdapter::new(redis.url()))];
     connected(&a);
     connected(&b);
     let client = Client::connect(Via::WebSocket.builder(url_of(&b)));
@@ -240,7 +308,7 @@ fn what_is_malformed_or_foreign_harms_nothing() {
 #[test]
 fn the_name_of_a_namespace_is_no_pattern() {
     let redis = RedisServer::start();
-    let [a, b] = [(); 2].map(|()| bind(RedisAdapter::new(&redis.url())));
+    let [a, b] = [(); 2].map(|()| bind(RedisAdapter::new(redis.url())));
     for server in [&a, &b] {
         server.of_dynamic(|_| true);
         connected(server);
@@ -299,7 +367,7 @@ fn a_redis_that_is_killed_under_load_loses_little_and_nothing_twice() {
 fn what_a_server_emits_last_goes_out() {
     let redis = RedisServer::start();
     let other = siot("other", &redis);
-    let last = bind(RedisAdapter::new(&redis.url()));
+    let last = bind(RedisAdapter::new(redis.url()));
     connected(&last);
     eventually(LIMIT, "two", || last.count_servers().is_ok_and(|count| count == 2));
     let guest = Guest::enter(&other, "g", &[]);
@@ -317,7 +385,7 @@ fn a_redis_with_tls_is_trusted_by_its_authority() {
     let redis = RedisServer::with_tls();
     let (url, pem) = redis.tls();
     let [plain, encrypted] =
-        [bind(RedisAdapter::new(&redis.url())), bind(RedisAdapter::new(&url).ca_pem(&pem))];
+        [bind(RedisAdapter::new(redis.url())), bind(RedisAdapter::new(&url).ca_pem(&pem))];
     for server in [&plain, &encrypted] {
         eventually(LIMIT, "two", || server.count_servers().is_ok_and(|count| count == 2));
     }
@@ -342,7 +410,7 @@ fn nothing_is_left_of_a_server_that_has_closed() {
         let redis = RedisServer::start();
         let ours = || threads().into_iter().filter(|name| name.starts_with("siot-")).count();
         let round = || {
-            let server = bind(RedisAdapter::new(&redis.url()));
+            let server = bind(RedisAdapter::new(redis.url()));
             connected(&server);
             server.emit("e", ()).unwrap();
             assert!(server.close(LIMIT));
@@ -361,7 +429,7 @@ fn nothing_is_left_of_a_server_that_has_closed() {
 fn a_server_closes_while_redis_is_away() {
     alone(|| {
         let redis = RedisServer::idle();
-        let server = bind(RedisAdapter::new(&redis.url()));
+        let server = bind(RedisAdapter::new(redis.url()));
         server.emit("e", ()).unwrap();
         assert!(server.close(LIMIT));
         drop(server);

@@ -1,7 +1,12 @@
 //! A cluster by Redis, of servers of ours and of one in JavaScript.
 
+mod emitters;
+mod failover;
 mod faults;
+mod kills;
 mod members;
+mod nodes;
+mod redis_process;
 mod redis_server;
 mod sticky;
 mod together;

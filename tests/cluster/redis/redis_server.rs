@@ -5,12 +5,25 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde_json::{Value, json};
+use siot::server::RedisAddress;
+
+use crate::support::LIMIT;
 #[cfg(feature = "rustls")]
 use crate::support::certs::CertAuthority;
 use crate::support::folder::Folder;
 use crate::support::program::Program;
 #[cfg(feature = "rustls")]
 use crate::support::program::{free_port, write};
+
+/// What a cluster is by.
+pub(crate) trait RedisSource {
+    /// Where it is, for servers of ours.
+    fn address(&self) -> RedisAddress;
+
+    /// The same for `tests/servers/cluster_member.js`.
+    fn for_node(&self) -> Value;
+}
 
 /// A Redis at a Unix socket, in a process of its own, which may be killed and started again.
 pub(crate) struct RedisServer {
@@ -20,6 +33,16 @@ pub(crate) struct RedisServer {
     #[cfg(feature = "rustls")]
     tls: Option<(u16, CertAuthority)>,
     program: Option<Program>,
+}
+
+impl RedisSource for RedisServer {
+    fn address(&self) -> RedisAddress {
+        self.url().into()
+    }
+
+    fn for_node(&self) -> Value {
+        json!({ "path": self.path() })
+    }
 }
 
 impl RedisServer {
@@ -82,6 +105,7 @@ impl RedisServer {
     }
 
     #[cfg(not(feature = "rustls"))]
+    #[allow(clippy::unused_self, reason = "with TLS it is of use")]
     fn tls_options(&self) -> Vec<String> {
         Vec::new()
     }
@@ -135,17 +159,33 @@ impl RedisServer {
     /// Says something to it, as a client of its own; gives the answer's first bytes.
     #[track_caller]
     pub(crate) fn say(&self, command: &[&[u8]]) -> Vec<u8> {
-        let mut stream = UnixStream::connect(self.path()).expect("a Redis that runs");
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        RedisClient::connect(self).say(command)
+    }
+}
+
+/// A client of its own.
+pub(crate) struct RedisClient(UnixStream);
+
+impl RedisClient {
+    #[track_caller]
+    pub(crate) fn connect(redis: &RedisServer) -> Self {
+        let stream = UnixStream::connect(redis.path()).expect("a Redis that runs");
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        Self(stream)
+    }
+
+    /// Says something; gives the answer's first bytes.
+    #[track_caller]
+    pub(crate) fn say(&mut self, command: &[&[u8]]) -> Vec<u8> {
         let mut bytes = format!("*{}\r\n", command.len()).into_bytes();
         for part in command {
             bytes.extend(format!("${}\r\n", part.len()).into_bytes());
             bytes.extend(*part);
             bytes.extend(b"\r\n");
         }
-        stream.write_all(&bytes).unwrap();
+        self.0.write_all(&bytes).unwrap();
         let mut answer = vec![0; 4096];
-        let count = stream.read(&mut answer).unwrap();
+        let count = self.0.read(&mut answer).unwrap();
         answer.truncate(count);
         answer
     }

@@ -52,7 +52,7 @@ fn servers_hear_each_other() {
 fn answers_may_go_to_who_has_asked_alone() {
     let redis = RedisServer::start();
     let apart = |name| {
-        let adapter = RedisAdapter::new(&redis.url()).publish_on_specific_response_channel(true);
+        let adapter = RedisAdapter::new(redis.url()).publish_on_specific_response_channel(true);
         siot_member::start(name, adapter)
     };
     let members = [apart("a"), node("js", &redis), apart("b")];
@@ -64,7 +64,7 @@ fn answers_may_go_to_who_has_asked_alone() {
 #[test]
 fn another_key_is_another_cluster() {
     let redis = RedisServer::start();
-    let other = siot_member::start("other", RedisAdapter::new(&redis.url()).key("other"));
+    let other = siot_member::start("other", RedisAdapter::new(redis.url()).key("other"));
     let members = [siot("a", &redis), siot("b", &redis)];
     know_each_other(&members);
     know_each_other(&[other]);
@@ -80,7 +80,7 @@ fn binary_passes_between_all() {
     let events: Vec<_> = clients.iter().map(|client| client.subscribe("b")).collect();
     let js: Vec<_> =
         members.iter().map(|member| JsClient::connect(4, Via::Polling, &member.url)).collect();
-    let emitter = RedisEmitter::new(&redis.url());
+    let emitter = RedisEmitter::new(redis.url());
     emitter.emit("b", (&bytes, json!({ "deep": [1] }))).unwrap();
     for events in &events {
         let event = recv_within(events.receiver(), LIMIT);
@@ -91,48 +91,6 @@ fn binary_passes_between_all() {
         let args = client.event("b");
         assert_eq!(args[1], json!({ "deep": [1] }), "{client:?}");
     }
-}
-
-#[test]
-fn a_program_without_sockets_does_all_that_servers_do() {
-    let (redis, members) = begin();
-    let guests: Vec<_> = members
-        .iter()
-        .map(|member| Guest::enter(member, &format!("guest of {}", member.name), &["hall"]))
-        .collect();
-    let emitter = RedisEmitter::new(&redis.url());
-    emitter.emit("one", 1).unwrap();
-    emitter.to("hall").emit("two", (2, "é")).unwrap();
-    emitter.to("hall").except("hall").emit("nobody", ()).unwrap();
-    for guest in &guests {
-        assert_eq!(
-            [(); 2].map(|()| guest.next().json().to_owned()),
-            [r#"["one",1]"#, r#"["two",2,"é"]"#]
-        );
-    }
-    // Nothing else is left to be written to anybody.
-    emitter.volatile().emit("three", ()).unwrap();
-    emitter.of("/elsewhere").emit("nobody", ()).unwrap();
-    emitter.server_side_emit("note", ("from", "outside")).unwrap();
-    for _ in 0..2 {
-        emitter.to("hall").sockets_join("room").unwrap();
-        emitter.sockets_leave("hall").unwrap();
-    }
-    emitter.to("hall").emit("nobody", ()).unwrap();
-    emitter.to("room").emit("four", ()).unwrap();
-    emitter.emit("end", ()).unwrap();
-    for (guest, member) in guests.iter().zip(&members) {
-        let expected = [r#"["three"]"#, r#"["four"]"#];
-        assert_eq!(guest.until_end(), expected, "{}", guest.name);
-        let noted = member.does(json!({ "op": "noted" }));
-        assert_eq!(noted, json!([["note", "from", "outside"]]), "{}", member.name);
-    }
-    emitter.to("room").disconnect_sockets(true).unwrap();
-    for guest in &guests {
-        guest.leaves();
-    }
-    let error = emitter.emit("disconnect", ()).unwrap_err();
-    assert_eq!(error.kind(), siot::ErrorKind::ReservedEvent);
 }
 
 /// Many senders at once: what each has sent comes in its order, once.

@@ -2,10 +2,22 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::*;
 
+impl Workers {
+    /// Waits until there are so many threads, all of which rest.
+    fn settle(&self, count: usize) {
+        while {
+            let state = lock(&self.state);
+            (state.threads, state.resting) != (count, count)
+        } {
+            std::thread::yield_now();
+        }
+    }
+}
+
 const LIMIT: Duration = Duration::from_secs(20);
 
 fn pool(workers: usize, most: usize) -> Arc<Workers> {
-    Workers::new(PoolSize { workers, most, stack_size: 256 * 1024 })
+    Workers::new(PoolSize { workers, most, stack_size: 256 * 1024 }, || ())
 }
 
 /// Something with so many bits of work, that tells of each.
@@ -152,4 +164,58 @@ fn what_is_submitted_behind_the_end_is_done() {
     assert_eq!(told.recv_timeout(LIMIT), Ok("the end"));
     assert_eq!(told.recv_timeout(LIMIT), Ok("late"));
     assert!(told.recv().is_err(), "once");
+}
+
+#[test]
+fn threads_that_nobody_needs_end_and_the_others_stay() {
+    let pool = pool(4, 4);
+    let (began, begins) = channel();
+    let (ended, ends) = channel::<()>();
+    let gates: Vec<_> = (0..4)
+        .map(|_| {
+            let (open, gate) = channel::<()>();
+            let (began, ended) = (began.clone(), ended.clone());
+            pool.submit(Task::Once(Box::new(move || {
+                began.send(()).unwrap();
+                let _ = gate.recv();
+                drop(ended);
+            })));
+            open
+        })
+        .collect();
+    drop(ended);
+    assert_eq!(begins.iter().take(4).count(), 4);
+    assert!(pool.end_unneeded(), "all four were needed");
+    assert_eq!(pool.threads(), 4);
+    drop(gates);
+    assert!(ends.recv().is_err());
+    pool.settle(4);
+    assert!(pool.end_unneeded(), "they rest only since then");
+    assert_eq!(pool.threads(), 4);
+    // Of four that rest, one has something to do.
+    assert_eq!(order_of(&pool, &[("a", 1)]).recv_timeout(LIMIT), Ok("a"));
+    pool.settle(4);
+    assert!(pool.end_unneeded());
+    pool.settle(1);
+    assert!(!pool.end_unneeded(), "the last one ends");
+    pool.settle(0);
+    assert_eq!(order_of(&pool, &[("b", 1)]).recv_timeout(LIMIT), Ok("b"));
+    pool.end(|| ());
+}
+
+#[test]
+fn whoever_looks_at_threads_is_told_when_there_are_some_and_once() {
+    let (tell, told) = channel();
+    let size = PoolSize { workers: 2, most: 2, stack_size: 256 * 1024 };
+    let pool = Workers::new(size, move || tell.send(()).unwrap());
+    for _ in 0..3 {
+        assert_eq!(order_of(&pool, &[("a", 1), ("b", 1)]).iter().count(), 2);
+    }
+    assert_eq!(told.try_iter().count(), 1);
+    while pool.end_unneeded() {
+        std::thread::yield_now();
+    }
+    assert_eq!(order_of(&pool, &[("a", 1)]).iter().count(), 1);
+    assert_eq!(told.try_iter().count(), 1);
+    pool.end(|| ());
 }

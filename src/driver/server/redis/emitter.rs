@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use redis::Connection;
 
-use super::dialling::{RedisDialler, failed};
+use super::dialling::failed;
+use super::places::RedisDialler;
 use crate::core::server::cluster::ClusterMessage;
 use crate::core::server::redis_format::{ClusterSpeaker, NamespaceChannels, Publication, encode};
 use crate::error::Result;

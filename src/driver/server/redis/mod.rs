@@ -7,9 +7,12 @@
 //! The subscriber only ever reads. It is told of a new namespace, and of the end, by a message on a channel of its own; so
 //! is it every now and then that there is still somebody at the other end.
 
-pub(crate) mod dialling;
+mod dialling;
 pub(crate) mod emitter;
+mod other_nodes;
+pub(crate) mod places;
 mod publisher;
+mod sentinels;
 mod subscriber;
 
 use std::collections::HashMap;
@@ -18,7 +21,7 @@ use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use self::dialling::RedisDialler;
+use self::places::RedisDialler;
 use super::cluster::counters::{ClusterStats, LinkCounters};
 use super::cluster::line::{LineBounds, WaitingLine};
 use super::cluster::{ClusterLink, HearCluster, StartLink, TakeCount};

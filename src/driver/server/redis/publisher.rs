@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use redis::{ConnectionLike, Pipeline, Value};
 
 use super::dialling::{Pauses, failed};
+use super::other_nodes::OtherNodes;
 use super::{LinkItem, ListenedNamespace, SharedLink};
 use crate::core::server::redis_format::{Publication, encode};
 use crate::driver::server::cluster::TakeCount;
@@ -26,6 +27,8 @@ const BEAT: Duration = Duration::from_secs(20);
 /// A connection, and how often the subscriber had lost its own when it was made.
 struct Publishing {
     connection: redis::Connection,
+    /// Where there are other nodes.
+    others: Option<OtherNodes>,
     losses: u64,
 }
 
@@ -34,10 +37,19 @@ enum ExpectedReply {
     /// One.
     Told,
     /// One for the count, and one more where something was published.
-    Counted(TakeCount, bool, bool),
+    Counted(CountedAsk),
     /// One, or none where there was nothing to say.
     Nothing,
     Flushed(std::sync::mpsc::SyncSender<()>),
+}
+
+/// A request, and what is known of it before Redis answers.
+struct CountedAsk {
+    asked: TakeCount,
+    is_published: bool,
+    is_subscribed: bool,
+    /// What [`subscribers`] tells of other nodes.
+    elsewhere: Result<[usize; 2]>,
 }
 
 impl SharedLink {
@@ -63,14 +75,14 @@ impl SharedLink {
                 self.disconnect(&mut publishing);
                 continue;
             }
-            if let Err(error) = self.send(&mut at.connection, std::mem::take(&mut held)) {
+            if let Err(error) = self.send(at, std::mem::take(&mut held)) {
                 self.note_trouble(&error);
                 self.disconnect(&mut publishing);
             }
         }
         if let Some(at) = &mut publishing {
             // The subscriber is to end too; without it, it does so when it hears nothing any more.
-            let _ = self.send(&mut at.connection, vec![LinkItem::Wake]);
+            let _ = self.send(at, vec![LinkItem::Wake]);
         }
         while !held.is_empty() {
             self.lose(held, &self.away());
@@ -95,7 +107,8 @@ impl SharedLink {
             let losses = self.losses.load(Ordering::Acquire);
             match self.options.dialler.dial(ANSWER) {
                 Ok(connection) => {
-                    *publishing = Some(Publishing { connection, losses });
+                    let others = self.options.dialler.other_nodes();
+                    *publishing = Some(Publishing { connection, others, losses });
                     *lock(&self.trouble) = None;
                     self.publishes.store(true, Ordering::Release);
                 }
@@ -135,14 +148,14 @@ impl SharedLink {
     }
 
     /// Publishes these together. An error: it is not known which of them have gone out.
-    fn send(&self, connection: &mut redis::Connection, items: Vec<LinkItem>) -> Result<()> {
+    fn send(&self, at: &mut Publishing, items: Vec<LinkItem>) -> Result<()> {
         let mut pipeline = Pipeline::with_capacity(items.len());
         let expected: Vec<ExpectedReply> =
-            items.into_iter().map(|item| self.add(&mut pipeline, item)).collect();
+            items.into_iter().map(|item| self.add(at, &mut pipeline, item)).collect();
         let count = pipeline.len();
         let answers = match count {
             0 => Ok(Vec::new()),
-            _ => connection.req_packed_commands(&pipeline.get_packed_pipeline(), 0, count),
+            _ => at.connection.req_packed_commands(&pipeline.get_packed_pipeline(), 0, count),
         };
         match answers {
             Ok(answers) => {
@@ -157,7 +170,7 @@ impl SharedLink {
                 for one in expected {
                     match one {
                         ExpectedReply::Told => LinkCounters::add(&self.counters.lost, 1),
-                        ExpectedReply::Counted(asked, ..) => asked(Err(error.clone())),
+                        ExpectedReply::Counted(ask) => (ask.asked)(Err(error.clone())),
                         ExpectedReply::Nothing | ExpectedReply::Flushed(_) => {}
                     }
                 }
@@ -166,18 +179,22 @@ impl SharedLink {
         }
     }
 
-    fn add(&self, pipeline: &mut Pipeline, item: LinkItem) -> ExpectedReply {
+    fn add(&self, at: &mut Publishing, pipeline: &mut Pipeline, item: LinkItem) -> ExpectedReply {
         match item {
             LinkItem::Tell(of, message) => {
                 publish(pipeline, &encode(self.speaker(&of), &message));
                 ExpectedReply::Told
             }
             LinkItem::Ask(of, message, asked) => {
-                pipeline.cmd("PUBSUB").arg("NUMSUB").arg(&of.channels.requests);
+                pipeline.cmd("PUBSUB").arg("NUMSUB").arg(&of.channels.requests).arg(&self.control);
                 if let Some(message) = &message {
                     publish(pipeline, &encode(self.speaker(&of), message));
                 }
-                ExpectedReply::Counted(asked, message.is_some(), is_subscribed(&of))
+                let elsewhere = at.others.as_mut().map_or(Ok([0; 2]), |others| {
+                    others.count(&mut at.connection, [&of.channels.requests, &self.control])
+                });
+                let (is_published, is_subscribed) = (message.is_some(), is_subscribed(&of));
+                ExpectedReply::Counted(CountedAsk { asked, is_published, is_subscribed, elsewhere })
             }
             LinkItem::Wake => {
                 pipeline.cmd("PUBLISH").arg(&self.control).arg("");
@@ -196,17 +213,19 @@ impl SharedLink {
                     log_later!(Warn, "a message to other servers is lost: {error}");
                 }
             },
-            ExpectedReply::Counted(asked, is_published, is_subscribed) => {
+            ExpectedReply::Counted(ask) => {
                 let count = answers.next();
-                let published = if is_published { refused(answers.next()) } else { None };
-                asked(match (published, is_subscribed) {
+                let published = if ask.is_published { refused(answers.next()) } else { None };
+                (ask.asked)(match (published, ask.is_subscribed) {
                     (Some(error), _) => Err(error),
                     // No answer would come here.
                     (None, false) => {
                         let what = "not yet subscribed to what other servers say";
                         Err(Error::new(ErrorKind::Transport, what))
                     }
-                    (None, true) => others(count),
+                    (None, true) => {
+                        subscribers(count).and_then(|here| others(here, ask.elsewhere?))
+                    }
                 });
             }
             ExpectedReply::Nothing => drop(answers.next()),
@@ -238,15 +257,27 @@ fn refused(answer: Option<Value>) -> Option<Error> {
     }
 }
 
-/// How many others there are, of those who subscribe to the channel of requests.
-fn others(answer: Option<Value>) -> Result<usize> {
+/// How many subscribe to the channel of requests, and to that of this server alone.
+fn subscribers(answer: Option<Value>) -> Result<[usize; 2]> {
     let unexpected =
         || Error::new(ErrorKind::Protocol, "Redis does not say how many servers there are");
     match answer {
         Some(Value::Array(parts)) => match &parts[..] {
-            [_, Value::Int(count)] => Ok(usize::try_from(*count).unwrap_or(0).saturating_sub(1)),
+            [_, Value::Int(all), _, Value::Int(own)] => {
+                Ok([all, own].map(|count| usize::try_from(*count).unwrap_or(0)))
+            }
             _ => Err(unexpected()),
         },
         other => Err(refused(other).unwrap_or_else(unexpected)),
     }
+}
+
+/// How many other servers there are, of the subscribers at this node and elsewhere.
+fn others([all_here, own_here]: [usize; 2], [all, own]: [usize; 2]) -> Result<usize> {
+    // A Redis that hangs, and was replaced, still has the subscriptions.
+    if own_here + own == 0 {
+        let what = "not subscribed where it publishes: another Redis has taken over";
+        return Err(Error::new(ErrorKind::Transport, what));
+    }
+    Ok((all_here + all).saturating_sub(1))
 }

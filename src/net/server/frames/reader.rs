@@ -5,6 +5,7 @@ use tungstenite::protocol::frame::coding::CloseCode;
 
 use super::FrameFault;
 use super::FrameFault::Protocol;
+use super::blocks::MessageBlocks;
 use super::header::{FrameHeader, MOST, Opcode};
 use crate::net::framing::append_masked;
 use crate::net::server::growth::grow;
@@ -78,13 +79,17 @@ impl FrameReader {
     }
 
     /// Takes bytes off the front of `bytes`, up to the end of what it gives; `None` when all are taken.
-    /// Nothing is to be read behind an error, or a close.
-    pub(crate) fn next(&mut self, bytes: &mut &[u8]) -> Result<Option<Inbound>, FrameFault> {
+    /// Nothing is to be read behind an error, or a close. Where there are blocks, small messages get memory of those.
+    pub(crate) fn next(
+        &mut self,
+        bytes: &mut &[u8],
+        blocks: Option<&mut MessageBlocks>,
+    ) -> Result<Option<Inbound>, FrameFault> {
         if self.partial.is_none() {
             if bytes.is_empty() {
                 return Ok(None);
             }
-            if let Some(inbound) = self.next_whole(bytes)? {
+            if let Some(inbound) = self.next_whole(bytes, blocks)? {
                 return Ok(Some(inbound));
             }
         }
@@ -109,7 +114,11 @@ impl FrameReader {
     }
 
     /// The frame that these bytes begin with, if it is all there and a message by itself.
-    fn next_whole(&self, bytes: &mut &[u8]) -> Result<Option<Inbound>, FrameFault> {
+    fn next_whole(
+        &self,
+        bytes: &mut &[u8],
+        blocks: Option<&mut MessageBlocks>,
+    ) -> Result<Option<Inbound>, FrameFault> {
         let Some((header, length)) = FrameHeader::read(bytes)? else { return Ok(None) };
         let Some(kind) = MessageKind::of(header.opcode) else { return Ok(None) };
         check_size(0, header.length, self.limits)?;
@@ -119,9 +128,12 @@ impl FrameReader {
             return Ok(None);
         };
         *bytes = &bytes[length + content.len()..];
+        if let Some(message) = blocks.and_then(|blocks| blocks.unmask(content, header.mask)) {
+            return kind.message(message).map(Some);
+        }
         let mut message = Vec::with_capacity(content.len());
         append_masked(&mut message, content, header.mask, 0);
-        kind.message(message).map(Some)
+        kind.message(whole(message)).map(Some)
     }
 }
 
@@ -150,7 +162,7 @@ impl Partial {
             }
             if let Some(kind) = self.kind.filter(|_| header.is_final) {
                 (self.kind, self.fragments) = (None, 0);
-                return kind.message(std::mem::take(&mut self.content)).map(Some);
+                return kind.message(whole(std::mem::take(&mut self.content))).map(Some);
             }
         }
     }
@@ -219,14 +231,17 @@ impl MessageKind {
         }
     }
 
-    fn message(self, content: Vec<u8>) -> Result<Inbound, FrameFault> {
-        // Without room left over, the memory is taken over as it is.
-        let content = Bytes::from(content.into_boxed_slice());
+    fn message(self, content: Bytes) -> Result<Inbound, FrameFault> {
         Ok(Inbound::Message(match self {
             Self::Text => Frame::Text(text(content)?),
             Self::Binary => Frame::Binary(content),
         }))
     }
+}
+
+/// Without room left over, the memory is taken over as it is.
+fn whole(content: Vec<u8>) -> Bytes {
+    content.into_boxed_slice().into()
 }
 
 fn control(opcode: Opcode, content: Vec<u8>) -> Result<Inbound, FrameFault> {

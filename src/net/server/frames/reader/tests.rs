@@ -28,12 +28,13 @@ fn frame(first: u8, content: &[u8]) -> Vec<u8> {
 fn read_pieces<'a>(
     pieces: impl IntoIterator<Item = &'a [u8]>,
     limits: FrameLimits,
+    mut blocks: Option<&mut MessageBlocks>,
 ) -> (Vec<Inbound>, Option<FrameFault>, FrameReader) {
     let mut reader = FrameReader::new(limits);
     let mut found = Vec::new();
     for mut piece in pieces {
         loop {
-            match reader.next(&mut piece) {
+            match reader.next(&mut piece, blocks.as_deref_mut()) {
                 Ok(None) => break assert!(piece.is_empty()),
                 Ok(Some(inbound)) => found.push(inbound),
                 Err(fault) => return (found, Some(fault), reader),
@@ -50,8 +51,8 @@ fn read_pieces<'a>(
 #[track_caller]
 fn read(frames: &[Vec<u8>]) -> (Vec<Inbound>, Option<FrameFault>) {
     let bytes = frames.concat();
-    let (found, fault, _) = read_pieces([&*bytes], LIMITS);
-    let (singly, fault_singly, _) = read_pieces(bytes.chunks(1), LIMITS);
+    let (found, fault, _) = read_pieces([&*bytes], LIMITS, Some(&mut MessageBlocks::default()));
+    let (singly, fault_singly, _) = read_pieces(bytes.chunks(1), LIMITS, None);
     assert_eq!((&singly, fault_singly), (&found, fault));
     (found, fault)
 }
@@ -74,7 +75,7 @@ fn messages_of_all_lengths_are_read() {
     }
     let limits = FrameLimits { message: 100_000, fragments: 1 };
     let long = frame(0x82, &vec![7; 70_000]);
-    let (found, ..) = read_pieces([&*long], limits);
+    let (found, ..) = read_pieces([&*long], limits, None);
     assert_eq!(found, [binary(&vec![7; 70_000])]);
     // Not as short as it could be.
     let (found, fault) =
@@ -184,21 +185,21 @@ fn memory_is_taken_for_what_has_come_and_given_back_behind_each_message() {
     assert!(size_of::<FrameReader>() <= 24, "{} bytes", size_of::<FrameReader>());
     let limits = FrameLimits { message: usize::MAX, fragments: u32::MAX };
     let huge = [0x82, 0xff, 0, 0, 0, 0, 0x7f, 0xff, 0, 0, 1, 2, 3, 4, 5];
-    let (_, fault, reader) = read_pieces([&huge[..]], limits);
+    let (_, fault, reader) = read_pieces([&huge[..]], limits, None);
     assert_eq!((fault, reader.kept(), reader.is_amid_message()), (None, 1, true));
     assert!(reader.partial.unwrap().content.capacity() < 100);
 
     let mut reader = FrameReader::new(limits);
     let mut piece: &[u8] = &frame(0x02, b"x");
     let mut crumb = frame(0x00, b"x");
-    assert_eq!(reader.next(&mut piece), Ok(None));
+    assert_eq!(reader.next(&mut piece, None), Ok(None));
     for _ in 0..10_000 {
-        assert_eq!(reader.next(&mut &*crumb), Ok(None));
+        assert_eq!(reader.next(&mut &*crumb, None), Ok(None));
     }
     assert_eq!(reader.kept(), 10_001);
     assert!(reader.partial.as_ref().unwrap().content.capacity() < 20_002);
     crumb[0] = 0x80;
-    assert_eq!(reader.next(&mut &*crumb), Ok(Some(binary(&[b'x'; 10_002]))));
+    assert_eq!(reader.next(&mut &*crumb, None), Ok(Some(binary(&[b'x'; 10_002]))));
     assert!(!reader.is_amid_message() && reader.partial.is_none());
 }
 
@@ -207,11 +208,11 @@ fn a_whole_frame_leaves_nothing_behind() {
     let bytes = [frame(0x81, b"one"), frame(0x82, b"two")].concat();
     let mut piece = &*bytes;
     let mut reader = FrameReader::new(LIMITS);
-    assert_eq!(reader.next(&mut piece), Ok(Some(text("one"))));
+    assert_eq!(reader.next(&mut piece, None), Ok(Some(text("one"))));
     assert!(reader.partial.is_none());
     assert_eq!(piece.len(), frame(0x82, b"two").len());
-    assert_eq!(reader.next(&mut piece), Ok(Some(binary(b"two"))));
-    assert_eq!(reader.next(&mut piece), Ok(None));
+    assert_eq!(reader.next(&mut piece, None), Ok(Some(binary(b"two"))));
+    assert_eq!(reader.next(&mut piece, None), Ok(None));
     assert!(reader.partial.is_none());
 }
 
@@ -238,12 +239,12 @@ proptest! {
         cuts in proptest::collection::vec(0..2500_usize, 0..12),
     ) {
         let bytes = frames.concat();
-        let (whole, fault, reader) = read_pieces([&*bytes], LIMITS);
+        let (whole, fault, reader) = read_pieces([&*bytes], LIMITS, None);
         let mut cuts: Vec<usize> = cuts.into_iter().filter(|cut| *cut < bytes.len()).collect();
         cuts.extend([0, bytes.len()]);
         cuts.sort_unstable();
         let pieces = cuts.windows(2).map(|ends| &bytes[ends[0]..ends[1]]);
-        let (found, fault_in_pieces, in_pieces) = read_pieces(pieces, LIMITS);
+        let (found, fault_in_pieces, in_pieces) = read_pieces(pieces, LIMITS, Some(&mut MessageBlocks::default()));
         prop_assert_eq!(found, whole);
         prop_assert_eq!(fault_in_pieces, fault);
         if fault.is_none() {

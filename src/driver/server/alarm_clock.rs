@@ -1,0 +1,78 @@
+//! What ends a wait at the next deadline.
+//!
+//! A limit for each wait would have the system set up a timer, and take it away again, around each of them. This one
+//! stays set: mostly what it is set for is farther away than what comes.
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+    timerfd_settime,
+};
+
+use crate::core::time::Timestamp;
+
+/// A timer that makes its token ready.
+pub(super) struct AlarmClock {
+    timer: OwnedFd,
+    /// For when it was set the last time.
+    set: Option<Timestamp>,
+}
+
+impl AlarmClock {
+    pub(super) fn new(registry: &Registry, token: Token) -> io::Result<Self> {
+        let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
+        let timer = timerfd_create(TimerfdClockId::Boottime, flags)?;
+        registry.register(&mut SourceFd(&timer.as_raw_fd()), token, Interest::READABLE)?;
+        Ok(Self { timer, set: None })
+    }
+
+    /// Goes off at this time at the latest, or has done so.
+    pub(super) fn set(&mut self, at: Timestamp, now: Timestamp) -> io::Result<()> {
+        if self.set.is_some_and(|set| now < set && set <= at) {
+            return Ok(());
+        }
+        let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let mut value = Timespec::try_from(at.0).map_err(|_| io::ErrorKind::InvalidInput)?;
+        // Zero would stop it.
+        value.tv_nsec += i64::from(value == zero);
+        let value = Itimerspec { it_interval: zero, it_value: value };
+        timerfd_settime(&self.timer, TimerfdTimerFlags::ABSTIME, &value)?;
+        self.set = Some(at);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use mio::{Events, Poll};
+
+    use super::*;
+    use crate::driver::clock::now;
+
+    const LIMIT: Option<Duration> = Some(Duration::from_secs(60));
+
+    #[test]
+    fn it_goes_off_for_the_earliest_and_then_for_what_follows() {
+        let mut poll = Poll::new().unwrap();
+        let mut events = Events::with_capacity(8);
+        let mut clock = AlarmClock::new(poll.registry(), Token(7)).unwrap();
+        let begin = now();
+        let at = |millis| begin + Duration::from_millis(millis);
+        clock.set(at(60_000), begin).unwrap();
+        for next in [20, 40, 0] {
+            clock.set(at(next), now()).unwrap();
+            // It is left as it is, for as long as that is not past.
+            clock.set(at(next + 30_000), Timestamp(Duration::ZERO)).unwrap();
+            assert_eq!(clock.set, Some(at(next)));
+            poll.poll(&mut events, LIMIT).unwrap();
+            assert_eq!(events.iter().map(|event| event.token()).collect::<Vec<_>>(), [Token(7)]);
+            assert!(now() >= at(next));
+        }
+    }
+}
