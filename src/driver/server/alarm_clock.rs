@@ -50,6 +50,7 @@ impl AlarmClock {
 mod tests {
     use std::time::Duration;
 
+    use mio::event::Event;
     use mio::{Events, Poll};
 
     use super::*;
@@ -71,7 +72,7 @@ mod tests {
             clock.set(at(next + 30_000), Timestamp(Duration::ZERO)).unwrap();
             assert_eq!(clock.set, Some(at(next)));
             poll.poll(&mut events, LIMIT).unwrap();
-            assert_eq!(events.iter().map(|event| event.token()).collect::<Vec<_>>(), [Token(7)]);
+            assert_eq!(events.iter().map(Event::token).collect::<Vec<_>>(), [Token(7)]);
             assert!(now() >= at(next));
         }
     }

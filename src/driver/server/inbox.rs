@@ -108,7 +108,7 @@ pub(super) struct InboxBatch {
 
 /// How it stands when what was taken is handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Handled {
+pub(super) struct HandledBatch {
     /// There is more. Otherwise whoever puts something in asks for a turn.
     pub(super) has_more: bool,
     /// Half of it is free again, and the reader waits for that.
@@ -206,11 +206,11 @@ impl<A: Clone> Inbox<A> {
     }
 
     /// What was taken is handled.
-    pub(super) fn handled(&self, batch: &InboxBatch, bounds: InboxBounds) -> Handled {
+    pub(super) fn handled(&self, batch: &InboxBatch, bounds: InboxBounds) -> HandledBatch {
         let mut waiting = lock(&self.waiting);
         let reopens = waiting.release(batch, bounds);
         waiting.is_scheduled = waiting.has_more();
-        Handled { has_more: waiting.is_scheduled, reopens }
+        HandledBatch { has_more: waiting.is_scheduled, reopens }
     }
 
     /// How many items have ever begun to be handled.
@@ -326,7 +326,7 @@ mod tests {
     }
 
     /// Handles what is taken at a time: how many items, and how it stands then.
-    fn handle(inbox: &Inbox, bounds: InboxBounds) -> (usize, Handled) {
+    fn handle(inbox: &Inbox, bounds: InboxBounds) -> (usize, HandledBatch) {
         let batch = inbox.take_batch(bounds);
         (batch.items.len(), inbox.handled(&batch, bounds))
     }
