@@ -252,6 +252,26 @@ fn a_redis_with_too_many_clients_is_joined_when_it_has_room() {
     assert_eq!(server.count_servers().unwrap(), 1);
 }
 
+/// What is published is kept nowhere: it passes also where Redis refuses whatever takes memory.
+#[test]
+fn a_redis_that_is_full_passes_on_what_is_emitted() {
+    let redis = RedisServer::start();
+    let [from, to] = [(); 2].map(|()| bind(RedisAdapter::new(redis.url())));
+    [&from, &to].into_iter().for_each(connected);
+    redis.say(&[b"CONFIG", b"SET", b"maxmemory", b"1"]);
+    assert!(redis.say(&[b"SET", b"key", b"value"]).starts_with(b"-OOM"));
+    let client = Client::connect(Via::WebSocket.builder(url_of(&to)));
+    let events = client.subscribe_any();
+    for number in 0..100 {
+        from.emit("n", number).unwrap();
+        assert_eq!(recv_within(events.receiver(), LIMIT).arg::<u32>(0).unwrap(), number);
+    }
+    // Also who comes now.
+    let late = bind(RedisAdapter::new(redis.url()));
+    connected(&late);
+    assert_eq!(late.count_servers().unwrap(), 3);
+}
+
 /// Redis keeps what a subscriber is to get, up to 32 MB by default; beyond that it cuts him off, and none of it is read.
 #[test]
 fn a_message_that_is_larger_than_redis_keeps_for_a_subscriber_is_a_gap() {

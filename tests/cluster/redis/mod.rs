@@ -1,6 +1,8 @@
 //! A cluster by Redis, of servers of ours and of one in JavaScript.
 
 mod emitters;
+#[cfg(feature = "rustls")]
+mod encrypted;
 mod failover;
 mod faults;
 mod kills;
