@@ -39,14 +39,14 @@ impl EncryptedRedis {
         Self { redis, port, options }
     }
 
-    /// Starts one with these options besides, each a line; `mode` is what it is told after its file.
+    /// Starts one with these options besides, each a line; `role` is what it is told after its file.
     #[track_caller]
-    fn start(authority: &CertAuthority, more: &str, mode: &[&str]) -> Self {
+    fn start(authority: &CertAuthority, more: &str, role: &[&str]) -> Self {
         let mut started = Self::idle(authority);
         let lines = started.options.iter().map(|(name, value)| format!("{name} {value}\n"));
         let text = lines.chain([more.to_owned()]).collect::<String>();
         let file = write(&started.redis.folder, "redis.conf", &text);
-        started.redis.run(&[&[&*file], mode].concat());
+        started.redis.run(&[&[&*file], role].concat());
         started
     }
 
