@@ -6,10 +6,9 @@ use std::thread;
 
 use serde_json::json;
 
-use super::members::{are_alone, know_each_other, node, process, process_at};
+use super::members::{all_is_well, know_each_other, node, process, process_at};
 use super::redis_server::RedisServer;
 use crate::member::{Guest, Member, to};
-use crate::operations;
 use crate::support::program::Program;
 use crate::support::{JsClient, LIMIT, Via, eventually};
 
@@ -86,23 +85,6 @@ fn end(members: &[Member]) {
     for member in members {
         member.does(to("emit", &["hall"], json!({ "event": "end" })));
     }
-}
-
-/// Each operation from each of them.
-#[track_caller]
-fn all_is_well(members: &[Member]) {
-    know_each_other(members);
-    for operation in [
-        operations::events_reach_exactly_whom_they_should,
-        operations::clients_answer_whoever_asks,
-        operations::sockets_are_found_wherever_they_are,
-        operations::sockets_are_moved_from_anywhere,
-        operations::servers_hear_each_other,
-    ] {
-        are_alone(members);
-        operation(members);
-    }
-    are_alone(members);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use siot::server::RedisAdapter;
 
 use super::redis_server::{RedisServer, RedisSource};
 use crate::member::Member;
+use crate::operations;
 use crate::siot_member;
 use crate::support::folder::Folder;
 use crate::support::program::{Program, free_port};
@@ -89,4 +90,21 @@ pub(crate) fn know_each_other(members: &[Member]) {
             member.tries(json!({ "op": "count" })) == json!(members.len())
         });
     }
+}
+
+/// Each operation from each of them.
+#[track_caller]
+pub(crate) fn all_is_well(members: &[Member]) {
+    know_each_other(members);
+    for operation in [
+        operations::events_reach_exactly_whom_they_should,
+        operations::clients_answer_whoever_asks,
+        operations::sockets_are_found_wherever_they_are,
+        operations::sockets_are_moved_from_anywhere,
+        operations::servers_hear_each_other,
+    ] {
+        are_alone(members);
+        operation(members);
+    }
+    are_alone(members);
 }

@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 use siot::server::{RedisAddress, RedisEmitter};
 
-use super::members::{are_alone, know_each_other, node, siot};
+use super::members::{all_is_well, know_each_other, node, siot};
 use super::redis_process::RedisProcess;
 use super::redis_server::RedisSource;
-use crate::member::{Guest, Member};
+use crate::member::Guest;
 use crate::operations;
 use crate::support::program::free_port;
 use crate::support::{LIMIT, eventually};
@@ -87,20 +87,6 @@ impl RedisSource for SomeNodes<'_> {
 
     fn for_node(&self) -> Value {
         json!({ "nodes": self.0.iter().map(|(redis, _)| redis.port).collect::<Vec<_>>() })
-    }
-}
-
-fn all_is_well(members: &[Member]) {
-    know_each_other(members);
-    for operation in [
-        operations::events_reach_exactly_whom_they_should,
-        operations::clients_answer_whoever_asks,
-        operations::sockets_are_found_wherever_they_are,
-        operations::sockets_are_moved_from_anywhere,
-        operations::servers_hear_each_other,
-    ] {
-        are_alone(members);
-        operation(members);
     }
 }
 
