@@ -124,6 +124,17 @@ fn upgrading() -> (World, NamespaceId) {
     (world, root)
 }
 
+/// With the answer to the probe the session moves, and leaves no timer of its polling.
+#[track_caller]
+fn moves_at_once(mut world: World, root: NamespaceId) {
+    world.receive_on(LinkId(2), &["3probe"]);
+    assert_eq!(world.sent_on(LinkId(2)), ["2probe", "5"]);
+    world.emit(root, "[\"a\"]").unwrap();
+    assert_eq!(world.sent_on(LinkId(2)), ["42[\"a\"]"]);
+    world.advance(SECOND * 10);
+    assert_eq!(world.client.next_deadline(), world.client.engine().unwrap().deadline());
+}
+
 /// How long polling gives way to an upgrade.
 pub(super) const WAY: Duration = Duration::from_millis(100);
 
@@ -132,12 +143,7 @@ fn a_session_moves_at_once_as_no_request_follows_the_first_answer() {
     let (mut world, root) = upgrading();
     assert!(!is_asked(&world));
     world.connected();
-    world.receive_on(LinkId(2), &["3probe"]);
-    assert_eq!(world.sent_on(LinkId(2)), ["2probe", "5"]);
-    world.emit(root, "[\"a\"]").unwrap();
-    assert_eq!(world.sent_on(LinkId(2)), ["42[\"a\"]"]);
-    world.advance(SECOND * 10);
-    assert_eq!(world.client.next_deadline(), world.client.engine().unwrap().deadline());
+    moves_at_once(world, root);
 }
 
 #[test]
@@ -168,12 +174,7 @@ fn an_upgrade_does_not_wait_for_the_end_of_a_rest() {
     storm(&mut world, Duration::ZERO, 12);
     world.receive_on(LINK, &["6"]);
     assert!(!is_asked(&world));
-    world.receive_on(LinkId(2), &["3probe"]);
-    assert_eq!(world.sent_on(LinkId(2)), ["2probe", "5"]);
-    world.emit(root, "[\"a\"]").unwrap();
-    assert_eq!(world.sent_on(LinkId(2)), ["42[\"a\"]"]);
-    world.advance(SECOND * 10);
-    assert_eq!(world.client.next_deadline(), world.client.engine().unwrap().deadline());
+    moves_at_once(world, root);
 }
 
 #[test]
