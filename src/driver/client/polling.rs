@@ -15,6 +15,7 @@ use crate::net::http::Response;
 use crate::net::{Attempt, Http, Request, Waker};
 use crate::proto::dialect::{BodyRoom, Dialect};
 use crate::proto::packet::Packet;
+use crate::proto::parser::Parser;
 use crate::sync::threads::Role;
 
 /// How much is read before it is handed on, in bytes.
@@ -56,8 +57,7 @@ impl Poller<'_> {
             if !posting {
                 // What waits when the session opens, CONNECT as a rule, goes by the connection that the opening came by: to
                 // make another one takes as long as the answer, and with TLS longer.
-                Poster { driver: self.driver, link: self.link, dialect, sid: &sid, http: &http }
-                    .turn()?;
+                Poster::new(self.driver, self.link, dialect, &sid, &http).turn()?;
                 self.start_posting(dialect, &sid);
                 posting = true;
             }
@@ -148,7 +148,7 @@ impl Poller<'_> {
         let sid = sid.to_owned();
         self.driver.start(link, Side::Writer, Role::Poster, move |attempt| {
             let http = Http::new(&driver.net, &attempt);
-            let poster = Poster { driver: &driver, link, dialect, sid: &sid, http: &http };
+            let poster = Poster::new(&driver, link, dialect, &sid, &http);
             if let Err(error) = poster.run(attempt.waker()) {
                 driver.lose(link, Loss::Failed(error));
             }
@@ -163,9 +163,20 @@ struct Poster<'a> {
     dialect: &'a dyn Dialect,
     sid: &'a str,
     http: &'a Http,
+    parser: Box<dyn Parser>,
 }
 
-impl Poster<'_> {
+impl<'a> Poster<'a> {
+    fn new(
+        driver: &'a Driver,
+        link: LinkId,
+        dialect: &'a dyn Dialect,
+        sid: &'a str,
+        http: &'a Http,
+    ) -> Self {
+        Self { driver, link, dialect, sid, http, parser: driver.new_parser() }
+    }
+
     fn run(&self, waker: &Waker) -> Result<()> {
         loop {
             match self.turn()? {
@@ -197,7 +208,7 @@ impl Poster<'_> {
 
     fn post(&self, shipment: &Shipment, room: BodyRoom) -> Result<()> {
         let mut packets = VecDeque::new();
-        shipment.pack(&*self.driver.new_parser(), |packet| {
+        shipment.pack(&*self.parser, |packet| {
             self.driver.show_sent(&packet);
             packets.push_back(packet);
             Ok::<_, Error>(())
