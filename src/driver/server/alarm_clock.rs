@@ -5,6 +5,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Duration;
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
@@ -30,8 +31,10 @@ impl AlarmClock {
         Ok(Self { timer, set: None })
     }
 
-    /// Goes off at this time at the latest, or has done so.
+    /// Goes off by the end of the millisecond of this time, or has done so: deadlines that lie so close need one turn of the
+    /// thread.
     pub(super) fn set(&mut self, at: Timestamp, now: Timestamp) -> io::Result<()> {
+        let at = end_of_millisecond(at);
         if self.set.is_some_and(|set| now < set && set <= at) {
             return Ok(());
         }
@@ -46,10 +49,13 @@ impl AlarmClock {
     }
 }
 
+fn end_of_millisecond(at: Timestamp) -> Timestamp {
+    let above = at.0.subsec_nanos() % 1_000_000;
+    if above == 0 { at } else { at + Duration::from_nanos(u64::from(1_000_000 - above)) }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use mio::event::Event;
     use mio::{Events, Poll};
 
@@ -57,6 +63,13 @@ mod tests {
     use crate::driver::clock::now;
 
     const LIMIT: Option<Duration> = Some(Duration::from_secs(60));
+
+    #[test]
+    fn deadlines_that_lie_close_together_have_one_time() {
+        let nanos = |nanos| Timestamp(Duration::from_nanos(nanos));
+        let ends = [0, 1, 999_999, 1_000_000, 1_000_001].map(|at| end_of_millisecond(nanos(at)));
+        assert_eq!(ends, [0, 1, 1, 1, 2].map(|millis| nanos(millis * 1_000_000)));
+    }
 
     #[test]
     fn it_goes_off_for_the_earliest_and_then_for_what_follows() {
@@ -70,7 +83,7 @@ mod tests {
             clock.set(at(next), now()).unwrap();
             // It is left as it is, for as long as that is not past.
             clock.set(at(next + 30_000), Timestamp(Duration::ZERO)).unwrap();
-            assert_eq!(clock.set, Some(at(next)));
+            assert_eq!(clock.set, Some(end_of_millisecond(at(next))));
             poll.poll(&mut events, LIMIT).unwrap();
             assert_eq!(events.iter().map(Event::token).collect::<Vec<_>>(), [Token(7)]);
             assert!(now() >= at(next));
