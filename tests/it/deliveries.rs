@@ -115,7 +115,8 @@ fn an_old_peer_that_talks_and_takes_nothing_is_left(via: Via) {
 }
 
 fn after_a_peer_that_took_nothing_comes_the_next(via: Via) {
-    let server = HostileOptions::v4().heartbeat(BEAT, BEAT).start();
+    // The next one has time for what is much, whatever else the machine does.
+    let server = HostileOptions::v4().heartbeat(BEAT, BEAT).patient_later().start();
     let limits = Limits::new().send_bytes(1 << 26);
     let (client, deaf) = visit_deaf(&server, via, |builder| builder.limits(limits));
     let _signs = Repeating::signs(&deaf, "2");
@@ -125,7 +126,6 @@ fn after_a_peer_that_took_nothing_comes_the_next(via: Via) {
     }
     assert_eq!(client.disconnected().0, DisconnectReason::TransportError);
     let session = server.session();
-    let _signs = Repeating::signs(&session, "2");
     client.reconnected();
     client.emit("after", 1).unwrap();
     while session.next() != r#"42["after",1]"# {}

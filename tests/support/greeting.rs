@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-/// What a server tells a client at the start. By default it is that of a server of Engine.IO 4, with
-/// heartbeats so far apart that no test sees one.
+/// What a server tells a client at the start. By default it is that of a server of Engine.IO 4, and
+/// [`patient`](Self::patient).
 #[derive(Clone, Debug)]
 pub(crate) struct Greeting {
     sid: String,
@@ -18,10 +18,16 @@ impl Greeting {
         Self {
             sid: sid.into(),
             upgrades: &[],
-            ping_interval: 25_000,
-            ping_timeout: 20_000,
+            ping_interval: 0,
+            ping_timeout: 0,
             max_payload: Some(1_000_000),
         }
+        .patient()
+    }
+
+    /// Has heartbeats so far apart that no test sees one.
+    pub(crate) fn patient(self) -> Self {
+        self.heartbeat(25_000, 20_000)
     }
 
     pub(crate) fn sid(mut self, sid: &str) -> Self {
