@@ -17,6 +17,7 @@ pub(crate) mod door;
 pub(crate) mod fallback;
 pub(crate) mod feed;
 pub(crate) mod gathered;
+mod half_packet;
 mod handling;
 pub(crate) mod handshake;
 mod held_poll;

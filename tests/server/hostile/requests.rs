@@ -133,7 +133,8 @@ fn a_body_that_no_request_of_its_kind_has_is_never_taken_for_the_next_request() 
         let smuggled = get("EIO=4&transport=polling", "");
         let length = smuggled.len();
         let known = format!("Content-Length: {length}\r\n\r\n{smuggled}");
-        let chunked = format!("Transfer-Encoding: chunked\r\n\r\n{length:x}\r\n{smuggled}\r\n0\r\n\r\n");
+        let chunked =
+            format!("Transfer-Encoding: chunked\r\n\r\n{length:x}\r\n{smuggled}\r\n0\r\n\r\n");
         let poll = format!("EIO=4&transport=polling&sid={sid}");
         for query in ["EIO=4&transport=polling", poll.as_str(), "EIO=9", "transport=websocket"] {
             for method in ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"] {
