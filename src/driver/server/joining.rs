@@ -178,6 +178,7 @@ impl Peer {
                     let auth = socket.handshake.auth.clone();
                     self.join(state, name, &auth, None, orders);
                 }
+                socket.let_go();
             }
             (Err(error), _) => self.refuse(state, name, &error, orders),
         }

@@ -7,6 +7,7 @@
 
 mod alarm_clock;
 pub(crate) mod answers;
+pub(crate) mod attaching;
 pub(crate) mod belongings;
 pub(crate) mod broadcast;
 pub(crate) mod client_files;
