@@ -14,6 +14,7 @@ mod hostile;
 mod http;
 mod javascript;
 mod listeners;
+mod log_lines;
 mod order;
 mod own_client;
 mod python_client;

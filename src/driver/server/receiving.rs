@@ -8,7 +8,7 @@ use super::served_socket::WayToClient;
 use super::stall::Stall;
 use crate::core::server::session::SessionOrder;
 use crate::driver::clock::now;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Shown};
 use crate::event::status::DisconnectReason;
 use crate::event::{AckReply, Event, Reply};
 use crate::proto::packet::Packet;
@@ -54,7 +54,7 @@ impl Peer {
     ) {
         // An old client may send to a namespace that it has just left.
         if !state.session.dialect().joins_root() {
-            let what = format!("a packet for {namespace:?}, which is not joined");
+            let what = format!("a packet for \"{}\", which is not joined", Shown(namespace));
             let cause = Error::new(ErrorKind::Protocol, what);
             state.session.end(DisconnectReason::ForcedServerClose, Some(cause), orders);
         }
