@@ -289,10 +289,7 @@ impl fmt::Display for Error {
         match self.0.kind {
             // The words of the server, who must not be able to forge a line of a log.
             ErrorKind::Refused => {
-                write!(f, "{}: {}", self.0.kind, Escaped(start_of(&self.0.context, MOST_SHOWN)))?;
-                if self.0.context.len() > MOST_SHOWN {
-                    f.write_str("…")?;
-                }
+                write!(f, "{}: {}", self.0.kind, Shown(&self.0.context))?;
             }
             // It is the cause that says something.
             ErrorKind::Other => f.write_str(&self.0.context)?,
@@ -321,6 +318,10 @@ impl Error {
             None => Ok(()),
             Some(source) => match source.downcast_ref::<Self>() {
                 Some(cause) if self.0.context.contains(&cause.words()) => cause.write_causes(f),
+                // It quotes what the peer has sent, however long that is.
+                None if self.0.kind == ErrorKind::Payload => {
+                    write!(f, ": {}", Shown(&source.to_string()))
+                }
                 _ => write!(f, ": {source:#}"),
             },
         }
@@ -343,13 +344,24 @@ impl fmt::Display for Rounded {
     }
 }
 
-/// How much of a server's message is displayed, in bytes.
+/// How much of what a peer says is displayed, in bytes.
 const MOST_SHOWN: usize = 512;
 
 /// The start of a text: as many whole characters as fit into so many bytes.
 pub(crate) fn start_of(text: &str, most: usize) -> &str {
     let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
     &text[..end.unwrap_or_default()]
+}
+
+/// The start of a peer's text, as [`Escaped`] shows it.
+pub(crate) struct Shown<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let start = start_of(self.0, MOST_SHOWN);
+        write!(f, "{}", Escaped(start))?;
+        if start.len() < self.0.len() { f.write_str("…") } else { Ok(()) }
+    }
 }
 
 /// Text of a peer, in which what cannot be printed is shown as escapes.

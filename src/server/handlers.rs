@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 
+use crate::error::Shown;
 use crate::sync::logging::log_later;
 
 /// What a handler may give back: nothing, or a `Result` whose error can be displayed. An error is logged, and
@@ -26,6 +27,7 @@ impl<E: Display> HandlerResult for Result<(), E> {
 /// Logs what a handler gives back.
 pub(super) fn conclude(of: &str, result: impl HandlerResult) {
     if let Some(failure) = result.failure() {
-        log_later!(Warn, "a handler ({of}) failed: {failure}");
+        // It may quote what the client has sent.
+        log_later!(Warn, "a handler ({}) failed: {}", Shown(of), Shown(&failure));
     }
 }

@@ -6,6 +6,7 @@ use super::refusal::Refusal;
 use crate::driver::dispatch::Function;
 use crate::driver::listener_id::ListenerId;
 use crate::driver::listeners::{Order, Scope};
+use crate::driver::server::attaching::EndHandler;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::event::status::DisconnectReason;
@@ -17,7 +18,7 @@ impl ServerSocket {
     ///
     /// Handlers of the namespace for the same event are called before it. Like those it may block, and is called on a
     /// thread of the pool, one call for this socket after the other. A handler that owns a clone of the socket is no circle:
-    /// it is dropped behind [`on_disconnect`](Self::on_disconnect).
+    /// it is dropped behind [`on_disconnect`](Self::on_disconnect), and at once where that was called already.
     ///
     /// # Errors
     ///
@@ -121,32 +122,31 @@ impl ServerSocket {
         mut function: impl FnMut(&Event) -> Result<(), Refusal> + Send + 'static,
     ) -> &Self {
         let function = move |event: &Event| function(event).map_err(Refusal::into_error);
-        self.served
-            .attached()
-            .middlewares
-            .push(std::sync::Arc::new(std::sync::Mutex::new(function)));
+        self.served.add_middleware(std::sync::Arc::new(std::sync::Mutex::new(function)));
         self
     }
 
     /// Adds a handler for the end of this socket; see
-    /// [`ServerNamespace::on_disconnecting`](crate::server::ServerNamespace::on_disconnecting).
+    /// [`ServerNamespace::on_disconnecting`](crate::server::ServerNamespace::on_disconnecting). Where the others were called
+    /// already, it is called at once.
     pub fn on_disconnecting<R: HandlerResult>(
         &self,
         handler: impl FnOnce(DisconnectReason) -> R + Send + 'static,
     ) -> &Self {
         let handler = Box::new(move |reason| conclude("disconnecting", handler(reason)));
-        self.served.attached().disconnecting.push(handler);
+        self.served.add_end(EndHandler::Disconnecting, handler);
         self
     }
 
     /// Adds a handler for the end of this socket; see
-    /// [`ServerNamespace::on_disconnect`](crate::server::ServerNamespace::on_disconnect).
+    /// [`ServerNamespace::on_disconnect`](crate::server::ServerNamespace::on_disconnect). Where the others were called
+    /// already, it is called at once.
     pub fn on_disconnect<R: HandlerResult>(
         &self,
         handler: impl FnOnce(DisconnectReason) -> R + Send + 'static,
     ) -> &Self {
         let handler = Box::new(move |reason| conclude("disconnect", handler(reason)));
-        self.served.attached().disconnect.push(handler);
+        self.served.add_end(EndHandler::Disconnect, handler);
         self
     }
 

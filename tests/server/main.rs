@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod attached;
 mod blocking;
 mod closing;
 mod fallback;
@@ -13,6 +14,7 @@ mod hostile;
 mod http;
 mod javascript;
 mod listeners;
+mod log_lines;
 mod order;
 mod own_client;
 mod python_client;

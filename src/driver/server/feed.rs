@@ -174,8 +174,14 @@ impl<T: Deliver + From<Arc<ServedSocket>> + Into<Arc<ServedSocket>>> SocketTaker
         // The first item there is.
         drop(socket.take_item());
         socket.park();
+        let this = Arc::clone(&socket);
         let brought = self.mailbox.bring(ONLY, socket.into());
         brought.waiters.iter().for_each(Wakeup::wake);
+        if self.is_abandoned() {
+            // It has come too late for that.
+            let hub = Arc::clone(&this.namespace.hub);
+            hub.pool.submit(Task::Once(Box::new(move || this.leave_server(false))));
+        }
     }
 
     fn is_abandoned(&self) -> bool {
@@ -223,15 +229,6 @@ impl ServedSocket {
         }
     }
 
-    /// Handlers that nobody calls may hold the socket itself: here that ends. Their end is the program's code.
-    fn forget_handlers(self: &Arc<Self>) {
-        if self.attached.get().is_some() {
-            let this = Arc::clone(self);
-            let forget = move || drop(this.take_handlers());
-            self.namespace.hub.pool.submit(Task::Once(Box::new(forget)));
-        }
-    }
-
     /// The program takes what comes by this socket from now on.
     pub(crate) fn subscribe(self: &Arc<Self>, taker: &Arc<dyn SocketTaker>) -> Result<()> {
         if !self.inbox.claim(Arc::clone(taker)) {
@@ -241,18 +238,6 @@ impl ServedSocket {
         }
         taker.offer(Arc::clone(self));
         Ok(())
-    }
-
-    fn park(&self) {
-        self.inbox.park();
-    }
-
-    /// Nobody needs it here any more. What the program has attached to it may end with it, which is the program's code.
-    pub(super) fn let_go(self: Arc<Self>) {
-        if self.attached.get().is_some() {
-            let hub = Arc::clone(&self.namespace.hub);
-            hub.pool.submit(Task::Once(Box::new(move || drop(self))));
-        }
     }
 }
 

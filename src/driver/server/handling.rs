@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::belongings::{Belongings, Middleware};
+use super::belongings::{Attaching, Middleware};
 use super::inbox::InboxItem;
 use super::parts::{OnEvent, ServedSocket};
 use super::pool::TakesTurns;
 use crate::driver::dispatch::Callback;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Shown};
 use crate::event::Event;
 use crate::event::status::DisconnectReason;
 use crate::sync::lock::{lock, lock_callback};
@@ -47,7 +47,7 @@ impl ServedSocket {
         if !middlewares.is_empty() {
             self.call_all(std::mem::take(&mut handlers), event.clone());
             if let Err(error) = Self::ask_middlewares(&middlewares, &event) {
-                log_later!(Debug, in &*self.namespace.name, "{:?} is refused: {}", event.name(), error.message());
+                log_later!(Debug, in &*self.namespace.name, "\"{}\" is refused: {}", Shown(event.name()), Shown(error.message()));
                 return self.peer.tell_error(self, &error);
             }
         }
@@ -55,7 +55,7 @@ impl ServedSocket {
         let own = self.look_at_attached(|attached| attached.listeners.take_for(event.name()));
         handlers.extend(own.into_iter().map(EventHandler::Own));
         if handlers.is_empty() {
-            log_later!(Debug, in &*self.namespace.name, "nobody listens to {:?}", event.name());
+            log_later!(Debug, in &*self.namespace.name, "nobody listens to \"{}\"", Shown(event.name()));
             return;
         }
         self.call_all(handlers, event);
@@ -69,11 +69,6 @@ impl ServedSocket {
             handlers.extend(attached.listeners.catch_alls().map(EventHandler::Own));
         });
         handlers
-    }
-
-    /// Looks at what the program has attached, if anything.
-    fn look_at_attached<R: Default>(&self, look: impl FnOnce(&mut Belongings) -> R) -> R {
-        self.attached.get().map(|attached| look(&mut lock(attached))).unwrap_or_default()
     }
 
     fn call_all(self: &Arc<Self>, handlers: Vec<EventHandler>, event: Event) {
@@ -101,7 +96,11 @@ impl ServedSocket {
 
     fn show_sent(&self, event: &Event) {
         for watcher in self.look_at_attached(|attached| attached.listeners.watchers()) {
-            self.guard("outgoing", || watcher.call(event.clone()));
+            let event = event.clone();
+            self.guard("outgoing", move || {
+                watcher.call(event);
+                drop(watcher);
+            });
         }
     }
 
@@ -110,32 +109,29 @@ impl ServedSocket {
             let handlers = self.namespace.handlers();
             (handlers.disconnecting.clone(), handlers.disconnect.clone())
         };
-        let Belongings { disconnecting: own_disconnecting, disconnect: own_disconnect, .. } =
-            self.take_handlers();
+        let own = self.look_at_attached(|attached| std::mem::take(&mut attached.disconnecting));
         for handler in disconnecting {
             self.guard("disconnecting", || handler(self, reason));
         }
-        for handler in own_disconnecting {
+        for handler in own {
+            self.guard("disconnecting", || handler(reason));
+        }
+        let mut taken = self.take_handlers(Attaching::Ended(reason));
+        // Those of before may have added others.
+        for handler in std::mem::take(&mut taken.disconnecting) {
             self.guard("disconnecting", || handler(reason));
         }
         for handler in disconnect {
             self.guard("disconnect", || handler(self, reason));
         }
-        for handler in own_disconnect {
+        for handler in std::mem::take(&mut taken.disconnect) {
             self.guard("disconnect", || handler(reason));
         }
-    }
-
-    /// Takes out all that the program has attached but for its data. It may hold the socket itself: here that ends.
-    pub(super) fn take_handlers(&self) -> Belongings {
-        self.look_at_attached(|attached| {
-            let data = std::mem::take(&mut attached.data);
-            std::mem::replace(attached, Belongings { data, ..Belongings::default() })
-        })
+        self.end_handlers(taken);
     }
 
     /// Runs a handler, which may panic.
-    fn guard(&self, what: &str, handler: impl FnOnce()) {
+    pub(super) fn guard(&self, what: &str, handler: impl FnOnce()) {
         if survive(handler).is_none() {
             log_later!(Error, in &*self.namespace.name, "a handler ({what}) panicked; the server goes on");
         }
@@ -149,7 +145,8 @@ impl TakesTurns for ServedSocket {
         let mut batch = self.inbox.take_batch(hub.options.inbox);
         for item in batch.items.drain(..) {
             self.inbox.note_begun();
-            hub.in_turn(|| this.handle(item));
+            // Each handler was guarded; this is for what else ends with an item.
+            hub.in_turn(|| this.guard("an item", || this.handle(item)));
         }
         let handled = self.inbox.handled(&batch, hub.options.inbox);
         if handled.reopens {

@@ -26,6 +26,7 @@ use crate::proto::packet::Packet;
 use crate::proto::parser::choice::new_parser;
 use crate::proto::socket_packet::Header;
 use crate::sync::lock::lock;
+use crate::sync::threads::survive;
 
 /// How long a turn may last before what it has gathered is written without it.
 const GATHERING: Duration = Duration::from_millis(2);
@@ -244,18 +245,24 @@ impl Hub {
             std::mem::take(&mut *self.families.write().unwrap_or_else(PoisonError::into_inner));
         let mut takers: Vec<_> = lock(&self.taker).take().into_iter().collect();
         let parents = families.iter().map(|family| &family.parent);
-        for namespace in namespaces.values().chain(parents) {
-            let handlers = namespace.change_handlers(std::mem::take);
-            takers.extend(handlers.taker);
-        }
+        let mut handlers: Vec<_> = namespaces
+            .values()
+            .chain(parents)
+            .map(|namespace| namespace.change_handlers(std::mem::take))
+            .collect();
+        takers.extend(handlers.iter_mut().filter_map(|handlers| handlers.taker.take()));
         for taker in takers {
             taker.end();
         }
-        drop((namespaces, families));
         self.timers.clear();
         if let Some(link) = &self.link {
             link.end();
         }
+        // What they have captured ends with them, and may panic.
+        for handlers in handlers {
+            survive(|| drop(handlers));
+        }
+        survive(|| drop((namespaces, families)));
     }
 
     /// How the server and the others of its cluster get along; `None`: it is in none.

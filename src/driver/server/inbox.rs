@@ -98,6 +98,13 @@ pub(super) struct Taken {
     pub(super) reopens: bool,
 }
 
+/// What callbacks wait for.
+pub(super) struct TakenAnswers {
+    pub(super) answers: VecDeque<InboxItem>,
+    /// As in [`Taken`].
+    pub(super) reopens: bool,
+}
+
 /// What is taken out of it at a time, and has to be handled: it counts as waiting until then.
 #[derive(Default)]
 pub(super) struct InboxBatch {
@@ -134,12 +141,13 @@ impl<A> Default for Inbox<A> {
 impl<A: Clone> Inbox<A> {
     pub(super) fn put(&self, item: InboxItem, bounds: InboxBounds) -> Put {
         let mut waiting = lock(&self.waiting);
+        let is_urgent = waiting.does_not_wait(&item);
         waiting.count += 1;
         waiting.bytes += item.size();
         waiting.items.push_back(item);
         // Once full, it is so until it reopens: the reader waits for that.
         waiting.is_full |= waiting.count >= bounds.events || waiting.bytes >= bounds.bytes;
-        let schedule = !std::mem::replace(&mut waiting.is_scheduled, true);
+        let schedule = !std::mem::replace(&mut waiting.is_scheduled, true) || is_urgent;
         Put { schedule, is_full: waiting.is_full }
     }
 
@@ -161,11 +169,27 @@ impl<A: Clone> Inbox<A> {
         lock(&self.waiting).attendant = Attendant::Program(taker);
     }
 
-    /// Its attendant, who has it, leaves it alone until somebody [claims](Self::claim) it.
-    pub(super) fn park(&self) {
+    /// Its attendant, who has it, leaves it alone until somebody [claims](Self::claim) it. `true`: there is something
+    /// that does not wait for that.
+    pub(super) fn park(&self) -> bool {
         let mut waiting = lock(&self.waiting);
         waiting.attendant = Attendant::Nobody;
         waiting.is_scheduled = true;
+        waiting.items.iter().any(|item| waiting.does_not_wait(item))
+    }
+
+    /// Takes out what callbacks wait for, whatever else there is.
+    pub(super) fn take_answers(&self, bounds: InboxBounds) -> TakenAnswers {
+        let mut waiting = lock(&self.waiting);
+        let is_answer = |item: &InboxItem| matches!(item, InboxItem::Answer(..));
+        let (answers, items): (VecDeque<_>, _) =
+            std::mem::take(&mut waiting.items).into_iter().partition(is_answer);
+        waiting.items = items;
+        let bytes = answers.iter().map(InboxItem::size).sum();
+        waiting.taken += answers.len() as u64;
+        let batch = InboxBatch { count: answers.len(), bytes, items: answers };
+        let reopens = waiting.release(&batch, bounds);
+        TakenAnswers { answers: batch.items, reopens }
     }
 
     /// Gets an attendant, if it has none: that one is to be told of it. `false`: it has one.
@@ -266,6 +290,12 @@ impl<A> InboxState<A> {
         let reopens = self.is_full && is_low;
         self.is_full &= !is_low;
         reopens
+    }
+
+    /// Whether an item is looked at though nobody has claimed the inbox.
+    fn does_not_wait(&self, item: &InboxItem) -> bool {
+        let is_unclaimed = matches!(self.attendant, Attendant::Nobody);
+        is_unclaimed && matches!(item, InboxItem::Answer(..) | InboxItem::Disconnected(..))
     }
 
     fn has_more(&self) -> bool {

@@ -7,6 +7,7 @@
 
 mod alarm_clock;
 pub(crate) mod answers;
+pub(crate) mod attaching;
 pub(crate) mod belongings;
 pub(crate) mod broadcast;
 pub(crate) mod client_files;
@@ -17,6 +18,7 @@ pub(crate) mod door;
 pub(crate) mod fallback;
 pub(crate) mod feed;
 pub(crate) mod gathered;
+mod half_packet;
 mod handling;
 pub(crate) mod handshake;
 mod held_poll;

@@ -107,6 +107,16 @@ impl OwnListeners {
         others.any(|listener| listener.id == id).then_some(0)
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_event.is_empty() && self.any.is_empty() && self.outgoing.is_empty()
+    }
+
+    /// All there are.
+    pub(super) fn into_all(self) -> impl Iterator<Item = OwnListener> {
+        let Self { by_event, any, outgoing } = self;
+        by_event.into_values().flatten().chain(any).chain(outgoing)
+    }
+
     fn lists(&mut self) -> impl Iterator<Item = &mut Vec<OwnListener>> {
         [&mut self.any, &mut self.outgoing].into_iter().chain(self.by_event.values_mut())
     }

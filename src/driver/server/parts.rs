@@ -20,6 +20,7 @@ use super::cluster::membership::ClusterMembership;
 use super::commands::IoCommands;
 use super::directory::Directory;
 use super::door::{Decision, Door};
+use super::half_packet::HalfPacket;
 use super::handshake::{FirstRequest, KeptHeads, SocketHandshake};
 use super::http_connection::HttpConnection;
 use super::hub_options::HubOptions;
@@ -152,6 +153,8 @@ pub(super) struct PeerState {
     pub(super) holds: bool,
     /// How long it may.
     pub(super) stall: Option<Stall>,
+    /// There where something has come by half.
+    pub(super) half: Option<Box<HalfPacket>>,
     pub(super) alarm: Alarm,
     /// Something waits to be written at the end of a turn.
     pub(super) is_deferred: bool,

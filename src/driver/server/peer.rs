@@ -72,6 +72,7 @@ impl Peer {
             join_deadline,
             holds: false,
             stall: None,
+            half: None,
             alarm: Alarm::default(),
             is_deferred: false,
             last_turn: 0,
@@ -307,7 +308,8 @@ impl Peer {
         let own = state.session.deadline();
         let join = state.join_deadline.filter(|_| !state.session.is_over());
         let stall = state.stall.map(|stall| stall.until).filter(|_| !state.session.is_over());
-        let Some(at) = own.into_iter().chain(join).chain(stall).min() else { return };
+        let half = state.half.as_ref().map(|half| half.until);
+        let Some(at) = own.into_iter().chain(join).chain(stall).chain(half).min() else { return };
         if state.alarm.set(at) {
             self.hub.timers.arm(at, Due::Peer(Arc::downgrade(&self.this)));
         }
@@ -328,6 +330,7 @@ impl Peer {
                 state.session.close(DisconnectReason::ForcedServerClose, now, orders);
             }
             self.expire_stall(state, now, orders);
+            self.expire_half(state, now, orders);
         });
     }
 
@@ -388,6 +391,7 @@ impl Peer {
         self.leaves(std::mem::take(&mut state.joining).len());
         state.join_deadline = None;
         state.parser.reset();
+        state.half = None;
         while let Some(wire) = state.take_wire() {
             self.hub.command(IoCommand::Close(wire.token));
         }

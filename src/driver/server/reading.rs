@@ -92,6 +92,7 @@ impl Peer {
         if !wire.unread.is_empty() {
             let bytes = std::mem::take(&mut wire.unread);
             self.take_in(state, token, &bytes, blocks, orders);
+            self.note_half(state, bytes.len());
             return Read::More;
         }
         match wire.read(buffer) {
@@ -99,6 +100,7 @@ impl Peer {
             Ok(count) => {
                 let is_emptied = wire.is_emptied_by_short_read();
                 self.take_in(state, token, &buffer[..count], blocks, orders);
+                self.note_half(state, count);
                 // A short read has emptied the socket.
                 if count < buffer.len() && is_emptied { Read::Enough } else { Read::More }
             }
@@ -188,6 +190,7 @@ impl Peer {
         state.holds = false;
         state.stall = None;
         state.session.resume(now());
+        self.resume_half(state);
         true
     }
 }

@@ -8,7 +8,7 @@ use super::served_socket::WayToClient;
 use super::stall::Stall;
 use crate::core::server::session::SessionOrder;
 use crate::driver::clock::now;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Shown};
 use crate::event::status::DisconnectReason;
 use crate::event::{AckReply, Event, Reply};
 use crate::proto::packet::Packet;
@@ -23,15 +23,40 @@ impl Peer {
         message: Packet,
         orders: &mut Vec<SessionOrder>,
     ) {
-        let decoded = match message {
-            Packet::Text(text) => state.parser.decode_text(text),
-            Packet::Binary(bytes) => state.parser.decode_binary(bytes),
+        let (decoded, is_head) = match message {
+            Packet::Text(text) => (state.parser.decode_text(text), true),
+            Packet::Binary(bytes) => (state.parser.decode_binary(bytes), false),
             _ => return,
         };
         match decoded {
+            Ok(None) if is_head => self.check_wanted(state, orders),
             Ok(None) => {}
             Ok(Some(packet)) => self.take_packet(state, packet, orders),
             Err(error) => state.session.end(DisconnectReason::ParseError, Some(error), orders),
+        }
+    }
+
+    /// The attachments of a packet are on their way: whoever has not joined its namespace has none kept.
+    fn check_wanted(&self, state: &mut PeerState, orders: &mut Vec<SessionOrder>) {
+        let Some(namespace) = state.parser.unfinished() else { return };
+        if !state.sockets.iter().any(|socket| *socket.namespace.name == *namespace) {
+            let namespace = namespace.to_owned();
+            self.take_unwanted(state, &namespace, orders);
+        }
+    }
+
+    /// A packet for a namespace that the client has not joined.
+    fn take_unwanted(
+        &self,
+        state: &mut PeerState,
+        namespace: &str,
+        orders: &mut Vec<SessionOrder>,
+    ) {
+        // An old client may send to a namespace that it has just left.
+        if !state.session.dialect().joins_root() {
+            let what = format!("a packet for \"{}\", which is not joined", Shown(namespace));
+            let cause = Error::new(ErrorKind::Protocol, what);
+            state.session.end(DisconnectReason::ForcedServerClose, Some(cause), orders);
         }
     }
 
@@ -47,13 +72,7 @@ impl Peer {
         let socket =
             state.sockets.iter().find(|socket| *socket.namespace.name == *packet.namespace());
         let Some(socket) = socket.map(Arc::clone) else {
-            // An old client may send to a namespace that it has just left.
-            if !state.session.dialect().joins_root() {
-                let what = format!("a packet for {:?}, which is not joined", packet.namespace());
-                let cause = Error::new(ErrorKind::Protocol, what);
-                state.session.end(DisconnectReason::ForcedServerClose, Some(cause), orders);
-            }
-            return;
+            return self.take_unwanted(state, packet.namespace(), orders);
         };
         match packet.kind {
             Kind::Event => {

@@ -81,7 +81,10 @@ impl Peer {
                 }
             }
         });
-        body.taken = body.bytes.len() - rest.len();
+        let left = rest.len();
+        let taken = body.bytes.len() - body.taken - left;
+        body.taken += taken;
+        self.note_half(&mut state, taken);
         if state.holds {
             state.post_waits = Some(token);
         } else {

@@ -16,6 +16,7 @@ use super::parts::{Hub, IoCommand, Peer};
 use super::pool::Task;
 use crate::core::server::session::Session;
 use crate::driver::clock::now;
+use crate::error::Shown;
 use crate::net::server::accept::{Acceptance, asks_for_upgrade};
 use crate::net::server::body::BodyReader;
 use crate::net::server::cookie::set_cookie;
@@ -161,8 +162,8 @@ impl ServedRequest<'_> {
             log_later!(
                 Debug,
                 "a request is refused, {refusal:?}: {} {}",
-                self.head.method,
-                self.head.path
+                Shown(self.head.method.as_str()),
+                Shown(&self.head.path)
             );
             Handled::Respond(HttpResponse::engine_refusal(refusal, None))
         })

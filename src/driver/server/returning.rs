@@ -169,7 +169,9 @@ impl Peer {
         let pid = Some(claim.pid.as_str().into());
         let origin = Origin { id: lost.id, pid, is_recovered: true, data };
         let socket = ServedSocket::new(origin, namespace, asked.handshake.clone(), &this);
+        socket.take_over(asked);
         if !self.welcome(state, &socket, orders) {
+            socket.let_go();
             return true;
         }
         for messages in missed {
@@ -177,6 +179,7 @@ impl Peer {
                 let cause =
                     Error::new(ErrorKind::BufferFull, "no room for what the client has missed");
                 state.session.end(DisconnectReason::TransportError, Some(cause), orders);
+                socket.let_go();
                 return true;
             }
         }

@@ -18,9 +18,6 @@ use crate::core::server::rooms::Selection;
 use crate::core::time::Timestamp;
 use crate::driver::ack_slot::AckHandle;
 use crate::driver::clock::now;
-use crate::driver::dispatch::Function;
-use crate::driver::listener_id::ListenerId;
-use crate::driver::listeners::{Order, Scope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::status::DisconnectReason;
 use crate::event::{AckReply, Event, Reply};
@@ -137,9 +134,28 @@ impl ServedSocket {
         let task = match self.inbox.attendant() {
             Attendant::Pool => Task::Turn(this),
             Attendant::Program(taker) => Task::AtOnce(Box::new(move || taker.offer(this))),
-            Attendant::Nobody => return,
+            Attendant::Nobody => Task::Once(Box::new(move || this.attend_unclaimed())),
         };
         self.namespace.hub.pool.submit(task);
+    }
+
+    /// Nobody has subscribed to it yet: what does not wait for that.
+    fn attend_unclaimed(self: &Arc<Self>) {
+        let taken = self.inbox.take_answers(self.namespace.hub.options.inbox);
+        if taken.reopens {
+            self.peer.ask_to_go_on();
+        }
+        taken.answers.into_iter().for_each(|answer| self.handle(answer));
+        if self.standing.load(Ordering::Acquire) == Standing::Gone as u8 {
+            self.forget_handlers();
+        }
+    }
+
+    /// The program has it, and may subscribe to it.
+    pub(super) fn park(&self) {
+        if self.inbox.park() {
+            self.ask_for_turn();
+        }
     }
 
     /// Its handlers have too much in front of them.
@@ -167,39 +183,6 @@ impl ServedSocket {
 
     pub(crate) fn leave(&self, room: &str) {
         self.namespace.leave(self.key, room);
-    }
-
-    /// What the program has attached to it, which is locked: no user's code may run meanwhile.
-    pub(crate) fn attached(&self) -> crate::sync::lock::Locked<'_, Belongings> {
-        lock(self.attached.get_or_init(Box::default))
-    }
-
-    /// Adds a callback for events.
-    pub(crate) fn listen(
-        &self,
-        scope: Scope<'_>,
-        order: Order,
-        function: Function<Event>,
-    ) -> ListenerId {
-        let lost = self.inbox.unshown();
-        let id = self.attached().listeners.add(scope, order, function, lost);
-        if matches!(scope, Scope::Outgoing) {
-            self.namespace.is_watched.store(true, Ordering::Release);
-            self.is_watched.store(true, Ordering::Release);
-        }
-        id
-    }
-
-    /// How many events that went out a callback has missed. `None`: there is none of this number.
-    pub(crate) fn lost(&self, listener: ListenerId) -> Option<usize> {
-        let lost = self.inbox.unshown();
-        self.attached().listeners.lost(listener, lost)
-    }
-
-    /// It never joins. What the program has attached to it may hold the socket itself: here that ends.
-    pub(super) fn forget_belongings(&self) {
-        let attached = self.attached.get().map(|attached| std::mem::take(&mut *lock(attached)));
-        drop(attached);
     }
 
     /// What the program has attached to it: values.

@@ -98,17 +98,17 @@ impl Io {
             None => request.handle(connection),
         };
         let headers = request.headers;
+        // A body that nobody reads would be taken for the next request.
+        let has_body = head.body != BodyLength::Known(0);
+        let framing = Framing::of(&head);
+        let framing = if has_body { framing.closing() } else { framing };
         match handled {
             None => connection.stage = RequestStage::Asked(head, text),
             Some(Handled::Respond(response)) => {
-                // A body that nobody reads would be taken for the next request.
-                let framing = Framing::of(&head);
-                let has_body = head.body != BodyLength::Known(0);
-                let framing = if has_body { framing.closing() } else { framing };
                 self.respond(token, &response.with_all(&headers), framing);
             }
             Some(Handled::Poll(peer, script)) => {
-                self.hold_poll(token, &peer, Framing::of(&head), headers, script);
+                self.hold_poll(token, &peer, framing, headers, script);
             }
             Some(Handled::Waits) => {
                 if head.expects_continue && connection.is_reading() {

@@ -35,6 +35,11 @@ pub trait Parser: Send {
     /// Takes a binary message; gives the packet that it completes.
     fn decode_binary(&mut self, bytes: Bytes) -> Result<Option<SocketPacket>>;
 
+    /// The namespace of a packet that is not complete.
+    fn unfinished(&self) -> Option<&str> {
+        None
+    }
+
     /// Forgets a packet that is not complete.
     fn reset(&mut self);
 

@@ -3,6 +3,7 @@
 mod door;
 mod floods;
 mod ground;
+mod halves;
 mod packets;
 mod polling;
 mod raw_http;

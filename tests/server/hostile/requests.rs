@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::ground::{Ground, attack};
 use super::raw_http::{RawHttp, get};
 use crate::support::{CaseName, alone};
+use siot::Cors;
 
 /// Has a connection filled with these bytes again and again, and what comes back dropped, until `over`.
 fn flood(
@@ -119,6 +120,46 @@ fn what_two_readers_could_read_differently_is_refused_and_ends_the_connection() 
             drop(client);
         }
         ground.is_unharmed();
+    });
+}
+
+/// A proxy passes the body of a GET on, and takes what is answered to it for the answer to somebody else.
+#[test]
+fn a_body_that_no_request_of_its_kind_has_is_never_taken_for_the_next_request() {
+    attack(|| {
+        let mut ground = Ground::new(|builder| builder.cors(Cors::new().origin_if(|_| true)));
+        let mut bystander = ground.connect();
+        let sid = bystander.join();
+        let smuggled = get("EIO=4&transport=polling", "");
+        let length = smuggled.len();
+        let known = format!("Content-Length: {length}\r\n\r\n{smuggled}");
+        let chunked =
+            format!("Transfer-Encoding: chunked\r\n\r\n{length:x}\r\n{smuggled}\r\n0\r\n\r\n");
+        let poll = format!("EIO=4&transport=polling&sid={sid}");
+        for query in ["EIO=4&transport=polling", poll.as_str(), "EIO=9", "transport=websocket"] {
+            for method in ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"] {
+                for origin in ["", "Origin: http://elsewhere\r\n"] {
+                    for body in [&known, &chunked] {
+                        let head = format!(
+                            "{method} /socket.io/?{query} HTTP/1.1\r\nHost: localhost\r\n{origin}"
+                        );
+                        let request = [&head, body.as_str()].concat();
+                        let _name = CaseName::new(&request);
+                        let mut client = ground.connect();
+                        client.say(&request);
+                        if method == "GET" && query == poll {
+                            // It waits, and is answered when there is something to say.
+                            let echo = super::raw_http::post(&sid, r#"420["echo",1]"#);
+                            assert_eq!(bystander.say(echo).response().body, "ok");
+                        }
+                        let answers = String::from_utf8_lossy(&client.rest()).into_owned();
+                        assert_eq!(answers.matches("HTTP/1.1 ").count(), 1, "{answers}");
+                    }
+                }
+            }
+        }
+        drop(bystander);
+        ground.stands();
     });
 }
 

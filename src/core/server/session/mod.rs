@@ -215,7 +215,7 @@ impl Session {
         let candidate = self.candidate.as_ref().map(Candidate::until);
         let own = match self.phase {
             SessionPhase::Open => {
-                let patience = self.options.ping_interval + self.options.ping_timeout;
+                let patience = self.options.patience();
                 let pulse = self.pulse.deadline(&self.options, self.is_busy());
                 let delivery = self.delivery.deadline(patience);
                 pulse.into_iter().chain(delivery).chain(self.polls.until()).min()

@@ -28,6 +28,13 @@ pub(crate) struct SessionOptions {
     pub(crate) send_packets: usize,
 }
 
+impl SessionOptions {
+    /// How long a client may do nothing at all.
+    pub(crate) fn patience(&self) -> Duration {
+        self.ping_interval + self.ping_timeout
+    }
+}
+
 /// What a session wants done, in this order.
 #[derive(Debug)]
 pub(crate) enum SessionOrder {

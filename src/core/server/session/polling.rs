@@ -223,7 +223,7 @@ impl Session {
 
     /// Whether packets of a POST belong to the session. One that was begun before an upgrade is read to its
     /// end.
-    pub(super) fn takes_posts(&self) -> bool {
+    pub(crate) fn takes_posts(&self) -> bool {
         self.polls.posting
     }
 

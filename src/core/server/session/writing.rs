@@ -115,7 +115,7 @@ impl Session {
 
     /// Ends a session whose client takes nothing.
     pub(super) fn expire_delivery(&mut self, now: Timestamp, orders: &mut Vec<SessionOrder>) {
-        let patience = self.options.ping_interval + self.options.ping_timeout;
+        let patience = self.options.patience();
         if self.delivery.deadline(patience).is_none_or(|deadline| deadline > now) {
             return;
         }

@@ -102,8 +102,7 @@ impl FrameReader {
     }
 
     /// Whether a message, or a frame, has begun and is not whole.
-    #[cfg(test)]
-    fn is_amid_message(&self) -> bool {
+    pub(crate) fn is_amid_message(&self) -> bool {
         self.partial.is_some()
     }
 

@@ -131,6 +131,10 @@ impl Parser for JsonParser {
         Ok(Some(unfinished.packet))
     }
 
+    fn unfinished(&self) -> Option<&str> {
+        self.unfinished.as_ref().map(|unfinished| unfinished.packet.namespace())
+    }
+
     fn reset(&mut self) {
         self.unfinished = None;
     }

@@ -1,0 +1,126 @@
+//! What clients say, where it is logged.
+
+use std::time::Duration;
+
+use log::LevelFilter;
+use siot::server::Server;
+
+use crate::raw_client::RawClient;
+use crate::support::logged::{capture_log, lines, wait_for_line};
+use crate::support::{LIMIT, alone, eventually};
+
+/// How long a line may be: what is said of what has happened, and a few texts of the client's.
+const LONGEST: usize = 4096;
+
+/// Whoever can write a line of a log can forge one, and whoever can write a long one can fill a disk.
+#[test]
+fn what_a_client_says_forges_no_line_of_the_log_and_makes_none_long() {
+    alone(|| {
+        capture_log(LevelFilter::Trace);
+        let server = Server::builder()
+            .allow_eio3(true)
+            .max_http_buffer_size(400_000)
+            .bind("127.0.0.1:0")
+            .unwrap();
+        server.of_dynamic(|name| name.starts_with("/dynamic"));
+        server.of("/strict").authorize(|socket| {
+            let name: String = socket
+                .handshake()
+                .auth::<Vec<String>>()
+                .map_or_else(|_| socket.handshake().auth_json().to_owned(), |names| names.concat());
+            Err(format!("nobody knows {name}").into())
+        });
+        server.on("number", |_, event| event.arg::<u32>(0).map(drop));
+        server.on("verbose", |_, event| match event.arg::<u32>(0) {
+            Err(error) => Err(format!("{error:#}")),
+            Ok(_) => Ok(()),
+        });
+        server.on("own", |_, event| {
+            Err::<(), _>(format!("no {}", event.arg::<String>(0).unwrap_or_default()))
+        });
+        server.on_connection(|socket| {
+            socket.middleware(|event| match event.name() {
+                name if name.starts_with("bad") => Err(format!("{name} is bad").into()),
+                _ => Ok(()),
+            });
+        });
+        let address = server.local_addrs()[0];
+        let url = format!("http://{address}");
+        let long = "x".repeat(100_000);
+        let forged = r"\nERROR the disk is on fire\r\n\u001b[2J\u0000";
+        let joined = || {
+            let mut client = RawClient::websocket(&url);
+            client.say("40");
+            client.expect("40{");
+            client
+        };
+        // By events: those that are refused end nothing.
+        let mut client = joined();
+        for text in [forged, &long] {
+            for packet in [
+                format!(r#"42["{text}"]"#),
+                format!(r#"42["bad{text}"]"#),
+                format!(r#"42["number","{text}"]"#),
+                format!(r#"42["verbose","{text}"]"#),
+                format!(r#"42["own","{text}"]"#),
+                format!(r#"40/strict,{{"name":"{text}"}}"#),
+            ] {
+                client.say(&packet);
+            }
+        }
+        let unescaped = "\nERROR the disk is on fire\r\u{1b}[2J\u{0}";
+        client.say(&format!("40/{unescaped},"));
+        client.say(&format!("40/dynamic{unescaped},"));
+        client.say(&format!(r#"42/dynamic{unescaped},["{forged}"]"#));
+        // By what ends a session.
+        for text in [unescaped, &long] {
+            for packet in [
+                format!("42/{text},[]"),
+                format!(r#"42/{text},["x"]"#),
+                format!(r#"451-/{text},["x",{{"_placeholder":true,"num":0}}]"#),
+                format!("40/{text}"),
+                format!("4{text}"),
+                text.to_owned(),
+                format!("42{text}"),
+                format!("4299999999999999999999999{text}"),
+            ] {
+                let mut client = joined();
+                client.say(&packet);
+                client.say("1");
+                client.ends();
+            }
+        }
+        let mut twice = joined();
+        twice.say(&format!("40/dynamic{unescaped},"));
+        twice.say(&format!("40/dynamic{unescaped},"));
+        twice.ends();
+        // By requests.
+        let escaped = "%0aERROR%20the%20disk%20is%20on%20fire%0d%1b%00";
+        let long = &long[..12_000];
+        for request in [
+            format!("GET /socket.io/{escaped}?transport=x HTTP/1.1\r\nHost: a\r\n\r\n"),
+            format!("GET /socket.io/{long}?transport=x HTTP/1.1\r\nHost: a\r\n\r\n"),
+            format!("{long} /socket.io/?transport=x HTTP/1.1\r\nHost: a\r\n\r\n"),
+            format!("GET /socket.io/?{long} HTTP/1.1\r\nHost: a\r\nOrigin: http://{long}\r\n\r\n"),
+            format!(
+                "GET /socket.io/?EIO=4&transport=polling&sid={escaped} HTTP/1.1\r\nHost: a\r\n\r\n"
+            ),
+            format!("{unescaped} / HTTP/1.1\r\nHost: a\r\n\r\n"),
+        ] {
+            let mut stream = std::net::TcpStream::connect(address).unwrap();
+            stream.set_read_timeout(Some(LIMIT)).unwrap();
+            std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+            let _ = std::io::Read::read(&mut stream, &mut [0; 1024]);
+        }
+        wait_for_line("a handler", |line| line.text.contains("a handler (own) failed"));
+        wait_for_line("a middleware", |line| line.text.contains("is refused: bad"));
+        drop(client);
+        eventually(LIMIT, "nobody", || server.clients() == 0);
+        assert!(server.close(Duration::from_secs(20)));
+        for line in lines().into_iter().filter(|line| line.target.starts_with("siot")) {
+            let is_forged = line.text.contains(|char: char| char.is_control());
+            assert!(!is_forged, "{:?}", line.text);
+            assert!(line.text.len() <= LONGEST, "{}…", &line.text[..200]);
+        }
+    });
+}
