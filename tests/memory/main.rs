@@ -1,5 +1,5 @@
-//! What a connection takes of the heap: idle, under a burst in either direction, and after it; and what is left of those
-//! that are gone.
+//! What a connection takes of the heap: idle, under a burst in either direction, and after it; what is left of those
+//! that are gone; and what a client takes of its server.
 //!
 //! A process of its own, for the allocator, and one test at a time.
 
@@ -10,6 +10,8 @@ mod gate;
 #[allow(dead_code, reason = "its server is a new one")]
 mod greeting;
 mod leftovers;
+#[cfg(feature = "server")]
+mod served;
 mod server;
 mod states;
 

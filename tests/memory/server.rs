@@ -22,6 +22,15 @@ pub(crate) fn serves() -> bool {
     SERVES.try_with(Cell::get).unwrap_or(false)
 }
 
+/// Does something whose memory does not count, nor its end, which is to be here too.
+#[cfg(feature = "server")]
+pub(crate) fn uncounted<R>(work: impl FnOnce() -> R) -> R {
+    let before = SERVES.replace(true);
+    let result = work();
+    SERVES.set(before);
+    result
+}
+
 /// Serves connections until the process ends, so many at a time. All threads are there from the beginning: what it takes to
 /// start one is freed by another than asked for it, and would be miscounted.
 #[allow(dead_code, reason = "only the tests have so many")]

@@ -31,9 +31,37 @@ pub(crate) struct Rooms<S> {
 struct Occupant<S> {
     id: Arc<str>,
     socket: S,
+    /// There once it has joined a room, or has left its own.
+    elsewhere: Option<Box<Elsewhere>>,
+}
+
+/// Where a socket is beside the room of its own.
+#[derive(Debug, Default)]
+struct Elsewhere {
     rooms: Vec<Arc<str>>,
-    /// It is in the room that is named by its id.
-    is_at_home: bool,
+    /// It is not in the room that is named by its id.
+    has_left_home: bool,
+}
+
+impl<S> Occupant<S> {
+    fn is_at_home(&self) -> bool {
+        self.elsewhere.as_ref().is_none_or(|elsewhere| !elsewhere.has_left_home)
+    }
+
+    /// The rooms that it has joined.
+    fn rooms(&self) -> &[Arc<str>] {
+        self.elsewhere.as_ref().map_or(&[], |elsewhere| &elsewhere.rooms)
+    }
+
+    fn all_rooms(&self) -> Vec<Arc<str>> {
+        let home = self.is_at_home().then_some(&self.id);
+        home.into_iter().chain(self.rooms()).cloned().collect()
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut Elsewhere)) {
+        change(self.elsewhere.get_or_insert_default());
+        self.elsewhere.take_if(|elsewhere| elsewhere.rooms.is_empty() && !elsewhere.has_left_home);
+    }
 }
 
 impl<S> Default for Rooms<S> {
@@ -46,7 +74,7 @@ impl<S: Clone> Rooms<S> {
     /// Takes in a socket, whose id no other one has.
     pub(crate) fn enter(&mut self, key: SocketKey, id: Arc<str>, socket: S) {
         self.by_id.insert(Arc::clone(&id), key);
-        self.sockets.insert(key, Occupant { id, socket, rooms: Vec::new(), is_at_home: true });
+        self.sockets.insert(key, Occupant { id, socket, elsewhere: None });
     }
 
     /// Takes a socket out of all rooms, for good; gives the rooms that it was in.
@@ -54,11 +82,10 @@ impl<S: Clone> Rooms<S> {
         let Some(occupant) = self.sockets.remove(&key) else { return Vec::new() };
         self.by_id.remove(&occupant.id);
         give_back(&mut self.by_id);
-        for room in &occupant.rooms {
+        for room in occupant.rooms() {
             self.forget(room, key);
         }
-        let home = occupant.is_at_home.then_some(occupant.id);
-        home.into_iter().chain(occupant.rooms).collect()
+        occupant.all_rooms()
     }
 
     /// The socket with this number.
@@ -70,15 +97,15 @@ impl<S: Clone> Rooms<S> {
     pub(crate) fn join(&mut self, key: SocketKey, room: &str) -> bool {
         let Some(occupant) = self.sockets.get_mut(&key) else { return false };
         if *occupant.id == *room {
-            occupant.is_at_home = true;
+            occupant.change(|elsewhere| elsewhere.has_left_home = false);
             return true;
         }
-        if occupant.rooms.iter().any(|joined| **joined == *room) {
+        if occupant.rooms().iter().any(|joined| **joined == *room) {
             return true;
         }
         let known = self.members.get_key_value(room).map(|(name, _)| Arc::clone(name));
         let name = known.unwrap_or_else(|| room.into());
-        occupant.rooms.push(Arc::clone(&name));
+        occupant.change(|elsewhere| elsewhere.rooms.push(Arc::clone(&name)));
         self.members.entry(name).or_default().insert(key, occupant.socket.clone());
         true
     }
@@ -86,9 +113,9 @@ impl<S: Clone> Rooms<S> {
     pub(crate) fn leave(&mut self, key: SocketKey, room: &str) {
         let Some(occupant) = self.sockets.get_mut(&key) else { return };
         if *occupant.id == *room {
-            occupant.is_at_home = false;
-        } else if let Some(at) = occupant.rooms.iter().position(|joined| **joined == *room) {
-            occupant.rooms.remove(at);
+            occupant.change(|elsewhere| elsewhere.has_left_home = true);
+        } else if let Some(at) = occupant.rooms().iter().position(|joined| **joined == *room) {
+            occupant.change(|elsewhere| drop(elsewhere.rooms.remove(at)));
             self.forget(room, key);
         }
     }
@@ -104,9 +131,7 @@ impl<S: Clone> Rooms<S> {
 
     /// The rooms that a socket is in.
     pub(crate) fn of(&self, key: SocketKey) -> Vec<Arc<str>> {
-        let Some(occupant) = self.sockets.get(&key) else { return Vec::new() };
-        let home = occupant.is_at_home.then(|| Arc::clone(&occupant.id));
-        home.into_iter().chain(occupant.rooms.iter().cloned()).collect()
+        self.sockets.get(&key).map(Occupant::all_rooms).unwrap_or_default()
     }
 
     /// How many sockets there are.
@@ -139,7 +164,7 @@ impl<S: Clone> Rooms<S> {
     /// Who is in a room: those who joined it, and the socket of that id.
     fn members<'a>(&'a self, room: &str) -> impl Iterator<Item = (SocketKey, &'a S)> + use<'a, S> {
         let home = self.by_id.get(room).and_then(|key| self.sockets.get_key_value(key));
-        let home = home.filter(|(_, occupant)| occupant.is_at_home);
+        let home = home.filter(|(_, occupant)| occupant.is_at_home());
         let home = home.map(|(key, occupant)| (*key, &occupant.socket));
         let joined = self.members.get(room).into_iter().flatten();
         home.into_iter().chain(joined.map(|(key, socket)| (*key, socket)))
@@ -147,7 +172,7 @@ impl<S: Clone> Rooms<S> {
 
     fn is_in(&self, key: SocketKey, room: &str) -> bool {
         let Some(occupant) = self.sockets.get(&key) else { return false };
-        (occupant.is_at_home && *occupant.id == *room)
+        (occupant.is_at_home() && *occupant.id == *room)
             || self.members.get(room).is_some_and(|members| members.contains_key(&key))
     }
 
@@ -158,7 +183,7 @@ impl<S: Clone> Rooms<S> {
 
     /// The ids of those who are in the room of that name.
     pub(crate) fn homes(&self) -> impl Iterator<Item = &Arc<str>> {
-        let at_home = self.sockets.values().filter(|occupant| occupant.is_at_home);
+        let at_home = self.sockets.values().filter(|occupant| occupant.is_at_home());
         at_home.map(|occupant| &occupant.id)
     }
 

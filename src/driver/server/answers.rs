@@ -33,16 +33,23 @@ impl AnswerSink {
     }
 }
 
-/// The answers that are awaited, by the numbers that the client was given.
+/// The answers that a socket waits for.
 #[derive(Default)]
-pub(super) struct Answers(Mutex<ExpectedAnswers>);
+pub(super) struct Answers(Mutex<AnswersState>);
 
+#[derive(Default)]
+struct AnswersState {
+    /// There while some are awaited: most sockets are asked nothing most of the time.
+    awaited: Option<Box<ExpectedAnswers>>,
+    /// None is taken on any more.
+    is_over: bool,
+}
+
+/// Those that are awaited, by the numbers that the client was given.
 #[derive(Default)]
 struct ExpectedAnswers {
     by_number: HashMap<u64, ExpectedAnswer>,
     deadlines: BTreeSet<(Timestamp, u64)>,
-    /// None is taken on any more.
-    is_over: bool,
 }
 
 struct ExpectedAnswer {
@@ -59,10 +66,11 @@ impl Answers {
         deadline: Option<Timestamp>,
         most: usize,
     ) -> Result<(), (AnswerSink, Error)> {
-        let mut awaited = lock(&self.0);
-        if awaited.is_over {
+        let mut state = lock(&self.0);
+        if state.is_over {
             return Err((answered, disconnected()));
         }
+        let awaited = state.awaited.get_or_insert_default();
         if awaited.by_number.len() >= most {
             let what = format!("{most} acknowledgements of this socket are awaited");
             return Err((answered, Error::new(ErrorKind::BufferFull, what)));
@@ -74,46 +82,54 @@ impl Answers {
 
     /// Takes out the one with this number. A number that nobody waits for is the client's fault, or too late.
     pub(super) fn take(&self, number: u64) -> Option<AnswerSink> {
-        let mut awaited = lock(&self.0);
+        let mut state = lock(&self.0);
+        let awaited = state.awaited.as_mut()?;
         let waiting = awaited.by_number.remove(&number)?;
         if let Some(at) = waiting.deadline {
             awaited.deadlines.remove(&(at, number));
         }
+        state.forget_if_none();
         Some(waiting.answered)
     }
 
     /// Takes out those whose time has come.
     pub(super) fn expire(&self, now: Timestamp) -> Vec<AnswerSink> {
-        let mut awaited = lock(&self.0);
+        let mut state = lock(&self.0);
         let mut late = Vec::new();
+        let Some(awaited) = &mut state.awaited else { return late };
         while let Some((at, number)) =
             awaited.deadlines.first().copied().filter(|(at, _)| *at <= now)
         {
             awaited.deadlines.remove(&(at, number));
             late.extend(awaited.by_number.remove(&number).map(|waiting| waiting.answered));
         }
+        state.forget_if_none();
         late
     }
 
     /// When the next one's time comes.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
-        lock(&self.0).deadlines.first().map(|(at, _)| *at)
+        lock(&self.0).awaited.as_ref()?.deadlines.first().map(|(at, _)| *at)
     }
 
     /// Takes out all, for good.
     pub(super) fn end(&self) -> Vec<AnswerSink> {
-        let mut awaited = lock(&self.0);
-        awaited.is_over = true;
-        awaited.deadlines = BTreeSet::new();
-        std::mem::take(&mut awaited.by_number)
-            .into_values()
-            .map(|waiting| waiting.answered)
-            .collect()
+        let mut state = lock(&self.0);
+        state.is_over = true;
+        let by_number = state.awaited.take().map(|awaited| awaited.by_number).unwrap_or_default();
+        by_number.into_values().map(|waiting| waiting.answered).collect()
     }
 
     /// Whether any is awaited.
     pub(super) fn is_awaiting(&self) -> bool {
-        !lock(&self.0).by_number.is_empty()
+        lock(&self.0).awaited.is_some()
+    }
+}
+
+impl AnswersState {
+    /// A socket that is asked nothing keeps no tables.
+    fn forget_if_none(&mut self) {
+        self.awaited.take_if(|awaited| awaited.by_number.is_empty());
     }
 }
 

@@ -1,7 +1,9 @@
 //! The clients of a server, by the ids of their sessions.
 
-use std::collections::HashMap;
+use std::borrow::Borrow;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -12,74 +14,96 @@ pub(super) struct ClientLimits {
     pub(super) per_address: usize,
 }
 
+/// A client that can be listed.
+pub(super) trait Listed {
+    /// The id of its session. It never changes.
+    fn sid(&self) -> &str;
+
+    /// From where it has connected.
+    fn address(&self) -> Option<IpAddr>;
+}
+
 /// The clients that have a session. `P` is a client.
 pub(super) struct Directory<P> {
-    by_sid: HashMap<Box<str>, Listed<P>>,
+    clients: HashSet<BySid<P>>,
     by_address: HashMap<IpAddr, usize>,
 }
 
-/// A client, and from where it has connected.
-struct Listed<P> {
-    client: Arc<P>,
-    address: Option<IpAddr>,
-}
+/// A client, found by its id, of which there is thus no second copy.
+struct BySid<P>(Arc<P>);
 
-impl<P> Default for Directory<P> {
-    fn default() -> Self {
-        Self { by_sid: HashMap::new(), by_address: HashMap::new() }
+impl<P: Listed> Borrow<str> for BySid<P> {
+    fn borrow(&self) -> &str {
+        self.0.sid()
     }
 }
 
-impl<P> Directory<P> {
+impl<P: Listed> Hash for BySid<P> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.sid().hash(state);
+    }
+}
+
+impl<P: Listed> PartialEq for BySid<P> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.sid() == other.0.sid()
+    }
+}
+
+impl<P: Listed> Eq for BySid<P> {}
+
+impl<P> Default for Directory<P> {
+    fn default() -> Self {
+        Self { clients: HashSet::new(), by_address: HashMap::new() }
+    }
+}
+
+impl<P: Listed> Directory<P> {
     /// Takes in a client. `false`: there is no room for it.
-    pub(super) fn insert(
-        &mut self,
-        sid: &str,
-        client: &Arc<P>,
-        address: Option<IpAddr>,
-        limits: ClientLimits,
-    ) -> bool {
-        if self.by_sid.len() >= limits.in_all {
+    pub(super) fn insert(&mut self, client: &Arc<P>, limits: ClientLimits) -> bool {
+        if self.clients.len() >= limits.in_all {
             return false;
         }
-        if let Some(address) = address {
+        if let Some(address) = client.address() {
             let count = self.by_address.entry(address).or_default();
             if *count >= limits.per_address {
                 return false;
             }
             *count += 1;
         }
-        self.by_sid.insert(sid.into(), Listed { client: Arc::clone(client), address });
+        self.clients.insert(BySid(Arc::clone(client)));
         true
     }
 
     pub(super) fn remove(&mut self, sid: &str) {
-        let Some(Listed { address, .. }) = self.by_sid.remove(sid) else { return };
-        if let Some(Entry::Occupied(mut count)) = address.map(|ip| self.by_address.entry(ip)) {
+        let Some(BySid(client)) = self.clients.take(sid) else { return };
+        if let Some(Entry::Occupied(mut count)) =
+            client.address().map(|address| self.by_address.entry(address))
+        {
             *count.get_mut() -= 1;
             if *count.get() == 0 {
                 count.remove();
             }
         }
-        if self.by_sid.capacity() > 4 * self.by_sid.len() + 64 {
-            self.by_sid.shrink_to_fit();
+        if self.clients.capacity() > 4 * self.clients.len() + 64 {
+            self.clients.shrink_to_fit();
             self.by_address.shrink_to_fit();
         }
     }
 
     pub(super) fn get(&self, sid: &str) -> Option<Arc<P>> {
-        self.by_sid.get(sid).map(|listed| Arc::clone(&listed.client))
+        self.clients.get(sid).map(|BySid(client)| Arc::clone(client))
     }
 
     pub(super) fn all(&self) -> Vec<Arc<P>> {
-        self.by_sid.values().map(|listed| Arc::clone(&listed.client)).collect()
+        self.clients.iter().map(|BySid(client)| Arc::clone(client)).collect()
     }
 
     pub(super) fn len(&self) -> usize {
-        self.by_sid.len()
+        self.clients.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.by_sid.is_empty()
+        self.clients.is_empty()
     }
 }

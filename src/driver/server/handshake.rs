@@ -20,16 +20,22 @@ pub struct SocketHandshake {
 /// The request that opened a session.
 #[derive(Debug)]
 pub(super) struct FirstRequest {
-    /// Its headers, each on a line.
-    pub(super) headers: Box<[u8]>,
-    pub(super) url: Box<str>,
+    /// Its path with the query, and its headers, each on a line: one piece of memory, of which each client has one.
+    pub(super) lines: Box<[u8]>,
     pub(super) address: Option<SocketAddr>,
     pub(super) time: SystemTime,
     pub(super) is_secure: bool,
+    /// What few requests have.
+    pub(super) rare: Option<Box<RarelyKept>>,
+}
+
+/// What is kept of few requests.
+#[derive(Debug, Default)]
+pub(super) struct RarelyKept {
     /// The certificates of the client.
-    pub(super) chain: Vec<Bytes>,
+    chain: Vec<Bytes>,
     /// Its share of what the requests of all sessions may take.
-    pub(super) _share: Option<HeadShare>,
+    share: Option<HeadShare>,
 }
 
 /// How much of its first request each session may keep, whatever others do, in bytes: more than most browsers say.
@@ -49,18 +55,32 @@ pub(super) struct HeadShare {
     bytes: usize,
 }
 
+impl RarelyKept {
+    /// The certificates of a client.
+    pub(super) fn of(chain: Vec<Bytes>) -> Self {
+        Self { chain, share: None }
+    }
+}
+
+impl FirstRequest {
+    fn chain(&self) -> &[Bytes] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.chain)
+    }
+}
+
 impl KeptHeads {
     /// Keeps the request that opens a session; `None`: there is no room for so large a one.
-    pub(super) fn keep(&self, request: FirstRequest) -> Option<FirstRequest> {
-        let certificates: usize = request.chain.iter().map(Bytes::len).sum();
-        let size = request.headers.len() + request.url.len() + certificates;
+    pub(super) fn keep(&self, mut request: FirstRequest) -> Option<FirstRequest> {
+        let certificates: usize = request.chain().iter().map(Bytes::len).sum();
+        let size = request.lines.len() + certificates;
         let bytes = size.saturating_sub(OWN_SHARE);
         if bytes == 0 {
             return Some(request);
         }
         let before = self.0.fetch_add(bytes, Ordering::AcqRel);
         let share = HeadShare { of: self.clone(), bytes };
-        (before + bytes <= COMMON_SHARE).then(|| FirstRequest { _share: Some(share), ..request })
+        request.rare.get_or_insert_default().share = Some(share);
+        (before + bytes <= COMMON_SHARE).then_some(request)
     }
 }
 
@@ -79,13 +99,14 @@ impl SocketHandshake {
 
     /// The headers of that request, but for those whose value is no UTF-8.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
-        let lines = self.request.headers.split(|byte| *byte == b'\n');
+        let lines = self.request.lines.split(|byte| *byte == b'\n').skip(1);
         lines.filter_map(|line| std::str::from_utf8(line).ok()?.split_once(": "))
     }
 
     /// The path and query of that request, as they were sent.
     pub fn url(&self) -> &str {
-        &self.request.url
+        let url = self.request.lines.split(|byte| *byte == b'\n').next();
+        url.and_then(|url| std::str::from_utf8(url).ok()).unwrap_or_default()
     }
 
     /// The query of that request, as it was sent, without the question mark.
@@ -111,7 +132,7 @@ impl SocketHandshake {
     /// The certificate by which the client has identified itself, in DER, and those that link it to its authority;
     /// empty without one.
     pub fn client_certificates(&self) -> &[Bytes] {
-        &self.request.chain
+        self.request.chain()
     }
 
     /// What other servers of a cluster are told of it, in the form of the reference: nothing that is worth anything, as
@@ -150,13 +171,11 @@ mod tests {
 
     fn request(bytes: usize) -> FirstRequest {
         FirstRequest {
-            headers: vec![b'x'; bytes].into(),
-            url: "".into(),
+            lines: vec![b'x'; bytes].into(),
             address: None,
             time: SystemTime::UNIX_EPOCH,
             is_secure: false,
-            chain: Vec::new(),
-            _share: None,
+            rare: None,
         }
     }
 

@@ -143,7 +143,7 @@ impl Hub {
     }
 
     /// `false`: the server has as many clients as it may have, or ends.
-    pub(super) fn add_peer(&self, sid: &str, peer: &Arc<Peer>) -> bool {
+    pub(super) fn add_peer(&self, peer: &Arc<Peer>) -> bool {
         let mut peers = lock(&self.peers);
         let limits = ClientLimits {
             // Those who are gone take up room until the program has caught up with them.
@@ -153,8 +153,7 @@ impl Hub {
                 .saturating_sub(self.leaving.load(Ordering::Acquire)),
             per_address: self.options.max_connections_per_address,
         };
-        let address = peer.request.address.map(|address| address.ip());
-        !self.is_closing.load(Ordering::Acquire) && peers.insert(sid, peer, address, limits)
+        !self.is_closing.load(Ordering::Acquire) && peers.insert(peer, limits)
     }
 
     /// Takes no clients any more; gives those that there are.

@@ -42,7 +42,7 @@ const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
 /// What a token stands for.
 pub(super) enum Slot {
-    Listener(ServerListener),
+    Listener(Box<ServerListener>),
     Http(Box<HttpConnection<Peer>>),
     /// The client has the connection, for a GET.
     Held(Arc<Peer>),
@@ -129,10 +129,24 @@ impl Io {
 
     /// Waits until something is ready, or due.
     fn wait(&mut self, events: &mut Events) -> std::io::Result<()> {
-        if let Some(at) = self.hub.timers.next().into_iter().chain(self.ends).min() {
+        let next = self.hub.timers.next(|due| self.is_over(due));
+        if let Some(at) = next.into_iter().chain(self.ends).min() {
             self.clock.set(at, now())?;
         }
         self.poll.poll(events, None)
+    }
+
+    /// Nobody needs what is to be due: the connection has become a WebSocket, say, whose session has deadlines of its own.
+    fn is_over(&self, due: &Due) -> bool {
+        match due {
+            Due::Peer(peer) => peer.strong_count() == 0,
+            Due::Answers(socket) => socket.strong_count() == 0,
+            Due::Connection(token) => {
+                matches!(self.slots.get(token), None | Some(Slot::WebSocket(_) | Slot::Listener(_)))
+            }
+            Due::Recovery(namespace) => namespace.strong_count() == 0,
+            Due::Deferred | Due::Accept | Due::Workers => false,
+        }
     }
 
     /// Nobody has a session any more: what was written last may yet have to be read.
@@ -194,7 +208,7 @@ impl Io {
         match self.slots.get_mut(&token) {
             Some(Slot::Http(_)) => self.serve_http(token),
             Some(Slot::Held(_)) => self.fetch(token),
-            Some(Slot::Lingering(lingering)) => match lingering.go_on(&mut self.memory.buffer) {
+            Some(Slot::Lingering(lingering)) => match lingering.go_on(self.memory.buffer()) {
                 Lingers::Waits => {}
                 Lingers::HasMore => self.hub.command(IoCommand::Attend(token)),
                 Lingers::Over => drop(self.remove(token)),
@@ -311,7 +325,7 @@ impl Io {
                 log_later!(Error, "a listener cannot be waited for, and is closed: {error}");
                 continue;
             }
-            self.slots.insert(token, Slot::Listener(listener));
+            self.slots.insert(token, Slot::Listener(Box::new(listener)));
             self.accept(token);
         }
     }

@@ -97,7 +97,7 @@ impl Peer {
         handshake: SocketHandshake,
     ) -> Option<Arc<ServedSocket>> {
         let dialect = state.session.dialect();
-        let id = dialect.socket_id(&namespace.name, state.session.sid());
+        let id = dialect.socket_id(&namespace.name, &self.sid);
         // Clients of the older revision cannot come back to a socket.
         let may_return = self.hub.options.recovery.is_some() && id.is_none();
         let origin = Origin {
@@ -286,6 +286,10 @@ impl PeerState {
     /// The socket is in its namespace.
     pub(super) fn begin_socket(&mut self, socket: &Arc<ServedSocket>) {
         self.join_deadline = None;
+        if self.sockets.is_empty() {
+            // Most clients join one namespace.
+            self.sockets.reserve_exact(1);
+        }
         self.sockets.push(Arc::clone(socket));
         socket.connected();
     }

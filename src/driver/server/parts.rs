@@ -125,6 +125,8 @@ pub(super) enum Due {
 /// A client.
 pub(super) struct Peer {
     pub(super) hub: Arc<Hub>,
+    /// The id of its session.
+    pub(super) sid: Box<str>,
     pub(super) request: Arc<FirstRequest>,
     pub(super) state: Mutex<PeerState>,
     /// How many of its sockets are gone whose handlers have yet to see that.

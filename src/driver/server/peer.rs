@@ -1,12 +1,14 @@
 //! One client: its session, its WebSocket, and the sockets that it has.
 
 use std::cell::RefCell;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use mio::Token;
 
 use super::answers::disconnected;
+use super::directory::Listed;
 use super::handshake::FirstRequest;
 use super::hub::turn;
 use super::leaving::CountsLeaving;
@@ -54,6 +56,7 @@ const KEPT: usize = 64 * 1024;
 impl Peer {
     pub(super) fn new(
         hub: &Arc<Hub>,
+        sid: &str,
         session: Session,
         parser: Box<dyn Parser>,
         request: FirstRequest,
@@ -79,6 +82,7 @@ impl Peer {
         };
         Arc::new_cyclic(|this| Self {
             hub: Arc::clone(hub),
+            sid: sid.into(),
             request: Arc::new(request),
             state: Mutex::new(state),
             leaving: AtomicUsize::new(0),
@@ -395,13 +399,23 @@ impl Peer {
         while let Some(wire) = state.take_wire() {
             self.hub.command(IoCommand::Close(wire.token));
         }
-        self.hub.remove_peer(state.session.sid());
+        self.hub.remove_peer(&self.sid);
     }
 
     /// So many of its sockets are gone, of which the program has yet to hear.
     pub(super) fn leaves(&self, count: usize) {
         self.leaving.fetch_add(count, Ordering::AcqRel);
         self.hub.leaving.fetch_add(count, Ordering::AcqRel);
+    }
+}
+
+impl Listed for Peer {
+    fn sid(&self) -> &str {
+        &self.sid
+    }
+
+    fn address(&self) -> Option<IpAddr> {
+        self.request.address.map(|address| address.ip())
     }
 }
 

@@ -16,6 +16,10 @@ use crate::options::Transport;
 /// How much is read at a time.
 const BUFFER: usize = 64 * 1024;
 
+/// How large the memory for it is. From here on the C library has it mapped by itself, so that of what is never read into
+/// nothing is resident: mostly that is all but a page.
+const MAPPED: usize = 2 * BUFFER;
+
 /// How much has to come at once for its messages to lie side by side.
 const FLOOD: usize = BUFFER / 4;
 
@@ -24,13 +28,17 @@ const READS: usize = 16;
 
 /// The memory of a thread into which it reads.
 pub(super) struct ReadMemory {
-    pub(super) buffer: Box<[u8]>,
+    mapped: Box<[u8]>,
     pub(super) blocks: MessageBlocks,
 }
 
 impl ReadMemory {
     pub(super) fn new() -> Self {
-        Self { buffer: vec![0; BUFFER].into(), blocks: MessageBlocks::default() }
+        Self { mapped: vec![0; MAPPED].into(), blocks: MessageBlocks::default() }
+    }
+
+    pub(super) fn buffer(&mut self) -> &mut [u8] {
+        &mut self.mapped[..BUFFER]
     }
 }
 
@@ -87,10 +95,11 @@ impl Peer {
         memory: &mut ReadMemory,
         orders: &mut Vec<SessionOrder>,
     ) -> Read {
-        let ReadMemory { buffer, blocks } = memory;
+        let ReadMemory { mapped, blocks } = memory;
+        let buffer = &mut mapped[..BUFFER];
         let Some(wire) = state.wire_of(token) else { return Read::Enough };
-        if !wire.unread.is_empty() {
-            let bytes = std::mem::take(&mut wire.unread);
+        let bytes = wire.take_unread();
+        if !bytes.is_empty() {
             self.take_in(state, token, &bytes, blocks, orders);
             self.note_half(state, bytes.len());
             return Read::More;
@@ -123,7 +132,7 @@ impl Peer {
         loop {
             if state.holds {
                 if let Some(wire) = state.wire_of(token) {
-                    wire.unread.extend_from_slice(bytes);
+                    wire.keep_unread(bytes);
                 }
                 return;
             }

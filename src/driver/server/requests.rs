@@ -10,7 +10,7 @@ use mio::Token;
 use super::client_files::ClientFiles;
 use super::door::Decision;
 use super::fallback::{self, HttpRequest};
-use super::handshake::{FirstRequest, SocketHandshake};
+use super::handshake::{FirstRequest, RarelyKept, SocketHandshake};
 use super::http_connection::{Answering, HttpConnection, PostContent, RequestStage};
 use super::parts::{Hub, IoCommand, Peer};
 use super::pool::Task;
@@ -274,8 +274,8 @@ impl ServedRequest<'_> {
             );
             return Ok(Handled::Respond(HttpResponse::new(StatusCode::SERVICE_UNAVAILABLE)));
         };
-        let peer = Peer::new(hub, session, parser, request, None);
-        if !hub.add_peer(&sid, &peer) {
+        let peer = Peer::new(hub, &sid, session, parser, request, None);
+        if !hub.add_peer(&peer) {
             let closing = HttpResponse::new(StatusCode::SERVICE_UNAVAILABLE);
             return Ok(Handled::Respond(closing));
         }
@@ -294,15 +294,16 @@ impl ServedRequest<'_> {
 
     fn first_request(&self, connection: &HttpConnection<Peer>) -> FirstRequest {
         let lines = self.text.split(|byte| *byte == b'\n').skip(1);
-        let lines = lines.map(<[u8]>::trim_ascii_end).filter(|line| !line.is_empty());
+        let headers = lines.map(<[u8]>::trim_ascii_end).filter(|line| !line.is_empty());
+        let lines: Vec<_> = [self.head.target.as_bytes()].into_iter().chain(headers).collect();
+        let chain = connection.stream.client_chain();
+        let rare = (!chain.is_empty()).then(|| Box::new(RarelyKept::of(chain)));
         FirstRequest {
-            headers: lines.collect::<Vec<_>>().join(&b'\n').into(),
-            url: self.head.target.as_str().into(),
+            lines: lines.join(&b'\n').into(),
             address: connection.address,
             time: SystemTime::now(),
             is_secure: connection.stream.is_secure(),
-            chain: connection.stream.client_chain(),
-            _share: None,
+            rare,
         }
     }
 

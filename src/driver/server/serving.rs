@@ -47,7 +47,7 @@ impl Io {
             if connection.is_done() {
                 return self.linger(token);
             }
-            match connection.read(&mut self.memory.buffer, &self.limits) {
+            match connection.read(self.memory.buffer(), &self.limits) {
                 Came::Nothing => return,
                 Came::More => break,
                 Came::End(error) => {
@@ -135,7 +135,7 @@ impl Io {
         let Some(Slot::Http(connection)) = self.slots.remove(&token) else { return };
         let (stream, unread) = connection.into_parts();
         let mut wire = PeerWire::new(token, stream, self.hub.options.session.max_payload);
-        wire.unread = unread;
+        wire.keep_unread(&unread);
         // Where it fails, the first attempt to read tells.
         let _ = wire.write(answer);
         self.slots.insert(token, Slot::WebSocket(Arc::clone(peer)));
@@ -250,7 +250,7 @@ impl Io {
     pub(super) fn fetch(&mut self, token: Token) {
         let Some(Slot::Held(peer)) = self.slots.get(&token) else { return };
         let peer = Arc::clone(peer);
-        match peer.fetch_poll(token, &mut self.memory.buffer) {
+        match peer.fetch_poll(token, self.memory.buffer()) {
             Fetched::Stays => {}
             Fetched::Gone => drop(self.remove(token)),
             Fetched::Free(connection) => {

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use mio::Waker;
 
@@ -42,26 +43,26 @@ fn nanos(at: Timestamp) -> u64 {
     u64::try_from(at.0.as_nanos()).unwrap_or(NEVER - 1)
 }
 
+fn moment(nanos: u64) -> Timestamp {
+    Timestamp(Duration::from_nanos(nanos))
+}
+
 /// The deadlines, of which the nearest comes first.
 pub(super) struct TimerHeap<D> {
-    heap: Mutex<Heap<D>>,
+    heap: Mutex<BinaryHeap<Reverse<Entry<D>>>>,
     waker: Arc<Waker>,
 }
 
-struct Heap<D> {
-    entries: BinaryHeap<Reverse<Entry<D>>>,
-    next_number: u64,
-}
-
+/// Small, since there is one for each client.
 struct Entry<D> {
-    at: Timestamp,
-    number: u64,
+    /// In nanoseconds.
+    at: u64,
     due: D,
 }
 
 impl<D> PartialEq for Entry<D> {
     fn eq(&self, other: &Self) -> bool {
-        self.number == other.number
+        self.at == other.at
     }
 }
 
@@ -75,21 +76,20 @@ impl<D> PartialOrd for Entry<D> {
 
 impl<D> Ord for Entry<D> {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at, self.number).cmp(&(other.at, other.number))
+        self.at.cmp(&other.at)
     }
 }
 
 impl<D> TimerHeap<D> {
     pub(super) fn new(waker: Arc<Waker>) -> Self {
-        Self { heap: Mutex::new(Heap { entries: BinaryHeap::new(), next_number: 0 }), waker }
+        Self { heap: Mutex::default(), waker }
     }
 
     pub(super) fn arm(&self, at: Timestamp, due: D) {
         let mut heap = lock(&self.heap);
-        let number = heap.next_number;
-        heap.next_number += 1;
-        let is_first = heap.entries.peek().is_none_or(|Reverse(first)| at < first.at);
-        heap.entries.push(Reverse(Entry { at, number, due }));
+        let at = nanos(at);
+        let is_first = heap.peek().is_none_or(|Reverse(first)| at < first.at);
+        heap.push(Reverse(Entry { at, due }));
         drop(heap);
         // The thread itself looks before it sleeps.
         if is_first && role() != Some(Role::Server) {
@@ -97,31 +97,37 @@ impl<D> TimerHeap<D> {
         }
     }
 
-    /// When the nearest is due.
-    pub(super) fn next(&self) -> Option<Timestamp> {
-        lock(&self.heap).entries.peek().map(|Reverse(entry)| entry.at)
+    /// When the nearest is due that is not over already. Those in front of it that are, are forgotten: nobody is to wake up for
+    /// them, and they take no memory until their time.
+    pub(super) fn next(&self, is_over: impl Fn(&D) -> bool) -> Option<Timestamp> {
+        let mut heap = lock(&self.heap);
+        while heap.peek().is_some_and(|Reverse(entry)| is_over(&entry.due)) {
+            heap.pop();
+        }
+        if heap.capacity() > 4 * heap.len() + 256 {
+            heap.shrink_to_fit();
+        }
+        heap.peek().map(|Reverse(entry)| moment(entry.at))
     }
 
     /// Takes one that is due, with its time.
     pub(super) fn take(&self, now: Timestamp) -> Option<(Timestamp, D)> {
         let mut heap = lock(&self.heap);
-        if heap.entries.peek().is_none_or(|Reverse(first)| first.at > now) {
+        if heap.peek().is_none_or(|Reverse(first)| first.at > nanos(now)) {
             return None;
         }
-        heap.entries.pop().map(|Reverse(entry)| (entry.at, entry.due))
+        heap.pop().map(|Reverse(entry)| (moment(entry.at), entry.due))
     }
 
     /// Forgets all.
     pub(super) fn clear(&self) {
-        let entries = std::mem::take(&mut lock(&self.heap).entries);
+        let entries = std::mem::take(&mut *lock(&self.heap));
         drop(entries);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use mio::{Poll, Token};
 
     use super::*;
@@ -155,7 +161,21 @@ mod tests {
                 set(200);
             }
         }
-        assert_eq!((rung, heap.next()), (1, Some(second(200))));
-        assert!(heap.take(second(200)).is_some() && heap.next().is_none());
+        assert_eq!((rung, heap.next(|()| false)), (1, Some(second(200))));
+        assert!(heap.take(second(200)).is_some() && heap.next(|()| false).is_none());
+    }
+
+    /// A thousand connections that became WebSockets long before their first deadline.
+    #[test]
+    fn what_is_over_is_not_waited_for_and_takes_no_memory() {
+        let poll = Poll::new().unwrap();
+        let heap = TimerHeap::new(Arc::new(Waker::new(poll.registry(), Token(0)).unwrap()));
+        let second = |number| Timestamp(Duration::from_secs(number));
+        for number in 0..1000 {
+            heap.arm(second(number), number);
+        }
+        assert_eq!(heap.next(|number| *number < 999), Some(second(999)));
+        assert!(lock(&heap.heap).capacity() < 256);
+        assert_eq!(heap.take(second(1000)), Some((second(999), 999)));
     }
 }

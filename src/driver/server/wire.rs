@@ -16,15 +16,22 @@ pub(super) struct PeerWire {
     pub(super) token: Token,
     pub(super) reader: FrameReader,
     stream: ServerStream,
+    /// There while something waits in it.
+    backlog: Option<Box<Backlog>>,
+    /// The end of the connection may lie behind what there is to read: the system has told of it, and does not again.
+    may_have_ended: bool,
+}
+
+/// What waits at a WebSocket, for the system or for the reader.
+#[derive(Default)]
+struct Backlog {
     /// What the system has not taken.
     unsent: Vec<u8>,
     /// What the last ping said, whose pong waits for the rest to be written: of several pings that one is answered
     /// (RFC 6455 §5.5.3).
     ping: Option<Bytes>,
     /// What was read while the reader held still.
-    pub(super) unread: Vec<u8>,
-    /// The end of the connection may lie behind what there is to read: the system has told of it, and does not again.
-    may_have_ended: bool,
+    unread: Vec<u8>,
 }
 
 /// How a write has come out.
@@ -45,9 +52,7 @@ impl PeerWire {
             token,
             reader: FrameReader::new(limits),
             stream,
-            unsent: Vec::new(),
-            ping: None,
-            unread: Vec::new(),
+            backlog: None,
             may_have_ended: true,
         }
     }
@@ -64,7 +69,32 @@ impl PeerWire {
 
     /// What was written before is not all taken.
     pub(super) fn is_blocked(&self) -> bool {
-        !self.unsent.is_empty()
+        self.backlog.as_ref().is_some_and(|backlog| !backlog.unsent.is_empty())
+    }
+
+    fn backlog(&mut self) -> &mut Backlog {
+        self.backlog.get_or_insert_default()
+    }
+
+    /// Keeps what was read and is to be taken later, behind what is kept already.
+    pub(super) fn keep_unread(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.backlog().unread.extend_from_slice(bytes);
+        }
+    }
+
+    /// What was read before, and not taken.
+    pub(super) fn take_unread(&mut self) -> Vec<u8> {
+        let unread = self.backlog.as_mut().map(|backlog| std::mem::take(&mut backlog.unread));
+        self.forget_empty_backlog();
+        unread.unwrap_or_default()
+    }
+
+    /// An idle WebSocket has none.
+    fn forget_empty_backlog(&mut self) {
+        self.backlog.take_if(|backlog| {
+            backlog.unsent.is_empty() && backlog.ping.is_none() && backlog.unread.is_empty()
+        });
     }
 
     /// Reads what there is; 0 at the end, an error of kind `WouldBlock` where nothing is there.
@@ -84,21 +114,21 @@ impl PeerWire {
     /// Writes this, behind what waits.
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<Written> {
         if self.is_blocked() {
-            self.unsent.extend_from_slice(bytes);
+            self.backlog().unsent.extend_from_slice(bytes);
             return Ok(Written::None);
         }
         let taken = push(&mut self.stream, bytes)?;
         if taken == bytes.len() {
             return Ok(Written::All);
         }
-        self.unsent.extend_from_slice(&bytes[taken..]);
+        self.backlog().unsent.extend_from_slice(&bytes[taken..]);
         Ok(if taken > 0 { Written::Some } else { Written::None })
     }
 
     /// Answers a ping, once there is room.
     pub(super) fn answer_ping(&mut self, content: Bytes) -> io::Result<()> {
         if self.is_blocked() {
-            self.ping = Some(content);
+            self.backlog().ping = Some(content);
             return Ok(());
         }
         let mut pong = Vec::new();
@@ -108,25 +138,28 @@ impl PeerWire {
 
     /// There may be room for what waits.
     pub(super) fn write_on(&mut self) -> io::Result<Written> {
-        if !self.is_blocked() {
+        let Some(backlog) = self.backlog.as_mut().filter(|backlog| !backlog.unsent.is_empty())
+        else {
             push(&mut self.stream, &[])?;
             return Ok(Written::All);
-        }
-        let taken = push(&mut self.stream, &self.unsent)?;
-        if taken == self.unsent.len() {
-            self.unsent = Vec::new();
-            if let Some(ping) = self.ping.take() {
+        };
+        let taken = push(&mut self.stream, &backlog.unsent)?;
+        if taken == backlog.unsent.len() {
+            backlog.unsent = Vec::new();
+            let ping = backlog.ping.take();
+            self.forget_empty_backlog();
+            if let Some(ping) = ping {
                 self.answer_ping(ping)?;
             }
             return Ok(Written::All);
         }
-        self.unsent.drain(..taken);
+        backlog.unsent.drain(..taken);
         Ok(if taken > 0 { Written::Some } else { Written::None })
     }
 
     /// The connection, of which nobody expects anything any more, and what is left to be written.
     pub(super) fn into_rest(self) -> (ServerStream, Vec<u8>) {
-        (self.stream, self.unsent)
+        (self.stream, self.backlog.map(|backlog| backlog.unsent).unwrap_or_default())
     }
 }
 

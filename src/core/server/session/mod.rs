@@ -41,7 +41,6 @@ use crate::proto::packet::Packet;
 /// A session.
 #[derive(Debug)]
 pub(crate) struct Session {
-    sid: Box<str>,
     dialect: &'static dyn Dialect,
     options: Arc<SessionOptions>,
     phase: SessionPhase,
@@ -91,7 +90,6 @@ impl Session {
         let mut outbound = Outbound::default();
         outbound.push(Packet::Open(handshake.to_json()));
         Self {
-            sid: handshake.sid.into(),
             dialect,
             options: Arc::clone(options),
             phase: SessionPhase::Open,
@@ -103,10 +101,6 @@ impl Session {
             outbound,
             delivery: Delivery::default(),
         }
-    }
-
-    pub(crate) fn sid(&self) -> &str {
-        &self.sid
     }
 
     pub(crate) fn dialect(&self) -> &'static dyn Dialect {
@@ -142,7 +136,7 @@ impl Session {
     /// How many bytes of the heap it takes by itself.
     #[cfg(test)]
     pub(crate) fn heap(&self) -> usize {
-        self.sid.len() + self.outbound.heap()
+        self.outbound.heap()
     }
 
     /// A packet came by this transport: in a POST that was begun, or by a WebSocket.

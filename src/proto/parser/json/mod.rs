@@ -30,7 +30,7 @@ pub(super) struct JsonParser {
     // Whether to take what only old servers send.
     lax: bool,
     // The packet whose attachments are on their way.
-    unfinished: Option<Unfinished>,
+    unfinished: Option<Box<Unfinished>>,
 }
 
 /// A packet without all of its attachments.
@@ -103,7 +103,7 @@ impl Parser for JsonParser {
         if announced == 0 {
             return Ok(Some(packet));
         }
-        let unfinished = Unfinished { packet, announced, bytes };
+        let unfinished = Box::new(Unfinished { packet, announced, bytes });
         unfinished.check_size(self.max_bytes)?;
         self.unfinished = Some(unfinished);
         Ok(None)
