@@ -43,6 +43,15 @@ struct Table {
     timer: Option<Arc<OwnedFd>>,
 }
 
+impl Table {
+    /// One driver less. `true`: it was the last.
+    fn leave(&mut self, driver: &Weak<dyn Expire>) -> bool {
+        self.deadlines.remove(driver);
+        self.drivers = self.drivers.saturating_sub(1);
+        self.drivers == 0
+    }
+}
+
 /// The deadlines of all drivers, at most one of each. They are looked at one by one: each driver has
 /// threads, which cost far more.
 struct Deadlines(Vec<(Timestamp, Weak<dyn Expire>)>);
@@ -94,9 +103,7 @@ pub(super) fn register() -> Result<()> {
 /// One driver less. The thread ends a while after the last.
 pub(super) fn unregister(driver: &Weak<dyn Expire>) {
     let mut table = lock(&TABLE);
-    table.deadlines.remove(driver);
-    table.drivers = table.drivers.saturating_sub(1);
-    if table.drivers == 0 {
+    if table.leave(driver) {
         if let Some(timer) = &table.timer {
             fire_at(timer, now() + LINGER);
         }
@@ -163,6 +170,9 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
+    use crate::driver::ack_slot::AckHandle;
+    use crate::driver::client::testing::{self, emit};
+    use crate::options::Limits;
 
     /// Counts its calls.
     #[derive(Default)]
@@ -256,5 +266,31 @@ mod tests {
         deadlines.remove(&weak(&drivers[0]));
         assert_eq!(calls(&mut deadlines, at(1), &drivers), [0, 1]);
         assert_eq!((deadlines.first(), deadlines.0.len()), (None, 0));
+    }
+
+    #[test]
+    fn with_the_last_driver_nothing_is_left_to_wait_for() {
+        let drivers: [Arc<Counting>; 2] = std::array::from_fn(|_| Arc::default());
+        let mut table = Table { deadlines: Deadlines::new(), drivers: 2, timer: None };
+        for driver in &drivers {
+            table.deadlines.set(&weak(driver), at(1));
+        }
+        let is_last = drivers.each_ref().map(|driver| table.leave(&weak(driver)));
+        assert_eq!(is_last, [false, true]);
+        assert_eq!(table.deadlines.first(), None);
+    }
+
+    #[test]
+    fn a_connection_that_is_gone_leaves_no_deadline() {
+        let connection = testing::driver(9, Limits::new());
+        let namespace = connection.register_namespace("/");
+        let driver: Weak<dyn Expire> = connection.downgrade();
+        let is_known = || lock(&TABLE).deadlines.0.iter().any(|(_, other)| other.ptr_eq(&driver));
+        assert!(!is_known());
+        let ack = Some(AckHandle::Slot(Arc::default()));
+        connection.emit(namespace, emit(ack), None).unwrap();
+        assert!(is_known());
+        drop(connection);
+        assert!(!is_known());
     }
 }

@@ -135,6 +135,15 @@ impl Attempt {
         }
     }
 
+    /// One that is connected so.
+    #[cfg(test)]
+    pub(crate) fn by(waker: Arc<Waker>, (local, peer): (SocketAddr, SocketAddr)) -> Self {
+        let attempt = Self::new(waker, None);
+        attempt.note_local(Some(local));
+        attempt.note_peer(Some(peer));
+        attempt
+    }
+
     /// The addresses of the connection, on this side and on the other, once there is one.
     pub(crate) fn way(&self) -> Option<(SocketAddr, SocketAddr)> {
         let progress = self.progress();

@@ -38,8 +38,7 @@ impl Driver {
     /// Closes for good, when what was emitted is delivered or the limit is near; gives what is not.
     pub(crate) fn close(&self, limit: Duration) -> Vec<UndeliveredEvent> {
         let start = Instant::now();
-        let for_delivery = limit.saturating_sub(FAREWELL.min(limit / 4));
-        self.wait_until(Some(for_delivery), |monitor| {
+        self.wait_until(Some(for_delivery(limit)), |monitor| {
             !monitor.core.is_delivering(None) || monitor.core.stalled().is_some()
         });
         // At once: what is emitted after it is refused.
@@ -51,3 +50,11 @@ impl Driver {
         undelivered
     }
 }
+
+/// How much of the limit of a close may go by until all is delivered.
+fn for_delivery(limit: Duration) -> Duration {
+    limit.saturating_sub(FAREWELL.min(limit / 4))
+}
+
+#[cfg(test)]
+mod tests;

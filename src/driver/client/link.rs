@@ -115,6 +115,14 @@ impl Link {
         Some((self.wire.clone()?, waker))
     }
 
+    /// A link whose reader is connected so.
+    #[cfg(test)]
+    pub(super) fn lead_by(&mut self, way: (SocketAddr, SocketAddr)) {
+        let waker = Arc::new(Waker::new().expect("a waker"));
+        let attempt = Arc::new(Attempt::by(waker, way));
+        self.reader = Some(Lane { attempt, asleep: false });
+    }
+
     fn lane(&mut self, side: Side) -> &mut Option<Lane> {
         match side {
             Side::Reader => &mut self.reader,

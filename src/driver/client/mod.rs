@@ -373,3 +373,6 @@ pub(crate) enum NamespaceAuth {
     Fixed(Payload),
     Function(AuthFunction),
 }
+
+#[cfg(test)]
+mod tests;

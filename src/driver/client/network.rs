@@ -44,3 +44,24 @@ impl HearOfNetwork for Driver {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::driver::client::testing::Played;
+    use crate::options::Limits;
+
+    #[test]
+    fn a_link_whose_address_is_gone_is_lost_whatever_the_change() {
+        for (local, is_lost) in [("127.0.0.1:1", false), ("192.0.2.1:1", true)] {
+            for change in [NetworkChange::Better, NetworkChange::Worse] {
+                let played = Played::joined(Limits::new());
+                played.add_link();
+                let way = (local.parse().unwrap(), "127.0.0.1:9".parse().unwrap());
+                played.driver.lock().links.get_mut(played.link).unwrap().lead_by(way);
+                played.driver.on_network(change);
+                assert_eq!(played.driver.stats().disconnects, u64::from(is_lost), "{change:?}");
+            }
+        }
+    }
+}

@@ -120,3 +120,24 @@ impl Monitor {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::driver::client::testing::driver;
+    use crate::options::Limits;
+
+    #[test]
+    fn who_hears_of_the_connection_is_removed_once_and_the_others_stay() {
+        let driver = driver(9, Limits::new());
+        let [(first, of_first), (second, of_second)] =
+            [driver.subscribe_manager(), driver.subscribe_manager()];
+        let (observer, packets) = driver.observe(Buffer::new());
+        assert!(driver.unlisten_manager(first) && !driver.unlisten_manager(first));
+        assert!(of_first.is_closed() && !of_second.is_closed());
+        assert!(driver.unlisten_manager(observer) && !driver.unlisten_manager(observer));
+        assert!(driver.unlisten_manager(second));
+        assert!(of_second.is_closed());
+        drop(packets);
+    }
+}

@@ -154,18 +154,76 @@ impl Driver {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::driver::client::testing;
+    use crate::driver::client::testing::{self, Played};
     use crate::options::Limits;
 
     #[test]
     fn an_observer_is_removed_once_and_costs_nothing_afterwards() {
         let driver = testing::driver(9, Limits::new());
         assert!(driver.observers.is_empty());
-        let (first, _) = driver.observe(Buffer::new());
-        let (second, _) = driver.observe(Buffer::new());
+        let (first, of_first) = driver.observe(Buffer::new());
+        let (second, of_second) = driver.observe(Buffer::new());
         assert!(driver.unobserve(first) && !driver.unobserve(first));
         assert!(!driver.observers.is_empty(), "of two, one is left");
+        driver.show_received(&Packet::Noop);
+        assert_eq!((of_first.len(), of_second.len()), (0, 1));
         assert!(driver.unobserve(second));
         assert!(driver.observers.is_empty());
+    }
+
+    fn text() -> Packet {
+        Packet::Text("2[\"e\"]".into())
+    }
+
+    #[test]
+    fn observers_see_packets_both_ways_and_news_of_the_session() {
+        let driver = testing::driver(9, Limits::new());
+        assert!(!driver.shows_sent());
+        let (_, events) = driver.observe(Buffer::new());
+        assert!(driver.shows_sent());
+        driver.show_received(&text());
+        driver.show_sent(&text());
+        let mut actions = Vec::new();
+        driver.observers.note_news(&ManagerEvent::Open, &mut actions);
+        driver.observers.note_news(&ManagerEvent::Ping, &mut actions);
+        assert!(matches!(events.try_take(), Some(EngineEvent::Packet(_))));
+        assert!(matches!(events.try_take(), Some(EngineEvent::PacketCreate(_))));
+        assert!(matches!(events.try_take(), Some(EngineEvent::Open)));
+        assert!(events.try_take().is_none());
+    }
+
+    #[test]
+    fn that_all_is_written_is_told_once_behind_messages() {
+        let played = Played::joined(Limits::new());
+        let driver = &played.driver;
+        let (_, events) = driver.observe(Buffer::new());
+        let note = || {
+            driver.observers.note_room(&driver.lock().core, &mut Vec::new());
+            std::iter::from_fn(|| events.try_take())
+                .filter(|event| matches!(event, EngineEvent::Drain))
+                .count()
+        };
+        driver.show_sent(&Packet::Noop);
+        assert_eq!(note(), 0, "that was no message");
+        driver.show_sent(&text());
+        driver.emit(played.namespace, testing::emit(None), None).unwrap();
+        assert_eq!(note(), 0, "there is more");
+        played.write();
+        let _ = note();
+        driver.show_sent(&text());
+        assert_eq!((note(), note()), (1, 0));
+        driver.show_sent(&text());
+        driver.run(|core, now| core.close(now));
+        assert_eq!(note(), 0, "there is no session");
+    }
+
+    #[test]
+    fn what_was_written_before_anybody_looked_is_not_told() {
+        let played = Played::joined(Limits::new());
+        played.driver.show_sent(&text());
+        let (_, events) = played.driver.observe(Buffer::new());
+        let core = &played.driver.lock().core;
+        played.driver.observers.note_room(core, &mut Vec::new());
+        assert_eq!(events.len(), 0);
     }
 }

@@ -223,3 +223,6 @@ impl<'a> Poster<'a> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

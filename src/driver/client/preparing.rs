@@ -152,3 +152,6 @@ pub(crate) fn refused_by_user(error: impl Into<Box<dyn std::error::Error + Send 
     let what = "the function of before_attempt failed";
     Error::new(ErrorKind::Connect(Stage::Prepare), what).with_source(error)
 }
+
+#[cfg(test)]
+mod tests;

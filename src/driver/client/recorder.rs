@@ -233,6 +233,11 @@ mod tests {
         Recorder::new(ParserKind::Json, packets)
     }
 
+    #[test]
+    fn packets_are_kept_where_there_is_room_for_some() {
+        assert_eq!([0, 1].map(|packets| recorder(packets).keeps_packets()), [false, true]);
+    }
+
     fn text(packet: &str) -> Packet {
         Packet::Text(packet.into())
     }

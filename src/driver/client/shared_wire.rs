@@ -189,3 +189,6 @@ impl Driver {
         self.act(actions);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::intake::Inlet;
 use super::link::Link;
 use super::outputs::Action;
-use super::{AckHandle, Driver};
+use super::{AckHandle, Driver, PrepareFunction};
 use crate::core::client::Emit;
 use crate::core::engine::{Loss, Work};
 use crate::core::ids::{LinkId, NamespaceId};
@@ -22,12 +22,19 @@ use crate::payload::Payload;
 use crate::proto::dialect::choice::V4_DIALECT;
 use crate::proto::packet::Packet;
 
+#[cfg(test)]
+pub(super) mod live;
+
+/// What a server says of a session that it opens.
+pub(super) const OPEN: &str =
+    r#"{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
+
 /// How long anything may take that should be quick, on a busy machine.
 pub(super) const LIMIT: Duration = Duration::from_secs(60);
 
 /// Waits for what another thread is about to do.
 #[track_caller]
-pub(super) fn eventually(has_come: impl Fn() -> bool) {
+pub(super) fn eventually(mut has_come: impl FnMut() -> bool) {
     let start = Instant::now();
     while !has_come() {
         assert!(start.elapsed() < LIMIT, "it has not come");
@@ -36,12 +43,19 @@ pub(super) fn eventually(has_come: impl Fn() -> bool) {
 }
 
 /// A connection by WebSocket to this port of the machine, which nobody has asked for yet.
-pub(super) fn driver(port: u16, limits: Limits) -> Arc<Driver> {
-    let options = ManagerOptions {
-        transports: vec![Transport::WebSocket],
-        limits,
-        ..ManagerOptions::default()
-    };
+pub(crate) fn driver(port: u16, limits: Limits) -> Arc<Driver> {
+    driver_by(Transport::WebSocket, port, limits, None)
+}
+
+/// The same by this transport.
+pub(super) fn driver_by(
+    transport: Transport,
+    port: u16,
+    limits: Limits,
+    before_attempt: Option<PrepareFunction>,
+) -> Arc<Driver> {
+    let options =
+        ManagerOptions { transports: vec![transport], limits, ..ManagerOptions::default() };
     let net = Net::new(NetOptions { max_message: 1 << 20, ..NetOptions::default() }).unwrap();
     let address = Address {
         server: Site {
@@ -55,7 +69,7 @@ pub(super) fn driver(port: u16, limits: Limits) -> Arc<Driver> {
         cache_buster: CacheBuster { parameter: "t".into(), requests: None },
         force_base64: false,
     };
-    Driver::new(options, net, address, None).unwrap()
+    Driver::new(options, net, address, before_attempt).unwrap()
 }
 
 /// A connection whose link is played by the test: it has neither a socket nor a thread.
@@ -102,8 +116,7 @@ impl Played {
             core.connected(link, now);
             core.settle(link, V4_DIALECT);
         });
-        let open = r#"{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
-        self.packets.push_back(Packet::Open(open.to_owned()));
+        self.packets.push_back(Packet::Open(OPEN.to_owned()));
         self.hand_in(false);
     }
 

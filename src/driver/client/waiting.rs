@@ -130,9 +130,8 @@ impl Driver {
 
     /// Blocks until all transports are closed; cuts those that are not at the limit.
     pub(crate) fn wait_closed(&self, limit: Duration) {
-        // What is cut short takes a moment to end.
-        let moment = (limit / 10).min(Duration::from_millis(250));
-        if self.wait_for(Awaited::Ended, limit.saturating_sub(moment * 2)) {
+        let (patience, moment) = patience(limit);
+        if self.wait_for(Awaited::Ended, patience) {
             return;
         }
         // Who reads a farewell together with events drops them. The end of the connection costs none.
@@ -229,6 +228,12 @@ impl Monitor {
             (Cycle::Waiting, _) => "the next attempt is yet to begin".to_owned(),
         }
     }
+}
+
+/// How long to wait for transports that close, and twice a moment, since what is cut short takes one to end.
+fn patience(limit: Duration) -> (Duration, Duration) {
+    let moment = (limit / 10).min(Duration::from_millis(250));
+    (limit.saturating_sub(moment * 2), moment)
 }
 
 /// The error of a wait that was too long, with what has failed meanwhile: in words, and as its cause.

@@ -116,7 +116,9 @@ impl Wire {
             Work::Stop => return Ok(Turn::Stop),
         }
         if self.socket.wants_write() && !self.socket.flush()? {
-            self.tell_progress(driver);
+            if self.take_progress() {
+                driver.progressed(self.link);
+            }
             return Ok(Turn::Full);
         }
         Ok(if self.unreported { Turn::Written } else { Turn::Idle })
@@ -173,11 +175,9 @@ impl Wire {
 
     /// The socket is full: whether it has taken something since it was so the last time, which puts
     /// the deadline off.
-    fn tell_progress(&mut self, driver: &Driver) {
+    fn take_progress(&mut self) -> bool {
         let taken = self.socket.taken();
-        if std::mem::replace(&mut self.taken, taken) != taken {
-            driver.progressed(self.link);
-        }
+        std::mem::replace(&mut self.taken, taken) != taken
     }
 
     /// Makes the peer answer behind all that it has to say by itself.
@@ -296,3 +296,6 @@ impl Driver {
         false
     }
 }
+
+#[cfg(test)]
+mod tests;

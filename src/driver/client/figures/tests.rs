@@ -57,7 +57,9 @@ fn what_waits_and_what_is_dropped_is_counted() {
     let (driver, namespace) = (Arc::clone(&played.driver), played.namespace);
     let (of_oldest, _first) = driver.subscribe(namespace, Scope::Event("e"), oldest);
     let (of_newest, _second) = driver.subscribe(namespace, Scope::Event("e"), newest);
+    let (_, _another) = driver.subscribe(namespace, Scope::Event("e"), newest);
     let (of_all, _third) = driver.subscribe(namespace, Scope::Any, Buffer::new());
+    let (of_statuses, _statuses) = driver.subscribe_status(namespace);
     let lost = |id| driver.lost(namespace, id);
     played.receive(r#"2["e",1]"#);
     assert!(!driver.lock().warned_lost, "all had room");
@@ -66,14 +68,14 @@ fn what_waits_and_what_is_dropped_is_counted() {
     played.receive(r#"2["e",3]"#);
     assert!(driver.lock().warned_lost);
     assert_eq!([of_oldest, of_newest, of_all].map(lost), [Some(2), Some(2), Some(0)]);
-    assert_eq!(lost(ListenerId::new()), None);
+    assert_eq!((lost(of_statuses), lost(ListenerId::new())), (Some(0), None));
     let counters = driver.counters();
-    assert_eq!((counters.receive_gave_way, counters.receive_refused), (2, 2));
-    assert_eq!(counters.receive_dropped, 4);
+    assert_eq!((counters.receive_gave_way, counters.receive_refused), (2, 4));
+    assert_eq!(counters.receive_dropped, 6);
     let stats = driver.stats();
     // It is kept as it came.
     let size = r#"42["e",1]"#.len();
-    assert_eq!((stats.receive_queue.events, stats.receive_queue.bytes), (5, 5 * size));
+    assert_eq!((stats.receive_queue.events, stats.receive_queue.bytes), (6, 6 * size));
     assert_eq!(stats.received.events, 3);
     assert_eq!((stats.connects, stats.disconnects), (1, 0));
 }

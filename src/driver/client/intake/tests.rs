@@ -159,3 +159,11 @@ fn what_has_come_is_heard_and_nothing_else() {
     played.open_session();
     assert!(played.driver.stats().last_received.is_some());
 }
+
+#[test]
+fn a_reader_holds_still_before_what_may_be_a_part_of_anything() {
+    let (mut played, _events) = full(1 << 20);
+    played.packets.push_back(Packet::Binary(bytes::Bytes::from_static(b"x")));
+    played.hand_in(false);
+    assert_eq!(played.packets.len(), 1);
+}

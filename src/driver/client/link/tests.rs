@@ -1,9 +1,10 @@
 //! Which thread of a link is woken, by what, and when the link is over.
 
 use super::*;
-use crate::driver::client::testing;
+use crate::driver::client::testing::{self, Played, emit};
 use crate::error::Stage;
 use crate::options::Limits;
+use crate::proto::packet::{Packet, Probe};
 
 const LINK: LinkId = LinkId(7);
 
@@ -109,4 +110,37 @@ fn stages_are_news_while_a_session_is_on_its_way_and_warnings_always_are() {
     driver.gather(&mut Vec::new(), |monitor, now, _| monitor.core.open(now));
     driver.hear(LINK, Side::Reader, News::Stage(Stage::Tls));
     assert_eq!(news.len(), 2);
+}
+
+#[test]
+fn how_far_an_attempt_has_come_is_told_by_its_reader() {
+    let driver = with_link(&[Side::Reader]);
+    assert!(driver.lock().links.get(LINK).unwrap().reached().is_some());
+    let driver = with_link(&[Side::Writer]);
+    assert!(driver.lock().links.get(LINK).unwrap().reached().is_none());
+}
+
+/// Whether the session is alive when a batch that was just taken is overdue, unless something of it has moved since.
+fn lives_on_when_overdue(moves: impl FnOnce(&Driver, LinkId)) -> bool {
+    let played = Played::joined(Limits::new());
+    played.driver.emit(played.namespace, emit(None), None).unwrap();
+    played.take();
+    let taken = now();
+    while now() <= taken {}
+    moves(&played.driver, played.link);
+    played.driver.run(|core, _| {
+        // The peer is heard, and reads nothing.
+        let ping = Packet::Ping(Probe::Heartbeat);
+        core.received(played.link, ping, taken + Duration::from_secs(40));
+        core.expire(taken + Duration::from_secs(45));
+    });
+    played.driver.stats().disconnects == 0
+}
+
+#[test]
+fn what_moves_of_a_batch_puts_off_its_deadline_if_it_is_of_the_one_who_writes() {
+    assert!(!lives_on_when_overdue(|_, _| ()));
+    assert!(lives_on_when_overdue(|driver, link| driver.progressed(link)));
+    assert!(lives_on_when_overdue(|driver, link| driver.hear(link, Side::Writer, News::Room)));
+    assert!(!lives_on_when_overdue(|driver, link| driver.hear(link, Side::Reader, News::Room)));
 }

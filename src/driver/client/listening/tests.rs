@@ -1,9 +1,12 @@
 //! Who is added and removed, and what is left of it.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 
 use super::*;
 use crate::driver::client::testing::{LIMIT, Played, emit, eventually};
+use crate::event::incoming::Incoming;
+use crate::event::status::Status;
 use crate::options::Limits;
 use crate::sync::mailbox::Nothing;
 
@@ -166,8 +169,15 @@ fn the_calls_that_wait_are_withdrawn_by_who_leaves_and_a_callback_has_its_turn_a
     assert_eq!(withdrawn.iter().map(VecDeque::len).sum::<usize>(), 2);
     drop(withdrawn);
     played.receive(r#"2["once",4]"#);
+    played.receive(r#"2["e",5]"#);
     permit.send(()).unwrap();
     assert_eq!(once.recv_timeout(LIMIT), Ok(4));
+    for number in 5..7 {
+        assert_eq!(told.recv_timeout(LIMIT), Ok(number), "it is called as often as before");
+        permit.send(()).unwrap();
+        played.receive(&format!(r#"2["e",{}]"#, number + 1));
+    }
+    assert_eq!(told.recv_timeout(LIMIT), Ok(7));
     drop(permit);
     assert!(told.try_recv().is_err());
 }
@@ -205,4 +215,72 @@ fn closing_ends_subscriptions_behind_what_is_in_them() {
     assert!(all.take(None).is_ok() && all.take(None).is_ok() && all.take(None).is_err());
     assert!(statuses.take(None).is_ok() && statuses.take(None).is_err());
     assert!(sent.take(None).is_err() && news.take(None).is_err() && packets.take(None).is_err());
+}
+
+#[test]
+fn who_leaves_a_namespace_hears_that_it_is_left_and_nothing_further() {
+    let mut played = Played::joined(Limits::new());
+    let (driver, namespace) = (Arc::clone(&played.driver), played.namespace);
+    let (_, statuses) = driver.subscribe_status(namespace);
+    let (_, all) = driver.subscribe_all(namespace, Buffer::new());
+    drop((statuses.take(None), all.take(None)));
+    let (function, told, permit) = blocking();
+    on(&played, Scope::Event("e"), function);
+    for number in 1..=2 {
+        played.receive(&format!(r#"2["e",{number}]"#));
+    }
+    assert_eq!(told.recv_timeout(LIMIT), Ok(1));
+    drop((all.take(None), all.take(None)));
+    driver.disconnect(namespace);
+    assert!(matches!(statuses.try_take(), Some(Status::Disconnected { .. })));
+    assert!(matches!(all.try_take(), Some(Incoming::Status(Status::Disconnected { .. }))));
+    permit.send(()).unwrap();
+    drop(driver.forget(namespace));
+    assert!(told.recv_timeout(LIMIT).is_err(), "the call that waited is withdrawn");
+}
+
+#[test]
+fn a_callback_for_statuses_goes_with_its_namespace() {
+    let played = Played::joined(Limits::new());
+    let driver = &played.driver;
+    let (tell, told) = channel();
+    let function = move |status: Status| tell.send(status).unwrap();
+    driver.call_on_status(played.namespace, Function::Repeated(Box::new(function))).unwrap();
+    assert!(matches!(told.recv_timeout(LIMIT), Ok(Status::Connected { .. })));
+    let account = driver.change_listeners(played.namespace, |listeners, _| {
+        listeners.status_accounts().next().expect("an account")
+    });
+    let is_known = || driver.lock().dispatcher.look(account, |_| ()).is_some();
+    assert!(is_known());
+    drop(driver.forget(played.namespace));
+    assert!(told.recv_timeout(LIMIT).is_err(), "what it has captured is dropped");
+    eventually(|| !is_known());
+}
+
+#[test]
+fn who_gets_everything_has_one_account_of_what_waits_and_of_what_is_lost() {
+    let mut played = Played::joined(Limits::new());
+    let (driver, namespace) = (Arc::clone(&played.driver), played.namespace);
+    let buffer = Buffer::new().events(2).when_full(WhenFull::DropOldest);
+    let (id, all) = driver.subscribe_all(namespace, buffer);
+    for number in 1..=5 {
+        played.receive(&format!(r#"2["e",{number}]"#));
+    }
+    assert_eq!(driver.lost(namespace, id), Some(3));
+    let stats = driver.stats();
+    assert_eq!((stats.receive_queue.events, stats.counters.receive_dropped), (2, 3));
+    assert!(driver.unlisten(namespace, id));
+    assert!(all.is_closed() && all.len() == 0, "nobody can read it any more");
+}
+
+#[test]
+fn who_watches_what_is_sent_is_woken_for_it() {
+    let played = Played::joined(Limits::new());
+    let (driver, namespace) = (&played.driver, played.namespace);
+    let (_, sent) = driver.subscribe(namespace, Scope::Outgoing, Buffer::new());
+    let (tell, told) = channel();
+    std::thread::spawn(move || tell.send(sent.take(None).is_ok()));
+    assert!(told.recv_timeout(Duration::from_millis(20)).is_err(), "nothing was sent");
+    driver.emit(namespace, emit(None), None).unwrap();
+    assert_eq!(told.recv_timeout(LIMIT), Ok(true));
 }

@@ -405,3 +405,17 @@ fn each_rule_is_needed() {
         assert!(explore(rules).is_err(), "{rules:?}");
     }
 }
+
+#[test]
+fn one_may_stand_in_while_the_thread_rests() {
+    let mut relief = Relief::default();
+    assert!(!relief.is_possible());
+    relief.thread_rests();
+    assert!(relief.is_possible());
+    relief.begin();
+    assert!(!relief.is_possible());
+    relief.end();
+    assert!(relief.is_possible());
+    relief.thread_goes_on();
+    assert!(!relief.is_possible());
+}

@@ -202,3 +202,25 @@ fn an_event_is_acknowledged_once() {
     played.write();
     assert_eq!(played.driver.stats().sent.events, 1);
 }
+
+#[test]
+fn most_of_the_limit_of_a_close_is_for_its_good_order() {
+    for limit in [1, 100, 1000, 60_000].map(Duration::from_millis) {
+        let (patience, moment) = patience(limit);
+        assert_eq!(patience + moment + moment, limit);
+        assert!(moment >= limit / 240 && moment <= limit / 10, "{limit:?}: {moment:?}");
+    }
+}
+
+#[test]
+fn a_close_waits_for_its_transports() {
+    let played = Played::joined(Limits::new());
+    played.add_link();
+    let closed = begun(&played, |driver| driver.wait_closed(LIMIT * 60));
+    assert!(closed.recv_timeout(WHILE).is_err());
+    played.driver.run_acting(|monitor, _, actions| {
+        monitor.links.remove(played.link);
+        monitor.notify(actions);
+    });
+    assert!(closed.recv_timeout(LIMIT).is_ok());
+}

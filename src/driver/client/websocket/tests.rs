@@ -1,24 +1,22 @@
 //! A connection whose consumer is behind, at peers that fill the socket, go away, or end half.
 
 use std::io::Write;
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tungstenite::{Message, WebSocket as PeerSocket};
+use tungstenite::Message;
 
 use super::*;
-use crate::driver::client::{Action, testing};
+use crate::driver::client::testing::live::{Peer, Stepped, join};
+use crate::driver::client::testing::{self, LIMIT};
 use crate::driver::listeners::Scope;
 use crate::event::Event;
-use crate::options::{Buffer, Limits, Transport};
+use crate::options::{Buffer, Limits};
 use crate::proto::dialect::Frame;
 use crate::sync::mailbox::Mailbox;
-
-/// How long anything may take that should be quick, on a busy machine.
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// How long to look whether something does not happen.
 const WHILE: Duration = Duration::from_millis(50);
@@ -40,25 +38,13 @@ struct Full {
 
 impl Full {
     /// With so many bytes of reserve beyond the receive buffer.
-    fn new(reserve: usize) -> (Self, PeerSocket<TcpStream>) {
+    fn new(reserve: usize) -> (Self, Peer) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let driver = driver(&listener, reserve);
         let namespace = driver.register_namespace("/");
         let (_, events) = driver.subscribe(namespace, Scope::Event("e"), Buffer::new());
-        let mut actions = Vec::new();
-        driver.gather(&mut actions, |monitor, now, _| monitor.core.connect(namespace, now));
         // The test dials in the place of the driver.
-        let Some(Action::Dial { link, .. }) = actions.pop() else { panic!("no link to open") };
-        let waker = Arc::new(Waker::new().unwrap());
-        let attempt = Attempt::new(Arc::clone(&waker), None);
-        let accepting = thread::spawn(move || accept(&listener));
-        let request = driver.lock().address.request("4", Transport::WebSocket, None);
-        let socket = driver.net.websocket(&request, &Arc::new(attempt)).unwrap();
-        let mut peer = accepting.join().unwrap();
-        driver.run(|core, now| core.connected(link, now));
-        let wire = Wire::new(link, socket, false, driver.new_parser());
-        let pump = Pump::new(link, &waker, driver.language_of(link));
-        let wire = SharedWire::new(wire, pump);
+        let (Stepped { driver, wire, waker, .. }, mut peer) = Stepped::new(driver, listener);
         let (ended, thread) = serve_in_thread(&driver, &wire, &waker);
         join(&mut peer);
         for number in 0..ROOM {
@@ -101,14 +87,6 @@ fn driver(listener: &TcpListener, reserve: usize) -> Arc<Driver> {
     testing::driver(listener.local_addr().unwrap().port(), limits)
 }
 
-fn accept(listener: &TcpListener) -> PeerSocket<TcpStream> {
-    let stream = listener.accept().unwrap().0;
-    stream.set_read_timeout(Some(LIMIT)).unwrap();
-    // What still waits to be sent together with more is lost by a reset.
-    stream.set_nodelay(true).unwrap();
-    tungstenite::accept(stream).unwrap()
-}
-
 /// Runs the service in a thread, and gives how it ends, and the number of the thread.
 fn serve_in_thread(
     driver: &Arc<Driver>,
@@ -125,15 +103,7 @@ fn serve_in_thread(
     (ended, thread.recv_timeout(LIMIT).unwrap().to_str().unwrap().to_owned())
 }
 
-/// Opens the session and lets the client into its namespace.
-fn join(peer: &mut PeerSocket<TcpStream>) {
-    let open = r#"0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
-    peer.send(Message::text(open)).unwrap();
-    assert_eq!(peer.read().unwrap(), Message::text("40"));
-    peer.send(Message::text(r#"40{"sid":"n"}"#)).unwrap();
-}
-
-fn send(peer: &mut PeerSocket<TcpStream>, number: usize) {
+fn send(peer: &mut Peer, number: usize) {
     peer.send(Message::text(format!(r#"42["e",{number}]"#))).unwrap();
 }
 
@@ -168,7 +138,7 @@ fn a_socket_full_of_pongs_does_not_lift_the_receive_limit() {
 }
 
 /// Resets the connection.
-fn reset(peer: PeerSocket<TcpStream>) {
+fn reset(peer: Peer) {
     rustix::net::sockopt::set_socket_linger(peer.get_ref(), Some(Duration::ZERO)).unwrap();
     drop(peer);
 }
@@ -176,7 +146,7 @@ fn reset(peer: PeerSocket<TcpStream>) {
 #[test]
 fn an_end_is_told_although_the_consumer_is_behind() {
     for (end, words) in [
-        (reset as fn(PeerSocket<TcpStream>), "reset"),
+        (reset as fn(Peer), "reset"),
         (|peer| peer.get_ref().shutdown(Shutdown::Write).unwrap(), "without a close frame"),
     ] {
         let (full, mut peer) = Full::new(1 << 20);
@@ -194,7 +164,7 @@ fn an_end_is_told_although_the_consumer_is_behind() {
 #[test]
 fn without_a_reserve_what_came_before_the_end_is_delivered_as_there_is_room() {
     for (end, words) in [
-        (reset as fn(PeerSocket<TcpStream>), "reset"),
+        (reset as fn(Peer), "reset"),
         (
             |peer| {
                 peer.get_ref().shutdown(Shutdown::Write).unwrap();
