@@ -24,6 +24,7 @@ pub(crate) fn serves() -> bool {
 
 /// Does something whose memory does not count, nor its end, which is to be here too.
 #[cfg(feature = "server")]
+#[allow(dead_code, reason = "only the tests serve")]
 pub(crate) fn uncounted<R>(work: impl FnOnce() -> R) -> R {
     let before = SERVES.replace(true);
     let result = work();

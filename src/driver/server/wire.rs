@@ -17,14 +17,14 @@ pub(super) struct PeerWire {
     pub(super) reader: FrameReader,
     stream: ServerStream,
     /// There while something waits in it.
-    backlog: Option<Box<Backlog>>,
+    backlog: Option<Box<WireBacklog>>,
     /// The end of the connection may lie behind what there is to read: the system has told of it, and does not again.
     may_have_ended: bool,
 }
 
 /// What waits at a WebSocket, for the system or for the reader.
 #[derive(Default)]
-struct Backlog {
+struct WireBacklog {
     /// What the system has not taken.
     unsent: Vec<u8>,
     /// What the last ping said, whose pong waits for the rest to be written: of several pings that one is answered
@@ -72,7 +72,7 @@ impl PeerWire {
         self.backlog.as_ref().is_some_and(|backlog| !backlog.unsent.is_empty())
     }
 
-    fn backlog(&mut self) -> &mut Backlog {
+    fn backlog(&mut self) -> &mut WireBacklog {
         self.backlog.get_or_insert_default()
     }
 
