@@ -32,7 +32,10 @@ impl Peer {
             Ok(None) if is_head => self.check_wanted(state, orders),
             Ok(None) => {}
             Ok(Some(packet)) => self.take_packet(state, packet, orders),
-            Err(error) => state.session.end(DisconnectReason::ParseError, Some(error), orders),
+            Err(error) => {
+                state.fault = Some(error.message().into());
+                state.session.end(DisconnectReason::ParseError, Some(error), orders);
+            }
         }
     }
 
