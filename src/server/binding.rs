@@ -116,7 +116,7 @@ impl ServerBuilder {
             }),
             path: self.path.into(),
             parser: self.parser,
-            max_attachments: 10,
+            max_attachments: self.max_attachments,
             polling,
             websocket,
             allow_eio3: self.allow_eio3,

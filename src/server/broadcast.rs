@@ -65,9 +65,12 @@ impl Broadcast {
     ///
     /// [`ErrorKind::Payload`](crate::ErrorKind::Payload) when the arguments cannot be encoded,
     /// [`ErrorKind::ReservedEvent`](crate::ErrorKind::ReservedEvent) for a name that means something to
-    /// the protocol. That a client is behind, or gone, is no error: the report tells.
+    /// the protocol, [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge) for more attachments than
+    /// [`ServerBuilder::max_attachments`](crate::server::ServerBuilder::max_attachments). That a client is behind, or gone, is no error: the report tells.
     pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<BroadcastReport> {
-        Ok(self.namespace.broadcast(&self.flags, encode(event, &args)?))
+        let payload = encode(event, &args)?;
+        self.namespace.hub.check_attachments(&payload)?;
+        Ok(self.namespace.broadcast(&self.flags, payload))
     }
 
     /// Emits, and asks each for an acknowledgement.
@@ -78,6 +81,7 @@ impl Broadcast {
     pub fn emit_with_ack<T: Serialize>(&self, event: &str, args: T) -> Result<BroadcastAck> {
         let payload = encode(event, &args)?;
         let hub = &self.namespace.hub;
+        hub.check_attachments(&payload)?;
         let limit = self.ack_timeout.unwrap_or(hub.options.ack_timeout);
         let asked = self.namespace.broadcast_with_ack(&self.flags, &payload, limit);
         Ok(BroadcastAck { namespace: Arc::clone(&self.namespace), asked, limit })

@@ -32,6 +32,7 @@ pub struct ServerBuilder {
     pub(super) ack_timeout: Duration,
     pub(super) stall_timeout: Duration,
     pub(super) max_http_buffer_size: usize,
+    pub(super) max_attachments: usize,
     pub(super) transports: Vec<Transport>,
     pub(super) allow_upgrades: bool,
     pub(super) allow_eio3: bool,
@@ -79,6 +80,7 @@ impl Default for ServerBuilder {
             ack_timeout: Duration::from_secs(45),
             stall_timeout: Duration::from_secs(300),
             max_http_buffer_size: 1_000_000,
+            max_attachments: 10,
             transports: vec![Transport::Polling, Transport::WebSocket],
             allow_upgrades: true,
             allow_eio3: false,
@@ -178,6 +180,15 @@ impl ServerBuilder {
     /// connection. Default: 1,000,000.
     pub fn max_http_buffer_size(mut self, bytes: usize) -> Self {
         self.max_http_buffer_size = bytes;
+        self
+    }
+
+    /// The most attachments (binary values) of one packet, in both directions. A client that sends more is disconnected, and told why where its
+    /// connection is a WebSocket; emitting more is [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge). Clients have limits of their own:
+    /// those in JavaScript take ten, siot's what [`Limits::max_attachments`](crate::Limits::max_attachments) says. `MessagePack` has
+    /// none. Default: 10.
+    pub fn max_attachments(mut self, count: usize) -> Self {
+        self.max_attachments = count;
         self
     }
 

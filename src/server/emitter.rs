@@ -98,6 +98,8 @@ impl ServerSocket {
     ///
     /// [`ErrorKind::Payload`](crate::ErrorKind::Payload) when the arguments cannot be encoded;
     /// [`ErrorKind::ReservedEvent`](crate::ErrorKind::ReservedEvent) for a name that means something to the protocol;
+    /// [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge) for more attachments than
+    /// [`ServerBuilder::max_attachments`](crate::server::ServerBuilder::max_attachments);
     /// [`ErrorKind::Disconnected`](crate::ErrorKind::Disconnected) when the socket is not connected, also before
     /// [`ServerNamespace::authorize`](crate::server::ServerNamespace::authorize) has let it in;
     /// [`ErrorKind::BufferFull`](crate::ErrorKind::BufferFull) when so much waits for the client as

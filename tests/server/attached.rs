@@ -32,16 +32,18 @@ fn joined(url: &str) -> RawClient {
 fn put(socket: &ServerSocket, at: &str) -> Receiver<String> {
     let (watch, dropped) = bomb();
     match at {
-        "on" => drop(socket.on("x", move |_| _ = &watch).unwrap()),
-        "once" => drop(socket.once("x", move |_| _ = &watch).unwrap()),
-        "any" => drop(socket.on_any(move |_| _ = &watch)),
-        "outgoing" => drop(socket.on_any_outgoing(move |_| _ = &watch)),
-        "middleware" => drop(socket.middleware(move |_| {
-            _ = &watch;
-            Ok(())
-        })),
-        "disconnecting" => drop(socket.on_disconnecting(move |_| _ = &watch)),
-        "disconnect" => drop(socket.on_disconnect(move |_| _ = &watch)),
+        "on" => _ = socket.on("x", move |_| _ = &watch).unwrap(),
+        "once" => _ = socket.once("x", move |_| _ = &watch).unwrap(),
+        "any" => _ = socket.on_any(move |_| _ = &watch),
+        "outgoing" => _ = socket.on_any_outgoing(move |_| _ = &watch),
+        "middleware" => {
+            socket.middleware(move |_| {
+                _ = &watch;
+                Ok(())
+            });
+        }
+        "disconnecting" => _ = socket.on_disconnecting(move |_| _ = &watch),
+        "disconnect" => _ = socket.on_disconnect(move |_| _ = &watch),
         "callback" => socket.emit_with_callback("ask", (), move |_| _ = &watch).unwrap(),
         at => unreachable!("{at}"),
     }
@@ -61,7 +63,7 @@ fn all_handlers_of_the_end_are_called_whatever_panics_in_the_end_of_what_others_
     for (what, at) in [("disconnecting", 0), ("disconnect", 1)] {
         let called = called.clone();
         let call = move |_: &ServerSocket, _| _ = called.send(what);
-        drop(if at == 0 { server.on_disconnecting(call) } else { server.on_disconnect(call) });
+        _ = if at == 0 { server.on_disconnecting(call) } else { server.on_disconnect(call) };
     }
     for at in PLACES {
         let _name = CaseName::new(at);
@@ -126,16 +128,18 @@ fn ended() -> (Server, ServerSocket) {
     (server, socket)
 }
 
+/// How a handler is added that holds a sender.
+type Adds = fn(&ServerSocket, Sender<()>);
+
 /// Who waits for what a handler sends would wait for ever.
 #[test]
 fn a_handler_that_is_added_behind_the_end_is_dropped_at_once() {
     let (_server, socket) = ended();
-    type Adds = fn(&ServerSocket, Sender<()>);
     let ways: [(&str, Adds); 5] = [
         ("on", |socket, told| drop(socket.on("x", move |_| _ = told.send(())))),
         ("once", |socket, told| drop(socket.once("x", move |_| _ = told.send(())))),
-        ("any", |socket, told| drop(socket.on_any(move |_| _ = told.send(())))),
-        ("outgoing", |socket, told| drop(socket.on_any_outgoing(move |_| _ = told.send(())))),
+        ("any", |socket, told| _ = socket.on_any(move |_| _ = told.send(()))),
+        ("outgoing", |socket, told| _ = socket.on_any_outgoing(move |_| _ = told.send(()))),
         ("middleware", |socket, told| {
             socket.middleware(move |_| {
                 _ = told.send(());
@@ -265,6 +269,6 @@ fn handlers_of_a_socket_that_nobody_has_subscribed_to_end_with_it() {
         drop(socket);
         eventually(LIMIT, "nobody holds it", || Arc::strong_count(&token) == 1);
     }
-    let other = Via::WebSocket.connect(&url_of(&server));
+    let other = Via::WebSocket.connect(url_of(&server));
     assert!(other.is_connected());
 }

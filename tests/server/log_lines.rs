@@ -12,6 +12,32 @@ use crate::support::{LIMIT, alone, eventually};
 /// How long a line may be: what is said of what has happened, and a few texts of the client's.
 const LONGEST: usize = 4096;
 
+/// Handlers and functions that say what a client has said.
+fn add_handlers(server: &Server) {
+    server.of_dynamic(|name| name.starts_with("/dynamic"));
+    server.of("/strict").authorize(|socket| {
+        let name: String = socket
+            .handshake()
+            .auth::<Vec<String>>()
+            .map_or_else(|_| socket.handshake().auth_json().to_owned(), |names| names.concat());
+        Err(format!("nobody knows {name}").into())
+    });
+    server.on("number", |_, event| event.arg::<u32>(0).map(drop));
+    server.on("verbose", |_, event| match event.arg::<u32>(0) {
+        Err(error) => Err(format!("{error:#}")),
+        Ok(_) => Ok(()),
+    });
+    server.on("own", |_, event| {
+        Err::<(), _>(format!("no {}", event.arg::<String>(0).unwrap_or_default()))
+    });
+    server.on_connection(|socket| {
+        socket.middleware(|event| match event.name() {
+            name if name.starts_with("bad") => Err(format!("{name} is bad").into()),
+            _ => Ok(()),
+        });
+    });
+}
+
 /// Whoever can write a line of a log can forge one, and whoever can write a long one can fill a disk.
 #[test]
 fn what_a_client_says_forges_no_line_of_the_log_and_makes_none_long() {
@@ -22,28 +48,7 @@ fn what_a_client_says_forges_no_line_of_the_log_and_makes_none_long() {
             .max_http_buffer_size(400_000)
             .bind("127.0.0.1:0")
             .unwrap();
-        server.of_dynamic(|name| name.starts_with("/dynamic"));
-        server.of("/strict").authorize(|socket| {
-            let name: String = socket
-                .handshake()
-                .auth::<Vec<String>>()
-                .map_or_else(|_| socket.handshake().auth_json().to_owned(), |names| names.concat());
-            Err(format!("nobody knows {name}").into())
-        });
-        server.on("number", |_, event| event.arg::<u32>(0).map(drop));
-        server.on("verbose", |_, event| match event.arg::<u32>(0) {
-            Err(error) => Err(format!("{error:#}")),
-            Ok(_) => Ok(()),
-        });
-        server.on("own", |_, event| {
-            Err::<(), _>(format!("no {}", event.arg::<String>(0).unwrap_or_default()))
-        });
-        server.on_connection(|socket| {
-            socket.middleware(|event| match event.name() {
-                name if name.starts_with("bad") => Err(format!("{name} is bad").into()),
-                _ => Ok(()),
-            });
-        });
+        add_handlers(&server);
         let address = server.local_addrs()[0];
         let url = format!("http://{address}");
         let long = "x".repeat(100_000);

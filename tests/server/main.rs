@@ -6,6 +6,7 @@
 mod support;
 
 mod attached;
+mod attachments;
 mod blocking;
 mod closing;
 mod fallback;

@@ -11,6 +11,7 @@ over_each_transport!(
     a_client_that_comes_back_has_its_socket_and_misses_nothing,
     who_got_no_event_yet_comes_back_too,
     what_is_not_kept_any_more_begins_anew,
+    handlers_that_were_added_before_a_client_was_let_in_are_called_when_it_is_back,
 );
 
 fn host(recovery: ConnectionStateRecovery) -> Host {
@@ -102,4 +103,19 @@ fn what_is_not_kept_any_more_begins_anew(via: Via) {
     let after = host.connected();
     assert!(!after.recovered());
     assert_ne!(client.id(), id);
+}
+
+/// What is attached where it is decided whether a client may join belongs to the socket that it comes back to.
+fn handlers_that_were_added_before_a_client_was_let_in_are_called_when_it_is_back(via: Via) {
+    let host = host(ConnectionStateRecovery::new().skip_middlewares(false));
+    host.server.authorize(|socket| {
+        socket.on("early", |event| event.ack(7)).map_err(|_| Refusal::new("no handler"))?;
+        Ok(())
+    });
+    let client = connect(&host, via);
+    let socket = host.connected();
+    assert_eq!(ask::<u8>(&client, "early", ()), 7);
+    lose(&host, &client, &socket);
+    assert!(host.connected().recovered());
+    assert_eq!(ask::<u8>(&client, "early", ()), 7);
 }

@@ -21,6 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::AckReply;
 #[cfg(feature = "testing")]
 use crate::event::status::DisconnectReason;
+use crate::options::ParserKind;
 use crate::payload::Payload;
 use crate::proto::packet::Packet;
 use crate::proto::parser::choice::new_parser;
@@ -132,6 +133,18 @@ impl Hub {
         let namespace = self.of(name);
         namespace.inherit(&parent);
         Some(namespace)
+    }
+
+    /// Refuses what no client would take.
+    pub(crate) fn check_attachments(&self, payload: &Payload) -> Result<()> {
+        let (count, limit) = (payload.attachments.len(), self.options.max_attachments);
+        if count <= limit || self.options.parser != ParserKind::Json {
+            return Ok(());
+        }
+        let what = format!("{count} attachments; the limit is {limit}");
+        let hint =
+            "`ServerBuilder::max_attachments` raises it, and clients have limits of their own";
+        Err(Error::new(ErrorKind::TooLarge, what).with_hint(hint))
     }
 
     /// The messages of a packet, encoded once for whoever gets it.

@@ -52,7 +52,7 @@ impl Peer {
         if is_known {
             // Old clients ask again for what they have; of new ones it is a fault.
             if !state.session.dialect().joins_root() {
-                let what = format!("\"{}\" is asked for again", Shown(&namespace));
+                let what = format!("\"{}\" is asked for again", Shown(namespace));
                 let cause = Error::new(ErrorKind::Protocol, what);
                 state.session.end(DisconnectReason::ForcedServerClose, Some(cause), orders);
             }

@@ -157,6 +157,8 @@ pub(super) struct PeerState {
     pub(super) stall: Option<Stall>,
     /// There where something has come by half.
     pub(super) half: Option<Box<HalfPacket>>,
+    /// What its client has done wrong, which it is told in the end.
+    pub(super) fault: Option<Box<str>>,
     pub(super) alarm: Alarm,
     /// Something waits to be written at the end of a turn.
     pub(super) is_deferred: bool,

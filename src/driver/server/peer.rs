@@ -50,6 +50,9 @@ struct Scratch {
     bytes: Vec<u8>,
 }
 
+/// The code of a close frame behind what breaks the rules of the protocol above (RFC 6455 §7.4.1).
+const BROKEN_RULE: u16 = 1002;
+
 /// What of the memory for writing a thread keeps.
 const KEPT: usize = 64 * 1024;
 
@@ -76,6 +79,7 @@ impl Peer {
             holds: false,
             stall: None,
             half: None,
+            fault: None,
             alarm: Alarm::default(),
             is_deferred: false,
             last_turn: 0,
@@ -241,8 +245,9 @@ impl Peer {
 
     fn close_websocket(&self, state: &mut PeerState) {
         let Some(mut wire) = state.take_wire() else { return };
+        let fault = state.fault.take();
         let mut bytes = Vec::new();
-        write_close(None, "", &mut bytes);
+        write_close(fault.is_some().then_some(BROKEN_RULE), &fault.unwrap_or_default(), &mut bytes);
         // That it cannot be written changes nothing.
         let _ = wire.write(&bytes);
         self.hub.command(IoCommand::Linger(Box::new(wire)));

@@ -29,34 +29,13 @@ impl Peer {
             _ => return,
         };
         match decoded {
-            Ok(None) if is_head => self.check_wanted(state, orders),
+            Ok(None) if is_head => check_wanted(state, orders),
             Ok(None) => {}
             Ok(Some(packet)) => self.take_packet(state, packet, orders),
-            Err(error) => state.session.end(DisconnectReason::ParseError, Some(error), orders),
-        }
-    }
-
-    /// The attachments of a packet are on their way: whoever has not joined its namespace has none kept.
-    fn check_wanted(&self, state: &mut PeerState, orders: &mut Vec<SessionOrder>) {
-        let Some(namespace) = state.parser.unfinished() else { return };
-        if !state.sockets.iter().any(|socket| *socket.namespace.name == *namespace) {
-            let namespace = namespace.to_owned();
-            self.take_unwanted(state, &namespace, orders);
-        }
-    }
-
-    /// A packet for a namespace that the client has not joined.
-    fn take_unwanted(
-        &self,
-        state: &mut PeerState,
-        namespace: &str,
-        orders: &mut Vec<SessionOrder>,
-    ) {
-        // An old client may send to a namespace that it has just left.
-        if !state.session.dialect().joins_root() {
-            let what = format!("a packet for \"{}\", which is not joined", Shown(namespace));
-            let cause = Error::new(ErrorKind::Protocol, what);
-            state.session.end(DisconnectReason::ForcedServerClose, Some(cause), orders);
+            Err(error) => {
+                state.fault = Some(error.message().into());
+                state.session.end(DisconnectReason::ParseError, Some(error), orders);
+            }
         }
     }
 
@@ -72,7 +51,7 @@ impl Peer {
         let socket =
             state.sockets.iter().find(|socket| *socket.namespace.name == *packet.namespace());
         let Some(socket) = socket.map(Arc::clone) else {
-            return self.take_unwanted(state, packet.namespace(), orders);
+            return take_unwanted(state, packet.namespace(), orders);
         };
         match packet.kind {
             Kind::Event => {
@@ -128,5 +107,24 @@ impl Peer {
         let options = &self.hub.options;
         !socket.answers.is_awaiting()
             || socket.waiting_memory() >= options.inbox.bytes + options.receive_reserve
+    }
+}
+
+/// The attachments of a packet are on their way: whoever has not joined its namespace has none kept.
+fn check_wanted(state: &mut PeerState, orders: &mut Vec<SessionOrder>) {
+    let Some(namespace) = state.parser.unfinished() else { return };
+    if !state.sockets.iter().any(|socket| *socket.namespace.name == *namespace) {
+        let namespace = namespace.to_owned();
+        take_unwanted(state, &namespace, orders);
+    }
+}
+
+/// A packet for a namespace that the client has not joined.
+fn take_unwanted(state: &mut PeerState, namespace: &str, orders: &mut Vec<SessionOrder>) {
+    // An old client may send to a namespace that it has just left.
+    if !state.session.dialect().joins_root() {
+        let what = format!("a packet for \"{}\", which is not joined", Shown(namespace));
+        let cause = Error::new(ErrorKind::Protocol, what);
+        state.session.end(DisconnectReason::ForcedServerClose, Some(cause), orders);
     }
 }

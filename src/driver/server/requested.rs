@@ -82,9 +82,9 @@ impl Peer {
             }
         });
         let left = rest.len();
-        let taken = body.bytes.len() - body.taken - left;
-        body.taken += taken;
-        self.note_half(&mut state, taken);
+        let passed = body.bytes.len() - body.taken - left;
+        body.taken += passed;
+        self.note_half(&mut state, passed);
         if state.holds {
             state.post_waits = Some(token);
         } else {

@@ -204,6 +204,7 @@ impl ServedSocket {
     /// Emits to this socket alone.
     pub(crate) fn emit(&self, payload: Payload, volatile: bool) -> Result<()> {
         self.check_connected()?;
+        self.namespace.hub.check_attachments(&payload)?;
         let header = self.header(Kind::Event, None);
         if self.pid.is_none() {
             let messages = self.namespace.hub.encode(header, &payload);
@@ -225,7 +226,8 @@ impl ServedSocket {
         answered: AnswerSink,
         limit: Option<Duration>,
     ) -> Result<()> {
-        if let Err(error) = self.check_connected() {
+        let may_emit = self.check_connected().and(self.namespace.hub.check_attachments(payload));
+        if let Err(error) = may_emit {
             drop(answered);
             return Err(error);
         }
@@ -356,6 +358,7 @@ impl Reply for WayToClient {
     fn reply(&self, payload: Payload) -> Result<()> {
         let socket = self.socket.upgrade().ok_or_else(disconnected)?;
         socket.check_connected()?;
+        socket.namespace.hub.check_attachments(&payload)?;
         let number = lock(&self.number).take().ok_or_else(|| {
             Error::new(ErrorKind::InvalidOption, "the client has its acknowledgement already")
         })?;

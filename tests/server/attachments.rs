@@ -1,0 +1,52 @@
+//! How many attachments a packet may have.
+
+use siot::{Binary, ErrorKind, Limits};
+
+use crate::host::Host;
+use crate::support::{Client, Via, ask};
+
+fn parts(count: usize) -> Vec<Binary> {
+    vec![Binary::from([1]); count]
+}
+
+fn lavish(host: &Host) -> Client {
+    let limits = Limits::new().max_attachments(100);
+    Client::connect(Via::WebSocket.builder(&host.url).limits(limits))
+}
+
+#[test]
+fn as_many_attachments_pass_as_the_server_takes() {
+    let host = Host::start(|builder| builder.max_attachments(20));
+    let client = lavish(&host);
+    let back: (Vec<Binary>,) = ask(&client, "echo", (parts(20),));
+    assert_eq!(back.0.len(), 20);
+}
+
+#[test]
+fn more_attachments_than_clients_take_are_refused_before_they_are_sent() {
+    let host = Host::start(|builder| builder);
+    let client = lavish(&host);
+    let socket = host.connected();
+    let refused = [
+        socket.emit("x", (parts(11),)),
+        socket.emit_with_ack("x", (parts(11),)).map(drop),
+        host.server.emit("x", (parts(11),)).map(drop),
+        host.server.all().emit_with_ack("x", (parts(11),)).map(drop),
+    ];
+    for refused in refused {
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::TooLarge);
+    }
+    socket.emit("x", (parts(10),)).unwrap();
+    let back: (u8,) = ask(&client, "echo", 1);
+    assert_eq!(back, (1,));
+}
+
+#[test]
+fn a_client_that_sends_more_attachments_than_it_may_is_told() {
+    let host = Host::start(|builder| builder);
+    let client = lavish(&host);
+    client.emit("x", (parts(11),)).unwrap();
+    let (_, error) = client.disconnected();
+    let told = format!("{:#}", error.expect("what the server said"));
+    assert!(told.contains("more attachments than the limit of 10"), "{told}");
+}
