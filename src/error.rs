@@ -289,7 +289,7 @@ impl fmt::Display for Error {
         match self.0.kind {
             // The words of the server, who must not be able to forge a line of a log.
             ErrorKind::Refused => {
-                write!(f, "{}: {}", self.0.kind, Shown(&self.0.context))?;
+                write!(f, "{}: {}", self.0.kind, PeerWords(&self.0.context))?;
             }
             // It is the cause that says something.
             ErrorKind::Other => f.write_str(&self.0.context)?,
@@ -320,7 +320,7 @@ impl Error {
                 Some(cause) if self.0.context.contains(&cause.words()) => cause.write_causes(f),
                 // It quotes what the peer has sent, however long that is.
                 None if self.0.kind == ErrorKind::Payload => {
-                    write!(f, ": {}", Shown(&source.to_string()))
+                    write!(f, ": {}", PeerWords(&source.to_string()))
                 }
                 _ => write!(f, ": {source:#}"),
             },
@@ -354,9 +354,9 @@ pub(crate) fn start_of(text: &str, most: usize) -> &str {
 }
 
 /// The start of a peer's text, as [`Escaped`] shows it.
-pub(crate) struct Shown<'a>(pub(crate) &'a str);
+pub(crate) struct PeerWords<'a>(pub(crate) &'a str);
 
-impl fmt::Display for Shown<'_> {
+impl fmt::Display for PeerWords<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let start = start_of(self.0, MOST_SHOWN);
         write!(f, "{}", Escaped(start))?;

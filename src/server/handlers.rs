@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::error::Shown;
+use crate::error::PeerWords;
 use crate::sync::logging::log_later;
 
 /// What a handler may give back: nothing, or a `Result` whose error can be displayed. An error is logged, and
@@ -28,6 +28,6 @@ impl<E: Display> HandlerResult for Result<(), E> {
 pub(super) fn conclude(of: &str, result: impl HandlerResult) {
     if let Some(failure) = result.failure() {
         // It may quote what the client has sent.
-        log_later!(Warn, "a handler ({}) failed: {}", Shown(of), Shown(&failure));
+        log_later!(Warn, "a handler ({}) failed: {}", PeerWords(of), PeerWords(&failure));
     }
 }

@@ -1,7 +1,7 @@
 //! What has begun to come from a client, and whose rest is awaited: a message, or the attachments of a packet. It takes up
 //! memory, so it may not do so for ever, whatever heartbeats come meanwhile.
 
-use super::pace::Pace;
+use super::pace::{HalfPacket, Pace};
 use super::parts::{Peer, PeerState};
 use super::wire::PeerWire;
 use crate::core::server::session::SessionOrder;
@@ -10,13 +10,6 @@ use crate::driver::clock::now;
 use crate::error::{Error, ErrorKind};
 use crate::event::status::DisconnectReason;
 use crate::sync::logging::log_later;
-
-/// How the rest comes.
-pub(super) struct HalfPacket {
-    pace: Pace,
-    /// When it is to be looked at.
-    pub(super) until: Timestamp,
-}
 
 impl Peer {
     /// So many bytes have come, and are taken in.

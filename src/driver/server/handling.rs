@@ -7,7 +7,7 @@ use super::inbox::InboxItem;
 use super::parts::{OnEvent, ServedSocket};
 use super::pool::TakesTurns;
 use crate::driver::dispatch::Callback;
-use crate::error::{Error, ErrorKind, Result, Shown};
+use crate::error::{Error, ErrorKind, PeerWords, Result};
 use crate::event::Event;
 use crate::event::status::DisconnectReason;
 use crate::sync::lock::{lock, lock_callback};
@@ -47,7 +47,7 @@ impl ServedSocket {
         if !middlewares.is_empty() {
             self.call_all(std::mem::take(&mut handlers), event.clone());
             if let Err(error) = Self::ask_middlewares(&middlewares, &event) {
-                log_later!(Debug, in &*self.namespace.name, "\"{}\" is refused: {}", Shown(event.name()), Shown(error.message()));
+                log_later!(Debug, in &*self.namespace.name, "\"{}\" is refused: {}", PeerWords(event.name()), PeerWords(error.message()));
                 return self.peer.tell_error(self, &error);
             }
         }
@@ -55,7 +55,7 @@ impl ServedSocket {
         let own = self.look_at_attached(|attached| attached.listeners.take_for(event.name()));
         handlers.extend(own.into_iter().map(EventHandler::Own));
         if handlers.is_empty() {
-            log_later!(Debug, in &*self.namespace.name, "nobody listens to \"{}\"", Shown(event.name()));
+            log_later!(Debug, in &*self.namespace.name, "nobody listens to \"{}\"", PeerWords(event.name()));
             return;
         }
         self.call_all(handlers, event);

@@ -15,7 +15,7 @@ use super::returning::Claim;
 use super::served_socket::Origin;
 use crate::core::server::session::SessionOrder;
 use crate::driver::clock::now;
-use crate::error::{Error, ErrorKind, Result, Shown};
+use crate::error::{Error, ErrorKind, PeerWords, Result};
 use crate::event::status::DisconnectReason;
 use crate::net::server::query::parameters;
 use crate::payload::Payload;
@@ -52,7 +52,7 @@ impl Peer {
         if is_known {
             // Old clients ask again for what they have; of new ones it is a fault.
             if !state.session.dialect().joins_root() {
-                let what = format!("\"{}\" is asked for again", Shown(namespace));
+                let what = format!("\"{}\" is asked for again", PeerWords(namespace));
                 let cause = Error::new(ErrorKind::Protocol, what);
                 state.session.end(DisconnectReason::ForcedServerClose, Some(cause), orders);
             }
@@ -228,7 +228,7 @@ impl Peer {
         error: &Error,
         orders: &mut Vec<SessionOrder>,
     ) {
-        log_later!(Debug, in namespace, "a client may not join: {}", Shown(error.message()));
+        log_later!(Debug, in namespace, "a client may not join: {}", PeerWords(error.message()));
         let json = state.session.dialect().refusal(error.message(), error.data());
         let header = Header { kind: Kind::ConnectError, namespace, id: None };
         // Without room the client hears nothing, and is cut when it has joined nothing in time.

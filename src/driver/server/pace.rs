@@ -16,6 +16,13 @@ pub(super) struct Pace {
     seen: u128,
 }
 
+/// How the rest comes of what has come by half.
+pub(super) struct HalfPacket {
+    pub(super) pace: Pace,
+    /// When it is to be looked at.
+    pub(super) until: Timestamp,
+}
+
 impl Pace {
     /// It begins now.
     pub(super) fn new(now: Timestamp) -> Self {

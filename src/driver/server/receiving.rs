@@ -8,7 +8,7 @@ use super::served_socket::WayToClient;
 use super::stall::Stall;
 use crate::core::server::session::SessionOrder;
 use crate::driver::clock::now;
-use crate::error::{Error, ErrorKind, Shown};
+use crate::error::{Error, ErrorKind, PeerWords};
 use crate::event::status::DisconnectReason;
 use crate::event::{AckReply, Event, Reply};
 use crate::proto::packet::Packet;
@@ -123,7 +123,7 @@ fn check_wanted(state: &mut PeerState, orders: &mut Vec<SessionOrder>) {
 fn take_unwanted(state: &mut PeerState, namespace: &str, orders: &mut Vec<SessionOrder>) {
     // An old client may send to a namespace that it has just left.
     if !state.session.dialect().joins_root() {
-        let what = format!("a packet for \"{}\", which is not joined", Shown(namespace));
+        let what = format!("a packet for \"{}\", which is not joined", PeerWords(namespace));
         let cause = Error::new(ErrorKind::Protocol, what);
         state.session.end(DisconnectReason::ForcedServerClose, Some(cause), orders);
     }

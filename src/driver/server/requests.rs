@@ -16,7 +16,7 @@ use super::parts::{Hub, IoCommand, Peer};
 use super::pool::Task;
 use crate::core::server::session::Session;
 use crate::driver::clock::now;
-use crate::error::Shown;
+use crate::error::PeerWords;
 use crate::net::server::accept::{Acceptance, asks_for_upgrade};
 use crate::net::server::body::BodyReader;
 use crate::net::server::cookie::set_cookie;
@@ -162,8 +162,8 @@ impl ServedRequest<'_> {
             log_later!(
                 Debug,
                 "a request is refused, {refusal:?}: {} {}",
-                Shown(self.head.method.as_str()),
-                Shown(&self.head.path)
+                PeerWords(self.head.method.as_str()),
+                PeerWords(&self.head.path)
             );
             Handled::Respond(HttpResponse::engine_refusal(refusal, None))
         })

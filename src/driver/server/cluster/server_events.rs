@@ -8,7 +8,7 @@ use crate::core::server::cluster::{ClusterAnswer, RequestId, first_argument};
 use crate::driver::server::inbox::{InboxItem, Taken};
 use crate::driver::server::parts::ServedNamespace;
 use crate::driver::server::pool::{TakesTurns, Task};
-use crate::error::{Error, ErrorKind, Result, Shown};
+use crate::error::{Error, ErrorKind, PeerWords, Result};
 use crate::event::{Event, Reply};
 use crate::payload::Payload;
 use crate::proto::socket_packet::SocketPacket;
@@ -54,7 +54,7 @@ impl ServedNamespace {
             handlers.server_events.get(event.name()).cloned().unwrap_or_default()
         };
         if handlers.is_empty() {
-            log_later!(Debug, in &*self.name, "nobody listens to \"{}\" of other servers", Shown(event.name()));
+            log_later!(Debug, in &*self.name, "nobody listens to \"{}\" of other servers", PeerWords(event.name()));
         }
         for handler in handlers {
             if survive(|| handler(event.clone())).is_none() {
