@@ -155,7 +155,7 @@ impl Driver {
 mod tests {
     use super::*;
     use crate::driver::client::testing::{self, Played};
-    use crate::options::Limits;
+    use crate::options::{Limits, ManagerOptions};
 
     #[test]
     fn an_observer_is_removed_once_and_costs_nothing_afterwards() {
@@ -190,6 +190,12 @@ mod tests {
         assert!(matches!(events.try_take(), Some(EngineEvent::PacketCreate(_))));
         assert!(matches!(events.try_take(), Some(EngineEvent::Open)));
         assert!(events.try_take().is_none());
+    }
+
+    #[test]
+    fn packets_that_are_recorded_are_shown_too() {
+        let options = ManagerOptions { recorded_packets: 1, ..ManagerOptions::default() };
+        assert!(testing::driver_of(options, 9, None).shows_sent());
     }
 
     #[test]
