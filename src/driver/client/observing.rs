@@ -219,7 +219,7 @@ mod tests {
         driver.show_sent(&text());
         assert_eq!((note(), note()), (1, 0));
         driver.show_sent(&text());
-        driver.run(|core, now| core.close(now));
+        driver.run(Client::close);
         assert_eq!(note(), 0, "there is no session");
     }
 

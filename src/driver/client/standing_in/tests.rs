@@ -15,7 +15,7 @@ use crate::options::{Buffer, Limits};
 /// How long to look whether something does not happen.
 const WHILE: Duration = Duration::from_millis(20);
 
-fn stand_in<'a>(stepped: &'a Stepped) -> StandIn<'a> {
+fn stand_in(stepped: &Stepped) -> StandIn<'_> {
     let mut lookout = None;
     while lookout.is_none() {
         stepped.turn();
