@@ -57,3 +57,20 @@ fn no_answer_is_missed_that_comes_while_somebody_asks() {
         });
     }
 }
+
+#[test]
+fn an_answer_is_passed_on_when_it_comes_or_at_once_where_it_is_here() {
+    for is_here_first in [true, false] {
+        let (slot, (tell, told)) = (AckSlot::default(), std::sync::mpsc::channel());
+        let forward = Box::new(move |answer: Result<AckReply>| tell.send(answer.is_err()).unwrap());
+        if is_here_first {
+            slot.resolve(answer());
+            slot.forward(forward);
+        } else {
+            slot.forward(forward);
+            assert!(told.try_recv().is_err());
+            slot.resolve(answer());
+        }
+        assert_eq!(told.try_iter().collect::<Vec<_>>(), [true]);
+    }
+}

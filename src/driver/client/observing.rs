@@ -155,7 +155,7 @@ impl Driver {
 mod tests {
     use super::*;
     use crate::driver::client::testing::{self, Played};
-    use crate::options::Limits;
+    use crate::options::{Limits, ManagerOptions};
 
     #[test]
     fn an_observer_is_removed_once_and_costs_nothing_afterwards() {
@@ -193,6 +193,12 @@ mod tests {
     }
 
     #[test]
+    fn packets_that_are_recorded_are_shown_too() {
+        let options = ManagerOptions { recorded_packets: 1, ..ManagerOptions::default() };
+        assert!(testing::driver_of(options, 9, None).shows_sent());
+    }
+
+    #[test]
     fn that_all_is_written_is_told_once_behind_messages() {
         let played = Played::joined(Limits::new());
         let driver = &played.driver;
@@ -213,7 +219,7 @@ mod tests {
         driver.show_sent(&text());
         assert_eq!((note(), note()), (1, 0));
         driver.show_sent(&text());
-        driver.run(|core, now| core.close(now));
+        driver.run(Client::close);
         assert_eq!(note(), 0, "there is no session");
     }
 

@@ -332,3 +332,6 @@ impl Pump {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -118,3 +118,6 @@ impl Drop for StandIn<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -56,6 +56,15 @@ pub(super) fn driver_by(
 ) -> Arc<Driver> {
     let options =
         ManagerOptions { transports: vec![transport], limits, ..ManagerOptions::default() };
+    driver_of(options, port, before_attempt)
+}
+
+/// The same with these options.
+pub(super) fn driver_of(
+    options: ManagerOptions,
+    port: u16,
+    before_attempt: Option<PrepareFunction>,
+) -> Arc<Driver> {
     let net = Net::new(NetOptions { max_message: 1 << 20, ..NetOptions::default() }).unwrap();
     let address = Address {
         server: Site {

@@ -123,7 +123,7 @@ fn a_session_that_is_lost_is_opened_again() {
     eventually(|| live.driver.stats().disconnects == 1);
     let error = live.driver.stats().last_error.expect("why");
     assert!(error.message().contains("close frame"), "{error}");
-    live.driver.run(|core, now| core.open(now));
+    live.driver.run(Client::open);
     drop(accept(&live.listener));
 }
 
@@ -142,7 +142,7 @@ fn an_attempt_that_takes_too_long_is_given_up_and_says_how_far_it_has_come() {
     assert_eq!(ways[0].1, live.listener.local_addr().unwrap());
     // As if that much time had passed.
     live.driver.run(|core, now| core.expire(now + Duration::from_secs(60)));
-    assert_ne!(live.driver.look(|core| core.cycle()), Cycle::Connecting);
+    assert_ne!(live.driver.look(Client::cycle), Cycle::Connecting);
     eventually(|| live.driver.lock().links.get(link).is_none());
 }
 
@@ -152,7 +152,7 @@ fn a_link_that_is_given_up_while_its_thread_is_on_its_way_ends_at_once() {
     played.add_link();
     let address = Arc::clone(&played.driver.lock().address);
     let (link, driver) = (played.link, Arc::clone(&played.driver));
-    driver.run(|core, now| core.close(now));
+    driver.run(Client::close);
     driver.dial(link, Transport::WebSocket, None, address);
     eventually(|| driver.lock().links.is_empty());
     assert!(driver.stats().last_error.is_none());
@@ -174,6 +174,6 @@ fn credentials_are_asked_for_at_each_connection() {
         assert_eq!(said(&mut peer), Message::text(format!(r#"40{{"number":{number}}}"#)));
         drop(peer);
         eventually(|| live.driver.stats().disconnects == number + 1);
-        live.driver.run(|core, now| core.open(now));
+        live.driver.run(Client::open);
     }
 }

@@ -140,7 +140,16 @@ fn lives_on_when_overdue(moves: impl FnOnce(&Driver, LinkId)) -> bool {
 #[test]
 fn what_moves_of_a_batch_puts_off_its_deadline_if_it_is_of_the_one_who_writes() {
     assert!(!lives_on_when_overdue(|_, _| ()));
-    assert!(lives_on_when_overdue(|driver, link| driver.progressed(link)));
+    assert!(lives_on_when_overdue(Driver::progressed));
     assert!(lives_on_when_overdue(|driver, link| driver.hear(link, Side::Writer, News::Room)));
     assert!(!lives_on_when_overdue(|driver, link| driver.hear(link, Side::Reader, News::Room)));
+}
+
+#[test]
+fn links_that_do_not_end_are_cut_at_the_limit() {
+    let driver = with_link(&[Side::Reader]);
+    driver.wait_closed(Duration::from_millis(10));
+    let mut monitor = driver.lock();
+    let lane = monitor.links.get_mut(LINK).unwrap().lane(Side::Reader).as_ref().unwrap();
+    assert!(lane.attempt.waker().is_cancelled());
 }

@@ -2,12 +2,14 @@
 
 use std::net::TcpListener;
 use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use super::*;
+use crate::core::engine::Loss;
 use crate::core::ids::LinkId;
 use crate::driver::client::link::Link;
-use crate::driver::client::testing::driver;
 use crate::driver::client::testing::live::{Live, accept};
+use crate::driver::client::testing::{Played, driver};
 use crate::driver::dispatch::Function;
 use crate::event::status::ManagerEvent;
 use crate::options::{Limits, Transport};
@@ -47,16 +49,30 @@ fn an_attempt_leads_to_where_the_users_function_says() {
 }
 
 #[test]
-fn an_attempt_goes_on_once_the_callbacks_that_hear_of_it_have_been_called() {
-    let live = Live::idle(Transport::WebSocket, None);
-    let (tell, told) = channel();
-    let function = move |event: ManagerEvent| {
-        let _ = tell.send(event);
-    };
-    live.driver.call_on_manager(Function::Repeated(Box::new(function))).unwrap();
-    live.connect();
-    drop(accept(&live.listener));
-    assert!(told.recv().is_ok());
+fn an_attempt_to_reconnect_goes_on_at_once_where_no_callback_hears_of_it() {
+    for is_heard in [false, true] {
+        let played = Played::joined(Limits::new());
+        let driver = &played.driver;
+        let (tell, told) = channel();
+        if is_heard {
+            let function = move |event: ManagerEvent| {
+                let _ = tell.send(event);
+            };
+            driver.call_on_manager(Function::Repeated(Box::new(function))).unwrap();
+        }
+        let loss = Loss::Failed(Error::new(ErrorKind::Transport, "lost"));
+        driver.run(|core, now| core.lost(played.link, loss, now));
+        let mut actions = Vec::new();
+        driver.gather(&mut actions, |monitor, now, _| {
+            monitor.core.expire(now + Duration::from_secs(20));
+        });
+        let dials = actions.iter().any(|action| matches!(action, Action::Dial { .. }));
+        assert_eq!(dials, !is_heard);
+        // Those who hear of it may have their say before.
+        driver.act(actions);
+        let is_attempt = |event: ManagerEvent| matches!(event, ManagerEvent::ReconnectAttempt(_));
+        assert!(!is_heard || told.iter().any(is_attempt));
+    }
 }
 
 #[test]

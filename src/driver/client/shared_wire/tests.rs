@@ -180,3 +180,28 @@ fn what_one_emits_is_written_or_the_thread_is_woken_for_it() {
     stepped.wire.with(|_| driver.write_or_wake(&stepped.wire, waker));
     assert!(is_woken(), "another has the wire");
 }
+
+#[test]
+fn the_thread_rests_by_the_lookout_only_to_read() {
+    let (stepped, mut peer) = Stepped::joined(Limits::new().receive_reserve(0));
+    let (driver, wire) = (&stepped.driver, &stepped.wire);
+    let buffer = Buffer::new().events(1);
+    let (_, events) = driver.subscribe(stepped.namespace, Scope::Event("e"), buffer);
+    assert!(wire.take_over().is_none(), "the lookout is made");
+    while !matches!(stepped.turn(), NextStep::Rest(_)) {}
+    let another = || {
+        let turn =
+            |served: &mut Served| served.turn_of_another(driver, Ready::default(), &mut Vec::new());
+        wire.with(turn).unwrap()
+    };
+    assert_eq!(another(), Remaining::Nothing);
+    for _ in 0..2 {
+        peer.send(Message::text(r#"42["e"]"#)).unwrap();
+    }
+    eventually(|| matches!(stepped.turn(), NextStep::Wait(..)));
+    assert_eq!((another(), events.len()), (Remaining::OfThread, 1));
+    wire.with(|served| served.end_by(Error::new(ErrorKind::Transport, "a fault")));
+    assert_eq!(another(), Remaining::OfThread);
+    let next = wire.with(|it| it.turn_of_thread(driver, Ready::default(), &mut Vec::new()));
+    assert_eq!(next.unwrap().unwrap_err().message(), "a fault");
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tungstenite::Message;
 
 use super::*;
-use crate::core::client::Emit;
+use crate::core::client::{Client, Emit};
 use crate::driver::client::testing::live::{Stepped, said};
 use crate::driver::client::testing::{emit, eventually};
 use crate::options::{Buffer, Limits};
@@ -144,7 +144,7 @@ fn a_caller_writes_and_leaves_to_the_thread_what_that_has_to_see_to() {
         assert!(!write(wire), "an answer will come");
         wire.set_napping(false);
         assert!(write(wire));
-        driver.run(|core, now| core.close(now));
+        driver.run(Client::close);
         assert!(!write(wire), "the end is the thread's");
         assert!(matches!(wire.write(driver, Work::Wait), Ok(Turn::Finish | Turn::Stop)));
     });
