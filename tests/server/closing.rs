@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -227,6 +228,33 @@ fn a_server_may_be_closed_by_many_at_once_and_while_clients_come() {
     assert_eq!((host.server.len(), host.server.clients()), (0, 0));
     for comer in comers {
         comer.join().unwrap();
+    }
+}
+
+/// The server is closed while clients ask for their WebSockets: it hits a moment of each in some of the rounds.
+#[test]
+fn a_client_that_is_let_in_as_the_server_closes_has_what_is_left() {
+    for _ in 0..30 {
+        let server = Server::builder().bind("127.0.0.1:0").unwrap();
+        let address = server.local_addrs()[0];
+        let ready = Arc::new(Barrier::new(9));
+        let comers = [(); 8].map(|()| {
+            let stream = TcpStream::connect(address).unwrap();
+            stream.set_read_timeout(Some(LIMIT)).unwrap();
+            let ready = Arc::clone(&ready);
+            thread::spawn(move || {
+                ready.wait();
+                let url = format!("ws://{address}/socket.io/?EIO=4&transport=websocket");
+                // Some come too late.
+                let Ok((mut socket, _)) = tungstenite::client(url, stream) else { return };
+                assert!(socket.read().unwrap().to_text().unwrap().starts_with("0{"));
+                assert!(socket.read().unwrap().is_close());
+                socket.read().expect_err("the end");
+            })
+        });
+        ready.wait();
+        assert!(server.close(LIMIT));
+        comers.into_iter().for_each(|comer| comer.join().unwrap());
     }
 }
 

@@ -168,9 +168,12 @@ impl Peer {
 
     /// Writes what there is to the WebSocket, as far as the system takes it.
     fn write(&self, state: &mut PeerState, orders: &mut Vec<SessionOrder>) {
-        if state.candidate.as_ref().is_some_and(|wire| wire.is_blocked()) {
+        match &state.candidate {
             // One answer to its probes is enough, and follows when there is room.
-            return;
+            Some(candidate) if candidate.is_blocked() => return,
+            // A session is there a moment before its first connection, which takes what waits. The server may close it meanwhile.
+            None if state.wire.is_none() => return,
+            _ => {}
         }
         if let Some(turn) = turn() {
             state.last_turn = turn;
