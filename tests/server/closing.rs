@@ -254,7 +254,9 @@ fn a_client_that_is_let_in_as_the_server_closes_has_what_is_left() {
         });
         ready.wait();
         assert!(server.close(LIMIT));
-        comers.into_iter().for_each(|comer| comer.join().unwrap());
+        for comer in comers {
+            comer.join().unwrap();
+        }
     }
 }
 
