@@ -44,6 +44,13 @@ struct Table {
 }
 
 impl Table {
+    /// Sets the deadline of a driver. `true`: it is the nearest of all now, and the timer has to be told.
+    fn set(&mut self, driver: &Weak<dyn Expire>, at: Timestamp) -> bool {
+        let first = self.deadlines.first();
+        self.deadlines.set(driver, at);
+        first.is_none_or(|first| at < first)
+    }
+
     /// One driver less. `true`: it was the last.
     fn leave(&mut self, driver: &Weak<dyn Expire>) -> bool {
         self.deadlines.remove(driver);
@@ -113,9 +120,7 @@ pub(super) fn unregister(driver: &Weak<dyn Expire>) {
 /// Has the driver called at this moment, and not at the one that was said before.
 pub(super) fn arm(driver: &Weak<dyn Expire>, at: Timestamp) {
     let mut table = lock(&TABLE);
-    let first = table.deadlines.first();
-    table.deadlines.set(driver, at);
-    if first.is_none_or(|first| at < first) {
+    if table.set(driver, at) {
         if let Some(timer) = &table.timer {
             fire_at(timer, at);
         }
@@ -266,6 +271,16 @@ mod tests {
         deadlines.remove(&weak(&drivers[0]));
         assert_eq!(calls(&mut deadlines, at(1), &drivers), [0, 1]);
         assert_eq!((deadlines.first(), deadlines.0.len()), (None, 0));
+    }
+
+    #[test]
+    fn the_timer_is_told_of_what_comes_before_all_others_and_of_nothing_else() {
+        let drivers: [Arc<Counting>; 2] = std::array::from_fn(|_| Arc::default());
+        let [one, other] = drivers.each_ref().map(weak);
+        let mut table = Table { deadlines: Deadlines::new(), drivers: 2, timer: None };
+        let steps = [(&one, 5), (&other, 7), (&other, 4), (&one, 9)];
+        let told = steps.map(|(driver, second)| table.set(driver, at(second)));
+        assert_eq!(told, [true, false, true, false]);
     }
 
     #[test]

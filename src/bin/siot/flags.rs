@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     /// What the command has no flag for, or never asks the library for.
-    const WITHOUT: [&str; 13] = [
+    const WITHOUT: [&str; 14] = [
         "`Buffer::when_full`",
         "`Builder::with_credentials(true)`",
         "`Limits::max_attachments`",
@@ -46,6 +46,7 @@ mod tests {
         "`Manager::close`",
         "`Manager::network_changed`",
         "`Server::close`",
+        "`ServerBuilder::max_attachments`",
         "`ServerNamespace::connections`",
         "`ServerNamespace::subscribe_all`",
         "`Tls::{option}`",

@@ -1,7 +1,7 @@
 //! The thread of a WebSocket.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Driver;
 use super::pump::{Ending, NextStep, Pump};
@@ -85,14 +85,21 @@ impl Driver {
                 Some(Ok(NextStep::Wait(interest, limit))) => interest.wait(waker, limit)?,
                 Some(Ok(NextStep::Leave(interest, pause, relieved))) => loop {
                     let came = interest.wait_for(waker, pause)?;
-                    if came.is_some() || !relieved.swap(false, Ordering::Relaxed) {
-                        break came.unwrap_or_default();
+                    if let Some(ready) = after_pause(came, &relieved) {
+                        break ready;
                     }
                 },
                 Some(Ok(NextStep::Rest(lookout))) => lookout.wait(waker)?,
             };
         }
     }
+}
+
+/// What a thread turns to after a pause that it left to those who write: what came, or, where none of them has written, what
+/// has accumulated.
+fn after_pause(came: Option<Ready>, relieved: &AtomicBool) -> Option<Ready> {
+    let is_left_again = came.is_none() && relieved.swap(false, Ordering::Relaxed);
+    (!is_left_again).then(|| came.unwrap_or_default())
 }
 
 #[cfg(test)]

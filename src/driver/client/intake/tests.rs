@@ -167,3 +167,27 @@ fn a_reader_holds_still_before_what_may_be_a_part_of_anything() {
     played.hand_in(false);
     assert_eq!(played.packets.len(), 1);
 }
+
+#[test]
+fn who_begins_to_wait_when_the_reserve_is_used_up_is_told_at_once() {
+    let (mut played, _events) = full(0);
+    let first = played.ask();
+    played.receive(r#"2["e",2]"#);
+    assert!(first.is_here());
+    assert!(played.ask().is_here());
+}
+
+#[test]
+fn a_reader_goes_on_where_only_others_are_full_than_the_one_that_it_held_still_for() {
+    let (mut played, events) = full(1 << 20);
+    let scope = Scope::Event("f");
+    let (_, others) = played.driver.subscribe(played.namespace, scope, Buffer::new());
+    played.receive(r#"2["f"]"#);
+    assert_eq!(others.len(), 1);
+    played.receive(r#"2["e",2]"#);
+    assert!(played.driver.lock().hold.is_some());
+    drop(events.try_take());
+    played.hand_in(false);
+    assert_eq!((played.packets.len(), events.len(), others.len()), (0, 1, 1));
+    assert!(played.driver.lock().hold.is_none());
+}

@@ -153,3 +153,14 @@ fn links_that_do_not_end_are_cut_at_the_limit() {
     let lane = monitor.links.get_mut(LINK).unwrap().lane(Side::Reader).as_ref().unwrap();
     assert!(lane.attempt.waker().is_cancelled());
 }
+
+#[test]
+fn how_far_a_link_has_come_is_noted_for_the_error_that_may_end_it() {
+    let played = Played::connecting(Limits::new());
+    played.add_link();
+    let way = ("127.0.0.1:1".parse().unwrap(), "127.0.0.1:9".parse().unwrap());
+    let mut monitor = played.driver.lock();
+    monitor.links.get_mut(played.link).unwrap().lead_by(way);
+    monitor.note_reached(played.link);
+    assert_eq!(monitor.core.engine().unwrap().so_far().address, Some(way.1));
+}

@@ -240,3 +240,13 @@ fn what_is_no_packet_ends_the_session_behind_what_came_before() {
     eventually(|| polled.live.driver.stats().disconnects == 1);
     take(&received, 0..3);
 }
+
+#[test]
+fn a_poller_that_rests_polls_again_when_its_rest_is_over() {
+    let polled = Polled::joined();
+    // More than are followed by the next request at once.
+    for _ in 0..8 {
+        polled.next("get").answer("6");
+    }
+    drop(polled.next("get"));
+}

@@ -206,3 +206,15 @@ fn a_flood_of_control_frames_does_not_hold_up_what_was_read_before() {
     drop(full);
     flood.join().unwrap();
 }
+
+#[test]
+fn a_pause_is_repeated_while_callers_write_and_nothing_comes() {
+    let [relieved, not] = [true, false].map(AtomicBool::new);
+    assert!(after_pause(None, &relieved).is_none());
+    assert!(after_pause(None, &relieved).is_some(), "once for each time");
+    assert!(after_pause(None, &not).is_some());
+    let relieved = AtomicBool::new(true);
+    let came = Ready { readable: true, hung_up: false };
+    assert!(after_pause(Some(came), &relieved).is_some_and(|ready| ready.readable));
+    assert!(relieved.into_inner(), "it is left for the next pause");
+}
