@@ -213,9 +213,12 @@ fn memberships_end_and_begin_again_with_each_parser() {
         client.admitted();
         assert_eq!(client.ask::<u32>("sum", (1, 2)), 3, "{case:?}");
         // The server comes back, and so do the memberships.
-        case.server.restart();
+        case.server.kill();
         for client in [&client, &root] {
             client.parted();
+        }
+        case.server.restart();
+        for client in [&client, &root] {
             client.admitted();
         }
         case.await_transport(&client);

@@ -158,9 +158,12 @@ fn events_of_a_session_that_has_ended_do_not_hold_up_the_next_one() {
     // That the server is gone is noticed when a heartbeat is due.
     let server = Server::version(4, json!({ "pingInterval": 200, "pingTimeout": 1000 }));
     let clients: Vec<_> = Via::ALL.iter().map(|&via| full(via, &server, 500)).collect();
+    server.kill();
+    for (client, _) in &clients {
+        client.disconnected();
+    }
     server.restart();
     for (client, flood) in clients {
-        client.disconnected();
         client.reconnected();
         client.works();
         // The old ones are still there, without a gap.

@@ -45,8 +45,9 @@ fn a_restarted_server_is_found_again(via: Via) {
 fn a_killed_server_is_found_again(via: Via) {
     let server = Server::start(json!({}));
     let client = via.connect(server.url());
-    server.restart();
+    server.kill();
     client.disconnected();
+    server.restart();
     client.reconnected();
     client.works();
 }
@@ -77,8 +78,9 @@ fn all_namespaces_come_back(via: Via) {
         socket.wait_connected(LIMIT).unwrap();
     }
     left.disconnect();
-    server.restart();
+    server.kill();
     client.disconnected();
+    server.restart();
     client.reconnected();
     for socket in &others {
         socket.wait_connected(LIMIT).unwrap();

@@ -155,8 +155,9 @@ fn exercise(server: &Server, via: Via, builder: impl Fn(&str) -> Builder, revisi
     assert_eq!(admin_id.starts_with("/admin#"), revision == 3);
 
     // The server comes back, and so does the client.
-    server.restart();
+    server.kill();
     admin.parted();
+    server.restart();
     admin.admitted();
     assert_eq!(admin.ask::<u32>("sum", (3, 4)), 7);
     assert_eq!(client.ask::<u32>("sum", (3, 4)), 7);

@@ -123,7 +123,8 @@ impl Server {
         drop(self.running().take());
     }
 
-    /// Starts the server anew on its port, after `stop` or `kill`, or after a kill of its own.
+    /// Starts the server anew on its port, after `stop` or `kill`, or after a kill of its own. Where that takes long, as on
+    /// a busy machine, clients fail so often meanwhile that the statuses of before give way: have them heard by then.
     #[track_caller]
     pub(crate) fn restart(&self) {
         self.kill();
