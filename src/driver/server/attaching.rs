@@ -72,14 +72,20 @@ impl ServedSocket {
     /// Adds a handler for the end. Where the others were called already, it is called at once, by the pool.
     pub(crate) fn add_end(self: &Arc<Self>, of: EndHandler, handler: OwnEnd) {
         let mut attached = self.attached();
-        match attached.attaching {
-            Attaching::Open => attached.handlers_of(of).push(handler),
-            Attaching::Ended(reason) => {
-                let this = Arc::clone(self);
-                let call = move || this.guard("disconnect", || handler(reason));
-                self.namespace.hub.pool.submit(Task::Once(Box::new(call)));
+        let ended = match attached.attaching {
+            Attaching::Open => {
+                attached.handlers_of(of).push(handler);
+                return;
             }
-            Attaching::Closed => {}
+            Attaching::Ended(reason) => Some(reason),
+            Attaching::Closed => None,
+        };
+        // The pool has a lock of its own, and the end of the handler is the program's code.
+        drop(attached);
+        if let Some(reason) = ended {
+            let this = Arc::clone(self);
+            let call = move || this.guard("disconnect", || handler(reason));
+            self.namespace.hub.pool.submit(Task::Once(Box::new(call)));
         }
     }
 
