@@ -12,6 +12,7 @@ use super::directory::ClientLimits;
 use super::door::Door;
 use super::handshake::KeptHeads;
 use super::hub_options::HubOptions;
+use super::leading;
 use super::parts::{Due, Family, Hub, IoCommand, MayExist, Peer, ServedNamespace, SocketTaker};
 use super::pool::{self, PoolSize, Workers};
 use super::timers::TimerHeap;
@@ -303,6 +304,7 @@ impl Hub {
         // No client can answer what waits for the end of the turn.
         self.write_deferred();
         let _waits = self.pool.begin_wait()?;
+        leading::hand_over();
         Ok(wait())
     }
 }

@@ -1,17 +1,18 @@
-//! The thread that serves all connections of a server.
+//! The connections of a server, and what one thread at a time does with them.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use mio::event::Event as Readiness;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Interest, Poll, Token};
 
 use super::alarm_clock::AlarmClock;
 use super::http_connection::{HttpConnection, IDLE_TIME, REQUEST_TIME, RequestStage};
+use super::io_turn::IoTurn;
 use super::lingering::{Lingering, Lingers};
 use super::parts::{Due, Hub, IoCommand, Peer};
 use super::pool;
@@ -24,7 +25,6 @@ use crate::net::server::request::HeadLimits;
 use crate::net::server::response::Framing;
 use crate::net::server::stream::ServerStream;
 use crate::sync::logging::log_later;
-use crate::sync::threads::survive;
 
 /// The token of the waker.
 pub(super) const WAKER: Token = Token(0);
@@ -50,14 +50,11 @@ pub(super) enum Slot {
     Lingering(Box<Lingering>),
 }
 
-/// Does one thing; `None`: it has panicked. What it asks of the pool begins when it is done.
-fn step(hub: &Hub, step: impl FnOnce()) -> Option<()> {
-    hub.pool.gathering(|| survive(step))
-}
-
-/// The thread's own.
+/// What whoever serves the connections has in hand.
 pub(super) struct Io {
     pub(super) poll: Poll,
+    /// What is left of the turn.
+    pub(super) turn: IoTurn,
     pub(super) clock: AlarmClock,
     pub(super) hub: Arc<Hub>,
     pub(super) slots: HashMap<Token, Slot>,
@@ -71,12 +68,15 @@ pub(super) struct Io {
     pub(super) by_address: HashMap<IpAddr, usize>,
     /// The server ends: as soon as nothing lingers, and then at the latest.
     pub(super) ends: Option<Timestamp>,
+    /// Whoever awaits the end hears of it when this is dropped.
+    pub(super) _ended: Sender<()>,
 }
 
 impl Io {
-    pub(super) fn new(poll: Poll, clock: AlarmClock, hub: Arc<Hub>) -> Self {
+    pub(super) fn new(poll: Poll, clock: AlarmClock, hub: Arc<Hub>, ended: Sender<()>) -> Self {
         Self {
             poll,
+            turn: IoTurn::new(&hub),
             clock,
             hub,
             slots: HashMap::new(),
@@ -87,65 +87,7 @@ impl Io {
             addresses: HashMap::new(),
             by_address: HashMap::new(),
             ends: None,
-        }
-    }
-
-    /// Serves until the server has ended.
-    pub(super) fn serve(mut self) {
-        let mut events = Events::with_capacity(1024);
-        let hub = Arc::clone(&self.hub);
-        while !self.has_ended() {
-            match self.wait(&mut events) {
-                Err(error) if error.kind() != ErrorKind::Interrupted => {
-                    log_later!(Error, "a server cannot wait for its connections: {error}");
-                    break;
-                }
-                _ => {}
-            }
-            for event in &events {
-                if step(&hub, || self.handle(event)).is_none() {
-                    log_later!(Error, "a connection is cut: to serve it has panicked");
-                    step(&hub, || self.give_up(event.token()));
-                }
-            }
-            for command in self.hub.commands.take() {
-                if step(&hub, || self.obey(command)).is_none() {
-                    log_later!(Error, "a server goes on, though what was asked of it has panicked");
-                }
-            }
-            let now = now();
-            while let Some((at, due)) = self.hub.timers.take(now) {
-                if step(&hub, || self.look_after(at, due)).is_none() {
-                    log_later!(Error, "a server goes on, though what was due has panicked");
-                }
-            }
-            self.memory.blocks.end_turn();
-        }
-        self.slots.clear();
-        let hub = Arc::clone(&self.hub);
-        // Handlers of ends may yet have to run.
-        self.hub.pool.end(move || hub.forget_all());
-    }
-
-    /// Waits until something is ready, or due.
-    fn wait(&mut self, events: &mut Events) -> std::io::Result<()> {
-        let next = self.hub.timers.next(|due| self.is_over(due));
-        if let Some(at) = next.into_iter().chain(self.ends).min() {
-            self.clock.set(at, now())?;
-        }
-        self.poll.poll(events, None)
-    }
-
-    /// Nobody needs what is to be due: the connection has become a WebSocket, say, whose session has deadlines of its own.
-    fn is_over(&self, due: &Due) -> bool {
-        match due {
-            Due::Peer(peer) => peer.strong_count() == 0,
-            Due::Answers(socket) => socket.strong_count() == 0,
-            Due::Connection(token) => {
-                matches!(self.slots.get(token), None | Some(Slot::WebSocket(_) | Slot::Listener(_)))
-            }
-            Due::Recovery(namespace) => namespace.strong_count() == 0,
-            Due::Deferred | Due::Accept | Due::Workers => false,
+            _ended: ended,
         }
     }
 

@@ -2,9 +2,10 @@
 //!
 //! They start when there is work, up to a bound, and end when they have not been needed for a while. A handler
 //! that waits for an answer does not count as working: another thread takes its place meanwhile, up to a
-//! second bound, so that handlers which wait for each other get done.
+//! second bound, so that handlers which wait for each other get done. A thread that is none of the pool's may take part,
+//! as a guest, within the same bounds.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, Weak};
 use std::time::Duration;
@@ -31,6 +32,22 @@ pub(super) enum Task {
     AtOnce(Box<dyn FnOnce() + Send>),
 }
 
+/// A task that was carried out, or a bit of it: of what more is left.
+struct Done(Option<Arc<dyn TakesTurns>>);
+
+fn carry_out(task: Task) -> Done {
+    match task {
+        // Each handler was guarded; this is for what is ours.
+        Task::Turn(of) => Done((survive(|| of.take_turn()) == Some(true)).then_some(of)),
+        Task::Once(what) | Task::AtOnce(what) => {
+            if survive(what).is_none() {
+                log_later!(Error, "a function of the program panicked");
+            }
+            Done(None)
+        }
+    }
+}
+
 /// How large the pool may become.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PoolSize {
@@ -55,6 +72,8 @@ pub(super) struct Workers {
 struct WorkQueue {
     queue: VecDeque<Task>,
     threads: usize,
+    /// Threads of others that do what waits.
+    guests: usize,
     /// Those that wait for work, and were not told of any.
     resting: usize,
     /// Those that were told, and have yet to look.
@@ -65,7 +84,9 @@ struct WorkQueue {
     leaving: usize,
     /// It will be looked which are not needed.
     is_watched: bool,
-    /// Those whose handler waits for an answer.
+    /// Threads and guests that are at a task.
+    active: usize,
+    /// Those of them whose handler waits for an answer.
     awaiting: usize,
     is_over: bool,
     /// What the last thread does at its end.
@@ -73,6 +94,31 @@ struct WorkQueue {
 }
 
 impl WorkQueue {
+    /// All who may be at work.
+    fn all(&self) -> usize {
+        self.threads + self.guests
+    }
+
+    /// Takes what waits longest, to be carried out.
+    fn take_task(&mut self) -> Option<Task> {
+        let task = self.queue.pop_front();
+        self.active += usize::from(task.is_some());
+        task
+    }
+
+    /// What was taken is carried out. Whoever did that does the rest, if no other one does: also when the pool ends.
+    fn note_done(&mut self, done: Option<Done>) {
+        if let Some(Done(more)) = done {
+            self.active -= 1;
+            self.queue.extend(more.map(Task::Turn));
+        }
+    }
+
+    /// What is to be done when nobody is there any more, if that is so.
+    fn take_last(&mut self) -> Option<Box<dyn FnOnce() + Send>> {
+        if self.is_over && self.all() == 0 { self.last.take() } else { None }
+    }
+
     /// So many threads that rest are told to look.
     fn wake(&mut self, count: usize) {
         self.resting -= count;
@@ -86,6 +132,15 @@ thread_local! {
     static GATHERED: RefCell<Option<Vec<Task>>> = const { RefCell::new(None) };
     /// The pool that the thread belongs to.
     static OWN: RefCell<Weak<Workers>> = const { RefCell::new(Weak::new()) };
+    /// The pool of which the thread keeps what it submits for itself.
+    static KEEPS_FOR: Cell<*const Workers> = const { Cell::new(std::ptr::null()) };
+    /// It has kept something.
+    static HAS_KEPT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread has kept something for itself, which is to be done before it goes on.
+pub(super) fn has_kept_work() -> bool {
+    HAS_KEPT.get()
 }
 
 impl Workers {
@@ -124,15 +179,83 @@ impl Workers {
         }
     }
 
+    /// Does something, and keeps what that submits for the calling thread, which is to [take part](Self::take_part)
+    /// later. `true`: there is something.
+    pub(super) fn keeping<R>(&self, work: impl FnOnce() -> R) -> (R, bool) {
+        KEEPS_FOR.set(self);
+        let done = self.gathering(work);
+        KEEPS_FOR.set(std::ptr::null());
+        (done, HAS_KEPT.take())
+    }
+
+    /// The calling thread does what waits, until nothing does. Gives how many tasks that were: none where there is no room for
+    /// it, and they are left to others.
+    pub(super) fn take_part(&self) -> u32 {
+        let mut state = lock(&self.state);
+        if !self.has_room(&state) {
+            self.set_to_work(state);
+            return 0;
+        }
+        state.guests += 1;
+        drop(state);
+        OWN.set(self.this.clone());
+        let (mut count, mut done) = (0_u32, None);
+        while let Some(task) = self.next_of_guest(done) {
+            done = Some(carry_out(task));
+            count = count.saturating_add(1);
+        }
+        OWN.set(Weak::new());
+        count
+    }
+
+    /// What a guest does next; `None`: nothing waits, and it has left.
+    fn next_of_guest(&self, done: Option<Done>) -> Option<Task> {
+        let mut state = lock(&self.state);
+        state.note_done(done);
+        let task = state.take_task();
+        if task.is_none() {
+            state.guests -= 1;
+            let last = state.take_last();
+            drop(state);
+            if let Some(last) = last {
+                last();
+            }
+        }
+        task
+    }
+
+    /// Has threads begin with what waits.
+    pub(super) fn rouse(&self) {
+        self.begin([]);
+    }
+
     fn begin(&self, tasks: impl IntoIterator<Item = Task>) {
         let mut at_once = Vec::new();
+        let is_kept = std::ptr::eq(KEEPS_FOR.get(), self);
         let mut state = lock(&self.state);
         for task in tasks {
             match task {
                 Task::AtOnce(what) => at_once.push(what),
-                task => state.queue.push_back(task),
+                task => {
+                    state.queue.push_back(task);
+                    if is_kept {
+                        HAS_KEPT.set(true);
+                    }
+                }
             }
         }
+        if is_kept {
+            drop(state);
+        } else {
+            self.set_to_work(state);
+        }
+        for what in at_once {
+            what();
+        }
+    }
+
+    /// Sees to it that there are threads for what waits.
+    fn set_to_work(&self, mut state: Locked<'_, WorkQueue>) {
         for _ in state.resting + state.waking..state.queue.len() {
             if !self.grow(&mut state) {
                 break;
@@ -142,9 +265,6 @@ impl Workers {
         self.wake_next(state);
         if watch {
             (self.has_threads)();
-        }
-        for what in at_once {
-            what();
         }
     }
 
@@ -161,17 +281,22 @@ impl Workers {
         }
     }
 
+    /// Whether one more may be at a task.
+    fn has_room(&self, state: &WorkQueue) -> bool {
+        state.active - state.awaiting < self.size.workers && state.active < self.size.most
+    }
+
     /// Starts a thread, if there may be one more.
     fn grow(&self, state: &mut WorkQueue) -> bool {
-        let working = state.threads - state.awaiting;
-        if working >= self.size.workers || state.threads >= self.size.most {
+        let working = state.all() - state.awaiting;
+        if working >= self.size.workers || state.all() >= self.size.most {
             return false;
         }
         let Some(pool) = self.this.upgrade() else { return false };
         let started = spawn(Role::Worker, Some(self.size.stack_size), move || pool.serve());
         match &started {
             Ok(()) => state.threads += 1,
-            Err(error) if state.threads == 0 => {
+            Err(error) if state.all() == 0 => {
                 log_later!(Error, "no handler can run until there is a thread for it: {error}");
             }
             Err(error) => log_later!(Warn, "handlers get no further thread: {error}"),
@@ -182,36 +307,28 @@ impl Workers {
     /// What a thread of the pool does.
     fn serve(self: Arc<Self>) {
         OWN.set(Arc::downgrade(&self));
-        while let Some(task) = self.next() {
-            match task {
-                Task::Turn(of) => {
-                    // Each handler was guarded; this is for what is ours.
-                    if survive(|| of.take_turn()) == Some(true) {
-                        // This thread does it, if no other one does: also when the pool ends.
-                        lock(&self.state).queue.push_back(Task::Turn(of));
-                    }
-                }
-                Task::Once(what) | Task::AtOnce(what) => {
-                    if survive(what).is_none() {
-                        log_later!(Error, "a function of the program panicked");
-                    }
-                }
-            }
+        let mut done = None;
+        while let Some(task) = self.next(done) {
+            done = Some(carry_out(task));
         }
     }
 
     /// Waits for work; `None`: the thread ends.
-    fn next(&self) -> Option<Task> {
+    fn next(&self, done: Option<Done>) -> Option<Task> {
         let mut state = lock(&self.state);
+        state.note_done(done);
         loop {
-            if let Some(task) = state.queue.pop_front() {
-                self.wake_next(state);
-                return Some(task);
+            // A guest may be at as much as there may be at a time.
+            if self.has_room(&state) {
+                if let Some(task) = state.take_task() {
+                    self.wake_next(state);
+                    return Some(task);
+                }
             }
             if state.leaving > 0 || state.is_over {
                 state.leaving = state.leaving.saturating_sub(1);
                 state.threads -= 1;
-                let last = if state.threads == 0 { state.last.take() } else { None };
+                let last = state.take_last();
                 drop(state);
                 if let Some(last) = last {
                     last();
@@ -256,9 +373,7 @@ impl Workers {
             return Err(Error::new(ErrorKind::Resource, what).with_hint(hint));
         }
         state.awaiting += 1;
-        if !state.queue.is_empty() && state.resting == 0 {
-            self.grow(&mut state);
-        }
+        self.set_to_work(state);
         Ok(Some(WaitInHandler(self)))
     }
 
@@ -272,7 +387,7 @@ impl Workers {
     pub(super) fn end(&self, last: impl FnOnce() + Send + 'static) {
         let mut state = lock(&self.state);
         state.is_over = true;
-        if state.threads == 0 {
+        if state.all() == 0 {
             drop(state);
             last();
         } else {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use mio::Token;
 
 use super::parts::{IoCommand, Peer, PeerState, ServedSocket};
+use super::pool;
 use super::wire::PeerWire;
 use crate::core::server::session::SessionOrder;
 use crate::driver::clock::now;
@@ -73,6 +74,10 @@ impl Peer {
             });
             if matches!(read, Read::Enough) {
                 return;
+            }
+            // What it has brought comes first, if this thread is to do it.
+            if pool::has_kept_work() {
+                break;
             }
         }
         // There may be more, of which the system does not tell again.

@@ -13,6 +13,7 @@ use super::commands::IoCommands;
 use super::door::Door;
 use super::hub_options::HubOptions;
 use super::io::{CLOCK, Io, WAKER};
+use super::leading::Leadership;
 use super::parts::{Hub, IoCommand};
 use crate::driver::clock::now;
 use crate::error::{Error, ErrorKind, Result};
@@ -20,7 +21,6 @@ use crate::event::status::DisconnectReason;
 use crate::net::server::listener::ServerListener;
 use crate::net::server::stream::ServerStream;
 use crate::sync::lock::lock;
-use crate::sync::threads::{Role, spawn};
 
 impl Hub {
     /// Starts the thread that serves, which nothing leads to before [`listen`](Self::listen).
@@ -38,13 +38,11 @@ impl Hub {
         let clock = AlarmClock::new(poll.registry(), CLOCK).map_err(cannot)?;
         let link = adapter.map(StartLink::start).transpose()?;
         let hub = Self::new(options, door, commands, link);
-        let io = Io::new(poll, clock, Arc::clone(&hub));
+        let leadership = Leadership::new(&hub.pool, hub.options.pool.stack_size).map_err(cannot)?;
         let (ended, end) = channel::<()>();
         *lock(&hub.end) = Some(end);
-        spawn(Role::Server, None, move || {
-            io.serve();
-            drop(ended);
-        })?;
+        let io = Io::new(poll, clock, Arc::clone(&hub), ended);
+        leadership.start(Box::new(io))?;
         Ok(hub)
     }
 

@@ -1,0 +1,225 @@
+//! What whoever serves the connections does in a turn: what is ready, what was asked, what is due, and the next wait.
+
+use std::collections::VecDeque;
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mio::Events;
+use mio::event::Event as Readiness;
+
+use super::io::{Io, Slot};
+use super::parts::{Due, Hub, IoCommand};
+use crate::core::time::Timestamp;
+use crate::driver::clock::now;
+use crate::sync::logging::log_later;
+use crate::sync::threads::survive;
+
+/// How long a task of the pool may take on average, if further ones are not to be left to it: others can do them at the same
+/// time, and to wake a thread for one adds little.
+const HANDLED: Duration = Duration::from_micros(100);
+
+/// How long those of a turn may take in all.
+const HANDLED_IN_TURN: Duration = Duration::from_millis(5);
+
+/// How long they are left to the pool then.
+const LEFT: Duration = Duration::from_millis(20);
+
+/// After how many steps handlers begin, also where more is ready. To read what there is from all first gives their clients
+/// something to do meanwhile, and takes the thread away from its connections once for all of them.
+const STEPS: usize = 64;
+
+/// What a step has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Done,
+    /// There is something for the pool, which the thread is to do.
+    HasWork,
+    /// The server has ended.
+    Ended,
+}
+
+/// How far a turn is.
+enum Stage {
+    Ready,
+    Asked,
+    /// What is due at that time is looked after.
+    Due(Timestamp),
+}
+
+pub(super) struct IoTurn {
+    stage: Stage,
+    /// The memory that the system writes to.
+    events: Events,
+    ready: VecDeque<Readiness>,
+    asked: VecDeque<IoCommand>,
+    /// How many steps have been done since one has led to something for the pool; 0: none has.
+    kept: usize,
+    /// How long handlers have taken so far.
+    handled: Duration,
+    /// Handlers are left to the pool until then.
+    left_until: Option<Timestamp>,
+    /// The pool has no threads: the program has its own.
+    has_no_pool: bool,
+    /// When handlers began the last time.
+    last: u64,
+}
+
+impl IoTurn {
+    pub(super) fn new(hub: &Hub) -> Self {
+        Self {
+            stage: Stage::Due(now()),
+            events: Events::with_capacity(1024),
+            ready: VecDeque::new(),
+            asked: VecDeque::new(),
+            kept: 0,
+            handled: Duration::ZERO,
+            left_until: None,
+            has_no_pool: hub.options.pool.workers == 0,
+            last: 0,
+        }
+    }
+
+    fn begin(&mut self) {
+        self.stage = Stage::Ready;
+        self.ready.extend(self.events.iter().cloned());
+        self.handled = Duration::ZERO;
+        if self.left_until.is_some_and(|at| at <= now()) {
+            self.left_until = None;
+        }
+    }
+
+    /// A number for when handlers begin, which no other time has.
+    pub(super) fn mark(&mut self, at: Timestamp) -> u64 {
+        let nanos = u64::try_from(at.0.as_nanos()).unwrap_or(u64::MAX);
+        self.last = nanos.max(self.last + 1);
+        self.last
+    }
+
+    /// So many tasks of the pool were done by the thread that serves: none where it had no room.
+    pub(super) fn note_handled(&mut self, tasks: u32, time: Duration, now: Timestamp) {
+        self.handled += time;
+        if time >= HANDLED * tasks || self.handled > HANDLED_IN_TURN {
+            self.leave_to_pool(now);
+        }
+    }
+
+    /// Handlers take their time.
+    pub(super) fn leave_to_pool(&mut self, now: Timestamp) {
+        self.left_until = Some(now + LEFT);
+    }
+}
+
+impl Io {
+    /// Does the next thing that there is to do, and waits where there is none.
+    pub(super) fn step(&mut self) -> Step {
+        loop {
+            if self.turn.kept >= STEPS {
+                return self.hand_out();
+            }
+            match self.turn.stage {
+                Stage::Ready => {
+                    if let Some(event) = self.turn.ready.pop_front() {
+                        self.serve(&event);
+                        return Step::Done;
+                    }
+                    self.turn.asked.extend(self.hub.commands.take());
+                    self.turn.stage = Stage::Asked;
+                }
+                Stage::Asked => {
+                    if let Some(command) = self.turn.asked.pop_front() {
+                        if self.survives(|io| io.obey(command)).is_none() {
+                            log_later!(
+                                Error,
+                                "a server goes on, though what was asked of it has panicked"
+                            );
+                        }
+                        return Step::Done;
+                    }
+                    self.turn.stage = Stage::Due(now());
+                }
+                Stage::Due(now) => {
+                    if let Some((at, due)) = self.hub.timers.take(now) {
+                        if self.survives(|io| io.look_after(at, due)).is_none() {
+                            log_later!(Error, "a server goes on, though what was due has panicked");
+                        }
+                        return Step::Done;
+                    }
+                    if self.turn.kept > 0 {
+                        return self.hand_out();
+                    }
+                    self.memory.blocks.end_turn();
+                    if self.has_ended() || !self.begin_turn() {
+                        return Step::Ended;
+                    }
+                }
+            }
+        }
+    }
+
+    fn hand_out(&mut self) -> Step {
+        self.turn.kept = 0;
+        Step::HasWork
+    }
+
+    fn serve(&mut self, event: &Readiness) {
+        if self.survives(|io| io.handle(event)).is_none() {
+            log_later!(Error, "a connection is cut: to serve it has panicked");
+            self.survives(|io| io.give_up(event.token()));
+        }
+    }
+
+    /// Does one thing; `None`: it has panicked. What it asks of the pool begins when it is done, at the earliest.
+    fn survives(&mut self, work: impl FnOnce(&mut Self)) -> Option<()> {
+        let pool = Arc::clone(&self.hub.pool);
+        let keeps = !self.turn.has_no_pool && self.turn.left_until.is_none();
+        let work = || survive(|| work(self));
+        if !keeps {
+            return pool.gathering(work);
+        }
+        let (done, has_kept) = pool.keeping(work);
+        self.turn.kept += usize::from(has_kept || self.turn.kept > 0);
+        done
+    }
+
+    /// Waits until something is ready, or due; `false`: nobody can.
+    fn begin_turn(&mut self) -> bool {
+        match self.wait() {
+            Err(error) if error.kind() != ErrorKind::Interrupted => {
+                log_later!(Error, "a server cannot wait for its connections: {error}");
+                return false;
+            }
+            _ => self.turn.begin(),
+        }
+        true
+    }
+
+    fn wait(&mut self) -> std::io::Result<()> {
+        let next = self.hub.timers.next(|due| self.is_over(due));
+        if let Some(at) = next.into_iter().chain(self.ends).min() {
+            self.clock.set(at, now())?;
+        }
+        self.poll.poll(&mut self.turn.events, None)
+    }
+
+    /// Nobody needs what is to be due: the connection has become a WebSocket, say, whose session has deadlines of its own.
+    fn is_over(&self, due: &Due) -> bool {
+        match due {
+            Due::Peer(peer) => peer.strong_count() == 0,
+            Due::Answers(socket) => socket.strong_count() == 0,
+            Due::Connection(token) => {
+                matches!(self.slots.get(token), None | Some(Slot::WebSocket(_) | Slot::Listener(_)))
+            }
+            Due::Recovery(namespace) => namespace.strong_count() == 0,
+            Due::Deferred | Due::Accept | Due::Workers => false,
+        }
+    }
+
+    /// The server has ended.
+    pub(super) fn end(mut self) {
+        self.slots.clear();
+        let hub = Arc::clone(&self.hub);
+        // Handlers of ends may yet have to run.
+        self.hub.pool.end(move || hub.forget_all());
+    }
+}
