@@ -113,6 +113,7 @@ fn assert_sticky_by_cookie(ports: &Ports, servers: &[Server; 2]) {
         assert!(servers.iter().all(|server| server.sessions() > 0), "one has all sessions");
         // Without it sessions die before the namespace is joined, again and again.
         let client = Client::start(via.builder(ports.url()));
+        client.next_status();
         let error = client.wait_connected(Duration::from_millis(500)).unwrap_err();
         assert!(error.is_timeout(), "{error:?}");
         assert_tells(&error, &["400", "with_credentials"]);
