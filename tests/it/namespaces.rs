@@ -32,11 +32,11 @@ fn namespaces_that_were_forgotten_slow_down_nothing() {
         let session = server.session();
         client.connected();
         // Of a few times: the machine may have had other things to do.
-        let least = |name: &str| {
+        let quickest = |name: &str| {
             let pass = |number: usize| join_and_forget(&client, &format!("{name}-{number}"), 300);
             (0..3).map(pass).min().unwrap()
         };
-        let first = least("first");
+        let first = quickest("first");
         // Some that were joined, many that were not, and those with something that waits.
         join_and_forget(&client, "joined", 1000);
         for n in 0..4000 {
@@ -46,7 +46,7 @@ fn namespaces_that_were_forgotten_slow_down_nothing() {
             let _unread = (socket.subscribe("news"), socket.status());
             socket.emit("kept", n).unwrap();
         }
-        let last = least("last");
+        let last = quickest("last");
         assert!(last < 4 * first + Duration::from_millis(500), "{first:?}, later {last:?}");
         let flood = client.subscribe("flood");
         session.burst(1000, 50);
