@@ -175,7 +175,10 @@ fn holds_still(client: &Client, most: usize, subscription: &Subscription) {
         if busy < IDLE {
             return;
         }
-        assert!(start.elapsed() < LIMIT, "busy again and again, the last time for {busy:?} of {WHILE:?}");
+        assert!(
+            start.elapsed() < LIMIT,
+            "busy again and again, the last time for {busy:?} of {WHILE:?}"
+        );
     }
 }
 

@@ -84,7 +84,10 @@ impl Full {
             if used < WHILE / 4 {
                 return;
             }
-            assert!(start.elapsed() < LIMIT, "the thread goes on and on, the last time for {used:?}");
+            assert!(
+                start.elapsed() < LIMIT,
+                "the thread goes on and on, the last time for {used:?}"
+            );
         }
     }
 }
