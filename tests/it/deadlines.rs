@@ -14,7 +14,7 @@ use crate::support::{Client, LIMIT, TRANSPORTS, direct, failure};
 const MS: Duration = Duration::from_millis(1);
 
 /// What an attempt may take here.
-const TIMEOUT: Duration = Duration::from_millis(400);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The pause between two bytes. A hundred of them are far more than the limits.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -124,7 +124,7 @@ fn an_answer_of_a_proxy_in_crumbs_does_not_move_the_deadline() {
 
 #[test]
 fn a_message_in_crumbs_is_no_heartbeat() {
-    let quick = Greeting::new("s").heartbeat(200, 200).text();
+    let quick = Greeting::new("s").heartbeat(1000, 1000).text();
     let peer = RawPeer::websocket(move |socket, _| {
         socket.send(Message::text(quick.clone()))?;
         socket.read()?;
@@ -142,7 +142,7 @@ fn a_message_in_crumbs_is_no_heartbeat() {
 #[cfg(feature = "polling")]
 #[test]
 fn a_poll_that_is_answered_in_crumbs_is_no_heartbeat() {
-    let quick = Greeting::new("s").heartbeat(200, 200).text();
+    let quick = Greeting::new("s").heartbeat(1000, 1000).text();
     let peer = RawPeer::start(move |mut connection: RawConnection| {
         loop {
             let request = connection.read_request()?;

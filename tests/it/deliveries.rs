@@ -251,7 +251,7 @@ fn posts_that_are_answered_one_after_the_other_have_the_time_anew() {
     let greeting = Greeting::new("s").heartbeat(BEAT, BEAT);
     let peer = slow_poster(greeting, move |connection, length| {
         io::copy(&mut connection.reader().take(length as u64), &mut io::sink())?;
-        sleep(if large(length) { PATIENCE / 2 } else { Duration::ZERO });
+        sleep(if large(length) { PATIENCE / 3 } else { Duration::ZERO });
         Ok(large(length) && posts.fetch_add(1, Ordering::SeqCst) + 1 == POSTS)
     });
     let limits = Limits::new().send_bytes(1 << 26);

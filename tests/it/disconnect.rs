@@ -149,7 +149,7 @@ fn a_destroyed_connection_is_a_lost_transport(via: Via) {
 }
 
 fn missing_heartbeats_are_a_ping_timeout(via: Via) {
-    let server = Server::version(4, json!({"pingInterval": 300, "pingTimeout": 200}));
+    let server = Server::version(4, json!({"pingInterval": 300, "pingTimeout": 2000}));
     let client = via.settle(server.url());
     client.wait_for("a heartbeat", |event| matches!(event, ManagerEvent::Ping));
     let start = Instant::now();
@@ -163,7 +163,7 @@ fn missing_heartbeats_are_a_ping_timeout(via: Via) {
 }
 
 fn a_frozen_server_is_a_ping_timeout(via: Via) {
-    let server = Server::version(4, json!({"pingInterval": 300, "pingTimeout": 200}));
+    let server = Server::version(4, json!({"pingInterval": 300, "pingTimeout": 2000}));
     let client = via.settle(server.url());
     server.freeze();
     // A blocked caller is freed as well.

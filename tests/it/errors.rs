@@ -304,8 +304,8 @@ fn a_websocket_that_opens_no_session_has_its_stage() {
         }
     }
     let silent = speaking(Vec::new(), End::Hold);
-    let error = attempt(Via::WebSocket.builder(silent.url()).connect_timeout(100 * MS));
-    assert_tells_of_attempt(&error, Stage::Engine, &["100 ms", "no handshake"]);
+    let error = attempt(Via::WebSocket.builder(silent.url()).connect_timeout(1500 * MS));
+    assert_tells_of_attempt(&error, Stage::Engine, &["1500 ms", "no handshake"]);
     assert!(error.is_timeout());
 }
 

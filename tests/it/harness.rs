@@ -217,10 +217,10 @@ fn a_frozen_server_answers_only_when_thawed() {
 
 #[test]
 fn a_server_that_stops_pinging_neither_pings_nor_closes() {
-    let server = Server::version(4, json!({ "pingInterval": 50, "pingTimeout": 50 }));
+    let server = Server::version(4, json!({ "pingInterval": 50, "pingTimeout": 1000 }));
     let mut raw = Raw::join(server.port(), 4);
     assert_eq!(server.cmd("stop-pinging"), 1);
-    raw.0.get_ref().set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    raw.0.get_ref().set_read_timeout(Some(Duration::from_millis(1500))).unwrap();
     loop {
         match raw.0.read() {
             // A ping that was on its way.

@@ -141,7 +141,7 @@ fn congested(server: &HostileServer, via: Via) -> (Client, HostileSession) {
     let limits = Limits::new().send_events(8).send_bytes(100_000);
     let (client, session) = via.visit(server, |builder| builder.limits(limits));
     session.stop_reading();
-    let (text, moment) = ("x".repeat(50_000), Duration::from_millis(300));
+    let (text, moment) = ("x".repeat(50_000), Duration::from_secs(1));
     while client.timeout(moment).emit("tick", &text).is_ok() {}
     (client, session)
 }
@@ -196,7 +196,7 @@ fn without_time_to_wait_there_is_no_room_or_the_event_is_taken(via: Via) {
 fn the_wait_for_room_counts_against_the_time_limit(via: Via) {
     let server = HostileOptions::v4().start();
     let (client, session) = congested(&server, via);
-    let limit = Duration::from_secs(2);
+    let limit = Duration::from_secs(6);
     let reading_on = thread::spawn(move || {
         thread::sleep(limit / 2);
         session.read_on();

@@ -37,7 +37,7 @@ fn each_packet_is_logged_by_the_thread_that_has_to_do_with_it() {
 #[test]
 fn a_logger_that_dawdles_over_one_connection_does_not_hold_up_another() {
     alone(|| {
-        let pause = Duration::from_millis(300);
+        let pause = Duration::from_secs(3);
         capture_log(LevelFilter::Trace);
         make_mischief(Mischief::Sleep(pause), |line| {
             line.thread == "siot-conn" && line.text.contains("slow")
@@ -45,17 +45,15 @@ fn a_logger_that_dawdles_over_one_connection_does_not_hold_up_another() {
         let server = Server::start(json!({}));
         let [slow, other] = Via::WebSocket.connect_each(server.url());
         let events = slow.subscribe("slow");
-        for n in 0..5 {
+        for n in 0..2 {
             slow.emit("send-me", ("slow", n)).unwrap();
         }
         recv_within(events.receiver(), LIMIT);
         let start = Instant::now();
         other.works();
         assert!(start.elapsed() < pause, "{:?}", start.elapsed());
-        for n in 1..5 {
-            assert_eq!(events.recv_timeout(LIMIT).unwrap().args::<u32>().unwrap(), n);
-        }
-        assert!(end_mischief() >= 5);
+        assert_eq!(events.recv_timeout(LIMIT).unwrap().args::<u32>().unwrap(), 1);
+        assert!(end_mischief() >= 2);
         slow.works();
     });
 }
@@ -106,14 +104,15 @@ fn what_a_callback_has_captured_is_dropped_when_it_is_taken_off() {
 
 #[test]
 fn callbacks_that_panic_and_dawdle_disturb_no_heartbeat() {
-    let server = Server::version(4, json!({ "pingInterval": 50, "pingTimeout": 1000 }));
+    let server = Server::version(4, json!({ "pingInterval": 50, "pingTimeout": 2000 }));
     for &via in Via::ALL {
         let client = via.settle(server.url());
         let (sender, called) = unbounded();
         client
             .on("flood", move |event| {
                 sender.send(event.args::<u32>().unwrap()).unwrap();
-                Mischief::Sleep(Duration::from_millis(50)).make("a callback");
+                // All of them together for longer than a heartbeat may be late.
+                Mischief::Sleep(Duration::from_millis(250)).make("a callback");
                 Mischief::Panic.make("a callback");
             })
             .unwrap();

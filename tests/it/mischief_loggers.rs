@@ -58,7 +58,7 @@ fn live(server: &Server, via: Via) {
 /// A session whose heartbeats do not come, which the timer thread notices.
 #[track_caller]
 fn miss_heartbeats(via: Via) {
-    let server = HostileOptions::v4().heartbeat(50, 50).start();
+    let server = HostileOptions::v4().heartbeat(100, 500).start();
     let client = Client::start(via.builder(server.url()));
     for _ in 0..2 {
         client.reconnected();
@@ -130,7 +130,7 @@ fn a_panic_inside_of_a_library_below_ends_the_session_and_says_so() {
 #[test]
 fn a_logger_that_dawdles_over_what_the_timer_says_delays_no_deadline() {
     alone(|| {
-        let pause = Duration::from_millis(500);
+        let pause = Duration::from_secs(4);
         capture_log(LevelFilter::Debug);
         make_mischief(Mischief::Sleep(pause), said_on("siot-log"));
         let server = Server::start(json!({}));
@@ -166,7 +166,7 @@ fn closing_keeps_its_limit_where_the_logger_hangs() {
             assert_eq!(wait_for_line("the event", is_meant).thread, "siot-conn");
             let start = Instant::now();
             client.manager().close(Duration::from_millis(100));
-            assert!(start.elapsed() < hang / 8, "{:?}", start.elapsed());
+            assert!(start.elapsed() < hang / 2, "{:?}", start.elapsed());
             end_mischief();
         }
     });

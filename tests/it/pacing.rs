@@ -26,9 +26,17 @@ fn polls_that_bring_nothing_are_followed_by_rests() {
     });
     let builder = Builder::new(peer.url()).transports([Transport::Polling]);
     let manager = builder.manager().unwrap();
-    let times: Vec<Instant> = (0..13).map(|_| polls.recv_timeout(LIMIT).unwrap()).collect();
-    // Before the last seven there were rests of 10, 20, 40, 80, 160, 320 and 640 ms.
-    let lasted = times[12].duration_since(times[0]);
-    assert!(lasted >= Duration::from_millis(1270), "{lasted:?}");
+    // Where six answers in a row come at once, there are rests of 10, 20, 40, 80, 160, 320 and 640 ms behind the last of
+    // them; on a busy machine some come late, and it begins anew.
+    let start = Instant::now();
+    let mut last = polls.recv_timeout(LIMIT).unwrap();
+    loop {
+        let next = polls.recv_timeout(LIMIT).unwrap();
+        if next.duration_since(last) >= Duration::from_millis(640) {
+            break;
+        }
+        assert!(start.elapsed() < LIMIT, "no rest");
+        last = next;
+    }
     manager.close(LIMIT);
 }

@@ -176,8 +176,8 @@ fn timestamps_are_on_polling_alone_unless_said_otherwise(via: Via) {
 
 fn a_timeout_of_connecting_ends_with_the_handshake(via: Via) {
     let server = Server::start(json!({}));
-    let builder = via.builder(format!("{}/late", server.url())).auth(json!({"delay": 600}));
-    let client = Client::start(builder.connect_timeout(Duration::from_millis(300)));
+    let builder = via.builder(format!("{}/late", server.url())).auth(json!({"delay": 3000}));
+    let client = Client::start(builder.connect_timeout(Duration::from_secs(2)));
     // The answer for the namespace has a limit of its own.
     client.connected();
 }

@@ -60,6 +60,7 @@ fn waiting_for_a_connection_tells_why_there_is_none(via: Via) {
     let error = once.wait_open(LIMIT).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Connect(_)), "{error}");
     let for_ever = via.builder(server.url()).manager().unwrap();
+    eventually(LIMIT, "an attempt in vain", || for_ever.stats().failed_attempts > 0);
     let error = for_ever.wait_open(Duration::from_millis(200)).unwrap_err();
     assert!(error.is_timeout() && std::error::Error::source(&error).is_some(), "{error}");
 }

@@ -58,7 +58,8 @@ fn an_answered_event_is_sent_once_whatever_the_answer(via: Via) {
 fn events_are_sent_one_after_the_other(via: Via) {
     let server = Server::start(json!({}));
     let client = Client::connect(via.builder(server.url()).retries(2).ack_timeout(LIMIT));
-    let slow = client.emit_with_ack("ack-late", 100).unwrap();
+    // Late enough for the server to be asked meanwhile.
+    let slow = client.emit_with_ack("ack-late", 3000).unwrap();
     let ticks: Vec<_> = (0..5).map(|n| client.emit_with_ack("tick", (0, n)).unwrap()).collect();
     assert_eq!(seen(&server, "tick"), 0);
     slow.wait::<String>().unwrap();
@@ -71,7 +72,7 @@ fn events_are_sent_one_after_the_other(via: Via) {
 fn a_volatile_event_does_not_wait_for_the_others(via: Via) {
     let server = Server::start(json!({}));
     let client = Client::connect(via.builder(server.url()).retries(2).ack_timeout(LIMIT));
-    let slow = client.emit_with_ack("ack-late", 300).unwrap().receiver();
+    let slow = client.emit_with_ack("ack-late", 5000).unwrap().receiver();
     eventually(LIMIT, "the slow one", || seen(&server, "ack-late") == 1);
     // It goes where the transport can take it now, which by long-polling may not be at once.
     eventually(LIMIT, "the volatile one", || {

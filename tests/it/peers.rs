@@ -204,7 +204,7 @@ fn binary_frames_hold_no_text_packets() {
 
 #[test]
 fn silence_is_a_ping_timeout_whatever_else_comes() {
-    let quick = Greeting::new("s").heartbeat(100, 100).text();
+    let quick = Greeting::new("s").heartbeat(500, 500).text();
     let peer = RawPeer::websocket(move |socket, number| {
         socket.send(Message::text(quick.clone()))?;
         socket.read()?;

@@ -230,7 +230,7 @@ fn a_function_that_hangs_has_one_thread_and_answers_the_latest_attempt() {
         let (asking, asked) = unbounded();
         let builder = Via::WebSocket.builder(server.url());
         let builder =
-            builder.connect_timeout(Duration::from_millis(100)).before_attempt(move |attempt| {
+            builder.connect_timeout(Duration::from_secs(1)).before_attempt(move |attempt| {
                 asking.send(attempt.number()).unwrap();
                 let _ = gate.recv();
                 Ok::<_, Error>(Update::new().extra_header("x-late", "1"))

@@ -138,11 +138,12 @@ fn an_answer_is_waited_for_by_its_descriptor(via: Via) {
     let limits = Limits::new().receive_events(5);
     let socket = via.builder(shared().url()).limits(limits).build().unwrap();
     socket.wait_connected(LIMIT).unwrap();
-    let mut ack = socket.emit_with_ack("ack-late", 100).unwrap();
+    let mut ack = socket.emit_with_ack("ack-kept", ()).unwrap();
     let ready = ack.ready_fd().unwrap();
     assert!(!is_readable(&ready) && ack.try_wait::<(String, u32)>().is_none());
+    socket.emit("give-kept", ()).unwrap();
     wait_readable(&ready);
-    assert_eq!(ack.try_wait::<(String, u32)>().unwrap().unwrap().1, 100);
+    assert_eq!(ack.try_wait::<(String, u32)>().unwrap().unwrap().1, 300);
     // It stays so, and is so for who comes later, as the answer can be asked for again.
     assert!(is_readable(&ready) && is_readable(&ack.ready_fd().unwrap()));
 

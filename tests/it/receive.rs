@@ -244,12 +244,12 @@ fn the_status_channel_tells_of_all_changes(via: Via) {
 }
 
 fn heartbeats_go_on_beside_a_slow_consumer(via: Via) {
-    let server = Server::version(4, json!({"pingInterval": 50, "pingTimeout": 500}));
+    let server = Server::version(4, json!({"pingInterval": 50, "pingTimeout": 3000}));
     let client = via.settle(server.url());
     let flood = client.subscribe("flood");
     client.emit("flood", (500, 100)).unwrap();
     // The consumer stays away for longer than the heartbeat would allow.
-    for _ in 0..25 {
+    for _ in 0..65 {
         client.wait_for("a heartbeat", |event| matches!(event, ManagerEvent::Ping));
     }
     assert!(client.status.try_recv().is_none());

@@ -135,7 +135,7 @@ fn heartbeats_keep_a_session_whose_events_nobody_reads(via: Via) {
     let clients = brisk_each().map(|server| full(via, server, 100));
     // For longer than either side would wait for a heartbeat, and nothing else happens here; then
     // more comes.
-    for pause in [1300, 100, 100] {
+    for pause in [3500, 100, 100] {
         thread::sleep(Duration::from_millis(pause));
         for ((client, _), server) in clients.iter().zip(brisk_each()) {
             let _name = CaseName::new(server);
@@ -156,7 +156,7 @@ fn heartbeats_keep_a_session_whose_events_nobody_reads(via: Via) {
 #[test]
 fn events_of_a_session_that_has_ended_do_not_hold_up_the_next_one() {
     // That the server is gone is noticed when a heartbeat is due.
-    let server = Server::version(4, json!({ "pingInterval": 200, "pingTimeout": 1000 }));
+    let server = Server::version(4, json!({ "pingInterval": 200, "pingTimeout": 3000 }));
     let clients: Vec<_> = Via::ALL.iter().map(|&via| full(via, &server, 500)).collect();
     server.kill();
     for (client, _) in &clients {
@@ -317,7 +317,7 @@ fn closing_keeps_its_limit_beside_a_full_consumer_where_the_server_takes_no_leav
             until_full(&flood, BOUND);
             let start = Instant::now();
             client.manager().close(Duration::from_millis(100));
-            assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+            assert!(start.elapsed() < LIMIT / 2, "{:?}", start.elapsed());
         }
     }
 }

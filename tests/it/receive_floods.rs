@@ -245,6 +245,7 @@ fn a_reset_lifts_no_bound() {
         let client = Client::connect(Via::WebSocket.builder(peer.url()).limits(limits));
         let nameless = client.subscribe("");
         recv_within(&is_filled, LIMIT);
+        until_full(&nameless, BOUND);
         stays(&client, &nameless, BOUND);
         go_on.send(()).unwrap();
         // Of what came before the end, no more is read than there is room for.

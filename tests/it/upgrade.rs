@@ -273,7 +273,7 @@ fn a_probe_without_answer_leaves_the_session_on_polling() {
 fn a_probe_that_hangs_is_given_up() {
     let server = Server::start(json!({}));
     server.command(json!({"cmd": "answer", "match": "upgrade", "hang": true}));
-    let builder = Via::Upgrade.builder(server.url()).connect_timeout(Duration::from_millis(400));
+    let builder = Via::Upgrade.builder(server.url()).connect_timeout(Duration::from_secs(3));
     let client = Client::connect(builder);
     upgrade_error(&client);
     has_stayed(&client);

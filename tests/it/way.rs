@@ -84,11 +84,11 @@ fn gap_after(answer: &Value, builder: impl Fn(&Server) -> Builder) -> i64 {
 
 #[test]
 fn a_busy_server_is_left_alone_for_as_long_as_it_asks() {
-    let busy = json!({ "status": 503, "headers": { "Retry-After": "1" } });
+    let busy = json!({ "status": 503, "headers": { "Retry-After": "4" } });
     let gap = gap_after(&busy, builder);
-    assert!((999..5000).contains(&gap), "{gap} ms");
+    assert!(gap >= 3999, "{gap} ms");
     let gap = gap_after(&json!({ "status": 503 }), builder);
-    assert!(gap < 900, "{gap} ms");
+    assert!(gap < 3900, "{gap} ms");
 }
 
 #[test]
@@ -114,8 +114,8 @@ fn a_stage_that_takes_too_long_ends_the_attempt_and_is_named() {
 
 #[test]
 fn a_limit_on_the_first_answer_does_not_end_a_quiet_session() {
-    let server = Server::version(4, json!({ "pingInterval": 300 }));
-    let socket = builder(&server).upgrade(false).timeouts(Timeouts::new().http(150 * MS));
+    let server = Server::version(4, json!({ "pingInterval": 3000 }));
+    let socket = builder(&server).upgrade(false).timeouts(Timeouts::new().http(2000 * MS));
     #[cfg(not(feature = "polling"))]
     let socket = socket.transports([Transport::WebSocket]);
     let socket = connect(socket);

@@ -103,6 +103,19 @@ fn quiet() {
     }
 }
 
+/// What there is at rest beyond what there was before. Should it be more than this, threads may have something left to do that a
+/// slow machine does not let run: that is waited for.
+fn kept(before: usize, most: usize) -> usize {
+    let start = Instant::now();
+    loop {
+        quiet();
+        let kept = live().saturating_sub(before);
+        if kept <= most || start.elapsed() > LIMIT / 10 {
+            return kept;
+        }
+    }
+}
+
 #[test]
 fn an_idle_connection_is_small() {
     let _alone = alone();
@@ -111,8 +124,7 @@ fn an_idle_connection_is_small() {
     let first = connect(&url, Limits::new());
     let before = live();
     let sockets: Vec<_> = (0..20).map(|_| connect(&url, Limits::new())).collect();
-    quiet();
-    let each = live().saturating_sub(before) / sockets.len();
+    let each = kept(before, IDLE * sockets.len()) / sockets.len();
     assert!((KIB..=IDLE).contains(&each), "{each} bytes");
     drop(first);
 }
@@ -151,8 +163,7 @@ fn a_burst_outwards_stays_inside_the_send_buffer() {
 
     gate.open();
     settle_after_burst(&socket);
-    quiet();
-    let kept = live().saturating_sub(idle);
+    let kept = kept(idle, KEPT);
     assert!(kept <= KEPT, "{kept} bytes are kept");
 }
 
@@ -168,6 +179,11 @@ fn a_burst_inwards_stays_inside_the_receive_buffer() {
     reset_peak();
 
     socket.emit("flood", (events, KIB)).unwrap();
+    let start = Instant::now();
+    while socket.manager().stats().receive_queue.bytes < BUFFER / 2 {
+        assert!(start.elapsed() < LIMIT, "the receive buffer does not fill up");
+        thread::sleep(Duration::from_millis(1));
+    }
     quiet();
     let grown = peak() - idle;
     // What was read lies in buffers that are half empty at worst.
@@ -181,8 +197,7 @@ fn a_burst_inwards_stays_inside_the_receive_buffer() {
     }
     settle_after_burst(&socket);
     drop(drops);
-    quiet();
-    let kept = live().saturating_sub(idle);
+    let kept = kept(idle, KEPT);
     assert!(kept <= KEPT, "{kept} bytes are kept");
 }
 
@@ -202,9 +217,8 @@ fn a_large_message_leaves_nothing_behind() {
     assert_eq!(event.arg::<String>(0).unwrap().len(), size);
     drop(event);
     settle_after_burst(&socket);
-    quiet();
+    let kept = kept(idle, KEPT);
     assert!(peak() - idle > size);
-    let kept = live().saturating_sub(idle);
     assert!(kept <= KEPT, "{kept} bytes are kept");
 }
 

@@ -44,6 +44,9 @@ function acks(socket, { version }) {
   socket.on("ack-none", (ack) => ack());
   socket.on("never-ack", () => {});
   socket.on("ack-late", (ms, ack) => setTimeout(() => ack("late", ms), ms));
+  const kept = [];
+  socket.on("ack-kept", (ack) => kept.push(ack));
+  socket.on("give-kept", () => kept.splice(0).forEach((ack) => ack("late", 300)));
   socket.on("ack-twice", (ack) => {
     ack("first");
     versions.rawAck(socket, version, ack.id, ["second"]);

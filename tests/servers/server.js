@@ -58,6 +58,7 @@
 //   send-me(event, …args)       emits that event;  later(ms, event, …args) after some time
 //   ack-many(ack)               ("one", 2, {three: 3}, [4], null, true);  ack-none(ack)  ()
 //   never-ack(ack), ack-late(ms, ack) ("late", ms), ack-twice(ack) ("first") and then ("second")
+//   ack-kept(ack), give-kept()  ("late", 300) to each that was kept
 //   ack-unasked(id)             an ack that nobody waits for
 //   with-binary-ack(ack)        (<01 02 03>, {deep: [<04>, "text"]}, <>)
 //   tick(thread, n [, ack(n)])  counted;  ticks(ack)  {total, inOrder, threads: {id: {count, next, inOrder}}, …}

@@ -28,11 +28,11 @@ pub(crate) fn shared_each() -> [&'static Server; 2] {
     [shared(), OLD.get_or_init(|| Server::version(2, json!({})))]
 }
 
-/// The same with many heartbeats: one is due after 50 ms, and given up 1 s later.
+/// The same with many heartbeats: one is due after 50 ms, and given up 3 s later.
 pub(crate) fn brisk_each() -> [&'static Server; 2] {
     static BRISK: [OnceLock<Server>; 2] = [const { OnceLock::new() }; 2];
     let start =
-        |version| Server::version(version, json!({ "pingInterval": 50, "pingTimeout": 1000 }));
+        |version| Server::version(version, json!({ "pingInterval": 50, "pingTimeout": 3000 }));
     [BRISK[0].get_or_init(|| start(4)), BRISK[1].get_or_init(|| start(2))]
 }
 

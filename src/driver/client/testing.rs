@@ -42,6 +42,14 @@ pub(super) fn eventually(mut has_come: impl FnMut() -> bool) {
     }
 }
 
+/// Whether a thread that waits by this is woken, for which it waits no longer than the limit: a long one where it is to
+/// be, since a busy machine may leave it alone for a while.
+pub(super) fn is_woken(waker: &Waker, limit: Duration) -> bool {
+    let start = Instant::now();
+    waker.nap(limit).unwrap();
+    start.elapsed() < limit
+}
+
 /// A connection by WebSocket to this port of the machine, which nobody has asked for yet.
 pub(crate) fn driver(port: u16, limits: Limits) -> Arc<Driver> {
     driver_by(Transport::WebSocket, port, limits, None)

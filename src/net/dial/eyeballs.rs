@@ -445,7 +445,8 @@ mod tests {
     fn a_limit_ends_a_connect_that_nobody_answers() {
         let (hole, _listener, _fillers) = black_hole();
         let attempt = attempt();
-        attempt.enter(Stage::Tcp, Some(Duration::from_millis(30)));
+        // Long enough to try both.
+        attempt.enter(Stage::Tcp, Some(Duration::from_secs(1)));
         let error = first(&[refusing(), hole], &attempt).unwrap_err();
         assert_eq!((error.is_timeout(), error.stage()), (true, Some(Stage::Tcp)));
         assert!(error.message().contains(&format!("{hole}: no answer")), "{error}");

@@ -53,12 +53,12 @@ fn a_lost_session_is_no_failed_attempt_over_any_transport() {
         session.send("1");
         assert_tells_of_loss(&client.disconnected().1.unwrap(), &["closed the session"]);
         for options in [HostileOptions::v4(), HostileOptions::v3()] {
-            let server = options.heartbeat(100, 200).start();
+            let server = options.heartbeat(1100, 1200).start();
             let (client, session) = via.visit(&server, |builder| builder);
             session.stop_reading();
             let error = client.disconnected().1.unwrap();
             assert!(error.is_timeout(), "{error:#}");
-            assert_tells_of_loss(&error, &["ping", "100 ms", "200 ms", "what came last", "ago"]);
+            assert_tells_of_loss(&error, &["ping", "1100 ms", "1200 ms", "what came last", "ago"]);
         }
     }
 }

@@ -85,7 +85,7 @@ fn a_silent_name_server_costs_one_thread_and_no_more_than_the_limit() {
                 }
                 let start = Instant::now();
                 client.socket.manager().close(LIMIT);
-                assert!(start.elapsed() < LIMIT / 4, "{:?}", start.elapsed());
+                assert!(start.elapsed() < LIMIT / 2, "{:?}", start.elapsed());
             }
         }
     });
@@ -102,7 +102,7 @@ fn the_connect_timeout_holds_for_a_silent_name_server_too() {
             let error = failure(builder(&server, transport).connect_timeout(300 * MS));
             assert_eq!(error.kind(), ErrorKind::Connect(Stage::Dns), "{error}");
             assert!(error.is_timeout(), "{error}");
-            assert!(start.elapsed() < LIMIT / 4, "{:?}", start.elapsed());
+            assert!(start.elapsed() < LIMIT / 2, "{:?}", start.elapsed());
         }
     });
 }

@@ -206,9 +206,7 @@ fn attachments_for_a_namespace_that_is_not_joined_are_not_waited_for() {
 fn a_packet_that_comes_slowly_and_steadily_is_taken() {
     attack(|| {
         let ground = Ground::new(|builder| {
-            builder
-                .ping_interval(Duration::from_millis(200))
-                .ping_timeout(Duration::from_millis(800))
+            builder.ping_interval(Duration::from_millis(200)).ping_timeout(Duration::from_secs(2))
         });
         let mut client = joined(&ground);
         client.say(text(&HALF.replace(r#"453-["x","#, r#"453-7["echo","#)));
@@ -216,7 +214,8 @@ fn a_packet_that_comes_slowly_and_steadily_is_taken() {
             let content = vec![part; 60_000];
             let message = frame(0x82, &content);
             for piece in message.chunks(10_000) {
-                sleep(Duration::from_millis(150));
+                // Seven of these are more than a client may be silent.
+                sleep(Duration::from_millis(350));
                 client.say(piece);
             }
             client.say(text("3"));

@@ -1,8 +1,8 @@
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::*;
 use crate::core::engine::Loss;
-use crate::driver::client::testing::{LIMIT, Played};
+use crate::driver::client::testing::{LIMIT, Played, is_woken};
 use crate::driver::listeners::Scope;
 use crate::event::Event;
 use crate::options::Buffer;
@@ -10,13 +10,6 @@ use crate::sync::mailbox::Mailbox;
 
 fn readers() -> [Arc<Waker>; 2] {
     [(); 2].map(|()| Arc::new(Waker::new().unwrap()))
-}
-
-/// Whether the reader is woken, for which it waits no longer than this.
-fn is_woken(reader: &Waker, limit: Duration) -> bool {
-    let start = Instant::now();
-    reader.nap(limit).unwrap();
-    start.elapsed() < limit
 }
 
 #[test]

@@ -9,7 +9,7 @@ use tungstenite::Message;
 use super::*;
 use crate::driver::ack_slot::{AckHandle, AckSlot, AwaitAnswer};
 use crate::driver::client::testing::live::{Live, Peer, Stepped, said};
-use crate::driver::client::testing::{LIMIT, emit, eventually};
+use crate::driver::client::testing::{LIMIT, emit, eventually, is_woken};
 use crate::driver::listeners::Scope;
 use crate::error::ErrorKind;
 use crate::event::AckReply;
@@ -82,8 +82,16 @@ fn who_waits_for_an_answer_reads_in_the_stead_of_the_thread() {
     let (_, events) = live.driver.subscribe(live.namespace, Scope::Event("e"), Buffer::new());
     let (slot, answer) = ask(&live, &mut peer);
     let ended = wait(&live, &slot);
-    eventually(|| is(&wire, relief(true, true)));
-    assert!(wire.take_over().is_none(), "there is somebody already");
+    // Who waits goes and comes back: under one lock it stays.
+    let is_refused = |served: &mut Served| {
+        (served.relief == relief(true, true)).then(|| served.take_over().is_none())
+    };
+    let mut refused = None;
+    eventually(|| {
+        refused = wire.with(is_refused).unwrap();
+        refused.is_some()
+    });
+    assert_eq!(refused, Some(true), "there is somebody already");
     peer.send(Message::text(r#"42["e",1]"#)).unwrap();
     assert!(events.take(Some(Instant::now() + LIMIT)).is_ok());
     eventually(|| is(&wire, relief(true, true)));
@@ -168,17 +176,12 @@ fn who_gives_back_says_whether_the_thread_has_to_go_on() {
 fn what_one_emits_is_written_or_the_thread_is_woken_for_it() {
     let (stepped, mut peer) = Stepped::joined(Limits::new());
     let (driver, waker) = (&stepped.driver, &stepped.waker);
-    let is_woken = || {
-        let start = Instant::now();
-        waker.nap(WHILE).unwrap();
-        start.elapsed() < WHILE
-    };
     stepped.emit();
     driver.write_or_wake(&stepped.wire, waker);
     assert_eq!(said(&mut peer), Message::text(r#"42["q"]"#));
-    assert!(!is_woken());
+    assert!(!is_woken(waker, WHILE));
     stepped.wire.with(|_| driver.write_or_wake(&stepped.wire, waker));
-    assert!(is_woken(), "another has the wire");
+    assert!(is_woken(waker, LIMIT), "another has the wire");
 }
 
 #[test]

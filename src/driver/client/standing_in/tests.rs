@@ -7,7 +7,7 @@ use tungstenite::Message;
 use super::*;
 use crate::driver::ack_slot::AckHandle;
 use crate::driver::client::testing::live::{Stepped, said};
-use crate::driver::client::testing::{LIMIT, emit, eventually};
+use crate::driver::client::testing::{LIMIT, emit, eventually, is_woken};
 use crate::driver::listeners::Scope;
 use crate::error::{Error, ErrorKind};
 use crate::options::{Buffer, Limits};
@@ -29,12 +29,6 @@ fn stand_in(stepped: &Stepped) -> StandIn<'_> {
         deadline: None,
         remaining: Remaining::Nothing,
     }
-}
-
-fn is_woken(waker: &Waker) -> bool {
-    let start = Instant::now();
-    waker.nap(WHILE).unwrap();
-    start.elapsed() < WHILE
 }
 
 #[test]
@@ -83,6 +77,7 @@ fn the_thread_is_woken_for_what_is_left() {
         let mut stand_in = stand_in(&stepped);
         stand_in.remaining = remaining;
         drop(stand_in);
-        assert_eq!(is_woken(&stepped.waker), is_left, "{remaining:?}");
+        let limit = if is_left { LIMIT } else { WHILE };
+        assert_eq!(is_woken(&stepped.waker, limit), is_left, "{remaining:?}");
     }
 }

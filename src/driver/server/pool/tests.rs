@@ -14,7 +14,7 @@ impl Workers {
     }
 }
 
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 fn pool(workers: usize, most: usize) -> Arc<Workers> {
     Workers::new(PoolSize { workers, most, stack_size: 256 * 1024 }, || ())

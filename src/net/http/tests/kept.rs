@@ -119,23 +119,35 @@ fn a_get_that_was_read_is_not_sent_again() {
 
 #[test]
 fn a_connection_that_the_server_keeps_for_a_second_is_used_again() {
+    // On a machine that is too slow for that second, some connections have one request alone.
     let (request, server) = serve(|listener| {
-        let mut stream = accept(&listener);
-        for _ in 0..3 {
-            read_request(&mut stream);
-            stream.write_all(answer("Keep-Alive: timeout=1\r\n", "ok").as_bytes()).unwrap();
+        loop {
+            let mut stream = accept(&listener);
+            for is_second in [false, true] {
+                if stream.peek(&mut [0]).unwrap() == 0 {
+                    break;
+                }
+                read_request(&mut stream);
+                stream.write_all(answer("Keep-Alive: timeout=1\r\n", "ok").as_bytes()).unwrap();
+                if is_second {
+                    return;
+                }
+            }
         }
     });
     let http = Http::new(&net(), &attempt());
-    for _ in 0..3 {
-        http.post(&request, text("1")).unwrap();
+    let start = Instant::now();
+    while !server.is_finished() {
+        assert!(start.elapsed() < LIMIT, "no connection has had a second request");
+        // The last one may find nobody who listens any more.
+        let _ = http.post(&request, text("1"));
     }
     server.join().unwrap();
 }
 
 /// How long it takes to get so many answers from a server that writes them by these parts.
 fn time_of(parts: fn(&str) -> [&str; 2]) -> Duration {
-    const REQUESTS: usize = 50;
+    const REQUESTS: usize = 250;
     let (request, server) = serve(move |listener| {
         let mut stream = accept(&listener);
         // With Nagle's algorithm, as gevent's server.
@@ -160,6 +172,6 @@ fn time_of(parts: fn(&str) -> [&str; 2]) -> Duration {
 fn an_answer_in_two_writes_does_not_wait_for_a_confirmation() {
     let whole = time_of(|answer| [answer, ""]);
     let halves = time_of(|answer| answer.split_at(answer.len() - 7).into());
-    // With delayed confirmations, 50 answers take 2 s instead of some milliseconds.
-    assert!(halves < whole * 20, "{halves:?} instead of {whole:?}");
+    // With delayed confirmations, 250 answers take 10 s beyond what they take whole. What a busy machine adds to either is less.
+    assert!(halves < whole * 20 + Duration::from_secs(4), "{halves:?} instead of {whole:?}");
 }
