@@ -11,7 +11,7 @@ use siot::{ArgList, DisconnectReason, ErrorKind};
 use crate::host::Host;
 use crate::raw_client::RawClient;
 use crate::support::{
-    CaseName, Client, LIMIT, Via, ask, eventually, over_each_transport, recv_within,
+    CaseName, Client, LIMIT, Via, alone, ask, eventually, over_each_transport, recv_within, threads,
 };
 
 #[track_caller]
@@ -226,6 +226,83 @@ fn nothing_is_left_of_a_socket_whose_handlers_panicked() {
         recv_within(&by, LIMIT);
     }
     assert!(server.is_empty());
+}
+
+/// Two clients: the first one's handler blocks the thread that has read for it.
+#[test]
+fn a_handler_that_blocks_the_thread_that_serves_holds_up_nobody_else() {
+    let host = Host::start(|builder| builder.ping_interval(Duration::from_millis(50)));
+    let (go_on, stuck) = bounded::<()>(0);
+    let (told, tells) = unbounded();
+    host.server.on("block", move |_, event| {
+        let is_server = thread::current().name() == Some("siot-serve");
+        told.send(is_server).unwrap();
+        if is_server {
+            let _ = stuck.recv();
+        }
+        event.ack(())
+    });
+    let client = connect(&host);
+    let other = connect(&host);
+    // Handlers that are quick run there, unless they were slow a moment ago.
+    let blocked = loop {
+        let asked = client.timeout(LIMIT).emit_with_ack("block", ()).unwrap();
+        if recv_within(&tells, LIMIT) {
+            break asked;
+        }
+        asked.wait::<()>().unwrap();
+        thread::sleep(Duration::from_millis(25));
+    };
+    for number in 0..1000 {
+        assert_eq!(ask::<(u32,)>(&other, "echo", number), (number,));
+    }
+    drop(go_on);
+    blocked.wait::<()>().unwrap();
+    assert_eq!(ask::<(u8,)>(&client, "echo", 2), (2,));
+    assert!(client.status.try_recv().is_none() && other.status.try_recv().is_none());
+}
+
+/// A server is closed while one of its handlers blocks the thread that has read for it.
+#[test]
+fn a_server_ends_though_a_handler_blocks_the_thread_that_served() {
+    alone(|| {
+        let host = Host::start(|builder| builder);
+        let (go_on, stuck) = bounded::<()>(0);
+        let (told, tells) = unbounded();
+        host.server.on("block", move |_, _| {
+            told.send(thread::current().name() == Some("siot-serve")).unwrap();
+            let _ = stuck.recv_timeout(Duration::from_millis(25));
+        });
+        let client = connect(&host);
+        while {
+            client.emit("block", ()).unwrap();
+            !recv_within(&tells, LIMIT)
+        } {}
+        assert!(host.server.close(LIMIT));
+        drop((go_on, client));
+        let ours = || threads().into_iter().filter(|name| name.starts_with("siot-")).count();
+        drop(host);
+        eventually(LIMIT, "no thread is left", || ours() == 0);
+    });
+}
+
+/// The thread that has an eye on the one that serves ends when that one has run no handler for a while.
+#[test]
+fn a_server_without_work_has_one_thread() {
+    alone(|| {
+        let host = Host::start(|builder| builder);
+        let mut client = RawClient::websocket(&host.url);
+        client.say("40");
+        client.expect("40");
+        let serving = || threads().iter().filter(|name| *name == "siot-serve").count();
+        while serving() < 2 {
+            client.say(r#"420["echo",1]"#);
+            client.expect("430[1]");
+        }
+        eventually(LIMIT, "it has ended", || serving() == 1);
+        client.say(r#"421["echo",2]"#);
+        client.expect("431[2]");
+    });
 }
 
 over_each_transport!(a_handler_may_take_longer_than_a_heartbeat);

@@ -132,8 +132,8 @@ thread_local! {
     static GATHERED: RefCell<Option<Vec<Task>>> = const { RefCell::new(None) };
     /// The pool that the thread belongs to.
     static OWN: RefCell<Weak<Workers>> = const { RefCell::new(Weak::new()) };
-    /// The pool of which the thread keeps what it submits for itself.
-    static KEEPS_FOR: Cell<*const Workers> = const { Cell::new(std::ptr::null()) };
+    /// What the thread submits it keeps for itself.
+    static KEEPS: Cell<bool> = const { Cell::new(false) };
     /// It has kept something.
     static HAS_KEPT: Cell<bool> = const { Cell::new(false) };
 }
@@ -182,9 +182,9 @@ impl Workers {
     /// Does something, and keeps what that submits for the calling thread, which is to [take part](Self::take_part)
     /// later. `true`: there is something.
     pub(super) fn keeping<R>(&self, work: impl FnOnce() -> R) -> (R, bool) {
-        KEEPS_FOR.set(self);
+        KEEPS.set(true);
         let done = self.gathering(work);
-        KEEPS_FOR.set(std::ptr::null());
+        KEEPS.set(false);
         (done, HAS_KEPT.take())
     }
 
@@ -231,7 +231,7 @@ impl Workers {
 
     fn begin(&self, tasks: impl IntoIterator<Item = Task>) {
         let mut at_once = Vec::new();
-        let is_kept = std::ptr::eq(KEEPS_FOR.get(), self);
+        let is_kept = KEEPS.get();
         let mut state = lock(&self.state);
         for task in tasks {
             match task {

@@ -219,3 +219,67 @@ fn whoever_looks_at_threads_is_told_when_there_are_some_and_once() {
     assert_eq!(told.try_iter().count(), 1);
     pool.end(|| ());
 }
+
+/// A guest and a thread of the pool that rests, of which one may be at work at a time.
+#[test]
+fn a_guest_does_what_waits_and_nobody_else_beyond_the_bound() {
+    let pool = pool(1, 1);
+    assert_eq!(order_of(&pool, &[("a", 1)]).recv_timeout(LIMIT), Ok("a"));
+    pool.settle(1);
+    let (tell, told) = channel();
+    let again = Arc::clone(&pool);
+    let ((), has_kept) = pool.keeping(|| {
+        pool.submit(Task::Once(Box::new(move || {
+            let (tell_second, told_second) = channel();
+            again.submit(Task::Once(Box::new(move || {
+                let _ = tell_second.send(());
+                tell.send(std::thread::current().id()).unwrap();
+            })));
+            // The thread that rests is told, and finds that there is no room for it.
+            let second = told_second.recv_timeout(Duration::from_millis(100));
+            assert!(second.is_err(), "two at a time");
+        })));
+    });
+    assert!(has_kept);
+    assert_eq!(pool.take_part(), 2);
+    assert_eq!(told.recv_timeout(LIMIT), Ok(std::thread::current().id()));
+    pool.settle(1);
+    pool.end(|| ());
+}
+
+#[test]
+fn what_was_kept_is_left_to_others_where_there_is_no_room_for_a_guest() {
+    let pool = pool(1, 1);
+    let (begin, gate) = channel::<()>();
+    let (began, begins) = channel();
+    pool.submit(Task::Once(Box::new(move || {
+        began.send(()).unwrap();
+        let _ = gate.recv();
+    })));
+    begins.recv_timeout(LIMIT).unwrap();
+    let (order, has_kept) = pool.keeping(|| order_of(&pool, &[("kept", 1)]));
+    assert!(has_kept);
+    assert_eq!(pool.take_part(), 0);
+    assert!(order.try_recv().is_err());
+    drop(begin);
+    assert_eq!(order.recv_timeout(LIMIT), Ok("kept"));
+    pool.end(|| ());
+}
+
+#[test]
+fn a_guest_that_is_the_last_one_does_what_is_done_at_the_end() {
+    let pool = pool(1, 1);
+    let (tell, told) = channel();
+    let ends = Arc::clone(&pool);
+    pool.keeping(|| {
+        pool.submit(Task::Once(Box::new(move || {
+            ends.end({
+                let tell = tell.clone();
+                move || tell.send("the end").unwrap()
+            });
+            tell.send("the handler").unwrap();
+        })));
+    });
+    assert_eq!(pool.take_part(), 1);
+    assert_eq!(told.iter().collect::<Vec<_>>(), ["the handler", "the end"]);
+}
