@@ -20,7 +20,7 @@ use crate::sync::threads::survive;
 const HANDLED: Duration = Duration::from_micros(100);
 
 /// How long those of a turn may take in all.
-const HANDLED_IN_TURN: Duration = Duration::from_millis(5);
+const HANDLED_IN_TURN: Duration = Duration::from_millis(10);
 
 /// How long they are left to the pool then.
 const LEFT: Duration = Duration::from_millis(20);
@@ -28,6 +28,9 @@ const LEFT: Duration = Duration::from_millis(20);
 /// After how many steps handlers begin, also where more is ready. To read what there is from all first gives their clients
 /// something to do meanwhile, and takes the thread away from its connections once for all of them.
 const STEPS: usize = 64;
+
+/// After how many bytes they do: of a flood what was just read is still at hand.
+const BYTES: usize = 64 * 1024;
 
 /// What a step has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +117,7 @@ impl Io {
     /// Does the next thing that there is to do, and waits where there is none.
     pub(super) fn step(&mut self) -> Step {
         loop {
-            if self.turn.kept >= STEPS {
+            if self.turn.kept >= STEPS || (self.turn.kept > 0 && self.memory.come >= BYTES) {
                 return self.hand_out();
             }
             match self.turn.stage {
@@ -159,6 +162,7 @@ impl Io {
 
     fn hand_out(&mut self) -> Step {
         self.turn.kept = 0;
+        self.memory.come = 0;
         Step::HasWork
     }
 

@@ -31,11 +31,13 @@ const READS: usize = 16;
 pub(super) struct ReadMemory {
     mapped: Box<[u8]>,
     pub(super) blocks: MessageBlocks,
+    /// How many bytes have come since they were counted anew.
+    pub(super) come: usize,
 }
 
 impl ReadMemory {
     pub(super) fn new() -> Self {
-        Self { mapped: vec![0; MAPPED].into(), blocks: MessageBlocks::default() }
+        Self { mapped: vec![0; MAPPED].into(), blocks: MessageBlocks::default(), come: 0 }
     }
 
     pub(super) fn buffer(&mut self) -> &mut [u8] {
@@ -100,7 +102,7 @@ impl Peer {
         memory: &mut ReadMemory,
         orders: &mut Vec<SessionOrder>,
     ) -> Read {
-        let ReadMemory { mapped, blocks } = memory;
+        let ReadMemory { mapped, blocks, come } = memory;
         let buffer = &mut mapped[..BUFFER];
         let Some(wire) = state.wire_of(token) else { return Read::Enough };
         let bytes = wire.take_unread();
@@ -112,6 +114,7 @@ impl Peer {
         match wire.read(buffer) {
             Ok(0) => Read::End(None),
             Ok(count) => {
+                *come += count;
                 let is_emptied = wire.is_emptied_by_short_read();
                 self.take_in(state, token, &buffer[..count], blocks, orders);
                 self.note_half(state, count);
