@@ -14,7 +14,7 @@ use http::HeaderMap;
 use mio::Token;
 
 use super::answers::Answers;
-use super::belongings::{Belongings, SocketData};
+use super::belongings::{AttachingEnd, Belongings, SocketData};
 use super::cluster::ClusterLink;
 use super::cluster::membership::ClusterMembership;
 use super::commands::IoCommands;
@@ -251,6 +251,8 @@ pub(crate) struct ServedSocket {
     /// For the deadlines of answers.
     pub(super) alarm: Alarm,
     pub(super) attached: OnceLock<Box<Mutex<Belongings>>>,
+    /// Nothing more is attached.
+    pub(super) attaching_end: OnceLock<AttachingEnd>,
     /// Somebody watches what goes out, or did.
     pub(super) is_watched: AtomicBool,
     /// The rooms that it was in when it was disconnected.

@@ -77,6 +77,7 @@ impl ServedSocket {
             answers: Answers::default(),
             alarm: Alarm::default(),
             attached,
+            attaching_end: OnceLock::new(),
             is_watched: AtomicBool::new(false),
             last_rooms: OnceLock::new(),
             this: this.clone(),
