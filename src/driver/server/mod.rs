@@ -49,4 +49,5 @@ mod serving;
 mod stall;
 pub(crate) mod starting;
 mod timers;
+mod turned_away;
 mod wire;

@@ -28,6 +28,7 @@ use super::pace::HalfPacket;
 use super::pool::Workers;
 use super::stall::Stall;
 use super::timers::{Alarm, TimerHeap};
+use super::turned_away::TurnedAwayLog;
 use super::wire::PeerWire;
 use crate::core::server::recovery::RecoveryStore;
 use crate::core::server::rooms::{Rooms, SocketKey};
@@ -57,6 +58,7 @@ pub(crate) struct Hub {
     /// How many sockets are gone of which handlers, or functions that let in, have yet to hear.
     pub(super) leaving: AtomicUsize,
     pub(super) heads: KeptHeads,
+    pub(super) turned_away: TurnedAwayLog,
     /// The last client has gone.
     pub(super) peer_gone: Condvar,
     /// Tells of the end of the thread that serves.
