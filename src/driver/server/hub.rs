@@ -13,7 +13,7 @@ use super::door::Door;
 use super::handshake::KeptHeads;
 use super::hub_options::HubOptions;
 use super::parts::{Due, Family, Hub, IoCommand, MayExist, Peer, ServedNamespace, SocketTaker};
-use super::pool::{self, PoolSize, Workers};
+use super::pool::{PoolSize, Workers};
 use super::timers::TimerHeap;
 use super::turned_away::TurnedAwayLog;
 use crate::driver::ack_slot::{AckSlot, AwaitAnswer};
@@ -77,9 +77,9 @@ impl Hub {
     }
 
     fn pool(size: PoolSize, this: Weak<Self>) -> Arc<Workers> {
-        Workers::new(size, move || {
+        Workers::new(size, move |look| {
             if let Some(hub) = this.upgrade() {
-                hub.timers.arm(now() + pool::LOOK, Due::Workers);
+                hub.timers.arm(now() + look.pause(), Due::Workers(look));
             }
         })
     }

@@ -14,7 +14,6 @@ use super::alarm_clock::AlarmClock;
 use super::http_connection::{HttpConnection, IDLE_TIME, REQUEST_TIME, RequestStage};
 use super::lingering::{Lingering, Lingers};
 use super::parts::{Due, Hub, IoCommand, Peer};
-use super::pool;
 use super::reading::ReadMemory;
 use super::turned_away::TurnedAway;
 use crate::core::time::Timestamp;
@@ -146,7 +145,7 @@ impl Io {
                 matches!(self.slots.get(token), None | Some(Slot::WebSocket(_) | Slot::Listener(_)))
             }
             Due::Recovery(namespace) => namespace.strong_count() == 0,
-            Due::Deferred | Due::Accept | Due::Workers => false,
+            Due::Deferred | Due::Accept | Due::Workers(_) => false,
         }
     }
 
@@ -418,9 +417,9 @@ impl Io {
                 }
             }
             Due::Deferred => self.hub.write_deferred(),
-            Due::Workers => {
-                if self.hub.pool.end_unneeded() {
-                    self.hub.timers.arm(now() + pool::LOOK, Due::Workers);
+            Due::Workers(look) => {
+                if self.hub.pool.look(look) {
+                    self.hub.timers.arm(now() + look.pause(), Due::Workers(look));
                 }
             }
             Due::Connection(token) => self.look_after_connection(token),

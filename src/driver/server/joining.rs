@@ -119,7 +119,7 @@ impl Peer {
         let Some(this) = self.this.upgrade() else { return };
         state.joining.push(namespace.into());
         let name: Box<str> = namespace.into();
-        self.hub.pool.submit(Task::Once(Box::new(move || {
+        self.hub.pool.submit(Task::AtTheDoor(Box::new(move || {
             let decided = this.decide(&name, handshake, claim.as_ref());
             let mut state = this.lock();
             this.run(&mut state, |state, orders| {

@@ -25,7 +25,7 @@ use super::http_connection::HttpConnection;
 use super::hub_options::HubOptions;
 use super::inbox::Inbox;
 use super::pace::HalfPacket;
-use super::pool::Workers;
+use super::pool::{PoolLook, Workers};
 use super::stall::Stall;
 use super::timers::{Alarm, TimerHeap};
 use super::turned_away::TurnedAwayLog;
@@ -120,8 +120,8 @@ pub(super) enum Due {
     Deferred,
     /// The listeners rest no longer.
     Accept,
-    /// Threads for handlers may not be needed.
-    Workers,
+    /// The threads for handlers are to be looked at.
+    Workers(PoolLook),
 }
 
 /// A client.

@@ -3,6 +3,9 @@
 //! They start when there is work, up to a bound, and end when they have not been needed for a while. A handler
 //! that waits for an answer does not count as working: another thread takes its place meanwhile, up to a
 //! second bound, so that handlers which wait for each other get done.
+//!
+//! Handlers that are slow in another way keep all threads busy, and nobody else is served. But who comes in is decided
+//! all the same: where such a decision has waited for a while, one more thread makes it, and others that wait, and ends.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -15,7 +18,29 @@ use crate::sync::logging::log_later;
 use crate::sync::threads::{Role, spawn, survive};
 
 /// How often it is looked which threads are not needed.
-pub(super) const LOOK: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_secs(10);
+
+/// How long a client waits to be let in before that is looked at.
+const DOOR_LOOK: Duration = Duration::from_millis(50);
+
+/// What is to be looked at in a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PoolLook {
+    /// Threads may not be needed.
+    Unneeded,
+    /// Clients may still wait to be let in.
+    Door,
+}
+
+impl PoolLook {
+    /// In how long it is to be looked.
+    pub(super) fn pause(self) -> Duration {
+        match self {
+            Self::Unneeded => LOOK,
+            Self::Door => DOOR_LOOK,
+        }
+    }
+}
 
 /// Something with work that is done by one thread at a time, a bit in each turn.
 pub(super) trait TakesTurns: Send + Sync {
@@ -27,8 +52,16 @@ pub(super) trait TakesTurns: Send + Sync {
 pub(super) enum Task {
     Turn(Arc<dyn TakesTurns>),
     Once(Box<dyn FnOnce() + Send>),
+    /// The same, and a client waits for it to be let in.
+    AtTheDoor(Box<dyn FnOnce() + Send>),
     /// This is done by the thread that submits it, once what it is at is done. It is quick, and none of the program's.
     AtOnce(Box<dyn FnOnce() + Send>),
+}
+
+impl Task {
+    fn is_at_the_door(&self) -> bool {
+        matches!(self, Self::AtTheDoor(_))
+    }
 }
 
 /// How large the pool may become.
@@ -45,8 +78,8 @@ pub(crate) struct PoolSize {
 pub(super) struct Workers {
     state: Mutex<WorkQueue>,
     work: Condvar,
-    /// Has `end_unneeded` called after a while: threads wait without a limit, which would cost a timer each time.
-    has_threads: Box<dyn Fn() + Send + Sync>,
+    /// Has `look` called after a while: threads wait without a limit, which would cost a timer each time.
+    look_later: Box<dyn Fn(PoolLook) + Send + Sync>,
     size: PoolSize,
     this: Weak<Self>,
 }
@@ -67,12 +100,23 @@ struct WorkQueue {
     is_watched: bool,
     /// Those whose handler waits for an answer.
     awaiting: usize,
+    /// How many clients wait to be let in.
+    at_the_door: usize,
+    /// It will be looked whether they still do.
+    is_door_watched: bool,
+    /// One of the threads only lets them in.
+    has_porter: bool,
     is_over: bool,
     /// What the last thread does at its end.
     last: Option<Box<dyn FnOnce() + Send>>,
 }
 
 impl WorkQueue {
+    /// Clients wait to be let in, and no thread is free.
+    fn is_door_held_up(&self) -> bool {
+        self.at_the_door > 0 && self.resting + self.waking == 0
+    }
+
     /// So many threads that rest are told to look.
     fn wake(&mut self, count: usize) {
         self.resting -= count;
@@ -89,13 +133,16 @@ thread_local! {
 }
 
 impl Workers {
-    /// When there are threads, `has_threads` is called, with no lock held: after [`LOOK`], it is to be looked at them.
-    pub(super) fn new(size: PoolSize, has_threads: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
-        let has_threads = Box::new(has_threads);
+    /// When there is something to look at in a while, `look_later` is called, with no lock held.
+    pub(super) fn new(
+        size: PoolSize,
+        look_later: impl Fn(PoolLook) + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        let look_later = Box::new(look_later);
         Arc::new_cyclic(|this| Self {
             state: Mutex::default(),
             work: Condvar::new(),
-            has_threads,
+            look_later,
             size,
             this: this.clone(),
         })
@@ -130,7 +177,10 @@ impl Workers {
         for task in tasks {
             match task {
                 Task::AtOnce(what) => at_once.push(what),
-                task => state.queue.push_back(task),
+                task => {
+                    state.at_the_door += usize::from(task.is_at_the_door());
+                    state.queue.push_back(task);
+                }
             }
         }
         for _ in state.resting + state.waking..state.queue.len() {
@@ -139,9 +189,14 @@ impl Workers {
             }
         }
         let watch = state.threads > 0 && !std::mem::replace(&mut state.is_watched, true);
+        let watch_door =
+            state.is_door_held_up() && !std::mem::replace(&mut state.is_door_watched, true);
         self.wake_next(state);
         if watch {
-            (self.has_threads)();
+            (self.look_later)(PoolLook::Unneeded);
+        }
+        if watch_door {
+            (self.look_later)(PoolLook::Door);
         }
         for what in at_once {
             what();
@@ -164,11 +219,20 @@ impl Workers {
     /// Starts a thread, if there may be one more.
     fn grow(&self, state: &mut WorkQueue) -> bool {
         let working = state.threads - state.awaiting;
-        if working >= self.size.workers || state.threads >= self.size.most {
+        let workers = self.size.workers + usize::from(state.has_porter);
+        if working >= workers {
+            return false;
+        }
+        self.start(state, Self::serve)
+    }
+
+    /// Starts a thread that does this, within the bound for all.
+    fn start(&self, state: &mut WorkQueue, serve: fn(Arc<Self>)) -> bool {
+        if state.threads >= self.size.most {
             return false;
         }
         let Some(pool) = self.this.upgrade() else { return false };
-        let started = spawn(Role::Worker, Some(self.size.stack_size), move || pool.serve());
+        let started = spawn(Role::Worker, Some(self.size.stack_size), move || serve(pool));
         match &started {
             Ok(()) => state.threads += 1,
             Err(error) if state.threads == 0 => {
@@ -183,20 +247,54 @@ impl Workers {
     fn serve(self: Arc<Self>) {
         OWN.set(Arc::downgrade(&self));
         while let Some(task) = self.next() {
-            match task {
-                Task::Turn(of) => {
-                    // Each handler was guarded; this is for what is ours.
-                    if survive(|| of.take_turn()) == Some(true) {
-                        // This thread does it, if no other one does: also when the pool ends.
-                        lock(&self.state).queue.push_back(Task::Turn(of));
-                    }
-                }
-                Task::Once(what) | Task::AtOnce(what) => {
-                    if survive(what).is_none() {
-                        log_later!(Error, "a function of the program panicked");
-                    }
+            self.do_task(task);
+        }
+    }
+
+    fn do_task(&self, task: Task) {
+        match task {
+            Task::Turn(of) => {
+                // Each handler was guarded; this is for what is ours.
+                if survive(|| of.take_turn()) == Some(true) {
+                    // This thread does it, if no other one does: also when the pool ends.
+                    lock(&self.state).queue.push_back(Task::Turn(of));
                 }
             }
+            Task::Once(what) | Task::AtTheDoor(what) | Task::AtOnce(what) => {
+                if survive(what).is_none() {
+                    log_later!(Error, "a function of the program panicked");
+                }
+            }
+        }
+    }
+
+    /// What a thread does that lets in who waits at the door while all others are busy.
+    fn keep_door(self: Arc<Self>) {
+        OWN.set(Arc::downgrade(&self));
+        while let Some(task) = self.next_at_the_door() {
+            self.do_task(task);
+        }
+    }
+
+    /// `None`: nobody waits there any more, and the thread ends.
+    fn next_at_the_door(&self) -> Option<Task> {
+        let mut state = lock(&self.state);
+        if let Some(at) = state.queue.iter().position(Task::is_at_the_door) {
+            state.at_the_door -= 1;
+            return state.queue.remove(at);
+        }
+        state.has_porter = false;
+        self.leave(state);
+        None
+    }
+
+    /// The thread ends; what is to be done at the end of the last one is done.
+    fn leave(&self, mut state: Locked<'_, WorkQueue>) {
+        state.threads -= 1;
+        let last = if state.threads == 0 { state.last.take() } else { None };
+        drop(state);
+        if let Some(last) = last {
+            last();
         }
     }
 
@@ -205,17 +303,13 @@ impl Workers {
         let mut state = lock(&self.state);
         loop {
             if let Some(task) = state.queue.pop_front() {
+                state.at_the_door -= usize::from(task.is_at_the_door());
                 self.wake_next(state);
                 return Some(task);
             }
             if state.leaving > 0 || state.is_over {
                 state.leaving = state.leaving.saturating_sub(1);
-                state.threads -= 1;
-                let last = if state.threads == 0 { state.last.take() } else { None };
-                drop(state);
-                if let Some(last) = last {
-                    last();
-                }
+                self.leave(state);
                 return None;
             }
             state.resting += 1;
@@ -226,9 +320,27 @@ impl Workers {
         }
     }
 
+    /// The time has come to look at something. `true`: it is to be looked again.
+    pub(super) fn look(&self, at: PoolLook) -> bool {
+        match at {
+            PoolLook::Unneeded => self.end_unneeded(),
+            PoolLook::Door => self.relieve_door(),
+        }
+    }
+
+    /// Clients have waited to be let in: where all threads are still busy, one more lets them in.
+    fn relieve_door(&self) -> bool {
+        let mut state = lock(&self.state);
+        state.is_door_watched = state.is_door_held_up();
+        if state.is_door_watched && !state.has_porter {
+            state.has_porter = self.start(&mut state, Self::keep_door);
+        }
+        state.is_door_watched
+    }
+
     /// Ends the threads that had no work since it was looked the last time. `true`: there are others, and it is to be
     /// looked again.
-    pub(super) fn end_unneeded(&self) -> bool {
+    fn end_unneeded(&self) -> bool {
         let mut state = lock(&self.state);
         let ending = state.unneeded.min(state.resting);
         state.wake(ending);

@@ -154,7 +154,7 @@ impl ServedRequest<'_> {
             request: Arc::new(self.first_request(connection)),
             auth: "".into(),
         });
-        self.hub.pool.submit(Task::Once(Box::new(move || {
+        self.hub.pool.submit(Task::AtTheDoor(Box::new(move || {
             let decision = hub.door.ask(&headers, first.as_ref());
             hub.command(IoCommand::Decided(token, decision));
         })));
