@@ -284,18 +284,8 @@ impl Workers {
             return state.queue.remove(at);
         }
         state.has_porter = false;
-        self.leave(state);
+        leave(state);
         None
-    }
-
-    /// The thread ends; what is to be done at the end of the last one is done.
-    fn leave(&self, mut state: Locked<'_, WorkQueue>) {
-        state.threads -= 1;
-        let last = if state.threads == 0 { state.last.take() } else { None };
-        drop(state);
-        if let Some(last) = last {
-            last();
-        }
     }
 
     /// Waits for work; `None`: the thread ends.
@@ -309,7 +299,7 @@ impl Workers {
             }
             if state.leaving > 0 || state.is_over {
                 state.leaving = state.leaving.saturating_sub(1);
-                self.leave(state);
+                leave(state);
                 return None;
             }
             state.resting += 1;
@@ -398,6 +388,16 @@ impl Workers {
     #[cfg(test)]
     fn threads(&self) -> usize {
         lock(&self.state).threads
+    }
+}
+
+/// A thread ends; what is to be done at the end of the last one is done.
+fn leave(mut state: Locked<'_, WorkQueue>) {
+    state.threads -= 1;
+    let last = if state.threads == 0 { state.last.take() } else { None };
+    drop(state);
+    if let Some(last) = last {
+        last();
     }
 }
 

@@ -52,16 +52,15 @@ pub(super) fn frame(first: u8, content: &[u8]) -> Vec<u8> {
     let mut bytes = vec![first];
     match content.len() {
         length @ 0..126 => bytes.push(0x80 | u8::try_from(length).expect("a byte")),
-        length => match u16::try_from(length) {
-            Ok(length) => {
+        length => {
+            if let Ok(length) = u16::try_from(length) {
                 bytes.push(0xFE);
                 bytes.extend_from_slice(&length.to_be_bytes());
-            }
-            Err(_) => {
+            } else {
                 bytes.push(0xFF);
                 bytes.extend_from_slice(&(length as u64).to_be_bytes());
             }
-        },
+        }
     }
     bytes.extend_from_slice(&[0; 4]);
     bytes.extend_from_slice(content);
