@@ -129,7 +129,7 @@ impl Parser for JsonParser {
             return Err(unfinished.error("a placeholder without its attachment in"));
         };
         if found.len() > unfinished.announced {
-            // Whoever reads an attachment as bytes of its own gets a copy for each: a megabyte could become a thousand.
+            // Whoever reads an attachment as bytes of its own gets a copy for each.
             return Err(unfinished.error("more placeholders than attachments in"));
         }
         Ok(Some(unfinished.packet))
