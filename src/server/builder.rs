@@ -183,8 +183,8 @@ impl ServerBuilder {
         self
     }
 
-    /// The most attachments (binary values) of one packet, in both directions. A client that sends more is disconnected, and told why where its
-    /// connection is a WebSocket; emitting more is [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge). Clients have limits of their own:
+    /// The most attachments (binary values) of one packet, in both directions. A client that sends more is disconnected, and told why by the
+    /// close frame of its WebSocket or the status 400 of its requests; emitting more is [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge). Clients have limits of their own:
     /// those in JavaScript take ten, siot's what [`Limits::max_attachments`](crate::Limits::max_attachments) says. `MessagePack` has
     /// none. Default: 10.
     pub fn max_attachments(mut self, count: usize) -> Self {
@@ -274,7 +274,9 @@ impl ServerBuilder {
     }
 
     /// How many connections there may be, and how many sessions, which need no connection while their clients poll.
-    /// Further connections are closed at once, further sessions refused with status 503. Default: 16,384.
+    /// Further connections are closed at once, further sessions refused with status 503 and `Retry-After`; a line of the log says so once in a
+    /// minute. A client by polling that has gone without a word counts until its heartbeat is missed
+    /// ([`ping_interval`](Self::ping_interval) and [`ping_timeout`](Self::ping_timeout)), and one of whose end handlers have yet to hear until they have. Default: 16,384.
     pub fn max_connections(mut self, count: usize) -> Self {
         self.max_connections = count;
         self
@@ -423,7 +425,9 @@ impl ServerBuilder {
         self
     }
 
-    /// How many handlers run at the same time. Default: two for each processor, from 4 to 32.
+    /// How many handlers run at the same time. Where they all take their time, functions that decide who comes in
+    /// ([`allow_request`](Self::allow_request), [`authorize`](crate::server::ServerNamespace::authorize) and the like) have one thread more.
+    /// Default: two for each processor, from 4 to 32.
     pub fn workers(mut self, count: usize) -> Self {
         self.workers = count;
         self

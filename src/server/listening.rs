@@ -153,7 +153,7 @@ impl ServerSocket {
     /// Removes one handler; `false` when it was removed before. When it returns, no call of it begins any more.
     #[doc(alias = "removeListener")]
     pub fn off(&self, listener: ListenerId) -> bool {
-        let removed = self.served.attached().listeners.remove(listener);
+        let removed = self.served.look_at_attached(|attached| attached.listeners.remove(listener));
         removed.is_some()
     }
 
@@ -182,26 +182,26 @@ impl ServerSocket {
     }
 
     fn remove_all(&self, scope: Option<Scope<'_>>) -> usize {
-        let removed = self.served.attached().listeners.remove_all(scope);
+        let removed = self.served.look_at_attached(|attached| attached.listeners.remove_all(scope));
         removed.len()
     }
 
     /// How many handlers of its own an event has.
     #[doc(alias = "hasListeners")]
     pub fn listener_count(&self, event: &str) -> usize {
-        self.served.attached().listeners.count(Scope::Event(event))
+        self.served.look_at_attached(|attached| attached.listeners.count(Scope::Event(event)))
     }
 
     /// How many handlers of its own want all events.
     #[doc(alias = "listenersAny")]
     pub fn listener_count_any(&self) -> usize {
-        self.served.attached().listeners.count(Scope::Any)
+        self.served.look_at_attached(|attached| attached.listeners.count(Scope::Any))
     }
 
     /// How many handlers want all events that are sent.
     #[doc(alias = "listenersAnyOutgoing")]
     pub fn listener_count_any_outgoing(&self) -> usize {
-        self.served.attached().listeners.count(Scope::Outgoing)
+        self.served.look_at_attached(|attached| attached.listeners.count(Scope::Outgoing))
     }
 
     /// How many events a handler of [`on_any_outgoing`](Self::on_any_outgoing) has missed, since too many waited for it; of

@@ -122,8 +122,9 @@ impl ServerSocket {
     /// # }
     /// ```
     pub fn data<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        let attached = self.served.attached();
-        attached.data.iter().find_map(|value| Arc::clone(value).downcast().ok())
+        self.served.look_at_attached(|attached| {
+            attached.data.iter().find_map(|value| Arc::clone(value).downcast().ok())
+        })
     }
 
     /// Attaches a value, one of each type; gives the one that was there.

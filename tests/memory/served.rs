@@ -1,6 +1,7 @@
 //! What a client takes of the heap of its server: idle, and idle again after it was used.
 
 use std::net::TcpStream;
+use std::sync::{Arc, Mutex};
 
 use siot::Event;
 use siot::server::{Server, ServerSocket};
@@ -83,5 +84,28 @@ fn an_idle_client_takes_little_of_its_server_also_after_use() {
     uncounted(|| clients.iter_mut().for_each(Client::use_it));
     let each = kept(before, MOST * CLIENTS) / CLIENTS;
     assert!((KIB / 2..=MOST).contains(&each), "{each} bytes, after use");
+    uncounted(|| drop(clients));
+}
+
+/// A program may keep sockets of which nobody needs anything any more.
+#[test]
+fn a_socket_that_has_ended_takes_less_than_before() {
+    let _alone = alone();
+    let server = serve();
+    let kept = Arc::new(Mutex::new(Vec::<ServerSocket>::with_capacity(2 * CLIENTS)));
+    let keeps = Arc::clone(&kept);
+    server.on_connection(move |socket| keeps.lock().unwrap().push(socket.clone()));
+    let mut clients: Vec<_> = uncounted(|| (0..CLIENTS).map(|_| Client::join(&server)).collect());
+    quiet();
+    let before = live();
+    uncounted(|| clients.iter_mut().for_each(|client| client.say("41")));
+    while !server.is_empty() {
+        std::thread::yield_now();
+    }
+    quiet();
+    let after = live();
+    assert_eq!(kept.lock().unwrap().len(), CLIENTS);
+    let less = before.saturating_sub(after) / CLIENTS;
+    assert!(less > 0, "{before} bytes before, {after} after: {less} less for each");
     uncounted(|| drop(clients));
 }

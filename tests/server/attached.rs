@@ -8,8 +8,9 @@ use siot::server::{Server, ServerSocket, SocketNews};
 use siot::{DisconnectReason, ErrorKind};
 
 use crate::raw_client::RawClient;
+use crate::support::logged::{capture_log, lines, wait_for_line};
 use crate::support::mischief::{DropWatch, Mischief};
-use crate::support::{CaseName, LIMIT, Via, eventually, recv_within};
+use crate::support::{CaseName, LIMIT, Via, alone, eventually, recv_within};
 
 /// Something whose end panics, and who ends it.
 fn bomb() -> (DropWatch, Receiver<String>) {
@@ -272,4 +273,34 @@ fn handlers_of_a_socket_that_nobody_has_subscribed_to_end_with_it() {
     }
     let other = Via::WebSocket.connect(url_of(&server));
     assert!(other.is_connected());
+}
+
+#[test]
+fn the_log_says_what_it_was_whose_end_panicked() {
+    alone(|| {
+        capture_log(log::LevelFilter::Error);
+        let server = Server::builder().workers(1).bind("127.0.0.1:0").unwrap();
+        server.authorize(|socket| {
+            for at in PLACES.into_iter().filter(|at| *at != "callback") {
+                put(socket, at);
+            }
+            socket.set_data(bomb().0);
+            Err("not today".into())
+        });
+        let mut client = RawClient::websocket(&url_of(&server));
+        client.say("40");
+        client.expect("44");
+        for what in [
+            "a listener",
+            "a middleware",
+            "a handler (disconnecting)",
+            "a handler (disconnect)",
+            "a value of `set_data`",
+        ] {
+            let said = format!("the end of {what} panicked; the server goes on");
+            wait_for_line(what, |line| line.text.ends_with(&said));
+        }
+        let ours = |line: &&crate::support::logged::LogLine| line.text.contains("panicked");
+        assert_eq!(lines().iter().filter(ours).count(), PLACES.len());
+    });
 }

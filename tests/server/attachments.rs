@@ -1,17 +1,23 @@
 //! How many attachments a packet may have.
 
+use log::LevelFilter;
 use siot::{Binary, ErrorKind, Limits};
 
 use crate::host::Host;
-use crate::support::{Client, Via, ask};
+use crate::support::logged::{capture_log, wait_for_line};
+use crate::support::{Client, Via, alone, ask, over_each_transport};
 
 fn parts(count: usize) -> Vec<Binary> {
     vec![Binary::from([1]); count]
 }
 
 fn lavish(host: &Host) -> Client {
+    lavish_by(Via::WebSocket, host)
+}
+
+fn lavish_by(via: Via, host: &Host) -> Client {
     let limits = Limits::new().max_attachments(100);
-    Client::connect(Via::WebSocket.builder(&host.url).limits(limits))
+    Client::connect(via.builder(&host.url).limits(limits))
 }
 
 #[test]
@@ -41,12 +47,27 @@ fn more_attachments_than_clients_take_are_refused_before_they_are_sent() {
     assert_eq!(back, (1,));
 }
 
-#[test]
-fn a_client_that_sends_more_attachments_than_it_may_is_told() {
+over_each_transport!(a_client_that_sends_more_attachments_than_it_may_is_told);
+
+fn a_client_that_sends_more_attachments_than_it_may_is_told(via: Via) {
     let host = Host::start(|builder| builder);
-    let client = lavish(&host);
+    let client = lavish_by(via, &host);
     client.emit("x", (parts(11),)).unwrap();
     let (_, error) = client.disconnected();
     let told = format!("{:#}", error.expect("what the server said"));
     assert!(told.contains("more attachments than the limit of 10"), "{told}");
+}
+
+#[test]
+fn the_log_says_which_option_lets_more_attachments_in() {
+    alone(|| {
+        capture_log(LevelFilter::Debug);
+        let host = Host::start(|builder| builder);
+        let client = lavish(&host);
+        client.emit("x", (parts(11),)).unwrap();
+        client.disconnected();
+        let line = wait_for_line("the end", |line| line.text.contains("a session ended"));
+        assert!(line.text.contains("limit of 10"), "{}", line.text);
+        assert!(line.text.contains("`max_attachments` raises it"), "{}", line.text);
+    });
 }

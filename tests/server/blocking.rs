@@ -381,3 +381,195 @@ fn a_client_is_held_up_for_no_longer_than_its_handlers_may_do_nothing() {
     drop(other);
     host.disconnected(&other_socket);
 }
+
+/// Slow handlers keep all threads busy: those who come meanwhile are let in, or refused, all the same.
+#[test]
+fn who_comes_in_is_decided_though_all_threads_are_busy() {
+    let host = Host::start(|builder| builder.workers(2).allow_request(|_| true));
+    host.server.authorize(|_| Ok(()));
+    host.of("/closed").authorize(|_| Err("not today".into()));
+    let (go_on, stuck) = bounded::<()>(0);
+    let (begun, begins) = unbounded();
+    host.server.on("stuck", move |_, _| {
+        let _ = begun.send(());
+        let _ = stuck.recv();
+    });
+    let busy = [(); 2].map(|()| {
+        let mut client = RawClient::websocket(&host.url);
+        client.say("40");
+        client.expect("40{");
+        client.say(r#"42["stuck"]"#);
+        recv_within(&begins, LIMIT);
+        client
+    });
+    for _ in 0..3 {
+        let mut late = RawClient::websocket(&host.url);
+        late.say("40");
+        late.expect("40{");
+        late.say("40/closed,");
+        late.expect(r#"44/closed,{"message":"not today""#);
+    }
+    drop((busy, go_on));
+}
+
+/// It gives up, or takes longer than a client may that has joined nothing.
+#[test]
+fn a_client_that_has_gone_while_it_was_decided_about_was_never_there() {
+    for gives_up in [true, false] {
+        let limit = Duration::from_millis(if gives_up { 45_000 } else { 200 });
+        let host = Host::start(|builder| builder.connect_timeout(limit));
+        let (let_in, decision) = bounded::<()>(0);
+        let (asked, questions) = unbounded();
+        host.of("/slow").authorize(move |socket| {
+            let (watch, by) = crate::support::mischief::DropWatch::new(None);
+            socket.set_data(watch);
+            let _ = asked.send(by);
+            let _ = decision.recv();
+            Ok(())
+        });
+        let mut client = RawClient::websocket(&host.url);
+        client.say("40/slow,");
+        let dropped = recv_within(&questions, LIMIT);
+        if gives_up {
+            drop(client);
+        } else {
+            let said = client.ends();
+            assert!(!said.iter().any(|text| text.starts_with("40")), "{said:?}");
+        }
+        eventually(LIMIT, "no session", || host.server.clients() == 0);
+        drop(let_in);
+        // What was taken for it is given back.
+        recv_within(&dropped, LIMIT);
+        assert!(host.of("/slow").is_empty());
+        let mut other = RawClient::websocket(&host.url);
+        other.say("40");
+        other.expect("40{");
+        assert_eq!(host.connected().namespace().name(), "/", "no other handler was called");
+    }
+}
+
+#[test]
+fn a_function_that_decides_may_end_the_server() {
+    for at in ["a request", "a namespace", "a join", "a page"] {
+        let _name = CaseName::new(at);
+        let own = Arc::<Mutex<Option<Server>>>::default();
+        let (done, dones) = bounded(1);
+        let place = Arc::clone(&own);
+        let end = Arc::new(move || {
+            // Once: the others find nothing.
+            let server = place.lock().unwrap().take();
+            if let Some(server) = server {
+                let _ = done.send(server.close(LIMIT));
+            }
+        });
+        let (of_request, of_page) = (Arc::clone(&end), Arc::clone(&end));
+        let host = Host::start(|builder| {
+            let builder = builder.allow_request(move |_| {
+                if at == "a request" {
+                    of_request();
+                }
+                true
+            });
+            builder.fallback(move |_| {
+                of_page();
+                siot::server::HttpReply::new(204)
+            })
+        });
+        let (of_join, of_namespace) = (Arc::clone(&end), end);
+        host.of("/join").authorize(move |_| {
+            of_join();
+            Ok(())
+        });
+        host.server.of_dynamic(move |_| {
+            of_namespace();
+            true
+        });
+        *own.lock().unwrap() = Some(host.server.clone());
+        let stream = std::net::TcpStream::connect(host.server.local_addrs()[0]).unwrap();
+        let request = match at {
+            "a page" => "GET /page HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(),
+            _ => crate::sessions::websocket_head(""),
+        };
+        std::io::Write::write_all(&mut &stream, request.as_bytes()).unwrap();
+        let joins = match at {
+            "a namespace" => "40/made,",
+            _ => "40/join,",
+        };
+        std::io::Write::write_all(&mut &stream, &crate::raw_client::text_frame(joins)).unwrap();
+        assert!(recv_within(&dones, LIMIT), "the client has what is left for it");
+        eventually(LIMIT, "no session", || host.server.clients() == 0);
+    }
+}
+
+/// A handler of the end says so to the rooms that the socket was in.
+#[test]
+fn what_is_emitted_to_a_room_at_the_end_reaches_the_others_alone() {
+    let host = Host::start(|builder| builder);
+    let (seen, sights) = unbounded();
+    let tell = move |socket: &ServerSocket, event: &'static str| {
+        let rooms = socket.rooms();
+        for room in rooms.iter().filter(|room| ***room == *"a") {
+            let report = socket.namespace().to(room).emit(event, socket.id()).unwrap();
+            let own = socket.emit(event, ()).unwrap_err().kind();
+            let _ = seen.send((event, report.queued, own));
+        }
+    };
+    let tell_later = tell.clone();
+    host.server.on_disconnecting(move |socket, _| tell(socket, "leaving"));
+    host.server.on_disconnect(move |socket, _| tell_later(socket, "left"));
+    let mut clients = [(); 2].map(|()| {
+        let mut client = RawClient::websocket(&host.url);
+        client.say("40");
+        client.expect("40{");
+        client.say(r#"421["join","a"]"#);
+        client.expect("431[]");
+        client
+    });
+    let [leaver, other] = &mut clients;
+    // It stays connected.
+    leaver.say("41");
+    for event in ["leaving", "left"] {
+        assert_eq!(recv_within(&sights, LIMIT), (event, 1, ErrorKind::Disconnected));
+        other.expect(&format!(r#"42["{event}","#));
+    }
+    leaver.say("40");
+    leaver.expect("40{");
+}
+
+/// The answer lies behind events that nobody reads until it has come.
+#[test]
+fn an_answer_is_found_behind_more_events_than_may_wait() {
+    let host = Host::start(|builder| builder.receive_events(4).workers(1));
+    for is_before in [true, false] {
+        let mut client = RawClient::websocket(&host.url);
+        client.say("40");
+        client.expect("40{");
+        let flood = [r#"42["x"]"#; 50];
+        client.say(r#"42["question","why?"]"#);
+        if is_before {
+            client.say_all(&flood);
+        }
+        let asked = client.expect("42");
+        let number = asked.trim_start_matches("42").split('[').next().unwrap();
+        if !is_before {
+            client.say_all(&flood);
+        }
+        client.say(&format!(r#"43{number}["so"]"#));
+        client.expect(r#"42["conclusion","so"]"#);
+    }
+}
+
+#[test]
+fn an_acknowledgement_may_be_given_by_any_thread_after_the_handler() {
+    let host = Host::start(|builder| builder.workers(1));
+    let (kept, events) = unbounded();
+    host.server.on("later", move |_, event| _ = kept.send(event));
+    let mut client = RawClient::websocket(&host.url);
+    client.say("40");
+    client.expect("40{");
+    client.say_all(&[r#"420["later"]"#, r#"421["echo","meanwhile"]"#]);
+    client.expect(r#"431["meanwhile"]"#);
+    let event: siot::Event = recv_within(&events, LIMIT);
+    thread::spawn(move || event.ack("at last").unwrap()).join().unwrap();
+    client.expect(r#"430["at last"]"#);
+}

@@ -129,3 +129,55 @@ fn what_a_client_says_forges_no_line_of_the_log_and_makes_none_long() {
         }
     });
 }
+
+/// CVE-2017-16031: who has the id of a session, or that by which a socket is claimed again, can act in its client's name.
+#[test]
+fn the_log_names_neither_a_session_nor_what_claims_a_socket() {
+    alone(|| {
+        capture_log(LevelFilter::Trace);
+        let server = Server::builder()
+            .connection_state_recovery(siot::server::ConnectionStateRecovery::new())
+            .bind("127.0.0.1:0")
+            .unwrap();
+        add_handlers(&server);
+        let address = server.local_addrs()[0];
+        let ask = |request: &str| {
+            let mut stream = std::net::TcpStream::connect(address).unwrap();
+            stream.set_read_timeout(Some(LIMIT)).unwrap();
+            std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+            stream.shutdown(std::net::Shutdown::Write).unwrap();
+            let mut answer = String::new();
+            let _ = std::io::Read::read_to_string(&mut stream, &mut answer);
+            answer
+        };
+        let secrets_in = |said: &str| -> Vec<_> {
+            let names = [r#""sid":""#, r#""pid":""#];
+            let values = names.iter().flat_map(|name| said.split(name).skip(1));
+            values.filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect()
+        };
+        let mut secrets = Vec::new();
+        let path = "/socket.io/?EIO=4&transport=polling";
+        let head = " HTTP/1.1\r\nHost: a\r\n";
+        for last in ["41", "42{}", "1", "46", "x", r#"42["own",7]"#] {
+            let sid = secrets_in(&ask(&format!("GET {path}{head}\r\n"))).remove(0);
+            for body in ["40", r#"42["own","x"]"#, last] {
+                let length = body.len();
+                ask(&format!("POST {path}&sid={sid}{head}Content-Length: {length}\r\n\r\n{body}"));
+                let polled = ask(&format!("GET {path}&sid={sid}{head}\r\n"));
+                // The id of a socket is no secret.
+                secrets.extend(secrets_in(&polled).into_iter().skip(1));
+            }
+            let wrong = path.replace("EIO=4", "EIO=3").replace("polling", "websocket");
+            ask(&format!("GET {wrong}&sid={sid}{head}\r\n"));
+            ask(&format!("PUT {path}&sid={sid}{head}\r\n"));
+            secrets.push(sid);
+        }
+        wait_for_line("an end", |line| line.text.contains("a session ended"));
+        assert_eq!(secrets.len(), 2 * 6, "{secrets:?}");
+        assert!(server.close(Duration::from_secs(20)));
+        for line in lines() {
+            let told = secrets.iter().find(|secret| line.text.contains(*secret));
+            assert_eq!(told, None, "{}", line.text);
+        }
+    });
+}

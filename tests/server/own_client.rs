@@ -37,7 +37,8 @@ fn events_and_answers_pass_both_ways(via: Via) {
         REVISIONS.iter().flat_map(|one| PARSERS.iter().map(move |two| (*one, *two)))
     {
         let _name = CaseName::new((revision, parser));
-        let host = Host::start(|builder| builder.parser(parser));
+        // All that comes back may have to wait for a client that is slow.
+        let host = Host::start(|builder| builder.parser(parser).send_bytes(8 * 1024 * 1024));
         let builder = via.builder(&host.url).revision(revision).parser(parser);
         let client = Client::connect(builder);
         client.on("ask", |event| event.ack(event.args::<ArgList>().unwrap()).unwrap()).unwrap();

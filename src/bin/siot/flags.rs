@@ -35,10 +35,9 @@ mod tests {
     use super::*;
 
     /// What the command has no flag for, or never asks the library for.
-    const WITHOUT: [&str; 14] = [
+    const WITHOUT: [&str; 13] = [
         "`Buffer::when_full`",
         "`Builder::with_credentials(true)`",
-        "`Limits::max_attachments`",
         "`Limits::receive_reserve`",
         "`Limits::receive_total`",
         "`Limits::send_bytes`",

@@ -2,11 +2,11 @@
 //! it may panic, and nothing else is to be missed for that.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{Ordering, fence};
 
-use super::belongings::{Attaching, Belongings, Middleware, OwnEnd};
+use super::belongings::{AttachingEnd, Belongings, Middleware, OwnEnd};
 use super::parts::ServedSocket;
-use super::pool::Task;
+use super::tasks::Task;
 use crate::driver::dispatch::Function;
 use crate::driver::listener_id::ListenerId;
 use crate::driver::listeners::{Order, Scope};
@@ -27,11 +27,23 @@ impl ServedSocket {
     }
 
     /// Looks at what the program has attached, if anything.
-    pub(super) fn look_at_attached<R: Default>(
+    pub(crate) fn look_at_attached<R: Default>(
         &self,
         look: impl FnOnce(&mut Belongings) -> R,
     ) -> R {
         self.attached.get().map(|attached| look(&mut lock(attached))).unwrap_or_default()
+    }
+
+    /// Attaches something, where that has not ended: else what `attach` holds is dropped behind the lock, by who calls.
+    fn attach<R>(&self, attach: impl FnOnce(&mut Belongings) -> R) -> Result<R, AttachingEnd> {
+        let mut attached = self.attached();
+        // Here something is there to attach to before the end is looked for, at the end the other way round: one of both sees
+        // the other.
+        fence(Ordering::SeqCst);
+        match self.attaching_end.get() {
+            Some(end) => Err(*end),
+            None => Ok(attach(&mut attached)),
+        }
     }
 
     /// Adds a callback for events. Where none is called any more it is dropped, by who adds it.
@@ -42,12 +54,8 @@ impl ServedSocket {
         function: Function<Event>,
     ) -> ListenerId {
         let lost = self.inbox.unshown();
-        let mut attached = self.attached();
-        if !attached.attaching.is_open() {
-            return ListenerId::new();
-        }
-        let id = attached.listeners.add(scope, order, function, lost);
-        drop(attached);
+        let added = self.attach(|attached| attached.listeners.add(scope, order, function, lost));
+        let Ok(id) = added else { return ListenerId::new() };
         if matches!(scope, Scope::Outgoing) {
             self.namespace.is_watched.store(true, Ordering::Release);
             self.is_watched.store(true, Ordering::Release);
@@ -58,31 +66,20 @@ impl ServedSocket {
     /// How many events that went out a callback has missed. `None`: there is none of this number.
     pub(crate) fn lost(&self, listener: ListenerId) -> Option<usize> {
         let lost = self.inbox.unshown();
-        self.attached().listeners.lost(listener, lost)
+        self.look_at_attached(|attached| attached.listeners.lost(listener, lost))
     }
 
     /// Adds one who may hold up events, in the same way.
     pub(crate) fn add_middleware(&self, middleware: Middleware) {
-        let mut attached = self.attached();
-        if attached.attaching.is_open() {
-            attached.middlewares.push(middleware);
-        }
+        let _ = self.attach(|attached| attached.middlewares.push(middleware));
     }
 
     /// Adds a handler for the end. Where the others were called already, it is called at once, by the pool.
     pub(crate) fn add_end(self: &Arc<Self>, of: EndHandler, handler: OwnEnd) {
-        let mut attached = self.attached();
-        let ended = match attached.attaching {
-            Attaching::Open => {
-                attached.handlers_of(of).push(handler);
-                return;
-            }
-            Attaching::Ended(reason) => Some(reason),
-            Attaching::Closed => None,
-        };
+        let mut handler = Some(handler);
+        let added = self.attach(|attached| attached.handlers_of(of).extend(handler.take()));
         // The pool has a lock of its own, and the end of the handler is the program's code.
-        drop(attached);
-        if let Some(reason) = ended {
+        if let (Err(AttachingEnd::Ended(reason)), Some(handler)) = (added, handler) {
             let this = Arc::clone(self);
             let call = move || this.guard("disconnect", || handler(reason));
             self.namespace.hub.pool.submit(Task::Once(Box::new(call)));
@@ -91,20 +88,22 @@ impl ServedSocket {
 
     /// Takes out all that the program has attached but for its data, and attaches nothing more. It may hold the socket
     /// itself: here that ends.
-    pub(super) fn take_handlers(&self, end: Attaching) -> Belongings {
-        let mut attached = self.attached();
-        let data = std::mem::take(&mut attached.data);
-        let left = Belongings { data, attaching: end, ..Belongings::default() };
-        std::mem::replace(&mut *attached, left)
+    pub(super) fn take_handlers(&self, end: AttachingEnd) -> Belongings {
+        let _ = self.attaching_end.set(end);
+        fence(Ordering::SeqCst);
+        self.look_at_attached(|attached| {
+            let data = std::mem::take(&mut attached.data);
+            std::mem::replace(attached, Belongings { data, ..Belongings::default() })
+        })
     }
 
     /// Gets the handlers of another one, which nobody needs any more.
     pub(super) fn take_over(&self, other: &Self) {
-        let handlers = other.take_handlers(Attaching::Closed);
+        let handlers = other.take_handlers(AttachingEnd::Closed);
         if handlers.has_handlers() {
             let mut attached = self.attached();
             let data = std::mem::take(&mut attached.data);
-            *attached = Belongings { data, attaching: Attaching::Open, ..handlers };
+            *attached = Belongings { data, ..handlers };
         }
     }
 
@@ -112,29 +111,37 @@ impl ServedSocket {
     pub(super) fn end_handlers(&self, taken: Belongings) {
         let Belongings { listeners, middlewares, disconnecting, disconnect, data, .. } = taken;
         for listener in listeners.into_all() {
-            self.guard("the end of one", || drop(listener));
+            self.guard_end("a listener", listener);
         }
         for middleware in middlewares {
-            self.guard("the end of one", || drop(middleware));
+            self.guard_end("a middleware", middleware);
         }
-        for handler in disconnecting.into_iter().chain(disconnect) {
-            self.guard("the end of one", || drop(handler));
+        for handler in disconnecting {
+            self.guard_end("a handler (disconnecting)", handler);
+        }
+        for handler in disconnect {
+            self.guard_end("a handler (disconnect)", handler);
         }
         for value in data {
-            self.guard("the end of a value", || drop(value));
+            self.guard_end("a value of `set_data`", value);
         }
+    }
+
+    /// Drops what the program has made, which may panic.
+    fn guard_end<T>(&self, what: &str, ended: T) {
+        self.guard_all(format_args!("the end of {what}"), || drop(ended));
     }
 
     /// It never joins: nothing of what is attached is left.
     pub(super) fn forget_belongings(&self) {
-        let mut taken = self.take_handlers(Attaching::Closed);
-        taken.data = std::mem::take(&mut self.attached().data);
+        let mut taken = self.take_handlers(AttachingEnd::Closed);
+        taken.data = self.look_at_attached(|attached| std::mem::take(&mut attached.data));
         self.end_handlers(taken);
     }
 
     /// Handlers that nobody calls end with the socket: it is the pool that drops them.
     pub(super) fn forget_handlers(self: &Arc<Self>) {
-        let taken = self.take_handlers(Attaching::Closed);
+        let taken = self.take_handlers(AttachingEnd::Closed);
         if taken.has_handlers() {
             let this = Arc::clone(self);
             let forget = move || this.end_handlers(taken);
@@ -166,11 +173,5 @@ impl Belongings {
             && self.middlewares.is_empty()
             && self.disconnecting.is_empty()
             && self.disconnect.is_empty())
-    }
-}
-
-impl Attaching {
-    fn is_open(self) -> bool {
-        matches!(self, Self::Open)
     }
 }

@@ -17,12 +17,9 @@ pub(crate) type Middleware = Arc<Mutex<dyn FnMut(&Event) -> Result<()> + Send>>;
 /// A function for the end of one socket.
 pub(crate) type OwnEnd = Box<dyn FnOnce(DisconnectReason) + Send>;
 
-/// What becomes of what is attached.
-#[derive(Clone, Copy, Default)]
-pub(crate) enum Attaching {
-    /// It is called in its turn.
-    #[default]
-    Open,
+/// Why nothing more is attached.
+#[derive(Clone, Copy)]
+pub(crate) enum AttachingEnd {
     /// The handlers of the end were called.
     Ended(DisconnectReason),
     /// Nothing is called any more: it never joins, or the program takes what comes itself.
@@ -39,5 +36,4 @@ pub(crate) struct Belongings {
     pub(crate) data: SocketData,
     /// What other servers of a cluster are told: JSON.
     pub(crate) shared: Option<Box<str>>,
-    pub(super) attaching: Attaching,
 }

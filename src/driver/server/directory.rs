@@ -14,6 +14,17 @@ pub(super) struct ClientLimits {
     pub(super) per_address: usize,
 }
 
+/// Why there is no room for a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoRoom {
+    /// There are as many as there may be.
+    InAll,
+    /// Of its address there are.
+    OfAddress,
+    /// The server ends.
+    Closing,
+}
+
 /// A client that can be listed.
 pub(super) trait Listed {
     /// The id of its session. It never changes.
@@ -59,20 +70,20 @@ impl<P> Default for Directory<P> {
 }
 
 impl<P: Listed> Directory<P> {
-    /// Takes in a client. `false`: there is no room for it.
-    pub(super) fn insert(&mut self, client: &Arc<P>, limits: ClientLimits) -> bool {
+    /// Takes in a client, if there is room for it.
+    pub(super) fn insert(&mut self, client: &Arc<P>, limits: ClientLimits) -> Result<(), NoRoom> {
         if self.clients.len() >= limits.in_all {
-            return false;
+            return Err(NoRoom::InAll);
         }
         if let Some(address) = client.address() {
             let count = self.by_address.entry(address).or_default();
             if *count >= limits.per_address {
-                return false;
+                return Err(NoRoom::OfAddress);
             }
             *count += 1;
         }
         self.clients.insert(BySid(Arc::clone(client)));
-        true
+        Ok(())
     }
 
     pub(super) fn remove(&mut self, sid: &str) {

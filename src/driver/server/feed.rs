@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, Weak};
 use super::inbox::{InboxBounds, InboxItem};
 use super::leaving::Leaving;
 use super::parts::{ServedSocket, SocketTaker};
-use super::pool::Task;
+use super::tasks::Task;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::event::status::DisconnectReason;

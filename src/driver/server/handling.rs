@@ -1,11 +1,12 @@
 //! What is in front of the handlers of a socket: they are called on a thread of the pool, one after the other.
 
+use std::fmt;
 use std::sync::Arc;
 
-use super::belongings::{Attaching, Middleware};
+use super::belongings::{AttachingEnd, Middleware};
 use super::inbox::InboxItem;
 use super::parts::{OnEvent, ServedSocket};
-use super::pool::TakesTurns;
+use super::tasks::TakesTurns;
 use crate::driver::dispatch::Callback;
 use crate::error::{Error, ErrorKind, PeerWords, Result};
 use crate::event::Event;
@@ -116,7 +117,7 @@ impl ServedSocket {
         for handler in own {
             self.guard("disconnecting", || handler(reason));
         }
-        let mut taken = self.take_handlers(Attaching::Ended(reason));
+        let mut taken = self.take_handlers(AttachingEnd::Ended(reason));
         // Those of before may have added others.
         for handler in std::mem::take(&mut taken.disconnecting) {
             self.guard("disconnecting", || handler(reason));
@@ -132,8 +133,13 @@ impl ServedSocket {
 
     /// Runs a handler, which may panic.
     pub(super) fn guard(&self, what: &str, handler: impl FnOnce()) {
-        if survive(handler).is_none() {
-            log_later!(Error, in &*self.namespace.name, "a handler ({what}) panicked; the server goes on");
+        self.guard_all(format_args!("a handler ({what})"), handler);
+    }
+
+    /// Runs any code of the program, which the log names so where it panics.
+    pub(super) fn guard_all(&self, what: fmt::Arguments<'_>, code: impl FnOnce()) {
+        if survive(code).is_none() {
+            log_later!(Error, in &*self.namespace.name, "{what} panicked; the server goes on");
         }
     }
 }
@@ -146,7 +152,8 @@ impl TakesTurns for ServedSocket {
         for item in batch.items.drain(..) {
             self.inbox.note_begun();
             // Each handler was guarded; this is for what else ends with an item.
-            hub.in_turn(|| this.guard("an item", || this.handle(item)));
+            let what = format_args!("the end of what a handler was called with");
+            hub.in_turn(|| this.guard_all(what, || this.handle(item)));
         }
         let handled = self.inbox.handled(&batch, hub.options.inbox);
         if handled.reopens {

@@ -21,11 +21,13 @@ pub(super) enum Fetched {
 impl Peer {
     /// Answers the GET that waits, with what there is to say.
     pub(super) fn answer_poll(&self, state: &mut PeerState, orders: &mut Vec<SessionOrder>) {
+        let fault = state.fault_response();
         let Some(held) = state.poll.as_mut().filter(|held| held.stage == PollStage::Waits) else {
             return;
         };
         let body = state.session.take_body(now());
-        let response = self.hub.poll_response(body, held.script).with_all(&held.headers);
+        let response = fault.unwrap_or_else(|| self.hub.poll_response(body, held.script));
+        let response = response.with_all(&held.headers);
         held.stage = PollStage::Answering;
         let is_written = held.connection.respond(&response, held.framing);
         self.note_answer(state, &is_written, orders);

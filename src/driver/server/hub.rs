@@ -8,14 +8,15 @@ use std::time::{Duration, Instant};
 use super::cluster::ClusterLink;
 use super::cluster::counters::ClusterStats;
 use super::commands::IoCommands;
-use super::directory::ClientLimits;
+use super::directory::{ClientLimits, NoRoom};
 use super::door::Door;
 use super::handshake::KeptHeads;
 use super::hub_options::HubOptions;
 use super::leading;
 use super::parts::{Due, Family, Hub, IoCommand, MayExist, Peer, ServedNamespace, SocketTaker};
-use super::pool::{self, PoolSize, Workers};
+use super::pool::{PoolSize, Workers};
 use super::timers::TimerHeap;
+use super::turned_away::TurnedAwayLog;
 use crate::driver::ack_slot::{AckSlot, AwaitAnswer};
 use crate::driver::clock::now;
 use crate::error::{Error, ErrorKind, Result};
@@ -63,6 +64,7 @@ impl Hub {
             peers: Mutex::default(),
             leaving: AtomicUsize::new(0),
             heads: KeptHeads::default(),
+            turned_away: TurnedAwayLog::default(),
             peer_gone: Condvar::new(),
             end: Mutex::new(None),
             deferred: Mutex::default(),
@@ -76,9 +78,9 @@ impl Hub {
     }
 
     fn pool(size: PoolSize, this: Weak<Self>) -> Arc<Workers> {
-        Workers::new(size, move || {
+        Workers::new(size, move |look| {
             if let Some(hub) = this.upgrade() {
-                hub.timers.arm(now() + pool::LOOK, Due::Workers);
+                hub.timers.arm(now() + look.pause(), Due::Workers(look));
             }
         })
     }
@@ -156,18 +158,19 @@ impl Hub {
         messages.into()
     }
 
-    /// `false`: the server has as many clients as it may have, or ends.
-    pub(super) fn add_peer(&self, peer: &Arc<Peer>) -> bool {
+    /// Takes in a client, if there is room for it.
+    pub(super) fn add_peer(&self, peer: &Arc<Peer>) -> Result<(), NoRoom> {
         let mut peers = lock(&self.peers);
+        if self.is_closing.load(Ordering::Acquire) {
+            return Err(NoRoom::Closing);
+        }
+        // Those who are gone take up room until the program has caught up with them.
+        let leaving = self.leaving.load(Ordering::Acquire);
         let limits = ClientLimits {
-            // Those who are gone take up room until the program has caught up with them.
-            in_all: self
-                .options
-                .max_connections
-                .saturating_sub(self.leaving.load(Ordering::Acquire)),
+            in_all: self.options.max_connections.saturating_sub(leaving),
             per_address: self.options.max_connections_per_address,
         };
-        !self.is_closing.load(Ordering::Acquire) && peers.insert(peer, limits)
+        peers.insert(peer, limits)
     }
 
     /// Takes no clients any more; gives those that there are.

@@ -15,8 +15,8 @@ use super::http_connection::{HttpConnection, IDLE_TIME, REQUEST_TIME, RequestSta
 use super::io_turn::IoTurn;
 use super::lingering::{Lingering, Lingers};
 use super::parts::{Due, Hub, IoCommand, Peer};
-use super::pool;
 use super::reading::ReadMemory;
+use super::turned_away::TurnedAway;
 use crate::core::time::Timestamp;
 use crate::driver::clock::now;
 use crate::event::status::DisconnectReason;
@@ -197,7 +197,8 @@ impl Io {
                 Accepted::Lost(error) => log_later!(Debug, "{error}"),
                 Accepted::Exhausted(error) => {
                     // Those who are connected go on.
-                    log_later!(Warn, "{error}");
+                    let words = format_args!("{error}");
+                    self.hub.turned_away.tell(TurnedAway::System, now(), words);
                     self.hub.timers.arm(now() + PAUSE, Due::Accept);
                     return;
                 }
@@ -210,7 +211,6 @@ impl Io {
     /// A connection that was made, by a listener or by the program.
     pub(super) fn take_on(&mut self, mut stream: ServerStream, address: Option<SocketAddr>) {
         if !self.has_room_for(address) {
-            log_later!(Debug, "a connection is refused: there are {}", self.connections);
             return;
         }
         let token = self.new_token();
@@ -228,11 +228,22 @@ impl Io {
         self.set_deadline(token, REQUEST_TIME);
     }
 
-    pub(super) fn has_room_for(&self, address: Option<SocketAddr>) -> bool {
+    fn has_room_for(&self, address: Option<SocketAddr>) -> bool {
         let options = &self.hub.options;
-        let of_address = address.and_then(|address| self.by_address.get(&address.ip()));
-        self.connections < options.max_connections
-            && of_address.is_none_or(|count| *count < options.max_connections_per_address)
+        let address = address.map(|address| address.ip());
+        let of_address = address.and_then(|address| self.by_address.get(&address).copied());
+        let (cause, words) = if self.connections >= options.max_connections {
+            (TurnedAway::Connections, "`max_connections` is how many there may be".to_owned())
+        } else if of_address.is_some_and(|count| count >= options.max_connections_per_address) {
+            let of = address.map(|address| address.to_string()).unwrap_or_default();
+            let words = format!("`max_connections_per_address` is how many {of} may have");
+            (TurnedAway::ConnectionsOfAddress, words)
+        } else {
+            return true;
+        };
+        let words = format_args!("a connection is closed at once: {words}");
+        self.hub.turned_away.tell(cause, now(), words);
+        false
     }
 
     pub(super) fn set_deadline(&mut self, token: Token, time: Duration) {
@@ -348,9 +359,9 @@ impl Io {
                 }
             }
             Due::Deferred => self.hub.write_deferred(),
-            Due::Workers => {
-                if self.hub.pool.end_unneeded() {
-                    self.hub.timers.arm(now() + pool::LOOK, Due::Workers);
+            Due::Workers(look) => {
+                if self.hub.pool.look(look) {
+                    self.hub.timers.arm(now() + look.pause(), Due::Workers(look));
                 }
             }
             Due::Connection(token) => self.look_after_connection(token),

@@ -215,7 +215,7 @@ impl Io {
                 matches!(self.slots.get(token), None | Some(Slot::WebSocket(_) | Slot::Listener(_)))
             }
             Due::Recovery(namespace) => namespace.strong_count() == 0,
-            Due::Deferred | Due::Accept | Due::Workers => false,
+            Due::Deferred | Due::Accept | Due::Workers(_) => false,
         }
     }
 

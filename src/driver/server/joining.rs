@@ -10,9 +10,9 @@ use serde_json::map::Entry;
 use super::handshake::SocketHandshake;
 use super::leaving::CountsLeaving as _;
 use super::parts::{Peer, PeerState, ServedNamespace, ServedSocket};
-use super::pool::Task;
 use super::returning::Claim;
 use super::served_socket::Origin;
+use super::tasks::Task;
 use crate::core::server::session::SessionOrder;
 use crate::driver::clock::now;
 use crate::error::{Error, ErrorKind, PeerWords, Result};
@@ -119,7 +119,7 @@ impl Peer {
         let Some(this) = self.this.upgrade() else { return };
         state.joining.push(namespace.into());
         let name: Box<str> = namespace.into();
-        self.hub.pool.submit(Task::Once(Box::new(move || {
+        self.hub.pool.submit(Task::AtTheDoor(Box::new(move || {
             let decided = this.decide(&name, handshake, claim.as_ref());
             let mut state = this.lock();
             this.run(&mut state, |state, orders| {

@@ -50,5 +50,7 @@ mod served_socket;
 mod serving;
 mod stall;
 pub(crate) mod starting;
+mod tasks;
 mod timers;
+mod turned_away;
 mod wire;

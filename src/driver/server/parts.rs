@@ -14,7 +14,7 @@ use http::HeaderMap;
 use mio::Token;
 
 use super::answers::Answers;
-use super::belongings::{Belongings, SocketData};
+use super::belongings::{AttachingEnd, Belongings, SocketData};
 use super::cluster::ClusterLink;
 use super::cluster::membership::ClusterMembership;
 use super::commands::IoCommands;
@@ -25,9 +25,10 @@ use super::http_connection::HttpConnection;
 use super::hub_options::HubOptions;
 use super::inbox::Inbox;
 use super::pace::HalfPacket;
-use super::pool::Workers;
+use super::pool::{PoolLook, Workers};
 use super::stall::Stall;
 use super::timers::{Alarm, TimerHeap};
+use super::turned_away::TurnedAwayLog;
 use super::wire::PeerWire;
 use crate::core::server::recovery::RecoveryStore;
 use crate::core::server::rooms::{Rooms, SocketKey};
@@ -57,6 +58,7 @@ pub(crate) struct Hub {
     /// How many sockets are gone of which handlers, or functions that let in, have yet to hear.
     pub(super) leaving: AtomicUsize,
     pub(super) heads: KeptHeads,
+    pub(super) turned_away: TurnedAwayLog,
     /// The last client has gone.
     pub(super) peer_gone: Condvar,
     /// Tells of the end of the thread that serves.
@@ -118,8 +120,8 @@ pub(super) enum Due {
     Deferred,
     /// The listeners rest no longer.
     Accept,
-    /// Threads for handlers may not be needed.
-    Workers,
+    /// The threads for handlers are to be looked at.
+    Workers(PoolLook),
 }
 
 /// A client.
@@ -251,6 +253,8 @@ pub(crate) struct ServedSocket {
     /// For the deadlines of answers.
     pub(super) alarm: Alarm,
     pub(super) attached: OnceLock<Box<Mutex<Belongings>>>,
+    /// Nothing more is attached.
+    pub(super) attaching_end: OnceLock<AttachingEnd>,
     /// Somebody watches what goes out, or did.
     pub(super) is_watched: AtomicBool,
     /// The rooms that it was in when it was disconnected.

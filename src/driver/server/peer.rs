@@ -248,7 +248,8 @@ impl Peer {
 
     fn close_websocket(&self, state: &mut PeerState) {
         let Some(mut wire) = state.take_wire() else { return };
-        let fault = state.fault.take();
+        // The answers to its requests tell it too.
+        let fault = if state.session.is_over() { state.fault.clone() } else { state.fault.take() };
         let mut bytes = Vec::new();
         write_close(fault.is_some().then_some(BROKEN_RULE), &fault.unwrap_or_default(), &mut bytes);
         // That it cannot be written changes nothing.
@@ -391,7 +392,10 @@ impl Peer {
     fn end(&self, state: &mut PeerState, ending: &SessionEnding) {
         let reason = ending.reason;
         match &ending.cause {
-            Some(cause) => log_later!(Debug, "a session ended, {reason}: {}", cause.words()),
+            Some(cause) => {
+                let hint = cause.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+                log_later!(Debug, "a session ended, {reason}: {}{hint}", cause.words());
+            }
             None => log_later!(Debug, "a session ended, {reason}"),
         }
         if ending.unsent.packets > 0 {

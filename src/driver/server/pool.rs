@@ -4,46 +4,41 @@
 //! that waits for an answer does not count as working: another thread takes its place meanwhile, up to a
 //! second bound, so that handlers which wait for each other get done. A thread that is none of the pool's may take part,
 //! as a guest, within the same bounds.
+//!
+//! Handlers that are slow in another way keep all threads busy, and nobody else is served. But who comes in is decided
+//! all the same: where such a decision has waited for a while, one more thread makes it, and others that wait, and ends.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, Weak};
 use std::time::Duration;
 
+use super::tasks::{Done, Task, WorkQueue, carry_out};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sync::lock::{Locked, lock};
 use crate::sync::logging::log_later;
-use crate::sync::threads::{Role, spawn, survive};
+use crate::sync::threads::{Role, spawn};
 
 /// How often it is looked which threads are not needed.
-pub(super) const LOOK: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_secs(10);
 
-/// Something with work that is done by one thread at a time, a bit in each turn.
-pub(super) trait TakesTurns: Send + Sync {
-    /// Does a bit of it; whether more is left.
-    fn take_turn(&self) -> bool;
+/// How long a client waits to be let in before that is looked at.
+const DOOR_LOOK: Duration = Duration::from_millis(50);
+
+/// What is to be looked at in a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PoolLook {
+    /// Threads may not be needed.
+    Unneeded,
+    /// Clients may still wait to be let in.
+    Door,
 }
 
-/// What the pool is asked to do.
-pub(super) enum Task {
-    Turn(Arc<dyn TakesTurns>),
-    Once(Box<dyn FnOnce() + Send>),
-    /// This is done by the thread that submits it, once what it is at is done. It is quick, and none of the program's.
-    AtOnce(Box<dyn FnOnce() + Send>),
-}
-
-/// A task that was carried out, or a bit of it: of what more is left.
-struct Done(Option<Arc<dyn TakesTurns>>);
-
-fn carry_out(task: Task) -> Done {
-    match task {
-        // Each handler was guarded; this is for what is ours.
-        Task::Turn(of) => Done((survive(|| of.take_turn()) == Some(true)).then_some(of)),
-        Task::Once(what) | Task::AtOnce(what) => {
-            if survive(what).is_none() {
-                log_later!(Error, "a function of the program panicked");
-            }
-            Done(None)
+impl PoolLook {
+    /// In how long it is to be looked.
+    pub(super) fn pause(self) -> Duration {
+        match self {
+            Self::Unneeded => LOOK,
+            Self::Door => DOOR_LOOK,
         }
     }
 }
@@ -62,69 +57,10 @@ pub(crate) struct PoolSize {
 pub(super) struct Workers {
     state: Mutex<WorkQueue>,
     work: Condvar,
-    /// Has `end_unneeded` called after a while: threads wait without a limit, which would cost a timer each time.
-    has_threads: Box<dyn Fn() + Send + Sync>,
+    /// Has `look` called after a while: threads wait without a limit, which would cost a timer each time.
+    look_later: Box<dyn Fn(PoolLook) + Send + Sync>,
     size: PoolSize,
     this: Weak<Self>,
-}
-
-#[derive(Default)]
-struct WorkQueue {
-    queue: VecDeque<Task>,
-    threads: usize,
-    /// Threads of others that do what waits.
-    guests: usize,
-    /// Those that wait for work, and were not told of any.
-    resting: usize,
-    /// Those that were told, and have yet to look.
-    waking: usize,
-    /// The fewest that rested at a time, since it was looked the last time.
-    unneeded: usize,
-    /// So many are to end.
-    leaving: usize,
-    /// It will be looked which are not needed.
-    is_watched: bool,
-    /// Threads and guests that are at a task.
-    active: usize,
-    /// Those of them whose handler waits for an answer.
-    awaiting: usize,
-    is_over: bool,
-    /// What the last thread does at its end.
-    last: Option<Box<dyn FnOnce() + Send>>,
-}
-
-impl WorkQueue {
-    /// All who may be at work.
-    fn all(&self) -> usize {
-        self.threads + self.guests
-    }
-
-    /// Takes what waits longest, to be carried out.
-    fn take_task(&mut self) -> Option<Task> {
-        let task = self.queue.pop_front();
-        self.active += usize::from(task.is_some());
-        task
-    }
-
-    /// What was taken is carried out. Whoever did that does the rest, if no other one does: also when the pool ends.
-    fn note_done(&mut self, done: Option<Done>) {
-        if let Some(Done(more)) = done {
-            self.active -= 1;
-            self.queue.extend(more.map(Task::Turn));
-        }
-    }
-
-    /// What is to be done when nobody is there any more, if that is so.
-    fn take_last(&mut self) -> Option<Box<dyn FnOnce() + Send>> {
-        if self.is_over && self.all() == 0 { self.last.take() } else { None }
-    }
-
-    /// So many threads that rest are told to look.
-    fn wake(&mut self, count: usize) {
-        self.resting -= count;
-        self.waking += count;
-        self.unneeded = self.unneeded.min(self.resting);
-    }
 }
 
 thread_local! {
@@ -144,13 +80,16 @@ pub(super) fn has_kept_work() -> bool {
 }
 
 impl Workers {
-    /// When there are threads, `has_threads` is called, with no lock held: after [`LOOK`], it is to be looked at them.
-    pub(super) fn new(size: PoolSize, has_threads: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
-        let has_threads = Box::new(has_threads);
+    /// When there is something to look at in a while, `look_later` is called, with no lock held.
+    pub(super) fn new(
+        size: PoolSize,
+        look_later: impl Fn(PoolLook) + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        let look_later = Box::new(look_later);
         Arc::new_cyclic(|this| Self {
             state: Mutex::default(),
             work: Condvar::new(),
-            has_threads,
+            look_later,
             size,
             this: this.clone(),
         })
@@ -215,11 +154,7 @@ impl Workers {
         let task = state.take_task();
         if task.is_none() {
             state.guests -= 1;
-            let last = state.take_last();
-            drop(state);
-            if let Some(last) = last {
-                last();
-            }
+            leave(state);
         }
         task
     }
@@ -237,7 +172,7 @@ impl Workers {
             match task {
                 Task::AtOnce(what) => at_once.push(what),
                 task => {
-                    state.queue.push_back(task);
+                    state.put(task);
                     if is_kept {
                         HAS_KEPT.set(true);
                     }
@@ -262,9 +197,14 @@ impl Workers {
             }
         }
         let watch = state.threads > 0 && !std::mem::replace(&mut state.is_watched, true);
+        let watch_door =
+            self.is_door_held_up(&state) && !std::mem::replace(&mut state.is_door_watched, true);
         self.wake_next(state);
         if watch {
-            (self.has_threads)();
+            (self.look_later)(PoolLook::Unneeded);
+        }
+        if watch_door {
+            (self.look_later)(PoolLook::Door);
         }
     }
 
@@ -281,19 +221,37 @@ impl Workers {
         }
     }
 
+    /// How many may be at tasks at a time.
+    fn workers(&self, state: &WorkQueue) -> usize {
+        self.size.workers + usize::from(state.has_porter)
+    }
+
     /// Whether one more may be at a task.
     fn has_room(&self, state: &WorkQueue) -> bool {
-        state.active - state.awaiting < self.size.workers && state.active < self.size.most
+        state.active - state.awaiting < self.workers(state) && state.active < self.size.most
+    }
+
+    /// Clients wait to be let in, and nobody is free to do that.
+    fn is_door_held_up(&self, state: &WorkQueue) -> bool {
+        state.at_the_door > 0 && (state.resting + state.waking == 0 || !self.has_room(state))
     }
 
     /// Starts a thread, if there may be one more.
     fn grow(&self, state: &mut WorkQueue) -> bool {
         let working = state.all() - state.awaiting;
-        if working >= self.size.workers || state.all() >= self.size.most {
+        if working >= self.workers(state) {
+            return false;
+        }
+        self.start(state, Self::serve)
+    }
+
+    /// Starts a thread that does this, within the bound for all.
+    fn start(&self, state: &mut WorkQueue, serve: fn(Arc<Self>)) -> bool {
+        if state.all() >= self.size.most {
             return false;
         }
         let Some(pool) = self.this.upgrade() else { return false };
-        let started = spawn(Role::Worker, Some(self.size.stack_size), move || pool.serve());
+        let started = spawn(Role::Worker, Some(self.size.stack_size), move || serve(pool));
         match &started {
             Ok(()) => state.threads += 1,
             Err(error) if state.all() == 0 => {
@@ -313,6 +271,28 @@ impl Workers {
         }
     }
 
+    /// What a thread does that lets in who waits at the door while all others are busy.
+    fn keep_door(self: Arc<Self>) {
+        OWN.set(Arc::downgrade(&self));
+        let mut done = None;
+        while let Some(task) = self.next_at_the_door(done) {
+            done = Some(carry_out(task));
+        }
+    }
+
+    /// `None`: nobody waits there any more, and the thread ends.
+    fn next_at_the_door(&self, done: Option<Done>) -> Option<Task> {
+        let mut state = lock(&self.state);
+        state.note_done(done);
+        let task = state.take_task_at_the_door();
+        if task.is_none() {
+            state.has_porter = false;
+            state.threads -= 1;
+            leave(state);
+        }
+        task
+    }
+
     /// Waits for work; `None`: the thread ends.
     fn next(&self, done: Option<Done>) -> Option<Task> {
         let mut state = lock(&self.state);
@@ -328,11 +308,7 @@ impl Workers {
             if state.leaving > 0 || state.is_over {
                 state.leaving = state.leaving.saturating_sub(1);
                 state.threads -= 1;
-                let last = state.take_last();
-                drop(state);
-                if let Some(last) = last {
-                    last();
-                }
+                leave(state);
                 return None;
             }
             state.resting += 1;
@@ -343,9 +319,27 @@ impl Workers {
         }
     }
 
+    /// The time has come to look at something. `true`: it is to be looked again.
+    pub(super) fn look(&self, at: PoolLook) -> bool {
+        match at {
+            PoolLook::Unneeded => self.end_unneeded(),
+            PoolLook::Door => self.relieve_door(),
+        }
+    }
+
+    /// Clients have waited to be let in: where all threads are still busy, one more lets them in.
+    fn relieve_door(&self) -> bool {
+        let mut state = lock(&self.state);
+        state.is_door_watched = self.is_door_held_up(&state);
+        if state.is_door_watched && !state.has_porter {
+            state.has_porter = self.start(&mut state, Self::keep_door);
+        }
+        state.is_door_watched
+    }
+
     /// Ends the threads that had no work since it was looked the last time. `true`: there are others, and it is to be
     /// looked again.
-    pub(super) fn end_unneeded(&self) -> bool {
+    fn end_unneeded(&self) -> bool {
         let mut state = lock(&self.state);
         let ending = state.unneeded.min(state.resting);
         state.wake(ending);
@@ -401,6 +395,15 @@ impl Workers {
     #[cfg(test)]
     fn threads(&self) -> usize {
         lock(&self.state).threads
+    }
+}
+
+/// Somebody has left; what is to be done when the last one has is done.
+fn leave(mut state: Locked<'_, WorkQueue>) {
+    let last = state.take_last();
+    drop(state);
+    if let Some(last) = last {
+        last();
     }
 }
 

@@ -155,7 +155,7 @@ impl Peer {
                         Ok(packet) => {
                             state.session.received(Transport::WebSocket, packet, now, orders);
                         }
-                        Err(error) => state.session.malformed(Transport::WebSocket, error, orders),
+                        Err(error) => state.take_malformed(Transport::WebSocket, error, orders),
                     }
                     self.carry_out_now(state, orders);
                 }

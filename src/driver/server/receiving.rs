@@ -11,6 +11,9 @@ use crate::driver::clock::now;
 use crate::error::{Error, ErrorKind, PeerWords};
 use crate::event::status::DisconnectReason;
 use crate::event::{AckReply, Event, Reply};
+use crate::net::server::engine_refusal::EngineRefusal;
+use crate::net::server::response::HttpResponse;
+use crate::options::Transport;
 use crate::proto::packet::Packet;
 use crate::proto::socket_packet::{Kind, SocketPacket};
 use crate::sync::logging::log_later;
@@ -33,7 +36,7 @@ impl Peer {
             Ok(None) => {}
             Ok(Some(packet)) => self.take_packet(state, packet, orders),
             Err(error) => {
-                state.fault = Some(error.message().into());
+                state.note_fault(&error);
                 state.session.end(DisconnectReason::ParseError, Some(error), orders);
             }
         }
@@ -107,6 +110,33 @@ impl Peer {
         let options = &self.hub.options;
         !socket.answers.is_awaiting()
             || socket.waiting_memory() >= options.inbox.bytes + options.receive_reserve
+    }
+}
+
+impl PeerState {
+    /// What its client has said cannot be read: it is told so.
+    fn note_fault(&mut self, error: &Error) {
+        self.fault = Some(error.message().into());
+    }
+
+    /// What has come by this transport is no packet at all.
+    pub(super) fn take_malformed(
+        &mut self,
+        by: Transport,
+        error: Error,
+        orders: &mut Vec<SessionOrder>,
+    ) {
+        // A POST that is left over from before the session moved harms nothing.
+        if by == Transport::WebSocket || self.session.transport() == by {
+            self.note_fault(&error);
+        }
+        self.session.malformed(by, error, orders);
+    }
+
+    /// What a request is answered with whose client has ended its session by what it said.
+    pub(super) fn fault_response(&self) -> Option<HttpResponse> {
+        let fault = self.fault.as_deref().filter(|_| self.session.is_over())?;
+        Some(HttpResponse::engine_refusal(EngineRefusal::BadRequest, Some(fault)))
     }
 }
 

@@ -6,6 +6,7 @@ use super::http_connection::PostBody;
 use super::parts::{IoCommand, Peer};
 use super::wire::PeerWire;
 use crate::driver::clock::now;
+use crate::net::server::response::HttpResponse;
 use crate::options::Transport;
 
 impl Peer {
@@ -57,9 +58,14 @@ impl Peer {
         });
     }
 
-    /// Takes packets out of the body of a POST, as long as the handlers keep up. `false`: the rest, or the answer, has
-    /// to wait for them. Until then the POST is not over, and another one is one too many.
-    pub(super) fn take_post(&self, token: Token, is_binary: bool, body: &mut PostBody) -> bool {
+    /// Takes packets out of the body of a POST, as long as the handlers keep up, and gives the answer. `None`: the rest,
+    /// or the answer, has to wait for them. Until then the POST is not over, and another one is one too many.
+    pub(super) fn take_post(
+        &self,
+        token: Token,
+        is_binary: bool,
+        body: &mut PostBody,
+    ) -> Option<HttpResponse> {
         let mut state = self.lock();
         let mut rest = &body.bytes[body.taken..];
         // Of a body whose last packet was the one too many nothing is left; one that was empty all along is read, and refused.
@@ -73,7 +79,7 @@ impl Peer {
             for packet in dialect.decode_payload(is_binary, Box::new(&mut rest), max) {
                 match packet {
                     Ok(packet) => state.session.received(Transport::Polling, packet, now(), orders),
-                    Err(error) => state.session.malformed(Transport::Polling, error, orders),
+                    Err(error) => state.take_malformed(Transport::Polling, error, orders),
                 }
                 self.carry_out_now(state, orders);
                 if state.holds || state.session.is_over() {
@@ -87,9 +93,9 @@ impl Peer {
         self.note_half(&mut state, passed);
         if state.holds {
             state.post_waits = Some(token);
-        } else {
-            state.session.end_post();
+            return None;
         }
-        !state.holds
+        state.session.end_post();
+        Some(state.fault_response().unwrap_or_else(HttpResponse::post_taken))
     }
 }

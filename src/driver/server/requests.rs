@@ -3,17 +3,19 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, SET_COOKIE};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, ORIGIN, SET_COOKIE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use mio::Token;
 
 use super::client_files::ClientFiles;
+use super::directory::{Listed as _, NoRoom};
 use super::door::Decision;
 use super::fallback::{self, HttpRequest};
 use super::handshake::{FirstRequest, RarelyKept, SocketHandshake};
 use super::http_connection::{Answering, HttpConnection, PostContent, RequestStage};
 use super::parts::{Hub, IoCommand, Peer};
-use super::pool::Task;
+use super::tasks::Task;
+use super::turned_away::TurnedAway;
 use crate::core::server::session::Session;
 use crate::driver::clock::now;
 use crate::error::PeerWords;
@@ -76,10 +78,32 @@ impl ServedRequest<'_> {
         decision.map(|decision| self.handle_decided(decision, connection))
     }
 
+    /// Whether the server is known by the name that the request is for.
+    fn is_for_known_host(&self) -> bool {
+        let is_known = self.hub.door.hosts.has(&self.head.headers);
+        if !is_known {
+            self.turn_away(TurnedAway::Host, &HOST, "`hosts` has");
+        }
+        is_known
+    }
+
+    /// The request is refused for what it says in this header.
+    fn turn_away(&self, cause: TurnedAway, header: &HeaderName, which: &str) {
+        let values = self.head.headers.get_all(header).iter();
+        let values: Vec<_> =
+            values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        let values = values.join(", ");
+        let words = format_args!(
+            "a request is refused (403): its {header} \"{}\" is none that {which}",
+            PeerWords(&values)
+        );
+        self.hub.turned_away.tell(cause, now(), words);
+    }
+
     /// The request is not Socket.IO's. `None`: the program is asked.
     fn hand_over(&self, connection: &mut HttpConnection<Peer>) -> Option<Handled> {
         let door = &self.hub.door;
-        if !door.hosts.has(&self.head.headers) {
+        if !self.is_for_known_host() {
             return Some(Handled::Respond(HttpResponse::new(StatusCode::FORBIDDEN)));
         }
         if door.fallback.is_none() {
@@ -106,7 +130,7 @@ impl ServedRequest<'_> {
         };
         let is_plain = matches!(self.head.method, Method::GET | Method::HEAD)
             && self.head.body == BodyLength::Known(0);
-        if !is_plain || !self.hub.door.hosts.has(&self.head.headers) {
+        if !is_plain || !self.is_for_known_host() {
             return false;
         }
         let (hub, token) = (Arc::clone(self.hub), self.token);
@@ -130,7 +154,7 @@ impl ServedRequest<'_> {
             request: Arc::new(self.first_request(connection)),
             auth: "".into(),
         });
-        self.hub.pool.submit(Task::Once(Box::new(move || {
+        self.hub.pool.submit(Task::AtTheDoor(Box::new(move || {
             let decision = hub.door.ask(&headers, first.as_ref());
             hub.command(IoCommand::Decided(token, decision));
         })));
@@ -145,6 +169,9 @@ impl ServedRequest<'_> {
         let door = &self.hub.door;
         let headers = &self.head.headers;
         self.headers = door.cors.headers(headers, decision.verdict);
+        if decision.verdict == OriginVerdict::Foreign {
+            self.turn_away(TurnedAway::Origin, &ORIGIN, "`cors` lets in");
+        }
         if self.head.method == Method::OPTIONS {
             if let Some(response) = door.cors.preflight(headers, decision.verdict) {
                 self.headers.clear();
@@ -152,7 +179,7 @@ impl ServedRequest<'_> {
             }
         }
         self.sid = decision.sid;
-        let is_welcome = decision.verdict != OriginVerdict::Foreign && door.hosts.has(headers);
+        let is_welcome = decision.verdict != OriginVerdict::Foreign && self.is_for_known_host();
         let served = if is_welcome && decision.is_allowed {
             self.serve(connection)
         } else {
@@ -268,16 +295,15 @@ impl ServedRequest<'_> {
             new_parser(options.parser, options.max_attachments, options.session.max_payload);
         parser.set_lax(dialect.is_lax());
         let Some(request) = hub.heads.keep(self.first_request(connection)) else {
-            log_later!(
-                Warn,
-                "a session is refused: the requests that opened others take too much memory"
+            let words = format_args!(
+                "a client is refused (503): the requests that opened sessions take too much memory"
             );
-            return Ok(Handled::Respond(HttpResponse::new(StatusCode::SERVICE_UNAVAILABLE)));
+            hub.turned_away.tell(TurnedAway::Heads, now(), words);
+            return Ok(Handled::Respond(HttpResponse::busy("Too large requests")));
         };
         let peer = Peer::new(hub, &sid, session, parser, request, None);
-        if !hub.add_peer(&peer) {
-            let closing = HttpResponse::new(StatusCode::SERVICE_UNAVAILABLE);
-            return Ok(Handled::Respond(closing));
+        if let Err(no_room) = hub.add_peer(&peer) {
+            return Ok(Handled::Respond(hub.turn_away(&peer, no_room)));
         }
         if let Some(acceptance) = acceptance {
             return Ok(Handled::WebSocket { peer, is_upgrade: false, acceptance });
@@ -383,6 +409,23 @@ fn is_plain(headers: &HeaderMap) -> bool {
 }
 
 impl Hub {
+    /// The response to a client for which there is no room.
+    fn turn_away(&self, peer: &Peer, no_room: NoRoom) -> HttpResponse {
+        let (cause, option) = match no_room {
+            NoRoom::Closing => return HttpResponse::new(StatusCode::SERVICE_UNAVAILABLE),
+            NoRoom::InAll => (TurnedAway::Clients, "`max_connections`"),
+            NoRoom::OfAddress => (TurnedAway::ClientsOfAddress, "`max_connections_per_address`"),
+        };
+        let from = peer.address().map(|address| format!(" of {address}")).unwrap_or_default();
+        let words = format_args!(
+            "a client{from} is refused (503): {option} is how many there may be, with those by polling \
+             that have gone without a word, up to the next heartbeat, and those of whose end handlers have \
+             yet to hear"
+        );
+        self.turned_away.tell(cause, now(), words);
+        HttpResponse::busy("Too many clients")
+    }
+
     /// The response to a GET.
     pub(super) fn poll_response(&self, body: Body, script: Option<AnswerScript>) -> HttpResponse {
         let response = match script {

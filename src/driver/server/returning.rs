@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use super::belongings::SocketData;
 use super::parts::{Due, Peer, PeerState, ServedNamespace, ServedSocket};
-use super::pool::Task;
 use super::served_socket::Origin;
+use super::tasks::Task;
 use crate::core::server::recovery::{
     LostSocket, NotRestored, RecoveryStore, RestoredSocket, is_recoverable,
 };

@@ -11,7 +11,7 @@ use super::inbox::{Attendant, Inbox, InboxItem};
 use super::leaving::Leaving;
 use super::parts::{Due, Peer, ServedNamespace, ServedSocket};
 use super::peer::Urgency;
-use super::pool::Task;
+use super::tasks::Task;
 use super::timers::Alarm;
 use crate::core::server::cluster::SocketDetails;
 use crate::core::server::rooms::Selection;
@@ -77,6 +77,7 @@ impl ServedSocket {
             answers: Answers::default(),
             alarm: Alarm::default(),
             attached,
+            attaching_end: OnceLock::new(),
             is_watched: AtomicBool::new(false),
             last_rooms: OnceLock::new(),
             this: this.clone(),

@@ -169,11 +169,12 @@ impl Io {
             request.content = PostContent::Text;
         }
         let is_binary = request.content == PostContent::Binary;
-        if request.peer.take_post(token, is_binary, &mut body) {
-            let response = HttpResponse::post_taken().with_all(&request.headers);
-            self.respond(token, &response, request.framing);
-        } else {
-            connection.stage = RequestStage::PostWaits(request, body);
+        match request.peer.take_post(token, is_binary, &mut body) {
+            Some(response) => {
+                let response = response.with_all(&request.headers);
+                self.respond(token, &response, request.framing);
+            }
+            None => connection.stage = RequestStage::PostWaits(request, body),
         }
     }
 

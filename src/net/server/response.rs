@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::header::{
-    CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE,
+    CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER,
     X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
@@ -16,6 +16,9 @@ use crate::proto::dialect::Body;
 
 /// What is written in front of a body whose sender waits to be told.
 pub(crate) const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// In how many seconds a client may come again for which there was no room.
+const RETRY: &str = "5";
 
 /// One response: what it says, whatever asked for it.
 #[derive(Clone, Debug)]
@@ -49,6 +52,13 @@ impl HttpResponse {
     pub(crate) fn refusal(refusal: &HttpRefusal) -> Self {
         Self::new(refusal.status)
             .with_body(HeaderValue::from_static("text/plain"), refusal.reason.into())
+    }
+
+    /// The answer to a client for which there is no room now.
+    pub(crate) fn busy(reason: &'static str) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE)
+            .with_body(HeaderValue::from_static("text/plain"), reason.into())
+            .with(RETRY_AFTER, HeaderValue::from_static(RETRY))
     }
 
     /// The answer to a POST whose packets were taken.

@@ -7,6 +7,7 @@ use siot::Cors;
 
 use super::ground::{Ground, attack};
 use super::raw_http::{get, poll, post, text, upgrade};
+use crate::support::logged::{capture_log, lines, wait_for_line};
 use crate::support::{CaseName, LIMIT, eventually};
 
 #[test]
@@ -109,6 +110,22 @@ fn a_request_of_another_revision_changes_nothing() {
     attack(|| {
         for allow in [false, true] {
             let mut ground = Ground::new(|builder| builder.allow_eio3(allow));
+            let unknown = ["EIO=5", "EIO=2", "EIO=x", "EIO=04"];
+            for refused in unknown.iter().chain(if allow { &[][..] } else { &["EIO=3", ""] }) {
+                for request in [
+                    get(&format!("{refused}&transport=polling"), ""),
+                    upgrade(&format!("{refused}&transport=websocket")),
+                ] {
+                    let _name = CaseName::new((allow, &request));
+                    let mut client = ground.connect();
+                    let response = client.say(request).response();
+                    assert_eq!(response.status, 400);
+                    assert!(response.body.starts_with(r#"{"code":5,"#), "{response:?}");
+                    for packet in ["2", "3", "2probe", "40"] {
+                        client.say(text(packet));
+                    }
+                }
+            }
             for own in if allow { &["EIO=4", "EIO=3", ""][..] } else { &["EIO=4"] } {
                 let opened =
                     ground.connect().say(get(&format!("{own}&transport=polling"), "")).response();
@@ -123,10 +140,14 @@ fn a_request_of_another_revision_changes_nothing() {
                     if revision(own) == revision(other) {
                         continue;
                     }
-                    for kind in ["polling", "websocket"] {
-                        let query = format!("{other}&transport={kind}&sid={sid}");
-                        let request =
-                            if kind == "polling" { get(&query, "") } else { upgrade(&query) };
+                    for kind in ["polling", "a post", "websocket"] {
+                        let query = format!("{other}&transport=polling&sid={sid}");
+                        let request = match kind {
+                            "polling" => get(&query, ""),
+                            "a post" => post(sid, "2")
+                                .replace(&format!("EIO=4&transport=polling&sid={sid}"), &query),
+                            _ => upgrade(&query.replace("polling", "websocket")),
+                        };
                         let mut client = ground.connect();
                         let response = client.say(request).response();
                         assert_eq!(response.status, 400, "{response:?}");
@@ -162,6 +183,11 @@ fn sessions_and_transports_that_do_not_exist_are_refused() {
             ("transport=polling&sid=../", 1),
             ("transport=polling&sid=AAAAAAAAAAAAAAAAAAAA", 1),
             (&format!("transport=polling&sid={}", "x".repeat(10_000)), 1),
+            (&format!("transport=polling&sid={}", sid.to_ascii_lowercase()), 1),
+            (&format!("transport=polling&sid={}%00", &sid[..19]), 1),
+            (&format!("transport=polling&sid={sid}%20"), 1),
+            (&format!("transport=polling&sid=%25{:x}{}", sid.as_bytes()[0], &sid[1..]), 1),
+            (&format!("transport=polling&sid={sid}&%73id={sid}"), 3),
             (&format!("transport=polling&sid={sid}&sid={sid}"), 3),
             (&format!("transport=polling&sid={sid}x"), 1),
             (&format!("transport=websocket&sid={sid}"), 3),
@@ -176,8 +202,20 @@ fn sessions_and_transports_that_do_not_exist_are_refused() {
             assert_eq!(response.status, 400);
             assert!(response.body.starts_with(&format!(r#"{{"code":{code},"#)), "{response:?}");
         }
-        client.say(post(&sid, "1")).response();
-        drop(client);
+        // Those that are no request at all.
+        for (sid, status) in [("x".repeat(1_000_000), 414), ("\0".to_owned(), 400)] {
+            let request = get(&format!("EIO=4&transport=polling&sid={sid}"), "");
+            assert_eq!(ground.connect().say(request).response().status, status);
+        }
+        // An empty one is none: a session begins. An escaped one is what it stands for.
+        let mut other = ground.connect();
+        let begun = other.say(get("EIO=4&transport=polling&sid=", "")).response();
+        let (_, rest) = begun.body.split_once(r#""sid":""#).expect("a handshake");
+        let own = rest.split('"').next().expect("an id");
+        assert_eq!(other.say(post(own, "1")).response().body, "ok");
+        let escaped = format!("%{:02x}{}", sid.as_bytes()[0], &sid[1..]);
+        assert_eq!(client.say(post(&escaped, "1")).response().body, "ok");
+        drop((client, other));
         ground.is_unharmed();
     });
 }
@@ -202,5 +240,47 @@ fn nothing_is_left_of_a_client_that_was_refused() {
         drop(client);
         ground.is_unharmed();
         eventually(LIMIT, "only the function has it", || held.strong_count() == 1);
+    });
+}
+
+/// Who runs the server hears why its clients do not come in, and one that comes again and again fills no disk.
+#[test]
+fn whoever_is_turned_away_is_told_why_and_the_log_has_a_line_for_each_cause() {
+    attack(|| {
+        capture_log(log::LevelFilter::Warn);
+        let mut ground = Ground::new(|builder| {
+            builder.hosts(["gw.local"]).max_connections_per_address(8).max_connections(10)
+        });
+        let mut client = ground.connect();
+        let mut refused = None;
+        for _ in 0..50 {
+            let response = client.say(get("EIO=4&transport=polling", "")).response();
+            refused = Some(response).filter(|response| response.status != 200).or(refused);
+        }
+        let refused = refused.expect("there is an end");
+        assert_eq!((refused.status, refused.body.as_str()), (503, "Too many clients"));
+        assert!(refused.head.contains("\r\nretry-after: 5\r\n"), "{}", refused.head);
+        for _ in 0..50 {
+            for (lines, host) in
+                [("Origin: http://evil.example\r\n", "localhost"), ("", "evil.example")]
+            {
+                let request = get("EIO=4&transport=polling", lines).replace("localhost", host);
+                assert_eq!(client.say(request).response().status, 403);
+            }
+        }
+        let crowd: Vec<_> = (0..20).map(|_| ground.connect()).collect();
+        let said = wait_for_line("a connection", |line| line.text.contains("a connection is"));
+        assert!(said.text.contains("`max_connections_per_address` is how many 127.0.0.1 may have"));
+        for part in [
+            "a client of 127.0.0.1 is refused (503): `max_connections_per_address`",
+            r#"its origin "http://evil.example" is none that `cors` lets in"#,
+            r#"its host "evil.example" is none that `hosts` has"#,
+            "a connection is closed at once",
+        ] {
+            let told = lines().iter().filter(|line| line.text.contains(part)).count();
+            assert_eq!(told, 1, "{part}: {:?}", lines());
+        }
+        drop((client, crowd));
+        ground.ask();
     });
 }

@@ -200,15 +200,54 @@ fn floods_of_what_means_nothing_change_nothing() {
         let mut ground = Ground::new(|builder| builder);
         let unknown: Vec<u8> = (0..3000).flat_map(|n| text(&format!("40/nowhere{n},"))).collect();
         let acks: Vec<u8> = (0..3000).flat_map(|n| text(&format!("43{n}[]"))).collect();
-        for flood in [unknown, acks, text("3").repeat(100_000), text("6").repeat(100_000)] {
+        for (flood, joins) in [
+            (unknown, true),
+            (acks, true),
+            (text("3").repeat(100_000), true),
+            // CVE-2026-48802: of somebody who has yet to say who it is.
+            (text("3").repeat(100_000), false),
+            (text("6").repeat(100_000), true),
+        ] {
             let mut client = ground.connect();
             client.websocket();
-            client.say(text("40"));
-            client.message();
+            if joins {
+                client.say(text("40"));
+                client.message();
+            }
             client.say(&flood);
             ground.stands();
             drop(client);
             ground.is_unharmed();
         }
+    });
+}
+
+/// CVE-2026-48802: until somebody has joined, it costs a little memory and nothing else.
+#[test]
+fn a_thousand_sessions_that_join_nothing_take_no_thread_and_little_memory() {
+    attack(|| {
+        let mut ground = Ground::new(|builder| builder);
+        ground.server.authorize(|_| Ok(()));
+        let before = (crate::support::threads().len(), super::ground::memory());
+        let mut client = ground.connect();
+        let sids: Vec<_> = (0..1000).map(|_| client.open()).collect();
+        let websockets: Vec<_> = (0..100)
+            .map(|_| {
+                let mut websocket = ground.connect();
+                websocket.websocket();
+                websocket.say(text("3"));
+                websocket
+            })
+            .collect();
+        assert_eq!(ground.server.clients(), 1 + 1000 + 100);
+        assert!(crate::support::threads().len() <= before.0);
+        let grown = super::ground::memory().saturating_sub(before.1);
+        assert!(grown < 8 * 1024 * 1024, "{} KiB", grown / 1024);
+        ground.stands();
+        for sid in sids {
+            assert_eq!(client.say(post(&sid, "1")).response().body, "ok");
+        }
+        drop((client, websockets));
+        ground.is_unharmed();
     });
 }

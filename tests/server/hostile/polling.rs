@@ -161,7 +161,7 @@ fn a_client_that_never_acknowledges_fills_no_memory_while_its_handler_waits() {
 fn a_body_of_nothing_but_packets_takes_no_more_than_its_size_is_worth() {
     attack(|| {
         let mut ground = Ground::new(|builder| builder);
-        for packet in ["4", "3", "6", r#"42["x"]"#, "2", "42", "b"] {
+        for packet in ["", "4", "3", "6", r#"42["x"]"#, "2", "42", "b"] {
             let mut client = ground.connect();
             let sid = client.join();
             let body = vec![packet; 999_000 / (packet.len() + 1)].join("\u{1e}");
@@ -218,16 +218,25 @@ fn two_gets_at_once_end_the_session() {
 fn half_a_packet_is_forgotten_with_its_session() {
     attack(|| {
         let mut ground = Ground::new(|builder| builder);
+        // More than the memory that there may be, if the sessions left what they have.
         let half = format!(
             r#"4510-["x",{}]"#,
-            r#"{"_placeholder":true,"num":0},"#.repeat(9) + &"9".repeat(20_000)
+            r#"{"_placeholder":true,"num":0},"#.repeat(9) + &"9".repeat(100_000)
         );
+        let part = frame(0x82, &vec![7; 100_000]);
         for _ in 0..1000 {
             let mut client = ground.connect();
             client.websocket();
-            client.say(text("40")).say(text(&half)).say(frame(0x82, &vec![7; 20_000]));
+            client.say(text("40")).say(text(&half)).say(&part);
             client.message();
             client.reset();
+        }
+        // By polling, and of those that have joined nothing.
+        for number in 0..500 {
+            let mut client = ground.connect();
+            let sid = if number % 2 == 0 { client.join() } else { client.open() };
+            client.say(post(&sid, &format!("{half}\u{1e}b{}", "A".repeat(100_000)))).response();
+            let _ = client.say(post(&sid, "1")).try_response();
         }
         ground.is_unharmed();
     });

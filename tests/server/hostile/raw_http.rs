@@ -53,9 +53,13 @@ pub(super) fn frame(first: u8, content: &[u8]) -> Vec<u8> {
     match content.len() {
         length @ 0..126 => bytes.push(0x80 | u8::try_from(length).expect("a byte")),
         length => {
-            let length = u16::try_from(length).expect("a short frame");
-            bytes.push(0xFE);
-            bytes.extend_from_slice(&length.to_be_bytes());
+            if let Ok(length) = u16::try_from(length) {
+                bytes.push(0xFE);
+                bytes.extend_from_slice(&length.to_be_bytes());
+            } else {
+                bytes.push(0xFF);
+                bytes.extend_from_slice(&(length as u64).to_be_bytes());
+            }
         }
     }
     bytes.extend_from_slice(&[0; 4]);

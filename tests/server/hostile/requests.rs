@@ -300,6 +300,41 @@ fn bodies_that_are_too_long_or_end_early_end_their_session() {
     });
 }
 
+/// CVE-2026-59725: whatever a body says that it is, and however long it is, its request is answered, or its connection ends.
+#[test]
+fn bodies_of_unknown_kinds_and_wrong_lengths_leave_nothing() {
+    attack(|| {
+        let mut ground = Ground::new(|builder| builder);
+        let body = r#"420["echo",1]"#;
+        for kind in [
+            "",
+            "application/octet-stream",
+            "application/x-www-form-urlencoded",
+            "multipart/form-data; boundary=x",
+            "image/png",
+            "application/json; charset=utf-16",
+            "text/plain;;;",
+            "\u{e9}",
+        ] {
+            for (length, sent) in [(body.len(), body), (body.len() - 3, body), (1000, body)] {
+                let _name = CaseName::new((kind, length));
+                let mut client = ground.connect();
+                let sid = client.join();
+                let mut poster = ground.connect();
+                poster.say(format!(
+                    "POST /socket.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nHost: a\r\n\
+                     Content-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{sent}"
+                ));
+                // It waits for more, or takes what is left for the next request.
+                poster.finish().rest();
+                ground.connect().say(super::raw_http::post(&sid, "1")).response();
+                drop((client, poster));
+            }
+        }
+        ground.is_unharmed();
+    });
+}
+
 /// CVE-2022-41940: a refusal that cannot be written.
 #[test]
 fn a_reset_at_any_byte_of_a_request_ends_nothing_else() {
@@ -313,7 +348,7 @@ fn a_reset_at_any_byte_of_a_request_ends_nothing_else() {
             get("EIO=4&transport=polling&sid=x", "Content-Encoding: gzip\r\n"),
         ];
         for request in &requests {
-            for end in (0..=request.len()).step_by(3).chain([request.len(); 20]) {
+            for end in (0..=request.len()).chain([request.len(); 20]) {
                 let mut victim = ground.connect();
                 victim.say(&request[..end]);
                 victim.reset();

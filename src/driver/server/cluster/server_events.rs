@@ -7,7 +7,7 @@ use super::membership::ClusterMembership;
 use crate::core::server::cluster::{ClusterAnswer, RequestId, first_argument};
 use crate::driver::server::inbox::{InboxItem, Taken};
 use crate::driver::server::parts::ServedNamespace;
-use crate::driver::server::pool::{TakesTurns, Task};
+use crate::driver::server::tasks::{TakesTurns, Task};
 use crate::error::{Error, ErrorKind, PeerWords, Result};
 use crate::event::{Event, Reply};
 use crate::payload::Payload;

@@ -1,5 +1,6 @@
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+use super::super::tasks::TakesTurns;
 use super::*;
 
 impl Workers {
@@ -17,7 +18,7 @@ impl Workers {
 const LIMIT: Duration = Duration::from_secs(60);
 
 fn pool(workers: usize, most: usize) -> Arc<Workers> {
-    Workers::new(PoolSize { workers, most, stack_size: 256 * 1024 }, || ())
+    Workers::new(PoolSize { workers, most, stack_size: 256 * 1024 }, |_| ())
 }
 
 /// Something with so many bits of work, that tells of each.
@@ -207,7 +208,7 @@ fn threads_that_nobody_needs_end_and_the_others_stay() {
 fn whoever_looks_at_threads_is_told_when_there_are_some_and_once() {
     let (tell, told) = channel();
     let size = PoolSize { workers: 2, most: 2, stack_size: 256 * 1024 };
-    let pool = Workers::new(size, move || tell.send(()).unwrap());
+    let pool = Workers::new(size, move |_| tell.send(()).unwrap());
     for _ in 0..3 {
         assert_eq!(order_of(&pool, &[("a", 1), ("b", 1)]).iter().count(), 2);
     }
@@ -266,6 +267,50 @@ fn what_was_kept_is_left_to_others_where_there_is_no_room_for_a_guest() {
     pool.end(|| ());
 }
 
+/// Tells when it begins, and stays until the sender is dropped.
+fn keep_busy(pool: &Workers) -> Sender<()> {
+    let (release, gate) = channel::<()>();
+    let (tell, told) = channel();
+    pool.submit(Task::Once(Box::new(move || {
+        tell.send(()).unwrap();
+        let _ = gate.recv();
+    })));
+    told.recv_timeout(LIMIT).unwrap();
+    release
+}
+
+#[test]
+fn who_waits_at_the_door_is_let_in_by_one_more_thread_and_nobody_else_is() {
+    let (look, looks) = channel();
+    let size = PoolSize { workers: 2, most: 8, stack_size: 256 * 1024 };
+    let pool = Workers::new(size, move |what| look.send(what).unwrap());
+    let busy = [keep_busy(&pool), keep_busy(&pool)];
+    assert_eq!(looks.try_iter().collect::<Vec<_>>(), [PoolLook::Unneeded]);
+    let (done, order) = channel();
+    let tells = |name: &'static str| {
+        let done = done.clone();
+        Box::new(move || done.send(name).unwrap())
+    };
+    pool.submit(Task::Once(tells("another")));
+    for name in ["first", "second"] {
+        pool.submit(Task::AtTheDoor(tells(name)));
+    }
+    assert_eq!(looks.recv_timeout(LIMIT), Ok(PoolLook::Door));
+    assert!(looks.try_recv().is_err(), "it is looked once for all");
+    assert!(order.try_recv().is_err(), "nothing is done before");
+    assert!(pool.look(PoolLook::Door), "it is looked again");
+    assert_eq!(order.recv_timeout(LIMIT), Ok("first"));
+    assert_eq!(order.recv_timeout(LIMIT), Ok("second"));
+    while pool.threads() > 2 {
+        std::thread::yield_now();
+    }
+    assert!(!pool.look(PoolLook::Door), "nobody waits any more");
+    assert!(order.try_recv().is_err(), "the others wait");
+    drop(busy);
+    assert_eq!(order.recv_timeout(LIMIT), Ok("another"));
+    pool.end(|| ());
+}
+
 #[test]
 fn a_guest_that_is_the_last_one_does_what_is_done_at_the_end() {
     let pool = pool(1, 1);
@@ -282,4 +327,18 @@ fn a_guest_that_is_the_last_one_does_what_is_done_at_the_end() {
     });
     assert_eq!(pool.take_part(), 1);
     assert_eq!(told.iter().collect::<Vec<_>>(), ["the handler", "the end"]);
+}
+
+#[test]
+fn the_thread_at_the_door_is_one_of_those_that_there_may_be() {
+    let pool = pool(1, 1);
+    let busy = keep_busy(&pool);
+    let (done, told) = channel();
+    pool.submit(Task::AtTheDoor(Box::new(move || done.send(()).unwrap())));
+    assert!(pool.look(PoolLook::Door));
+    assert_eq!(pool.threads(), 1);
+    drop(busy);
+    told.recv_timeout(LIMIT).unwrap();
+    assert!(!pool.look(PoolLook::Door));
+    pool.end(|| ());
 }

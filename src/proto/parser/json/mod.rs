@@ -125,8 +125,12 @@ impl Parser for JsonParser {
             self.unfinished = Some(unfinished);
             return Ok(None);
         }
-        if placeholder::find(unfinished.packet.data(), unfinished.announced).is_none() {
+        let Some(found) = placeholder::find(unfinished.packet.data(), unfinished.announced) else {
             return Err(unfinished.error("a placeholder without its attachment in"));
+        };
+        if found.len() > unfinished.announced {
+            // Whoever reads an attachment as bytes of its own gets a copy for each.
+            return Err(unfinished.error("more placeholders than attachments in"));
         }
         Ok(Some(unfinished.packet))
     }

@@ -93,7 +93,8 @@ fn count_attachments(digits: &str, max: usize, fail: impl Fn(&str) -> Error) -> 
         Ok(0) => Err(fail("a binary packet with 0 attachments")),
         Ok(count) if count <= max => Ok(count),
         _ => Err(fail(&format!("more attachments than the limit of {max}"))
-            .with_hint("`Limits::max_attachments` raises it")),
+            // Clients and servers have an option of that name.
+            .with_hint("the option `max_attachments` raises it")),
     }
 }
 

@@ -362,6 +362,15 @@ fn placeholders_need_their_attachments() {
 }
 
 #[test]
+fn there_are_no_more_placeholders_than_attachments() {
+    let one = r#"{"_placeholder":true,"num":0}"#;
+    let error = waiting(&format!("[\"a\",{one},{one},{one}]")).decode_binary(Bytes::new());
+    let error = error.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Protocol);
+    assert!(error.message().contains("more placeholders than attachments"), "{error}");
+}
+
+#[test]
 fn an_unfinished_packet_is_bounded() {
     let text = r#"52-["a"]"#;
     let mut parser = JsonParser::new(10, text.len() + 5);
