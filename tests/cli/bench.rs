@@ -10,7 +10,7 @@ use crate::support::raw::RawPeer;
 #[test]
 fn it_measures_round_trips_and_emits() {
     let server = Server::start(json!({}));
-    let args = ["bench", &server.url(), "--time", "300ms", "--window", "4", "--size", "100"];
+    let args = ["bench", &server.url(), "--time", "2s", "--window", "4", "--size", "100"];
     let said = run(&[&args[..], &["--json"]].concat()).ended_with(0);
     let figures: Value = serde_json::from_str(said.out.trim()).unwrap();
     assert!(figures["round_trips"].as_u64() > Some(10), "{figures}");

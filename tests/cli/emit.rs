@@ -67,7 +67,7 @@ fn each_end_has_its_code() {
     let url = server.url();
     let with =
         |path: &str, args: &[&str]| run(&[&["emit", &format!("{url}{path}")][..], args].concat());
-    let late = with("", &["never-ack", "--ack", "--timeout", "300ms"]).ended_with(4);
+    let late = with("", &["never-ack", "--ack", "--timeout", "4s"]).ended_with(4);
     assert!(late.err.contains("siot: error: timeout: "), "{late:?}");
     let refused = with("/forbidden", &["a"]).ended_with(5);
     assert!(refused.err.contains("forbidden by the test server"), "{refused:?}");
@@ -103,7 +103,8 @@ fn a_wrong_line_ends_it_behind_those_before() {
 #[test]
 fn a_line_whose_event_fails_is_named() {
     let server = Server::start(json!({}));
-    let args = ["emit", &server.url(), "--events", "--ack", "--timeout", "500ms"];
+    // It counts from the beginning, and a slow machine takes some of it to connect.
+    let args = ["emit", &server.url(), "--events", "--ack", "--timeout", "4s"];
     let said = fed(&args, "{\"event\":\"echo\"}\n{\"event\":\"never-ack\"}\n").ended_with(4);
     let expected = "siot: error: line 2 of standard input (\"never-ack\"): timeout: ";
     assert!(said.err.starts_with(expected), "{said:?}");

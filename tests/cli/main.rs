@@ -153,7 +153,8 @@ impl Running {
         let rest = |lines: &Receiver<String>| {
             let mut text = String::new();
             loop {
-                match lines.recv_timeout(LIMIT) {
+                // Much may be done in silence.
+                match lines.recv_timeout(3 * LIMIT) {
                     Ok(line) => text += &(line + "\n"),
                     Err(RecvTimeoutError::Disconnected) => return text,
                     Err(RecvTimeoutError::Timeout) => {

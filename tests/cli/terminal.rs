@@ -45,7 +45,7 @@ fn who_sends_a_file_sees_how_far_it_is() {
     let file = folder.path("film");
     std::fs::File::create(&file).unwrap().write_all(&vec![7; 32 << 20]).unwrap();
     let url = server.url();
-    let args = ["emit", &url, "film", "--binary", file.to_str().unwrap(), "--timeout", "1s"];
+    let args = ["emit", &url, "film", "--binary", file.to_str().unwrap(), "--timeout", "5s"];
     let args = [&args[..], &DeafServer::OPTIONS].concat();
     let said = on_a_terminal(&args, &[]).ended_with(1);
     assert!(said.out.contains(" of 33.6 MB, "), "{said:?}");
