@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use crossbeam_channel::{bounded, unbounded};
+use crossbeam_channel::{Sender, bounded, unbounded};
 use siot::server::{Server, ServerSocket};
-use siot::{ArgList, DisconnectReason, ErrorKind};
+use siot::{Ack, ArgList, DisconnectReason, ErrorKind};
 
 use crate::host::Host;
 use crate::raw_client::RawClient;
@@ -228,10 +228,8 @@ fn nothing_is_left_of_a_socket_whose_handlers_panicked() {
     assert!(server.is_empty());
 }
 
-/// Two clients: the first one's handler blocks the thread that has read for it.
-#[test]
-fn a_handler_that_blocks_the_thread_that_serves_holds_up_nobody_else() {
-    let host = Host::start(|builder| builder.ping_interval(Duration::from_millis(50)));
+/// Has a handler of this client block the thread that has read for it, until the sender is dropped.
+fn block_the_server(host: &Host, client: &Client) -> (Sender<()>, Ack) {
     let (go_on, stuck) = bounded::<()>(0);
     let (told, tells) = unbounded();
     host.server.on("block", move |_, event| {
@@ -242,17 +240,23 @@ fn a_handler_that_blocks_the_thread_that_serves_holds_up_nobody_else() {
         }
         event.ack(())
     });
-    let client = connect(&host);
-    let other = connect(&host);
-    // Handlers that are quick run there, unless they were slow a moment ago.
-    let blocked = loop {
+    // Handlers that are quick run there, unless some were slow a moment ago.
+    loop {
         let asked = client.timeout(LIMIT).emit_with_ack("block", ()).unwrap();
         if recv_within(&tells, LIMIT) {
-            break asked;
+            return (go_on, asked);
         }
         asked.wait::<()>().unwrap();
         thread::sleep(Duration::from_millis(25));
-    };
+    }
+}
+
+#[test]
+fn a_handler_that_blocks_the_thread_that_serves_holds_up_nobody_else() {
+    let host = Host::start(|builder| builder.ping_interval(Duration::from_millis(50)));
+    let client = connect(&host);
+    let other = connect(&host);
+    let (go_on, blocked) = block_the_server(&host, &client);
     for number in 0..1000 {
         assert_eq!(ask::<(u32,)>(&other, "echo", number), (number,));
     }
@@ -262,26 +266,15 @@ fn a_handler_that_blocks_the_thread_that_serves_holds_up_nobody_else() {
     assert!(client.status.try_recv().is_none() && other.status.try_recv().is_none());
 }
 
-/// A server is closed while one of its handlers blocks the thread that has read for it.
 #[test]
 fn a_server_ends_though_a_handler_blocks_the_thread_that_served() {
     alone(|| {
         let host = Host::start(|builder| builder);
-        let (go_on, stuck) = bounded::<()>(0);
-        let (told, tells) = unbounded();
-        host.server.on("block", move |_, _| {
-            told.send(thread::current().name() == Some("siot-serve")).unwrap();
-            let _ = stuck.recv_timeout(Duration::from_millis(25));
-        });
         let client = connect(&host);
-        while {
-            client.emit("block", ()).unwrap();
-            !recv_within(&tells, LIMIT)
-        } {}
-        assert!(host.server.close(LIMIT));
-        drop((go_on, client));
+        let (go_on, _) = block_the_server(&host, &client);
+        assert!(host.server.close(LIMIT), "all clients are told");
+        drop((go_on, client, host));
         let ours = || threads().into_iter().filter(|name| name.starts_with("siot-")).count();
-        drop(host);
         eventually(LIMIT, "no thread is left", || ours() == 0);
     });
 }
