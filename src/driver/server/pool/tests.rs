@@ -90,6 +90,7 @@ fn a_handler_that_waits_gives_its_place_to_another_up_to_the_bound() {
         waits.send("has its answer").unwrap();
     })));
     assert_eq!(told.recv_timeout(LIMIT), Ok("waits"));
+    assert_eq!(pool.threads(), 1, "there is nothing for another one");
     let second = Arc::clone(&pool);
     pool.submit(Task::Once(Box::new(move || {
         let error = second.begin_wait().err().expect("nobody would be left");
@@ -218,4 +219,56 @@ fn whoever_looks_at_threads_is_told_when_there_are_some_and_once() {
     assert_eq!(order_of(&pool, &[("a", 1)]).iter().count(), 1);
     assert_eq!(told.try_iter().count(), 1);
     pool.end(|| ());
+}
+
+#[test]
+fn what_waits_behind_a_handler_is_done_when_that_begins_to_wait() {
+    let pool = pool(1, 2);
+    let (begin, gate) = channel::<()>();
+    let (answer, answered) = channel::<()>();
+    let (tell, told) = channel();
+    let own = Arc::clone(&pool);
+    pool.submit(Task::Once(Box::new(move || {
+        gate.recv().unwrap();
+        let wait = own.begin_wait().unwrap();
+        let is_answered = answered.recv_timeout(LIMIT).is_ok();
+        drop(wait);
+        tell.send((is_answered, own.is_own_thread())).unwrap();
+    })));
+    pool.submit(Task::Once(Box::new(move || answer.send(()).unwrap())));
+    begin.send(()).unwrap();
+    assert_eq!(told.recv(), Ok((true, true)));
+    assert!(!pool.is_own_thread());
+    pool.end(|| ());
+}
+
+#[test]
+fn one_that_rests_is_asked_before_another_is_started() {
+    let pool = pool(2, 2);
+    for _ in 0..2 {
+        assert_eq!(order_of(&pool, &[("a", 1)]).recv_timeout(LIMIT), Ok("a"));
+        assert_eq!(pool.threads(), 1);
+        pool.settle(1);
+    }
+    pool.end(|| ());
+}
+
+#[test]
+fn it_is_the_last_thread_that_does_what_is_last() {
+    let pool = pool(2, 2);
+    let (tell, told) = channel();
+    let (begin, gate) = channel::<()>();
+    let first = tell.clone();
+    pool.submit(Task::Once(Box::new(move || {
+        gate.recv().unwrap();
+        first.send("the first").unwrap();
+    })));
+    assert_eq!(order_of(&pool, &[("a", 1)]).recv_timeout(LIMIT), Ok("a"));
+    assert_eq!(pool.threads(), 2);
+    pool.end(move || tell.send("the last").unwrap());
+    while pool.threads() > 1 {
+        std::thread::yield_now();
+    }
+    begin.send(()).unwrap();
+    assert_eq!(told.iter().collect::<Vec<_>>(), ["the first", "the last"]);
 }
