@@ -304,3 +304,42 @@ fn a_client_is_held_up_for_no_longer_than_its_handlers_may_do_nothing() {
     drop(other);
     host.disconnected(&other_socket);
 }
+
+/// What fills the inbox stands in front of the answer that its handler waits for.
+#[test]
+fn the_answer_that_a_handler_waits_for_is_read_behind_more_events_than_may_wait() {
+    let host = Host::start(|builder| builder.receive_events(2));
+    let mut client = RawClient::websocket(&host.url);
+    client.say("40");
+    client.expect("40");
+    let socket = host.connected();
+    client.say(r#"42["question",1]"#);
+    client.expect("420[\"ask\",1]");
+    client.say_all(&[r#"42["back",2]"#; 8]);
+    client.say("430[3]");
+    client.expect(r#"42["conclusion",3]"#);
+    for _ in 0..8 {
+        client.expect(r#"42["event",2]"#);
+    }
+    assert!(socket.is_connected());
+}
+
+/// More waits in front of its handlers than may, all the time.
+#[test]
+fn a_client_whose_handlers_do_something_is_not_given_up() {
+    let limit = Duration::from_secs(2);
+    let host = Host::start(|builder| builder.receive_events(4).stall_timeout(limit));
+    host.server.on("slow", move |_, event| {
+        thread::sleep(limit / 10);
+        event.ack(())
+    });
+    let mut client = RawClient::websocket(&host.url);
+    client.say("40");
+    client.expect("40");
+    let socket = host.connected();
+    client.say_all(&[r#"421["slow"]"#; 20]);
+    for _ in 0..20 {
+        client.expect("431[]");
+    }
+    assert!(socket.is_connected());
+}

@@ -104,7 +104,7 @@ impl ServedSocket {
         if handlers.has_handlers() {
             let mut attached = self.attached();
             let data = std::mem::take(&mut attached.data);
-            *attached = Belongings { data, attaching: Attaching::Open, ..handlers };
+            *attached = Belongings { data, ..handlers };
         }
     }
 
