@@ -173,7 +173,9 @@ mod tests {
 
         /// The numbers of these, in their order.
         fn resolve(&self, sinks: Vec<AnswerSink>) -> Vec<u64> {
-            sinks.into_iter().for_each(|sink| sink.resolve(Err(disconnected())));
+            for sink in sinks {
+                sink.resolve(Err(disconnected()));
+            }
             self.said.try_iter().collect()
         }
     }

@@ -127,9 +127,9 @@ mod tests {
         }
     }
 
-    fn client(sid: impl ToString, host: Option<u8>) -> Arc<Client> {
+    fn client(sid: &str, host: Option<u8>) -> Arc<Client> {
         let address = host.map(|host| IpAddr::from([10, 0, 0, host]));
-        Arc::new(Client { sid: sid.to_string(), address })
+        Arc::new(Client { sid: sid.to_owned(), address })
     }
 
     #[test]
@@ -161,7 +161,7 @@ mod tests {
         let limits = ClientLimits { in_all: usize::MAX, per_address: usize::MAX };
         let mut directory = Directory::default();
         for number in 0..2000 {
-            assert!(directory.insert(&client(number, None), limits));
+            assert!(directory.insert(&client(&number.to_string(), None), limits));
         }
         for number in 0..1000 {
             directory.remove(&number.to_string());

@@ -189,11 +189,11 @@ mod tests {
         let shared = |kept: &KeptHeads| kept.0.load(Ordering::Acquire);
         let own = kept.keep(with(2000, 48)).unwrap();
         assert_eq!((shared(&kept), own.chain().len()), (0, 1));
-        let shares = kept.keep(with(2000, 49)).unwrap();
-        assert_eq!((shared(&kept), shares.chain()[0].len()), (1, 49));
+        let larger = kept.keep(with(2000, 49)).unwrap();
+        assert_eq!((shared(&kept), larger.chain()[0].len()), (1, 49));
         let rest = kept.keep(request(2048 + 8 * 1024 * 1024 - 1)).unwrap();
         assert!(kept.keep(request(2049)).is_none());
-        drop((shares, rest));
+        drop((larger, rest));
         assert_eq!(shared(&kept), 0);
     }
 

@@ -91,7 +91,7 @@ fn before_an_answer_so_much_is_read_ahead_and_not_more() {
     connected.say(&GET[5..]);
     assert!(connected.connection.read_ahead(&mut connected.buffer));
     assert_eq!(connected.read(), "a request");
-    connected.say(&[b'x'; 64 * 1024 - 1]);
+    connected.say(&b"x".repeat(64 * 1024 - 1));
     assert!(connected.connection.read_ahead(&mut connected.buffer), "a byte less");
     connected.say(b"x");
     assert!(!connected.connection.read_ahead(&mut connected.buffer));
