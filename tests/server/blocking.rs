@@ -566,3 +566,42 @@ fn an_acknowledgement_may_be_given_by_any_thread_after_the_handler() {
     thread::spawn(move || event.ack("at last").unwrap()).join().unwrap();
     client.expect(r#"430["at last"]"#);
 }
+
+/// What fills the inbox stands in front of the answer that its handler waits for.
+#[test]
+fn the_answer_that_a_handler_waits_for_is_read_behind_more_events_than_may_wait() {
+    let host = Host::start(|builder| builder.receive_events(2));
+    let mut client = RawClient::websocket(&host.url);
+    client.say("40");
+    client.expect("40");
+    let socket = host.connected();
+    client.say(r#"42["question",1]"#);
+    client.expect("420[\"ask\",1]");
+    client.say_all(&[r#"42["back",2]"#; 8]);
+    client.say("430[3]");
+    client.expect(r#"42["conclusion",3]"#);
+    for _ in 0..8 {
+        client.expect(r#"42["event",2]"#);
+    }
+    assert!(socket.is_connected());
+}
+
+/// Until half of what may wait is handled takes longer than they may do nothing.
+#[test]
+fn a_client_whose_handlers_do_something_is_not_given_up() {
+    let limit = Duration::from_secs(1);
+    let host = Host::start(|builder| builder.receive_events(20).stall_timeout(limit));
+    host.server.on("slow", move |_, event| {
+        thread::sleep(limit / 7);
+        event.ack(())
+    });
+    let mut client = RawClient::websocket(&host.url);
+    client.say("40");
+    client.expect("40");
+    let socket = host.connected();
+    client.say_all(&[r#"421["slow"]"#; 25]);
+    for _ in 0..25 {
+        client.expect("431[]");
+    }
+    assert!(socket.is_connected());
+}

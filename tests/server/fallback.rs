@@ -23,6 +23,11 @@ fn answer(request: &HttpRequest) -> HttpReply {
             let text = format!("{} {} {word} {body}", request.method(), request.query());
             HttpReply::ok("text/plain", text).header("x-own", "1")
         }
+        "/who" => {
+            let address = request.address().map(|address| address.to_string());
+            let text = format!("{address:?} {}", request.is_secure());
+            HttpReply::ok("text/plain", text)
+        }
         "/panic" => panic!("on purpose"),
         "/split" => HttpReply::new(200).header("x", "a\r\nb: c"),
         "/length" => HttpReply::new(200).header("Content-Length", "7"),
@@ -130,4 +135,15 @@ fn a_name_that_the_server_does_not_have_is_refused_before_the_program_is_asked()
         let said = exchange(&host, &head);
         assert!(said.starts_with(&format!("HTTP/1.1 {status} ")), "{name}: {said}");
     }
+}
+
+#[test]
+fn the_program_knows_from_where_a_request_came() {
+    let host = host();
+    let mut stream = connect(&host);
+    let own = stream.local_addr().unwrap();
+    stream.write_all(format!("GET /who HTTP/1.1\r\n{LAST}\r\n").as_bytes()).unwrap();
+    let mut said = String::new();
+    stream.read_to_string(&mut said).unwrap();
+    assert!(said.ends_with(&format!("\r\n\r\nSome(\"{own}\") false")), "{said}");
 }

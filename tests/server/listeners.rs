@@ -113,3 +113,33 @@ fn a_volatile_question_that_is_dropped_is_answered_by_an_error() {
     assert_eq!(asked.wait::<()>().unwrap_err().kind(), ErrorKind::Disconnected);
     assert!(socket.is_connected());
 }
+
+#[test]
+fn a_callback_that_gets_no_answer_in_time_gets_an_error_and_the_next_one_too() {
+    let host = Host::start(|builder| builder);
+    let mut client = RawClient::websocket(&host.url);
+    client.say("40");
+    client.expect("40");
+    let socket = host.connected();
+    let (tell, told) = unbounded();
+    let ask = |millis, name| {
+        let tell = tell.clone();
+        let answer = move |answer: siot::Result<_>| _ = tell.send((name, answer.map(drop)));
+        let limit = std::time::Duration::from_millis(millis);
+        socket.timeout(limit).emit_with_callback("ask", (), answer).unwrap();
+    };
+    ask(60_000, "answered");
+    ask(50, "first");
+    let (name, answer) = recv_within(&told, LIMIT);
+    assert_eq!((name, answer.unwrap_err().kind()), ("first", ErrorKind::Timeout));
+    ask(50, "second");
+    let (name, answer) = recv_within(&told, LIMIT);
+    assert_eq!((name, answer.unwrap_err().kind()), ("second", ErrorKind::Timeout));
+    // Of answers that are late nobody hears.
+    for number in [2, 1, 0] {
+        client.say(&format!("43{number}[]"));
+    }
+    let (name, answer) = recv_within(&told, LIMIT);
+    assert!(name == "answered" && answer.is_ok());
+    assert!(told.is_empty() && socket.is_connected());
+}

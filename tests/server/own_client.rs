@@ -140,3 +140,32 @@ fn a_closed_server_is_left(via: Via) {
         assert!(host.server.close(Duration::ZERO), "again");
     }
 }
+
+/// The one that a device shows, beside one that shows none.
+#[cfg(feature = "rustls")]
+#[test]
+fn the_certificate_of_a_client_is_told_to_the_program() {
+    use siot::{ServerTls, Tls};
+
+    let authority = crate::support::certs::CertAuthority::new();
+    let [own, device] = ["127.0.0.1", "device"].map(|name| authority.issue(name));
+    let tls =
+        ServerTls::pem(own.cert, own.key).client_ca_pem(authority.pem()).client_cert_optional(true);
+    let host = Host::start(|builder| builder.tls(tls));
+    let url = host.url.replace("http:", "https:");
+    let none = Tls::new().ca_pem(authority.pem());
+    let shown = none.clone().client_cert_pem(device.cert, device.key);
+    for (via, tls, expected) in [
+        (Via::WebSocket, none.clone(), vec![]),
+        (Via::WebSocket, shown.clone(), vec![device.cert_der.clone()]),
+        (Via::Polling, shown, vec![device.cert_der]),
+    ] {
+        let client = Client::connect(via.builder(&url).tls(tls));
+        let socket = host.connected();
+        let handshake = socket.handshake();
+        assert!(handshake.is_secure());
+        assert_eq!(handshake.client_certificates(), expected);
+        drop(client);
+        host.disconnected(&socket);
+    }
+}

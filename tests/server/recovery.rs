@@ -1,10 +1,13 @@
 //! Clients that come back to their sockets.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use siot::server::{ConnectionStateRecovery, Refusal};
 
 use crate::host::{Host, Notice};
+use crate::raw_client::RawClient;
+use crate::support::mischief::DropWatch;
 use crate::support::{Client, LIMIT, Via, ask, over_each_transport, recv_within};
 
 over_each_transport!(
@@ -118,4 +121,107 @@ fn handlers_that_were_added_before_a_client_was_let_in_are_called_when_it_is_bac
     lose(&host, &client, &socket);
     assert!(host.connected().recovered());
     assert_eq!(ask::<u8>(&client, "early", ()), 7);
+}
+
+/// The program has let go of the socket, and nothing else happens in the server.
+#[test]
+fn what_was_attached_to_a_socket_ends_when_its_client_has_been_away_for_too_long() {
+    let away = Duration::from_millis(200);
+    let host = host(ConnectionStateRecovery::new().max_disconnection_duration(away));
+    for _ in 0..2 {
+        let (watch, by) = DropWatch::new(None);
+        let mut client = RawClient::websocket(&host.url);
+        client.say("40");
+        client.expect("40");
+        let socket = host.connected();
+        socket.set_data(watch);
+        drop(client);
+        host.disconnected(&socket);
+        drop(socket);
+        assert_eq!(recv_within(&by, LIMIT), "siot-work");
+    }
+}
+
+#[test]
+fn what_is_attached_as_a_client_comes_back_takes_the_place_of_its_kind() {
+    let host = host(ConnectionStateRecovery::new().skip_middlewares(false));
+    let visits = AtomicU32::new(0);
+    host.server.authorize(move |socket| {
+        socket.set_data(visits.fetch_add(1, Ordering::Relaxed));
+        socket.on("early", |event| event.ack(7)).map_err(|_| Refusal::new("no handler"))?;
+        Ok(())
+    });
+    let client = connect(&host, Via::WebSocket);
+    let before = host.connected();
+    before.set_data("of before".to_owned());
+    lose(&host, &client, &before);
+    let after = host.connected();
+    assert!(after.recovered());
+    assert_eq!(ask::<u8>(&client, "early", ()), 7);
+    assert_eq!(after.data::<u32>().as_deref(), Some(&1));
+    assert_eq!(after.data::<String>().as_deref().map(String::as_str), Some("of before"));
+}
+
+/// A client that does not come back by itself; the secret name of its socket.
+fn joined(host: &Host) -> (RawClient, siot::server::ServerSocket, String) {
+    let mut client = RawClient::websocket(&host.url);
+    client.say("40");
+    let welcome = client.expect("40");
+    let (_, pid) = welcome.split_once(r#""pid":""#).expect("a secret name");
+    let (pid, _) = pid.split_once('"').expect("its end");
+    (client, host.connected(), pid.to_owned())
+}
+
+fn claim(pid: &str) -> String {
+    format!(r#"40{{"pid":"{pid}"}}"#)
+}
+
+#[test]
+fn who_comes_back_before_the_loss_was_noticed_takes_its_socket_over() {
+    let host = host(ConnectionStateRecovery::new());
+    let (_former, before, pid) = joined(&host);
+    let mut client = RawClient::websocket(&host.url);
+    client.say(&claim(&pid));
+    client.expect("40");
+    assert_eq!(host.disconnected(&before), siot::DisconnectReason::TransportClose);
+    let after = host.connected();
+    assert!(after.recovered());
+    assert_eq!(after.id(), before.id());
+}
+
+#[test]
+fn the_rooms_are_those_of_before_the_own_one_as_well() {
+    let host = host(ConnectionStateRecovery::new());
+    for leaves_own in [false, true] {
+        let (former, before, pid) = joined(&host);
+        before.join("readers");
+        if leaves_own {
+            before.leave(before.id());
+        }
+        drop(former);
+        host.disconnected(&before);
+        let mut client = RawClient::websocket(&host.url);
+        client.say(&claim(&pid));
+        client.expect("40");
+        let after = host.connected();
+        let rooms = after.rooms();
+        assert!(after.recovered() && rooms.iter().any(|room| &**room == "readers"));
+        assert_eq!(rooms.iter().any(|room| **room == *after.id()), !leaves_own);
+        drop(client);
+        host.disconnected(&after);
+    }
+}
+
+#[test]
+fn who_has_left_by_itself_begins_anew() {
+    let host = host(ConnectionStateRecovery::new());
+    let (mut former, before, pid) = joined(&host);
+    former.say("41");
+    host.disconnected(&before);
+    let mut client = RawClient::websocket(&host.url);
+    client.say(&claim(&pid));
+    client.expect("40");
+    let after = host.connected();
+    assert!(!after.recovered());
+    assert_ne!(after.id(), before.id());
 }

@@ -91,6 +91,29 @@ fn an_event_for_a_client_that_does_not_read_fails() {
 }
 
 #[test]
+fn what_is_volatile_and_for_many_passes_by_who_does_not_read_and_is_counted() {
+    let host = Host::start(|builder| builder);
+    let mut sleeper = RawClient::websocket(&host.url);
+    sleeper.say("40");
+    sleeper.expect("40");
+    let socket = host.connected();
+    let bytes = Binary::from(vec![7; 100 * KIB]);
+    while socket.emit("piece", &bytes).is_ok() {}
+    let mut readers = [(); 2].map(|()| RawClient::websocket(&host.url));
+    for reader in &mut readers {
+        reader.say("40");
+        reader.expect("40");
+    }
+    let report = host.server.all().volatile().emit("piece", ()).unwrap();
+    assert_eq!((report.queued, report.dropped, report.behind.len()), (2, 1, 0));
+    let report = host.server.to(socket.id()).volatile().emit("piece", ()).unwrap();
+    assert_eq!((report.queued, report.dropped), (0, 1));
+    for reader in &mut readers {
+        reader.expect(r#"42["piece"]"#);
+    }
+}
+
+#[test]
 fn a_client_that_reads_nothing_is_given_up() {
     // Its buffers are full before it is given up, on a slow machine too.
     let brisk = Duration::from_secs(2);

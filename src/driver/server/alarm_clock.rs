@@ -89,4 +89,27 @@ mod tests {
             assert!(now() >= at(next));
         }
     }
+
+    #[test]
+    fn what_was_due_at_the_beginning_of_time_is_due_at_once() {
+        let mut poll = Poll::new().unwrap();
+        let mut events = Events::with_capacity(8);
+        let mut clock = AlarmClock::new(poll.registry(), Token(7)).unwrap();
+        clock.set(Timestamp(Duration::ZERO), now()).unwrap();
+        poll.poll(&mut events, LIMIT).unwrap();
+        assert_eq!(events.iter().count(), 1);
+    }
+
+    #[test]
+    fn it_is_set_anew_from_the_moment_on_that_it_was_set_for() {
+        let poll = Poll::new().unwrap();
+        let mut clock = AlarmClock::new(poll.registry(), Token(7)).unwrap();
+        let first = end_of_millisecond(now() + Duration::from_secs(60));
+        let second = first + Duration::from_secs(1);
+        clock.set(first, now()).unwrap();
+        clock.set(second, now()).unwrap();
+        assert_eq!(clock.set, Some(first));
+        clock.set(second, first).unwrap();
+        assert_eq!(clock.set, Some(second));
+    }
 }

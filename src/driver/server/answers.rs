@@ -137,3 +137,91 @@ impl AnswersState {
 pub(super) fn disconnected() -> Error {
     Error::new(ErrorKind::Disconnected, "the socket is not connected")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::time::Duration;
+
+    use super::*;
+
+    const MOST: usize = 3;
+
+    fn at(second: u64) -> Timestamp {
+        Timestamp(Duration::from_secs(second))
+    }
+
+    /// Answers of a socket, each of which says its number when it is resolved.
+    struct Asked {
+        answers: Answers,
+        say: Sender<u64>,
+        said: Receiver<u64>,
+    }
+
+    impl Asked {
+        fn new() -> Self {
+            let (say, said) = channel();
+            Self { answers: Answers::default(), say, said }
+        }
+
+        fn expect(&self, number: u64, deadline: Option<u64>) -> Result<()> {
+            let say = self.say.clone();
+            let sink = AnswerSink::Gathering(Box::new(move |_| _ = say.send(number)));
+            let expected = self.answers.expect(number, sink, deadline.map(at), MOST);
+            expected.map_err(|(_, error)| error)
+        }
+
+        /// The numbers of these, in their order.
+        fn resolve(&self, sinks: Vec<AnswerSink>) -> Vec<u64> {
+            for sink in sinks {
+                sink.resolve(Err(disconnected()));
+            }
+            self.said.try_iter().collect()
+        }
+    }
+
+    #[test]
+    fn those_whose_time_has_come_are_taken_out_the_earliest_first() {
+        let asked = Asked::new();
+        for (number, deadline) in [(1, Some(30)), (2, Some(10)), (3, None)] {
+            asked.expect(number, deadline).unwrap();
+        }
+        assert_eq!(asked.answers.deadline(), Some(at(10)));
+        assert!(asked.answers.expire(at(9)).is_empty());
+        assert_eq!(asked.resolve(asked.answers.expire(at(10))), [2]);
+        assert_eq!(asked.answers.deadline(), Some(at(30)));
+        asked.expect(4, Some(20)).unwrap();
+        assert_eq!(asked.resolve(asked.answers.expire(at(100))), [4, 1]);
+        assert_eq!(asked.answers.deadline(), None);
+        assert!(asked.answers.is_awaiting());
+        assert!(asked.answers.take(3).is_some());
+        assert!(!asked.answers.is_awaiting());
+    }
+
+    #[test]
+    fn one_that_was_taken_has_no_deadline_left() {
+        let asked = Asked::new();
+        asked.expect(1, Some(10)).unwrap();
+        asked.expect(2, Some(20)).unwrap();
+        assert!(asked.answers.take(1).is_some() && asked.answers.take(1).is_none());
+        assert_eq!(asked.answers.deadline(), Some(at(20)));
+        assert_eq!(asked.resolve(asked.answers.expire(at(20))), [2]);
+        assert!(!asked.answers.is_awaiting());
+    }
+
+    #[test]
+    fn no_more_are_taken_on_than_may_be_awaited_and_none_after_the_end() {
+        let asked = Asked::new();
+        for number in 0..3 {
+            asked.expect(number, None).unwrap();
+        }
+        assert_eq!(asked.expect(3, None).unwrap_err().kind(), ErrorKind::BufferFull);
+        assert!(asked.answers.take(0).is_some());
+        asked.expect(4, None).unwrap();
+        let mut ended = asked.resolve(asked.answers.end());
+        ended.sort_unstable();
+        assert_eq!(ended, [1, 2, 4]);
+        assert!(!asked.answers.is_awaiting());
+        assert_eq!(asked.expect(5, None).unwrap_err().kind(), ErrorKind::Disconnected);
+    }
+}

@@ -97,3 +97,23 @@ fn is_known(headers: &HeaderMap, tag: &str) -> bool {
     let mut tags = values.flat_map(|list| list.split(',')).map(str::trim);
     tags.any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_4_mebibytes_is_the_largest_and_nothing_but_files_is_read() {
+        let folder = std::env::temp_dir().join(format!("siot-client-files-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("socket.io.js.map")).unwrap();
+        let file = File::create(folder.join("socket.io.js")).unwrap();
+        let is_read = |name| read(&folder.join(name)).is_ok();
+        let are_read = [4 << 20, (4 << 20) + 1].map(|length| {
+            file.set_len(length).unwrap();
+            is_read("socket.io.js")
+        });
+        let others = [is_read("socket.io.js.map"), is_read("socket.io.min.js")];
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert_eq!((are_read, others), ([true, false], [false, false]));
+    }
+}

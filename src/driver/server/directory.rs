@@ -118,3 +118,70 @@ impl<P: Listed> Directory<P> {
         self.clients.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Client {
+        sid: String,
+        address: Option<IpAddr>,
+    }
+
+    impl Listed for Client {
+        fn sid(&self) -> &str {
+            &self.sid
+        }
+
+        fn address(&self) -> Option<IpAddr> {
+            self.address
+        }
+    }
+
+    fn client(sid: &str, host: Option<u8>) -> Arc<Client> {
+        let address = host.map(|host| IpAddr::from([10, 0, 0, host]));
+        Arc::new(Client { sid: sid.to_owned(), address })
+    }
+
+    #[test]
+    fn each_address_has_its_share_of_the_room_and_who_goes_gives_it_back() {
+        let limits = ClientLimits { in_all: 4, per_address: 2 };
+        let mut directory = Directory::default();
+        let mut insert = |sid: &str, host| directory.insert(&client(sid, host), limits).is_ok();
+        assert!(insert("a", Some(1)) && insert("b", Some(1)));
+        assert!(!insert("c", Some(1)), "its address has two");
+        assert!(insert("d", Some(2)) && insert("e", None));
+        assert!(!insert("f", Some(3)), "there are four");
+        for gone in ["a", "b", "a", "nobody"] {
+            directory.remove(gone);
+        }
+        assert!(directory.get("a").is_none() && directory.get("d").is_some());
+        assert_eq!(directory.len(), 2);
+        let fits =
+            ["g", "h", "i"].map(|sid| directory.insert(&client(sid, Some(1)), limits).is_ok());
+        assert_eq!(fits, [true, true, false]);
+        for gone in ["d", "e", "g", "h"] {
+            assert!(!directory.is_empty());
+            directory.remove(gone);
+        }
+        assert!(directory.is_empty() && directory.all().is_empty());
+        assert!(directory.by_address.is_empty());
+    }
+
+    #[test]
+    fn the_table_gives_memory_back_where_it_is_less_than_a_quarter_full() {
+        let limits = ClientLimits { in_all: usize::MAX, per_address: usize::MAX };
+        let mut directory = Directory::default();
+        for number in 0..2000 {
+            assert!(directory.insert(&client(&number.to_string(), None), limits).is_ok());
+        }
+        for number in 0..1000 {
+            directory.remove(&number.to_string());
+        }
+        assert!(directory.clients.capacity() >= 2000, "half of them may come back");
+        for number in 1000..2000 {
+            directory.remove(&number.to_string());
+            assert!(directory.clients.capacity() <= 4 * directory.len() + 64);
+        }
+    }
+}

@@ -70,3 +70,71 @@ impl Door {
         Decision { verdict, is_allowed, sid }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use http::HeaderValue;
+    use http::header::ORIGIN;
+
+    use super::*;
+    use crate::driver::server::handshake::FirstRequest;
+    use crate::options::Cors;
+
+    /// A door that counts how often the program is asked whether it serves a client, and for an id.
+    fn door(allows: bool) -> (Door, Arc<[AtomicUsize; 2]>) {
+        let asked = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
+        let counted = [Arc::clone(&asked), Arc::clone(&asked)];
+        let [allowed, generated] = counted;
+        let door = Door {
+            cors: CorsPolicy::new(&Cors::new().origin("https://own.example")).unwrap(),
+            hosts: KnownHosts::new([]),
+            cookie: None,
+            allow_request: Some(Arc::new(move |_| {
+                allowed[0].fetch_add(1, Ordering::Relaxed);
+                allows
+            })),
+            generate_id: Some(Arc::new(move |_| {
+                generated[1].fetch_add(1, Ordering::Relaxed);
+                "an-id".to_owned()
+            })),
+            client_files: None,
+            fallback: None,
+        };
+        (door, asked)
+    }
+
+    fn first() -> SocketHandshake {
+        let request = FirstRequest {
+            lines: Box::default(),
+            address: None,
+            time: std::time::SystemTime::UNIX_EPOCH,
+            is_secure: false,
+            rare: None,
+        };
+        SocketHandshake { request: Arc::new(request), auth: "".into() }
+    }
+
+    #[test]
+    fn the_program_is_asked_about_those_alone_who_may_come_in_and_begin_a_session() {
+        let of = |origin| HeaderMap::from_iter([(ORIGIN, HeaderValue::from_static(origin))]);
+        let (own, foreign) = (of("https://own.example"), of("https://evil.example"));
+        for (allows, headers, first, asked) in [
+            (true, &own, Some(first()), [1, 1]),
+            (false, &own, Some(first()), [1, 0]),
+            (true, &own, None, [0, 0]),
+            (true, &foreign, None, [0, 0]),
+        ] {
+            let (door, counts) = door(allows);
+            let decision = door.ask(headers, first.as_ref());
+            assert_eq!(counts.each_ref().map(|count| count.load(Ordering::Relaxed)), asked);
+            assert_eq!(decision.is_allowed, allows);
+            assert_eq!(decision.sid.is_some(), asked[1] == 1);
+        }
+        let (door, counts) = door(true);
+        assert_eq!(door.ask(&foreign, Some(&first())).verdict, OriginVerdict::Foreign);
+        assert_eq!(counts[0].load(Ordering::Relaxed), 0, "a page of others decides nothing");
+        assert!(door.decide(&own, true).is_none() && door.decide(&own, false).is_some());
+    }
+}

@@ -133,3 +133,29 @@ pub(super) fn ask(fallback: &Fallback, request: &HttpRequest) -> HttpResponse {
         failed()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_has_a_status_that_ends_it_and_none_of_the_headers_that_are_the_servers() {
+        for status in [200, 304, 599] {
+            assert!(HttpReply::new(status).response().is_ok(), "{status}");
+        }
+        for status in [0, 99, 100, 101, 199, 600, 999] {
+            assert!(HttpReply::new(status).response().is_err(), "{status}");
+        }
+        for (name, value) in [
+            ("Connection", "close"),
+            ("Content-Length", "7"),
+            ("Transfer-Encoding", "chunked"),
+            ("Upgrade", "websocket"),
+            ("two words", "x"),
+            ("x-own", "a\r\nb: c"),
+        ] {
+            assert!(HttpReply::new(200).header(name, value).response().is_err(), "{name}");
+        }
+        assert!(HttpReply::new(200).header("x-own", "a").response().is_ok());
+    }
+}

@@ -180,6 +180,45 @@ mod tests {
     }
 
     #[test]
+    fn each_keeps_2_kibibytes_of_its_own_and_all_share_8_mebibytes_with_their_certificates() {
+        let kept = KeptHeads::default();
+        let with = |bytes, certificate: usize| {
+            let chain = vec![Bytes::from(vec![0; certificate])];
+            FirstRequest { rare: Some(Box::new(RarelyKept::of(chain))), ..request(bytes) }
+        };
+        let shared = |kept: &KeptHeads| kept.0.load(Ordering::Acquire);
+        let own = kept.keep(with(2000, 48)).unwrap();
+        assert_eq!((shared(&kept), own.chain().len()), (0, 1));
+        let larger = kept.keep(with(2000, 49)).unwrap();
+        assert_eq!((shared(&kept), larger.chain()[0].len()), (1, 49));
+        let rest = kept.keep(request(2048 + 8 * 1024 * 1024 - 1)).unwrap();
+        assert!(kept.keep(request(2049)).is_none());
+        drop((larger, rest));
+        assert_eq!(shared(&kept), 0);
+    }
+
+    #[test]
+    fn what_the_first_request_said_is_told_and_others_hear_nothing_of_worth() {
+        let handshake = SocketHandshake {
+            request: Arc::new(FirstRequest {
+                lines: (*b"/socket.io/?EIO=4\nHost: h\nX-Bad: \xff\ncookie: a=b").into(),
+                address: Some(([10, 0, 0, 1], 7).into()),
+                is_secure: true,
+                ..request(0)
+            }),
+            auth: r#"{"token":"123"}"#.into(),
+        };
+        assert_eq!((handshake.url(), handshake.query()), ("/socket.io/?EIO=4", "EIO=4"));
+        assert_eq!(handshake.header("Cookie"), Some("a=b"));
+        assert_eq!(handshake.headers().count(), 2);
+        assert_eq!(handshake.address(), Some(([10, 0, 0, 1], 7).into()));
+        assert_eq!(handshake.auth_json(), r#"{"token":"123"}"#);
+        let shared = handshake.shared();
+        assert!(shared.contains(r#""address":"10.0.0.1""#) && shared.contains(r#""secure":true"#));
+        assert!(!shared.contains("123") && !shared.contains("a=b"));
+    }
+
+    #[test]
     fn large_heads_have_what_they_share_and_small_ones_always_room() {
         let kept = KeptHeads::default();
         let large = OWN_SHARE + COMMON_SHARE / 4;

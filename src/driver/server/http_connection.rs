@@ -170,7 +170,6 @@ impl<P> HttpConnection<P> {
                     self.may_have_ended = false;
                     return Came::Nothing;
                 }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Came::End(Some(error)),
             }
         }
@@ -198,7 +197,6 @@ impl<P> HttpConnection<P> {
                     self.may_have_ended = false;
                     return true;
                 }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => return false,
             }
         }
@@ -277,3 +275,6 @@ impl<P> HttpConnection<P> {
         (self.stream, self.unread)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -55,11 +55,63 @@ impl Lingering {
             match self.stream.read(buffer) {
                 Ok(0) => return Lingers::Over,
                 Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Lingers::Waits,
                 Err(_) => return Lingers::Over,
             }
         }
         Lingers::HasMore
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::Shutdown;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    /// A connection with so much left to be written, and its other end, which waits for nothing.
+    fn left(rest: &[u8]) -> (Lingering, UnixStream) {
+        let (own, peer) = UnixStream::pair().unwrap();
+        own.set_nonblocking(true).unwrap();
+        peer.set_nonblocking(true).unwrap();
+        let stream = ServerStream::Unix(mio::net::UnixStream::from_std(own));
+        (Lingering::new(stream, rest.to_vec()), peer)
+    }
+
+    #[test]
+    fn all_that_is_left_is_written_before_the_end_is_said() {
+        let rest: Vec<u8> = (0..=255).cycle().take(4 << 20).collect();
+        let (mut lingering, mut peer) = left(&rest);
+        let (mut buffer, mut got) = ([0; 1024], Vec::new());
+        loop {
+            assert_eq!(lingering.go_on(&mut buffer), Lingers::Waits);
+            // The end is read as well, where it has been said.
+            if peer.read_to_end(&mut got).is_ok() {
+                break;
+            }
+        }
+        assert!(got == rest, "{} bytes of {}", got.len(), rest.len());
+        drop(peer);
+        assert_eq!(lingering.go_on(&mut buffer), Lingers::Over);
+    }
+
+    #[test]
+    fn what_comes_is_dropped_for_so_long_and_then_others_have_their_turn() {
+        let (mut lingering, mut peer) = left(b"");
+        let mut buffer = [0; 8];
+        peer.write_all(&[b'x'; READS * 8]).unwrap();
+        assert_eq!(lingering.go_on(&mut buffer), Lingers::HasMore);
+        assert_eq!(lingering.go_on(&mut buffer), Lingers::Waits);
+        peer.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(lingering.go_on(&mut buffer), Lingers::Over);
+    }
+
+    #[test]
+    fn it_is_over_where_its_client_is_gone() {
+        let (mut lingering, peer) = left(b"goodbye");
+        drop(peer);
+        assert_eq!(lingering.go_on(&mut [0; 8]), Lingers::Over);
     }
 }

@@ -131,3 +131,109 @@ impl OwnListener {
         self.callback.withdraw();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::payload::Payload;
+
+    /// Listeners of a socket that has lost 5 events, each of which says its letter when it is called.
+    struct Listening {
+        listeners: OwnListeners,
+        said: Arc<std::sync::Mutex<String>>,
+    }
+
+    impl Listening {
+        fn new() -> Self {
+            Self { listeners: OwnListeners::default(), said: Arc::default() }
+        }
+
+        fn add(&mut self, scope: Scope<'_>, order: Order, letter: char) -> ListenerId {
+            let said = Arc::clone(&self.said);
+            let say = move |_| said.lock().unwrap().push(letter);
+            self.listeners.add(scope, order, Function::Repeated(Box::new(say)), 5)
+        }
+
+        fn add_once(&mut self, event: &str, letter: char) {
+            let said = Arc::clone(&self.said);
+            let say = move |_| said.lock().unwrap().push(letter);
+            let once = Function::Once(Some(Box::new(say)));
+            self.listeners.add(Scope::Event(event), Order::Last, once, 5);
+        }
+
+        /// What these say when they are called.
+        fn call(&self, callbacks: impl IntoIterator<Item = Arc<Callback<Event>>>) -> String {
+            for callback in callbacks {
+                callback.call(Event::outgoing("/", Payload::event("e", &()).unwrap()));
+            }
+            std::mem::take(&mut *self.said.lock().unwrap())
+        }
+    }
+
+    #[test]
+    fn each_scope_has_its_callbacks_in_their_order() {
+        let mut of = Listening::new();
+        for (scope, letters) in [
+            (Scope::Event("e"), ['b', 'a']),
+            (Scope::Event("f"), ['d', 'c']),
+            (Scope::Any, ['2', '1']),
+            (Scope::Outgoing, ['y', 'x']),
+        ] {
+            of.add(scope, Order::Last, letters[0]);
+            of.add(scope, Order::First, letters[1]);
+        }
+        of.add_once("e", '!');
+        assert_eq!(of.listeners.count(Scope::Event("e")), 3);
+        assert_eq!((of.listeners.count(Scope::Any), of.listeners.count(Scope::Outgoing)), (2, 2));
+        let callbacks = of.listeners.take_for("e");
+        assert_eq!(of.call(callbacks), "ab!");
+        let callbacks = of.listeners.take_for("e");
+        assert_eq!(of.call(callbacks), "ab", "once is once");
+        assert!(of.listeners.take_for("g").is_empty());
+        assert_eq!(of.call(of.listeners.catch_alls()), "12");
+        assert_eq!(of.call(of.listeners.watchers()), "xy");
+        assert_eq!(of.listeners.into_all().count(), 8);
+    }
+
+    #[test]
+    fn one_that_was_taken_out_is_called_no_more_and_leaves_nothing() {
+        let mut of = Listening::new();
+        let ids = [Scope::Event("e"), Scope::Any, Scope::Outgoing]
+            .map(|scope| of.add(scope, Order::Last, 'a'));
+        of.add_once("e", '!');
+        let callbacks: Vec<_> = of.listeners.take_for("e");
+        for id in ids {
+            assert!(!of.listeners.is_empty());
+            assert!(of.listeners.remove(id).is_some_and(|removed| removed.id == id));
+            assert!(of.listeners.remove(id).is_none());
+        }
+        assert!(of.listeners.is_empty());
+        assert_eq!(of.call(callbacks), "!", "no call of it begins any more");
+    }
+
+    #[test]
+    fn all_of_a_scope_are_taken_out_or_those_of_all_names() {
+        let mut of = Listening::new();
+        for scope in [Scope::Event("e"), Scope::Event("f"), Scope::Any, Scope::Outgoing] {
+            of.add(scope, Order::Last, 'a');
+        }
+        let removed = of.listeners.remove_all(Some(Scope::Event("e")));
+        assert_eq!(of.call(removed.iter().map(|one| Arc::clone(&one.callback))), "");
+        let mut count = |scope| of.listeners.remove_all(scope).len();
+        assert_eq!((removed.len(), count(None), count(None)), (1, 1, 0));
+        assert_eq!((count(Some(Scope::Any)), count(Some(Scope::Outgoing))), (1, 1));
+        assert!(of.listeners.is_empty());
+    }
+
+    #[test]
+    fn only_who_watches_what_goes_out_may_have_missed_some_of_it() {
+        let mut of = Listening::new();
+        let [named, any, watcher] = [Scope::Event("e"), Scope::Any, Scope::Outgoing]
+            .map(|scope| of.add(scope, Order::Last, 'a'));
+        let lost = |id| of.listeners.lost(id, 7);
+        assert_eq!((lost(named), lost(any), lost(watcher)), (Some(0), Some(0), Some(2)));
+        assert_eq!(lost(ListenerId::new()), None);
+        of.listeners.remove(named);
+        assert_eq!(of.listeners.lost(named, 7), None);
+    }
+}

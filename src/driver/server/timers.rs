@@ -128,7 +128,7 @@ impl<D> TimerHeap<D> {
 
 #[cfg(test)]
 mod tests {
-    use mio::{Poll, Token};
+    use mio::{Events, Poll, Token};
 
     use super::*;
 
@@ -177,5 +177,28 @@ mod tests {
         assert_eq!(heap.next(|number| *number < 999), Some(second(999)));
         assert!(lock(&heap.heap).capacity() < 256);
         assert_eq!(heap.take(second(1000)), Some((second(999), 999)));
+    }
+
+    #[test]
+    fn the_thread_is_woken_for_what_comes_before_all_else_and_for_nothing_more() {
+        let mut poll = Poll::new().unwrap();
+        let mut events = Events::with_capacity(8);
+        let heap = TimerHeap::new(Arc::new(Waker::new(poll.registry(), Token(0)).unwrap()));
+        let wakes = [10, 20, 10, 5].map(|second| {
+            heap.arm(Timestamp(Duration::from_secs(second)), ());
+            poll.poll(&mut events, Some(Duration::ZERO)).unwrap();
+            events.iter().count()
+        });
+        assert_eq!(wakes, [1, 0, 0, 1]);
+        heap.clear();
+        assert!(heap.next(|()| false).is_none());
+    }
+
+    #[test]
+    fn what_is_due_at_the_end_of_time_is_due() {
+        let alarm = Alarm::default();
+        let end = Timestamp(Duration::MAX);
+        assert!(alarm.set(end) && !alarm.set(end));
+        assert!(alarm.rings(end) && !alarm.rings(end));
     }
 }

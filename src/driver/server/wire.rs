@@ -99,16 +99,11 @@ impl PeerWire {
 
     /// Reads what there is; 0 at the end, an error of kind `WouldBlock` where nothing is there.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match self.stream.read(buffer) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.may_have_ended = false;
-                    return Err(error);
-                }
-                result => return result,
-            }
+        let read = self.stream.read(buffer);
+        if matches!(&read, Err(error) if error.kind() == ErrorKind::WouldBlock) {
+            self.may_have_ended = false;
         }
+        read
     }
 
     /// Writes this, behind what waits.
@@ -171,7 +166,6 @@ pub(super) fn push(stream: &mut ServerStream, bytes: &[u8]) -> io::Result<usize>
             Ok(0) => return Err(ErrorKind::WriteZero.into()),
             Ok(count) => taken += count,
             Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
@@ -181,3 +175,6 @@ pub(super) fn push(stream: &mut ServerStream, bytes: &[u8]) -> io::Result<usize>
         _ => Ok(taken),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,8 @@ use crate::net::nonblocking::retry;
 #[cfg(feature = "rustls")]
 use crate::net::tls::rustls::acceptor::{TlsServerStream, tls_failure};
 
-/// One connection. Nothing of it blocks; with TLS, the handshake is a part of reading and writing.
+/// One connection. Nothing of it blocks, or fails because a signal came; with TLS, the handshake is a part of reading and
+/// writing.
 #[derive(Debug)]
 pub(crate) enum ServerStream {
     Tcp(TcpStream),

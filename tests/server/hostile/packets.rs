@@ -222,3 +222,21 @@ fn lengths_of_the_older_revision_that_fit_nothing_end_the_session() {
         }
     });
 }
+
+#[test]
+fn the_name_of_a_namespace_has_1024_bytes_at_most() {
+    attack(|| {
+        let ground = Ground::new(|builder| builder);
+        for (length, is_answered) in [(1024, true), (1025, false)] {
+            let mut client = ground.connect();
+            client.websocket();
+            let name = format!("/{}", "x".repeat(length - 1));
+            client.say(text(&format!("40{name},")));
+            if is_answered {
+                assert!(client.message().starts_with(&format!("44{name},")));
+            } else {
+                assert!(!String::from_utf8_lossy(&client.rest()).contains("xxx"));
+            }
+        }
+    });
+}

@@ -169,6 +169,21 @@ mod tests {
     }
 
     #[test]
+    fn answers_come_to_a_request_until_it_ends() {
+        let requests = ClusterRequests::default();
+        let answers = Arc::<AnswersOfServers>::default();
+        let id = RequestId("a".into());
+        requests.begin(id.clone(), Arc::clone(&answers) as _);
+        requests.answered(&RequestId("b".into()), ClusterAnswer::Clients(1));
+        requests.answered(&id, ClusterAnswer::Clients(2));
+        requests.end(&id);
+        requests.answered(&id, ClusterAnswer::Clients(3));
+        answers.asked(Ok(1));
+        assert_eq!(answers.wait(LIMIT).0, [ClusterAnswer::Clients(2)]);
+        assert_eq!(Arc::strong_count(&answers), 1);
+    }
+
+    #[test]
     fn nobody_waits_for_servers_that_cannot_be_asked() {
         let answers = AnswersOfServers::default();
         answers.asked(Err(Error::new(ErrorKind::Transport, "away")));

@@ -91,6 +91,7 @@ fn a_handler_that_waits_gives_its_place_to_another_up_to_the_bound() {
         waits.send("has its answer").unwrap();
     })));
     assert_eq!(told.recv_timeout(LIMIT), Ok("waits"));
+    assert_eq!(pool.threads(), 1, "there is nothing for another one");
     let second = Arc::clone(&pool);
     pool.submit(Task::Once(Box::new(move || {
         let error = second.begin_wait().err().expect("nobody would be left");
@@ -251,18 +252,12 @@ fn a_guest_does_what_waits_and_nobody_else_beyond_the_bound() {
 #[test]
 fn what_was_kept_is_left_to_others_where_there_is_no_room_for_a_guest() {
     let pool = pool(1, 1);
-    let (begin, gate) = channel::<()>();
-    let (began, begins) = channel();
-    pool.submit(Task::Once(Box::new(move || {
-        began.send(()).unwrap();
-        let _ = gate.recv();
-    })));
-    begins.recv_timeout(LIMIT).unwrap();
+    let busy = keep_busy(&pool);
     let (order, has_kept) = pool.keeping(|| order_of(&pool, &[("kept", 1)]));
     assert!(has_kept);
     assert_eq!(pool.take_part(), 0);
     assert!(order.try_recv().is_err());
-    drop(begin);
+    drop(busy);
     assert_eq!(order.recv_timeout(LIMIT), Ok("kept"));
     pool.end(|| ());
 }
@@ -341,4 +336,56 @@ fn the_thread_at_the_door_is_one_of_those_that_there_may_be() {
     told.recv_timeout(LIMIT).unwrap();
     assert!(!pool.look(PoolLook::Door));
     pool.end(|| ());
+}
+
+#[test]
+fn what_waits_behind_a_handler_is_done_when_that_begins_to_wait() {
+    let pool = pool(1, 2);
+    let (begin, gate) = channel::<()>();
+    let (answer, answered) = channel::<()>();
+    let (tell, told) = channel();
+    let own = Arc::clone(&pool);
+    pool.submit(Task::Once(Box::new(move || {
+        gate.recv().unwrap();
+        let wait = own.begin_wait().unwrap();
+        let is_answered = answered.recv_timeout(LIMIT).is_ok();
+        drop(wait);
+        tell.send((is_answered, own.is_own_thread())).unwrap();
+    })));
+    pool.submit(Task::Once(Box::new(move || answer.send(()).unwrap())));
+    begin.send(()).unwrap();
+    assert_eq!(told.recv(), Ok((true, true)));
+    assert!(!pool.is_own_thread());
+    pool.end(|| ());
+}
+
+#[test]
+fn one_that_rests_is_asked_before_another_is_started() {
+    let pool = pool(2, 2);
+    for _ in 0..2 {
+        assert_eq!(order_of(&pool, &[("a", 1)]).recv_timeout(LIMIT), Ok("a"));
+        assert_eq!(pool.threads(), 1);
+        pool.settle(1);
+    }
+    pool.end(|| ());
+}
+
+#[test]
+fn it_is_the_last_thread_that_does_what_is_last() {
+    let pool = pool(2, 2);
+    let (tell, told) = channel();
+    let (begin, gate) = channel::<()>();
+    let first = tell.clone();
+    pool.submit(Task::Once(Box::new(move || {
+        gate.recv().unwrap();
+        first.send("the first").unwrap();
+    })));
+    assert_eq!(order_of(&pool, &[("a", 1)]).recv_timeout(LIMIT), Ok("a"));
+    assert_eq!(pool.threads(), 2);
+    pool.end(move || tell.send("the last").unwrap());
+    while pool.threads() > 1 {
+        std::thread::yield_now();
+    }
+    begin.send(()).unwrap();
+    assert_eq!(told.iter().collect::<Vec<_>>(), ["the first", "the last"]);
 }
