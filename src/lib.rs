@@ -244,7 +244,7 @@
 //! | `siot-net`   | one per process, while a connection has [`Builder::watch_network`] |
 //! | `siot-log`   | one per process, while a logger is given what `siot-timer` says  |
 //! | `siot-outbox` | one per `Outbox`                                               |
-//! | `siot-serve` | one per server                                                  |
+//! | `siot-serve` | one per server, and another one while handlers run and ten seconds longer |
 //! | `siot-work`  | per server as many as handlers run at once, ten seconds longer  |
 //!
 //! Beside them, a thread of yours that waits for an acknowledgement ([`Ack::wait`]) reads the WebSocket meanwhile, and brings what

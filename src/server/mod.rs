@@ -22,7 +22,8 @@
 //! # Threads
 //!
 //! One thread serves all connections: it reads, answers heartbeats, matches acknowledgements, and keeps the
-//! deadlines. No code of the program's runs on it. Handlers run on a pool of threads that
+//! deadlines. It runs the handlers of what it has read by itself, while they are quick; where one takes more than two
+//! milliseconds, or waits for an answer, another thread serves from there on. Others run on a pool of threads that
 //! start when there is work and end when there has been none for ten seconds. Those of one socket run one after the other,
 //! in the order in which things came; those of different sockets, and of one client's sockets in different
 //! namespaces, run at the same time. So a handler may block: for an acknowledgement of its own client, for another

@@ -1,11 +1,11 @@
 //! Who serves the connections of a server: one thread at a time, the leader.
 //!
-//! What a step of its asks of the pool the leader does by itself, before its next step: to wake a thread of the pool for it
-//! would cost more than most handlers take. Meanwhile nobody serves the connections, and a handler may block. So another
+//! What its steps ask of the pool the leader does by itself, as soon as it has done a few: to wake a thread of the pool would
+//! cost more than most handlers take. Meanwhile nobody serves the connections, and a handler may block. So another
 //! thread, the follower, has an eye on the leader: when that one leaves, a timer is set which has the follower look, once in
 //! [`GRACE`] at most. Where the leader has been away for so long, or says that its handler waits, the follower leads from
 //! there on, and the other one does what there is for the pool, and then follows. Where handlers take their time, they are
-//! left to the pool for a while.
+//! left to the pool for a while (`IoTurn`).
 
 use std::cell::RefCell;
 use std::os::fd::OwnedFd;
@@ -33,6 +33,9 @@ const GRACE: Duration = Duration::from_millis(2);
 
 /// After how long the follower ends, if the leader has not left since.
 const IDLE: Duration = Duration::from_secs(10);
+
+/// The stacks of both threads, unless those of the pool are larger: TLS and requests need theirs, too.
+const STACK: usize = 2 << 20;
 
 /// The leader is with the connections.
 const PRESENT: u64 = 0;
@@ -87,7 +90,7 @@ impl Leadership {
             is_watched: AtomicBool::new(false),
             follower: Mutex::default(),
             timer: timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC)?,
-            stack_size,
+            stack_size: stack_size.max(STACK),
         }))
     }
 

@@ -1,7 +1,8 @@
-//! The threads of a server: one that serves all connections, and a pool that runs handlers.
+//! The threads of a server: one that serves all connections and runs quick handlers, one that relieves it ([`leading`]), and a
+//! pool for the others.
 //!
 //! The way in: [`io`] reads, [`reading`] and [`requests`] make packets of it, the session of a [`peer`] takes them, and
-//! [`receiving`] puts events into the [`inbox`] of a [`served_socket`], whose handlers the [`pool`] runs. The way out: an
+//! [`receiving`] puts events into the [`inbox`] of a [`served_socket`], whose handlers the [`pool`] runs, or the reader itself. The way out: an
 //! emit encodes in its thread, the session of each receiver queues, and whoever queues writes, if the
 //! client's connection takes it at once.
 
