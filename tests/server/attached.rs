@@ -7,6 +7,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use siot::server::{Server, ServerSocket, SocketNews};
 use siot::{DisconnectReason, ErrorKind};
 
+use crate::host::runs_handlers;
 use crate::raw_client::RawClient;
 use crate::support::logged::{capture_log, lines, wait_for_line};
 use crate::support::mischief::{DropWatch, Mischief};
@@ -80,7 +81,7 @@ fn all_handlers_of_the_end_are_called_whatever_panics_in_the_end_of_what_others_
             assert_eq!(recv_within(&calls, LIMIT), expected);
         }
         let thread = recv_within(&dropped, LIMIT);
-        assert!(["siot-work", "siot-serve"].contains(&&*thread), "where handlers run: {thread}");
+        assert!(runs_handlers(&thread), "{thread}");
     }
     assert!(server.close(LIMIT));
 }

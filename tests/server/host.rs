@@ -6,6 +6,11 @@ use siot::{ArgList, DisconnectReason};
 
 use crate::support::{LIMIT, recv_within};
 
+/// Whether handlers run on the thread of this name: of the pool, or the one that has read for them.
+pub(crate) fn runs_handlers(thread: &str) -> bool {
+    ["siot-work", "siot-serve"].contains(&thread)
+}
+
 /// A server, and what becomes of its sockets.
 ///
 /// Its events: `echo` is acknowledged with its arguments, `back` is emitted back as `event`, `question` is emitted back as

@@ -43,7 +43,7 @@ pub(super) enum Step {
 }
 
 /// How far a turn is.
-enum Stage {
+enum TurnStage {
     Ready,
     Asked,
     /// What is due at that time is looked after.
@@ -51,7 +51,7 @@ enum Stage {
 }
 
 pub(super) struct IoTurn {
-    stage: Stage,
+    stage: TurnStage,
     /// The memory that the system writes to.
     events: Events,
     ready: VecDeque<Readiness>,
@@ -71,7 +71,7 @@ pub(super) struct IoTurn {
 impl IoTurn {
     pub(super) fn new(hub: &Hub) -> Self {
         Self {
-            stage: Stage::Due(now()),
+            stage: TurnStage::Due(now()),
             events: Events::with_capacity(1024),
             ready: VecDeque::new(),
             asked: VecDeque::new(),
@@ -84,7 +84,7 @@ impl IoTurn {
     }
 
     fn begin(&mut self) {
-        self.stage = Stage::Ready;
+        self.stage = TurnStage::Ready;
         self.ready.extend(self.events.iter().cloned());
         self.handled = Duration::ZERO;
         if self.left_until.is_some_and(|at| at <= now()) {
@@ -121,15 +121,15 @@ impl Io {
                 return self.hand_out();
             }
             match self.turn.stage {
-                Stage::Ready => {
+                TurnStage::Ready => {
                     if let Some(event) = self.turn.ready.pop_front() {
                         self.serve(&event);
                         return Step::Done;
                     }
                     self.turn.asked.extend(self.hub.commands.take());
-                    self.turn.stage = Stage::Asked;
+                    self.turn.stage = TurnStage::Asked;
                 }
-                Stage::Asked => {
+                TurnStage::Asked => {
                     if let Some(command) = self.turn.asked.pop_front() {
                         if self.survives(|io| io.obey(command)).is_none() {
                             log_later!(
@@ -139,9 +139,9 @@ impl Io {
                         }
                         return Step::Done;
                     }
-                    self.turn.stage = Stage::Due(now());
+                    self.turn.stage = TurnStage::Due(now());
                 }
-                Stage::Due(now) => {
+                TurnStage::Due(now) => {
                     if let Some((at, due)) = self.hub.timers.take(now) {
                         if self.survives(|io| io.look_after(at, due)).is_none() {
                             log_later!(Error, "a server goes on, though what was due has panicked");
