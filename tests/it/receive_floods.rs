@@ -8,7 +8,7 @@ use siot::{Buffer, ErrorKind, Event, Limits, Status, Subscription, WhenFull};
 use tungstenite::Message;
 
 use crate::support::consumer::Pace;
-use crate::support::full::{unread_bytes_to, until_full};
+use crate::support::full::{unread_bytes_to, unread_bytes_to_and_at, until_full};
 use crate::support::greeting::Greeting;
 use crate::support::hostile::{HostileOptions, HostileServer, HostileSession};
 use crate::support::raw::RawPeer;
@@ -182,6 +182,18 @@ fn holds_still(client: &Client, most: usize, subscription: &Subscription) {
     }
 }
 
+/// Whether so many bytes come from the client of a server that does not read, within a while.
+fn answers(server: &HostileServer, bytes: u64) -> bool {
+    let start = Instant::now();
+    while unread_bytes_to_and_at(server.port()) < bytes {
+        if start.elapsed() > WHILE {
+            return false;
+        }
+        std::thread::yield_now();
+    }
+    true
+}
+
 #[test]
 fn pongs_that_wait_for_a_full_socket_lift_no_bound() {
     alone(|| {
@@ -190,23 +202,22 @@ fn pongs_that_wait_for_a_full_socket_lift_no_bound() {
         let (client, session) = connect(&server, Via::WebSocket, limits);
         let nameless = client.subscribe("");
         session.stop_reading();
-        // Until the answers fill the socket of the client, and not many more.
-        let mut before = 0;
-        let unanswered = || unread_bytes_to(server.port());
-        while before == 0 || unanswered() != before {
-            before = unanswered();
+        // Until the answers fill the socket of the client: never more is asked than it has answered.
+        let mut asked = 0;
+        loop {
             session.websocket_pings(40, 125);
             recv_within(&session.done(), LIMIT);
-            let start = Instant::now();
-            while unanswered() == before && start.elapsed() < Duration::from_millis(20) {
-                std::thread::yield_now();
+            // Each with a header and a mask.
+            asked += 40 * (2 + 4 + 125);
+            if !answers(&server, asked) {
+                break;
             }
         }
         session.repeat(r#"42[""]"#, EVENTS);
         until_full(&nameless, BOUND);
         stays(&client, &nameless, BOUND);
         session.read_on();
-        eventually(LIMIT, "answers that are read", || unanswered() == 0);
+        eventually(LIMIT, "answers that are read", || unread_bytes_to(server.port()) == 0);
         holds_still(&client, BOUND, &nameless);
         for _ in 0..EVENTS {
             nameless.recv_timeout(LIMIT).unwrap();

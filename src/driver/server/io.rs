@@ -197,8 +197,7 @@ impl Io {
                 Accepted::Lost(error) => log_later!(Debug, "{error}"),
                 Accepted::Exhausted(error) => {
                     // Those who are connected go on.
-                    let words = format_args!("{error}");
-                    self.hub.turned_away.tell(TurnedAway::System, now(), words);
+                    self.hub.turned_away.tell(TurnedAway::System, now(), error);
                     self.hub.timers.arm(now() + PAUSE, Due::Accept);
                     return;
                 }
@@ -241,7 +240,7 @@ impl Io {
         } else {
             return true;
         };
-        let words = format_args!("a connection is closed at once: {words}");
+        let words = format!("a connection is closed at once: {words}");
         self.hub.turned_away.tell(cause, now(), words);
         false
     }

@@ -93,7 +93,7 @@ impl ServedRequest<'_> {
         let values: Vec<_> =
             values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
         let values = values.join(", ");
-        let words = format_args!(
+        let words = format!(
             "a request is refused (403): its {header} \"{}\" is none that {which}",
             PeerWords(&values)
         );
@@ -295,9 +295,8 @@ impl ServedRequest<'_> {
             new_parser(options.parser, options.max_attachments, options.session.max_payload);
         parser.set_lax(dialect.is_lax());
         let Some(request) = hub.heads.keep(self.first_request(connection)) else {
-            let words = format_args!(
-                "a client is refused (503): the requests that opened sessions take too much memory"
-            );
+            let words =
+                "a client is refused (503): the requests that opened sessions take too much memory";
             hub.turned_away.tell(TurnedAway::Heads, now(), words);
             return Ok(Handled::Respond(HttpResponse::busy("Too large requests")));
         };
@@ -417,7 +416,7 @@ impl Hub {
             NoRoom::OfAddress => (TurnedAway::ClientsOfAddress, "`max_connections_per_address`"),
         };
         let from = peer.address().map(|address| format!(" of {address}")).unwrap_or_default();
-        let words = format_args!(
+        let words = format!(
             "a client{from} is refused (503): {option} is how many there may be, with those by polling \
              that have gone without a word, up to the next heartbeat, and those of whose end handlers have \
              yet to hear"

@@ -48,7 +48,7 @@ struct Told {
 
 impl TurnedAwayLog {
     /// Somebody is turned away: a warning, if none tells of the same cause already.
-    pub(super) fn tell(&self, cause: TurnedAway, now: Timestamp, words: fmt::Arguments<'_>) {
+    pub(super) fn tell(&self, cause: TurnedAway, now: Timestamp, words: impl fmt::Display) {
         match self.note(cause, now) {
             None => log_later!(Debug, "{words}"),
             Some(0) => log_later!(Warn, "{words}"),
