@@ -80,10 +80,11 @@ struct Line {
 }
 
 /// While it exists, lines of this thread are kept.
-pub(super) struct Quiet;
+#[must_use = "it ends when it is dropped"]
+pub(crate) struct Quiet;
 
 impl Quiet {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         // A thread that is about to end has no such storage any more, and then logs nothing.
         let _ = KEPT.try_with(|kept| kept.borrow_mut().locks += 1);
         Self

@@ -66,6 +66,7 @@ use crate::proto::parser::Parser;
 use crate::proto::parser::choice::new_parser;
 use crate::sync::account::Bounds;
 use crate::sync::lock::{Locked, lock};
+use crate::sync::logging::Quiet;
 use crate::sync::ready_slot::ReadySlot;
 use crate::sync::speaker::{Speaker, SpeakerId};
 
@@ -217,6 +218,8 @@ impl Driver {
         &self,
         verb: impl FnOnce(&mut Monitor, Timestamp, &mut Vec<Action>) -> R,
     ) -> R {
+        // The logger may emit, and wait for room that only these actions lead to: it has its say when all is done.
+        let _quiet = Quiet::new();
         let mut actions = Vec::new();
         let result = self.gather(&mut actions, verb);
         self.act(actions);
