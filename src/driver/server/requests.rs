@@ -294,6 +294,7 @@ impl ServedRequest<'_> {
         let mut parser =
             new_parser(options.parser, options.max_attachments, options.session.max_payload);
         parser.set_lax(dialect.is_lax());
+        parser.bound_placeholders();
         let Some(request) = hub.heads.keep(self.first_request(connection)) else {
             let words =
                 "a client is refused (503): the requests that opened sessions take too much memory";

@@ -46,6 +46,11 @@ pub trait Parser: Send {
     /// Whether to take what only old servers send: a packet with no attachments that announces
     /// just that, and refusals of any form.
     fn set_lax(&mut self, lax: bool);
+
+    /// Takes no more placeholders than attachments, as a server has to: whoever reads an attachment as bytes of its own gets a
+    /// copy for each, and of a megabyte could become a thousand. Parsers without placeholders have nothing to do.
+    #[cfg_attr(not(feature = "server"), allow(dead_code))]
+    fn bound_placeholders(&mut self) {}
 }
 
 #[cfg(test)]

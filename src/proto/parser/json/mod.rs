@@ -29,6 +29,7 @@ pub(super) struct JsonParser {
     max_bytes: usize,
     // Whether to take what only old servers send.
     lax: bool,
+    bounds_placeholders: bool,
     // The packet whose attachments are on their way.
     unfinished: Option<Box<Unfinished>>,
 }
@@ -46,7 +47,13 @@ struct Unfinished {
 impl JsonParser {
     /// A parser with its limits.
     pub(super) fn new(max_attachments: usize, max_bytes: usize) -> Self {
-        Self { max_attachments, max_bytes, lax: false, unfinished: None }
+        Self {
+            max_attachments,
+            max_bytes,
+            lax: false,
+            bounds_placeholders: false,
+            unfinished: None,
+        }
     }
 }
 
@@ -128,8 +135,7 @@ impl Parser for JsonParser {
         let Some(found) = placeholder::find(unfinished.packet.data(), unfinished.announced) else {
             return Err(unfinished.error("a placeholder without its attachment in"));
         };
-        if found.len() > unfinished.announced {
-            // Whoever reads an attachment as bytes of its own gets a copy for each.
+        if self.bounds_placeholders && found.len() > unfinished.announced {
             return Err(unfinished.error("more placeholders than attachments in"));
         }
         Ok(Some(unfinished.packet))
@@ -145,6 +151,10 @@ impl Parser for JsonParser {
 
     fn set_lax(&mut self, lax: bool) {
         self.lax = lax;
+    }
+
+    fn bound_placeholders(&mut self) {
+        self.bounds_placeholders = true;
     }
 }
 

@@ -362,10 +362,13 @@ fn placeholders_need_their_attachments() {
 }
 
 #[test]
-fn there_are_no_more_placeholders_than_attachments() {
+fn there_are_no_more_placeholders_than_attachments_where_they_are_bounded() {
     let one = r#"{"_placeholder":true,"num":0}"#;
-    let error = waiting(&format!("[\"a\",{one},{one},{one}]")).decode_binary(Bytes::new());
-    let error = error.unwrap_err();
+    let text = format!("[\"a\",{one},{one},{one}]");
+    assert!(waiting(&text).decode_binary(Bytes::new()).is_ok(), "as many as the peer likes");
+    let mut parser = waiting(&text);
+    parser.bound_placeholders();
+    let error = parser.decode_binary(Bytes::new()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Protocol);
     assert!(error.message().contains("more placeholders than attachments"), "{error}");
 }
