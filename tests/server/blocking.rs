@@ -1,5 +1,6 @@
 //! Handlers that block: on their own clients, on others, for longer than heartbeats may take.
 
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -272,7 +273,10 @@ fn a_server_ends_though_a_handler_blocks_the_thread_that_served() {
         let host = Host::start(|builder| builder);
         let client = connect(&host);
         let (go_on, _) = block_the_server(&host, &client);
+        let address = host.server.local_addrs()[0];
         assert!(host.server.close(LIMIT), "all clients are told");
+        // The handler still blocks: it is another thread that has ended what there was to serve.
+        eventually(LIMIT, "nobody listens", || TcpStream::connect(address).is_err());
         drop((go_on, client, host));
         let ours = || threads().into_iter().filter(|name| name.starts_with("siot-")).count();
         eventually(LIMIT, "no thread is left", || ours() == 0);

@@ -10,6 +10,7 @@ use mio::event::Event as Readiness;
 
 use super::io::{Io, Slot};
 use super::parts::{Due, Hub, IoCommand};
+use super::timers::nanos;
 use crate::core::time::Timestamp;
 use crate::driver::clock::now;
 use crate::sync::logging::log_later;
@@ -94,8 +95,7 @@ impl IoTurn {
 
     /// A number for when handlers begin, which no other time has.
     pub(super) fn mark(&mut self, at: Timestamp) -> u64 {
-        let nanos = u64::try_from(at.0.as_nanos()).unwrap_or(u64::MAX);
-        self.last = nanos.max(self.last + 1);
+        self.last = nanos(at).max(self.last + 1);
         self.last
     }
 

@@ -21,7 +21,7 @@ use rustix::time::{
 use super::io::Io;
 use super::io_turn::Step;
 use super::pool::Workers;
-use crate::core::time::Timestamp;
+use super::timers::nanos;
 use crate::driver::clock::now;
 use crate::error::Result;
 use crate::sync::lock::lock;
@@ -260,8 +260,4 @@ impl Leadership {
         // A time like these is valid, and so is the timer.
         let _ = timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &value);
     }
-}
-
-fn nanos(at: Timestamp) -> u64 {
-    u64::try_from(at.0.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -39,7 +39,8 @@ impl Alarm {
     }
 }
 
-fn nanos(at: Timestamp) -> u64 {
+/// In nanoseconds, as far as there are so many.
+pub(super) fn nanos(at: Timestamp) -> u64 {
     u64::try_from(at.0.as_nanos()).unwrap_or(NEVER - 1)
 }
 
