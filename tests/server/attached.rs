@@ -86,9 +86,8 @@ fn all_handlers_of_the_end_are_called_whatever_panics_in_the_end_of_what_others_
     assert!(server.close(LIMIT));
 }
 
-#[test]
-fn who_is_refused_hears_of_it_though_the_end_of_what_was_attached_panics() {
-    let server = Server::builder().workers(1).bind("127.0.0.1:0").unwrap();
+/// Refuses everybody, each with something attached at every place whose end panics.
+fn refuse_with_bombs(server: &Server) {
     server.authorize(|socket| {
         for at in PLACES.into_iter().filter(|at| *at != "callback") {
             put(socket, at);
@@ -96,6 +95,12 @@ fn who_is_refused_hears_of_it_though_the_end_of_what_was_attached_panics() {
         socket.set_data(bomb().0);
         Err("not today".into())
     });
+}
+
+#[test]
+fn who_is_refused_hears_of_it_though_the_end_of_what_was_attached_panics() {
+    let server = Server::builder().workers(1).bind("127.0.0.1:0").unwrap();
+    refuse_with_bombs(&server);
     let mut client = RawClient::websocket(&url_of(&server));
     for _ in 0..2 {
         client.say("40");
@@ -281,13 +286,7 @@ fn the_log_says_what_it_was_whose_end_panicked() {
     alone(|| {
         capture_log(log::LevelFilter::Error);
         let server = Server::builder().workers(1).bind("127.0.0.1:0").unwrap();
-        server.authorize(|socket| {
-            for at in PLACES.into_iter().filter(|at| *at != "callback") {
-                put(socket, at);
-            }
-            socket.set_data(bomb().0);
-            Err("not today".into())
-        });
+        refuse_with_bombs(&server);
         let mut client = RawClient::websocket(&url_of(&server));
         client.say("40");
         client.expect("44");
