@@ -5,19 +5,15 @@ use siot::{Binary, ErrorKind, Limits};
 
 use crate::host::Host;
 use crate::support::logged::{capture_log, wait_for_line};
-use crate::support::{Client, Via, alone, ask, over_each_transport};
+use crate::support::{Client, Via, alone, ask};
 
 fn parts(count: usize) -> Vec<Binary> {
     vec![Binary::from([1]); count]
 }
 
 fn lavish(host: &Host) -> Client {
-    lavish_by(Via::WebSocket, host)
-}
-
-fn lavish_by(via: Via, host: &Host) -> Client {
     let limits = Limits::new().max_attachments(100);
-    Client::connect(via.builder(&host.url).limits(limits))
+    Client::connect(Via::WebSocket.builder(&host.url).limits(limits))
 }
 
 #[test]
@@ -47,11 +43,12 @@ fn more_attachments_than_clients_take_are_refused_before_they_are_sent() {
     assert_eq!(back, (1,));
 }
 
-over_each_transport!(a_client_that_sends_more_attachments_than_it_may_is_told);
-
-fn a_client_that_sends_more_attachments_than_it_may_is_told(via: Via) {
+/// By long-polling its requests tell it, of which that for the next packets may come too late: see
+/// `a_client_hears_by_each_request_that_is_under_way_what_it_has_done_wrong`.
+#[test]
+fn a_client_that_sends_more_attachments_than_it_may_is_told() {
     let host = Host::start(|builder| builder);
-    let client = lavish_by(via, &host);
+    let client = lavish(&host);
     client.emit("x", (parts(11),)).unwrap();
     let (_, error) = client.disconnected();
     let told = format!("{:#}", error.expect("what the server said"));

@@ -90,6 +90,27 @@ fn while_a_post_waits_for_handlers_another_one_is_one_too_many() {
 }
 
 #[test]
+fn a_client_hears_by_each_request_that_is_under_way_what_it_has_done_wrong() {
+    attack(|| {
+        let mut ground = Ground::new(|builder| builder);
+        let [mut polling, mut posting] = [ground.connect(), ground.connect()];
+        let sid = polling.join();
+        polling.say(poll(&sid));
+        posting.say(post(&sid, "4511-[\"x\"]"));
+        for client in [&mut posting, &mut polling] {
+            let response = client.response();
+            assert_eq!(response.status, 400, "{response:?}");
+            let told = "more attachments than the limit of 10";
+            assert!(response.body.contains(told), "{response:?}");
+        }
+        let late = polling.say(poll(&sid)).response();
+        assert!(late.body.contains("Session ID unknown"), "{late:?}");
+        drop((polling, posting));
+        ground.is_unharmed();
+    });
+}
+
+#[test]
 fn a_client_that_ends_behind_its_get_is_gone() {
     attack(|| {
         let mut ground = Ground::new(|builder| builder);
