@@ -4,24 +4,24 @@ use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::net::framing::Mask;
 
-/// How many bytes the system is asked for at once: those of 32 masks.
-const POOL: usize = 128;
+/// How many bytes the system is asked for at first: those of 16 masks.
+const FEW: usize = 64;
+
+/// How many it is asked for at most, where many are needed.
+const MANY: usize = 2048;
 
 /// Where masks come from. Whoever chooses what is sent must not know them before.
+#[derive(Default)]
 pub(super) struct Masks {
-    pool: [u8; POOL],
+    pool: Vec<u8>,
     /// Where the next one begins.
     next: usize,
 }
 
 impl Masks {
-    pub(super) fn new() -> Self {
-        Self { pool: [0; POOL], next: POOL }
-    }
-
     /// Another one.
     pub(super) fn draw(&mut self) -> Mask {
-        if self.next == POOL {
+        if self.next == self.pool.len() {
             self.refill();
         }
         let mut mask = Mask::default();
@@ -31,10 +31,16 @@ impl Masks {
         mask
     }
 
+    /// Each time twice as many, so that a link which seldom writes takes little memory.
     fn refill(&mut self) {
+        self.pool.resize((2 * self.pool.len()).clamp(FEW, MANY), 0);
         let filled = getrandom(&mut self.pool, GetRandomFlags::empty()).unwrap_or_default();
-        // A system without that call has no better ones.
-        self.pool[filled..].fill_with(|| fastrand::u8(..));
+        // A signal may have cut it short.
+        self.pool.truncate(filled - filled % size_of::<Mask>());
+        if self.pool.is_empty() {
+            // A system without that call has no better ones.
+            self.pool.extend(std::iter::repeat_with(|| fastrand::u8(..)).take(FEW));
+        }
         self.next = 0;
     }
 }
@@ -47,9 +53,9 @@ mod tests {
 
     #[test]
     fn no_mask_is_given_twice() {
-        let mut masks = Masks::new();
-        let drawn: BTreeSet<Mask> = (0..3 * POOL / 4).map(|_| masks.draw()).collect();
+        let mut masks = Masks::default();
+        let drawn: BTreeSet<Mask> = (0..MANY).map(|_| masks.draw()).collect();
         // Two of some hundred may be the same by chance, once in a million times.
-        assert!(drawn.len() >= 3 * POOL / 4 - 1, "{drawn:?}");
+        assert!(drawn.len() >= MANY - 1, "{drawn:?}");
     }
 }

@@ -54,7 +54,7 @@ impl Metered {
             read: 0,
             written: 0,
             unsent: Vec::new(),
-            masks: Masks::new(),
+            masks: Masks::default(),
         }
     }
 
