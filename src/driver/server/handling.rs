@@ -21,6 +21,35 @@ enum EventHandler {
     Own(Arc<Callback<Event>>),
 }
 
+/// The functions for one event, in the order in which they are called: mostly one, which takes no memory.
+#[derive(Default)]
+struct EventHandlers {
+    first: Option<EventHandler>,
+    others: Vec<EventHandler>,
+}
+
+impl EventHandlers {
+    fn add_those_of_namespace(&mut self, handlers: &[Arc<OnEvent>]) {
+        for handler in handlers {
+            self.add(EventHandler::OfNamespace(Arc::clone(handler)));
+        }
+    }
+
+    fn add_own(&mut self, callbacks: Vec<Arc<Callback<Event>>>) {
+        for callback in callbacks {
+            self.add(EventHandler::Own(callback));
+        }
+    }
+
+    fn add(&mut self, handler: EventHandler) {
+        if self.first.is_none() {
+            self.first = Some(handler);
+        } else {
+            self.others.push(handler);
+        }
+    }
+}
+
 impl ServedSocket {
     pub(super) fn handle(self: &Arc<Self>, item: InboxItem) {
         match item {
@@ -43,42 +72,42 @@ impl ServedSocket {
     }
 
     fn handle_event(self: &Arc<Self>, event: Event) {
-        let mut handlers = self.catch_alls();
-        let middlewares = self.look_at_attached(|attached| attached.middlewares.clone());
+        let (middlewares, any, mut named) = self.look_at_attached(|attached| {
+            let middlewares = attached.middlewares.clone();
+            let listeners = &mut attached.listeners;
+            // Middlewares may yet refuse it, or add to the listeners.
+            let named = middlewares.is_empty().then(|| listeners.take_for(event.name()));
+            (middlewares, listeners.catch_alls(), named.unwrap_or_default())
+        });
+        let mut handlers = EventHandlers::default();
+        handlers.add_those_of_namespace(&self.namespace.handlers().any);
+        handlers.add_own(any);
         if !middlewares.is_empty() {
             self.call_all(std::mem::take(&mut handlers), event.clone());
             if let Err(error) = Self::ask_middlewares(&middlewares, &event) {
                 log_later!(Debug, in &*self.namespace.name, "\"{}\" is refused: {}", PeerWords(event.name()), PeerWords(error.message()));
                 return self.peer.tell_error(self, &error);
             }
+            named = self.look_at_attached(|attached| attached.listeners.take_for(event.name()));
         }
-        handlers.extend(self.namespace.handlers_of(event.name()).map(EventHandler::OfNamespace));
-        let own = self.look_at_attached(|attached| attached.listeners.take_for(event.name()));
-        handlers.extend(own.into_iter().map(EventHandler::Own));
-        if handlers.is_empty() {
+        if let Some(of_namespace) = self.namespace.handlers().events.get(event.name()) {
+            handlers.add_those_of_namespace(of_namespace);
+        }
+        handlers.add_own(named);
+        if handlers.first.is_none() {
             log_later!(Debug, in &*self.namespace.name, "nobody listens to \"{}\"", PeerWords(event.name()));
             return;
         }
         self.call_all(handlers, event);
     }
 
-    /// The handlers for all events.
-    fn catch_alls(&self) -> Vec<EventHandler> {
-        let mut handlers: Vec<_> =
-            self.namespace.catch_alls().map(EventHandler::OfNamespace).collect();
-        self.look_at_attached(|attached| {
-            handlers.extend(attached.listeners.catch_alls().map(EventHandler::Own));
-        });
-        handlers
-    }
-
-    fn call_all(self: &Arc<Self>, handlers: Vec<EventHandler>, event: Event) {
-        // Mostly there is one, which gets the event itself and no clone.
-        let mut left = handlers.len();
+    fn call_all(self: &Arc<Self>, handlers: EventHandlers, event: Event) {
+        // The last one gets the event itself and no clone.
+        let mut left = handlers.others.len();
         let mut event = Some(event);
-        for handler in handlers {
-            left -= 1;
+        for handler in handlers.first.into_iter().chain(handlers.others) {
             let event = if left == 0 { event.take() } else { event.clone() };
+            left = left.saturating_sub(1);
             let Some(event) = event else { return };
             self.guard("event", || match handler {
                 EventHandler::OfNamespace(handler) => handler(self, event),

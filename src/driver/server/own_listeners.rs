@@ -50,8 +50,8 @@ impl OwnListeners {
     }
 
     /// Those for all events.
-    pub(super) fn catch_alls(&self) -> impl Iterator<Item = Arc<Callback<Event>>> {
-        self.any.iter().map(|listener| Arc::clone(&listener.callback))
+    pub(super) fn catch_alls(&self) -> Vec<Arc<Callback<Event>>> {
+        self.any.iter().map(|listener| Arc::clone(&listener.callback)).collect()
     }
 
     /// Those for the events that go out.

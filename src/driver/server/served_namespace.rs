@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, Weak};
 
 use super::cluster::membership::ClusterMembership;
 use super::hub::replace_taker;
-use super::parts::{Handlers, Hub, OnEvent, ServedNamespace, ServedSocket, SocketTaker};
+use super::parts::{Handlers, Hub, ServedNamespace, ServedSocket, SocketTaker};
 use crate::core::server::recovery::RecoveryStore;
 use crate::core::server::rooms::{Selection, SocketKey};
 use crate::error::Result;
@@ -65,16 +65,6 @@ impl ServedNamespace {
         own.filter(|taker| !taker.is_abandoned())
             .or_else(of_all)
             .filter(|taker| !taker.is_abandoned())
-    }
-
-    /// Those for all events.
-    pub(super) fn catch_alls(&self) -> impl Iterator<Item = Arc<OnEvent>> + use<> {
-        self.handlers().any.clone().into_iter()
-    }
-
-    /// Those for the events of this name.
-    pub(super) fn handlers_of(&self, event: &str) -> impl Iterator<Item = Arc<OnEvent>> + use<> {
-        self.handlers().events.get(event).cloned().unwrap_or_default().into_iter()
     }
 
     /// Takes over the handlers of a parent.
