@@ -3,28 +3,18 @@
 use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::sync::Arc;
-use std::time::Duration;
 
 use mio::Events;
 use mio::event::Event as Readiness;
 
 use super::io::{Io, Slot};
 use super::parts::{Due, Hub, IoCommand};
+use super::quickness::Quickness;
 use super::timers::nanos;
 use crate::core::time::Timestamp;
 use crate::driver::clock::now;
 use crate::sync::logging::log_later;
 use crate::sync::threads::survive;
-
-/// How long a task of the pool may take on average, if further ones are not to be left to it: others can do them at the same
-/// time, and to wake a thread for one adds little.
-const HANDLED: Duration = Duration::from_micros(100);
-
-/// How long those of a turn may take in all.
-const HANDLED_IN_TURN: Duration = Duration::from_millis(10);
-
-/// How long they are left to the pool then.
-const LEFT: Duration = Duration::from_millis(20);
 
 /// After how many steps handlers begin, also where more is ready. To read what there is from all first gives their clients
 /// something to do meanwhile, and takes the thread away from its connections once for all of them.
@@ -59,10 +49,7 @@ pub(super) struct IoTurn {
     asked: VecDeque<IoCommand>,
     /// How many steps have been done since one has led to something for the pool; 0: none has.
     kept: usize,
-    /// How long handlers have taken so far.
-    handled: Duration,
-    /// Handlers are left to the pool until then.
-    left_until: Option<Timestamp>,
+    pub(super) quickness: Quickness,
     /// The pool has no threads: the program has its own.
     has_no_pool: bool,
     /// When handlers began the last time.
@@ -77,8 +64,7 @@ impl IoTurn {
             ready: VecDeque::new(),
             asked: VecDeque::new(),
             kept: 0,
-            handled: Duration::ZERO,
-            left_until: None,
+            quickness: Quickness::default(),
             has_no_pool: hub.options.pool.workers == 0,
             last: 0,
         }
@@ -87,29 +73,13 @@ impl IoTurn {
     fn begin(&mut self) {
         self.stage = TurnStage::Ready;
         self.ready.extend(self.events.iter().cloned());
-        self.handled = Duration::ZERO;
-        if self.left_until.is_some_and(|at| at <= now()) {
-            self.left_until = None;
-        }
+        self.quickness.begin_turn(now());
     }
 
     /// A number for when handlers begin, which no other time has.
     pub(super) fn mark(&mut self, at: Timestamp) -> u64 {
         self.last = nanos(at).max(self.last + 1);
         self.last
-    }
-
-    /// So many tasks of the pool were done by the thread that serves: none where it had no room.
-    pub(super) fn note_handled(&mut self, tasks: u32, time: Duration, now: Timestamp) {
-        self.handled += time;
-        if time >= HANDLED * tasks || self.handled > HANDLED_IN_TURN {
-            self.leave_to_pool(now);
-        }
-    }
-
-    /// Handlers take their time.
-    pub(super) fn leave_to_pool(&mut self, now: Timestamp) {
-        self.left_until = Some(now + LEFT);
     }
 }
 
@@ -176,7 +146,7 @@ impl Io {
     /// Does one thing; `None`: it has panicked. What it asks of the pool begins when it is done, at the earliest.
     fn survives(&mut self, work: impl FnOnce(&mut Self)) -> Option<()> {
         let pool = Arc::clone(&self.hub.pool);
-        let keeps = !self.turn.has_no_pool && self.turn.left_until.is_none();
+        let keeps = !self.turn.has_no_pool && !self.turn.quickness.is_doubted();
         let work = || survive(|| work(self));
         if !keeps {
             return pool.gathering(work);

@@ -5,7 +5,7 @@
 //! thread, the follower, has an eye on the leader: when that one leaves, a timer is set which has the follower look, once in
 //! [`GRACE`] at most. Where the leader has been away for so long, or says that its handler waits, the follower leads from
 //! there on, and the other one does what there is for the pool, and then follows. Where handlers take their time, they are
-//! left to the pool for a while (`IoTurn`).
+//! left to the pool for a while (`Quickness`).
 
 use std::cell::RefCell;
 use std::os::fd::OwnedFd;
@@ -149,7 +149,7 @@ impl Leadership {
         }
         let mut io = lock(&self.io).take()?;
         let now = now();
-        io.turn.note_handled(tasks, now.since(begin), now);
+        io.turn.quickness.note(tasks, now.since(begin), now);
         Some(io)
     }
 
@@ -240,7 +240,7 @@ impl Leadership {
 
     fn take_over(&self) -> Option<Box<Io>> {
         let mut io = lock(&self.io).take()?;
-        io.turn.leave_to_pool(now());
+        io.turn.quickness.doubt(now());
         // Whoever was to do it alone is busy.
         survive(|| self.pool.rouse());
         Some(io)

@@ -39,6 +39,7 @@ mod pace;
 pub(crate) mod parts;
 mod peer;
 pub(crate) mod pool;
+mod quickness;
 mod reading;
 mod receiving;
 #[cfg(feature = "redis")]
