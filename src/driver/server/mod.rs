@@ -53,6 +53,8 @@ mod serving;
 mod stall;
 pub(crate) mod starting;
 mod tasks;
+#[cfg(test)]
+mod testing;
 mod timers;
 mod turned_away;
 mod wire;
