@@ -252,16 +252,16 @@ mod tests {
     #[test]
     fn it_is_waited_until_all_that_was_told_is_heard() {
         let cluster = LocalCluster::new();
-        let [told, heard] = [(); 2].map(|()| cluster.start().unwrap());
+        let [told, other] = [(); 2].map(|()| cluster.start().unwrap());
         let (open, gate) = channel();
-        let hears: Arc<dyn HearCluster> = Arc::new(Hears(Mutex::new(gate)));
-        heard.enter("/", &"b".into(), Arc::downgrade(&hears));
+        let ear: Arc<dyn HearCluster> = Arc::new(Hears(Mutex::new(gate)));
+        other.enter("/", &"b".into(), Arc::downgrade(&ear));
         let selection = Selection { rooms: Vec::new(), except: Vec::new() };
         told.tell("/", ClusterMessage::Disconnect { selection, close: false }).unwrap();
         let (done, is_done) = channel();
         thread::spawn(move || {
             told.flush(Duration::from_secs(60));
-            let _ = done.send(heard.stats().heard);
+            let _ = done.send(other.stats().heard);
         });
         assert!(is_done.recv_timeout(Duration::from_millis(50)).is_err(), "it is not heard yet");
         open.send(()).unwrap();
