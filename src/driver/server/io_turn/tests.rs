@@ -19,11 +19,18 @@ fn clients(io: &mut Io, count: usize) -> Vec<Joined> {
     io.poll.poll(&mut io.turn.events, Some(Duration::ZERO)).unwrap();
     io.hub.commands.take();
     for (_, socket) in &clients {
-        // That it has connected is handled.
-        let bounds = io.hub.options.inbox;
-        socket.inbox.handled(&socket.inbox.take_batch(bounds), bounds);
+        // That it has connected.
+        is_handled(io, socket);
     }
     clients
+}
+
+/// What waits for the handlers of a socket is handled.
+fn is_handled(io: &Io, socket: &ServedSocket) {
+    let bounds = io.hub.options.inbox;
+    while socket.inbox.load().0 > 0 {
+        socket.inbox.handled(&socket.inbox.take_batch(bounds), bounds);
+    }
 }
 
 fn frame(text: &str) -> Vec<u8> {
@@ -55,6 +62,14 @@ fn handlers_begin_when_64_connections_have_been_read_from() {
 fn handlers_begin_when_64_kibibytes_have_come_for_them() {
     let mut io = server(options());
     let mut clients = clients(&mut io, 2);
+    let less = frame(&format!(r#"42["e","{}"]"#, "x".repeat(30_000)));
+    for (client, _) in &mut clients {
+        client.stream.write_all(&less).unwrap();
+    }
+    assert_eq!(up_to_handlers(&mut io, &clients), [1, 1], "not by less");
+    for (_, socket) in &clients {
+        is_handled(&io, socket);
+    }
     let large = frame(&format!(r#"42["e","{}"]"#, "x".repeat(33_000))).repeat(2);
     for (client, _) in &mut clients {
         client.stream.write_all(&large).unwrap();

@@ -63,10 +63,13 @@ fn the_thread_that_leads_does_what_was_kept_and_comes_back() {
 fn who_is_away_for_too_long_is_relieved_and_then_follows() {
     let (leadership, io, hub) = leadership();
     let (release, begun) = keep_long(&hub);
+    let (tell, told) = channel();
+    keep(&hub, &tell);
     let leader = Arc::clone(&leadership);
     let leaves = thread::spawn(move || leader.attend(io).is_some());
     begun.recv_timeout(LIMIT).unwrap();
     eventually(|| leadership.away_since.load(Ordering::SeqCst) == PRESENT);
+    assert!(told.recv_timeout(LIMIT).is_ok(), "others do what it was to do alone");
     assert!(lock(&leadership.io).is_none(), "somebody else has them");
     drop(release);
     assert!(!leaves.join().unwrap(), "the lead is lost");
