@@ -10,7 +10,6 @@ use mio::event::Event as Readiness;
 use super::io::{Io, Slot};
 use super::parts::{Due, Hub, IoCommand};
 use super::quickness::Quickness;
-use super::timers::nanos;
 use crate::core::time::Timestamp;
 use crate::driver::clock::now;
 use crate::sync::logging::log_later;
@@ -52,8 +51,6 @@ pub(super) struct IoTurn {
     pub(super) quickness: Quickness,
     /// The pool has no threads: the program has its own.
     has_no_pool: bool,
-    /// When handlers began the last time.
-    last: u64,
 }
 
 impl IoTurn {
@@ -66,7 +63,6 @@ impl IoTurn {
             kept: 0,
             quickness: Quickness::default(),
             has_no_pool: hub.options.pool.workers == 0,
-            last: 0,
         }
     }
 
@@ -74,12 +70,6 @@ impl IoTurn {
         self.stage = TurnStage::Ready;
         self.ready.extend(self.events.iter().cloned());
         self.quickness.begin_turn(now());
-    }
-
-    /// A number for when handlers begin, which no other time has.
-    pub(super) fn mark(&mut self, at: Timestamp) -> u64 {
-        self.last = nanos(at).max(self.last + 1);
-        self.last
     }
 }
 
