@@ -19,7 +19,7 @@ const READING: &str = concat!(
 const RECEIVERS: usize = 1000;
 
 /// How many connections there are in the modes of memory.
-const IDLE: usize = 2000;
+const IDLE: usize = 10_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -84,7 +84,7 @@ impl Mode {
             Self::Broadcast => "a broadcast to 1,000, for each: one at a time",
             Self::BroadcastRow => "twenty in a row",
             Self::Connect => "connections by WebSocket, 50 at a time",
-            Self::Idle => "an idle connection",
+            Self::Idle => "an idle connection, of 10,000",
         }
     }
 
