@@ -4,7 +4,7 @@ use std::ops::Add;
 use std::time::Duration;
 
 /// A moment, as the time since an arbitrary start. It never runs backwards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Timestamp(pub(crate) Duration);
 
 impl Timestamp {

@@ -185,7 +185,7 @@ fn what_a_lost_connection_may_have_cost_can_be_taken_and_sent_again() {
     client.manager().flush(LIMIT).unwrap();
     // With what it has not read.
     server.restart();
-    eventually(LIMIT, "the session is lost", || !client.is_connected());
+    client.disconnected();
     client.wait_connected(LIMIT).unwrap();
     let lost = client.take_unconfirmed();
     assert_eq!(numbers(&lost), (0..MANY).collect());

@@ -10,6 +10,7 @@ use siot::server::ServerNamespace;
 
 use crate::host::Host;
 use crate::raw_client::{RawClient, text_frame};
+use crate::soak;
 use crate::support::{CaseName, LIMIT, Via, alone, ask, eventually, fds, threads};
 
 /// How a client goes.
@@ -233,11 +234,14 @@ fn many_upgrades_that_are_begun_and_left_leave_nothing() {
     alone(|| {
         let (host, address) = impatient();
         let before = fds();
-        let left: Vec<_> =
-            (0..300).flat_map(|number| Poller::open(address).come_to(5 + number % 2)).collect();
-        nothing_is_left(&host);
-        drop(left);
-        eventually(LIMIT, "as many descriptors as before", || fds() <= before);
+        let rounds = if soak::seconds().is_some() { 34 } else { 1 };
+        for _ in 0..rounds {
+            let left: Vec<_> =
+                (0..300).flat_map(|number| Poller::open(address).come_to(5 + number % 2)).collect();
+            nothing_is_left(&host);
+            drop(left);
+            eventually(LIMIT, "as many descriptors as before", || fds() <= before);
+        }
     });
 }
 

@@ -1,4 +1,5 @@
-//! A thousand clients that come and go for long. `SIOT_TEST_SOAK` says how long, in seconds; `tests/soak` runs it for ten minutes.
+//! A thousand clients that come and go for long. `SIOT_TEST_SOAK` says how long, in seconds; `tests/soak` runs it for ten minutes,
+//! and some other tests, which look at it too, at a larger size.
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -66,6 +67,11 @@ impl Visitor {
     }
 }
 
+/// For how many seconds, if that is said.
+pub(crate) fn seconds() -> Option<u64> {
+    std::env::var("SIOT_TEST_SOAK").ok().map(|seconds| seconds.parse().expect("a number"))
+}
+
 /// What this process has: threads, descriptors, and memory in KiB. The clients are in it too.
 type Belongings = (usize, usize, u64);
 
@@ -113,8 +119,7 @@ fn all_come_and_go(host: &Host, until: Instant) -> (Belongings, u64) {
 #[test]
 fn a_thousand_clients_that_come_and_go_leave_everything_as_it_was() {
     alone(|| {
-        let seconds = std::env::var("SIOT_TEST_SOAK");
-        let seconds = seconds.map_or(12, |seconds| seconds.parse().expect("a number"));
+        let seconds = seconds().unwrap_or(12);
         // At the end of each all of them go, so that it can be measured what they leave.
         let rounds = 3 + u32::from(seconds > 60) * 7;
         let before = threads().len();

@@ -10,7 +10,6 @@ use mio::event::Event as Readiness;
 use super::io::{Io, Slot};
 use super::parts::{Due, IoCommand};
 use super::quickness::Quickness;
-use super::timers::nanos;
 use crate::core::time::Timestamp;
 use crate::driver::clock::now;
 use crate::sync::logging::log_later;
@@ -50,8 +49,6 @@ pub(super) struct IoTurn {
     /// How many steps have been done since one has led to something for the pool; 0: none has.
     kept: usize,
     pub(super) quickness: Quickness,
-    /// When handlers began the last time.
-    last: u64,
 }
 
 impl IoTurn {
@@ -63,7 +60,6 @@ impl IoTurn {
             asked: VecDeque::new(),
             kept: 0,
             quickness: Quickness::default(),
-            last: 0,
         }
     }
 
@@ -71,12 +67,6 @@ impl IoTurn {
         self.stage = TurnStage::Ready;
         self.ready.extend(self.events.iter().cloned());
         self.quickness.begin_turn(now());
-    }
-
-    /// A number for when handlers begin, which no other time has.
-    pub(super) fn mark(&mut self, at: Timestamp) -> u64 {
-        self.last = nanos(at).max(self.last + 1);
-        self.last
     }
 }
 

@@ -9,7 +9,6 @@
 
 use std::cell::RefCell;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -21,62 +20,39 @@ use rustix::time::{
 use super::io::Io;
 use super::io_turn::Step;
 use super::pool::Workers;
-use super::timers::nanos;
+use super::shift::{AT_ONCE, Absence, GRACE, IDLE, Look, Shift};
 use crate::driver::clock::now;
 use crate::error::Result;
 use crate::sync::lock::lock;
 use crate::sync::logging::log_later;
 use crate::sync::threads::{Role, play, spawn, survive};
 
-/// How long the connections may be without the leader.
-const GRACE: Duration = Duration::from_millis(2);
-
-/// After how long the follower ends, if the leader has not left since.
-const IDLE: Duration = Duration::from_secs(10);
-
 /// The stacks of both threads, unless those of the pool are larger: TLS and requests need theirs, too.
 const STACK: usize = 2 << 20;
-
-/// The leader is with the connections.
-const PRESENT: u64 = 0;
 
 /// One thread leads, another one may follow.
 pub(super) struct Leadership {
     pool: Arc<Workers>,
-    /// Here while the leader is away.
-    io: Mutex<Option<Box<Io>>>,
-    /// Since when that is, in nanoseconds, or [`PRESENT`]. Whoever changes it from what it was has, or keeps, the lead.
-    away_since: AtomicU64,
-    /// The timer is set so that the follower will look within [`GRACE`].
-    is_watched: AtomicBool,
-    follower: Mutex<Follower>,
-    /// What the follower sleeps on.
+    shift: Mutex<Shift<Box<Io>>>,
+    /// What the follower sleeps on. It is set under the lock of the shift, so that nobody sets it back who has not seen why it was
+    /// set.
     timer: OwnedFd,
     stack_size: usize,
 }
 
-#[derive(Debug, Default)]
-struct Follower {
-    /// There is a thread that follows.
-    exists: bool,
-    /// The leader's handler waits for something that may need the connections.
-    leader_waits: bool,
-    /// The server has ended.
-    is_over: bool,
-}
-
 thread_local! {
     /// Whom the thread leads while it is away.
-    static LED: RefCell<Option<Arc<Leadership>>> = const { RefCell::new(None) };
+    static LED: RefCell<Option<(Arc<Leadership>, Absence)>> = const { RefCell::new(None) };
 }
 
 /// The handler of this thread begins to wait: if the thread leads, another one is to do so.
 pub(super) fn hand_over() {
     LED.with_borrow(|led| {
-        if let Some(led) = led {
-            let mut follower = lock(&led.follower);
-            follower.leader_waits = true;
-            led.set_timer(Duration::from_nanos(1));
+        if let Some((led, absence)) = led {
+            let mut shift = lock(&led.shift);
+            if shift.note_wait(*absence) {
+                led.set_timer(AT_ONCE);
+            }
         }
     });
 }
@@ -85,10 +61,7 @@ impl Leadership {
     pub(super) fn new(pool: &Arc<Workers>, stack_size: usize) -> std::io::Result<Arc<Self>> {
         Ok(Arc::new(Self {
             pool: Arc::clone(pool),
-            io: Mutex::new(None),
-            away_since: AtomicU64::new(PRESENT),
-            is_watched: AtomicBool::new(false),
-            follower: Mutex::default(),
+            shift: Mutex::default(),
             timer: timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC)?,
             stack_size: stack_size.max(STACK),
         }))
@@ -125,53 +98,44 @@ impl Leadership {
     }
 
     fn end(&self, io: Box<Io>) {
-        let mut follower = lock(&self.follower);
-        follower.is_over = true;
-        self.set_timer(Duration::from_nanos(1));
-        drop(follower);
+        let mut shift = lock(&self.shift);
+        shift.end();
+        self.set_timer(AT_ONCE);
+        drop(shift);
         io.end();
     }
 
     /// Leaves the connections, to do what waits for the pool. `None`: somebody else leads now.
-    fn attend(self: &Arc<Self>, mut io: Box<Io>) -> Option<Box<Io>> {
+    fn attend(self: &Arc<Self>, io: Box<Io>) -> Option<Box<Io>> {
         let begin = now();
-        let since = io.turn.mark(begin);
-        *lock(&self.io) = Some(io);
-        self.away_since.store(since, Ordering::SeqCst);
-        let tasks = if self.is_watched.swap(true, Ordering::SeqCst) || self.watch() {
-            self.take_part()
+        let mut shift = lock(&self.shift);
+        let absence = shift.leave(io, begin);
+        let is_watched = shift.is_watched() || self.watch(&mut shift);
+        drop(shift);
+        let tasks = if is_watched {
+            self.take_part(absence)
         } else {
             self.pool.rouse();
             0
         };
-        if !self.end_absence(since) {
-            return None;
-        }
-        let mut io = lock(&self.io).take()?;
+        let mut io = lock(&self.shift).come_back(absence)?;
         let now = now();
         io.turn.quickness.note(tasks, now.since(begin), now);
         Some(io)
     }
 
     /// Does what waits for the pool, as a thread of it would; gives how many tasks.
-    fn take_part(self: &Arc<Self>) -> u32 {
-        LED.set(Some(Arc::clone(self)));
+    fn take_part(self: &Arc<Self>, absence: Absence) -> u32 {
+        LED.set(Some((Arc::clone(self), absence)));
         let _plays = play(Role::Worker);
         let tasks = self.pool.take_part();
         LED.set(None);
         tasks
     }
 
-    /// The absence that began then is over; `false`: it was already.
-    fn end_absence(&self, since: u64) -> bool {
-        let order = Ordering::SeqCst;
-        self.away_since.compare_exchange(since, PRESENT, order, order).is_ok()
-    }
-
     /// Has the follower look soon; `false`: there is none.
-    fn watch(self: &Arc<Self>) -> bool {
-        let mut follower = lock(&self.follower);
-        if !follower.exists {
+    fn watch(self: &Arc<Self>, shift: &mut Shift<Box<Io>>) -> bool {
+        if !shift.is_followed() {
             let this = Arc::clone(self);
             let started = spawn(Role::Server, Some(self.stack_size), move || {
                 let led = this.follow();
@@ -179,20 +143,19 @@ impl Leadership {
             });
             if let Err(error) = started {
                 log_later!(Warn, "handlers run on the pool alone: {error}");
-                self.is_watched.store(false, Ordering::SeqCst);
                 return false;
             }
-            follower.exists = true;
         }
+        shift.watch();
         self.set_timer(GRACE);
         true
     }
 
     /// Whoever led may follow, if nobody does.
     fn begin_to_follow(&self) -> bool {
-        let mut follower = lock(&self.follower);
-        let may_follow = !follower.is_over && !std::mem::replace(&mut follower.exists, true);
-        if may_follow && !self.is_watched.load(Ordering::SeqCst) {
+        let mut shift = lock(&self.shift);
+        let may_follow = shift.follow();
+        if may_follow {
             self.set_timer(IDLE);
         }
         may_follow
@@ -202,48 +165,23 @@ impl Leadership {
     fn follow(&self) -> Option<Box<Io>> {
         loop {
             self.sleep();
-            let was_watched = self.is_watched.swap(false, Ordering::SeqCst);
-            let since = self.away_since.load(Ordering::SeqCst);
-            let mut follower = lock(&self.follower);
-            let leader_waits = std::mem::take(&mut follower.leader_waits);
-            if follower.is_over {
-                return None;
-            }
-            if since == PRESENT {
-                // It may have left since, and set the timer.
-                if !self.is_watched.load(Ordering::SeqCst) {
-                    if !was_watched {
-                        follower.exists = false;
-                        return None;
-                    }
-                    self.set_timer(IDLE);
+            let mut shift = lock(&self.shift);
+            match shift.look(now()) {
+                Look::Sleep(time) => self.set_timer(time),
+                Look::Lead(io) => {
+                    drop(shift);
+                    return Some(self.take_over(io));
                 }
-                continue;
-            }
-            let away = Duration::from_nanos(nanos(now()).saturating_sub(since));
-            if away < GRACE && !leader_waits {
-                self.is_watched.store(true, Ordering::SeqCst);
-                self.set_timer(GRACE.saturating_sub(away).max(Duration::from_nanos(1)));
-                continue;
-            }
-            if self.end_absence(since) {
-                follower.exists = false;
-                drop(follower);
-                return self.take_over();
-            }
-            // It has just come back, and may have left again.
-            if !self.is_watched.swap(true, Ordering::SeqCst) {
-                self.set_timer(GRACE);
+                Look::End => return None,
             }
         }
     }
 
-    fn take_over(&self) -> Option<Box<Io>> {
-        let mut io = lock(&self.io).take()?;
+    fn take_over(&self, mut io: Box<Io>) -> Box<Io> {
         io.turn.quickness.doubt(now());
         // Whoever was to do it alone is busy.
         survive(|| self.pool.rouse());
-        Some(io)
+        io
     }
 
     /// Until the timer goes off.
@@ -252,7 +190,6 @@ impl Leadership {
         while rustix::io::read(&self.timer, &mut count) == Err(rustix::io::Errno::INTR) {}
     }
 
-    /// Under the lock of the follower, so that nobody sets it back who has not seen why it was set.
     fn set_timer(&self, time: Duration) {
         let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
         let it_value = Timespec::try_from(time).unwrap_or(zero);
@@ -261,6 +198,3 @@ impl Leadership {
         let _ = timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &value);
     }
 }
-
-#[cfg(test)]
-mod tests;

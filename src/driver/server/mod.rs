@@ -50,6 +50,7 @@ mod returning;
 mod served_namespace;
 mod served_socket;
 mod serving;
+mod shift;
 mod stall;
 pub(crate) mod starting;
 mod tasks;

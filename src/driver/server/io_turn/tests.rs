@@ -109,14 +109,6 @@ fn steps_count_from_the_first_that_has_led_to_something_for_the_pool() {
 }
 
 #[test]
-fn no_two_times_have_the_same_number() {
-    let mut turn = IoTurn::new();
-    let at = Timestamp(Duration::from_nanos(1000));
-    assert_eq!([(); 3].map(|()| turn.mark(at)), [1000, 1001, 1002]);
-    assert_eq!(turn.mark(at + Duration::from_nanos(7)), 1007);
-}
-
-#[test]
 fn a_deadline_is_waited_for_as_long_as_somebody_needs_it() {
     let mut io = server(options());
     let (client, socket) = TestClient::joined(&mut io);
