@@ -133,8 +133,11 @@ fn nothing_but_the_client_is_served_from_its_folder() {
         assert_eq!(get(&host, target, "").status, 400, "{target}");
     }
     assert_eq!(get(&host, "/socket.io/socket.io.js", "").status, 404, "it is not there");
-    let post = request(&mut connect(&host), "POST /socket.io/socket.io.js", "", b"x");
-    assert_eq!(post.status, 400);
+    for (method, body) in [("POST", &b"x"[..]), ("POST", b""), ("GET", b"x")] {
+        let other =
+            request(&mut connect(&host), &format!("{method} /socket.io/socket.io.js"), "", body);
+        assert_eq!(other.status, 400, "{method} {body:?}");
+    }
     let without = Host::start(|builder| builder);
     assert_eq!(get(&without, "/socket.io/socket.io.js", "").status, 400);
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::process::Command;
 use std::time::Duration;
 
 use siot::server::ServerNamespace;
 
 use crate::host::Host;
-use crate::raw_client::text_frame;
+use crate::raw_client::{RawClient, text_frame};
 use crate::soak;
 use crate::support::{CaseName, LIMIT, Via, alone, ask, eventually, fds, threads};
 
@@ -314,4 +315,24 @@ fn no_id_of_a_session_or_a_socket_is_like_another() {
         }
     }
     assert_eq!(seen.len(), 200);
+}
+
+/// The system tells a thread that waits for connections that it was interrupted.
+#[test]
+fn a_process_that_was_stopped_and_goes_on_serves_its_clients_as_before() {
+    alone(|| {
+        let host = Host::start(|builder| builder);
+        let mut client = RawClient::websocket(&host.url);
+        client.say("40");
+        client.expect("40");
+        let process = std::process::id();
+        // Where it were to go on before it has stopped, the system would forget both.
+        let script = format!(
+            "kill -STOP {process}; until grep -q '^State:.T' /proc/{process}/status; do :; done; \
+             kill -CONT {process}"
+        );
+        assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success());
+        client.say(r#"420["echo"]"#);
+        client.expect("430");
+    });
 }

@@ -170,3 +170,53 @@ pub(crate) struct AskedClients {
     /// What those of other servers answer to.
     pub(crate) request: Option<RequestId>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::driver::server::cluster::local::LocalCluster;
+    use crate::driver::server::cluster::{StartLink as _, requests::AnswersOfServers};
+    use crate::driver::server::testing::{TestClient, door, options, server, server_with};
+
+    /// An event for these, as it goes to each.
+    fn deliver(sockets: &[Arc<ServedSocket>]) -> BroadcastReport {
+        let namespace = &sockets[0].namespace;
+        let header = Header { kind: Kind::Event, namespace: "/", id: None };
+        let payload = Payload::event("e", &"x".repeat(1000)).unwrap();
+        namespace.deliver(sockets, &namespace.hub.encode(header, &payload), false, None)
+    }
+
+    #[test]
+    fn who_has_no_room_is_behind_and_cut_and_who_has_just_gone_is_neither() {
+        let mut options = options();
+        Arc::get_mut(&mut options.session).unwrap().send_bytes = 1500;
+        let mut io = server(options);
+        let (_slow, behind) = TestClient::joined(&mut io);
+        let (gone, parted) = TestClient::joined(&mut io);
+        let hub = Arc::clone(&io.hub);
+        drop(gone.stream);
+        io.give_up(gone.token);
+        assert_eq!(hub.count_peers(), 1);
+        let report = deliver(&[Arc::clone(&parted)]);
+        assert!(report.behind.is_empty() && report.queued == 0);
+        // All of it waits until the turn ends.
+        hub.in_turn(|| {
+            assert_eq!(deliver(&[Arc::clone(&behind), Arc::clone(&parted)]).queued, 1);
+            let report = deliver(&[Arc::clone(&behind), Arc::clone(&parted)]);
+            assert_eq!((report.behind, report.queued), (vec![Arc::clone(&behind.id)], 0));
+        });
+        assert_eq!(hub.count_peers(), 0);
+    }
+
+    #[test]
+    fn a_request_that_nobody_waits_for_is_forgotten() {
+        let link = LocalCluster::new().start().unwrap();
+        let io = server_with(options(), door(), Some(link));
+        let namespace = io.hub.of("/");
+        let (asked, request) = (Arc::new(AnswersOfServers::default()), new_request());
+        let cluster = namespace.cluster.as_deref().unwrap();
+        cluster.requests.begin(request.clone(), Arc::clone(&asked) as _);
+        namespace.end_request(&request);
+        assert_eq!(Arc::strong_count(&asked), 1);
+    }
+}

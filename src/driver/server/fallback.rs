@@ -158,4 +158,45 @@ mod tests {
         }
         assert!(HttpReply::new(200).header("x-own", "a").response().is_ok());
     }
+
+    #[cfg(feature = "rustls")]
+    #[test]
+    fn the_program_is_told_whether_the_connection_is_encrypted() {
+        use std::io::Write as _;
+        use std::sync::{Arc, mpsc::channel};
+        use std::time::{Duration, Instant};
+
+        use crate::driver::server::door::Door;
+        use crate::driver::server::hub_options::HubOptions;
+        use crate::driver::server::io::Slot;
+        use crate::driver::server::pool::PoolSize;
+        use crate::driver::server::testing::{door, options, server_with};
+        use crate::net::server::stream::ServerStream;
+
+        let (tell, told) = channel();
+        let answer = move |request: &HttpRequest| {
+            let _ = tell.send(request.is_secure());
+            HttpReply::new(200)
+        };
+        let fallback = Some(Arc::new(answer) as Arc<Fallback>);
+        let pool = PoolSize { workers: 1, most: 1, stack_size: 1 << 20 };
+        let options = HubOptions { pool, ..options() };
+        let mut io = server_with(options, Door { fallback, ..door() }, None);
+        let (stream, mut client) = ServerStream::encrypted();
+        let token = mio::Token(io.next_token);
+        io.take_on(stream, None);
+        client.write_all(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+        let began = Instant::now();
+        let is_secure = loop {
+            if let Some(Slot::Http(connection)) = io.slots.get_mut(&token) {
+                connection.note_more();
+            }
+            io.attend(token);
+            match told.recv_timeout(Duration::from_millis(1)) {
+                Ok(is_secure) => break is_secure,
+                Err(_) => assert!(began.elapsed() < Duration::from_secs(60), "it is not asked"),
+            }
+        };
+        assert!(is_secure);
+    }
 }

@@ -60,3 +60,38 @@ impl PeerState {
         self.parser.unfinished().is_some() || self.wire.as_ref().is_some_and(is_amid_message)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::driver::server::testing::{TestClient, options, server};
+
+    const PAST: Timestamp = Timestamp(std::time::Duration::ZERO);
+
+    const HALF: &str = r#"451-["x",{"_placeholder":true,"num":0}]"#;
+
+    /// Looks at it when its time is up; whether the session goes on.
+    fn goes_on(peer: &Peer, state: &mut PeerState) -> bool {
+        state.half.as_mut().unwrap().until = PAST;
+        peer.run(state, |state, orders| peer.expire_half(state, now(), orders));
+        !state.session.is_over()
+    }
+
+    #[test]
+    fn a_packet_has_time_while_its_rest_comes_and_while_its_reader_holds_still() {
+        let mut io = server(options());
+        let (mut client, socket) = TestClient::joined(&mut io);
+        client.send(&mut io, HALF);
+        let mut state = socket.peer.lock();
+        assert!(state.half.is_some());
+        state.half.as_mut().unwrap().pace.note(1);
+        assert!(goes_on(&socket.peer, &mut state), "some of it has come");
+        state.holds = true;
+        assert!(goes_on(&socket.peer, &mut state), "it may lie unread");
+        state.half.as_mut().unwrap().until = PAST;
+        assert!(socket.peer.resume(&mut state));
+        let until = state.half.as_ref().unwrap().until;
+        assert!(until > now(), "its time begins anew");
+        assert!(!goes_on(&socket.peer, &mut state), "nothing comes");
+    }
+}

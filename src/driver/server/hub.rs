@@ -318,3 +318,17 @@ impl AwaitAnswer for Hub {
             .unwrap_or_else(|error| Some(slot.answer().unwrap_or(Err(error))))
     }
 }
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use crate::driver::server::testing::{TestClient, options, server};
+
+    #[test]
+    fn all_clients_are_lost_at_once() {
+        let mut io = server(options());
+        let clients = [TestClient::joined(&mut io), TestClient::joined(&mut io)];
+        io.hub.lose_clients();
+        assert_eq!(io.hub.count_peers(), 0);
+        assert!(clients.iter().all(|(_, socket)| !socket.is_connected()));
+    }
+}

@@ -76,7 +76,7 @@ impl Io {
     pub(super) fn new(poll: Poll, clock: AlarmClock, hub: Arc<Hub>, ended: Sender<()>) -> Self {
         Self {
             poll,
-            turn: IoTurn::new(&hub),
+            turn: IoTurn::new(),
             clock,
             hub,
             slots: HashMap::new(),
@@ -383,13 +383,13 @@ impl Io {
             // The session has deadlines of its own.
             Some(Slot::Held(_)) => self.hub.timers.arm(now() + IDLE_TIME, Due::Connection(token)),
             Some(Slot::Http(connection)) => {
-                let at = connection.deadline.take();
-                match at {
+                let left = connection.deadline.take().map(|at| at.since(now()));
+                match left {
                     // The session has deadlines of its own, and so has what the program is asked.
                     _ if !connection.is_reading() && !connection.is_writing() => {
                         self.set_deadline(token, IDLE_TIME);
                     }
-                    Some(at) if at > now() => self.set_deadline(token, at.since(now())),
+                    Some(left) if !left.is_zero() => self.set_deadline(token, left),
                     _ if connection.has_more_time(now()) => self.set_deadline(token, REQUEST_TIME),
                     _ => self.lose(token),
                 }
@@ -399,3 +399,6 @@ impl Io {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use mio::Events;
 use mio::event::Event as Readiness;
 
 use super::io::{Io, Slot};
-use super::parts::{Due, Hub, IoCommand};
+use super::parts::{Due, IoCommand};
 use super::quickness::Quickness;
 use crate::core::time::Timestamp;
 use crate::driver::clock::now;
@@ -49,12 +49,10 @@ pub(super) struct IoTurn {
     /// How many steps have been done since one has led to something for the pool; 0: none has.
     kept: usize,
     pub(super) quickness: Quickness,
-    /// The pool has no threads: the program has its own.
-    has_no_pool: bool,
 }
 
 impl IoTurn {
-    pub(super) fn new(hub: &Hub) -> Self {
+    pub(super) fn new() -> Self {
         Self {
             stage: TurnStage::Due(now()),
             events: Events::with_capacity(1024),
@@ -62,7 +60,6 @@ impl IoTurn {
             asked: VecDeque::new(),
             kept: 0,
             quickness: Quickness::default(),
-            has_no_pool: hub.options.pool.workers == 0,
         }
     }
 
@@ -136,9 +133,9 @@ impl Io {
     /// Does one thing; `None`: it has panicked. What it asks of the pool begins when it is done, at the earliest.
     fn survives(&mut self, work: impl FnOnce(&mut Self)) -> Option<()> {
         let pool = Arc::clone(&self.hub.pool);
-        let keeps = !self.turn.has_no_pool && !self.turn.quickness.is_doubted();
+        let leaves = self.turn.quickness.is_doubted();
         let work = || survive(|| work(self));
-        if !keeps {
+        if leaves {
             return pool.gathering(work);
         }
         let (done, has_kept) = pool.keeping(work);
@@ -187,3 +184,6 @@ impl Io {
         self.hub.pool.end(move || hub.forget_all());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -108,9 +108,35 @@ mod tests {
         assert_eq!(lingering.go_on(&mut buffer), Lingers::Over);
     }
 
+    #[cfg(feature = "rustls")]
+    #[test]
+    fn what_tls_has_not_sent_is_sent_before_the_end_is_said() {
+        let (mut stream, mut client) = ServerStream::encrypted();
+        let mut written = 0;
+        while !stream.wants_write() {
+            written += push(&mut stream, &[b'x'; 1000]).unwrap();
+        }
+        let mut lingering = Lingering::new(stream, Vec::new());
+        assert_eq!(lingering.go_on(&mut [0; 8]), Lingers::Waits);
+        let reader = std::thread::spawn(move || {
+            let mut got = Vec::new();
+            client.read_to_end(&mut got).map(|_| got)
+        });
+        while lingering.go_on(&mut [0; 8]) != Lingers::Over {
+            std::thread::yield_now();
+        }
+        let got = reader.join().unwrap().unwrap();
+        assert_eq!(got.len(), written);
+    }
+
     #[test]
     fn it_is_over_where_its_client_is_gone() {
         let (mut lingering, peer) = left(b"goodbye");
+        drop(peer);
+        assert_eq!(lingering.go_on(&mut [0; 8]), Lingers::Over);
+        // It has gone without reading, and the system tells of that by an error.
+        let (mut lingering, peer) = left(b"goodbye");
+        assert_eq!(lingering.go_on(&mut [0; 8]), Lingers::Waits);
         drop(peer);
         assert_eq!(lingering.go_on(&mut [0; 8]), Lingers::Over);
     }

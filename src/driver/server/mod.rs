@@ -54,6 +54,8 @@ mod shift;
 mod stall;
 pub(crate) mod starting;
 mod tasks;
+#[cfg(test)]
+mod testing;
 mod timers;
 mod turned_away;
 mod wire;

@@ -219,3 +219,6 @@ impl PeerState {
         wires.into_iter().flatten().find(|wire| wire.token == token)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,14 +26,13 @@ impl Peer {
         message: Packet,
         orders: &mut Vec<SessionOrder>,
     ) {
-        let (decoded, is_head) = match message {
-            Packet::Text(text) => (state.parser.decode_text(text), true),
-            Packet::Binary(bytes) => (state.parser.decode_binary(bytes), false),
+        let decoded = match message {
+            Packet::Text(text) => state.parser.decode_text(text),
+            Packet::Binary(bytes) => state.parser.decode_binary(bytes),
             _ => return,
         };
         match decoded {
-            Ok(None) if is_head => check_wanted(state, orders),
-            Ok(None) => {}
+            Ok(None) => check_wanted(state, orders),
             Ok(Some(packet)) => self.take_packet(state, packet, orders),
             Err(error) => {
                 state.note_fault(&error);

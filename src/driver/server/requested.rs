@@ -99,3 +99,6 @@ impl Peer {
         Some(state.fault_response().unwrap_or_else(HttpResponse::post_taken))
     }
 }
+
+#[cfg(test)]
+mod tests;

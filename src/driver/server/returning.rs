@@ -198,3 +198,37 @@ impl Peer {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::core::server::recovery::RecoveryLimits;
+    use crate::driver::server::hub_options::{HubOptions, RecoveryOptions};
+    use crate::driver::server::testing::{TestClient, options, server};
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    #[test]
+    fn who_has_left_for_good_is_not_kept_and_who_has_lost_the_connection_is() {
+        let hour = Duration::from_secs(3600);
+        let limits =
+            RecoveryLimits { max_disconnection: hour, unnoticed: hour, bytes: 1000, sockets: 10 };
+        let recovery = Some(RecoveryOptions { limits, skip_middlewares: true });
+        let mut io = server(HubOptions { recovery, ..options() });
+        let hub = Arc::clone(&io.hub);
+        let namespace = hub.of("/");
+        let (mut leaving, left) = TestClient::joined(&mut io);
+        let (losing, lost) = TestClient::joined(&mut io);
+        let known = |socket: &crate::driver::server::parts::ServedSocket| {
+            let pid = socket.pid.as_deref().unwrap();
+            namespace.store().unwrap().connected(pid)
+        };
+        assert!(known(&left).is_some() && known(&lost).is_some());
+        leaving.send(&mut io, "41");
+        assert!(known(&left).is_none() && known(&lost).is_some());
+        io.give_up(losing.token);
+        assert!(known(&lost).is_none());
+        let kept = |pid: &str| namespace.store().unwrap().forget(pid).is_some();
+        assert!(!kept(left.pid.as_deref().unwrap()));
+        assert!(kept(lost.pid.as_deref().unwrap()));
+    }
+}

@@ -80,7 +80,9 @@ mod tests {
         for second in 100..160 {
             assert_eq!(log.note(TurnedAway::Clients, at(second)), None);
         }
-        assert_eq!(log.note(TurnedAway::Origin, at(130)), Some(0), "another cause");
+        for other in [TurnedAway::Connections, TurnedAway::Origin, TurnedAway::System] {
+            assert_eq!(log.note(other, at(130)), Some(0), "another cause");
+        }
         assert_eq!(log.note(TurnedAway::Clients, at(160)), Some(60));
         assert_eq!(log.note(TurnedAway::Clients, at(219)), None);
         assert_eq!(log.note(TurnedAway::Clients, at(5000)), Some(1));

@@ -93,6 +93,15 @@ impl ServerStream {
     }
 }
 
+#[cfg(all(test, feature = "rustls"))]
+impl ServerStream {
+    /// One with TLS, and its client, which blocks.
+    pub(crate) fn encrypted() -> (Self, impl Read + Write + Send) {
+        let (server, client) = crate::net::tls::rustls::acceptor::tests::connected();
+        (Self::Tls(Box::new(server)), client)
+    }
+}
+
 impl Read for ServerStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         each!(self, stream => retry(|| stream.read(buffer)))

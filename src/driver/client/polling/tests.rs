@@ -250,3 +250,16 @@ fn a_poller_that_rests_polls_again_when_its_rest_is_over() {
     }
     assert!(polled.next("get").head.contains("sid=s"), "another session has begun");
 }
+
+/// An emit while the answer is awaited rouses the poller, which has nothing to do: that it sleeps is to be known again, when it rests.
+#[test]
+fn a_poller_that_was_roused_in_vain_is_woken_when_its_rest_is_over() {
+    let polled = Polled::joined();
+    for _ in 0..8 {
+        let polling = polled.next("get");
+        polled.live.driver.emit(polled.live.namespace, emit(None), None).unwrap();
+        polled.next("post").answer("ok");
+        polling.answer("6");
+    }
+    assert!(polled.next("get").head.contains("sid=s"), "another session has begun");
+}

@@ -227,3 +227,44 @@ impl std::fmt::Debug for Posted {
         f.debug_struct("Posted").field("link", &self.link).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, channel};
+    use std::thread;
+
+    use super::*;
+    use crate::core::server::rooms::Selection;
+
+    /// Hears nothing before it may.
+    struct Hears(Mutex<Receiver<()>>);
+
+    impl HearCluster for Hears {
+        fn has_room(&self, _: &str) -> bool {
+            true
+        }
+
+        fn hear(&self, _: Option<&str>, _: ClusterMessage) {
+            let _ = lock(&self.0).recv();
+        }
+    }
+
+    #[test]
+    fn it_is_waited_until_all_that_was_told_is_heard() {
+        let cluster = LocalCluster::new();
+        let [told, other] = [(); 2].map(|()| cluster.start().unwrap());
+        let (open, gate) = channel();
+        let ear: Arc<dyn HearCluster> = Arc::new(Hears(Mutex::new(gate)));
+        other.enter("/", &"b".into(), Arc::downgrade(&ear));
+        let selection = Selection { rooms: Vec::new(), except: Vec::new() };
+        told.tell("/", ClusterMessage::Disconnect { selection, close: false }).unwrap();
+        let (done, is_done) = channel();
+        thread::spawn(move || {
+            told.flush(Duration::from_secs(60));
+            let _ = done.send(other.stats().heard);
+        });
+        assert!(is_done.recv_timeout(Duration::from_millis(50)).is_err(), "it is not heard yet");
+        open.send(()).unwrap();
+        assert_eq!(is_done.recv_timeout(Duration::from_secs(60)), Ok(1));
+    }
+}

@@ -100,6 +100,22 @@ fn before_an_answer_so_much_is_read_ahead_and_not_more() {
     assert!(!ended.connection.read_ahead(&mut ended.buffer));
 }
 
+/// The system tells of it by an error: what the client has not read was lost.
+#[test]
+fn a_connection_that_has_failed_is_over() {
+    for ahead in [false, true] {
+        let mut connected = Connected::new(64);
+        connected.connection.respond(&HttpResponse::new(StatusCode::OK), Framing::CLOSE).unwrap();
+        connected.connection.is_last = false;
+        drop(std::mem::replace(&mut connected.peer, UnixStream::pair().unwrap().0));
+        if ahead {
+            assert!(!connected.connection.read_ahead(&mut connected.buffer));
+        } else {
+            assert_eq!(connected.read(), "an error");
+        }
+    }
+}
+
 #[test]
 fn while_a_response_is_written_and_behind_the_last_one_nothing_is_understood() {
     let mut connected = Connected::new(64);

@@ -232,6 +232,22 @@ fn what_went_out_is_bounded_by_bytes_and_one_event_is_always_kept() {
 }
 
 #[test]
+fn what_is_taken_of_what_went_out_makes_room_for_as_much() {
+    let inbox = Inbox::<Infallible>::default();
+    let sent = || Event::outgoing("/", Payload::event("e", &"x".repeat(100)).unwrap());
+    let bounds = InboxBounds { events: 8, bytes: 3 * sent().size() };
+    for _ in 0..3 {
+        inbox.show(sent(), bounds);
+    }
+    assert!(inbox.take(bounds).is_some());
+    let lost = [(); 2].map(|()| {
+        inbox.show(sent(), bounds);
+        inbox.unshown()
+    });
+    assert_eq!(lost, [0, 1]);
+}
+
+#[test]
 fn what_stands_in_front_of_an_event_that_went_out_is_taken_together() {
     let inbox = Inbox::<Infallible>::default();
     let bounds = InboxBounds { events: 1000, bytes: 100_000 };

@@ -262,6 +262,71 @@ fn what_was_kept_is_left_to_others_where_there_is_no_room_for_a_guest() {
     pool.end(|| ());
 }
 
+#[test]
+fn so_many_tasks_are_done_at_a_time_and_so_many_with_those_that_wait_for_answers() {
+    let pool = pool(2, 4);
+    for (active, awaiting, has_porter, has_room) in [
+        (1, 0, false, true),
+        (2, 0, false, false),
+        (2, 1, false, true),
+        (3, 1, false, false),
+        (3, 2, false, true),
+        (4, 3, false, false),
+        // The one at the door comes on top.
+        (2, 0, true, true),
+        (3, 0, true, false),
+    ] {
+        let state = WorkQueue { active, awaiting, has_porter, ..WorkQueue::default() };
+        let case = (active, awaiting, has_porter);
+        assert_eq!(pool.has_room(&state), has_room, "{case:?}");
+    }
+}
+
+#[test]
+fn a_thread_has_10_seconds_without_work_and_the_door_50_milliseconds() {
+    assert_eq!(PoolLook::Unneeded.pause(), Duration::from_secs(10));
+    assert_eq!(PoolLook::Door.pause(), Duration::from_millis(50));
+}
+
+#[test]
+fn who_waits_at_the_door_is_held_up_where_nobody_is_free() {
+    let pool = pool(2, 4);
+    for (at_the_door, resting, waking, active, is_held_up) in [
+        (0, 0, 0, 2, false),
+        (1, 0, 0, 2, true),
+        (1, 0, 0, 1, true),
+        (1, 1, 0, 1, false),
+        (1, 0, 1, 1, false),
+        (1, 1, 1, 1, false),
+        // A guest is at as much as there may be at a time.
+        (1, 1, 0, 2, true),
+    ] {
+        let state = WorkQueue { at_the_door, resting, waking, active, ..WorkQueue::default() };
+        let case = (at_the_door, resting, waking, active);
+        assert_eq!(pool.is_door_held_up(&state), is_held_up, "{case:?}");
+    }
+}
+
+#[test]
+fn what_is_gathered_is_done_at_the_same_time_as_far_as_there_are_threads() {
+    let pool = pool(3, 3);
+    let (done, all_done) = channel();
+    let all_there = Arc::new(std::sync::Barrier::new(3));
+    pool.gathering(|| {
+        for _ in 0..3 {
+            let (done, all_there) = (done.clone(), Arc::clone(&all_there));
+            pool.submit(Task::Once(Box::new(move || {
+                all_there.wait();
+                done.send(()).unwrap();
+            })));
+        }
+    });
+    for _ in 0..3 {
+        all_done.recv_timeout(LIMIT).unwrap();
+    }
+    pool.end(|| ());
+}
+
 /// Tells when it begins, and stays until the sender is dropped.
 fn keep_busy(pool: &Workers) -> Sender<()> {
     let (release, gate) = channel::<()>();

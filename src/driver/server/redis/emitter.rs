@@ -15,7 +15,7 @@ use crate::sync::lock::lock;
 /// How long Redis may take to answer.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// A connection that was not used for so long is tried before.
+/// A connection that was not used for so long is made anew: it may be gone.
 const IDLE: Duration = Duration::from_secs(1);
 
 /// By what it is known among servers.
@@ -47,7 +47,7 @@ impl RedisSpeaker {
             ClusterSpeaker { name: NAME, namespace, channels: &channels, answers_apart: false };
         let Publication { channel, bytes } = encode(speaker, message);
         let mut kept = lock(&self.connection);
-        let used = kept.take().filter(|used| used.at.elapsed() < IDLE);
+        let used = kept.take().filter(|used| is_fresh(used.at, Instant::now()));
         let mut connection = match used.map(|used| used.connection) {
             Some(connection) => connection,
             None => self.dialler.dial(ANSWER)?,
@@ -59,8 +59,25 @@ impl RedisSpeaker {
     }
 }
 
+/// Whether a connection that was used then is used again.
+fn is_fresh(used: Instant, now: Instant) -> bool {
+    now.duration_since(used) < IDLE
+}
+
 impl std::fmt::Debug for UsedConnection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("UsedConnection").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_used_again_within_a_second() {
+        let used = Instant::now();
+        assert!(is_fresh(used, used + IDLE - Duration::from_nanos(1)));
+        assert!(!is_fresh(used, used + IDLE));
     }
 }

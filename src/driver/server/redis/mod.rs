@@ -196,9 +196,7 @@ impl SharedLink {
 
     /// There is no connection, for this reason.
     fn note_trouble(&self, error: &Error) {
-        let before = lock(&self.trouble).replace(error.clone());
-        // Once for each cause, and not for each attempt.
-        if before.is_none_or(|before| before.message() != error.message()) {
+        if is_news(&mut lock(&self.trouble), error) {
             log::warn!("the other servers of the cluster are out of reach: {error:#}");
         }
     }
@@ -214,5 +212,25 @@ impl SharedLink {
             channels: &of.channels,
             answers_apart: self.options.answers_apart,
         }
+    }
+}
+
+/// Notes why there is no connection: once for each cause it is news, and not for each attempt.
+fn is_news(trouble: &mut Option<Error>, error: &Error) -> bool {
+    let before = trouble.replace(error.clone());
+    before.is_none_or(|before| before.message() != error.message())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once_and_not_for_each_attempt() {
+        let mut trouble = None;
+        let news: Vec<_> = ["refused", "refused", "no answer", "refused"]
+            .map(|what| is_news(&mut trouble, &Error::new(ErrorKind::Transport, what)))
+            .into();
+        assert_eq!(news, [true, false, true, true]);
     }
 }

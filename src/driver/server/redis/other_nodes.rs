@@ -38,14 +38,19 @@ impl OtherNodes {
         here: &mut Connection,
         channels: [&str; 2],
     ) -> Result<[usize; 2]> {
-        match &self.failed {
-            Some((at, error)) if at.elapsed() < PAUSE => return Err(error.clone()),
-            _ => self.failed = None,
+        if let Some(error) = self.failed_before(Instant::now()) {
+            return Err(error);
         }
         self.try_count(here, channels).inspect_err(|error| {
             self.connections.clear();
             self.failed = Some((Instant::now(), error.clone()));
         })
+    }
+
+    /// Why they could not be asked, if that was just before.
+    fn failed_before(&self, now: Instant) -> Option<Error> {
+        let (at, error) = self.failed.as_ref()?;
+        (now.duration_since(*at) < PAUSE).then(|| error.clone())
     }
 
     fn try_count(&mut self, here: &mut Connection, channels: [&str; 2]) -> Result<[usize; 2]> {
@@ -90,6 +95,17 @@ fn other_node(line: &str) -> Option<NodeAddress> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::driver::server::redis::dialling::{nowhere, open};
+
+    #[test]
+    fn what_failed_is_not_tried_again_within_a_second() {
+        let mut nodes = OtherNodes::new(open("redis://127.0.0.1:1").unwrap());
+        let at = Instant::now();
+        assert!(nodes.failed_before(at).is_none());
+        nodes.failed = Some((at, nowhere("x")));
+        assert!(nodes.failed_before(at + PAUSE - Duration::from_nanos(1)).is_some());
+        assert!(nodes.failed_before(at + PAUSE).is_none());
+    }
 
     #[test]
     fn those_are_asked_that_are_others_and_there() {

@@ -52,12 +52,26 @@ struct CountedAsk {
     elsewhere: Result<[usize; 2]>,
 }
 
+/// When the subscriber heard that last.
+struct Beat(Instant);
+
+impl Beat {
+    /// Whether it is to hear it now.
+    fn is_due(&mut self, now: Instant) -> bool {
+        let is_due = now.duration_since(self.0) >= BEAT;
+        if is_due {
+            self.0 = now;
+        }
+        is_due
+    }
+}
+
 impl SharedLink {
     /// What the thread does, until the link ends.
     pub(super) fn publish(&self) {
         let mut publishing = None;
         let mut held: Vec<LinkItem> = Vec::new();
-        let mut beat = Instant::now();
+        let mut beat = Beat(Instant::now());
         while let Some(at) = self.connect(&mut publishing, &mut held) {
             if held.is_empty() {
                 held = self.line.take(BATCH, Some(BEAT));
@@ -66,8 +80,7 @@ impl SharedLink {
                 break;
             }
             // Also where there is always something to publish: it may be for others alone.
-            if beat.elapsed() >= BEAT {
-                beat = Instant::now();
+            if beat.is_due(Instant::now()) {
                 held.push(LinkItem::Wake);
             }
             // The other connection was lost meanwhile: what goes out by this one might too.
@@ -153,11 +166,7 @@ impl SharedLink {
         let expected: Vec<ExpectedReply> =
             items.into_iter().map(|item| self.add(at, &mut pipeline, item)).collect();
         let count = pipeline.len();
-        let answers = match count {
-            0 => Ok(Vec::new()),
-            _ => at.connection.req_packed_commands(&pipeline.get_packed_pipeline(), 0, count),
-        };
-        match answers {
+        match at.connection.req_packed_commands(&pipeline.get_packed_pipeline(), 0, count) {
             Ok(answers) => {
                 let mut answers = answers.into_iter();
                 for one in expected {
@@ -280,4 +289,28 @@ fn others([all_here, own_here]: [usize; 2], [all, own]: [usize; 2]) -> Result<us
         return Err(Error::new(ErrorKind::Transport, what));
     }
     Ok((all_here + all).saturating_sub(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_subscriber_hears_that_somebody_is_there_every_20_seconds() {
+        let start = Instant::now();
+        let mut beat = Beat(start);
+        assert!(!beat.is_due(start + BEAT - Duration::from_nanos(1)));
+        let first = start + BEAT;
+        assert!(beat.is_due(first));
+        assert!(!beat.is_due(first));
+        assert!(beat.is_due(first + 2 * BEAT));
+    }
+
+    #[test]
+    fn what_redis_refuses_is_an_error_with_its_words() {
+        let said = redis::parse_redis_value(b"-NOPERM this user may not publish\r\n").unwrap();
+        let error = refused(Some(said)).expect("a refusal");
+        assert!(error.message().contains("NOPERM this user may not publish"), "{error}");
+        assert!(refused(Some(Value::Int(0))).is_none());
+    }
 }

@@ -99,16 +99,7 @@ impl SharedLink {
 
     /// Redis has said something.
     fn take(&self, said: Value, subscriptions: &mut Subscriptions) -> Result<()> {
-        let parts = match said {
-            Value::Array(parts) => parts,
-            Value::ServerError(error) => {
-                let details = error.details().unwrap_or_default();
-                let what = format!("Redis refuses a subscription: {} {details}", error.code());
-                return Err(Error::new(ErrorKind::Transport, what));
-            }
-            _ => return Ok(()),
-        };
-        let texts: Vec<Vec<u8>> = parts.into_iter().filter_map(bytes_of).collect();
+        let texts = parts_of(said)?;
         let text = |at: usize| texts.get(at).and_then(|bytes| std::str::from_utf8(bytes).ok());
         let (Some(kind), Some(source)) = (text(0), text(1)) else { return Ok(()) };
         match kind {
@@ -164,10 +155,22 @@ impl Subscriptions {
     }
 }
 
+/// What Redis says of a subscription, if that is what it says.
+fn parts_of(said: Value) -> Result<Vec<Vec<u8>>> {
+    match said {
+        Value::Array(parts) => Ok(parts.into_iter().filter_map(bytes_of).collect()),
+        Value::ServerError(error) => {
+            let details = error.details().unwrap_or_default();
+            let what = format!("Redis refuses a subscription: {} {details}", error.code());
+            Err(Error::new(ErrorKind::Transport, what))
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
 fn bytes_of(value: Value) -> Option<Vec<u8>> {
     match value {
         Value::BulkString(bytes) => Some(bytes),
-        Value::SimpleString(text) => Some(text.into_bytes()),
         _ => None,
     }
 }
@@ -177,4 +180,22 @@ fn send(connection: &mut Connection, command: &str, channels: &[&str]) -> Result
     packed.arg(channels);
     let sent = connection.send_packed_command(&packed.get_packed_command());
     sent.map_err(|error| failed("the connection to Redis was lost", &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(said: &[u8]) -> Result<Vec<Vec<u8>>> {
+        parts_of(redis::parse_redis_value(said).unwrap())
+    }
+
+    #[test]
+    fn a_subscription_that_redis_refuses_is_an_error_with_its_words() {
+        let refused = parts(b"-NOPERM no such channel\r\n").unwrap_err();
+        assert!(refused.message().contains("NOPERM no such channel"), "{refused}");
+        let told = parts(b"*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n").unwrap();
+        assert_eq!(told, [&b"subscribe"[..], b"c"]);
+        assert!(parts(b"+OK\r\n").unwrap().is_empty());
+    }
 }

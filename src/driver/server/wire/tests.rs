@@ -111,3 +111,17 @@ fn a_short_read_has_taken_all_unless_the_end_may_lie_behind_it() {
     assert!(!wire.is_emptied_by_short_read());
     assert!(wire.write(b"x").is_err() && wire.write_on().is_ok());
 }
+
+/// TLS has what the socket does not take, and the client may go while it does.
+#[cfg(feature = "rustls")]
+#[test]
+fn a_full_socket_below_tls_is_no_error_and_a_lost_one_is() {
+    let (mut stream, client) = ServerStream::encrypted();
+    while !stream.wants_write() {
+        push(&mut stream, &bytes(1000)).unwrap();
+    }
+    assert_eq!(push(&mut stream, b"").unwrap(), 0);
+    // It has read nothing of that.
+    drop(client);
+    assert!(push(&mut stream, b"").is_err());
+}

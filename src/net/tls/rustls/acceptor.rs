@@ -250,4 +250,4 @@ fn alert_of_client(alert: AlertDescription) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::net) mod tests;

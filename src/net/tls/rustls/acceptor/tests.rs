@@ -9,7 +9,7 @@ use super::*;
 use crate::net::testing::{LIMIT, wait_for};
 use crate::net::tls::tests::x509::{CertAuthority, Identity};
 
-type ClientStream = StreamOwned<ClientConnection, StdStream>;
+pub(in crate::net) type ClientStream = StreamOwned<ClientConnection, StdStream>;
 
 const HOST: &str = "gw.local";
 
@@ -56,6 +56,33 @@ fn meet<T: Send + 'static>(
     }
     server.half_close();
     Meeting { client: client.join().unwrap(), first, server }
+}
+
+/// A connection, and its client, which blocks and has said hello.
+pub(in crate::net) fn connected() -> (TlsServerStream, ClientStream) {
+    let authority = CertAuthority::new();
+    let acceptor = TlsAcceptor::new(server_tls(&authority.issue(HOST))).unwrap();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let config = client_config(&authority, None);
+    let client = thread::spawn(move || {
+        let mut client = client(config, StdStream::connect(address).unwrap());
+        client.write_all(b"hello").unwrap();
+        client
+    });
+    let socket = listener.accept().unwrap().0;
+    socket.set_nonblocking(true).unwrap();
+    let mut server = acceptor.accept(TcpStream::from_std(socket)).unwrap();
+    let mut hello = [0; 5];
+    loop {
+        match server.read(&mut hello) {
+            Ok(5) => return (server, client.join().unwrap()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                wait_for(&server, server.wants_write());
+            }
+            other => panic!("no hello, but {other:?}"),
+        }
+    }
 }
 
 fn client_config(trusted: &CertAuthority, own: Option<&Identity>) -> ClientConfig {
