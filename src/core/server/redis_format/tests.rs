@@ -319,6 +319,22 @@ fn what_is_malformed_is_an_error_or_of_no_concern() {
 }
 
 #[test]
+fn clients_have_a_day_to_answer_at_most_and_45_seconds_where_nothing_is_said() {
+    let limit = |flags: &str| {
+        let packet = r#"{"type":2,"data":["q"],"nsp":"/"}"#;
+        let text =
+            format!(r#"{{"requestId":"r","type":7,"packet":{packet},"opts":{{"flags":{flags}}}}}"#);
+        match message(ChannelKind::Request, text.as_bytes()) {
+            ClusterMessage::AskClients { limit, .. } => limit.as_secs(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(limit("{}"), 45);
+    assert_eq!(limit(r#"{"timeout":86399000}"#), 86_399);
+    assert_eq!(limit(r#"{"timeout":18446744073709551615}"#), 86_400);
+}
+
+#[test]
 fn depth_costs_no_stack() {
     let deep =
         format!("{{\"type\":6,\"data\":[\"e\",{}{}]}}", "[".repeat(200_000), "]".repeat(200_000));

@@ -371,6 +371,9 @@ fn there_are_no_more_placeholders_than_attachments_where_they_are_bounded() {
     let error = parser.decode_binary(Bytes::new()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Protocol);
     assert!(error.message().contains("more placeholders than attachments"), "{error}");
+    let mut parser = waiting(&format!("[\"a\",{one}]"));
+    parser.bound_placeholders();
+    assert!(parser.decode_binary(Bytes::new()).is_ok(), "one for each is what everybody sends");
 }
 
 #[test]
