@@ -96,8 +96,8 @@ fn fragments_are_joined_and_control_frames_may_come_between() {
         frame(0x80, b"b"),
     ]);
     let longest = [b'p'; MOST_IN_CONTROL];
-    let (pong, _) = read(&[frame(0x8a, &longest)]);
-    assert_eq!(pong, [Inbound::Pong(Bytes::copy_from_slice(&longest))]);
+    let (alone, _) = read(&[frame(0x8a, &longest)]);
+    assert_eq!(alone, [Inbound::Pong(Bytes::copy_from_slice(&longest))]);
     let ping = Inbound::Ping(Bytes::from_static(b"p"));
     let expected = [ping, Inbound::Pong(Bytes::new()), text("4é"), binary(b"ab")];
     assert_eq!((&*found, fault), (&expected[..], None));

@@ -214,7 +214,7 @@ fn greeted<T: Send + 'static>(
 fn a_read_that_gives_little_need_not_have_emptied_the_socket() {
     let (mut server, word, client) = greeted(|mut stream| {
         stream.write_all(b"little").unwrap();
-        stream.write_all(&[7; 100_000]).unwrap();
+        stream.write_all(&vec![7; 100_000]).unwrap();
         stream
     });
     word.send(()).unwrap();
@@ -244,7 +244,7 @@ fn what_tls_holds_for_a_socket_that_is_full_goes_out_by_a_flush() {
     });
     let mut taken = 0;
     let error = loop {
-        match server.write(&[7; 50_000]) {
+        match server.write(&vec![7; 50_000]) {
             Ok(more) => taken += more,
             Err(error) => break error,
         }
