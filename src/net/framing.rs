@@ -59,15 +59,15 @@ impl FramePrefix {
 
 /// Appends bytes that have a mask without it, or the other way round; `offset` bytes of the same frame have been
 /// before.
-pub(super) fn append_masked(to: &mut Vec<u8>, bytes: &[u8], mask: Mask, offset: usize) {
+pub(super) fn append_masked(to: &mut Vec<u8>, bytes: &[u8], mask: Mask, offset: u64) {
     let from = to.len();
     to.extend_from_slice(bytes);
     mask_bytes(&mut to[from..], mask, offset);
 }
 
 /// Puts a mask on these bytes, or takes it off; `offset` bytes of the same frame have been before.
-pub(super) fn mask_bytes(bytes: &mut [u8], mut mask: Mask, offset: usize) {
-    mask.rotate_left(offset % 4);
+pub(super) fn mask_bytes(bytes: &mut [u8], mut mask: Mask, offset: u64) {
+    mask.rotate_left((offset % 4) as usize);
     let [a, b, c, d] = mask;
     let word = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
     let mut words = bytes.chunks_exact_mut(WORD);
@@ -93,7 +93,7 @@ mod tests {
         for at in 0..masked.len() {
             let mut content = b"x".to_vec();
             append_masked(&mut content, &masked[..at], mask, 0);
-            append_masked(&mut content, &masked[at..], mask, at);
+            append_masked(&mut content, &masked[at..], mask, at as u64);
             assert_eq!(content[1..], clear, "{at}");
         }
     }

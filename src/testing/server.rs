@@ -20,7 +20,7 @@ use crate::sync::lock::lock;
 /// use std::time::Duration;
 /// use siot::server::Server;
 /// use siot::testing::TestServer;
-/// use siot::{Builder, DisconnectReason, Status};
+/// use siot::{Builder, Status};
 ///
 /// # fn main() -> siot::Result<()> {
 /// let server = TestServer::start(Server::builder(), |server| {
@@ -29,8 +29,11 @@ use crate::sync::lock::lock;
 ///
 /// // What is tested: that it gets over a lost connection.
 /// let socket = Builder::new(server.url()).reconnection_delay(Duration::from_millis(10)).build()?;
-/// socket.wait_connected(Duration::from_secs(10))?;
+/// let (statuses, limit) = (socket.status(), Duration::from_secs(10));
+/// assert!(matches!(statuses.recv_timeout(limit)?, Status::Connected { .. }));
 /// server.drop_connections()?;
+/// // What is emitted before it knows of the loss may go out by the lost connection.
+/// assert!(matches!(statuses.recv_timeout(limit)?, Status::Disconnected { .. }));
 /// assert_eq!(socket.emit_with_ack("double", 21)?.wait::<u32>()?, 42);
 /// # Ok(())
 /// # }

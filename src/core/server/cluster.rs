@@ -105,3 +105,79 @@ pub(crate) fn first_argument(answer: &Payload) -> Payload {
     let first = first.and_then(|range| answer.json.get(range)).unwrap_or_default();
     Payload { json: format!("[{first}]"), attachments: answer.attachments.clone() }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn list(json: &str) -> Payload {
+        Payload { json: json.into(), attachments: vec![Bytes::from_static(b"binary")] }
+    }
+
+    /// All messages in which something may be long, with texts of this length, and how many of these there are.
+    fn messages(length: usize) -> Vec<(ClusterMessage, usize)> {
+        use ClusterAnswer as A;
+        use ClusterMessage as M;
+        let text = || "x".repeat(length);
+        let names = || vec![Arc::from(text()), Arc::from(text())];
+        let selection = || Selection { rooms: names(), except: names()[..1].to_vec() };
+        let request = || RequestId("r".into());
+        let payload = || Payload { json: text(), attachments: vec![text().into()] };
+        let details = SocketDetails {
+            id: text().into(),
+            rooms: names(),
+            handshake: text().into(),
+            data: text().into(),
+        };
+        let sockets = A::Sockets(vec![details.clone(), details]);
+        let answer = |answer| M::Answer { request: request(), to: None, answer };
+        let limit = Duration::ZERO;
+        vec![
+            (M::Broadcast { payload: payload(), selection: selection(), volatile: false }, 5),
+            (
+                M::AskClients {
+                    request: request(),
+                    payload: payload(),
+                    selection: selection(),
+                    limit,
+                },
+                5,
+            ),
+            (M::Join { selection: selection(), rooms: names() }, 5),
+            (M::Leave { selection: selection(), rooms: names() }, 5),
+            (M::Disconnect { selection: selection(), close: true }, 3),
+            (M::FetchSockets { request: request(), selection: selection() }, 3),
+            (M::FetchIds { request: request(), selection: selection() }, 3),
+            (M::ServerEvent { request: None, payload: payload() }, 2),
+            (answer(A::Acknowledgement(payload())), 2),
+            (answer(A::ServerEvent(payload())), 2),
+            (answer(sockets), 10),
+            (answer(A::Ids(names())), 2),
+            (answer(A::Rooms(names())), 2),
+        ]
+    }
+
+    #[test]
+    fn each_byte_that_waits_counts_and_so_does_a_message_without_any() {
+        for ((short, texts), (long, _)) in messages(10).into_iter().zip(messages(1010)) {
+            assert_eq!(long.size(), short.size() + 1000 * texts, "{short:?}");
+        }
+        let nothing = ClusterMessage::FetchRooms { request: RequestId("r".into()) };
+        assert!(nothing.size() >= size_of::<ClusterMessage>());
+        // A thousand names of one letter are more than a thousand bytes.
+        let rooms = vec!["r".into(); 1000];
+        let many = ClusterMessage::Join { selection: Selection::default(), rooms };
+        assert!(many.size() > 1000 * size_of::<Arc<str>>());
+    }
+
+    #[test]
+    fn servers_tell_each_other_the_first_argument_of_an_answer() {
+        for (answer, first) in
+            [("[]", "[]"), ("[7]", "[7]"), (r#"[{"a":[1,2]},3]"#, r#"[{"a":[1,2]}]"#)]
+        {
+            assert_eq!(first_argument(&list(answer)), list(first));
+        }
+    }
+}

@@ -172,7 +172,9 @@ impl TestClient {
             if commands.is_empty() {
                 return;
             }
-            commands.into_iter().for_each(|command| io.obey(command));
+            for command in commands {
+                io.obey(command);
+            }
         }
     }
 

@@ -34,8 +34,17 @@ impl Coding {
     }
 
     /// A body so compressed; `None` where that makes it no shorter.
-    #[cfg(feature = "http-compression")]
+    #[cfg_attr(not(feature = "http-compression"), allow(clippy::unused_self))]
     pub(super) fn compress(self, body: &[u8]) -> Option<Vec<u8>> {
+        #[cfg(feature = "http-compression")]
+        let compressed = self.encode(body).ok();
+        #[cfg(not(feature = "http-compression"))]
+        let compressed = None::<Vec<u8>>;
+        compressed.filter(|compressed| compressed.len() < body.len())
+    }
+
+    #[cfg(feature = "http-compression")]
+    fn encode(self, body: &[u8]) -> std::io::Result<Vec<u8>> {
         use std::io::Write;
 
         use flate2::Compression;
@@ -43,23 +52,18 @@ impl Coding {
 
         // It is done between other clients' turns: a better ratio would cost three times as long.
         let level = Compression::fast();
-        let compressed = match self {
+        match self {
             Self::Gzip => {
                 let mut encoder = GzEncoder::new(Vec::new(), level);
-                encoder.write_all(body).and_then(|()| encoder.finish())
+                encoder.write_all(body)?;
+                encoder.finish()
             }
             Self::Deflate => {
                 let mut encoder = ZlibEncoder::new(Vec::new(), level);
-                encoder.write_all(body).and_then(|()| encoder.finish())
+                encoder.write_all(body)?;
+                encoder.finish()
             }
-        };
-        compressed.ok().filter(|compressed| compressed.len() < body.len())
-    }
-
-    #[cfg(not(feature = "http-compression"))]
-    #[allow(clippy::unused_self)]
-    pub(super) fn compress(self, _: &[u8]) -> Option<Vec<u8>> {
-        None
+        }
     }
 }
 
@@ -142,5 +146,10 @@ mod tests {
         assert_eq!(text, format!("{body}{body}"));
         assert!(gzip.len() < 200 && deflate.len() < 200);
         assert_eq!(Coding::Gzip.compress(b"short"), None);
+        // What would be as long as before is not worth it.
+        for (length, coding) in (0..100).flat_map(|n| [(n, Coding::Gzip), (n, Coding::Deflate)]) {
+            let compressed = coding.compress(&vec![b'a'; length]);
+            assert!(compressed.is_none_or(|compressed| compressed.len() < length), "{length}");
+        }
     }
 }

@@ -124,16 +124,7 @@ impl ServerListener {
         };
         match accepted {
             Ok((stream, peer)) => self.encrypted(stream, peer),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Accepted::Nothing,
-            Err(error) if is_exhaustion(&error) => {
-                let what = "no more connections can be taken";
-                Accepted::Exhausted(Error::new(ErrorKind::Resource, what).with_source(error))
-            }
-            // accept(2) reports what has happened to a connection that waited.
-            Err(error) => {
-                let what = "a connection was lost before it was taken";
-                Accepted::Lost(Error::new(ErrorKind::Transport, what).with_source(error))
-            }
+            Err(error) => not_accepted(error),
         }
     }
 
@@ -194,10 +185,19 @@ fn cannot_listen(place: &dyn std::fmt::Display, error: io::Error) -> Error {
     if hint.is_empty() { error } else { error.with_hint(hint) }
 }
 
-/// Whether it is the lack of something of the system, and not what has happened to the connection.
-fn is_exhaustion(error: &io::Error) -> bool {
-    let lacks = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
-    Errno::from_io_error(error).is_some_and(|errno| lacks.contains(&errno))
+/// What an error of accept(2) means. It reports also what has happened to a connection that waited.
+fn not_accepted(error: io::Error) -> Accepted {
+    match Errno::from_io_error(&error) {
+        Some(Errno::WOULDBLOCK) => Accepted::Nothing,
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
+            let what = "no more connections can be taken";
+            Accepted::Exhausted(Error::new(ErrorKind::Resource, what).with_source(error))
+        }
+        _ => {
+            let what = "a connection was lost before it was taken";
+            Accepted::Lost(Error::new(ErrorKind::Transport, what).with_source(error))
+        }
+    }
 }
 
 impl event::Source for ServerListener {

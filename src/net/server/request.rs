@@ -73,12 +73,11 @@ impl HeadScan {
         // No further than that, so that it is refused in the same way however it comes.
         let within = bytes.get(..limits.bytes).unwrap_or(bytes);
         let end = self.end(within, limits.headers)?;
-        if end.is_none() && bytes.len() > limits.bytes {
+        if end.is_none() && bytes.len() >= limits.bytes {
             return Err(self.too_long());
         }
         let Some(end) = end else { return Ok(None) };
-        let headers = self.lines - 1;
-        let head = parse(&bytes[self.skipped..end], headers)?;
+        let head = parse(&bytes[self.skipped..end], self.lines)?;
         *self = Self::default();
         Ok(Some((head, end)))
     }
@@ -138,9 +137,9 @@ fn strange_byte(bytes: &[u8]) -> &'static str {
     }
 }
 
-/// Reads a whole head, which has at most so many headers.
-fn parse(bytes: &[u8], headers: usize) -> Result<RequestHead, HttpRefusal> {
-    let mut found = vec![httparse::EMPTY_HEADER; headers];
+/// Reads a whole head of so many lines.
+fn parse(bytes: &[u8], lines: usize) -> Result<RequestHead, HttpRefusal> {
+    let mut found = vec![httparse::EMPTY_HEADER; lines];
     let mut request = httparse::Request::new(&mut found);
     match request.parse(bytes) {
         Ok(httparse::Status::Complete(length)) if length == bytes.len() => {}

@@ -245,6 +245,46 @@ mod tests {
         assert_eq!(written(&response, KEPT), expected);
     }
 
+    #[cfg(feature = "http-compression")]
+    #[test]
+    fn a_body_is_compressed_from_its_length_on_where_the_client_takes_that() {
+        let body = Bytes::from("a reading ".repeat(100));
+        let gzip = Coding::Gzip.compress(&body).unwrap().len();
+        let takes = Framing { coding: Some(Coding::Gzip), ..KEPT };
+        for (from, framing, is_compressed) in [
+            (Some(1000), takes, true),
+            (Some(0), takes, true),
+            (Some(1001), takes, false),
+            (None, takes, false),
+            (Some(0), KEPT, false),
+        ] {
+            let response = HttpResponse::new(StatusCode::OK).with_plain_body(body.clone());
+            let mut bytes = Vec::new();
+            response.compressed_from(from).write(framing, &mut bytes);
+            let text = String::from_utf8_lossy(&bytes);
+            let length = if is_compressed { gzip } else { body.len() };
+            assert_eq!(text.contains("Content-Encoding: gzip\r\n"), is_compressed, "{from:?}");
+            assert!(text.contains(&format!("Content-Length: {length}\r\n\r\n")), "{text}");
+            assert_eq!(bytes.ends_with(&body), !is_compressed);
+        }
+    }
+
+    #[test]
+    fn a_request_says_how_its_response_is_written() {
+        use crate::net::server::request::{HeadLimits, HeadScan};
+        for (line, head_only, keep_alive, is_http_1_1) in [
+            ("GET / HTTP/1.1\r\nHost: a", false, true, true),
+            ("HEAD / HTTP/1.1\r\nHost: a\r\nConnection: close", true, false, true),
+            ("POST / HTTP/1.0", false, false, false),
+        ] {
+            let bytes = format!("{line}\r\n\r\n").into_bytes();
+            let found = HeadScan::default().read_head(&bytes, &HeadLimits::default());
+            let framing = Framing::of(&found.unwrap().unwrap().0);
+            let expected = Framing { head_only, keep_alive, is_http_1_1, coding: None };
+            assert_eq!(framing, expected, "{line}");
+        }
+    }
+
     #[test]
     fn the_answers_to_polls_tell_text_from_binary() {
         for (binary, content_type) in

@@ -248,6 +248,64 @@ fn of_those_that_are_away_so_many_are_kept() {
 }
 
 #[test]
+fn who_left_for_good_makes_room_for_one_that_is_away() {
+    let mut recovery = RecoveryStore::new("run", LIMITS);
+    for number in 0..5 {
+        let name = format!("id{number}");
+        recovery.begin(&name, SocketKey(number), EventOffset::default());
+        if number == 3 {
+            assert_eq!(recovery.forget("id0"), Some(lost("id0", &[])));
+        }
+        let dropped = recovery.lose(&name, lost(&name, &[]), at(number));
+        let expected = if number == 4 { vec![lost("id1", &[])] } else { vec![] };
+        assert_eq!(dropped, expected, "{number}");
+    }
+}
+
+#[test]
+fn what_is_emitted_while_the_only_client_is_on_its_way_back_is_not_missed_in_silence() {
+    let mut recovery = joined();
+    assert_eq!(recovery.lose("secret", lost("id", &[]), at(1)), []);
+    let restored = recovery.restore("secret", None, at(2)).unwrap();
+    // Nobody is known at this moment, so that it is not kept.
+    emit(&mut recovery, "between", &to(&[], &[]), 2);
+    recovery.begin("secret", SocketKey(2), restored.since);
+    assert_eq!(recovery.lose("secret", lost("id", &[]), at(3)), []);
+    let refused = recovery.restore("secret", None, at(4));
+    assert_eq!(refused, Err(NotRestored::Gone(lost("id", &[]))));
+}
+
+#[test]
+fn an_event_is_kept_for_as_long_as_a_client_may_ask_for_it() {
+    let mut recovery = joined();
+    emit(&mut recovery, "one", &to(&[], &[]), 1);
+    emit(&mut recovery, "two", &to(&[], &[]), 2);
+    assert_eq!(recovery.deadline(), Some(at(2 + 120 + 45)));
+    assert_eq!(recovery.expire(at(166)), []);
+    assert_eq!(recovery.kept().packets, 1);
+    assert_eq!(recovery.expire(at(167)), []);
+    assert_eq!((recovery.kept(), recovery.deadline()), (Load::default(), None));
+}
+
+#[test]
+fn each_byte_of_an_event_and_of_its_rooms_counts_and_all_may_be_used() {
+    let kept = |word: &str, selection: Selection, bytes: usize| {
+        let mut recovery = RecoveryStore::new("run", RecoveryLimits { bytes, ..LIMITS });
+        recovery.begin("secret", SocketKey(1), EventOffset::default());
+        emit(&mut recovery, word, &selection, 1);
+        recovery.kept().bytes
+    };
+    let all = |word: &str, selection| kept(word, selection, usize::MAX);
+    let least = all("e", to(&["r"], &["x"]));
+    assert_eq!(all("eleven-more-", to(&["r"], &["x"])), least + 11);
+    assert_eq!(all("e", to(&["r-and-ten-more"], &["x"])), least + 13);
+    assert_eq!(all("e", to(&["r"], &["x-and-ten-more"])), least + 13);
+    assert!(least > all("e", to(&[], &[])) + 2 * size_of::<Arc<str>>());
+    assert_eq!(kept("e", to(&["r"], &["x"]), least), least);
+    assert_eq!(kept("e", to(&["r"], &["x"]), least - 1), 0);
+}
+
+#[test]
 fn nothing_is_kept_where_nobody_could_ask_for_it() {
     let mut recovery = RecoveryStore::new("run", LIMITS);
     emit(&mut recovery, "one", &to(&[], &[]), 1);

@@ -153,6 +153,10 @@ fn the_broadcasts_of_a_server_itself_are_known_by_their_beginning() {
         assert!(!is_broadcast_of("AAAAAB", &bytes) && !is_broadcast_of("AAAAA", &bytes));
     }
     assert!(!is_broadcast_of("", &[]) && !is_broadcast_of("a", &[0x93, 0xa1]));
+    // A name for which a short text has no room is not known, least of all by the text of no letters.
+    let (longest, too_long) = ("n".repeat(31), "n".repeat(32));
+    assert!(is_broadcast_of(&longest, &[&[0x93, 0xbf], longest.as_bytes()].concat()));
+    assert!(!is_broadcast_of(&too_long, &[&[0x93, 0xa0], too_long.as_bytes()].concat()));
 }
 
 #[test]
@@ -305,9 +309,29 @@ fn what_is_malformed_is_an_error_or_of_no_concern() {
         assert_eq!(heard(ChannelKind::Request, "/", bytes), None);
     }
     assert_eq!(heard(ChannelKind::Response, "/", b"{\"requestId\":\"r\"}"), None);
+    let text = Bytes::from_static(b"{\"type\":1,\"requestId\":\"r\"}");
+    assert!(decode(ChannelKind::Request, "/", &text, text.len()).unwrap().is_some());
+    let error = decode(ChannelKind::Request, "/", &text, text.len() - 1).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
     let large = Bytes::from(vec![b'{'; 100]);
     let error = decode(ChannelKind::Request, "/", &large, 99).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge);
+}
+
+#[test]
+fn clients_have_a_day_to_answer_at_most_and_45_seconds_where_nothing_is_said() {
+    let limit = |flags: &str| {
+        let packet = r#"{"type":2,"data":["q"],"nsp":"/"}"#;
+        let text =
+            format!(r#"{{"requestId":"r","type":7,"packet":{packet},"opts":{{"flags":{flags}}}}}"#);
+        match message(ChannelKind::Request, text.as_bytes()) {
+            ClusterMessage::AskClients { limit, .. } => limit.as_secs(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(limit("{}"), 45);
+    assert_eq!(limit(r#"{"timeout":86399000}"#), 86_399);
+    assert_eq!(limit(r#"{"timeout":18446744073709551615}"#), 86_400);
 }
 
 #[test]

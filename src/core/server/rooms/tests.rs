@@ -41,6 +41,41 @@ fn a_selection_names_each_socket_once_but_for_those_excepted() {
 }
 
 #[test]
+fn those_of_a_room_come_in_their_order_though_it_is_named_as_one_of_them() {
+    let mut rooms = three();
+    assert!(rooms.join(SocketKey(0), "id2") && rooms.join(SocketKey(1), "id2"));
+    assert_eq!(rooms.select(&selection(&["id2"], &[])), [0, 1, 2]);
+}
+
+#[test]
+fn a_room_is_there_while_somebody_is_in_it() {
+    let mut rooms = three();
+    assert!(rooms.is_room("a") && rooms.is_room("id0") && !rooms.is_room("none"));
+    assert_eq!((rooms.socket(SocketKey(2)), rooms.socket(SocketKey(3))), (Some(&2), None));
+    let homes = |rooms: &Rooms<u64>| rooms.homes().cloned().collect::<Vec<_>>();
+    assert_eq!(homes(&rooms), ["id0", "id1", "id2"].map(Arc::from));
+    rooms.leave(SocketKey(0), "id0");
+    assert!(!rooms.is_room("id0"));
+    assert_eq!(homes(&rooms), ["id1", "id2"].map(Arc::from));
+    rooms.exit(SocketKey(0));
+    rooms.exit(SocketKey(1));
+    assert!(!rooms.is_room("a") && rooms.is_room("b"));
+}
+
+#[test]
+fn memory_is_given_back_once_most_of_it_is_not_needed_and_not_before() {
+    let mut map: HashMap<Arc<str>, u32> =
+        (0..1000).map(|number| (number.to_string().into(), number)).collect();
+    map.retain(|name, _| name.len() < 3 || name.starts_with(['1', '2', '3', '4']));
+    let before = map.capacity();
+    give_back(&mut map);
+    assert_eq!((map.len(), map.capacity()), (500, before));
+    map.retain(|name, _| name.len() < 2);
+    give_back(&mut map);
+    assert!(map.len() == 10 && map.capacity() < 100, "{}", map.capacity());
+}
+
+#[test]
 fn a_socket_that_is_gone_joins_nothing() {
     let mut rooms = three();
     let left = rooms.exit(SocketKey(1));

@@ -36,7 +36,9 @@ fn a_session_by_polling_is_closed_when_its_client_has_all() {
     let options = SessionOptions { send_packets: 100, ..usual_options() };
     let mut world = fetched(SessionWorld::open(V4_DIALECT, Polling, false, options));
     world.send(20).unwrap();
+    assert!(world.session.is_open());
     world.close();
+    assert!(!world.session.is_open() && !world.session.is_over());
     assert_eq!(world.send(1), Err(NotQueued::Over));
     world.get();
     world.deliver();

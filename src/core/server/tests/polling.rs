@@ -195,3 +195,38 @@ fn a_session_on_a_websocket_takes_no_requests() {
     assert!(!world.begin_post());
     assert_eq!(world.reason(), None);
 }
+
+#[test]
+fn what_comes_by_a_way_that_is_not_the_sessions_is_for_nobody() {
+    let mut orders = Vec::new();
+    // A POST that was never begun, and a WebSocket that it has left.
+    for (mut world, by) in [(polling(), Polling), (polling(), WebSocket), (websocket(), Polling)] {
+        assert!(world.session.is_open() && !world.session.takes_posts());
+        world.session.received(by, message(0), world.now, &mut orders);
+        world.session.received(by, Packet::Close, world.now, &mut orders);
+        assert!(orders.is_empty() && world.session.is_open(), "{orders:?}");
+    }
+    let mut world = polling();
+    for cause in [None, Some(Error::new(ErrorKind::Transport, "reset"))] {
+        world.session.websocket_lost(cause, &mut orders);
+        assert!(orders.is_empty() && world.session.is_open(), "{orders:?}");
+    }
+}
+
+#[test]
+fn a_second_try_that_begins_behind_a_ping_is_no_third_one_for_its_last_packet() {
+    let room = SessionOptions { send_packets: 100, ..usual_options() };
+    let mut world = fetched(SessionWorld::open(V4_DIALECT, Polling, false, room));
+    world.send(16).unwrap();
+    world.get();
+    world.lose_get();
+    world.advance(25 * SECOND);
+    // The ping has the place of the last one, which comes for the second time alone.
+    world.get();
+    world.deliver();
+    assert_eq!((world.take_got(), world.messages()), (vec![PING], (16, 15)));
+    world.get();
+    assert_eq!(world.reason(), None);
+    world.lose_get();
+    assert_eq!(world.reason(), Some(DisconnectReason::TransportError));
+}

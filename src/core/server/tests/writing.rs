@@ -86,3 +86,32 @@ fn an_idle_session_is_small() {
         assert_eq!(world.session.heap(), 0);
     }
 }
+
+#[test]
+fn as_many_bytes_may_wait_as_are_allowed() {
+    let one = Packet::Binary(vec![0; 50].into());
+    let two = [one.clone(), one.clone()];
+    for (send_bytes, result) in [(150, Ok(())), (149, Err(NotQueued::Full))] {
+        let options = SessionOptions { send_bytes, ..usual_options() };
+        let mut world = SessionWorld::open(V4_DIALECT, WebSocket, false, options);
+        world.session.send(std::slice::from_ref(&one), &mut Vec::new()).unwrap();
+        assert_eq!(world.session.send(&two, &mut Vec::new()), result);
+    }
+}
+
+#[test]
+fn there_is_something_to_write_once_a_message_or_the_answer_to_a_probe_waits() {
+    let mut world = websocket();
+    assert!(!world.session.has_frames());
+    world.session.send(&[message(0)], &mut Vec::new()).unwrap();
+    assert!(world.session.has_frames());
+    world.session.take_frames(world.now, &mut Vec::new());
+    assert!(!world.session.has_frames());
+    let mut world = polling();
+    world.begin_upgrade().unwrap();
+    assert!(!world.session.has_frames());
+    world.session.received(WebSocket, PROBE, world.now, &mut Vec::new());
+    assert!(world.session.has_frames());
+    world.session.take_frames(world.now, &mut Vec::new());
+    assert!(!world.session.has_frames());
+}

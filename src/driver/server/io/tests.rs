@@ -10,8 +10,8 @@ const PAST: Timestamp = Timestamp(Duration::ZERO);
 
 const ASKS: &[u8] = b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: h\r\n\r\n";
 
-fn address(last: u8) -> Option<SocketAddr> {
-    Some(SocketAddr::from(([10, 0, 0, last], 5000)))
+fn connect(io: &mut Io, last: u8) -> TestClient {
+    TestClient::connect(io, Some(SocketAddr::from(([10, 0, 0, last], 5000))))
 }
 
 /// The connection that speaks HTTP of this client, if it is there.
@@ -39,14 +39,13 @@ fn as_many_connections_are_taken_as_there_may_be_and_not_one_more() {
 fn as_many_connections_of_an_address_are_taken_as_there_may_be_and_not_one_more() {
     let mut io = server(HubOptions { max_connections_per_address: 2, ..options() });
     let from = [1, 1, 2, 1, 2, 2];
-    let clients: Vec<_> =
-        from.iter().map(|last| TestClient::connect(&mut io, address(*last))).collect();
+    let clients: Vec<_> = from.iter().map(|last| connect(&mut io, *last)).collect();
     let are_there = clients.iter().map(|client| connection(&mut io, client).is_some());
     assert_eq!(are_there.collect::<Vec<_>>(), [true, true, true, false, true, false]);
     io.lose(clients[0].token);
-    let next = TestClient::connect(&mut io, address(1));
+    let next = connect(&mut io, 1);
     assert!(connection(&mut io, &next).is_some(), "one has gone");
-    let last = TestClient::connect(&mut io, address(1));
+    let last = connect(&mut io, 1);
     assert!(connection(&mut io, &last).is_none());
     for client in clients.iter().chain([&next]) {
         io.lose(client.token);

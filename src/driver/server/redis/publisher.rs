@@ -299,7 +299,7 @@ mod tests {
     fn the_subscriber_hears_that_somebody_is_there_every_20_seconds() {
         let start = Instant::now();
         let mut beat = Beat(start);
-        assert!(!beat.is_due(start + BEAT - Duration::from_nanos(1)));
+        assert!(!beat.is_due(start + BEAT.saturating_sub(Duration::from_nanos(1))));
         let first = start + BEAT;
         assert!(beat.is_due(first));
         assert!(!beat.is_due(first));

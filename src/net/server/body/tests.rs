@@ -116,11 +116,17 @@ fn what_is_passed_over_has_an_end_too() {
     assert_eq!(read(&one.repeat(most)), Ok(None));
     assert_eq!(read(&one.repeat(most + 1)), Err(400));
     assert_eq!(read(&format!("0\r\n{}", "A: b\r\n".repeat(MOST_IGNORED))), Err(400));
+    let trailer = |length: usize| format!("0\r\n{}\r\n\r\n", "x".repeat(length));
+    assert_eq!(read(&trailer(MOST_IGNORED)), Ok(Some((Vec::new(), 0))));
+    assert_eq!(read(&trailer(MOST_IGNORED + 1)), Err(400));
+    // As long as a whole head may be.
+    assert_eq!(read(&trailer(16_000)), Ok(Some((Vec::new(), 0))));
 }
 
 #[test]
 fn nothing_is_taken_for_what_is_only_announced() {
     let mut reader = BodyReader::new(BodyLength::Known(1 << 31), usize::MAX).unwrap();
     assert_eq!(reader.take_in(&mut &b"abc"[..]).unwrap(), None);
+    assert_eq!(reader.kept(), 3);
     assert!(reader.content.capacity() < 100);
 }

@@ -212,9 +212,7 @@ impl Partial {
         if header.is_final {
             grow(content, now.len(), left);
         }
-        // Of the mask, four bytes come again and again.
-        let offset = (passed % 4) as usize;
-        append_masked(content, now, header.mask, offset);
+        append_masked(content, now, header.mask, passed);
         let passed = passed + now.len() as u64;
         self.frame = Some(OpenFrame { header, passed });
         (passed == header.length).then_some(header)

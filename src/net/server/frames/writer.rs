@@ -20,6 +20,7 @@ pub(crate) fn write_frame(frame: &Frame, to: &mut Vec<u8>) {
 
 /// Appends the answer to a ping, with the ping's content.
 pub(crate) fn write_pong(content: &[u8], to: &mut Vec<u8>) {
+    let content = &content[..content.len().min(MOST_IN_CONTROL)];
     write_control(PONG, &[], content, to);
 }
 
@@ -36,7 +37,6 @@ pub(crate) fn write_close(code: Option<u16>, reason: &str, to: &mut Vec<u8>) {
 }
 
 fn write_control(opcode: u8, code: &[u8], content: &[u8], to: &mut Vec<u8>) {
-    let content = &content[..content.len().min(MOST_IN_CONTROL - code.len())];
     let size = code.len() + content.len();
     to.extend_from_slice(FramePrefix::new(opcode, size as u64, None).as_bytes());
     to.extend_from_slice(code);

@@ -3,6 +3,9 @@ use std::io::{IoSlice, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, TcpStream};
 use std::os::unix::net::{UnixListener as StdUnixListener, UnixStream};
 use std::path::PathBuf;
+use std::time::Duration;
+
+use mio::{Events, Poll};
 
 use super::*;
 use crate::net::testing::{LIMIT, wait_for};
@@ -148,16 +151,90 @@ fn a_socket_that_was_left_behind_is_replaced_and_nothing_else_is() {
 
 #[test]
 fn the_lack_of_descriptors_is_told_from_the_loss_of_a_connection() {
-    for (errno, lacks) in [
-        (Errno::MFILE, true),
-        (Errno::NFILE, true),
-        (Errno::NOMEM, true),
-        (Errno::NOBUFS, true),
-        (Errno::CONNABORTED, false),
-        (Errno::PROTO, false),
-        (Errno::HOSTUNREACH, false),
-        (Errno::PERM, false),
+    let meaning = |errno: Errno| match not_accepted(errno.into()) {
+        Accepted::Nothing => "nobody",
+        Accepted::Exhausted(_) => "exhausted",
+        Accepted::Lost(_) => "lost",
+        Accepted::Stream(..) => "a connection",
+    };
+    for (errno, expected) in [
+        (Errno::MFILE, "exhausted"),
+        (Errno::NFILE, "exhausted"),
+        (Errno::NOMEM, "exhausted"),
+        (Errno::NOBUFS, "exhausted"),
+        (Errno::CONNABORTED, "lost"),
+        (Errno::PROTO, "lost"),
+        (Errno::HOSTUNREACH, "lost"),
+        (Errno::PERM, "lost"),
+        (Errno::AGAIN, "nobody"),
     ] {
-        assert_eq!(is_exhaustion(&errno.into()), lacks, "{errno}");
+        assert_eq!(meaning(errno), expected, "{errno}");
+    }
+}
+
+#[test]
+fn why_a_server_cannot_listen_comes_with_a_hint_where_there_is_one() {
+    let hint = |kind: io::ErrorKind| {
+        let error = cannot_listen(&"gw.local:80", kind.into());
+        assert!(error.message().contains("gw.local:80"), "{error}");
+        error.hint().map(str::to_owned)
+    };
+    for (kind, part) in [
+        (io::ErrorKind::AddrInUse, "listens there"),
+        (io::ErrorKind::AddrNotAvailable, "no network"),
+        (io::ErrorKind::PermissionDenied, "privilege"),
+    ] {
+        assert!(hint(kind).is_some_and(|hint| hint.contains(part)), "{kind}");
+    }
+    assert_eq!(hint(io::ErrorKind::OutOfMemory), None);
+}
+
+/// Whether the system tells of something within a moment.
+fn is_told(poll: &mut Poll) -> bool {
+    let mut events = Events::with_capacity(4);
+    poll.poll(&mut events, Some(Duration::from_millis(20))).unwrap();
+    !events.is_empty()
+}
+
+#[test]
+fn the_system_tells_of_what_is_registered_as_long_as_it_is() {
+    let place = Place::new("unix-registered");
+    let tcp = ServerListener::bind(&[(Ipv4Addr::LOCALHOST, 0).into()]).unwrap().remove(0);
+    let address = tcp.local_addr().unwrap();
+    let unix = ServerListener::bind_unix(&place.path()).unwrap();
+    for mut listener in [tcp, unix] {
+        let is_tcp = listener.local_addr().is_some();
+        let mut poll = Poll::new().unwrap();
+        let wait = |poll: &mut Poll| {
+            let mut events = Events::with_capacity(4);
+            poll.poll(&mut events, Some(LIMIT)).unwrap();
+            events.iter().map(|event| event.token().0).collect::<Vec<_>>()
+        };
+        let connect = || -> Box<dyn Write> {
+            if is_tcp {
+                Box::new(TcpStream::connect(address).unwrap())
+            } else {
+                Box::new(UnixStream::connect(place.path()).unwrap())
+            }
+        };
+        poll.registry().register(&mut listener, Token(1), Interest::READABLE).unwrap();
+        let mut client = connect();
+        assert_eq!(wait(&mut poll), [1]);
+        let (mut server, _) = accepted(&listener);
+        poll.registry().reregister(&mut listener, Token(2), Interest::READABLE).unwrap();
+        let _second = connect();
+        assert_eq!(wait(&mut poll), [2]);
+        poll.registry().deregister(&mut listener).unwrap();
+        let _third = connect();
+        assert!(!is_told(&mut poll));
+        // Likewise the connection.
+        poll.registry().register(&mut server, Token(3), Interest::READABLE).unwrap();
+        client.write_all(b"a").unwrap();
+        assert_eq!(wait(&mut poll), [3]);
+        poll.registry().reregister(&mut server, Token(4), Interest::READABLE).unwrap();
+        assert_eq!(wait(&mut poll), [4]);
+        poll.registry().deregister(&mut server).unwrap();
+        client.write_all(b"b").unwrap();
+        assert!(!is_told(&mut poll));
     }
 }

@@ -192,6 +192,11 @@ fn what_is_no_http_is_refused_as_soon_as_it_shows() {
         let status = refused(&format!("GET / {version}\r\nHost: a\r\n\r\n"));
         assert!(matches!(status, 400 | 505), "{version}: {status}");
     }
+    // Not only once the rest is there.
+    for start in ["GET\t", "GET /\n", "GET /\r/", "GET /\u{7f}"] {
+        assert_eq!(refused(start), 400, "{start:?}");
+    }
+    assert_eq!(read("GET / HTTP/1.1\r\nHost: a\r\nX: b\tc\r\n\r\n").headers["x"], "b\tc");
     let mut scan = HeadScan::default();
     let tls = scan.read_head(b"\x16\x03\x01\x02\x00", &LIMITS).unwrap_err();
     assert_eq!(tls.reason, "TLS on a port without it");
@@ -220,7 +225,9 @@ fn a_head_has_so_many_bytes_and_headers_and_no_more() {
     };
     assert_eq!(check(&exact(64)), 1);
     assert_eq!(check(&exact(65)), 431);
-    // The end never comes.
+    // The end never comes, and can come no more.
+    assert_eq!(check(&format!("{start}A: {}", "b".repeat(64 - start.len() - 3))), 431);
+    assert_eq!(check(&format!("{start}A: {}", "b".repeat(63 - start.len() - 3))), 0);
     assert_eq!(check(&format!("{start}A: {}", "b".repeat(64))), 431);
     assert_eq!(check(&format!("GET /{}", "b".repeat(64))), 414);
     assert_eq!(check(&"\r\n".repeat(33)), 414);

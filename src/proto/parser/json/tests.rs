@@ -331,6 +331,15 @@ fn an_attachment_that_nothing_announced_is_an_error() {
 }
 
 #[test]
+fn the_namespace_of_an_unfinished_packet_is_known() {
+    assert_eq!(parser().unfinished(), None);
+    let mut parser = waiting(r#"/n,["a"]"#);
+    assert_eq!(parser.unfinished(), Some("/n"));
+    parser.decode_binary(Bytes::new()).unwrap();
+    assert_eq!(parser.unfinished(), None);
+}
+
+#[test]
 fn reset_forgets_an_unfinished_packet() {
     let mut parser = waiting(r#"["a"]"#);
     parser.reset();
@@ -371,6 +380,9 @@ fn there_are_no_more_placeholders_than_attachments_where_they_are_bounded() {
     let error = parser.decode_binary(Bytes::new()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Protocol);
     assert!(error.message().contains("more placeholders than attachments"), "{error}");
+    let mut parser = waiting(&format!("[\"a\",{one},{one}]"));
+    parser.bound_placeholders();
+    assert!(parser.decode_binary(Bytes::new()).is_ok(), "as many as there are attachments");
 }
 
 #[test]

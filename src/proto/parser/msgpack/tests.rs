@@ -9,6 +9,7 @@ use crate::error::ErrorKind;
 use crate::payload::{Args, Binary};
 use crate::proto::parser::tests::{any_json, payload};
 use crate::proto::socket_packet::Name;
+use crate::proto::text::MessageBuilder;
 
 const MAX: usize = 1 << 20;
 
@@ -62,6 +63,17 @@ fn packets() -> Vec<(Header<'static>, Payload, &'static str)> {
         ),
         (header(Kind::Disconnect, "/", None), Payload::default(), "82a47479706501a36e7370a12f"),
     ]
+}
+
+#[test]
+fn a_packet_is_one_binary_message_and_so_never_a_text_or_unfinished() {
+    let parser = MsgpackParser::new(MAX);
+    let mut text = MessageBuilder::default();
+    for (header, payload, _) in packets() {
+        assert!(!parser.write_text(header, &payload, &mut text));
+        assert!(parser.unfinished().is_none());
+    }
+    assert_eq!(text.as_frame(), MessageBuilder::default().as_frame());
 }
 
 #[test]

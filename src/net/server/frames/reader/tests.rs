@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::net::server::frames::header::MOST_IN_CONTROL;
 
 const LIMITS: FrameLimits = FrameLimits { message: 1000, fragments: 16 };
 
@@ -94,6 +95,9 @@ fn fragments_are_joined_and_control_frames_may_come_between() {
         frame(0x02, b"a"),
         frame(0x80, b"b"),
     ]);
+    let longest = [b'p'; MOST_IN_CONTROL];
+    let (alone, _) = read(&[frame(0x8a, &longest)]);
+    assert_eq!(alone, [Inbound::Pong(Bytes::copy_from_slice(&longest))]);
     let ping = Inbound::Ping(Bytes::from_static(b"p"));
     let expected = [ping, Inbound::Pong(Bytes::new()), text("4é"), binary(b"ab")];
     assert_eq!((&*found, fault), (&expected[..], None));
@@ -198,6 +202,11 @@ fn memory_is_taken_for_what_has_come_and_given_back_behind_each_message() {
     }
     assert_eq!(reader.kept(), 10_001);
     assert!(reader.partial.as_ref().unwrap().content.capacity() < 20_002);
+    // A part of a control frame beside it.
+    assert_eq!(reader.next(&mut &frame(0x89, b"ping")[..8], None), Ok(None));
+    assert_eq!(reader.kept(), 10_001 + 2);
+    let ping = Inbound::Ping(Bytes::from_static(b"ping"));
+    assert_eq!(reader.next(&mut &frame(0x89, b"ping")[8..], None), Ok(Some(ping)));
     crumb[0] = 0x80;
     assert_eq!(reader.next(&mut &*crumb, None), Ok(Some(binary(&[b'x'; 10_002]))));
     assert!(!reader.is_amid_message() && reader.partial.is_none());
@@ -214,6 +223,19 @@ fn a_whole_frame_leaves_nothing_behind() {
     assert_eq!(reader.next(&mut piece, None), Ok(Some(binary(b"two"))));
     assert_eq!(reader.next(&mut piece, None), Ok(None));
     assert!(reader.partial.is_none());
+}
+
+#[test]
+fn small_messages_lie_side_by_side_in_a_block() {
+    let bytes = [frame(0x82, b"one"), frame(0x82, b"two")].concat();
+    let mut blocks = MessageBlocks::default();
+    let (found, ..) = read_pieces([&*bytes], LIMITS, Some(&mut blocks));
+    let [Inbound::Message(Frame::Binary(one)), Inbound::Message(Frame::Binary(two))] = &found[..]
+    else {
+        panic!("{found:?}")
+    };
+    assert_eq!((&**one, &**two), (&b"one"[..], &b"two"[..]));
+    assert_eq!(one.as_ptr().wrapping_add(one.len()), two.as_ptr());
 }
 
 /// Frames that may follow each other in any order.

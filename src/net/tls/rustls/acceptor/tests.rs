@@ -1,11 +1,13 @@
 use std::net::{Ipv4Addr, TcpListener, TcpStream as StdStream};
 use std::path::PathBuf;
+use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use super::*;
+use crate::net::server::stream::ServerStream;
 use crate::net::testing::{LIMIT, wait_for};
 use crate::net::tls::tests::x509::{CertAuthority, Identity};
 
@@ -22,7 +24,7 @@ fn server_tls(identity: &Identity) -> ServerTls {
 struct Meeting<T> {
     client: T,
     first: io::Result<Vec<u8>>,
-    server: TlsServerStream,
+    server: ServerStream,
 }
 
 fn meet<T: Send + 'static>(
@@ -37,8 +39,7 @@ fn meet<T: Send + 'static>(
         client(stream)
     });
     let socket = listener.accept().unwrap().0;
-    socket.set_nonblocking(true).unwrap();
-    let mut server = acceptor.accept(TcpStream::from_std(socket)).unwrap();
+    let mut server = server_stream(acceptor, socket);
     let mut bytes = [0; 1024];
     let first = loop {
         match server.read(&mut bytes) {
@@ -85,6 +86,15 @@ pub(in crate::net) fn connected() -> (TlsServerStream, ClientStream) {
     }
 }
 
+/// The connection as the driver has it.
+fn server_stream(acceptor: &TlsAcceptor, socket: StdStream) -> ServerStream {
+    socket.set_nonblocking(true).unwrap();
+    let stream = acceptor.accept(TcpStream::from_std(socket)).unwrap();
+    let stream = ServerStream::Tls(Box::new(stream));
+    assert!(stream.is_secure());
+    stream
+}
+
 fn client_config(trusted: &CertAuthority, own: Option<&Identity>) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(trusted.der().into()).unwrap();
@@ -128,7 +138,7 @@ fn hello(config: ClientConfig) -> impl FnOnce(StdStream) -> io::Result<Greeting>
 
 fn failure<T>(meeting: &Meeting<T>) -> String {
     let error = meeting.first.as_ref().unwrap_err();
-    match tls_failure(error) {
+    match ServerStream::tls_failure(error) {
         Some(failure) => {
             assert_eq!(failure.kind(), ErrorKind::Transport);
             failure.message().to_owned()
@@ -197,6 +207,85 @@ fn a_client_shows_the_certificate_that_is_asked_for() {
         let expected: Vec<Bytes> = chain.into_iter().map(Bytes::from).collect();
         assert_eq!(meeting.server.client_chain(), expected);
     }
+}
+
+/// A connection whose client has said hello, and then waits for the word to go on with this.
+fn greeted<T: Send + 'static>(
+    then: impl FnOnce(ClientStream) -> T + Send + 'static,
+) -> (ServerStream, Sender<()>, JoinHandle<T>) {
+    let authority = CertAuthority::new();
+    let acceptor = TlsAcceptor::new(server_tls(&authority.issue(HOST))).unwrap();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let (word, goes_on) = channel();
+    let config = client_config(&authority, None);
+    let client = thread::spawn(move || {
+        let socket = StdStream::connect(address).unwrap();
+        socket.set_read_timeout(Some(LIMIT)).unwrap();
+        let mut stream = client(config, socket);
+        stream.write_all(b"hello").unwrap();
+        goes_on.recv().unwrap();
+        then(stream)
+    });
+    let mut server = server_stream(&acceptor, listener.accept().unwrap().0);
+    let mut bytes = [0; 5];
+    while let Err(error) = server.read(&mut bytes) {
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        wait_for(&server, server.wants_write());
+    }
+    assert_eq!(&bytes, b"hello");
+    (server, word, client)
+}
+
+#[test]
+fn a_read_that_gives_little_need_not_have_emptied_the_socket() {
+    let (mut server, word, client) = greeted(|mut stream| {
+        stream.write_all(b"little").unwrap();
+        stream.write_all(&vec![7; 100_000]).unwrap();
+        stream
+    });
+    word.send(()).unwrap();
+    // More of it waits than is taken from a socket at once.
+    let _stream = client.join().unwrap();
+    let mut bytes = [0; 1024];
+    assert_eq!(server.read(&mut bytes).unwrap(), b"little".len());
+    assert!(!server.is_emptied_by_short_read());
+    let mut rest = 0;
+    while rest < 100_000 {
+        match server.read(&mut bytes) {
+            Ok(read) => rest += read,
+            Err(error) => {
+                assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                wait_for(&server, false);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_tls_holds_for_a_socket_that_is_full_goes_out_by_a_flush() {
+    let (mut server, word, client) = greeted(|mut stream| {
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        bytes.len()
+    });
+    let mut taken = 0;
+    let error = loop {
+        match server.write(&vec![7; 50_000]) {
+            Ok(more) => taken += more,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+    assert!(server.wants_write());
+    word.send(()).unwrap();
+    while let Err(error) = server.flush() {
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        wait_for(&server, true);
+    }
+    assert!(!server.wants_write());
+    server.half_close();
+    assert_eq!(client.join().unwrap(), taken);
 }
 
 #[test]
