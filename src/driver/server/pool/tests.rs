@@ -283,6 +283,12 @@ fn so_many_tasks_are_done_at_a_time_and_so_many_with_those_that_wait_for_answers
 }
 
 #[test]
+fn a_thread_has_10_seconds_without_work_and_the_door_50_milliseconds() {
+    assert_eq!(PoolLook::Unneeded.pause(), Duration::from_secs(10));
+    assert_eq!(PoolLook::Door.pause(), Duration::from_millis(50));
+}
+
+#[test]
 fn who_waits_at_the_door_is_held_up_where_nobody_is_free() {
     let pool = pool(2, 4);
     for (at_the_door, resting, waking, active, is_held_up) in [
