@@ -53,9 +53,9 @@ struct CountedAsk {
 }
 
 /// When the subscriber heard that last.
-struct Beat(Instant);
+struct LifeSign(Instant);
 
-impl Beat {
+impl LifeSign {
     /// Whether it is to hear it now.
     fn is_due(&mut self, now: Instant) -> bool {
         let is_due = now.duration_since(self.0) >= BEAT;
@@ -71,7 +71,7 @@ impl SharedLink {
     pub(super) fn publish(&self) {
         let mut publishing = None;
         let mut held: Vec<LinkItem> = Vec::new();
-        let mut beat = Beat(Instant::now());
+        let mut beat = LifeSign(Instant::now());
         while let Some(at) = self.connect(&mut publishing, &mut held) {
             if held.is_empty() {
                 held = self.line.take(BATCH, Some(BEAT));
@@ -298,7 +298,7 @@ mod tests {
     #[test]
     fn the_subscriber_hears_that_somebody_is_there_every_20_seconds() {
         let start = Instant::now();
-        let mut beat = Beat(start);
+        let mut beat = LifeSign(start);
         assert!(!beat.is_due(start + BEAT.saturating_sub(Duration::from_nanos(1))));
         let first = start + BEAT;
         assert!(beat.is_due(first));
