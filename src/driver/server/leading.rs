@@ -198,3 +198,6 @@ impl Leadership {
         let _ = timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &value);
     }
 }
+
+#[cfg(test)]
+mod tests;
