@@ -104,19 +104,19 @@ impl<T> Shift<T> {
     /// The follower has slept for as long as it was to.
     pub(super) fn look(&mut self, now: Timestamp) -> Look<T> {
         let was_watched = std::mem::take(&mut self.is_watched);
-        let away = self.laid_down.as_ref().map(|(_, _, since)| now.since(*since));
-        match away {
-            _ if self.is_over => {}
-            None if was_watched => return Look::Sleep(IDLE),
-            None => {}
-            Some(away) if away < GRACE && !self.leader_waits => {
-                self.is_watched = true;
-                return Look::Sleep(GRACE.saturating_sub(away));
-            }
-            Some(_) => {
-                self.is_followed = false;
-                return self.laid_down.take().map_or(Look::End, |(it, ..)| Look::Lead(it));
-            }
+        let waits = self.leader_waits;
+        let is_late =
+            |(_, _, since): &mut (T, Absence, Timestamp)| waits || now.since(*since) >= GRACE;
+        if let Some((it, ..)) = self.laid_down.take_if(is_late) {
+            self.is_followed = false;
+            return Look::Lead(it);
+        }
+        if let Some((_, _, since)) = &self.laid_down {
+            self.is_watched = true;
+            return Look::Sleep(GRACE.saturating_sub(now.since(*since)));
+        }
+        if was_watched && !self.is_over {
+            return Look::Sleep(IDLE);
         }
         self.is_followed = false;
         Look::End

@@ -140,11 +140,8 @@ impl World {
         let laid_down = usize::from(self.shift.laid_down.is_some());
         assert_eq!(leading + laid_down, usize::from(!self.has_ended), "one leads: {self:?}");
         let following = self.count(|at| *at == At::Following);
-        // Whether one is there when all is over, nobody asks any more.
-        let is_followed = self.shift.is_followed && !self.has_ended;
-        assert!(following == usize::from(is_followed) || self.has_ended, "{self:?}");
-        assert!(following <= 1, "{self:?}");
-        assert!(!self.shift.is_watched || following == 1 || self.has_ended, "{self:?}");
+        assert_eq!(following, usize::from(self.shift.is_followed), "{self:?}");
+        assert!(!self.shift.is_watched || following == 1, "{self:?}");
         let may_look = self.timer.is_set || self.timer.went_off;
         assert!(following == 0 || may_look, "the follower sleeps for ever: {self:?}");
     }
