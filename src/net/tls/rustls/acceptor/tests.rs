@@ -60,30 +60,10 @@ fn meet<T: Send + 'static>(
 }
 
 /// A connection, and its client, which blocks and has said hello.
-pub(in crate::net) fn connected() -> (TlsServerStream, ClientStream) {
-    let authority = CertAuthority::new();
-    let acceptor = TlsAcceptor::new(server_tls(&authority.issue(HOST))).unwrap();
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let address = listener.local_addr().unwrap();
-    let config = client_config(&authority, None);
-    let client = thread::spawn(move || {
-        let mut client = client(config, StdStream::connect(address).unwrap());
-        client.write_all(b"hello").unwrap();
-        client
-    });
-    let socket = listener.accept().unwrap().0;
-    socket.set_nonblocking(true).unwrap();
-    let mut server = acceptor.accept(TcpStream::from_std(socket)).unwrap();
-    let mut hello = [0; 5];
-    loop {
-        match server.read(&mut hello) {
-            Ok(5) => return (server, client.join().unwrap()),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                wait_for(&server, server.wants_write());
-            }
-            other => panic!("no hello, but {other:?}"),
-        }
-    }
+pub(in crate::net) fn connected() -> (ServerStream, ClientStream) {
+    let (server, word, client) = greeted(|stream| stream);
+    word.send(()).unwrap();
+    (server, client.join().unwrap())
 }
 
 /// The connection as the driver has it.
