@@ -55,7 +55,7 @@ mod tests {
     fn no_mask_is_given_twice() {
         let mut masks = Masks::default();
         let drawn: BTreeSet<Mask> = (0..MANY).map(|_| masks.draw()).collect();
-        // Two of some hundred may be the same by chance, once in a million times.
+        // Two may be the same by chance, once in two thousand times; two pairs of them once in some million.
         assert!(drawn.len() >= MANY - 1, "{drawn:?}");
     }
 }
