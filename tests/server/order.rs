@@ -94,7 +94,7 @@ fn all_see_broadcasts_in_the_same_order() {
 /// The answer comes at once, from several threads' questions.
 #[test]
 fn no_answer_comes_too_early() {
-    let questions = if soak::seconds().is_some() { 250_000 } else { 5000 };
+    let questions = soak::size(5000, 250_000);
     let host = Host::start(|builder| builder);
     let client = Via::WebSocket.connect(&host.url);
     client.on("ask", |event| event.ack(event.args::<ArgList>().unwrap()).unwrap()).unwrap();

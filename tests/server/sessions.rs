@@ -234,8 +234,7 @@ fn many_upgrades_that_are_begun_and_left_leave_nothing() {
     alone(|| {
         let (host, address) = impatient();
         let before = fds();
-        let rounds = if soak::seconds().is_some() { 34 } else { 1 };
-        for _ in 0..rounds {
+        for _ in 0..soak::size(1, 34) {
             let left: Vec<_> =
                 (0..300).flat_map(|number| Poller::open(address).come_to(5 + number % 2)).collect();
             nothing_is_left(&host);

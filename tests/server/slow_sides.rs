@@ -26,7 +26,7 @@ fn memory() -> usize {
 fn broadcast_beside_a_sleeper(cut: bool) {
     const PIECE: usize = 32 * KIB;
     const PIECES: u32 = 4000;
-    let least = Duration::from_secs(if soak::seconds().is_some() { 60 } else { 0 });
+    let least = Duration::from_secs(soak::size(0, 60));
     // It is not for its silence that the sleeper goes.
     let host = Host::start(|builder| builder.cut_slow_clients(cut).ping_timeout(3 * LIMIT));
     let mut sleeper = RawClient::websocket(&host.url);

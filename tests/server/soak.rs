@@ -68,8 +68,13 @@ impl Visitor {
 }
 
 /// For how many seconds, if that is said.
-pub(crate) fn seconds() -> Option<u64> {
+fn seconds() -> Option<u64> {
     std::env::var("SIOT_TEST_SOAK").ok().map(|seconds| seconds.parse().expect("a number"))
+}
+
+/// How large something is that a test looks at: usually, and in the long run.
+pub(crate) fn size<T>(usual: T, long: T) -> T {
+    if seconds().is_some() { long } else { usual }
 }
 
 /// What this process has: threads, descriptors, and memory in KiB. The clients are in it too.
