@@ -12,8 +12,12 @@ fn parts(count: usize) -> Vec<Binary> {
 }
 
 fn lavish(host: &Host) -> Client {
+    lavish_by(Via::WebSocket, host)
+}
+
+fn lavish_by(via: Via, host: &Host) -> Client {
     let limits = Limits::new().max_attachments(100);
-    Client::connect(Via::WebSocket.builder(&host.url).limits(limits))
+    Client::connect(via.builder(&host.url).limits(limits))
 }
 
 #[test]
@@ -48,11 +52,16 @@ fn more_attachments_than_clients_take_are_refused_before_they_are_sent() {
 #[test]
 fn a_client_that_sends_more_attachments_than_it_may_is_told() {
     let host = Host::start(|builder| builder);
-    let client = lavish(&host);
-    client.emit("x", (parts(11),)).unwrap();
-    let (_, error) = client.disconnected();
-    let told = format!("{:#}", error.expect("what the server said"));
-    assert!(told.contains("more attachments than the limit of 10"), "{told}");
+    for via in [Via::WebSocket, Via::Upgrade] {
+        let client = lavish_by(via, &host);
+        if via == Via::Upgrade {
+            client.upgraded();
+        }
+        client.emit("x", (parts(11),)).unwrap();
+        let (_, error) = client.disconnected();
+        let told = format!("{:#}", error.expect("what the server said"));
+        assert!(told.contains("more attachments than the limit of 10"), "{told}");
+    }
 }
 
 #[test]
