@@ -2,8 +2,8 @@
 "use strict";
 
 const path = require("path");
-const modules = path.join(__dirname, "../../tests/servers/node_modules");
-const { Server } = require(path.join(modules, process.env.SOCKET_IO || "socket.io"));
+const servers = path.join(__dirname, "../../tests/servers");
+const { Server } = require(require.resolve("socket.io", { paths: [servers] }));
 const http = require("http").createServer();
 const io = new Server(http);
 
