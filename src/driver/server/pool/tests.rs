@@ -106,6 +106,20 @@ fn a_handler_that_waits_gives_its_place_to_another_up_to_the_bound() {
 }
 
 #[test]
+fn a_handler_may_wait_again_and_again() {
+    let pool = pool(1, 2);
+    let (tell, told) = channel();
+    let own = Arc::clone(&pool);
+    pool.submit(Task::Once(Box::new(move || {
+        for _ in 0..3 {
+            tell.send(own.begin_wait().is_ok()).unwrap();
+        }
+    })));
+    assert_eq!(told.iter().collect::<Vec<_>>(), [true; 3]);
+    pool.end(|| ());
+}
+
+#[test]
 fn what_waits_is_done_before_the_end_and_what_comes_late_too() {
     let pool = pool(1, 1);
     let (begin, gate) = channel::<()>();
@@ -352,10 +366,9 @@ fn who_waits_at_the_door_is_let_in_by_one_more_thread_and_nobody_else_is() {
         Box::new(move || done.send(name).unwrap())
     };
     pool.submit(Task::Once(tells("another")));
-    for name in ["first", "second"] {
-        pool.submit(Task::AtTheDoor(tells(name)));
-    }
-    assert_eq!(looks.recv_timeout(LIMIT), Ok(PoolLook::Door));
+    pool.submit(Task::AtTheDoor(tells("first")));
+    assert_eq!(looks.try_recv(), Ok(PoolLook::Door));
+    pool.submit(Task::AtTheDoor(tells("second")));
     assert!(looks.try_recv().is_err(), "it is looked once for all");
     assert!(order.try_recv().is_err(), "nothing is done before");
     assert!(pool.look(PoolLook::Door), "it is looked again");
@@ -401,6 +414,21 @@ fn the_thread_at_the_door_is_one_of_those_that_there_may_be() {
     told.recv_timeout(LIMIT).unwrap();
     assert!(!pool.look(PoolLook::Door));
     pool.end(|| ());
+}
+
+#[test]
+fn no_thread_goes_to_the_door_where_nobody_waits() {
+    let pool = pool(1, 1);
+    let (tell, told) = channel();
+    {
+        // A thread that ends would be the last one, and tell.
+        let mut state = lock(&pool.state);
+        state.is_over = true;
+        state.last = Some(Box::new(move || tell.send("a thread has ended").unwrap()));
+    }
+    assert!(!pool.look(PoolLook::Door));
+    drop(pool);
+    assert!(told.recv().is_err());
 }
 
 #[test]
@@ -453,4 +481,14 @@ fn it_is_the_last_thread_that_does_what_is_last() {
     }
     begin.send(()).unwrap();
     assert_eq!(told.iter().collect::<Vec<_>>(), ["the first", "the last"]);
+}
+
+#[test]
+fn threads_that_rest_end_with_the_pool() {
+    let pool = pool(1, 1);
+    assert_eq!(order_of(&pool, &[("a", 1)]).recv_timeout(LIMIT), Ok("a"));
+    pool.settle(1);
+    let (tell, told) = channel();
+    pool.end(move || tell.send("the last").unwrap());
+    assert_eq!(told.recv_timeout(LIMIT), Ok("the last"));
 }
