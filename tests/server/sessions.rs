@@ -325,10 +325,10 @@ fn a_process_that_was_stopped_and_goes_on_serves_its_clients_as_before() {
         client.say("40");
         client.expect("40");
         let process = std::process::id();
-        // Where it were to go on before it has stopped, the system would forget both.
+        // Interrupted is who waits. A thread that were to go on before it has stopped would hear of neither.
         let script = format!(
-            "kill -STOP {process}; until grep -q '^State:.T' /proc/{process}/status; do :; done; \
-             kill -CONT {process}"
+            "until_all() {{ while grep -q \"^State:.[^$1]\" /proc/{process}/task/*/status; do :; done; }}; \
+             until_all S; kill -STOP {process}; until_all T; kill -CONT {process}"
         );
         assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success());
         client.say(r#"420["echo"]"#);
