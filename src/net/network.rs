@@ -23,7 +23,7 @@ use super::websocket::WebSocket;
 use super::websocket::handshake::{HandshakeAnswer, UpgradeRequest, shake_hands};
 use crate::error::{Result, Stage};
 use crate::options::endpoint::Endpoint;
-use crate::options::{ProxyChoice, TcpOptions, Timeouts, Tls};
+use crate::options::{Proxy, ProxyChoice, TcpOptions, Timeouts, Tls};
 use crate::sync::logging::log_later;
 
 /// How a manager's connections are made.
@@ -153,6 +153,8 @@ impl Net {
     }
 
     /// Opens a WebSocket, where that was begun by this request.
+    // Its frame is large, and of no use to the connection that it has opened.
+    #[inline(never)]
     pub(crate) fn go_on_to_websocket(
         &self,
         asked: &Request,
@@ -257,9 +259,15 @@ impl Net {
     }
 
     fn open(&self, endpoint: &Endpoint, attempt: &Arc<Attempt>) -> Result<Stream> {
-        if !endpoint.secure {
-            return Ok(Stream::plain(self.dial(endpoint, attempt)?, attempt));
+        if endpoint.secure {
+            return self.open_secured(endpoint, attempt);
         }
+        Ok(Stream::plain(self.dial(endpoint, attempt)?, attempt))
+    }
+
+    // Apart, so that who connects without TLS has no frame that is large enough for it.
+    #[inline(never)]
+    fn open_secured(&self, endpoint: &Endpoint, attempt: &Arc<Attempt>) -> Result<Stream> {
         let tls = self.tls.for_attempt(attempt)?;
         let socket = self.dial(endpoint, attempt)?;
         attempt.enter(Stage::Tls, self.dialler.timeouts.tls);
@@ -270,9 +278,20 @@ impl Net {
 
     /// Connects to an endpoint, directly or through a proxy.
     fn dial(&self, endpoint: &Endpoint, attempt: &Attempt) -> Result<TcpStream> {
-        let Some(proxy) = self.proxies.for_endpoint(endpoint) else {
-            return self.dialler.dial(&endpoint.host, endpoint.port, attempt);
-        };
+        match self.proxies.for_endpoint(endpoint) {
+            None => self.dialler.dial(&endpoint.host, endpoint.port, attempt),
+            Some(proxy) => self.dial_through(proxy, endpoint, attempt),
+        }
+    }
+
+    // Apart, so that who connects directly has no frame that is large enough for a proxy.
+    #[inline(never)]
+    fn dial_through(
+        &self,
+        proxy: &Proxy,
+        endpoint: &Endpoint,
+        attempt: &Attempt,
+    ) -> Result<TcpStream> {
         let socket = self
             .dialler
             .dial(&proxy.host, proxy.port, attempt)

@@ -10,7 +10,7 @@ use super::wire::Wire;
 use crate::core::engine::Loss;
 use crate::core::ids::LinkId;
 use crate::error::Result;
-use crate::net::{Attempt, Ready, Request, UpgradeRequest, Waker};
+use crate::net::{Attempt, Ready, Request, UpgradeRequest, Waker, WebSocket};
 
 impl Driver {
     /// Opens the WebSocket, where that was begun by this request, and serves it to its end.
@@ -43,6 +43,12 @@ impl Driver {
         attempt: &Arc<Attempt>,
     ) -> Result<SharedWire> {
         let socket = self.net.go_on_to_websocket(request, begun, attempt)?;
+        Ok(self.share(link, socket, attempt))
+    }
+
+    // Apart, so that what it needs does not lie below the frames of those who dial.
+    #[inline(never)]
+    fn share(&self, link: LinkId, socket: WebSocket, attempt: &Attempt) -> SharedWire {
         let base64 = self.look(|core| core.options().force_base64);
         let wire = Wire::new(link, socket, base64, self.new_parser());
         let pump = Pump::new(link, attempt.waker(), self.language_of(link));
@@ -52,7 +58,7 @@ impl Driver {
             monitor.note_reached(link);
             monitor.core.connected(link, now);
         });
-        Ok(wire)
+        wire
     }
 
     fn serve_websocket(&self, wire: &SharedWire, waker: &Waker) -> Result<Ending> {

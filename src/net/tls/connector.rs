@@ -42,6 +42,8 @@ impl TlsConnector {
     }
 
     /// Does the handshake over a connected, non-blocking socket.
+    // Its frame is large, and of no use to what is done before.
+    #[inline(never)]
     // Without a library there is no value of this type, and nothing to do here.
     #[cfg_attr(
         not(any(feature = "rustls", feature = "native-tls")),

@@ -88,6 +88,25 @@ fn in_a_flood_the_reads_grow_and_nothing_is_lost() {
 }
 
 #[test]
+fn reads_are_as_large_as_what_comes_between_two_rests_calls_for() {
+    let (mut websocket, waker, server) = client(|stream| stream);
+    let mut stream = server.join().unwrap();
+    let sizes = [200, 2_000, 10_000, 200, 10_000, 2_000, 200];
+    let reads = sizes.map(|size| {
+        stream.write_all(&frame(0x82, &vec![1; size])).unwrap();
+        let binary = Received::Frame(Frame::Binary(Bytes::from(vec![1; size])));
+        assert_eq!(next(&mut websocket, &waker).unwrap(), binary);
+        while !websocket.drained {
+            assert_eq!(websocket.read().unwrap(), Received::Nothing);
+        }
+        websocket.rest();
+        websocket.read_size
+    });
+    let (small, medium) = (SMALL_READ, MEDIUM_READ);
+    assert_eq!(reads, [small, medium, medium, small, medium, medium, small]);
+}
+
+#[test]
 fn after_a_short_read_the_socket_is_not_asked_again_and_nothing_is_lost() {
     let (mut websocket, waker, server) = client(|stream| stream);
     let mut stream = server.join().unwrap();
