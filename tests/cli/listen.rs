@@ -134,7 +134,8 @@ fn a_signal_ends_it_while_it_connects() {
 #[test]
 fn it_comes_back_after_a_loss_and_says_so() {
     let server = Server::start(json!({}));
-    let listening = start(siot(&["listen", &server.url()]));
+    // By polling there may be no connection to cut, and nothing that is lost.
+    let listening = start(siot(&["listen", &server.url(), "--transports", "websocket"]));
     listening.connected();
     server.command(json!({ "cmd": "drop" }));
     let said = listening.err.recv_timeout(LIMIT).unwrap();
@@ -178,7 +179,8 @@ fn what_came_before_the_end_is_printed() {
 #[test]
 fn with_once_a_loss_is_the_end() {
     let server = Server::start(json!({}));
-    let listening = start(siot(&["listen", &server.url(), "--once"]));
+    let by = ["--once", "--transports", "websocket"];
+    let listening = start(siot(&[&["listen", &server.url()][..], &by].concat()));
     listening.connected();
     server.command(json!({ "cmd": "drop" }));
     listening.end().ended_with(6);
