@@ -1,14 +1,16 @@
 //! The test kit itself: what it promises to the other tests.
 
-use std::fs::File;
+use std::fs::{File, create_dir_all, remove_dir_all};
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
+use std::process;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tungstenite::{Message, WebSocket};
 
+use crate::support::folder::Folder;
 use crate::support::greeting::Greeting;
 use crate::support::raw::{RawConnection, RawPeer};
 use crate::support::{LIMIT, Server, alone, eventually, fds, pattern, recv_within, threads};
@@ -284,6 +286,18 @@ fn a_condition_that_never_holds_fails_the_test() {
 fn a_message_that_never_comes_fails_the_test() {
     let (_sender, receiver) = crossbeam_channel::unbounded::<()>();
     recv_within(&receiver, Duration::from_millis(20));
+}
+
+#[test]
+fn a_folder_that_an_earlier_process_has_left_is_passed_over() {
+    alone(|| {
+        let left =
+            |number| std::env::temp_dir().join(format!("siot-test-{}-{number}", process::id()));
+        (0..3).for_each(|number| create_dir_all(left(number)).unwrap());
+        let folder = Folder::new();
+        assert_eq!(folder.path(""), left(3).join(""));
+        (0..3).for_each(|number| remove_dir_all(left(number)).unwrap());
+    });
 }
 
 #[test]
