@@ -46,6 +46,7 @@ impl Driver {
         Ok(self.share(link, socket, attempt))
     }
 
+    /// Lets others use what was opened, and tells the state machines of it.
     // Apart, so that what it needs does not lie below the frames of those who dial.
     #[inline(never)]
     fn share(&self, link: LinkId, socket: WebSocket, attempt: &Attempt) -> SharedWire {
