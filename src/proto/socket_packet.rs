@@ -140,6 +140,13 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "server")]
+    #[test]
+    fn an_acknowledgement_has_no_name_though_its_first_argument_is_a_text() {
+        let packet = SocketPacket::of_ack(Payload::args(&("text", 1)).unwrap());
+        assert_eq!((packet.kind, packet.name), (Kind::Ack, Name::None));
+    }
+
     #[test]
     fn a_packet_is_as_large_as_its_text_and_its_attachments() {
         let attachments = vec![Bytes::from_static(&[0; 40]), Bytes::from_static(&[0; 2])];

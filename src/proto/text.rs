@@ -133,6 +133,9 @@ mod tests {
         builder.push_str(&"x".repeat(TYPICAL));
         builder.rest();
         assert_eq!(builder.0.capacity(), 0);
+        builder.0.reserve_exact(TYPICAL);
+        builder.rest();
+        assert_eq!(builder.0.capacity(), TYPICAL);
     }
 
     #[test]

@@ -101,6 +101,9 @@ fn ascii_is_a_text_body_and_anything_else_a_binary_one() {
     assert_eq!((body.binary, &body.bytes[..]), (true, &b"\0\x04\xff4\xe2\x82\xac\0\x01\xff6"[..]));
     let (body, _) = encode(&[text("a"), binary(&[7])], None);
     assert_eq!((body.binary, &body.bytes[..]), (true, &b"\0\x02\xff4a\x01\x02\xff\x04\x07"[..]));
+    for (handshake, is_binary) in [("{}", false), (r#"{"sid":"€"}"#, true)] {
+        assert_eq!(encode(&[Packet::Open(handshake.into())], None).0.binary, is_binary);
+    }
 }
 
 #[test]
