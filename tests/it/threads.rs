@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use siot::ManagerEvent;
 
+use crate::support::process::switches_of;
 use crate::support::{Client, LIMIT, Server, Via, alone, eventually, fds, recv_within, threads};
 
 /// The names of siot's threads, sorted.
@@ -83,6 +84,22 @@ fn polling_has_two_threads() {
 #[test]
 fn after_the_upgrade_there_is_one_thread() {
     alone(|| threads_of(Via::Upgrade, &["siot-conn", "siot-timer"]));
+}
+
+#[test]
+fn on_an_idle_link_heartbeats_do_not_wake_the_timer_thread() {
+    alone(|| {
+        // A limit of 2.6 s, which each of them moves.
+        let server = Server::start(json!({"options": {"pingInterval": 1100, "pingTimeout": 1500}}));
+        let _client = Via::WebSocket.settle(server.url());
+        let mut before = switches_of("siot-timer");
+        // What began with the connection has passed then.
+        eventually(LIMIT, "eight seconds of rest", || {
+            std::thread::sleep(Duration::from_secs(8));
+            let now = switches_of("siot-timer");
+            std::mem::replace(&mut before, now) == now
+        });
+    });
 }
 
 #[track_caller]

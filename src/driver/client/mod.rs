@@ -3,6 +3,7 @@
 //! and no user code.
 
 mod ahead;
+mod armed;
 mod asking;
 mod density;
 mod ending;
@@ -32,6 +33,7 @@ mod wire;
 
 use std::sync::{Arc, Condvar, Mutex, Weak};
 
+use self::armed::Armed;
 use self::asking::Asked;
 pub(crate) use self::asking::AuthFunction;
 use self::figures::Figures;
@@ -120,8 +122,7 @@ pub(crate) struct Monitor {
     warned_lost: bool,
     /// What is counted.
     figures: Figures,
-    /// The deadline that the timer thread knows of.
-    armed: Option<Timestamp>,
+    armed: Armed,
     /// Why the connection could not be opened, the last time.
     last_error: Option<Error>,
     /// What callers wait for.
@@ -174,7 +175,7 @@ impl Driver {
                 warned_full: false,
                 warned_lost: false,
                 figures: Figures::default(),
-                armed: None,
+                armed: Armed::default(),
                 last_error: None,
                 awaited: Vec::new(),
             }),
@@ -323,11 +324,10 @@ impl Driver {
         lock(&self.monitor)
     }
 
-    /// Tells the timer thread of a deadline that is earlier than the one it knows.
-    fn arm(&self, monitor: &mut Monitor) {
+    /// Tells the timer thread of the next deadline, where it is not the one that it knows of.
+    fn arm(&self, monitor: &mut Monitor, now: Timestamp) {
         let Some(deadline) = monitor.core.next_deadline() else { return };
-        if monitor.armed.is_none_or(|armed| deadline < armed) {
-            monitor.armed = Some(deadline);
+        if monitor.armed.follow(deadline, now) {
             timer::arm(&self.expiring(), deadline);
         }
     }
@@ -349,7 +349,7 @@ impl Driver {
 impl Expire for Driver {
     fn on_timer(&self) {
         self.run_with(|monitor, now| {
-            monitor.armed = None;
+            monitor.armed.pass();
             // Their sums are narrow on small machines.
             monitor.collect_passed();
             for (link, entry) in monitor.links.iter() {

@@ -70,7 +70,7 @@ impl Driver {
         if is_change {
             monitor.notify(actions);
         }
-        self.arm(monitor);
+        self.arm(monitor, now);
     }
 
     fn carry_out(
