@@ -13,6 +13,7 @@ pub(super) mod reload;
 mod renewed;
 #[cfg(feature = "rustls")]
 pub(super) mod rustls;
+mod shared;
 #[cfg(feature = "rustls")]
 mod system;
 

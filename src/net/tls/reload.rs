@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::connector::TlsConnector;
 use super::renewed::{Renewed, Stamp, stamp, stamps};
+use super::shared;
 use crate::error::{Error, Result};
 use crate::net::attempt::Attempt;
 use crate::options::Tls;
@@ -44,7 +45,7 @@ impl Reloading {
 
     /// The connector, and why it is not that of the new files; once for each change.
     fn connector(&self) -> Result<(Arc<TlsConnector>, Option<Error>)> {
-        self.current.get(|| self.stamps(), || TlsConnector::new(&self.options))
+        self.current.get(|| self.stamps(), |stamps| shared::connector(&self.options, stamps))
     }
 
     fn stamps(&self) -> Vec<Option<Stamp>> {

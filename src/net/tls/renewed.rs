@@ -22,7 +22,7 @@ struct Current<T> {
 }
 
 /// What changes with a file. A new file under the same name has another number.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
     number: u64,
     size: u64,
@@ -42,24 +42,24 @@ impl<T> Renewed<T> {
     pub(super) fn get(
         &self,
         stamps: impl FnOnce() -> Vec<Option<Stamp>>,
-        read: impl FnOnce() -> Result<T>,
+        read: impl FnOnce(&[Option<Stamp>]) -> Result<Arc<T>>,
     ) -> Result<(Arc<T>, Option<Error>)> {
         let mut current = lock(&self.current);
         // Before they are read: what changes meanwhile is noticed the next time.
         let stamps = stamps();
         let Some(old) = current.as_mut() else {
-            let made = Arc::new(read()?);
+            let made = read(&stamps)?;
             *current = Some(Current { made: Arc::clone(&made), stamps });
             return Ok((made, None));
         };
         let mut trouble = None;
         if old.stamps != stamps {
-            match read() {
+            match read(&stamps) {
                 // The sessions of the old certificates end with what was made of them: nobody who is no
                 // longer trusted is resumed.
                 Ok(made) => {
                     log_later!(Info, "the certificates have changed and are read again");
-                    old.made = Arc::new(made);
+                    old.made = made;
                 }
                 Err(error) => trouble = Some(not_used(error)),
             }

@@ -63,7 +63,7 @@ impl TlsAcceptor {
     /// The configuration of the files as they are now; or as they were, if they cannot be used now.
     fn config(&self) -> Result<Arc<ServerConfig>> {
         let (config, trouble) =
-            self.current.get(|| self.stamps(), || server_config(&self.options))?;
+            self.current.get(|| self.stamps(), |_| server_config(&self.options).map(Arc::new))?;
         if let Some(error) = trouble {
             log_later!(Warn, "{error:#}");
         }

@@ -20,8 +20,9 @@ use crate::net::tls::material::{self, Identity, Material};
 use crate::net::tls::system;
 use crate::options::{Tls, TlsVersion};
 
-/// How many servers' sessions are kept: a manager has one server, behind some addresses.
-const SESSIONS: usize = 8;
+/// How many sessions are kept, of which rustls takes eight for each server: those of eight servers. Connections of equal
+/// options have them in common.
+const SESSIONS: usize = 64;
 
 pub(super) fn client_config(options: &Tls) -> Result<(ClientConfig, Option<Arc<FlooredVerifier>>)> {
     let provider = Arc::new(provider(&options.ciphers)?);
@@ -107,13 +108,15 @@ fn is_name(name: &str, standard: &str) -> bool {
 fn roots(options: &Tls) -> Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
     if !options.no_built_in_roots {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        // No more room than they need: there are some hundred and twenty.
+        roots.roots = webpki_roots::TLS_SERVER_ROOTS.to_vec();
     }
     if options.system_roots {
         add_system(&mut roots)?;
     }
     for ca in &options.cas {
         let (material, certs) = material::ca(ca)?;
+        roots.roots.reserve_exact(certs.len());
         for cert in certs {
             roots.add(cert).map_err(|error| {
                 material.invalid("has a certificate that cannot be used").with_source(error)
