@@ -49,8 +49,8 @@ impl Stream {
 
     /// An encrypted stream.
     #[cfg(feature = "rustls")]
-    pub(super) fn rustls(stream: RustlsStream, attempt: &Arc<Attempt>) -> Self {
-        Self::new(Layer::Rustls(Box::new(stream)), attempt)
+    pub(super) fn rustls(stream: Box<RustlsStream>, attempt: &Arc<Attempt>) -> Self {
+        Self::new(Layer::Rustls(stream), attempt)
     }
 
     /// An encrypted stream.

@@ -50,7 +50,35 @@ impl RustlsConnector {
         socket: Arc<TcpStream>,
         name: &str,
         attempt: &Attempt,
-    ) -> Result<RustlsStream> {
+    ) -> Result<Box<RustlsStream>> {
+        let mut stream = self.begin(socket, name, attempt)?;
+        let RustlsStream { session, socket } = &mut *stream;
+        while session.is_handshaking() || session.wants_write() {
+            attempt.waker().check()?;
+            let (result, flags) = if session.wants_write() {
+                (session.push(&**socket), PollFlags::OUT)
+            } else {
+                (session.pull(&**socket), PollFlags::IN)
+            };
+            if would_block(&result) {
+                attempt.wait_for_io(socket.as_fd(), flags)?;
+            } else {
+                result.map_err(|error| handshake_error(error, name))?;
+            }
+        }
+        Ok(stream)
+    }
+
+    /// A session that has its first message to send.
+    // A kilobyte is moved here, some times. The frame would lie under those that check certificates, the
+    // deepest of a connection.
+    #[inline(never)]
+    fn begin(
+        &self,
+        socket: Arc<TcpStream>,
+        name: &str,
+        attempt: &Attempt,
+    ) -> Result<Box<RustlsStream>> {
         let server = ServerName::try_from(name.to_owned()).map_err(|error| {
             tls_error(format!("`{name}` is no name that a certificate can have")).with_source(error)
         })?;
@@ -59,21 +87,7 @@ impl RustlsConnector {
         }
         let connection = ClientConnection::new(Arc::clone(&self.config), server)
             .map_err(|error| reason::explain(error, name))?;
-        let mut session = TlsSession::new(connection);
-        while session.is_handshaking() || session.wants_write() {
-            attempt.waker().check()?;
-            let (result, flags) = if session.wants_write() {
-                (session.push(&*socket), PollFlags::OUT)
-            } else {
-                (session.pull(&*socket), PollFlags::IN)
-            };
-            if would_block(&result) {
-                attempt.wait_for_io(socket.as_fd(), flags)?;
-            } else {
-                result.map_err(|error| handshake_error(error, name))?;
-            }
-        }
-        Ok(RustlsStream { session, socket })
+        Ok(Box::new(RustlsStream { session: TlsSession::new(connection), socket }))
     }
 }
 
