@@ -81,7 +81,7 @@ use crate::sync::logging::log_later;
 pub(crate) struct Client<A> {
     options: ManagerOptions,
     /// What the options are again with the next attempt, where the current one has options of its own.
-    usual_options: Option<ManagerOptions>,
+    usual_options: Option<Box<ManagerOptions>>,
     detector: Detector,
     /// Where the session stands with a namespace `/` that the server joins by itself.
     root: Root,

@@ -1,5 +1,6 @@
 //! The namespaces of a connection, by number and by name.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -19,8 +20,8 @@ pub(super) struct Namespaces<A> {
     /// The first acknowledgement of a new namespace: one of the same name that is gone has awaited
     /// those before it, and the server may still answer them.
     first_ack: u64,
-    /// What a number stands for that belongs to none.
-    none: Namespace<A>,
+    /// What a number stands for that belongs to none, once somebody has asked.
+    none: OnceCell<Box<Namespace<A>>>,
 }
 
 impl<A> Default for Namespaces<A> {
@@ -30,7 +31,7 @@ impl<A> Default for Namespaces<A> {
             by_name: BTreeMap::new(),
             next: 0,
             first_ack: 0,
-            none: Namespace::new("".into(), 0),
+            none: OnceCell::new(),
         }
     }
 }
@@ -55,7 +56,8 @@ impl<A> Namespaces<A> {
 
     /// The namespace of this number; for one that belongs to none, one that was never joined.
     pub(super) fn get(&self, id: NamespaceId) -> &Namespace<A> {
-        self.by_id.get(id).map_or(&self.none, |namespace| namespace)
+        let none = || self.none.get_or_init(|| Box::new(Namespace::new("".into(), 0)));
+        self.by_id.get(id).unwrap_or_else(none)
     }
 
     pub(super) fn get_mut(&mut self, id: NamespaceId) -> Option<&mut Namespace<A>> {

@@ -57,7 +57,7 @@ impl<A> Client<A> {
     /// Asks for what the attempt is made with.
     pub(super) fn prepare(&mut self, now: Timestamp) {
         if let Some(options) = self.usual_options.take() {
-            self.options = options;
+            self.options = *options;
         }
         self.cycle = Cycle::Connecting;
         let question = self.begin_preparation(Preparation::Asking);
@@ -104,7 +104,7 @@ impl<A> Client<A> {
                     if usual.connect_timeout != self.options.connect_timeout {
                         self.limit_attempt(now);
                     }
-                    self.usual_options = Some(usual);
+                    self.usual_options = Some(Box::new(usual));
                 }
                 self.dial_transport();
             }

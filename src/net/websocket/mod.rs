@@ -31,7 +31,7 @@ use crate::proto::dialect::Frame;
 
 /// The size of one read on a connection that is quiet, in bytes. It is what an idle connection
 /// keeps.
-const SMALL_READ: usize = 1024;
+const SMALL_READ: usize = 512;
 
 /// The size of one read where messages are larger than that, and few.
 const MEDIUM_READ: usize = 4 * 1024;
