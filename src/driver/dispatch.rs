@@ -132,6 +132,15 @@ impl Dispatcher {
         self.mailbox.bring(account, call)
     }
 
+    /// Makes several calls of a callback, one after the other.
+    pub(super) fn call_all(
+        &self,
+        account: AccountId,
+        calls: &mut dyn Iterator<Item = Call>,
+    ) -> Brought<Call> {
+        self.mailbox.bring_all(account, calls)
+    }
+
     /// Calls with an answer, or with the error that stands for it.
     pub(super) fn answer(&self, callback: AckCallback, result: Result<AckReply>) -> Brought<Call> {
         self.call(self.acks, Call::Ack(callback, result))
@@ -163,6 +172,11 @@ impl Drop for Dispatcher {
 }
 
 impl Call {
+    /// A call with a received event, after which nothing is to be done.
+    pub(super) fn event(callback: &Arc<Callback<Event>>, event: Event) -> Self {
+        Self::Event(Arc::clone(callback), event, None)
+    }
+
     fn run(self) {
         // The end of what was captured is the user's code too.
         let done = match self {

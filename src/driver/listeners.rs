@@ -77,11 +77,11 @@ pub(super) trait Follow {
     /// The name of the namespace.
     fn namespace(&self) -> &str;
 
-    /// Where events for a subscription wait until they are brought together.
+    /// Where events for one consumer wait until they are brought together.
     fn group(&mut self) -> &mut Group;
 
     /// Brings what waits there.
-    fn bring_group(&mut self);
+    fn bring_group(&mut self, dispatcher: &Dispatcher);
 
     /// Received events were dropped for want of room; `event` names those that the consumer wants.
     fn lost(&mut self, count: Dropped, event: Option<&str>);
@@ -107,8 +107,8 @@ impl<F: Follow> Follow for Shown<'_, F> {
         self.0.group()
     }
 
-    fn bring_group(&mut self) {
-        self.0.bring_group();
+    fn bring_group(&mut self, dispatcher: &Dispatcher) {
+        self.0.bring_group(dispatcher);
     }
 
     fn full(&mut self, _: Consumer) {}
@@ -445,19 +445,24 @@ impl Listener<Event> {
             self.calls = Calls::Called;
             follow.after_once(self.id)
         });
+        // What is to be done after a call is to be done after that call.
+        let event = match after {
+            None => follow.group().add(&self.sink, event),
+            Some(_) => Some(event),
+        };
+        let Some(event) = event else { return };
+        // Those before it have it when the callback runs.
+        follow.bring_group(dispatcher);
         match &self.sink {
             Sink::Mailbox(mailbox) => {
-                let Some(event) = follow.group().add(mailbox, event) else { return };
-                follow.bring_group();
                 let brought = mailbox.bring(ONLY, event);
-                follow.group().open(mailbox, brought.room);
+                follow.group().open(&self.sink, brought.room);
                 if self.follow_up(brought, follow) {
                     let what = self.describe("subscription to", follow.namespace());
                     follow.full(Consumer::subscription(self.id, what, Arc::clone(mailbox) as _));
                 }
             }
             Sink::Mixed(mailbox) => {
-                follow.bring_group();
                 if self.follow_up(mailbox.bring(event), follow) {
                     let what = self.describe("subscription to", follow.namespace());
                     let consumer = Arc::clone(mailbox).consumer();
@@ -465,10 +470,10 @@ impl Listener<Event> {
                 }
             }
             Sink::Callback(callback, account) => {
-                // Those before it have it when the callback runs.
-                follow.bring_group();
                 let call = Call::Event(Arc::clone(callback), event, after);
-                if self.follow_up(dispatcher.call(*account, call), follow) {
+                let brought = dispatcher.call(*account, call);
+                follow.group().open(&self.sink, brought.room);
+                if self.follow_up(brought, follow) {
                     let what = self.describe("callback for", follow.namespace());
                     follow.full(Consumer::callback(*account, what));
                 }

@@ -81,6 +81,28 @@ impl<T: Into<Incoming>> Mixed<T> for Mailbox<Incoming> {
     }
 }
 
+impl<T> Clone for Sink<T> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Mailbox(mailbox) => Self::Mailbox(Arc::clone(mailbox)),
+            Self::Mixed(mailbox) => Self::Mixed(Arc::clone(mailbox)),
+            Self::Callback(callback, account) => Self::Callback(Arc::clone(callback), *account),
+        }
+    }
+}
+
+impl<T> Sink<T> {
+    /// Whether both lead to the same consumer.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Mailbox(one), Self::Mailbox(other)) => Arc::ptr_eq(one, other),
+            (Self::Mixed(one), Self::Mixed(other)) => Arc::ptr_eq(one, other),
+            (Self::Callback(one, _), Self::Callback(other, _)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+}
+
 impl<T: Deliver> Sink<T> {
     /// Ends a subscription; what is there can be read.
     pub(super) fn close(&self) {

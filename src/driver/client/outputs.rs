@@ -279,7 +279,7 @@ impl Monitor {
 
     /// Brings the events that are to be brought together.
     fn bring_group(&mut self, actions: &mut Vec<Action>) {
-        bring(&mut self.group, actions);
+        bring(&mut self.group, &self.dispatcher, actions);
     }
 
     /// The same, before the monitor is released.
@@ -326,12 +326,10 @@ fn may_end_a_wait(output: &Output<AckHandle>) -> bool {
     )
 }
 
-fn bring(group: &mut Group, actions: &mut Vec<Action>) {
-    if group.is_empty() {
-        return;
+fn bring(group: &mut Group, dispatcher: &Dispatcher, actions: &mut Vec<Action>) {
+    if !group.is_empty() {
+        actions.extend(group.bring(dispatcher).into_iter().map(Action::Rouse));
     }
-    let brought = group.bring();
-    actions.extend(brought.into_iter().flat_map(|brought| brought.waiters).map(Action::Rouse));
 }
 
 fn note_full(full: &mut Vec<Consumer>, consumer: Consumer) {
@@ -378,8 +376,8 @@ impl Follow for Following<'_> {
         self.group
     }
 
-    fn bring_group(&mut self) {
-        bring(self.group, self.actions);
+    fn bring_group(&mut self, dispatcher: &Dispatcher) {
+        bring(self.group, dispatcher, self.actions);
     }
 
     fn after_once(&self, listener: ListenerId) -> Box<dyn FnOnce() + Send> {
