@@ -9,10 +9,10 @@ use crate::options::Tls;
 use crate::sync::lock::lock;
 
 /// Those that somebody has.
-static SHARED: Mutex<Vec<Shared>> = Mutex::new(Vec::new());
+static SHARED: Mutex<Vec<SharedConnector>> = Mutex::new(Vec::new());
 
 #[derive(Debug)]
-struct Shared {
+struct SharedConnector {
     options: Tls,
     stamps: Vec<Option<Stamp>>,
     connector: Weak<TlsConnector>,
@@ -31,12 +31,20 @@ pub(super) fn connector(options: &Tls, stamps: &[Option<Stamp>]) -> Result<Arc<T
     let found = find(&shared, options, stamps);
     Ok(found.unwrap_or_else(|| {
         let connector = Arc::downgrade(&made);
-        shared.push(Shared { options: options.clone(), stamps: stamps.to_vec(), connector });
+        shared.push(SharedConnector {
+            options: options.clone(),
+            stamps: stamps.to_vec(),
+            connector,
+        });
         made
     }))
 }
 
-fn find(shared: &[Shared], options: &Tls, stamps: &[Option<Stamp>]) -> Option<Arc<TlsConnector>> {
+fn find(
+    shared: &[SharedConnector],
+    options: &Tls,
+    stamps: &[Option<Stamp>],
+) -> Option<Arc<TlsConnector>> {
     let mut fitting = shared.iter().filter(|one| one.stamps == stamps && one.options == *options);
     fitting.find_map(|one| one.connector.upgrade())
 }
