@@ -42,6 +42,14 @@ impl Group {
         None
     }
 
+    /// There is no consumer any more for whom events wait. What waits has been brought.
+    pub(super) fn close(&mut self) {
+        // Mostly there was none.
+        if self.sink.is_some() {
+            *self = Self::default();
+        }
+    }
+
     /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
         self.events.is_empty()

@@ -285,7 +285,7 @@ impl Monitor {
     /// The same, before the monitor is released.
     pub(super) fn end_group(&mut self, actions: &mut Vec<Action>) {
         self.bring_group(actions);
-        self.group = Group::default();
+        self.group.close();
     }
 
     fn tell_manager(&mut self, event: &ManagerEvent, actions: &mut Vec<Action>) {
