@@ -1,11 +1,12 @@
 //! Socket.IO packets: what an Engine.IO message carries.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::json;
-use super::text::{MessageBuilder, MessageText, SharedText};
+use super::text::{MessageBuilder, MessageText};
 use crate::payload::Payload;
 
 /// The types of Socket.IO packets. Whether a packet has attachments is not part of its type here.
@@ -48,10 +49,10 @@ pub struct SocketPacket {
     pub attachments: Vec<Bytes>,
     /// The message, in which the ranges below lie (they count from behind the type digit `4`).
     pub(crate) text: MessageText,
-    /// Where the namespace stands; `None` is `/`.
-    pub(crate) namespace: Option<Range<usize>>,
-    /// Where the JSON stands; empty where there is none.
-    pub(crate) data: Range<usize>,
+    /// Where the namespace stands; nothing is `/`.
+    pub(crate) namespace: Range<usize>,
+    /// Where the JSON begins, which goes to the end; empty where there is none.
+    pub(crate) data: usize,
     /// The name of an event.
     pub(crate) name: Name,
 }
@@ -64,7 +65,7 @@ pub(crate) enum Name {
     /// The name stands in the text as it is: the range without quotes (a string without escapes, or a number).
     Plain(Range<usize>),
     /// The name was written with escapes.
-    Unescaped(SharedText),
+    Unescaped(Arc<str>),
 }
 
 impl SocketPacket {
@@ -76,8 +77,7 @@ impl SocketPacket {
         text.push_str(prefix);
         text.push_str(&json);
         let text = text.finish();
-        let namespace = (!prefix.is_empty()).then_some(0..prefix.len());
-        let data = prefix.len()..prefix.len() + json.len();
+        let (namespace, data) = (0..prefix.len(), prefix.len());
         let name = json::scan(&json)
             .ok()
             .and_then(|outline| outline.first)
@@ -94,12 +94,12 @@ impl SocketPacket {
 
     /// The namespace.
     pub fn namespace(&self) -> &str {
-        self.namespace.clone().map_or("/", |range| &self.text.as_str()[range])
+        if self.namespace.is_empty() { "/" } else { &self.text.as_str()[self.namespace.clone()] }
     }
 
     /// The JSON of the packet; empty where there is none.
     pub fn data(&self) -> &str {
-        &self.text.as_str()[self.data.clone()]
+        &self.text.as_str()[self.data..]
     }
 
     /// How much memory the packet takes, in bytes.
@@ -109,7 +109,7 @@ impl SocketPacket {
 
     /// How many bytes its JSON and its attachments have.
     pub(crate) fn data_size(&self) -> usize {
-        self.data.len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
+        self.data().len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
     }
 
     /// The name of the event; empty for other packets.

@@ -26,6 +26,7 @@ impl<T> Queue<T> {
     }
 
     /// Adds something behind all others.
+    #[inline]
     pub(super) fn push(&mut self, account: AccountId, item: T) {
         while self.rows.len() <= account.0 {
             self.rows.push(Spare::new());
@@ -37,6 +38,7 @@ impl<T> Queue<T> {
     }
 
     /// Takes the oldest of all.
+    #[inline]
     pub(super) fn pop(&mut self) -> Option<(AccountId, T)> {
         let account = self.turns.pop()?;
         let item = self.rows.get_mut(account.0)?.pop()?;

@@ -14,11 +14,13 @@ impl<T> Spare<T> {
         Self { queue: VecDeque::new(), peak: 0 }
     }
 
+    #[inline]
     pub(super) fn push(&mut self, item: T) {
         self.queue.push_back(item);
         self.peak = self.queue.len().max(self.peak);
     }
 
+    #[inline]
     pub(super) fn pop(&mut self) -> Option<T> {
         const SMALL: usize = 16;
         let item = self.queue.pop_front();

@@ -51,8 +51,7 @@ impl<'a> Cursor<'a> {
     pub(super) fn string(&mut self) -> Result<(), SyntaxError> {
         self.at += 1;
         loop {
-            self.skip_plain();
-            match self.peek() {
+            match self.skip_plain() {
                 Some(b'"') => {
                     self.at += 1;
                     return Ok(());
@@ -63,21 +62,24 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Passes over the bytes of a string that mean themselves, eight at a time.
+    /// Passes over the bytes of a string that mean themselves, eight at a time; gives the one behind them.
     #[inline]
-    fn skip_plain(&mut self) {
+    fn skip_plain(&mut self) -> Option<u8> {
         while let Some(word) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk::<8>) {
-            let special = special_bytes(u64::from_le_bytes(*word));
+            let word = u64::from_le_bytes(*word);
+            let special = special_bytes(word);
             if special != 0 {
-                // At most 7, so that it fits any integer.
-                self.at += (special.trailing_zeros() / 8) as usize;
-                return;
+                // Its highest bit, of 64.
+                let mark = special.trailing_zeros();
+                self.at += (mark / 8) as usize;
+                return Some((word >> (mark & 0x38)).to_le_bytes()[0]);
             }
             self.at += 8;
         }
         while let Some(b' '..=b'!' | b'#'..=b'[' | b']'..) = self.peek() {
             self.at += 1;
         }
+        self.peek()
     }
 
     /// Passes over an escape sequence, or over the two that make a surrogate pair.

@@ -30,8 +30,8 @@ pub(in crate::proto::parser) fn decode(
         kind: prefix.kind,
         id,
         attachments: Vec::new(),
-        namespace: prefix.namespace,
-        data: prefix.len..text.as_str().len(),
+        namespace: prefix.namespace.unwrap_or_default(),
+        data: prefix.len,
         name,
         text,
     };
@@ -125,7 +125,7 @@ fn event_name(text: &str, data: usize, first: Option<Range<usize>>) -> Result<Na
     };
     let reserved = match &name {
         Name::Plain(range) => RESERVED_EVENTS.contains(&&text[range.clone()]),
-        Name::Unescaped(name) => RESERVED_EVENTS.contains(&name.as_str()),
+        Name::Unescaped(name) => RESERVED_EVENTS.contains(&&**name),
         Name::None => false,
     };
     if reserved { Err(fail("EVENT with a reserved name")) } else { Ok(name) }
