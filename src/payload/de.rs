@@ -99,14 +99,25 @@ fn marked(args: &Args<'_>) -> Result<Option<String>> {
 
 /// A valid JSON array from its element `index` on; `None` where there is no such element.
 fn element(json: &str, index: usize) -> Option<&str> {
-    let mut rest = json.trim_start().strip_prefix('[')?.trim_start();
+    let mut rest = json.trim_ascii_start().strip_prefix('[')?.trim_ascii_start();
     for _ in 0..index {
-        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<IgnoredAny>();
-        values.next()?.ok()?;
-        rest = rest.get(values.byte_offset()..)?.trim_start().strip_prefix(',')?;
+        rest = behind_value(rest)?.trim_ascii_start().strip_prefix(',')?.trim_ascii_start();
     }
-    let rest = rest.trim_start();
     (!rest.starts_with(']')).then_some(rest)
+}
+
+/// What stands behind the value that a text begins with; `None` where it begins with none.
+fn behind_value(json: &str) -> Option<&str> {
+    // Mostly it is the name of an event.
+    if let Some(string) = json.strip_prefix('"') {
+        let end = string.bytes().position(|byte| matches!(byte, b'"' | b'\\'))?;
+        if let Some(rest) = string.get(end..)?.strip_prefix('"') {
+            return Some(rest);
+        }
+    }
+    let mut values = serde_json::Deserializer::from_str(json).into_iter::<IgnoredAny>();
+    values.next()?.ok()?;
+    json.get(values.byte_offset()..)
 }
 
 /// The deserializer for a list of arguments.

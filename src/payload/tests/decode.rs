@@ -32,6 +32,31 @@ struct TupleStruct(u8, u8);
 struct UnitStruct;
 
 #[test]
+fn one_argument_is_found_behind_whatever_stands_before_it() {
+    for before in [
+        "\"e\"",
+        "\"\"",
+        "\"a\\\"],b\"",
+        "\"a\\\\\"",
+        "\"é,\"",
+        "12",
+        "-1.5e3",
+        "null",
+        "[\"]\",[1]]",
+        "{\"a\":[\"}\",2]}",
+    ] {
+        for json in
+            [format!("[{before},{before},7,8]"), format!(" [ {before}\n,\t{before} , 7 ,8 ] ")]
+        {
+            let args = Args { json: &json, skip: 1, attachments: &[] };
+            assert_eq!(args.get::<u8>(1).unwrap(), 7, "{json}");
+            assert_eq!(args.get::<u8>(2).unwrap(), 8, "{json}");
+            assert_eq!(args.get::<Option<u8>>(3).unwrap(), None, "{json}");
+        }
+    }
+}
+
+#[test]
 fn a_tuple_takes_the_arguments_and_leaves_the_rest() {
     let json = r#" [ "e" , "a", 2.5 ,{"x":1},[ ] ] "#;
     assert_eq!(decode_event::<(String,)>(json, &[]).unwrap(), ("a".into(),));
