@@ -84,7 +84,7 @@ mod tests {
     use crate::driver::dispatch::{Callback, Function};
     use crate::options::WhenFull;
     use crate::payload::Payload;
-    use crate::sync::account::Bounds;
+    use crate::sync::account::{Account, Bounds};
     use crate::sync::gate::Gate;
     use crate::sync::mailbox::Mailbox;
     use crate::sync::speaker::Speaker;
@@ -165,7 +165,7 @@ mod tests {
             match sink {
                 Sink::Mailbox(mailbox) => mailbox.len(),
                 Sink::Callback(_, account) => {
-                    self.dispatcher.look(*account, crate::sync::account::Account::len).unwrap()
+                    self.dispatcher.look(*account, Account::len).unwrap()
                 }
                 Sink::Mixed(_) => unreachable!(),
             }

@@ -445,7 +445,7 @@ impl Listener<Event> {
             self.calls = Calls::Called;
             follow.after_once(self.id)
         });
-        // What is to be done after a call is to be done after that call.
+        // A group has events and nothing else: a call that something follows goes by itself.
         let event = match after {
             None => follow.group().add(&self.sink, event),
             Some(_) => Some(event),
