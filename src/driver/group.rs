@@ -164,9 +164,7 @@ mod tests {
         fn waiting(&self, sink: &Sink<Event>) -> usize {
             match sink {
                 Sink::Mailbox(mailbox) => mailbox.len(),
-                Sink::Callback(_, account) => {
-                    self.dispatcher.look(*account, Account::len).unwrap()
-                }
+                Sink::Callback(_, account) => self.dispatcher.look(*account, Account::len).unwrap(),
                 Sink::Mixed(_) => unreachable!(),
             }
         }
