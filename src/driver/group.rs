@@ -247,6 +247,21 @@ mod tests {
     }
 
     #[test]
+    fn behind_its_end_an_event_is_brought_by_itself_again() {
+        let mut consumers = Consumers::new();
+        for sink in [
+            consumers.subscription(bounds(1000, 100_000)),
+            consumers.callback("e", bounds(1000, 100_000)),
+        ] {
+            consumers.bring(&sink, event(0));
+            assert!(consumers.group.add(&sink, event(1)).is_none());
+            consumers.end();
+            consumers.group.close();
+            assert!(consumers.group.add(&sink, event(2)).is_some());
+        }
+    }
+
+    #[test]
     fn few_wait_at_a_time_and_only_until_they_are_brought() {
         let mut consumers = Consumers::new();
         let roomy = bounds(1000, 100_000);

@@ -59,8 +59,15 @@ mod tests {
         let told =
             [45_000, 45_000, 5_000, 5_000, 4_999].map(|deadline| armed.follow(at(deadline), at(0)));
         assert_eq!(told, [true, false, true, false, true]);
+    }
+
+    #[test]
+    fn behind_one_that_has_passed_the_next_is_told_at_once() {
+        let mut armed = Armed::default();
+        let told = [45_000, 46_000, 47_000].map(|deadline| armed.follow(at(deadline), at(0)));
+        assert_eq!(told, [true, true, false]);
         armed.pass();
-        assert!(armed.follow(at(50_000), at(4_999)));
+        assert!(armed.follow(at(47_000), at(1)));
     }
 
     #[test]
