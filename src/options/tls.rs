@@ -14,6 +14,9 @@ use std::time::SystemTime;
 /// certificates can be replaced without a restart. While what has been put there cannot be used,
 /// the old ones stay in force and a warning is logged.
 ///
+/// Connections of equal options share what is made of them, some ten kilobytes, and the sessions that are
+/// resumed.
+///
 /// ```
 /// let tls = siot::Tls::new()
 ///     .ca_file("/etc/device/ca.pem")

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 #[cfg(feature = "native-tls")]
 use super::native;
+use super::renewed::Stamp;
 #[cfg(feature = "rustls")]
 use super::rustls;
 use crate::error::{Error, ErrorKind, Result};
@@ -18,8 +19,9 @@ use crate::sync::logging::log_later;
 #[derive(Debug)]
 pub(in crate::net) struct TlsConnector {
     backend: Backend,
-    server_name: Option<String>,
-    accept_invalid: bool,
+    options: Tls,
+    /// Of the files that it was made from.
+    stamps: Vec<Option<Stamp>>,
 }
 
 /// The configuration of one library.
@@ -32,13 +34,15 @@ enum Backend {
 }
 
 impl TlsConnector {
-    /// Reads the certificates; one that cannot be used is an error here.
-    pub(super) fn new(options: &Tls) -> Result<Self> {
-        Ok(Self {
-            backend: backend(options)?,
-            server_name: options.server_name.clone(),
-            accept_invalid: options.accept_invalid,
-        })
+    /// Reads the certificates, from files with these stamps; one that cannot be used is an error here.
+    pub(super) fn new(options: &Tls, stamps: &[Option<Stamp>]) -> Result<Self> {
+        let backend = backend(options)?;
+        Ok(Self { backend, options: options.clone(), stamps: stamps.to_vec() })
+    }
+
+    /// Whether one of these options, and of files with these stamps, would be the same.
+    pub(super) fn is_made_of(&self, options: &Tls, stamps: &[Option<Stamp>]) -> bool {
+        self.stamps == stamps && self.options == *options
     }
 
     /// Does the handshake over a connected, non-blocking socket.
@@ -55,8 +59,9 @@ impl TlsConnector {
         endpoint: &Endpoint,
         attempt: &Arc<Attempt>,
     ) -> Result<Stream> {
-        let name = self.server_name.as_deref().unwrap_or_else(|| endpoint.host_without_zone());
-        if self.accept_invalid {
+        let name =
+            self.options.server_name.as_deref().unwrap_or_else(|| endpoint.host_without_zone());
+        if self.options.accept_invalid {
             log_later!(
                 Warn,
                 "the certificate of {endpoint} is not verified (reject_unauthorized(false))"

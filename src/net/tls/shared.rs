@@ -8,15 +8,8 @@ use crate::error::Result;
 use crate::options::Tls;
 use crate::sync::lock::lock;
 
-/// Those that somebody has.
-static SHARED: Mutex<Vec<SharedConnector>> = Mutex::new(Vec::new());
-
-#[derive(Debug)]
-struct SharedConnector {
-    options: Tls,
-    stamps: Vec<Option<Stamp>>,
-    connector: Weak<TlsConnector>,
-}
+/// Those that somebody has. The keys in one end with the last who does.
+static SHARED: Mutex<Vec<Weak<TlsConnector>>> = Mutex::new(Vec::new());
 
 /// A connector of these options, and of files with these stamps: the one that another connection has, or a new one.
 pub(super) fn connector(options: &Tls, stamps: &[Option<Stamp>]) -> Result<Arc<TlsConnector>> {
@@ -24,29 +17,24 @@ pub(super) fn connector(options: &Tls, stamps: &[Option<Stamp>]) -> Result<Arc<T
         return Ok(connector);
     }
     // Without the lock: to read a file may take its time.
-    let made = Arc::new(TlsConnector::new(options)?);
+    let made = Arc::new(TlsConnector::new(options, stamps)?);
     let mut shared = lock(&SHARED);
-    shared.retain(|one| one.connector.strong_count() > 0);
+    shared.retain(|one| one.strong_count() > 0);
     // Another may have made one meanwhile.
     let found = find(&shared, options, stamps);
     Ok(found.unwrap_or_else(|| {
-        let connector = Arc::downgrade(&made);
-        shared.push(SharedConnector {
-            options: options.clone(),
-            stamps: stamps.to_vec(),
-            connector,
-        });
+        shared.push(Arc::downgrade(&made));
         made
     }))
 }
 
 fn find(
-    shared: &[SharedConnector],
+    shared: &[Weak<TlsConnector>],
     options: &Tls,
     stamps: &[Option<Stamp>],
 ) -> Option<Arc<TlsConnector>> {
-    let mut fitting = shared.iter().filter(|one| one.stamps == stamps && one.options == *options);
-    fitting.find_map(|one| one.connector.upgrade())
+    let mut all = shared.iter().filter_map(Weak::upgrade);
+    all.find(|connector| connector.is_made_of(options, stamps))
 }
 
 #[cfg(all(test, feature = "rustls"))]
@@ -68,12 +56,12 @@ mod tests {
         let other = connector(&options("other.shared.test"), &[]).unwrap();
         assert!(Arc::ptr_eq(&one, &same));
         assert!(!Arc::ptr_eq(&one, &other));
-        let gone = Arc::downgrade(&one);
+        let [gone, kept] = [&one, &other].map(Arc::downgrade);
         drop((one, same));
         assert!(gone.upgrade().is_none(), "nobody has it");
-        let is_kept = |name| lock(&SHARED).iter().any(|one| one.options == options(name));
         let _next = connector(&options("next.shared.test"), &[]).unwrap();
-        assert_eq!([is_kept("one.shared.test"), is_kept("other.shared.test")], [false, true]);
+        let is_listed = |connector| lock(&SHARED).iter().any(|one| one.ptr_eq(connector));
+        assert_eq!([&gone, &kept].map(is_listed), [false, true]);
     }
 
     #[test]
