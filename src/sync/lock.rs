@@ -2,6 +2,8 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+#[cfg(feature = "server")]
+use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use super::logging::Quiet;
@@ -40,6 +42,19 @@ pub(crate) fn try_lock<T>(mutex: &Mutex<T>) -> Option<Locked<'_, T>> {
 /// no logger can come to wait for it. A callback that panicked is called again all the same.
 pub(crate) fn lock_callback<T: ?Sized>(callback: &Mutex<T>) -> MutexGuard<'_, T> {
     callback.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Locks what is mostly read, to read it. Nothing may be logged while it is locked; a panic changes as little as with
+/// [`lock`].
+#[cfg(feature = "server")]
+pub(crate) fn lock_to_read<T>(shared: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    shared.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The same, to change it.
+#[cfg(feature = "server")]
+pub(crate) fn lock_to_write<T>(shared: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    shared.write().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<T> Locked<'_, T> {
@@ -100,6 +115,20 @@ mod tests {
         assert_eq!(try_lock(&mutex).map(|locked| *locked), Some(7));
         let callback: Arc<Mutex<dyn FnMut() -> i32 + Send>> = poisoned(|| 8);
         assert_eq!(lock_callback(&callback)(), 8);
+    }
+
+    #[cfg(feature = "server")]
+    #[test]
+    fn what_is_mostly_read_and_a_panic_has_poisoned_is_read_and_changed_all_the_same() {
+        let shared = Arc::new(RwLock::new(7));
+        let of_thread = Arc::clone(&shared);
+        let panicked = thread::spawn(move || {
+            let _guard = of_thread.write();
+            std::panic::resume_unwind(Box::new(()));
+        });
+        assert!(panicked.join().is_err() && shared.is_poisoned());
+        *lock_to_write(&shared) += 1;
+        assert_eq!(*lock_to_read(&shared), 8);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Condvar, Mutex, RwLock, Weak};
 use std::time::{Duration, Instant};
 
 use super::cluster::ClusterLink;
@@ -28,7 +28,7 @@ use crate::payload::Payload;
 use crate::proto::packet::Packet;
 use crate::proto::parser::choice::new_parser;
 use crate::proto::socket_packet::Header;
-use crate::sync::lock::lock;
+use crate::sync::lock::{lock, lock_to_read, lock_to_write};
 use crate::sync::threads::survive;
 
 /// How long a turn may last before what it has gathered is written without it.
@@ -90,18 +90,18 @@ impl Hub {
         if let Some(namespace) = self.namespace(name) {
             return namespace;
         }
-        let mut namespaces = self.namespaces.write().unwrap_or_else(PoisonError::into_inner);
+        let mut namespaces = lock_to_write(&self.namespaces);
         let namespace = namespaces.entry(name.into());
         Arc::clone(namespace.or_insert_with(|| ServedNamespace::new(name, self)))
     }
 
     /// The namespace of this name, if it exists.
     pub(super) fn namespace(&self, name: &str) -> Option<Arc<ServedNamespace>> {
-        self.namespaces.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        lock_to_read(&self.namespaces).get(name).cloned()
     }
 
     pub(crate) fn namespaces(&self) -> Vec<Arc<ServedNamespace>> {
-        self.namespaces.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        lock_to_read(&self.namespaces).values().cloned().collect()
     }
 
     /// Adds namespaces that are made when they are asked for.
@@ -112,12 +112,12 @@ impl Hub {
     ) -> Arc<ServedNamespace> {
         let parent = ServedNamespace::new(name, self);
         let family = Family { may_exist, parent: Arc::clone(&parent) };
-        self.families.write().unwrap_or_else(PoisonError::into_inner).push(family);
+        lock_to_write(&self.families).push(family);
         parent
     }
 
     pub(super) fn has_families(&self) -> bool {
-        !self.families.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+        !lock_to_read(&self.families).is_empty()
     }
 
     /// The namespace of this name, which is made where a function of the program says that it may exist.
@@ -126,7 +126,7 @@ impl Hub {
             return Some(namespace);
         }
         let families: Vec<_> = {
-            let families = self.families.read().unwrap_or_else(PoisonError::into_inner);
+            let families = lock_to_read(&self.families);
             families
                 .iter()
                 .map(|one| (Arc::clone(&one.may_exist), Arc::clone(&one.parent)))
@@ -255,10 +255,8 @@ impl Hub {
 
     /// Forgets namespaces, which know this server: the last step of its end.
     pub(super) fn forget_all(&self) {
-        let namespaces =
-            std::mem::take(&mut *self.namespaces.write().unwrap_or_else(PoisonError::into_inner));
-        let families =
-            std::mem::take(&mut *self.families.write().unwrap_or_else(PoisonError::into_inner));
+        let namespaces = std::mem::take(&mut *lock_to_write(&self.namespaces));
+        let families = std::mem::take(&mut *lock_to_write(&self.families));
         let mut takers: Vec<_> = lock(&self.taker).take().into_iter().collect();
         let parents = families.iter().map(|family| &family.parent);
         let mut handlers: Vec<_> = namespaces

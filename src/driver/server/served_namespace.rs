@@ -1,7 +1,7 @@
 //! One namespace of a server: who is in it, and what is done with them.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, Weak};
+use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard, Weak};
 
 use super::cluster::membership::ClusterMembership;
 use super::hub::replace_taker;
@@ -9,7 +9,7 @@ use super::parts::{Handlers, Hub, ServedNamespace, ServedSocket, SocketTaker};
 use crate::core::server::recovery::RecoveryStore;
 use crate::core::server::rooms::{Selection, SocketKey};
 use crate::error::Result;
-use crate::sync::lock::lock;
+use crate::sync::lock::{lock, lock_to_read, lock_to_write};
 
 impl ServedNamespace {
     pub(super) fn new(name: &str, hub: &Arc<Hub>) -> Arc<Self> {
@@ -43,12 +43,12 @@ impl ServedNamespace {
 
     /// The handlers, to look some up. Nothing else may be locked meanwhile, and none be called.
     pub(super) fn handlers(&self) -> RwLockReadGuard<'_, Handlers> {
-        self.handlers.read().unwrap_or_else(PoisonError::into_inner)
+        lock_to_read(&self.handlers)
     }
 
     /// Adds to the handlers, or takes away from them. Dropping one runs a user's code, which is done behind the lock.
     pub(crate) fn change_handlers<R>(&self, change: impl FnOnce(&mut Handlers) -> R) -> R {
-        change(&mut self.handlers.write().unwrap_or_else(PoisonError::into_inner))
+        change(&mut lock_to_write(&self.handlers))
     }
 
     /// From now on the program takes what comes by new sockets.
