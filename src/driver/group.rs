@@ -67,6 +67,7 @@ impl Group {
                 let mut calls = events.map(|event| Call::event(callback, event));
                 dispatcher.call_all(*account, &mut calls).waiters
             }
+            // No listener opens a group for one: it would be brought one by one all the same.
             Sink::Mixed(mailbox) => events.flat_map(|event| mailbox.bring(event).waiters).collect(),
         }
     }

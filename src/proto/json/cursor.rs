@@ -69,7 +69,7 @@ impl<'a> Cursor<'a> {
             let word = u64::from_le_bytes(*word);
             let special = special_bytes(word);
             if special != 0 {
-                // Its highest bit, of 64.
+                // The mark is the highest bit of its byte: at most 63, so that it fits any integer.
                 let mark = special.trailing_zeros();
                 self.at += (mark / 8) as usize;
                 return Some((word >> (mark & 0x38)).to_le_bytes()[0]);
