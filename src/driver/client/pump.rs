@@ -21,8 +21,9 @@ use crate::proto::dialect::{Dialect, Frame};
 use crate::proto::packet::Packet;
 use crate::sync::logging::log_later;
 
-/// How much is read before it is handed on, in bytes.
-const BATCH: usize = 64 * 1024;
+/// How much is read before it is handed on, in bytes. Each time, a consumer that sleeps is woken, which
+/// costs as much as many events.
+const BATCH: usize = 256 * 1024;
 
 /// How many packets are read before they are handed on.
 const BATCH_PACKETS: usize = 1024;

@@ -36,12 +36,12 @@ const SMALL_READ: usize = 512;
 /// The size of one read where messages are larger than that, and few.
 const MEDIUM_READ: usize = 4 * 1024;
 
-/// The size of one read on a connection with much traffic. Four times as much was not faster.
-const LARGE_READ: usize = 16_000;
+/// The size of one read on a connection with much traffic. Small messages are not faster with more.
+const LARGE_READ: usize = 32_000;
 
 /// The buffer for such reads. Two of them leave room in it: where a message begins in a full buffer,
 /// tungstenite moves it to a new one, with all that is behind it.
-const LARGE_BUFFER: usize = 32 * 1024;
+const LARGE_BUFFER: usize = 64 * 1024;
 
 /// How many answers to pings may wait for a socket that takes nothing.
 const MAX_UNSENT_PONGS: u32 = 100;
