@@ -199,6 +199,8 @@ impl<A> Client<A> {
     }
 
     /// The session ended by itself, or was given up.
+    // Its frame is large, and of no use to a session that goes on.
+    #[inline(never)]
     pub(super) fn closed(
         &mut self,
         reason: DisconnectReason,
