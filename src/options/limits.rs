@@ -35,7 +35,7 @@ pub enum WhenFull {
 /// | what waits                            | at most                                                    |
 /// |---------------------------------------|------------------------------------------------------------|
 /// | a message that is being received      | [`max_message`](Self::max_message), with each attachment    |
-/// | what was read in one go               | 64 KiB, and one message                                    |
+/// | what was read in one go               | [`receive_bytes`](Self::receive_bytes), but 64 to 256 KiB, and one message |
 /// | received events, for all consumers    | [`receive_total`](Self::receive_total), and one event for each consumer |
 /// | …beyond the bounds of their consumers | [`receive_reserve`](Self::receive_reserve)                 |
 /// | events that came before CONNECT was answered | [`receive_bytes`](Self::receive_bytes), for each namespace |
@@ -184,7 +184,7 @@ impl Limits {
     /// The most bytes of received events that wait for one consumer, in texts and attachments. One
     /// event of any size always fits into an empty buffer. Default: 1 MiB.
     ///
-    /// They may take up to twice as much memory: what comes over WebSocket in a flood stays in the buffers of 32 KiB that it
+    /// They may take up to twice as much memory: what comes over WebSocket in a flood stays in the buffers of 64 KiB that it
     /// was read into, which short reads leave half empty. Of such buffers a connection lends 512 KiB at most.
     pub fn receive_bytes(mut self, bytes: usize) -> Self {
         self.receive_bytes = bytes;

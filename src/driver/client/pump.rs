@@ -2,6 +2,7 @@
 //! has written.
 
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -21,9 +22,9 @@ use crate::proto::dialect::{Dialect, Frame};
 use crate::proto::packet::Packet;
 use crate::sync::logging::log_later;
 
-/// How much is read before it is handed on, in bytes. Each time, a consumer that sleeps is woken, which
-/// costs as much as many events.
-const BATCH: usize = 256 * 1024;
+/// How much is read before it is handed on, in bytes: as much as a consumer may have (`receive_bytes`), within
+/// these. Each time, a consumer that sleeps is woken, which costs as much as many events.
+const BATCH: RangeInclusive<usize> = 64 * 1024..=256 * 1024;
 
 /// How many packets are read before they are handed on.
 const BATCH_PACKETS: usize = 1024;
@@ -260,8 +261,9 @@ impl Pump {
 
     /// Reads packets, until there are none or enough.
     fn read(&mut self, driver: &Driver, wire: &mut Wire) -> Result<ReadOutcome, Loss> {
+        let batch = driver.limits.receive_bytes.clamp(*BATCH.start(), *BATCH.end());
         let mut size = 0;
-        while size < BATCH && self.packets.len() < BATCH_PACKETS {
+        while size < batch && self.packets.len() < BATCH_PACKETS {
             match wire.socket.read() {
                 Ok(Received::Frame(frame)) => {
                     size += frame.len();

@@ -94,9 +94,16 @@ fn what_was_read_before_a_failure_is_handed_in() {
 #[test]
 fn a_turn_reads_so_much_and_no_more() {
     const COUNT: usize = 2 * BATCH_PACKETS;
-    for (padding, most) in [(0, BATCH_PACKETS), (100, BATCH / 100)] {
-        let (stepped, mut peer) = Stepped::joined(Limits::new().receive_events(COUNT));
-        let events = subscribe(&stepped, Buffer::new());
+    let (least, most) = (*BATCH.start(), *BATCH.end());
+    for (receive_bytes, padding, packets) in [
+        (usize::MAX, 0, BATCH_PACKETS),
+        (usize::MAX, 400, most / 400),
+        (2 * least, 400, 2 * least / 400),
+        (1, 400, least / 400),
+    ] {
+        let limits = Limits::new().receive_bytes(receive_bytes);
+        let (stepped, mut peer) = Stepped::joined(limits);
+        let events = subscribe(&stepped, Buffer::new().events(COUNT).bytes(usize::MAX));
         let event = Message::text(format!(r#"42["e","{}"]"#, "x".repeat(padding)));
         let sending = std::thread::spawn(move || {
             for _ in 0..COUNT {
@@ -115,7 +122,7 @@ fn a_turn_reads_so_much_and_no_more() {
             assert!(turn < BATCH_PACKETS || matches!(next, NextStep::Turn), "there may be more");
             events.len() == COUNT
         });
-        assert!(largest <= most, "{largest}");
+        assert!(largest <= packets, "{largest} of {padding} bytes with {receive_bytes}");
         drop(sending.join().unwrap());
     }
 }
