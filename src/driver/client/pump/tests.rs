@@ -131,7 +131,7 @@ fn a_turn_reads_so_much_and_no_more() {
 fn a_flood_of_control_frames_ends_a_turn() {
     let (stepped, mut peer) = Stepped::joined(Limits::new());
     let events = subscribe(&stepped, Buffer::new());
-    for _ in 0..=BATCH / CONTROL {
+    for _ in 0..=BATCH.end() / CONTROL {
         peer.write(Message::Pong(bytes::Bytes::new())).unwrap();
     }
     peer.write(Message::text(r#"42["e"]"#)).unwrap();
