@@ -23,7 +23,7 @@ use crate::proto::packet::Packet;
 use crate::sync::logging::log_later;
 
 /// How much is read before it is handed on, in bytes: as much as a consumer may have (`receive_bytes`), within
-/// these. Each time, a consumer that sleeps is woken, which costs as much as many events.
+/// these. Each time, a consumer that sleeps is woken.
 const BATCH: RangeInclusive<usize> = 64 * 1024..=256 * 1024;
 
 /// How many packets are read before they are handed on.
