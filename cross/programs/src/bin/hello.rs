@@ -1,5 +1,9 @@
 //! A small but whole program: connects, emits, waits for an acknowledgement, and prints what comes.
 
+#[cfg(feature = "no-backtraces")]
+#[path = "../../../no_backtraces.rs"]
+mod no_backtraces;
+
 use std::time::Duration;
 
 use siot::{Builder, Result};

@@ -1,5 +1,9 @@
 //! The least that a server is: takes readings, and passes them on.
 
+#[cfg(feature = "no-backtraces")]
+#[path = "../../../no_backtraces.rs"]
+mod no_backtraces;
+
 use std::error::Error;
 use std::io::Read;
 
