@@ -174,9 +174,9 @@ impl<A> Client<A> {
     /// The handshake is done: the namespaces can be joined.
     pub(super) fn opened(&mut self, now: Timestamp) {
         self.timers.set(Timer::Open, None);
-        self.timers.set(Timer::Stable, Some(now + self.options.stable_time()));
         self.cycle = Cycle::Open;
         self.since = now;
+        self.is_young = true;
         self.trim_uncertain(0);
         self.round_trip = RoundTrip::default();
         self.parser.set_lax(self.dialect().is_lax());
@@ -221,7 +221,7 @@ impl<A> Client<A> {
         let is_mistaken = self.told_may_be_wrong();
         // How a session ends that was open says nothing about the next one.
         self.websocket_works &= was_open;
-        self.leave_session();
+        self.leave_session(now);
         let error = error
             .map(|error| self.detailed(was_open, reason, error, now).with_retry_in(next.delay()));
         // One that was given up is yet to be closed.
@@ -359,12 +359,13 @@ impl<A> Client<A> {
     }
 
     /// Forgets what belongs to one session alone.
-    pub(super) fn leave_session(&mut self) {
+    pub(super) fn leave_session(&mut self, now: Timestamp) {
+        self.start_afresh_if_lasted(now);
         self.cycle = Cycle::Idle;
         self.dial_waits = false;
         self.has_joined = false;
         self.end_preparation();
-        for timer in [Timer::Open, Timer::Heartbeat, Timer::Stable, Timer::Upgrade] {
+        for timer in [Timer::Open, Timer::Heartbeat, Timer::Upgrade] {
             self.timers.set(timer, None);
         }
         // A packet whose attachments did not all come is dropped.
@@ -389,6 +390,7 @@ impl<A> Client<A> {
     /// it is the turn of now, no sooner than its server permits, and after an error that will come
     /// again, than the user does. It is drawn before anybody is told of that.
     pub(super) fn draw_next(&mut self, error: Option<&Error>, now: Timestamp) -> Sequel {
+        self.start_afresh_if_lasted(now);
         if !self.options.reconnection {
             return Sequel::Nothing;
         }
@@ -458,6 +460,7 @@ impl<A> Client<A> {
     /// The server speaks another revision than the session is written in: opens another session.
     /// `false`: the user has set the revision, or it has happened too often.
     pub(super) fn reconsider(&mut self, now: Timestamp) -> bool {
+        self.start_afresh_if_lasted(now);
         let may_change = self.detector.contradict(self.dialect());
         self.contradictions = self.contradictions.saturating_add(1);
         // A server that changes its revision more often gets the usual delay between attempts.
@@ -474,7 +477,7 @@ impl<A> Client<A> {
         let Some(mut engine) = self.engine.take() else { return };
         engine.close();
         self.retire(engine, now);
-        self.leave_session();
+        self.leave_session(now);
         let reason = DisconnectReason::EngineClosed;
         self.outputs.push_back(Output::Manager(ManagerEvent::Close(reason, None)));
         for id in self.ids() {

@@ -62,6 +62,18 @@ impl<A> Client<A> {
         }
     }
 
+    /// Once a session has lasted, what failed before it counts no more, neither for attempts by hand nor for the others.
+    /// It is looked at where a session ends, or fault is found with it: a timer for it would wake an idle device for nothing.
+    pub(super) fn start_afresh_if_lasted(&mut self, now: Timestamp) {
+        let has_lasted =
+            self.cycle == Cycle::Open && self.since + self.options.stable_time() <= now;
+        if has_lasted && std::mem::take(&mut self.is_young) {
+            self.backoff.reset();
+            self.by_hand.reset();
+            self.contradictions = 0;
+        }
+    }
+
     /// Notes that an attempt has failed, or a session has ended by itself.
     pub(super) fn note_failure(&mut self, now: Timestamp) {
         let pause = self.by_hand.used.then(|| delay_by_hand(&self.options, self.random.f64()));

@@ -111,6 +111,8 @@ pub(crate) struct Client<A> {
     next: Option<Sequel>,
     /// When the attempt to connect began, or the session.
     since: Timestamp,
+    /// The open session was not yet found to have lasted.
+    is_young: bool,
     /// For how long nothing had passed when the last session was lost.
     quiet: Option<Duration>,
     /// Attempts to connect since the last success, without the first.
@@ -185,6 +187,7 @@ impl<A> Client<A> {
             is_unused: true,
             next: None,
             since: Timestamp(Duration::ZERO),
+            is_young: true,
             quiet: None,
             attempts: 0,
             timers: Timers::default(),
@@ -290,7 +293,7 @@ impl<A> Client<A> {
             // With what it has still to write.
             self.retire(engine, now);
         }
-        self.leave_session();
+        self.leave_session(now);
         if was_open {
             let reason = DisconnectReason::ForcedClose;
             self.outputs.push_back(Output::Manager(ManagerEvent::Close(reason, None)));
@@ -311,11 +314,6 @@ impl<A> Client<A> {
                 // The owner looks whether it has to read on.
                 Timer::HeartbeatDue => {}
                 Timer::Upgrade => self.upgrade_timed_out(),
-                Timer::Stable => {
-                    self.backoff.reset();
-                    self.by_hand.reset();
-                    self.contradictions = 0;
-                }
                 Timer::Poll(link) => self.rest_is_over(link),
                 Timer::Confirm(link) => self.stop_confirming(link, now),
                 Timer::Linger(link) => self.linger_timed_out(link, now),

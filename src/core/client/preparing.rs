@@ -137,7 +137,7 @@ impl<A> Client<A> {
         self.note_wish(Some(&error), now);
         self.places.go_on(&self.options, now);
         let next = self.draw_next(Some(&error), now);
-        self.leave_session();
+        self.leave_session(now);
         self.attempt_failed(error.with_retry_in(next.delay()));
         self.reconnect(next, now);
     }

@@ -20,8 +20,6 @@ pub(crate) enum Timer {
     Heartbeat,
     /// The peer's part in the heartbeat is due; set while the reader holds still.
     HeartbeatDue,
-    /// The session has lasted: the backoff starts from the beginning again.
-    Stable,
     /// The upgrade to WebSocket.
     Upgrade,
     /// The answer of a link's peer that it has dealt with what was written.

@@ -95,6 +95,27 @@ fn a_session_that_does_not_last_does_not_reset_the_pauses() {
 }
 
 #[test]
+fn whether_a_session_has_lasted_is_found_out_at_its_end_and_wakes_nobody() {
+    let mut world = World::with(|options| options.randomization_factor = 0.0);
+    world.connect("/");
+    let delays = |world: &mut World| {
+        [(); 4].map(|()| {
+            refuse(world);
+            world.advance_to_deadline().as_secs()
+        })
+    };
+    assert_eq!(delays(&mut world), [1, 2, 4, 5]);
+    world.open();
+    world.receive("40{\"sid\":\"x\"}");
+    assert_eq!(world.client.next_deadline(), world.client.engine().unwrap().deadline());
+    world.advance(Duration::from_secs(5));
+    world.drop_link();
+    world.advance_to_deadline();
+    // The second of the delays: the first was that after the session.
+    assert_eq!(delays(&mut world), [2, 4, 5, 5]);
+}
+
+#[test]
 fn after_the_last_attempt_nothing_happens_until_somebody_asks() {
     let mut world = World::with(|options| options.reconnection_attempts = Some(2));
     let root = world.connect("/");
