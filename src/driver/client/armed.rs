@@ -4,9 +4,13 @@ use std::time::Duration;
 
 use crate::core::time::Timestamp;
 
-/// How often at most the timer thread is told of a later deadline. Under traffic each acknowledgement
+/// How often at most the timer thread is told of a later deadline, in the long run. Under traffic each acknowledgement
 /// that comes moves the deadline back to the heartbeat's, and each event that wants one moves it forth.
 const RARELY: Duration = Duration::from_secs(1);
+
+/// How many times it may be told in a row: a connection that is made puts the deadline off when its session opens, when a namespace
+/// is joined, and when it has moved to WebSocket, and is idle then.
+const IN_A_ROW: u32 = 4;
 
 /// What a connection has told the timer thread.
 ///
@@ -15,24 +19,22 @@ const RARELY: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct Armed {
     at: Option<Timestamp>,
-    /// When a later one was told, the last time.
-    put_off: Option<Timestamp>,
+    /// Up to when it would have been told of later ones, had it been told of one each second.
+    put_off_until: Option<Timestamp>,
 }
 
 impl Armed {
     /// This is the deadline now. `true`: the thread is to be told of it.
     pub(super) fn follow(&mut self, deadline: Timestamp, now: Timestamp) -> bool {
-        if let Some(at) = self.at {
-            let is_later = deadline > at;
-            if deadline == at || is_later && !self.may_put_off(now) {
-                return false;
-            }
-            if is_later {
-                self.put_off = Some(now);
-            }
+        let is_told = match self.at {
+            Some(at) if deadline == at => false,
+            Some(at) if deadline > at => self.put_off(now),
+            _ => true,
+        };
+        if is_told {
+            self.at = Some(deadline);
         }
-        self.at = Some(deadline);
-        true
+        is_told
     }
 
     /// It has passed: the thread knows of none any more.
@@ -40,8 +42,14 @@ impl Armed {
         self.at = None;
     }
 
-    fn may_put_off(&self, now: Timestamp) -> bool {
-        self.put_off.is_none_or(|before| now.since(before) >= RARELY)
+    /// `false`: it was told of a later one too often.
+    fn put_off(&mut self, now: Timestamp) -> bool {
+        let until = self.put_off_until.map_or(now, |until| until.max(now)) + RARELY;
+        let may = until <= now + RARELY * IN_A_ROW;
+        if may {
+            self.put_off_until = Some(until);
+        }
+        may
     }
 }
 
@@ -64,10 +72,20 @@ mod tests {
     #[test]
     fn behind_one_that_has_passed_the_next_is_told_at_once() {
         let mut armed = Armed::default();
-        let told = [45_000, 46_000, 47_000].map(|deadline| armed.follow(at(deadline), at(0)));
-        assert_eq!(told, [true, true, false]);
+        let told =
+            [41, 42, 43, 44, 45, 46].map(|deadline| armed.follow(at(deadline * 1000), at(0)));
+        assert_eq!(told, [true, true, true, true, true, false]);
         armed.pass();
         assert!(armed.follow(at(47_000), at(1)));
+    }
+
+    #[test]
+    fn a_connection_that_is_made_leaves_nothing_to_wake_up_for() {
+        let mut armed = Armed::default();
+        // The limit of the attempt, that of joining, the heartbeat; an upgrade, and the heartbeat again.
+        let told = [20_000, 20_001, 45_000, 20_002, 45_000]
+            .map(|deadline| armed.follow(at(deadline), at(2)));
+        assert_eq!(told, [true; 5]);
     }
 
     #[test]
@@ -88,7 +106,7 @@ mod tests {
             told += usize::from(armed.follow(at(now + 5_000), at(now)));
             told += usize::from(armed.follow(at(45_000), at(now)));
         }
-        // Twice in the beginning, once when an earlier one is there again, and then once a second.
-        assert_eq!(told, 2 + 1 + 9);
+        // Of the first one, of four later ones in a row, each followed by an earlier one, and then of one each second.
+        assert_eq!(told, 1 + 4 * 2 + 9);
     }
 }
