@@ -10,7 +10,7 @@ const WIDTH: usize = 720;
 /// Where the bars begin.
 const LEFT: usize = 250;
 const BAR: usize = 14;
-const COLOURS: [&str; Maker::ALL.len()] = ["#9aa0a6", "#1a73e8", "#e8710a", "#188038"];
+const COLOURS: [&str; Maker::ALL.len()] = ["#9aa0a6", "#5f6368", "#1a73e8", "#e8710a", "#188038"];
 
 /// Of each case: how much processor time a message takes, as a part of the most that a client takes.
 pub(crate) fn draw(cases: &[Case]) -> String {
@@ -24,7 +24,7 @@ pub(crate) fn draw(cases: &[Case]) -> String {
          <text x=\"10\" y=\"20\" font-size=\"14\">processor time for each message or connection, in µs (less is better)</text>\n"
     );
     for (client, maker) in Maker::ALL.iter().enumerate() {
-        let x = LEFT + client * 115;
+        let x = LEFT + client * 96;
         let _ = writeln!(
             svg,
             "<rect x=\"{x}\" y=\"28\" width=\"10\" height=\"10\" fill=\"{}\"/><text x=\"{}\" y=\"37\">{}</text>",

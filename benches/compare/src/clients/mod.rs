@@ -1,9 +1,12 @@
 //! What is compared: each client does the same things, as its documentation says they are done.
 
+mod by_hand;
 mod raw;
 mod rust_socketio;
 mod siot;
+mod threaded;
 
+use self::by_hand::ByHand;
 use crate::Result;
 use crate::measure::Figures;
 use crate::modes::{Mode, measure};
@@ -32,13 +35,15 @@ pub(crate) trait Client: Sized {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Maker {
     Raw,
+    Threaded,
     Siot,
     RustSocketIo,
     Node,
 }
 
 impl Maker {
-    pub(crate) const ALL: [Self; 4] = [Self::Raw, Self::Siot, Self::RustSocketIo, Self::Node];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Raw, Self::Threaded, Self::Siot, Self::RustSocketIo, Self::Node];
 
     pub(crate) fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|maker| maker.name() == name)
@@ -47,6 +52,7 @@ impl Maker {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Raw => "tungstenite",
+            Self::Threaded => "threaded",
             Self::Siot => "siot",
             Self::RustSocketIo => "rust_socketio",
             Self::Node => "node",
@@ -57,6 +63,7 @@ impl Maker {
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Raw => "raw tungstenite",
+            Self::Threaded => "with a thread",
             Self::Siot => "siot",
             Self::RustSocketIo => "rust_socketio",
             Self::Node => "socket.io-client",
@@ -66,7 +73,8 @@ impl Maker {
     /// Measures it in this process; Node's client has a program of its own.
     pub(crate) fn drive(self, mode: Mode, url: &str, count: usize) -> Result<Figures> {
         match self {
-            Self::Raw => measure::<raw::Raw>(mode, url, count),
+            Self::Raw => measure::<ByHand<raw::Raw>>(mode, url, count),
+            Self::Threaded => measure::<ByHand<threaded::Threaded>>(mode, url, count),
             Self::Siot => measure::<siot::Siot>(mode, url, count),
             Self::RustSocketIo => measure::<rust_socketio::RustSocketIo>(mode, url, count),
             Self::Node => Err("the JavaScript client is driven by node/client.js".into()),
