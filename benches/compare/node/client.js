@@ -18,16 +18,21 @@ const connect = () =>
 const ask = (socket, ...args) => new Promise((resolve) => socket.emit(...args, resolve));
 const pause = (millis) => new Promise((resolve) => setTimeout(resolve, millis));
 
-function takeItems(socket, wanted) {
+function take(socket, event, isRight, wanted) {
   return new Promise((resolve) => {
     let taken = 0;
-    socket.on('item', (text) => (taken += text.length > 0 ? 1 : 0));
+    socket.on(event, (argument) => (taken += isRight(argument) ? 1 : 0));
     socket.on('last', () => {
       socket.removeAllListeners();
       resolve(taken);
     });
-    socket.emit('items', wanted);
+    socket.emit(`${event}s`, wanted);
   });
+}
+
+async function takeAll(socket, event, isRight) {
+  const taken = await take(socket, event, isRight, count);
+  if (taken !== count) throw new Error(`${taken} of ${count} came`);
 }
 
 async function asks(socket, wanted, millis) {
@@ -49,10 +54,8 @@ const modes = {
     const had = await ask(socket, 'count');
     if (had !== count) throw new Error(`the server has ${had} of ${count}`);
   },
-  async flood(socket) {
-    const taken = await takeItems(socket, count);
-    if (taken !== count) throw new Error(`${taken} of ${count} came`);
-  },
+  flood: (socket) => takeAll(socket, 'item', (text) => text.length > 0),
+  blobs: (socket) => takeAll(socket, 'blob', (blob) => blob.length === 16 * 1024),
 };
 
 async function measure(work) {

@@ -18,7 +18,7 @@ pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 const USAGE: &str =
     "usage: compare [--rounds N] [--only MODE[,MODE…]] [--out FOLDER] [--title TEXT]
   measures all clients in so many rounds (5), and writes latest.md and latest.svg into FOLDER (.)
-  modes: ask sparse burst flood connect idle
+  modes: ask sparse burst flood blobs connect idle
        compare drive CLIENT MODE URL COUNT
   is what it starts for each measurement: prints the figures of one client in one mode";
 

@@ -10,6 +10,9 @@ use crate::measure::{Figures, resident_memory, watch};
 /// The argument of each event: a reading of a device, with its names, is about as long.
 pub(crate) const SIZE: usize = 200;
 
+/// The attachment of each binary event.
+pub(crate) const BLOB: usize = 16 * 1024;
+
 /// How many round trips are made before the first that counts.
 const WARM: usize = 1000;
 
@@ -23,6 +26,8 @@ pub(crate) enum Mode {
     Burst,
     /// Events from the server, as fast as it has them.
     Flood,
+    /// Binary events from the server, as fast as it has them.
+    Blobs,
     /// From nothing to the answer to CONNECT.
     Connect,
     /// Connections that nothing happens on.
@@ -30,8 +35,8 @@ pub(crate) enum Mode {
 }
 
 impl Mode {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Ask, Self::Sparse, Self::Burst, Self::Flood, Self::Connect, Self::Idle];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Ask, Self::Sparse, Self::Burst, Self::Flood, Self::Blobs, Self::Connect, Self::Idle];
 
     pub(crate) fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|mode| mode.name() == name)
@@ -43,6 +48,7 @@ impl Mode {
             Self::Sparse => "sparse",
             Self::Burst => "burst",
             Self::Flood => "flood",
+            Self::Blobs => "blobs",
             Self::Connect => "connect",
             Self::Idle => "idle",
         }
@@ -54,6 +60,7 @@ impl Mode {
             Self::Sparse => "a round trip every 2 ms",
             Self::Burst => "events to the server",
             Self::Flood => "events from the server, decoded",
+            Self::Blobs => "16 KiB of binary from the server",
             Self::Connect => "connecting",
             Self::Idle => "idle connections",
         }
@@ -65,6 +72,7 @@ impl Mode {
             Self::Ask => 10_000,
             Self::Sparse => 500,
             Self::Burst | Self::Flood => 200_000,
+            Self::Blobs => 40_000,
             Self::Connect => 300,
             Self::Idle => 100,
         }
@@ -101,6 +109,12 @@ pub(crate) fn measure<C: Client>(mode: Mode, url: &str, count: usize) -> Result<
         Mode::Flood => {
             let mut client = C::connect(url)?;
             let figures = watch(count, |_| all_of(client.take_items(count)?, count))?;
+            client.close()?;
+            Ok(figures)
+        }
+        Mode::Blobs => {
+            let mut client = C::connect(url)?;
+            let figures = watch(count, |_| all_of(client.take_blobs(count)?, count))?;
             client.close()?;
             Ok(figures)
         }

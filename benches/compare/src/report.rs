@@ -26,7 +26,7 @@ impl Mode {
     fn columns(self) -> &'static [Column] {
         match self {
             Self::Ask | Self::Sparse | Self::Connect => &[CPU, MEDIAN],
-            Self::Burst | Self::Flood => &[CPU, WALL],
+            Self::Burst | Self::Flood | Self::Blobs => &[CPU, WALL],
             Self::Idle => &[RSS],
         }
     }

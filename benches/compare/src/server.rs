@@ -3,10 +3,10 @@
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
-use tungstenite::{Message, WebSocket};
+use tungstenite::{Bytes, Message, WebSocket};
 
 use crate::Result;
-use crate::modes::SIZE;
+use crate::modes::{BLOB, SIZE};
 
 const HANDSHAKE: &str =
     r#"0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
@@ -52,6 +52,8 @@ fn answer(socket: &mut WebSocket<TcpStream>, packet: &str, notes: &mut usize) ->
         socket.send(Message::text(format!("43{number}[{had}]")))?;
     } else if let Some(count) = event.strip_prefix("[\"items\",") {
         flood(socket, count.trim_end_matches(']').parse()?)?;
+    } else if let Some(count) = event.strip_prefix("[\"blobs\",") {
+        flood_of_blobs(socket, count.trim_end_matches(']').parse()?)?;
     }
     Ok(())
 }
@@ -61,6 +63,15 @@ fn flood(socket: &mut WebSocket<TcpStream>, count: usize) -> Result<()> {
     for _ in 0..count {
         // Written in blocks of 128 KiB.
         socket.write(Message::text(item.as_str()))?;
+    }
+    Ok(socket.send(Message::text("42[\"last\",0]"))?)
+}
+
+fn flood_of_blobs(socket: &mut WebSocket<TcpStream>, count: usize) -> Result<()> {
+    let blob = Bytes::from(vec![7; BLOB]);
+    for _ in 0..count {
+        socket.write(Message::text("451-[\"blob\",{\"_placeholder\":true,\"num\":0}]"))?;
+        socket.write(Message::Binary(blob.clone()))?;
     }
     Ok(socket.send(Message::text("42[\"last\",0]"))?)
 }

@@ -1,9 +1,11 @@
 //! The frames that these measurements need, made by hand.
 
-use tungstenite::Utf8Bytes;
+use serde::de::IgnoredAny;
+use tungstenite::{Message, Utf8Bytes};
 
 use super::Client;
 use crate::Result;
+use crate::modes::BLOB;
 
 /// A WebSocket on which the namespace `/` is joined.
 pub(crate) trait Wire: Sized {
@@ -16,7 +18,7 @@ pub(crate) trait Wire: Sized {
     fn gather(&mut self, packet: String) -> Result<()>;
 
     /// The next packet that is no heartbeat.
-    fn receive(&mut self) -> Result<Utf8Bytes>;
+    fn receive(&mut self) -> Result<Message>;
 
     fn close(self) -> Result<()>;
 }
@@ -28,6 +30,15 @@ pub(crate) struct ByHand<W> {
 }
 
 impl<W: Wire> ByHand<W> {
+    /// The next packet that is a text.
+    fn text(&mut self) -> Result<Utf8Bytes> {
+        loop {
+            if let Message::Text(packet) = self.wire.receive()? {
+                return Ok(packet);
+            }
+        }
+    }
+
     /// Emits an event, and gives the arguments of its acknowledgement.
     fn request(&mut self, event: &str) -> Result<String> {
         self.acks += 1;
@@ -35,7 +46,7 @@ impl<W: Wire> ByHand<W> {
         self.wire.send(format!("42{number}{event}"))?;
         let head = format!("43{number}");
         loop {
-            if let Some(answer) = self.wire.receive()?.strip_prefix(&head) {
+            if let Some(answer) = self.text()?.strip_prefix(&head) {
                 return Ok(answer.to_owned());
             }
         }
@@ -69,13 +80,31 @@ impl<W: Wire> Client for ByHand<W> {
         self.wire.send(format!("42[\"items\",{count}]"))?;
         let mut taken = 0;
         loop {
-            let packet = self.wire.receive()?;
+            let packet = self.text()?;
             let Some(event) = packet.strip_prefix("42") else { continue };
             if event == "[\"last\",0]" {
                 return Ok(taken);
             }
             let (_, text): (String, String) = serde_json::from_str(event)?;
             taken += usize::from(!text.is_empty());
+        }
+    }
+
+    fn take_blobs(&mut self, count: usize) -> Result<usize> {
+        self.wire.send(format!("42[\"blobs\",{count}]"))?;
+        let mut taken = 0;
+        loop {
+            match self.wire.receive()? {
+                Message::Binary(blob) => taken += usize::from(blob.len() == BLOB),
+                Message::Text(packet) => match packet.strip_prefix("451-") {
+                    Some(event) => {
+                        serde_json::from_str::<IgnoredAny>(event)?;
+                    }
+                    None if packet.as_str() == "42[\"last\",0]" => return Ok(taken),
+                    None => {}
+                },
+                _ => {}
+            }
         }
     }
 

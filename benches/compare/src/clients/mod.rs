@@ -28,6 +28,10 @@ pub(crate) trait Client: Sized {
     /// Has the server emit `item` so many times, and waits until all have come; gives how many did.
     fn take_items(&mut self, count: usize) -> Result<usize>;
 
+    /// Has the server emit `blob` so many times, with an attachment of [`BLOB`](crate::modes::BLOB) bytes each, and waits until all
+    /// have come; gives how many did.
+    fn take_blobs(&mut self, count: usize) -> Result<usize>;
+
     fn close(self) -> Result<()>;
 }
 

@@ -3,7 +3,7 @@
 use std::net::TcpStream;
 
 use tungstenite::stream::MaybeTlsStream;
-use tungstenite::{Message, Utf8Bytes, WebSocket};
+use tungstenite::{Message, WebSocket};
 
 use super::by_hand::Wire;
 use crate::Result;
@@ -41,11 +41,11 @@ impl Wire for Raw {
         Ok(self.0.write(Message::text(packet))?)
     }
 
-    fn receive(&mut self) -> Result<Utf8Bytes> {
+    fn receive(&mut self) -> Result<Message> {
         loop {
             match self.0.read()? {
                 Message::Text(packet) if packet.as_str() == "2" => self.send("3".to_owned())?,
-                Message::Text(packet) => return Ok(packet),
+                packet @ (Message::Text(_) | Message::Binary(_)) => return Ok(packet),
                 _ => {}
             }
         }

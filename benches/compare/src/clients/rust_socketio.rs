@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::Client;
 use crate::Result;
+use crate::modes::BLOB;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -36,6 +37,14 @@ impl RustSocketIo {
         self.socket.emit_with_ack(event, argument, LIMIT, take)?;
         Ok(answer.recv_timeout(LIMIT)?)
     }
+
+    /// Asks for so many events, and waits until all have come; gives how many did.
+    fn take(&self, what: &str, count: usize) -> Result<usize> {
+        self.items.store(0, Ordering::Relaxed);
+        self.socket.emit(what, json!(count))?;
+        self.last.recv_timeout(LIMIT)?;
+        Ok(self.items.load(Ordering::Relaxed))
+    }
 }
 
 fn tell(whom: &Sender<()>) {
@@ -48,7 +57,7 @@ impl Client for RustSocketIo {
         let (opened, open) = channel();
         let (ended, last) = channel();
         let items = Arc::new(AtomicUsize::new(0));
-        let counter = Arc::clone(&items);
+        let (counter, counter_of_blobs) = (Arc::clone(&items), Arc::clone(&items));
         let socket = ClientBuilder::new(url)
             .transport_type(TransportType::Websocket)
             .on(Event::Connect, move |_, _| tell(&opened))
@@ -56,6 +65,10 @@ impl Client for RustSocketIo {
                 let Payload::Text(values) = payload else { return };
                 let is_text = values.first().and_then(Value::as_str).is_some();
                 counter.fetch_add(usize::from(is_text), Ordering::Relaxed);
+            })
+            .on("blob", move |payload, _| {
+                let Payload::Binary(blob) = payload else { return };
+                counter_of_blobs.fetch_add(usize::from(blob.len() == BLOB), Ordering::Relaxed);
             })
             .on("last", move |_, _| tell(&ended))
             .connect()?;
@@ -81,10 +94,11 @@ impl Client for RustSocketIo {
     }
 
     fn take_items(&mut self, count: usize) -> Result<usize> {
-        self.items.store(0, Ordering::Relaxed);
-        self.socket.emit("items", json!(count))?;
-        self.last.recv_timeout(LIMIT)?;
-        Ok(self.items.load(Ordering::Relaxed))
+        self.take("items", count)
+    }
+
+    fn take_blobs(&mut self, count: usize) -> Result<usize> {
+        self.take("blobs", count)
     }
 
     fn close(self) -> Result<()> {

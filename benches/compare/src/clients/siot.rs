@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use siot::{Builder, Socket, Subscription, Transport};
+use siot::{Binary, Builder, Event, Socket, Subscription, Transport};
 
 use super::Client;
 use crate::Result;
+use crate::modes::BLOB;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -13,6 +14,31 @@ pub(crate) struct Siot {
     socket: Socket,
     /// Made when it is needed: a connection that gets no events has none.
     items: Option<Subscription>,
+}
+
+impl Siot {
+    /// Asks for so many events, and waits until all have come; gives how many were as they should be.
+    fn take(
+        &mut self,
+        what: &str,
+        count: usize,
+        is_right: impl Fn(&Event) -> Result<bool>,
+    ) -> Result<usize> {
+        let items = match self.items.take() {
+            Some(items) => items,
+            None => self.socket.subscribe_any(),
+        };
+        self.socket.emit(what, count)?;
+        let mut taken = 0;
+        loop {
+            let event = items.recv_timeout(LIMIT)?;
+            if event.name() == "last" {
+                self.items = Some(items);
+                return Ok(taken);
+            }
+            taken += usize::from(is_right(&event)?);
+        }
+    }
 }
 
 impl Client for Siot {
@@ -39,21 +65,17 @@ impl Client for Siot {
     }
 
     fn take_items(&mut self, count: usize) -> Result<usize> {
-        let items = match self.items.take() {
-            Some(items) => items,
-            None => self.socket.subscribe_any(),
-        };
-        self.socket.emit("items", count)?;
-        let mut taken = 0;
-        loop {
-            let event = items.recv_timeout(LIMIT)?;
-            if event.name() == "last" {
-                self.items = Some(items);
-                return Ok(taken);
-            }
-            let text: String = event.args()?;
-            taken += usize::from(!text.is_empty());
-        }
+        self.take("items", count, |item| {
+            let text: String = item.args()?;
+            Ok(!text.is_empty())
+        })
+    }
+
+    fn take_blobs(&mut self, count: usize) -> Result<usize> {
+        self.take("blobs", count, |blob| {
+            let blob: Binary = blob.args()?;
+            Ok(blob.len() == BLOB)
+        })
     }
 
     fn close(self) -> Result<()> {

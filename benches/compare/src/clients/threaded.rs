@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
 use tungstenite::protocol::Role;
-use tungstenite::{Message, Utf8Bytes, WebSocket};
+use tungstenite::{Message, WebSocket};
 
 use super::by_hand::Wire;
 use super::raw::Raw;
@@ -16,7 +16,7 @@ use crate::Result;
 pub(crate) struct Threaded {
     /// The half that writes.
     socket: WebSocket<TcpStream>,
-    packets: Receiver<Utf8Bytes>,
+    packets: Receiver<Message>,
     thread: JoinHandle<()>,
 }
 
@@ -48,7 +48,7 @@ impl Wire for Threaded {
         Ok(self.socket.write(Message::text(packet))?)
     }
 
-    fn receive(&mut self) -> Result<Utf8Bytes> {
+    fn receive(&mut self) -> Result<Message> {
         Ok(self.packets.recv()?)
     }
 
@@ -60,7 +60,7 @@ impl Wire for Threaded {
 }
 
 /// Until the server has closed the connection, or nobody wants what comes.
-fn hand_on(mut raw: Raw, packets: &Sender<Utf8Bytes>) {
+fn hand_on(mut raw: Raw, packets: &Sender<Message>) {
     while let Ok(packet) = raw.receive() {
         if packets.send(packet).is_err() {
             return;
