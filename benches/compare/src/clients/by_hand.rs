@@ -61,6 +61,7 @@ impl<W: Wire> Client for ByHand<W> {
 
     fn ask(&mut self, text: &str) -> Result<()> {
         let answer = self.request(&serde_json::to_string(&("ask", text))?)?;
+        let [answer]: [String; 1] = serde_json::from_str(&answer)?;
         if answer.len() < text.len() {
             return Err(format!("the answer is {answer}").into());
         }
