@@ -136,6 +136,22 @@ fn a_server_may_be_replaced_as_often_as_sessions_last() {
 }
 
 #[test]
+fn contradictions_do_not_count_against_a_session_that_has_lasted_since() {
+    let mut world = World::new();
+    world.connect("/");
+    world.connect("/a");
+    let mut contradict = |lasting| {
+        world.open();
+        world.receive("40{\"sid\":\"x\"}");
+        world.advance(Duration::from_secs(lasting));
+        let before = world.last_link;
+        world.receive("40/a,{}");
+        world.last_link != before
+    };
+    assert_eq!([0, 0, 6, 0, 0].map(&mut contradict), [true, true, true, true, false]);
+}
+
+#[test]
 fn a_revision_that_is_given_is_not_doubted() {
     let mut world = World::with(|options| options.revision = Revision::V4);
     world.connect("/");
