@@ -204,6 +204,25 @@ fn a_wait_for_the_programs_own_attempt_is_one_to_be_connected() {
 }
 
 #[test]
+fn after_a_session_that_has_lasted_and_was_closed_the_first_attempt_by_hand_is_made_at_once() {
+    for (lasting, at_once) in [(4, false), (5, true)] {
+        let mut world = World::with(|options| options.reconnection = false);
+        let root = world.connect("/");
+        world.drop_link();
+        world.connect_id(root);
+        world.open();
+        world.receive("40{\"sid\":\"x\"}");
+        world.advance(Duration::from_secs(lasting));
+        world.disconnect(root);
+        world.connect_id(root);
+        world.dial();
+        world.drop_link();
+        world.connect_id(root);
+        assert_eq!(world.client.cycle() == Cycle::Connecting, at_once, "{lasting}");
+    }
+}
+
+#[test]
 fn opening_by_hand_cuts_each_long_wait_short() {
     let long = Duration::from_secs(3600);
     let mut world = World::with(|options| {
