@@ -65,8 +65,8 @@ impl<A> Client<A> {
     /// Once a session has lasted, what failed before it counts no more, neither for attempts by hand nor for the others.
     /// It is looked at where a session ends, or fault is found with it: a timer for it would wake an idle device for nothing.
     pub(super) fn start_afresh_if_lasted(&mut self, now: Timestamp) {
-        let has_lasted =
-            self.cycle == Cycle::Open && self.since + self.options.stable_time() <= now;
+        let stable_time = self.options.stable_time();
+        let has_lasted = self.connected_for(now).is_some_and(|time| time >= stable_time);
         if has_lasted && std::mem::take(&mut self.is_young) {
             self.backoff.reset();
             self.by_hand.reset();

@@ -187,7 +187,7 @@ impl<A> Client<A> {
             is_unused: true,
             next: None,
             since: Timestamp(Duration::ZERO),
-            is_young: true,
+            is_young: false,
             quiet: None,
             attempts: 0,
             timers: Timers::default(),

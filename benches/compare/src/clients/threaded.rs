@@ -14,7 +14,8 @@ use super::raw::Raw;
 use crate::Result;
 
 pub(crate) struct Threaded {
-    /// The half that writes.
+    /// The half that writes. The other one writes as well, its answers to heartbeats, for which no measurement lasts long enough; frames
+    /// that got mixed would fail it.
     socket: WebSocket<TcpStream>,
     packets: Receiver<Message>,
     thread: JoinHandle<()>,
