@@ -57,6 +57,15 @@ pub(super) enum Side {
     Writer,
 }
 
+/// What becomes of a thread's place in its link when the thread ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LaneFate {
+    /// It is empty.
+    Left,
+    /// Another thread has it.
+    PassedOn,
+}
+
 impl Link {
     pub(super) fn to(address: Arc<Address>) -> Self {
         Self { address, reader: None, writer: None, wire: None, busy: None }
@@ -177,6 +186,7 @@ impl Driver {
         address: Arc<Address>,
     ) {
         let Some(driver) = self.this.upgrade() else { return };
+        let opener = Arc::clone(&driver);
         let eio = self.look(|core| core.dialect_of(link)).eio();
         let request = address.request(eio, transport, upgrade);
         log_later!(
@@ -194,39 +204,44 @@ impl Driver {
             Transport::Polling => (None, None),
             Transport::WebSocket => self.net.begin_websocket(&request).unzip(),
         };
-        self.start(link, Side::Reader, Role::Transport, move |attempt| {
+        let stack_size = match transport {
+            Transport::Polling => self.limits.stack_size,
+            Transport::WebSocket => self.stack_to_open(&request),
+        };
+        driver.start(link, Side::Reader, Role::Transport, stack_size, move |attempt| {
             attempt.go_on_with(begun);
             match transport {
-                Transport::Polling => driver.run_polling(link, request, &attempt),
-                Transport::WebSocket => driver.run_websocket(link, &request, upgrade, &attempt),
+                Transport::Polling => {
+                    opener.run_polling(link, request, &attempt);
+                    LaneFate::Left
+                }
+                Transport::WebSocket => opener.run_websocket(link, &request, upgrade, &attempt),
             }
         });
     }
 
-    /// Starts one thread of a link, which is then counted among its threads until it ends. Where it cannot
-    /// be started the link is lost.
+    /// Starts one thread of a link, which is then counted among its threads until its place is left. Where it
+    /// cannot be started the link is lost.
     pub(super) fn start(
-        &self,
+        self: &Arc<Self>,
         link: LinkId,
         side: Side,
         role: Role,
-        body: impl FnOnce(Arc<Attempt>) + Send + 'static,
+        stack_size: usize,
+        body: impl FnOnce(Arc<Attempt>) -> LaneFate + Send + 'static,
     ) {
-        if let Err(error) = self.try_start(link, side, role, body) {
+        let started = self
+            .make_lane(link, side)
+            .and_then(|attempt| self.occupy(link, side, role, stack_size, move || body(attempt)));
+        if let Err(error) = started {
             // Before it counts as ended, which would be the reason otherwise.
             self.lose(link, Loss::Failed(error));
             self.end(link, side);
         }
     }
 
-    fn try_start(
-        &self,
-        link: LinkId,
-        side: Side,
-        role: Role,
-        body: impl FnOnce(Arc<Attempt>) + Send + 'static,
-    ) -> Result<()> {
-        let Some(driver) = self.this.upgrade() else { return Ok(()) };
+    /// Makes a thread's place in a link, and gives what the thread connects by.
+    fn make_lane(&self, link: LinkId, side: Side) -> Result<Arc<Attempt>> {
         let this = self.this.clone();
         let on_news = Box::new(move |news| {
             if let Some(driver) = this.upgrade() {
@@ -245,14 +260,30 @@ impl Driver {
                 waker.cancel();
             }
         });
+        Ok(attempt)
+    }
+
+    /// Starts a thread that has a place in a link until its body has ended, or has passed it on.
+    pub(super) fn occupy(
+        self: &Arc<Self>,
+        link: LinkId,
+        side: Side,
+        role: Role,
+        stack_size: usize,
+        body: impl FnOnce() -> LaneFate + Send + 'static,
+    ) -> Result<()> {
+        let driver = Arc::clone(self);
         let speaker = self.speaker.id();
-        spawn(role, Some(self.limits.stack_size), move || {
+        spawn(role, Some(stack_size), move || {
             let _speaking = speaker.speak();
-            // No panic of ours is known. Should there be one, the session must not seem alive.
-            if survive(|| body(attempt)).is_none() {
+            let fate = survive(body).unwrap_or_else(|| {
+                // No panic of ours is known. Should there be one, the session must not seem alive.
                 driver.lose(link, Loss::Failed(panicked()));
+                LaneFate::Left
+            });
+            if fate == LaneFate::Left {
+                driver.end(link, side);
             }
-            driver.end(link, side);
         })
     }
 

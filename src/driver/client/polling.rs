@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Driver;
 use super::intake::Inlet;
-use super::link::Side;
+use super::link::{LaneFate, Side};
 use crate::core::client::Client;
 use crate::core::engine::{Loss, PollTurn, Shipment, Work};
 use crate::core::ids::LinkId;
@@ -146,12 +146,14 @@ impl Poller<'_> {
         let driver = Arc::clone(self.driver);
         let link = self.link;
         let sid = sid.to_owned();
-        self.driver.start(link, Side::Writer, Role::Poster, move |attempt| {
+        let stack_size = driver.limits.stack_size;
+        self.driver.start(link, Side::Writer, Role::Poster, stack_size, move |attempt| {
             let http = Http::new(&driver.net, &attempt);
             let poster = Poster::new(&driver, link, dialect, &sid, &http);
             if let Err(error) = poster.run(attempt.waker()) {
                 driver.lose(link, Loss::Failed(error));
             }
+            LaneFate::Left
         });
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Driver;
+use super::link::{LaneFate, Side};
 use super::pump::{Ending, NextStep, Pump};
 use super::shared_wire::SharedWire;
 use super::wire::Wire;
@@ -11,25 +12,52 @@ use crate::core::engine::Loss;
 use crate::core::ids::LinkId;
 use crate::error::Result;
 use crate::net::{Attempt, Ready, Request, UpgradeRequest, Waker, WebSocket};
+use crate::sync::logging::log_later;
+use crate::sync::threads::Role;
 
 impl Driver {
-    /// Opens the WebSocket, where that was begun by this request, and serves it to its end.
+    /// Opens the WebSocket, where that was begun by this request, and serves it to its end, or has another thread do
+    /// that.
     // Apart from polling, which takes more stack.
     #[inline(never)]
     pub(super) fn run_websocket(
-        &self,
+        self: &Arc<Self>,
         link: LinkId,
         request: &Request,
         begun: Option<UpgradeRequest>,
         attempt: &Arc<Attempt>,
-    ) {
-        let opened = self.open_websocket(link, request, begun, attempt);
-        let loss = match opened.and_then(|wire| self.serve_websocket(&wire, attempt.waker())) {
-            Ok(Ending::Finished | Ending::Stopped) => return,
-            Ok(Ending::Lost(loss)) => loss,
-            Err(error) => Loss::Failed(error),
-        };
-        self.lose(link, loss);
+    ) -> LaneFate {
+        match self.open_websocket(link, request, begun, attempt) {
+            Err(error) => self.lose(link, Loss::Failed(error)),
+            Ok(wire) if is_deep(request) => return self.pass_on(link, &wire, attempt.waker()),
+            Ok(wire) => self.serve_websocket(link, &wire, attempt.waker()),
+        }
+        LaneFate::Left
+    }
+
+    /// The stack of the thread that opens this WebSocket, in bytes.
+    ///
+    /// For one that passes it on, less than any other thread has: the C library gives stacks of threads that have
+    /// ended to those who ask for as much or less, with all the memory that was touched.
+    pub(super) fn stack_to_open(&self, request: &Request) -> usize {
+        let size = self.limits.stack_size;
+        if is_deep(request) { size / 8 * 7 } else { size }
+    }
+
+    /// Has a fresh thread serve what this one has opened.
+    // A handshake of TLS touches twice as much stack as anything later, and leaves several kilobytes in what the
+    // allocator keeps for its thread: both would be held for as long as the connection lasts.
+    fn pass_on(self: &Arc<Self>, link: LinkId, wire: &SharedWire, waker: &Arc<Waker>) -> LaneFate {
+        let (driver, served, its_waker) = (Arc::clone(self), wire.clone(), Arc::clone(waker));
+        let stack_size = self.limits.stack_size;
+        let started = self.occupy(link, Side::Reader, Role::Transport, stack_size, move || {
+            driver.serve_websocket(link, &served, &its_waker);
+            LaneFate::Left
+        });
+        let Err(error) = started else { return LaneFate::PassedOn };
+        log_later!(Debug, "the thread that has opened the WebSocket serves it: {error:#}");
+        self.serve_websocket(link, wire, waker);
+        LaneFate::Left
     }
 
     /// Opens it, and lets others use it.
@@ -62,10 +90,15 @@ impl Driver {
         wire
     }
 
-    fn serve_websocket(&self, wire: &SharedWire, waker: &Waker) -> Result<Ending> {
+    /// Serves a WebSocket to its end.
+    fn serve_websocket(&self, link: LinkId, wire: &SharedWire, waker: &Waker) {
         let ending = self.pump(wire, waker);
         wire.end(matches!(ending, Ok(Ending::Finished)));
-        ending
+        match ending {
+            Ok(Ending::Finished | Ending::Stopped) => {}
+            Ok(Ending::Lost(loss)) => self.lose(link, loss),
+            Err(error) => self.lose(link, Loss::Failed(error)),
+        }
     }
 
     fn pump(&self, wire: &SharedWire, waker: &Waker) -> Result<Ending> {
@@ -100,6 +133,11 @@ impl Driver {
             };
         }
     }
+}
+
+/// Whether to open a WebSocket by this request takes much more memory than to serve it.
+fn is_deep(request: &Request) -> bool {
+    request.endpoint.secure
 }
 
 /// What a thread turns to after a pause that it left to those who write: what came, or, where none of them has written, what

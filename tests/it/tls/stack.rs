@@ -1,7 +1,9 @@
-//! The smallest stack that the limits allow is enough for all that siot's own threads do.
+//! What siot's own threads take of their stacks: the smallest that the limits allow is enough for all that they do, and what a
+//! handshake has touched is not kept.
 
 use std::iter::repeat_n;
 
+use serde_json::json;
 use siot::{Binary, Limits, Socket, Tls};
 
 use super::{LIMIT, builder, for_all, start, trusting};
@@ -37,5 +39,47 @@ fn the_smallest_stack_bears_every_handshake_and_the_deepest_input() {
         for_all(trusting(&stranger), |tls, via| {
             assert!(connect(&server, tls, via).is_err());
         });
+    });
+}
+
+/// How much is in memory of the stack of this size, in kB, of which there is one.
+fn touched(stack_size: usize) -> usize {
+    let smaps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+    let mut is_stack = false;
+    let mut touched = Vec::new();
+    for line in smaps.lines() {
+        let mut words = line.split_whitespace();
+        let first = words.next().unwrap_or_default();
+        if let Some((start, end)) = first.split_once('-') {
+            let [start, end] = [start, end].map(|it| usize::from_str_radix(it, 16).unwrap());
+            // The system may have a page of its own beside what was asked for.
+            is_stack = words.next() == Some("rw-p") && (end - start).abs_diff(stack_size) <= 8192;
+        } else if is_stack && first == "Rss:" {
+            touched.push(words.next().unwrap().parse().unwrap());
+        }
+    }
+    let [touched] = touched[..] else { panic!("{} stacks", touched.len()) };
+    touched
+}
+
+#[test]
+fn a_connection_by_tls_keeps_no_more_of_its_stack_than_one_without() {
+    alone(|| {
+        let authority = CertAuthority::new();
+        let server = start(&authority.issue("127.0.0.1").server());
+        // The C library gives stacks again to those who ask for as much or less.
+        let mut size = 300 * 1024;
+        let mut kept = |server: &Server, tls: Tls| {
+            size *= 2;
+            let limits = Limits::new().stack_size(size);
+            let socket = builder(server, tls, Via::WebSocket).limits(limits).build().unwrap();
+            socket.wait_connected(LIMIT).unwrap();
+            touched(size)
+        };
+        let by_tls: Vec<usize> =
+            trusting(&authority).into_iter().map(|tls| kept(&server, tls)).collect();
+        let plain = kept(&Server::start(json!({})), Tls::new());
+        let most = plain * 3 / 2;
+        assert!(by_tls.iter().all(|touched| (1..most).contains(touched)), "{by_tls:?}, {plain}");
     });
 }

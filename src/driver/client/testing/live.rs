@@ -8,7 +8,7 @@ use tungstenite::Message;
 
 use super::{LIMIT, OPEN, driver, driver_by, emit};
 use crate::core::client::namespace::Phase;
-use crate::core::ids::NamespaceId;
+use crate::core::ids::{LinkId, NamespaceId};
 use crate::driver::client::outputs::Action;
 use crate::driver::client::pump::{NextStep, Pump};
 use crate::driver::client::shared_wire::SharedWire;
@@ -98,6 +98,7 @@ pub(in crate::driver::client) fn join(peer: &mut Peer) {
 pub(in crate::driver::client) struct Stepped {
     pub(in crate::driver::client) driver: Arc<Driver>,
     pub(in crate::driver::client) namespace: NamespaceId,
+    pub(in crate::driver::client) link: LinkId,
     pub(in crate::driver::client) wire: SharedWire,
     pub(in crate::driver::client) waker: Arc<Waker>,
 }
@@ -122,7 +123,7 @@ impl Stepped {
         let wire = Wire::new(link, socket, false, driver.new_parser());
         let pump = Pump::new(link, &waker, driver.language_of(link));
         let wire = SharedWire::new(wire, pump);
-        (Self { driver, namespace, wire, waker }, peer)
+        (Self { driver, namespace, link, wire, waker }, peer)
     }
 
     /// The namespace is joined.

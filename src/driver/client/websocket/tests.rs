@@ -10,11 +10,12 @@ use bytes::Bytes;
 use tungstenite::Message;
 
 use super::*;
+use crate::core::client::namespace::Phase;
 use crate::driver::client::testing::live::{Peer, Stepped, join};
 use crate::driver::client::testing::{self, LIMIT};
 use crate::driver::listeners::Scope;
 use crate::event::Event;
-use crate::options::{Buffer, Limits};
+use crate::options::{Buffer, Limits, Transport};
 use crate::proto::dialect::Frame;
 use crate::sync::mailbox::Mailbox;
 
@@ -227,4 +228,48 @@ fn a_pause_is_repeated_while_callers_write_and_nothing_comes() {
     let came = Ready { readable: true, hung_up: false };
     assert!(after_pause(Some(came), &relieved).is_some_and(|ready| ready.readable));
     assert!(relieved.into_inner(), "it is left for the next pause");
+}
+
+/// That a connection is passed on to another thread, as `fate` tells, and works.
+#[track_caller]
+fn assert_passed_on(limits: Limits, fate: LaneFate) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let driver = testing::driver(listener.local_addr().unwrap().port(), limits);
+    let (stepped, mut peer) = Stepped::new(driver, listener);
+    let Stepped { driver, namespace, link, wire, waker } = stepped;
+    let (_, events) = driver.subscribe(namespace, Scope::Event("e"), Buffer::new());
+    let serving = Arc::clone(&driver);
+    let opener = thread::spawn(move || serving.pass_on(link, &wire, &waker));
+    join(&mut peer);
+    send(&mut peer, 7);
+    let event = events.take(Some(Instant::now() + LIMIT)).expect("an event");
+    assert_eq!(event.arg::<usize>(0).unwrap(), 7);
+    match fate {
+        LaneFate::PassedOn => testing::eventually(|| opener.is_finished()),
+        LaneFate::Left => assert!(!opener.is_finished()),
+    }
+    drop(peer);
+    assert_eq!(opener.join().unwrap(), fate);
+    testing::eventually(|| driver.look(|core| core.namespace(namespace).phase != Phase::Joined));
+}
+
+#[test]
+fn what_one_thread_has_opened_another_serves() {
+    assert_passed_on(Limits::new(), LaneFate::PassedOn);
+}
+
+#[test]
+fn where_there_is_no_other_thread_to_be_had_the_one_that_has_opened_serves() {
+    // Half of the memory that can be addressed may be had where that is 4 GiB.
+    assert_passed_on(Limits::new().stack_size(usize::MAX / 16 * 15), LaneFate::Left);
+}
+
+#[test]
+fn whoever_opens_by_tls_has_a_smaller_stack_than_others() {
+    let driver = testing::driver(9, Limits::new().stack_size(800 * 1024));
+    let mut request = driver.lock().address.request("4", Transport::WebSocket, None);
+    for (secure, size) in [(false, 800 * 1024), (true, 700 * 1024)] {
+        request.endpoint.secure = secure;
+        assert_eq!(driver.stack_to_open(&request), size);
+    }
 }
