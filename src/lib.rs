@@ -235,7 +235,7 @@
 //!
 //! | name         | how many                                                        |
 //! |--------------|-----------------------------------------------------------------|
-//! | `siot-conn`  | one per connection, two during an upgrade                       |
+//! | `siot-conn`  | one per connection, two during an upgrade; by TLS one more for a moment |
 //! | `siot-post`  | one more while long-polling is in use                           |
 //! | `siot-timer` | one per process, while there are connections and a second longer |
 //! | `siot-call`  | one per connection, from the first callback on                  |

@@ -246,7 +246,7 @@ impl Limits {
     /// The stack size of siot's threads, in bytes. Default: 512 KiB, of which only what is used
     /// takes memory (some 20 kB on x86-64); the least that is taken is 256 KiB, twice what a
     /// handshake needs in a build without optimisation. A thread that opens a WebSocket by TLS, and
-    /// leaves it to another then, has an eighth less.
+    /// leaves it to another then, has four times as much and 64 KiB, where that is at most 40 MiB.
     ///
     /// Callbacks run on such a thread.
     pub fn stack_size(mut self, bytes: usize) -> Self {

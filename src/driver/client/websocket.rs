@@ -15,6 +15,13 @@ use crate::net::{Attempt, Ready, Request, UpgradeRequest, Waker, WebSocket};
 use crate::sync::logging::log_later;
 use crate::sync::threads::Role;
 
+/// By how much a stack is more than four times as large as another, in bytes: more than the guard pages that the C
+/// library adds to both.
+const MORE_STACK: usize = 64 * 1024;
+
+/// The C library keeps no larger stack than this, in bytes.
+const LARGEST_KEPT: usize = 40 * 1024 * 1024;
+
 impl Driver {
     /// Opens the WebSocket, where that was begun by this request, and serves it to its end, or has another thread do
     /// that.
@@ -37,11 +44,13 @@ impl Driver {
 
     /// The stack of the thread that opens this WebSocket, in bytes.
     ///
-    /// For one that passes it on, less than any other thread has: the C library gives stacks of threads that have
-    /// ended to those who ask for as much or less, with all the memory that was touched.
+    /// For one that passes it on, more than four times as much as others have. The GNU C library keeps the stacks of
+    /// threads that have ended, with what was touched last, and gives the next thread the smallest that is large
+    /// enough, unless it is more than four times too large: so neither kind of thread is given a stack of the other.
     pub(super) fn stack_to_open(&self, request: &Request) -> usize {
         let size = self.limits.stack_size;
-        if is_deep(request) { size / 8 * 7 } else { size }
+        let apart = size.saturating_mul(4).saturating_add(MORE_STACK);
+        if is_deep(request) && apart <= LARGEST_KEPT { apart } else { size }
     }
 
     /// Has a fresh thread serve what this one has opened.

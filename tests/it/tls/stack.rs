@@ -2,13 +2,14 @@
 //! handshake has touched is not kept.
 
 use std::iter::repeat_n;
+use std::time::Duration;
 
 use serde_json::json;
 use siot::{Binary, Limits, Socket, Tls};
 
 use super::{LIMIT, builder, for_all, start, trusting};
 use crate::support::certs::CertAuthority;
-use crate::support::{Server, Via, alone, recv_within};
+use crate::support::{Server, Via, alone, eventually, recv_within, threads};
 
 /// What `Limits` takes at the least, in bytes.
 const LEAST: usize = 256 * 1024;
@@ -42,8 +43,8 @@ fn the_smallest_stack_bears_every_handshake_and_the_deepest_input() {
     });
 }
 
-/// How much is in memory of the stack of this size, in kB, of which there is one.
-fn touched(stack_size: usize) -> usize {
+/// How much is in memory of each stack of this size, in kB.
+fn touched(stack_size: usize) -> Vec<usize> {
     let smaps = std::fs::read_to_string("/proc/self/smaps").unwrap();
     let mut is_stack = false;
     let mut touched = Vec::new();
@@ -58,7 +59,6 @@ fn touched(stack_size: usize) -> usize {
             touched.push(words.next().unwrap().parse().unwrap());
         }
     }
-    let [touched] = touched[..] else { panic!("{} stacks", touched.len()) };
     touched
 }
 
@@ -67,19 +67,86 @@ fn a_connection_by_tls_keeps_no_more_of_its_stack_than_one_without() {
     alone(|| {
         let authority = CertAuthority::new();
         let server = start(&authority.issue("127.0.0.1").server());
-        // The C library gives stacks again to those who ask for as much or less.
-        let mut size = 300 * 1024;
+        // No thread that has ended has had as much, nor up to four times as much: its stack might be given again.
+        let mut size = 30 * 1024;
         let mut kept = |server: &Server, tls: Tls| {
-            size *= 2;
+            size *= 10;
             let limits = Limits::new().stack_size(size);
             let socket = builder(server, tls, Via::WebSocket).limits(limits).build().unwrap();
             socket.wait_connected(LIMIT).unwrap();
-            touched(size)
+            let [touched] = touched(size)[..] else { panic!("not one stack of {size} bytes") };
+            touched
         };
         let by_tls: Vec<usize> =
             trusting(&authority).into_iter().map(|tls| kept(&server, tls)).collect();
         let plain = kept(&Server::start(json!({})), Tls::new());
         let most = plain * 3 / 2;
         assert!(by_tls.iter().all(|touched| (1..most).contains(touched)), "{by_tls:?}, {plain}");
+    });
+}
+
+fn are_served_no_more() -> bool {
+    !threads().iter().any(|name| name == "siot-conn")
+}
+
+/// That so many connections, which begin as is said, have one stack each, also after they were lost together.
+#[track_caller]
+fn assert_stacks_apart(tls: &Tls, server: &Server, at_once: bool) {
+    /// What no other thread has, in bytes: those of the tests and the timer's have 2 MiB, which is too much to be given here.
+    const SIZE: usize = 300 * 1024;
+    const CONNECTIONS: usize = 16;
+    const DELAY: Duration = Duration::from_millis(300);
+    let connect = |_| {
+        let socket = builder(server, tls.clone(), Via::WebSocket)
+            .limits(Limits::new().stack_size(SIZE))
+            .reconnection(true)
+            .reconnection_delay(DELAY)
+            .reconnection_delay_max(DELAY)
+            .randomization_factor(0.0)
+            .build()
+            .unwrap();
+        if !at_once {
+            socket.wait_connected(LIMIT).unwrap();
+        }
+        socket
+    };
+    let sockets: Vec<Socket> = (0..CONNECTIONS).map(connect).collect();
+    for _ in 0..3 {
+        for socket in &sockets {
+            socket.wait_connected(LIMIT).unwrap();
+        }
+        assert_eq!(touched(SIZE).len(), CONNECTIONS);
+        server.kill();
+        // A stack is given to another when its thread is gone.
+        eventually(LIMIT, "the end of their threads", are_served_no_more);
+        server.restart();
+    }
+    for socket in &sockets {
+        drop(socket.manager().close(LIMIT));
+    }
+    eventually(LIMIT, "the end of their threads", are_served_no_more);
+}
+
+// With one opener's stack for all of them when they are lost.
+#[test]
+fn those_who_open_by_tls_use_no_stack_of_those_who_serve() {
+    alone(|| {
+        let authority = CertAuthority::new();
+        let server = start(&authority.issue("127.0.0.1").server());
+        for tls in trusting(&authority) {
+            assert_stacks_apart(&tls, &server, false);
+        }
+    });
+}
+
+// With an opener's stack for each of them when they are served.
+#[test]
+fn those_who_serve_use_no_stack_of_those_who_open_by_tls() {
+    alone(|| {
+        let authority = CertAuthority::new();
+        let server = start(&authority.issue("127.0.0.1").server());
+        for tls in trusting(&authority) {
+            assert_stacks_apart(&tls, &server, true);
+        }
     });
 }

@@ -265,11 +265,20 @@ fn where_there_is_no_other_thread_to_be_had_the_one_that_has_opened_serves() {
 }
 
 #[test]
-fn whoever_opens_by_tls_has_a_smaller_stack_than_others() {
-    let driver = testing::driver(9, Limits::new().stack_size(800 * 1024));
-    let mut request = driver.lock().address.request("4", Transport::WebSocket, None);
-    for (secure, size) in [(false, 800 * 1024), (true, 700 * 1024)] {
-        request.endpoint.secure = secure;
-        assert_eq!(driver.stack_to_open(&request), size);
+fn whoever_opens_by_tls_has_a_stack_that_no_other_is_given() {
+    const KIB: usize = 1024;
+    for (size, by_tls) in [
+        (256 * KIB, 1088 * KIB),
+        (512 * KIB, 2112 * KIB),
+        // What is not kept is given to nobody.
+        (16 * KIB * KIB, 16 * KIB * KIB),
+        (usize::MAX, usize::MAX),
+    ] {
+        let driver = testing::driver(9, Limits::new().stack_size(size));
+        let mut request = driver.lock().address.request("4", Transport::WebSocket, None);
+        for (secure, expected) in [(false, size), (true, by_tls)] {
+            request.endpoint.secure = secure;
+            assert_eq!(driver.stack_to_open(&request), expected);
+        }
     }
 }
