@@ -58,6 +58,14 @@ impl Boundary {
         end
     }
 
+    /// Takes the last message that has begun as not read yet. Gives how much of its frame was still to come.
+    pub(super) fn start_again(&mut self) -> u64 {
+        let left = self.left;
+        let close = self.close.take().filter(|_| !self.in_close || left == 0);
+        *self = Self { close, ..Self::default() };
+        left
+    }
+
     /// Whether what was read so far ends with a message.
     pub(super) fn is_between_messages(&self) -> bool {
         self.have == 0 && self.left == 0 && !self.fragmented

@@ -26,10 +26,14 @@ pub(super) struct Metered {
     emptied: bool,
     /// Whether tungstenite is to be given no more than the message that has begun.
     pub(super) cut: bool,
+    /// The next message is to be given in spite of that. Nothing of it was yet.
+    opened: bool,
     /// The most that one read takes, in bytes.
     read_size: usize,
     /// What was read behind the head of the handshake, or behind a cut, and is yet to be given.
     behind: Bytes,
+    /// How much of the last frame in that is still to come.
+    to_come: u64,
     /// The bytes read since the last [`Metered::restart`].
     pub(super) read: usize,
     /// The bytes written since then.
@@ -49,8 +53,10 @@ impl Metered {
             boundary: Boundary::default(),
             emptied,
             cut: false,
+            opened: false,
             read_size,
             behind: behind.into(),
+            to_come: 0,
             read: 0,
             written: 0,
             unsent: Vec::new(),
@@ -89,22 +95,61 @@ impl Metered {
 
     /// Whether a read would block because of the cut alone.
     pub(super) fn is_at_cut(&self) -> bool {
-        self.cut && self.is_between_messages()
+        self.cut && !self.opened && self.is_between_messages()
+    }
+
+    /// Gives the next message in spite of the cut.
+    pub(super) fn open(&mut self) {
+        self.opened = true;
+    }
+
+    /// The size of what lies behind the cut, with all of a frame of which only a part has come.
+    pub(super) fn begun_message(&self) -> usize {
+        let to_come = usize::try_from(self.to_come).unwrap_or(usize::MAX);
+        self.behind.len().saturating_add(to_come)
+    }
+
+    /// Reads behind the cut what has come, into a chunk of this size, which then has whole messages only. The rest
+    /// is kept apart again. Gives how much the chunk had before, or why nothing could be read.
+    pub(super) fn fill(&mut self, chunk: &mut Vec<u8>, size: usize) -> io::Result<usize> {
+        chunk.clear();
+        if replace(&mut self.emptied, false) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let kept = self.behind.len();
+        chunk.extend_from_slice(&self.behind);
+        chunk.resize(size, 0);
+        let result = self.read_more(&mut chunk[kept..]);
+        let filled = kept + result.as_ref().map_or(0, |read| *read);
+        let end = self.boundary.pass(&chunk[..filled]);
+        self.keep_apart(&chunk[end..filled]);
+        chunk.truncate(end);
+        result.map(|_| filled)
     }
 
     /// Reads from the stream, and keeps apart what lies behind a cut.
     fn read_stream(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let most = buffer.len().min(self.read_size);
-        let read = self.stream.read(&mut buffer[..most])?;
-        self.emptied = self.stream.is_emptied();
-        self.read = self.read.saturating_add(read);
+        let read = self.read_more(&mut buffer[..most])?;
         let end = self.boundary.pass(&buffer[..read]);
         if self.cut && 0 < end && end < read {
-            self.boundary = Boundary::default();
-            self.behind = Bytes::copy_from_slice(&buffer[end..read]);
+            self.keep_apart(&buffer[end..read]);
             return Ok(end);
         }
         Ok(read)
+    }
+
+    fn read_more(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.stream.read(buffer)?;
+        self.emptied = self.stream.is_emptied();
+        self.read = self.read.saturating_add(read);
+        Ok(read)
+    }
+
+    /// Keeps what was read behind a message, until tungstenite is given it.
+    fn keep_apart(&mut self, bytes: &[u8]) {
+        self.to_come = self.boundary.start_again();
+        self.behind = Bytes::copy_from_slice(bytes);
     }
 
     /// Reads what was kept apart.
@@ -112,6 +157,7 @@ impl Metered {
         let read = self.behind.len().min(buffer.len());
         buffer[..read].copy_from_slice(&self.behind.split_to(read));
         self.boundary.pass(&buffer[..read]);
+        self.to_come = 0;
         read
     }
 }
@@ -121,13 +167,15 @@ impl Read for Metered {
         if self.is_at_cut() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        if !self.behind.is_empty() {
-            return Ok(self.read_behind(buffer));
-        }
-        if replace(&mut self.emptied, false) {
+        let read = if !self.behind.is_empty() {
+            self.read_behind(buffer)
+        } else if replace(&mut self.emptied, false) {
             return Err(io::ErrorKind::WouldBlock.into());
-        }
-        self.read_stream(buffer)
+        } else {
+            self.read_stream(buffer)?
+        };
+        self.opened = false;
+        Ok(read)
     }
 }
 

@@ -1,9 +1,9 @@
 //! The WebSocket transport: whole messages over a non-blocking stream.
 
 mod boundary;
+mod chunks;
 mod closing;
 pub(super) mod handshake;
-mod loans;
 mod masks;
 mod metered;
 
@@ -20,7 +20,7 @@ use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext};
 use tungstenite::{Error as WsError, Message, Utf8Bytes};
 
-use self::loans::Loans;
+use self::chunks::Chunks;
 use self::metered::Metered;
 use super::framing::{BINARY, TEXT};
 use super::interest::Interest;
@@ -36,11 +36,11 @@ const SMALL_READ: usize = 512;
 /// The size of one read where messages are larger than that, and few.
 const MEDIUM_READ: usize = 4 * 1024;
 
-/// The size of one read on a connection with much traffic. Small messages are not faster with more.
+/// So much between two rests is a flood, which is read in chunks. It is also the size of one read of a message
+/// in a flood that fits in none.
 const LARGE_READ: usize = 32_000;
 
-/// The buffer for such reads. Two of them leave room in it: where a message begins in a full buffer,
-/// tungstenite moves it to a new one, with all that is behind it.
+/// The buffer for such reads.
 const LARGE_BUFFER: usize = 64 * 1024;
 
 /// How many answers to pings may wait for a socket that takes nothing.
@@ -61,8 +61,10 @@ pub(crate) struct WebSocket {
     rested_at: usize,
     /// The largest message that was read since the buffers are new, in bytes.
     largest: usize,
-    /// The read buffers that are lent.
-    loans: Loans,
+    /// What a flood is read into.
+    chunks: Chunks,
+    /// What tungstenite has is one of those.
+    in_chunk: bool,
     /// tungstenite may hold bytes that the stream has not taken.
     unsent: bool,
     unsent_pongs: u32,
@@ -100,7 +102,8 @@ impl WebSocket {
             drained: false,
             rested_at: 0,
             largest: 0,
-            loans: Loans::default(),
+            chunks: Chunks::default(),
+            in_chunk: false,
             unsent: false,
             unsent_pongs: 0,
             pings: 0,
@@ -112,30 +115,41 @@ impl WebSocket {
     /// already in a buffer does not make the socket readable.
     pub(crate) fn read(&mut self) -> Result<Received> {
         self.drained = false;
-        self.stream.cut = self.is_to_read_more_at_once();
-        match self.context.read(&mut self.stream) {
-            Ok(Message::Text(text)) => Ok(Received::Frame(Frame::Text(self.own_text(text)))),
-            Ok(Message::Binary(bytes)) => Ok(Received::Frame(Frame::Binary(self.own(bytes)))),
-            Ok(Message::Ping(_)) => self.send_pong(),
-            Ok(Message::Pong(echo)) => {
+        let result = loop {
+            self.stream.cut = self.is_flooded();
+            let result = self.context.read(&mut self.stream);
+            if !would_block(&result) || !self.stream.is_at_cut() {
+                break result;
+            }
+            if let Err(error) = self.go_on() {
+                break Err(error.into());
+            }
+        };
+        if would_block(&result) {
+            self.drained = true;
+            return Ok(Received::Nothing);
+        }
+        match result {
+            Ok(message) => self.accept(message),
+            Err(error) => self.read_failed(error),
+        }
+    }
+
+    fn accept(&mut self, message: Message) -> Result<Received> {
+        match message {
+            Message::Text(text) => Ok(Received::Frame(Frame::Text(self.own_text(text)))),
+            Message::Binary(bytes) => Ok(Received::Frame(Frame::Binary(self.own(bytes)))),
+            Message::Ping(_) => self.send_pong(),
+            Message::Pong(echo) => {
                 self.pong_came |= self.pings > 0 && *echo == self.pings.to_be_bytes();
                 Ok(Received::Control)
             }
-            Ok(Message::Frame(_)) => Ok(Received::Control),
-            Ok(Message::Close(_)) => {
+            Message::Frame(_) => Ok(Received::Control),
+            Message::Close(_) => {
                 // The answer is queued; whether it arrives no longer matters.
                 let _ = self.context.flush(&mut self.stream);
                 Ok(Received::Closed(closing::closed(self.stream.close_frame())))
             }
-            Err(WsError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                if self.stream.is_at_cut() {
-                    self.renew(LARGE_READ);
-                    return self.read();
-                }
-                self.drained = true;
-                Ok(Received::Nothing)
-            }
-            Err(error) => self.read_failed(error),
         }
     }
 
@@ -218,23 +232,60 @@ impl WebSocket {
         if (is_over || read_size != self.read_size) && is_empty && !self.wants_write() {
             self.renew(read_size);
         }
-        self.loans.take_back();
+        self.chunks.rest(self.read_size == LARGE_READ);
     }
 
-    /// Whether a flood, in which there is no rest, calls for larger reads. While something is
-    /// unsent, it is in the buffers and they have to stay.
-    fn is_to_read_more_at_once(&self) -> bool {
-        let turn = self.stream.read - self.rested_at;
-        self.read_size < LARGE_READ && turn >= LARGE_READ && !self.unsent
+    /// Whether so much comes, between two rests or at once, that it is read in chunks.
+    fn is_flooded(&self) -> bool {
+        self.read_size == LARGE_READ || self.stream.read - self.rested_at >= LARGE_READ
     }
 
     /// Replaces tungstenite's buffers, in which there must be nothing, by new ones.
     fn renew(&mut self, read_size: usize) {
         self.stream.restart(read_size);
-        self.buffer_size = if read_size == LARGE_READ { LARGE_BUFFER } else { read_size };
-        let config = config(self.max_message, self.buffer_size);
+        (self.read_size, self.rested_at) = (read_size, 0);
+        // A flood is not read into it.
+        self.renew_buffer(if read_size == LARGE_READ { 0 } else { read_size });
+    }
+
+    fn renew_buffer(&mut self, size: usize) {
+        let config = config(self.max_message, size);
         self.context = WebSocketContext::new(Role::Client, Some(config));
-        (self.read_size, self.rested_at, self.largest) = (read_size, 0, 0);
+        (self.buffer_size, self.largest, self.in_chunk) = (size, 0, false);
+    }
+
+    /// Gives tungstenite, which has read all that it was given, what comes next in a flood: the whole messages that fit
+    /// into a chunk, or one that is larger, by its own reads.
+    fn go_on(&mut self) -> io::Result<()> {
+        if self.read_size < LARGE_READ {
+            self.renew(LARGE_READ);
+        }
+        if let Some(chunk) = self.fill_chunk()? {
+            let config = Some(config(self.max_message, 0));
+            self.context = WebSocketContext::from_partially_read(chunk, Role::Client, config);
+            self.in_chunk = true;
+        } else {
+            self.stream.open();
+            self.renew_buffer(LARGE_BUFFER);
+        }
+        Ok(())
+    }
+
+    fn fill_chunk(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let size = self.chunks.size();
+        if self.stream.begun_message() > size {
+            return Ok(None);
+        }
+        let mut chunk = self.chunks.take();
+        let filled = self.stream.fill(&mut chunk, size);
+        let chunk = if chunk.is_empty() {
+            self.chunks.put_back(chunk);
+            None
+        } else {
+            Some(chunk)
+        };
+        self.chunks.fit(filled?);
+        Ok(chunk)
     }
 
     /// What to wait for: room for what there is to send, and as is wanted something to read, or to
@@ -298,11 +349,12 @@ impl WebSocket {
 
     /// Leaves a message in the read buffer, all of which it then keeps. `false`: it is to be copied.
     fn leave(&mut self, message: &Bytes) -> bool {
+        if self.in_chunk {
+            return self.chunks.lend(message);
+        }
         self.largest = self.largest.max(message.len());
         // The buffer of a large message is used on for the small ones behind it.
-        let buffer = self.buffer_size.max(self.largest);
-        let is_lent = self.read_size == LARGE_READ && self.loans.lend(message, buffer);
-        is_lent || message.len() >= buffer / 2
+        message.len() >= self.buffer_size.max(self.largest) / 2
     }
 
     /// Sends the pong that tungstenite has prepared. A peer that pings and does not read the
@@ -367,6 +419,10 @@ impl WebSocket {
         let _ = self.context.close(&mut self.stream, Some(farewell));
         Err(error)
     }
+}
+
+fn would_block<T>(result: &Result<T, WsError>) -> bool {
+    matches!(result, Err(WsError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock)
 }
 
 fn no_utf8() -> Error {

@@ -48,43 +48,110 @@ fn with_little_traffic_a_message_stays_in_the_read_buffer_only_if_it_fills_half_
 }
 
 #[test]
-fn in_a_flood_messages_stay_in_the_read_buffers_unless_much_is_kept() {
+fn in_a_flood_messages_stay_where_they_were_read_unless_much_is_kept() {
     let hardly_kept = have_their_own(LARGE_READ, &vec![200; 10_000], 10_000);
     assert!(hardly_kept.iter().all(|owns| !owns));
-    for one_of in [1, 50] {
-        let owns = have_their_own(LARGE_READ, &vec![200; 10_000], one_of);
-        // 512 KiB would hold 2,570 messages, were they full.
-        assert!(owns[..1500].iter().all(|owns| !owns), "one of {one_of}");
-        assert!(owns[2570..].iter().all(|owns| *owns), "one of {one_of}");
+    let owns = have_their_own(LARGE_READ, &vec![200; 10_000], 1);
+    let in_chunks = owns.iter().filter(|owns| !**owns).count();
+    // 1 MiB would hold 5,140 messages, were all chunks full.
+    assert!((100..=5140).contains(&in_chunks), "{in_chunks}");
+}
+
+/// A row of numbers that look like random ones.
+fn random(seed: u64) -> impl FnMut(usize) -> usize {
+    let mut state = seed;
+    move |below| {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % below
     }
 }
 
-/// Reads a flood, in which something is unsent from the given message on; how large the reads have
-/// become.
-fn read_flood(unsent_from: usize) -> usize {
-    let sizes: Vec<usize> = (0..200).map(|number| number * 37 % 1500).collect();
-    let frames = |size: &usize| [frame(0x82, &vec![1; *size]), frame(0x8a, b"")].concat();
-    let sent: Vec<u8> = sizes.iter().flat_map(frames).collect();
-    let (mut websocket, waker, server) = client(move |mut stream| {
-        stream.write_all(&sent).unwrap();
-        stream
-    });
-    let _stream = server.join().unwrap();
-    for (number, size) in sizes.iter().enumerate() {
-        websocket.unsent |= number >= unsent_from;
-        let binary = Received::Frame(Frame::Binary(Bytes::from(vec![1; *size])));
-        assert_eq!(next(&mut websocket, &waker).unwrap(), binary, "{number}");
-    }
-    websocket.read_size
+/// Messages of all sizes, each of which tells its number; and as frames, some of them in fragments, with pings
+/// between and within.
+fn all_sizes(seed: u64) -> (Vec<Vec<u8>>, Vec<u8>) {
+    let mut random = random(seed);
+    let mut sent = Vec::new();
+    let mut message = |number: usize| {
+        let most = [100, 2_000, 40_000, 300_000][random(20).saturating_sub(16)];
+        let mut message = vec![u8::try_from(number % 251).unwrap(); random(most)];
+        message.extend(number.to_be_bytes());
+        match random(10) {
+            0 => {
+                let (first, last) = message.split_at(random(message.len()));
+                sent.extend([frame(0x02, first), frame(0x89, b"?"), frame(0x80, last)].concat());
+            }
+            1 => sent.extend([frame(0x8a, b""), frame(0x82, &message)].concat()),
+            _ => sent.extend(frame(0x82, &message)),
+        }
+        message
+    };
+    let messages = (0..400).map(&mut message).collect();
+    (messages, sent)
 }
 
 #[test]
-fn in_a_flood_the_reads_grow_and_nothing_is_lost() {
-    assert_eq!(read_flood(200), LARGE_READ);
-    for unsent_from in 0..50 {
-        read_flood(unsent_from);
+fn a_flood_in_whatever_pieces_it_comes_is_read_as_it_was_sent() {
+    for seed in 0..8 {
+        let (messages, sent) = all_sizes(seed);
+        let (mut websocket, waker, server) = client(move |mut stream| {
+            let mut random = random(seed);
+            let mut rest = &sent[..];
+            while !rest.is_empty() {
+                let most = [10, 1_000, 50_000, 1_000_000][random(4)];
+                let (piece, behind) = rest.split_at(rest.len().min(1 + random(most)));
+                stream.write_all(piece).unwrap();
+                rest = behind;
+            }
+            // A message that does not end.
+            stream.write_all(&frame(0x82, &vec![1; 70_000])[..50_000]).unwrap();
+            stream
+        });
+        let (mut in_chunks, mut kept) = (0, Vec::new());
+        for (number, message) in messages.iter().enumerate() {
+            let Received::Frame(Frame::Binary(bytes)) = next(&mut websocket, &waker).unwrap()
+            else {
+                panic!("no message {number}")
+            };
+            assert!(bytes == message, "{seed}: {number} has {} bytes", bytes.len());
+            in_chunks += usize::from(websocket.in_chunk);
+            kept.extend((number % 7 == 0).then_some((number, bytes)));
+            if number % 50 == 0 {
+                websocket.rest();
+            }
+        }
+        assert!(kept.iter().all(|(number, bytes)| bytes == &messages[*number]), "{seed}");
+        assert!((1..400).contains(&in_chunks), "{seed}: {in_chunks}");
+        drop(server.join().unwrap());
+        let end = next(&mut websocket, &waker).unwrap();
+        assert!(matches!(end, Received::Closed(_)), "{seed}: {end:?}");
     }
-    assert_eq!(read_flood(0), SMALL_READ);
+}
+
+#[test]
+fn behind_a_message_that_fits_in_no_chunk_others_lie_in_chunks_again() {
+    let mut sizes = [3_000; 500];
+    (sizes[100], sizes[200]) = (400_000, 270_000);
+    let owns = have_their_own(LARGE_READ, &sizes, 1_000);
+    let owning: Vec<usize> = (0..500).filter(|number| owns[*number]).collect();
+    // Those that its last read has brought too.
+    let read_with_it = |number: &usize| number % 100 < LARGE_READ / 3_000;
+    assert!(owning.iter().all(read_with_it), "{owning:?}");
+}
+
+#[test]
+fn while_something_is_unsent_a_flood_is_read_in_chunks_all_the_same() {
+    let (mut websocket, waker, _server) = client(|mut stream| {
+        let pings = |_| [frame(0x82, &[1; 500]), frame(0x89, b"?")].concat();
+        stream.write_all(&(0..300).flat_map(pings).collect::<Vec<u8>>()).unwrap();
+        stream
+    });
+    websocket.unsent = true;
+    for _ in 0..300 {
+        let binary = Received::Frame(Frame::Binary(Bytes::from(vec![1; 500])));
+        assert_eq!(next(&mut websocket, &waker).unwrap(), binary);
+    }
+    assert!(websocket.in_chunk);
 }
 
 #[test]
@@ -121,7 +188,8 @@ fn after_a_short_read_the_socket_is_not_asked_again_and_nothing_is_lost() {
 
 #[test]
 fn a_small_message_behind_a_large_one_does_not_keep_its_buffer() {
-    let mut sizes = [300; 500];
-    sizes[0] = 600_000;
-    assert_eq!(have_their_own(LARGE_READ, &sizes, 1).iter().filter(|owns| !**owns).count(), 1);
+    let mut sizes = [300; 30];
+    sizes[0] = 20_000;
+    let owns = have_their_own(MEDIUM_READ, &sizes, 1);
+    assert_eq!(owns.iter().filter(|owns| !**owns).count(), 1);
 }
