@@ -33,6 +33,8 @@ pub(crate) struct NetOptions {
     pub(crate) tls: Tls,
     /// The largest WebSocket message that is received, in bytes.
     pub(crate) max_message: usize,
+    /// How many bytes of received events may wait for one consumer.
+    pub(crate) receive_bytes: usize,
     /// WebSocket subprotocols to ask for.
     pub(crate) subprotocols: Vec<String>,
     /// The proxy on the way.
@@ -51,6 +53,7 @@ pub(crate) struct NetOptions {
 #[derive(Debug)]
 pub(crate) struct Net {
     max_message: usize,
+    receive_bytes: usize,
     subprotocols: Vec<String>,
     pub(super) dialler: Dialler,
     proxies: Proxies,
@@ -84,6 +87,7 @@ impl Net {
         let given = options.tls.is_given();
         let net = Self {
             max_message: options.max_message,
+            receive_bytes: options.receive_bytes,
             subprotocols: options.subprotocols,
             dialler: Dialler {
                 resolver: Resolver::default(),
@@ -111,6 +115,7 @@ impl Net {
         let NetOptions {
             tls,
             max_message,
+            receive_bytes,
             subprotocols,
             proxy,
             tcp,
@@ -120,6 +125,7 @@ impl Net {
         } = options;
         self.tls.options() == tls
             && self.max_message == *max_message
+            && self.receive_bytes == *receive_bytes
             && self.subprotocols == *subprotocols
             && Proxies::new(proxy).is_ok_and(|proxies| proxies == self.proxies)
             && self.dialler.tcp == *tcp
@@ -206,7 +212,8 @@ impl Net {
         match shake_hands(&mut stream, &upgrade, attempt.take_sent_ahead(), note)? {
             HandshakeAnswer::Accepted(behind) => {
                 attempt.enter(Stage::Engine, None);
-                Ok(Answered::Expected(WebSocket::new(stream, behind, self.max_message)))
+                let (most, lendable) = (self.max_message, self.receive_bytes);
+                Ok(Answered::Expected(WebSocket::new(stream, behind, most, lendable)))
             }
             HandshakeAnswer::Refused(Head { status, headers, .. }, body) => {
                 Ok(Answered::Other(OtherAnswer { status, headers, body, sent: upgrade.size() }))

@@ -21,6 +21,9 @@ pub(super) const LIMIT: Duration = Duration::from_secs(60);
 /// The limit on messages of [`net`].
 pub(super) const MAX_MESSAGE: usize = 1 << 20;
 
+/// How much may wait for a consumer.
+const RECEIVE_BYTES: usize = 1 << 20;
+
 /// A network without TLS options.
 pub(super) fn net() -> Arc<Net> {
     net_with(Tls::default())
@@ -28,7 +31,12 @@ pub(super) fn net() -> Arc<Net> {
 
 /// A network with TLS options.
 pub(super) fn net_with(tls: Tls) -> Arc<Net> {
-    let options = NetOptions { tls, max_message: MAX_MESSAGE, ..NetOptions::default() };
+    let options = NetOptions {
+        tls,
+        max_message: MAX_MESSAGE,
+        receive_bytes: RECEIVE_BYTES,
+        ..NetOptions::default()
+    };
     Arc::new(Net::new(options).unwrap())
 }
 

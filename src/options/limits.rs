@@ -36,6 +36,7 @@ pub enum WhenFull {
 /// |---------------------------------------|------------------------------------------------------------|
 /// | a message that is being received      | [`max_message`](Self::max_message), with each attachment    |
 /// | what was read in one go               | [`receive_bytes`](Self::receive_bytes), but 64 to 256 KiB, and one message |
+/// | what events of a flood keep of what was read with them | [`receive_bytes`](Self::receive_bytes), but 128 KiB to 1 MiB, and a quarter |
 /// | received events, for all consumers    | [`receive_total`](Self::receive_total), and one event for each consumer |
 /// | …beyond the bounds of their consumers | [`receive_reserve`](Self::receive_reserve)                 |
 /// | events that came before CONNECT was answered | [`receive_bytes`](Self::receive_bytes), for each namespace |
@@ -50,8 +51,7 @@ pub enum WhenFull {
 /// | the same of sessions that were lost   | [`unconfirmed_bytes`](Self::unconfirmed_bytes)              |
 /// | what was sent and awaits its acknowledgement, kept likewise | [`send_bytes`](Self::send_bytes), for each namespace |
 ///
-/// Bytes are those of texts and attachments. The administration of an event takes some 200 bytes
-/// besides, and a text that was received with others may keep alive as much again.
+/// Bytes are those of texts and attachments. The administration of an event takes some 200 bytes besides.
 ///
 /// The least for `max_message`, `send_events`, `send_bytes`, `receive_events`, `receive_bytes` and
 /// `receive_total` is 1, and for `stack_size` 256 KiB. With less, building is an error of kind
@@ -184,8 +184,9 @@ impl Limits {
     /// The most bytes of received events that wait for one consumer, in texts and attachments. One
     /// event of any size always fits into an empty buffer. Default: 1 MiB.
     ///
-    /// They may take up to twice as much memory: what comes over WebSocket in a flood stays in the buffers of 64 KiB that it
-    /// was read into, which short reads leave half empty. Of such buffers a connection lends 512 KiB at most.
+    /// They may take more memory: what comes over WebSocket in a flood stays where it was read into, and an event that waits
+    /// keeps all that was read with it, 256 KiB at most. What a connection lends in this way is limited to as much again, but 128 KiB to
+    /// 1 MiB; beyond that events are copied. What it has left after a flood is freed with the next message or heartbeat.
     pub fn receive_bytes(mut self, bytes: usize) -> Self {
         self.receive_bytes = bytes;
         self

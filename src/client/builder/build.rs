@@ -95,7 +95,11 @@ impl Builder {
             cache_buster: self.cache_buster,
             force_base64: options.force_base64,
         };
-        let net = NetOptions { max_message: options.limits.max_message, ..self.net };
+        let net = NetOptions {
+            max_message: options.limits.max_message,
+            receive_bytes: options.limits.receive_bytes,
+            ..self.net
+        };
         Recipe {
             address,
             options,

@@ -73,7 +73,8 @@ pub(super) fn driver_of(
     port: u16,
     before_attempt: Option<PrepareFunction>,
 ) -> Arc<Driver> {
-    let net = Net::new(NetOptions { max_message: 1 << 20, ..NetOptions::default() }).unwrap();
+    let (max_message, receive_bytes) = (1 << 20, 1 << 20);
+    let net = Net::new(NetOptions { max_message, receive_bytes, ..NetOptions::default() }).unwrap();
     let address = Address {
         server: Site {
             endpoint: Endpoint { secure: false, host: "127.0.0.1".into(), port },

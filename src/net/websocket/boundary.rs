@@ -21,8 +21,12 @@ pub(super) struct Boundary {
     header: [u8; MAX_HEADER],
     /// How much of it has come.
     have: usize,
-    /// What is still to come of the frame.
+    /// The size of the frame that is being read, without its header.
+    frame: u64,
+    /// What is still to come of it.
     left: u64,
+    /// The size of the largest frame that was read to its end.
+    largest: u64,
     /// More frames of the same message follow.
     fragmented: bool,
     /// What has come of the content of the first close frame, once that has begun.
@@ -41,6 +45,9 @@ impl Boundary {
                 let skipped =
                     usize::try_from(self.left).map_or(bytes.len(), |n| n.min(bytes.len()));
                 self.left -= skipped as u64;
+                if self.left == 0 {
+                    self.largest = self.largest.max(self.frame);
+                }
                 self.note_close(&bytes[..skipped]);
                 bytes = &bytes[skipped..];
             } else {
@@ -64,6 +71,11 @@ impl Boundary {
         let close = self.close.take().filter(|_| !self.in_close || left == 0);
         *self = Self { close, ..Self::default() };
         left
+    }
+
+    /// The size of the largest frame that was read to its end since this begun, or started again.
+    pub(super) fn largest_frame(&self) -> usize {
+        usize::try_from(self.largest).unwrap_or(usize::MAX)
     }
 
     /// Whether what was read so far ends with a message.
@@ -101,6 +113,7 @@ impl Boundary {
             127 => extended(&self.header[2..10]),
             length => u64::from(length),
         };
+        self.frame = self.left;
         let (last, opcode) = (self.header[0] & 0x80 != 0, self.header[0] & 0x0f);
         // Pings and the like may come in the middle of a message.
         if opcode < 8 {

@@ -10,41 +10,48 @@ use std::ops::RangeInclusive;
 
 use bytes::Bytes;
 
-/// How much may be lent at a time, in bytes.
-const MOST: usize = 1024 * 1024;
+/// How much may be lent at a time, in bytes: as much as may wait for a consumer, within these.
+const LENDABLE: RangeInclusive<usize> = 128 * 1024..=1024 * 1024;
 
-/// The size of a chunk, in bytes. The faster it comes the more is read at once: each read tells the peer that there is
-/// room again, which costs as much as to copy 16 KiB.
+/// The size of a chunk, in bytes: a quarter of that at most. The faster it comes the more is read at once: each read tells the
+/// peer that there is room again, which costs as much as to copy 16 KiB.
 const SIZE: RangeInclusive<usize> = 32 * 1024..=256 * 1024;
 
 /// The chunks that are lent, and those that may be used again.
 pub(super) struct Chunks {
-    /// That of the next one.
+    /// How much may be lent at a time, in bytes.
+    lendable: usize,
+    /// The size of the next one.
     size: usize,
-    /// A message in each, and its size.
+    /// Those in which there were messages: one of them, and the chunk's size.
     filled: Vec<(Bytes, usize)>,
     /// One in which there was no message.
     spare: Option<Vec<u8>>,
     /// The size of the one that is being read, as long as it is not in `filled`.
     begun: Option<usize>,
-    /// Whether it is lent.
+    /// Whether the one that is being read is lent.
     is_lent: bool,
 }
 
-impl Default for Chunks {
-    fn default() -> Self {
-        Self { size: *SIZE.start(), filled: Vec::new(), spare: None, begun: None, is_lent: false }
-    }
-}
-
 impl Chunks {
+    /// Chunks of which about so much may be lent at a time, in bytes.
+    pub(super) fn new(lendable: usize) -> Self {
+        Self {
+            lendable: lendable.clamp(*LENDABLE.start(), *LENDABLE.end()),
+            size: *SIZE.start(),
+            filled: Vec::new(),
+            spare: None,
+            begun: None,
+            is_lent: false,
+        }
+    }
+
     /// How much is to be read into the next one.
     pub(super) fn size(&self) -> usize {
         self.size
     }
 
-    /// One to read into. Behind what is read it has as much room again: where the size of a message exceeds what is left of that,
-    /// tungstenite moves the message to a new buffer, with all that is behind it.
+    /// One to read into.
     pub(super) fn take(&mut self) -> Vec<u8> {
         let is_unused =
             |(message, size): &(Bytes, usize)| *size == self.size && message.is_unique();
@@ -59,7 +66,7 @@ impl Chunks {
             (None, None) => Vec::new(),
         };
         chunk.clear();
-        chunk.reserve(2 * self.size);
+        chunk.reserve_exact(self.size);
         self.begun = Some(self.size);
         chunk
     }
@@ -69,8 +76,11 @@ impl Chunks {
         self.spare = Some(chunk);
     }
 
-    /// Fits the size of the next one to how much was in the last one.
+    /// Fits the size of the next one to how much was in the last one, if anything.
     pub(super) fn fit(&mut self, filled: usize) {
+        if filled == 0 {
+            return;
+        }
         let size = if filled == self.size {
             self.size * 2
         } else if filled < self.size / 4 {
@@ -78,22 +88,26 @@ impl Chunks {
         } else {
             self.size
         };
-        let size = size.clamp(*SIZE.start(), *SIZE.end());
+        let size = size.clamp(*SIZE.start(), self.lendable / 4);
         if size != self.size {
             self.size = size;
             self.free_unused(false);
         }
     }
 
-    /// Lends the chunk in which a message lies. `false`: too much is lent, or the message is empty.
+    /// Lends the chunk in which a message of the one that is being read lies, if it does: one that came in fragments has memory
+    /// of its own. `false`: too much is lent, or the message is empty.
     pub(super) fn lend(&mut self, message: &Bytes) -> bool {
         if message.is_empty() {
             return false;
         }
+        if message.is_unique() {
+            return true;
+        }
         if let Some(size) = self.begun.take() {
             self.filled.push((message.clone(), size));
             let lent = self.filled.iter().filter(|(message, _)| !message.is_unique());
-            self.is_lent = lent.map(|(_, size)| size).sum::<usize>() <= MOST;
+            self.is_lent = lent.map(|(_, size)| size).sum::<usize>() <= self.lendable;
         }
         self.is_lent
     }
@@ -141,9 +155,10 @@ mod tests {
         messages(chunk, 3)
     }
 
-    fn largest() -> Chunks {
-        let mut chunks = Chunks::default();
-        while chunks.size() < *SIZE.end() {
+    /// Chunks that have grown as far as they may.
+    fn largest(lendable: usize) -> Chunks {
+        let mut chunks = Chunks::new(lendable);
+        for _ in 0..10 {
             chunks.fit(chunks.size());
         }
         chunks
@@ -151,26 +166,30 @@ mod tests {
 
     #[test]
     fn as_many_chunks_are_lent_as_are_allowed_and_not_one_more() {
-        let mut chunks = largest();
-        let allowed = MOST / chunks.size();
-        let mut kept = Vec::new();
-        for number in 0..allowed + 3 {
-            let messages = filled(&mut chunks);
-            for message in &messages {
-                assert_eq!(chunks.lend(message), number < allowed, "{number}");
+        for (lendable, size) in
+            [(usize::MAX, 256), (1_048_576, 256), (512_000, 125), (100_000, 32), (0, 32)]
+        {
+            let mut chunks = largest(lendable);
+            assert_eq!(chunks.size(), size * 1024, "{lendable}");
+            let mut kept = Vec::new();
+            for number in 0..7 {
+                let messages = filled(&mut chunks);
+                for message in &messages {
+                    assert_eq!(chunks.lend(message), number < 4, "{number}");
+                }
+                // What is not lent was copied.
+                kept.extend((number < 4).then_some(messages));
+                assert!(chunks.filled.len() <= 5);
             }
-            // What is not lent was copied.
-            kept.extend((number < allowed).then_some(messages));
-            assert!(chunks.filled.len() <= allowed + 1);
+            kept.remove(2);
+            let messages = filled(&mut chunks);
+            assert!(chunks.lend(&messages[0]));
         }
-        kept.remove(2);
-        let messages = filled(&mut chunks);
-        assert!(chunks.lend(&messages[0]));
     }
 
     #[test]
     fn a_chunk_is_used_again_when_nobody_has_a_message_of_it() {
-        let mut chunks = Chunks::default();
+        let mut chunks = Chunks::new(usize::MAX);
         let mut places = Vec::new();
         let mut kept = Vec::new();
         for number in 0..9 {
@@ -188,7 +207,7 @@ mod tests {
 
     #[test]
     fn one_without_a_message_is_used_again() {
-        let mut chunks = Chunks::default();
+        let mut chunks = Chunks::new(usize::MAX);
         let chunk = chunks.take();
         let place = chunk.as_ptr();
         chunks.put_back(chunk);
@@ -199,8 +218,18 @@ mod tests {
     }
 
     #[test]
+    fn a_message_that_came_in_fragments_says_nothing_of_its_chunk() {
+        let mut chunks = Chunks::new(usize::MAX);
+        let messages = filled(&mut chunks);
+        assert!(chunks.lend(&Bytes::from(vec![1; 100])));
+        assert!(chunks.filled.is_empty());
+        assert!(chunks.lend(&messages[0]));
+        assert_eq!(chunks.filled.len(), 1);
+    }
+
+    #[test]
     fn as_much_is_read_at_once_as_came_the_last_time_or_up_to_four_times_that() {
-        let mut chunks = Chunks::default();
+        let mut chunks = Chunks::new(usize::MAX);
         let mut sizes = |filled: &[usize]| -> Vec<usize> {
             let size = |filled: &usize| {
                 chunks.fit(filled * 1024);
@@ -215,13 +244,13 @@ mod tests {
     #[test]
     fn a_rest_frees_what_nobody_has_but_for_one_in_a_flood() {
         for (is_flooded, has_spare, left) in [(true, false, 2), (true, true, 1), (false, true, 1)] {
-            let mut chunks = Chunks::default();
+            let mut chunks = Chunks::new(usize::MAX);
             let keep = |_| {
-                let message = filled(&mut chunks).swap_remove(0);
-                assert!(chunks.lend(&message));
-                message
+                let messages = filled(&mut chunks);
+                assert!(chunks.lend(&messages[0]));
+                messages
             };
-            let mut kept: Vec<Bytes> = (0..4).map(keep).collect();
+            let mut kept: Vec<Vec<Bytes>> = (0..4).map(keep).collect();
             if has_spare {
                 let spare = chunks.take();
                 chunks.put_back(spare);
@@ -231,11 +260,5 @@ mod tests {
             assert_eq!(chunks.filled.len(), left);
             assert_eq!(chunks.spare.is_some(), has_spare && is_flooded);
         }
-    }
-
-    #[test]
-    fn there_is_room_for_the_largest_message_behind_all_that_is_read() {
-        let chunks = &mut largest();
-        assert!(chunks.take().capacity() >= 2 * chunks.size());
     }
 }

@@ -34,6 +34,8 @@ pub(super) struct Metered {
     behind: Bytes,
     /// How much of the last frame in that is still to come.
     to_come: u64,
+    /// Why nothing could be read, of which tungstenite is told when it has been given what is behind a cut.
+    put_off: Option<io::Error>,
     /// The bytes read since the last [`Metered::restart`].
     pub(super) read: usize,
     /// The bytes written since then.
@@ -57,6 +59,7 @@ impl Metered {
             read_size,
             behind: behind.into(),
             to_come: 0,
+            put_off: None,
             read: 0,
             written: 0,
             unsent: Vec::new(),
@@ -109,22 +112,41 @@ impl Metered {
         self.behind.len().saturating_add(to_come)
     }
 
-    /// Reads behind the cut what has come, into a chunk of this size, which then has whole messages only. The rest
-    /// is kept apart again. Gives how much the chunk had before, or why nothing could be read.
+    /// Reads behind the cut what has come, into an empty chunk of this size, and cuts it behind its last whole message. What
+    /// lies behind that is kept apart again. Gives how much the chunk had before it was cut; nothing, where nothing has come but what was
+    /// kept apart.
     pub(super) fn fill(&mut self, chunk: &mut Vec<u8>, size: usize) -> io::Result<usize> {
-        chunk.clear();
-        if replace(&mut self.emptied, false) {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
         let kept = self.behind.len();
+        if replace(&mut self.emptied, false) {
+            return self.put_off(io::ErrorKind::WouldBlock.into());
+        }
         chunk.extend_from_slice(&self.behind);
         chunk.resize(size, 0);
-        let result = self.read_more(&mut chunk[kept..]);
-        let filled = kept + result.as_ref().map_or(0, |read| *read);
-        let end = self.boundary.pass(&chunk[..filled]);
-        self.keep_apart(&chunk[end..filled]);
+        let read = match self.read_more(&mut chunk[kept..]) {
+            Ok(read) => read,
+            Err(error) => {
+                chunk.clear();
+                return self.put_off(error);
+            }
+        };
+        let end = self.boundary.pass(&chunk[..kept + read]);
+        let largest = self.boundary.largest_frame();
+        self.keep_apart(&chunk[end..kept + read]);
         chunk.truncate(end);
-        result.map(|_| filled)
+        // tungstenite asks for as much room behind all that it has as a message takes, though the message is there;
+        // else it moves all of it to a new buffer.
+        chunk.reserve_exact(largest);
+        Ok(kept + read)
+    }
+
+    /// Nothing can be read. Where something is kept apart, tungstenite is to be given that before it is told: a message
+    /// that has not ended may have a ping in it, or break the protocol.
+    fn put_off(&mut self, error: io::Error) -> io::Result<usize> {
+        if self.behind.is_empty() {
+            return Err(error);
+        }
+        self.put_off = Some(error);
+        Ok(0)
     }
 
     /// Reads from the stream, and keeps apart what lies behind a cut.
@@ -140,6 +162,9 @@ impl Metered {
     }
 
     fn read_more(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Some(error) = self.put_off.take() {
+            return Err(error);
+        }
         let read = self.stream.read(buffer)?;
         self.emptied = self.stream.is_emptied();
         self.read = self.read.saturating_add(read);

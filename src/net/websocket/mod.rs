@@ -63,7 +63,7 @@ pub(crate) struct WebSocket {
     largest: usize,
     /// What a flood is read into.
     chunks: Chunks,
-    /// What tungstenite has is one of those.
+    /// Whether tungstenite has one of those.
     in_chunk: bool,
     /// tungstenite may hold bytes that the stream has not taken.
     unsent: bool,
@@ -88,10 +88,16 @@ pub(crate) enum Received {
 }
 
 impl WebSocket {
-    /// The WebSocket of a stream whose handshake is done; `behind` is what was read behind it.
+    /// The WebSocket of a stream whose handshake is done; `behind` is what was read behind it. Of messages that wait it
+    /// may hold about `lendable` bytes more than they have themselves.
     // Apart, so that those who open it have it once in their frames.
     #[inline(never)]
-    pub(super) fn new(stream: Stream, behind: Vec<u8>, max_message: usize) -> Self {
+    pub(super) fn new(
+        stream: Stream,
+        behind: Vec<u8>,
+        max_message: usize,
+        lendable: usize,
+    ) -> Self {
         let config = config(max_message, SMALL_READ);
         Self {
             stream: Metered::new(stream, behind, SMALL_READ),
@@ -102,7 +108,7 @@ impl WebSocket {
             drained: false,
             rested_at: 0,
             largest: 0,
-            chunks: Chunks::default(),
+            chunks: Chunks::new(lendable),
             in_chunk: false,
             unsent: false,
             unsent_pongs: 0,
@@ -118,19 +124,19 @@ impl WebSocket {
         let result = loop {
             self.stream.cut = self.is_flooded();
             let result = self.context.read(&mut self.stream);
-            if !would_block(&result) || !self.stream.is_at_cut() {
+            if !result.as_ref().is_err_and(would_block) || !self.stream.is_at_cut() {
                 break result;
             }
             if let Err(error) = self.go_on() {
                 break Err(error.into());
             }
         };
-        if would_block(&result) {
-            self.drained = true;
-            return Ok(Received::Nothing);
-        }
         match result {
             Ok(message) => self.accept(message),
+            Err(error) if would_block(&error) => {
+                self.drained = true;
+                Ok(Received::Nothing)
+            }
             Err(error) => self.read_failed(error),
         }
     }
@@ -255,7 +261,7 @@ impl WebSocket {
     }
 
     /// Gives tungstenite, which has read all that it was given, what comes next in a flood: the whole messages that fit
-    /// into a chunk, or one that is larger, by its own reads.
+    /// into a chunk; or one that is larger, or of which no more has come yet, which it reads by itself.
     fn go_on(&mut self) -> io::Result<()> {
         if self.read_size < LARGE_READ {
             self.renew(LARGE_READ);
@@ -265,8 +271,9 @@ impl WebSocket {
             self.context = WebSocketContext::from_partially_read(chunk, Role::Client, config);
             self.in_chunk = true;
         } else {
+            let size = self.stream.begun_message().clamp(MEDIUM_READ, LARGE_BUFFER);
             self.stream.open();
-            self.renew_buffer(LARGE_BUFFER);
+            self.renew_buffer(size);
         }
         Ok(())
     }
@@ -362,7 +369,7 @@ impl WebSocket {
     fn send_pong(&mut self) -> Result<Received> {
         match self.context.flush(&mut self.stream) {
             Ok(()) => (self.unsent, self.unsent_pongs) = (false, 0),
-            Err(WsError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+            Err(error) if would_block(&error) => {
                 self.unsent = true;
                 self.unsent_pongs += 1;
             }
@@ -381,7 +388,7 @@ impl WebSocket {
     ) -> Result<bool> {
         match write(&mut self.context, &mut self.stream) {
             Ok(()) => Ok(true),
-            Err(WsError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) if would_block(&error) => Ok(false),
             Err(error) => {
                 self.stream.stream.check_cancelled()?;
                 let what = transport_error("cannot write to the WebSocket");
@@ -421,8 +428,8 @@ impl WebSocket {
     }
 }
 
-fn would_block<T>(result: &Result<T, WsError>) -> bool {
-    matches!(result, Err(WsError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock)
+fn would_block(error: &WsError) -> bool {
+    matches!(error, WsError::Io(error) if error.kind() == io::ErrorKind::WouldBlock)
 }
 
 fn no_utf8() -> Error {

@@ -1,6 +1,7 @@
 //! What a message keeps of the buffer that it was read into, and how much is read at once.
 
 use std::io::Write;
+use std::time::Instant;
 
 use super::*;
 
@@ -50,7 +51,9 @@ fn with_little_traffic_a_message_stays_in_the_read_buffer_only_if_it_fills_half_
 #[test]
 fn in_a_flood_messages_stay_where_they_were_read_unless_much_is_kept() {
     let hardly_kept = have_their_own(LARGE_READ, &vec![200; 10_000], 10_000);
-    assert!(hardly_kept.iter().all(|owns| !owns));
+    let in_chunks = hardly_kept.iter().filter(|owns| !**owns).count();
+    // What is read while the socket is empty in between is copied.
+    assert!(in_chunks > 5140, "{in_chunks}");
     let owns = have_their_own(LARGE_READ, &vec![200; 10_000], 1);
     let in_chunks = owns.iter().filter(|owns| !**owns).count();
     // 1 MiB would hold 5,140 messages, were all chunks full.
@@ -129,6 +132,25 @@ fn a_flood_in_whatever_pieces_it_comes_is_read_as_it_was_sent() {
 }
 
 #[test]
+fn a_chunk_has_whole_messages_and_room_for_the_largest_of_them() {
+    let frames = [200, 9_000, 500].map(|size| frame(0x82, &vec![1; size])).concat();
+    let begun = frame(0x82, &[2; 8_000]);
+    let sent = [&frames[..], &begun[..6_000]].concat();
+    let (mut websocket, waker, server) = client(|stream| stream);
+    let mut stream = server.join().unwrap();
+    stream.write_all(&sent).unwrap();
+    let size = frames.len() + 6_000;
+    while websocket.stream.stream.socket().peek(&mut vec![0; size]).unwrap_or(0) < size {
+        websocket.interest(true, true).wait(&waker, None).unwrap();
+    }
+    let mut chunk = Vec::with_capacity(size);
+    assert_eq!(websocket.stream.fill(&mut chunk, size).unwrap(), size);
+    assert!(chunk.capacity() - chunk.len() >= 9_000);
+    assert_eq!(chunk, frames);
+    assert_eq!(websocket.stream.begun_message(), begun.len());
+}
+
+#[test]
 fn behind_a_message_that_fits_in_no_chunk_others_lie_in_chunks_again() {
     let mut sizes = [3_000; 500];
     (sizes[100], sizes[200]) = (400_000, 270_000);
@@ -137,6 +159,53 @@ fn behind_a_message_that_fits_in_no_chunk_others_lie_in_chunks_again() {
     // Those that its last read has brought too.
     let read_with_it = |number: &usize| number % 100 < LARGE_READ / 3_000;
     assert!(owning.iter().all(read_with_it), "{owning:?}");
+}
+
+#[test]
+fn what_a_message_that_has_not_ended_has_in_it_is_heard_in_a_flood_too() {
+    let first = frame(0x02, b"abc");
+    let (ping, close) = (frame(0x89, b"?"), frame(0x88, b"\x03\xe9bye"));
+    for (tail, expected) in [
+        ([&first[..], &ping].concat(), "Control"),
+        ([&first[..], &close].concat(), "close code 1001: bye"),
+        (frame(0x00, b"nothing before"), "broke the WebSocket protocol"),
+        (frame(0x01, b"\xff\xff"), "is no UTF-8"),
+        (vec![0x83, 100], "broke the WebSocket protocol"),
+        (vec![0x82, 127, 0, 0, 0, 0, 0, 255, 0, 0], "the limit is"),
+    ] {
+        let (mut websocket, waker, server) = client(|mut stream| {
+            stream.write_all(&[frame(0x82, &[1; 200]).repeat(200), tail].concat()).unwrap();
+            stream
+        });
+        let _stream = server.join().unwrap();
+        for _ in 0..200 {
+            assert!(matches!(next(&mut websocket, &waker), Ok(Received::Frame(_))));
+        }
+        let deadline = Instant::now() + LIMIT;
+        let heard = loop {
+            match websocket.read() {
+                // A wait for the socket might be for ever, if the WebSocket has it.
+                Ok(Received::Nothing) => assert!(Instant::now() < deadline, "{expected}"),
+                heard => break format!("{heard:?}"),
+            }
+        };
+        assert!(heard.contains(expected), "{heard}");
+    }
+}
+
+#[test]
+fn what_came_before_a_connection_was_cut_is_heard_before_that() {
+    let last_words = [frame(0x02, b"abc"), frame(0x88, b"\x03\xe9bye")].concat();
+    let (mut websocket, waker, server) = client(|mut stream| {
+        stream.write_all(&[frame(0x82, &[1; 200]).repeat(200), last_words].concat()).unwrap();
+        stream
+    });
+    drop(server.join().unwrap());
+    for _ in 0..200 {
+        assert!(matches!(next(&mut websocket, &waker), Ok(Received::Frame(_))));
+    }
+    let heard = format!("{:?}", next(&mut websocket, &waker));
+    assert!(heard.contains("close code 1001: bye"), "{heard}");
 }
 
 #[test]
