@@ -95,16 +95,17 @@ impl Chunks {
         }
     }
 
-    /// Lends the chunk in which a message of the one that is being read lies, if it does: one that came in fragments has memory
-    /// of its own. `false`: too much is lent, or the message is empty.
+    /// Lends the chunk that is being read to a message of it, unless that came in fragments and so has memory of its own.
+    /// `false`: too much is lent, or the message is empty.
     pub(super) fn lend(&mut self, message: &Bytes) -> bool {
         if message.is_empty() {
             return false;
         }
-        if message.is_unique() {
-            return true;
-        }
-        if let Some(size) = self.begun.take() {
+        if let Some(size) = self.begun {
+            if message.is_unique() {
+                return true;
+            }
+            self.begun = None;
             self.filled.push((message.clone(), size));
             let lent = self.filled.iter().filter(|(message, _)| !message.is_unique());
             self.is_lent = lent.map(|(_, size)| size).sum::<usize>() <= self.lendable;
