@@ -76,11 +76,8 @@ impl Chunks {
         self.spare = Some(chunk);
     }
 
-    /// Fits the size of the next one to how much was in the last one, if anything.
+    /// Fits the size of the next one to how much was in the last one.
     pub(super) fn fit(&mut self, filled: usize) {
-        if filled == 0 {
-            return;
-        }
         let size = if filled == self.size {
             self.size * 2
         } else if filled < self.size / 4 {

@@ -34,8 +34,9 @@ pub(super) struct Metered {
     behind: Bytes,
     /// How much of the last frame in that is still to come.
     to_come: u64,
-    /// Why nothing could be read, of which tungstenite is told when it has been given what is behind a cut.
-    put_off: Option<io::Error>,
+    /// Why nothing more could be read. What was read before is for tungstenite first: also a message that has not ended may
+    /// have a ping in it, or break the protocol.
+    pub(super) put_off: Option<io::Error>,
     /// The bytes read since the last [`Metered::restart`].
     pub(super) read: usize,
     /// The bytes written since then.
@@ -113,40 +114,37 @@ impl Metered {
     }
 
     /// Reads behind the cut what has come, into an empty chunk of this size, and cuts it behind its last whole message. What
-    /// lies behind that is kept apart again. Gives how much the chunk had before it was cut; nothing, where nothing has come but what was
-    /// kept apart.
+    /// lies behind that is kept apart again. Gives how much the chunk had before it was cut.
     pub(super) fn fill(&mut self, chunk: &mut Vec<u8>, size: usize) -> io::Result<usize> {
-        let kept = self.behind.len();
-        if replace(&mut self.emptied, false) {
-            return self.put_off(io::ErrorKind::WouldBlock.into());
+        if self.behind.is_empty() {
+            self.check_more()?;
         }
         chunk.extend_from_slice(&self.behind);
+        let mut filled = chunk.len();
         chunk.resize(size, 0);
-        let read = match self.read_more(&mut chunk[kept..]) {
-            Ok(read) => read,
-            Err(error) => {
-                chunk.clear();
-                return self.put_off(error);
+        // TLS gives a record at a time.
+        while filled < size {
+            match self.read_more(&mut chunk[filled..]) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) => {
+                    self.put_off = Some(error);
+                    break;
+                }
             }
-        };
-        let end = self.boundary.pass(&chunk[..kept + read]);
+        }
+        if filled == 0 {
+            chunk.clear();
+            return self.put_off.take().map_or(Ok(0), Err);
+        }
+        let end = self.boundary.pass(&chunk[..filled]);
         let largest = self.boundary.largest_frame();
-        self.keep_apart(&chunk[end..kept + read]);
+        self.keep_apart(&chunk[end..filled]);
         chunk.truncate(end);
         // tungstenite asks for as much room behind all that it has as a message takes, though the message is there;
         // else it moves all of it to a new buffer.
         chunk.reserve_exact(largest);
-        Ok(kept + read)
-    }
-
-    /// Nothing can be read. Where something is kept apart, tungstenite is to be given that before it is told: a message
-    /// that has not ended may have a ping in it, or break the protocol.
-    fn put_off(&mut self, error: io::Error) -> io::Result<usize> {
-        if self.behind.is_empty() {
-            return Err(error);
-        }
-        self.put_off = Some(error);
-        Ok(0)
+        Ok(filled)
     }
 
     /// Reads from the stream, and keeps apart what lies behind a cut.
@@ -162,13 +160,22 @@ impl Metered {
     }
 
     fn read_more(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if let Some(error) = self.put_off.take() {
-            return Err(error);
-        }
+        self.check_more()?;
         let read = self.stream.read(buffer)?;
         self.emptied = self.stream.is_emptied();
         self.read = self.read.saturating_add(read);
         Ok(read)
+    }
+
+    /// An error where it is known that nothing more can be read; it is said once.
+    fn check_more(&mut self) -> io::Result<()> {
+        if let Some(error) = self.put_off.take() {
+            return Err(error);
+        }
+        if replace(&mut self.emptied, false) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(())
     }
 
     /// Keeps what was read behind a message, until tungstenite is given it.
@@ -192,12 +199,10 @@ impl Read for Metered {
         if self.is_at_cut() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let read = if !self.behind.is_empty() {
-            self.read_behind(buffer)
-        } else if replace(&mut self.emptied, false) {
-            return Err(io::ErrorKind::WouldBlock.into());
-        } else {
+        let read = if self.behind.is_empty() {
             self.read_stream(buffer)?
+        } else {
+            self.read_behind(buffer)
         };
         self.opened = false;
         Ok(read)

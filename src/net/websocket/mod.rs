@@ -291,7 +291,11 @@ impl WebSocket {
         } else {
             Some(chunk)
         };
-        self.chunks.fit(filled?);
+        let filled = filled?;
+        // A part of a message of which no more has come says nothing.
+        if chunk.is_some() || filled == size {
+            self.chunks.fit(filled);
+        }
         Ok(chunk)
     }
 

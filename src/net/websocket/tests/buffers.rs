@@ -148,6 +148,10 @@ fn a_chunk_has_whole_messages_and_room_for_the_largest_of_them() {
     assert!(chunk.capacity() - chunk.len() >= 9_000);
     assert_eq!(chunk, frames);
     assert_eq!(websocket.stream.begun_message(), begun.len());
+    stream.write_all(&begun[6_000..]).unwrap();
+    let binary = Received::Frame(Frame::Binary(Bytes::from(vec![2; 8_000])));
+    assert_eq!(next(&mut websocket, &waker).unwrap(), binary);
+    assert_eq!(websocket.stream.begun_message(), 0);
 }
 
 #[test]
@@ -206,6 +210,20 @@ fn what_came_before_a_connection_was_cut_is_heard_before_that() {
     }
     let heard = format!("{:?}", next(&mut websocket, &waker));
     assert!(heard.contains("close code 1001: bye"), "{heard}");
+}
+
+#[test]
+fn what_a_read_has_failed_with_is_said_behind_what_came_before() {
+    let (mut websocket, waker, server) = client(|stream| stream);
+    let mut stream = server.join().unwrap();
+    let begun = &frame(0x82, &[1; 200])[..100];
+    stream.write_all(&[&frame(0x82, &[1; 200]).repeat(200)[..], begun].concat()).unwrap();
+    for _ in 0..200 {
+        assert!(matches!(next(&mut websocket, &waker), Ok(Received::Frame(_))));
+    }
+    websocket.stream.put_off = Some(io::ErrorKind::ConnectionReset.into());
+    let heard = format!("{:?}", websocket.read());
+    assert!(heard.contains("reset"), "{heard}");
 }
 
 #[test]
