@@ -182,6 +182,31 @@ mod tests {
     }
 
     #[test]
+    fn what_starts_again_is_as_if_it_had_not_been_read() {
+        let frames =
+            [&[0x81, 1, b'2', 0x88, 4, 0x03, 0xe7, b'n', b'o'][..], &[0x81, 2, b'2', b'3']];
+        let frames = frames.concat();
+        for at in 0..=frames.len() {
+            let mut boundary = Boundary::default();
+            let end = boundary.pass(&frames[..at]);
+            boundary.start_again();
+            assert!(boundary.is_between_messages());
+            assert_eq!(boundary.close().is_some(), end >= 9, "{at}");
+            assert_eq!(boundary.pass(&frames[end..]), frames.len() - end);
+            assert_eq!(boundary.close(), Some(&[0x03, 0xe7, b'n', b'o'][..]), "{at}");
+        }
+    }
+
+    #[test]
+    fn the_largest_frame_is_one_that_has_ended() {
+        let mut boundary = Boundary::default();
+        boundary.pass(&[0x81, 3, b'a', b'b', b'c', 0x82, 1, b'd', 0x81, 9, b'e']);
+        assert_eq!(boundary.largest_frame(), 3);
+        assert_eq!(boundary.start_again(), 8);
+        assert_eq!(boundary.largest_frame(), 0);
+    }
+
+    #[test]
     fn a_fragmented_message_ends_with_its_last_fragment_and_pings_between_do_not_count() {
         ends(&[0x01, 1, b'a', 0x89, 1, b'p', 0x00, 0, 0x80, 1, b'b'], &[11]);
     }

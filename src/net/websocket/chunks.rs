@@ -240,6 +240,18 @@ mod tests {
     }
 
     #[test]
+    fn those_of_another_size_are_freed() {
+        let mut chunks = Chunks::new(usize::MAX);
+        for left in [1, 0] {
+            let messages = filled(&mut chunks);
+            assert!(chunks.lend(&messages[0]));
+            drop(messages);
+            chunks.fit(if left == 1 { chunks.size() / 2 } else { chunks.size() });
+            assert_eq!(chunks.filled.len(), left);
+        }
+    }
+
+    #[test]
     fn a_rest_frees_what_nobody_has_but_for_one_in_a_flood() {
         for (is_flooded, has_spare, left) in [(true, false, 2), (true, true, 1), (false, true, 1)] {
             let mut chunks = Chunks::new(usize::MAX);

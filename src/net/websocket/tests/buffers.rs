@@ -131,6 +131,13 @@ fn a_flood_in_whatever_pieces_it_comes_is_read_as_it_was_sent() {
     }
 }
 
+/// Waits until the socket has so many bytes, and leaves them there.
+fn wait_for_bytes(websocket: &WebSocket, waker: &Waker, size: usize) {
+    while websocket.stream.stream.socket().peek(&mut vec![0; size]).unwrap_or(0) < size {
+        websocket.interest(true, true).wait(waker, None).unwrap();
+    }
+}
+
 #[test]
 fn a_chunk_has_whole_messages_and_room_for_the_largest_of_them() {
     let frames = [200, 9_000, 500].map(|size| frame(0x82, &vec![1; size])).concat();
@@ -140,9 +147,7 @@ fn a_chunk_has_whole_messages_and_room_for_the_largest_of_them() {
     let mut stream = server.join().unwrap();
     stream.write_all(&sent).unwrap();
     let size = frames.len() + 6_000;
-    while websocket.stream.stream.socket().peek(&mut vec![0; size]).unwrap_or(0) < size {
-        websocket.interest(true, true).wait(&waker, None).unwrap();
-    }
+    wait_for_bytes(&websocket, &waker, size);
     let mut chunk = Vec::with_capacity(size);
     assert_eq!(websocket.stream.fill(&mut chunk, size).unwrap(), size);
     assert!(chunk.capacity() - chunk.len() >= 9_000);
@@ -210,6 +215,40 @@ fn what_came_before_a_connection_was_cut_is_heard_before_that() {
     }
     let heard = format!("{:?}", next(&mut websocket, &waker));
     assert!(heard.contains("close code 1001: bye"), "{heard}");
+}
+
+#[test]
+fn a_message_that_fits_in_no_chunk_is_not_read_into_one() {
+    let (mut websocket, waker, server) = client(|stream| stream);
+    let mut stream = server.join().unwrap();
+    websocket.renew(LARGE_READ);
+    let large = vec![1; 100_000];
+    let sent = [frame(0x82, b"small"), frame(0x82, &large)].concat();
+    let written = spawn(move || stream.write_all(&sent).map(|()| stream));
+    wait_for_bytes(&websocket, &waker, 40_000);
+    assert!(matches!(next(&mut websocket, &waker), Ok(Received::Frame(_))));
+    let read = websocket.stream.read;
+    assert!(websocket.fill_chunk().unwrap().is_none());
+    assert_eq!(websocket.stream.read, read);
+    let binary = Received::Frame(Frame::Binary(Bytes::from(large)));
+    assert_eq!(next(&mut websocket, &waker).unwrap(), binary);
+    written.recv_timeout(LIMIT).unwrap().unwrap();
+}
+
+#[test]
+fn chunks_grow_until_messages_fit_in_them() {
+    let (mut websocket, waker, server) = client(|stream| stream);
+    let mut stream = server.join().unwrap();
+    websocket.renew(LARGE_READ);
+    let sent = frame(0x82, &vec![1; 40_000]).repeat(100);
+    let written = spawn(move || stream.write_all(&sent).map(|()| stream));
+    let mut in_chunks = 0;
+    for _ in 0..100 {
+        assert!(matches!(next(&mut websocket, &waker), Ok(Received::Frame(_))));
+        in_chunks += usize::from(websocket.in_chunk);
+    }
+    assert!(in_chunks > 0);
+    written.recv_timeout(LIMIT).unwrap().unwrap();
 }
 
 #[test]
