@@ -13,9 +13,9 @@ use bytes::Bytes;
 /// How much may be lent at a time, in bytes: as much as may wait for a consumer, within these.
 const LENDABLE: RangeInclusive<usize> = 128 * 1024..=1024 * 1024;
 
-/// The size of a chunk, in bytes: a quarter of that at most. The faster it comes the more is read at once: each read tells the
-/// peer that there is room again, which costs as much as to copy 16 KiB.
-const SIZE: RangeInclusive<usize> = 32 * 1024..=256 * 1024;
+/// The size of the smallest chunk, in bytes. The faster it comes the larger they are, up to a quarter of what may be lent: each
+/// read tells the peer that there is room again, which costs as much as to copy 16 KiB.
+const SMALLEST: usize = 32 * 1024;
 
 /// The chunks that are lent, and those that may be used again.
 pub(super) struct Chunks {
@@ -38,7 +38,7 @@ impl Chunks {
     pub(super) fn new(lendable: usize) -> Self {
         Self {
             lendable: lendable.clamp(*LENDABLE.start(), *LENDABLE.end()),
-            size: *SIZE.start(),
+            size: SMALLEST,
             filled: Vec::new(),
             spare: None,
             begun: None,
@@ -85,7 +85,7 @@ impl Chunks {
         } else {
             self.size
         };
-        let size = size.clamp(*SIZE.start(), self.lendable / 4);
+        let size = size.clamp(SMALLEST, self.lendable / 4);
         if size != self.size {
             self.size = size;
             self.free_unused(false);
@@ -114,7 +114,7 @@ impl Chunks {
     /// lasts.
     pub(super) fn rest(&mut self, is_flooded: bool) {
         if !is_flooded {
-            self.size = *SIZE.start();
+            self.size = SMALLEST;
         }
         self.free_unused(is_flooded);
     }
