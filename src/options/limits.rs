@@ -186,7 +186,7 @@ impl Limits {
     ///
     /// They may take more memory: what comes over WebSocket in a flood stays where it was read into, and an event that waits
     /// keeps all that was read with it, 256 KiB at most. What a connection lends in this way is limited to as much again, but 128 KiB to
-    /// 1 MiB; beyond that events are copied. What it has left after a flood is freed with the next message or heartbeat.
+    /// 1 MiB (up to three times that where messages of more than 64 KiB are between small ones that wait); beyond that events are copied. What it has left after a flood is freed with the next message or heartbeat.
     pub fn receive_bytes(mut self, bytes: usize) -> Self {
         self.receive_bytes = bytes;
         self

@@ -186,11 +186,22 @@ impl Metered {
 
     /// Reads what was kept apart.
     fn read_behind(&mut self, buffer: &mut [u8]) -> usize {
-        let read = self.behind.len().min(buffer.len());
+        // tungstenite asks for as much room as the message takes behind what it has of it: that is to be its header alone.
+        let most = if self.opened { header_of(&self.behind) } else { buffer.len() };
+        let read = self.behind.len().min(buffer.len()).min(most);
         buffer[..read].copy_from_slice(&self.behind.split_to(read));
         self.boundary.pass(&buffer[..read]);
         self.to_come = 0;
         read
+    }
+}
+
+/// The size of the header with which these bytes begin. Those of a server have no mask.
+fn header_of(bytes: &[u8]) -> usize {
+    match bytes.get(1).map(|second| second & 0x7f) {
+        Some(126) => 4,
+        Some(127) => 10,
+        _ => 2,
     }
 }
 

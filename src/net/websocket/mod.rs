@@ -271,7 +271,9 @@ impl WebSocket {
             self.context = WebSocketContext::from_partially_read(chunk, Role::Client, config);
             self.in_chunk = true;
         } else {
-            let size = self.stream.begun_message().clamp(MEDIUM_READ, LARGE_BUFFER);
+            // A message that is larger than the buffer gets one of its size, or of twice the buffer's.
+            let begun = self.stream.begun_message();
+            let size = if begun > LARGE_BUFFER { LARGE_READ } else { begun.max(MEDIUM_READ) };
             self.stream.open();
             self.renew_buffer(size);
         }

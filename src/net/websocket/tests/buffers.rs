@@ -236,6 +236,27 @@ fn a_message_that_fits_in_no_chunk_is_not_read_into_one() {
 }
 
 #[test]
+fn a_message_that_came_in_no_chunk_has_little_more_memory_than_it_needs() {
+    for size in [33_000, 50_000, 64_000, 66_000, 90_000] {
+        let (mut websocket, waker, server) = client(|stream| stream);
+        let mut stream = server.join().unwrap();
+        websocket.renew(LARGE_READ);
+        let message = frame(0x82, &vec![1; size]);
+        stream.write_all(&[&frame(0x82, b"small"), &message[..20_000]].concat()).unwrap();
+        assert!(matches!(next(&mut websocket, &waker), Ok(Received::Frame(_))));
+        assert_eq!(websocket.read().unwrap(), Received::Nothing);
+        stream.write_all(&message[20_000..]).unwrap();
+        let Received::Frame(Frame::Binary(bytes)) = next(&mut websocket, &waker).unwrap() else {
+            panic!("no message of {size} bytes")
+        };
+        // That nobody else has it any more.
+        websocket.renew(LARGE_READ);
+        let capacity = Vec::from(bytes).capacity();
+        assert!((size..size + size / 10).contains(&capacity), "{size}: {capacity}");
+    }
+}
+
+#[test]
 fn chunks_grow_until_messages_fit_in_them() {
     let (mut websocket, waker, server) = client(|stream| stream);
     let mut stream = server.join().unwrap();
