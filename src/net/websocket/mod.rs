@@ -61,8 +61,9 @@ pub(crate) struct WebSocket {
     rested_at: usize,
     /// The largest message that was read since the buffers are new, in bytes.
     largest: usize,
-    /// What a flood is read into.
-    chunks: Chunks,
+    /// What a flood is read into. Apart, so that a WebSocket is small while it is moved on the stack of who opens it, of which an idle
+    /// connection keeps what was ever touched.
+    chunks: Box<Chunks>,
     /// Whether tungstenite has one of those.
     in_chunk: bool,
     /// tungstenite may hold bytes that the stream has not taken.
@@ -108,7 +109,7 @@ impl WebSocket {
             drained: false,
             rested_at: 0,
             largest: 0,
-            chunks: Chunks::new(lendable),
+            chunks: Box::new(Chunks::new(lendable)),
             in_chunk: false,
             unsent: false,
             unsent_pongs: 0,
@@ -262,6 +263,8 @@ impl WebSocket {
 
     /// Gives tungstenite, which has read all that it was given, what comes next in a flood: the whole messages that fit
     /// into a chunk; or one that is larger, or of which no more has come yet, which it reads by itself.
+    // Its frame is large, and of no use to a connection without a flood.
+    #[inline(never)]
     fn go_on(&mut self) -> io::Result<()> {
         if self.read_size < LARGE_READ {
             self.renew(LARGE_READ);
