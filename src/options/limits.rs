@@ -36,7 +36,7 @@ pub enum WhenFull {
 /// |---------------------------------------|------------------------------------------------------------|
 /// | a message that is being received      | [`max_message`](Self::max_message), with each attachment    |
 /// | what was read in one go               | [`receive_bytes`](Self::receive_bytes), but 64 to 256 KiB, and one message |
-/// | what events of a flood keep of what was read with them | [`receive_bytes`](Self::receive_bytes), but 128 KiB to 1 MiB, and a quarter |
+/// | what events of a flood keep of what was read with them | [`receive_bytes`](Self::receive_bytes), but 128 KiB to 1 MiB, and a quarter; with large messages between small ones three times that |
 /// | received events, for all consumers    | [`receive_total`](Self::receive_total), and one event for each consumer |
 /// | …beyond the bounds of their consumers | [`receive_reserve`](Self::receive_reserve)                 |
 /// | events that came before CONNECT was answered | [`receive_bytes`](Self::receive_bytes), for each namespace |
@@ -185,8 +185,10 @@ impl Limits {
     /// event of any size always fits into an empty buffer. Default: 1 MiB.
     ///
     /// They may take more memory: what comes over WebSocket in a flood stays where it was read into, and an event that waits
-    /// keeps all that was read with it, 256 KiB at most. What a connection lends in this way is limited to as much again, but 128 KiB to
-    /// 1 MiB (up to three times that where messages of more than 64 KiB are between small ones that wait); beyond that events are copied. What it has left after a flood is freed with the next message or heartbeat.
+    /// keeps all that was read with it, 256 KiB at most, and as much more as the largest message in that has. What a connection
+    /// lends in this way is limited to as much again, but 128 KiB to 1 MiB (up to three times that where messages of more than
+    /// 64 KiB are between small ones that wait); beyond that events are copied. What it has left after a flood is freed with
+    /// the next message or heartbeat.
     pub fn receive_bytes(mut self, bytes: usize) -> Self {
         self.receive_bytes = bytes;
         self

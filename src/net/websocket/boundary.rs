@@ -73,7 +73,7 @@ impl Boundary {
         left
     }
 
-    /// The size of the largest frame that was read to its end since this begun, or started again.
+    /// The size of the largest frame that was read to its end since the beginning, or since it started again.
     pub(super) fn largest_frame(&self) -> usize {
         usize::try_from(self.largest).unwrap_or(usize::MAX)
     }

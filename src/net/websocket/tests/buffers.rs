@@ -294,11 +294,14 @@ fn while_something_is_unsent_a_flood_is_read_in_chunks_all_the_same() {
         stream
     });
     websocket.unsent = true;
+    let mut in_chunks = 0;
     for _ in 0..300 {
         let binary = Received::Frame(Frame::Binary(Bytes::from(vec![1; 500])));
         assert_eq!(next(&mut websocket, &waker).unwrap(), binary);
+        in_chunks += usize::from(websocket.in_chunk);
     }
-    assert!(websocket.in_chunk);
+    // Not all: one of which a part had come is read without.
+    assert!(in_chunks > 0);
 }
 
 #[test]
