@@ -249,3 +249,13 @@ impl fmt::Debug for AckReply {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_takes_two_lines_of_a_processors_cache() {
+        assert!(size_of::<Event>() <= 128, "{}", size_of::<Event>());
+    }
+}

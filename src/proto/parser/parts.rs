@@ -43,7 +43,7 @@ impl Parts {
         text.push_str(&id);
         text.push_str(&data);
         let (mut packet, _) = decode(text.finish(), 0, lax)?;
-        packet.attachments = attachments;
+        packet.attachments = attachments.into();
         Ok(packet)
     }
 }

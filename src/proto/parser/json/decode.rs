@@ -6,7 +6,7 @@ use super::prefix::{Id, Prefix};
 use crate::error::Result;
 use crate::proto::json::{JsonType, Outline, repair, scan};
 use crate::proto::protocol_error;
-use crate::proto::socket_packet::{Kind, Name, RESERVED_EVENTS, SocketPacket};
+use crate::proto::socket_packet::{Kind, Name, RESERVED_EVENTS, SocketPacket, Span};
 use crate::proto::text::{MessageBuilder, MessageText};
 use crate::sync::logging::log_later;
 
@@ -24,18 +24,19 @@ pub(in crate::proto::parser) fn decode(
     let id = if outline.is_some() { ack_id(&prefix, text.as_str())? } else { None };
     let name = match (prefix.kind, outline) {
         (Kind::Event, Some(outline)) => event_name(text.as_str(), prefix.len, outline.first)?,
-        _ => Name::None,
+        _ => Name::NONE,
     };
-    let packet = SocketPacket {
-        kind: prefix.kind,
-        id,
-        attachments: Vec::new(),
-        namespace: prefix.namespace.unwrap_or_default(),
-        data: prefix.len,
-        name,
-        text,
-    };
+    let (namespace, data) = places(&prefix)
+        .ok_or_else(|| protocol_error("a namespace of 4 GiB or more", text.as_str().as_bytes()))?;
+    let attachments = Box::default();
+    let packet = SocketPacket { kind: prefix.kind, id, attachments, namespace, data, name, text };
     Ok((packet, prefix.attachments))
+}
+
+/// Where the namespace stands, and where the JSON begins, unless that is too far for a [`Span`].
+fn places(prefix: &Prefix) -> Option<(Span, u32)> {
+    let namespace = prefix.namespace.as_ref().map_or(Some(Span::default()), Span::new)?;
+    Some((namespace, u32::try_from(prefix.len).ok()?))
 }
 
 /// Checks the JSON behind the prefix, which is that long, if there is any, and repairs it if need be.
@@ -108,25 +109,28 @@ fn ack_id(prefix: &Prefix, text: &str) -> Result<Option<u64>> {
 /// The name of an event: the first element of its data, a string or a number.
 fn event_name(text: &str, data: usize, first: Option<Range<usize>>) -> Result<Name> {
     let fail = |wrong| protocol_error(wrong, text.as_bytes());
+    let plain = |range| match Span::new(&range) {
+        Some(span) => Ok(Name::Plain(span)),
+        None => Err(fail("EVENT with a name of 4 GiB or more")),
+    };
     let first = first.ok_or_else(|| fail("EVENT without a name"))?;
     let range = data + first.start..data + first.end;
     let json = text.get(range.clone()).unwrap_or_default();
     let name = match json.as_bytes() {
         [b'"', string @ .., b'"'] if !string.contains(&b'\\') => {
-            Name::Plain(range.start + 1..range.end - 1)
+            plain(range.start + 1..range.end - 1)?
         }
         [b'"', ..] => {
             let name: String = serde_json::from_str(json)
                 .map_err(|error| fail("EVENT with a broken name").with_source(error))?;
             Name::Unescaped(name.into())
         }
-        [b'-' | b'0'..=b'9', ..] => Name::Plain(range),
+        [b'-' | b'0'..=b'9', ..] => plain(range)?,
         _ => return Err(fail("EVENT with a name that is neither string nor number")),
     };
     let reserved = match &name {
-        Name::Plain(range) => RESERVED_EVENTS.contains(&&text[range.clone()]),
+        Name::Plain(span) => RESERVED_EVENTS.contains(&span.within(text)),
         Name::Unescaped(name) => RESERVED_EVENTS.contains(&&**name),
-        Name::None => false,
     };
     if reserved { Err(fail("EVENT with a reserved name")) } else { Ok(name) }
 }

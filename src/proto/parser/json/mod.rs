@@ -38,6 +38,8 @@ pub(super) struct JsonParser {
 #[derive(Debug)]
 struct Unfinished {
     packet: SocketPacket,
+    // Those that are here.
+    attachments: Vec<Bytes>,
     // How many attachments it announced.
     announced: usize,
     // The size of the text and of the attachments so far.
@@ -78,7 +80,7 @@ impl Unfinished {
 
     /// The error about a packet that does not fit its attachments.
     fn error(&self, wrong: &str) -> Error {
-        let here = self.packet.attachments.len();
+        let here = self.attachments.len();
         let announced = self.announced;
         let context = format!("{wrong} ({here} of {announced} attachments are here)");
         protocol_error(&context, self.packet.text.as_str().as_bytes())
@@ -110,7 +112,8 @@ impl Parser for JsonParser {
         if announced == 0 {
             return Ok(Some(packet));
         }
-        let unfinished = Box::new(Unfinished { packet, announced, bytes });
+        let attachments = Vec::new();
+        let unfinished = Box::new(Unfinished { packet, attachments, announced, bytes });
         unfinished.check_size(self.max_bytes)?;
         self.unfinished = Some(unfinished);
         Ok(None)
@@ -122,13 +125,13 @@ impl Parser for JsonParser {
         };
         unfinished.bytes = unfinished.bytes.saturating_add(bytes.len());
         unfinished.check_size(self.max_bytes)?;
-        if unfinished.packet.attachments.is_empty() {
+        if unfinished.attachments.is_empty() {
             // Mostly there is one. Room for more would come from a part of the allocator that threads
             // share by a lock.
-            unfinished.packet.attachments.reserve_exact(1);
+            unfinished.attachments.reserve_exact(1);
         }
-        unfinished.packet.attachments.push(bytes);
-        if unfinished.packet.attachments.len() < unfinished.announced {
+        unfinished.attachments.push(bytes);
+        if unfinished.attachments.len() < unfinished.announced {
             self.unfinished = Some(unfinished);
             return Ok(None);
         }
@@ -138,7 +141,8 @@ impl Parser for JsonParser {
         if self.bounds_placeholders && found.len() > unfinished.announced {
             return Err(unfinished.error("more placeholders than attachments in"));
         }
-        Ok(Some(unfinished.packet))
+        let Unfinished { packet, attachments, .. } = *unfinished;
+        Ok(Some(SocketPacket { attachments: attachments.into(), ..packet }))
     }
 
     fn unfinished(&self) -> Option<&str> {

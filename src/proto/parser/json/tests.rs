@@ -105,7 +105,7 @@ fn every_packet_reads_and_writes() {
         assert_eq!((packet.kind, packet.id), (kind, id), "{wire}");
         assert_eq!((packet.namespace(), packet.data(), packet.name()), (namespace, json, name));
         let expected: Vec<_> = (0..attachments).map(|byte| vec![byte; 4]).collect();
-        assert_eq!(packet.attachments, expected);
+        assert_eq!(*packet.attachments, *expected);
     }
 }
 

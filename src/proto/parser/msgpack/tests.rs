@@ -83,8 +83,8 @@ fn packets_are_those_of_javascript() {
         let packet = decode(&bytes(hex)).unwrap();
         assert_eq!((packet.kind, packet.namespace()), (header.kind, header.namespace));
         assert_eq!(packet.id, header.id);
-        assert_eq!((packet.data(), &packet.attachments), (&*payload.json, &payload.attachments));
-        assert_eq!(packet.name == Name::None, header.kind != Kind::Event);
+        assert_eq!((packet.data(), &*packet.attachments), (&*payload.json, &*payload.attachments));
+        assert_eq!(packet.name == Name::NONE, header.kind != Kind::Event);
     }
 }
 
@@ -137,7 +137,7 @@ fn an_object_that_looks_like_a_placeholder_is_data_or_an_error() {
     ] {
         let sent = payload(json, attachments);
         let packet = decode(&encode(header, &sent.clone())).unwrap();
-        assert_eq!((packet.data(), &packet.attachments), (&*sent.json, &sent.attachments));
+        assert_eq!((packet.data(), &*packet.attachments), (&*sent.json, &*sent.attachments));
     }
     // {"_placeholder":true,"num":0} beside binary, and around it.
     for data in [
@@ -191,7 +191,7 @@ fn of_two_members_of_one_name_the_last_one_counts() {
                    92a162c40108a36e7370a12f";
     let packet = decode(&bytes(message)).unwrap();
     assert_eq!(packet.data(), r#"["b",{"_placeholder":true,"num":0}]"#);
-    assert_eq!(packet.attachments, [&[8][..]]);
+    assert_eq!(*packet.attachments, [&[8][..]]);
 }
 
 #[test]

@@ -67,7 +67,7 @@ fn packets_are_objects() {
         let packet = decode(text).unwrap();
         assert_eq!((packet.kind, packet.namespace()), (header.kind, header.namespace));
         assert_eq!((packet.id, packet.data()), (header.id, data));
-        assert_eq!(packet.name == Name::None, header.kind != Kind::Event);
+        assert_eq!(packet.name == Name::NONE, header.kind != Kind::Event);
         assert!(packet.attachments.is_empty());
     }
 }
