@@ -134,3 +134,20 @@ fn event_name(text: &str, data: usize, first: Option<Range<usize>>) -> Result<Na
     };
     if reserved { Err(fail("EVENT with a reserved name")) } else { Ok(name) }
 }
+
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_ends_within_4_gib() {
+        let end = u32::MAX as usize;
+        let prefix = |namespace, len| {
+            let id = Id::None;
+            Prefix { kind: Kind::Event, attachments: 0, namespace, id, len }
+        };
+        assert!(places(&prefix(Some(1..end - 1), end)).is_some());
+        assert!(places(&prefix(Some(1..end + 1), end + 2)).is_none());
+        assert!(places(&prefix(Some(1..end), end + 1)).is_none());
+    }
+}
