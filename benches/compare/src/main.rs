@@ -15,9 +15,8 @@ use crate::modes::Mode;
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-const USAGE: &str =
-    "usage: compare [--rounds N] [--only MODE[,MODE…]] [--out FOLDER] [--title TEXT]
-  measures all clients in so many rounds (5), and writes latest.md and latest.svg into FOLDER (.)
+const USAGE: &str = "usage: compare [--rounds N] [--only MODE[,MODE…]] [--plot FILE] [--title TEXT]
+  measures all clients in so many rounds (5), prints a table, and writes a plot (SVG)
   modes: ask sparse burst flood blobs connect idle
        compare drive CLIENT MODE URL COUNT
   is what it starts for each measurement: prints the figures of one client in one mode";

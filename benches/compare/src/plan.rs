@@ -31,7 +31,8 @@ pub(crate) struct Case {
 pub(crate) struct Plan {
     rounds: usize,
     modes: Vec<Mode>,
-    folder: PathBuf,
+    /// Where the plot goes.
+    plot: Option<PathBuf>,
     /// Where and when it is.
     title: String,
 }
@@ -41,13 +42,13 @@ impl Plan {
         let mut plan = Self {
             rounds: 5,
             modes: Mode::ALL.to_vec(),
-            folder: PathBuf::from("."),
+            plot: None,
             title: "Here and now".to_owned(),
         };
         for pair in words.chunks(2) {
             match *pair {
                 ["--rounds", number] => plan.rounds = number.parse()?,
-                ["--out", folder] => plan.folder = folder.into(),
+                ["--plot", file] => plan.plot = Some(file.into()),
                 ["--title", title] => title.clone_into(&mut plan.title),
                 ["--only", modes] => {
                     let modes = modes.split(',').map(Mode::parse);
@@ -76,10 +77,10 @@ impl Plan {
                 case.rounds.push(figures);
             }
         }
-        let table = report::table(&self.title, &cases, self.rounds);
-        println!("{table}");
-        std::fs::write(self.folder.join("latest.md"), table)?;
-        std::fs::write(self.folder.join("latest.svg"), plot::draw(&cases))?;
+        println!("{}", report::table(&self.title, &cases, self.rounds));
+        if let Some(plot) = &self.plot {
+            std::fs::write(plot, plot::draw(&cases))?;
+        }
         Ok(())
     }
 
