@@ -86,9 +86,13 @@ fn settle(socket: &Socket) {
 
 /// The same after a burst: the first answer may come together with the last of that. The second comes alone and shows that
 /// the traffic is over, but may lie in a large buffer that is lent until this thread has read it. With the third, which does
-/// not, that is taken back.
+/// not, that is taken back. Each is asked for when all is quiet: where the connection's thread is slow, it would else read the
+/// second with the last of the burst, too.
 fn settle_after_burst(socket: &Socket) {
-    (0..3).for_each(|_| settle(socket));
+    for _ in 0..3 {
+        settle(socket);
+        quiet();
+    }
 }
 
 /// Waits until nothing has changed for a while.
