@@ -90,9 +90,11 @@ impl Client {
 
     fn read_more(&mut self) -> Result<()> {
         let mut bytes = [0; 16 * 1024];
-        match self.stream.read(&mut bytes)? {
-            0 => Err("the server has ended the connection".into()),
-            count => Ok(self.unread.extend(&bytes[..count])),
+        let count = self.stream.read(&mut bytes)?;
+        if count == 0 {
+            return Err("the server has ended the connection".into());
         }
+        self.unread.extend(&bytes[..count]);
+        Ok(())
     }
 }

@@ -33,7 +33,7 @@ fn check(kind: ParserKind, dialect: &dyn Dialect, packet: SocketPacket) {
         return;
     }
     let header = Header { kind: packet.kind, namespace: packet.namespace(), id: packet.id };
-    let payload = Payload { json: data.to_owned(), attachments: packet.attachments.clone() };
+    let payload = Payload { json: data.to_owned(), attachments: packet.attachments.to_vec() };
     let (mut parser, mut queue) = (parser(kind, dialect), VecDeque::new());
     parser.encode(header, &payload, &mut queue);
     let mut again = queue.into_iter().filter_map(|message| take(&mut *parser, message));
