@@ -91,6 +91,65 @@ fn all_see_broadcasts_in_the_same_order() {
     }
 }
 
+/// Whoever serves writes it, a moment later.
+#[test]
+fn what_a_thread_says_in_a_row_comes_before_the_end_of_its_client() {
+    let host = Host::start(|builder| builder);
+    for number in 0..200 {
+        let mut client = RawClient::websocket(&host.url);
+        client.say("40");
+        client.expect("40");
+        let socket = host.connected();
+        for event in 0..number {
+            match event % 2 {
+                0 => socket.emit("event", event).unwrap(),
+                _ => drop(host.server.emit("event", event).unwrap()),
+            }
+        }
+        match number % 2 {
+            0 => socket.disconnect(),
+            _ => socket.disconnect_client(),
+        }
+        for event in 0..number {
+            client.expect(&format!(r#"42["event",{event}]"#));
+        }
+        if number % 2 == 0 {
+            client.expect("41");
+        } else {
+            client.ends();
+        }
+        host.disconnected(&socket);
+    }
+}
+
+/// It is written by whoever serves, which is the thread that runs the handler.
+#[test]
+fn what_a_thread_says_in_a_row_waits_for_no_handler() {
+    const EVENTS: usize = 1000;
+    let host = Host::start(|builder| builder);
+    let (begun, begins) = unbounded();
+    let (open, gate) = unbounded::<()>();
+    host.server.on("wait", move |_, _| {
+        let _ = begun.send(());
+        let _ = gate.recv();
+    });
+    let mut clients = [(); 2].map(|()| {
+        let mut client = RawClient::websocket(&host.url);
+        client.say("40");
+        client.expect("40");
+        (client, host.connected())
+    });
+    clients[0].0.say(r#"42["wait"]"#);
+    recv_within(&begins, LIMIT);
+    for number in 0..EVENTS {
+        clients[1].1.emit("event", number).unwrap();
+    }
+    for number in 0..EVENTS {
+        clients[1].0.expect(&format!(r#"42["event",{number}]"#));
+    }
+    drop(open);
+}
+
 /// The answer comes at once, from several threads' questions.
 #[test]
 fn no_answer_comes_too_early() {

@@ -9,6 +9,7 @@ use super::cluster::asking::new_request;
 use super::gathered::Gathered;
 use super::parts::{ServedNamespace, ServedSocket};
 use super::peer::Urgency;
+use super::saying::say;
 use crate::core::server::cluster::{ClusterMessage, RequestId};
 use crate::core::server::rooms::Selection;
 use crate::error::ErrorKind;
@@ -53,7 +54,7 @@ impl ServedNamespace {
             volatile: flags.volatile,
         });
         let (messages, sockets) = self.prepare(header, payload, &flags.selection, flags.volatile);
-        let mut report = self.deliver(&sockets, &messages, flags.volatile, shown.as_ref());
+        let mut report = say(|| self.deliver(&sockets, &messages, flags.volatile, shown.as_ref()));
         report.is_unpublished = !is_told;
         // Before the sockets: the last one to know a socket drops what the program has attached to it.
         drop(in_order);
@@ -138,10 +139,7 @@ impl ServedNamespace {
         let number = self.next_ack();
         let header = Header { kind: Kind::Event, namespace: &self.name, id: Some(number) };
         let messages = self.hub.encode(header, payload);
-        let in_order = lock(&self.order);
-        let sockets = self.select(selection);
-        let request = counted(sockets.len());
-        for socket in &sockets {
+        let ask = |socket: &ServedSocket| {
             // Where it cannot be taken on, dropping it counts as an answer that is missing.
             if socket.expect(number, sink(socket), Some(limit)).is_ok() {
                 let sent = socket.send(&messages, false, Urgency::Gathered, Some(payload));
@@ -151,7 +149,11 @@ impl ServedNamespace {
                     }
                 }
             }
-        }
+        };
+        let in_order = lock(&self.order);
+        let sockets = self.select(selection);
+        let request = counted(sockets.len());
+        say(|| sockets.iter().for_each(|socket| ask(socket)));
         drop(in_order);
         request
     }
@@ -178,11 +180,11 @@ mod tests {
     use crate::driver::server::cluster::{StartLink as _, requests::AnswersOfServers};
     use crate::driver::server::testing::{TestClient, door, options, server, server_with};
 
-    /// An event for these, as it goes to each.
-    fn deliver(sockets: &[Arc<ServedSocket>]) -> BroadcastReport {
+    /// An event of so many bytes for these, as it goes to each.
+    fn deliver(sockets: &[Arc<ServedSocket>], size: usize) -> BroadcastReport {
         let namespace = &sockets[0].namespace;
         let header = Header { kind: Kind::Event, namespace: "/", id: None };
-        let payload = Payload::event("e", &"x".repeat(1000)).unwrap();
+        let payload = Payload::event("e", &"x".repeat(size)).unwrap();
         namespace.deliver(sockets, &namespace.hub.encode(header, &payload), false, None)
     }
 
@@ -197,15 +199,39 @@ mod tests {
         drop(gone.stream);
         io.give_up(gone.token);
         assert_eq!(hub.count_peers(), 1);
-        let report = deliver(&[Arc::clone(&parted)]);
+        let report = deliver(&[Arc::clone(&parted)], 1000);
         assert!(report.behind.is_empty() && report.queued == 0);
-        // All of it waits until the turn ends.
-        hub.in_turn(|| {
-            assert_eq!(deliver(&[Arc::clone(&behind), Arc::clone(&parted)]).queued, 1);
-            let report = deliver(&[Arc::clone(&behind), Arc::clone(&parted)]);
-            assert_eq!((report.behind, report.queued), (vec![Arc::clone(&behind.id)], 0));
-        });
+        // More than the system takes: it is being written until the client reads.
+        let both = [Arc::clone(&behind), Arc::clone(&parted)];
+        assert_eq!(deliver(&both, 10_000_000).queued, 1);
+        let report = deliver(&both, 1000);
+        assert_eq!((report.behind, report.queued), (vec![Arc::clone(&behind.id)], 0));
         assert_eq!(hub.count_peers(), 0);
+    }
+
+    #[test]
+    fn what_a_turn_says_is_written_when_it_is_much() {
+        let heard_in_turn = |send_bytes, send_packets, size, count: usize| {
+            let mut options = options();
+            let session = Arc::get_mut(&mut options.session).unwrap();
+            (session.send_bytes, session.send_packets) = (send_bytes, send_packets);
+            let mut io = server(options);
+            let (mut client, socket) = TestClient::joined(&mut io);
+            client.heard();
+            let hub = Arc::clone(&io.hub);
+            let mut heard = 0;
+            hub.in_turn(|| {
+                for _ in 0..count {
+                    assert_eq!(deliver(&[Arc::clone(&socket)], size).queued, 1);
+                }
+                heard = client.heard().matches("42[").count();
+            });
+            (heard, client.heard().matches("42[").count())
+        };
+        assert_eq!(heard_in_turn(1 << 30, 1000, 1000, 60), (0, 60), "it is less than 64 KiB");
+        assert_eq!(heard_in_turn(1 << 30, 1000, 1000, 70), (65, 5));
+        assert_eq!(heard_in_turn(10_000, 1000, 1000, 7), (5, 2), "half of what may wait");
+        assert_eq!(heard_in_turn(1 << 30, 6, 10, 4), (3, 1), "half as many as may wait");
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! What all threads of a server share.
 
-use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, RwLock, Weak};
 use std::time::{Duration, Instant};
@@ -15,6 +14,7 @@ use super::hub_options::HubOptions;
 use super::leading;
 use super::parts::{Due, Family, Hub, IoCommand, MayExist, Peer, ServedNamespace, SocketTaker};
 use super::pool::{PoolSize, Workers};
+use super::saying::{Saying, in_turn, pause, saying};
 use super::timers::TimerHeap;
 use super::turned_away::TurnedAwayLog;
 use crate::driver::ack_slot::{AckSlot, AwaitAnswer};
@@ -34,15 +34,8 @@ use crate::sync::threads::survive;
 /// How long a turn may last before what it has gathered is written without it.
 const GATHERING: Duration = Duration::from_millis(2);
 
-thread_local! {
-    /// The number of the turn that the thread is in; 0 outside of one.
-    static TURN: Cell<u64> = const { Cell::new(0) };
-}
-
-/// The turn that the calling thread is in.
-pub(super) fn turn() -> Option<u64> {
-    Some(TURN.get()).filter(|turn| *turn > 0)
-}
+/// To how many clients whoever serves the connections writes what was gathered, before it looks who else wants something.
+const AT_ONCE: usize = 64;
 
 impl Hub {
     pub(super) fn new(
@@ -68,7 +61,6 @@ impl Hub {
             peer_gone: Condvar::new(),
             end: Mutex::new(None),
             deferred: Mutex::default(),
-            has_deferred: AtomicBool::new(false),
             next_turn: AtomicU64::new(1),
             is_closing: AtomicBool::new(false),
             link,
@@ -211,27 +203,43 @@ impl Hub {
 
     /// Runs a handler. What it emits in a row to the same client, or to many, is written together at its end.
     pub(super) fn in_turn(&self, handler: impl FnOnce()) {
-        TURN.set(self.next_turn.fetch_add(1, Ordering::Relaxed));
-        handler();
-        TURN.set(0);
+        in_turn(self.next_turn.fetch_add(1, Ordering::Relaxed), handler);
         self.write_deferred();
     }
 
     /// Something waits to be written to this client at the end of the turn, or soon.
     pub(super) fn defer(&self, peer: Arc<Peer>) {
-        lock(&self.deferred).push(peer);
-        if !self.has_deferred.swap(true, Ordering::AcqRel) {
-            self.timers.arm(now() + GATHERING, Due::Deferred);
+        let mut deferred = lock(&self.deferred);
+        deferred.push(peer);
+        let is_first = deferred.len() == 1;
+        drop(deferred);
+        if is_first {
+            let patience = if saying() == Saying::InARow { Duration::ZERO } else { GATHERING };
+            self.timers.arm(now() + patience, Due::Deferred);
         }
     }
 
     /// Writes what was gathered.
     pub(super) fn write_deferred(&self) {
-        if self.has_deferred.swap(false, Ordering::AcqRel) {
-            let peers = std::mem::take(&mut *lock(&self.deferred));
-            for peer in peers {
-                peer.write_now();
-            }
+        let peers = std::mem::take(&mut *lock(&self.deferred));
+        for peer in peers {
+            peer.write_now();
+        }
+    }
+
+    /// Writes what was gathered for [`AT_ONCE`] clients; for the others when what is ready has had its turn.
+    pub(super) fn write_some_deferred(&self) {
+        let mut deferred = lock(&self.deferred);
+        let count = deferred.len().min(AT_ONCE);
+        let rest = deferred.split_off(count);
+        let has_more = !rest.is_empty();
+        let peers = std::mem::replace(&mut *deferred, rest);
+        drop(deferred);
+        if has_more {
+            self.timers.arm(now(), Due::Deferred);
+        }
+        for peer in peers {
+            peer.write_now();
         }
     }
 
@@ -302,8 +310,9 @@ pub(super) fn replace_taker(
 impl Hub {
     /// Blocks, maybe in a handler. An error where all threads for handlers would wait.
     pub(crate) fn while_waiting<R>(&self, wait: impl FnOnce() -> R) -> Result<R> {
-        // No client can answer what waits for the end of the turn.
+        // No client can answer what is yet to be written.
         self.write_deferred();
+        pause();
         let _waits = self.pool.begin_wait()?;
         leading::hand_over();
         Ok(wait())
@@ -317,10 +326,41 @@ impl AwaitAnswer for Hub {
     }
 }
 
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
 mod tests {
+    use super::*;
+    use crate::driver::server::parts::ServedSocket;
+    use crate::driver::server::saying::in_a_row;
     use crate::driver::server::testing::{TestClient, options, server};
 
+    fn emit(socket: &ServedSocket) {
+        socket.emit(Payload::event("e", &()).unwrap(), false).unwrap();
+    }
+
+    /// How many have heard something.
+    fn heard(clients: &mut [(TestClient, Arc<ServedSocket>)]) -> usize {
+        clients
+            .iter_mut()
+            .map(|(client, _)| client.heard())
+            .filter(|heard| heard.contains("42["))
+            .count()
+    }
+
+    #[test]
+    fn what_is_said_in_a_row_is_written_to_64_clients_at_a_time_by_whoever_serves() {
+        let mut io = server(options());
+        let mut clients: Vec<_> = (0..130).map(|_| TestClient::joined(&mut io)).collect();
+        in_a_row(|| clients.iter().for_each(|(_, socket)| emit(socket)));
+        assert_eq!(heard(&mut clients), 0);
+        let mut counts = Vec::new();
+        while let Some((_, Due::Deferred)) = io.hub.timers.take(now()) {
+            io.hub.write_some_deferred();
+            counts.push(heard(&mut clients));
+        }
+        assert_eq!(counts, [64, 64, 2]);
+    }
+
+    #[cfg(feature = "testing")]
     #[test]
     fn all_clients_are_lost_at_once() {
         let mut io = server(options());

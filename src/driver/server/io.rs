@@ -357,7 +357,7 @@ impl Io {
                     namespace.expire_recovery();
                 }
             }
-            Due::Deferred => self.hub.write_deferred(),
+            Due::Deferred => self.hub.write_some_deferred(),
             Due::Workers(look) => {
                 if self.hub.pool.look(look) {
                     self.hub.timers.arm(now() + look.pause(), Due::Workers(look));

@@ -47,6 +47,7 @@ pub(crate) mod redis;
 mod requested;
 mod requests;
 mod returning;
+mod saying;
 mod served_namespace;
 mod served_socket;
 mod serving;

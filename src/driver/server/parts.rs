@@ -63,9 +63,8 @@ pub(crate) struct Hub {
     pub(super) peer_gone: Condvar,
     /// Tells of the end of the thread that serves.
     pub(super) end: Mutex<Option<Receiver<()>>>,
-    /// Clients for whom something was gathered in a turn that lasts.
+    /// Clients for whom something was gathered.
     pub(super) deferred: Mutex<Vec<Arc<Peer>>>,
-    pub(super) has_deferred: AtomicBool,
     pub(super) next_turn: AtomicU64,
     pub(super) is_closing: AtomicBool,
     /// To the other servers of its cluster.
@@ -116,7 +115,7 @@ pub(super) enum Due {
     Connection(Token),
     /// What is kept for clients that are away.
     Recovery(Weak<ServedNamespace>),
-    /// What was gathered for a turn that still lasts.
+    /// What was gathered.
     Deferred,
     /// The listeners rest no longer.
     Accept,

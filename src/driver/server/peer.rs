@@ -10,9 +10,9 @@ use mio::Token;
 use super::answers::disconnected;
 use super::directory::Listed;
 use super::handshake::FirstRequest;
-use super::hub::turn;
 use super::leaving::CountsLeaving;
 use super::parts::{Due, Hub, IoCommand, Peer, PeerState};
+use super::saying::{Saying, saying};
 use super::timers::Alarm;
 use super::wire::{PeerWire, Written};
 use crate::core::server::session::{NotQueued, Session, SessionEnding, SessionOrder};
@@ -32,9 +32,9 @@ use crate::sync::threads::{Role, role};
 /// How a broadcast to many, or one message, gets to the system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Urgency {
-    /// At once, unless the same turn has just written to this client.
+    /// At once, unless the same turn has just written to this client, or the thread says it in a row with something else.
     Now,
-    /// At the end of the turn, if there is one.
+    /// At the end of the turn, if there is one; else as what is for one.
     Gathered,
 }
 
@@ -175,7 +175,7 @@ impl Peer {
             None if state.wire.is_none() => return,
             _ => {}
         }
-        if let Some(turn) = turn() {
+        if let Saying::InTurn(turn) = saying() {
             state.last_turn = turn;
         }
         let mut frames = SCRATCH.with_borrow_mut(|scratch| std::mem::take(&mut scratch.frames));
@@ -449,9 +449,15 @@ impl PeerState {
         self.candidate.take().map(|wire| *wire).or_else(|| self.wire.take())
     }
 
-    /// Whether what is to be written waits for the end of the turn.
+    /// Whether what is to be written waits, for what is said next or for whoever serves the connections.
     fn defers(&self, urgency: Urgency) -> bool {
-        let Some(turn) = turn() else { return false };
-        urgency == Urgency::Gathered || self.is_deferred || self.last_turn == turn
+        let may_have_more = match saying() {
+            Saying::Alone => false,
+            Saying::InARow => true,
+            Saying::InTurn(turn) => {
+                urgency == Urgency::Gathered || self.is_deferred || self.last_turn == turn
+            }
+        };
+        may_have_more && self.session.may_gather()
     }
 }

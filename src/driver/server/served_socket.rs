@@ -11,6 +11,7 @@ use super::inbox::{Attendant, Inbox, InboxItem};
 use super::leaving::Leaving;
 use super::parts::{Due, Peer, ServedNamespace, ServedSocket};
 use super::peer::Urgency;
+use super::saying::say;
 use super::tasks::Task;
 use super::timers::Alarm;
 use crate::core::server::cluster::SocketDetails;
@@ -209,14 +210,14 @@ impl ServedSocket {
         let header = self.header(Kind::Event, None);
         if self.pid.is_none() {
             let messages = self.namespace.hub.encode(header, &payload);
-            return self.send(&messages, volatile, Urgency::Now, Some(&payload)).map(drop);
+            return self.send_alone(&messages, volatile, Some(&payload)).map(drop);
         }
         // What its client may miss is kept for it, as what is for many.
         let own = Selection { rooms: vec![Arc::clone(&self.id)], except: Vec::new() };
         let shown = self.is_watched().then(|| payload.clone());
         let _in_order = lock(&self.namespace.order);
         let (messages, _) = self.namespace.prepare(header, payload, &own, volatile);
-        self.send(&messages, volatile, Urgency::Now, shown.as_ref()).map(drop)
+        self.send_alone(&messages, volatile, shown.as_ref()).map(drop)
     }
 
     /// The same, with a number by which the client answers.
@@ -235,7 +236,7 @@ impl ServedSocket {
         let number = self.namespace.next_ack();
         let messages = self.namespace.hub.encode(self.header(Kind::Event, Some(number)), payload);
         self.expect(number, answered, limit)?;
-        match self.send(&messages, volatile, Urgency::Now, Some(payload)) {
+        match self.send_alone(&messages, volatile, Some(payload)) {
             Ok(true) => {}
             Ok(false) => {
                 if let Some(answered) = self.answers.take(number) {
@@ -249,6 +250,16 @@ impl ServedSocket {
             }
         }
         Ok(())
+    }
+
+    /// Sends the messages of an event that is for this client alone.
+    fn send_alone(
+        &self,
+        messages: &[Packet],
+        volatile: bool,
+        event: Option<&Payload>,
+    ) -> Result<bool> {
+        say(|| self.send(messages, volatile, Urgency::Now, event))
     }
 
     /// Sends the messages of an event to its client, and shows it to whoever watches what goes out. `false`: it was
@@ -365,7 +376,7 @@ impl Reply for WayToClient {
         })?;
         let messages =
             socket.namespace.hub.encode(socket.header(Kind::Ack, Some(number)), &payload);
-        let sent = socket.peer.send(&messages);
+        let sent = say(|| socket.peer.send(&messages));
         if sent.is_err() {
             // It may be tried again.
             *lock(&self.number) = Some(number);

@@ -1,7 +1,7 @@
 //! What goes out by a session.
 
 use super::upgrade::Candidate;
-use super::{NotQueued, Session, SessionOrder, SessionPhase};
+use super::{NotQueued, Session, SessionOptions, SessionOrder, SessionPhase};
 use crate::core::load::Load;
 use crate::core::time::Timestamp;
 use crate::error::{Error, ErrorKind, Rounded};
@@ -9,6 +9,9 @@ use crate::event::status::DisconnectReason;
 use crate::options::Transport;
 use crate::proto::dialect::Frame;
 use crate::proto::packet::Packet;
+
+/// How many bytes are written by themselves, though more may follow.
+const GATHERED: usize = 64 * 1024;
 
 impl Session {
     /// Queues the messages of one Socket.IO packet together. Clones share their memory.
@@ -40,6 +43,13 @@ impl Session {
     /// The messages that wait to be written or are being written.
     pub(crate) fn queued(&self) -> Load {
         self.outbound.load()
+    }
+
+    /// Whether what waits may be written later, with more: not when it is much.
+    pub(crate) fn may_gather(&self) -> bool {
+        let waiting = self.queued();
+        let SessionOptions { send_bytes, send_packets, .. } = *self.options;
+        waiting.bytes < GATHERED.min(send_bytes / 2) && waiting.packets < send_packets / 2
     }
 
     /// Whether `take_frames` gives any.
