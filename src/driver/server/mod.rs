@@ -4,7 +4,7 @@
 //! The way in: [`io`] reads, [`reading`] and [`requests`] make packets of it, the session of a [`peer`] takes them, and
 //! [`receiving`] puts events into the [`inbox`] of a [`served_socket`], whose handlers the [`pool`] runs, or the reader itself. The way out: an
 //! emit encodes in its thread, the session of each receiver queues, and whoever queues writes, if the
-//! client's connection takes it at once.
+//! client's connection takes it at once and it comes alone ([`saying`]).
 
 mod alarm_clock;
 pub(crate) mod answers;
