@@ -82,6 +82,9 @@ mod tests {
     use crate::event::Reply as _;
     use crate::payload::Payload;
 
+    /// A way of saying something to a client.
+    type Way = dyn Fn(&Arc<ServedSocket>);
+
     /// The thread has said something, and whatever time passes, it is as if none had.
     fn have_just_said() {
         SAID.set(Some(now() + Duration::from_secs(1800)));
@@ -117,7 +120,7 @@ mod tests {
         let payload = || Payload::event("e", &()).unwrap();
         let nobody = || AnswerSink::Gathering(Box::new(drop));
         let limit = Duration::from_secs(3600);
-        let ways: [&dyn Fn(&Arc<ServedSocket>); 5] = [
+        let ways: [&Way; 5] = [
             &|socket| socket.emit(payload(), false).unwrap(),
             &|socket| socket.emit_with_ack(&payload(), false, nobody(), None).unwrap(),
             &|socket| {
