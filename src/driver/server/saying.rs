@@ -83,7 +83,11 @@ mod tests {
     use crate::payload::Payload;
 
     /// A way of saying something to a client.
-    type Way = dyn Fn(&Arc<ServedSocket>);
+    type Way = fn(&Arc<ServedSocket>);
+
+    fn event() -> Payload {
+        Payload::event("e", &()).unwrap()
+    }
 
     /// The thread has said something, and whatever time passes, it is as if none had.
     fn have_just_said() {
@@ -117,22 +121,26 @@ mod tests {
         let mut io = server(options());
         let (mut client, socket) = TestClient::joined(&mut io);
         client.heard();
-        let payload = || Payload::event("e", &()).unwrap();
-        let nobody = || AnswerSink::Gathering(Box::new(drop));
-        let limit = Duration::from_secs(3600);
-        let ways: [&Way; 5] = [
-            &|socket| socket.emit(payload(), false).unwrap(),
-            &|socket| socket.emit_with_ack(&payload(), false, nobody(), None).unwrap(),
-            &|socket| {
+        let ways: [Way; 5] = [
+            |socket| socket.emit(event(), false).unwrap(),
+            |socket| {
+                let nobody = AnswerSink::Gathering(Box::new(drop));
+                socket.emit_with_ack(&event(), false, nobody, None).unwrap();
+            },
+            |socket| {
                 let (socket, number) = (Arc::downgrade(socket), Mutex::new(Some(1)));
-                WayToClient { socket, number }.reply(payload()).unwrap();
+                WayToClient { socket, number }.reply(event()).unwrap();
             },
-            &|socket| {
-                drop(socket.namespace.broadcast(&BroadcastFlags::default(), payload()));
+            |socket| {
+                drop(socket.namespace.broadcast(&BroadcastFlags::default(), event()));
             },
-            &|socket| {
+            |socket| {
                 let flags = BroadcastFlags::default();
-                drop(socket.namespace.broadcast_with_ack(&flags, &payload(), limit));
+                drop(socket.namespace.broadcast_with_ack(
+                    &flags,
+                    &event(),
+                    Duration::from_secs(3600),
+                ));
             },
         ];
         for (number, way) in ways.into_iter().enumerate() {
