@@ -277,6 +277,8 @@ impl Hub {
             taker.end();
         }
         self.timers.clear();
+        // Said while the server ended. Nobody serves its client any more.
+        drop(std::mem::take(&mut *lock(&self.deferred)));
         if let Some(link) = &self.link {
             link.end();
         }
@@ -358,6 +360,17 @@ mod tests {
             counts.push(heard(&mut clients));
         }
         assert_eq!(counts, [64, 64, 2]);
+    }
+
+    #[test]
+    fn what_is_said_while_the_server_ends_keeps_no_client() {
+        let mut io = server(options());
+        let (_client, socket) = TestClient::joined(&mut io);
+        let count = Arc::strong_count(&socket.peer);
+        in_a_row(|| emit(&socket));
+        assert_eq!(Arc::strong_count(&socket.peer), count + 1);
+        io.hub.forget_all();
+        assert_eq!(Arc::strong_count(&socket.peer), count);
     }
 
     #[cfg(feature = "testing")]
