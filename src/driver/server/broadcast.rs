@@ -178,6 +178,7 @@ mod tests {
     use super::*;
     use crate::driver::server::cluster::local::LocalCluster;
     use crate::driver::server::cluster::{StartLink as _, requests::AnswersOfServers};
+    use crate::driver::server::saying::in_a_row;
     use crate::driver::server::testing::{TestClient, door, options, server, server_with};
 
     /// An event of so many bytes for these, as it goes to each.
@@ -232,6 +233,29 @@ mod tests {
         assert_eq!(heard_in_turn(1 << 30, 1000, 1000, 70), (65, 5));
         assert_eq!(heard_in_turn(10_000, 1000, 1000, 7), (5, 2), "half of what may wait");
         assert_eq!(heard_in_turn(1 << 30, 6, 10, 4), (3, 1), "half as many as may wait");
+    }
+
+    #[test]
+    fn what_is_yet_to_be_written_takes_no_room_from_what_follows() {
+        let mut options = options();
+        Arc::get_mut(&mut options.session).unwrap().send_bytes = 10_000;
+        let mut io = server(options);
+        let (mut client, socket) = TestClient::joined(&mut io);
+        client.heard();
+        let hub = Arc::clone(&io.hub);
+        let say_three = || {
+            for size in [100, 4000, 7000] {
+                assert_eq!(deliver(&[Arc::clone(&socket)], size).queued, 1);
+            }
+        };
+        hub.in_turn(say_three);
+        in_a_row(say_three);
+        hub.write_deferred();
+        assert_eq!(client.heard().matches("42[").count(), 6);
+        // Being written, it does.
+        assert_eq!(deliver(&[Arc::clone(&socket)], 10_000_000).queued, 1);
+        in_a_row(|| assert_eq!(deliver(&[Arc::clone(&socket)], 100).queued, 0));
+        assert_eq!(hub.count_peers(), 0);
     }
 
     #[test]

@@ -28,9 +28,14 @@ impl<C> IoCommands<C> {
         let is_first = waiting.len() == 1;
         drop(waiting);
         if is_first {
-            // It fails only where the thread is gone.
-            let _ = self.waker.wake();
+            self.wake();
         }
+    }
+
+    /// Has the thread look what there is.
+    pub(super) fn wake(&self) {
+        // It fails only where the thread is gone.
+        let _ = self.waker.wake();
     }
 
     pub(super) fn take(&self) -> Vec<C> {

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mio::Events;
 use mio::event::Event as Readiness;
@@ -48,6 +49,8 @@ pub(super) struct IoTurn {
     asked: VecDeque<IoCommand>,
     /// How many steps have been done since one has led to something for the pool; 0: none has.
     kept: usize,
+    /// The last thing that was done was to write what clients are told in a row.
+    has_written: bool,
     pub(super) quickness: Quickness,
 }
 
@@ -59,6 +62,7 @@ impl IoTurn {
             ready: VecDeque::new(),
             asked: VecDeque::new(),
             kept: 0,
+            has_written: false,
             quickness: Quickness::default(),
         }
     }
@@ -77,6 +81,12 @@ impl Io {
             if self.turn.kept >= STEPS || (self.turn.kept > 0 && self.memory.come >= BYTES) {
                 return self.hand_out();
             }
+            // By turns with everything else: neither is to keep the other waiting.
+            if self.hub.is_to_write() && !std::mem::replace(&mut self.turn.has_written, true) {
+                self.write_some_deferred();
+                return Step::Done;
+            }
+            self.turn.has_written = false;
             match self.turn.stage {
                 TurnStage::Ready => {
                     if let Some(event) = self.turn.ready.pop_front() {
@@ -114,6 +124,13 @@ impl Io {
                     }
                 }
             }
+        }
+    }
+
+    pub(super) fn write_some_deferred(&mut self) {
+        let hub = Arc::clone(&self.hub);
+        if self.survives(|_| hub.write_some_deferred()).is_none() {
+            log_later!(Error, "a server goes on, though to write to its clients has panicked");
         }
     }
 
@@ -160,7 +177,8 @@ impl Io {
         if let Some(at) = next.into_iter().chain(self.ends).min() {
             self.clock.set(at, now())?;
         }
-        self.poll.poll(&mut self.turn.events, None)
+        let limit = self.hub.is_to_write().then_some(Duration::ZERO);
+        self.poll.poll(&mut self.turn.events, limit)
     }
 
     /// Nobody needs what is to be due: the connection has become a WebSocket, say, whose session has deadlines of its own.

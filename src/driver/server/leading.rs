@@ -82,6 +82,7 @@ impl Leadership {
 
     /// Serves the connections until somebody else does, whom the caller may follow; `false`: until the server has ended.
     fn lead(self: &Arc<Self>, mut io: Box<Io>) -> bool {
+        io.hub.timers.are_kept_here();
         loop {
             match io.step() {
                 Step::Done => {}

@@ -65,6 +65,8 @@ pub(crate) struct Hub {
     pub(super) end: Mutex<Option<Receiver<()>>>,
     /// Clients for whom something was gathered.
     pub(super) deferred: Mutex<Vec<Arc<Peer>>>,
+    /// Whoever serves is to write it.
+    pub(super) is_to_write: AtomicBool,
     pub(super) next_turn: AtomicU64,
     pub(super) is_closing: AtomicBool,
     /// To the other servers of its cluster.
@@ -115,7 +117,7 @@ pub(super) enum Due {
     Connection(Token),
     /// What is kept for clients that are away.
     Recovery(Weak<ServedNamespace>),
-    /// What was gathered.
+    /// What was gathered for a turn that still lasts.
     Deferred,
     /// The listeners rest no longer.
     Accept,

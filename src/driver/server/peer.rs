@@ -297,8 +297,15 @@ impl Peer {
         if volatile && !state.session.is_writable() {
             return Ok(false);
         }
-        let sent = self
-            .run_with(&mut state, urgency, |state, orders| state.session.send(messages, orders));
+        let mut sent = self.queue(&mut state, messages, urgency);
+        if sent == Err(NotQueued::Full) && state.session.has_frames() {
+            // What waits only for what is said next takes no room from that.
+            self.run(&mut state, |state, orders| self.write(state, orders));
+            if volatile && !state.session.is_writable() {
+                return Ok(false);
+            }
+            sent = self.queue(&mut state, messages, urgency);
+        }
         match sent {
             Ok(()) => {
                 and();
@@ -314,6 +321,15 @@ impl Peer {
                 Err(Error::new(ErrorKind::BufferFull, what))
             }
         }
+    }
+
+    fn queue(
+        &self,
+        state: &mut PeerState,
+        messages: &[Packet],
+        urgency: Urgency,
+    ) -> Result<(), NotQueued> {
+        self.run_with(state, urgency, |state, orders| state.session.send(messages, orders))
     }
 
     /// Has the timer look at it in time.

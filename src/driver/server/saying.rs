@@ -33,11 +33,20 @@ pub(super) fn saying() -> Saying {
     SAYING.get()
 }
 
+/// What the thread is at ends with this, also by a panic.
+struct SayingEnd;
+
+impl Drop for SayingEnd {
+    fn drop(&mut self) {
+        SAYING.set(Saying::Alone);
+    }
+}
+
 /// Does what belongs to this turn.
 pub(super) fn in_turn(number: u64, work: impl FnOnce()) {
+    let _end = SayingEnd;
     SAYING.set(Saying::InTurn(number));
     work();
-    SAYING.set(Saying::Alone);
 }
 
 /// Says something: to one, or to many.
@@ -45,12 +54,12 @@ pub(super) fn say<R>(something: impl FnOnce() -> R) -> R {
     if SAYING.get() != Saying::Alone {
         return something();
     }
-    let is_in_a_row = SAID.get().is_some_and(|said| now() < said + PAUSE);
-    if is_in_a_row {
+    let end = SayingEnd;
+    if SAID.get().is_some_and(|said| now() < said + PAUSE) {
         SAYING.set(Saying::InARow);
     }
     let done = something();
-    SAYING.set(Saying::Alone);
+    drop(end);
     SAID.set(Some(now()));
     done
 }
@@ -63,10 +72,9 @@ pub(super) fn pause() {
 /// Says something in a row with something else, whatever time has passed.
 #[cfg(test)]
 pub(super) fn in_a_row<R>(something: impl FnOnce() -> R) -> R {
+    let _end = SayingEnd;
     SAYING.set(Saying::InARow);
-    let done = something();
-    SAYING.set(Saying::Alone);
-    done
+    something()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! All deadlines of a server. The thread that serves its connections keeps them.
 
+use std::cell::Cell;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +12,11 @@ use mio::Waker;
 use crate::core::time::Timestamp;
 use crate::sync::lock::lock;
 use crate::sync::threads::{Role, role};
+
+thread_local! {
+    /// The waker of the deadlines that the thread keeps.
+    static KEPT: Cell<*const Waker> = const { Cell::new(std::ptr::null()) };
+}
 
 /// When the timer looks at something next. An entry that an earlier one has replaced stays in the heap until its time,
 /// and rings for nobody: each thing has one entry that counts.
@@ -92,10 +98,20 @@ impl<D> TimerHeap<D> {
         let is_first = heap.peek().is_none_or(|Reverse(first)| at < first.at);
         heap.push(Reverse(Entry { at, due }));
         drop(heap);
-        // The thread itself looks before it sleeps.
-        if is_first && role() != Some(Role::Server) {
+        if is_first && !self.is_looked_at_here() {
             let _ = self.waker.wake();
         }
+    }
+
+    /// The calling thread keeps these deadlines from now on, as often as it is at it.
+    pub(super) fn are_kept_here(&self) {
+        KEPT.set(Arc::as_ptr(&self.waker));
+    }
+
+    /// Whether the calling thread is the one that looks at them before it sleeps. It is another one for each server, and while
+    /// it runs handlers others may look.
+    fn is_looked_at_here(&self) -> bool {
+        KEPT.get() == Arc::as_ptr(&self.waker) && role() == Some(Role::Server)
     }
 
     /// When the nearest is due that is not over already. Those in front of it that are, are forgotten: nobody is to wake up for
@@ -132,6 +148,7 @@ mod tests {
     use mio::{Events, Poll, Token};
 
     use super::*;
+    use crate::sync::threads::play;
 
     /// Short deadlines that come and go before a long one.
     #[test]
@@ -193,6 +210,30 @@ mod tests {
         assert_eq!(wakes, [1, 0, 0, 1]);
         heap.clear();
         assert!(heap.next(|()| false).is_none());
+    }
+
+    #[test]
+    fn the_thread_that_keeps_them_looks_by_itself_but_not_while_it_runs_handlers_nor_at_those_of_others()
+     {
+        let mut polls = [(); 2].map(|()| Poll::new().unwrap());
+        let heaps = polls
+            .each_ref()
+            .map(|poll| TimerHeap::new(Arc::new(Waker::new(poll.registry(), Token(0)).unwrap())));
+        let mut events = Events::with_capacity(8);
+        let mut woken = |second| {
+            for heap in &heaps {
+                heap.arm(Timestamp(Duration::from_secs(second)), ());
+            }
+            polls.each_mut().map(|poll| {
+                poll.poll(&mut events, Some(Duration::ZERO)).unwrap();
+                !events.is_empty()
+            })
+        };
+        heaps[0].are_kept_here();
+        let _serves = play(Role::Server);
+        assert_eq!(woken(20), [false, true]);
+        let _handles = play(Role::Worker);
+        assert_eq!(woken(10), [true, true]);
     }
 
     #[test]

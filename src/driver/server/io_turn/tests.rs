@@ -7,8 +7,10 @@ use std::time::Duration;
 use super::*;
 use crate::driver::server::io::WAKER;
 use crate::driver::server::parts::ServedSocket;
+use crate::driver::server::saying::in_a_row;
 use crate::driver::server::tasks::Task;
 use crate::driver::server::testing::{TestClient, options, server};
+use crate::payload::Payload;
 
 /// A client that has joined, and what is to be known of it.
 type Joined = (TestClient, Arc<ServedSocket>);
@@ -106,6 +108,56 @@ fn steps_count_from_the_first_that_has_led_to_something_for_the_pool() {
     assert_eq!(io.turn.kept, 3, "it is left to the pool");
     assert_eq!(io.survives(|_| panic!("on purpose")), None);
     assert_eq!(io.survives(quiet), Some(()));
+}
+
+/// In a row, by another thread.
+fn emit_to_all(clients: &[Joined]) {
+    let event = || Payload::event("e", &()).unwrap();
+    in_a_row(|| clients.iter().for_each(|(_, socket)| socket.emit(event(), false).unwrap()));
+}
+
+/// How many hear something in each of so many steps.
+fn hear_in_steps(io: &mut Io, clients: &mut [Joined], steps: usize) -> Vec<usize> {
+    let mut hear = |io: &mut Io| {
+        assert_ne!(io.step(), Step::Ended);
+        clients
+            .iter_mut()
+            .map(|(client, _)| client.heard())
+            .filter(|heard| !heard.is_empty())
+            .count()
+    };
+    (0..steps).map(|_| hear(io)).collect()
+}
+
+#[test]
+fn what_is_said_in_a_row_is_written_to_64_clients_by_turns_with_what_is_ready() {
+    let mut io = server(options());
+    let mut clients = clients(&mut io, 130);
+    for (client, _) in &mut clients {
+        client.heard();
+    }
+    for (client, _) in &mut clients[..3] {
+        client.stream.write_all(&frame(&format!("3{}", "x".repeat(200)))).unwrap();
+    }
+    assert!(io.begin_turn());
+    emit_to_all(&clients);
+    assert_eq!(hear_in_steps(&mut io, &mut clients, 6), [64, 0, 64, 0, 2, 0]);
+}
+
+#[test]
+fn the_rest_of_what_is_said_in_a_row_is_not_slept_over() {
+    let mut io = server(options());
+    let mut clients = clients(&mut io, 130);
+    for (client, _) in &mut clients {
+        client.heard();
+    }
+    // What would wake it in the end.
+    io.hub.timers.arm(now() + Duration::from_secs(20), Due::Accept);
+    emit_to_all(&clients);
+    // The thread is called for the first of them.
+    let began = now();
+    assert_eq!(hear_in_steps(&mut io, &mut clients, 4).iter().sum::<usize>(), 130);
+    assert!(now().since(began) < Duration::from_secs(20));
 }
 
 #[test]

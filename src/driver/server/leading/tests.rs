@@ -49,6 +49,8 @@ fn follow(leadership: &Arc<Leadership>) -> Receiver<bool> {
 #[test]
 fn the_thread_that_leads_does_what_was_kept_and_comes_back() {
     let (leadership, mut io, hub) = leadership();
+    // It never looks, and relieves nobody, whatever time this takes.
+    assert!(leadership.begin_to_follow());
     let (tell, told) = channel();
     for _ in 0..3 {
         keep(&hub, &tell);
