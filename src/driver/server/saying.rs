@@ -11,18 +11,35 @@ use crate::driver::clock::now;
 /// client takes for an answer.
 const PAUSE: Duration = Duration::from_micros(50);
 
+/// So many things are written each by itself: to leave them to another thread saves little, and where all processors are busy that
+/// thread comes late.
+const FEW: u32 = 3;
+
 thread_local! {
     static SAYING: Cell<Saying> = const { Cell::new(Saying::Alone) };
-    /// When the thread has said something outside of a turn.
-    static SAID: Cell<Option<Timestamp>> = const { Cell::new(None) };
+    /// What the thread has said outside of a turn.
+    static SAID: Cell<Option<Said>> = const { Cell::new(None) };
+}
+
+#[derive(Clone, Copy)]
+struct Said {
+    /// How many things in a row.
+    count: u32,
+    /// The time of the last one.
+    at: Timestamp,
+}
+
+/// How many things what is said now follows in a row.
+fn follows(said: Option<Said>, now: Timestamp) -> u32 {
+    said.filter(|said| now < said.at + PAUSE).map_or(0, |said| said.count)
 }
 
 /// What the calling thread says, compared with what it has said before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Saying {
-    /// Nothing just before.
+    /// It follows nothing, or few other things.
     Alone,
-    /// Something just before, but in no turn.
+    /// It follows more than a few, but in no turn.
     InARow,
     /// It may say more in the turn of this number.
     InTurn(u64),
@@ -55,12 +72,13 @@ pub(super) fn say<R>(something: impl FnOnce() -> R) -> R {
         return something();
     }
     let end = SayingEnd;
-    if SAID.get().is_some_and(|said| now() < said + PAUSE) {
+    let before = follows(SAID.get(), now());
+    if before >= FEW {
         SAYING.set(Saying::InARow);
     }
     let done = something();
     drop(end);
-    SAID.set(Some(now()));
+    SAID.set(Some(Said { count: before.saturating_add(1), at: now() }));
     done
 }
 
@@ -97,27 +115,38 @@ mod tests {
         Payload::event("e", &()).unwrap()
     }
 
-    /// The thread has said something, and whatever time passes, it is as if none had.
-    fn have_just_said() {
-        SAID.set(Some(now() + Duration::from_secs(1800)));
+    /// The thread has said so many things in a row, and whatever time passes, it is as if none had.
+    fn have_just_said(count: u32) {
+        SAID.set(Some(Said { count, at: now() + Duration::from_secs(1800) }));
     }
 
     #[test]
-    fn what_follows_at_once_is_in_a_row_and_what_does_not_is_alone() {
-        SAID.set(Some(Timestamp(Duration::ZERO)));
-        assert_eq!(say(saying), Saying::Alone);
-        have_just_said();
-        assert_eq!(say(saying), Saying::InARow);
-        assert_eq!(saying(), Saying::Alone);
-        have_just_said();
+    fn what_comes_within_50_us_follows_and_what_comes_later_does_not() {
+        let at = |micros| Timestamp(Duration::from_micros(micros));
+        let said = |count| Some(Said { count, at: at(1000) });
+        assert_eq!(
+            [follows(None, at(0)), follows(said(7), at(1049)), follows(said(7), at(1050))],
+            [0, 7, 0]
+        );
+    }
+
+    #[test]
+    fn the_fourth_thing_is_in_a_row_unless_the_thread_has_waited() {
+        for (count, expected) in [(2, Saying::Alone), (3, Saying::InARow)] {
+            have_just_said(count);
+            assert_eq!(say(saying), expected);
+            assert_eq!(saying(), Saying::Alone);
+            let said = SAID.get().expect("it was said");
+            assert!(said.count == count + 1 && said.at <= now());
+        }
+        have_just_said(3);
         pause();
         assert_eq!(say(saying), Saying::Alone);
-        assert!(SAID.get().is_some_and(|said| said <= now()));
     }
 
     #[test]
     fn a_handler_says_all_in_its_turn() {
-        have_just_said();
+        have_just_said(FEW);
         let mut said = Vec::new();
         in_turn(7, || said.extend([say(saying), say(saying)]));
         assert_eq!(said, [Saying::InTurn(7); 2]);
@@ -152,7 +181,7 @@ mod tests {
             },
         ];
         for (number, way) in ways.into_iter().enumerate() {
-            have_just_said();
+            have_just_said(FEW);
             way(&socket);
             assert_eq!(client.heard(), "", "{number}");
             io.hub.while_waiting(|| ()).unwrap();
