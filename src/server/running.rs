@@ -83,6 +83,9 @@ impl Server {
     /// for them, or the limit has passed. Then all connections are cut, and the addresses free. Handlers that run go
     /// on; what came before is still handled, the ends of sockets last. `false`: the limit has passed before all was read.
     ///
+    /// A program that ends by [`std::process::exit`] without this loses what its clients have yet to take, and of what a
+    /// thread has just said in a row the last.
+    ///
     /// # Blocking
     ///
     /// For at most `limit`, and a moment. In a handler of the server, it does not wait for the last of its threads.
