@@ -142,6 +142,7 @@ fn what_is_said_in_a_row_is_written_to_64_clients_by_turns_with_what_is_ready() 
     assert!(io.begin_turn());
     emit_to_all(&clients);
     assert_eq!(hear_in_steps(&mut io, &mut clients, 6), [64, 0, 64, 0, 2, 0]);
+    assert!(!io.hub.is_to_write());
 }
 
 #[test]
