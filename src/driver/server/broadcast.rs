@@ -258,6 +258,32 @@ mod tests {
         assert_eq!(hub.count_peers(), 0);
     }
 
+    /// What is written first to make room for it fills the connection, or does not.
+    #[test]
+    fn what_is_volatile_is_dropped_and_nobody_is_behind_for_it() {
+        let mut fates = [0; 2];
+        for filled in (100_000..220_000).step_by(5_000) {
+            let mut options = options();
+            Arc::get_mut(&mut options.session).unwrap().send_bytes = 80_000;
+            let mut io = server(options);
+            let (_client, socket) = TestClient::joined(&mut io);
+            deliver(&[Arc::clone(&socket)], filled);
+            if !socket.peer.lock().session.is_writable() {
+                break;
+            }
+            let hub = Arc::clone(&io.hub);
+            hub.in_turn(|| {
+                deliver(&[Arc::clone(&socket)], 20_000);
+                let flags = BroadcastFlags { volatile: true, ..BroadcastFlags::default() };
+                let payload = Payload::event("e", &"x".repeat(70_000)).unwrap();
+                let report = socket.namespace.broadcast(&flags, payload);
+                assert!(report.behind.is_empty(), "{filled}");
+                fates[report.dropped] += 1;
+            });
+        }
+        assert!(fates[0] > 0 && fates[1] > 0, "{fates:?}");
+    }
+
     #[test]
     fn a_request_that_nobody_waits_for_is_forgotten() {
         let link = LocalCluster::new().start().unwrap();

@@ -110,7 +110,7 @@ impl<D> TimerHeap<D> {
 
     /// Whether the calling thread is the one that looks at them before it sleeps. It is another one for each server, and while
     /// it runs handlers others may look.
-    fn is_looked_at_here(&self) -> bool {
+    pub(super) fn is_looked_at_here(&self) -> bool {
         KEPT.get() == Arc::as_ptr(&self.waker) && role() == Some(Role::Server)
     }
 

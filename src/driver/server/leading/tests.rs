@@ -104,3 +104,13 @@ fn a_leader_whose_handler_waits_is_relieved_at_once() {
     assert_eq!(ended.recv_timeout(LIMIT), Ok(true));
     assert!(lock(&leadership.shift).come_back(absence).is_none());
 }
+
+#[test]
+fn who_leads_keeps_the_deadlines_and_is_not_woken_for_its_own() {
+    let (leadership, io, hub) = leadership();
+    let _serves = play(Role::Server);
+    assert!(!hub.timers.is_looked_at_here());
+    hub.command(IoCommand::End(now()));
+    assert!(!leadership.lead(io), "the server has ended");
+    assert!(hub.timers.is_looked_at_here());
+}
