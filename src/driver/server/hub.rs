@@ -35,7 +35,7 @@ use crate::sync::threads::survive;
 const GATHERING: Duration = Duration::from_millis(2);
 
 /// To how many clients whoever serves the connections writes what was gathered, before it looks who else wants something.
-const AT_ONCE: usize = 64;
+const WRITTEN_AT_ONCE: usize = 64;
 
 impl Hub {
     pub(super) fn new(
@@ -241,12 +241,12 @@ impl Hub {
         }
     }
 
-    /// Writes what was gathered for [`AT_ONCE`] clients. The others come next, when something else has had its turn.
+    /// Writes what was gathered for [`WRITTEN_AT_ONCE`] clients. The others come next, when something else has had its turn.
     pub(super) fn write_some_deferred(&self) {
         // First, so that what is added from now on is asked for anew.
         self.is_to_write.store(false, Ordering::Release);
         let mut deferred = lock(&self.deferred);
-        let count = deferred.len().min(AT_ONCE);
+        let count = deferred.len().min(WRITTEN_AT_ONCE);
         let rest = deferred.split_off(count);
         let has_more = !rest.is_empty();
         let peers = std::mem::replace(&mut *deferred, rest);

@@ -127,7 +127,7 @@ impl Io {
         }
     }
 
-    pub(super) fn write_some_deferred(&mut self) {
+    fn write_some_deferred(&mut self) {
         let hub = Arc::clone(&self.hub);
         if self.survives(|_| hub.write_some_deferred()).is_none() {
             log_later!(Error, "a server goes on, though to write to its clients has panicked");
